@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The answer of attribution: which process owns one end, and how we know. */
+#ifndef SOCKLINE_ATTRIBUTION_OWNER_H
+#define SOCKLINE_ATTRIBUTION_OWNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "processes/process.h"
+
+#define OWNER_SHARED_MAX 16
+
+enum attribution_method {
+	ATTRIBUTION_UNKNOWN,
+	ATTRIBUTION_SOCKET,   /* kernel socket -> descriptor of that process, verified */
+	ATTRIBUTION_LISTENER, /* inbound to a listening socket of that process */
+	ATTRIBUTION_RECENT,   /* closed meanwhile, remembered */
+	ATTRIBUTION_KERNEL,   /* a socket of the kernel itself */
+};
+
+/* Why there is no owner. ATTRIBUTION_REASON_NONE with every other method. */
+enum attribution_reason {
+	ATTRIBUTION_REASON_NONE,
+	ATTRIBUTION_NO_PERMISSION,
+	ATTRIBUTION_EXITED,      /* the socket was there, its process is gone */
+	ATTRIBUTION_OTHER_NETNS, /* the end belongs to another network namespace */
+	ATTRIBUTION_TIME_WAIT,   /* the kernel keeps the tuple alone, owner not seen before */
+	ATTRIBUTION_FORWARDED,   /* neither end is this host's */
+	ATTRIBUTION_AMBIGUOUS,   /* several sockets fit, their owners differ */
+	ATTRIBUTION_NO_SOCKET,   /* no socket fits: the kernel itself, or it closed unseen */
+	ATTRIBUTION_REPLAY,      /* packets from a file */
+};
+
+struct owner {
+	enum attribution_method method;
+	enum attribution_reason reason;
+	struct process *process; /* counted reference of this struct; NULL when unknown or kernel */
+	uint64_t inode;          /* of the socket; 0 = not known */
+	uint64_t cookie;         /* of the socket; 0 = not known */
+	uint32_t netns;          /* inode number; 0 = not known */
+	uint32_t uid;            /* of the socket */
+	bool has_uid;
+	uint8_t shared_count;    /* 0 when one process holds it */
+	int *shared_pids;        /* lowest first; owned; NULL when shared_count is 0 */
+};
+
+void owner_clear(struct owner *owner); /* drops references, zeroes */
+/* Takes new references; *to is cleared first. 0 or -ENOMEM. */
+int owner_copy(struct owner *to, const struct owner *from);
+bool owner_known(const struct owner *owner); /* a process, or the kernel */
+const char *attribution_method_name(enum attribution_method method);
+const char *attribution_reason_name(enum attribution_reason reason); /* NULL for NONE */
+
+#endif

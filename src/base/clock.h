@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clocks in nanoseconds; clock_gettime(2) cannot fail for these. */
+#ifndef SOCKLINE_BASE_CLOCK_H
+#define SOCKLINE_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define NS_PER_SECOND INT64_C(1000000000)
+#define NS_PER_MS     INT64_C(1000000)
+
+int64_t clock_realtime_ns(void);  /* since the epoch: goes into records */
+int64_t clock_monotonic_ns(void); /* for timers and intervals */
+int64_t clock_boottime_ns(void);  /* CLOCK_BOOTTIME: process start times count from here, proc(5) */
+int64_t clock_cpu_ns(void);       /* CPU time of this process, user and system */
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Internet addresses and 5-tuples in one canonical form.
+ *
+ * Every address is 16 bytes in network byte order; IPv4 is stored IPv4-mapped
+ * (::ffff:a.b.c.d, RFC 4291 2.5.5.2). So a dual-stack socket, which the kernel
+ * reports with mapped addresses, and the IPv4 packet that belongs to it have
+ * the same tuple without further thought.
+ */
+#ifndef SOCKLINE_BASE_INET_H
+#define SOCKLINE_BASE_INET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INET_TEXT_MAX 46 /* longest text with its NUL, as INET6_ADDRSTRLEN */
+
+struct inet_address {
+	uint8_t bytes[16];
+};
+
+/*
+ * No padding, so that it can be hashed and compared as bytes: reserved stays 0.
+ * For packets and connections source -> destination; for sockets the source is
+ * the local end. Ports are in host byte order; 0 where the protocol has none.
+ */
+struct tuple {
+	struct inet_address source;
+	struct inet_address destination;
+	uint16_t source_port;
+	uint16_t destination_port;
+	uint8_t protocol; /* IPPROTO_*, the number in the IP header */
+	uint8_t reserved[3];
+};
+
+void inet_from_v4(struct inet_address *address, const void *four_bytes);
+void inet_from_v6(struct inet_address *address, const void *sixteen_bytes);
+
+bool inet_is_v4(const struct inet_address *address); /* mapped, see above */
+bool inet_is_unspecified(const struct inet_address *address); /* 0.0.0.0 or :: */
+bool inet_is_loopback(const struct inet_address *address);    /* 127/8 or ::1 */
+bool inet_is_multicast(const struct inet_address *address);   /* 224/4 or ff00::/8 */
+bool inet_equal(const struct inet_address *a, const struct inet_address *b);
+
+/* Parses IPv4 or IPv6 text. False when it is neither; *address then unchanged. */
+bool inet_parse(const char *text, struct inet_address *address);
+
+/*
+ * Writes dotted quad, or IPv6 in the form of RFC 5952, with a NUL; text holds
+ * INET_TEXT_MAX bytes. Returns the length without the NUL. No library call:
+ * it runs once or twice for every connection.
+ */
+size_t inet_format(const struct inet_address *address, char *text);
+
+/* True when both addresses are IPv4. */
+bool tuple_is_v4(const struct tuple *tuple);
+bool tuple_equal(const struct tuple *a, const struct tuple *b);
+/* The same tuple seen from the other end. */
+struct tuple tuple_reverse(const struct tuple *tuple);
+
+#endif

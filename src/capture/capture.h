@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One source of packets: a live interface ("any" too) or a capture file. The
+ * only module that includes pcap.h (libpcap >= 1.10).
+ */
+#ifndef SOCKLINE_CAPTURE_CAPTURE_H
+#define SOCKLINE_CAPTURE_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+struct capture;
+
+enum capture_direction { CAPTURE_INOUT, CAPTURE_IN, CAPTURE_OUT };
+
+struct capture_options {
+	int snaplen;        /* bytes */
+	int buffer_kib;     /* kernel ring; 0 = CAPTURE_BUFFER_KIB */
+	int timeout_ms;     /* a block of packets is handed over after this at the latest */
+	bool immediate;     /* each packet at once: TPACKET_V2, dear at high rates */
+	bool promiscuous;   /* has no effect on "any" */
+	enum capture_direction direction;
+	const char *filter; /* pcap-filter(7); NULL or "" = all */
+	const char *link_type; /* NULL, or a name as -L prints; not for "any" */
+};
+
+#define CAPTURE_BUFFER_KIB 32768
+
+/* What a callback gets; bytes are valid only during the call. */
+struct capture_packet {
+	int64_t time_ns;
+	uint32_t captured, length;
+	const uint8_t *bytes;
+};
+typedef void capture_callback(void *context, const struct capture_packet *packet);
+
+/* Totals since opening: the kernel's 32-bit counters accumulated to 64 bit. */
+struct capture_counters {
+	uint64_t received;          /* packets that passed the filter */
+	uint64_t dropped;           /* for lack of room in the kernel's ring */
+	uint64_t interface_dropped; /* by the interface or its driver */
+	uint64_t delivered;         /* packets handed to the callback */
+};
+
+/*
+ * Opens interface ("any" or a name) in the caller's network namespace.
+ * -EPERM names the missing capability in the text; -ENODEV no such interface;
+ * -ENETDOWN it is down; -EINVAL bad filter. Borrowed options are not kept.
+ */
+int capture_open_live(struct capture **capture, const char *interface,
+                      const struct capture_options *options, struct error *error);
+/*
+ * Opens a pcap or pcapng file, micro- or nanoseconds ("-" = stdin). Text names
+ * the file; a gzip file is recognised and named as such. The filter applies.
+ */
+int capture_open_file(struct capture **capture, const char *path,
+                      const struct capture_options *options, struct error *error);
+void capture_close(struct capture *capture); /* NULL is fine */
+
+const char *capture_name(const struct capture *capture); /* interface or path */
+int capture_link_type(const struct capture *capture);    /* DLT_* */
+bool capture_is_file(const struct capture *capture);
+int capture_fd(const struct capture *capture); /* to poll for reading; -1 for files */
+int capture_snaplen(const struct capture *capture);
+
+/*
+ * Milliseconds after which capture_dispatch should be called even without a
+ * readable fd (libpcap polls while an interface is down); -1 = not needed.
+ * Ask before each wait: it changes.
+ */
+int capture_poll_timeout_ms(const struct capture *capture);
+
+/*
+ * Hands up to limit packets to callback, without waiting. Returns the number;
+ * 0 = nothing now (live) or the end (file); -ENODEV the interface is gone,
+ * -ENETDOWN it went down, -EIO a damaged file, the text with the offset.
+ */
+int capture_dispatch(struct capture *capture, int limit, capture_callback *callback, void *context,
+                     struct error *error);
+/* Ends a running dispatch after the current packet; safe inside the callback. */
+void capture_break(struct capture *capture);
+
+/* Reads the kernel's counters and accumulates them; 0 or -errno. Zeros but `delivered` for files. */
+int capture_read_counters(struct capture *capture, struct capture_counters *counters);
+
+/*
+ * Stops the flow without losing count: attaches a filter that accepts nothing,
+ * so that what dispatch still returns, then the counters, are exact.
+ */
+int capture_stop(struct capture *capture);
+
+/* Checks a filter expression against Ethernet without opening anything; 0 or -EINVAL with text. */
+int capture_check_filter(const char *filter, struct error *error);
+
+/* Name of a link type such as "EN10MB", NULL when libpcap has none. */
+const char *capture_link_type_name(int link_type);
+/* What was linked, e.g. "libpcap version 1.10.3 (with TPACKET_V3)". */
+const char *capture_library_version(void);
+
+/* -D and -L as tcpdump prints them: 0 or -errno with text. */
+int capture_print_interfaces(FILE *stream, struct error *error);
+int capture_print_link_types(FILE *stream, const char *interface, struct error *error);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Captured bytes -> struct packet. Pure and bounded: it reads no byte outside
+ * [bytes, bytes + captured), follows at most DECODE_HEADERS_MAX headers and
+ * never fails: what it cannot read is a status in the result.
+ *
+ * Link types: Ethernet (with 802.1Q/802.1ad), Linux SLL and SLL2, NULL, LOOP,
+ * RAW, IPV4, IPV6. Network: IPv4 (RFC 791, options skipped), IPv6 (RFC 8200,
+ * extension headers followed: hop-by-hop, routing, fragment, destination
+ * options, AH RFC 4302, mobility, HIP, shim6), ARP (RFC 826). Transport: TCP
+ * (RFC 9293), UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6, SCTP (RFC 9260).
+ */
+#ifndef SOCKLINE_CAPTURE_DECODE_H
+#define SOCKLINE_CAPTURE_DECODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "capture/packet.h"
+
+#define DECODE_HEADERS_MAX 16
+
+enum decode_link {
+	DECODE_LINK_NULL = 0,
+	DECODE_LINK_ETHERNET = 1,
+	DECODE_LINK_RAW = 12,
+	DECODE_LINK_LOOP = 108,
+	DECODE_LINK_SLL = 113,
+	DECODE_LINK_IPV4 = 228,
+	DECODE_LINK_IPV6 = 229,
+	DECODE_LINK_SLL2 = 276,
+};
+
+/*
+ * Fills *packet entirely, except time_ns, number and netns, which it leaves as
+ * they are. length is the size on the wire (>= captured, else it is raised to
+ * captured). ifindex is set from SLL2 and otherwise left as it is.
+ */
+void decode_packet(int link_type, const uint8_t *bytes, uint32_t captured, uint32_t length,
+                   struct packet *packet);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One captured packet, decoded. A plain value that points nowhere. */
+#ifndef SOCKLINE_CAPTURE_PACKET_H
+#define SOCKLINE_CAPTURE_PACKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/inet.h"
+
+#define PACKET_VLANS_MAX 2
+
+enum packet_direction {
+	PACKET_DIRECTION_UNKNOWN,
+	PACKET_INGRESS,   /* to this host (SLL: host, broadcast, multicast) */
+	PACKET_EGRESS,    /* sent by this host (SLL: outgoing) */
+	PACKET_OTHERHOST, /* to somebody else, seen because of promiscuous mode or a bridge */
+};
+
+enum packet_network { PACKET_NETWORK_NONE, PACKET_IPV4, PACKET_IPV6, PACKET_ARP };
+
+/* How far the decoder came. Not an error: the record says so and is counted. */
+enum decode_status {
+	DECODE_OK,
+	DECODE_TRUNCATED,   /* the captured bytes end inside a header */
+	DECODE_MALFORMED,   /* a header contradicts itself (IHL < 5, total length < header, ...) */
+	DECODE_UNSUPPORTED, /* link type or EtherType is not decoded further */
+};
+
+struct packet {
+	int64_t time_ns;   /* since the epoch, from the capture */
+	uint64_t number;   /* 1, 2, ... in this run */
+	uint32_t length;   /* bytes on the wire, link layer included */
+	uint32_t captured; /* bytes captured */
+	uint32_t netns;    /* inode number of the network namespace; 0 in a replay */
+	uint32_t ifindex;  /* 0 when not known */
+	int link_type;     /* DLT_* value as libpcap numbers them on Linux */
+
+	enum decode_status status;
+	enum packet_direction direction;
+	enum packet_network network;
+
+	bool has_mac; /* Ethernet: both; SLL: source only */
+	bool has_destination_mac;
+	bool has_ports;       /* TCP, UDP, UDP-Lite, SCTP with the ports in the captured bytes */
+	bool has_tcp;         /* the fixed TCP header was there */
+	bool has_icmp;        /* type and code were there */
+	bool is_fragment;     /* any fragment, the first one too */
+	bool is_later_fragment; /* fragment offset > 0: no transport header */
+	bool has_fragment_id;
+
+	uint8_t source_mac[6];
+	uint8_t destination_mac[6];
+	uint16_t ether_type; /* host byte order, 0 when the link type has none */
+	uint16_t vlans[PACKET_VLANS_MAX]; /* VLAN ids, outermost first */
+	uint8_t vlan_count;
+
+	struct tuple tuple;  /* addresses and protocol when network is IPv4 or IPv6 */
+	uint8_t ttl;         /* or hop limit */
+	uint32_t ip_length;  /* bytes of the IP datagram by its own header, at most the wire length */
+	uint32_t fragment_id;
+	uint32_t fragment_offset; /* bytes */
+
+	uint32_t payload;        /* transport payload by the headers, bytes */
+	uint32_t payload_offset; /* where it starts in the captured bytes; meaningful when payload > 0 */
+
+	uint8_t tcp_flags; /* as in the header: FIN 0x01 ... CWR 0x80 */
+	uint32_t tcp_sequence;
+	uint32_t tcp_acknowledgement;
+	uint16_t tcp_window; /* unscaled */
+
+	uint8_t icmp_type;
+	uint8_t icmp_code;
+	uint16_t icmp_id;    /* echo and its reply: the identifier, host byte order */
+	bool has_icmp_id;
+	bool has_icmp_inner; /* an error message whose embedded packet could be read: */
+	struct tuple icmp_inner; /* ... its tuple, as the original packet had it */
+
+	uint16_t arp_operation; /* PACKET_ARP: 1 request, 2 reply; addresses in tuple when IPv4 */
+};
+
+#define TCP_FLAG_FIN 0x01
+#define TCP_FLAG_SYN 0x02
+#define TCP_FLAG_RST 0x04
+#define TCP_FLAG_PSH 0x08
+#define TCP_FLAG_ACK 0x10
+#define TCP_FLAG_URG 0x20
+#define TCP_FLAG_ECE 0x40
+#define TCP_FLAG_CWR 0x80
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One connection: both directions of a 5-tuple in one network namespace, as the packets told it. */
+#ifndef SOCKLINE_CONNECTIONS_CONNECTION_H
+#define SOCKLINE_CONNECTIONS_CONNECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attribution/owner.h"
+#include "base/inet.h"
+#include "sockets/socket.h"
+
+enum connection_end { CONNECTION_SOURCE, CONNECTION_DESTINATION }; /* initiator, responder */
+
+enum connection_reason {
+	CONNECTION_REASON_NONE,
+	CONNECTION_FIN,
+	CONNECTION_RESET,
+	CONNECTION_REFUSED,
+	CONNECTION_TIMEOUT,
+	CONNECTION_IDLE,
+	CONNECTION_EVICTED,
+	CONNECTION_SHUTDOWN,
+	CONNECTION_SOCKET_CLOSED,
+};
+
+enum connection_outcome { CONNECTION_UNKNOWN, CONNECTION_SUCCESS, CONNECTION_FAILURE };
+
+/* Host view: did this host initiate it? */
+enum connection_direction {
+	CONNECTION_DIRECTION_UNKNOWN,
+	CONNECTION_INGRESS,
+	CONNECTION_EGRESS,
+};
+
+/* Bits of connection.evidence: where we know it from. */
+#define CONNECTION_FROM_PACKETS     1u
+#define CONNECTION_FROM_SOCK_DIAG   2u
+#define CONNECTION_FROM_PROC_NET    4u
+#define CONNECTION_FROM_TRACEPOINTS 8u
+
+struct connection_count {
+	uint64_t packets;
+	uint64_t bytes; /* IP layer, as the headers say */
+};
+
+struct connection {
+	struct tuple tuple; /* source = initiator */
+	uint32_t netns;
+	uint32_t ifindex;   /* where it was first seen */
+	uint64_t id;        /* sockline.connection.id */
+	int64_t start_ns;   /* packet time, since the epoch */
+	int64_t last_ns;    /* latest packet; never before start_ns */
+
+	enum socket_state state; /* TCP, of the more advanced end; NONE for other protocols */
+	enum connection_direction direction;
+	enum connection_outcome outcome;
+	enum connection_reason reason;
+	unsigned evidence;
+
+	struct connection_count counts[2];   /* by sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION] */
+	struct connection_count reported[2]; /* the same at the last connection_updated */
+	int64_t reported_ns;
+
+	/*
+	 * [end]: an end that is not of this host has method UNKNOWN and local false.
+	 * Which end has an owner: on loopback both, else one.
+	 */
+	bool local[2];
+	struct owner owners[2];
+
+	bool has_tcp_info; /* the kernel's own numbers, of the local (source on loopback) socket */
+	struct socket_tcp_info tcp_info;
+
+	bool has_community_id;
+	char community_id[32]; /* NUL-terminated, made once */
+
+	struct fragment *fragment; /* encoded JSON, made once by the encoder; see events/fragment.h */
+
+	/* Private to connection_table and tcp_state. */
+	struct {
+		uint64_t hash;
+		uint32_t number, next, previous; /* entry number, timer list */
+		uint32_t slot;
+		int64_t update_ns, deadline_ns;
+		uint32_t fin_sequence[2];
+		uint8_t seen[2]; /* TCP flags seen from each end */
+		uint8_t fin_acknowledged;
+		bool in_use, closed, opened, long_lived;
+	} internal;
+};
+
+#endif

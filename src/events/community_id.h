@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Community ID v1 (github.com/corelight/community-id-spec):
+ * "1:" base64(SHA-1(seed . address . address . protocol . 0 . [port . port])).
+ */
+#ifndef SOCKLINE_EVENTS_COMMUNITY_ID_H
+#define SOCKLINE_EVENTS_COMMUNITY_ID_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/inet.h"
+
+#define COMMUNITY_ID_SIZE 31 /* "1:" + 28 characters + NUL */
+
+/*
+ * tuple: for ICMP and ICMPv6 source_port is the type and destination_port the
+ * code. IPv4 is hashed as 4 bytes. has_ports false: addresses and protocol
+ * alone. text holds COMMUNITY_ID_SIZE bytes.
+ */
+void community_id(uint16_t seed, const struct tuple *tuple, bool has_ports, char *text);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct event -> one line of JSON. json-c (>= 0.15) makes every record that is
+ * not per packet and the fragments that packet records are spliced from; the
+ * only module that includes json.h.
+ */
+#ifndef SOCKLINE_EVENTS_ENCODE_H
+#define SOCKLINE_EVENTS_ENCODE_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "events/event.h"
+
+struct encoder;
+
+struct encoder_options {
+	const char *host_name; /* host.name */
+	uint64_t run_id;       /* sockline.run */
+};
+
+struct encoder_counters {
+	uint64_t truncated; /* records from which something was cut (sockline.truncated) */
+};
+
+/* Copies the options. NULL when memory is short. */
+struct encoder *encoder_new(const struct encoder_options *options);
+void encoder_free(struct encoder *encoder);
+
+/*
+ * Appends the event as one line of at most EVENT_LINE_MAX bytes, LF included.
+ * 0; -ENOBUFS when line has less room than that; -ENOMEM. On failure line is
+ * as it was.
+ */
+int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line);
+/*
+ * The same record by json-c alone, without cached fragments: slower, the oracle
+ * of the test that both say the same.
+ */
+int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line);
+
+const struct encoder_counters *encoder_counters(const struct encoder *encoder);
+const char *encoder_library_version(void);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The record schema in C: what happened, with everything the encoder needs.
+ * All pointers are borrowed for the duration of the call that takes the event.
+ * Schema: sockline-events(5).
+ */
+#ifndef SOCKLINE_EVENTS_EVENT_H
+#define SOCKLINE_EVENTS_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "attribution/owner.h"
+#include "capture/interfaces.h"
+#include "capture/packet.h"
+#include "connections/connection.h"
+#include "sockets/socket.h"
+
+#define EVENT_SCHEMA_VERSION "1.0"
+#define EVENT_ECS_VERSION    "9.4.0"
+#define EVENT_LINE_MAX       8000 /* bytes with the LF: rsyslog keeps 8,096 */
+
+enum event_action {
+	EVENT_PACKET,
+	EVENT_CONNECTION_OPENED,
+	EVENT_CONNECTION_UPDATED,
+	EVENT_CONNECTION_ATTRIBUTED,
+	EVENT_CONNECTION_CLOSED,
+	EVENT_EXISTING_SOCKET,
+	EVENT_SNAPSHOT_COMPLETED,
+	EVENT_LISTENING_STARTED,
+	EVENT_LISTENING_STOPPED,
+	EVENT_CAPTURE_STATS,
+	EVENT_RUN_STARTED,
+	EVENT_RUN_STOPPED,
+	EVENT_OUTPUT_OPENED,
+	EVENT_RECORDS_DROPPED,
+	EVENT_NETLINK_OVERRUN,
+	EVENT_CAPTURE_LOST,
+	EVENT_CAPTURE_RESUMED,
+	EVENT_CLOCK_STEP,
+	EVENT_ACTION_COUNT
+};
+
+/* EVENT_PACKET */
+struct event_packet {
+	const struct packet *packet;
+	const struct interface *interface;   /* NULL when not known */
+	const struct connection *connection; /* NULL: ARP, later fragments without one, ... */
+	bool from_source;                    /* the sender is the connection's source */
+	/* Owner of the sender's end and of the receiver's; NULL = that end is not of this host. */
+	const struct owner *source, *destination;
+	uint64_t duplicate_of; /* sockline.packet.number of the same packet on another interface; 0 */
+};
+
+/* EVENT_CONNECTION_*: totals, owners and times stand in the connection. */
+struct event_connection {
+	const struct connection *connection;
+};
+
+/* EVENT_EXISTING_SOCKET, EVENT_LISTENING_*; EVENT_SNAPSHOT_COMPLETED uses snapshot_* and complete only. */
+struct event_socket {
+	const struct socket *socket;
+	const struct owner *owner;
+	const struct process *const *holders; /* all known holders, lowest pid first, for names */
+	int holder_count;
+	uint64_t connection_id; /* 0 = none */
+	uint64_t snapshot_id;   /* 1, 2, ... in this run; 0 for LISTENING_* */
+	uint64_t snapshot_index; /* 1, 2, ... in this snapshot; the count, when completed */
+	bool complete;
+};
+
+struct event_capture_counters {
+	const char *interface; /* or file */
+	uint64_t received, dropped, interface_dropped;
+};
+
+/* EVENT_CAPTURE_STATS and EVENT_RUN_STOPPED: everything that is counted. */
+struct event_stats {
+	int64_t uptime_ns, interval_ns;
+	const struct event_capture_counters *captures;
+	int capture_count;
+	uint64_t packets; /* seen since the start */
+	uint64_t bytes;   /* on the wire */
+	struct { uint64_t ok, truncated, malformed, unsupported; } decode;
+	struct { uint64_t written, dropped, truncated, bytes; } records;
+	struct { uint64_t socket, listener, recent, kernel, unknown; } attribution; /* ends resolved, by method */
+	struct { uint64_t no_permission, exited, other_netns, time_wait, forwarded, ambiguous, no_socket, replay; } unknown;
+	struct { uint64_t queries, misses, cached_misses; } lookups; /* exact socket queries */
+	struct { uint64_t overruns, lost, resyncs, interrupted; } netlink;
+	struct { uint64_t tracked; } sockets;
+	struct { uint64_t tracked, opened, closed, evicted; } connections;
+	struct { uint64_t tracked, evicted, scans, descriptors, vanished, permission_denied; } processes;
+	struct { uint64_t lost, samples; bool present; } tracepoints;
+	uint64_t rss_bytes;
+	uint64_t cpu_ns;
+	bool final; /* RUN_STOPPED: complete totals */
+	const char *stop_reason; /* RUN_STOPPED: "signal", "count", "duration", "end_of_file", "reader_gone", "error", "snapshot" */
+};
+
+/* EVENT_RUN_STARTED */
+struct event_run {
+	const char *version; /* of sockline */
+	const char *libpcap, *libnl, *json_c; /* library versions */
+	const char *kernel;  /* uname -r; NULL in a replay */
+	const char *const *interfaces; /* as asked for; "any" when none */
+	int interface_count;
+	const char *file;    /* replay */
+	const char *filter;  /* NULL = none */
+	const char *const *events; /* names of -e in force */
+	int event_count;
+	const char *const *capabilities; /* effective, lower case: "cap_net_raw" */
+	int capability_count;
+	const char *const *degraded; /* what is missing and what it costs, one short text each */
+	int degraded_count;
+	int snaplen;
+	int64_t buffer_bytes;
+	const char *attribution;     /* "tracepoints", "sentinel", "lookup", "replay" */
+	const char *attribution_why; /* one short text */
+	const char *sockets;         /* "auto", "netlink", "proc" */
+	uint32_t netns;              /* own network namespace; 0 in a replay */
+	uint16_t community_id_seed;
+	const char *boot_id;         /* NULL in a replay */
+};
+
+/* EVENT_OUTPUT_OPENED, and everything of dataset sockline.log. */
+struct event_log {
+	const char *level;   /* "warning", "error", "info" */
+	const char *message; /* one line for a person */
+	const char *error_message; /* NULL = none */
+	const char *interface; /* CAPTURE_LOST, CAPTURE_RESUMED */
+	uint64_t count; /* records dropped, messages lost */
+	const char *where; /* RECORDS_DROPPED: "output"; NETLINK_OVERRUN: "proc_events", "destroy", "interfaces" */
+	int64_t step_ns; /* CLOCK_STEP */
+};
+
+struct event {
+	enum event_action action;
+	int64_t time_ns;   /* @timestamp */
+	uint64_t sequence; /* event.sequence: 1, 2, ... */
+	union {
+		struct event_packet packet;
+		struct event_connection connection;
+		struct event_socket socket;
+		struct event_stats stats;
+		struct event_run run;
+		struct event_log log;
+	};
+};
+
+const char *event_action_name(enum event_action action);  /* event.action */
+const char *event_dataset_name(enum event_action action); /* event.dataset */
+
+#endif

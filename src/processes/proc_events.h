@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fork, exec and exit of every process, from the kernel's process events
+ * connector (drivers/connector/cn_proc.c, linux/cn_proc.h). Works in the
+ * initial network namespace only, with CAP_NET_ADMIN (any user since 6.6).
+ */
+#ifndef SOCKLINE_PROCESSES_PROC_EVENTS_H
+#define SOCKLINE_PROCESSES_PROC_EVENTS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct proc_events;
+
+enum proc_event_kind { PROC_EVENT_FORK, PROC_EVENT_EXEC, PROC_EVENT_EXIT };
+
+struct proc_event {
+	enum proc_event_kind kind;
+	int pid;        /* thread group id: the child of a fork */
+	int parent_pid; /* fork only */
+	int64_t time_ns; /* CLOCK_MONOTONIC */
+};
+typedef void proc_events_callback(void *context, const struct proc_event *event);
+
+struct proc_events_counters {
+	uint64_t events;
+	uint64_t overruns; /* times the kernel's queue was full: list /proc anew */
+	uint64_t lost;     /* messages lost in all, from /proc/net/netlink */
+};
+
+/* Threads are filtered out. -EPERM or -ECONNREFUSED where it is not to be had, with text. */
+int proc_events_open(struct proc_events **events, struct error *error);
+void proc_events_close(struct proc_events *events);
+int proc_events_fd(const struct proc_events *events);
+/* Delivers what is queued. Number; -ENOBUFS after a loss, already counted. */
+int proc_events_read(struct proc_events *events, proc_events_callback *callback, void *context);
+const struct proc_events_counters *proc_events_counters(struct proc_events *events);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who holds which socket: /proc/PID/fd links "socket:[inode]" (proc(5)), as an
+ * index inode -> every (process, fd) known to hold it. Full scans are made once
+ * at the start; afterwards only processes whose number of open descriptors
+ * changed are read again (st_size of /proc/PID/fd, Linux >= 6.2; elsewhere
+ * modification is assumed), and predictions are verified by one readlink.
+ * Nothing from the index is an answer until it is verified at that moment.
+ */
+#ifndef SOCKLINE_PROCESSES_PROC_FD_H
+#define SOCKLINE_PROCESSES_PROC_FD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "processes/process_table.h"
+
+struct proc_fd;
+
+#define PROC_FD_HOLDERS_MAX 16
+
+/* The verified holders of one socket: lowest pid first, one entry a process. */
+struct proc_fd_holders {
+	struct process *processes[PROC_FD_HOLDERS_MAX]; /* borrowed until the next call into proc_fd */
+	int count;
+	bool more;     /* there were more than fit */
+	bool complete; /* every process was looked at since the socket appeared: no other holder exists */
+};
+
+struct proc_fd_counters {
+	uint64_t scans;             /* full walks completed */
+	uint64_t processes_scanned; /* fd directories read */
+	uint64_t descriptors;       /* links read */
+	uint64_t predicted;         /* sockets found by a predicted (pid, fd) */
+	uint64_t permission_denied; /* fd directories that could not be read */
+	uint64_t vanished;
+	uint64_t evicted;
+};
+
+/* table is borrowed and must outlive it. max_sockets bounds the index. */
+int proc_fd_new(struct proc_fd **fds, struct process_table *table, uint32_t max_sockets,
+                const struct hash_key *key, struct error *error);
+void proc_fd_free(struct proc_fd *fds);
+
+/*
+ * Holders of a socket inode from the index alone, each verified by readlink
+ * (2-3 us each); entries that fail are dropped from the index. 0 or -ENOENT.
+ */
+int proc_fd_find(struct proc_fd *fds, uint64_t inode, struct proc_fd_holders *holders);
+/*
+ * Tries the places where a new socket is likely: the last (pid, fd) that
+ * matched and its neighbours, then the processes named by proc_fd_hint, newest
+ * first. At most `budget` system calls. 0 or -ENOENT.
+ */
+int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,
+                    struct proc_fd_holders *holders);
+/* This process is young or has just been seen at work: look there first. */
+void proc_fd_hint(struct proc_fd *fds, int pid);
+void proc_fd_exited(struct proc_fd *fds, int pid);
+/* Reads this process's descriptors now; number of sockets or -errno. */
+int proc_fd_scan_process(struct proc_fd *fds, int pid);
+
+/*
+ * A walk over all processes, in slices: each call works for at most budget_ns
+ * and returns true when the walk is complete. changed_only skips processes
+ * whose descriptor count and start time are as they were.
+ */
+void proc_fd_walk_start(struct proc_fd *fds, bool changed_only);
+bool proc_fd_walk_active(const struct proc_fd *fds);
+bool proc_fd_walk(struct proc_fd *fds, int64_t budget_ns);
+
+/* Calls back for each (inode, process) of the index, any order, unverified. */
+typedef void proc_fd_callback(void *context, uint64_t inode, struct process *process);
+void proc_fd_each(const struct proc_fd *fds, proc_fd_callback *callback, void *context);
+
+const struct proc_fd_counters *proc_fd_counters(const struct proc_fd *fds);
+uint32_t proc_fd_count(const struct proc_fd *fds); /* (inode, process, fd) entries */
+
+/* Pure: "socket:[123]" -> 123; false when it is something else. */
+bool proc_fd_parse_link(const char *link, uint64_t *inode);
+
+#endif

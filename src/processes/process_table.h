@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Processes by pid: read once from /proc, kept while they live and 30 s longer,
+ * bounded. /proc/PID is opened once and read below that descriptor, so that a
+ * reused pid answers ESRCH and never as the new process.
+ */
+#ifndef SOCKLINE_PROCESSES_PROCESS_TABLE_H
+#define SOCKLINE_PROCESSES_PROCESS_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "processes/process.h"
+
+struct process_table;
+
+struct process_counters {
+	uint64_t read;              /* processes read from /proc */
+	uint64_t vanished;          /* gone before they could be read */
+	uint64_t permission_denied; /* some field was refused */
+	uint64_t evicted;
+};
+
+#define PROCESS_EXITED_KEEP_NS (INT64_C(30) * 1000000000)
+
+/* proc_dir "/proc" is copied. max_processes bounds the table; 0 or -errno. */
+int process_table_new(struct process_table **table, const char *proc_dir, uint32_t max_processes,
+                      const struct hash_key *key, struct error *error);
+void process_table_free(struct process_table *table);
+
+/*
+ * The live process with this pid, read from /proc when new or when the start
+ * time differs from the cached one (that one is then marked exited). A borrowed
+ * reference, valid until the table is next called: process_ref it to keep it.
+ * NULL: no such process, or not readable (*reason = -ENOENT, -EACCES).
+ */
+struct process *process_table_get(struct process_table *table, int pid, int *reason);
+/* The cached one, no system call; with start_ticks 0 any. NULL = none. */
+struct process *process_table_find(struct process_table *table, int pid, uint64_t start_ticks);
+
+/* Kernel events (proc connector) and scans say what happened. */
+void process_table_exec(struct process_table *table, int pid);   /* read strings anew, now */
+void process_table_exited(struct process_table *table, int pid, int64_t now_ns); /* monotonic */
+/* Forgets processes that exited long ago. */
+void process_table_expire(struct process_table *table, int64_t now_ns);
+
+/* Opens /proc/PID as a directory fd: -errno. For openat below it. */
+int process_table_open_dir(const struct process_table *table, int pid);
+int process_table_proc_fd(const struct process_table *table); /* O_PATH of proc_dir, borrowed */
+
+struct process *process_ref(struct process *process);
+void process_unref(struct process *process); /* NULL is fine; frees at 0 */
+
+const struct process_counters *process_table_counters(const struct process_table *table);
+uint32_t process_table_count(const struct process_table *table);
+
+/* Pure: fields of /proc/PID/stat, from the last ')' on. False: not such a text. */
+struct process_stat {
+	char name[65];
+	char state;
+	int parent_pid;
+	uint64_t start_ticks;
+};
+bool process_parse_stat(const char *text, size_t length, struct process_stat *stat);
+
+#endif

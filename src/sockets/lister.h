@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every socket of one network namespace, by sock_diag where the kernel has a
+ * handler and by /proc/net where it has none (--sockets auto), or by one of the
+ * two alone (netlink, proc). Both ways give the same set.
+ */
+#ifndef SOCKLINE_SOCKETS_LISTER_H
+#define SOCKLINE_SOCKETS_LISTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "sockets/socket.h"
+
+enum lister_mode { LISTER_AUTO, LISTER_NETLINK, LISTER_PROC };
+
+struct sock_diag;
+struct lister;
+
+struct lister_counters {
+	uint64_t dumps;
+	uint64_t interrupted; /* dumps that stayed inconsistent after retries */
+	uint64_t failed;
+	uint64_t malformed;   /* lines of /proc/net that could not be read */
+};
+
+/* net_dir such as "/proc/self/net" is copied. diag is borrowed; NULL with LISTER_PROC. */
+int lister_new(struct lister **lister, enum lister_mode mode, struct sock_diag *diag,
+               const char *net_dir, uint32_t netns, struct error *error);
+void lister_free(struct lister *lister);
+
+/*
+ * Calls back once for each socket of the kinds (SOCKET_KIND_BIT). States as in
+ * sock_diag_list. *complete = false when some kind could not be listed wholly.
+ */
+int lister_run(struct lister *lister, uint32_t kinds, uint32_t states, bool tcp_info,
+               socket_callback *callback, void *context, bool *complete);
+const struct lister_counters *lister_counters(const struct lister *lister);
+/* How a kind was last listed. */
+enum socket_source lister_source(const struct lister *lister, enum socket_kind kind);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Netlink sockets over libnl core (netlink(7), libnl >= 3.4). The only module
+ * that includes <netlink/...>. Facts that cost others dearly are handled here,
+ * once: NLM_F_DUMP_INTR is retried (bounded), the errno inside NLMSG_DONE is
+ * read, ENOBUFS is an overrun and never fatal, messages arrive unfiltered by
+ * port when they carry NSID control data.
+ */
+#ifndef SOCKLINE_SOCKETS_NETLINK_H
+#define SOCKLINE_SOCKETS_NETLINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct netlink;
+
+/* One message's payload (after struct nlmsghdr), type nlmsg_type; nsid as in netlink(7), -1 = own. */
+struct netlink_message {
+	uint16_t type;
+	int nsid;
+	const void *payload;
+	size_t length;
+};
+/* A return value != 0 ends the walk and is returned. */
+typedef int netlink_callback(void *context, const struct netlink_message *message);
+
+/* protocol: NETLINK_*. Opened in the calling thread's network namespace. */
+int netlink_open(struct netlink **netlink, int protocol, struct error *error);
+void netlink_close(struct netlink *netlink);
+int netlink_fd(const struct netlink *netlink);
+/* Receive buffer in bytes, SO_RCVBUFFORCE where allowed; 0 or -errno. */
+int netlink_set_receive_buffer(struct netlink *netlink, int bytes);
+int netlink_join(struct netlink *netlink, int group);       /* 0 or -errno */
+int netlink_listen_all_nsid(struct netlink *netlink);       /* 0 or -errno; NETLINK_LISTEN_ALL_NSID */
+
+/*
+ * Sends one dump request and calls back for each message until NLMSG_DONE.
+ * 0; -errno of the kernel, that inside NLMSG_DONE too (-ENOENT and -EOPNOTSUPP:
+ * no such handler); -EAGAIN after retries that were all interrupted: the
+ * callback may then have seen entries twice or missed some. reset, when not
+ * NULL, is called before each retry.
+ */
+int netlink_dump(struct netlink *netlink, uint16_t type, const void *request, size_t length,
+                 netlink_callback *callback, void (*reset)(void *context), void *context);
+/*
+ * Sends one request and reads its one answer, about 4 us. *answer_length in:
+ * room, out: bytes. 0, or -errno of the kernel's NLMSG_ERROR (-ENOENT a miss).
+ */
+int netlink_request(struct netlink *netlink, uint16_t type, const void *request, size_t length,
+                    void *answer, size_t *answer_length);
+/* Sends without waiting for an answer, for connector messages; type NLMSG_DONE is allowed. */
+int netlink_send(struct netlink *netlink, uint16_t type, const void *payload, size_t length);
+/*
+ * Reads what multicast has queued, without waiting. Number of messages;
+ * -ENOBUFS: some were lost, resynchronise; other -errno.
+ */
+int netlink_receive(struct netlink *netlink, netlink_callback *callback, void *context);
+/* Messages the kernel could not deliver to this socket: the Drops column of /proc/net/netlink. */
+uint64_t netlink_drops(const struct netlink *netlink);
+
+/* Walks attributes (struct nlattr); NULL when type is not there. *size = payload bytes. */
+const void *netlink_attribute(const void *attributes, size_t length, uint16_t type, size_t *size);
+
+const char *netlink_library_version(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets from /proc/PID/net/{tcp,tcp6,udp,udp6,udplite,udplite6,raw,raw6,icmp,
+ * icmp6,unix,packet,netlink} (proc(5)): the fallback where a sock_diag handler
+ * is missing, the supplement for raw and ping sockets, and a cross-check.
+ */
+#ifndef SOCKLINE_SOCKETS_PROC_NET_H
+#define SOCKLINE_SOCKETS_PROC_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sockets/socket.h"
+
+struct proc_net_counters {
+	uint64_t malformed; /* lines that were skipped */
+};
+
+/*
+ * Lists one kind from the files below net_dir ("/proc/self/net"), v4 and v6. An
+ * absent file (no IPv6, no module) is empty, not an error. 0 or -errno.
+ */
+int proc_net_list(const char *net_dir, uint32_t netns, enum socket_kind kind, uint32_t states,
+                  socket_callback *callback, void *context, struct proc_net_counters *counters);
+
+/*
+ * The pure part: one line, without its LF, of the file for kind and family
+ * (AF_INET, AF_INET6; others ignored) into *socket. -EINVAL: not such a line
+ * (the heading too). Addresses are host-order words of network-order memory.
+ */
+int proc_net_parse_line(enum socket_kind kind, int family, const char *line, size_t length,
+                        struct socket *socket);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One socket as the kernel describes it, from sock_diag(7) or /proc/net alike. A plain value. */
+#ifndef SOCKLINE_SOCKETS_SOCKET_H
+#define SOCKLINE_SOCKETS_SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/inet.h"
+
+/* What can be listed. Each is one dump or one /proc/net file (two for v4 and v6). */
+enum socket_kind {
+	SOCKET_TCP,
+	SOCKET_UDP,
+	SOCKET_UDPLITE,
+	SOCKET_RAW,
+	SOCKET_ICMP, /* ping sockets */
+	SOCKET_UNIX,
+	SOCKET_PACKET,
+	SOCKET_NETLINK,
+	SOCKET_KIND_COUNT
+};
+#define SOCKET_KIND_BIT(kind) (1u << (kind))
+#define SOCKET_KINDS_ALL      ((1u << SOCKET_KIND_COUNT) - 1)
+
+/* Numbers of include/net/tcp_states.h, which all families use on the wire. */
+enum socket_state {
+	SOCKET_STATE_NONE = 0,
+	SOCKET_ESTABLISHED = 1,
+	SOCKET_SYN_SENT,
+	SOCKET_SYN_RECEIVED,
+	SOCKET_FIN_WAIT_1,
+	SOCKET_FIN_WAIT_2,
+	SOCKET_TIME_WAIT,
+	SOCKET_CLOSED, /* TCP: closed; UDP and others: not connected */
+	SOCKET_CLOSE_WAIT,
+	SOCKET_LAST_ACK,
+	SOCKET_LISTEN,
+	SOCKET_CLOSING,
+	SOCKET_NEW_SYN_RECEIVED,
+};
+
+enum socket_source { SOCKET_FROM_SOCK_DIAG, SOCKET_FROM_PROC_NET };
+
+struct socket_tcp_info {
+	uint32_t rtt_us;
+	uint32_t retransmits; /* tcpi_total_retrans: segments, since the start */
+	uint64_t bytes_acked;    /* RFC 4898 tcpEStatsAppHCThruOctetsAcked; SYN and FIN count */
+	uint64_t bytes_received; /* RFC 4898 tcpEStatsAppHCThruOctetsReceived */
+};
+
+struct socket {
+	enum socket_kind kind;
+	enum socket_source source;
+	enum socket_state state;
+	uint8_t family;    /* AF_*; AF_INET6 also for a dual-stack socket on IPv4 */
+	uint8_t type;      /* SOCK_*, 0 when not known */
+	uint16_t protocol; /* IPPROTO_*; SOCKET_NETLINK: NETLINK_*; SOCKET_PACKET: EtherType, host order */
+	uint32_t netns;    /* inode number of the network namespace it was listed in */
+
+	/* Inet kinds: source is the local end. ICMP and raw: ports as the kernel shows them. */
+	struct tuple tuple;
+	uint32_t ifindex; /* bound to this interface; 0 = not bound */
+	bool v6only;      /* AF_INET6 and never IPv4; false when not known */
+
+	uint64_t inode;  /* of sockfs; 0 = none: TIME_WAIT, not yet accepted, orphaned */
+	uint64_t cookie; /* 0 = not known */
+	uint32_t uid;
+	bool has_uid;
+	uint64_t cgroup_id; /* inode of the cgroup v2 directory; 0 = not known */
+
+	/* Bytes; for a TCP listener the accept queue and its limit. */
+	uint32_t receive_queue;
+	uint32_t send_queue;
+
+	bool has_tcp_info;
+	struct socket_tcp_info tcp_info;
+
+	/* SOCKET_UNIX */
+	uint8_t path_length;      /* 0 = unnamed */
+	char path[108];           /* as bound; first byte NUL = abstract; no NUL at the end */
+	uint64_t peer_inode;      /* 0 = none or not known */
+
+	/* SOCKET_NETLINK */
+	uint32_t port_id;
+	uint32_t groups;
+};
+
+/* Called for each socket; *socket is valid during the call. A return value != 0 ends the listing. */
+typedef int socket_callback(void *context, const struct socket *socket);
+
+#endif

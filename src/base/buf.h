@@ -49,9 +49,23 @@ static inline void buf_append_char(struct buf *buf, char c)
 
 void buf_append_string(struct buf *buf, const char *string);
 void buf_append_u64(struct buf *buf, uint64_t value);             /* decimal */
-void buf_append_hex(struct buf *buf, uint64_t value, int digits); /* lower case, zero-padded */
+void buf_append_hex(struct buf *buf, uint64_t value, int digits); /* 1-16, lower case, zero-padded */
 void buf_append_base64(struct buf *buf, const void *bytes, size_t length); /* RFC 4648 4, padded */
-/* Nanoseconds since the epoch as "2026-11-22T10:11:12.123456789Z" (30 bytes), years 0000-9999. */
+
+/*
+ * Nanoseconds since the epoch, negative before it, as RFC 3339 in UTC:
+ * "2026-11-22T10:11:12.123456789Z". 64 bits reach from 1677 to 2262.
+ */
+#define BUF_TIME_LENGTH 30
+
 void buf_append_time(struct buf *buf, int64_t time_ns);
+
+/* The text of the last second, for callers whose times come in order. Begins zeroed. */
+struct buf_time_cache {
+	int64_t second;
+	char text[20];
+};
+
+void buf_append_time_cached(struct buf *buf, struct buf_time_cache *cache, int64_t time_ns);
 
 #endif

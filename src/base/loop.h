@@ -29,9 +29,13 @@ int loop_modify(struct loop_source *source, uint32_t events); /* 0 or -errno */
 /* Monotonic timer: first after first_ns, then each interval_ns (0: once). NULL and errno. */
 struct loop_source *loop_add_timer(struct loop *loop, int64_t first_ns, int64_t interval_ns,
                                    loop_callback *callback, void *context);
-int loop_set_timer(struct loop_source *source, int64_t first_ns, int64_t interval_ns); /* 0,0 disarms */
+/* The same for a timer that exists; 0, 0 disarms it. 0 or -errno. */
+int loop_set_timer(struct loop_source *source, int64_t first_ns, int64_t interval_ns);
 
-/* Blocks the signals (a list ended by 0) for the process and delivers them through the loop. */
+/*
+ * Blocks the signals (a list ended by 0) for the process and delivers them
+ * through the loop. They stay blocked when the source is removed. NULL and errno.
+ */
 struct loop_source *loop_add_signals(struct loop *loop, const int *signals,
                                      loop_signal_callback *callback, void *context);
 
@@ -39,9 +43,9 @@ struct loop_source *loop_add_signals(struct loop *loop, const int *signals,
 void loop_remove(struct loop_source *source);
 
 /*
- * Called before each wait with the number of milliseconds it may last at most
- * (-1: for ever); returns the number it wants. For work that polls, such as a
- * capture that must be read without waiting.
+ * Called before each wait; returns the milliseconds that it may last at most
+ * (-1: for ever). For work that polls, such as a capture that must be read
+ * without waiting, and for what is due once per turn.
  */
 typedef int loop_prepare(void *context);
 void loop_set_prepare(struct loop *loop, loop_prepare *prepare, void *context);

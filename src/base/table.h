@@ -20,7 +20,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct table;
+struct table_slot {
+	uint32_t tag;        /* upper half of the hash; its low bits are the home slot */
+	uint32_t number_up1; /* entry number + 1; 0 = free, so that fresh pages are free slots */
+};
+
+/* In sight only for the inline lookup below. */
+struct table {
+	struct table_slot *slots;
+	size_t mask; /* slots - 1; a power of two of slots */
+	uint32_t count;
+	uint32_t max_entries;
+};
 
 struct table_cursor {
 	const struct table *table;
@@ -40,10 +51,35 @@ void table_clear(struct table *table);
 uint32_t table_count(const struct table *table);
 size_t table_bytes(const struct table *table); /* memory held, for the stats */
 
-struct table_cursor table_cursor(const struct table *table, uint64_t hash);
+static inline struct table_cursor table_cursor(const struct table *table, uint64_t hash)
+{
+	uint32_t tag = (uint32_t)(hash >> 32);
+
+	return (struct table_cursor){ .table = table, .slot = tag & table->mask, .tag = tag };
+}
+
 /* The next candidate. False at the end. Insert and remove invalidate cursors. */
-bool table_next(struct table_cursor *cursor, uint32_t *number);
+static inline bool table_next(struct table_cursor *cursor, uint32_t *number)
+{
+	const struct table *table = cursor->table;
+
+	for (;;) {
+		struct table_slot slot = table->slots[cursor->slot];
+
+		if (slot.number_up1 == 0)
+			return false;
+		cursor->slot = (cursor->slot + 1) & table->mask;
+		if (slot.tag == cursor->tag) {
+			*number = slot.number_up1 - 1;
+			return true;
+		}
+	}
+}
+
 /* Fetches the slot's cache line ahead of a lookup. */
-void table_prefetch(const struct table *table, uint64_t hash);
+static inline void table_prefetch(const struct table *table, uint64_t hash)
+{
+	__builtin_prefetch(&table->slots[(uint32_t)(hash >> 32) & table->mask]);
+}
 
 #endif

@@ -23,7 +23,7 @@ bool utf8_valid(const char *bytes, size_t length);
  */
 bool utf8_append_json(struct buf *buf, const char *bytes, size_t length);
 
-/* Appends for a terminal or log: as above, and printable ASCII escapes for the controls. */
+/* Appends for a terminal or log: controls as above, a bad byte as \xNN, quote and backslash bare. */
 void utf8_append_log(struct buf *buf, const char *bytes, size_t length);
 
 #endif

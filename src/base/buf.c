@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+
+#define SECONDS_PER_DAY INT64_C(86400)
+
+/* "00" to "99": halves the divisions of a decimal number. */
+static const char two_digits[200] =
+	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+	"8081828384858687888990919293949596979899";
+
+int buf_init(struct buf *buf, size_t capacity)
+{
+	char *data = malloc(capacity > 0 ? capacity : 1);
+
+	if (!data)
+		return -ENOMEM;
+	*buf = (struct buf){ .data = data, .capacity = capacity };
+	return 0;
+}
+
+void buf_free(struct buf *buf)
+{
+	free(buf->data);
+	*buf = (struct buf){ 0 };
+}
+
+void buf_append_string(struct buf *buf, const char *string)
+{
+	buf_append(buf, string, strlen(string));
+}
+
+static inline void put_pair(char *to, uint32_t below_100)
+{
+	memcpy(to, two_digits + 2 * below_100, 2);
+}
+
+void buf_append_u64(struct buf *buf, uint64_t value)
+{
+	char text[20]; /* 2^64 has 20 digits */
+	char *at = text + sizeof text;
+
+	/* A 32-bit division costs a fraction of a 64-bit one, and nearly all numbers are small. */
+	while (value > UINT32_MAX) {
+		at -= 2;
+		put_pair(at, (uint32_t)(value % 100));
+		value /= 100;
+	}
+	uint32_t rest = (uint32_t)value;
+
+	while (rest >= 100) {
+		at -= 2;
+		put_pair(at, rest % 100);
+		rest /= 100;
+	}
+	if (rest >= 10) {
+		at -= 2;
+		put_pair(at, rest);
+	} else {
+		*--at = (char)('0' + rest);
+	}
+	buf_append(buf, at, (size_t)(text + sizeof text - at));
+}
+
+void buf_append_hex(struct buf *buf, uint64_t value, int digits)
+{
+	char text[16];
+
+	if (digits < 0 || digits > (int)sizeof text)
+		digits = (int)sizeof text;
+	for (int i = digits; i-- > 0; value >>= 4)
+		text[i] = "0123456789abcdef"[value & 15];
+	buf_append(buf, text, (size_t)digits);
+}
+
+void buf_append_base64(struct buf *buf, const void *bytes, size_t length)
+{
+	static const char alphabet[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *from = bytes;
+	size_t room = buf->capacity - buf->length;
+	char *to = buf->data + buf->length;
+
+	/* All or nothing; divided, not multiplied, so that no length can overflow. */
+	if (length / 3 + (length % 3 != 0) > room / 4) {
+		buf->overflow = true;
+		return;
+	}
+	for (; length > 0; from += 3, to += 4, buf->length += 4) {
+		uint32_t group = (uint32_t)from[0] << 16;
+
+		if (length > 1)
+			group |= (uint32_t)from[1] << 8;
+		if (length > 2)
+			group |= from[2];
+		to[0] = alphabet[group >> 18];
+		to[1] = alphabet[group >> 12 & 63];
+		to[2] = length > 1 ? alphabet[group >> 6 & 63] : '=';
+		to[3] = length > 2 ? alphabet[group & 63] : '=';
+		length -= length < 3 ? length : 3;
+	}
+}
+
+/*
+ * Proleptic Gregorian date by arithmetic alone: gmtime_r takes a lock and reads
+ * the time zone. Years begin in March, so that the leap day is a year's last,
+ * and in eras of 400 years (146,097 days) after which everything repeats.
+ */
+static void put_date(char *to, int64_t days_since_epoch)
+{
+	uint32_t days = (uint32_t)(days_since_epoch + 719468); /* since 0000-03-01 */
+	uint32_t era = days / 146097;
+	uint32_t day_of_era = days % 146097;
+	uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
+	                        day_of_era / 146096) / 365;
+	uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	uint32_t march_month = (5 * day_of_year + 2) / 153; /* 0 = March */
+	uint32_t day = day_of_year - (153 * march_month + 2) / 5 + 1;
+	uint32_t month = march_month < 10 ? march_month + 3 : march_month - 9;
+	uint32_t year = era * 400 + year_of_era + (month <= 2);
+
+	put_pair(to, year / 100);
+	put_pair(to + 2, year % 100);
+	to[4] = '-';
+	put_pair(to + 5, month);
+	to[7] = '-';
+	put_pair(to + 8, day);
+	to[10] = 'T';
+}
+
+static void put_second(char *to, int64_t second)
+{
+	int64_t days = second / SECONDS_PER_DAY;
+	int64_t of_day = second % SECONDS_PER_DAY;
+
+	if (of_day < 0) {
+		of_day += SECONDS_PER_DAY;
+		days--;
+	}
+	uint32_t clock = (uint32_t)of_day;
+
+	put_date(to, days);
+	put_pair(to + 11, clock / 3600);
+	to[13] = ':';
+	put_pair(to + 14, clock / 60 % 60);
+	to[16] = ':';
+	put_pair(to + 17, clock % 60);
+	to[19] = '.';
+}
+
+/* All but the 20 bytes of the second. */
+static inline void put_fraction(char *to, uint32_t nanoseconds)
+{
+	uint32_t high = nanoseconds / 100000;      /* 4 digits */
+	uint32_t low = nanoseconds / 10 % 10000;   /* 4 digits */
+
+	put_pair(to, high / 100);
+	put_pair(to + 2, high % 100);
+	put_pair(to + 4, low / 100);
+	put_pair(to + 6, low % 100);
+	to[8] = (char)('0' + nanoseconds % 10);
+	to[9] = 'Z';
+}
+
+void buf_append_time_cached(struct buf *buf, struct buf_time_cache *cache, int64_t time_ns)
+{
+	int64_t second = time_ns / NS_PER_SECOND;
+	int64_t nanoseconds = time_ns % NS_PER_SECOND;
+	char *to = buf->data + buf->length;
+
+	if (nanoseconds < 0) {
+		nanoseconds += NS_PER_SECOND;
+		second--;
+	}
+	if (BUF_TIME_LENGTH > buf->capacity - buf->length) {
+		buf->overflow = true;
+		return;
+	}
+	if (second != cache->second || !cache->text[0]) {
+		put_second(cache->text, second);
+		cache->second = second;
+	}
+	memcpy(to, cache->text, sizeof cache->text);
+	put_fraction(to + sizeof cache->text, (uint32_t)nanoseconds);
+	buf->length += BUF_TIME_LENGTH;
+}
+
+void buf_append_time(struct buf *buf, int64_t time_ns)
+{
+	struct buf_time_cache none = { .second = 0 };
+
+	buf_append_time_cached(buf, &none, time_ns);
+}

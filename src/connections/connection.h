@@ -44,6 +44,16 @@ struct connection_count {
 	uint64_t bytes; /* IP layer, as the headers say */
 };
 
+/* What tcp_state.h knows; all zero at the start. */
+struct tcp_state {
+	uint32_t fin_end[2]; /* the acknowledgement number that confirms the FIN of [end] */
+	uint8_t seen[2];     /* flags seen from [end], or-ed */
+	bool fin_confirmed[2];
+	bool established; /* set at once for a connection met in its middle */
+	bool reset;
+	enum connection_end reset_by;
+};
+
 struct connection {
 	struct tuple tuple; /* source = initiator */
 	uint32_t netns;
@@ -77,16 +87,16 @@ struct connection {
 
 	struct fragment *fragment; /* encoded JSON, made once by the encoder; see events/fragment.h */
 
-	/* Private to connection_table and tcp_state. */
+	/* Private to connection_table. */
 	struct {
 		uint64_t hash;
-		uint32_t number, next, previous; /* entry number, timer list */
+		uint64_t order;          /* of opening */
+		uint32_t number;         /* of this entry */
+		uint32_t next, previous; /* in a slot of the timer wheel, or the free list */
 		uint32_t slot;
-		int64_t update_ns, deadline_ns;
-		uint32_t fin_sequence[2];
-		uint8_t seen[2]; /* TCP flags seen from each end */
-		uint8_t fin_acknowledged;
-		bool in_use, closed, opened, long_lived;
+		int64_t active_ns, update_ns; /* in the table's time */
+		struct tcp_state tcp;
+		bool in_use, closed;
 	} internal;
 };
 

@@ -51,6 +51,7 @@ struct event_packet {
 	bool from_source;                    /* the sender is the connection's source */
 	/* Owner of the sender's end and of the receiver's; NULL = that end is not of this host. */
 	const struct owner *source, *destination;
+	const char *community_id; /* NULL: that of the connection, if it has one */
 	uint64_t duplicate_of; /* sockline.packet.number of the same packet on another interface; 0 */
 };
 
@@ -86,7 +87,7 @@ struct event_stats {
 	struct { uint64_t ok, truncated, malformed, unsupported; } decode;
 	struct { uint64_t written, dropped, truncated, bytes; } records;
 	struct { uint64_t socket, listener, recent, kernel, unknown; } attribution; /* ends resolved, by method */
-	struct { uint64_t no_permission, exited, other_netns, time_wait, forwarded, ambiguous, no_socket, replay; } unknown;
+	struct { uint64_t no_permission, exited, other_netns, time_wait, forwarded, ambiguous, no_socket, pending, replay; } unknown;
 	struct { uint64_t queries, misses, cached_misses; } lookups; /* exact socket queries */
 	struct { uint64_t overruns, lost, resyncs, interrupted; } netlink;
 	struct { uint64_t tracked; } sockets;

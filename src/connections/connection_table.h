@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All connections, by 5-tuple and network namespace: bounded, seeded, with
+ * timers. Time is the caller's: monotonic nanoseconds live, packet time in a
+ * replay; it never goes back. Pure: what happens is told by callbacks.
+ */
+#ifndef SOCKLINE_CONNECTIONS_CONNECTION_TABLE_H
+#define SOCKLINE_CONNECTIONS_CONNECTION_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "capture/packet.h"
+#include "connections/connection.h"
+
+struct connection_table;
+
+enum connection_change {
+	CONNECTION_CHANGE_UPDATED, /* the update interval has passed */
+	CONNECTION_CHANGE_CLOSED,  /* reason and outcome stand in the connection */
+};
+typedef void connection_callback(void *context, struct connection *connection,
+                                 enum connection_change change);
+
+struct connection_table_options {
+	uint32_t max_connections;
+	int64_t update_interval_ns; /* 0 = no updates */
+	struct hash_key key;
+	connection_callback *callback;
+	void *context;
+};
+
+struct connection_counters {
+	uint64_t opened, closed, evicted;
+};
+
+/* Ends of silence: after these, without a packet, a connection is closed. */
+#define CONNECTION_UNANSWERED_NS (INT64_C(135) * 1000000000) /* TCP: longer than tcp_syn_retries lasts */
+#define CONNECTION_TCP_IDLE_NS   (INT64_C(7200) * 1000000000)
+#define CONNECTION_FIN_IDLE_NS   (INT64_C(60) * 1000000000)  /* TCP: one or two FINs seen */
+#define CONNECTION_OTHER_IDLE_NS (INT64_C(60) * 1000000000)  /* UDP, ICMP and the rest */
+#define CONNECTION_LINGER_NS     (INT64_C(15) * 1000000000)  /* closed, kept for late packets */
+
+struct connection_table *connection_table_new(const struct connection_table_options *options);
+/* Frees without callbacks: connection_table_shutdown first. NULL is fine. */
+void connection_table_free(struct connection_table *table);
+
+/* Either orientation; *from tells which end the packet's source is. Closed ones that linger too. */
+struct connection *connection_table_find(const struct connection_table *table, uint32_t netns,
+                                         const struct tuple *tuple, enum connection_end *from);
+void connection_table_prefetch(const struct connection_table *table, uint32_t netns,
+                               const struct tuple *tuple);
+/*
+ * A new one; tuple as initiator -> responder, time_ns of its first packet. A full
+ * table evicts the longest silent of a few candidates first (callback). NULL when
+ * memory is short.
+ */
+struct connection *connection_table_open(struct connection_table *table, uint32_t netns,
+                                         const struct tuple *tuple, int64_t time_ns, int64_t now_ns);
+/* True when this packet cannot belong to that connection: close it and open another. */
+bool connection_table_restarts(const struct connection *connection, const struct packet *packet);
+/* Takes a connection as established that was met in its middle (TCP). */
+void connection_table_met_midway(struct connection *connection);
+
+/*
+ * Counts the packet and advances the state. True: the connection closed with it;
+ * the caller reports that (no callback). Packets after the close change nothing.
+ */
+bool connection_table_account(struct connection_table *table, struct connection *connection,
+                              enum connection_end from, const struct packet *packet, int64_t now_ns);
+/* Closes now, without a callback. False when it was closed already. */
+bool connection_table_close(struct connection_table *table, struct connection *connection,
+                            enum connection_reason reason, enum connection_outcome outcome,
+                            int64_t now_ns);
+/* Forgets a closed connection at once. */
+void connection_table_forget(struct connection_table *table, struct connection *connection);
+bool connection_table_is_closed(const struct connection *connection);
+
+/* Runs the timers that are due. Call it at least once a second. */
+void connection_table_expire(struct connection_table *table, int64_t now_ns);
+/* Closes all that are open, in the order of their opening. */
+void connection_table_shutdown(struct connection_table *table, int64_t now_ns);
+
+/*
+ * A connection's number is stable while it lives and reused later: number and
+ * id together are a weak reference. NULL when it is another one now.
+ */
+uint32_t connection_table_number(const struct connection *connection);
+struct connection *connection_table_at(const struct connection_table *table, uint32_t number, uint64_t id);
+
+uint32_t connection_table_count(const struct connection_table *table); /* open ones */
+size_t connection_table_bytes(const struct connection_table *table);
+const struct connection_counters *connection_table_counters(const struct connection_table *table);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state of a TCP connection as the packets of both directions show it
+ * (RFC 9293 3.3.2), seen from the initiator. Pure.
+ */
+#ifndef SOCKLINE_CONNECTIONS_TCP_STATE_H
+#define SOCKLINE_CONNECTIONS_TCP_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "connections/connection.h"
+
+struct tcp_segment {
+	uint8_t flags; /* TCP_FLAG_* */
+	uint32_t sequence, acknowledgement;
+	uint32_t payload; /* bytes */
+};
+
+void tcp_state_advance(struct tcp_state *state, enum connection_end from,
+                       const struct tcp_segment *segment);
+/* The initiator's state, or CLOSED. */
+enum socket_state tcp_state_name(const struct tcp_state *state);
+/* Both FINs confirmed, or reset: with the reason and the outcome. */
+bool tcp_state_closed(const struct tcp_state *state, enum connection_reason *reason,
+                      enum connection_outcome *outcome);
+/* A SYN that cannot belong to this connection: the tuple is being reused. */
+bool tcp_state_restarts(const struct tcp_state *state, const struct tcp_segment *segment);
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sockets/diag_message.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink_diag.h>
+#include <linux/packet_diag.h>
+#include <linux/sock_diag.h>
+#include <linux/tcp.h>
+#include <linux/unix_diag.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "sockets/netlink.h"
+
+/* The attributes that follow a family's fixed message. */
+struct attributes {
+	const char *data;
+	size_t length;
+};
+
+static struct attributes attributes_after(const void *payload, size_t length, size_t fixed)
+{
+	size_t start = (fixed + 3) & ~(size_t)3; /* NLMSG_ALIGN */
+
+	if (start > length)
+		start = length;
+	return (struct attributes) { (const char *)payload + start, length - start };
+}
+
+/* False, and *value as it was, when the attribute is absent or too short. */
+static bool get(struct attributes attributes, uint16_t type, void *value, size_t size)
+{
+	size_t length;
+	const void *data = netlink_attribute(attributes.data, attributes.length, type, &length);
+
+	if (!data || length < size)
+		return false;
+	memcpy(value, data, size);
+	return true;
+}
+
+static uint64_t cookie_of(const uint32_t words[2])
+{
+	return (uint64_t)words[1] << 32 | words[0];
+}
+
+/*
+ * A socket without inode (TIME_WAIT, NEW_SYN_RECEIVED, not yet accepted,
+ * orphaned) shows uid 0 for "none": always in the first two, in the others
+ * before Linux 6.17. So 0 proves nothing there.
+ */
+static void set_uid(struct socket *socket, uint32_t uid)
+{
+	socket->uid = uid;
+	socket->has_uid = socket->inode != 0 || uid != 0;
+}
+
+static void set_tcp_info(struct socket *socket, struct attributes attributes)
+{
+	struct tcp_info info;
+	const void *data;
+	size_t length;
+
+	if (socket->state == SOCKET_LISTEN) /* its fields mean other things there */
+		return;
+	data = netlink_attribute(attributes.data, attributes.length, INET_DIAG_INFO, &length);
+	if (!data || length < offsetof(struct tcp_info, tcpi_total_retrans) + sizeof(uint32_t))
+		return;
+	/* It grows at its end with the kernel: the byte counts came with Linux 4.1. */
+	memset(&info, 0, sizeof info);
+	memcpy(&info, data, length < sizeof info ? length : sizeof info);
+	socket->has_tcp_info = true;
+	socket->tcp_info.rtt_us = info.tcpi_rtt;
+	socket->tcp_info.retransmits = info.tcpi_total_retrans;
+	socket->tcp_info.bytes_acked = info.tcpi_bytes_acked;
+	socket->tcp_info.bytes_received = info.tcpi_bytes_received;
+}
+
+static void set_protocol(struct socket *socket, const struct inet_diag_msg *message,
+                         struct attributes attributes)
+{
+	uint8_t protocol;
+
+	switch (socket->kind) {
+	case SOCKET_UDP:
+		socket->type = SOCK_DGRAM;
+		socket->protocol = IPPROTO_UDP;
+		break;
+	case SOCKET_UDPLITE:
+		socket->type = SOCK_DGRAM;
+		socket->protocol = IPPROTO_UDPLITE;
+		break;
+	case SOCKET_RAW:
+		/* The number is in place of the local port; such sockets have none. */
+		socket->type = SOCK_RAW;
+		socket->protocol = ntohs(message->id.idiag_sport) & 0xff;
+		if (get(attributes, INET_DIAG_PROTOCOL, &protocol, sizeof protocol))
+			socket->protocol = protocol;
+		break;
+	default:
+		socket->type = SOCK_STREAM;
+		socket->protocol = IPPROTO_TCP;
+		break;
+	}
+	socket->tuple.protocol = (uint8_t)socket->protocol;
+}
+
+static int parse_inet(const void *payload, size_t length, struct socket *socket)
+{
+	struct inet_diag_msg message;
+	struct attributes attributes;
+	uint8_t v6only;
+
+	if (length < sizeof message)
+		return -EINVAL;
+	memcpy(&message, payload, sizeof message);
+	attributes = attributes_after(payload, length, sizeof message);
+
+	socket->family = message.idiag_family;
+	socket->state = message.idiag_state;
+	set_protocol(socket, &message, attributes);
+	if (message.idiag_family == AF_INET) {
+		inet_from_v4(&socket->tuple.source, message.id.idiag_src);
+		inet_from_v4(&socket->tuple.destination, message.id.idiag_dst);
+	} else if (message.idiag_family == AF_INET6) {
+		inet_from_v6(&socket->tuple.source, message.id.idiag_src);
+		inet_from_v6(&socket->tuple.destination, message.id.idiag_dst);
+		socket->v6only = get(attributes, INET_DIAG_SKV6ONLY, &v6only, sizeof v6only) &&
+			v6only;
+	} else {
+		return -EINVAL;
+	}
+	if (socket->kind != SOCKET_RAW) {
+		socket->tuple.source_port = ntohs(message.id.idiag_sport);
+		socket->tuple.destination_port = ntohs(message.id.idiag_dport);
+	}
+	socket->ifindex = message.id.idiag_if;
+	socket->inode = message.idiag_inode;
+	socket->cookie = cookie_of(message.id.idiag_cookie);
+	set_uid(socket, message.idiag_uid);
+	get(attributes, INET_DIAG_CGROUP_ID, &socket->cgroup_id, sizeof socket->cgroup_id);
+	socket->receive_queue = message.idiag_rqueue;
+	socket->send_queue = message.idiag_wqueue;
+	if (socket->kind == SOCKET_TCP)
+		set_tcp_info(socket, attributes);
+	return 0;
+}
+
+static void set_path(struct socket *socket, struct attributes attributes)
+{
+	size_t length;
+	const char *name = netlink_attribute(attributes.data, attributes.length, UNIX_DIAG_NAME,
+	                                     &length);
+
+	if (!name || length == 0)
+		return;
+	if (length > sizeof socket->path)
+		length = sizeof socket->path; /* 109 with its NUL: a path that fills sun_path */
+	if (name[0] != '\0' && name[length - 1] == '\0')
+		length--; /* paths end in NUL, abstract names do not */
+	memcpy(socket->path, name, length);
+	socket->path_length = (uint8_t)length;
+}
+
+static int parse_unix(const void *payload, size_t length, struct socket *socket)
+{
+	struct unix_diag_msg message;
+	struct unix_diag_rqlen queues;
+	struct attributes attributes;
+	uint32_t uid, peer;
+
+	if (length < sizeof message)
+		return -EINVAL;
+	memcpy(&message, payload, sizeof message);
+	attributes = attributes_after(payload, length, sizeof message);
+
+	socket->family = AF_UNIX;
+	socket->type = message.udiag_type;
+	socket->state = message.udiag_state;
+	socket->inode = message.udiag_ino;
+	socket->cookie = cookie_of(message.udiag_cookie);
+	set_path(socket, attributes);
+	if (get(attributes, UNIX_DIAG_PEER, &peer, sizeof peer))
+		socket->peer_inode = peer;
+	if (get(attributes, UNIX_DIAG_RQLEN, &queues, sizeof queues)) {
+		socket->receive_queue = queues.udiag_rqueue;
+		socket->send_queue = queues.udiag_wqueue;
+	}
+	if (get(attributes, UNIX_DIAG_UID, &uid, sizeof uid)) /* Linux >= 5.3 */
+		set_uid(socket, uid);
+	return 0;
+}
+
+static int parse_packet(const void *payload, size_t length, struct socket *socket)
+{
+	struct packet_diag_msg message;
+	struct packet_diag_info info;
+	struct attributes attributes;
+	uint32_t uid, memory[SK_MEMINFO_RMEM_ALLOC + 1];
+
+	if (length < sizeof message)
+		return -EINVAL;
+	memcpy(&message, payload, sizeof message);
+	attributes = attributes_after(payload, length, sizeof message);
+
+	socket->family = AF_PACKET;
+	socket->type = message.pdiag_type;
+	socket->protocol = message.pdiag_num; /* in host order here, unlike sll_protocol */
+	socket->inode = message.pdiag_ino;
+	socket->cookie = cookie_of(message.pdiag_cookie);
+	if (get(attributes, PACKET_DIAG_INFO, &info, sizeof info))
+		socket->ifindex = info.pdi_index;
+	if (get(attributes, PACKET_DIAG_UID, &uid, sizeof uid))
+		set_uid(socket, uid);
+	if (get(attributes, PACKET_DIAG_MEMINFO, memory, sizeof memory))
+		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
+	return 0;
+}
+
+static int parse_netlink(const void *payload, size_t length, struct socket *socket)
+{
+	struct netlink_diag_msg message;
+	struct attributes attributes;
+	uint32_t memory[SK_MEMINFO_RMEM_ALLOC + 1];
+	unsigned long groups; /* the kernel's bitmap is of longs */
+
+	if (length < sizeof message)
+		return -EINVAL;
+	memcpy(&message, payload, sizeof message);
+	attributes = attributes_after(payload, length, sizeof message);
+
+	socket->family = AF_NETLINK;
+	socket->type = message.ndiag_type;
+	socket->protocol = message.ndiag_protocol;
+	socket->port_id = message.ndiag_portid;
+	socket->inode = message.ndiag_ino;
+	socket->cookie = cookie_of(message.ndiag_cookie);
+	if (get(attributes, NETLINK_DIAG_GROUPS, &groups, sizeof groups))
+		socket->groups = (uint32_t)groups;
+	if (get(attributes, NETLINK_DIAG_MEMINFO, memory, sizeof memory))
+		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
+	return 0;
+}
+
+int diag_message_parse(enum socket_kind kind, const void *payload, size_t length,
+                       struct socket *socket)
+{
+	memset(socket, 0, sizeof *socket);
+	socket->kind = kind;
+	socket->source = SOCKET_FROM_SOCK_DIAG;
+	switch (kind) {
+	case SOCKET_TCP:
+	case SOCKET_UDP:
+	case SOCKET_UDPLITE:
+	case SOCKET_RAW:
+		return parse_inet(payload, length, socket);
+	case SOCKET_UNIX:
+		return parse_unix(payload, length, socket);
+	case SOCKET_PACKET:
+		return parse_packet(payload, length, socket);
+	case SOCKET_NETLINK:
+		return parse_netlink(payload, length, socket);
+	case SOCKET_ICMP:
+	case SOCKET_KIND_COUNT:
+		break;
+	}
+	return -EINVAL;
+}
+
+unsigned diag_message_protocol(const void *payload, size_t length)
+{
+	uint8_t protocol = 0;
+
+	get(attributes_after(payload, length, sizeof(struct inet_diag_msg)), INET_DIAG_PROTOCOL,
+	    &protocol, sizeof protocol);
+	return protocol;
+}

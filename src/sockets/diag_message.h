@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers of sock_diag(7) into struct socket. Pure: bytes in, a value out.
+ * Layouts: linux/inet_diag.h, unix_diag.h, packet_diag.h, netlink_diag.h.
+ */
+#ifndef SOCKLINE_SOCKETS_DIAG_MESSAGE_H
+#define SOCKLINE_SOCKETS_DIAG_MESSAGE_H
+
+#include <stddef.h>
+
+#include "sockets/socket.h"
+
+/*
+ * payload: what follows struct nlmsghdr, 4-byte aligned. Fills all of *socket;
+ * netns stays 0. 0; -EINVAL: too short for the kind, or a kind without handler
+ * (SOCKET_ICMP).
+ */
+int diag_message_parse(enum socket_kind kind, const void *payload, size_t length,
+                       struct socket *socket);
+
+/* The IPPROTO_* of a message to a SKNLGRP_*_DESTROY group (INET_DIAG_PROTOCOL); 0 without. */
+unsigned diag_message_protocol(const void *payload, size_t length);
+
+#endif

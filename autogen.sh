@@ -1,0 +1,4 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Makes ./configure. Needs autoconf, automake and pkg-config.
+cd "$(dirname "$0")" && exec autoreconf --install

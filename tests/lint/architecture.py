@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The architecture of the tree, as rules that a machine can hold.
+
+Each rule is a function that returns a list of complaints. Run as a program it
+prints TAP: one test point a rule, its complaints as diagnostics.
+"""
+
+import fnmatch
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+# Lowest first. A file includes only files of its own layer or lower ones; the
+# first pattern that fits a path below src decides.
+LAYERS = (
+    ("base", ("base/*",)),
+    # Bytes and structs in, structs and bytes out: no descriptors, no system calls.
+    ("pure", (
+        "capture/packet.h", "capture/decode*", "connections/*", "events/*", "sockets/socket.h",
+        "processes/process.h", "processes/container.*", "attribution/owner.*",
+        "capture/interfaces.h",  # for its plain struct interface; interfaces.c is a source
+    )),
+    # Each owns a descriptor.
+    ("sources", ("capture/*", "sockets/*", "processes/*", "output/*", "security/*")),
+    ("attribution", ("attribution/*",)),
+    ("stream", ("stream*",)),
+    ("app", ("app*", "options*")),
+    ("main", ("main.c",)),
+)
+
+# One module knows each library.
+LIBRARIES = (
+    (r"pcap(/.*)?\.h|pcap-.*\.h", ("capture/capture.c",)),
+    (r"netlink/.*", ("sockets/netlink.c",)),
+    (r"json-c/.*|json\.h", ("events/encode*.c",)),
+    (r"linux/(inet|unix|packet|netlink)_diag\.h", ("sockets/sock_diag.c",)),
+)
+
+# An exported symbol is the name of its file, or begins with it and "_". Here:
+# other beginnings for a file, where the type and not the file is what callers name.
+ALSO_PREFIX = {
+    "inet": ("tuple",),
+    "process_table": ("process",),
+    "owner": ("attribution",),
+    "encode": ("encoder",),
+}
+
+LINES_MAX = 500
+# Path: why it may be longer.
+LONGER = {}
+
+SOURCE_SUFFIXES = (".c", ".h", ".py", ".sh", ".am", ".ac", ".8", ".5", ".bash", ".zsh", ".fish")
+SKIPPED_FOLDERS = ("__pycache__", ".deps", "corpus")
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def files_below(root, folder=""):
+    """Paths relative to root, sorted."""
+    found = []
+    for path, folders, names in os.walk(os.path.join(root, folder)):
+        folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
+        found += [os.path.relpath(os.path.join(path, name), root) for name in names]
+    return sorted(found)
+
+
+def sources_below(root):
+    """C files and headers below root/src, relative to src."""
+    return [path for path in files_below(os.path.join(root, "src")) if path.endswith((".c", ".h"))]
+
+
+def written_files(root):
+    """All that people wrote and that can hold a comment, programs without suffix too."""
+    found = [name for name in ("autogen.sh", "configure.ac", "Makefile.am", ".ci/run")
+             if os.path.exists(os.path.join(root, name))]
+    for folder in ("src", "tests", "contrib"):
+        for path in files_below(root, folder):
+            with open(os.path.join(root, path), "rb") as file:
+                is_script = file.read(2) == b"#!"
+            if is_script or path.endswith(SOURCE_SUFFIXES):
+                found.append(path)
+    return found
+
+
+def includes(root, path):
+    """(text between the marks, True for quotes) of each #include of src/path."""
+    lines = re.findall(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]',
+                       read(os.path.join(root, "src", path)), re.MULTILINE)
+    return [(name, mark == '"') for mark, name in lines]
+
+
+def fits(path, patterns):
+    return any(fnmatch.fnmatch(path, pattern) for pattern in patterns)
+
+
+def layer_of(path):
+    for number, (_, patterns) in enumerate(LAYERS):
+        if fits(path, patterns):
+            return number
+    return None
+
+
+def check_layers(root):
+    complaints = []
+    for path in sources_below(root):
+        layer = layer_of(path)
+        if layer is None:
+            complaints.append(f"src/{path} belongs to no layer of tests/lint/architecture.py")
+            continue
+        for name, quoted in includes(root, path):
+            other = layer_of(name) if quoted else None
+            if other is not None and other > layer:
+                complaints.append(f"src/{path} ({LAYERS[layer][0]}) includes "
+                                  f"{name} ({LAYERS[other][0]})")
+            if quoted and not os.path.exists(os.path.join(root, "src", name)):
+                complaints.append(f"src/{path}: \"{name}\" is not a path below src")
+    return complaints
+
+
+def check_cycles(root):
+    headers = [path for path in sources_below(root) if path.endswith(".h")]
+    graph = {path: [name for name, quoted in includes(root, path) if quoted and name in headers]
+             for path in headers}
+    complaints, done = [], set()
+
+    def visit(path, above):
+        if path in above:
+            complaints.append(" -> ".join(above[above.index(path):] + [path]))
+        elif path not in done:
+            for name in graph[path]:
+                visit(name, above + [path])
+            done.add(path)
+
+    for path in headers:
+        visit(path, [])
+    return complaints
+
+
+def check_libraries(root):
+    return [f"src/{path} includes <{name}>, which is for {' '.join(allowed)} alone"
+            for path in sources_below(root)
+            for name, _ in includes(root, path)
+            for pattern, allowed in LIBRARIES
+            if re.fullmatch(pattern, name) and name not in sources_below(root)
+            and not fits(path, allowed)]
+
+
+def check_headers_alone(root, compiler, flags):
+    complaints = []
+    for path in sources_below(root):
+        if not path.endswith(".h"):
+            continue
+        run = subprocess.run(compiler + flags + ["-I", os.path.join(root, "src"), "-fsyntax-only",
+                                                 "-x", "c", "-"],
+                             input=f'#include "{path}"\n', capture_output=True, text=True,
+                             check=False)
+        if run.returncode != 0 or run.stderr:
+            complaints.append(f"src/{path} does not compile alone:\n{run.stderr}")
+    return complaints
+
+
+def symbols(archive, nm):
+    """(file stem, name, nm's letter, section) of what our sources define in the archive."""
+    run = subprocess.run(nm + ["--format=sysv", "--defined-only", archive], capture_output=True,
+                         text=True, check=True)
+    found, stem = [], None
+    for line in run.stdout.splitlines():
+        member = re.search(r"\[(.*)\.o\]:$", line)
+        fields = [field.strip() for field in line.split("|")]
+        if member:
+            stem = member.group(1)
+        # Names with a leading "_" or "." are the compiler's (sanitizers, gcov).
+        elif len(fields) == 7 and fields[0][:1] not in ("_", "."):
+            found.append((stem, fields[0], fields[2], fields[6]))
+    return found
+
+
+def check_symbols(archive, nm):
+    complaints = []
+    for stem, name, letter, _ in symbols(archive, nm):
+        prefixes = (stem,) + ALSO_PREFIX.get(stem, ())
+        if letter.isupper() and not any(name == prefix or name.startswith(prefix + "_")
+                                        for prefix in prefixes):
+            complaints.append(f"{stem}.c exports {name}, which does not begin with {stem}_")
+    return complaints
+
+
+def check_globals(archive, nm):
+    # .data.rel.ro holds constants with addresses in them: read-only once relocated.
+    return [f"{stem}.c has a writable global: {name} ({section})"
+            for stem, name, letter, section in symbols(archive, nm)
+            if letter in "BbDdGgSsC" and not section.startswith(".data.rel.ro")]
+
+
+def check_listed(root):
+    makefile = set(re.findall(r"[\w./-]+", read(os.path.join(root, "Makefile.am"))))
+    complaints = []
+    for path in files_below(root, "src") + files_below(root, "tests"):
+        name = os.path.basename(path)
+        # A test program is listed by the name of the program, its source follows.
+        listed = path in makefile or path.removesuffix(".c") in makefile
+        if (name.endswith((".c", ".h")) or fits(name, ("test_*.py", "test_*.sh"))) and not listed:
+            complaints.append(f"{path} is not in Makefile.am")
+    return complaints
+
+
+def check_lengths(root):
+    complaints = []
+    for path in written_files(root):
+        lines = read(os.path.join(root, path)).count("\n")
+        if lines > LINES_MAX and path not in LONGER:
+            complaints.append(f"{path} has {lines} lines; over {LINES_MAX} needs a seam, "
+                              "or a reason in LONGER of tests/lint/architecture.py")
+    return complaints
+
+
+def check_spdx(root):
+    return [f"{path} has no SPDX-License-Identifier in its first three lines"
+            for path in written_files(root)
+            if not any("SPDX-License-Identifier: Apache-2.0" in line
+                       for line in read(os.path.join(root, path)).splitlines()[:3])]
+
+
+def main():
+    root = os.environ.get("top_srcdir", ".")
+    archive = os.path.join(os.environ.get("top_builddir", "build"), "src/libsockline.a")
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    flags = shlex.split(os.environ.get("LINT_CFLAGS", "-std=gnu11 -D_GNU_SOURCE -Wall -Wextra"))
+    nm = shlex.split(os.environ.get("NM", "nm"))
+
+    rules = (
+        ("files include only downward", check_layers, (root,)),
+        ("headers include each other in no circle", check_cycles, (root,)),
+        ("each library has one includer", check_libraries, (root,)),
+        ("each header compiles alone", check_headers_alone, (root, compiler, flags)),
+        ("exported symbols begin with the name of their file", check_symbols, (archive, nm)),
+        ("there are no writable globals", check_globals, (archive, nm)),
+        ("each source and test is in Makefile.am", check_listed, (root,)),
+        (f"no file has over {LINES_MAX} lines", check_lengths, (root,)),
+        ("each file names its licence", check_spdx, (root,)),
+    )
+    failed = False
+    print(f"1..{len(rules)}")
+    for number, (title, rule, arguments) in enumerate(rules, 1):
+        complaints = rule(*arguments)
+        failed = failed or bool(complaints)
+        print(f"{'not ok' if complaints else 'ok'} {number} - {title}")
+        for complaint in complaints:
+            print("# " + complaint.rstrip("\n").replace("\n", "\n# "))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each rule of architecture.py must complain about a tree that breaks it, and about no other."""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+
+import architecture
+
+SPDX = "/* SPDX-License-Identifier: Apache-2.0 */\n"
+COMPILER = shlex.split(os.environ.get("CC", "cc"))
+NM = shlex.split(os.environ.get("NM", "nm"))
+
+# A tree that keeps every rule. Paths below src.
+GOOD = {
+    "base/table.h": "int table_size(void);\n",
+    "base/table.c": '#include "base/table.h"\n'
+                    "static const char *const names[] = { \"a\", \"b\" };\n"
+                    "int table_size(void) { return names[0][0]; }\n",
+    "capture/capture.c": '#include <pcap.h>\n#include "base/table.h"\n',
+    "app.c": '#include "base/table.h"\n',
+}
+
+# Rule, what is changed in the good tree, what the complaint must name.
+BAD = (
+    ("layers", {"base/table.c": '#include "capture/decode.h"\n', "capture/decode.h": ""},
+     "base/table.c (base) includes capture/decode.h (pure)"),
+    ("layers", {"events/encode.c": '#include "capture/capture.h"\n', "capture/capture.h": ""},
+     "events/encode.c (pure) includes"),
+    ("layers", {"output/sink.c": '#  include "app.h"\n', "app.h": ""}, "output/sink.c"),
+    ("layers", {"elsewhere/new.c": ""}, "elsewhere/new.c belongs to no layer"),
+    ("layers", {"base/table.c": '#include "table.h"\n'}, '"table.h" is not a path'),
+    ("cycles", {"base/a.h": '#include "base/b.h"\n', "base/b.h": '#include "base/a.h"\n'},
+     "base/a.h -> base/b.h -> base/a.h"),
+    ("libraries", {"capture/decode.c": "#include <pcap/dlt.h>\n"}, "capture/decode.c"),
+    ("libraries", {"sockets/lister.c": "#include <netlink/socket.h>\n"}, "sockets/lister.c"),
+    ("libraries", {"stream.c": "#include <json-c/json.h>\n"}, "stream.c"),
+    ("headers_alone", {"base/table.h": "size_t table_size(void);\n"}, "base/table.h"),
+    ("symbols", {"base/table.c": "int tables(void); int tables(void) { return 1; }\n"}, "tables"),
+    ("globals", {"base/table.c": "static int count; int table_size(void) { return count++; }\n"},
+     "count"),
+    ("globals", {"base/table.c": "int table_size(void) { static int last = 7; return last++; }\n"},
+     "last"),
+    ("globals", {"base/table.c": "int table_level = 1;\n"}, "table_level"),
+    ("listed", {"base/buf.c": ""}, "src/base/buf.c is not in Makefile.am"),
+    ("lengths", {"base/table.c": "\n" * 500}, "base/table.c has 501 lines"),
+    ("spdx", {"base/bare.c": None}, "base/bare.c"),
+)
+
+
+def write_tree(root, files):
+    for path, text in files.items():
+        full = os.path.join(root, "src", path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as file:
+            file.write("int bare;\n" if text is None else SPDX + text)
+
+
+def complaints_of(rule, files):
+    """What the rule says about the good tree with these files changed."""
+    with tempfile.TemporaryDirectory() as root:
+        write_tree(root, {**GOOD, **files})
+        with open(root + "/Makefile.am", "w", encoding="utf-8") as file:
+            file.write("# SPDX-License-Identifier: Apache-2.0\n")
+            file.writelines(f"src/{path}\n" for path in GOOD)
+        function = getattr(architecture, "check_" + rule)
+        if rule == "headers_alone":
+            return function(root, COMPILER, ["-std=gnu11"])
+        if rule not in ("symbols", "globals"):
+            return function(root)
+        # nm reads an object as well as an archive, but names the member only in an archive.
+        subprocess.run(COMPILER + ["-fPIE", "-I", root + "/src", "-c", "src/base/table.c"],
+                       cwd=root, check=True)
+        subprocess.run(["ar", "rc", "lib.a", "table.o"], cwd=root, check=True)
+        return function(root + "/lib.a", NM)
+
+
+def main():
+    count, failed = 0, False
+
+    def point(holds, title, detail):
+        nonlocal count, failed
+        count += 1
+        failed = failed or not holds
+        print(f"{'ok' if holds else 'not ok'} {count} - {title}")
+        if not holds:
+            print(f"# got: {detail}")
+
+    for rule in dict.fromkeys(rule for rule, _, _ in BAD):
+        complaints = complaints_of(rule, {})
+        point(complaints == [], f"{rule}: a good tree", complaints)
+    for rule, files, expected in BAD:
+        complaints = complaints_of(rule, files)
+        point(len(complaints) == 1 and expected in complaints[0], f"{rule}: {expected}", complaints)
+    print(f"1..{count}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The analysers that `make lint' runs beside architecture.py. TAP: a test point a tool.
+#
+# From the environment: top_srcdir, LINT_CFLAGS (as the compiler gets them).
+
+set -u
+cd "${top_srcdir:?}" || exit 1
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+# clang-format's output changes between major versions: others would complain about good code.
+clang_format_major=14
+
+c_sources=$(find src tests -name '*.c')
+c_files=$(find src tests -name '*.[ch]')
+shell_scripts=$(find autogen.sh .ci contrib tests src -type f ! -name '*.py' ! -name '*.[ch]' \
+	-exec grep -lE '^#! ?/bin/(ba)?sh' {} +)
+manuals=$(find src/man -name '*.[58]')
+
+count=0
+failed=0
+
+# point NAME COMMAND...: runs COMMAND; its output is shown when it fails.
+point()
+{
+	name=$1
+	shift
+	count=$((count + 1))
+	if ! command -v "$1" >/dev/null; then
+		echo "not ok $count - $name: $1 is not installed"
+		failed=1
+	elif "$@" >"$scratch/output" 2>&1; then
+		echo "ok $count - $name"
+	else
+		echo "not ok $count - $name"
+		sed 's/^/# /' "$scratch/output"
+		failed=1
+	fi
+}
+
+skip()
+{
+	count=$((count + 1))
+	echo "ok $count - $1 # SKIP $2"
+}
+
+# shellcheck disable=SC2086 # lists of names without spaces, and flags, are meant to split
+{
+	if clang-format --version 2>/dev/null | grep -q "version $clang_format_major\."; then
+		point clang-format clang-format --dry-run --Werror $c_files
+	else
+		skip clang-format "needs version $clang_format_major"
+	fi
+	clang_tidy()
+	{
+		printf '%s\n' $c_sources | xargs -P "$(nproc)" -n 1 sh -c '
+			output=$(clang-tidy --quiet "$1" -- $LINT_CFLAGS 2>&1) ||
+				{ printf "%s\n" "$output"; exit 1; }' sh
+	}
+	if command -v clang-tidy >/dev/null; then
+		point clang-tidy clang_tidy
+	else
+		point clang-tidy clang-tidy
+	fi
+	point cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix,gnu \
+		--enable=warning,portability,performance --inline-suppr -I src \
+		$c_sources
+	point shellcheck shellcheck $shell_scripts
+	[ -z "$manuals" ] || point mandoc mandoc -T lint -W warning $manuals
+}
+
+echo "1..$count"
+exit $failed

@@ -20,10 +20,12 @@
 #define EVENT_SCHEMA_VERSION "1.0"
 #define EVENT_ECS_VERSION    "9.4.0"
 #define EVENT_LINE_MAX       8000 /* bytes with the LF: rsyslog keeps 8,096 */
+#define EVENT_PAYLOAD_MAX    4096 /* bytes of payload in one record, before base64 */
 
 enum event_action {
 	EVENT_PACKET,
 	EVENT_CONNECTION_OPENED,
+	EVENT_CONNECTION_STATE_CHANGED,
 	EVENT_CONNECTION_UPDATED,
 	EVENT_CONNECTION_ATTRIBUTED,
 	EVENT_CONNECTION_CLOSED,
@@ -31,6 +33,7 @@ enum event_action {
 	EVENT_SNAPSHOT_COMPLETED,
 	EVENT_LISTENING_STARTED,
 	EVENT_LISTENING_STOPPED,
+	EVENT_PROCESS_TRAFFIC,
 	EVENT_CAPTURE_STATS,
 	EVENT_RUN_STARTED,
 	EVENT_RUN_STOPPED,
@@ -47,17 +50,31 @@ enum event_action {
 struct event_packet {
 	const struct packet *packet;
 	const struct interface *interface;   /* NULL when not known */
-	const struct connection *connection; /* NULL: ARP, later fragments without one, ... */
-	bool from_source;                    /* the sender is the connection's source */
+	/* NULL: ARP, later fragments without one, ... Not const: the encoder hangs a fragment on it. */
+	struct connection *connection;
+	bool from_source; /* the sender is the connection's source */
 	/* Owner of the sender's end and of the receiver's; NULL = that end is not of this host. */
 	const struct owner *source, *destination;
-	const char *community_id; /* NULL: that of the connection, if it has one */
+	const char *community_id; /* NULL: that of the connection, if the packet has its tuple */
 	uint64_t duplicate_of; /* sockline.packet.number of the same packet on another interface; 0 */
+	const uint8_t *payload; /* what is to be written of it; NULL = nothing */
+	uint32_t payload_length; /* the rest over EVENT_PAYLOAD_MAX is left out */
+};
+
+/*
+ * Arguments of the process that the record's "process" names, secrets redacted;
+ * any bytes. args NULL = not wanted or not known.
+ */
+struct event_args {
+	const char *const *args;
+	int count;
 };
 
 /* EVENT_CONNECTION_*: totals, owners and times stand in the connection. */
 struct event_connection {
-	const struct connection *connection;
+	struct connection *connection; /* not const: as in event_packet */
+	enum socket_state previous;    /* STATE_CHANGED */
+	struct event_args args;
 };
 
 /* EVENT_EXISTING_SOCKET, EVENT_LISTENING_*; EVENT_SNAPSHOT_COMPLETED uses snapshot_* and complete only. */
@@ -66,14 +83,29 @@ struct event_socket {
 	const struct owner *owner;
 	const struct process *const *holders; /* all known holders, lowest pid first, for names */
 	int holder_count;
-	uint64_t connection_id; /* 0 = none */
+	struct event_args args;
+	struct connection *connection; /* the one this socket is an end of; NULL = none or not known */
 	uint64_t snapshot_id;   /* 1, 2, ... in this run; 0 for LISTENING_* */
 	uint64_t snapshot_index; /* 1, 2, ... in this snapshot; the count, when completed */
 	bool complete;
 };
 
+struct event_traffic {
+	uint64_t packets, bytes;
+};
+
+/* EVENT_PROCESS_TRAFFIC */
+struct event_process {
+	struct process *process; /* NULL: the traffic without a known owner */
+	struct event_traffic sent, received;                   /* since the start of the run */
+	struct event_traffic interval_sent, interval_received; /* of these since the last such record */
+	int64_t interval_ns;
+	uint64_t connections; /* open now */
+};
+
 struct event_capture_counters {
-	const char *interface; /* or file */
+	const char *name; /* interface, or path of the file */
+	bool is_file;
 	uint64_t received, dropped, interface_dropped;
 };
 
@@ -133,7 +165,9 @@ struct event_log {
 	const char *interface; /* CAPTURE_LOST, CAPTURE_RESUMED */
 	uint64_t count; /* records dropped, messages lost */
 	const char *where; /* RECORDS_DROPPED: "output"; NETLINK_OVERRUN: "proc_events", "destroy", "interfaces" */
-	int64_t step_ns; /* CLOCK_STEP */
+	int64_t step_ns; /* CLOCK_STEP; negative = back */
+	const char *path; /* OUTPUT_OPENED: the file; NULL = standard output */
+	uint64_t repaired_bytes; /* OUTPUT_OPENED: cut from a broken tail */
 };
 
 struct event {
@@ -144,12 +178,20 @@ struct event {
 		struct event_packet packet;
 		struct event_connection connection;
 		struct event_socket socket;
+		struct event_process process;
 		struct event_stats stats;
 		struct event_run run;
 		struct event_log log;
 	};
 };
 
+/* What ECS calls the categorization of an event: constant for each action. */
+struct event_class {
+	const char *action, *dataset, *kind;
+	const char *categories[2], *types[2]; /* NULL = no second one */
+};
+
+const struct event_class *event_class(enum event_action action);
 const char *event_action_name(enum event_action action);  /* event.action */
 const char *event_dataset_name(enum event_action action); /* event.dataset */
 

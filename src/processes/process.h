@@ -37,4 +37,7 @@ struct process {
 	struct fragment *fragment;
 };
 
+struct process *process_ref(struct process *process);
+void process_unref(struct process *process); /* NULL is fine; frees at 0 */
+
 #endif

@@ -50,9 +50,6 @@ void process_table_expire(struct process_table *table, int64_t now_ns);
 int process_table_open_dir(const struct process_table *table, int pid);
 int process_table_proc_fd(const struct process_table *table); /* O_PATH of proc_dir, borrowed */
 
-struct process *process_ref(struct process *process);
-void process_unref(struct process *process); /* NULL is fine; frees at 0 */
-
 const struct process_counters *process_table_counters(const struct process_table *table);
 uint32_t process_table_count(const struct process_table *table);
 

@@ -78,6 +78,11 @@ struct connection {
 	 */
 	bool local[2];
 	struct owner owners[2];
+	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
+	int64_t since_ns; /* monotonic: the connection began then; 0 = before it was seen */
+	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
+	bool attributable; /* an end is still worth asking for, see stream/binder.h */
+	uint8_t refinements; /* times a listener's owner was looked at again */
 
 	bool has_tcp_info; /* the kernel's own numbers, of the local (source on loopback) socket */
 	struct socket_tcp_info tcp_info;

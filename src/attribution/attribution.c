@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/attribution.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "attribution/attribution_private.h"
+#include "attribution/recent.h"
+#include "base/clock.h"
+#include "capture/interfaces.h"
+#include "sockets/sock_diag.h"
+
+#define RECENT_MAX 65536
+
+/* Walks may take a twentieth of the time: what they cost is waited for nineteen-fold. */
+#define WALK_SHARE       20
+#define WALK_GAP_NS      (20 * NS_PER_MS)
+#define FULL_WALK_GAP_NS (2 * NS_PER_SECOND)
+
+int attribution_new(struct attribution **result, const struct attribution_options *options,
+                    struct error *error)
+{
+	struct attribution *attribution = calloc(1, sizeof *attribution);
+
+	if (!attribution)
+		goto no_memory;
+	attribution->options = *options;
+	attribution->recent = recent_new(RECENT_MAX, &options->key);
+	attribution->misses = calloc(ATTRIBUTION_MISSES, sizeof *attribution->misses);
+	if (!attribution->recent || !attribution->misses)
+		goto no_memory;
+	*result = attribution;
+	return 0;
+no_memory:
+	attribution_free(attribution);
+	return error_set(error, ENOMEM, "out of memory");
+}
+
+void attribution_free(struct attribution *attribution)
+{
+	if (!attribution)
+		return;
+	recent_free(attribution->recent);
+	free(attribution->misses);
+	free(attribution->raw.sockets);
+	free(attribution->namespaces);
+	free(attribution);
+}
+
+int attribution_add_namespace(struct attribution *attribution,
+                              const struct attribution_namespace *space)
+{
+	struct attribution_namespace *grown;
+
+	if (attribution->namespace_count == ATTRIBUTION_NAMESPACES_MAX)
+		return -ENOSPC;
+	grown = realloc(attribution->namespaces,
+	                ((size_t)attribution->namespace_count + 1) * sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	grown[attribution->namespace_count++] = *space;
+	attribution->namespaces = grown;
+	return 0;
+}
+
+void attribution_remove_namespace(struct attribution *attribution, uint32_t netns)
+{
+	for (int i = 0; i < attribution->namespace_count; i++) {
+		if (attribution->namespaces[i].netns == netns) {
+			attribution->namespaces[i] = attribution->namespaces[--attribution->namespace_count];
+			return;
+		}
+	}
+}
+
+const struct attribution_namespace *attribution_find_namespace(const struct attribution *attribution,
+                                                               uint32_t netns)
+{
+	for (int i = 0; i < attribution->namespace_count; i++)
+		if (attribution->namespaces[i].netns == netns)
+			return &attribution->namespaces[i];
+	return NULL;
+}
+
+void attribution_unknown(struct owner *owner, enum attribution_reason reason)
+{
+	owner->method = ATTRIBUTION_UNKNOWN;
+	owner->reason = reason;
+}
+
+int attribution_find_socket(struct attribution *attribution,
+                            const struct attribution_namespace *space,
+                            const struct attribution_question *question, struct socket *socket)
+{
+	int64_t now = clock_monotonic_ns();
+	struct attribution_miss *miss;
+	uint64_t hash;
+	int result;
+
+	hash = hash_bytes(&attribution->options.key, &question->tuple, sizeof question->tuple);
+	miss = &attribution->misses[(hash ^ question->netns) % ATTRIBUTION_MISSES];
+	if (now - miss->time_ns < ATTRIBUTION_MISS_NS && miss->netns == question->netns &&
+	    tuple_equal(&miss->tuple, &question->tuple)) {
+		attribution->counters.cached_misses++;
+		return -ENOENT;
+	}
+	attribution->counters.queries++;
+	result = sock_diag_find(space->diag, &question->tuple, question->ifindex, false, socket);
+	if (result == -ENOENT) {
+		attribution->counters.misses++;
+		*miss = (struct attribution_miss){question->tuple, question->netns, now};
+	}
+	return result;
+}
+
+/* Why nobody is known to hold a socket that exists: looked everywhere, or not yet. */
+static void name_nobody(struct attribution *attribution, const struct socket *socket, int64_t asked_ns,
+                        struct owner *owner)
+{
+	bool permitted = false;
+
+	if (!proc_fd_walked_since(attribution->options.fds, asked_ns, &permitted)) {
+		attribution->walk_wanted = true;
+		attribution_unknown(owner, ATTRIBUTION_PENDING);
+	} else if (!permitted) {
+		attribution_unknown(owner, ATTRIBUTION_NO_PERMISSION);
+	} else if (socket->has_uid && socket->uid == 0 && attribution->options.sees_all_processes) {
+		/*
+		 * It exists, and a whole walk over every process, begun after it was first
+		 * asked for, found no descriptor of it: the kernel made it for itself (NFS,
+		 * WireGuard, tunnels).
+		 */
+		owner->method = ATTRIBUTION_KERNEL;
+		owner->reason = ATTRIBUTION_REASON_NONE;
+	} else {
+		attribution_unknown(owner, ATTRIBUTION_EXITED);
+	}
+}
+
+static int set_holders(struct owner *owner, const struct proc_fd_holders *holders)
+{
+	owner->process = process_ref(holders->processes[0]);
+	owner->shared_count = 0;
+	if (holders->count < 2)
+		return 0;
+	owner->shared_pids = malloc((size_t)holders->count * sizeof *owner->shared_pids);
+	if (!owner->shared_pids)
+		return -ENOMEM;
+	for (int i = 0; i < holders->count; i++)
+		owner->shared_pids[i] = holders->processes[i]->pid;
+	owner->shared_count = (uint8_t)holders->count;
+	return 0;
+}
+
+void attribution_name_holder(struct attribution *attribution, const struct socket *socket,
+                             enum attribution_method method, int64_t asked_ns, struct owner *owner,
+                             struct proc_fd_holders *holders)
+{
+	struct proc_fd_holders found = {0};
+	int result;
+
+	owner->inode = socket->inode;
+	owner->cookie = socket->cookie;
+	owner->netns = socket->netns;
+	owner->uid = socket->uid;
+	owner->has_uid = socket->has_uid;
+	result = proc_fd_find(attribution->options.fds, socket->inode, &found);
+	if (result != 0)
+		result = proc_fd_predict(attribution->options.fds, socket->inode, ATTRIBUTION_PREDICT_BUDGET,
+		                         &found);
+	if (result != 0 || found.count == 0) {
+		name_nobody(attribution, socket, asked_ns, owner);
+	} else {
+		owner->method = method;
+		owner->reason = ATTRIBUTION_REASON_NONE;
+		set_holders(owner, &found);
+	}
+	if (holders)
+		*holders = found;
+}
+
+static bool same_holders(const struct owner *a, const struct owner *b)
+{
+	return a->process && a->process == b->process && a->shared_count == b->shared_count &&
+	       (a->shared_count == 0 ||
+	        memcmp(a->shared_pids, b->shared_pids, a->shared_count * sizeof *a->shared_pids) == 0);
+}
+
+void attribution_name_common_holder(struct attribution *attribution,
+                                    const struct socket *const *sockets, int listed, int count,
+                                    enum attribution_method method, int64_t asked_ns,
+                                    struct owner *owner)
+{
+	struct owner other = {0};
+
+	if (count > listed || count == 0) {
+		attribution_unknown(owner, count == 0 ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_AMBIGUOUS);
+		return;
+	}
+	attribution_name_holder(attribution, sockets[0], method, asked_ns, owner, NULL);
+	for (int i = 1; i < count; i++) {
+		enum attribution_reason reason = owner->reason;
+
+		attribution_name_holder(attribution, sockets[i], method, asked_ns, &other, NULL);
+		if (same_holders(owner, &other)) {
+			owner_clear(&other);
+			continue;
+		}
+		if (other.reason == ATTRIBUTION_PENDING)
+			reason = ATTRIBUTION_PENDING;
+		owner_clear(&other);
+		owner_clear(owner);
+		attribution_unknown(owner, reason == ATTRIBUTION_PENDING ? reason : ATTRIBUTION_AMBIGUOUS);
+		return;
+	}
+	if (count > 1) { /* which of them it was is not known, only whose */
+		owner->inode = 0;
+		owner->cookie = 0;
+	}
+}
+
+void attribution_resolve(struct attribution *attribution, const struct attribution_question *question,
+                         struct owner *owner)
+{
+	const struct attribution_namespace *space =
+	    attribution_find_namespace(attribution, question->netns);
+
+	owner_clear(owner);
+	owner->netns = question->netns;
+	if (!space) {
+		attribution_unknown(owner, ATTRIBUTION_OTHER_NETNS);
+		return;
+	}
+	switch (question->tuple.protocol) {
+	case IPPROTO_TCP:
+		attribution_tcp_resolve(attribution, space, question, owner);
+		break;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+		attribution_udp_resolve(attribution, space, question, owner);
+		break;
+	default:
+		attribution_raw_resolve(attribution, space, question, owner);
+		break;
+	}
+}
+
+void attribution_resolve_socket(struct attribution *attribution, const struct socket *socket,
+                                int64_t asked_ns, struct owner *owner,
+                                struct proc_fd_holders *holders)
+{
+	const struct attribution_namespace *space =
+	    attribution_find_namespace(attribution, socket->netns);
+
+	owner_clear(owner);
+	if (holders)
+		holders->count = 0;
+	owner->netns = socket->netns;
+	owner->cookie = socket->cookie;
+	owner->uid = socket->uid;
+	owner->has_uid = socket->has_uid;
+	if (socket->inode != 0) {
+		attribution_name_holder(attribution, socket, ATTRIBUTION_SOCKET, asked_ns, owner, holders);
+	} else if (socket->kind == SOCKET_TCP && socket->state == SOCKET_TIME_WAIT) {
+		attribution_unknown(owner, ATTRIBUTION_TIME_WAIT);
+	} else if (socket->kind == SOCKET_TCP && space &&
+	           (socket->state == SOCKET_ESTABLISHED || socket->state == SOCKET_CLOSE_WAIT ||
+	            socket->state == SOCKET_SYN_RECEIVED || socket->state == SOCKET_NEW_SYN_RECEIVED)) {
+		attribution_tcp_listener(attribution, space, &socket->tuple, socket->ifindex, asked_ns, owner);
+	} else if (socket->kind == SOCKET_NETLINK && socket->port_id == 0) {
+		owner->method = ATTRIBUTION_KERNEL; /* the kernel's end: port 0 is its alone, netlink(7) */
+	} else {
+		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET); /* no file: closed by its process */
+	}
+}
+
+void attribution_remember(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
+                          const struct owner *owner)
+{
+	if (tuple->protocol == IPPROTO_TCP && owner->method == ATTRIBUTION_SOCKET)
+		recent_put(attribution->recent, netns, tuple, owner, clock_monotonic_ns());
+}
+
+static void walk_finished(struct attribution *attribution, int64_t now)
+{
+	int64_t rest = (WALK_SHARE - 1) * attribution->walk_work_ns;
+
+	attribution->generation++;
+	attribution->walk_next_ns = now + (rest > WALK_GAP_NS ? rest : WALK_GAP_NS);
+	if (attribution->walk_is_full)
+		attribution->full_walk_next_ns = now + (rest > FULL_WALK_GAP_NS ? rest : FULL_WALK_GAP_NS);
+}
+
+/*
+ * Changed processes first. A descriptor that replaced another leaves the count
+ * as it was, so when that walk left a question open a full one follows, rarely.
+ */
+static void walk_begin(struct attribution *attribution, int64_t now)
+{
+	if (!attribution->walk_wanted || now < attribution->walk_next_ns)
+		return;
+	attribution->walk_is_full = now >= attribution->full_walk_next_ns && attribution->walk_failed;
+	attribution->walk_failed = true; /* until nobody asks again */
+	attribution->walk_wanted = false;
+	attribution->walk_work_ns = 0;
+	proc_fd_walk_start(attribution->options.fds, !attribution->walk_is_full);
+}
+
+bool attribution_work(struct attribution *attribution, int64_t budget_ns)
+{
+	int64_t now = clock_monotonic_ns();
+
+	if (!proc_fd_walk_active(attribution->options.fds)) {
+		if (!attribution->walk_wanted && now >= attribution->walk_next_ns)
+			attribution->walk_failed = false;
+		walk_begin(attribution, now);
+	}
+	if (!proc_fd_walk_active(attribution->options.fds))
+		return false;
+	if (proc_fd_walk(attribution->options.fds, budget_ns)) {
+		attribution->walk_work_ns += clock_monotonic_ns() - now;
+		walk_finished(attribution, clock_monotonic_ns());
+		return false;
+	}
+	attribution->walk_work_ns += clock_monotonic_ns() - now;
+	return true;
+}
+
+void attribution_walk_all(struct attribution *attribution)
+{
+	proc_fd_walk_start(attribution->options.fds, false);
+	while (!proc_fd_walk(attribution->options.fds, NS_PER_SECOND))
+		;
+	attribution->generation++;
+}
+
+uint64_t attribution_generation(const struct attribution *attribution)
+{
+	return attribution->generation;
+}
+
+const struct attribution_counters *attribution_counters(const struct attribution *attribution)
+{
+	return &attribution->counters;
+}

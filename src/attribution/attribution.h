@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one narrow question: who owns this end of a tuple in this network
+ * namespace, now? And the answer: owner, how we know, or why we do not.
+ *
+ * Work on a question is bounded (some exact socket queries and readlinks); the
+ * walk over /proc that an unanswered question may need runs in slices from
+ * attribution_work and never on a packet's path.
+ */
+#ifndef SOCKLINE_ATTRIBUTION_ATTRIBUTION_H
+#define SOCKLINE_ATTRIBUTION_ATTRIBUTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attribution/owner.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/inet.h"
+#include "sockets/socket.h"
+
+struct attribution;
+struct interfaces;
+struct lister;
+struct proc_fd;
+struct proc_fd_holders;
+struct process_table;
+struct sock_diag;
+
+/* What is known of one network namespace. Everything is borrowed. */
+struct attribution_namespace {
+	uint32_t netns;
+	struct sock_diag *diag;
+	struct lister *lister;
+	struct interfaces *interfaces;
+	struct listener_table *listeners;
+};
+
+struct attribution_question {
+	uint32_t netns;
+	struct tuple tuple;   /* source = the end that is asked for */
+	uint32_t ifindex;     /* of the packet, never 0: attribution.c says why */
+	bool responder;       /* this end did not initiate: a listener may be its owner */
+	bool sender;          /* this end sent the packet that is at hand */
+	bool fanned_out;      /* the packet is multicast or broadcast: several may receive it */
+	bool has_icmp_id;     /* ICMP echo of which this end is the requester: */
+	uint16_t icmp_id;
+	int64_t since_ns;     /* monotonic: not before this did the connection begin; 0 = not known */
+	int64_t asked_ns;     /* monotonic: when this end was first asked for */
+};
+
+struct attribution_options {
+	struct hash_key key;
+	struct process_table *processes; /* borrowed */
+	struct proc_fd *fds;             /* borrowed */
+	bool sees_all_processes;         /* initial pid namespace, so that "nobody" can be told from "hidden" */
+};
+
+struct attribution_counters {
+	uint64_t queries, misses, cached_misses;
+};
+
+int attribution_new(struct attribution **attribution, const struct attribution_options *options,
+                    struct error *error);
+void attribution_free(struct attribution *attribution);
+
+/* Copied; 0 or -ENOSPC, -ENOMEM. */
+int attribution_add_namespace(struct attribution *attribution,
+                              const struct attribution_namespace *space);
+void attribution_remove_namespace(struct attribution *attribution, uint32_t netns);
+const struct attribution_namespace *attribution_find_namespace(const struct attribution *attribution,
+                                                               uint32_t netns);
+
+/* *owner is cleared first and always filled: a process, the kernel, or unknown with a reason. */
+void attribution_resolve(struct attribution *attribution, const struct attribution_question *question,
+                         struct owner *owner);
+/* The same for a listed socket. holders (may be NULL) gets what proc_fd_find knows. */
+void attribution_resolve_socket(struct attribution *attribution, const struct socket *socket,
+                                int64_t asked_ns, struct owner *owner,
+                                struct proc_fd_holders *holders);
+/* Does a TCP listener wait on the end tuple->source? False when attribution is NULL. */
+bool attribution_has_listener(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
+                              uint32_t ifindex);
+/* Copies what a connection's end is known to be, so that its TIME_WAIT has a name. */
+void attribution_remember(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
+                          const struct owner *owner);
+
+/*
+ * A slice of the walks that questions asked for, at most budget_ns. True while
+ * there is more to do at once. The generation changes when questions that were
+ * not answered are worth asking again.
+ */
+bool attribution_work(struct attribution *attribution, int64_t budget_ns);
+uint64_t attribution_generation(const struct attribution *attribution);
+/* A whole walk, for a snapshot: returns when it is done. */
+void attribution_walk_all(struct attribution *attribution);
+
+const struct attribution_counters *attribution_counters(const struct attribution *attribution);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of attribution share; nobody else includes it. */
+#ifndef SOCKLINE_ATTRIBUTION_ATTRIBUTION_PRIVATE_H
+#define SOCKLINE_ATTRIBUTION_ATTRIBUTION_PRIVATE_H
+
+#include "attribution/attribution.h"
+#include "processes/proc_fd.h"
+#include "sockets/listener_table.h"
+
+#define ATTRIBUTION_NAMESPACES_MAX 1024
+#define ATTRIBUTION_MISSES         4096 /* power of two */
+#define ATTRIBUTION_MISS_NS        (INT64_C(20) * 1000000)
+/* System calls that one new socket's holder may cost on a packet's path. */
+#define ATTRIBUTION_PREDICT_BUDGET 48
+
+struct attribution_miss {
+	struct tuple tuple;
+	uint32_t netns;
+	int64_t time_ns;
+};
+
+/* Raw and ping sockets, listed at most so often: no exact query exists for them. */
+struct attribution_raw_list {
+	struct socket *sockets;
+	size_t count, capacity;
+	int64_t listed_ns;
+	uint32_t netns;
+};
+
+struct attribution {
+	struct attribution_options options;
+	struct attribution_namespace *namespaces;
+	int namespace_count;
+	struct recent *recent;
+	struct attribution_miss *misses;
+	struct attribution_raw_list raw;
+	struct attribution_counters counters;
+	/* Walks over /proc: what unanswered questions asked for, and when the next may start. */
+	bool walk_wanted, walk_failed, walk_is_full;
+	int64_t walk_started_ns, walk_work_ns, walk_next_ns, full_walk_next_ns;
+	uint64_t generation;
+};
+
+/* Names the holders of a socket; unknown with its reason when there is none to be found now. */
+void attribution_name_holder(struct attribution *attribution, const struct socket *socket,
+                             enum attribution_method method, int64_t asked_ns, struct owner *owner,
+                             struct proc_fd_holders *holders);
+/*
+ * One owner for several sockets that all fit: known when every one of them has
+ * the same holder, otherwise ambiguous. count may exceed what `sockets` has.
+ */
+void attribution_name_common_holder(struct attribution *attribution,
+                                    const struct socket *const *sockets, int listed, int count,
+                                    enum attribution_method method, int64_t asked_ns,
+                                    struct owner *owner);
+/* The exact query, through the cache of misses. 0 or -errno. */
+int attribution_find_socket(struct attribution *attribution,
+                            const struct attribution_namespace *space,
+                            const struct attribution_question *question, struct socket *socket);
+/* Sets method UNKNOWN with this reason. */
+void attribution_unknown(struct owner *owner, enum attribution_reason reason);
+
+void attribution_tcp_resolve(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner);
+void attribution_udp_resolve(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner);
+void attribution_raw_resolve(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner);
+/* The listener that accepts for the local end of tuple; ambiguous where several processes could. */
+void attribution_tcp_listener(struct attribution *attribution,
+                              const struct attribution_namespace *space, const struct tuple *tuple,
+                              uint32_t ifindex, int64_t asked_ns, struct owner *owner);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ICMP and every other IP protocol: ping sockets by their identifier, raw
+ * sockets by their protocol. The kernel itself answers echo requests and sends
+ * errors, so only the requester's end of an echo and what a raw socket could
+ * have sent or received has an owner.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "attribution/attribution_private.h"
+#include "base/clock.h"
+#include "sockets/lister.h"
+
+#define RAW_FRESH_NS   (50 * NS_PER_MS)
+#define CANDIDATES_MAX 16
+
+static int collect(void *context, const struct socket *socket)
+{
+	struct attribution_raw_list *list = context;
+
+	if (list->count == list->capacity) {
+		size_t capacity = list->capacity ? 2 * list->capacity : 16;
+		struct socket *sockets = realloc(list->sockets, capacity * sizeof *sockets);
+
+		if (!sockets)
+			return 0; /* the question stays unanswered, which is not wrong */
+		list->sockets = sockets;
+		list->capacity = capacity;
+	}
+	list->sockets[list->count++] = *socket;
+	return 0;
+}
+
+static const struct attribution_raw_list *list_sockets(struct attribution *attribution,
+                                                       const struct attribution_namespace *space)
+{
+	struct attribution_raw_list *list = &attribution->raw;
+	int64_t now = clock_monotonic_ns();
+	bool complete;
+
+	if (list->netns != space->netns || now - list->listed_ns > RAW_FRESH_NS || list->listed_ns == 0) {
+		list->count = 0;
+		list->netns = space->netns;
+		list->listed_ns = now;
+		lister_run(space->lister, SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP),
+		           UINT32_MAX, false, collect, list, &complete);
+	}
+	return list;
+}
+
+static bool address_fits(const struct socket *socket, const struct attribution_question *question)
+{
+	const struct inet_address *local = &socket->tuple.source, *remote = &socket->tuple.destination;
+
+	if (socket->ifindex != 0 && socket->ifindex != question->ifindex)
+		return false;
+	if (!inet_is_unspecified(local) && !inet_equal(local, &question->tuple.source))
+		return false;
+	return inet_is_unspecified(remote) || inet_equal(remote, &question->tuple.destination);
+}
+
+static bool fits(const struct socket *socket, const struct attribution_question *question)
+{
+	bool v4 = tuple_is_v4(&question->tuple);
+	bool socket_v4 = socket->family == AF_INET;
+	uint8_t protocol = question->tuple.protocol;
+
+	if (v4 != socket_v4 || !address_fits(socket, question))
+		return false;
+	if (socket->kind == SOCKET_ICMP)
+		return question->has_icmp_id && socket->tuple.source_port == question->icmp_id;
+	if (socket->kind != SOCKET_RAW)
+		return false;
+	/* An IPPROTO_RAW socket sends any protocol and receives none, raw(7). */
+	return socket->protocol == protocol || (question->sender && socket->protocol == IPPROTO_RAW);
+}
+
+void attribution_raw_resolve(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	const struct attribution_raw_list *list = list_sockets(attribution, space);
+	bool icmp = question->tuple.protocol == IPPROTO_ICMP || question->tuple.protocol == IPPROTO_ICMPV6;
+	const struct socket *found[CANDIDATES_MAX];
+	int count = 0;
+
+	if (icmp && !question->has_icmp_id) {
+		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
+		return;
+	}
+	/* A ping socket with this identifier is exact: nobody else may have it. */
+	for (int pass = SOCKET_ICMP; count == 0 && pass >= SOCKET_RAW; pass--) {
+		for (size_t i = 0; i < list->count; i++) {
+			const struct socket *socket = &list->sockets[i];
+
+			if (socket->kind != (enum socket_kind)pass || !fits(socket, question))
+				continue;
+			if (count < CANDIDATES_MAX)
+				found[count] = socket;
+			count++;
+		}
+	}
+	attribution_name_common_holder(attribution, found, CANDIDATES_MAX, count, ATTRIBUTION_SOCKET,
+	                               question->asked_ns, owner);
+}

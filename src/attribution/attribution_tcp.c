@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP: the exact query finds the socket, a TIME_WAIT or request minisock, or, for
+ * a tuple that has none of its own, the listener on the local port
+ * (__inet_lookup() in include/net/inet_hashtables.h). The packet's ifindex goes
+ * with the query because 0 does not match sockets bound to a device.
+ */
+#include <errno.h>
+
+#include "attribution/attribution_private.h"
+#include "attribution/recent.h"
+#include "base/clock.h"
+
+#define LISTENERS_MAX 16
+/* Listeners change rarely; when none fits, the listing may be this old and no older. */
+#define LISTENERS_FRESH_NS (500 * NS_PER_MS)
+#define LISTENERS_MISS_NS  (5 * NS_PER_MS)
+
+static int find_listeners(const struct attribution_namespace *space, const struct tuple *tuple,
+                          uint32_t ifindex, const struct socket **found)
+{
+	int64_t age = clock_monotonic_ns() - listener_table_refreshed_ns(space->listeners);
+	int count = 0;
+
+	if (age > LISTENERS_FRESH_NS)
+		listener_table_refresh(space->listeners, false, NULL, NULL);
+	count = listener_table_find(space->listeners, tuple, ifindex, found, LISTENERS_MAX);
+	if (count == 0 && age > LISTENERS_MISS_NS && age <= LISTENERS_FRESH_NS) {
+		listener_table_refresh(space->listeners, false, NULL, NULL);
+		count = listener_table_find(space->listeners, tuple, ifindex, found, LISTENERS_MAX);
+	}
+	return count;
+}
+
+void attribution_tcp_listener(struct attribution *attribution,
+                              const struct attribution_namespace *space, const struct tuple *tuple,
+                              uint32_t ifindex, int64_t asked_ns, struct owner *owner)
+{
+	const struct socket *found[LISTENERS_MAX];
+	int count = find_listeners(space, tuple, ifindex, found);
+
+	attribution_name_common_holder(attribution, found, LISTENERS_MAX, count, ATTRIBUTION_LISTENER,
+	                               asked_ns, owner);
+}
+
+bool attribution_has_listener(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
+                              uint32_t ifindex)
+{
+	const struct attribution_namespace *space =
+	    attribution ? attribution_find_namespace(attribution, netns) : NULL;
+	const struct socket *found[LISTENERS_MAX];
+
+	return space && find_listeners(space, tuple, ifindex, found) > 0;
+}
+
+static void resolve_gone(struct attribution *attribution, const struct attribution_question *question,
+                         enum attribution_reason reason, struct owner *owner)
+{
+	const struct owner *before = recent_find(attribution->recent, question->netns, &question->tuple,
+	                                         question->since_ns, clock_monotonic_ns());
+
+	if (before && owner_copy(owner, before) == 0)
+		owner->method = before->method == ATTRIBUTION_KERNEL ? before->method : ATTRIBUTION_RECENT;
+	else
+		attribution_unknown(owner, reason);
+}
+
+void attribution_tcp_resolve(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	struct socket socket;
+	int result = attribution_find_socket(attribution, space, question, &socket);
+
+	if (result != 0) {
+		resolve_gone(attribution, question, ATTRIBUTION_NO_SOCKET, owner);
+		return;
+	}
+	switch (socket.state) {
+	case SOCKET_LISTEN:
+		if (question->responder)
+			attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
+			                         question->asked_ns, owner);
+		else
+			resolve_gone(attribution, question, ATTRIBUTION_NO_SOCKET, owner);
+		return;
+	case SOCKET_TIME_WAIT:
+		resolve_gone(attribution, question, ATTRIBUTION_TIME_WAIT, owner);
+		return;
+	case SOCKET_ESTABLISHED:
+	case SOCKET_CLOSE_WAIT:
+	case SOCKET_SYN_RECEIVED:
+	case SOCKET_NEW_SYN_RECEIVED:
+		if (socket.inode == 0 && question->responder) { /* nobody has accepted it yet */
+			attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
+			                         question->asked_ns, owner);
+			owner->cookie = socket.cookie;
+			return;
+		}
+		break;
+	case SOCKET_STATE_NONE:
+	case SOCKET_SYN_SENT:
+	case SOCKET_FIN_WAIT_1:
+	case SOCKET_FIN_WAIT_2:
+	case SOCKET_CLOSED:
+	case SOCKET_LAST_ACK:
+	case SOCKET_CLOSING:
+		break;
+	}
+	if (socket.inode == 0) { /* closed by its process, the kernel sends the rest */
+		resolve_gone(attribution, question, ATTRIBUTION_NO_SOCKET, owner);
+		owner->cookie = socket.cookie;
+		return;
+	}
+	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner, NULL);
+	attribution_remember(attribution, question->netns, &question->tuple, owner);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * UDP and UDP-Lite: the exact query answers as if a packet arrived, so it is
+ * right for what is received by one socket (SO_REUSEPORT members included). For
+ * what is sent from an unconnected socket, or to several, every socket on the
+ * port that fits is a candidate, and only a common holder is a fact.
+ */
+#include <errno.h>
+
+#include "attribution/attribution_private.h"
+#include "sockets/sock_diag.h"
+
+#define CANDIDATES_MAX 16
+
+struct candidates {
+	const struct attribution_question *question;
+	struct socket sockets[CANDIDATES_MAX];
+	int count; /* may exceed what is kept */
+};
+
+static int collect(void *context, const struct socket *socket)
+{
+	struct candidates *candidates = context;
+	const struct attribution_question *question = candidates->question;
+	const struct inet_address *local = &question->tuple.source;
+	bool fits;
+
+	/* A datagram to a group fits what is bound to the group or to any address. */
+	fits = listener_score(socket, local, question->tuple.source_port, question->ifindex) > 0;
+	if (question->fanned_out && socket->tuple.source_port == question->tuple.source_port)
+		fits = fits || inet_is_unspecified(&socket->tuple.source);
+	if (!inet_is_unspecified(&socket->tuple.destination))
+		fits = fits && inet_equal(&socket->tuple.destination, &question->tuple.destination) &&
+		       socket->tuple.destination_port == question->tuple.destination_port;
+	if (!fits)
+		return 0;
+	if (candidates->count < CANDIDATES_MAX)
+		candidates->sockets[candidates->count] = *socket;
+	candidates->count++;
+	return 0;
+}
+
+static bool is_connected_to(const struct socket *socket, const struct tuple *tuple)
+{
+	return socket->state == SOCKET_ESTABLISHED &&
+	       inet_equal(&socket->tuple.destination, &tuple->destination) &&
+	       socket->tuple.destination_port == tuple->destination_port;
+}
+
+static void resolve_candidates(struct attribution *attribution,
+                               const struct attribution_namespace *space,
+                               const struct attribution_question *question, struct owner *owner)
+{
+	struct candidates candidates = {.question = question};
+	const struct socket *sockets[CANDIDATES_MAX];
+	int result = sock_diag_list_port(space->diag, question->tuple.protocol,
+	                                 question->tuple.source_port, collect, &candidates);
+
+	if (result != 0) { /* an incomplete list proves nothing */
+		attribution_unknown(owner, ATTRIBUTION_AMBIGUOUS);
+		return;
+	}
+	for (int i = 0; i < CANDIDATES_MAX; i++)
+		sockets[i] = &candidates.sockets[i];
+	attribution_name_common_holder(attribution, sockets, CANDIDATES_MAX, candidates.count,
+	                               ATTRIBUTION_SOCKET, question->asked_ns, owner);
+}
+
+void attribution_udp_resolve(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	struct socket socket;
+	int result;
+
+	if (question->fanned_out) {
+		resolve_candidates(attribution, space, question, owner);
+		return;
+	}
+	result = attribution_find_socket(attribution, space, question, &socket);
+	if (result != 0) {
+		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
+		return;
+	}
+	if (question->sender && !is_connected_to(&socket, &question->tuple)) {
+		resolve_candidates(attribution, space, question, owner);
+		return;
+	}
+	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner, NULL);
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sockets/listener_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+
+struct listing {
+	struct socket *sockets; /* sorted by compare */
+	size_t count, capacity;
+};
+
+struct listener_table {
+	struct lister *lister;
+	struct listing current;
+	int64_t refreshed_ns;
+	bool with_udp;
+};
+
+struct listener_table *listener_table_new(struct lister *lister)
+{
+	struct listener_table *table = calloc(1, sizeof(*table));
+
+	if (table)
+		table->lister = lister;
+	return table;
+}
+
+void listener_table_free(struct listener_table *table)
+{
+	if (!table)
+		return;
+	free(table->current.sockets);
+	free(table);
+}
+
+/* By port first, so that a lookup is a binary search; the rest makes the order total. */
+static int compare(const void *a, const void *b)
+{
+	const struct socket *first = a, *second = b;
+
+	if (first->tuple.source_port != second->tuple.source_port)
+		return first->tuple.source_port < second->tuple.source_port ? -1 : 1;
+	if (first->kind != second->kind)
+		return first->kind < second->kind ? -1 : 1;
+	if (first->inode != second->inode)
+		return first->inode < second->inode ? -1 : 1;
+	return memcmp(&first->tuple, &second->tuple, sizeof first->tuple);
+}
+
+static int collect(void *context, const struct socket *socket)
+{
+	struct listing *listing = context;
+
+	if (socket->kind != SOCKET_TCP && (socket->state == SOCKET_ESTABLISHED || socket->tuple.source_port == 0))
+		return 0;
+	if (listing->count == listing->capacity) {
+		size_t capacity = listing->capacity ? 2 * listing->capacity : 64;
+		struct socket *sockets = realloc(listing->sockets, capacity * sizeof(*sockets));
+
+		if (!sockets)
+			return -ENOMEM;
+		listing->sockets = sockets;
+		listing->capacity = capacity;
+	}
+	listing->sockets[listing->count++] = *socket;
+	return 0;
+}
+
+static void tell_differences(const struct listing *before, const struct listing *after,
+                             listener_callback *callback, void *context)
+{
+	size_t old = 0, new = 0;
+
+	while (old < before->count || new < after->count) {
+		int order = old == before->count  ? 1
+		            : new == after->count ? -1
+		                                  : compare(&before->sockets[old], &after->sockets[new]);
+
+		if (order < 0)
+			callback(context, LISTENER_STOPPED, &before->sockets[old]);
+		else if (order > 0)
+			callback(context, LISTENER_STARTED, &after->sockets[new]);
+		old += order <= 0;
+		new += order >= 0;
+	}
+}
+
+int listener_table_refresh(struct listener_table *table, bool udp, listener_callback *callback,
+                           void *context)
+{
+	struct listing next = {0};
+	bool complete = true, udp_complete = true;
+	int result;
+
+	result = lister_run(table->lister, SOCKET_KIND_BIT(SOCKET_TCP), 1u << SOCKET_LISTEN, false, collect,
+	                    &next, &complete);
+	if (result == 0 && udp)
+		result = lister_run(table->lister, SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE),
+		                    1u << SOCKET_CLOSED, false, collect, &next, &udp_complete);
+	if (result == 0 && !(complete && udp_complete))
+		result = -EAGAIN; /* half a listing would report listeners as stopped that are not */
+	if (result != 0) {
+		free(next.sockets);
+		return result;
+	}
+	if (next.count > 0)
+		qsort(next.sockets, next.count, sizeof *next.sockets, compare);
+	if (callback && table->refreshed_ns != 0 && table->with_udp == udp)
+		tell_differences(&table->current, &next, callback, context);
+	free(table->current.sockets);
+	table->current = next;
+	table->with_udp = udp;
+	table->refreshed_ns = clock_monotonic_ns();
+	return 0;
+}
+
+int64_t listener_table_refreshed_ns(const struct listener_table *table)
+{
+	return table->refreshed_ns;
+}
+
+/* As compute_score() in net/ipv4/inet_hashtables.c and net/ipv4/udp.c: address, device, then family. */
+int listener_score(const struct socket *bound, const struct inet_address *local, uint16_t port,
+                   uint32_t ifindex)
+{
+	const struct inet_address *address = &bound->tuple.source;
+	int score = 1;
+
+	if (bound->tuple.source_port != port || (bound->ifindex != 0 && bound->ifindex != ifindex))
+		return 0;
+	if (inet_is_unspecified(address)) {
+		bool v4 = inet_is_v4(local);
+
+		if (bound->family == AF_INET && !v4)
+			return 0;
+		if (bound->family == AF_INET6 && v4 && bound->v6only)
+			return 0;
+	} else if (inet_equal(address, local)) {
+		score += 4;
+	} else {
+		return 0;
+	}
+	if (bound->ifindex != 0)
+		score += 8;
+	if (bound->family == (inet_is_v4(local) ? AF_INET : AF_INET6))
+		score += 1;
+	return score;
+}
+
+int listener_table_find(const struct listener_table *table, const struct tuple *tuple,
+                        uint32_t ifindex, const struct socket **found, int max)
+{
+	const struct listing *listing = &table->current;
+	size_t low = 0, high = listing->count;
+	int best = 0, count = 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (listing->sockets[middle].tuple.source_port < tuple->source_port)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < listing->count && listing->sockets[low].tuple.source_port == tuple->source_port; low++) {
+		const struct socket *socket = &listing->sockets[low];
+		int score = socket->kind == SOCKET_TCP
+		                ? listener_score(socket, &tuple->source, tuple->source_port, ifindex)
+		                : 0;
+
+		if (score == 0 || score < best)
+			continue;
+		if (score > best)
+			count = 0;
+		best = score;
+		if (count < max)
+			found[count] = socket;
+		count++;
+	}
+	return count;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sockets of one network namespace that wait for peers: listening TCP and
+ * unconnected, bound UDP and UDP-Lite. Refreshed on demand; tells what came and went.
+ */
+#ifndef SOCKLINE_SOCKETS_LISTENER_TABLE_H
+#define SOCKLINE_SOCKETS_LISTENER_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/inet.h"
+#include "sockets/lister.h"
+#include "sockets/socket.h"
+
+struct listener_table;
+
+enum listener_change { LISTENER_STARTED, LISTENER_STOPPED };
+typedef void listener_callback(void *context, enum listener_change change,
+                               const struct socket *socket);
+
+/* lister is borrowed. NULL when memory is short. */
+struct listener_table *listener_table_new(struct lister *lister);
+void listener_table_free(struct listener_table *table);
+
+/*
+ * Lists again: TCP listeners alone or, with udp, unconnected UDP too. callback
+ * (NULL is allowed) hears of each difference to the last time, but not of the
+ * first listing. 0 or -errno; the table is unchanged on failure.
+ */
+int listener_table_refresh(struct listener_table *table, bool udp, listener_callback *callback,
+                           void *context);
+int64_t listener_table_refreshed_ns(const struct listener_table *table); /* monotonic, 0 = never */
+
+/*
+ * The TCP listeners that a connection to tuple->source (the local end) coming in
+ * on ifindex may belong to: those bound most exactly, so more than one only with
+ * SO_REUSEPORT. Fills at most max pointers, valid until the next refresh; returns
+ * how many there are.
+ */
+int listener_table_find(const struct listener_table *table, const struct tuple *tuple,
+                        uint32_t ifindex, const struct socket **found, int max);
+
+/* How exactly a socket bound as `bound` matches a local end; 0 = not at all. Pure. */
+int listener_score(const struct socket *bound, const struct inet_address *local, uint16_t port,
+                   uint32_t ifindex);
+
+#endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream/binder.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "events/fragment.h"
+
+/* Waits between attempts; each level is a queue in which all wait equally long. */
+static const int64_t level_wait_ns[] = {
+    1 * NS_PER_MS, 4 * NS_PER_MS, 20 * NS_PER_MS, 75 * NS_PER_MS,
+    150 * NS_PER_MS, 250 * NS_PER_MS, 500 * NS_PER_MS, 1000 * NS_PER_MS,
+};
+#define LEVELS      ((int)(sizeof level_wait_ns / sizeof level_wait_ns[0]))
+#define QUEUE_MAX   32768 /* a level, in connections; power of two */
+#define REFINEMENTS 4     /* looks at a listener's connection when its end speaks */
+
+struct waiting {
+	uint64_t id;
+	uint32_t number;
+	int64_t due_ns;
+};
+
+struct queue {
+	struct waiting *entries; /* a ring of QUEUE_MAX, made when first needed */
+	uint32_t head, count;
+};
+
+struct binder {
+	struct binder_options options;
+	struct queue levels[LEVELS];
+	struct binder_counters counters;
+};
+
+struct binder *binder_new(const struct binder_options *options)
+{
+	struct binder *binder = calloc(1, sizeof *binder);
+
+	if (binder)
+		binder->options = *options;
+	return binder;
+}
+
+void binder_free(struct binder *binder)
+{
+	if (!binder)
+		return;
+	for (int level = 0; level < LEVELS; level++)
+		free(binder->levels[level].entries);
+	free(binder);
+}
+
+static void enqueue(struct binder *binder, int level, const struct connection *connection, int64_t now_ns)
+{
+	struct queue *queue = &binder->levels[level];
+
+	if (!queue->entries)
+		queue->entries = malloc(QUEUE_MAX * sizeof *queue->entries);
+	if (!queue->entries || queue->count == QUEUE_MAX) {
+		binder->counters.forgotten++;
+		return;
+	}
+	queue->entries[(queue->head + queue->count++) % QUEUE_MAX] = (struct waiting){
+	    .id = connection->id,
+	    .number = connection_table_number(connection),
+	    .due_ns = now_ns + level_wait_ns[level],
+	};
+}
+
+static enum connection_end other_end(enum connection_end end)
+{
+	return end == CONNECTION_SOURCE ? CONNECTION_DESTINATION : CONNECTION_SOURCE;
+}
+
+static struct attribution_question question_for(const struct connection *connection,
+                                                enum connection_end end, bool fanned_out)
+{
+	struct attribution_question question = {
+	    .netns = connection->netns,
+	    .tuple = end == CONNECTION_SOURCE ? connection->tuple : tuple_reverse(&connection->tuple),
+	    .ifindex = connection->ifindex,
+	    .responder = end == CONNECTION_DESTINATION,
+	    .sender = connection->counts[end].packets > 0,
+	    .fanned_out = fanned_out && end == CONNECTION_DESTINATION,
+	    .has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
+	    .icmp_id = connection->icmp_id,
+	    .since_ns = connection->since_ns,
+	    .asked_ns = connection->asked_ns,
+	};
+
+	return question;
+}
+
+/* An answer that the next look may improve: not found yet, or only the listener. */
+static bool provisional(const struct owner *owner)
+{
+	if (owner->method == ATTRIBUTION_LISTENER)
+		return true;
+	return owner->method == ATTRIBUTION_UNKNOWN &&
+	       (owner->reason == ATTRIBUTION_PENDING || owner->reason == ATTRIBUTION_NO_SOCKET ||
+	        owner->reason == ATTRIBUTION_EXITED || owner->reason == ATTRIBUTION_NO_PERMISSION);
+}
+
+/* Takes the better of two answers; true when the reader must hear of it. */
+static bool improve(struct owner *owner, struct owner *better)
+{
+	bool tells;
+
+	if (better->method == ATTRIBUTION_UNKNOWN) {
+		if (owner->method == ATTRIBUTION_UNKNOWN)
+			owner->reason = better->reason;
+		owner_clear(better);
+		return false;
+	}
+	tells = owner->process != better->process || owner->method == ATTRIBUTION_UNKNOWN;
+	owner_clear(owner);
+	*owner = *better;
+	return tells;
+}
+
+static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end)
+{
+	struct attribution_question question = question_for(connection, end, false);
+	struct owner found = {0};
+
+	if (!connection->local[end] || !provisional(&connection->owners[end]))
+		return false;
+	attribution_resolve(binder->options.attribution, &question, &found);
+	return improve(&connection->owners[end], &found);
+}
+
+static void tell(struct binder *binder, struct connection *connection)
+{
+	fragment_free(connection->fragment);
+	connection->fragment = NULL;
+	binder->options.callback(binder->options.context, connection);
+}
+
+static bool unsettled(const struct connection *connection)
+{
+	return (connection->local[CONNECTION_SOURCE] && provisional(&connection->owners[CONNECTION_SOURCE])) ||
+	       (connection->local[CONNECTION_DESTINATION] &&
+	        provisional(&connection->owners[CONNECTION_DESTINATION]));
+}
+
+void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
+                 const struct packet *packet, bool fanned_out, int64_t now_ns)
+{
+	connection->asked_ns = now_ns;
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		struct attribution_question question = question_for(connection, end, fanned_out);
+
+		if (!binder->options.attribution) {
+			connection->owners[end].reason = ATTRIBUTION_REPLAY;
+		} else if (connection->local[end]) {
+			question.sender = (enum connection_end)end == from;
+			question.ifindex = packet->ifindex;
+			attribution_resolve(binder->options.attribution, &question, &connection->owners[end]);
+		} else if (!connection->local[other_end(end)]) {
+			connection->owners[end].reason = ATTRIBUTION_FORWARDED;
+		}
+	}
+	connection->attributable = unsettled(connection);
+	if (connection->attributable)
+		enqueue(binder, 0, connection, now_ns);
+}
+
+void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
+                   const struct packet *packet, int64_t now_ns)
+{
+	(void)now_ns;
+	/* Data from an end that had only a listener: by now somebody has accepted it. */
+	if (!connection->attributable || packet->payload == 0 || connection->refinements >= REFINEMENTS ||
+	    connection->owners[from].method != ATTRIBUTION_LISTENER)
+		return;
+	connection->refinements++;
+	if (ask_again(binder, connection, from))
+		tell(binder, connection);
+}
+
+void binder_closing(struct binder *binder, struct connection *connection, int64_t now_ns)
+{
+	bool changed = false;
+
+	(void)now_ns;
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		struct owner *owner = &connection->owners[end];
+
+		if (binder->options.attribution && connection->attributable)
+			changed |= ask_again(binder, connection, end);
+		if (!connection->local[end])
+			continue;
+		binder->counters.methods[owner->method]++;
+		binder->counters.reasons[owner->reason]++;
+	}
+	if (changed)
+		tell(binder, connection);
+	connection->attributable = false;
+}
+
+/* One connection whose wait is over. */
+static void retry(struct binder *binder, int level, const struct waiting *waiting, int64_t now_ns)
+{
+	struct connection *connection =
+	    connection_table_at(binder->options.connections, waiting->number, waiting->id);
+	bool changed = false;
+
+	if (!connection || !connection->attributable)
+		return;
+	changed |= ask_again(binder, connection, CONNECTION_SOURCE);
+	changed |= ask_again(binder, connection, CONNECTION_DESTINATION);
+	if (changed)
+		tell(binder, connection);
+	connection->attributable = unsettled(connection);
+	if (connection->attributable && level + 1 < LEVELS)
+		enqueue(binder, level + 1, connection, now_ns);
+}
+
+int64_t binder_retry(struct binder *binder, int64_t now_ns)
+{
+	int64_t next = -1;
+
+	for (int level = 0; level < LEVELS; level++) {
+		struct queue *queue = &binder->levels[level];
+
+		while (queue->count > 0 && queue->entries[queue->head].due_ns <= now_ns) {
+			struct waiting waiting = queue->entries[queue->head];
+
+			queue->head = (queue->head + 1) % QUEUE_MAX;
+			queue->count--;
+			retry(binder, level, &waiting, now_ns);
+		}
+		if (queue->count > 0) {
+			int64_t wait = queue->entries[queue->head].due_ns - now_ns;
+
+			if (next < 0 || wait < next)
+				next = wait;
+		}
+	}
+	return next;
+}
+
+const struct binder_counters *binder_counters(const struct binder *binder)
+{
+	return &binder->counters;
+}

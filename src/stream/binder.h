@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Binds the ends of connections to their owners, at once where that is possible
+ * and within two seconds where it is not: no record waits for it.
+ */
+#ifndef SOCKLINE_STREAM_BINDER_H
+#define SOCKLINE_STREAM_BINDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attribution/attribution.h"
+#include "capture/packet.h"
+#include "connections/connection_table.h"
+
+struct binder;
+
+/* An owner became known, or turned out to be another process, after records went out. */
+typedef void binder_callback(void *context, struct connection *connection);
+
+struct binder_options {
+	struct attribution *attribution;      /* borrowed; NULL in a replay: every end is unknown */
+	struct connection_table *connections; /* borrowed */
+	binder_callback *callback;
+	void *context;
+};
+
+/* Ends resolved, by what became of them at last. */
+struct binder_counters {
+	uint64_t methods[ATTRIBUTION_KERNEL + 1];
+	uint64_t reasons[ATTRIBUTION_REPLAY + 1];
+	uint64_t forgotten; /* retries given up because too many were waiting */
+};
+
+#define BINDER_WINDOW_NS (INT64_C(2) * 1000000000)
+
+struct binder *binder_new(const struct binder_options *options); /* NULL: no memory */
+void binder_free(struct binder *binder);
+
+/* Asks for the local ends of a new connection. `from` sent the packet at hand. */
+void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
+                 const struct packet *packet, bool fanned_out, int64_t now_ns);
+/* A packet of a known connection: a listener's owner is refined when its end speaks. */
+void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
+                   const struct packet *packet, int64_t now_ns);
+/* The connection closed: the last chance to look, then what is known is remembered and counted. */
+void binder_closing(struct binder *binder, struct connection *connection, int64_t now_ns);
+
+/* Asks again where that is due. Returns the nanoseconds to the next such time, -1 = none. */
+int64_t binder_retry(struct binder *binder, int64_t now_ns);
+
+const struct binder_counters *binder_counters(const struct binder *binder);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream/emitter.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct emitter {
+	struct emitter_options options;
+	struct buf line;
+	uint64_t sequence;
+	uint64_t announced; /* dropped records that a records_dropped record has told of */
+	int64_t deadline_ns;
+	struct emitter_counters counters;
+};
+
+struct emitter *emitter_new(const struct emitter_options *options)
+{
+	struct emitter *emitter = calloc(1, sizeof *emitter);
+
+	if (!emitter)
+		return NULL;
+	emitter->options = *options;
+	if (buf_init(&emitter->line, EVENT_LINE_MAX) != 0) {
+		free(emitter);
+		return NULL;
+	}
+	return emitter;
+}
+
+void emitter_free(struct emitter *emitter)
+{
+	if (!emitter)
+		return;
+	buf_free(&emitter->line);
+	free(emitter);
+}
+
+bool emitter_wants(const struct emitter *emitter, enum event_action action)
+{
+	unsigned events = emitter->options.events;
+
+	switch (action) {
+	case EVENT_PACKET:
+		return events & EMITTER_PACKET;
+	case EVENT_CONNECTION_OPENED:
+	case EVENT_CONNECTION_STATE_CHANGED:
+	case EVENT_CONNECTION_UPDATED:
+	case EVENT_CONNECTION_ATTRIBUTED:
+	case EVENT_CONNECTION_CLOSED:
+		return events & EMITTER_CONNECTION;
+	case EVENT_EXISTING_SOCKET:
+	case EVENT_SNAPSHOT_COMPLETED:
+	case EVENT_LISTENING_STARTED:
+	case EVENT_LISTENING_STOPPED:
+		return events & EMITTER_SOCKET;
+	case EVENT_CAPTURE_STATS:
+		return events & EMITTER_STATS;
+	case EVENT_PROCESS_TRAFFIC:
+	case EVENT_RUN_STARTED:
+	case EVENT_RUN_STOPPED:
+	case EVENT_OUTPUT_OPENED:
+	case EVENT_RECORDS_DROPPED:
+	case EVENT_NETLINK_OVERRUN:
+	case EVENT_CAPTURE_LOST:
+	case EVENT_CAPTURE_RESUMED:
+	case EVENT_CLOCK_STEP:
+	case EVENT_ACTION_COUNT:
+		break;
+	}
+	return true;
+}
+
+static void put_line(struct emitter *emitter)
+{
+	struct sink *sink = emitter->options.sink;
+	int result = sink_put(sink, emitter->line.data, emitter->line.length);
+
+	if (result == -ENOBUFS && emitter->deadline_ns != 0) {
+		sink_drain(sink, emitter->deadline_ns);
+		result = sink_put(sink, emitter->line.data, emitter->line.length);
+	}
+	if (result != 0)
+		emitter->counters.dropped++;
+	else if (emitter->options.flush_each)
+		sink_flush(sink);
+}
+
+void emitter_emit(struct emitter *emitter, struct event *event)
+{
+	if (!emitter_wants(emitter, event->action))
+		return;
+	event->sequence = ++emitter->sequence;
+	buf_reset(&emitter->line);
+	if (encoder_encode(emitter->options.encoder, event, &emitter->line) == 0)
+		put_line(emitter);
+	else
+		emitter->counters.dropped++;
+}
+
+void emitter_set_deadline(struct emitter *emitter, int64_t deadline_ns)
+{
+	emitter->deadline_ns = deadline_ns;
+}
+
+void emitter_announce(struct emitter *emitter, int64_t time_ns)
+{
+	uint64_t lost = emitter->counters.dropped - emitter->announced;
+	struct event event = {.action = EVENT_RECORDS_DROPPED, .time_ns = time_ns};
+	char message[96];
+
+	if (lost == 0 || sink_room(emitter->options.sink) < 2 * (size_t)EVENT_LINE_MAX)
+		return;
+	emitter->announced += lost;
+	snprintf(message, sizeof message, "%llu records dropped: the reader of the output is too slow",
+	         (unsigned long long)lost);
+	event.log.level = "warning";
+	event.log.message = message;
+	event.log.count = lost;
+	event.log.where = "output";
+	emitter_emit(emitter, &event);
+}
+
+size_t emitter_room(const struct emitter *emitter)
+{
+	return sink_room(emitter->options.sink);
+}
+
+const struct emitter_counters *emitter_counters(const struct emitter *emitter)
+{
+	return &emitter->counters;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last step: an event gets its sequence number, is encoded and put into the
+ * sink. What the sink refuses has used its number up, so a gap proves the loss;
+ * the loss is counted and announced as soon as there is room.
+ */
+#ifndef SOCKLINE_STREAM_EMITTER_H
+#define SOCKLINE_STREAM_EMITTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "events/encode.h"
+#include "events/event.h"
+#include "output/sink.h"
+
+struct emitter;
+
+/* What -e asks for; run and log records always come. */
+#define EMITTER_PACKET     1u
+#define EMITTER_CONNECTION 2u
+#define EMITTER_SOCKET     4u
+#define EMITTER_STATS      8u
+#define EMITTER_ALL        15u
+
+struct emitter_options {
+	struct encoder *encoder; /* borrowed */
+	struct sink *sink;       /* borrowed */
+	unsigned events;         /* EMITTER_* */
+	bool flush_each;         /* -l, -U */
+};
+
+struct emitter_counters {
+	uint64_t dropped; /* records that found no room */
+};
+
+struct emitter *emitter_new(const struct emitter_options *options); /* NULL: no memory */
+void emitter_free(struct emitter *emitter);
+
+bool emitter_wants(const struct emitter *emitter, enum event_action action);
+/* Numbers and writes the event, unless it is not wanted. */
+void emitter_emit(struct emitter *emitter, struct event *event);
+/* While a deadline is set, emit waits for the reader until then instead of dropping. */
+void emitter_set_deadline(struct emitter *emitter, int64_t deadline_ns);
+
+/* Announces what was dropped, when there is room again. */
+void emitter_announce(struct emitter *emitter, int64_t time_ns);
+/* Bytes that may still be emitted before records are dropped. */
+size_t emitter_room(const struct emitter *emitter);
+const struct emitter_counters *emitter_counters(const struct emitter *emitter);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream/flow_key.h"
+
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <netinet/in.h>
+
+#include "events/community_id.h"
+
+static bool is_icmp(const struct packet *packet)
+{
+	return packet->tuple.protocol == IPPROTO_ICMP || packet->tuple.protocol == IPPROTO_ICMPV6;
+}
+
+static bool protocol_has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
+	       protocol == IPPROTO_SCTP;
+}
+
+static bool is_whole_ip(const struct packet *packet)
+{
+	return (packet->network == PACKET_IPV4 || packet->network == PACKET_IPV6) &&
+	       !packet->is_later_fragment;
+}
+
+bool flow_key_of(const struct packet *packet, struct tuple *key)
+{
+	if (!is_whole_ip(packet))
+		return false;
+	*key = packet->tuple;
+	if (protocol_has_ports(packet->tuple.protocol))
+		return packet->has_ports;
+	if (is_icmp(packet)) {
+		key->source_port = packet->icmp_id;
+		key->destination_port = packet->icmp_id;
+		return packet->has_icmp_id;
+	}
+	return packet->status == DECODE_OK;
+}
+
+static bool is_reply(const struct packet *packet)
+{
+	if (packet->tuple.protocol == IPPROTO_ICMP)
+		return packet->icmp_type == ICMP_ECHOREPLY || packet->icmp_type == ICMP_TIMESTAMPREPLY ||
+		       packet->icmp_type == ICMP_INFO_REPLY || packet->icmp_type == ICMP_ADDRESSREPLY;
+	return packet->icmp_type == ICMPV6_ECHO_REPLY;
+}
+
+enum flow_key_sender flow_key_sender(const struct packet *packet)
+{
+	if (is_icmp(packet))
+		return is_reply(packet) ? FLOW_KEY_RESPONDER : FLOW_KEY_INITIATOR;
+	if (!packet->has_tcp)
+		return FLOW_KEY_INITIATOR;
+	if (!(packet->tcp_flags & TCP_FLAG_SYN))
+		return FLOW_KEY_UNKNOWN;
+	return packet->tcp_flags & TCP_FLAG_ACK ? FLOW_KEY_RESPONDER : FLOW_KEY_INITIATOR;
+}
+
+bool flow_key_is_refusal(const struct packet *packet)
+{
+	if (packet->tuple.protocol == IPPROTO_ICMP)
+		return packet->icmp_type == ICMP_DEST_UNREACH &&
+		       (packet->icmp_code == ICMP_PORT_UNREACH || packet->icmp_code == ICMP_PROT_UNREACH);
+	return packet->tuple.protocol == IPPROTO_ICMPV6 && packet->icmp_type == ICMPV6_DEST_UNREACH &&
+	       packet->icmp_code == ICMPV6_PORT_UNREACH;
+}
+
+bool flow_key_has_community_id(const struct packet *packet)
+{
+	if (!is_whole_ip(packet))
+		return false;
+	if (protocol_has_ports(packet->tuple.protocol))
+		return packet->has_ports;
+	if (is_icmp(packet))
+		return packet->has_icmp;
+	return packet->status == DECODE_OK;
+}
+
+void flow_key_community_id(const struct packet *packet, uint16_t seed, char *text)
+{
+	struct tuple tuple = packet->tuple;
+	/* The specification hashes ports for TCP, UDP, SCTP and ICMP, not for UDP-Lite. */
+	bool has_ports = protocol_has_ports(tuple.protocol) && tuple.protocol != IPPROTO_UDPLITE;
+
+	if (is_icmp(packet)) {
+		tuple.source_port = packet->icmp_type;
+		tuple.destination_port = packet->icmp_code;
+		has_ports = true;
+	}
+	community_id(seed, &tuple, has_ports, text);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which ends of a packet are this host's, and which way it went. Pure, but for the address table. */
+#ifndef SOCKLINE_STREAM_LOCALITY_H
+#define SOCKLINE_STREAM_LOCALITY_H
+
+#include <stdbool.h>
+
+#include "capture/interfaces.h"
+#include "capture/packet.h"
+
+struct locality {
+	bool source, destination; /* this host's */
+	bool fanned_out;          /* to a group or to all: several sockets may receive it */
+};
+
+/*
+ * interfaces NULL: a replay, nothing is local. Completes packet->direction where
+ * the link layer does not tell it (Ethernet): loopback counts as ingress, as
+ * libpcap hands it over.
+ */
+struct locality locality_of(const struct interfaces *interfaces, struct packet *packet);
+
+#endif

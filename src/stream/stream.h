@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From decoded packets to records: finds or opens the connection, has its ends
+ * bound to owners, and emits what happened in the order in which it is true:
+ * opened, packet, closed. Time comes from the packets and the caller alone, so a
+ * replay gives the same bytes each time.
+ */
+#ifndef SOCKLINE_STREAM_STREAM_H
+#define SOCKLINE_STREAM_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attribution/attribution.h"
+#include "base/hash.h"
+#include "capture/packet.h"
+#include "connections/connection_table.h"
+#include "sockets/socket.h"
+#include "stream/binder.h"
+#include "stream/emitter.h"
+
+struct stream;
+
+struct stream_options {
+	struct emitter *emitter;         /* borrowed */
+	struct attribution *attribution; /* borrowed; NULL in a replay */
+	struct hash_key key;
+	uint32_t max_connections;
+	int64_t update_interval_ns; /* 0 = none */
+	uint16_t community_id_seed;
+	bool replay; /* packets are the clock */
+};
+
+struct stream_counters {
+	uint64_t packets, bytes;
+	uint64_t decode[DECODE_UNSUPPORTED + 1];
+};
+
+int stream_new(struct stream **stream, const struct stream_options *options, struct error *error);
+void stream_free(struct stream *stream); /* without records: stream_finish first */
+
+/* One packet. Completes packet->direction from the addresses of the namespace. */
+void stream_packet(struct stream *stream, struct packet *packet);
+/* The kernel said that a TCP socket died: its last numbers, and the end where no packet tells it. */
+void stream_socket_destroyed(struct stream *stream, const struct socket *socket);
+
+/* Timers: expiry and late binding. Returns nanoseconds to the next need, -1 = in a second. */
+int64_t stream_tick(struct stream *stream);
+/* Closes what is open (reason shutdown). */
+void stream_finish(struct stream *stream);
+
+/* @timestamp for records that are not packets: the wall clock, in a replay the latest packet. */
+int64_t stream_time_ns(const struct stream *stream);
+
+const struct stream_counters *stream_counters(const struct stream *stream);
+const struct connection_table *stream_connections(const struct stream *stream);
+const struct binder_counters *stream_binder_counters(const struct stream *stream);
+
+#endif

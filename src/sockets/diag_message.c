@@ -26,7 +26,7 @@ static struct attributes attributes_after(const void *payload, size_t length, si
 
 	if (start > length)
 		start = length;
-	return (struct attributes) { (const char *)payload + start, length - start };
+	return (struct attributes){ (const char *)payload + start, length - start };
 }
 
 /* False, and *value as it was, when the attribute is absent or too short. */
@@ -69,8 +69,8 @@ static void set_tcp_info(struct socket *socket, struct attributes attributes)
 	if (!data || length < offsetof(struct tcp_info, tcpi_total_retrans) + sizeof(uint32_t))
 		return;
 	/* It grows at its end with the kernel: the byte counts came with Linux 4.1. */
-	memset(&info, 0, sizeof info);
-	memcpy(&info, data, length < sizeof info ? length : sizeof info);
+	memset(&info, 0, sizeof(info));
+	memcpy(&info, data, length < sizeof(info) ? length : sizeof(info));
 	socket->has_tcp_info = true;
 	socket->tcp_info.rtt_us = info.tcpi_rtt;
 	socket->tcp_info.retransmits = info.tcpi_total_retrans;
@@ -96,7 +96,7 @@ static void set_protocol(struct socket *socket, const struct inet_diag_msg *mess
 		/* The number is in place of the local port; such sockets have none. */
 		socket->type = SOCK_RAW;
 		socket->protocol = ntohs(message->id.idiag_sport) & 0xff;
-		if (get(attributes, INET_DIAG_PROTOCOL, &protocol, sizeof protocol))
+		if (get(attributes, INET_DIAG_PROTOCOL, &protocol, sizeof(protocol)))
 			socket->protocol = protocol;
 		break;
 	default:
@@ -113,10 +113,10 @@ static int parse_inet(const void *payload, size_t length, struct socket *socket)
 	struct attributes attributes;
 	uint8_t v6only;
 
-	if (length < sizeof message)
+	if (length < sizeof(message))
 		return -EINVAL;
-	memcpy(&message, payload, sizeof message);
-	attributes = attributes_after(payload, length, sizeof message);
+	memcpy(&message, payload, sizeof(message));
+	attributes = attributes_after(payload, length, sizeof(message));
 
 	socket->family = message.idiag_family;
 	socket->state = message.idiag_state;
@@ -127,8 +127,8 @@ static int parse_inet(const void *payload, size_t length, struct socket *socket)
 	} else if (message.idiag_family == AF_INET6) {
 		inet_from_v6(&socket->tuple.source, message.id.idiag_src);
 		inet_from_v6(&socket->tuple.destination, message.id.idiag_dst);
-		socket->v6only = get(attributes, INET_DIAG_SKV6ONLY, &v6only, sizeof v6only) &&
-			v6only;
+		socket->v6only =
+			get(attributes, INET_DIAG_SKV6ONLY, &v6only, sizeof(v6only)) && v6only;
 	} else {
 		return -EINVAL;
 	}
@@ -140,7 +140,7 @@ static int parse_inet(const void *payload, size_t length, struct socket *socket)
 	socket->inode = message.idiag_inode;
 	socket->cookie = cookie_of(message.id.idiag_cookie);
 	set_uid(socket, message.idiag_uid);
-	get(attributes, INET_DIAG_CGROUP_ID, &socket->cgroup_id, sizeof socket->cgroup_id);
+	get(attributes, INET_DIAG_CGROUP_ID, &socket->cgroup_id, sizeof(socket->cgroup_id));
 	socket->receive_queue = message.idiag_rqueue;
 	socket->send_queue = message.idiag_wqueue;
 	if (socket->kind == SOCKET_TCP)
@@ -151,13 +151,13 @@ static int parse_inet(const void *payload, size_t length, struct socket *socket)
 static void set_path(struct socket *socket, struct attributes attributes)
 {
 	size_t length;
-	const char *name = netlink_attribute(attributes.data, attributes.length, UNIX_DIAG_NAME,
-	                                     &length);
+	const char *name =
+		netlink_attribute(attributes.data, attributes.length, UNIX_DIAG_NAME, &length);
 
 	if (!name || length == 0)
 		return;
-	if (length > sizeof socket->path)
-		length = sizeof socket->path; /* 109 with its NUL: a path that fills sun_path */
+	if (length > sizeof(socket->path))
+		length = sizeof(socket->path); /* 109 with its NUL: a path that fills sun_path */
 	if (name[0] != '\0' && name[length - 1] == '\0')
 		length--; /* paths end in NUL, abstract names do not */
 	memcpy(socket->path, name, length);
@@ -171,10 +171,10 @@ static int parse_unix(const void *payload, size_t length, struct socket *socket)
 	struct attributes attributes;
 	uint32_t uid, peer;
 
-	if (length < sizeof message)
+	if (length < sizeof(message))
 		return -EINVAL;
-	memcpy(&message, payload, sizeof message);
-	attributes = attributes_after(payload, length, sizeof message);
+	memcpy(&message, payload, sizeof(message));
+	attributes = attributes_after(payload, length, sizeof(message));
 
 	socket->family = AF_UNIX;
 	socket->type = message.udiag_type;
@@ -182,13 +182,13 @@ static int parse_unix(const void *payload, size_t length, struct socket *socket)
 	socket->inode = message.udiag_ino;
 	socket->cookie = cookie_of(message.udiag_cookie);
 	set_path(socket, attributes);
-	if (get(attributes, UNIX_DIAG_PEER, &peer, sizeof peer))
+	if (get(attributes, UNIX_DIAG_PEER, &peer, sizeof(peer)))
 		socket->peer_inode = peer;
-	if (get(attributes, UNIX_DIAG_RQLEN, &queues, sizeof queues)) {
+	if (get(attributes, UNIX_DIAG_RQLEN, &queues, sizeof(queues))) {
 		socket->receive_queue = queues.udiag_rqueue;
 		socket->send_queue = queues.udiag_wqueue;
 	}
-	if (get(attributes, UNIX_DIAG_UID, &uid, sizeof uid)) /* Linux >= 5.3 */
+	if (get(attributes, UNIX_DIAG_UID, &uid, sizeof(uid))) /* Linux >= 5.3 */
 		set_uid(socket, uid);
 	return 0;
 }
@@ -200,21 +200,21 @@ static int parse_packet(const void *payload, size_t length, struct socket *socke
 	struct attributes attributes;
 	uint32_t uid, memory[SK_MEMINFO_RMEM_ALLOC + 1];
 
-	if (length < sizeof message)
+	if (length < sizeof(message))
 		return -EINVAL;
-	memcpy(&message, payload, sizeof message);
-	attributes = attributes_after(payload, length, sizeof message);
+	memcpy(&message, payload, sizeof(message));
+	attributes = attributes_after(payload, length, sizeof(message));
 
 	socket->family = AF_PACKET;
 	socket->type = message.pdiag_type;
 	socket->protocol = message.pdiag_num; /* in host order here, unlike sll_protocol */
 	socket->inode = message.pdiag_ino;
 	socket->cookie = cookie_of(message.pdiag_cookie);
-	if (get(attributes, PACKET_DIAG_INFO, &info, sizeof info))
+	if (get(attributes, PACKET_DIAG_INFO, &info, sizeof(info)))
 		socket->ifindex = info.pdi_index;
-	if (get(attributes, PACKET_DIAG_UID, &uid, sizeof uid))
+	if (get(attributes, PACKET_DIAG_UID, &uid, sizeof(uid)))
 		set_uid(socket, uid);
-	if (get(attributes, PACKET_DIAG_MEMINFO, memory, sizeof memory))
+	if (get(attributes, PACKET_DIAG_MEMINFO, memory, sizeof(memory)))
 		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
 	return 0;
 }
@@ -226,10 +226,10 @@ static int parse_netlink(const void *payload, size_t length, struct socket *sock
 	uint32_t memory[SK_MEMINFO_RMEM_ALLOC + 1];
 	unsigned long groups; /* the kernel's bitmap is of longs */
 
-	if (length < sizeof message)
+	if (length < sizeof(message))
 		return -EINVAL;
-	memcpy(&message, payload, sizeof message);
-	attributes = attributes_after(payload, length, sizeof message);
+	memcpy(&message, payload, sizeof(message));
+	attributes = attributes_after(payload, length, sizeof(message));
 
 	socket->family = AF_NETLINK;
 	socket->type = message.ndiag_type;
@@ -237,9 +237,9 @@ static int parse_netlink(const void *payload, size_t length, struct socket *sock
 	socket->port_id = message.ndiag_portid;
 	socket->inode = message.ndiag_ino;
 	socket->cookie = cookie_of(message.ndiag_cookie);
-	if (get(attributes, NETLINK_DIAG_GROUPS, &groups, sizeof groups))
+	if (get(attributes, NETLINK_DIAG_GROUPS, &groups, sizeof(groups)))
 		socket->groups = (uint32_t)groups;
-	if (get(attributes, NETLINK_DIAG_MEMINFO, memory, sizeof memory))
+	if (get(attributes, NETLINK_DIAG_MEMINFO, memory, sizeof(memory)))
 		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
 	return 0;
 }
@@ -247,7 +247,7 @@ static int parse_netlink(const void *payload, size_t length, struct socket *sock
 int diag_message_parse(enum socket_kind kind, const void *payload, size_t length,
                        struct socket *socket)
 {
-	memset(socket, 0, sizeof *socket);
+	memset(socket, 0, sizeof(*socket));
 	socket->kind = kind;
 	socket->source = SOCKET_FROM_SOCK_DIAG;
 	switch (kind) {
@@ -274,6 +274,6 @@ unsigned diag_message_protocol(const void *payload, size_t length)
 	uint8_t protocol = 0;
 
 	get(attributes_after(payload, length, sizeof(struct inet_diag_msg)), INET_DIAG_PROTOCOL,
-	    &protocol, sizeof protocol);
+	    &protocol, sizeof(protocol));
 	return protocol;
 }

@@ -2,7 +2,8 @@
 /*
  * Every socket of one network namespace, by sock_diag where the kernel has a
  * handler and by /proc/net where it has none (--sockets auto), or by one of the
- * two alone (netlink, proc). Both ways give the same set.
+ * two alone (netlink, proc). Both ways give the same set, save that ping sockets
+ * and, on many kernels, raw ones have no handler.
  */
 #ifndef SOCKLINE_SOCKETS_LISTER_H
 #define SOCKLINE_SOCKETS_LISTER_H
@@ -22,22 +23,27 @@ struct lister_counters {
 	uint64_t dumps;
 	uint64_t interrupted; /* dumps that stayed inconsistent after retries */
 	uint64_t failed;
-	uint64_t malformed;   /* lines of /proc/net that could not be read */
+	uint64_t malformed; /* lines of /proc/net that could not be read */
 };
 
-/* net_dir such as "/proc/self/net" is copied. diag is borrowed; NULL with LISTER_PROC. */
+/*
+ * net_dir such as "/proc/self/net" is copied. diag is borrowed; NULL with LISTER_PROC,
+ * or with LISTER_AUTO when it could not be opened.
+ */
 int lister_new(struct lister **lister, enum lister_mode mode, struct sock_diag *diag,
                const char *net_dir, uint32_t netns, struct error *error);
-void lister_free(struct lister *lister);
+void lister_free(struct lister *lister); /* NULL is fine */
 
 /*
- * Calls back once for each socket of the kinds (SOCKET_KIND_BIT). States as in
- * sock_diag_list. *complete = false when some kind could not be listed wholly.
+ * Calls back once for each socket of the kinds (SOCKET_KIND_BIT), also when a
+ * dump had to be repeated. States as in sock_diag_list. *complete = false when
+ * some kind could not be listed wholly; the others are listed all the same.
+ * 0, or what the callback returned. Not from inside the callback.
  */
 int lister_run(struct lister *lister, uint32_t kinds, uint32_t states, bool tcp_info,
                socket_callback *callback, void *context, bool *complete);
 const struct lister_counters *lister_counters(const struct lister *lister);
-/* How a kind was last listed. */
+/* How a kind was last listed; before that, how it would be. */
 enum socket_source lister_source(const struct lister *lister, enum socket_kind kind);
 
 #endif

@@ -43,7 +43,7 @@ int netlink_open(struct netlink **netlink, int protocol, struct error *error)
 	struct netlink *new;
 	int result;
 
-	new = malloc(sizeof *new); /* not calloc: most of the 64 KiB is never touched */
+	new = malloc(sizeof(*new)); /* not calloc: most of the 64 KiB is never touched */
 	if (!new)
 		return error_set(error, ENOMEM, "netlink: out of memory");
 	memset(new, 0, offsetof(struct netlink, request));
@@ -81,10 +81,10 @@ int netlink_fd(const struct netlink *netlink)
 
 int netlink_set_receive_buffer(struct netlink *netlink, int bytes)
 {
-	if (setsockopt(netlink->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) == 0)
+	if (setsockopt(netlink->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) == 0)
 		return 0;
 	/* Without CAP_NET_ADMIN: up to net.core.rmem_max. */
-	if (setsockopt(netlink->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) == 0)
+	if (setsockopt(netlink->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)) == 0)
 		return 0;
 	return -errno;
 }
@@ -102,17 +102,17 @@ int netlink_listen_all_nsid(struct netlink *netlink)
 {
 	int on = 1;
 
-	if (setsockopt(netlink->fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on) == 0)
+	if (setsockopt(netlink->fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)) == 0)
 		return 0;
 	return -errno;
 }
 
-static int send_message(struct netlink *netlink, uint16_t type, uint16_t flags,
-                        const void *payload, size_t length)
+static int send_message(struct netlink *netlink, uint16_t type, uint16_t flags, const void *payload,
+                        size_t length)
 {
 	struct nlmsghdr *header = &netlink->request.header;
 
-	if (length > sizeof netlink->request - NLMSG_HDRLEN)
+	if (length > sizeof(netlink->request) - NLMSG_HDRLEN)
 		return -EMSGSIZE;
 	header->nlmsg_len = (uint32_t)(NLMSG_HDRLEN + length);
 	header->nlmsg_type = type;
@@ -132,8 +132,8 @@ static int read_nsid(struct msghdr *message)
 	for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
 		if (control->cmsg_level == SOL_NETLINK &&
 		    control->cmsg_type == NETLINK_LISTEN_ALL_NSID &&
-		    control->cmsg_len >= CMSG_LEN(sizeof nsid))
-			memcpy(&nsid, CMSG_DATA(control), sizeof nsid);
+		    control->cmsg_len >= CMSG_LEN(sizeof(nsid)))
+			memcpy(&nsid, CMSG_DATA(control), sizeof(nsid));
 	}
 	return nsid;
 }
@@ -150,24 +150,24 @@ static int receive_datagram(struct netlink *netlink, int *nsid)
 		char bytes[128];
 	} control;
 	struct sockaddr_nl from;
-	struct iovec room = { netlink->datagram.bytes, sizeof netlink->datagram.bytes };
+	struct iovec room = { netlink->datagram.bytes, sizeof(netlink->datagram.bytes) };
 	struct msghdr message;
 	ssize_t length;
 
 	do {
-		message = (struct msghdr) {
+		message = (struct msghdr){
 			.msg_name = &from,
-			.msg_namelen = sizeof from,
+			.msg_namelen = sizeof(from),
 			.msg_iov = &room,
 			.msg_iovlen = 1,
 			.msg_control = &control,
-			.msg_controllen = sizeof control,
+			.msg_controllen = sizeof(control),
 		};
 		length = recvmsg(netlink->fd, &message, MSG_DONTWAIT);
 		if (length < 0)
 			return -errno;
 		/* Other processes may write to our port; only the kernel's is 0. */
-	} while (message.msg_namelen < sizeof from || from.nl_pid != 0);
+	} while (message.msg_namelen < sizeof(from) || from.nl_pid != 0);
 	if (message.msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;
 	if (nsid)
@@ -185,15 +185,15 @@ static int read_error(struct nlmsghdr *header)
 {
 	int error;
 
-	if (nlmsg_datalen(header) < (int)sizeof error)
+	if (nlmsg_datalen(header) < (int)sizeof(error))
 		return header->nlmsg_type == NLMSG_DONE ? 0 : -EBADMSG;
-	memcpy(&error, nlmsg_data(header), sizeof error);
+	memcpy(&error, nlmsg_data(header), sizeof(error));
 	return error < 0 ? error : 0;
 }
 
 static struct netlink_message message_of(struct nlmsghdr *header, int nsid)
 {
-	return (struct netlink_message) {
+	return (struct netlink_message){
 		.type = header->nlmsg_type,
 		.nsid = nsid,
 		.payload = nlmsg_data(header),
@@ -222,7 +222,7 @@ struct dump {
 	bool interrupted;
 	bool done;    /* NLMSG_DONE or NLMSG_ERROR was read: nothing more will come */
 	bool stopped; /* by the callback */
-	int result; /* 0, -errno, or what the callback returned */
+	int result;   /* 0, -errno, or what the callback returned */
 };
 
 /* False when the dump is over. */
@@ -284,7 +284,7 @@ int netlink_dump(struct netlink *netlink, uint16_t type, const void *request, si
 		result = send_message(netlink, type, NLM_F_REQUEST | NLM_F_DUMP, request, length);
 		if (result)
 			break;
-		dump = (struct dump) { .callback = callback, .context = context };
+		dump = (struct dump){ .callback = callback, .context = context };
 		dump_receive(netlink, &dump);
 		if (!dump.done)
 			drain(netlink);
@@ -397,11 +397,11 @@ int netlink_receive(struct netlink *netlink, netlink_callback *callback, void *c
 uint64_t netlink_drops(struct netlink *netlink)
 {
 	uint32_t info[SK_MEMINFO_VARS];
-	socklen_t size = sizeof info;
+	socklen_t size = sizeof(info);
 
-	memset(info, 0, sizeof info);
+	memset(info, 0, sizeof(info));
 	if (getsockopt(netlink->fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0 &&
-	    size >= sizeof info) {
+	    size >= sizeof(info)) {
 		netlink->drops += (uint32_t)(info[SK_MEMINFO_DROPS] - netlink->drops_seen);
 		netlink->drops_seen = info[SK_MEMINFO_DROPS];
 	}

@@ -31,7 +31,7 @@ struct sock_diag {
 
 int sock_diag_open(struct sock_diag **diag, uint32_t netns, struct error *error)
 {
-	struct sock_diag *new = calloc(1, sizeof *new);
+	struct sock_diag *new = calloc(1, sizeof(*new));
 	int result;
 
 	if (!new)
@@ -90,8 +90,8 @@ static void list_reset(void *context)
 
 static int dump(struct listing *listing, const void *request, size_t length)
 {
-	return netlink_dump(listing->diag->list, SOCK_DIAG_BY_FAMILY, request, length,
-	                    list_message, list_reset, listing);
+	return netlink_dump(listing->diag->list, SOCK_DIAG_BY_FAMILY, request, length, list_message,
+	                    list_reset, listing);
 }
 
 static int list_inet(struct listing *listing, uint8_t protocol, bool tcp_info, uint16_t local_port)
@@ -109,11 +109,11 @@ static int list_inet(struct listing *listing, uint8_t protocol, bool tcp_info, u
 	/* Its half-open connections are kept apart by the kernel, but shown as SYN_RECEIVED. */
 	if (request.idiag_states & 1u << SOCKET_SYN_RECEIVED)
 		request.idiag_states |= 1u << SOCKET_NEW_SYN_RECEIVED;
-	result = dump(listing, &request, sizeof request);
+	result = dump(listing, &request, sizeof(request));
 	if (result)
 		return result;
 	request.sdiag_family = AF_INET6;
-	result = dump(listing, &request, sizeof request);
+	result = dump(listing, &request, sizeof(request));
 	return result == -ENOENT ? 0 : result; /* a kernel without IPv6 */
 }
 
@@ -125,7 +125,7 @@ static int list_unix(struct listing *listing)
 		.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN | UDIAG_SHOW_UID,
 	};
 
-	return dump(listing, &request, sizeof request);
+	return dump(listing, &request, sizeof(request));
 }
 
 static int list_packet(struct listing *listing)
@@ -135,7 +135,7 @@ static int list_packet(struct listing *listing)
 		.pdiag_show = PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO,
 	};
 
-	return dump(listing, &request, sizeof request);
+	return dump(listing, &request, sizeof(request));
 }
 
 static int list_netlink(struct listing *listing)
@@ -146,7 +146,7 @@ static int list_netlink(struct listing *listing)
 		.ndiag_show = NDIAG_SHOW_GROUPS | NDIAG_SHOW_MEMINFO,
 	};
 
-	return dump(listing, &request, sizeof request);
+	return dump(listing, &request, sizeof(request));
 }
 
 int sock_diag_list(struct sock_diag *diag, enum socket_kind kind, uint32_t states, bool tcp_info,
@@ -245,7 +245,7 @@ int sock_diag_find(struct sock_diag *diag, const struct tuple *tuple, uint32_t i
 		.id.idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
 	};
 	_Alignas(4) char answer[1024]; /* about 400 bytes with tcp_info */
-	size_t length = sizeof answer;
+	size_t length = sizeof(answer);
 	enum socket_kind kind;
 	int result;
 
@@ -261,8 +261,8 @@ int sock_diag_find(struct sock_diag *diag, const struct tuple *tuple, uint32_t i
 		request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	request.sdiag_family = (uint8_t)family_of(tuple);
 	set_ends(&request, tuple);
-	result = netlink_request(diag->find, SOCK_DIAG_BY_FAMILY, &request, sizeof request,
-	                         answer, &length);
+	result = netlink_request(diag->find, SOCK_DIAG_BY_FAMILY, &request, sizeof(request), answer,
+	                         &length);
 	if (result)
 		return result;
 	result = diag_message_parse(kind, answer, length, socket);

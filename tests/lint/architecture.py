@@ -35,7 +35,7 @@ LIBRARIES = (
     (r"pcap(/.*)?\.h|pcap-.*\.h", ("capture/capture.c",)),
     (r"netlink/.*", ("sockets/netlink.c",)),
     (r"json-c/.*|json\.h", ("events/encode*.c",)),
-    (r"linux/(inet|unix|packet|netlink)_diag\.h", ("sockets/sock_diag.c",)),
+    (r"linux/(inet|unix|packet|netlink)_diag\.h", ("sockets/sock_diag.c", "sockets/diag_message.c")),
 )
 
 # An exported symbol is the name of its file, or begins with it and "_". Here:

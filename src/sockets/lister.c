@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sockets/lister.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sockets/proc_net.h"
+#include "sockets/sock_diag.h"
+
+struct lister {
+	enum lister_mode mode;
+	struct sock_diag *diag;
+	char *net_dir;
+	uint32_t netns;
+	struct lister_counters counters;
+	enum socket_source sources[SOCKET_KIND_COUNT];
+
+	/*
+	 * Cookies that this dump has reported, so that its repetition reports only
+	 * the rest. The first `sorted` of them, from earlier attempts, are in order.
+	 */
+	uint64_t *cookies;
+	size_t cookie_count, cookie_room, sorted;
+};
+
+int lister_new(struct lister **lister, enum lister_mode mode, struct sock_diag *diag,
+               const char *net_dir, uint32_t netns, struct error *error)
+{
+	struct lister *new = calloc(1, sizeof(*new));
+
+	if (new)
+		new->net_dir = strdup(net_dir);
+	if (!new || !new->net_dir) {
+		free(new);
+		return error_set(error, ENOMEM, "lister: out of memory");
+	}
+	new->mode = mode;
+	new->diag = diag;
+	new->netns = netns;
+	for (int kind = 0; kind < SOCKET_KIND_COUNT; kind++)
+		new->sources[kind] =
+			mode == LISTER_PROC ? SOCKET_FROM_PROC_NET : SOCKET_FROM_SOCK_DIAG;
+	*lister = new;
+	return 0;
+}
+
+void lister_free(struct lister *lister)
+{
+	if (!lister)
+		return;
+	free(lister->cookies);
+	free(lister->net_dir);
+	free(lister);
+}
+
+/* One lister_run. */
+struct run {
+	struct lister *lister;
+	socket_callback *callback;
+	void *context;
+	int stopped;       /* what the callback returned to end it */
+	uint64_t reported; /* sockets of the current kind */
+};
+
+static int compare_cookies(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* 0, or -ENOMEM. */
+static int remember(struct lister *lister, uint64_t cookie)
+{
+	size_t room;
+	uint64_t *cookies;
+
+	if (lister->cookie_count == lister->cookie_room) {
+		room = lister->cookie_room ? 2 * lister->cookie_room : 256;
+		cookies = reallocarray(lister->cookies, room, sizeof(*cookies));
+		if (!cookies)
+			return -ENOMEM;
+		lister->cookies = cookies;
+		lister->cookie_room = room;
+	}
+	lister->cookies[lister->cookie_count++] = cookie;
+	return 0;
+}
+
+static int report(void *context, const struct socket *socket)
+{
+	struct run *run = context;
+
+	run->reported++;
+	run->stopped = run->callback(run->context, socket);
+	return run->stopped;
+}
+
+static int report_once(void *context, const struct socket *socket)
+{
+	struct run *run = context;
+	struct lister *lister = run->lister;
+	int error;
+
+	if (lister->sorted > 0 && bsearch(&socket->cookie, lister->cookies, lister->sorted,
+	                                  sizeof(uint64_t), compare_cookies))
+		return 0;
+	error = remember(lister, socket->cookie);
+	return error ? error : report(run, socket);
+}
+
+static void dump_again(void *context)
+{
+	struct run *run = context;
+	struct lister *lister = run->lister;
+
+	qsort(lister->cookies, lister->cookie_count, sizeof(uint64_t), compare_cookies);
+	lister->sorted = lister->cookie_count;
+}
+
+static int list_diag(struct run *run, enum socket_kind kind, uint32_t states, bool tcp_info)
+{
+	struct lister *lister = run->lister;
+
+	lister->cookie_count = 0;
+	lister->sorted = 0;
+	lister->sources[kind] = SOCKET_FROM_SOCK_DIAG;
+	return sock_diag_list(lister->diag, kind, states, tcp_info, report_once, dump_again, run);
+}
+
+static int list_proc(struct run *run, enum socket_kind kind, uint32_t states)
+{
+	struct lister *lister = run->lister;
+	struct proc_net_counters counters = { 0 };
+	int result;
+
+	lister->sources[kind] = SOCKET_FROM_PROC_NET;
+	result =
+		proc_net_list(lister->net_dir, lister->netns, kind, states, report, run, &counters);
+	lister->counters.malformed += counters.malformed;
+	if (result == 0 && counters.malformed > 0)
+		return -EBADMSG;
+	return result;
+}
+
+/* True when the kind was listed wholly. */
+static bool list_kind(struct run *run, enum socket_kind kind, uint32_t states, bool tcp_info)
+{
+	struct lister *lister = run->lister;
+	int result = -ENOENT;
+
+	run->reported = 0;
+	lister->counters.dumps++;
+	if (lister->mode != LISTER_PROC && lister->diag)
+		result = list_diag(run, kind, states, tcp_info);
+	/* /proc/net has no cookies: it can stand in for a dump only before that gave anything. */
+	if (lister->mode == LISTER_PROC ||
+	    (lister->mode == LISTER_AUTO && result != 0 && !run->stopped && run->reported == 0))
+		result = list_proc(run, kind, states);
+	if (run->stopped)
+		return true;
+	if (result == -EAGAIN)
+		lister->counters.interrupted++;
+	else if (result != 0)
+		lister->counters.failed++;
+	return result == 0;
+}
+
+int lister_run(struct lister *lister, uint32_t kinds, uint32_t states, bool tcp_info,
+               socket_callback *callback, void *context, bool *complete)
+{
+	struct run run = { .lister = lister, .callback = callback, .context = context };
+	bool whole = true;
+
+	for (int kind = 0; kind < SOCKET_KIND_COUNT && !run.stopped; kind++) {
+		if (kinds & SOCKET_KIND_BIT(kind))
+			whole &= list_kind(&run, (enum socket_kind)kind, states, tcp_info);
+	}
+	*complete = whole;
+	return run.stopped;
+}
+
+const struct lister_counters *lister_counters(const struct lister *lister)
+{
+	return &lister->counters;
+}
+
+enum socket_source lister_source(const struct lister *lister, enum socket_kind kind)
+{
+	return lister->sources[kind];
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sockets/proc_net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* One file being listed. */
+struct listing {
+	enum socket_kind kind;
+	int family;
+	uint32_t netns;
+	uint32_t states;
+	socket_callback *callback;
+	void *context;
+	struct proc_net_counters *counters;
+	struct socket
+		socket; /* read but not yet reported: a unix path may go on in the next line */
+	bool pending;
+};
+
+static int report(struct listing *listing)
+{
+	struct socket *socket = &listing->socket;
+
+	if (!listing->pending)
+		return 0;
+	listing->pending = false;
+	socket->netns = listing->netns;
+	if (socket->state != SOCKET_STATE_NONE && !(listing->states & 1u << socket->state))
+		return 0;
+	return listing->callback(listing->context, socket);
+}
+
+/*
+ * The kernel prints LF inside a unix path as it is. What is no line by itself
+ * continues the path before; a path made to look like a line cannot be told
+ * from one (sock_diag has no such doubt).
+ */
+static bool continue_path(struct listing *listing, const char *line, size_t length)
+{
+	struct socket *socket = &listing->socket;
+
+	if (listing->kind != SOCKET_UNIX || !listing->pending || socket->path_length == 0 ||
+	    length + 1 > sizeof(socket->path) - socket->path_length)
+		return false;
+	socket->path[socket->path_length++] = '\n';
+	memcpy(socket->path + socket->path_length, line, length);
+	socket->path_length = (uint8_t)(socket->path_length + length);
+	return true;
+}
+
+static int take_line(struct listing *listing, const char *line, size_t length)
+{
+	struct socket next;
+	int result;
+
+	if (proc_net_parse_line(listing->kind, listing->family, line, length, &next) != 0) {
+		if (!continue_path(listing, line, length))
+			listing->counters->malformed++;
+		return 0;
+	}
+	result = report(listing);
+	listing->socket = next;
+	listing->pending = true;
+	return result;
+}
+
+/* 1 with a line, its LF cut off; 0 at the end; -errno. */
+static int next_line(FILE *file, char **line, size_t *room, size_t *length)
+{
+	ssize_t got;
+
+	errno = 0;
+	got = getline(line, room, file);
+	if (got < 0)
+		return errno ? -errno : 0;
+	*length = (size_t)got;
+	if ((*line)[*length - 1] == '\n')
+		(*length)--;
+	return 1;
+}
+
+static int read_file(FILE *file, struct listing *listing)
+{
+	char *line = NULL;
+	size_t room = 0, length = 0;
+	int result, more;
+
+	more = next_line(file, &line, &room, &length); /* the heading */
+	result = 0;
+	while (more > 0 && result == 0) {
+		more = next_line(file, &line, &room, &length);
+		if (more > 0)
+			result = take_line(listing, line, length);
+	}
+	if (result == 0)
+		result = report(listing);
+	free(line);
+	return result ? result : more;
+}
+
+static int list_file(int directory, const char *name, struct listing *listing)
+{
+	FILE *file;
+	int fd, result;
+
+	fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		/* "dev" is always there: without it the process went, and its files with it. */
+		if (errno == ENOENT && faccessat(directory, "dev", F_OK, 0) == 0)
+			return 0;
+		return -errno;
+	}
+	file = fdopen(fd, "r");
+	if (!file) {
+		result = -errno;
+		close(fd);
+		return result;
+	}
+	result = read_file(file, listing);
+	fclose(file);
+	return result;
+}
+
+int proc_net_list(const char *net_dir, uint32_t netns, enum socket_kind kind, uint32_t states,
+                  socket_callback *callback, void *context, struct proc_net_counters *counters)
+{
+	static const char *const files[SOCKET_KIND_COUNT][2] = {
+		[SOCKET_TCP] = { "tcp", "tcp6" },
+		[SOCKET_UDP] = { "udp", "udp6" },
+		[SOCKET_UDPLITE] = { "udplite", "udplite6" },
+		[SOCKET_RAW] = { "raw", "raw6" },
+		[SOCKET_ICMP] = { "icmp", "icmp6" },
+		[SOCKET_UNIX] = { "unix" },
+		[SOCKET_PACKET] = { "packet" },
+		[SOCKET_NETLINK] = { "netlink" },
+	};
+	struct listing listing = {
+		.kind = kind,
+		.netns = netns,
+		.states = states,
+		.callback = callback,
+		.context = context,
+		.counters = counters,
+	};
+	int directory, result = 0;
+
+	directory = open(net_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0)
+		return -errno;
+	for (int i = 0; i < 2 && result == 0 && files[kind][i]; i++) {
+		listing.family = i == 0 ? AF_INET : AF_INET6;
+		result = list_file(directory, files[kind][i], &listing);
+	}
+	close(directory);
+	return result;
+}

@@ -32,9 +32,9 @@ LAYERS = (
 
 # One module knows each library.
 LIBRARIES = (
-    (r"pcap(/.*)?\.h|pcap-.*\.h", ("capture/capture.c",)),
+    (r"pcap(/.*)?\.h|pcap-.*\.h", ("capture/capture*",)),
     (r"netlink/.*", ("sockets/netlink.c",)),
-    (r"json-c/.*|json\.h", ("events/encode*.c",)),
+    (r"json-c/.*|json\.h", ("events/encode*",)),
     (r"linux/(inet|unix|packet|netlink)_diag\.h", ("sockets/sock_diag.c", "sockets/diag_message.c")),
 )
 
@@ -226,6 +226,16 @@ def check_spdx(root):
                        for line in read(os.path.join(root, path)).splitlines()[:3])]
 
 
+def check_readmes(root):
+    folders = [entry.name for entry in os.scandir(os.path.join(root, "contrib")) if entry.is_dir()]
+    text = read(os.path.join(root, "contrib/README.md"))
+    return [f"contrib/{folder} has no README.md"
+            for folder in sorted(folders)
+            if not os.path.exists(os.path.join(root, "contrib", folder, "README.md"))
+            ] + [f"contrib/README.md does not name {folder}"
+                 for folder in sorted(folders) if folder not in text]
+
+
 def main():
     root = os.environ.get("top_srcdir", ".")
     archive = os.path.join(os.environ.get("top_builddir", "build"), "src/libsockline.a")
@@ -243,6 +253,7 @@ def main():
         ("each source and test is in Makefile.am", check_listed, (root,)),
         (f"no file has over {LINES_MAX} lines", check_lengths, (root,)),
         ("each file names its licence", check_spdx, (root,)),
+        ("each folder of contrib has a README", check_readmes, (root,)),
     )
     failed = False
     print(f"1..{len(rules)}")

@@ -21,6 +21,7 @@ GOOD = {
                     "int table_size(void) { return names[0][0]; }\n",
     "capture/capture.c": '#include <pcap.h>\n#include "base/table.h"\n',
     "app.c": '#include "base/table.h"\n',
+    "../contrib/README.md": "nothing\n",
 }
 
 # Rule, what is changed in the good tree, what the complaint must name.
@@ -47,6 +48,9 @@ BAD = (
     ("listed", {"base/buf.c": ""}, "src/base/buf.c is not in Makefile.am"),
     ("lengths", {"base/table.c": "\n" * 500}, "base/table.c has 501 lines"),
     ("spdx", {"base/bare.c": None}, "base/bare.c"),
+    ("readmes", {"../contrib/jq/README.md": ""}, "contrib/README.md does not name jq"),
+    ("readmes", {"../contrib/run.d/x": "", "../contrib/README.md": "run.d"},
+     "contrib/run.d has no README.md"),
 )
 
 

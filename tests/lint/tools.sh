@@ -51,21 +51,14 @@ skip()
 	else
 		skip clang-format "needs version $clang_format_major"
 	fi
-	clang_tidy()
-	{
-		printf '%s\n' $c_sources | xargs -P "$(nproc)" -n 1 sh -c '
-			output=$(clang-tidy --quiet "$1" -- $LINT_CFLAGS 2>&1) ||
-				{ printf "%s\n" "$output"; exit 1; }' sh
-	}
-	if command -v clang-tidy >/dev/null; then
-		point clang-tidy clang_tidy
-	else
-		point clang-tidy clang-tidy
-	fi
+	for file in $c_sources; do
+		echo "clang-tidy --quiet $file -- $LINT_CFLAGS"
+	done >"$scratch/tidy"
+	point clang-tidy xargs -P "$(nproc)" -I '{}' -a "$scratch/tidy" sh -c '{} 2>&1'
 	point cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix,gnu \
 		--enable=warning,portability,performance --inline-suppr -I src \
 		$c_sources
-	point shellcheck shellcheck $shell_scripts
+	point shellcheck shellcheck -x $shell_scripts
 	[ -z "$manuals" ] || point mandoc mandoc -T lint -W warning $manuals
 }
 

@@ -4,11 +4,12 @@
  * [bytes, bytes + captured), follows at most DECODE_HEADERS_MAX headers and
  * never fails: what it cannot read is a status in the result.
  *
- * Link types: Ethernet (with 802.1Q/802.1ad), Linux SLL and SLL2, NULL, LOOP,
- * RAW, IPV4, IPV6. Network: IPv4 (RFC 791, options skipped), IPv6 (RFC 8200,
- * extension headers followed: hop-by-hop, routing, fragment, destination
- * options, AH RFC 4302, mobility, HIP, shim6), ARP (RFC 826). Transport: TCP
- * (RFC 9293), UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6, SCTP (RFC 9260).
+ * Link types: Ethernet (with 802.1Q/802.1ad, SNAP, PPPoE), Linux SLL and SLL2,
+ * NULL, LOOP, PPP, RAW, IPV4, IPV6. Network: IPv4 (RFC 791, options skipped, AH
+ * followed), IPv6 (RFC 8200, extension headers followed: hop-by-hop, routing,
+ * fragment, destination options, AH RFC 4302, mobility, HIP, shim6), ARP (RFC
+ * 826). Transport: TCP (RFC 9293), UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6, SCTP
+ * (RFC 9260).
  */
 #ifndef SOCKLINE_CAPTURE_DECODE_H
 #define SOCKLINE_CAPTURE_DECODE_H
@@ -23,6 +24,7 @@
 enum decode_link {
 	DECODE_LINK_NULL = 0,
 	DECODE_LINK_ETHERNET = 1,
+	DECODE_LINK_PPP = 9,
 	DECODE_LINK_RAW = 12,
 	DECODE_LINK_LOOP = 108,
 	DECODE_LINK_SLL = 113,

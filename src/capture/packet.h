@@ -22,9 +22,10 @@ enum packet_network { PACKET_NETWORK_NONE, PACKET_IPV4, PACKET_IPV6, PACKET_ARP 
 /* How far the decoder came. Not an error: the record says so and is counted. */
 enum decode_status {
 	DECODE_OK,
-	DECODE_TRUNCATED,   /* the captured bytes end inside a header */
+	DECODE_TRUNCATED,   /* the captured bytes, or those of a first fragment, end inside a header */
 	DECODE_MALFORMED,   /* a header contradicts itself (IHL < 5, total length < header, ...) */
-	DECODE_UNSUPPORTED, /* link type or EtherType is not decoded further */
+	                    /* or what is around it: there was no room for it in the packet */
+	DECODE_UNSUPPORTED, /* link type or EtherType is not decoded, or too many headers */
 };
 
 struct packet {
@@ -47,7 +48,7 @@ struct packet {
 	bool has_icmp;        /* type and code were there */
 	bool is_fragment;     /* any fragment, the first one too */
 	bool is_later_fragment; /* fragment offset > 0: no transport header */
-	bool has_fragment_id;
+	bool has_fragment_id;   /* IPv6 may have it on what is no fragment (RFC 6946) */
 
 	uint8_t source_mac[6];
 	uint8_t destination_mac[6];
@@ -55,13 +56,23 @@ struct packet {
 	uint16_t vlans[PACKET_VLANS_MAX]; /* VLAN ids, outermost first */
 	uint8_t vlan_count;
 
-	struct tuple tuple;  /* addresses and protocol when network is IPv4 or IPv6 */
+	/*
+	 * Addresses and protocol when network is IPv4 or IPv6. The protocol is that of the
+	 * transport header, behind extension headers and AH; of a later fragment, what its
+	 * fragment header says; where the chain broke off, the last one known.
+	 */
+	struct tuple tuple;
 	uint8_t ttl;         /* or hop limit */
-	uint32_t ip_length;  /* bytes of the IP datagram by its own header, at most the wire length */
+	uint32_t ip_length;  /* bytes of the IP datagram by its own header, at most the wire length; */
+	                     /* 0 when that header is malformed */
 	uint32_t fragment_id;
 	uint32_t fragment_offset; /* bytes */
 
-	uint32_t payload;        /* transport payload by the headers, bytes */
+	/*
+	 * Transport payload by the headers, bytes: all that follows IP in later fragments and
+	 * unknown protocols; 0 where the header that says its own length is cut.
+	 */
+	uint32_t payload;
 	uint32_t payload_offset; /* where it starts in the captured bytes; meaningful when payload > 0 */
 
 	uint8_t tcp_flags; /* as in the header: FIN 0x01 ... CWR 0x80 */

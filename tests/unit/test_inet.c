@@ -2,9 +2,9 @@
 #include "base/inet.h"
 
 #include <arpa/inet.h>
-#include <time.h>
 
 #include "check.h"
+#include "random.h"
 
 #define RANDOM_ROUNDS 200000
 
@@ -72,7 +72,7 @@ static void test_texts(void)
 		}
 		CHECK(inet_parse(texts[i].text, &address), "'%s' is an address", texts[i].text);
 		CHECK(inet_format(&address, text) == strlen(texts[i].canonical) &&
-		      strcmp(text, texts[i].canonical) == 0,
+		              strcmp(text, texts[i].canonical) == 0,
 		      "'%s' is written '%s': '%s'", texts[i].text, texts[i].canonical, text);
 	}
 }
@@ -108,10 +108,10 @@ static void test_classes(void)
 		struct inet_address address;
 
 		CHECK(inet_parse(classes[i].text, &address) &&
-		      inet_is_v4(&address) == classes[i].v4 &&
-		      inet_is_unspecified(&address) == classes[i].unspecified &&
-		      inet_is_loopback(&address) == classes[i].loopback &&
-		      inet_is_multicast(&address) == classes[i].multicast,
+		              inet_is_v4(&address) == classes[i].v4 &&
+		              inet_is_unspecified(&address) == classes[i].unspecified &&
+		              inet_is_loopback(&address) == classes[i].loopback &&
+		              inet_is_multicast(&address) == classes[i].multicast,
 		      "%s is of the right kinds", classes[i].text);
 	}
 }
@@ -127,8 +127,8 @@ static void test_tuple(void)
 	CHECK(tuple_is_v4(&tuple), "both ends are IPv4");
 	reverse = tuple_reverse(&tuple);
 	CHECK(inet_equal(&reverse.source, &tuple.destination) &&
-	      inet_equal(&reverse.destination, &tuple.source) && reverse.source_port == 2 &&
-	      reverse.destination_port == 1 && reverse.protocol == 6,
+	              inet_equal(&reverse.destination, &tuple.source) && reverse.source_port == 2 &&
+	              reverse.destination_port == 1 && reverse.protocol == 6,
 	      "the reverse has its ends exchanged");
 	CHECK(!tuple_equal(&tuple, &reverse), "it differs from the tuple");
 	reverse = tuple_reverse(&reverse);
@@ -144,11 +144,12 @@ static void test_tuple(void)
 }
 
 /* Mostly zeros and small groups: the cases in which the forms differ. */
-static void random_v6(struct inet_address *address)
+static void random_v6(struct random *random, struct inet_address *address)
 {
+	static const uint32_t below[4] = { 1, 1, 0x100, 0x10000 };
+
 	for (int i = 0; i < 16; i += 2) {
-		long kind = random() % 4;
-		long group = kind < 2 ? 0 : kind == 2 ? random() & 0xff : random() & 0xffff;
+		uint32_t group = random_below(random, below[random_below(random, 4)]);
 
 		address->bytes[i] = (uint8_t)(group >> 8);
 		address->bytes[i + 1] = (uint8_t)group;
@@ -166,22 +167,20 @@ static bool is_compatible(const struct inet_address *address)
 /* Against the C library. */
 static void test_random(void)
 {
-	unsigned int seed = (unsigned int)time(NULL);
+	struct random random = random_begin();
 	size_t wrong = 0, lost = 0;
 
-	printf("# seed %u\n", seed);
-	srandom(seed);
 	for (int i = 0; i < RANDOM_ROUNDS; i++) {
 		char text[INET_TEXT_MAX], expected[INET6_ADDRSTRLEN];
 		struct inet_address address, parsed;
-		long bits = random() ^ random() << 16;
+		uint32_t bits = (uint32_t)random_u64(&random);
 		bool v4 = i % 4 == 0;
 
 		if (v4) {
 			inet_from_v4(&address, &bits);
 			inet_ntop(AF_INET, &bits, expected, sizeof(expected));
 		} else {
-			random_v6(&address);
+			random_v6(&random, &address);
 			inet_ntop(AF_INET6, address.bytes, expected, sizeof(expected));
 		}
 		memset(text, 'x', sizeof(text));

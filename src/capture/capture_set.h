@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The captures of a run: "any", several named interfaces, or one file. Watches
+ * them in the loop, opens a lost interface again by name when it is back, and
+ * tells of both.
+ */
+#ifndef SOCKLINE_CAPTURE_CAPTURE_SET_H
+#define SOCKLINE_CAPTURE_CAPTURE_SET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/loop.h"
+#include "capture/capture.h"
+
+struct capture_set;
+
+/* What a packet came from; valid during the call. */
+struct capture_origin {
+	uint32_t netns;
+	uint32_t ifindex; /* of a named interface; 0 for "any" and files */
+	int link_type;
+};
+typedef void capture_set_packet(void *context, const struct capture_origin *origin,
+                                const struct capture_packet *packet);
+/* back false: the interface went, with the reason; true: it is captured again. */
+typedef void capture_set_change(void *context, const char *interface, bool back, const char *reason);
+/* May packets be taken now? False while the output has no room. */
+typedef bool capture_set_ready(void *context);
+
+struct capture_set_options {
+	struct capture_options capture;
+	capture_set_packet *packet;
+	capture_set_change *change;
+	capture_set_ready *ready;
+	void *context;
+};
+
+/* options are copied, the strings in them borrowed. NULL when memory is short. */
+struct capture_set *capture_set_new(struct loop *loop, const struct capture_set_options *options);
+void capture_set_free(struct capture_set *set);
+
+/* Opens interface in the caller's network namespace, of which netns is the number. 0 or -errno. */
+int capture_set_add_live(struct capture_set *set, const char *interface, uint32_t netns,
+                         struct error *error);
+int capture_set_add_file(struct capture_set *set, const char *path, struct error *error);
+
+/*
+ * A turn: hands over what is there, at most `limit` packets of each capture.
+ * True when there may be more at once. For files it is the only way to read;
+ * *ended is set at the end of the file, a damaged one gives -EIO in *result.
+ */
+bool capture_set_dispatch(struct capture_set *set, int limit, bool *ended, int *result,
+                          struct error *error);
+/* Milliseconds to the next turn that is needed without a readable fd, -1 = none. */
+int capture_set_timeout_ms(const struct capture_set *set);
+/* Watches the descriptors, or stops it while the output has no room. */
+void capture_set_watch(struct capture_set *set, bool watch);
+
+/* Ends the running dispatch; no packet is handed over after it. */
+void capture_set_break(struct capture_set *set);
+/* Stops the flow, hands over what is in the rings (within deadline), and makes counters exact. */
+void capture_set_stop(struct capture_set *set, int64_t deadline_ns);
+
+int capture_set_count(const struct capture_set *set);
+const char *capture_set_name(const struct capture_set *set, int number);
+/* Totals, those of earlier openings of the same interface included. */
+void capture_set_counters(struct capture_set *set, int number, struct capture_counters *counters);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line -> struct options, a plain value. Normative text: sockline(8). */
+#ifndef SOCKLINE_OPTIONS_H
+#define SOCKLINE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "capture/capture.h"
+#include "sockets/lister.h"
+
+#define OPTIONS_INTERFACES_MAX 64
+
+enum options_mode {
+	OPTIONS_STREAM,          /* capture, or read a file with -r */
+	OPTIONS_SNAPSHOT,        /* -S */
+	OPTIONS_LIST_INTERFACES, /* -D */
+	OPTIONS_LIST_LINK_TYPES, /* -L */
+	OPTIONS_VERSION,
+	OPTIONS_HELP,
+};
+
+struct options {
+	enum options_mode mode;
+	const char *interfaces[OPTIONS_INTERFACES_MAX]; /* point into argv */
+	int interface_count;      /* 0 = all */
+	const char *read_file;    /* NULL = live */
+	const char *output_file;  /* NULL = stdout */
+	char *filter;             /* owned; NULL = everything */
+	unsigned events;          /* EMITTER_* */
+	bool listening;           /* -S: only what waits for peers */
+	uint32_t kinds;           /* -S: SOCKET_KIND_BIT */
+	uint64_t count;           /* packets; 0 = no limit */
+	int64_t duration_ns;      /* 0 = no limit */
+	int snaplen;              /* bytes */
+	int buffer_kib;
+	bool promiscuous;
+	enum capture_direction direction;
+	bool immediate;
+	bool flush_each;
+	int64_t flush_interval_ns;
+	int64_t update_interval_ns; /* 0 = off */
+	int64_t stats_interval_ns;  /* 0 = off */
+	enum lister_mode sockets;
+	uint16_t community_id_seed;
+	uint32_t max_connections;
+	bool drop_when_slow;
+	enum log_level log_level;
+	enum log_format log_format;
+};
+
+/* 0; -EINVAL and one line in error for a usage error (exit status 2). Frees nothing on failure. */
+int options_parse(struct options *options, int argc, char **argv, struct error *error);
+void options_free(struct options *options);
+
+void options_print_help(FILE *stream);
+
+#endif

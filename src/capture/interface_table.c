@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/interface_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+	struct interface interface;
+	bool listed;         /* by the listing that is under way */
+	uint64_t deleted_at; /* the oldest goes first */
+};
+
+struct local {
+	struct inet_address address;
+	uint32_t ifindex;
+	bool listed;
+};
+
+struct interface_table {
+	struct entry *entries; /* by ifindex */
+	size_t entry_count, entry_room, deleted_count;
+	struct local *locals; /* by address, then ifindex */
+	size_t local_count, local_room;
+	uint64_t generation;
+};
+
+struct interface_table *interface_table_new(void)
+{
+	return calloc(1, sizeof(struct interface_table));
+}
+
+void interface_table_free(struct interface_table *table)
+{
+	if (!table)
+		return;
+	free(table->locals);
+	free(table->entries);
+	free(table);
+}
+
+/* The array with room for one more element; NULL when memory is short, and it stays as it was. */
+static void *grow(void *array, size_t count, size_t *room, size_t size)
+{
+	size_t more = *room ? 2 * *room : 16;
+
+	if (count < *room)
+		return array;
+	array = reallocarray(array, more, size);
+	if (array)
+		*room = more;
+	return array;
+}
+
+/* Index of the first entry whose ifindex is not below. */
+static size_t entry_position(const struct interface_table *table, uint32_t ifindex)
+{
+	size_t low = 0, high = table->entry_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (table->entries[middle].interface.ifindex < ifindex)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static struct entry *entry_find(const struct interface_table *table, uint32_t ifindex)
+{
+	size_t position = entry_position(table, ifindex);
+
+	if (position == table->entry_count || table->entries[position].interface.ifindex != ifindex)
+		return NULL;
+	return &table->entries[position];
+}
+
+static struct entry *entry_insert(struct interface_table *table, uint32_t ifindex)
+{
+	size_t position = entry_position(table, ifindex);
+	struct entry *entry;
+
+	entry = grow(table->entries, table->entry_count, &table->entry_room, sizeof(*entry));
+	if (!entry)
+		return NULL;
+	table->entries = entry;
+	entry += position;
+	memmove(entry + 1, entry, (table->entry_count - position) * sizeof(*entry));
+	memset(entry, 0, sizeof(*entry));
+	entry->interface.ifindex = ifindex;
+	table->entry_count++;
+	return entry;
+}
+
+static void entry_touch(struct interface_table *table, struct entry *entry)
+{
+	entry->interface.generation = (uint32_t)++table->generation;
+}
+
+/* What was deleted is remembered for the sake of late packets, but not without end. */
+static void forget_oldest(struct interface_table *table)
+{
+	struct entry *oldest = NULL, *end = table->entries + table->entry_count;
+
+	for (struct entry *entry = table->entries; entry < end; entry++) {
+		if (entry->interface.deleted && (!oldest || entry->deleted_at < oldest->deleted_at))
+			oldest = entry;
+	}
+	memmove(oldest, oldest + 1, (size_t)(end - oldest - 1) * sizeof(*oldest));
+	table->entry_count--;
+	table->deleted_count--;
+}
+
+/* Moves entries when there are too many: pointers to others do not survive it. */
+static void entry_delete(struct interface_table *table, struct entry *entry)
+{
+	if (entry->interface.deleted)
+		return;
+	entry->interface.deleted = true;
+	entry->interface.up = false;
+	entry->interface.running = false;
+	entry->deleted_at = table->generation;
+	entry_touch(table, entry);
+	if (++table->deleted_count > INTERFACE_TABLE_DELETED_MAX)
+		forget_oldest(table);
+}
+
+static int local_compare(const struct local *local, const struct inet_address *address,
+                         uint32_t ifindex)
+{
+	int order = memcmp(local->address.bytes, address->bytes, sizeof(address->bytes));
+
+	return order ? order : (local->ifindex > ifindex) - (local->ifindex < ifindex);
+}
+
+/* Index of the first address that is not below. */
+static size_t local_position(const struct interface_table *table,
+                             const struct inet_address *address, uint32_t ifindex)
+{
+	size_t low = 0, high = table->local_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (local_compare(&table->locals[middle], address, ifindex) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int interface_table_add_address(struct interface_table *table, const struct inet_address *address,
+                                uint32_t ifindex)
+{
+	size_t position = local_position(table, address, ifindex);
+	struct local *local;
+
+	if (position == table->local_count ||
+	    local_compare(&table->locals[position], address, ifindex) != 0) {
+		local = grow(table->locals, table->local_count, &table->local_room, sizeof(*local));
+		if (!local)
+			return -ENOMEM;
+		table->locals = local;
+		local += position;
+		memmove(local + 1, local, (table->local_count - position) * sizeof(*local));
+		*local = (struct local){ .address = *address, .ifindex = ifindex };
+		table->local_count++;
+		table->generation++;
+	}
+	table->locals[position].listed = true;
+	return 0;
+}
+
+void interface_table_remove_address(struct interface_table *table,
+                                    const struct inet_address *address, uint32_t ifindex)
+{
+	size_t position = local_position(table, address, ifindex);
+	struct local *local;
+
+	if (position == table->local_count ||
+	    local_compare(&table->locals[position], address, ifindex) != 0)
+		return;
+	local = &table->locals[position];
+	table->local_count--;
+	memmove(local, local + 1, (table->local_count - position) * sizeof(*local));
+	table->generation++;
+}
+
+/* Removes the addresses of one interface, or all that were not listed (ifindex 0). */
+static void local_sweep(struct interface_table *table, uint32_t ifindex)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < table->local_count; i++) {
+		const struct local *local = &table->locals[i];
+
+		if (ifindex ? local->ifindex != ifindex : local->listed)
+			table->locals[kept++] = *local;
+	}
+	if (kept != table->local_count)
+		table->generation++;
+	table->local_count = kept;
+}
+
+static bool same(const struct interface *a, const struct interface *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->type == b->type && a->up == b->up &&
+	       a->running == b->running && a->loopback == b->loopback && a->deleted == b->deleted &&
+	       a->master == b->master;
+}
+
+int interface_table_set(struct interface_table *table, const struct interface *interface)
+{
+	struct entry *entry = entry_find(table, interface->ifindex);
+	bool new = !entry;
+
+	if (new)
+		entry = entry_insert(table, interface->ifindex);
+	if (!entry)
+		return -ENOMEM;
+	entry->listed = true;
+	if (new || !same(&entry->interface, interface)) {
+		table->deleted_count -= entry->interface.deleted;
+		entry->interface = *interface;
+		entry_touch(table, entry);
+	}
+	return 0;
+}
+
+void interface_table_delete(struct interface_table *table, uint32_t ifindex)
+{
+	struct entry *entry = entry_find(table, ifindex);
+
+	local_sweep(table, ifindex);
+	if (entry)
+		entry_delete(table, entry);
+}
+
+void interface_table_begin(struct interface_table *table)
+{
+	for (size_t i = 0; i < table->entry_count; i++)
+		table->entries[i].listed = false;
+	for (size_t i = 0; i < table->local_count; i++)
+		table->locals[i].listed = false;
+}
+
+/* From the last to the first, since the deletion of one may drop an older one. */
+void interface_table_sweep_interfaces(struct interface_table *table)
+{
+	for (size_t i = table->entry_count; i-- > 0;) {
+		if (!table->entries[i].listed)
+			entry_delete(table, &table->entries[i]);
+	}
+}
+
+void interface_table_sweep_addresses(struct interface_table *table)
+{
+	local_sweep(table, 0);
+}
+
+const struct interface *interface_table_find(const struct interface_table *table, uint32_t ifindex)
+{
+	const struct entry *entry = entry_find(table, ifindex);
+
+	return entry ? &entry->interface : NULL;
+}
+
+const struct interface *interface_table_find_name(const struct interface_table *table,
+                                                  const char *name)
+{
+	const struct entry *found = NULL;
+
+	/* The living before the deleted, of these the last. */
+	for (size_t i = 0; i < table->entry_count; i++) {
+		const struct entry *entry = &table->entries[i];
+
+		if (strcmp(entry->interface.name, name) != 0)
+			continue;
+		if (!entry->interface.deleted)
+			return &entry->interface;
+		if (!found || entry->deleted_at > found->deleted_at)
+			found = entry;
+	}
+	return found ? &found->interface : NULL;
+}
+
+bool interface_table_is_local(const struct interface_table *table,
+                              const struct inet_address *address)
+{
+	size_t position;
+
+	if (inet_is_loopback(address))
+		return true;
+	position = local_position(table, address, 0);
+	return position < table->local_count &&
+	       inet_equal(&table->locals[position].address, address);
+}
+
+uint64_t interface_table_generation(const struct interface_table *table)
+{
+	return table->generation;
+}

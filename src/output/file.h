@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens an output file as a program that runs as root must: append, 0640,
- * O_CLOEXEC, O_NOFOLLOW; refuses symbolic links, anything but a regular file,
- * more than one hard link, and a file of another user.
+ * Opens an output file as a program that runs as root must: append, 0640 (less
+ * the umask), O_CLOEXEC, O_NOFOLLOW; refuses symbolic links, anything but a
+ * regular file, more than one hard link, and a file of another user.
  */
 #ifndef SOCKLINE_OUTPUT_FILE_H
 #define SOCKLINE_OUTPUT_FILE_H
@@ -12,9 +12,11 @@
 #include "base/error.h"
 
 /*
- * Returns the descriptor or -errno with a text that names path. A tail without
- * LF, left by kill -9, is ended with LF-free truncation to the last whole line;
- * *repaired = bytes that were cut.
+ * Returns the descriptor or -errno with a text that names path. A last line
+ * without LF, left by kill -9, is cut off; *repaired = bytes that were cut. It
+ * must begin as our records do, or with the zero bytes that a crash of the
+ * machine leaves: any other text without an end is not ours and is refused
+ * (-EBADMSG), so that a mistyped path costs nobody his file.
  */
 int file_open(const char *path, uint64_t *repaired, struct error *error);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whole lines to a descriptor, through a bounded buffer, without ever blocking
- * the caller. What does not fit is refused, and the caller counts it. Writes to
- * a pipe end at a line's end and are of at most PIPE_BUF (4,096) bytes, so that
- * even kill -9 leaves whole lines (pipe(7)); a line longer than that is written
- * alone.
+ * the caller. What does not fit is refused, and the caller counts it. A write to
+ * a pipe ends at a line's end and is of at most PIPE_BUF (4,096) bytes, or half
+ * of the pipe when it is empty, so that even kill -9 leaves whole lines; a longer
+ * line is written alone. A full disk keeps the buffer, not half a line: see
+ * sink_stalled.
+ *
+ * The program ignores SIGPIPE and SIGXFSZ, so that EPIPE and EFBIG come instead.
  */
 #ifndef SOCKLINE_OUTPUT_SINK_H
 #define SOCKLINE_OUTPUT_SINK_H
@@ -18,24 +21,34 @@
 struct sink;
 
 struct sink_counters {
+	uint64_t taken;        /* lines that sink_put accepted: taken - lines are still to be written */
 	uint64_t lines, bytes; /* written to the descriptor, whole lines */
 	uint64_t refused;      /* lines that did not fit */
 	uint64_t writes;       /* write(2) calls that wrote something */
+	uint64_t stalls;       /* times that the disk became full */
 };
 
 enum sink_state {
 	SINK_OPEN,
-	SINK_READER_GONE, /* EPIPE, ECONNRESET: end quietly */
+	SINK_READER_GONE, /* EPIPE, ECONNRESET, a terminal that hung up: end quietly */
 	SINK_FAILED,      /* any other error: sink_error says which */
 };
 
 /*
  * fd is borrowed. It is made non-blocking without touching the flags that a
- * shell shares: a pipe is reopened through /proc/self/fd, else the original is
- * used with poll(2) before each write. capacity: bytes buffered at most.
+ * shell shares: a pipe or terminal is reopened through /proc/self/fd (before
+ * privileges are given up: it takes the right to open it), a socket is written
+ * with MSG_DONTWAIT, else the original is used with poll(2) before each write.
+ * capacity: bytes buffered at most; twice as much is allocated.
  */
 int sink_new(struct sink **sink, int fd, size_t capacity, struct error *error);
 void sink_free(struct sink *sink); /* what is still buffered is lost: sink_drain first */
+
+/*
+ * Lets a write to a pipe have this many bytes, 0 at first: fewer calls when the
+ * reader lags, but kill -9 and a full pipe may then end in the middle of a line.
+ */
+void sink_set_write_max(struct sink *sink, size_t bytes);
 
 /* Takes a line with its LF. 0; -ENOBUFS: no room, nothing taken, counted as refused. */
 int sink_put(struct sink *sink, const char *line, size_t length);
@@ -47,12 +60,27 @@ enum sink_state sink_flush(struct sink *sink);
 /* Writes everything, waiting for the reader until the monotonic deadline at most. */
 enum sink_state sink_drain(struct sink *sink, int64_t deadline_ns);
 
-int sink_fd(const struct sink *sink); /* for EPOLLOUT while sink_pending is > 0 */
+/*
+ * For EPOLLOUT while sink_pending is > 0, and for EPOLLERR and EPOLLHUP always
+ * (then sink_check). -1: a file, which needs no watch. Changes with sink_replace_fd.
+ */
+int sink_fd(const struct sink *sink);
+/* Asks whether the reader is still there, without writing. The state afterwards. */
+enum sink_state sink_check(struct sink *sink);
 enum sink_state sink_get_state(const struct sink *sink);
 int sink_error(const struct sink *sink); /* errno of SINK_FAILED */
+/*
+ * The disk is full. The file ends with a whole line, the buffer is kept, and
+ * sink_flush tries again, ten times a second at most.
+ */
+bool sink_stalled(const struct sink *sink);
 const struct sink_counters *sink_counters(const struct sink *sink);
 
-/* Writes the rest to the old descriptor (as sink_drain), then goes on with fd. */
+/*
+ * Writes the rest to the old descriptor (as sink_drain), then goes on with fd,
+ * also after a failure. A line that the old one took in part comes again, whole.
+ * 0, or -errno with nothing changed.
+ */
 int sink_replace_fd(struct sink *sink, int fd, int64_t deadline_ns, struct error *error);
 
 #endif

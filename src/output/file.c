@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define BLOCK    4096
+#define TAIL_MAX (1024 * 1024) /* far more than a line; zero bytes come in extents */
+
+static int check(int fd, const char *path, struct stat *status, struct error *error)
+{
+	if (fstat(fd, status) < 0)
+		return error_set(error, errno, "cannot examine %s: %s", path, strerror(errno));
+	if (!S_ISREG(status->st_mode))
+		return error_set(error, EINVAL, "%s is not a regular file", path);
+	if (status->st_nlink != 1)
+		return error_set(error, EMLINK, "%s has %lu hard links instead of one", path,
+		                 (unsigned long)status->st_nlink);
+	if (status->st_uid != geteuid())
+		return error_set(error, EPERM, "%s belongs to user %u", path, (unsigned)status->st_uid);
+	return 0;
+}
+
+/*
+ * Where the last line without LF begins: size when there is none. Sets *first
+ * to its first byte. -EBADMSG when it is longer than any line, or -errno.
+ */
+static off_t find_tail(int fd, off_t size, char *first)
+{
+	char block[BLOCK];
+	off_t at = size;
+
+	while (at > 0 && size - at < TAIL_MAX) {
+		size_t length = at < BLOCK ? (size_t)at : BLOCK;
+		ssize_t got = pread(fd, block, length, at - (off_t)length);
+		const char *newline;
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got != (ssize_t)length)
+			return got < 0 ? -errno : -EIO;
+		newline = memrchr(block, '\n', length);
+		if (newline && newline + 1 < block + length)
+			*first = newline[1];
+		if (newline)
+			return at - (off_t)length + (newline + 1 - block);
+		*first = block[0];
+		at -= (off_t)length;
+	}
+	return at == 0 ? 0 : -EBADMSG;
+}
+
+static int repair(int fd, off_t size, const char *path, uint64_t *repaired, struct error *error)
+{
+	char first = '{';
+	off_t whole = find_tail(fd, size, &first);
+
+	if (whole == -EBADMSG || (whole >= 0 && first != '{' && first != '\0'))
+		return error_set(error, EBADMSG, "%s ends in a text that is not a record", path);
+	if (whole < 0)
+		return error_set(error, (int)-whole, "cannot read %s: %s", path, strerror((int)-whole));
+	if (whole < size && ftruncate(fd, whole) < 0)
+		return error_set(error, errno, "cannot repair %s: %s", path, strerror(errno));
+	*repaired = (uint64_t)(size - whole);
+	return 0;
+}
+
+int file_open(const char *path, uint64_t *repaired, struct error *error)
+{
+	/*
+	 * O_NONBLOCK: a FIFO must not make us wait for its other end. O_NOCTTY: nor
+	 * a terminal take us over. Both are refused below.
+	 */
+	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+	              0640);
+	struct stat status;
+	int result;
+
+	if (fd < 0 && errno == ELOOP)
+		return error_set(error, ELOOP, "%s is a symbolic link, or there are too many", path);
+	if (fd < 0)
+		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
+	result = check(fd, path, &status, error);
+	if (result == 0)
+		result = repair(fd, status.st_size, path, repaired, error);
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/sink.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "output/target.h"
+
+#define STALL_RETRY_NS  (100 * NS_PER_MS)
+
+/*
+ * bytes[begin, end) is pending; the first `partial` bytes of it are written
+ * already, the beginning of a line. They stay until the line is complete, so
+ * that it can be taken back or said again.
+ */
+struct sink {
+	struct target target;
+	size_t write_max;
+	char *bytes;
+	size_t capacity, begin, end, partial;
+	enum sink_state state;
+	int error;
+	bool stalled;
+	int64_t retry_at_ns; /* when stalled */
+	struct sink_counters counters;
+};
+
+int sink_new(struct sink **sink, int fd, size_t capacity, struct error *error)
+{
+	struct sink *fresh = calloc(1, sizeof *fresh);
+	int result;
+
+	if (!fresh)
+		goto no_memory;
+	/* Twice: then a byte is moved to the front at most once on its way through. */
+	fresh->bytes = capacity <= SIZE_MAX / 2 ? malloc(2 * capacity) : NULL;
+	if (!fresh->bytes)
+		goto no_memory;
+	result = target_open(&fresh->target, fd, error);
+	if (result < 0)
+		goto fail;
+	fresh->capacity = capacity;
+	*sink = fresh;
+	return 0;
+no_memory:
+	result = error_set(error, ENOMEM, "no memory for the output buffer");
+fail:
+	if (fresh)
+		free(fresh->bytes);
+	free(fresh);
+	return result;
+}
+
+void sink_free(struct sink *sink)
+{
+	if (!sink)
+		return;
+	target_close(&sink->target);
+	free(sink->bytes);
+	free(sink);
+}
+
+void sink_set_write_max(struct sink *sink, size_t bytes)
+{
+	sink->write_max = bytes;
+}
+
+int sink_put(struct sink *sink, const char *line, size_t length)
+{
+	if (length > sink_room(sink)) {
+		sink->counters.refused++;
+		return -ENOBUFS;
+	}
+	if (length > 2 * sink->capacity - sink->end) {
+		memmove(sink->bytes, sink->bytes + sink->begin, sink_pending(sink));
+		sink->end -= sink->begin;
+		sink->begin = 0;
+	}
+	memcpy(sink->bytes + sink->end, line, length);
+	sink->end += length;
+	sink->counters.taken++;
+	return 0;
+}
+
+size_t sink_room(const struct sink *sink)
+{
+	return sink->capacity - sink_pending(sink);
+}
+
+size_t sink_pending(const struct sink *sink)
+{
+	return sink->end - sink->begin;
+}
+
+/* As many whole lines as one write may have; at least one line. */
+static size_t next_length(const struct sink *sink, const char *bytes, size_t length)
+{
+	size_t most = PIPE_BUF;
+	const char *newline;
+
+	if (length > most)
+		most = target_whole_max(&sink->target);
+	if (most < sink->write_max)
+		most = sink->write_max;
+	if (length <= most)
+		return length;
+	newline = memrchr(bytes, '\n', most);
+	if (!newline)
+		newline = memchr(bytes + most, '\n', length - most);
+	return newline ? (size_t)(newline + 1 - bytes) : length;
+}
+
+static void written(struct sink *sink, size_t length)
+{
+	const char *at = sink->bytes + sink->begin, *end = at + sink->partial + length, *newline;
+	const char *from = at + sink->partial; /* no LF before */
+
+	while ((newline = memchr(from, '\n', (size_t)(end - from))) != NULL) {
+		from = newline + 1;
+		sink->counters.lines++;
+		sink->counters.bytes += (uint64_t)(from - at);
+		at = from;
+	}
+	sink->begin = (size_t)(at - sink->bytes);
+	sink->partial = (size_t)(end - at);
+	if (sink->begin == sink->end)
+		sink->begin = sink->end = 0; /* these pages are in the cache */
+	sink->counters.writes++;
+	sink->stalled = false;
+}
+
+static void failed(struct sink *sink, int error)
+{
+	bool file = sink->target.kind == TARGET_FILE;
+
+	if (error == EAGAIN)
+		return;
+	if (file && sink->partial > 0 && target_take_back(&sink->target, sink->partial))
+		sink->partial = 0;
+	if (file && (error == ENOSPC || error == EDQUOT)) {
+		sink->counters.stalls += !sink->stalled;
+		sink->stalled = true;
+		sink->retry_at_ns = clock_monotonic_ns() + STALL_RETRY_NS;
+	} else if (error == EPIPE || error == ECONNRESET ||
+	           (error == EIO && sink->target.kind == TARGET_TERMINAL)) {
+		sink->state = SINK_READER_GONE;
+	} else {
+		sink->state = SINK_FAILED;
+		sink->error = error;
+	}
+}
+
+enum sink_state sink_flush(struct sink *sink)
+{
+	if (sink->state != SINK_OPEN || (sink->stalled && clock_monotonic_ns() < sink->retry_at_ns))
+		return sink->state;
+	while (sink_pending(sink) > 0) {
+		const char *bytes = sink->bytes + sink->begin + sink->partial;
+		size_t length = sink_pending(sink) - sink->partial;
+		ssize_t result = target_write(&sink->target, bytes, next_length(sink, bytes, length));
+
+		if (result < 0) {
+			failed(sink, (int)-result);
+			break;
+		}
+		written(sink, (size_t)result);
+	}
+	return sink->state;
+}
+
+/* Until the descriptor may take more, a stall may be over, or the deadline. */
+static void wait_for_room(const struct sink *sink, int64_t left_ns)
+{
+	struct pollfd ready = { .fd = sink->target.fd, .events = POLLOUT };
+	int64_t most_ns = sink->stalled && left_ns > STALL_RETRY_NS ? STALL_RETRY_NS : left_ns;
+	int64_t most_ms = (most_ns + NS_PER_MS - 1) / NS_PER_MS;
+
+	/* A file is always ready for poll, also on a full disk. */
+	poll(&ready, sink->stalled ? 0 : 1, most_ms > INT_MAX ? INT_MAX : (int)most_ms);
+}
+
+enum sink_state sink_drain(struct sink *sink, int64_t deadline_ns)
+{
+	while (sink_flush(sink) == SINK_OPEN && sink_pending(sink) > 0) {
+		int64_t left_ns = deadline_ns - clock_monotonic_ns();
+
+		if (left_ns <= 0)
+			break;
+		wait_for_room(sink, left_ns);
+	}
+	return sink->state;
+}
+
+int sink_fd(const struct sink *sink)
+{
+	return sink->target.watched ? sink->target.fd : -1;
+}
+
+enum sink_state sink_check(struct sink *sink)
+{
+	if (sink->state == SINK_OPEN && target_hung_up(&sink->target))
+		sink->state = SINK_READER_GONE;
+	return sink->state;
+}
+
+enum sink_state sink_get_state(const struct sink *sink)
+{
+	return sink->state;
+}
+
+int sink_error(const struct sink *sink)
+{
+	return sink->error;
+}
+
+bool sink_stalled(const struct sink *sink)
+{
+	return sink->stalled;
+}
+
+const struct sink_counters *sink_counters(const struct sink *sink)
+{
+	return &sink->counters;
+}
+
+int sink_replace_fd(struct sink *sink, int fd, int64_t deadline_ns, struct error *error)
+{
+	struct target fresh;
+	int result = target_open(&fresh, fd, error);
+
+	if (result < 0)
+		return result;
+	sink_drain(sink, deadline_ns);
+	target_close(&sink->target);
+	sink->target = fresh;
+	sink->partial = 0;
+	sink->state = SINK_OPEN;
+	sink->error = 0;
+	sink->stalled = false;
+	return 0;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OTHER_WRITE_MAX (256 * 1024) /* no atomicity to be had: few large writes */
+
+static enum target_kind kind_of(const struct stat *status, int fd)
+{
+	if (S_ISFIFO(status->st_mode))
+		return TARGET_PIPE;
+	if (S_ISSOCK(status->st_mode))
+		return TARGET_SOCKET;
+	if (S_ISREG(status->st_mode))
+		return TARGET_FILE;
+	return isatty(fd) ? TARGET_TERMINAL : TARGET_DEVICE;
+}
+
+/* The kernel alone knows what can be polled: EPERM says that there is nothing to wait for. */
+static int can_watch(int fd, bool *watched)
+{
+	struct epoll_event event = { .events = EPOLLOUT };
+	int epoll_fd = epoll_create1(EPOLL_CLOEXEC), result = 0;
+
+	if (epoll_fd < 0)
+		return -errno;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0)
+		*watched = true;
+	else if (errno == EPERM)
+		*watched = false;
+	else
+		result = -errno;
+	close(epoll_fd);
+	return result;
+}
+
+/*
+ * O_NONBLOCK belongs to the open file description, which the shell and other
+ * programs of the pipeline share; opening the link in /proc makes one of our
+ * own. It fails without /proc, without the right to open it, and with ENXIO
+ * when the reader of a named pipe is gone already.
+ */
+static void open_private(struct target *target)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", target->fd);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0) {
+		target->poll_first = true;
+		return;
+	}
+	target->fd = fd;
+	target->owned = true;
+}
+
+/* Half: another writer of the same pipe may come in between. */
+static size_t half_of_pipe(int fd)
+{
+	int bytes = fcntl(fd, F_GETPIPE_SZ);
+
+	return bytes > 2 * PIPE_BUF ? (size_t)bytes / 2 : PIPE_BUF;
+}
+
+int target_open(struct target *target, int fd, struct error *error)
+{
+	struct target fresh = { .fd = fd };
+	struct stat status;
+	int result;
+
+	if (fstat(fd, &status) < 0)
+		return error_set(error, errno, "cannot use output: %s", strerror(errno));
+	fresh.kind = kind_of(&status, fd);
+	result = can_watch(fd, &fresh.watched);
+	if (result < 0)
+		return error_set(error, -result, "cannot watch output: %s", strerror(-result));
+	if (fresh.kind == TARGET_PIPE || fresh.kind == TARGET_TERMINAL)
+		open_private(&fresh);
+	if (fresh.kind == TARGET_PIPE)
+		fresh.empty_pipe_max = half_of_pipe(fd);
+	*target = fresh;
+	return 0;
+}
+
+void target_close(const struct target *target)
+{
+	if (target->owned)
+		close(target->fd);
+}
+
+ssize_t target_write(const struct target *target, const char *bytes, size_t length)
+{
+	struct pollfd ready = { .fd = target->fd, .events = POLLOUT };
+	ssize_t written;
+
+	if (target->poll_first) {
+		if (poll(&ready, 1, 0) <= 0)
+			return -EAGAIN;
+		/* POLLOUT of a pipe promises room for this much and no more. */
+		length = length > PIPE_BUF ? PIPE_BUF : length;
+	}
+	do
+		written = target->kind == TARGET_SOCKET ?
+			send(target->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) :
+			write(target->fd, bytes, length);
+	while (written < 0 && errno == EINTR);
+	/* Nothing, and no reason: no descriptor that we know does that, but it would be tried for ever. */
+	if (written == 0)
+		return -EIO;
+	return written < 0 ? -errno : written;
+}
+
+size_t target_whole_max(const struct target *target)
+{
+	int unread;
+
+	if (target->kind != TARGET_PIPE)
+		return OTHER_WRITE_MAX;
+	if (!target->poll_first && ioctl(target->fd, FIONREAD, &unread) == 0 && unread == 0)
+		return target->empty_pipe_max;
+	return PIPE_BUF;
+}
+
+bool target_hung_up(const struct target *target)
+{
+	struct pollfd ready = { .fd = target->fd };
+
+	return target->watched && poll(&ready, 1, 0) > 0 && ready.revents & (POLLERR | POLLHUP);
+}
+
+bool target_take_back(const struct target *target, size_t length)
+{
+	off_t at = lseek(target->fd, 0, SEEK_CUR), before = at - (off_t)length;
+	struct stat status;
+
+	if (before < 0 || fstat(target->fd, &status) < 0 || status.st_size != at ||
+	    ftruncate(target->fd, before) < 0)
+		return false;
+	/* Without O_APPEND the next write would leave a hole. */
+	lseek(target->fd, before, SEEK_SET);
+	return true;
+}

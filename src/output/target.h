@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a sink's bytes go, and how it is kept from blocking. Of use to sink alone. */
+#ifndef SOCKLINE_OUTPUT_TARGET_H
+#define SOCKLINE_OUTPUT_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+enum target_kind {
+	TARGET_PIPE,
+	TARGET_SOCKET,
+	TARGET_FILE,
+	TARGET_TERMINAL,
+	TARGET_DEVICE, /* /dev/null, /dev/full, a disk */
+};
+
+struct target {
+	enum target_kind kind;
+	int fd;
+	bool owned;      /* reopened here: target_close closes it */
+	bool poll_first; /* could not be made non-blocking */
+	bool watched;    /* epoll takes it; files and /dev/null are always ready */
+	size_t empty_pipe_max;
+};
+
+/* Borrows fd. 0, or -errno with *target unchanged. */
+int target_open(struct target *target, int fd, struct error *error);
+void target_close(const struct target *target);
+
+/*
+ * How much one write may have now so that it is done whole or not at all, even
+ * when kill -9 comes: PIPE_BUF for a pipe (pipe(7)), half of the pipe when it is
+ * empty, as the kernel copies all of it without waiting. Else what is quick.
+ */
+size_t target_whole_max(const struct target *target);
+/* Bytes written (> 0), or -errno; -EAGAIN when it would have to wait. */
+ssize_t target_write(const struct target *target, const char *bytes, size_t length);
+
+/* Nobody will read what is written. False where that cannot be known. */
+bool target_hung_up(const struct target *target);
+
+/*
+ * Takes the last `length` bytes that were written to a file back. False where
+ * that would hit what somebody else has written behind them, or is forbidden
+ * (chattr +a): they stay.
+ */
+bool target_take_back(const struct target *target, size_t length);
+
+#endif

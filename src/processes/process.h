@@ -10,34 +10,57 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct process_strings; /* private to process_table */
-
 struct process {
-	uint32_t references; /* process_ref, process_unref */
-	int pid;             /* thread group id */
-	int parent_pid;
+	uint32_t references;  /* process_ref, process_unref */
+	int pid;              /* thread group id */
+	int parent_pid;       /* as first read; the parent may have exited since */
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat: clock ticks since boot */
-	int64_t start_ns;     /* the same since the epoch; 10 ms steps */
-	uint64_t entity_id;   /* keyed hash of boot id, pid, start ticks: process.entity_id */
-	uint32_t uid;         /* effective */
-	bool has_uid;
-	uint32_t netns;       /* inode of /proc/PID/ns/net; 0 = not readable */
-	int64_t exited_ns;    /* monotonic; 0 = alive as far as known. Mutable. */
-	uint32_t generation;  /* changes when exec changed a string. Mutable. */
+	/*
+	 * The same since the epoch, rounded down to a tick (10 ms). Ticks and
+	 * CLOCK_BOOTTIME are both shown with the reader's time namespace offset,
+	 * so this is right in any; start_ticks and entity_id differ between them.
+	 */
+	int64_t start_ns;
+	uint64_t entity_id; /* hash of boot id, pid, start ticks: process.entity_id */
+	int64_t exited_ns;  /* monotonic; 0 = alive as far as known. Mutable. */
 
-	/* Any bytes; NULL = not known. Owned by the process. Mutable (exec). */
-	char *name;       /* comm, at most 15 bytes (64 for kernel threads) */
-	char *executable; /* target of /proc/PID/exe, without " (deleted)" */
+	/* Read again after exec, and now and then (process_table_get). Mutable. */
+	uint32_t generation; /* grows when one of the following changed */
+	uint32_t uid;        /* effective */
+	bool has_uid;
 	bool executable_deleted;
-	char *parent_name;
-	char *cgroup;       /* path in the v2 hierarchy, else the one of name=systemd or pids */
-	char *container_id; /* from the cgroup path, see container.h */
+	uint32_t netns; /* inode of /proc/PID/ns/net; 0 = not readable */
+	/* Any bytes; NULL = not known. They lie in `strings`. */
+	char *name;         /* comm, at most 15 bytes (64 for kernel threads) */
+	char *executable;   /* target of /proc/PID/exe, without " (deleted)" */
+	char *parent_name;  /* as first read */
+	char *cgroup;       /* container_cgroup_path */
+	char *container_id; /* container_find */
+	char *strings;      /* owned: one allocation */
 
 	/* Encoded JSON of this owner, made once by the encoder; see events/fragment.h. Mutable. */
 	struct fragment *fragment;
 };
 
 struct process *process_ref(struct process *process);
-void process_unref(struct process *process); /* NULL is fine; frees at 0 */
+void process_unref(struct process *process); /* NULL is fine; frees at 0, the fragment too */
+
+/* Pure: fields of /proc/PID/stat (proc(5)), from the last ')' on. False: not such a text. */
+struct process_stat {
+	char name[65];
+	char state;
+	int parent_pid;
+	int threads;
+	uint64_t start_ticks;
+};
+bool process_parse_stat(const char *text, size_t length, struct process_stat *stat);
+/* A zombie whose threads have all ended, or less. One whose leader alone has ended still runs. */
+bool process_stat_exited(const struct process_stat *stat);
+
+/* Pure: "Tgid:" and the effective one of "Uid:" of /proc/PID/status. False: one is missing. */
+bool process_parse_status(const char *text, size_t length, int *tgid, uint32_t *uid);
+
+/* Pure: "net:[4026531840]" -> 4026531840; kind "net:[" or "socket:[". False: something else. */
+bool process_parse_link(const char *link, const char *kind, uint64_t *inode);
 
 #endif

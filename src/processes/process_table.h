@@ -3,6 +3,11 @@
  * Processes by pid: read once from /proc, kept while they live and 30 s longer,
  * bounded. /proc/PID is opened once and read below that descriptor, so that a
  * reused pid answers ESRCH and never as the new process.
+ *
+ * Without word from the kernel (process_table_exec) an exec is noticed late:
+ * a process is read anew when asked for and last read a second ago; in its
+ * first second, when forks exec, each time its executable differs, and every
+ * 10 ms.
  */
 #ifndef SOCKLINE_PROCESSES_PROCESS_TABLE_H
 #define SOCKLINE_PROCESSES_PROCESS_TABLE_H
@@ -31,35 +36,43 @@ int process_table_new(struct process_table **table, const char *proc_dir, uint32
 void process_table_free(struct process_table *table);
 
 /*
- * The live process with this pid, read from /proc when new or when the start
- * time differs from the cached one (that one is then marked exited). A borrowed
- * reference, valid until the table is next called: process_ref it to keep it.
- * NULL: no such process, or not readable (*reason = -ENOENT, -EACCES).
+ * The live process with this pid, read from /proc when new or when the pid is
+ * another's by now (the cached one is then marked exited). A borrowed reference,
+ * valid until the table is next called: process_ref it to keep it. A zombie
+ * comes with exited_ns set.
+ * NULL: no such process, or not readable (*reason = -ENOENT, also for the id of
+ * a thread; -EACCES; -EMFILE and such). reason may be NULL.
  */
 struct process *process_table_get(struct process_table *table, int pid, int *reason);
-/* The cached one, no system call; with start_ticks 0 any. NULL = none. */
+/*
+ * The cached one, no system call; with start_ticks 0 the live one, else the
+ * last that exited. NULL = none.
+ */
 struct process *process_table_find(struct process_table *table, int pid, uint64_t start_ticks);
 
 /* Kernel events (proc connector) and scans say what happened. */
-void process_table_exec(struct process_table *table, int pid);   /* read strings anew, now */
+void process_table_exec(struct process_table *table,
+                        int pid); /* read strings anew, or it all, now */
 void process_table_exited(struct process_table *table, int pid, int64_t now_ns); /* monotonic */
-/* Forgets processes that exited long ago. */
+/* Forgets processes that exited long ago; looks whether some of the others live. Call each second. */
 void process_table_expire(struct process_table *table, int64_t now_ns);
 
 /* Opens /proc/PID as a directory fd: -errno. For openat below it. */
 int process_table_open_dir(const struct process_table *table, int pid);
 int process_table_proc_fd(const struct process_table *table); /* O_PATH of proc_dir, borrowed */
+/*
+ * An O_PATH descriptor of /proc/PID of just this process, kept open for some of
+ * the table's processes; borrowed until the table is next called. -ESRCH when
+ * it has exited; what is below the descriptor answers ESRCH from then on.
+ */
+int process_table_dir(struct process_table *table, const struct process *process);
+/*
+ * Every process of the machine is in /proc: it is mounted for the initial pid
+ * namespace, and hides nothing (hidepid). False too when that cannot be told.
+ */
+bool process_table_sees_all(const struct process_table *table);
 
-const struct process_counters *process_table_counters(const struct process_table *table);
+const struct process_counters *process_table_counters(struct process_table *table);
 uint32_t process_table_count(const struct process_table *table);
-
-/* Pure: fields of /proc/PID/stat, from the last ')' on. False: not such a text. */
-struct process_stat {
-	char name[65];
-	char state;
-	int parent_pid;
-	uint64_t start_ticks;
-};
-bool process_parse_stat(const char *text, size_t length, struct process_stat *stat);
 
 #endif

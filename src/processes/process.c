@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "processes/process.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "events/fragment.h"
+
+struct process *process_ref(struct process *process)
+{
+	process->references++;
+	return process;
+}
+
+void process_unref(struct process *process)
+{
+	if (!process || --process->references > 0)
+		return;
+	fragment_free(process->fragment);
+	free(process->strings);
+	free(process);
+}
+
+/* Decimal digits at *text, at most up to end; false when there is none or it overflows. */
+static bool parse_u64(const char **text, const char *end, uint64_t *value)
+{
+	const char *at = *text;
+	uint64_t result = 0;
+
+	for (; at < end && *at >= '0' && *at <= '9'; at++) {
+		if (__builtin_mul_overflow(result, 10, &result) ||
+		    __builtin_add_overflow(result, (uint64_t)(*at - '0'), &result))
+			return false;
+	}
+	if (at == *text)
+		return false;
+	*text = at;
+	*value = result;
+	return true;
+}
+
+static bool parse_int(const char **text, const char *end, int *value)
+{
+	uint64_t number;
+
+	if (!parse_u64(text, end, &number) || number > INT_MAX)
+		return false;
+	*value = (int)number;
+	return true;
+}
+
+/* Moves over `count` blanks and the fields between them. */
+static bool skip_fields(const char **text, const char *end, int count)
+{
+	for (; count > 0; count--) {
+		const char *blank = memchr(*text, ' ', (size_t)(end - *text));
+
+		if (!blank)
+			return false;
+		*text = blank + 1;
+	}
+	return true;
+}
+
+bool process_parse_stat(const char *text, size_t length, struct process_stat *stat)
+{
+	/* The name may hold any byte but NUL, ") S 1 (" too. */
+	const char *open = memchr(text, '(', length);
+	const char *close = memrchr(text, ')', length);
+	const char *end = text + length;
+	struct process_stat new = { 0 };
+	size_t name_length;
+
+	if (!open || !close || close < open || end - close < 4 || close[1] != ' ' ||
+	    close[3] != ' ')
+		return false;
+	name_length = (size_t)(close - open - 1);
+	if (name_length > sizeof new.name - 1)
+		name_length = sizeof new.name - 1;
+	memcpy(new.name, open + 1, name_length);
+	new.state = close[2];
+	text = close + 4; /* field 4; 20 is the number of threads */
+	if (!parse_int(&text, end, &new.parent_pid) || !skip_fields(&text, end, 16) ||
+	    !parse_int(&text, end, &new.threads) || !skip_fields(&text, end, 2) ||
+	    !parse_u64(&text, end, &new.start_ticks))
+		return false;
+	*stat = new;
+	return true;
+}
+
+bool process_stat_exited(const struct process_stat *stat)
+{
+	return (stat->state == 'Z' || stat->state == 'X') && stat->threads <= 1;
+}
+
+/* The text after "\nname:"; NULL when there is no such line. The name's LF is escaped in it. */
+static const char *find_line(const char *text, const char *end, const char *name)
+{
+	size_t length = strlen(name);
+
+	while (text < end) {
+		const char *line_end = memchr(text, '\n', (size_t)(end - text));
+
+		if ((size_t)(end - text) > length && memcmp(text, name, length) == 0)
+			return text + length;
+		if (!line_end)
+			return NULL;
+		text = line_end + 1;
+	}
+	return NULL;
+}
+
+static const char *skip_blanks(const char *text, const char *end)
+{
+	while (text < end && (*text == '\t' || *text == ' '))
+		text++;
+	return text;
+}
+
+bool process_parse_status(const char *text, size_t length, int *tgid, uint32_t *uid)
+{
+	const char *end = text + length;
+	const char *at = find_line(text, end, "Tgid:");
+	uint64_t real, effective;
+	int group;
+
+	if (!at)
+		return false;
+	at = skip_blanks(at, end);
+	if (!parse_int(&at, end, &group))
+		return false;
+	at = find_line(text, end, "Uid:");
+	if (!at)
+		return false;
+	at = skip_blanks(at, end);
+	if (!parse_u64(&at, end, &real))
+		return false;
+	at = skip_blanks(at, end);
+	if (!parse_u64(&at, end, &effective) || effective > UINT32_MAX)
+		return false;
+	*tgid = group;
+	*uid = (uint32_t)effective;
+	return true;
+}
+
+bool process_parse_link(const char *link, const char *kind, uint64_t *inode)
+{
+	size_t length = strlen(kind);
+	const char *end = link + strlen(link);
+	uint64_t number;
+
+	if (strncmp(link, kind, length) != 0)
+		return false;
+	link += length;
+	if (!parse_u64(&link, end, &number) || strcmp(link, "]") != 0)
+		return false;
+	*inode = number;
+	return true;
+}

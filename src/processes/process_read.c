@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "processes/process_read.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "processes/container.h"
+
+#define READ_ATTEMPTS 3
+
+/* Reads the start of a file. Length or -errno; what was freed in between is -ESRCH. */
+static ssize_t read_file(int dir, const char *name, char *text, size_t room)
+{
+	size_t length = 0;
+	ssize_t got;
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : errno == EPERM ? -EACCES : -errno;
+	/* Files of /proc may give less than there is. */
+	do {
+		got = read(fd, text + length, room - length);
+		if (got > 0)
+			length += (size_t)got;
+	} while ((got > 0 && length < room) || (got < 0 && errno == EINTR));
+	got = got < 0 ? -errno : (ssize_t)length;
+	close(fd);
+	return got;
+}
+
+void process_read_init(struct process_reader *reader, int proc_fd)
+{
+	long per_second = sysconf(_SC_CLK_TCK);
+	size_t room = sizeof reader->boot_id - 1;
+	ssize_t length;
+
+	reader->proc_fd = proc_fd;
+	reader->tick_ns = NS_PER_SECOND / (per_second > 0 ? per_second : 100);
+	length = read_file(proc_fd, "sys/kernel/random/boot_id", reader->boot_id, room);
+	reader->boot_id[length > 0 ? length : 0] = '\0';
+}
+
+int process_read_open(int proc_fd, int pid)
+{
+	char name[16];
+	int fd;
+
+	snprintf(name, sizeof name, "%d", pid);
+	fd = openat(proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int process_read_stat(int dir, struct process_stat *stat)
+{
+	char text[2048]; /* 52 numbers of up to 20 digits, and the name */
+	ssize_t length = read_file(dir, "stat", text, sizeof text);
+
+	if (length < 0)
+		return (int)length;
+	return process_parse_stat(text, (size_t)length, stat) ? 0 : -ESRCH;
+}
+
+static void read_status(int dir, struct process_facts *facts)
+{
+	char text[2048]; /* both lines are among the first ten */
+	ssize_t length = read_file(dir, "status", text, sizeof text);
+
+	facts->has_uid =
+		length > 0 && process_parse_status(text, (size_t)length, &facts->tgid, &facts->uid);
+	facts->refused |= length == -EACCES;
+}
+
+/* Length, 0 when there is none (kernel threads, zombies), or -errno: -EACCES, -ESRCH. */
+static ssize_t read_executable(int dir, char *target, size_t room, bool *deleted)
+{
+	static const char mark[] = " (deleted)"; /* d_path() of an unlinked file */
+	size_t mark_length = sizeof mark - 1;
+	ssize_t length = readlinkat(dir, "exe", target, room);
+
+	*deleted = false;
+	if (length < 0)
+		return errno == ENOENT ? 0 : errno == EPERM ? -EACCES : -errno;
+	if ((size_t)length > mark_length &&
+	    memcmp(target + length - mark_length, mark, mark_length) == 0) {
+		length -= (ssize_t)mark_length;
+		*deleted = true;
+	}
+	return length;
+}
+
+static void read_cgroup(int dir, struct process_facts *facts)
+{
+	ssize_t length = read_file(dir, "cgroup", facts->cgroup_text, sizeof facts->cgroup_text);
+
+	facts->refused |= length == -EACCES;
+	if (length <= 0 || !container_cgroup_path(facts->cgroup_text, (size_t)length,
+	                                          &facts->cgroup, &facts->cgroup_length))
+		return;
+	container_find(facts->cgroup_text, (size_t)length, &facts->container_id,
+	               &facts->container_id_length);
+}
+
+static void read_netns(int dir, struct process_facts *facts)
+{
+	char link[64];
+	ssize_t length = readlinkat(dir, "ns/net", link, sizeof link - 1);
+	uint64_t inode;
+
+	if (length < 0) {
+		facts->refused |= errno == EACCES || errno == EPERM;
+		return;
+	}
+	link[length] = '\0';
+	if (process_parse_link(link, "net:[", &inode))
+		facts->netns = (uint32_t)inode;
+}
+
+int process_read_facts(int dir, struct process_facts *facts)
+{
+	char again[sizeof facts->executable];
+	ssize_t length, length_again;
+	bool deleted;
+	int result;
+
+	/*
+	 * An exec in the middle would mix two programs: the executable is read
+	 * first and last, and must not have changed.
+	 */
+	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
+		memset(facts, 0, offsetof(struct process_facts, executable));
+		length = read_executable(dir, facts->executable, sizeof facts->executable,
+		                         &facts->executable_deleted);
+		facts->executable_refused = length == -EACCES;
+		facts->refused = facts->executable_refused;
+		facts->executable_length = length > 0 ? (size_t)length : 0;
+		result = process_read_stat(dir, &facts->stat);
+		if (result < 0)
+			return result;
+		read_status(dir, facts);
+		read_cgroup(dir, facts);
+		read_netns(dir, facts);
+		length_again = read_executable(dir, again, sizeof again, &deleted);
+		if (length == length_again &&
+		    (length <= 0 || memcmp(again, facts->executable, (size_t)length) == 0))
+			break;
+	}
+	return 0;
+}
+
+static bool same_text(const char *string, const char *text, size_t length)
+{
+	if (!string || !text)
+		return !string && !text;
+	return strlen(string) == length && memcmp(string, text, length) == 0;
+}
+
+int process_read_executable_same(int dir, const struct process *process)
+{
+	char target[PATH_MAX + 16];
+	bool deleted;
+	ssize_t length = read_executable(dir, target, sizeof target, &deleted);
+
+	if (length < 0)
+		return length == -EACCES ? 0 : (int)length;
+	return length > 0 && same_text(process->executable, target, (size_t)length);
+}
+
+static uint64_t entity_id(const struct process_reader *reader, int pid, uint64_t start_ticks)
+{
+	/* Fixed, so that every run of one boot gives a process the same id. */
+	static const struct hash_key key = { { UINT64_C(0x736f636b6c696e65),
+		                               UINT64_C(0x656e746974792d31) } };
+	struct {
+		uint64_t start_ticks;
+		uint64_t pid;
+		char boot_id[40];
+	} identity = { .start_ticks = start_ticks, .pid = (uint64_t)pid };
+
+	memcpy(identity.boot_id, reader->boot_id, sizeof reader->boot_id);
+	return hash_bytes(&key, &identity, sizeof identity);
+}
+
+/*
+ * Wall time of a tick count. The clocks are read now and not once at the start:
+ * after a step of the wall clock, new processes count from the right time.
+ */
+static int64_t start_time(const struct process_reader *reader, uint64_t start_ticks)
+{
+	int64_t offset = clock_realtime_ns() - clock_boottime_ns();
+	int64_t start_ns;
+
+	if (__builtin_mul_overflow(start_ticks, reader->tick_ns, &start_ns) ||
+	    __builtin_add_overflow(start_ns, offset, &start_ns))
+		return 0;
+	return start_ns - start_ns % reader->tick_ns;
+}
+
+static char *add_string(char **room, const char *text, size_t length)
+{
+	char *string = *room;
+
+	if (!text)
+		return NULL;
+	memcpy(string, text, length);
+	string[length] = '\0';
+	*room += length + 1;
+	return string;
+}
+
+/* Replaces all strings. The executable of facts, or when it was refused, the one that is known. */
+static int set_strings(struct process *process, const struct process_facts *facts,
+                       const char *executable, size_t executable_length, const char *parent_name)
+{
+	size_t name_length = strlen(facts->stat.name);
+	size_t parent_length = parent_name ? strlen(parent_name) : 0;
+	char *strings, *room;
+
+	strings = malloc(name_length + executable_length + parent_length + facts->cgroup_length +
+	                 facts->container_id_length + 5);
+	if (!strings)
+		return -ENOMEM;
+	room = strings;
+	process->name = add_string(&room, facts->stat.name, name_length);
+	process->executable = add_string(&room, executable, executable_length);
+	process->parent_name = add_string(&room, parent_name, parent_length);
+	process->cgroup = add_string(&room, facts->cgroup, facts->cgroup_length);
+	process->container_id = add_string(&room, facts->container_id, facts->container_id_length);
+	free(process->strings);
+	process->strings = strings;
+	return 0;
+}
+
+static const char *executable_of(const struct process_facts *facts)
+{
+	return facts->executable_length > 0 ? facts->executable : NULL;
+}
+
+static void set_numbers(struct process *process, const struct process_facts *facts)
+{
+	if (facts->has_uid)
+		process->uid = facts->uid;
+	process->has_uid |= facts->has_uid;
+	if (facts->netns != 0)
+		process->netns = facts->netns;
+}
+
+struct process *process_read_make(const struct process_reader *reader, int pid,
+                                  const struct process_facts *facts, const char *parent_name)
+{
+	struct process *process = calloc(1, sizeof *process);
+
+	if (!process)
+		return NULL;
+	process->references = 1;
+	process->pid = pid;
+	process->parent_pid = facts->stat.parent_pid;
+	process->start_ticks = facts->stat.start_ticks;
+	process->start_ns = start_time(reader, facts->stat.start_ticks);
+	process->entity_id = entity_id(reader, pid, facts->stat.start_ticks);
+	process->executable_deleted = facts->executable_deleted;
+	set_numbers(process, facts);
+	if (set_strings(process, facts, executable_of(facts), facts->executable_length,
+	                parent_name) < 0) {
+		free(process);
+		return NULL;
+	}
+	return process;
+}
+
+bool process_read_matches(const struct process *process, const struct process_facts *facts)
+{
+	bool same_name = same_text(process->name, facts->stat.name, strlen(facts->stat.name));
+
+	/* What is refused today (the process changed its user) and has its name still is no change. */
+	if (!(facts->executable_refused && same_name) &&
+	    (!same_text(process->executable, executable_of(facts), facts->executable_length) ||
+	     process->executable_deleted != facts->executable_deleted))
+		return false;
+	return same_name && process->start_ticks == facts->stat.start_ticks &&
+	       (!facts->has_uid || (process->has_uid && process->uid == facts->uid)) &&
+	       (facts->netns == 0 || process->netns == facts->netns) &&
+	       same_text(process->cgroup, facts->cgroup, facts->cgroup_length) &&
+	       same_text(process->container_id, facts->container_id, facts->container_id_length);
+}
+
+int process_read_apply(struct process *process, const struct process_facts *facts)
+{
+	const char *executable = executable_of(facts);
+	size_t length = facts->executable_length;
+	bool deleted = facts->executable_deleted;
+	int result;
+
+	if (process_read_matches(process, facts))
+		return 0;
+	if (facts->executable_refused && process->executable &&
+	    same_text(process->name, facts->stat.name, strlen(facts->stat.name))) {
+		executable = process->executable;
+		length = strlen(executable);
+		deleted = process->executable_deleted;
+	}
+	result = set_strings(process, facts, executable, length, process->parent_name);
+	if (result < 0)
+		return result;
+	process->executable_deleted = deleted;
+	set_numbers(process, facts);
+	process->generation++;
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One process read from below a descriptor of its directory /proc/PID. Such a
+ * descriptor belongs to the process and not to the number: when the pid is
+ * another's, everything below it is gone (ESRCH or ENOENT).
+ */
+#ifndef SOCKLINE_PROCESSES_PROCESS_READ_H
+#define SOCKLINE_PROCESSES_PROCESS_READ_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "processes/process.h"
+
+/* What is the same for all processes of one boot. */
+struct process_reader {
+	int proc_fd; /* O_PATH of /proc, borrowed */
+	int64_t tick_ns;
+	char boot_id[37]; /* "" when not readable */
+};
+
+/* What was read, on the caller's stack. */
+struct process_facts {
+	struct process_stat stat;
+	int tgid; /* not the pid: a thread; 0 = not known */
+	uint32_t uid;
+	bool has_uid;
+	bool refused; /* some file was: EACCES, EPERM */
+	bool executable_refused;
+	bool executable_deleted;
+	uint32_t netns;
+	size_t executable_length; /* 0 = not known */
+	const char *cgroup;       /* into cgroup_text; NULL = not known */
+	size_t cgroup_length;
+	const char *container_id;
+	size_t container_id_length;
+	char executable[PATH_MAX + 16];
+	char cgroup_text[8192];
+};
+
+void process_read_init(struct process_reader *reader, int proc_fd);
+
+/* O_PATH descriptor of the directory, or -errno. */
+int process_read_open(int proc_fd, int pid);
+/* 0 or -errno: -ESRCH it is gone, -EACCES. */
+int process_read_stat(int dir, struct process_stat *stat);
+/* 0 or -errno; a refused or absent field is no failure, stat is needed. */
+int process_read_facts(int dir, struct process_facts *facts);
+/* 1: the link of exe is what the process has; 0: another, or not readable; -errno: it is gone. */
+int process_read_executable_same(int dir, const struct process *process);
+
+/* A new process with one reference; NULL when memory is short. parent_name may be NULL. */
+struct process *process_read_make(const struct process_reader *reader, int pid,
+                                  const struct process_facts *facts, const char *parent_name);
+/* Start time and all strings are as in facts. */
+bool process_read_matches(const struct process *process, const struct process_facts *facts);
+/* Takes the facts over; the generation grows when something differs. 0 or -ENOMEM. */
+int process_read_apply(struct process *process, const struct process_facts *facts);
+
+#endif

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "processes/process_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+
+#include "base/clock.h"
+#include "check.h"
+#include "events/fragment.h"
+#include "fake_proc.h"
+
+#define CONTAINER "1f2e3d4c5b6a79880123456789abcdef0123456789abcdef0123456789abcdef"
+
+static const struct hash_key key = { { 1, 2 } };
+
+static const struct {
+	const char *text;
+	const char *name; /* NULL: not a stat text */
+	char state;
+	int parent_pid, threads;
+	uint64_t start_ticks;
+} stats[] = {
+	{ "1 (systemd) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 25 170 3 "
+	  "18446744073709551615\n",
+	  "systemd", 'S', 0, 1, 25 },
+	{ "7 (a b) R 1 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 12 0 99 0\n", "a b", 'R', 1, 12, 99 },
+	{ "7 (x) S 1 (y) Z 3 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 99 0\n", "x) S 1 (y", 'Z', 3, 1,
+	  99 },
+	{ "7 ()) S 2 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 18446744073709551615", ")", 'S', 2, 1,
+	  UINT64_MAX },
+	{ "7 () S 2 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 5 0", "", 'S', 2, 1, 5 },
+	{ "7 (\n\xff\x1b) S 2 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 5 0", "\n\xff\x1b", 'S', 2, 1,
+	  5 },
+	{ "8 (kworker/u9:2+flush-0123456789012345678901234567890123456789012345678901234567890) I "
+	  "2 0"
+	  " 0 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 5 0",
+	  "kworker/u9:2+flush-0123456789012345678901234567890123456789012345", 'I', 2, 1, 5 },
+	{ "7 (x) S 2 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 18446744073709551616 0", NULL, 0, 0, 0,
+	  0 },
+	{ "7 (x) S 2 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 ", NULL, 0, 0, 0, 0 },
+	{ "7 (x) S 2 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 x 0 5 0", NULL, 0, 0, 0, 0 },
+	{ "7 (x) S -2 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 5 0", NULL, 0, 0, 0, 0 },
+	{ "7 (x) SS 2 1 1 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 5 0", NULL, 0, 0, 0, 0 },
+	{ "7 (x)", NULL, 0, 0, 0, 0 },
+	{ "7 )x(", NULL, 0, 0, 0, 0 },
+	{ "7 x", NULL, 0, 0, 0, 0 },
+	{ "", NULL, 0, 0, 0, 0 },
+};
+
+static void test_parse_stat(void)
+{
+	for (size_t i = 0; i < sizeof stats / sizeof *stats; i++) {
+		size_t length = strlen(stats[i].text);
+		const char *text = (const char *)check_guarded(stats[i].text, length);
+		struct process_stat stat = { .parent_pid = -77 };
+		bool parsed = process_parse_stat(text, length, &stat);
+
+		if (!stats[i].name)
+			CHECK(!parsed && stat.parent_pid == -77, "stat %zu is refused", i);
+		else
+			CHECK(parsed && strncmp(stat.name, stats[i].name, 64) == 0 &&
+			              stat.state == stats[i].state &&
+			              stat.parent_pid == stats[i].parent_pid &&
+			              stat.threads == stats[i].threads &&
+			              stat.start_ticks == stats[i].start_ticks,
+			      "stat %zu is understood", i);
+		/* Every shorter text: no over-read, whatever the answer. */
+		for (size_t cut = 0; cut < length; cut++)
+			process_parse_stat((const char *)check_guarded(stats[i].text, cut), cut,
+			                   &stat);
+	}
+}
+
+static void test_parse_status(void)
+{
+	static const struct {
+		const char *text;
+		bool good;
+		int tgid;
+		uint32_t uid;
+	} cases[] = {
+		{ "Name:\tx\nState:\tS\nTgid:\t42\nPid:\t43\nUid:\t1000\t0\t0\t0\n", true, 42, 0 },
+		{ "Tgid:\t42\nUid:\t0\t4294967295\t", true, 42, UINT32_MAX },
+		{ "Name:\tUid:\nTgid:\t1\nUid:\t1\t2", true, 1, 2 },
+		{ "Tgid:\t42\nUid:\t0\t4294967296\t", false, 0, 0 },
+		{ "Tgid:\t42\nUid:\t0\n", false, 0, 0 },
+		{ "Tgid:\t42\nUid:", false, 0, 0 },
+		{ "Tgid:\nUid:\t1\t2\n", false, 0, 0 },
+		{ "Uid:\t1\t2\n", false, 0, 0 },
+		{ "xTgid:\t1\nUid:\t1\t2\n", false, 0, 0 },
+		{ "", false, 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t length = strlen(cases[i].text);
+		int tgid = -77;
+		uint32_t uid = 77;
+		bool parsed = process_parse_status(
+			(const char *)check_guarded(cases[i].text, length), length, &tgid, &uid);
+
+		CHECK(parsed == cases[i].good && tgid == (parsed ? cases[i].tgid : -77) &&
+		              uid == (parsed ? cases[i].uid : 77),
+		      "status %zu", i);
+	}
+}
+
+static void test_parse_link(void)
+{
+	static const struct {
+		const char *link, *kind;
+		bool good;
+		uint64_t inode;
+	} cases[] = {
+		{ "socket:[1]", "socket:[", true, 1 },
+		{ "socket:[18446744073709551615]", "socket:[", true, UINT64_MAX },
+		{ "net:[4026531840]", "net:[", true, 4026531840 },
+		{ "socket:[18446744073709551616]", "socket:[", false, 0 },
+		{ "socket:[]", "socket:[", false, 0 },
+		{ "socket:[1", "socket:[", false, 0 },
+		{ "socket:[1]x", "socket:[", false, 0 },
+		{ "socket:[-1]", "socket:[", false, 0 },
+		{ "socket:[ 1]", "socket:[", false, 0 },
+		{ "/tmp/socket:[1]", "socket:[", false, 0 },
+		{ "pipe:[1]", "socket:[", false, 0 },
+		{ "", "socket:[", false, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint64_t inode = 77;
+		bool parsed = process_parse_link(cases[i].link, cases[i].kind, &inode);
+
+		CHECK(parsed == cases[i].good && inode == (parsed ? cases[i].inode : 77), "link %s",
+		      cases[i].link);
+	}
+}
+
+static struct process_table *open_table(const char *proc_dir, uint32_t max)
+{
+	struct process_table *table = NULL;
+	struct error error;
+
+	if (process_table_new(&table, proc_dir, max, &key, &error) != 0) {
+		printf("Bail out! %s\n", error.text);
+		exit(EXIT_FAILURE);
+	}
+	return table;
+}
+
+static bool is(const char *string, const char *expected)
+{
+	return string && strcmp(string, expected) == 0;
+}
+
+static void test_fields(void)
+{
+	struct process_table *table;
+	struct process *process, *other;
+	int reason = 0;
+
+	fake_put("sys/kernel/random/boot_id", "0bb58b47-5f5c-4bd7-8a4b-1a2a5a5b3b1f\n");
+	fake_process(100, "parent", 0, 500);
+	fake_process(101, "child", 100, 600);
+	fake_put("101/cgroup", "0::/system.slice/docker-" CONTAINER ".scope\n");
+	fake_link("101/exe", "/opt/x (deleted)");
+	fake_put("101/ns/dummy", "");
+	fake_link("101/ns/net", "net:[4026531840]");
+	fake_process(102, "orphan", 100, 400);
+	table = open_table(fake_proc, 100);
+	process = process_table_get(table, 101, &reason);
+	CHECK(process && process->pid == 101 && process->parent_pid == 100 &&
+	              process->start_ticks == 600,
+	      "numbers of a process");
+	CHECK(process && is(process->name, "child") && is(process->executable, "/opt/x") &&
+	              process->executable_deleted,
+	      "its executable was deleted, and is so called");
+	CHECK(process && is(process->cgroup, "/system.slice/docker-" CONTAINER ".scope") &&
+	              is(process->container_id, CONTAINER),
+	      "its cgroup and container");
+	CHECK(process && process->has_uid && process->uid == 1101, "the effective user");
+	CHECK(process && process->netns == 4026531840u, "its network namespace");
+	CHECK(process && is(process->parent_name, "parent"), "its parent's name");
+	CHECK(process && process->start_ns % (10 * NS_PER_MS) == 0 && process->start_ns > 0,
+	      "it started at a full tick");
+	CHECK(process && process->references == 1 && process->generation == 0 && !process->fragment,
+	      "it is new");
+	other = process_table_get(table, 102, &reason);
+	CHECK(other && !other->parent_name && !other->executable && !other->cgroup &&
+	              !other->container_id && other->netns == 0,
+	      "a parent that is younger than its child is not the parent");
+	other = process_table_find(table, 101, 0);
+	CHECK(other == process && other == process_table_find(table, 101, 600) &&
+	              !process_table_find(table, 101, 601) && !process_table_find(table, 103, 0),
+	      "find knows the pid and the start time");
+	CHECK(!process_table_get(table, 103, &reason) && reason == -ENOENT, "no such process");
+	fake_process(104, "thread", 100, 700);
+	fake_put("104/status", "Name:\tx\nTgid:\t101\nUid:\t0\t0\t0\t0\n");
+	CHECK(!process_table_get(table, 104, &reason) && reason == -ENOENT,
+	      "a thread is no process");
+	fake_put("105/stat", "rubbish");
+	CHECK(!process_table_get(table, 105, &reason) && reason == -ENOENT, "nor is rubbish");
+	CHECK(process_table_counters(table)->read == 2 &&
+	              process_table_counters(table)->vanished == 3,
+	      "two were read, three not");
+	process_table_free(table);
+}
+
+static void test_identity(void)
+{
+	struct process_table *table = open_table(fake_proc, 100), *again = open_table(fake_proc, 7);
+	struct process *first, *second;
+	uint64_t id;
+
+	first = process_table_get(table, 101, NULL);
+	id = first->entity_id;
+	CHECK(process_table_get(again, 101, NULL)->entity_id == id,
+	      "equal in every run of one boot");
+	CHECK(process_table_get(again, 100, NULL)->entity_id != id, "another pid, another id");
+	process_ref(first);
+	fake_remove("101");
+	CHECK(!process_table_get(table, 101, NULL) && first->exited_ns > 0, "it has exited");
+	CHECK(process_table_find(table, 101, 600) == first, "and is remembered");
+	fake_process(101, "next", 1, 601);
+	second = process_table_get(table, 101, NULL);
+	CHECK(second && second != first && second->entity_id != id && is(second->name, "next") &&
+	              is(first->name, "child"),
+	      "the pid is another's now");
+	CHECK(process_table_find(table, 101, 0) == second &&
+	              process_table_find(table, 101, 600) == first,
+	      "both are found");
+	/* The same tick: even the start time is the same. */
+	process_ref(second);
+	fake_remove("101");
+	fake_process(101, "third", 1, 601);
+	CHECK(process_table_get(table, 101, NULL) != second && second->exited_ns > 0 &&
+	              is(second->name, "next") &&
+	              is(process_table_find(table, 101, 0)->name, "third"),
+	      "a pid reused within one tick is another process");
+	process_unref(first);
+	process_unref(second);
+	process_table_free(table);
+	process_table_free(again);
+	fake_put("sys/kernel/random/boot_id", "9bb58b47-5f5c-4bd7-8a4b-1a2a5a5b3b1f\n");
+	fake_process(101, "child", 100, 600);
+	table = open_table(fake_proc, 100);
+	CHECK(process_table_get(table, 101, NULL)->entity_id != id, "another boot, another id");
+	process_table_free(table);
+	fake_remove("sys");
+	table = open_table(fake_proc, 100);
+	CHECK(process_table_get(table, 101, NULL)->entity_id != 0,
+	      "an id without a boot id as well");
+	process_table_free(table);
+}
+
+static void test_exec(void)
+{
+	struct process_table *table;
+	struct process *process;
+
+	fake_process(110, "sh", 100, 600);
+	fake_link("110/exe", "/bin/sh");
+	table = open_table(fake_proc, 100);
+	process = process_table_get(table, 110, NULL);
+	process->fragment = calloc(1, sizeof *process->fragment);
+	fake_process(110, "curl", 100, 600);
+	fake_link("110/exe", "/usr/bin/curl");
+	CHECK(process_table_get(table, 110, NULL) == process && is(process->name, "sh"),
+	      "an old process is not read again at once");
+	process_table_exec(table, 110);
+	CHECK(process_table_find(table, 110, 0) == process && is(process->name, "curl") &&
+	              is(process->executable, "/usr/bin/curl") && process->generation == 1,
+	      "but when exec is announced");
+	process_table_exec(table, 110);
+	CHECK(process->generation == 1, "the generation stays when nothing changed");
+	CHECK(is(process->parent_name, "parent"), "the parent's name stays");
+	fake_put("110/status", "Tgid:\t110\nUid:\t0\t5\t0\t0\n");
+	process_table_exec(table, 110);
+	CHECK(process->uid == 5 && process->generation == 2, "a new user is a change");
+	fake_process(110, "late", 100, 600);
+	usleep(1050000);
+	CHECK(process_table_get(table, 110, NULL) == process && is(process->name, "late"),
+	      "noticed after a second at the latest");
+	process_table_exec(table, 111);
+	CHECK(!process_table_find(table, 111, 0), "exec of one that is gone");
+	fake_process(111, "new", 100, 600);
+	process_table_exec(table, 111);
+	CHECK(process_table_find(table, 111, 600), "exec reads a process that was not known");
+	process_table_free(table);
+}
+
+static void test_bounds(void)
+{
+	struct process_table *table;
+	struct process *kept;
+	int reason = 0;
+
+	for (int pid = 200; pid < 220; pid++)
+		fake_process(pid, "many", 100, 600);
+	table = open_table(fake_proc, 8);
+	kept = process_ref(process_table_get(table, 200, NULL));
+	for (int pid = 201; pid < 208; pid++)
+		process_table_get(table, pid, NULL);
+	CHECK(process_table_count(table) == 8 && process_table_counters(table)->evicted == 0,
+	      "full");
+	process_table_exited(table, 205, 1000);
+	process_table_exited(table, 204, 2000);
+	process_table_exited(table, 204, 3000);
+	process_table_exited(table, 999, 3000);
+	process_table_get(table, 208, NULL);
+	CHECK(!process_table_find(table, 205, 0) && process_table_find(table, 204, 0),
+	      "the one that exited first goes first");
+	process_table_get(table, 200, NULL);
+	process_table_get(table, 209, NULL);
+	process_table_get(table, 210, NULL);
+	CHECK(!process_table_find(table, 204, 0) && !process_table_find(table, 201, 0) &&
+	              process_table_find(table, 200, 0) == kept,
+	      "then the one not used for longest");
+	for (int pid = 211; pid < 219; pid++)
+		process_table_get(table, pid, NULL);
+	CHECK(process_table_count(table) == 8 && process_table_counters(table)->evicted == 11 &&
+	              !process_table_find(table, 200, 0),
+	      "never more than 8, all counted");
+	CHECK(kept->references == 1 && is(kept->name, "many"), "a reference keeps a process");
+	process_unref(kept);
+	process_unref(NULL);
+	process_table_exited(table, 218, 5000);
+	process_table_exited(table, 217, 6000);
+	process_table_expire(table, 5000 + PROCESS_EXITED_KEEP_NS);
+	CHECK(process_table_find(table, 218, 0), "kept for 30 s");
+	process_table_expire(table, 5001 + PROCESS_EXITED_KEEP_NS);
+	CHECK(!process_table_find(table, 218, 0) && process_table_find(table, 217, 0),
+	      "and no longer");
+	fake_remove("215");
+	process_table_expire(table, 7000);
+	CHECK(process_table_find(table, 215, 0) &&
+	              process_table_find(table, 215, 0)->exited_ns == 7000,
+	      "an exit nobody told of is found out");
+	/* Announced too early, or of the first thread alone. */
+	process_table_exited(table, 216, 8000);
+	CHECK(process_table_get(table, 216, &reason) &&
+	              process_table_get(table, 216, &reason) ==
+	                      process_table_find(table, 216, 600) &&
+	              process_table_find(table, 216, 600)->exited_ns == 0,
+	      "one that is still there is taken back");
+	CHECK(process_table_dir(table, process_table_find(table, 216, 0)) >= 0 &&
+	              process_table_dir(table, process_table_find(table, 215, 0)) == -ESRCH,
+	      "a directory for the living");
+	process_table_free(table);
+}
+
+static void test_sees_all(void)
+{
+	static const struct {
+		const char *first, *self; /* targets of ns/pid; NULL: none */
+		bool visible, all;
+	} cases[] = {
+		{ "pid:[4026531836]", NULL, true, true },
+		{ "pid:[4026532000]", "pid:[4026531836]", true, false },
+		{ NULL, "pid:[4026531836]", true, true },
+		{ NULL, "pid:[4026531837]", true, false },
+		{ NULL, "pid:[4026531836]", false, false },
+		{ NULL, NULL, true, false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct process_table *table;
+
+		fake_remove("1");
+		fake_remove("self");
+		if (cases[i].visible)
+			fake_put("1/ns/dummy", "");
+		if (cases[i].first)
+			fake_link("1/ns/pid", cases[i].first);
+		fake_put("self/ns/dummy", "");
+		if (cases[i].self)
+			fake_link("self/ns/pid", cases[i].self);
+		table = open_table(fake_proc, 8);
+		CHECK(process_table_sees_all(table) == cases[i].all, "sees all: %zu", i);
+		process_table_free(table);
+	}
+}
+
+/* Real processes. */
+
+static void wait_name(void *name)
+{
+	prctl(PR_SET_NAME, name);
+	for (;;)
+		pause();
+}
+
+/* Waits for the process to have a state or a name: at most 2 s. */
+static bool wait_stat(pid_t pid, char state, const char *name)
+{
+	char path[64], text[1024];
+	struct process_stat stat;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	for (int i = 0; i < 2000; i++) {
+		int fd = open(path, O_RDONLY);
+		ssize_t length = read(fd, text, sizeof text);
+
+		close(fd);
+		if (length > 0 && process_parse_stat(text, (size_t)length, &stat) &&
+		    stat.state == state && (!name || strcmp(stat.name, name) == 0))
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+static void test_real(void)
+{
+	struct process_table *table = open_table("/proc", 100);
+	struct process *process;
+	char name[] = "a) S 1 (b\n";
+	char executable[PATH_MAX] = "", link[PATH_MAX] = "";
+	int64_t before = clock_realtime_ns(), age;
+	pid_t pid = child_begin(wait_name, name);
+	int dir;
+
+	CHECK(wait_stat(pid, 'S', name), "a child sleeps");
+	if (readlink("/proc/self/exe", executable, sizeof executable - 1) < 0 ||
+	    readlink("/proc/self/ns/net", link, sizeof link - 1) < 0)
+		perror("readlink");
+	process = process_table_get(table, pid, NULL);
+	CHECK(process && is(process->name, name), "a hostile name is understood");
+	CHECK(process && process->parent_pid == getpid() && process->uid == geteuid() &&
+	              process->has_uid && is(process->executable, executable) &&
+	              !process->executable_deleted,
+	      "its parent, user and executable");
+	age = process ? process->start_ns - before : 0;
+	CHECK(age >= -20 * NS_PER_MS && age < NS_PER_SECOND, "it started just now: %lld ns",
+	      (long long)age);
+	CHECK(process && process->netns == strtoul(link + strlen("net:["), NULL, 10),
+	      "its namespace");
+	process_ref(process);
+	dir = process_table_dir(table, process);
+	CHECK(dir >= 0 && dir == process_table_dir(table, process), "its directory stays open");
+	kill(pid, SIGKILL);
+	CHECK(wait_stat(pid, 'Z', NULL), "it is a zombie");
+	process_table_exec(table, pid);
+	CHECK(process_table_find(table, pid, 0) == process && process->exited_ns > 0 &&
+	              is(process->name, name) && is(process->executable, executable),
+	      "a zombie has exited, and keeps what was known of it");
+	CHECK(process_table_get(table, pid, NULL) == process && process->exited_ns > 0,
+	      "asking for it does not bring it back");
+	waitpid(pid, NULL, 0);
+	CHECK(!process_table_get(table, pid, NULL) && process_table_find(table, pid, 0) == process,
+	      "it is gone, and remembered");
+	process_unref(process);
+	process_table_free(table);
+}
+
+static void exec_when_told(void *argument)
+{
+	char byte;
+
+	if (read(*(int *)argument, &byte, 1) == 1)
+		execl("/bin/sleep", "sleep", "60", NULL);
+}
+
+static void test_real_exec(void)
+{
+	struct process_table *table = open_table("/proc", 100);
+	struct process *process;
+	char own[16] = "";
+	int pipes[2];
+	pid_t pid;
+
+	prctl(PR_GET_NAME, own);
+	if (pipe(pipes) != 0)
+		exit(EXIT_FAILURE);
+	pid = child_begin(exec_when_told, &pipes[0]);
+	process = process_table_get(table, pid, NULL);
+	CHECK(process && is(process->name, own),
+	      "between fork and exec it is called as its parent");
+	if (write(pipes[1], "x", 1) != 1)
+		perror("write");
+	wait_stat(pid, 'S', "sleep");
+	CHECK(process_table_get(table, pid, NULL) == process && is(process->name, "sleep") &&
+	              strstr(process->executable, "/") && process->generation == 1,
+	      "a young process is seen to exec without word from the kernel");
+	child_end(pid);
+	process_table_free(table);
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* With few descriptors left, directories are given back and asking goes on. */
+static void test_real_many(void)
+{
+	struct process_table *table = open_table("/proc", 2000);
+	enum { COUNT = 300 };
+	pid_t pids[COUNT];
+	int opened, before, found = 0, same = 0;
+	char name[] = "many";
+	struct process *processes[COUNT];
+
+	before = open("/dev/null", O_RDONLY);
+	for (int i = 0; i < COUNT; i++)
+		pids[i] = child_begin(wait_name, name);
+	for (int i = 0; i < COUNT; i++) {
+		processes[i] = process_table_get(table, pids[i], NULL);
+		found += processes[i] != NULL;
+	}
+	opened = open("/dev/null", O_RDONLY);
+	CHECK(found == COUNT, "%d processes", found);
+	CHECK(opened - before <= 257, "at most 256 directories stay open: %d", opened - before - 1);
+	for (int i = 0; i < COUNT; i++)
+		same += process_table_get(table, pids[i], NULL) == processes[i];
+	CHECK(same == COUNT, "the same again: %d", same);
+	for (int i = 0; i < COUNT; i++)
+		child_end(pids[i]);
+	for (int i = 0; i < COUNT; i++)
+		found -= process_table_get(table, pids[i], NULL) == NULL &&
+		         processes[i]->exited_ns > 0;
+	CHECK(found == 0, "all are gone");
+	process_table_free(table);
+	close(opened);
+	close(before);
+}
+
+static void *idle(void *argument)
+{
+	for (;;)
+		pause();
+	return argument;
+}
+
+static void lose_leader(void *argument)
+{
+	pthread_t thread;
+
+	(void)argument;
+	if (pthread_create(&thread, NULL, idle, NULL) == 0)
+		syscall(SYS_exit, 0); /* this thread alone */
+}
+
+static void test_real_leader(void)
+{
+	struct process_table *table = open_table("/proc", 100);
+	pid_t pid = child_begin(lose_leader, NULL);
+	struct process *process;
+
+	CHECK(wait_stat(pid, 'Z', NULL), "the first thread has ended");
+	process = process_table_get(table, pid, NULL);
+	CHECK(process && process->exited_ns == 0, "the process lives on");
+	process_table_exited(table, pid, clock_monotonic_ns());
+	CHECK(process_table_get(table, pid, NULL) == process && process->exited_ns == 0,
+	      "also after the exit of its first thread was announced");
+	child_end(pid);
+	process_table_free(table);
+}
+
+static void test_failures(void)
+{
+	struct process_table *table = NULL;
+	struct error error = { 0 };
+
+	CHECK(process_table_new(&table, "/nonexistent", 10, &key, &error) == -ENOENT && !table &&
+	              error.code == ENOENT && strstr(error.text, "/nonexistent"),
+	      "no such directory");
+	CHECK(process_table_new(&table, "/dev/null", 10, &key, &error) == -ENOTDIR, "no directory");
+	CHECK(process_table_new(&table, "/proc", 0, &key, &error) == -EINVAL, "no room");
+	process_table_free(NULL);
+}
+
+int main(void)
+{
+	test_parse_stat();
+	test_parse_status();
+	test_parse_link();
+	fake_begin();
+	test_fields();
+	test_identity();
+	test_exec();
+	test_bounds();
+	test_sees_all();
+	fake_remove("");
+	test_real();
+	test_real_exec();
+	test_real_many();
+	test_real_leader();
+	test_failures();
+	return check_done();
+}

@@ -27,7 +27,8 @@ static void print_inet(const struct socket *socket)
 
 	inet_format(&socket->tuple.source, local);
 	inet_format(&socket->tuple.destination, remote);
-	printf("\tlocal=%s\tlocal_port=%u\tremote=%s\tremote_port=%u\tifindex=%" PRIu32 "\tv6only=%d",
+	printf("\tlocal=%s\tlocal_port=%u\tremote=%s\tremote_port=%u\tifindex=%" PRIu32
+	       "\tv6only=%d",
 	       local, socket->tuple.source_port, remote, socket->tuple.destination_port,
 	       socket->ifindex, socket->v6only);
 	if (socket->has_tcp_info)
@@ -102,8 +103,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "list_sockets: %s\n", error.text);
 		return 1;
 	}
-	lister_run(lister, wanted ? wanted : SOCKET_KINDS_ALL, SOCK_DIAG_STATES_ALL, true, print, NULL,
-	           &complete);
+	lister_run(lister, wanted ? wanted : SOCKET_KINDS_ALL, SOCK_DIAG_STATES_ALL, true, print,
+	           NULL, &complete);
 	counters = lister_counters(lister);
 	printf("# complete=%d dumps=%" PRIu64 " interrupted=%" PRIu64 " failed=%" PRIu64
 	       " malformed=%" PRIu64 "\n",

@@ -124,13 +124,14 @@ static void written(struct sink *sink, size_t length)
 		sink->counters.lines++;
 		sink->counters.bytes += (uint64_t)(from - at);
 		at = from;
+		/* Room for a part of a line, which is taken back, would not end a stall. */
+		sink->stalled = false;
 	}
 	sink->begin = (size_t)(at - sink->bytes);
 	sink->partial = (size_t)(end - at);
 	if (sink->begin == sink->end)
 		sink->begin = sink->end = 0; /* these pages are in the cache */
 	sink->counters.writes++;
-	sink->stalled = false;
 }
 
 static void failed(struct sink *sink, int error)

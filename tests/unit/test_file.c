@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "check.h"
+
+static char directory[] = "/tmp/test_file.XXXXXX";
+
+static void need(bool condition, const char *what)
+{
+	if (!condition) {
+		perror(what);
+		exit(EXIT_FAILURE);
+	}
+}
+
+static void write_file(const char *path, const void *bytes, size_t length)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	need(fd >= 0 && write(fd, bytes, length) == (ssize_t)length, path);
+	close(fd);
+}
+
+static void refuses(const char *path, int code, const char *text)
+{
+	uint64_t repaired = 77;
+	struct error error = { .code = 0 };
+	int fd = file_open(path, &repaired, &error);
+
+	CHECK(fd == -code && error.code == code && repaired == 77, "%s is refused", path);
+	CHECK(strstr(error.text, path) && strstr(error.text, text), "and the reason is \"%s\"", error.text);
+	if (fd >= 0)
+		close(fd);
+}
+
+static void test_new(void)
+{
+	struct stat status;
+	struct error error;
+	uint64_t repaired = 77;
+	int fd;
+
+	umask(022);
+	fd = file_open("new", &repaired, &error);
+	CHECK(fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && repaired == 0, "a new file");
+	CHECK((status.st_mode & 07777) == 0640, "has mode 0640");
+	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC && fcntl(fd, F_GETFL) & O_APPEND, "is O_CLOEXEC and O_APPEND");
+	CHECK(write(fd, "{one}\n", 6) == 6, "and can be written");
+	close(fd);
+	fd = file_open("new", &repaired, &error);
+	CHECK(fd >= 0 && write(fd, "{two}\n", 6) == 6 && fstat(fd, &status) == 0 && status.st_size == 12 &&
+	      repaired == 0, "opened again it is appended to");
+	close(fd);
+	umask(077);
+	fd = file_open("private", &repaired, &error);
+	CHECK(fd >= 0 && fstat(fd, &status) == 0 && (status.st_mode & 07777) == 0600, "the umask is honoured");
+	close(fd);
+	fd = file_open("private", &repaired, NULL);
+	CHECK(fd >= 0, "no error text wanted");
+	close(fd);
+}
+
+static void test_refused(void)
+{
+	write_file("target", "{x}\n", 4);
+	need(symlink("target", "symlink") == 0 && symlink("nowhere", "dangling") == 0, "symlink");
+	refuses("symlink", ELOOP, "symbolic link");
+	refuses("dangling", ELOOP, "symbolic link");
+	CHECK(access("nowhere", F_OK) != 0, "nothing is created through a link");
+	need(link("target", "hardlink") == 0, "link");
+	refuses("hardlink", EMLINK, "2 hard links");
+	refuses("target", EMLINK, "2 hard links");
+	need(mkfifo("fifo", 0600) == 0, "mkfifo");
+	alarm(10); /* a FIFO without a reader would block for ever */
+	refuses("fifo", EINVAL, "not a regular file");
+	alarm(0);
+	need(mkdir("directory", 0700) == 0, "mkdir");
+	refuses("directory", EISDIR, "directory");
+	refuses("/dev/null", EINVAL, "not a regular file");
+	refuses("missing/file", ENOENT, "No such file");
+	refuses("target/file", ENOTDIR, "Not a directory");
+
+	if (geteuid() != 0) {
+		CHECK(true, "# SKIP needs root to make a file of somebody else");
+		return;
+	}
+	write_file("foreign", "{x}\n", 4);
+	need(chown("foreign", 65534, (gid_t)-1) == 0, "chown");
+	refuses("foreign", EPERM, "belongs to user 65534");
+}
+
+static void test_tails(void)
+{
+	static const struct {
+		const char *name, *text;
+		size_t kept, cut; /* cut SIZE_MAX: refused */
+	} cases[] = {
+		{ "empty", "", 0, 0 },
+		{ "whole", "{a}\n{b}\n", 8, 0 },
+		{ "one LF", "\n", 1, 0 },
+		{ "half a record", "{a}\n{\"b", 4, 3 },
+		{ "its first byte alone", "{a}\n{", 4, 1 },
+		{ "all but LF", "{a}\n{b}", 4, 3 },
+		{ "only half a record", "{\"a", 0, 3 },
+		{ "a text without an end", "root:x:0:0", 0, SIZE_MAX },
+		{ "a last line that is not ours", "{a}\nroot", 0, SIZE_MAX },
+	};
+	char text[64];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint64_t repaired = 77;
+		struct error error;
+		size_t length = strlen(cases[i].text);
+		int fd;
+
+		write_file("tail", cases[i].text, length);
+		if (cases[i].cut == SIZE_MAX) {
+			refuses("tail", EBADMSG, "not a record");
+			fd = open("tail", O_RDONLY | O_CLOEXEC);
+			CHECK(read(fd, text, sizeof text) == (ssize_t)length, "%s: untouched", cases[i].name);
+		} else {
+			fd = file_open("tail", &repaired, &error);
+			CHECK(fd >= 0 && repaired == cases[i].cut && pread(fd, text, sizeof text, 0) ==
+			      (ssize_t)cases[i].kept && memcmp(text, cases[i].text, cases[i].kept) == 0,
+			      "%s: %zu bytes are cut", cases[i].name, cases[i].cut);
+		}
+		close(fd);
+	}
+}
+
+/* Tails around the size of a block, and around the longest that is looked at. */
+static void test_long_tails(void)
+{
+	static const size_t lengths[] = { 4094, 4095, 4096, 4097, 8191, 8192, 8193, 1000000, 1048576, 1048577, 3000000 };
+	static char bytes[3000100];
+
+	for (int zeros = 0; zeros < 2; zeros++) {
+		for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+			uint64_t repaired = 77;
+			struct error error;
+			int fd;
+
+			memset(bytes, zeros ? '\0' : '{', sizeof bytes);
+			memcpy(bytes, "{before}\n", 9);
+			write_file("long", bytes, 9 + lengths[i]);
+			fd = file_open("long", &repaired, &error);
+			/* Only the last MiB is searched, in blocks. */
+			CHECK(lengths[i] < 1048576 ? fd >= 0 && repaired == lengths[i] && lseek(fd, 0, SEEK_END) == 9 :
+			      fd == -EBADMSG && repaired == 77, "a tail of %zu %s", lengths[i],
+			      zeros ? "zero bytes" : "bytes");
+			if (fd >= 0)
+				close(fd);
+		}
+	}
+}
+
+static void remove_all(void)
+{
+	static const char *const names[] = { "new", "private", "target", "symlink", "dangling", "hardlink",
+		                             "fifo", "foreign", "tail", "long" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		unlink(names[i]);
+	rmdir("directory");
+	need(chdir("/") == 0 && rmdir(directory) == 0, directory);
+}
+
+int main(void)
+{
+	need(mkdtemp(directory) && chdir(directory) == 0, directory);
+	test_new();
+	test_refused();
+	test_tails();
+	test_long_tails();
+	remove_all();
+	return check_done();
+}

@@ -113,7 +113,7 @@ static const char help_text[] =
     "      --on-slow-reader block|drop  what to do when the reader is slow\n"
     "  -n                           accepted, does nothing: names are never looked up\n"
     "  -q, --quiet                  no messages on stderr but errors\n"
-    "  -v, --verbose                more messages on stderr; repeatable\n"
+    "  -v, --verbose                more messages on stderr\n"
     "      --log-format text|json   form of the messages on stderr\n"
     "  -V, --version                print the version and the libraries\n"
     "  -h, --help                   print this text\n"
@@ -382,7 +382,7 @@ static int apply(struct options *options, int option, const char *argument, stru
 		options->log_level = LOG_QUIET;
 		break;
 	case 'v':
-		options->log_level = options->log_level < LOG_INFO ? LOG_INFO : LOG_DEBUG;
+		options->log_level = LOG_DEBUG;
 		break;
 	case OPTION_LISTENING:
 		options->listening = true;
@@ -440,7 +440,7 @@ static void set_defaults(struct options *options)
 	    .update_interval_ns = 60 * NS_PER_SECOND,
 	    .stats_interval_ns = 10 * NS_PER_SECOND,
 	    .max_connections = 65536,
-	    .log_level = LOG_WARNING,
+	    .log_level = LOG_INFO,
 	};
 }
 

@@ -17,7 +17,6 @@ struct listener_table {
 	struct lister *lister;
 	struct listing current;
 	int64_t refreshed_ns;
-	bool with_udp;
 };
 
 struct listener_table *listener_table_new(struct lister *lister)
@@ -71,7 +70,7 @@ static int collect(void *context, const struct socket *socket)
 }
 
 static void tell_differences(const struct listing *before, const struct listing *after,
-                             listener_callback *callback, void *context)
+                             enum listener_change appeared, listener_callback *callback, void *context)
 {
 	size_t old = 0, new = 0;
 
@@ -83,7 +82,7 @@ static void tell_differences(const struct listing *before, const struct listing 
 		if (order < 0)
 			callback(context, LISTENER_STOPPED, &before->sockets[old]);
 		else if (order > 0)
-			callback(context, LISTENER_STARTED, &after->sockets[new]);
+			callback(context, appeared, &after->sockets[new]);
 		old += order <= 0;
 		new += order >= 0;
 	}
@@ -109,11 +108,12 @@ int listener_table_refresh(struct listener_table *table, bool udp, listener_call
 	}
 	if (next.count > 0)
 		qsort(next.sockets, next.count, sizeof *next.sockets, compare);
-	if (callback && table->refreshed_ns != 0 && table->with_udp == udp)
-		tell_differences(&table->current, &next, callback, context);
+	if (callback)
+		tell_differences(&table->current, &next,
+		                 table->refreshed_ns == 0 ? LISTENER_PRESENT : LISTENER_STARTED, callback,
+		                 context);
 	free(table->current.sockets);
 	table->current = next;
-	table->with_udp = udp;
 	table->refreshed_ns = clock_monotonic_ns();
 	return 0;
 }

@@ -15,7 +15,7 @@
 
 struct listener_table;
 
-enum listener_change { LISTENER_STARTED, LISTENER_STOPPED };
+enum listener_change { LISTENER_PRESENT, LISTENER_STARTED, LISTENER_STOPPED };
 typedef void listener_callback(void *context, enum listener_change change,
                                const struct socket *socket);
 
@@ -25,8 +25,8 @@ void listener_table_free(struct listener_table *table);
 
 /*
  * Lists again: TCP listeners alone or, with udp, unconnected UDP too. callback
- * (NULL is allowed) hears of each difference to the last time, but not of the
- * first listing. 0 or -errno; the table is unchanged on failure.
+ * (NULL is allowed) hears of each difference to the last time; the first listing
+ * is PRESENT. 0 or -errno; the table is unchanged on failure.
  */
 int listener_table_refresh(struct listener_table *table, bool udp, listener_callback *callback,
                            void *context);

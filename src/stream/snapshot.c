@@ -92,19 +92,21 @@ void snapshot_free(struct snapshot *snapshot)
 	free(snapshot);
 }
 
-static void emit_socket(struct attribution *attribution, struct emitter *emitter, struct event *event,
-                        const struct socket *socket, int64_t asked_ns)
+static void emit_socket(struct snapshot *snapshot, const struct socket *socket)
 {
+	struct event event = {.action = EVENT_EXISTING_SOCKET, .time_ns = clock_realtime_ns()};
 	struct proc_fd_holders holders = {0};
 	struct owner owner = {0};
 
-	attribution_resolve_socket(attribution, socket, asked_ns, &owner, &holders);
-	event->socket.socket = socket;
-	event->socket.owner = &owner;
-	event->socket.holders = (const struct process *const *)holders.processes;
-	event->socket.holder_count = holders.count;
-	emitter_emit(emitter, event);
-	attribution_remember(attribution, socket->netns, &socket->tuple, &owner);
+	attribution_resolve_socket(snapshot->options.attribution, socket, snapshot->listed_ns, &owner, &holders);
+	event.socket.socket = socket;
+	event.socket.owner = &owner;
+	event.socket.holders = (const struct process *const *)holders.processes;
+	event.socket.holder_count = holders.count;
+	event.socket.snapshot_id = snapshot->id;
+	event.socket.snapshot_index = ++snapshot->next;
+	emitter_emit(snapshot->options.emitter, &event);
+	attribution_remember(snapshot->options.attribution, socket->netns, &socket->tuple, &owner);
 	owner_clear(&owner);
 }
 
@@ -113,16 +115,10 @@ bool snapshot_emit(struct snapshot *snapshot, size_t room)
 	struct event event = {.action = EVENT_SNAPSHOT_COMPLETED};
 
 	while (snapshot->next < snapshot->count) {
-		const struct socket *socket = &snapshot->sockets[snapshot->next];
-		struct event existing = {.action = EVENT_EXISTING_SOCKET, .time_ns = clock_realtime_ns()};
-
 		if (emitter_room(snapshot->options.emitter) < room)
 			return false;
-		existing.socket.snapshot_id = snapshot->id;
-		existing.socket.snapshot_index = ++snapshot->next;
-		emit_socket(snapshot->options.attribution, snapshot->options.emitter, &existing, socket,
-		            snapshot->listed_ns);
-		}
+		emit_socket(snapshot, &snapshot->sockets[snapshot->next]);
+	}
 	if (emitter_room(snapshot->options.emitter) < room)
 		return false;
 	event.time_ns = clock_realtime_ns();
@@ -131,15 +127,4 @@ bool snapshot_emit(struct snapshot *snapshot, size_t room)
 	event.socket.complete = snapshot->complete;
 	emitter_emit(snapshot->options.emitter, &event);
 	return true;
-}
-
-void snapshot_emit_listener(struct attribution *attribution, struct emitter *emitter, bool started,
-                            const struct socket *socket)
-{
-	struct event event = {
-	    .action = started ? EVENT_LISTENING_STARTED : EVENT_LISTENING_STOPPED,
-	    .time_ns = clock_realtime_ns(),
-	};
-
-	emit_socket(attribution, emitter, &event, socket, clock_monotonic_ns());
 }

@@ -31,8 +31,4 @@ void snapshot_free(struct snapshot *snapshot);
 /* Emits while the sink has at least `room` bytes; true when the last record is out. */
 bool snapshot_emit(struct snapshot *snapshot, size_t room);
 
-/* The record of one listener that came or went; also used between snapshots. */
-void snapshot_emit_listener(struct attribution *attribution, struct emitter *emitter, bool started,
-                            const struct socket *socket);
-
 #endif

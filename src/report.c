@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "config.h"
+#include "security/capabilities.h"
+#include "sockets/netlink.h"
+
+#define CAPABILITIES_MAX 16
+#define EVENTS_MAX       8
+
+static const char *const sockets_names[] = {"auto", "netlink", "proc"};
+
+static int event_names(unsigned events, const char **names)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} known[] = {
+	    {EMITTER_PACKET, "packet"},
+	    {EMITTER_CONNECTION, "connection"},
+	    {EMITTER_SOCKET, "socket"},
+	    {EMITTER_STATS, "stats"},
+	};
+	int count = 0;
+
+	for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (events & known[i].bit)
+			names[count++] = known[i].name;
+	return count;
+}
+
+/* A line of /proc without its LF; NULL when it cannot be read. */
+static const char *read_line(const char *path, char *text, int size)
+{
+	FILE *file = fopen(path, "re");
+	const char *line;
+
+	if (!file)
+		return NULL;
+	line = fgets(text, size, file);
+	fclose(file);
+	if (line)
+		text[strcspn(text, "\n")] = '\0';
+	return line;
+}
+
+void report_run_started(const struct report_sources *sources, int64_t time_ns)
+{
+	static const char *const any = "any";
+	const struct options *options = sources->options;
+	const char *capabilities[CAPABILITIES_MAX], *events[EVENTS_MAX];
+	struct event event = {.action = EVENT_RUN_STARTED, .time_ns = time_ns};
+	struct event_run *run = &event.run;
+	struct utsname system;
+	char boot_id[64];
+
+	run->version = PACKAGE_VERSION;
+	run->libpcap = capture_library_version();
+	run->libnl = netlink_library_version();
+	run->json_c = encoder_library_version();
+	run->file = options->read_file;
+	run->filter = options->filter;
+	run->events = events;
+	run->event_count = event_names(options->events, events);
+	run->snaplen = options->snaplen;
+	run->community_id_seed = options->community_id_seed;
+	run->sockets = sockets_names[options->sockets];
+	run->attribution = "replay";
+	run->attribution_why = "packets come from a file";
+	if (sources->host) {
+		run->attribution = "lookup";
+		run->attribution_why = "sockets are queried as packets arrive";
+		run->netns = host_netns(sources->host);
+		run->degraded = host_degraded(sources->host, &run->degraded_count);
+		run->capabilities = capabilities;
+		run->capability_count =
+		    capabilities_names(capabilities_effective(), capabilities, CAPABILITIES_MAX);
+		if (uname(&system) == 0)
+			run->kernel = system.release;
+		run->boot_id = read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id);
+	}
+	if (sources->host && sources->captures) {
+		run->buffer_bytes = (int64_t)options->buffer_kib * 1024;
+		run->interfaces = options->interface_count > 0 ? options->interfaces : &any;
+		run->interface_count = options->interface_count > 0 ? options->interface_count : 1;
+	}
+	emitter_emit(sources->emitter, &event);
+}
+
+static void add_streams(const struct report_sources *sources, struct event_stats *stats)
+{
+	const struct stream_counters *counters = stream_counters(sources->stream);
+	const struct connection_table *connections = stream_connections(sources->stream);
+	const struct connection_counters *table = connection_table_counters(connections);
+	const struct binder_counters *bound = stream_binder_counters(sources->stream);
+
+	stats->packets = counters->packets;
+	stats->bytes = counters->bytes;
+	stats->decode.ok = counters->decode[DECODE_OK];
+	stats->decode.truncated = counters->decode[DECODE_TRUNCATED];
+	stats->decode.malformed = counters->decode[DECODE_MALFORMED];
+	stats->decode.unsupported = counters->decode[DECODE_UNSUPPORTED];
+	stats->connections.tracked = connection_table_count(connections);
+	stats->connections.opened = table->opened;
+	stats->connections.closed = table->closed;
+	stats->connections.evicted = table->evicted;
+	stats->attribution.unknown = bound->methods[ATTRIBUTION_UNKNOWN];
+	stats->attribution.socket = bound->methods[ATTRIBUTION_SOCKET];
+	stats->attribution.listener = bound->methods[ATTRIBUTION_LISTENER];
+	stats->attribution.recent = bound->methods[ATTRIBUTION_RECENT];
+	stats->attribution.kernel = bound->methods[ATTRIBUTION_KERNEL];
+	stats->unknown.no_permission = bound->reasons[ATTRIBUTION_NO_PERMISSION];
+	stats->unknown.exited = bound->reasons[ATTRIBUTION_EXITED];
+	stats->unknown.other_netns = bound->reasons[ATTRIBUTION_OTHER_NETNS];
+	stats->unknown.time_wait = bound->reasons[ATTRIBUTION_TIME_WAIT];
+	stats->unknown.forwarded = bound->reasons[ATTRIBUTION_FORWARDED];
+	stats->unknown.ambiguous = bound->reasons[ATTRIBUTION_AMBIGUOUS];
+	stats->unknown.no_socket = bound->reasons[ATTRIBUTION_NO_SOCKET];
+	stats->unknown.pending = bound->reasons[ATTRIBUTION_PENDING];
+	stats->unknown.replay = bound->reasons[ATTRIBUTION_REPLAY];
+}
+
+static uint64_t resident_bytes(void)
+{
+	unsigned long long pages = 0;
+	char text[128];
+
+	if (read_line("/proc/self/statm", text, sizeof text) && sscanf(text, "%*u %llu", &pages) == 1)
+		return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	return 0;
+}
+
+static void add_host(const struct report_sources *sources, struct event_stats *stats)
+{
+	const struct attribution_counters *lookups =
+	    attribution_counters(host_attribution(sources->host));
+	struct host_counters host;
+
+	host_read_counters(sources->host, &host);
+	stats->lookups.queries = lookups->queries;
+	stats->lookups.misses = lookups->misses;
+	stats->lookups.cached_misses = lookups->cached_misses;
+	stats->netlink.overruns = host.netlink.overruns;
+	stats->netlink.lost = host.netlink.lost;
+	stats->netlink.resyncs = host.netlink.resyncs;
+	stats->netlink.interrupted = host.netlink.interrupted;
+	stats->processes.tracked = host.processes.tracked;
+	stats->processes.evicted = host.processes.evicted;
+	stats->processes.scans = host.processes.scans;
+	stats->processes.descriptors = host.processes.descriptors;
+	stats->processes.vanished = host.processes.vanished;
+	stats->processes.permission_denied = host.processes.permission_denied;
+	stats->sockets.tracked = host.sockets;
+	stats->rss_bytes = resident_bytes();
+	stats->cpu_ns = (uint64_t)clock_cpu_ns();
+}
+
+static void emit_stats(struct report_sources *sources, struct event *event, int64_t now_ns)
+{
+	struct event_stats *stats = &event->stats;
+	int count = sources->captures ? capture_set_count(sources->captures) : 0;
+	struct event_capture_counters *captures = calloc((size_t)count + 1, sizeof *captures);
+	const struct sink_counters *written = sink_counters(sources->sink);
+
+	for (int i = 0; captures && i < count; i++) {
+		struct capture_counters counters;
+
+		capture_set_counters(sources->captures, i, &counters);
+		captures[i].name = capture_set_name(sources->captures, i);
+		captures[i].is_file = sources->options->read_file != NULL;
+		captures[i].received = captures[i].is_file ? counters.delivered : counters.received;
+		captures[i].dropped = counters.dropped;
+		captures[i].interface_dropped = counters.interface_dropped;
+	}
+	stats->captures = captures;
+	stats->capture_count = captures ? count : 0;
+	stats->uptime_ns = now_ns - sources->started_ns;
+	stats->interval_ns = now_ns - sources->reported_ns;
+	stats->records.written = written->taken;
+	stats->records.bytes = written->bytes;
+	stats->records.dropped = emitter_counters(sources->emitter)->dropped;
+	stats->records.truncated = encoder_counters(sources->encoder)->truncated;
+	if (sources->stream)
+		add_streams(sources, stats);
+	if (sources->host)
+		add_host(sources, stats);
+	emitter_emit(sources->emitter, event);
+	sources->reported_ns = now_ns;
+	free(captures);
+}
+
+void report_stats(struct report_sources *sources, int64_t time_ns, int64_t now_ns)
+{
+	struct event event = {.action = EVENT_CAPTURE_STATS, .time_ns = time_ns};
+
+	emit_stats(sources, &event, now_ns);
+}
+
+void report_run_stopped(struct report_sources *sources, int64_t time_ns, int64_t now_ns,
+                        const char *stop_reason)
+{
+	struct event event = {.action = EVENT_RUN_STOPPED, .time_ns = time_ns};
+
+	event.stats.final = true;
+	event.stats.stop_reason = stop_reason;
+	emit_stats(sources, &event, now_ns);
+}
+
+void report_closing_line(const struct report_sources *sources, const struct log *log)
+{
+	struct capture_counters total = {0};
+	uint64_t dropped = emitter_counters(sources->emitter)->dropped;
+
+	for (int i = 0; i < capture_set_count(sources->captures); i++) {
+		struct capture_counters counters;
+
+		capture_set_counters(sources->captures, i, &counters);
+		total.delivered += counters.delivered;
+		total.dropped += counters.dropped;
+		total.interface_dropped += counters.interface_dropped;
+	}
+	log_info(log, "%llu packets captured, %llu dropped by the kernel, %llu by interfaces; %llu records, %llu dropped",
+	         (unsigned long long)total.delivered, (unsigned long long)total.dropped,
+	         (unsigned long long)total.interface_dropped,
+	         (unsigned long long)sink_counters(sources->sink)->lines, (unsigned long long)dropped);
+}

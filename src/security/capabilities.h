@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The effective capabilities of this process (capabilities(7)). */
+#ifndef SOCKLINE_SECURITY_CAPABILITIES_H
+#define SOCKLINE_SECURITY_CAPABILITIES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Bit n is capability n of linux/capability.h; 0 when the kernel does not say. */
+uint64_t capabilities_effective(void);
+bool capabilities_have(uint64_t set, int capability);
+
+/*
+ * "cap_net_raw" and so on, those that make a difference to sockline, lowest
+ * first; up to max pointers to constant strings. Returns their number.
+ */
+int capabilities_names(uint64_t set, const char **names, int max);
+
+#endif

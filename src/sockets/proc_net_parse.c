@@ -69,7 +69,7 @@ static bool read_digits(struct text *text, unsigned base, uint64_t max, uint64_t
 
 		if (digit >= base)
 			break;
-		if (number > (max - digit) / base)
+		if (digit > max || number > (max - digit) / base)
 			return fail(text);
 		number = number * base + digit;
 	}

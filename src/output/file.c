@@ -73,8 +73,8 @@ static int repair(int fd, off_t size, const char *path, uint64_t *repaired, stru
 int file_open(const char *path, uint64_t *repaired, struct error *error)
 {
 	/*
-	 * O_NONBLOCK: a FIFO must not make us wait for its other end. O_NOCTTY: nor
-	 * a terminal take us over. Both are refused below.
+	 * O_NONBLOCK: what is not a file must not make us wait (a FIFO would for
+	 * O_WRONLY, a modem for its carrier). O_NOCTTY: nor a terminal take us over.
 	 */
 	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 	              0640);

@@ -98,6 +98,7 @@ static void test_polled_pipe(void)
 {
 	struct target target;
 	struct error error;
+	char bytes[PIPE_BUF] = "";
 	int fds[2], status;
 	pid_t child;
 
@@ -115,7 +116,9 @@ static void test_polled_pipe(void)
 			_exit(2);
 		if (target_open(&target, fds[1], &error) != 0 || target.owned || !target.poll_first)
 			_exit(3);
-		_exit(fill(&target, 65536) == PIPE_SIZE && target_whole_max(&target) == PIPE_BUF ? 0 : 4);
+		/* A page first, so that 64 KiB do not fit and a blocking write would wait. */
+		_exit(target_write(&target, bytes, PIPE_BUF) == PIPE_BUF &&
+		      fill(&target, 65536) == PIPE_SIZE - PIPE_BUF && target_whole_max(&target) == PIPE_BUF ? 0 : 4);
 	}
 	need(waitpid(child, &status, 0) == child, "waitpid");
 	CHECK(status == 0, "a pipe that cannot be reopened is filled without waiting (status %#x)", status);

@@ -20,7 +20,7 @@
 
 #define PROCESSES_MAX   65536
 #define DESCRIPTORS_MAX 1048576
-#define DEGRADED_TEXT   192
+#define DEGRADED_TEXT   384
 
 struct host {
 	struct host_options options;

@@ -184,7 +184,7 @@ static void emit_stats(struct report_sources *sources, struct event *event, int6
 	stats->uptime_ns = now_ns - sources->started_ns;
 	stats->interval_ns = now_ns - sources->reported_ns;
 	stats->records.written = written->taken;
-	stats->records.bytes = written->bytes;
+	stats->records.bytes = written->bytes + sink_pending(sources->sink);
 	stats->records.dropped = emitter_counters(sources->emitter)->dropped;
 	stats->records.truncated = encoder_counters(sources->encoder)->truncated;
 	if (sources->stream)

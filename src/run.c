@@ -1,74 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run.h"
+#include "run_private.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/loop.h"
-#include "capture/capture_set.h"
 #include "capture/decode.h"
-#include "events/encode.h"
-#include "host.h"
-#include "output/file.h"
-#include "output/sink.h"
-#include "report.h"
-#include "stream/emitter.h"
-#include "stream/listener_watch.h"
-#include "stream/snapshot.h"
-#include "stream/stream.h"
 
-#define SINK_CAPACITY   (4u << 20)
 #define ROOM_FOR_TURN   (1u << 20) /* packets are taken while the sink has this much room */
 #define PACKETS_A_TURN  512
 #define WORK_BUDGET_NS  (2 * NS_PER_MS)
 #define STOP_NS         (900 * NS_PER_MS) /* a stop takes less than a second, whatever the reader does */
 #define DRAIN_NS        (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
-#define FLUSH_PENDING   (64u << 10)
-#define CAPTURE_TIMEOUT_MS 100
 
-struct run {
-	const struct options *options;
-	const struct log *log;
-	struct loop *loop;
-	struct hash_key key;
-	int output_fd; /* of -o; -1 = standard output */
-	struct sink *sink;
-	struct loop_source *sink_source;
-	uint32_t sink_events;
-	struct encoder *encoder;
-	struct emitter *emitter;
-	struct host *host;
-	struct stream *stream;
-	struct capture_set *captures;
-	struct snapshot *snapshot;
-	struct listener_watch *listeners;
-	struct loop_source *signals;
-	struct report_sources report;
-	uint64_t packets;
-	int64_t flushed_ns;
-	const char *stop_reason; /* NULL while running */
-	bool started;            /* run_started is out */
-	int status;
-};
-
-static bool is_replay(const struct run *run)
-{
-	return run->options->read_file != NULL;
-}
 
 static int64_t now_ns(const struct run *run)
 {
-	return is_replay(run) ? stream_time_ns(run->stream) : clock_monotonic_ns();
+	return run_is_replay(run) ? stream_time_ns(run->stream) : clock_monotonic_ns();
 }
 
 static int64_t time_ns(const struct run *run)
 {
-	return is_replay(run) ? stream_time_ns(run->stream) : clock_realtime_ns();
+	return run_is_replay(run) ? stream_time_ns(run->stream) : clock_realtime_ns();
 }
 
 static void stop(struct run *run, const char *reason)
@@ -84,12 +38,12 @@ static void start_records(struct run *run, int64_t first_ns)
 	if (run->started)
 		return;
 	run->started = true;
-	run->report.started_ns = is_replay(run) ? first_ns : clock_monotonic_ns();
+	run->report.started_ns = run_is_replay(run) ? first_ns : clock_monotonic_ns();
 	run->report.reported_ns = run->report.started_ns;
 	report_run_started(&run->report, first_ns);
 }
 
-static void on_packet(void *context, const struct capture_origin *origin,
+void run_on_packet(void *context, const struct capture_origin *origin,
                       const struct capture_packet *captured)
 {
 	struct run *run = context;
@@ -116,7 +70,7 @@ static void emit_log(struct run *run, enum event_action action, struct event_log
 	emitter_emit(run->emitter, &event);
 }
 
-static void on_capture_change(void *context, const char *interface, bool back, const char *reason)
+void run_on_capture_change(void *context, const char *interface, bool back, const char *reason)
 {
 	struct run *run = context;
 	struct event_log content = {
@@ -131,14 +85,14 @@ static void on_capture_change(void *context, const char *interface, bool back, c
 	            reason ? reason : "");
 }
 
-static bool is_ready(void *context)
+bool run_is_ready(void *context)
 {
 	struct run *run = context;
 
 	return run->options->drop_when_slow || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 }
 
-static void on_overrun(void *context, const char *where, uint64_t lost)
+void run_on_overrun(void *context, const char *where, uint64_t lost)
 {
 	struct run *run = context;
 	struct event_log content = {
@@ -151,15 +105,13 @@ static void on_overrun(void *context, const char *where, uint64_t lost)
 	emit_log(run, EVENT_NETLINK_OVERRUN, &content);
 }
 
-static void on_destroyed(void *context, const struct socket *socket)
+void run_on_destroyed(void *context, const struct socket *socket)
 {
 	struct run *run = context;
 
 	if (run->stream)
 		stream_socket_destroyed(run->stream, socket);
 }
-
-/* ---- output ---- */
 
 static void emit_output_opened(struct run *run, uint64_t repaired)
 {
@@ -176,74 +128,20 @@ static void emit_output_opened(struct run *run, uint64_t repaired)
 		            run->options->output_file, (unsigned long long)repaired);
 }
 
-static void on_output_ready(void *context, uint32_t events)
-{
-	struct run *run = context;
-
-	if (events & (EPOLLERR | EPOLLHUP))
-		sink_check(run->sink);
-	else
-		sink_flush(run->sink);
-}
-
-/* EPOLLERR and EPOLLHUP are always watched; EPOLLOUT only while something waits. */
-static void watch_output(struct run *run)
-{
-	uint32_t events = sink_pending(run->sink) > 0 ? EPOLLOUT : 0;
-
-	if (!run->sink_source || events == run->sink_events)
-		return;
-	run->sink_events = events;
-	loop_modify(run->sink_source, events);
-}
-
 static void reopen_output(struct run *run)
 {
 	struct error error = {0};
 	uint64_t repaired = 0;
-	int fd;
 
 	if (!run->options->output_file)
 		return;
-	fd = file_open(run->options->output_file, &repaired, &error);
-	if (fd >= 0 && sink_replace_fd(run->sink, fd, clock_monotonic_ns() + NS_PER_SECOND, &error) != 0) {
-		close(fd);
-		fd = -1;
-	}
-	if (fd < 0) {
+	if (outlet_reopen(run->outlet, &repaired, &error) != 0)
 		log_error(run->log, "%s; the old file stays in use", error.text);
-		return;
-	}
-	close(run->output_fd);
-	run->output_fd = fd;
-	emit_output_opened(run, repaired);
+	else
+		emit_output_opened(run, repaired);
 }
 
-static int open_output(struct run *run, struct error *error)
-{
-	int result;
-
-	run->output_fd = -1;
-	if (run->options->output_file) {
-		uint64_t repaired = 0;
-
-		run->output_fd = file_open(run->options->output_file, &repaired, error);
-		if (run->output_fd < 0)
-			return run->output_fd;
-	}
-	result = sink_new(&run->sink, run->output_fd >= 0 ? run->output_fd : STDOUT_FILENO, SINK_CAPACITY,
-	                  error);
-	if (result != 0 || sink_fd(run->sink) < 0)
-		return result;
-	run->sink_source = loop_add_fd(run->loop, sink_fd(run->sink), 0, on_output_ready, run);
-	if (!run->sink_source && errno != EPERM)
-		return error_set(error, errno, "epoll: %s", strerror(errno));
-	return 0;
-}
-
-/* ---- timers and signals ---- */
-
-static void on_signal(void *context, int signal_number)
+void run_on_signal(void *context, int signal_number)
 {
 	struct run *run = context;
 
@@ -261,7 +159,7 @@ static void on_signal(void *context, int signal_number)
 	}
 }
 
-static void on_stats(void *context, uint32_t expirations)
+void run_on_stats(void *context, uint32_t expirations)
 {
 	struct run *run = context;
 
@@ -269,7 +167,7 @@ static void on_stats(void *context, uint32_t expirations)
 	report_stats(&run->report, time_ns(run), now_ns(run));
 }
 
-static void on_second(void *context, uint32_t expirations)
+void run_on_second(void *context, uint32_t expirations)
 {
 	struct run *run = context;
 
@@ -280,34 +178,11 @@ static void on_second(void *context, uint32_t expirations)
 		listener_watch_refresh(run->listeners);
 }
 
-static void on_duration(void *context, uint32_t expirations)
+void run_on_duration(void *context, uint32_t expirations)
 {
 	(void)expirations;
 	stop(context, "duration");
 }
-
-static int add_timers(struct run *run, struct error *error)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0};
-	const struct options *options = run->options;
-	bool ok;
-
-	signal(SIGPIPE, SIG_IGN); /* EPIPE and EFBIG tell the sink */
-	signal(SIGXFSZ, SIG_IGN);
-	run->signals = loop_add_signals(run->loop, signals, on_signal, run);
-	ok = run->signals != NULL;
-	if (!is_replay(run)) {
-		ok = ok && loop_add_timer(run->loop, NS_PER_SECOND, NS_PER_SECOND, on_second, run);
-		if (options->stats_interval_ns > 0 && run->stream)
-			ok = ok && loop_add_timer(run->loop, options->stats_interval_ns,
-			                          options->stats_interval_ns, on_stats, run);
-	}
-	if (options->duration_ns > 0)
-		ok = ok && loop_add_timer(run->loop, options->duration_ns, 0, on_duration, run);
-	return ok ? 0 : error_set(error, errno, "timers and signals: %s", strerror(errno));
-}
-
-/* ---- the turn ---- */
 
 static void dispatch_captures(struct run *run, bool *more)
 {
@@ -315,7 +190,7 @@ static void dispatch_captures(struct run *run, bool *more)
 	bool ended = false;
 	int result = 0;
 
-	capture_set_watch(run->captures, is_ready(run));
+	capture_set_watch(run->captures, run_is_ready(run));
 	*more |= capture_set_dispatch(run->captures, PACKETS_A_TURN, &ended, &result, &error);
 	if (result < 0) {
 		log_error(run->log, "%s", error.text);
@@ -336,18 +211,9 @@ static void advance_snapshot(struct run *run)
 		stop(run, "snapshot");
 }
 
-/* Idle, or much is waiting, or it has waited long: then write. */
-static void flush_output(struct run *run, bool more)
+static void flush_output(struct run *run, bool busy)
 {
-	int64_t now = clock_monotonic_ns();
-
-	if (!more || sink_pending(run->sink) >= FLUSH_PENDING ||
-	    now - run->flushed_ns >= run->options->flush_interval_ns) {
-		sink_flush(run->sink);
-		run->flushed_ns = now;
-	}
-	watch_output(run);
-	switch (sink_get_state(run->sink)) {
+	switch (outlet_turn(run->outlet, busy)) {
 	case SINK_OPEN:
 		break;
 	case SINK_READER_GONE:
@@ -382,7 +248,7 @@ static int turn(void *context)
 
 	if (run->captures)
 		dispatch_captures(run, &more);
-	if (run->stream && !is_replay(run))
+	if (run->stream && !run_is_replay(run))
 		timeout = milliseconds(stream_tick(run->stream));
 	if (run->host && host_work(run->host, WORK_BUDGET_NS))
 		more = true;
@@ -391,159 +257,11 @@ static int turn(void *context)
 	flush_output(run, more);
 	if (run->captures)
 		timeout = sooner(timeout, capture_set_timeout_ms(run->captures));
-	if (run->snapshot || (is_replay(run) && is_ready(run)))
+	if (run->snapshot || (run_is_replay(run) && run_is_ready(run)))
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 	if (sink_stalled(run->sink))
 		timeout = sooner(timeout, 100);
 	return more ? 0 : timeout;
-}
-
-/* ---- build, run, tear down ---- */
-
-static int open_emitter(struct run *run, struct error *error)
-{
-	struct encoder_options encoder_options = {0};
-	struct emitter_options emitter_options = {
-	    .sink = run->sink,
-	    .events = run->options->events,
-	    .flush_each = run->options->flush_each,
-	};
-	char host_name[256] = "localhost";
-
-	gethostname(host_name, sizeof host_name - 1);
-	encoder_options.host_name = host_name;
-	encoder_options.run_id = is_replay(run) ? 0 : hash_bytes(&run->key, "run", 3);
-	run->encoder = encoder_new(&encoder_options);
-	emitter_options.encoder = run->encoder;
-	run->emitter = run->encoder ? emitter_new(&emitter_options) : NULL;
-	return run->emitter ? 0 : error_set(error, ENOMEM, "out of memory");
-}
-
-static int open_host(struct run *run, struct error *error)
-{
-	struct host_options options = {
-	    .sockets = run->options->sockets,
-	    .key = run->key,
-	    .callbacks = {.socket_destroyed = on_destroyed, .overrun = on_overrun, .context = run},
-	};
-	int count, result;
-
-	if (is_replay(run))
-		return 0;
-	result = host_new(&run->host, run->loop, &options, error);
-	if (result != 0)
-		return result;
-	for (const char *const *degraded = host_degraded(run->host, &count); count > 0; count--)
-		log_warning(run->log, "%s", *degraded++);
-	if (run->options->mode == OPTIONS_STREAM && (run->options->events & EMITTER_SOCKET)) {
-		run->listeners = listener_watch_new(host_lister(run->host), host_attribution(run->host),
-		                                    run->emitter);
-		if (!run->listeners)
-			return error_set(error, ENOMEM, "out of memory");
-	}
-	return 0;
-}
-
-static int open_captures(struct run *run, struct error *error)
-{
-	const struct options *options = run->options;
-	struct capture_set_options set_options = {
-	    .capture = {
-	        .snaplen = options->snaplen,
-	        .buffer_kib = options->buffer_kib,
-	        .timeout_ms = CAPTURE_TIMEOUT_MS,
-	        .immediate = options->immediate || !is_replay(run),
-	        .promiscuous = options->promiscuous,
-	        .direction = options->direction,
-	        .filter = options->filter,
-	    },
-	    .packet = on_packet,
-	    .change = on_capture_change,
-	    .ready = is_ready,
-	    .context = run,
-	};
-	int result = 0;
-
-	run->captures = capture_set_new(run->loop, &set_options);
-	if (!run->captures)
-		return error_set(error, ENOMEM, "out of memory");
-	if (is_replay(run))
-		return capture_set_add_file(run->captures, options->read_file, error);
-	if (options->interface_count == 0)
-		return capture_set_add_live(run->captures, "any", host_netns(run->host), error);
-	for (int i = 0; result == 0 && i < options->interface_count; i++)
-		result = capture_set_add_live(run->captures, options->interfaces[i], host_netns(run->host), error);
-	return result;
-}
-
-static int open_stream(struct run *run, struct error *error)
-{
-	struct stream_options options = {
-	    .emitter = run->emitter,
-	    .attribution = run->host ? host_attribution(run->host) : NULL,
-	    .key = run->key,
-	    .max_connections = run->options->max_connections,
-	    .update_interval_ns = run->options->update_interval_ns,
-	    .community_id_seed = run->options->community_id_seed,
-	    .replay = is_replay(run),
-	};
-
-	return stream_new(&run->stream, &options, error);
-}
-
-static int open_snapshot(struct run *run, struct error *error)
-{
-	struct snapshot_options options = {
-	    .attribution = host_attribution(run->host),
-	    .emitter = run->emitter,
-	    .kinds = run->options->kinds,
-	    .listening = run->options->listening,
-	    .tcp_info = true,
-	};
-	uint32_t netns = host_netns(run->host);
-	int result = snapshot_new(&run->snapshot, &options, &netns, 1, 1, error);
-
-	if (result == 0)
-		host_walk_all(run->host);
-	return result;
-}
-
-static int build(struct run *run, struct error *error)
-{
-	int result = 0;
-
-	run->loop = loop_new();
-	if (!run->loop)
-		return error_set(error, errno, "epoll: %s", strerror(errno));
-	if (!is_replay(run)) /* a replay repeats: its keys are zero */
-		result = hash_key_random(&run->key);
-	if (result != 0)
-		return error_set(error, -result, "getrandom: %s", strerror(-result));
-	if ((result = open_output(run, error)) != 0 || (result = open_emitter(run, error)) != 0 ||
-	    (result = open_host(run, error)) != 0)
-		return result;
-	if (run->options->mode == OPTIONS_STREAM &&
-	    ((result = open_stream(run, error)) != 0 || (result = open_captures(run, error)) != 0))
-		return result;
-	if (run->host && (run->options->events & EMITTER_SOCKET))
-		result = open_snapshot(run, error);
-	return result == 0 ? add_timers(run, error) : result;
-}
-
-static void free_run(struct run *run)
-{
-	snapshot_free(run->snapshot);
-	capture_set_free(run->captures);
-	listener_watch_free(run->listeners);
-	stream_free(run->stream);
-	host_free(run->host);
-	emitter_free(run->emitter);
-	encoder_free(run->encoder);
-	loop_remove(run->sink_source);
-	sink_free(run->sink);
-	if (run->output_fd >= 0)
-		close(run->output_fd);
-	loop_free(run->loop);
 }
 
 /* The last records. From here on a second signal ends the program at once. */
@@ -582,13 +300,13 @@ static void finish(struct run *run)
 
 int run_main(const struct options *options, const struct log *log)
 {
-	struct run run = {.options = options, .log = log, .output_fd = -1, .status = EXIT_SUCCESS};
+	struct run run = {.options = options, .log = log, .status = EXIT_SUCCESS};
 	struct error error = {0};
-	int result = build(&run, &error);
+	int result = run_build(&run, &error);
 
 	if (result != 0) {
 		log_error(log, "%s", error.text);
-		free_run(&run);
+		run_free(&run);
 		return EXIT_FAILURE;
 	}
 	run.report = (struct report_sources){
@@ -601,8 +319,8 @@ int run_main(const struct options *options, const struct log *log)
 	    .sink = run.sink,
 	};
 	if (options->output_file)
-		emit_output_opened(&run, 0);
-	if (!is_replay(&run))
+		emit_output_opened(&run, run.repaired);
+	if (!run_is_replay(&run))
 		start_records(&run, clock_realtime_ns());
 	loop_set_prepare(run.loop, turn, &run);
 	result = loop_run(run.loop);
@@ -611,6 +329,6 @@ int run_main(const struct options *options, const struct log *log)
 		run.status = EXIT_FAILURE;
 	}
 	finish(&run);
-	free_run(&run);
+	run_free(&run);
 	return run.status;
 }

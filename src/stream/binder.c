@@ -166,9 +166,8 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 }
 
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
-                   const struct packet *packet, int64_t now_ns)
+                   const struct packet *packet)
 {
-	(void)now_ns;
 	/* Data from an end that had only a listener: by now somebody has accepted it. */
 	if (!connection->attributable || packet->payload == 0 || connection->refinements >= REFINEMENTS ||
 	    connection->owners[from].method != ATTRIBUTION_LISTENER)
@@ -178,18 +177,18 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 		tell(binder, connection);
 }
 
-void binder_closing(struct binder *binder, struct connection *connection, int64_t now_ns)
+void binder_closing(struct binder *binder, struct connection *connection)
 {
-	bool changed = false;
+	bool changed = false, forwarded;
 
-	(void)now_ns;
+	forwarded = !connection->local[CONNECTION_SOURCE] && !connection->local[CONNECTION_DESTINATION];
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		struct owner *owner = &connection->owners[end];
 
 		if (binder->options.attribution && connection->attributable)
 			changed |= ask_again(binder, connection, end);
-		if (!connection->local[end])
-			continue;
+		if (!connection->local[end] && !(forwarded && end == CONNECTION_SOURCE))
+			continue; /* the far end of the network is nobody's to name */
 		binder->counters.methods[owner->method]++;
 		binder->counters.reasons[owner->reason]++;
 	}

@@ -42,9 +42,9 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
                  const struct packet *packet, bool fanned_out, int64_t now_ns);
 /* A packet of a known connection: a listener's owner is refined when its end speaks. */
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
-                   const struct packet *packet, int64_t now_ns);
+                   const struct packet *packet);
 /* The connection closed: the last chance to look, then what is known is remembered and counted. */
-void binder_closing(struct binder *binder, struct connection *connection, int64_t now_ns);
+void binder_closing(struct binder *binder, struct connection *connection);
 
 /* Asks again where that is due. Returns the nanoseconds to the next such time, -1 = none. */
 int64_t binder_retry(struct binder *binder, int64_t now_ns);

@@ -44,8 +44,7 @@ static void emit_connection(struct stream *stream, enum event_action action, int
 
 static void emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)
 {
-	if (stream->options.attribution)
-		binder_closing(stream->binder, connection, table_time_ns(stream));
+	binder_closing(stream->binder, connection);
 	emit_connection(stream, EVENT_CONNECTION_CLOSED, time_ns, connection);
 }
 
@@ -289,7 +288,7 @@ void stream_packet(struct stream *stream, struct packet *packet)
 		            table_time_ns(stream));
 		emit_connection(stream, EVENT_CONNECTION_OPENED, packet->time_ns, connection);
 	} else if (connection) {
-		binder_packet(stream->binder, connection, from, packet, table_time_ns(stream));
+		binder_packet(stream->binder, connection, from, packet);
 	}
 	emit_packet(stream, packet, connection, from);
 	if (closed)

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/outlet.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "output/file.h"
+
+#define FLUSH_PENDING (64u << 10)
+
+struct outlet {
+	const char *path; /* borrowed; NULL = standard output */
+	int fd;           /* of path, -1 = standard output */
+	struct sink *sink;
+	struct loop_source *source;
+	uint32_t events; /* that source waits for */
+	int64_t flush_interval_ns, flushed_ns;
+};
+
+static void on_ready(void *context, uint32_t events)
+{
+	struct outlet *outlet = context;
+
+	if (events & (EPOLLERR | EPOLLHUP))
+		sink_check(outlet->sink);
+	else
+		sink_flush(outlet->sink);
+}
+
+static int open_sink(struct outlet *outlet, struct loop *loop, size_t capacity, uint64_t *repaired,
+                     struct error *error)
+{
+	int result;
+
+	if (outlet->path) {
+		outlet->fd = file_open(outlet->path, repaired, error);
+		if (outlet->fd < 0)
+			return outlet->fd;
+	}
+	result = sink_new(&outlet->sink, outlet->path ? outlet->fd : STDOUT_FILENO, capacity, error);
+	if (result != 0 || sink_fd(outlet->sink) < 0)
+		return result;
+	/* EPOLLERR and EPOLLHUP always come: the reader that goes away is noticed when idle too. */
+	outlet->source = loop_add_fd(loop, sink_fd(outlet->sink), 0, on_ready, outlet);
+	if (!outlet->source && errno != EPERM)
+		return error_set(error, errno, "epoll: %s", strerror(errno));
+	return 0;
+}
+
+int outlet_new(struct outlet **result, struct loop *loop, const char *path, size_t capacity,
+               int64_t flush_interval_ns, uint64_t *repaired, struct error *error)
+{
+	struct outlet *outlet = calloc(1, sizeof *outlet);
+	int code;
+
+	if (!outlet)
+		return error_set(error, ENOMEM, "out of memory");
+	outlet->path = path;
+	outlet->fd = -1;
+	outlet->flush_interval_ns = flush_interval_ns;
+	code = open_sink(outlet, loop, capacity, repaired, error);
+	if (code != 0) {
+		outlet_free(outlet);
+		return code;
+	}
+	*result = outlet;
+	return 0;
+}
+
+void outlet_free(struct outlet *outlet)
+{
+	if (!outlet)
+		return;
+	loop_remove(outlet->source);
+	sink_free(outlet->sink);
+	if (outlet->fd >= 0)
+		close(outlet->fd);
+	free(outlet);
+}
+
+struct sink *outlet_sink(struct outlet *outlet)
+{
+	return outlet->sink;
+}
+
+enum sink_state outlet_turn(struct outlet *outlet, bool busy)
+{
+	int64_t now = clock_monotonic_ns();
+	uint32_t events;
+
+	if (!busy || sink_pending(outlet->sink) >= FLUSH_PENDING ||
+	    now - outlet->flushed_ns >= outlet->flush_interval_ns) {
+		sink_flush(outlet->sink);
+		outlet->flushed_ns = now;
+	}
+	events = sink_pending(outlet->sink) > 0 ? EPOLLOUT : 0;
+	if (outlet->source && events != outlet->events) {
+		outlet->events = events;
+		loop_modify(outlet->source, events);
+	}
+	return sink_get_state(outlet->sink);
+}
+
+int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error)
+{
+	int fd, result;
+
+	if (!outlet->path)
+		return 0;
+	fd = file_open(outlet->path, repaired, error);
+	if (fd < 0)
+		return fd;
+	result = sink_replace_fd(outlet->sink, fd, clock_monotonic_ns() + NS_PER_SECOND, error);
+	if (result != 0) {
+		close(fd);
+		return result;
+	}
+	close(outlet->fd);
+	outlet->fd = fd;
+	return 0;
+}

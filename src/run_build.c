@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "run_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define SINK_CAPACITY      (4u << 20)
+#define CAPTURE_TIMEOUT_MS 100
+
+static int add_timers(struct run *run, struct error *error)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0};
+	const struct options *options = run->options;
+	bool ok;
+
+	signal(SIGPIPE, SIG_IGN); /* EPIPE and EFBIG tell the sink */
+	signal(SIGXFSZ, SIG_IGN);
+	run->signals = loop_add_signals(run->loop, signals, run_on_signal, run);
+	ok = run->signals != NULL;
+	if (!run_is_replay(run)) {
+		ok = ok && loop_add_timer(run->loop, NS_PER_SECOND, NS_PER_SECOND, run_on_second, run);
+		if (options->stats_interval_ns > 0 && run->stream)
+			ok = ok && loop_add_timer(run->loop, options->stats_interval_ns,
+			                          options->stats_interval_ns, run_on_stats, run);
+	}
+	if (options->duration_ns > 0)
+		ok = ok && loop_add_timer(run->loop, options->duration_ns, 0, run_on_duration, run);
+	return ok ? 0 : error_set(error, errno, "timers and signals: %s", strerror(errno));
+}
+
+static int open_emitter(struct run *run, struct error *error)
+{
+	struct encoder_options encoder_options = {0};
+	struct emitter_options emitter_options = {
+	    .sink = run->sink,
+	    .events = run->options->events,
+	    .flush_each = run->options->flush_each,
+	};
+	char host_name[256] = "localhost";
+
+	gethostname(host_name, sizeof host_name - 1);
+	encoder_options.host_name = host_name;
+	encoder_options.run_id = run_is_replay(run) ? 0 : hash_bytes(&run->key, "run", 3);
+	run->encoder = encoder_new(&encoder_options);
+	emitter_options.encoder = run->encoder;
+	run->emitter = run->encoder ? emitter_new(&emitter_options) : NULL;
+	return run->emitter ? 0 : error_set(error, ENOMEM, "out of memory");
+}
+
+static int open_host(struct run *run, struct error *error)
+{
+	struct host_options options = {
+	    .sockets = run->options->sockets,
+	    .key = run->key,
+	    .callbacks = {.socket_destroyed = run_on_destroyed, .overrun = run_on_overrun, .context = run},
+	};
+	int count, result;
+
+	if (run_is_replay(run))
+		return 0;
+	result = host_new(&run->host, run->loop, &options, error);
+	if (result != 0)
+		return result;
+	for (const char *const *degraded = host_degraded(run->host, &count); count > 0; count--)
+		log_warning(run->log, "%s", *degraded++);
+	if (run->options->mode == OPTIONS_STREAM && (run->options->events & EMITTER_SOCKET)) {
+		run->listeners = listener_watch_new(host_lister(run->host), host_attribution(run->host),
+		                                    run->emitter);
+		if (!run->listeners)
+			return error_set(error, ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+static int open_captures(struct run *run, struct error *error)
+{
+	const struct options *options = run->options;
+	struct capture_set_options set_options = {
+	    .capture = {
+	        .snaplen = options->snaplen,
+	        .buffer_kib = options->buffer_kib,
+	        .timeout_ms = CAPTURE_TIMEOUT_MS,
+	        .immediate = options->immediate || !run_is_replay(run),
+	        .promiscuous = options->promiscuous,
+	        .direction = options->direction,
+	        .filter = options->filter,
+	    },
+	    .packet = run_on_packet,
+	    .change = run_on_capture_change,
+	    .ready = run_is_ready,
+	    .context = run,
+	};
+	int result = 0;
+
+	run->captures = capture_set_new(run->loop, &set_options);
+	if (!run->captures)
+		return error_set(error, ENOMEM, "out of memory");
+	if (run_is_replay(run))
+		return capture_set_add_file(run->captures, options->read_file, error);
+	if (options->interface_count == 0)
+		return capture_set_add_live(run->captures, "any", host_netns(run->host), error);
+	for (int i = 0; result == 0 && i < options->interface_count; i++)
+		result = capture_set_add_live(run->captures, options->interfaces[i], host_netns(run->host), error);
+	return result;
+}
+
+static int open_stream(struct run *run, struct error *error)
+{
+	struct stream_options options = {
+	    .emitter = run->emitter,
+	    .attribution = run->host ? host_attribution(run->host) : NULL,
+	    .key = run->key,
+	    .max_connections = run->options->max_connections,
+	    .update_interval_ns = run->options->update_interval_ns,
+	    .community_id_seed = run->options->community_id_seed,
+	    .replay = run_is_replay(run),
+	};
+
+	return stream_new(&run->stream, &options, error);
+}
+
+static int open_snapshot(struct run *run, struct error *error)
+{
+	struct snapshot_options options = {
+	    .attribution = host_attribution(run->host),
+	    .emitter = run->emitter,
+	    .kinds = run->options->kinds,
+	    .listening = run->options->listening,
+	    .tcp_info = true,
+	};
+	uint32_t netns = host_netns(run->host);
+	int result = snapshot_new(&run->snapshot, &options, &netns, 1, 1, error);
+
+	if (result == 0)
+		host_walk_all(run->host);
+	return result;
+}
+
+int run_build(struct run *run, struct error *error)
+{
+	int result = 0;
+
+	run->loop = loop_new();
+	if (!run->loop)
+		return error_set(error, errno, "epoll: %s", strerror(errno));
+	if (!run_is_replay(run)) /* a replay repeats: its keys are zero */
+		result = hash_key_random(&run->key);
+	if (result != 0)
+		return error_set(error, -result, "getrandom: %s", strerror(-result));
+	result = outlet_new(&run->outlet, run->loop, run->options->output_file, SINK_CAPACITY,
+	                    run->options->flush_interval_ns, &run->repaired, error);
+	if (result != 0)
+		return result;
+	run->sink = outlet_sink(run->outlet);
+	if ((result = open_emitter(run, error)) != 0 ||
+	    (result = open_host(run, error)) != 0)
+		return result;
+	if (run->options->mode == OPTIONS_STREAM &&
+	    ((result = open_stream(run, error)) != 0 || (result = open_captures(run, error)) != 0))
+		return result;
+	if (run->host && (run->options->events & EMITTER_SOCKET))
+		result = open_snapshot(run, error);
+	return result == 0 ? add_timers(run, error) : result;
+}
+
+void run_free(struct run *run)
+{
+	snapshot_free(run->snapshot);
+	capture_set_free(run->captures);
+	listener_watch_free(run->listeners);
+	stream_free(run->stream);
+	host_free(run->host);
+	emitter_free(run->emitter);
+	encoder_free(run->encoder);
+	outlet_free(run->outlet);
+	loop_free(run->loop);
+}

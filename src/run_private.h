@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What run.c and run_build.c share; nobody else includes it. */
+#ifndef SOCKLINE_RUN_PRIVATE_H
+#define SOCKLINE_RUN_PRIVATE_H
+
+#include "base/loop.h"
+#include "capture/capture_set.h"
+#include "events/encode.h"
+#include "host.h"
+#include "output/outlet.h"
+#include "report.h"
+#include "run.h"
+#include "stream/emitter.h"
+#include "stream/listener_watch.h"
+#include "stream/snapshot.h"
+#include "stream/stream.h"
+
+struct run {
+	const struct options *options;
+	const struct log *log;
+	struct loop *loop;
+	struct hash_key key;
+	struct outlet *outlet;
+	struct sink *sink; /* of the outlet */
+	uint64_t repaired; /* bytes cut from a broken tail of the output file */
+	struct encoder *encoder;
+	struct emitter *emitter;
+	struct host *host;
+	struct stream *stream;
+	struct capture_set *captures;
+	struct snapshot *snapshot;
+	struct listener_watch *listeners;
+	struct loop_source *signals;
+	struct report_sources report;
+	uint64_t packets;
+	int64_t flushed_ns;
+	const char *stop_reason; /* NULL while running */
+	bool started;            /* run_started is out */
+	int status;
+};
+
+static inline bool run_is_replay(const struct run *run)
+{
+	return run->options->read_file != NULL;
+}
+
+/* run_build.c: makes everything in order; run_free takes what was made down in reverse. */
+int run_build(struct run *run, struct error *error);
+void run_free(struct run *run);
+
+/* run.c: what the parts call back. context is the run. */
+capture_set_packet run_on_packet;
+capture_set_change run_on_capture_change;
+capture_set_ready run_is_ready;
+void run_on_overrun(void *context, const char *where, uint64_t lost);
+void run_on_destroyed(void *context, const struct socket *socket);
+loop_signal_callback run_on_signal;
+loop_callback run_on_stats, run_on_second, run_on_duration;
+
+#endif

@@ -14,9 +14,14 @@
 #define COMMUNITY_ID_SIZE 31 /* "1:" + 28 characters + NUL */
 
 /*
- * tuple: for ICMP and ICMPv6 source_port is the type and destination_port the
- * code. IPv4 is hashed as 4 bytes. has_ports false: addresses and protocol
- * alone. text holds COMMUNITY_ID_SIZE bytes.
+ * Either direction of a tuple gives the same id, but for ICMP messages that
+ * have no answer: there the sender must be the source.
+ *
+ * For ICMP and ICMPv6 source_port is the type and destination_port the code of
+ * a message from source to destination: a reply's own type, not its request's.
+ * Otherwise the ports, in host byte order as in every tuple. has_ports false,
+ * and protocols other than TCP, UDP, SCTP and the two: addresses and protocol
+ * alone. IPv4 is hashed as 4 bytes. text holds COMMUNITY_ID_SIZE bytes.
  */
 void community_id(uint16_t seed, const struct tuple *tuple, bool has_ports, char *text);
 

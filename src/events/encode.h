@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * struct event -> one line of JSON. json-c (>= 0.15) makes every record that is
- * not per packet and the fragments that packet records are spliced from; the
- * only module that includes json.h.
+ * struct event -> one line of JSON. Records that come in numbers (packets,
+ * connections, sockets) are appended from pieces that hang on the objects they
+ * describe; json-c (>= 0.15) makes the others, and any record on request. Both
+ * ways run the same description of the record. The only module that includes
+ * json.h.
  */
 #ifndef SOCKLINE_EVENTS_ENCODE_H
 #define SOCKLINE_EVENTS_ENCODE_H
@@ -17,6 +19,8 @@ struct encoder;
 struct encoder_options {
 	const char *host_name; /* host.name */
 	uint64_t run_id;       /* sockline.run */
+	uint16_t community_id_seed; /* for listed sockets; connections bring theirs */
+	const char *passwd;    /* NULL = /etc/passwd: user.name comes from this file alone */
 };
 
 struct encoder_counters {
@@ -29,8 +33,9 @@ void encoder_free(struct encoder *encoder);
 
 /*
  * Appends the event as one line of at most EVENT_LINE_MAX bytes, LF included.
- * 0; -ENOBUFS when line has less room than that; -ENOMEM. On failure line is
- * as it was.
+ * 0; -ENOBUFS when line has less room than that; -ENOMEM; -EMSGSIZE when the
+ * record is too long even with all cut that can be. On failure line is as it
+ * was. Fragments are hung on the processes and connections of the event.
  */
 int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line);
 /*

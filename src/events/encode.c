@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "events/encode.h"
+
+#include <errno.h>
+#include <json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "events/encode_parts.h"
+
+#define PASSWD_PATH "/etc/passwd"
+
+struct encoder *encoder_new(const struct encoder_options *options)
+{
+	struct encoder *encoder = calloc(1, sizeof *encoder);
+
+	if (!encoder)
+		return NULL;
+	encoder->host_name = strdup(options->host_name);
+	if (!encoder->host_name)
+		goto free_encoder;
+	encoder->users = encode_users_new(options->passwd ? options->passwd : PASSWD_PATH);
+	if (!encoder->users)
+		goto free_name;
+	if (buf_init(&encoder->scratch, EVENT_LINE_MAX) != 0)
+		goto free_users;
+	if (buf_init(&encoder->pieces, EVENT_LINE_MAX) != 0)
+		goto free_scratch;
+	encoder->run_id = options->run_id;
+	encoder->community_id_seed = options->community_id_seed;
+	return encoder;
+
+free_scratch:
+	buf_free(&encoder->scratch);
+free_users:
+	encode_users_free(encoder->users);
+free_name:
+	free(encoder->host_name);
+free_encoder:
+	free(encoder);
+	return NULL;
+}
+
+void encoder_free(struct encoder *encoder)
+{
+	if (!encoder)
+		return;
+	buf_free(&encoder->pieces);
+	buf_free(&encoder->scratch);
+	encode_users_free(encoder->users);
+	free(encoder->host_name);
+	free(encoder);
+}
+
+/* Who writes a record. Those that come in numbers are appended; the others need not be fast. */
+static const struct {
+	void (*write)(struct writer *writer, const struct event *event);
+	bool frequent;
+} records[EVENT_ACTION_COUNT] = {
+	[EVENT_PACKET] = { encode_packet_event, true },
+	[EVENT_CONNECTION_OPENED] = { encode_connection_event, true },
+	[EVENT_CONNECTION_STATE_CHANGED] = { encode_connection_event, true },
+	[EVENT_CONNECTION_UPDATED] = { encode_connection_event, true },
+	[EVENT_CONNECTION_ATTRIBUTED] = { encode_connection_event, true },
+	[EVENT_CONNECTION_CLOSED] = { encode_connection_event, true },
+	[EVENT_EXISTING_SOCKET] = { encode_socket_event, true },
+	[EVENT_SNAPSHOT_COMPLETED] = { encode_socket_event, false },
+	[EVENT_LISTENING_STARTED] = { encode_socket_event, true },
+	[EVENT_LISTENING_STOPPED] = { encode_socket_event, true },
+	[EVENT_PROCESS_TRAFFIC] = { encode_report_process, false },
+	[EVENT_CAPTURE_STATS] = { encode_report_stats, false },
+	[EVENT_RUN_STARTED] = { encode_report_run, false },
+	[EVENT_RUN_STOPPED] = { encode_report_stats, false },
+	[EVENT_OUTPUT_OPENED] = { encode_report_log, false },
+	[EVENT_RECORDS_DROPPED] = { encode_report_log, false },
+	[EVENT_NETLINK_OVERRUN] = { encode_report_log, false },
+	[EVENT_CAPTURE_LOST] = { encode_report_log, false },
+	[EVENT_CAPTURE_RESUMED] = { encode_report_log, false },
+	[EVENT_CLOCK_STEP] = { encode_report_log, false },
+};
+
+/* What one attempt at a record leaves out, and how it is made. */
+struct attempt {
+	bool tree, caching;
+	uint32_t cut;
+};
+
+/* 0; -EMSGSIZE: longer than EVENT_LINE_MAX; -ENOMEM. */
+static int try(struct encoder *encoder, const struct attempt *attempt, const struct event *event,
+               struct buf *line)
+{
+	struct writer *writer = &encoder->writer;
+	size_t start = line->length;
+	int result = 0;
+
+	encode_writer_begin(writer, encoder, attempt->tree ? NULL : line);
+	writer->caching = attempt->caching;
+	writer->cut = attempt->cut;
+	encode_record_begin(writer, event);
+	records[event->action].write(writer, event);
+	encode_record_end(writer);
+	if (attempt->tree) {
+		result = encode_writer_print(writer, line);
+		if (result == 0)
+			buf_append_char(line, '\n');
+	} else if (!line->overflow) {
+		line->data[line->length - 1] = '\n'; /* the comma after the last member */
+	}
+	if (result == -ENOMEM)
+		return result;
+	if (result != 0 || line->overflow || line->length - start > EVENT_LINE_MAX)
+		return -EMSGSIZE;
+	return 0;
+}
+
+/*
+ * Most records fit at the first attempt. For the others: once more without the
+ * caches, which hide what could be cut, and then cut one thing after the other.
+ */
+static int encode(struct encoder *encoder, struct attempt attempt, const struct event *event,
+                  struct buf *line)
+{
+	size_t start = line->length;
+	int result;
+
+	if (line->overflow || line->capacity - start < EVENT_LINE_MAX)
+		return -ENOBUFS;
+	encoder->time_ns = event->time_ns;
+	while ((result = try(encoder, &attempt, event, line)) == -EMSGSIZE) {
+		uint32_t left = encoder->writer.met & ~attempt.cut;
+
+		line->length = start;
+		line->overflow = false;
+		if (attempt.caching)
+			attempt.caching = false;
+		else if (left != 0)
+			attempt.cut |= left & -left; /* the lowest bit: the next in the order of cutting */
+		else
+			break;
+	}
+	if (result != 0)
+		line->length = start;
+	else if (attempt.cut != 0 || encoder->writer.raw_lost)
+		encoder->counters.truncated++;
+	return result;
+}
+
+int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line)
+{
+	bool frequent = records[event->action].frequent;
+
+	return encode(encoder, (struct attempt){ .tree = !frequent, .caching = frequent }, event, line);
+}
+
+int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line)
+{
+	return encode(encoder, (struct attempt){ .tree = true }, event, line);
+}
+
+const struct encoder_counters *encoder_counters(const struct encoder *encoder)
+{
+	return &encoder->counters;
+}
+
+const char *encoder_library_version(void)
+{
+	return json_c_version();
+}

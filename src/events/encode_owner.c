@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "events/encode_parts.h"
+
+/* Pieces of a process's fragment. */
+enum {
+	PIECE_PROCESS,   /* inside "process" */
+	PIECE_USER_ID,   /* inside "user" */
+	PIECE_USER_NAME, /* inside "user" */
+	PIECE_CONTAINER,
+};
+
+static void write_user_name(struct writer *writer, uint32_t uid)
+{
+	const char *name = encode_users_name(writer->encoder->users, uid);
+
+	if (name && !writer_cuts(writer, CUT_USER_NAME))
+		encode_writer_c_string(writer, KEY("name"), name, RAW_USER_NAME);
+}
+
+static void write_executable(struct writer *writer, const struct process *process,
+                             enum writer_cut cut, enum writer_raw raw)
+{
+	if (process->executable && !writer_cuts(writer, cut))
+		encode_writer_c_string(writer, KEY("executable"), process->executable, raw);
+}
+
+static void write_container(struct writer *writer, const struct process *process)
+{
+	if (!process->container_id || writer_cuts(writer, CUT_CONTAINER_ID))
+		return;
+	writer_object(writer, KEY("container"));
+	encode_writer_c_string(writer, KEY("id"), process->container_id, RAW_CONTAINER_ID);
+	writer_object_end(writer);
+}
+
+static void write_piece(struct writer *writer, const void *object, int piece)
+{
+	const struct process *process = object;
+
+	switch (piece) {
+	case PIECE_PROCESS:
+		writer_i64(writer, KEY("pid"), process->pid);
+		encode_writer_c_string(writer, KEY("name"), process->name, RAW_PROCESS_NAME);
+		writer_id(writer, KEY("entity_id"), process->entity_id);
+		write_executable(writer, process, CUT_EXECUTABLE, RAW_PROCESS_EXECUTABLE);
+		break;
+	case PIECE_USER_ID:
+		if (process->has_uid)
+			writer_decimal(writer, KEY("id"), process->uid);
+		break;
+	case PIECE_USER_NAME:
+		if (process->has_uid)
+			write_user_name(writer, process->uid);
+		break;
+	case PIECE_CONTAINER:
+		write_container(writer, process);
+		break;
+	}
+}
+
+/* The fragment is stale when exec changed the process or when passwd(5) changed. */
+static const struct fragment *fragment_of(struct writer *writer, struct process *process)
+{
+	uint32_t names = encode_users_refresh(writer->encoder->users, writer->encoder->time_ns);
+
+	return encode_cache_fragment(writer, &process->fragment,
+	                             (uint64_t)process->generation << 32 | names, write_piece, process);
+}
+
+/* The process's user, else the one who owns the socket. */
+static void write_user(struct writer *writer, const struct owner *owner,
+                       const struct fragment *fragment)
+{
+	const struct process *process = owner->process;
+
+	if (process && process->has_uid) {
+		writer_object(writer, KEY("user"));
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_USER_ID);
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_USER_NAME);
+		writer_object_end(writer);
+	} else if (owner->has_uid) {
+		writer_object(writer, KEY("user"));
+		writer_decimal(writer, KEY("id"), owner->uid);
+		write_user_name(writer, owner->uid);
+		writer_object_end(writer);
+	}
+}
+
+void encode_owner_short(struct writer *writer, const struct owner *owner)
+{
+	struct process *process = owner->process;
+	const struct fragment *fragment = NULL;
+
+	if (process) {
+		fragment = fragment_of(writer, process);
+		writer_object(writer, KEY("process"));
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_PROCESS);
+		writer_object_end(writer);
+	}
+	write_user(writer, owner, fragment);
+	if (process)
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_CONTAINER);
+}
+
+static void write_parent(struct writer *writer, const struct process *process)
+{
+	if (process->parent_pid <= 0)
+		return;
+	writer_object(writer, KEY("parent"));
+	writer_i64(writer, KEY("pid"), process->parent_pid);
+	encode_writer_c_string(writer, KEY("name"), process->parent_name, RAW_PARENT_NAME);
+	writer_object_end(writer);
+}
+
+static void write_args(struct writer *writer, const struct event_args *args)
+{
+	if (!args || !args->args)
+		return;
+	writer_u64(writer, KEY("args_count"), (uint64_t)args->count);
+	if (writer_cuts(writer, CUT_ARGS))
+		return;
+	writer_array(writer, KEY("args"));
+	for (int i = 0; i < args->count; i++)
+		encode_writer_string(writer, ELEMENT, args->args[i], strlen(args->args[i]),
+		                     RAW_PROCESS_ARGS);
+	writer_array_end(writer);
+}
+
+static void write_full(struct writer *writer, const struct process *process,
+                       const struct fragment *fragment, const struct event_args *args)
+{
+	writer_object(writer, KEY("process"));
+	encode_cache_piece(writer, fragment, write_piece, process, PIECE_PROCESS);
+	if (process->start_ns > 0)
+		writer_time(writer, KEY("start"), process->start_ns);
+	write_parent(writer, process);
+	write_args(writer, args);
+	writer_object_end(writer);
+}
+
+void encode_owner_full(struct writer *writer, const struct owner *owner, const struct event_args *args)
+{
+	struct process *process = owner->process;
+	const struct fragment *fragment = NULL;
+
+	if (process) {
+		fragment = fragment_of(writer, process);
+		write_full(writer, process, fragment, args);
+	}
+	write_user(writer, owner, fragment);
+	if (process)
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_CONTAINER);
+}
+
+void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
+{
+	const struct process *process = owner->process;
+
+	if (!process)
+		return;
+	if (process->cgroup && !writer_cuts(writer, CUT_CGROUP))
+		encode_writer_c_string(writer, KEY("cgroup"), process->cgroup, RAW_CGROUP);
+	if (process->executable_deleted)
+		writer_bool(writer, KEY("executable_deleted"), true);
+}
+
+static void write_method(struct writer *writer, enum attribution_method method)
+{
+	switch (method) {
+	case ATTRIBUTION_SOCKET:
+		writer_literal(writer, "method", "socket");
+		break;
+	case ATTRIBUTION_UNKNOWN:
+	case ATTRIBUTION_LISTENER:
+	case ATTRIBUTION_RECENT:
+	case ATTRIBUTION_KERNEL:
+		writer_name(writer, KEY("method"), attribution_method_name(method));
+		break;
+	}
+}
+
+void encode_owner_attribution(struct writer *writer, const struct owner *owner,
+                              enum attribution_reason reason)
+{
+	enum attribution_method method = owner ? owner->method : ATTRIBUTION_UNKNOWN;
+
+	if (owner && owner->reason != ATTRIBUTION_REASON_NONE)
+		reason = owner->reason;
+	writer_object(writer, KEY("attribution"));
+	write_method(writer, method);
+	if (method == ATTRIBUTION_UNKNOWN)
+		writer_name(writer, KEY("reason"), attribution_reason_name(reason));
+	if (owner && owner->shared_count > 0) {
+		writer_array(writer, KEY("shared_pids"));
+		for (int i = 0; i < owner->shared_count; i++)
+			writer_i64(writer, ELEMENT, owner->shared_pids[i]);
+		writer_array_end(writer);
+	}
+	writer_object_end(writer);
+}
+
+static void write_peer_process(struct writer *writer, const struct process *process,
+                               const struct fragment *fragment)
+{
+	writer_object(writer, KEY("process"));
+	if (fragment) {
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_PROCESS);
+	} else {
+		writer_i64(writer, KEY("pid"), process->pid);
+		encode_writer_c_string(writer, KEY("name"), process->name, RAW_PEER_PROCESS_NAME);
+		writer_id(writer, KEY("entity_id"), process->entity_id);
+		write_executable(writer, process, CUT_PEER_EXECUTABLE, RAW_PEER_PROCESS_EXECUTABLE);
+	}
+	writer_object_end(writer);
+}
+
+void encode_owner_peer(struct writer *writer, const struct owner *owner)
+{
+	struct process *process = owner->process;
+
+	writer_object(writer, KEY("peer"));
+	if (process)
+		write_peer_process(writer, process, fragment_of(writer, process));
+	if ((process && process->has_uid) || owner->has_uid) {
+		writer_object(writer, KEY("user"));
+		writer_decimal(writer, KEY("id"), process && process->has_uid ? process->uid : owner->uid);
+		writer_object_end(writer);
+	}
+	encode_owner_attribution(writer, owner, ATTRIBUTION_NO_SOCKET);
+	writer_object_end(writer);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "events/encode_parts.h"
+
+/* Names as pcap_datalink_val_to_name(3PCAP) gives them; numbers are those of LINKTYPE_ on Linux. */
+static const char *link_type_name(int link_type)
+{
+	switch (link_type) {
+	case 0: return "NULL";
+	case 1: return "EN10MB";
+	case 6: return "IEEE802";
+	case 9: return "PPP";
+	case 10: return "FDDI";
+	case 12: return "RAW";
+	case 50: return "PPP_SERIAL";
+	case 51: return "PPP_ETHER";
+	case 104: return "C_HDLC";
+	case 105: return "IEEE802_11";
+	case 108: return "LOOP";
+	case 113: return "LINUX_SLL";
+	case 127: return "IEEE802_11_RADIO";
+	case 187: return "BLUETOOTH_HCI_H4";
+	case 189: return "USB_LINUX";
+	case 220: return "USB_LINUX_MMAPPED";
+	case 227: return "CAN_SOCKETCAN";
+	case 228: return "IPV4";
+	case 229: return "IPV6";
+	case 239: return "NFLOG";
+	case 253: return "NETLINK";
+	case 276: return "LINUX_SLL2";
+	default: return NULL;
+	}
+}
+
+static bool is_ip(const struct packet *packet)
+{
+	return packet->network == PACKET_IPV4 || packet->network == PACKET_IPV6;
+}
+
+/*
+ * Does the packet have the connection's tuple? An ICMP error hangs on the
+ * connection it speaks of, a later fragment on that of the first one.
+ */
+static bool has_tuple_of(const struct packet *packet, const struct connection *connection,
+                         bool from_source)
+{
+	const struct tuple *a = &packet->tuple, *b = &connection->tuple;
+
+	if (a->protocol != b->protocol || packet->has_ports != encode_tuple_has_ports(a->protocol))
+		return false;
+	if (from_source)
+		return inet_equal(&a->source, &b->source) && inet_equal(&a->destination, &b->destination) &&
+		       (!packet->has_ports || (a->source_port == b->source_port &&
+		                               a->destination_port == b->destination_port));
+	return inet_equal(&a->source, &b->destination) && inet_equal(&a->destination, &b->source) &&
+	       (!packet->has_ports || (a->source_port == b->destination_port &&
+	                               a->destination_port == b->source_port));
+}
+
+/* What of a packet's record is the same for all packets of its connection. */
+struct shared {
+	const struct connection *connection; /* with the packet's tuple; NULL = none */
+	const struct fragment *fragment;     /* its text; NULL = to be built */
+};
+
+static void write_direction(struct writer *writer, enum packet_direction direction)
+{
+	switch (direction) {
+	case PACKET_INGRESS:
+		encode_tuple_direction(writer, CONNECTION_INGRESS);
+		break;
+	case PACKET_EGRESS:
+		encode_tuple_direction(writer, CONNECTION_EGRESS);
+		break;
+	case PACKET_DIRECTION_UNKNOWN:
+	case PACKET_OTHERHOST:
+		encode_tuple_direction(writer, CONNECTION_DIRECTION_UNKNOWN);
+		break;
+	}
+}
+
+static void write_vlans(struct writer *writer, const struct packet *packet)
+{
+	if (packet->vlan_count == 0)
+		return;
+	writer_object(writer, KEY("vlan"));
+	writer_decimal(writer, KEY("id"), packet->vlans[0]);
+	writer_object_end(writer);
+	if (packet->vlan_count == 1)
+		return;
+	writer_object(writer, KEY("inner"));
+	writer_object(writer, KEY("vlan"));
+	writer_decimal(writer, KEY("id"), packet->vlans[1]);
+	writer_object_end(writer);
+	writer_object_end(writer);
+}
+
+static void write_network(struct writer *writer, const struct event_packet *event,
+                          const struct shared *shared)
+{
+	const struct packet *packet = event->packet;
+
+	writer_object(writer, KEY("network"));
+	if (shared->connection)
+		encode_cache_piece(writer, shared->fragment, encode_connection_piece, shared->connection,
+		                   CONNECTION_PIECE_PROTOCOL);
+	else if (is_ip(packet))
+		encode_tuple_protocol(writer, packet->network == PACKET_IPV4, packet->tuple.protocol);
+	else if (packet->network == PACKET_ARP)
+		writer_literal(writer, "type", "arp");
+	write_direction(writer, packet->direction);
+	if (event->community_id)
+		writer_name(writer, KEY("community_id"), event->community_id);
+	else if (shared->connection)
+		encode_cache_piece(writer, shared->fragment, encode_connection_piece, shared->connection,
+		                   CONNECTION_PIECE_COMMUNITY_ID);
+	if (packet->ip_length > 0)
+		writer_u64(writer, KEY("bytes"), packet->ip_length);
+	write_vlans(writer, packet);
+	writer_object_end(writer);
+}
+
+/* ARP for other than IPv4 leaves the address empty. */
+static bool has_address(const struct packet *packet, const struct inet_address *address)
+{
+	return is_ip(packet) || (packet->network == PACKET_ARP && inet_is_v4(address));
+}
+
+/* One end; mac NULL: it has none. */
+static void write_end(struct writer *writer, struct key key, const struct event_packet *event,
+                      const struct shared *shared, enum connection_end end, const uint8_t *mac)
+{
+	const struct packet *packet = event->packet;
+	const struct tuple *tuple = &packet->tuple;
+	bool source = end == CONNECTION_SOURCE;
+	const struct inet_address *address = source ? &tuple->source : &tuple->destination;
+	bool addressed = shared->connection || has_address(packet, address);
+
+	if (!addressed && !mac)
+		return;
+	writer_object(writer, key);
+	if (shared->connection)
+		encode_cache_piece(writer, shared->fragment, encode_connection_piece, shared->connection,
+		                   source == event->from_source ? CONNECTION_PIECE_SOURCE
+		                                                : CONNECTION_PIECE_DESTINATION);
+	else if (addressed)
+		encode_tuple_end(writer, address, source ? tuple->source_port : tuple->destination_port,
+		                 packet->has_ports);
+	if (mac)
+		encode_tuple_mac(writer, mac);
+	writer_object_end(writer);
+}
+
+/* All zeros is how loopback says that it has none. */
+static const uint8_t *mac_of(const uint8_t *six_bytes, bool present)
+{
+	static const uint8_t none[6];
+
+	return present && memcmp(six_bytes, none, sizeof none) != 0 ? six_bytes : NULL;
+}
+
+static void write_ends(struct writer *writer, const struct event_packet *event,
+                       const struct shared *shared)
+{
+	const struct packet *packet = event->packet;
+
+	write_end(writer, KEY("source"), event, shared, CONNECTION_SOURCE,
+	          mac_of(packet->source_mac, packet->has_mac));
+	write_end(writer, KEY("destination"), event, shared, CONNECTION_DESTINATION,
+	          mac_of(packet->destination_mac, packet->has_destination_mac));
+}
+
+static void write_observer(struct writer *writer, const struct interface *interface)
+{
+	struct memo *memo = encode_cache_interface(writer->encoder, interface);
+	size_t from = encode_cache_from(writer);
+
+	if (encode_cache_replay(writer, memo))
+		return;
+	encode_tuple_observer(writer, interface->name, interface->ifindex);
+	encode_cache_keep(writer, memo, from);
+}
+
+static const char *decode_name(enum decode_status status)
+{
+	switch (status) {
+	case DECODE_OK: return NULL;
+	case DECODE_TRUNCATED: return "truncated";
+	case DECODE_MALFORMED: return "malformed";
+	case DECODE_UNSUPPORTED: return "unsupported";
+	}
+	return NULL;
+}
+
+/* For packets whose network layer does not say it all. */
+static void write_link(struct writer *writer, const struct packet *packet)
+{
+	const char *name = link_type_name(packet->link_type);
+	char ether_type[6] = "0x";
+	struct buf digits = { .data = ether_type + 2, .capacity = 4 };
+
+	writer_name(writer, KEY("decode"), decode_name(packet->status));
+	if (name)
+		writer_name(writer, KEY("link_type"), name);
+	else
+		writer_decimal(writer, KEY("link_type"), (uint64_t)packet->link_type);
+	if (packet->ether_type > 0) {
+		buf_append_hex(&digits, packet->ether_type, 4);
+		writer_text(writer, KEY("ether_type"), ether_type, sizeof ether_type);
+	}
+}
+
+static void write_packet(struct writer *writer, const struct event_packet *event, bool has_data)
+{
+	const struct packet *packet = event->packet;
+	uint32_t length = event->payload_length;
+
+	writer_object(writer, KEY("packet"));
+	writer_u64(writer, KEY("length"), packet->length);
+	writer_u64(writer, KEY("captured"), packet->captured);
+	if (is_ip(packet))
+		writer_u64(writer, KEY("ttl"), packet->ttl);
+	writer_count(writer, KEY("number"), packet->number);
+	if (!is_ip(packet) || packet->status != DECODE_OK)
+		write_link(writer, packet);
+	if (event->duplicate_of > 0)
+		writer_count(writer, KEY("duplicate_of"), event->duplicate_of);
+	if (has_data)
+		encode_writer_base64(writer, KEY("data"), event->payload,
+		                     length < EVENT_PAYLOAD_MAX ? length : EVENT_PAYLOAD_MAX);
+	writer_object_end(writer);
+}
+
+static void write_tcp(struct writer *writer, const struct packet *packet)
+{
+	/* By bit, from the lowest on. */
+	static const char names[8][4] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
+
+	writer_object(writer, KEY("tcp"));
+	writer_array(writer, KEY("flags"));
+	for (unsigned bits = packet->tcp_flags; bits > 0; bits &= bits - 1)
+		writer_text(writer, ELEMENT, names[__builtin_ctz(bits)], 3);
+	writer_array_end(writer);
+	writer_u64(writer, KEY("seq"), packet->tcp_sequence);
+	if (packet->tcp_flags & TCP_FLAG_ACK)
+		writer_u64(writer, KEY("ack"), packet->tcp_acknowledgement);
+	writer_u64(writer, KEY("window"), packet->tcp_window);
+	writer_u64(writer, KEY("payload"), packet->payload);
+	writer_object_end(writer);
+}
+
+static void write_icmp(struct writer *writer, const struct packet *packet)
+{
+	writer_object(writer, KEY("icmp"));
+	writer_u64(writer, KEY("type"), packet->icmp_type);
+	writer_u64(writer, KEY("code"), packet->icmp_code);
+	if (packet->has_icmp_id)
+		writer_u64(writer, KEY("id"), packet->icmp_id);
+	writer_object_end(writer);
+}
+
+static void write_transport(struct writer *writer, const struct packet *packet)
+{
+	if (packet->has_tcp) {
+		write_tcp(writer, packet);
+	} else if (packet->has_ports && (packet->tuple.protocol == IPPROTO_UDP ||
+	                                 packet->tuple.protocol == IPPROTO_UDPLITE)) {
+		writer_object(writer, KEY("udp"));
+		writer_u64(writer, KEY("payload"), packet->payload);
+		writer_object_end(writer);
+	} else if (packet->has_icmp) {
+		write_icmp(writer, packet);
+	} else if (packet->network == PACKET_ARP) {
+		writer_object(writer, KEY("arp"));
+		writer_u64(writer, KEY("operation"), packet->arp_operation);
+		writer_object_end(writer);
+	}
+	if (packet->is_fragment) {
+		writer_object(writer, KEY("fragment"));
+		if (packet->has_fragment_id)
+			writer_u64(writer, KEY("id"), packet->fragment_id);
+		writer_u64(writer, KEY("offset"), packet->fragment_offset);
+		writer_object_end(writer);
+	}
+}
+
+/* The owner of the sender's end when it is of this host, else that of the receiver's. */
+static void write_attribution(struct writer *writer, const struct event_packet *event,
+                              const struct owner *owner)
+{
+	encode_owner_attribution(writer, owner, is_ip(event->packet) ? ATTRIBUTION_FORWARDED
+	                                                             : ATTRIBUTION_NO_SOCKET);
+	if (event->source && event->destination)
+		encode_owner_peer(writer, event->destination);
+}
+
+void encode_packet_event(struct writer *writer, const struct event *any)
+{
+	const struct event_packet *event = &any->packet;
+	const struct packet *packet = event->packet;
+	const struct owner *owner = event->source ? event->source : event->destination;
+	struct connection *connection = event->connection;
+	bool has_data = event->payload && event->payload_length > 0 && !writer_cuts(writer, CUT_DATA);
+	struct shared shared = { .connection = NULL };
+
+	if (connection && !packet->is_later_fragment &&
+	    has_tuple_of(packet, connection, event->from_source)) {
+		shared.connection = connection;
+		shared.fragment = encode_connection_fragment(writer, connection);
+	}
+	encode_record_host(writer);
+	if (event->interface)
+		write_observer(writer, event->interface);
+	write_network(writer, event, &shared);
+	write_ends(writer, event, &shared);
+	if (owner)
+		encode_owner_short(writer, owner);
+	encode_record_sockline(writer);
+	if (!has_data)
+		write_packet(writer, event, false);
+	write_transport(writer, packet);
+	if (connection) {
+		writer_object(writer, KEY("connection"));
+		encode_cache_piece(writer, shared.fragment, encode_connection_piece, connection,
+		                   CONNECTION_PIECE_ID);
+		writer_object_end(writer);
+	}
+	write_attribution(writer, event, owner);
+	/* Payload comes last, where whoever reads only the front of a line misses nothing else. */
+	if (has_data)
+		write_packet(writer, event, true);
+}

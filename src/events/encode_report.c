@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/clock.h"
+#include "events/encode_parts.h"
+
+/* Of the many interfaces that a host may have, those listed when a record is too long with all. */
+#define CAPTURES_CUT 16
+
+static void write_traffic(struct writer *writer, struct key key, const struct event_traffic *traffic)
+{
+	writer_object(writer, key);
+	writer_count(writer, KEY("bytes"), traffic->bytes);
+	writer_count(writer, KEY("packets"), traffic->packets);
+	writer_object_end(writer);
+}
+
+/* 128 bits, because bytes times nanoseconds a second pass 64 at 18 GB. */
+static uint64_t per_second(uint64_t amount, int64_t interval_ns)
+{
+	return (uint64_t)((unsigned __int128)amount * (uint64_t)NS_PER_SECOND / (uint64_t)interval_ns);
+}
+
+static void write_rate(struct writer *writer, struct key key, const struct event_traffic *traffic,
+                       int64_t interval_ns)
+{
+	writer_object(writer, key);
+	writer_count(writer, KEY("bytes"), traffic->bytes);
+	writer_count(writer, KEY("packets"), traffic->packets);
+	if (interval_ns > 0) {
+		writer_count(writer, KEY("bytes_per_s"), per_second(traffic->bytes, interval_ns));
+		writer_count(writer, KEY("packets_per_s"), per_second(traffic->packets, interval_ns));
+	}
+	writer_object_end(writer);
+}
+
+void encode_report_process(struct writer *writer, const struct event *any)
+{
+	const struct event_process *event = &any->process;
+	struct owner owner = { .process = event->process };
+
+	encode_record_host(writer);
+	encode_owner_full(writer, &owner, NULL);
+	encode_record_sockline(writer);
+	writer_object(writer, KEY("traffic"));
+	write_traffic(writer, KEY("sent"), &event->sent);
+	write_traffic(writer, KEY("received"), &event->received);
+	writer_count(writer, KEY("connections"), event->connections);
+	writer_object_end(writer);
+	writer_object(writer, KEY("interval"));
+	writer_ns(writer, KEY("duration_ns"), event->interval_ns);
+	write_rate(writer, KEY("sent"), &event->interval_sent, event->interval_ns);
+	write_rate(writer, KEY("received"), &event->interval_received, event->interval_ns);
+	writer_object_end(writer);
+	encode_owner_cgroup(writer, &owner);
+}
+
+static void write_captures(struct writer *writer, const struct event_stats *stats)
+{
+	int count = stats->capture_count;
+
+	if (count > CAPTURES_CUT && writer_cuts(writer, CUT_CAPTURE))
+		count = CAPTURES_CUT;
+	writer_array(writer, KEY("capture"));
+	for (int i = 0; i < count; i++) {
+		const struct event_capture_counters *capture = &stats->captures[i];
+
+		writer_object(writer, ELEMENT);
+		encode_writer_c_string(writer, capture->is_file ? KEY("file") : KEY("interface"),
+		                       capture->name, RAW_CAPTURES);
+		writer_count(writer, KEY("received"), capture->received);
+		writer_count(writer, KEY("dropped"), capture->dropped);
+		writer_count(writer, KEY("interface_dropped"), capture->interface_dropped);
+		writer_object_end(writer);
+	}
+	writer_array_end(writer);
+}
+
+/* One counter, under the name that it has in struct event_stats. */
+#define COUNT(group, member) writer_count(writer, KEY(#member), stats->group.member)
+
+static void write_record_counts(struct writer *writer, const struct event_stats *stats)
+{
+	writer_object(writer, KEY("decode"));
+	COUNT(decode, ok);
+	COUNT(decode, truncated);
+	COUNT(decode, malformed);
+	COUNT(decode, unsupported);
+	writer_object_end(writer);
+	writer_object(writer, KEY("records"));
+	COUNT(records, written);
+	COUNT(records, dropped);
+	COUNT(records, truncated);
+	COUNT(records, bytes);
+	writer_object_end(writer);
+}
+
+static void write_attribution_counts(struct writer *writer, const struct event_stats *stats)
+{
+	writer_object(writer, KEY("attribution"));
+	COUNT(attribution, socket);
+	COUNT(attribution, listener);
+	COUNT(attribution, recent);
+	COUNT(attribution, kernel);
+	COUNT(attribution, unknown);
+	writer_object_end(writer);
+	writer_object(writer, KEY("unknown"));
+	COUNT(unknown, no_permission);
+	COUNT(unknown, exited);
+	COUNT(unknown, other_netns);
+	COUNT(unknown, time_wait);
+	COUNT(unknown, forwarded);
+	COUNT(unknown, ambiguous);
+	COUNT(unknown, no_socket);
+	COUNT(unknown, pending);
+	COUNT(unknown, replay);
+	writer_object_end(writer);
+	writer_object(writer, KEY("lookups"));
+	COUNT(lookups, queries);
+	COUNT(lookups, misses);
+	COUNT(lookups, cached_misses);
+	writer_object_end(writer);
+}
+
+static void write_table_counts(struct writer *writer, const struct event_stats *stats)
+{
+	writer_object(writer, KEY("netlink"));
+	COUNT(netlink, overruns);
+	COUNT(netlink, lost);
+	COUNT(netlink, resyncs);
+	COUNT(netlink, interrupted);
+	writer_object_end(writer);
+	writer_object(writer, KEY("sockets"));
+	COUNT(sockets, tracked);
+	writer_object_end(writer);
+	writer_object(writer, KEY("connections"));
+	COUNT(connections, tracked);
+	COUNT(connections, opened);
+	COUNT(connections, closed);
+	COUNT(connections, evicted);
+	writer_object_end(writer);
+	writer_object(writer, KEY("processes"));
+	COUNT(processes, tracked);
+	COUNT(processes, evicted);
+	COUNT(processes, scans);
+	COUNT(processes, descriptors);
+	COUNT(processes, vanished);
+	COUNT(processes, permission_denied);
+	writer_object_end(writer);
+	if (stats->tracepoints.present) {
+		writer_object(writer, KEY("tracepoints"));
+		COUNT(tracepoints, samples);
+		COUNT(tracepoints, lost);
+		writer_object_end(writer);
+	}
+}
+
+void encode_report_stats(struct writer *writer, const struct event *event)
+{
+	const struct event_stats *stats = &event->stats;
+
+	if (event->action == EVENT_RUN_STOPPED)
+		writer_name(writer, KEY("reason"), stats->stop_reason);
+	encode_record_host(writer);
+	encode_record_sockline(writer);
+	writer_object(writer, KEY("stats"));
+	writer_ns(writer, KEY("uptime_ns"), stats->uptime_ns);
+	writer_ns(writer, KEY("interval_ns"), stats->interval_ns);
+	write_captures(writer, stats);
+	writer_count(writer, KEY("packets"), stats->packets);
+	writer_count(writer, KEY("bytes"), stats->bytes);
+	write_record_counts(writer, stats);
+	write_attribution_counts(writer, stats);
+	write_table_counts(writer, stats);
+	if (stats->rss_bytes > 0)
+		writer_count(writer, KEY("rss_bytes"), stats->rss_bytes);
+	if (stats->cpu_ns > 0)
+		writer_count(writer, KEY("cpu_ns"), stats->cpu_ns);
+	if (stats->final)
+		writer_bool(writer, KEY("final"), true);
+	writer_object_end(writer);
+}
+
+static void write_list(struct writer *writer, struct key key, const char *const *texts, int count,
+                       enum writer_raw raw)
+{
+	writer_array(writer, key);
+	for (int i = 0; i < count; i++)
+		encode_writer_c_string(writer, ELEMENT, texts[i], raw);
+	writer_array_end(writer);
+}
+
+static void write_cuttable(struct writer *writer, struct key key, const char *text,
+                           enum writer_cut cut, enum writer_raw raw)
+{
+	if (text && *text && !writer_cuts(writer, cut))
+		encode_writer_c_string(writer, key, text, raw);
+}
+
+static void write_config(struct writer *writer, const struct event_run *run)
+{
+	writer_object(writer, KEY("config"));
+	if (run->file)
+		write_cuttable(writer, KEY("file"), run->file, CUT_FILE, RAW_FILE);
+	else if (!writer_cuts(writer, CUT_INTERFACES))
+		write_list(writer, KEY("interfaces"), run->interfaces, run->interface_count, RAW_INTERFACES);
+	write_cuttable(writer, KEY("filter"), run->filter, CUT_FILTER, RAW_FILTER);
+	write_list(writer, KEY("events"), run->events, run->event_count, RAW_NONE);
+	if (run->snaplen > 0)
+		writer_u64(writer, KEY("snaplen"), (uint64_t)run->snaplen);
+	if (run->buffer_bytes > 0)
+		writer_u64(writer, KEY("buffer_bytes"), (uint64_t)run->buffer_bytes);
+	encode_writer_c_string(writer, KEY("attribution"), run->attribution, RAW_NONE);
+	encode_writer_c_string(writer, KEY("attribution_why"), run->attribution_why, RAW_NONE);
+	encode_writer_c_string(writer, KEY("sockets"), run->sockets, RAW_NONE);
+	writer_u64(writer, KEY("community_id_seed"), run->community_id_seed);
+	writer_object_end(writer);
+}
+
+static void write_libraries(struct writer *writer, const struct event_run *run)
+{
+	writer_object(writer, KEY("libraries"));
+	encode_writer_c_string(writer, KEY("libpcap"), run->libpcap, RAW_NONE);
+	encode_writer_c_string(writer, KEY("libnl"), run->libnl, RAW_NONE);
+	encode_writer_c_string(writer, KEY("json_c"), run->json_c, RAW_NONE);
+	writer_object_end(writer);
+}
+
+static void write_observer(struct writer *writer, const struct event_run *run)
+{
+	writer_object(writer, KEY("observer"));
+	writer_literal(writer, "product", "sockline");
+	writer_literal(writer, "type", "sensor");
+	encode_writer_c_string(writer, KEY("version"), run->version, RAW_NONE);
+	if (run->kernel) {
+		writer_object(writer, KEY("os"));
+		encode_writer_c_string(writer, KEY("kernel"), run->kernel, RAW_NONE);
+		writer_object_end(writer);
+	}
+	writer_object_end(writer);
+}
+
+void encode_report_run(struct writer *writer, const struct event *event)
+{
+	const struct event_run *run = &event->run;
+
+	encode_record_host_booted(writer, run->boot_id);
+	write_observer(writer, run);
+	encode_record_sockline(writer);
+	write_config(writer, run);
+	write_libraries(writer, run);
+	write_list(writer, KEY("capabilities"), run->capabilities, run->capability_count, RAW_NONE);
+	if (!writer_cuts(writer, CUT_DEGRADED))
+		write_list(writer, KEY("degraded"), run->degraded, run->degraded_count, RAW_NONE);
+	if (run->netns > 0)
+		writer_decimal(writer, KEY("netns"), run->netns);
+}
+
+static void write_output(struct writer *writer, const struct event_log *log)
+{
+	writer_object(writer, KEY("output"));
+	writer_count(writer, KEY("repaired_bytes"), log->repaired_bytes);
+	writer_object_end(writer);
+}
+
+static void write_loss(struct writer *writer, const struct event_log *log)
+{
+	writer_object(writer, KEY("loss"));
+	writer_count(writer, KEY("count"), log->count);
+	writer_name(writer, KEY("where"), log->where);
+	writer_object_end(writer);
+}
+
+static void write_step(struct writer *writer, const struct event_log *log)
+{
+	writer_object(writer, KEY("clock"));
+	writer_i64(writer, KEY("step_ns"), log->step_ns);
+	writer_object_end(writer);
+}
+
+/* Path and interface come from outside, and message may quote them. */
+void encode_report_log(struct writer *writer, const struct event *event)
+{
+	const struct event_log *log = &event->log;
+
+	encode_record_host(writer);
+	if (log->interface)
+		encode_tuple_observer(writer, log->interface, 0);
+	if (log->path && !writer_cuts(writer, CUT_FILE_PATH)) {
+		writer_object(writer, KEY("file"));
+		encode_writer_c_string(writer, KEY("path"), log->path, RAW_FILE_PATH);
+		writer_object_end(writer);
+	}
+	if (log->level) {
+		writer_object(writer, KEY("log"));
+		writer_name(writer, KEY("level"), log->level);
+		writer_object_end(writer);
+	}
+	write_cuttable(writer, KEY("message"), log->message, CUT_MESSAGE, RAW_MESSAGE);
+	if (log->error_message && !writer_cuts(writer, CUT_ERROR_MESSAGE)) {
+		writer_object(writer, KEY("error"));
+		encode_writer_c_string(writer, KEY("message"), log->error_message, RAW_ERROR_MESSAGE);
+		writer_object_end(writer);
+	}
+	encode_record_sockline(writer);
+	if (event->action == EVENT_OUTPUT_OPENED && log->repaired_bytes > 0)
+		write_output(writer, log);
+	if (log->count > 0)
+		write_loss(writer, log);
+	if (event->action == EVENT_CLOCK_STEP)
+		write_step(writer, log);
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/utf8.h"
+#include "events/community_id.h"
+#include "events/encode_parts.h"
+
+#define HOLDERS_MAX 16
+
+static const char *kind_name(enum socket_kind kind)
+{
+	switch (kind) {
+	case SOCKET_TCP: return "tcp";
+	case SOCKET_UDP: return "udp";
+	case SOCKET_UDPLITE: return "udplite";
+	case SOCKET_RAW: return "raw";
+	case SOCKET_ICMP: return "icmp";
+	case SOCKET_UNIX: return "unix";
+	case SOCKET_PACKET: return "packet";
+	case SOCKET_NETLINK: return "netlink";
+	case SOCKET_KIND_COUNT: break;
+	}
+	return NULL;
+}
+
+static const char *type_name(uint8_t type)
+{
+	switch (type) {
+	case SOCK_STREAM: return "stream";
+	case SOCK_DGRAM: return "dgram";
+	case SOCK_RAW: return "raw";
+	case SOCK_RDM: return "rdm";
+	case SOCK_SEQPACKET: return "seqpacket";
+	case SOCK_PACKET: return "packet";
+	default: return NULL;
+	}
+}
+
+/* Of linux/netlink.h, lower case without NETLINK_. */
+static const char *netlink_name(uint16_t protocol)
+{
+	switch (protocol) {
+	case NETLINK_ROUTE: return "route";
+	case NETLINK_USERSOCK: return "usersock";
+	case NETLINK_SOCK_DIAG: return "sock_diag";
+	case NETLINK_NFLOG: return "nflog";
+	case NETLINK_XFRM: return "xfrm";
+	case NETLINK_SELINUX: return "selinux";
+	case NETLINK_ISCSI: return "iscsi";
+	case NETLINK_AUDIT: return "audit";
+	case NETLINK_FIB_LOOKUP: return "fib_lookup";
+	case NETLINK_CONNECTOR: return "connector";
+	case NETLINK_NETFILTER: return "netfilter";
+	case NETLINK_KOBJECT_UEVENT: return "kobject_uevent";
+	case NETLINK_GENERIC: return "generic";
+	case NETLINK_SCSITRANSPORT: return "scsitransport";
+	case NETLINK_RDMA: return "rdma";
+	case NETLINK_CRYPTO: return "crypto";
+	case NETLINK_SMC: return "smc";
+	default: return NULL;
+	}
+}
+
+static bool is_inet(const struct socket *socket)
+{
+	return socket->kind <= SOCKET_ICMP;
+}
+
+static uint8_t protocol_of(const struct socket *socket)
+{
+	switch (socket->kind) {
+	case SOCKET_TCP: return IPPROTO_TCP;
+	case SOCKET_UDP: return IPPROTO_UDP;
+	case SOCKET_UDPLITE: return IPPROTO_UDPLITE;
+	case SOCKET_ICMP: return inet_is_v4(&socket->tuple.source) ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	case SOCKET_RAW:
+	case SOCKET_UNIX:
+	case SOCKET_PACKET:
+	case SOCKET_NETLINK:
+	case SOCKET_KIND_COUNT: break;
+	}
+	return socket->protocol <= UINT8_MAX ? (uint8_t)socket->protocol : 0;
+}
+
+/*
+ * What the record says of a socket's two ends. A listener's address is a
+ * destination. An end of a known connection says what the connection says. Of
+ * other connected sockets the local end is the source, whoever began.
+ */
+struct view {
+	const struct inet_address *source, *destination; /* NULL: left out */
+	uint16_t source_port, destination_port;
+	enum connection_direction direction;
+};
+
+static struct view view_of(const struct event_socket *event)
+{
+	const struct socket *socket = event->socket;
+	const struct tuple *tuple = event->connection ? &event->connection->tuple : &socket->tuple;
+	struct view view = {
+		.source = &tuple->source,
+		.source_port = tuple->source_port,
+		.destination = &tuple->destination,
+		.destination_port = tuple->destination_port,
+	};
+
+	if (event->connection) {
+		view.direction = event->connection->direction;
+		return view;
+	}
+	if (socket->state == SOCKET_LISTEN) {
+		view.destination = view.source;
+		view.destination_port = view.source_port;
+		view.source = NULL;
+		view.direction = CONNECTION_INGRESS;
+		return view;
+	}
+	if (inet_is_unspecified(view.destination) && view.destination_port == 0)
+		view.destination = NULL;
+	if (socket->kind == SOCKET_TCP && socket->state == SOCKET_SYN_SENT)
+		view.direction = CONNECTION_EGRESS;
+	if (socket->kind == SOCKET_TCP && (socket->state == SOCKET_SYN_RECEIVED ||
+	                                   socket->state == SOCKET_NEW_SYN_RECEIVED))
+		view.direction = CONNECTION_INGRESS;
+	return view;
+}
+
+/* Made here where no connection has one: a snapshot's socket is written once. */
+static void write_community_id(struct writer *writer, const struct event_socket *event,
+                               const struct view *view, uint8_t protocol)
+{
+	char text[COMMUNITY_ID_SIZE];
+
+	if (event->connection && event->connection->has_community_id) {
+		writer_name(writer, KEY("community_id"), event->connection->community_id);
+	} else if (view->source && view->destination && encode_tuple_has_ports(protocol)) {
+		struct tuple tuple = {
+			.source = *view->source,
+			.source_port = view->source_port,
+			.destination = *view->destination,
+			.destination_port = view->destination_port,
+			.protocol = protocol,
+		};
+
+		community_id(writer->encoder->community_id_seed, &tuple, true, text);
+		writer_name(writer, KEY("community_id"), text);
+	}
+}
+
+static void write_inet(struct writer *writer, const struct event_socket *event)
+{
+	uint8_t protocol = protocol_of(event->socket);
+	bool has_ports = encode_tuple_has_ports(protocol) && event->socket->kind != SOCKET_RAW;
+	struct view view = view_of(event);
+
+	writer_object(writer, KEY("network"));
+	encode_tuple_protocol(writer, inet_is_v4(view.source ? view.source : view.destination), protocol);
+	encode_tuple_direction(writer, view.direction);
+	if (has_ports)
+		write_community_id(writer, event, &view, protocol);
+	writer_object_end(writer);
+	if (view.source) {
+		writer_object(writer, KEY("source"));
+		encode_tuple_end(writer, view.source, view.source_port, has_ports);
+		writer_object_end(writer);
+	}
+	if (view.destination) {
+		writer_object(writer, KEY("destination"));
+		encode_tuple_end(writer, view.destination, view.destination_port, has_ports);
+		writer_object_end(writer);
+	}
+}
+
+/* An abstract name (unix(7)) begins with a NUL, which is written "@" as everywhere. */
+static void write_unix_address(struct writer *writer, const struct socket *socket)
+{
+	char path[sizeof socket->path];
+	size_t length = socket->path_length < sizeof path ? socket->path_length : sizeof path;
+
+	if (length == 0)
+		return;
+	memcpy(path, socket->path, length);
+	if (path[0] == '\0')
+		path[0] = '@';
+	writer_object(writer, KEY("source"));
+	encode_writer_string(writer, KEY("address"), path, length, RAW_NONE);
+	if (!utf8_valid(path, length))
+		encode_writer_keep_raw(writer, socket->path, length, RAW_SOURCE_ADDRESS);
+	writer_object_end(writer);
+}
+
+static void write_tuple(struct writer *writer, const struct event_socket *event)
+{
+	const struct socket *socket = event->socket;
+
+	if (is_inet(socket)) {
+		write_inet(writer, event);
+		return;
+	}
+	writer_object(writer, KEY("network"));
+	writer_name(writer, KEY("type"), kind_name(socket->kind));
+	writer_object_end(writer);
+	if (socket->kind == SOCKET_UNIX)
+		write_unix_address(writer, socket);
+}
+
+/* Only TCP has a state when it is closed; other kinds are then just not connected. */
+static void write_state(struct writer *writer, const struct socket *socket)
+{
+	if (socket->kind == SOCKET_TCP || socket->state != SOCKET_CLOSED)
+		writer_name(writer, KEY("state"), encode_connection_state(socket->state));
+}
+
+static void write_queues(struct writer *writer, const struct socket *socket)
+{
+	if (socket->kind == SOCKET_TCP && socket->state == SOCKET_LISTEN) {
+		writer_u64(writer, KEY("backlog"), socket->receive_queue);
+		if (socket->send_queue > 0) /* /proc/net/tcp does not tell the limit */
+			writer_u64(writer, KEY("backlog_max"), socket->send_queue);
+	} else if (is_inet(socket)) {
+		writer_u64(writer, KEY("receive_queue"), socket->receive_queue);
+		writer_u64(writer, KEY("send_queue"), socket->send_queue);
+	}
+}
+
+static void write_netlink(struct writer *writer, const struct socket *socket)
+{
+	const char *name = netlink_name(socket->protocol);
+
+	if (name)
+		writer_name(writer, KEY("protocol"), name);
+	else
+		writer_decimal(writer, KEY("protocol"), socket->protocol);
+	if (socket->port_id > 0)
+		writer_decimal(writer, KEY("port_id"), socket->port_id);
+	if (socket->groups > 0)
+		writer_hex(writer, KEY("groups"), socket->groups);
+}
+
+static void write_packet_protocol(struct writer *writer, const struct socket *socket)
+{
+	char text[6] = "0x";
+	struct buf digits = { .data = text + 2, .capacity = 4 };
+
+	if (socket->protocol == 0) /* receives nothing yet */
+		return;
+	buf_append_hex(&digits, socket->protocol, 4);
+	writer_text(writer, KEY("protocol"), text, sizeof text);
+}
+
+static void write_kind(struct writer *writer, const struct socket *socket)
+{
+	writer_name(writer, KEY("kind"), kind_name(socket->kind));
+	writer_name(writer, KEY("type"), type_name(socket->type));
+	if (socket->kind == SOCKET_NETLINK)
+		write_netlink(writer, socket);
+	else if (socket->kind == SOCKET_PACKET)
+		write_packet_protocol(writer, socket);
+	if (socket->peer_inode > 0)
+		writer_decimal(writer, KEY("peer_inode"), socket->peer_inode);
+	if (socket->ifindex > 0)
+		writer_decimal(writer, KEY("ifindex"), socket->ifindex);
+	if (socket->v6only)
+		writer_bool(writer, KEY("v6only"), true);
+	if (socket->cgroup_id > 0)
+		writer_decimal(writer, KEY("cgroup_id"), socket->cgroup_id);
+}
+
+static void write_socket(struct writer *writer, const struct socket *socket)
+{
+	writer_object(writer, KEY("socket"));
+	write_state(writer, socket);
+	if (socket->inode > 0)
+		writer_decimal(writer, KEY("inode"), socket->inode);
+	if (socket->cookie > 0)
+		writer_hex(writer, KEY("cookie"), socket->cookie);
+	if (socket->netns > 0)
+		writer_decimal(writer, KEY("netns"), socket->netns);
+	write_queues(writer, socket);
+	if (socket->source == SOCKET_FROM_PROC_NET)
+		writer_literal(writer, "source", "proc_net");
+	else
+		writer_literal(writer, "source", "sock_diag");
+	write_kind(writer, socket);
+	writer_object_end(writer);
+}
+
+static void write_holders(struct writer *writer, const struct event_socket *event)
+{
+	if (event->holder_count < 2 || writer_cuts(writer, CUT_HOLDERS))
+		return;
+	writer_array(writer, KEY("holders"));
+	for (int i = 0; i < event->holder_count && i < HOLDERS_MAX; i++) {
+		const struct process *process = event->holders[i];
+
+		writer_object(writer, ELEMENT);
+		writer_i64(writer, KEY("pid"), process->pid);
+		encode_writer_c_string(writer, KEY("name"), process->name, RAW_HOLDER_NAMES);
+		writer_id(writer, KEY("entity_id"), process->entity_id);
+		writer_object_end(writer);
+	}
+	writer_array_end(writer);
+}
+
+static void write_snapshot(struct writer *writer, const struct event *event)
+{
+	const struct event_socket *socket = &event->socket;
+
+	if (socket->snapshot_id == 0)
+		return;
+	writer_object(writer, KEY("snapshot"));
+	writer_decimal(writer, KEY("id"), socket->snapshot_id);
+	if (event->action == EVENT_SNAPSHOT_COMPLETED) {
+		writer_count(writer, KEY("count"), socket->snapshot_index);
+		writer_bool(writer, KEY("complete"), socket->complete);
+	} else {
+		writer_count(writer, KEY("index"), socket->snapshot_index);
+	}
+	writer_object_end(writer);
+}
+
+void encode_socket_event(struct writer *writer, const struct event *any)
+{
+	const struct event_socket *event = &any->socket;
+	const struct socket *socket = event->socket;
+
+	encode_record_host(writer);
+	if (any->action == EVENT_SNAPSHOT_COMPLETED) {
+		encode_record_sockline(writer);
+		write_snapshot(writer, any);
+		return;
+	}
+	write_tuple(writer, event);
+	encode_owner_full(writer, event->owner, &event->args);
+	encode_record_sockline(writer);
+	write_snapshot(writer, any);
+	if (event->connection) {
+		writer_object(writer, KEY("connection"));
+		writer_id(writer, KEY("id"), event->connection->id);
+		writer_object_end(writer);
+	}
+	write_socket(writer, socket);
+	if (socket->has_tcp_info)
+		encode_connection_tcp_info(writer, &socket->tcp_info);
+	encode_owner_cgroup(writer, event->owner);
+	encode_owner_attribution(writer, event->owner, ATTRIBUTION_NO_SOCKET);
+	write_holders(writer, event);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <netinet/in.h>
+
+#include "events/encode_parts.h"
+
+/*
+ * Keywords of the IANA protocol numbers registry, lower case. Not the file
+ * /etc/protocols, so that a name means the same on every host. Others have
+ * their number alone.
+ */
+static const char *protocol_name(uint8_t protocol)
+{
+	switch (protocol) {
+	case 1: return "icmp";
+	case 2: return "igmp";
+	case 4: return "ipv4";
+	case 6: return "tcp";
+	case 17: return "udp";
+	case 33: return "dccp";
+	case 41: return "ipv6";
+	case 46: return "rsvp";
+	case 47: return "gre";
+	case 50: return "esp";
+	case 51: return "ah";
+	case 58: return "ipv6-icmp";
+	case 88: return "eigrp";
+	case 89: return "ospf";
+	case 97: return "etherip";
+	case 103: return "pim";
+	case 112: return "vrrp";
+	case 115: return "l2tp";
+	case 132: return "sctp";
+	case 136: return "udplite";
+	default: return NULL;
+	}
+}
+
+void encode_tuple_protocol(struct writer *writer, bool v4, uint8_t protocol)
+{
+	if (v4)
+		writer_literal(writer, "type", "ipv4");
+	else
+		writer_literal(writer, "type", "ipv6");
+	if (protocol == 0) /* not known, or the hop-by-hop options that were the last thing captured */
+		return;
+	writer_name(writer, KEY("transport"), protocol_name(protocol));
+	writer_decimal(writer, KEY("iana_number"), protocol);
+}
+
+bool encode_tuple_has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
+	       protocol == IPPROTO_SCTP;
+}
+
+void encode_tuple_end(struct writer *writer, const struct inet_address *address, uint16_t port,
+                      bool has_port)
+{
+	char text[INET_TEXT_MAX];
+	size_t length = inet_format(address, text);
+
+	writer_text(writer, KEY("ip"), text, length);
+	if (has_port)
+		writer_u64(writer, KEY("port"), port);
+}
+
+void encode_tuple_direction(struct writer *writer, enum connection_direction direction)
+{
+	switch (direction) {
+	case CONNECTION_INGRESS:
+		writer_literal(writer, "direction", "ingress");
+		break;
+	case CONNECTION_EGRESS:
+		writer_literal(writer, "direction", "egress");
+		break;
+	case CONNECTION_DIRECTION_UNKNOWN:
+		writer_literal(writer, "direction", "unknown");
+		break;
+	}
+}
+
+/* As ECS asks: RFC 7042 2.1, upper case with hyphens. */
+void encode_tuple_mac(struct writer *writer, const uint8_t *six_bytes)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char text[17];
+
+	for (int i = 0; i < 6; i++) {
+		text[3 * i] = digits[six_bytes[i] >> 4];
+		text[3 * i + 1] = digits[six_bytes[i] & 15];
+		if (i < 5)
+			text[3 * i + 2] = '-';
+	}
+	writer_text(writer, KEY("mac"), text, sizeof text);
+}
+
+void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifindex)
+{
+	writer_object(writer, KEY("observer"));
+	writer_object(writer, KEY("ingress"));
+	writer_object(writer, KEY("interface"));
+	encode_writer_c_string(writer, KEY("name"), name, RAW_INTERFACE_NAME);
+	if (ifindex > 0)
+		writer_decimal(writer, KEY("id"), ifindex);
+	writer_object_end(writer);
+	writer_object_end(writer);
+	writer_object_end(writer);
+}

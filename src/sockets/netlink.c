@@ -15,10 +15,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define REQUEST_MAX   1024
-#define DATAGRAM_MAX  65536 /* the kernel fills at most 32 KiB of a dump's datagram */
-#define DUMP_ATTEMPTS 4
-#define RECEIVE_MAX   4096 /* datagrams a call: a flood must not starve the loop */
+#define REQUEST_MAX    1024
+#define DATAGRAM_MAX   65536  /* the kernel fills at most 32 KiB of a dump's datagram */
+#define RECEIVE_BUFFER 212992 /* the kernel's default; libnl sets 32 KiB, one datagram */
+#define DUMP_ATTEMPTS  4
+#define RECEIVE_MAX    4096 /* datagrams a call: a flood must not starve the loop */
 
 struct netlink {
 	struct nl_sock *socket;
@@ -62,6 +63,7 @@ int netlink_open(struct netlink **netlink, int protocol, struct error *error)
 	}
 	new->fd = nl_socket_get_fd(new->socket);
 	new->port_id = nl_socket_get_local_port(new->socket);
+	netlink_set_receive_buffer(new, RECEIVE_BUFFER);
 	*netlink = new;
 	return 0;
 }
@@ -220,7 +222,7 @@ struct dump {
 	netlink_callback *callback;
 	void *context;
 	bool interrupted;
-	bool done;    /* NLMSG_DONE or NLMSG_ERROR was read: nothing more will come */
+	bool done;    /* NLMSG_DONE was read: nothing more will come */
 	bool stopped; /* by the callback */
 	int result;   /* 0, -errno, or what the callback returned */
 };
@@ -236,8 +238,8 @@ static bool dump_message(struct dump *dump, struct nlmsghdr *header)
 	case NLMSG_NOOP:
 		return true;
 	case NLMSG_DONE:
-	case NLMSG_ERROR:
-		dump->done = true;
+	case NLMSG_ERROR: /* not the end of one that began: ENOBUFS came before its first part */
+		dump->done = header->nlmsg_type == NLMSG_DONE;
 		dump->result = read_error(header);
 		return false;
 	case NLMSG_OVERRUN:

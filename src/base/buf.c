@@ -43,8 +43,9 @@ static inline void put_pair(char *to, uint32_t below_100)
 /* log10 as the binary logarithm times 1233/4096, at most one too small. */
 static inline size_t count_digits(uint32_t value)
 {
-	static const uint32_t power_of_ten[] = { 0, 10, 100, 1000, 10000, 100000, 1000000,
-		                                 10000000, 100000000, 1000000000 };
+	static const uint32_t power_of_ten[] = {
+		0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
+	};
 	uint32_t digits = (uint32_t)(32 - __builtin_clz(value | 1)) * 1233 >> 12;
 
 	return digits + (value >= power_of_ten[digits]);
@@ -150,9 +151,10 @@ static void put_date(char *to, int64_t days_since_epoch)
 	uint32_t days = (uint32_t)(days_since_epoch + 719468); /* since 0000-03-01 */
 	uint32_t era = days / 146097;
 	uint32_t day_of_era = days % 146097;
-	uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
-	                        day_of_era / 146096) / 365;
-	uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	uint32_t year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	uint32_t day_of_year =
+		day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	uint32_t march_month = (5 * day_of_year + 2) / 153; /* 0 = March */
 	uint32_t day = day_of_year - (153 * march_month + 2) / 5 + 1;
 	uint32_t month = march_month < 10 ? march_month + 3 : march_month - 9;
@@ -190,8 +192,8 @@ static void put_second(char *to, int64_t second)
 /* All but the 20 bytes of the second. */
 static inline void put_fraction(char *to, uint32_t nanoseconds)
 {
-	uint32_t high = nanoseconds / 100000;      /* 4 digits */
-	uint32_t low = nanoseconds / 10 % 10000;   /* 4 digits */
+	uint32_t high = nanoseconds / 100000;    /* 4 digits */
+	uint32_t low = nanoseconds / 10 % 10000; /* 4 digits */
 
 	put_pair(to, high / 100);
 	put_pair(to + 2, high % 100);

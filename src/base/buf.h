@@ -48,8 +48,9 @@ static inline void buf_append_char(struct buf *buf, char c)
 #define buf_append_literal(buf, literal) buf_append((buf), "" literal, sizeof(literal) - 1)
 
 void buf_append_string(struct buf *buf, const char *string);
-void buf_append_u64(struct buf *buf, uint64_t value);             /* decimal */
-void buf_append_hex(struct buf *buf, uint64_t value, int digits); /* 1-16, lower case, zero-padded */
+void buf_append_u64(struct buf *buf, uint64_t value); /* decimal */
+/* The lowest 1 to 16 digits, lower case, padded with zeros. */
+void buf_append_hex(struct buf *buf, uint64_t value, int digits);
 void buf_append_base64(struct buf *buf, const void *bytes, size_t length); /* RFC 4648 4, padded */
 
 /*

@@ -52,8 +52,9 @@ hash_siphash(const struct hash_key *key, const void *bytes, size_t length, int c
 {
 	const uint8_t *from = bytes;
 	uint64_t last = (uint64_t)length << 56;
+	/* "somepseudorandomlygeneratedbytes", the constants of the paper. */
 	uint64_t v[4] = {
-		key->k[0] ^ UINT64_C(0x736f6d6570736575), /* "somepseu" "dorandom" "lygenera" "tedbytes" */
+		key->k[0] ^ UINT64_C(0x736f6d6570736575),
 		key->k[1] ^ UINT64_C(0x646f72616e646f6d),
 		key->k[0] ^ UINT64_C(0x6c7967656e657261),
 		key->k[1] ^ UINT64_C(0x7465646279746573),

@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/utf8.h"
 
-#define TEXT_MAX 1024
+#define TEXT_MAX       1024
 #define LINE_MAX_BYTES (6 * TEXT_MAX + 64) /* each byte as \u00XX, and the frame */
 
 static const char *level_name(enum log_level level)

@@ -72,21 +72,25 @@ struct loop *loop_new(void)
 
 static void free_removed(struct loop *loop)
 {
-	while (loop->removed) {
-		struct loop_source *source = loop->removed;
+	struct loop_source *source = loop->removed, *next;
 
-		unlink_source(source);
+	loop->removed = NULL;
+	for (; source; source = next) {
+		next = source->next;
 		free(source);
 	}
 }
 
 void loop_free(struct loop *loop)
 {
+	struct loop_source *source, *next;
+
 	if (!loop)
 		return;
-	while (loop->sources)
-		loop_remove(loop->sources);
-	free_removed(loop);
+	for (source = loop->sources; source; source = next) {
+		next = source->next;
+		loop_remove(source);
+	}
 	close(loop->epoll_fd);
 	free(loop);
 }
@@ -116,8 +120,8 @@ fail:
 	return NULL;
 }
 
-struct loop_source *loop_add_fd(struct loop *loop, int fd, uint32_t events,
-                                loop_callback *callback, void *context)
+struct loop_source *loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_callback *callback,
+                                void *context)
 {
 	struct loop_source *source = add_source(loop, SOURCE_FD, fd, events, context);
 

@@ -15,15 +15,15 @@ struct loop_source; /* a registered fd, timer, or the signals */
 typedef void loop_callback(void *context, uint32_t events); /* EPOLL* bits; timers: expirations */
 typedef void loop_signal_callback(void *context, int signal_number);
 
-struct loop *loop_new(void); /* NULL and errno */
+struct loop *loop_new(void);       /* NULL and errno */
 void loop_free(struct loop *loop); /* closes timers and the signalfd, not the added fds */
 
 /*
  * Watches fd (borrowed; remove it before closing it). NULL and errno: EPERM
  * means a regular file or /dev/null, which is always ready and needs no watch.
  */
-struct loop_source *loop_add_fd(struct loop *loop, int fd, uint32_t events,
-                                loop_callback *callback, void *context);
+struct loop_source *loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_callback *callback,
+                                void *context);
 int loop_modify(struct loop_source *source, uint32_t events); /* 0 or -errno */
 
 /* Monotonic timer: first after first_ns, then each interval_ns (0: once). NULL and errno. */

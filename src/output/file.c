@@ -22,7 +22,8 @@ static int check(int fd, const char *path, struct stat *status, struct error *er
 		return error_set(error, EMLINK, "%s has %lu hard links instead of one", path,
 		                 (unsigned long)status->st_nlink);
 	if (status->st_uid != geteuid())
-		return error_set(error, EPERM, "%s belongs to user %u", path, (unsigned)status->st_uid);
+		return error_set(error, EPERM, "%s belongs to user %u", path,
+		                 (unsigned)status->st_uid);
 	return 0;
 }
 
@@ -63,7 +64,8 @@ static int repair(int fd, off_t size, const char *path, uint64_t *repaired, stru
 	if (whole == -EBADMSG || (whole >= 0 && first != '{' && first != '\0'))
 		return error_set(error, EBADMSG, "%s ends in a text that is not a record", path);
 	if (whole < 0)
-		return error_set(error, (int)-whole, "cannot read %s: %s", path, strerror((int)-whole));
+		return error_set(error, (int)-whole, "cannot read %s: %s", path,
+		                 strerror((int)-whole));
 	if (whole < size && ftruncate(fd, whole) < 0)
 		return error_set(error, errno, "cannot repair %s: %s", path, strerror(errno));
 	*repaired = (uint64_t)(size - whole);
@@ -76,13 +78,15 @@ int file_open(const char *path, uint64_t *repaired, struct error *error)
 	 * O_NONBLOCK: what is not a file must not make us wait (a FIFO would for
 	 * O_WRONLY, a modem for its carrier). O_NOCTTY: nor a terminal take us over.
 	 */
-	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+	int fd = open(path,
+	              O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 	              0640);
 	struct stat status;
 	int result;
 
 	if (fd < 0 && errno == ELOOP)
-		return error_set(error, ELOOP, "%s is a symbolic link, or there are too many", path);
+		return error_set(error, ELOOP, "%s is a symbolic link, or there are too many",
+		                 path);
 	if (fd < 0)
 		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
 	result = check(fd, path, &status, error);

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "output/target.h"
 
-#define STALL_RETRY_NS  (100 * NS_PER_MS)
+#define STALL_RETRY_NS (100 * NS_PER_MS)
 
 /*
  * bytes[begin, end) is pending; the first `partial` bytes of it are written
@@ -162,7 +162,8 @@ enum sink_state sink_flush(struct sink *sink)
 	while (sink_pending(sink) > 0) {
 		const char *bytes = sink->bytes + sink->begin + sink->partial;
 		size_t length = sink_pending(sink) - sink->partial;
-		ssize_t result = target_write(&sink->target, bytes, next_length(sink, bytes, length));
+		ssize_t result =
+			target_write(&sink->target, bytes, next_length(sink, bytes, length));
 
 		if (result < 0) {
 			failed(sink, (int)-result);

@@ -21,7 +21,7 @@
 struct sink;
 
 struct sink_counters {
-	uint64_t taken;        /* lines that sink_put accepted: taken - lines are still to be written */
+	uint64_t taken; /* lines that sink_put accepted: taken - lines are still to be written */
 	uint64_t lines, bytes; /* written to the descriptor, whole lines */
 	uint64_t refused;      /* lines that did not fit */
 	uint64_t writes;       /* write(2) calls that wrote something */

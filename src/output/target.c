@@ -111,11 +111,11 @@ ssize_t target_write(const struct target *target, const char *bytes, size_t leng
 		length = length > PIPE_BUF ? PIPE_BUF : length;
 	}
 	do
-		written = target->kind == TARGET_SOCKET ?
-			send(target->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) :
-			write(target->fd, bytes, length);
+		written = target->kind == TARGET_SOCKET
+		                  ? send(target->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+		                  : write(target->fd, bytes, length);
 	while (written < 0 && errno == EINTR);
-	/* Nothing, and no reason: no descriptor that we know does that, but it would be tried for ever. */
+	/* No descriptor that we know does this, but it would be tried for ever. */
 	if (written == 0)
 		return -EIO;
 	return written < 0 ? -errno : written;

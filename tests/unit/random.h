@@ -18,7 +18,8 @@ struct random {
 static inline struct random random_begin(void)
 {
 	const char *given = getenv("SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
+	uint64_t seed =
+		given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) << 20 ^ (uint64_t)getpid();
 
 	printf("# SEED=%" PRIu64 "\n", seed);
 	return (struct random){ .state = seed };

@@ -44,7 +44,7 @@ static void test_limit(void)
 static void test_formatters_at_the_limit(void)
 {
 	static const char *const full[] = {
-		"18446744073709551615", "ffffffffffffffff", "AAECAw==",
+		"18446744073709551615",           "ffffffffffffffff", "AAECAw==",
 		"2262-04-11T23:47:16.854775807Z", "string",
 	};
 	static const char zeros[64];
@@ -54,7 +54,8 @@ static void test_formatters_at_the_limit(void)
 		int wrong = 0;
 
 		for (size_t capacity = 0; capacity <= length + 1; capacity++) {
-			struct buf buf = { .data = (char *)check_guarded(zeros, capacity), .capacity = capacity };
+			struct buf buf = { .data = (char *)check_guarded(zeros, capacity),
+				           .capacity = capacity };
 
 			switch (which) {
 			case 0:
@@ -72,7 +73,8 @@ static void test_formatters_at_the_limit(void)
 			default:
 				buf_append_string(&buf, "string");
 			}
-			if (capacity < length ? !buf.overflow || buf.length != 0 : !holds(&buf, full[which]))
+			if (capacity < length ? !buf.overflow || buf.length != 0
+			                      : !holds(&buf, full[which]))
 				wrong++;
 		}
 		CHECK(wrong == 0, "%s: whole or nothing at every capacity", full[which]);
@@ -130,7 +132,8 @@ static void test_hex(void)
 	buf_append_hex(&buf, UINT64_C(0x0123456789abcdef), 16);
 	buf_append_char(&buf, ' ');
 	buf_append_hex(&buf, 0xabc, 2);
-	CHECK(holds(&buf, "001b 0 0123456789abcdef bc"), "hexadecimal: padded, lower case, lowest digits");
+	CHECK(holds(&buf, "001b 0 0123456789abcdef bc"),
+	      "hexadecimal: padded, lower case, lowest digits");
 	buf_free(&buf);
 }
 
@@ -141,9 +144,15 @@ static void test_base64(void)
 		const char *bytes;
 		const char *text;
 	} cases[] = {
-		{ "", "" },           { "f", "Zg==" },         { "fo", "Zm8=" },
-		{ "foo", "Zm9v" },    { "foob", "Zm9vYg==" },  { "fooba", "Zm9vYmE=" },
-		{ "foobar", "Zm9vYmFy" }, { "\xfb\xff\xbf", "+/+/" }, { "\xff\xff\xfe", "///+" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xfb\xff\xbf", "+/+/" },
+		{ "\xff\xff\xfe", "///+" },
 	};
 	struct buf buf;
 
@@ -204,12 +213,14 @@ static void test_time(struct random *random)
 		/* Instants of all 585 years, and small steps to and fro around them. */
 		int64_t time_ns = (int64_t)random_u64(random) >> random_below(random, 40);
 
-		for (int step = 0; step < 2; step++, time_ns ^= (int64_t)(random_u64(random) >> 33)) {
+		for (int step = 0; step < 2;
+		     step++, time_ns ^= (int64_t)(random_u64(random) >> 33)) {
 			expected_time(expected, sizeof expected, time_ns);
 			buf_reset(&buf);
 			buf_append_time(&buf, time_ns);
 			if (!holds(&buf, expected) && wrong++ == 0)
-				printf("# expected %s, got %.*s\n", expected, (int)buf.length, buf.data);
+				printf("# expected %s, got %.*s\n", expected, (int)buf.length,
+				       buf.data);
 			buf_reset(&buf);
 			buf_append_time_cached(&buf, &cache, time_ns);
 			wrong_cached += !holds(&buf, expected);
@@ -220,7 +231,8 @@ static void test_time(struct random *random)
 	cache = (struct buf_time_cache){ .second = 0 };
 	buf_reset(&buf);
 	buf_append_time_cached(&buf, &cache, 5);
-	CHECK(holds(&buf, "1970-01-01T00:00:00.000000005Z"), "a zeroed cache holds no second, not even 0");
+	CHECK(holds(&buf, "1970-01-01T00:00:00.000000005Z"),
+	      "a zeroed cache holds no second, not even 0");
 	buf_free(&buf);
 }
 

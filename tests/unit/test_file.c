@@ -33,32 +33,37 @@ static void refuses(const char *path, int code, const char *text)
 	int fd = file_open(path, &repaired, &error);
 
 	CHECK(fd == -code && error.code == code && repaired == 77, "%s is refused", path);
-	CHECK(strstr(error.text, path) && strstr(error.text, text), "and the reason is \"%s\"", error.text);
+	CHECK(strstr(error.text, path) && strstr(error.text, text), "and the reason is \"%s\"",
+	      error.text);
 	if (fd >= 0)
 		close(fd);
 }
 
 static void test_new(void)
 {
-	struct stat status;
+	struct stat status = { .st_mode = 0 };
 	struct error error;
 	uint64_t repaired = 77;
 	int fd;
 
 	umask(022);
 	fd = file_open("new", &repaired, &error);
-	CHECK(fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && repaired == 0, "a new file");
+	CHECK(fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && repaired == 0,
+	      "a new file");
 	CHECK((status.st_mode & 07777) == 0640, "has mode 0640");
-	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC && fcntl(fd, F_GETFL) & O_APPEND, "is O_CLOEXEC and O_APPEND");
+	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC && fcntl(fd, F_GETFL) & O_APPEND,
+	      "is O_CLOEXEC and O_APPEND");
 	CHECK(write(fd, "{one}\n", 6) == 6, "and can be written");
 	close(fd);
 	fd = file_open("new", &repaired, &error);
-	CHECK(fd >= 0 && write(fd, "{two}\n", 6) == 6 && fstat(fd, &status) == 0 && status.st_size == 12 &&
-	      repaired == 0, "opened again it is appended to");
+	CHECK(fd >= 0 && write(fd, "{two}\n", 6) == 6 && fstat(fd, &status) == 0 &&
+	              status.st_size == 12 && repaired == 0,
+	      "opened again it is appended to");
 	close(fd);
 	umask(077);
 	fd = file_open("private", &repaired, &error);
-	CHECK(fd >= 0 && fstat(fd, &status) == 0 && (status.st_mode & 07777) == 0600, "the umask is honoured");
+	CHECK(fd >= 0 && fstat(fd, &status) == 0 && (status.st_mode & 07777) == 0600,
+	      "the umask is honoured");
 	close(fd);
 	fd = file_open("private", &repaired, NULL);
 	CHECK(fd >= 0, "no error text wanted");
@@ -122,11 +127,13 @@ static void test_tails(void)
 		if (cases[i].cut == SIZE_MAX) {
 			refuses("tail", EBADMSG, "not a record");
 			fd = open("tail", O_RDONLY | O_CLOEXEC);
-			CHECK(read(fd, text, sizeof text) == (ssize_t)length, "%s: untouched", cases[i].name);
+			CHECK(read(fd, text, sizeof text) == (ssize_t)length, "%s: untouched",
+			      cases[i].name);
 		} else {
 			fd = file_open("tail", &repaired, &error);
-			CHECK(fd >= 0 && repaired == cases[i].cut && pread(fd, text, sizeof text, 0) ==
-			      (ssize_t)cases[i].kept && memcmp(text, cases[i].text, cases[i].kept) == 0,
+			CHECK(fd >= 0 && repaired == cases[i].cut &&
+			              pread(fd, text, sizeof text, 0) == (ssize_t)cases[i].kept &&
+			              memcmp(text, cases[i].text, cases[i].kept) == 0,
 			      "%s: %zu bytes are cut", cases[i].name, cases[i].cut);
 		}
 		close(fd);
@@ -136,7 +143,9 @@ static void test_tails(void)
 /* Tails around the size of a block, and around the longest that is looked at. */
 static void test_long_tails(void)
 {
-	static const size_t lengths[] = { 4094, 4095, 4096, 4097, 8191, 8192, 8193, 1000000, 1048576, 1048577, 3000000 };
+	static const size_t lengths[] = { 4094, 4095,    4096,    4097,    8191,   8192,
+		                          8193, 1000000, 1048576, 1048577, 3000000 };
+	static const char before[] = "{before}\n";
 	static char bytes[3000100];
 
 	for (int zeros = 0; zeros < 2; zeros++) {
@@ -146,13 +155,14 @@ static void test_long_tails(void)
 			int fd;
 
 			memset(bytes, zeros ? '\0' : '{', sizeof bytes);
-			memcpy(bytes, "{before}\n", 9);
+			memcpy(bytes, before, sizeof before - 1);
 			write_file("long", bytes, 9 + lengths[i]);
 			fd = file_open("long", &repaired, &error);
 			/* Only the last MiB is searched, in blocks. */
-			CHECK(lengths[i] < 1048576 ? fd >= 0 && repaired == lengths[i] && lseek(fd, 0, SEEK_END) == 9 :
-			      fd == -EBADMSG && repaired == 77, "a tail of %zu %s", lengths[i],
-			      zeros ? "zero bytes" : "bytes");
+			CHECK(lengths[i] < 1048576 ? fd >= 0 && repaired == lengths[i] &&
+			                                     lseek(fd, 0, SEEK_END) == 9
+			                           : fd == -EBADMSG && repaired == 77,
+			      "a tail of %zu %s", lengths[i], zeros ? "zero bytes" : "bytes");
 			if (fd >= 0)
 				close(fd);
 		}
@@ -161,8 +171,9 @@ static void test_long_tails(void)
 
 static void remove_all(void)
 {
-	static const char *const names[] = { "new", "private", "target", "symlink", "dangling", "hardlink",
-		                             "fifo", "foreign", "tail", "long" };
+	static const char *const names[] = { "new",      "private",  "target", "symlink",
+		                             "dangling", "hardlink", "fifo",   "foreign",
+		                             "tail",     "long" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		unlink(names[i]);

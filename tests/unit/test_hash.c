@@ -13,11 +13,11 @@ static const struct {
 	size_t length;
 	uint64_t hash;
 } vectors_2_4[] = {
-	{ 0, UINT64_C(0x726fdb47dd0e0e31) },  { 1, UINT64_C(0x74f839c593dc67fd) },
-	{ 2, UINT64_C(0x0d6c8009d9a94f5a) },  { 3, UINT64_C(0x85676696d7fb7e2d) },
-	{ 4, UINT64_C(0xcf2794e0277187b7) },  { 5, UINT64_C(0x18765564cd99a68d) },
-	{ 6, UINT64_C(0xcbc9466e58fee3ce) },  { 7, UINT64_C(0xab0200f58b01d137) },
-	{ 8, UINT64_C(0x93f5f5799a932462) },  { 15, UINT64_C(0xa129ca6149be45e5) },
+	{ 0, UINT64_C(0x726fdb47dd0e0e31) }, { 1, UINT64_C(0x74f839c593dc67fd) },
+	{ 2, UINT64_C(0x0d6c8009d9a94f5a) }, { 3, UINT64_C(0x85676696d7fb7e2d) },
+	{ 4, UINT64_C(0xcf2794e0277187b7) }, { 5, UINT64_C(0x18765564cd99a68d) },
+	{ 6, UINT64_C(0xcbc9466e58fee3ce) }, { 7, UINT64_C(0xab0200f58b01d137) },
+	{ 8, UINT64_C(0x93f5f5799a932462) }, { 15, UINT64_C(0xa129ca6149be45e5) },
 };
 
 static struct hash_key test_key(void)
@@ -80,7 +80,8 @@ static void test_hash_bytes(struct random *random)
 	int wrong = 0;
 
 	for (int i = 0; i < 20000; i++) {
-		size_t length = random_below(random, sizeof bytes - 7), shift = random_below(random, 8);
+		size_t length = random_below(random, sizeof bytes - 7),
+		       shift = random_below(random, 8);
 
 		random_bytes(random, &key, sizeof key);
 		random_bytes(random, bytes, sizeof bytes);
@@ -109,12 +110,14 @@ static void test_avalanche(struct random *random)
 		random_bytes(random, tuple, sizeof tuple);
 		before = hash_bytes(&key, tuple, sizeof tuple);
 		for (size_t bit = 0; bit < 8 * (sizeof tuple + sizeof key); bit++) {
-			uint8_t *byte = bit < 8 * sizeof tuple ? tuple + bit / 8
-			                                       : (uint8_t *)&key + bit / 8 - sizeof tuple;
+			uint8_t *byte = bit < 8 * sizeof tuple
+			                        ? tuple + bit / 8
+			                        : (uint8_t *)&key + bit / 8 - sizeof tuple;
 			int changed;
 
 			*byte ^= (uint8_t)(1u << bit % 8);
-			changed = __builtin_popcountll(before ^ hash_bytes(&key, tuple, sizeof tuple));
+			changed = __builtin_popcountll(before ^
+			                               hash_bytes(&key, tuple, sizeof tuple));
 			*byte ^= (uint8_t)(1u << bit % 8);
 			flips += changed;
 			cases++;

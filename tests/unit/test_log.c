@@ -32,7 +32,8 @@ static void expect(const char *expected, const char *name)
 
 static void test_levels(void)
 {
-	static const enum log_level levels[] = { LOG_QUIET, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+	static const enum log_level levels[] = { LOG_QUIET, LOG_ERROR, LOG_WARNING, LOG_INFO,
+		                                 LOG_DEBUG };
 	static const enum log_level messages[] = { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 	char line[256];
 
@@ -58,7 +59,8 @@ static void test_text(void)
 	log_error(&log, "%s: cannot open: %s", "eth0", "No such device");
 	expect("sockline: eth0: cannot open: No such device\n", "text");
 	log_warning(&log, "name \x1b[31m\n\xff\xe2\x80\xae \\ \"x\"");
-	expect("sockline: name \\u001b[31m\\u000a\\xff\\u202e \\ \"x\"\n", "control bytes are escaped");
+	expect("sockline: name \\u001b[31m\\u000a\\xff\\u202e \\ \"x\"\n",
+	       "control bytes are escaped");
 	errno = EPIPE;
 	log_info(&log, "%s", "");
 	CHECK(errno == EPIPE, "errno is kept");
@@ -67,7 +69,8 @@ static void test_text(void)
 	memset(long_text, '\x01', sizeof long_text - 1);
 	long_text[sizeof long_text - 1] = '\0';
 	log_debug(&log, "%s", long_text);
-	CHECK(read_line(line, sizeof line) == strlen("sockline: \n") + 6 * 1023 && line[strlen(line) - 1] == '\n',
+	CHECK(read_line(line, sizeof line) == strlen("sockline: \n") + 6 * 1023 &&
+	              line[strlen(line) - 1] == '\n',
 	      "a long message is cut, and still one line");
 }
 
@@ -77,7 +80,8 @@ static void test_json(void)
 	char line[8192], long_text[3000];
 
 	log_error(&log, "%s", "a \"quoted\" \\ \n\xff");
-	expect("{\"level\":\"error\",\"message\":\"a \\\"quoted\\\" \\\\ \\u000a\xef\xbf\xbd\"}\n", "JSON");
+	expect("{\"level\":\"error\",\"message\":\"a \\\"quoted\\\" \\\\ \\u000a\xef\xbf\xbd\"}\n",
+	       "JSON");
 	log_warning(&log, "w");
 	expect("{\"level\":\"warning\",\"message\":\"w\"}\n", "warning");
 	log_info(&log, "i");
@@ -87,7 +91,8 @@ static void test_json(void)
 	memset(long_text, '\x01', sizeof long_text - 1);
 	long_text[sizeof long_text - 1] = '\0';
 	log_error(&log, "%s", long_text);
-	CHECK(read_line(line, sizeof line) > 6 * 1023 && strcmp(line + strlen(line) - 3, "\"}\n") == 0,
+	CHECK(read_line(line, sizeof line) > 6 * 1023 &&
+	              strcmp(line + strlen(line) - 3, "\"}\n") == 0,
 	      "a long message is cut, and still an object");
 }
 
@@ -96,7 +101,8 @@ int main(void)
 	struct log log = { .level = LOG_INFO, .format = LOG_TEXT };
 	int pair[2], original = dup(STDERR_FILENO);
 
-	if (original < 0 || socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) != 0 || dup2(pair[0], STDERR_FILENO) < 0) {
+	if (original < 0 || socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) != 0 ||
+	    dup2(pair[0], STDERR_FILENO) < 0) {
 		perror("socketpair");
 		return EXIT_FAILURE;
 	}

@@ -74,9 +74,11 @@ static void test_fd(void)
 	probe.source = loop_add_fd(loop, fds[0], EPOLLIN, on_event, &probe);
 	CHECK(probe.source, "a pipe is watched");
 	CHECK(write(fds[1], "abc", 3) == 3 && loop_run(loop) == 7 && probe.calls == 3 &&
-	      probe.events == 3 * EPOLLIN, "called until all is read, the status is that of loop_stop");
+	              probe.events == 3 * EPOLLIN,
+	      "called until all is read, the status is that of loop_stop");
 	errno = 0;
-	CHECK(!loop_add_fd(loop, fds[0], EPOLLIN, on_event, &probe) && errno == EEXIST, "not watched twice");
+	CHECK(!loop_add_fd(loop, fds[0], EPOLLIN, on_event, &probe) && errno == EEXIST,
+	      "not watched twice");
 	CHECK(!loop_add_fd(loop, null_fd, EPOLLOUT, on_event, &probe) && errno == EPERM,
 	      "/dev/null is always ready: EPERM");
 	CHECK(loop_modify(probe.source, 0) == 0, "interest withdrawn");
@@ -110,7 +112,8 @@ static void test_timers(void)
 	CHECK(passed >= 20 * NS_PER_MS, "not before its time");
 	begin = clock_monotonic_ns();
 	often.source = loop_add_timer(loop, 0, 5 * NS_PER_MS, on_event, &often);
-	CHECK(loop_run(loop) == 7 && often.calls == 5, "a timer with an interval fires again and again, first at once");
+	CHECK(loop_run(loop) == 7 && often.calls == 5,
+	      "a timer with an interval fires again and again, first at once");
 	passed = clock_monotonic_ns() - begin;
 	/* The first of the expirations is immediate. */
 	CHECK(often.events >= 5 && passed >= (often.events - 1) * 5 * NS_PER_MS,
@@ -120,7 +123,8 @@ static void test_timers(void)
 	loop_remove(often.source);
 	once.stop_after = 2;
 	CHECK(loop_set_timer(never.source, 0, 0) == 0 && loop_set_timer(once.source, 1, 0) == 0 &&
-	      loop_run(loop) == 7 && once.calls == 2, "set anew it fires again");
+	              loop_run(loop) == 7 && once.calls == 2,
+	      "set anew it fires again");
 	CHECK(loop_set_timer(once.source, -1, 0) == -EINVAL, "a negative time is refused");
 	errno = 0;
 	CHECK(!loop_add_timer(loop, -1, 0, on_event, &once) && errno == EINVAL, "also when adding");
@@ -170,7 +174,8 @@ static void test_signals(void)
 	CHECK(sigismember(&pending, SIGTERM) == 1, "which stays blocked and pending");
 	probe = (struct signal_probe){ .loop = loop, .stop_at = SIGTERM };
 	probe.source = loop_add_signals(loop, signals, on_signal, &probe);
-	CHECK(probe.source && loop_run(loop) == 9 && probe.counts[SIGTERM] == 1, "until somebody asks again");
+	CHECK(probe.source && loop_run(loop) == 9 && probe.counts[SIGTERM] == 1,
+	      "until somebody asks again");
 	loop_free(loop);
 }
 
@@ -259,7 +264,8 @@ static void test_prepare(void)
 	int64_t begin = clock_monotonic_ns();
 
 	loop_set_prepare(loop, on_prepare, &probe);
-	CHECK(loop_run(loop) == 5 && probe.calls == 4, "called before each wait, and may stop the loop");
+	CHECK(loop_run(loop) == 5 && probe.calls == 4,
+	      "called before each wait, and may stop the loop");
 	CHECK(clock_monotonic_ns() - begin >= 3 * NS_PER_MS, "each wait lasts what it asks for");
 	loop_set_prepare(loop, NULL, NULL);
 	loop_add_timer(loop, 1, 0, on_deadline, loop);
@@ -281,7 +287,8 @@ static void test_stop_in_batch(void)
 		probes[i] = (struct probe){ .loop = loop, .fd = -1, .stop_after = 1 };
 		probes[i].source = loop_add_fd(loop, fds[i][1], EPOLLOUT, on_event, &probes[i]);
 	}
-	CHECK(loop_run(loop) == 7 && probes[0].calls + probes[1].calls == 1, "nothing is called after loop_stop");
+	CHECK(loop_run(loop) == 7 && probes[0].calls + probes[1].calls == 1,
+	      "nothing is called after loop_stop");
 	for (int i = 0; i < 2; i++) {
 		loop_remove(probes[i].source);
 		close(fds[i][0]);
@@ -292,7 +299,8 @@ static void test_stop_in_batch(void)
 	raise(SIGUSR2);
 	CHECK(loop_run(loop) == 9 && signal_probe.counts[SIGUSR2] == 0, "no further signal either");
 	signal_probe.stop_at = SIGUSR2;
-	CHECK(loop_run(loop) == 9 && signal_probe.counts[SIGUSR2] == 1, "it comes when the loop runs again");
+	CHECK(loop_run(loop) == 9 && signal_probe.counts[SIGUSR2] == 1,
+	      "it comes when the loop runs again");
 	loop_free(loop);
 }
 

@@ -73,7 +73,8 @@ static void reader_take(struct reader *reader, const char *bytes, size_t length)
 		reader->line[reader->length] = '\0';
 		number = (unsigned)strtoul(reader->line, &end, 10);
 		reader->broken |= *end != ' ' || number < reader->next ||
-		                  strspn(end + 1, "x") != (size_t)(reader->line + reader->length - 1 - end - 1);
+		                  strspn(end + 1, "x") !=
+		                          (size_t)(reader->line + reader->length - 1 - end - 1);
 		reader->next = number + 1;
 		reader->lines++;
 		reader->length = 0;
@@ -100,15 +101,22 @@ static void test_room(void)
 	open_pipe(fds);
 	sink = open_sink(fds[1], 10);
 	CHECK(sink_room(sink) == 10 && sink_pending(sink) == 0, "an empty sink for 10 bytes");
-	CHECK(sink_put(sink, "abcd\n", 5) == 0 && sink_put(sink, "efgh\n", 5) == 0 && sink_room(sink) == 0,
+	CHECK(sink_put(sink, "abcd\n", 5) == 0 && sink_put(sink, "efgh\n", 5) == 0 &&
+	              sink_room(sink) == 0,
 	      "takes 10");
 	CHECK(sink_put(sink, "\n", 1) == -ENOBUFS && sink_put(sink, text, SIZE_MAX) == -ENOBUFS &&
-	      sink_counters(sink)->refused == 2 && sink_counters(sink)->taken == 2, "and refuses more, which is counted");
-	CHECK(sink_counters(sink)->lines == 0 && sink_counters(sink)->bytes == 0, "nothing is written yet");
-	CHECK(sink_flush(sink) == SINK_OPEN && sink_room(sink) == 10 && sink_counters(sink)->lines == 2 &&
-	      sink_counters(sink)->bytes == 10 && sink_counters(sink)->writes == 1, "flushed by one write");
-	CHECK(read(fds[0], text, sizeof text) == 10 && memcmp(text, "abcd\nefgh\n", 10) == 0, "in order");
-	CHECK(sink_flush(sink) == SINK_OPEN && sink_counters(sink)->writes == 1, "nothing to flush: no write");
+	              sink_counters(sink)->refused == 2 && sink_counters(sink)->taken == 2,
+	      "and refuses more, which is counted");
+	CHECK(sink_counters(sink)->lines == 0 && sink_counters(sink)->bytes == 0,
+	      "nothing is written yet");
+	CHECK(sink_flush(sink) == SINK_OPEN && sink_room(sink) == 10 &&
+	              sink_counters(sink)->lines == 2 && sink_counters(sink)->bytes == 10 &&
+	              sink_counters(sink)->writes == 1,
+	      "flushed by one write");
+	CHECK(read(fds[0], text, sizeof text) == 10 && memcmp(text, "abcd\nefgh\n", 10) == 0,
+	      "in order");
+	CHECK(sink_flush(sink) == SINK_OPEN && sink_counters(sink)->writes == 1,
+	      "nothing to flush: no write");
 	sink_free(sink);
 	sink_free(NULL);
 	close(fds[0]);
@@ -139,12 +147,14 @@ static void test_pipe_writes(void)
 		reader_read(&reader, fds[0], 4096);
 		sink_flush(sink);
 		wrong += counters->writes > before.writes + 2 ||
-		         counters->bytes - before.bytes > PIPE_BUF * (counters->writes - before.writes);
+		         counters->bytes - before.bytes >
+		                 PIPE_BUF * (counters->writes - before.writes);
 	}
 	CHECK(wrong == 0, "each write is of at most PIPE_BUF bytes");
 	while (reader.lines < number && reader_read(&reader, fds[0], SIZE_MAX) > 0)
 		sink_flush(sink);
-	CHECK(!reader.broken && reader.lines == number && reader.next == number && counters->lines == number,
+	CHECK(!reader.broken && reader.lines == number && reader.next == number &&
+	              counters->lines == number,
 	      "all %u lines arrive in order", number);
 	sink_free(sink);
 	close(fds[0]);
@@ -166,7 +176,9 @@ static void test_pipe_ends_whole(struct random *random)
 		char last = '\n';
 		ssize_t length;
 
-		while (sink_put(sink, line, make_line(line, 1 + random_below(random, sizeof line), number)) == 0)
+		while (sink_put(sink, line,
+		                make_line(line, 1 + random_below(random, sizeof line), number)) ==
+		       0)
 			number++;
 		sink_flush(sink);
 		/* Sometimes all of it, sometimes some pages, then the rest of what is in the pipe. */
@@ -220,7 +232,8 @@ static void test_random(struct random *random, bool is_socket)
 		int fds[2];
 
 		if (is_socket)
-			need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0, "socketpair");
+			need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0,
+			     "socketpair");
 		else
 			open_pipe(fds);
 		need(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0, "fcntl");
@@ -229,7 +242,8 @@ static void test_random(struct random *random, bool is_socket)
 		if (round % 3 == 0)
 			sink_set_write_max(sink, random_below(random, 100000));
 		for (int step = 0; step < 600; step++) {
-			size_t length = make_line(line, 1 + random_below(random, longest), number++);
+			size_t length =
+				make_line(line, 1 + random_below(random, longest), number++);
 
 			refused += sink_put(sink, line, length) != 0;
 			if (random_below(random, 3) == 0)
@@ -242,7 +256,8 @@ static void test_random(struct random *random, bool is_socket)
 		while (reader_read(&reader, fds[0], SIZE_MAX) > 0 || sink_pending(sink) > 0);
 		broken += reader.broken || reader.length > 0;
 		lost += reader.lines + refused != number;
-		uncounted += sink_counters(sink)->refused != refused || sink_counters(sink)->lines != reader.lines ||
+		uncounted += sink_counters(sink)->refused != refused ||
+		             sink_counters(sink)->lines != reader.lines ||
 		             sink_counters(sink)->taken != reader.lines;
 		sink_free(sink);
 		close(fds[0]);
@@ -264,9 +279,11 @@ static void test_reader_gone(void)
 	CHECK(sink_fd(sink) >= 0 && sink_check(sink) == SINK_OPEN, "the reader of a pipe is there");
 	close(fds[0]);
 	CHECK(sink_flush(sink) == SINK_READER_GONE && sink_get_state(sink) == SINK_READER_GONE &&
-	      sink_error(sink) == 0, "gone");
+	              sink_error(sink) == 0,
+	      "gone");
 	CHECK(sink_drain(sink, INT64_MAX) == SINK_READER_GONE, "draining does not wait for it");
-	CHECK(sink_counters(sink)->taken == 1 && sink_counters(sink)->lines == 0, "the line is known to be lost");
+	CHECK(sink_counters(sink)->taken == 1 && sink_counters(sink)->lines == 0,
+	      "the line is known to be lost");
 	sink_free(sink);
 	sink = open_sink(fds[1], 1000);
 	CHECK(sink_check(sink) == SINK_READER_GONE, "seen without a write");
@@ -303,7 +320,8 @@ static void test_drain(void)
 	passed = clock_monotonic_ns() - begin;
 	CHECK(passed >= 50 * NS_PER_MS && passed < 2 * NS_PER_SECOND, "which took %lld ms",
 	      (long long)(passed / NS_PER_MS));
-	CHECK(clock_cpu_ns() < 20 * NS_PER_SECOND && sink_drain(sink, 0) == SINK_OPEN, "a deadline in the past");
+	CHECK(clock_cpu_ns() < 20 * NS_PER_SECOND && sink_drain(sink, 0) == SINK_OPEN,
+	      "a deadline in the past");
 	fflush(stdout);
 	child = fork();
 	need(child >= 0, "fork");
@@ -314,9 +332,10 @@ static void test_drain(void)
 		sink_free(sink);
 		while (reader_read(&reader, fds[0], 5000) > 0)
 			;
-		_exit(reader.broken || reader.lines != number);
+		_exit(reader.broken || reader.lines != number ? 1 : 0);
 	}
-	CHECK(sink_drain(sink, clock_monotonic_ns() + 20 * NS_PER_SECOND) == SINK_OPEN && sink_pending(sink) == 0,
+	CHECK(sink_drain(sink, clock_monotonic_ns() + 20 * NS_PER_SECOND) == SINK_OPEN &&
+	              sink_pending(sink) == 0,
 	      "somebody reads: all is written");
 	sink_free(sink);
 	close(fds[1]);
@@ -332,7 +351,8 @@ static void write_for_ever(int fd, uint64_t seed)
 	static char line[4096];
 
 	for (unsigned number = 0;; number++) {
-		while (sink_put(sink, line, make_line(line, 50 + random_below(&random, 1500), number)) != 0)
+		while (sink_put(sink, line,
+		                make_line(line, 50 + random_below(&random, 1500), number)) != 0)
 			sink_drain(sink, clock_monotonic_ns() + NS_PER_MS);
 		if (random_below(&random, 8) == 0)
 			sink_flush(sink);
@@ -378,7 +398,8 @@ static void test_kill(struct random *random)
 		broken += reader.broken;
 		lines += reader.lines;
 	}
-	CHECK(whole == 100 && broken == 0, "after kill -9 the last byte is LF in %d of 100 (%llu lines)", whole, lines);
+	CHECK(whole == 100 && broken == 0,
+	      "after kill -9 the last byte is LF in %d of 100 (%llu lines)", whole, lines);
 }
 
 static void test_replace(void)
@@ -401,27 +422,31 @@ static void test_replace(void)
 	CHECK(sink_replace_fd(sink, -1, 0, &error) == -EBADF && sink_get_state(sink) == SINK_OPEN,
 	      "a bad descriptor changes nothing: %s", error.text);
 	/* The pipe is full in the middle of a line: that line comes again, whole. */
-	CHECK(sink_replace_fd(sink, file, 0, &error) == 0 && sink_fd(sink) == -1, "from a full pipe to a file");
+	CHECK(sink_replace_fd(sink, file, 0, &error) == 0 && sink_fd(sink) == -1,
+	      "from a full pipe to a file");
 	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) == 0, "which takes the rest");
 	while (reader_read(&old, fds[0], SIZE_MAX) > 0)
 		;
 	lseek(file, 0, SEEK_SET);
 	while (reader_read(&fresh, file, SIZE_MAX) > 0)
 		;
-	CHECK(!old.broken && !fresh.broken && fresh.length == 0 && old.lines + fresh.lines == number &&
-	      fresh.next == number, "%u lines in the one, %u in the other, none in both", old.lines, fresh.lines);
+	CHECK(!old.broken && !fresh.broken && fresh.length == 0 &&
+	              old.lines + fresh.lines == number && fresh.next == number,
+	      "%u lines in the one, %u in the other, none in both", old.lines, fresh.lines);
 	CHECK(old.length > 0, "(the pipe ended with %zu bytes of a line)", old.length);
 	CHECK(sink_counters(sink)->lines == number, "each is counted once");
 
 	/* Drained first when there is time. */
 	sink_put(sink, "1 x\n", 4);
 	CHECK(sink_replace_fd(sink, fds[1], clock_monotonic_ns() + NS_PER_SECOND, &error) == 0 &&
-	      sink_pending(sink) == 0 && sink_fd(sink) >= 0 && lseek(file, -4, SEEK_END) >= 0 &&
-	      read(file, line, 10) == 4, "back to the pipe, the file got its last line");
+	              sink_pending(sink) == 0 && sink_fd(sink) >= 0 &&
+	              lseek(file, -4, SEEK_END) >= 0 && read(file, line, 10) == 4,
+	      "back to the pipe, the file got its last line");
 	close(fds[0]);
 	sink_put(sink, "2 x\n", 4);
 	CHECK(sink_flush(sink) == SINK_READER_GONE && sink_replace_fd(sink, file, 0, &error) == 0 &&
-	      sink_flush(sink) == SINK_OPEN && sink_pending(sink) == 0, "a new descriptor heals a dead sink");
+	              sink_flush(sink) == SINK_OPEN && sink_pending(sink) == 0,
+	      "a new descriptor heals a dead sink");
 	sink_free(sink);
 	close(fds[1]);
 	close(file);

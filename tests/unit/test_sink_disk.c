@@ -93,9 +93,11 @@ static void test_file(void)
 		sink_put(sink, line, sizeof line);
 	}
 	CHECK(sink_fd(sink) == -1 && sink_check(sink) == SINK_OPEN, "a file needs no watch");
-	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) == 0 && !sink_stalled(sink), "takes everything");
+	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) == 0 && !sink_stalled(sink),
+	      "takes everything");
 	CHECK(count_lines(&last) == 1000 && last == 999 && sink_counters(sink)->lines == 1000 &&
-	      sink_counters(sink)->bytes == 1000000, "1,000 lines");
+	              sink_counters(sink)->bytes == 1000000,
+	      "1,000 lines");
 	CHECK(sink_counters(sink)->writes < 10, "in %d writes", (int)sink_counters(sink)->writes);
 	sink_free(sink);
 	close(fd);
@@ -121,11 +123,14 @@ static void test_size_limit(int flags)
 	setrlimit(RLIMIT_FSIZE, &limit);
 	state = sink_flush(sink);
 	setrlimit(RLIMIT_FSIZE, &before);
-	CHECK(state == SINK_FAILED && sink_error(sink) == EFBIG && sink_get_state(sink) == SINK_FAILED,
+	CHECK(state == SINK_FAILED && sink_error(sink) == EFBIG &&
+	              sink_get_state(sink) == SINK_FAILED,
 	      "RLIMIT_FSIZE: failed with EFBIG");
-	CHECK(count_lines(&last) == 100 && sink_counters(sink)->lines == 100 && sink_counters(sink)->taken == 1000,
+	CHECK(count_lines(&last) == 100 && sink_counters(sink)->lines == 100 &&
+	              sink_counters(sink)->taken == 1000,
 	      "the file ends with a whole line, the loss is known");
-	CHECK(sink_flush(sink) == SINK_FAILED && sink_drain(sink, INT64_MAX) == SINK_FAILED, "and it stays failed");
+	CHECK(sink_flush(sink) == SINK_FAILED && sink_drain(sink, INT64_MAX) == SINK_FAILED,
+	      "and it stays failed");
 	sink_free(sink);
 	close(fd);
 }
@@ -143,7 +148,8 @@ static void test_full_device(void)
 	fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	sink = open_sink(fd, 1000);
 	sink_put(sink, "x\n", 2);
-	CHECK(sink_fd(sink) == -1 && sink_flush(sink) == SINK_OPEN && sink_pending(sink) == 0, "/dev/null takes it");
+	CHECK(sink_fd(sink) == -1 && sink_flush(sink) == SINK_OPEN && sink_pending(sink) == 0,
+	      "/dev/null takes it");
 	sink_free(sink);
 	close(fd);
 }
@@ -173,14 +179,17 @@ static void test_kill(struct random *random)
 			static char line[60000];
 
 			for (unsigned limit = number + 20000; number < limit; number++) {
-				size_t length = 100 + random_below(random, round % 2 ? 1000 : sizeof line - 100);
+				size_t length =
+					100 +
+					random_below(random, round % 2 ? 1000 : sizeof line - 100);
 
 				make_line(line, length, number);
 				sink_put(sink, line, length);
 				if (random_below(random, 30) == 0)
 					sink_flush(sink);
 				if (round % 4 == 0) /* what a kill within write(2) would leave */
-					dprintf(fd, "%.*s", (int)random_below(random, 2) * 500, line);
+					dprintf(fd, "%.*s", (int)random_below(random, 2) * 500,
+					        line);
 				else
 					continue;
 				break;
@@ -197,7 +206,8 @@ static void test_kill(struct random *random)
 	}
 	close(file_open(path, &repaired, &error));
 	broken += count_lines(&last) < 0;
-	CHECK(unopened == 0 && broken == 0, "100 times kill -9: after file_open all lines are whole");
+	CHECK(unopened == 0 && broken == 0,
+	      "100 times kill -9: after file_open all lines are whole");
 	CHECK(cut > 0, "%u times a broken tail was cut off", cut);
 }
 
@@ -219,8 +229,10 @@ static bool become_mounter(void)
 		return true;
 	snprintf(uid_map, sizeof uid_map, "0 %u 1", (unsigned)geteuid());
 	snprintf(gid_map, sizeof gid_map, "0 %u 1", (unsigned)getegid());
-	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && write_text("/proc/self/setgroups", "deny") &&
-	       write_text("/proc/self/uid_map", uid_map) && write_text("/proc/self/gid_map", gid_map);
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+	       write_text("/proc/self/setgroups", "deny") &&
+	       write_text("/proc/self/uid_map", uid_map) &&
+	       write_text("/proc/self/gid_map", gid_map);
 }
 
 /* Makes /tmp a tmpfs of 1 MiB that nobody else sees. */
@@ -258,19 +270,24 @@ static void test_full_disk(int flags, const char *name)
 		fstat(fd, &status);
 		torn += status.st_size % (off_t)sizeof line != 0;
 	}
-	CHECK(sink_get_state(sink) == SINK_OPEN && sink_stalled(sink) && sink_counters(sink)->stalls == 1,
+	CHECK(sink_get_state(sink) == SINK_OPEN && sink_stalled(sink) &&
+	              sink_counters(sink)->stalls == 1,
 	      "%s: a full disk stalls the sink", name);
 	CHECK(torn == 0 && count_lines(&last) == (long)sink_counters(sink)->lines,
 	      "%s: and never leaves half a line", name);
 	begin = clock_monotonic_ns();
 	CHECK(sink_drain(sink, begin + 250 * NS_PER_MS) == SINK_OPEN && sink_pending(sink) > 0 &&
-	      clock_monotonic_ns() - begin >= 250 * NS_PER_MS && sink_counters(sink)->stalls == 1,
+	              clock_monotonic_ns() - begin >= 250 * NS_PER_MS &&
+	              sink_counters(sink)->stalls == 1,
 	      "%s: draining waits for room, until the deadline", name);
 	unlink("/tmp/ballast");
-	CHECK(sink_drain(sink, begin + 10 * NS_PER_SECOND) == SINK_OPEN && sink_pending(sink) == 0 &&
-	      !sink_stalled(sink), "%s: writing resumes", name);
-	CHECK(count_lines(&last) == (long)(number - refused) && sink_counters(sink)->refused == refused &&
-	      sink_counters(sink)->lines == number - refused, "%s: written + refused = produced", name);
+	CHECK(sink_drain(sink, begin + 10 * NS_PER_SECOND) == SINK_OPEN &&
+	              sink_pending(sink) == 0 && !sink_stalled(sink),
+	      "%s: writing resumes", name);
+	CHECK(count_lines(&last) == (long)(number - refused) &&
+	              sink_counters(sink)->refused == refused &&
+	              sink_counters(sink)->lines == number - refused,
+	      "%s: written + refused = produced", name);
 	sink_free(sink);
 	close(fd);
 	unlink(path);

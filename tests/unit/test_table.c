@@ -40,7 +40,8 @@ static bool is_sound(const struct table *table)
 }
 
 /* How often the table offers number for hash; -1 when it offers one whose upper half differs. */
-static int offered(const struct table *table, const struct model *model, uint64_t hash, uint32_t number)
+static int offered(const struct table *table, const struct model *model, uint64_t hash,
+                   uint32_t number)
 {
 	struct table_cursor cursor = table_cursor(table, hash);
 	uint32_t candidate, seen = 0, times = 0, expected = 0;
@@ -66,7 +67,8 @@ static void test_against_model(struct random *random)
 		uint64_t tag = random_below(random, 2) ? random_below(random, 40) + UINT32_MAX - 20
 		                                       : random_u64(random) >> 32;
 		uint64_t hash = hash_of_tag((uint32_t)tag, random_below(random, 2));
-		uint32_t number = random_below(random, 10) == 0 ? UINT32_MAX - 1 : random_below(random, 64);
+		uint32_t number =
+			random_below(random, 10) == 0 ? UINT32_MAX - 1 : random_below(random, 64);
 		uint32_t at = random_below(random, model.count + 1);
 
 		if (random_below(random, 10) < bias) {
@@ -101,7 +103,8 @@ static void test_against_model(struct random *random)
 	CHECK(full > 100, "the limit was met %d times", full);
 	while (model.count > 0) {
 		model.count--;
-		wrong += !table_remove(table, model.pairs[model.count].hash, model.pairs[model.count].number);
+		wrong += !table_remove(table, model.pairs[model.count].hash,
+		                       model.pairs[model.count].number);
 	}
 	CHECK(wrong == 0 && table_count(table) == 0 && is_sound(table), "emptied one by one");
 	table_free(table);

@@ -16,7 +16,7 @@
 #include "netns.h"
 
 #define ADDRESSES 3000
-#define PAIRS     2000
+#define PAIRS     450
 
 static struct netlink *open_netlink(int protocol)
 {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -268,6 +269,23 @@ static void test_random(struct random *random, bool is_socket)
 	CHECK(uncounted == 0, "%s: and the counters say the same", is_socket ? "socket" : "pipe");
 }
 
+static void open_tcp(int fds[2])
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t length = sizeof address;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	need(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 1) == 0 &&
+	             getsockname(listener, (struct sockaddr *)&address, &length) == 0,
+	     "listen");
+	fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	need(connect(fds[1], (struct sockaddr *)&address, length) == 0, "connect");
+	fds[0] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	need(fds[0] >= 0, "accept");
+	close(listener);
+}
+
 static void test_reader_gone(void)
 {
 	int fds[2];
@@ -290,13 +308,14 @@ static void test_reader_gone(void)
 	sink_free(sink);
 	close(fds[1]);
 
-	need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0, "socketpair");
+	open_tcp(fds);
 	sink = open_sink(fds[1], 1000);
 	sink_put(sink, "one\n", 4);
-	sink_flush(sink);
-	close(fds[0]); /* with unread data: ECONNRESET */
+	CHECK(sink_flush(sink) == SINK_OPEN && sink_check(sink) == SINK_OPEN,
+	      "the reader of a socket is there");
+	close(fds[0]); /* with unread data, so that a reset comes back: ECONNRESET */
 	sink_put(sink, "two\n", 4);
-	CHECK(sink_flush(sink) == SINK_READER_GONE, "a socket's reader is gone");
+	CHECK(sink_flush(sink) == SINK_READER_GONE && sink_error(sink) == 0, "gone");
 	sink_free(sink);
 	close(fds[1]);
 }

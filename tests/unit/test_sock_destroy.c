@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sockets/sock_destroy.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/net_namespace.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "sockets/netlink.h"
+
+#include "check.h"
+#include "netns.h"
+
+#define NETNS 42u
+#define FLOOD 2000
+#define NSID  17
+
+struct seen {
+	int count, other; /* in this namespace, in others */
+	int nsid;         /* of the last other */
+	struct socket last;
+};
+
+static int see(void *context, const struct socket *socket, int nsid)
+{
+	struct seen *seen = context;
+
+	seen->last = *socket;
+	if (nsid == -1) {
+		seen->count++;
+	} else {
+		seen->other++;
+		seen->nsid = nsid;
+	}
+	return 0;
+}
+
+/* The kernel sends them from a work queue: they come a little after close(2). */
+static int read_all(struct sock_destroy *destroy, struct seen *seen, int wanted)
+{
+	struct pollfd event = { .fd = sock_destroy_fd(destroy), .events = POLLIN };
+	int result = 0;
+
+	while (result >= 0 && seen->count + seen->other < wanted && poll(&event, 1, 2000) > 0)
+		result = sock_destroy_read(destroy, see, seen);
+	return result;
+}
+
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
+
+	getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size);
+	return cookie;
+}
+
+static struct sockaddr_in address_of(int fd)
+{
+	struct sockaddr_in address = { 0 };
+	socklen_t size = sizeof(address);
+
+	getsockname(fd, (struct sockaddr *)&address, &size);
+	return address;
+}
+
+static int new_udp(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		exit(EXIT_FAILURE);
+	return fd;
+}
+
+static void test_tcp(struct sock_destroy *destroy)
+{
+	int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0),
+	    server;
+	struct sockaddr_in address, local;
+	struct seen seen = { 0 };
+	char bytes[1000] = "";
+	uint64_t cookie;
+
+	listen(listener, 1);
+	address = address_of(listener);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (connect(client, (struct sockaddr *)&address, sizeof(address)) != 0)
+		exit(EXIT_FAILURE);
+	server = accept(listener, NULL, NULL);
+	local = address_of(client);
+	cookie = cookie_of(client);
+	CHECK(write(client, bytes, sizeof(bytes)) == sizeof(bytes), "1,000 bytes are sent");
+	shutdown(client, SHUT_WR);
+	while (read(server, bytes, sizeof(bytes)) > 0)
+		;
+	close(server);
+	CHECK(read_all(destroy, &seen, 1) >= 0 && seen.count == 1, "the server's end is told");
+	close(client);
+	CHECK(read_all(destroy, &seen, 2) >= 0 && seen.count == 2, "the client's end is told");
+	CHECK(seen.last.kind == SOCKET_TCP && seen.last.state == SOCKET_CLOSED &&
+	              seen.last.netns == NETNS && seen.last.cookie == cookie,
+	      "kind, state, namespace, cookie");
+	CHECK(seen.last.tuple.source_port == ntohs(local.sin_port) &&
+	              seen.last.tuple.destination_port == ntohs(address.sin_port) &&
+	              inet_is_loopback(&seen.last.tuple.source) &&
+	              inet_is_loopback(&seen.last.tuple.destination),
+	      "the tuple as it was");
+	CHECK(seen.last.has_tcp_info && seen.last.tcp_info.bytes_acked == 1002,
+	      "final counts: %" PRIu64 " bytes, SYN and FIN among them",
+	      seen.last.tcp_info.bytes_acked);
+	CHECK(seen.last.inode == 0 && !seen.last.has_uid, "no inode, no uid");
+	close(listener);
+	read_all(destroy, &seen, 3);
+}
+
+static void test_udp(struct sock_destroy *destroy)
+{
+	int fd = new_udp();
+	uint16_t port = ntohs(address_of(fd).sin_port);
+	uint64_t cookie = cookie_of(fd);
+	struct seen seen = { 0 };
+
+	close(fd);
+	CHECK(read_all(destroy, &seen, 1) >= 0 && seen.count == 1 && seen.last.kind == SOCKET_UDP &&
+	              seen.last.cookie == cookie && seen.last.tuple.source_port == port,
+	      "UDP: port and cookie");
+	CHECK(sock_destroy_drops(destroy) == 0, "nothing was missed so far");
+}
+
+/* The Drops column of this socket in /proc/net/netlink, found by its inode. */
+static uint64_t drops_in_proc(int fd)
+{
+	FILE *file = fopen("/proc/thread-self/net/netlink", "r");
+	char line[256];
+	struct stat status;
+	uintmax_t drops, inode;
+
+	fstat(fd, &status);
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %*s %*s %ju %ju", &drops, &inode) == 2 &&
+		    inode == status.st_ino) {
+			fclose(file);
+			return drops;
+		}
+	}
+	if (file)
+		fclose(file);
+	return UINT64_MAX;
+}
+
+static void test_overrun(struct sock_destroy *destroy)
+{
+	struct seen seen = { 0 };
+	uint64_t drops, before = 0;
+	int result;
+
+	CHECK(sock_destroy_set_receive_buffer(destroy, 4096) == 0, "a small receive buffer");
+	for (int i = 0; i < FLOOD; i++)
+		close(new_udp());
+	/* All are told or lost when the number stands still. */
+	for (int still = 0; still < 10; still++) {
+		usleep(20000);
+		drops = drops_in_proc(sock_destroy_fd(destroy));
+		if (drops != before)
+			still = 0;
+		before = drops;
+	}
+	result = sock_destroy_read(destroy, see, &seen);
+	drops = sock_destroy_drops(destroy);
+	CHECK(result == -ENOBUFS, "an overrun is told");
+	CHECK(seen.count > 0 && (uint64_t)seen.count + drops == FLOOD,
+	      "%d received + %" PRIu64 " missed = %d", seen.count, drops, FLOOD);
+	CHECK(drops == drops_in_proc(sock_destroy_fd(destroy)), "as the Drops column has it");
+	seen.count = 0;
+	close(new_udp());
+	CHECK(read_all(destroy, &seen, 1) >= 0 && seen.count == 1, "afterwards it goes on");
+}
+
+/* Gives the namespace of a process an id in ours. */
+static int set_nsid(pid_t pid)
+{
+	const struct {
+		struct rtgenmsg family;
+		uint8_t padding[3];
+		struct rtattr id_header;
+		int32_t id;
+		struct rtattr pid_header;
+		uint32_t pid;
+	} request = {
+		.id_header = { RTA_LENGTH(sizeof(int32_t)), NETNSA_NSID },
+		.id = NSID,
+		.pid_header = { RTA_LENGTH(sizeof(uint32_t)), NETNSA_PID },
+		.pid = (uint32_t)pid,
+	};
+	struct netlink *route;
+	struct error error;
+	int result = netlink_open(&route, NETLINK_ROUTE, &error);
+
+	if (result)
+		return result;
+	/* Success is silent; a failure shows in what follows. */
+	result = netlink_send(route, RTM_NEWNSID, &request, sizeof(request));
+	netlink_close(route);
+	return result;
+}
+
+static void test_other_namespace(struct sock_destroy *destroy)
+{
+	int ready[2], go[2], status;
+	struct seen seen = { 0 };
+	char byte = 0;
+	pid_t pid;
+
+	CHECK(sock_destroy_listen_all(destroy) == 0, "listens to all namespaces");
+	if (pipe(ready) != 0 || pipe(go) != 0)
+		exit(EXIT_FAILURE);
+	pid = fork();
+	if (pid == 0) {
+		close(go[1]);
+		if (unshare(CLONE_NEWNET) != 0 || !netns_set_link("lo", true) ||
+		    write(ready[1], "", 1) != 1 || read(go[0], &byte, 1) != 1)
+			_exit(1);
+		close(new_udp());
+		_exit(read(go[0], &byte, 1) != 0);
+	}
+	close(ready[1]);
+	CHECK(read(ready[0], &byte, 1) == 1 && set_nsid(pid) == 0, "a second namespace with an id");
+	CHECK(write(go[1], "", 1) == 1 && read_all(destroy, &seen, 1) >= 0 && seen.other == 1 &&
+	              seen.count == 0,
+	      "its sockets are told");
+	CHECK(seen.nsid == NSID && seen.last.netns == 0, "with that id: %d", seen.nsid);
+	close(new_udp());
+	CHECK(read_all(destroy, &seen, 2) >= 0 && seen.count == 1 && seen.last.netns == NETNS,
+	      "our own are told without one");
+	close(go[1]);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0, "the second namespace ends");
+}
+
+int main(void)
+{
+	struct sock_destroy *destroy;
+	struct error error;
+
+	if (!netns_enter())
+		return EXIT_SUCCESS;
+	if (sock_destroy_open(&destroy, NETNS, &error) != 0) {
+		printf("1..0 # SKIP %s\n", error.text);
+		return EXIT_SUCCESS;
+	}
+	test_tcp(destroy);
+	test_udp(destroy);
+	test_overrun(destroy);
+	test_other_namespace(destroy);
+	sock_destroy_close(destroy);
+	sock_destroy_close(NULL);
+	return check_done();
+}

@@ -30,6 +30,8 @@ static int see(void *context, const struct socket *socket, int nsid)
 {
 	struct seen *seen = context;
 
+	if (socket->tuple.source_port == 0) /* of netns_set_link, not ours */
+		return 0;
 	seen->last = *socket;
 	if (nsid == -1) {
 		seen->count++;

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/interface_table.h"
+
+#include "check.h"
+#include "random.h"
+
+#define ADDRESSES 2000
+
+static struct interface make(uint32_t ifindex, const char *name)
+{
+	struct interface interface = { .ifindex = ifindex, .type = 1, .up = true };
+
+	snprintf(interface.name, sizeof(interface.name), "%s", name);
+	return interface;
+}
+
+static void set(struct interface_table *table, uint32_t ifindex, const char *name)
+{
+	struct interface interface = make(ifindex, name);
+
+	if (interface_table_set(table, &interface) != 0)
+		exit(EXIT_FAILURE);
+}
+
+static struct inet_address address(const char *text)
+{
+	struct inet_address address = { { 0 } };
+
+	inet_parse(text, &address);
+	return address;
+}
+
+static bool is_local(const struct interface_table *table, const char *text)
+{
+	struct inet_address wanted = address(text);
+
+	return interface_table_is_local(table, &wanted);
+}
+
+static void add(struct interface_table *table, const char *text, uint32_t ifindex)
+{
+	struct inet_address new = address(text);
+
+	if (interface_table_add_address(table, &new, ifindex) != 0)
+		exit(EXIT_FAILURE);
+}
+
+static void test_interfaces(void)
+{
+	struct interface_table *table = interface_table_new();
+	struct interface changed = make(7, "eth0");
+	const struct interface *found;
+	uint64_t before;
+	uint32_t generation;
+
+	CHECK(!interface_table_find(table, 1) && !interface_table_find_name(table, "lo"), "empty");
+	CHECK(interface_table_generation(table) == 0, "no change as yet");
+	set(table, 7, "eth0");
+	set(table, 1, "lo");
+	set(table, 9, "wlan0");
+	found = interface_table_find(table, 7);
+	CHECK(found && strcmp(found->name, "eth0") == 0 && found->up && !found->deleted,
+	      "found by index");
+	CHECK(interface_table_find_name(table, "wlan0") == interface_table_find(table, 9),
+	      "found by name");
+	CHECK(!interface_table_find(table, 8) && !interface_table_find(table, 10),
+	      "others are not");
+	before = interface_table_generation(table);
+	generation = found->generation;
+	set(table, 7, "eth0");
+	CHECK(interface_table_generation(table) == before &&
+	              interface_table_find(table, 7)->generation == generation,
+	      "the same again is no change");
+
+	const struct {
+		const char *what;
+		bool *flag;
+	} flags[] = {
+		{ "up", &changed.up },
+		{ "running", &changed.running },
+		{ "loopback", &changed.loopback },
+	};
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+		*flags[i].flag = !*flags[i].flag;
+		before = interface_table_generation(table);
+		interface_table_set(table, &changed);
+		CHECK(interface_table_generation(table) > before &&
+		              interface_table_find(table, 7)->generation != generation,
+		      "a change of %s is one", flags[i].what);
+		generation = interface_table_find(table, 7)->generation;
+	}
+	changed.master = 9;
+	interface_table_set(table, &changed);
+	CHECK(interface_table_find(table, 7)->generation != generation, "so is one of the master");
+	set(table, 7, "renamed");
+	CHECK(interface_table_find_name(table, "renamed") &&
+	              !interface_table_find_name(table, "eth0"),
+	      "a new name");
+	interface_table_free(table);
+	interface_table_free(NULL);
+}
+
+static void test_deleted(void)
+{
+	struct interface_table *table = interface_table_new();
+	uint32_t generation;
+	int kept = 0;
+
+	set(table, 1, "lo");
+	set(table, 2, "tun0");
+	generation = interface_table_find(table, 2)->generation;
+	interface_table_delete(table, 2);
+	CHECK(interface_table_find(table, 2) && interface_table_find(table, 2)->deleted &&
+	              !interface_table_find(table, 2)->up &&
+	              interface_table_find(table, 2)->generation != generation,
+	      "what is deleted is remembered");
+	CHECK(interface_table_find_name(table, "tun0")->ifindex == 2, "by its name too");
+	set(table, 3, "tun0");
+	interface_table_delete(table, 99);
+	CHECK(interface_table_find_name(table, "tun0")->ifindex == 3, "the living come first");
+	interface_table_delete(table, 3);
+	CHECK(interface_table_find_name(table, "tun0")->ifindex == 3, "then the last deleted");
+	set(table, 2, "back");
+	CHECK(!interface_table_find(table, 2)->deleted, "an index may come back");
+
+	for (uint32_t i = 0; i < INTERFACE_TABLE_DELETED_MAX + 500; i++) {
+		set(table, 1000 + i, "veth");
+		interface_table_delete(table, 1000 + i);
+	}
+	for (uint32_t i = 0; i < INTERFACE_TABLE_DELETED_MAX + 500; i++)
+		kept += interface_table_find(table, 1000 + i) != NULL;
+	CHECK(kept == INTERFACE_TABLE_DELETED_MAX, "%d deleted are remembered, no more", kept);
+	CHECK(!interface_table_find(table, 3) && !interface_table_find(table, 1499) &&
+	              interface_table_find(table, 1500),
+	      "the oldest go first");
+	CHECK(interface_table_find(table, 1) && interface_table_find(table, 2), "the living stay");
+	interface_table_free(table);
+}
+
+static void test_addresses(void)
+{
+	struct interface_table *table = interface_table_new();
+	struct inet_address gone = address("10.0.0.1");
+	uint64_t before;
+
+	set(table, 2, "eth0");
+	set(table, 3, "eth1");
+	CHECK(!is_local(table, "10.0.0.1"), "no addresses");
+	CHECK(is_local(table, "127.0.0.1") && is_local(table, "127.4.5.6") &&
+	              is_local(table, "::1"),
+	      "loopback always is local");
+	add(table, "10.0.0.1", 2);
+	add(table, "fe80::1", 2);
+	add(table, "fe80::1", 3);
+	before = interface_table_generation(table);
+	add(table, "10.0.0.1", 2);
+	CHECK(interface_table_generation(table) == before, "the same again is no change");
+	CHECK(is_local(table, "10.0.0.1") && is_local(table, "fe80::1") &&
+	              !is_local(table, "10.0.0.2") && !is_local(table, "fe80::"),
+	      "addresses");
+	interface_table_delete(table, 2);
+	CHECK(!is_local(table, "10.0.0.1") && is_local(table, "fe80::1"),
+	      "they go with their interface, one that another has too stays");
+	interface_table_remove_address(table, &gone, 2);
+	add(table, "10.0.0.1", 3);
+	interface_table_remove_address(table, &gone, 2);
+	CHECK(is_local(table, "10.0.0.1"), "another interface's is not removed");
+	interface_table_remove_address(table, &gone, 3);
+	CHECK(!is_local(table, "10.0.0.1"), "removed");
+	interface_table_free(table);
+}
+
+static void test_listing(void)
+{
+	struct interface_table *table = interface_table_new();
+	uint64_t before;
+
+	set(table, 1, "lo");
+	set(table, 2, "a");
+	set(table, 3, "b");
+	add(table, "10.0.0.1", 2);
+	add(table, "10.0.0.2", 2);
+	interface_table_begin(table);
+	set(table, 1, "lo");
+	set(table, 3, "b");
+	set(table, 4, "c");
+	add(table, "10.0.0.2", 2);
+	add(table, "10.0.0.3", 3);
+	interface_table_sweep_interfaces(table);
+	interface_table_sweep_addresses(table);
+	CHECK(interface_table_find(table, 2)->deleted && !interface_table_find(table, 1)->deleted &&
+	              !interface_table_find(table, 3)->deleted &&
+	              !interface_table_find(table, 4)->deleted,
+	      "what a listing does not have is deleted");
+	CHECK(!is_local(table, "10.0.0.1") && is_local(table, "10.0.0.2") &&
+	              is_local(table, "10.0.0.3"),
+	      "its addresses alike");
+	before = interface_table_generation(table);
+	interface_table_begin(table);
+	set(table, 1, "lo");
+	set(table, 3, "b");
+	set(table, 4, "c");
+	add(table, "10.0.0.2", 2);
+	add(table, "10.0.0.3", 3);
+	interface_table_sweep_interfaces(table);
+	interface_table_sweep_addresses(table);
+	CHECK(interface_table_generation(table) == before, "a listing without news is no change");
+
+	interface_table_free(table);
+	table = interface_table_new();
+	for (uint32_t i = 1; i <= 3 * INTERFACE_TABLE_DELETED_MAX; i++)
+		set(table, i, "many");
+	interface_table_begin(table);
+	for (uint32_t i = 1; i <= 3 * INTERFACE_TABLE_DELETED_MAX; i += 100)
+		set(table, i, "many");
+	interface_table_sweep_interfaces(table);
+	uint32_t living = 0, deleted = 0;
+	for (uint32_t i = 1; i <= 3 * INTERFACE_TABLE_DELETED_MAX; i++) {
+		const struct interface *interface = interface_table_find(table, i);
+
+		living += interface && !interface->deleted;
+		deleted += interface && interface->deleted;
+	}
+	CHECK(living == (3 * INTERFACE_TABLE_DELETED_MAX + 99) / 100 &&
+	              deleted == INTERFACE_TABLE_DELETED_MAX,
+	      "%u live on, %u deleted, out of %d", living, deleted,
+	      3 * INTERFACE_TABLE_DELETED_MAX);
+	interface_table_free(table);
+}
+
+/* Against an array that is searched from end to end. */
+static void test_random(void)
+{
+	struct random random = random_begin();
+	struct interface_table *table = interface_table_new();
+	bool model[ADDRESSES] = { false };
+	struct inet_address one = address("10.0.0.0");
+	int wrong = 0;
+
+	for (int round = 0; round < 100000; round++) {
+		uint32_t number = random_below(&random, ADDRESSES);
+
+		one.bytes[14] = (uint8_t)(number >> 8);
+		one.bytes[15] = (uint8_t)number;
+		switch (random_below(&random, 3)) {
+		case 0:
+			model[number] = interface_table_add_address(table, &one, 2) == 0;
+			break;
+		case 1:
+			interface_table_remove_address(table, &one, 2);
+			model[number] = false;
+			break;
+		default:
+			wrong += interface_table_is_local(table, &one) != model[number];
+		}
+	}
+	CHECK(wrong == 0, "%d of 100,000 random steps are wrong", wrong);
+	interface_table_free(table);
+}
+
+int main(void)
+{
+	test_interfaces();
+	test_deleted();
+	test_addresses();
+	test_listing();
+	test_random();
+	return check_done();
+}

@@ -17,10 +17,11 @@ struct capture;
 enum capture_direction { CAPTURE_INOUT, CAPTURE_IN, CAPTURE_OUT };
 
 struct capture_options {
-	int snaplen;        /* bytes */
+	int snaplen;        /* bytes; 0 = 262144, which is also the most */
 	int buffer_kib;     /* kernel ring; 0 = CAPTURE_BUFFER_KIB */
-	int timeout_ms;     /* a block of packets is handed over after this at the latest */
-	bool immediate;     /* each packet at once: TPACKET_V2, dear at high rates */
+	int timeout_ms;     /* a block is handed over after this at the latest; 0 = 100 */
+	bool immediate;     /* each packet at once: TPACKET_V2, dear at high rates, and each
+	                       takes a slot of snaplen bytes in the ring */
 	bool promiscuous;   /* has no effect on "any" */
 	enum capture_direction direction;
 	const char *filter; /* pcap-filter(7); NULL or "" = all */
@@ -39,11 +40,18 @@ typedef void capture_callback(void *context, const struct capture_packet *packet
 
 /* Totals since opening: the kernel's 32-bit counters accumulated to 64 bit. */
 struct capture_counters {
-	uint64_t received;          /* packets that passed the filter */
-	uint64_t dropped;           /* for lack of room in the kernel's ring */
-	uint64_t interface_dropped; /* by the interface or its driver */
+	uint64_t received;          /* passed the filter and went into the kernel's ring */
+	uint64_t dropped;           /* passed the filter and found the ring full */
+	uint64_t interface_dropped; /* by the interface or its driver; 0 without promiscuous mode */
 	uint64_t delivered;         /* packets handed to the callback */
 };
+/*
+ * received + dropped is what the interface saw, and after capture_stop and
+ * capture_drained received == delivered. To that end the filter, the direction
+ * and the second copy of loopback packets are all decided in the kernel. One
+ * exception: a filter that only libpcap can evaluate, such as "ether[6] == 1" on
+ * "any"; received then counts the packets before it.
+ */
 
 /*
  * Opens interface ("any" or a name) in the caller's network namespace.
@@ -68,31 +76,44 @@ int capture_snaplen(const struct capture *capture);
 
 /*
  * Milliseconds after which capture_dispatch should be called even without a
- * readable fd (libpcap polls while an interface is down); -1 = not needed.
- * Ask before each wait: it changes.
+ * readable fd: 0 for files, more while an interface is down and after
+ * capture_stop; -1 = not needed. Ask before each wait: it changes.
  */
 int capture_poll_timeout_ms(const struct capture *capture);
 
 /*
- * Hands up to limit packets to callback, without waiting. Returns the number;
- * 0 = nothing now (live) or the end (file); -ENODEV the interface is gone,
- * -ENETDOWN it went down, -EIO a damaged file, the text with the offset.
+ * Hands up to limit (> 0) packets to callback, without waiting. Returns the
+ * number; 0 = nothing now (live) or the end (file); -EIO a damaged file, the text
+ * with the offset. -ENODEV when the interface is gone; -ENETDOWN as long as it is
+ * down: the handle stays good and goes on by itself. Both are reported after all
+ * packets from before.
  */
 int capture_dispatch(struct capture *capture, int limit, capture_callback *callback, void *context,
                      struct error *error);
 /* Ends a running dispatch after the current packet; safe inside the callback. */
 void capture_break(struct capture *capture);
 
-/* Reads the kernel's counters and accumulates them; 0 or -errno. Zeros but `delivered` for files. */
+/*
+ * Reads the kernel's counters and accumulates them; 0 or -errno. Zeros but
+ * `delivered` for files. Once every 2^32 packets at least.
+ */
 int capture_read_counters(struct capture *capture, struct capture_counters *counters);
+/* A 64-bit total after a 32-bit counter, which may have wrapped, went from previous to now. */
+uint64_t capture_counter_advance(uint64_t total, uint32_t previous, uint32_t now);
 
 /*
- * Stops the flow without losing count: attaches a filter that accepts nothing,
- * so that what dispatch still returns, then the counters, are exact.
+ * Stops the flow without losing count: attaches a filter that accepts nothing.
+ * The kernel holds the last packets back for timeout_ms: dispatch, with waits of
+ * capture_poll_timeout_ms, until capture_drained. The counters are then exact.
  */
 int capture_stop(struct capture *capture);
+/* After capture_stop: all that was received is delivered, or was long overdue. */
+bool capture_drained(struct capture *capture);
 
-/* Checks a filter expression against Ethernet without opening anything; 0 or -EINVAL with text. */
+/*
+ * Checks a filter expression without opening anything: 0 when it fits Ethernet
+ * or "any", or -EINVAL with text.
+ */
 int capture_check_filter(const char *filter, struct error *error);
 
 /* Name of a link type such as "EN10MB", NULL when libpcap has none. */

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/capture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <pcap/pcap.h>
+
+#include "base/clock.h"
+#include "capture/capture_file.h"
+#include "capture/capture_filter.h"
+#include "capture/capture_live.h"
+#include "capture/capture_socket.h"
+
+/* While an interface is down: libpcap asks for 1 ms, which costs a core what it gives nobody. */
+#define DOWN_POLL_MS 100
+
+struct capture {
+	pcap_t *handle;
+	char *name;
+	bool is_file;
+	int timeout_ms;
+
+	/* Valid during a dispatch. */
+	capture_callback *callback;
+	void *context;
+	int handed;
+	bool dispatching, breaking;
+
+	struct pcap_stat last; /* as libpcap counted when we last asked, 32 bit */
+	uint64_t accepted;     /* passed the filter, with or without room in the ring */
+	uint64_t dropped, interface_dropped, delivered;
+
+	bool stopped;
+	int64_t drain_until_ns; /* 0 while packets may come */
+};
+
+static struct capture *capture_new(const char *name)
+{
+	struct capture *capture = calloc(1, sizeof(*capture));
+
+	if (capture == NULL)
+		return NULL;
+	capture->name = strdup(name);
+	if (capture->name == NULL) {
+		free(capture);
+		return NULL;
+	}
+	return capture;
+}
+
+int capture_open_live(struct capture **result, const char *interface,
+                      const struct capture_options *options, struct error *error)
+{
+	struct capture *capture = capture_new(interface);
+	int status;
+
+	if (capture == NULL)
+		return error_set(error, ENOMEM, "out of memory");
+	capture->timeout_ms = capture_live_timeout_ms(options);
+	status = capture_live_open(&capture->handle, interface, options, error);
+	if (status != 0) {
+		capture_close(capture);
+		return status;
+	}
+	*result = capture;
+	return 0;
+}
+
+int capture_open_file(struct capture **result, const char *path,
+                      const struct capture_options *options, struct error *error)
+{
+	struct capture *capture = capture_new(path);
+	int status;
+
+	if (capture == NULL)
+		return error_set(error, ENOMEM, "out of memory");
+	capture->is_file = true;
+	status = capture_file_open(&capture->handle, path, options->filter, error);
+	if (status != 0) {
+		capture_close(capture);
+		return status;
+	}
+	*result = capture;
+	return 0;
+}
+
+void capture_close(struct capture *capture)
+{
+	if (capture == NULL)
+		return;
+	if (capture->handle != NULL)
+		pcap_close(capture->handle);
+	free(capture->name);
+	free(capture);
+}
+
+const char *capture_name(const struct capture *capture)
+{
+	return capture->name;
+}
+
+int capture_link_type(const struct capture *capture)
+{
+	return pcap_datalink(capture->handle);
+}
+
+bool capture_is_file(const struct capture *capture)
+{
+	return capture->is_file;
+}
+
+int capture_fd(const struct capture *capture)
+{
+	return capture->is_file ? -1 : pcap_get_selectable_fd(capture->handle);
+}
+
+int capture_snaplen(const struct capture *capture)
+{
+	return pcap_snapshot(capture->handle);
+}
+
+/* libpcap's way to say it: null but while an interface is down. */
+static bool is_down(const struct capture *capture)
+{
+	return !capture->is_file && pcap_get_required_select_timeout(capture->handle) != NULL;
+}
+
+int capture_poll_timeout_ms(const struct capture *capture)
+{
+	if (capture->is_file)
+		return 0;
+	if (is_down(capture))
+		return DOWN_POLL_MS;
+	return capture->drain_until_ns != 0 ? capture->timeout_ms : -1;
+}
+
+/* Seconds come from the file: a hostile one must not overflow the product. */
+static int64_t time_from(const struct timeval *time)
+{
+	int64_t result;
+
+	if (__builtin_mul_overflow((int64_t)time->tv_sec, NS_PER_SECOND, &result) ||
+	    __builtin_add_overflow(result, (int64_t)time->tv_usec, &result))
+		return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return result;
+}
+
+static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
+{
+	struct capture *capture = (struct capture *)user;
+	struct capture_packet packet = {
+		.time_ns = time_from(&header->ts), /* tv_usec holds nanoseconds: we asked for them */
+		.captured = header->caplen,
+		.length = header->len,
+		.bytes = bytes,
+	};
+
+	capture->handed++;
+	capture->delivered++;
+	capture->callback(capture->context, &packet);
+}
+
+static void begin_drain(struct capture *capture)
+{
+	/* A block that is being filled is handed over by the kernel's timer, at its second turn. */
+	if (capture->drain_until_ns == 0)
+		capture->drain_until_ns =
+			clock_monotonic_ns() + (2 * capture->timeout_ms + 100) * NS_PER_MS;
+}
+
+/* A live dispatch failed, or gave nothing while the interface is down. */
+static int report_state(struct capture *capture, struct error *error)
+{
+	int state = capture_live_state(capture->handle, capture->name);
+
+	if (state == 0)
+		return error_set(error, EIO, "interface %s: %s", capture->name,
+		                 pcap_geterr(capture->handle));
+	/* Packets from before are still to come: first they, then the news. */
+	begin_drain(capture);
+	if (!capture_drained(capture))
+		return capture->handed;
+	return error_set(error, -state, "interface %s %s", capture->name,
+	                 state == -ENODEV ? "disappeared" : "is down");
+}
+
+int capture_dispatch(struct capture *capture, int limit, capture_callback *callback, void *context,
+                     struct error *error)
+{
+	bool failed;
+	int result;
+
+	capture->callback = callback;
+	capture->context = context;
+	capture->handed = 0;
+	capture->breaking = false;
+	capture->dispatching = true;
+	/*
+	 * libpcap may keep a break that ended a dispatch for the next one, and does
+	 * not count the packets before a break or an error: we count.
+	 */
+	do
+		result = pcap_dispatch(capture->handle, limit, hand_over, (u_char *)capture);
+	while (result == PCAP_ERROR_BREAK && !capture->breaking && capture->handed == 0);
+	capture->dispatching = false;
+
+	failed = result < 0 && result != PCAP_ERROR_BREAK;
+	if (failed && capture->is_file)
+		return capture_file_damaged(capture->handle, capture->name, capture->delivered, error);
+	if (failed || (capture->handed == 0 && is_down(capture)))
+		return report_state(capture, error);
+	if (!capture->stopped)
+		capture->drain_until_ns = 0;
+	return capture->handed;
+}
+
+void capture_break(struct capture *capture)
+{
+	if (!capture->dispatching)
+		return;
+	capture->breaking = true;
+	pcap_breakloop(capture->handle);
+}
+
+uint64_t capture_counter_advance(uint64_t total, uint32_t previous, uint32_t now)
+{
+	return total + (uint32_t)(now - previous);
+}
+
+int capture_read_counters(struct capture *capture, struct capture_counters *counters)
+{
+	struct pcap_stat now;
+
+	*counters = (struct capture_counters){ .delivered = capture->delivered };
+	if (capture->is_file)
+		return 0;
+	if (pcap_stats(capture->handle, &now) != 0)
+		return -EIO;
+	capture->accepted = capture_counter_advance(capture->accepted, capture->last.ps_recv,
+	                                            now.ps_recv);
+	capture->dropped = capture_counter_advance(capture->dropped, capture->last.ps_drop,
+	                                           now.ps_drop);
+	/* From sysfs by name: it falls when the interface goes and another takes its name. */
+	if ((int32_t)(now.ps_ifdrop - capture->last.ps_ifdrop) > 0)
+		capture->interface_dropped = capture_counter_advance(capture->interface_dropped,
+		                                                     capture->last.ps_ifdrop,
+		                                                     now.ps_ifdrop);
+	capture->last = now;
+
+	/* The kernel adds its drops to tp_packets when asked, so that ps_recv holds both. */
+	counters->received = capture->accepted - capture->dropped;
+	counters->dropped = capture->dropped;
+	counters->interface_dropped = capture->interface_dropped;
+	return 0;
+}
+
+int capture_stop(struct capture *capture)
+{
+	if (capture->is_file)
+		return 0;
+	capture->stopped = true;
+	begin_drain(capture);
+	/* Not pcap_setfilter: that would also drop what is in the ring, in user space. */
+	return capture_socket_deafen(pcap_get_selectable_fd(capture->handle));
+}
+
+bool capture_drained(struct capture *capture)
+{
+	struct capture_counters counters;
+
+	if (capture->is_file)
+		return true;
+	if (capture_read_counters(capture, &counters) == 0 && counters.received == counters.delivered)
+		return true;
+	return clock_monotonic_ns() >= capture->drain_until_ns;
+}
+
+int capture_check_filter(const char *filter, struct error *error)
+{
+	return capture_filter_check(filter, error);
+}
+
+const char *capture_link_type_name(int link_type)
+{
+	return pcap_datalink_val_to_name(link_type);
+}
+
+const char *capture_library_version(void)
+{
+	return pcap_lib_version();
+}

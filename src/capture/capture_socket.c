@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "capture/capture_socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+
+#ifndef PACKET_IGNORE_OUTGOING
+#define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
+#endif
+
+#define HEAD_MAX 8 /* instructions that narrow() may put in front of a filter */
+
+struct head {
+	struct sock_filter code[HEAD_MAX];
+	unsigned short length;
+};
+
+static void append(struct head *head, unsigned int code, uint32_t k, uint8_t jt, uint8_t jf)
+{
+	head->code[head->length++] = (struct sock_filter){ (uint16_t)code, jt, jf, k };
+}
+
+static void append_load_type(struct head *head)
+{
+	append(head, BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE), 0, 0);
+}
+
+static void append_reject(struct head *head)
+{
+	append(head, BPF_RET | BPF_K, 0, 0, 0);
+}
+
+static void append_drop_outgoing(struct head *head)
+{
+	append_load_type(head);
+	append(head, BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1);
+	append_reject(head);
+}
+
+static void append_drop_incoming(struct head *head)
+{
+	append_load_type(head);
+	append(head, BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 1, 0);
+	append_reject(head);
+}
+
+static void append_drop_outgoing_on(struct head *head, unsigned int ifindex)
+{
+	append_load_type(head);
+	append(head, BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 3);
+	append(head, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX), 0, 0);
+	append(head, BPF_JMP | BPF_JEQ | BPF_K, ifindex, 0, 1);
+	append_reject(head);
+}
+
+static int attach(int fd, struct sock_filter *code, size_t length)
+{
+	struct sock_fprog program = { .len = (unsigned short)length, .filter = code };
+
+	if (length > BPF_MAXINSNS)
+		return -E2BIG;
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) != 0)
+		return -errno;
+	return 0;
+}
+
+/* Attaches head followed by the filter that is attached now, or by "accept". */
+static int prepend(int fd, const struct head *head)
+{
+	struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	struct sock_filter *code;
+	socklen_t tail = 0; /* SO_GET_FILTER counts instructions, not bytes */
+	int result;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &tail) != 0)
+		return -errno;
+	code = calloc(head->length + tail + 1, sizeof(*code));
+	if (code == NULL)
+		return -ENOMEM;
+	memcpy(code, head->code, head->length * sizeof(*code));
+	if (tail == 0)
+		code[head->length + tail++] = accept_all;
+	else if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, code + head->length, &tail) != 0) {
+		result = -errno;
+		goto out;
+	}
+	result = attach(fd, code, head->length + tail);
+out:
+	free(code);
+	return result;
+}
+
+int capture_socket_narrow(int fd, bool any, bool loopback, enum capture_direction direction)
+{
+	struct head head = { .length = 0 };
+	const int on = 1;
+
+	if (loopback || direction == CAPTURE_IN) {
+		/* Spares the kernel the copy; where it is unknown the filter below does the rest. */
+		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on));
+		append_drop_outgoing(&head);
+	} else if (any) {
+		append_drop_outgoing_on(&head, if_nametoindex("lo"));
+	}
+	if (direction == CAPTURE_OUT)
+		append_drop_incoming(&head);
+	return head.length > 0 ? prepend(fd, &head) : 0;
+}
+
+int capture_socket_listen(int fd)
+{
+	struct sockaddr_ll address;
+	socklen_t length = sizeof(address);
+	int failure = 0;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+		return -errno;
+	address.sll_protocol = htons(ETH_P_ALL);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		return -errno;
+	/* A bind to an interface that is down succeeds and leaves ENETDOWN behind. */
+	length = sizeof(failure);
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &length) != 0)
+		return -errno;
+	return -failure;
+}
+
+int capture_socket_deafen(int fd)
+{
+	struct sock_filter reject = BPF_STMT(BPF_RET | BPF_K, 0);
+
+	return attach(fd, &reject, 1);
+}
+
+bool capture_socket_gone(int fd)
+{
+	struct sockaddr_ll address;
+	socklen_t length = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)
+		return false;
+	return address.sll_ifindex == -1;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What libpcap does not offer, done on its AF_PACKET socket, packet(7). These
+ * functions borrow the descriptor and return 0 or -errno.
+ */
+#ifndef SOCKLINE_CAPTURE_CAPTURE_SOCKET_H
+#define SOCKLINE_CAPTURE_CAPTURE_SOCKET_H
+
+#include <stdbool.h>
+
+#include "capture/capture.h"
+
+/*
+ * An EtherType that IANA reserves: a socket bound to it is set up but hears
+ * nothing, so that no packet slips in before link type and filter are in place.
+ */
+#define CAPTURE_SOCKET_DEAF 0xFFFF
+
+/*
+ * Lets the kernel drop what libpcap would drop after counting it as received:
+ * the outgoing copies of loopback packets and the unwanted direction. It keeps
+ * the filter that is attached and puts its own tests in front.
+ */
+int capture_socket_narrow(int fd, bool any, bool loopback, enum capture_direction direction);
+
+/* Begins to listen, where the socket is bound. -ENETDOWN when the interface is down. */
+int capture_socket_listen(int fd);
+
+/* Lets no further packet in; what the ring holds stays there. */
+int capture_socket_deafen(int fd);
+
+/* True when the interface the socket was bound to does not exist any more. */
+bool capture_socket_gone(int fd);
+
+#endif

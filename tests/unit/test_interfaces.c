@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Against the kernel, in a namespace of its own; ip(8) makes the changes. */
+#include "capture/interfaces.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "check.h"
+#include "netns.h"
+
+static bool run(const char *command)
+{
+	return system(command) == 0;
+}
+
+static bool is_local(const struct interfaces *interfaces, const char *text)
+{
+	struct inet_address address;
+
+	return inet_parse(text, &address) && interfaces_is_local(interfaces, &address);
+}
+
+static void test_empty(void)
+{
+	struct interfaces *interfaces = interfaces_new_empty();
+
+	CHECK(interfaces && interfaces_fd(interfaces) == -1, "the empty one has no descriptor");
+	CHECK(interfaces_read(interfaces) == 0 && !interfaces_find(interfaces, 1) &&
+	              !interfaces_find_name(interfaces, "lo"),
+	      "and no interfaces");
+	CHECK(is_local(interfaces, "127.0.0.1") && !is_local(interfaces, "10.0.0.1"),
+	      "only loopback is local");
+	interfaces_free(interfaces);
+	interfaces_free(NULL);
+}
+
+static void test_start(struct interfaces *interfaces)
+{
+	const struct interface *lo = interfaces_find(interfaces, 1);
+
+	CHECK(lo && strcmp(lo->name, "lo") == 0 && lo->loopback && lo->up && !lo->deleted &&
+	              lo->type == 772 && lo->master == 0,
+	      "lo");
+	CHECK(interfaces_find_name(interfaces, "before") &&
+	              interfaces_find_name(interfaces, "before")->type == 1 &&
+	              !interfaces_find_name(interfaces, "before")->up,
+	      "what was there before");
+	CHECK(is_local(interfaces, "10.1.0.1") && !is_local(interfaces, "10.1.0.255"),
+	      "an address that was there before, not its broadcast");
+	CHECK(interfaces_read(interfaces) == 0 && interfaces_resyncs(interfaces) == 0,
+	      "nothing to read");
+}
+
+static void test_changes(struct interfaces *interfaces)
+{
+	uint64_t generation = interfaces_generation(interfaces);
+	const struct interface *port, *bridge;
+	uint32_t ifindex;
+
+	CHECK(run("ip link add br0 type bridge && ip link add p0 type veth peer name p1 && "
+	          "ip link set p0 master br0 && ip link set p0 up"),
+	      "a bridge and its port");
+	CHECK(interfaces_read(interfaces) == 0 && interfaces_generation(interfaces) != generation,
+	      "are told");
+	port = interfaces_find_name(interfaces, "p0");
+	bridge = interfaces_find_name(interfaces, "br0");
+	CHECK(port && bridge && port->master == bridge->ifindex && port->up, "master and state");
+	ifindex = port->ifindex;
+	CHECK(run("ip link set p0 nomaster") && interfaces_read(interfaces) == 0,
+	      "the port leaves the bridge");
+	port = interfaces_find(interfaces, ifindex);
+	CHECK(port && !port->deleted && port->master == 0, "and is not taken for deleted");
+	CHECK(run("ip link set p0 down && ip link set p0 name q0") &&
+	              interfaces_read(interfaces) == 0,
+	      "down, another name");
+	port = interfaces_find(interfaces, ifindex);
+	CHECK(strcmp(port->name, "q0") == 0 && !port->up, "are told");
+	CHECK(run("ip address add 10.2.0.1/24 dev q0 && ip address add fd00::2/64 dev q0 && "
+	          "ip address add 10.3.0.1 peer 10.3.0.2 dev q0") &&
+	              interfaces_read(interfaces) == 0,
+	      "addresses");
+	CHECK(is_local(interfaces, "10.2.0.1") && is_local(interfaces, "fd00::2"), "are local");
+	CHECK(is_local(interfaces, "10.3.0.1") && !is_local(interfaces, "10.3.0.2"),
+	      "a peer's is not");
+	CHECK(run("ip address del 10.2.0.1/24 dev q0") && interfaces_read(interfaces) == 0 &&
+	              !is_local(interfaces, "10.2.0.1") && is_local(interfaces, "fd00::2"),
+	      "one is removed");
+	CHECK(run("ip link del q0") && interfaces_read(interfaces) == 0,
+	      "the interface is deleted");
+	port = interfaces_find(interfaces, ifindex);
+	CHECK(port && port->deleted && strcmp(port->name, "q0") == 0, "but still has a name");
+	CHECK(!is_local(interfaces, "fd00::2"), "its addresses are gone");
+}
+
+/* More than the receive buffer holds: the rest is lost and listed again. */
+static void test_overrun(struct interfaces *interfaces)
+{
+	int fd = interfaces_fd(interfaces), bytes = 4096;
+	struct pollfd event = { .fd = fd, .events = POLLIN };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	CHECK(run("ip link del br0 && for i in 1 2 3 4 5 6 7 8 9 10; do"
+	          " ip link add d$i type veth peer name e$i; ip link set d$i up; done;"
+	          " for i in 1 2 3; do ip link del d$i; done; ip address add 10.9.0.1/8 dev d9"),
+	      "many changes at once");
+	CHECK(poll(&event, 1, 0) == 1 && interfaces_read(interfaces) == 0 &&
+	              interfaces_resyncs(interfaces) == 1,
+	      "some are lost, all is listed again");
+	CHECK(interfaces_find_name(interfaces, "br0")->deleted &&
+	              interfaces_find_name(interfaces, "d10") &&
+	              interfaces_find_name(interfaces, "d10")->up &&
+	              !interfaces_find_name(interfaces, "d10")->deleted &&
+	              is_local(interfaces, "10.9.0.1"),
+	      "the table is as it should be");
+}
+
+int main(void)
+{
+	struct interfaces *interfaces;
+	struct error error;
+
+	if (!netns_enter())
+		return EXIT_SUCCESS;
+	if (!run("ip link add before type bridge && ip address add 10.1.0.1/24 dev before")) {
+		printf("1..0 # SKIP no ip(8) with bridges\n");
+		return EXIT_SUCCESS;
+	}
+	test_empty();
+	if (!CHECK(interfaces_new(&interfaces, &error) == 0, "opens"))
+		return check_done();
+	test_start(interfaces);
+	test_changes(interfaces);
+	test_overrun(interfaces);
+	interfaces_free(interfaces);
+	return check_done();
+}

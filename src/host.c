@@ -16,10 +16,12 @@
 #include "processes/process_table.h"
 #include "security/capabilities.h"
 #include "sockets/listener_table.h"
+#include "sockets/sock_destroy.h"
 #include "sockets/sock_diag.h"
 
 #define PROCESSES_MAX   65536
 #define DESCRIPTORS_MAX 1048576
+#define DESTROY_BUFFER  (4 << 20)
 #define DEGRADED_TEXT   384
 
 struct host {
@@ -34,7 +36,9 @@ struct host {
 	struct interfaces *interfaces;
 	struct proc_events *events;
 	struct attribution *attribution;
-	struct loop_source *events_source, *interfaces_source;
+	struct sock_destroy *destroy;
+	struct loop_source *events_source, *interfaces_source, *destroy_source;
+	uint64_t destroy_overruns;
 	char degraded_text[HOST_DEGRADED_MAX][DEGRADED_TEXT];
 	const char *degraded[HOST_DEGRADED_MAX];
 	int degraded_count;
@@ -82,6 +86,27 @@ static void on_process_events(void *context, uint32_t ready)
 	}
 }
 
+static int on_socket_destroyed(void *context, const struct socket *socket, int nsid)
+{
+	struct host *host = context;
+
+	(void)nsid;
+	host->options.callbacks.socket_destroyed(host->options.callbacks.context, socket);
+	return 0;
+}
+
+static void on_destroyed(void *context, uint32_t ready)
+{
+	struct host *host = context;
+
+	(void)ready;
+	if (sock_destroy_read(host->destroy, on_socket_destroyed, host) == -ENOBUFS) {
+		host->destroy_overruns++;
+		host->options.callbacks.overrun(host->options.callbacks.context, "destroy",
+		                                sock_destroy_drops(host->destroy));
+	}
+}
+
 static void on_interfaces(void *context, uint32_t ready)
 {
 	struct host *host = context;
@@ -119,6 +144,19 @@ static void open_process_events(struct host *host)
 	}
 	host->events_source = loop_add_fd(host->loop, proc_events_fd(host->events), EPOLLIN,
 	                                  on_process_events, host);
+}
+
+static void open_destroyed(struct host *host)
+{
+	struct error error = {0};
+
+	if (sock_destroy_open(&host->destroy, host->netns, &error) != 0) {
+		degrade(host, error.text, "connection_closed lacks the kernel's final numbers");
+		return;
+	}
+	sock_destroy_set_receive_buffer(host->destroy, DESTROY_BUFFER);
+	host->destroy_source = loop_add_fd(host->loop, sock_destroy_fd(host->destroy), EPOLLIN,
+	                                   on_destroyed, host);
 }
 
 static int open_sockets(struct host *host, struct error *error)
@@ -203,6 +241,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 		goto failed;
 	check_capabilities(host);
 	open_process_events(host);
+	open_destroyed(host);
 	*result = host;
 	return 0;
 failed:
@@ -214,9 +253,11 @@ void host_free(struct host *host)
 {
 	if (!host)
 		return;
+	loop_remove(host->destroy_source);
 	loop_remove(host->events_source);
 	loop_remove(host->interfaces_source);
 	attribution_free(host->attribution);
+	sock_destroy_close(host->destroy);
 	proc_events_close(host->events);
 	interfaces_free(host->interfaces);
 	listener_table_free(host->listeners);
@@ -280,6 +321,10 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 	if (host->events) {
 		counters->netlink.overruns = proc_events_counters(host->events)->overruns;
 		counters->netlink.lost = proc_events_counters(host->events)->lost;
+	}
+	if (host->destroy) {
+		counters->netlink.overruns += host->destroy_overruns;
+		counters->netlink.lost += sock_destroy_drops(host->destroy);
 	}
 	counters->sockets = proc_fd_count(host->fds);
 }

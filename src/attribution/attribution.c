@@ -46,6 +46,7 @@ void attribution_free(struct attribution *attribution)
 	recent_free(attribution->recent);
 	free(attribution->misses);
 	free(attribution->raw.sockets);
+	free(attribution->listed.sockets);
 	free(attribution->namespaces);
 	free(attribution);
 }
@@ -108,7 +109,8 @@ int attribution_find_socket(struct attribution *attribution,
 		return -ENOENT;
 	}
 	attribution->counters.queries++;
-	result = sock_diag_find(space->diag, &question->tuple, question->ifindex, false, socket);
+	result = space->diag ? sock_diag_find(space->diag, &question->tuple, question->ifindex, false, socket)
+	                     : attribution_listed_find(attribution, space, question, socket);
 	if (result == -ENOENT) {
 		attribution->counters.misses++;
 		*miss = (struct attribution_miss){question->tuple, question->netns, now};

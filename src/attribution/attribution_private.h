@@ -6,6 +6,7 @@
 #include "attribution/attribution.h"
 #include "processes/proc_fd.h"
 #include "sockets/listener_table.h"
+#include "sockets/lister.h"
 
 #define ATTRIBUTION_NAMESPACES_MAX 1024
 #define ATTRIBUTION_MISSES         4096 /* power of two */
@@ -19,11 +20,11 @@ struct attribution_miss {
 	int64_t time_ns;
 };
 
-/* Raw and ping sockets, listed at most so often: no exact query exists for them. */
-struct attribution_raw_list {
+/* Sockets of one namespace that no exact query can find, listed now and then. */
+struct attribution_list {
 	struct socket *sockets;
 	size_t count, capacity;
-	int64_t listed_ns;
+	int64_t listed_ns, cost_ns;
 	uint32_t netns;
 };
 
@@ -33,7 +34,8 @@ struct attribution {
 	int namespace_count;
 	struct recent *recent;
 	struct attribution_miss *misses;
-	struct attribution_raw_list raw;
+	struct attribution_list raw;    /* raw and ping sockets */
+	struct attribution_list listed; /* TCP and UDP, where there is no sock_diag */
 	struct attribution_counters counters;
 	/* Walks over /proc: what unanswered questions asked for, and when the next may start. */
 	bool walk_wanted, walk_failed, walk_is_full;
@@ -69,6 +71,13 @@ void attribution_udp_resolve(struct attribution *attribution,
 void attribution_raw_resolve(struct attribution *attribution,
                              const struct attribution_namespace *space,
                              const struct attribution_question *question, struct owner *owner);
+/* attribution_find_socket and sock_diag_list_port without sock_diag. */
+int attribution_listed_find(struct attribution *attribution, const struct attribution_namespace *space,
+                            const struct attribution_question *question, struct socket *socket);
+void attribution_listed_port(struct attribution *attribution, const struct attribution_namespace *space,
+                             uint8_t protocol, uint16_t port, socket_callback *callback, void *context);
+/* A socket_callback: context is a struct attribution_list. */
+int attribution_listed_add(void *context, const struct socket *socket);
 /* The listener that accepts for the local end of tuple; ambiguous where several processes could. */
 void attribution_tcp_listener(struct attribution *attribution,
                               const struct attribution_namespace *space, const struct tuple *tuple,

@@ -6,37 +6,18 @@
  * have sent or received has an owner.
  */
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "attribution/attribution_private.h"
 #include "base/clock.h"
-#include "sockets/lister.h"
 
 #define RAW_FRESH_NS   (50 * NS_PER_MS)
 #define CANDIDATES_MAX 16
 
-static int collect(void *context, const struct socket *socket)
-{
-	struct attribution_raw_list *list = context;
-
-	if (list->count == list->capacity) {
-		size_t capacity = list->capacity ? 2 * list->capacity : 16;
-		struct socket *sockets = realloc(list->sockets, capacity * sizeof *sockets);
-
-		if (!sockets)
-			return 0; /* the question stays unanswered, which is not wrong */
-		list->sockets = sockets;
-		list->capacity = capacity;
-	}
-	list->sockets[list->count++] = *socket;
-	return 0;
-}
-
-static const struct attribution_raw_list *list_sockets(struct attribution *attribution,
+static const struct attribution_list *list_sockets(struct attribution *attribution,
                                                        const struct attribution_namespace *space)
 {
-	struct attribution_raw_list *list = &attribution->raw;
+	struct attribution_list *list = &attribution->raw;
 	int64_t now = clock_monotonic_ns();
 	bool complete;
 
@@ -45,7 +26,7 @@ static const struct attribution_raw_list *list_sockets(struct attribution *attri
 		list->netns = space->netns;
 		list->listed_ns = now;
 		lister_run(space->lister, SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP),
-		           UINT32_MAX, false, collect, list, &complete);
+		           UINT32_MAX, false, attribution_listed_add, list, &complete);
 	}
 	return list;
 }
@@ -81,7 +62,7 @@ void attribution_raw_resolve(struct attribution *attribution,
                              const struct attribution_namespace *space,
                              const struct attribution_question *question, struct owner *owner)
 {
-	const struct attribution_raw_list *list = list_sockets(attribution, space);
+	const struct attribution_list *list = list_sockets(attribution, space);
 	bool icmp = question->tuple.protocol == IPPROTO_ICMP || question->tuple.protocol == IPPROTO_ICMPV6;
 	const struct socket *found[CANDIDATES_MAX];
 	int count = 0;

@@ -53,8 +53,14 @@ static void resolve_candidates(struct attribution *attribution,
 {
 	struct candidates candidates = {.question = question};
 	const struct socket *sockets[CANDIDATES_MAX];
-	int result = sock_diag_list_port(space->diag, question->tuple.protocol,
-	                                 question->tuple.source_port, collect, &candidates);
+	int result = 0;
+
+	if (space->diag)
+		result = sock_diag_list_port(space->diag, question->tuple.protocol,
+		                             question->tuple.source_port, collect, &candidates);
+	else
+		attribution_listed_port(attribution, space, question->tuple.protocol,
+		                        question->tuple.source_port, collect, &candidates);
 
 	if (result != 0) { /* an incomplete list proves nothing */
 		attribution_unknown(owner, ATTRIBUTION_AMBIGUOUS);

@@ -2,11 +2,14 @@
 /*
  * fork, exec and exit of every process, from the kernel's process events
  * connector (drivers/connector/cn_proc.c, linux/cn_proc.h). Works in the
- * initial network namespace only, with CAP_NET_ADMIN (any user since 6.6).
+ * initial network, pid and user namespaces only, with CAP_NET_ADMIN (any user
+ * since Linux 6.6).
  */
 #ifndef SOCKLINE_PROCESSES_PROC_EVENTS_H
 #define SOCKLINE_PROCESSES_PROC_EVENTS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -17,8 +20,8 @@ enum proc_event_kind { PROC_EVENT_FORK, PROC_EVENT_EXEC, PROC_EVENT_EXIT };
 
 struct proc_event {
 	enum proc_event_kind kind;
-	int pid;        /* thread group id: the child of a fork */
-	int parent_pid; /* fork only */
+	int pid;         /* thread group id: the child of a fork */
+	int parent_pid;  /* fork only: thread group id of the forking thread */
 	int64_t time_ns; /* CLOCK_MONOTONIC */
 };
 typedef void proc_events_callback(void *context, const struct proc_event *event);
@@ -26,15 +29,23 @@ typedef void proc_events_callback(void *context, const struct proc_event *event)
 struct proc_events_counters {
 	uint64_t events;
 	uint64_t overruns; /* times the kernel's queue was full: list /proc anew */
-	uint64_t lost;     /* messages lost in all, from /proc/net/netlink */
+	uint64_t lost;     /* messages lost in all */
 };
 
-/* Threads are filtered out. -EPERM or -ECONNREFUSED where it is not to be had, with text. */
+/*
+ * Threads are filtered out; an exit is that of the first thread, which others
+ * may outlive. -errno, with text, where it is not to be had: -ECONNREFUSED in
+ * another network namespace, -EPERM in another pid or user namespace or
+ * without the capability, -EPROTONOSUPPORT without CONFIG_PROC_EVENTS.
+ */
 int proc_events_open(struct proc_events **events, struct error *error);
-void proc_events_close(struct proc_events *events);
+void proc_events_close(struct proc_events *events); /* NULL is fine */
 int proc_events_fd(const struct proc_events *events);
-/* Delivers what is queued. Number; -ENOBUFS after a loss, already counted. */
+/* Delivers what is queued. Number of events; -ENOBUFS after a loss, already counted. */
 int proc_events_read(struct proc_events *events, proc_events_callback *callback, void *context);
 const struct proc_events_counters *proc_events_counters(struct proc_events *events);
+
+/* Pure: one message of the connector, struct cn_msg on. False: no event of the three. */
+bool proc_events_parse(const void *message, size_t length, struct proc_event *event);
 
 #endif

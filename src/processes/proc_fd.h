@@ -6,6 +6,10 @@
  * changed are read again (st_size of /proc/PID/fd, Linux >= 6.2; elsewhere
  * modification is assumed), and predictions are verified by one readlink.
  * Nothing from the index is an answer until it is verified at that moment.
+ *
+ * Not seen: descriptors on their way in a message (unix(7), SCM_RIGHTS), files
+ * registered with io_uring(7) and closed, and those of threads that do not
+ * share the table of their process (clone(2) without CLONE_FILES).
  */
 #ifndef SOCKLINE_PROCESSES_PROC_FD_H
 #define SOCKLINE_PROCESSES_PROC_FD_H
@@ -23,10 +27,16 @@ struct proc_fd;
 
 /* The verified holders of one socket: lowest pid first, one entry a process. */
 struct proc_fd_holders {
-	struct process *processes[PROC_FD_HOLDERS_MAX]; /* borrowed until the next call into proc_fd */
+	struct process
+		*processes[PROC_FD_HOLDERS_MAX]; /* borrowed until the next call into proc_fd */
 	int count;
-	bool more;     /* there were more than fit */
-	bool complete; /* every process was looked at since the socket appeared: no other holder exists */
+	bool more; /* there are more than fit */
+	/*
+	 * A full walk that began after this inode was first asked for looked at
+	 * every process of the machine: at that time there was no other holder.
+	 * One forked, or passed the descriptor, since then can be missing.
+	 */
+	bool complete;
 };
 
 struct proc_fd_counters {
@@ -52,7 +62,8 @@ int proc_fd_find(struct proc_fd *fds, uint64_t inode, struct proc_fd_holders *ho
 /*
  * Tries the places where a new socket is likely: the last (pid, fd) that
  * matched and its neighbours, then the processes named by proc_fd_hint, newest
- * first. At most `budget` system calls. 0 or -ENOENT.
+ * first. At most `budget` system calls, and some more for the one that is
+ * found. One holder and 0, or -ENOENT.
  */
 int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,
                     struct proc_fd_holders *holders);
@@ -65,17 +76,28 @@ int proc_fd_scan_process(struct proc_fd *fds, int pid);
 /*
  * A walk over all processes, in slices: each call works for at most budget_ns
  * and returns true when the walk is complete. changed_only skips processes
- * whose descriptor count and start time are as they were.
+ * whose descriptor count and identity are as they were: it misses a descriptor
+ * that replaced another. Processes not seen by a walk have exited, and the table
+ * is told so. A start while one is under way lets that one go on, unless it
+ * turns a walk over changed ones into a full one, which begins anew.
  */
 void proc_fd_walk_start(struct proc_fd *fds, bool changed_only);
 bool proc_fd_walk_active(const struct proc_fd *fds);
 bool proc_fd_walk(struct proc_fd *fds, int64_t budget_ns);
+/*
+ * True: a full walk that began at since_ns (monotonic) or later is complete. A
+ * socket that existed then, and that proc_fd_find does not know, has no holder
+ * among the processes that could be read; and none at all when *complete: no fd
+ * directory was refused, no process was hidden (process_table_sees_all), no
+ * entry evicted. See the top for what remains.
+ */
+bool proc_fd_walked_since(const struct proc_fd *fds, int64_t since_ns, bool *complete);
 
-/* Calls back for each (inode, process) of the index, any order, unverified. */
+/* Calls back for each (inode, process, fd) of the index, any order, unverified. */
 typedef void proc_fd_callback(void *context, uint64_t inode, struct process *process);
 void proc_fd_each(const struct proc_fd *fds, proc_fd_callback *callback, void *context);
 
-const struct proc_fd_counters *proc_fd_counters(const struct proc_fd *fds);
+const struct proc_fd_counters *proc_fd_counters(struct proc_fd *fds);
 uint32_t proc_fd_count(const struct proc_fd *fds); /* (inode, process, fd) entries */
 
 /* Pure: "socket:[123]" -> 123; false when it is something else. */

@@ -16,7 +16,7 @@
 
 static char fake_proc[] = "/tmp/sockline-test-proc-XXXXXX";
 
-static inline void fake_fail(const char *what)
+static inline _Noreturn void fake_fail(const char *what)
 {
 	perror(what);
 	exit(EXIT_FAILURE);

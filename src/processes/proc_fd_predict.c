@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a new socket is likely to be. Short connections reuse the lowest free descriptor. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "processes/proc_fd.h"
+#include "processes/proc_fd_private.h"
+
+#define NEIGHBOURS   3 /* after the last match */
+#define LOWEST_FD    3 /* 0 to 2 are the standard streams */
+#define LOWEST_COUNT 4
+#define SCAN_CALLS   12 /* system calls of a scan besides its readlinks */
+
+struct attempt {
+	struct proc_fd *fds;
+	uint64_t inode;
+	int budget; /* system calls left */
+	struct proc_fd_holders *holders;
+};
+
+static void remember(struct proc_fd *fds, int pid, int fd)
+{
+	int last = 0;
+
+	while (last < PROC_FD_MATCHES - 1 && fds->matches[last].pid != 0 &&
+	       fds->matches[last].pid != pid)
+		last++;
+	memmove(fds->matches + 1, fds->matches, (size_t)last * sizeof *fds->matches);
+	fds->matches[0] = (struct proc_fd_match){ pid, fd };
+}
+
+static bool confirm(struct attempt *attempt, uint32_t entry, int pid, int fd)
+{
+	struct process *process = proc_fd_verify(attempt->fds, entry);
+
+	if (!process)
+		return false;
+	proc_fd_add_holder(attempt->fds, attempt->holders, process);
+	remember(attempt->fds, pid, fd);
+	attempt->fds->counters.predicted++;
+	return true;
+}
+
+/* A descriptor matched: into the index, and verified as everything that comes from there. */
+static bool found(struct attempt *attempt, int pid, int fd)
+{
+	struct proc_fd *fds = attempt->fds;
+	struct process *process = process_table_get(fds->table, pid, NULL);
+	uint32_t holder = fd_index_holder(&fds->index, pid);
+	uint32_t entry;
+
+	if (!process || process->exited_ns)
+		return false;
+	if (holder != FD_INDEX_NONE &&
+	    fds->index.holders[holder].start_ticks != process->start_ticks) {
+		fd_index_drop_holder(&fds->index, holder);
+		holder = FD_INDEX_NONE;
+	}
+	if (holder == FD_INDEX_NONE) {
+		holder = fd_index_add_holder(&fds->index, pid, process->start_ticks);
+		if (holder == FD_INDEX_NONE)
+			return false;
+		fds->index.holders[holder].walk = fds->walk.number;
+	}
+	entry = fd_index_put(&fds->index, holder, fd, attempt->inode, fds->stamp);
+	return entry != FD_INDEX_NONE && confirm(attempt, entry, pid, fd);
+}
+
+static bool try_fd(struct attempt *attempt, int dir, int pid, int fd)
+{
+	uint64_t inode;
+	char path[24];
+
+	if (attempt->budget <= 0)
+		return false;
+	attempt->budget--;
+	snprintf(path, sizeof path, "fd/%d", fd);
+	return fd_scan_read_link(dir, path, &inode) == 1 && inode == attempt->inode &&
+	       found(attempt, pid, fd);
+}
+
+/* A directory of the process: the table's when it keeps one, else a new one in *opened. */
+static int candidate_dir(struct attempt *attempt, int pid, int *opened)
+{
+	struct process_table *table = attempt->fds->table;
+	const struct process *process = process_table_find(table, pid, 0);
+	int dir = process && !process->exited_ns ? process_table_dir(table, process) : -ESRCH;
+
+	*opened = -1;
+	if (dir >= 0)
+		return dir;
+	attempt->budget -= 2;
+	*opened = process_table_open_dir(table, pid);
+	return *opened;
+}
+
+static bool try_match(struct attempt *attempt, struct proc_fd_match match, int first, int count)
+{
+	int opened, dir = candidate_dir(attempt, match.pid, &opened);
+	bool matched = false;
+
+	for (int i = 0; dir >= 0 && i < count && !matched; i++)
+		matched = try_fd(attempt, dir, match.pid, match.fd + first + i);
+	if (opened >= 0)
+		close(opened);
+	return matched;
+}
+
+static bool try_matches(struct attempt *attempt)
+{
+	struct proc_fd_match matches[PROC_FD_MATCHES];
+	static const struct {
+		int first, count;
+	} rounds[] = { { 0, 1 }, { 1, NEIGHBOURS } };
+
+	memcpy(matches, attempt->fds->matches, sizeof matches);
+	for (size_t round = 0; round < 2; round++)
+		for (int i = 0; i < PROC_FD_MATCHES && attempt->budget > 0; i++)
+			if (matches[i].pid != 0 &&
+			    try_match(attempt, matches[i], rounds[round].first,
+			              rounds[round].count))
+				return true;
+	return false;
+}
+
+/* The whole directory, where it changed and the budget allows. */
+static bool try_scan(struct attempt *attempt, int dir, int pid)
+{
+	struct proc_fd *fds = attempt->fds;
+	uint32_t number = fd_index_holder(&fds->index, pid);
+	const struct fd_holder *holder = NULL;
+	struct table_cursor cursor;
+	struct stat status;
+	int64_t calls;
+
+	attempt->budget--;
+	if (fstatat(dir, "fd", &status, 0) < 0)
+		return false;
+	if (number != FD_INDEX_NONE)
+		holder = &fds->index.holders[number];
+	calls = SCAN_CALLS + status.st_size;
+	if (holder && status.st_size == 0)
+		calls += holder->count; /* Linux before 6.2: as many as last time */
+	else if (holder && holder->descriptors == status.st_size &&
+	         holder->directory == status.st_ino)
+		return false;
+	if (calls > attempt->budget)
+		return false;
+	attempt->budget -= (int)calls;
+	if (proc_fd_scan_process(fds, pid) <= 0)
+		return false;
+	number = fd_index_holder(&fds->index, pid);
+	cursor = fd_index_cursor(&fds->index, attempt->inode);
+	for (uint32_t at; table_next(&cursor, &at);) {
+		const struct fd_entry *entry = &fds->index.entries[at];
+
+		if (entry->inode == attempt->inode && entry->holder == number)
+			return confirm(attempt, at, pid, entry->fd);
+	}
+	return false;
+}
+
+static bool try_hint(struct attempt *attempt, int pid)
+{
+	int opened, dir = candidate_dir(attempt, pid, &opened);
+	bool matched = false;
+
+	if (dir == -ENOENT)
+		proc_fd_exited(attempt->fds, pid);
+	if (dir < 0)
+		return false;
+	for (int fd = LOWEST_FD; fd < LOWEST_FD + LOWEST_COUNT && !matched; fd++)
+		matched = try_fd(attempt, dir, pid, fd);
+	matched = matched || try_scan(attempt, dir, pid);
+	if (opened >= 0)
+		close(opened);
+	return matched;
+}
+
+/* The last field of /proc/loadavg is the pid given out last: the newest process, or a thread. */
+static void hint_newest(struct attempt *attempt)
+{
+	struct proc_fd *fds = attempt->fds;
+	char text[128], *last;
+	ssize_t length;
+	int pid;
+
+	if (fds->loadavg < 0)
+		return;
+	attempt->budget--;
+	length = pread(fds->loadavg, text, sizeof text - 1, 0);
+	if (length <= 0)
+		return;
+	text[length] = '\0';
+	last = strrchr(text, ' ');
+	pid = last ? atoi(last) : 0;
+	if (pid <= 0 || pid == fds->newest_pid)
+		return;
+	fds->newest_pid = pid;
+	proc_fd_hint(fds, pid);
+}
+
+int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,
+                    struct proc_fd_holders *holders)
+{
+	struct attempt attempt = { fds, inode, budget, holders };
+	int hints[PROC_FD_HINTS];
+	bool matched;
+
+	proc_fd_begin_holders(fds, holders);
+	matched = try_matches(&attempt);
+	if (!matched)
+		hint_newest(&attempt);
+	memcpy(hints, fds->hints,
+	       sizeof hints); /* those that have exited are taken out meanwhile */
+	for (int i = 0; i < PROC_FD_HINTS && hints[i] != 0 && !matched && attempt.budget > 0; i++)
+		matched = try_hint(&attempt, hints[i]);
+	return proc_fd_end_holders(fds, inode, holders);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of proc_fd share; nobody else includes it. */
+#ifndef SOCKLINE_PROCESSES_PROC_FD_PRIVATE_H
+#define SOCKLINE_PROCESSES_PROC_FD_PRIVATE_H
+
+#include "processes/fd_index.h"
+#include "processes/fd_scan.h"
+#include "processes/proc_dir.h"
+#include "processes/proc_fd.h"
+
+#define PROC_FD_PROCESSES_MAX 65536
+#define PROC_FD_MATCHES       4
+#define PROC_FD_HINTS         64
+#define PROC_FD_ASKED         4096 /* power of two */
+
+/* Where a socket was found last. */
+struct proc_fd_match {
+	int pid; /* 0 = none */
+	int fd;
+};
+
+/* When an inode was first asked for, in numbers of walks. One slot for several inodes. */
+struct proc_fd_asked {
+	uint64_t inode;
+	uint32_t walk; /* the last that had begun by then */
+};
+
+struct proc_fd_walk {
+	bool active;
+	bool changed_only;
+	bool complete;    /* so far: nothing refused, hidden or failed */
+	uint32_t number;  /* counts walks that were begun */
+	int64_t began_ns; /* monotonic */
+	uint64_t evicted; /* counter when it began */
+};
+
+struct proc_fd {
+	struct process_table *table;
+	struct fd_index index;
+	uint32_t stamp;           /* of the last scan */
+	struct fd_scan scan;      /* proc_fd_scan_process */
+	struct fd_scan walk_scan; /* the walk, in slices */
+	struct proc_dir list;     /* of processes, the walk's */
+	struct proc_fd_walk walk;
+	struct proc_fd_walk full; /* the last full one that is complete; number 0 = none */
+	bool counts;              /* st_size of a fd directory was seen to be more than 0 */
+	struct process *held[PROC_FD_HOLDERS_MAX]; /* references behind the holders given out */
+	int held_count;
+	struct proc_fd_match matches[PROC_FD_MATCHES]; /* newest first */
+	int hints[PROC_FD_HINTS];                      /* pids, newest first; 0 = end */
+	int loadavg;                                   /* descriptor of /proc/loadavg; -1 = none */
+	int newest_pid;                                /* as it said last */
+	struct proc_fd_asked asked[PROC_FD_ASKED];
+	struct proc_fd_counters counters;
+};
+
+/*
+ * The process of an entry when it has this socket at that descriptor now;
+ * borrowed from the table. NULL: it has not, the entry is gone, perhaps its
+ * holder too.
+ */
+struct process *proc_fd_verify(struct proc_fd *fds, uint32_t entry);
+/* Empties *holders and gives back the references behind the previous ones. */
+void proc_fd_begin_holders(struct proc_fd *fds, struct proc_fd_holders *holders);
+void proc_fd_add_holder(struct proc_fd *fds, struct proc_fd_holders *holders,
+                        struct process *process);
+/* The last step: sets *holders' complete. 0 or -ENOENT. */
+int proc_fd_end_holders(struct proc_fd *fds, uint64_t inode, struct proc_fd_holders *holders);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the descriptors of processes: of one, or of all in slices. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "processes/proc_fd.h"
+#include "processes/proc_fd_private.h"
+
+static void count_failure(struct proc_fd *fds, int result)
+{
+	fds->counters.permission_denied += result == -EACCES;
+	fds->counters.vanished += result == -ENOENT;
+}
+
+int proc_fd_scan_process(struct proc_fd *fds, int pid)
+{
+	int proc_fd = process_table_proc_fd(fds->table);
+	uint32_t holder;
+	int result;
+
+	result = fd_scan_start(&fds->scan, &fds->index, proc_fd, pid, ++fds->stamp, &fds->counters);
+	if (result == 0)
+		result = fd_scan_run(&fds->scan, &fds->index, INT64_MAX, &fds->counters);
+	if (result < 0) {
+		count_failure(fds, result);
+		return result;
+	}
+	holder = fd_index_holder(&fds->index, pid);
+	if (holder == FD_INDEX_NONE)
+		return 0;
+	fds->index.holders[holder].walk = fds->walk.number;
+	return (int)fds->index.holders[holder].count;
+}
+
+void proc_fd_walk_start(struct proc_fd *fds, bool changed_only)
+{
+	if (fds->walk.active && (changed_only || !fds->walk.changed_only))
+		return;
+	fd_scan_stop(&fds->walk_scan);
+	proc_dir_close(&fds->list);
+	fds->walk = (struct proc_fd_walk){
+		.active = true,
+		.changed_only = changed_only,
+		.complete = process_table_sees_all(fds->table),
+		.number = fds->walk.number + 1,
+		.began_ns = clock_monotonic_ns(),
+		.evicted = fds->index.evicted,
+	};
+	/* A failure shows at the first step. */
+	proc_dir_open(&fds->list, process_table_proc_fd(fds->table), ".");
+}
+
+bool proc_fd_walk_active(const struct proc_fd *fds)
+{
+	return fds->walk.active;
+}
+
+/* As many descriptors as when they were read, and the same process. */
+static bool is_unchanged(struct proc_fd *fds, const struct fd_holder *holder)
+{
+	struct stat status;
+	char path[32];
+
+	snprintf(path, sizeof path, "%d/fd", holder->pid);
+	if (fstatat(process_table_proc_fd(fds->table), path, &status, 0) < 0)
+		return false;
+	fds->counts |= status.st_size > 0;
+	/* Before Linux 6.2 all sizes are 0 and say nothing. */
+	return fds->counts && status.st_size == holder->descriptors &&
+	       status.st_ino == holder->directory;
+}
+
+static void note_result(struct proc_fd *fds, int result)
+{
+	if (result >= 0)
+		return;
+	count_failure(fds, result);
+	if (result != -ENOENT)
+		fds->walk.complete = false;
+}
+
+static void mark_seen(struct proc_fd *fds, int pid)
+{
+	uint32_t holder = fd_index_holder(&fds->index, pid);
+
+	if (holder != FD_INDEX_NONE)
+		fds->index.holders[holder].walk = fds->walk.number;
+}
+
+/* Leaves a scan under way when the process's descriptors are to be read. */
+static void visit(struct proc_fd *fds, int pid)
+{
+	uint32_t holder = fd_index_holder(&fds->index, pid);
+	int result;
+
+	if (!fds->walk.changed_only || holder == FD_INDEX_NONE ||
+	    !is_unchanged(fds, &fds->index.holders[holder])) {
+		result = fd_scan_start(&fds->walk_scan, &fds->index,
+		                       process_table_proc_fd(fds->table), pid, ++fds->stamp,
+		                       &fds->counters);
+		note_result(fds, result);
+		if (result == -ENOENT)
+			return;
+	}
+	mark_seen(fds, pid);
+}
+
+/* Processes that the walk did not meet have exited. */
+static void drop_unseen(struct proc_fd *fds)
+{
+	int64_t now = clock_monotonic_ns();
+
+	for (uint32_t i = 0; i < fds->index.holder_capacity; i++) {
+		const struct fd_holder *holder = &fds->index.holders[i];
+		int pid = holder->pid;
+
+		if (pid == 0 || holder->walk == fds->walk.number)
+			continue;
+		process_table_exited(fds->table, pid, now);
+		proc_fd_exited(fds, pid);
+	}
+}
+
+static void finish(struct proc_fd *fds, int result)
+{
+	proc_dir_close(&fds->list);
+	fds->walk.active = false;
+	if (result < 0)
+		return; /* the list of processes could not be read */
+	drop_unseen(fds);
+	if (!fds->walk.changed_only) {
+		fds->counters.scans++;
+		fds->full = fds->walk;
+	}
+}
+
+bool proc_fd_walk(struct proc_fd *fds, int64_t budget_ns)
+{
+	int64_t deadline = clock_monotonic_ns() + budget_ns;
+
+	if (!fds->walk.active)
+		return true;
+	do {
+		int pid, result;
+
+		if (fds->walk_scan.pid != 0) {
+			pid = fds->walk_scan.pid;
+			result =
+				fd_scan_run(&fds->walk_scan, &fds->index, deadline, &fds->counters);
+			note_result(fds, result);
+			if (result == -ENOENT)
+				proc_fd_exited(fds, pid);
+			continue;
+		}
+		result = fds->list.fd < 0 ? -EBADF : proc_dir_next(&fds->list, &pid);
+		if (result <= 0) {
+			finish(fds, result);
+			return true;
+		}
+		visit(fds, pid);
+	} while (clock_monotonic_ns() < deadline);
+	return false;
+}
+
+bool proc_fd_walked_since(const struct proc_fd *fds, int64_t since_ns, bool *complete)
+{
+	if (fds->full.number == 0 || fds->full.began_ns < since_ns)
+		return false;
+	*complete = fds->full.complete && fds->full.evicted == fds->index.evicted;
+	return true;
+}

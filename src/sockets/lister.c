@@ -5,8 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/table.h"
 #include "sockets/proc_net.h"
 #include "sockets/sock_diag.h"
+
+#define COOKIES_MAX (1u << 26) /* sockets of a kind; memory grows with what is there */
 
 struct lister {
 	enum lister_mode mode;
@@ -17,11 +20,13 @@ struct lister {
 	enum socket_source sources[SOCKET_KIND_COUNT];
 
 	/*
-	 * Cookies that this dump has reported, so that its repetition reports only
-	 * the rest. The first `sorted` of them, from earlier attempts, are in order.
+	 * Cookies that this dump has reported: a socket comes twice when the dump is
+	 * repeated, when it changes its state meanwhile (to TIME_WAIT, say), and when
+	 * it is a netlink socket with groups, which the kernel lists by both.
 	 */
 	uint64_t *cookies;
-	size_t cookie_count, cookie_room, sorted;
+	uint32_t cookie_count, cookie_room;
+	struct table *seen; /* of cookies */
 };
 
 int lister_new(struct lister **lister, enum lister_mode mode, struct sock_diag *diag,
@@ -29,10 +34,12 @@ int lister_new(struct lister **lister, enum lister_mode mode, struct sock_diag *
 {
 	struct lister *new = calloc(1, sizeof(*new));
 
-	if (new)
-		new->net_dir = strdup(net_dir);
-	if (!new || !new->net_dir) {
-		free(new);
+	if (!new)
+		return error_set(error, ENOMEM, "lister: out of memory");
+	new->net_dir = strdup(net_dir);
+	new->seen = table_new(COOKIES_MAX);
+	if (!new->net_dir || !new->seen) {
+		lister_free(new);
 		return error_set(error, ENOMEM, "lister: out of memory");
 	}
 	new->mode = mode;
@@ -49,6 +56,7 @@ void lister_free(struct lister *lister)
 {
 	if (!lister)
 		return;
+	table_free(lister->seen);
 	free(lister->cookies);
 	free(lister->net_dir);
 	free(lister);
@@ -63,29 +71,33 @@ struct run {
 	uint64_t reported; /* sockets of the current kind */
 };
 
-static int compare_cookies(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return (left > right) - (left < right);
-}
-
-/* 0, or -ENOMEM. */
+/* 1: a new one; 0: seen before; -ENOMEM, -ENOSPC. */
 static int remember(struct lister *lister, uint64_t cookie)
 {
-	size_t room;
+	/* The kernel gives them out in turn: spreading them is enough, nobody chooses them. */
+	uint64_t hash = cookie * UINT64_C(0x9e3779b97f4a7c15);
+	struct table_cursor cursor = table_cursor(lister->seen, hash);
+	uint32_t number, room = lister->cookie_room;
 	uint64_t *cookies;
+	int error;
 
-	if (lister->cookie_count == lister->cookie_room) {
-		room = lister->cookie_room ? 2 * lister->cookie_room : 256;
+	while (table_next(&cursor, &number)) {
+		if (lister->cookies[number] == cookie)
+			return 0;
+	}
+	if (lister->cookie_count == room) {
+		room = room ? 2 * room : 256;
 		cookies = reallocarray(lister->cookies, room, sizeof(*cookies));
 		if (!cookies)
 			return -ENOMEM;
 		lister->cookies = cookies;
 		lister->cookie_room = room;
 	}
+	error = table_insert(lister->seen, hash, lister->cookie_count);
+	if (error)
+		return error;
 	lister->cookies[lister->cookie_count++] = cookie;
-	return 0;
+	return 1;
 }
 
 static int report(void *context, const struct socket *socket)
@@ -100,23 +112,9 @@ static int report(void *context, const struct socket *socket)
 static int report_once(void *context, const struct socket *socket)
 {
 	struct run *run = context;
-	struct lister *lister = run->lister;
-	int error;
+	int is_new = remember(run->lister, socket->cookie);
 
-	if (lister->sorted > 0 && bsearch(&socket->cookie, lister->cookies, lister->sorted,
-	                                  sizeof(uint64_t), compare_cookies))
-		return 0;
-	error = remember(lister, socket->cookie);
-	return error ? error : report(run, socket);
-}
-
-static void dump_again(void *context)
-{
-	struct run *run = context;
-	struct lister *lister = run->lister;
-
-	qsort(lister->cookies, lister->cookie_count, sizeof(uint64_t), compare_cookies);
-	lister->sorted = lister->cookie_count;
+	return is_new > 0 ? report(run, socket) : is_new;
 }
 
 static int list_diag(struct run *run, enum socket_kind kind, uint32_t states, bool tcp_info)
@@ -124,9 +122,9 @@ static int list_diag(struct run *run, enum socket_kind kind, uint32_t states, bo
 	struct lister *lister = run->lister;
 
 	lister->cookie_count = 0;
-	lister->sorted = 0;
+	table_clear(lister->seen);
 	lister->sources[kind] = SOCKET_FROM_SOCK_DIAG;
-	return sock_diag_list(lister->diag, kind, states, tcp_info, report_once, dump_again, run);
+	return sock_diag_list(lister->diag, kind, states, tcp_info, report_once, NULL, run);
 }
 
 static int list_proc(struct run *run, enum socket_kind kind, uint32_t states)

@@ -38,7 +38,8 @@ void lister_free(struct lister *lister); /* NULL is fine */
  * Calls back once for each socket of the kinds (SOCKET_KIND_BIT), also when a
  * dump had to be repeated. States as in sock_diag_list. *complete = false when
  * some kind could not be listed wholly; the others are listed all the same.
- * 0, or what the callback returned. Not from inside the callback.
+ * 0, or what the callback returned. Not from inside the callback. /proc/net has
+ * no cookies: a socket that moves while it is read may come twice from there.
  */
 int lister_run(struct lister *lister, uint32_t kinds, uint32_t states, bool tcp_info,
                socket_callback *callback, void *context, bool *complete);

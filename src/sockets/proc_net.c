@@ -33,6 +33,9 @@ static int report(struct listing *listing)
 	socket->netns = listing->netns;
 	if (socket->state != SOCKET_STATE_NONE && !(listing->states & 1u << socket->state))
 		return 0;
+	/* Not accepted as yet, or half closed. unix_diag leaves them out, so they are here. */
+	if (socket->kind == SOCKET_UNIX && socket->inode == 0)
+		return 0;
 	return listing->callback(listing->context, socket);
 }
 

@@ -28,6 +28,9 @@ void sock_diag_close(struct sock_diag *diag); /* NULL is fine */
  * the kind (use proc_net); -EAGAIN as netlink_dump; other -errno; what the
  * callback returned. With tcp_info set, TCP entries carry it, listeners excepted.
  * A repeated dump calls reset first. The callback may call sock_diag_find.
+ *
+ * A socket may come twice, with one cookie: when it changes its state meanwhile,
+ * and netlink sockets with groups, which the kernel lists by these too.
  */
 int sock_diag_list(struct sock_diag *diag, enum socket_kind kind, uint32_t states, bool tcp_info,
                    socket_callback *callback, void (*reset)(void *context), void *context);

@@ -326,6 +326,7 @@ static void time_wait(const struct command *command, char **words)
 	recv(server, &byte, 1, 0);
 	close(server);
 	close(listener);
+	socket_fds[++socket_count] = -1;
 	printf("socket kind=%s pid=0 fd=-1 inode=0", command->kind);
 	print_end("local", &local, local_size);
 	print_end("remote", &remote, size);

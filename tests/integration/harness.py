@@ -1,0 +1,429 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the integration tests share: TAP, network namespaces, processes, records.
+
+A test is a function; check() makes the test points. All that a test starts or
+makes is ended and removed when it returns, whatever happens.
+
+    from harness import Namespace, check, run
+
+    def test_loopback():
+        with Namespace() as host:
+            sockline = host.sockline("-i", "lo")
+            host.helper("gen", "-c", "5", "127.0.0.1").finish()
+            sockline.wait_for("packet", count=5)
+            check(sockline.stop() == 0, "ends with status 0")
+
+    run(globals())
+
+Programs come from $SOCKLINE and $top_builddir (set by make; else from build/).
+With arguments, only the tests of these names run. $SLOWDOWN multiplies bounds.
+"""
+
+import atexit
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+TREE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
+BUILD = os.environ.get("top_builddir", os.path.join(TREE, "build"))
+SOCKLINE = os.environ.get("SOCKLINE", os.path.join(BUILD, "src/sockline"))
+HELPERS = os.environ.get("HELPERS", os.path.join(BUILD, "tests/helpers"))
+VALIDATE = os.path.join(TREE, "tests/helpers/validate")
+SLOWDOWN = float(os.environ.get("SLOWDOWN", "1"))
+TIMEOUT = 10  # seconds, for what should take none
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_PDEATHSIG = 1
+
+_points = {"count": 0, "failed": 0}
+_processes = []  # not yet ended
+_namespaces = []  # not yet removed
+_folder = tempfile.mkdtemp(prefix="sockline-test-")
+
+
+class Failure(Exception):
+    """A test cannot go on."""
+
+
+def comment(text):
+    for line in str(text).splitlines():
+        print("# " + line.encode("ascii", "backslashreplace").decode())
+    sys.stdout.flush()
+
+
+def check(holds, title, detail=""):
+    """A test point; detail is printed when it does not hold. Returns holds."""
+    _points["count"] += 1
+    title = re.sub(r"[#\n]", " ", title)
+    print(f"{'ok' if holds else 'not ok'} {_points['count']} - {title}", flush=True)
+    if not holds:
+        _points["failed"] += 1
+        comment(detail)
+    return bool(holds)
+
+
+def skip(title, reason):
+    _points["count"] += 1
+    print(f"ok {_points['count']} - {title} # SKIP {reason}", flush=True)
+
+
+def until(predicate, what, timeout=TIMEOUT, interval=0.01):
+    """Waits until predicate() is true and returns its value; Failure after timeout."""
+    deadline = time.monotonic() + timeout * SLOWDOWN
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise Failure(f"waited {timeout * SLOWDOWN} s for {what() if callable(what) else what}")
+        time.sleep(interval)
+
+
+def path(name):
+    """Of a file in a folder that is removed at the end."""
+    return os.path.join(_folder, name)
+
+
+def write(name, content):
+    """Makes a file there and returns its path."""
+    with open(path(name), "wb") as file:
+        file.write(content if isinstance(content, bytes) else content.encode())
+    return path(name)
+
+
+def _die_with_parent():
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Process:
+    """A program; both its outputs are read all the time, so that it never waits for us."""
+
+    def __init__(self, argv, **keywords):
+        self.argv = [str(word) for word in argv]
+        self.lines = []  # of stdout, as bytes, without LF
+        self.raw = open(path(f"stdout.{time.monotonic_ns()}"), "w+b")  # all of stdout
+        self.errors = b""
+        self.reading = threading.Event()  # cleared: stdout is not read
+        self.reading.set()
+        self._changed = threading.Condition()
+        self._taken = 0
+        keywords.setdefault("stdin", subprocess.PIPE)
+        keywords.setdefault("stdout", subprocess.PIPE)
+        self.popen = subprocess.Popen(self.argv, stderr=subprocess.PIPE,
+                                      preexec_fn=_die_with_parent, **keywords)
+        _processes.append(self)
+        self._threads = [threading.Thread(target=self._read_errors, daemon=True)]
+        if self.popen.stdout:
+            self._threads.append(threading.Thread(target=self._read_output, daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    @property
+    def stderr(self):
+        return self.errors.decode("utf-8", "backslashreplace")
+
+    @property
+    def output(self):
+        """All of stdout so far."""
+        self.raw.flush()
+        with open(self.raw.name, "rb") as file:
+            return file.read()
+
+    def _read_output(self):
+        rest = b""
+        while self.reading.wait():
+            chunk = os.read(self.popen.stdout.fileno(), 1 << 20)
+            self.raw.write(chunk)
+            lines = (rest + chunk).split(b"\n")
+            rest = lines.pop()
+            if not chunk and rest:
+                lines.append(rest)
+            with self._changed:
+                self.take(lines)
+                self._changed.notify_all()
+            if not chunk:
+                self.raw.flush()
+                return
+
+    def _read_errors(self):
+        while chunk := os.read(self.popen.stderr.fileno(), 65536):
+            self.errors += chunk
+
+    def take(self, lines):
+        """Called for new lines, with the lock held."""
+        self.lines += lines
+
+    def _wait(self, find, what, timeout):
+        """Returns the first true value of find(), which runs with the lock held."""
+        deadline = time.monotonic() + timeout * SLOWDOWN
+        with self._changed:
+            while True:
+                ended = self.popen.poll() is not None and \
+                    not any(thread.is_alive() for thread in self._threads)
+                found = find()
+                if found:
+                    return found
+                left = deadline - time.monotonic()
+                if ended or left <= 0:
+                    raise Failure(f"{' '.join(self.argv)}: no {what}: "
+                                  + (f"ended with {self.popen.poll()}" if ended else "timeout")
+                                  + f"; stderr: {self.stderr}")
+                self._changed.wait(min(left, 0.1))
+
+    def line(self, timeout=TIMEOUT):
+        """The next line of stdout that was not asked for yet, as text."""
+        self._wait(lambda: len(self.lines) > self._taken, "line", timeout)
+        self._taken += 1
+        return self.lines[self._taken - 1].decode()
+
+    def json(self, timeout=TIMEOUT):
+        return json.loads(self.line(timeout))
+
+    def send(self, text):
+        self.popen.stdin.write(text.encode())
+        self.popen.stdin.flush()
+
+    def send_signal(self, number):
+        self.popen.send_signal(number)
+
+    def wait(self, timeout=TIMEOUT):
+        """The exit status, negative for a signal. Kills the process after timeout, and fails."""
+        try:
+            status = self.popen.wait(timeout * SLOWDOWN)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait()
+            raise Failure(f"{' '.join(self.argv)} did not end in {timeout * SLOWDOWN} s; "
+                          f"stderr: {self.stderr}") from None
+        finally:
+            self._close()
+        return status
+
+    def finish(self, timeout=TIMEOUT):
+        """Closes its stdin and waits. Returns the exit status."""
+        if self.popen.stdin:
+            self.popen.stdin.close()
+        return self.wait(timeout)
+
+    def stop(self, number=signal.SIGTERM, timeout=TIMEOUT):
+        """Sends the signal and waits. Returns the exit status."""
+        self.send_signal(number)
+        return self.wait(timeout)
+
+    def kill(self):
+        if self.popen.poll() is None:
+            self.popen.kill()
+            self.popen.wait()
+        self._close()
+
+    def _close(self):
+        self.reading.set()
+        for thread in self._threads:
+            # A child of the process may hold the pipe open for longer.
+            thread.join(2)
+        if self in _processes:
+            _processes.remove(self)
+
+
+class Sockline(Process):
+    """sockline; its lines are records as well, and all of them are validated at the end."""
+
+    def __init__(self, argv, keep=None, **keywords):
+        self.records = []
+        self.keep = keep  # record -> bool: which to keep, where there are very many
+        self.validated = False
+        super().__init__(argv, **keywords)
+
+    def take(self, lines):
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                self.lines.append(line)  # validate will say what is wrong with it
+                continue
+            if self.keep is None or self.keep(record):
+                self.records.append(record)
+
+    def find(self, action=None, where=None):
+        """The records with this event.action for which where(record) is true."""
+        return [record for record in list(self.records)
+                if (action is None or record["event"]["action"] == action)
+                and (where is None or where(record))]
+
+    def wait_for(self, action=None, where=None, count=1, timeout=TIMEOUT):
+        """Waits until there are so many of them; returns the first, or for count > 1 all."""
+        def found():
+            records = self.find(action, where)
+            return len(records) >= count and records
+        records = self._wait(found, f"{count} x {action or 'record'}", timeout)
+        return records[0] if count == 1 else records
+
+    def wait(self, timeout=TIMEOUT):
+        status = super().wait(timeout)
+        self.validate()
+        return status
+
+    def validate(self, *options):
+        """Checks each line. Options are those of tests/helpers/validate. Once is enough."""
+        if self.validated:
+            return
+        self.validated = True
+        self.raw.seek(0)
+        result = subprocess.run([sys.executable, VALIDATE, *options], stdin=self.raw,
+                                capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            check(False, "every line is valid", result.stdout + result.stderr)
+        self.raw.truncate(0)
+
+
+class Place:
+    """Where programs run: the namespace we are in, see HERE, or one of our own."""
+
+    prefix = ()
+
+    def run(self, *argv, **keywords):
+        """Runs to the end and returns its stdout as text; Failure unless it succeeds."""
+        keywords.setdefault("timeout", TIMEOUT * SLOWDOWN)
+        result = subprocess.run([*self.prefix, *(str(word) for word in argv)], text=True, check=False,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
+        if result.returncode != 0:
+            raise Failure(f"{' '.join(map(str, argv))}: status {result.returncode}: {result.stderr}")
+        return result.stdout
+
+    def start(self, *argv, **keywords):
+        return Process([*self.prefix, *argv], **keywords)
+
+    def helper(self, name, *arguments, **keywords):
+        """A program of tests/helpers."""
+        return self.start(os.path.join(HELPERS, name), *arguments, **keywords)
+
+    def sockline(self, *arguments, wait=True, via=(), **keywords):
+        """sockline -l, started by the words of via where given (such as setpriv).
+
+        Waits for run_started, after which no packet is missed; not with wait=False.
+        """
+        process = Sockline([*self.prefix, *via, SOCKLINE, "-l", *arguments], **keywords)
+        if wait:
+            process.wait_for("run_started")
+        return process
+
+
+HERE = Place()
+
+
+class Namespace(Place):
+    """A network namespace with lo up. pair() joins two by veth."""
+
+    def __init__(self):
+        self.name = f"sockline-{os.getpid()}-{time.monotonic_ns() % 10**9}"
+        self.prefix = ("ip", "netns", "exec", self.name)
+        self.device = self.address = self.mac = None
+        HERE.run("ip", "netns", "add", self.name)
+        _namespaces.append(self)
+        self.ip("link", "set", "lo", "up")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.remove()
+
+    def ip(self, *arguments):
+        return HERE.run("ip", "-n", self.name, *arguments)
+
+    def sysctl(self, name, value):
+        self.run("sh", "-c", f"echo {value} > /proc/sys/{name.replace('.', '/')}")
+
+    @property
+    def inode(self):
+        return os.stat(f"/run/netns/{self.name}").st_ino
+
+    def remove(self):
+        """Ends our processes inside, then the namespace."""
+        for process in [process for process in _processes if self.name in process.argv]:
+            process.kill()
+        if self in _namespaces:
+            _namespaces.remove(self)
+            subprocess.run(["ip", "netns", "del", self.name], check=False)
+
+    @staticmethod
+    def pair():
+        """Two of them, each with a veth called .device, .address (IPv4) and .mac; no IPv6 there,
+        so that no packet travels but what a test sends, and ARP. For `with`."""
+        return _Pair()
+
+
+class _Pair:
+    def __enter__(self):
+        self.both = (Namespace(), Namespace())
+        left, right = self.both
+        left.ip("link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", right.name)
+        for number, namespace in enumerate(self.both, 1):
+            namespace.device, namespace.address = "veth0", f"10.77.0.{number}"
+            namespace.sysctl("net.ipv6.conf.veth0.disable_ipv6", 1)
+            namespace.ip("addr", "add", f"{namespace.address}/24", "dev", "veth0")
+            namespace.ip("link", "set", "veth0", "up")
+        for namespace in self.both:
+            link = json.loads(namespace.ip("-j", "link", "show", "veth0"))[0]
+            namespace.mac = link["address"]
+        return self.both
+
+    def __exit__(self, *exception):
+        for namespace in self.both:
+            namespace.remove()
+
+
+def _clean_up():
+    for process in list(_processes):
+        process.kill()
+    for namespace in list(_namespaces):
+        namespace.remove()
+
+
+def _remove_leftovers():
+    """Of earlier runs that were killed."""
+    for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else ():
+        match = re.fullmatch(r"sockline-(\d+)-\d+", name)
+        if match and not os.path.exists("/proc/" + match[1]):
+            subprocess.run(["ip", "netns", "del", name], check=False)
+
+
+@atexit.register
+def _finish():
+    _clean_up()
+    shutil.rmtree(_folder, ignore_errors=True)
+
+
+def run(names, root=True):
+    """Runs the functions called test_* in the order of their definition, and exits."""
+    if root and os.geteuid() != 0:
+        print("1..0 # SKIP needs root")
+        sys.exit(0)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("interrupted"))
+    _remove_leftovers()
+    for name, function in list(names.items()):
+        if not name.startswith("test_") or (sys.argv[1:] and name not in sys.argv[1:]):
+            continue
+        comment(name)
+        try:
+            function()
+        except Exception as error:  # a test that breaks must not hide the others
+            detail = str(error) if isinstance(error, Failure) else traceback.format_exc()
+            check(False, f"{name} runs to its end", detail)
+        _clean_up()
+    print(f"1..{_points['count']}")
+    sys.exit(1 if _points["failed"] else 0)

@@ -53,6 +53,22 @@ bool attribution_has_listener(struct attribution *attribution, uint32_t netns, c
 	return space && find_listeners(space, tuple, ifindex, found) > 0;
 }
 
+/* Who holds the listener has most likely accepted: its newest descriptors are looked at first. */
+static void hint_acceptors(struct attribution *attribution, const struct attribution_namespace *space,
+                           const struct attribution_question *question)
+{
+	const struct socket *found[LISTENERS_MAX];
+	int count = find_listeners(space, &question->tuple, question->ifindex, found);
+	struct proc_fd_holders holders;
+
+	for (int i = 0; i < count && i < LISTENERS_MAX; i++) {
+		if (proc_fd_find(attribution->options.fds, found[i]->inode, &holders) != 0)
+			continue;
+		for (int holder = 0; holder < holders.count; holder++)
+			proc_fd_hint(attribution->options.fds, holders.processes[holder]->pid);
+	}
+}
+
 static void resolve_gone(struct attribution *attribution, const struct attribution_question *question,
                          enum attribution_reason reason, struct owner *owner)
 {
@@ -112,6 +128,8 @@ void attribution_tcp_resolve(struct attribution *attribution,
 		owner->cookie = socket.cookie;
 		return;
 	}
+	if (question->responder)
+		hint_acceptors(attribution, space, question);
 	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner, NULL);
 	attribution_remember(attribution, question->netns, &question->tuple, owner);
 }

@@ -68,13 +68,15 @@ bool inet_parse(const char *text, struct inet_address *address)
 	return true;
 }
 
+/* clang-format off */
 /* Each byte in decimal: up to three digits, then how many there are. */
 #define DECIMAL(n)                                                               \
 	{ (char)((n) >= 100 ? '0' + (n) / 100 : (n) >= 10 ? '0' + (n) / 10 : '0' + (n)), \
 	  (char)((n) >= 100 ? '0' + (n) / 10 % 10 : '0' + (n) % 10),                     \
 	  (char)('0' + (n) % 10),                                                        \
 	  (char)((n) >= 100 ? 3 : (n) >= 10 ? 2 : 1) }
-#define DECIMAL4(n) DECIMAL(n), DECIMAL((n) + 1), DECIMAL((n) + 2), DECIMAL((n) + 3)
+/* clang-format on */
+#define DECIMAL4(n)  DECIMAL(n), DECIMAL((n) + 1), DECIMAL((n) + 2), DECIMAL((n) + 3)
 #define DECIMAL16(n) DECIMAL4(n), DECIMAL4((n) + 4), DECIMAL4((n) + 8), DECIMAL4((n) + 12)
 #define DECIMAL64(n) DECIMAL16(n), DECIMAL16((n) + 16), DECIMAL16((n) + 32), DECIMAL16((n) + 48)
 

@@ -115,18 +115,16 @@ static enum decode_status decode_quoted(struct decode_cursor cursor, struct pack
 		status = decode_network(&cursor, DECODE_ETHER_IPV6, &quoted);
 	else
 		status = decode_network(&cursor, DECODE_ETHER_IPV4, &quoted);
-	if (status == DECODE_OK) {
-		if (!has_ports(quoted.tuple.protocol))
-			packet->has_icmp_inner = true;
-		else if (quoted.is_later_fragment)
+	if (status == DECODE_OK && has_ports(quoted.tuple.protocol)) {
+		if (quoted.is_later_fragment)
 			return DECODE_OK;
-		else if (read_ports(&cursor, &quoted.tuple))
-			packet->has_icmp_inner = true;
-		else
+		if (!read_ports(&cursor, &quoted.tuple))
 			status = DECODE_TRUNCATED;
 	}
-	if (packet->has_icmp_inner)
+	if (status == DECODE_OK) {
+		packet->has_icmp_inner = true;
 		packet->icmp_inner = quoted.tuple;
+	}
 	return status == DECODE_TRUNCATED && cut ? DECODE_TRUNCATED : DECODE_OK;
 }
 

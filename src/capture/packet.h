@@ -19,12 +19,15 @@ enum packet_direction {
 
 enum packet_network { PACKET_NETWORK_NONE, PACKET_IPV4, PACKET_IPV6, PACKET_ARP };
 
-/* How far the decoder came. Not an error: the record says so and is counted. */
+/*
+ * How far the decoder came. Not an error: the record says so and is counted.
+ * Malformed is a header that contradicts itself or what is around it: IHL < 5,
+ * total length < header, no room for it in the packet.
+ */
 enum decode_status {
 	DECODE_OK,
-	DECODE_TRUNCATED,   /* the captured bytes, or those of a first fragment, end inside a header */
-	DECODE_MALFORMED,   /* a header contradicts itself (IHL < 5, total length < header, ...) */
-	                    /* or what is around it: there was no room for it in the packet */
+	DECODE_TRUNCATED,   /* what was captured, or a first fragment, ends inside a header */
+	DECODE_MALFORMED,   /* see above */
 	DECODE_UNSUPPORTED, /* link type or EtherType is not decoded, or too many headers */
 };
 
@@ -43,16 +46,16 @@ struct packet {
 
 	bool has_mac; /* Ethernet: both; SLL: source only */
 	bool has_destination_mac;
-	bool has_ports;       /* TCP, UDP, UDP-Lite, SCTP with the ports in the captured bytes */
-	bool has_tcp;         /* the fixed TCP header was there */
-	bool has_icmp;        /* type and code were there */
-	bool is_fragment;     /* any fragment, the first one too */
+	bool has_ports;         /* TCP, UDP, UDP-Lite, SCTP with the ports in the captured bytes */
+	bool has_tcp;           /* the fixed TCP header was there */
+	bool has_icmp;          /* type and code were there */
+	bool is_fragment;       /* any fragment, the first one too */
 	bool is_later_fragment; /* fragment offset > 0: no transport header */
 	bool has_fragment_id;   /* IPv6 may have it on what is no fragment (RFC 6946) */
 
 	uint8_t source_mac[6];
 	uint8_t destination_mac[6];
-	uint16_t ether_type; /* host byte order, 0 when the link type has none */
+	uint16_t ether_type;              /* host byte order, 0 when the link type has none */
 	uint16_t vlans[PACKET_VLANS_MAX]; /* VLAN ids, outermost first */
 	uint8_t vlan_count;
 
@@ -62,9 +65,12 @@ struct packet {
 	 * fragment header says; where the chain broke off, the last one known.
 	 */
 	struct tuple tuple;
-	uint8_t ttl;         /* or hop limit */
-	uint32_t ip_length;  /* bytes of the IP datagram by its own header, at most the wire length; */
-	                     /* 0 when that header is malformed */
+	uint8_t ttl; /* or hop limit */
+	/*
+	 * Bytes of the IP datagram by its own header, at most what was on the wire; 0 when
+	 * that header is malformed.
+	 */
+	uint32_t ip_length;
 	uint32_t fragment_id;
 	uint32_t fragment_offset; /* bytes */
 
@@ -73,7 +79,7 @@ struct packet {
 	 * unknown protocols; 0 where the header that says its own length is cut.
 	 */
 	uint32_t payload;
-	uint32_t payload_offset; /* where it starts in the captured bytes; meaningful when payload > 0 */
+	uint32_t payload_offset; /* where it starts in the captured bytes, when payload > 0 */
 
 	uint8_t tcp_flags; /* as in the header: FIN 0x01 ... CWR 0x80 */
 	uint32_t tcp_sequence;
@@ -82,9 +88,9 @@ struct packet {
 
 	uint8_t icmp_type;
 	uint8_t icmp_code;
-	uint16_t icmp_id;    /* echo and its reply: the identifier, host byte order */
+	uint16_t icmp_id; /* echo and its reply: the identifier, host byte order */
 	bool has_icmp_id;
-	bool has_icmp_inner; /* an error message whose embedded packet could be read: */
+	bool has_icmp_inner;     /* an error message whose embedded packet could be read: */
 	struct tuple icmp_inner; /* ... its tuple, as the original packet had it */
 
 	uint16_t arp_operation; /* PACKET_ARP: 1 request, 2 reply; addresses in tuple when IPv4 */

@@ -3,7 +3,12 @@
 #ifndef SOCKLINE_TESTS_DECODE_CASES_H
 #define SOCKLINE_TESTS_DECODE_CASES_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* clang-format off */
 
 /* Building blocks. Blanks in hexadecimal are for the eye. */
 #define ETH(type) "020000000002 020000000001 " type " "
@@ -353,5 +358,29 @@ static const struct decode_case {
 	{ "VLANs without end", 1, ETH("8100") VLANS16 "0001 8100" BYTES8, 0, 82,
 	  "unsupported " MACS "type 8100 vlan 1 vlan 1 " },
 };
+/* clang-format on */
+
+static inline unsigned decode_case_nibble(char digit)
+{
+	return (unsigned)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+}
+
+/* The packet of a case into bytes, which has room for size. Returns its length. */
+static inline uint32_t decode_case_bytes(const struct decode_case *source, uint8_t *bytes,
+                                         size_t size)
+{
+	uint32_t nibbles = 0;
+
+	memset(bytes, 0, size);
+	for (const char *hex = source->hex; *hex != '\0'; hex++) {
+		if (*hex == ' ')
+			continue;
+		if (nibbles / 2 == size)
+			abort();
+		bytes[nibbles / 2] = (uint8_t)(bytes[nibbles / 2] * 16u + decode_case_nibble(*hex));
+		nibbles++;
+	}
+	return nibbles / 2;
+}
 
 #endif

@@ -2,32 +2,15 @@
 /* Each case of decode_cases.h, whole, then every prefix of it at the end of a guard page. */
 #include "capture/decode.h"
 
-#include <ctype.h>
-
 #include "check.h"
 #include "decode_cases.h"
+#include "decode_sane.h"
 #include "random.h"
 
 #define PACKET_MAX 4096
 #define MUTATIONS  100000
 
 #define CASES (sizeof(decode_cases) / sizeof(decode_cases[0]))
-
-static size_t parse_hex(const char *hex, uint8_t *bytes)
-{
-	size_t count = 0;
-	unsigned byte;
-
-	for (; *hex != '\0'; hex++) {
-		if (isspace((unsigned char)*hex))
-			continue;
-		if (sscanf(hex, "%2x", &byte) != 1 || count == PACKET_MAX)
-			abort();
-		bytes[count++] = (uint8_t)byte;
-		hex++;
-	}
-	return count;
-}
 
 static void describe_tuple(FILE *out, const struct tuple *tuple, bool has_ports)
 {
@@ -128,20 +111,10 @@ static struct packet decode(int link_type, const uint8_t *bytes, size_t captured
 	return packet;
 }
 
-/* What holds for every packet, however broken. */
 static bool is_sane(const struct packet *packet)
 {
-	bool is_ip = packet->network == PACKET_IPV4 || packet->network == PACKET_IPV6;
-
 	return packet->time_ns == 1 && packet->number == 2 && packet->netns == 3 &&
-	       packet->captured <= packet->length && packet->ip_length <= packet->length &&
-	       packet->payload <= packet->ip_length && packet->vlan_count <= PACKET_VLANS_MAX &&
-	       (uint64_t)packet->payload_offset + packet->payload <= packet->length &&
-	       (is_ip || (packet->ip_length == 0 && packet->tuple.protocol == 0)) &&
-	       (!packet->is_later_fragment || (packet->is_fragment && !packet->has_ports)) &&
-	       (packet->has_ports || packet->tuple.source_port == 0) &&
-	       (!packet->has_tcp || (packet->has_ports && packet->tuple.protocol == 6)) &&
-	       (!packet->has_icmp_inner || packet->has_icmp);
+	       decode_is_sane(packet);
 }
 
 /* A copy that ends at guard, where an unmapped page begins. */
@@ -169,11 +142,12 @@ static void test_prefixes(const struct decode_case *test, uint8_t *guard, const 
 	for (size_t captured = 0; captured <= size; captured++) {
 		struct packet packet = decode(test->link_type, guard_copy(guard, bytes, captured),
 		                              captured, size + test->more);
-		bool holds = packet.captured == captured && is_sane(&packet);
+		bool holds = packet.captured == captured && is_sane(&packet) &&
+		             decode_is_prefix(&packet, &whole);
 
 		packet.captured = whole.captured;
 		if (captured >= test->needs)
-			holds = holds && memcmp(&packet, &whole, sizeof(packet)) == 0;
+			holds = holds && decode_is_same(&packet, &whole);
 		else
 			holds = holds && (packet.status == DECODE_TRUNCATED ||
 			                  (packet.status == DECODE_MALFORMED &&
@@ -197,7 +171,7 @@ static void test_mutations(uint8_t *guard)
 	for (int i = 0; i < MUTATIONS; i++) {
 		const struct decode_case *test = &decode_cases[random_below(&random, CASES)];
 		uint8_t bytes[PACKET_MAX];
-		uint32_t size = (uint32_t)parse_hex(test->hex, bytes);
+		uint32_t size = decode_case_bytes(test, bytes, sizeof(bytes));
 		uint32_t captured = random_below(&random, size + 1);
 		struct packet packet;
 
@@ -230,7 +204,7 @@ int main(void)
 
 	for (size_t i = 0; i < CASES; i++) {
 		uint8_t bytes[PACKET_MAX];
-		size_t size = parse_hex(decode_cases[i].hex, bytes);
+		size_t size = decode_case_bytes(&decode_cases[i], bytes, sizeof(bytes));
 
 		test_whole(&decode_cases[i], bytes, size);
 		test_prefixes(&decode_cases[i], guard, bytes, size);

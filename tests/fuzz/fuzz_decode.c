@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libFuzzer: the first byte chooses the link type, the second how much more
+ * than the rest was on the wire; the rest is the packet.
+ */
+#include "capture/decode.h"
+
+#include <stdlib.h>
+
+#include "decode_sane.h"
+
+static const int link_types[] = {
+	DECODE_LINK_ETHERNET, DECODE_LINK_SLL, DECODE_LINK_SLL2, DECODE_LINK_NULL, DECODE_LINK_LOOP,
+	DECODE_LINK_RAW,      DECODE_LINK_PPP, DECODE_LINK_IPV4, DECODE_LINK_IPV6,
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct packet decode(int link_type, const uint8_t *bytes, size_t captured, size_t length)
+{
+	/* Of its own, so that the sanitizer sees both ends; never NULL. */
+	uint8_t *copy = malloc(captured + !captured);
+	struct packet packet = { 0 };
+
+	if (copy == NULL)
+		abort();
+	memcpy(copy, bytes, captured);
+	decode_packet(link_type, copy, (uint32_t)captured, (uint32_t)length, &packet);
+	free(copy);
+	return packet;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct packet whole, again, prefix;
+	size_t length;
+	int link_type;
+
+	if (size < 2)
+		return 0;
+	link_type = link_types[data[0] % (sizeof(link_types) / sizeof(link_types[0]))];
+	length = size - 2 + (size_t)data[1] * 512;
+	whole = decode(link_type, data + 2, size - 2, length);
+	again = decode(link_type, data + 2, size - 2, length);
+	prefix = decode(link_type, data + 2, (size - 2) / 2, length);
+	if (!decode_is_sane(&whole) || !decode_is_same(&whole, &again) ||
+	    !decode_is_sane(&prefix) || !decode_is_prefix(&prefix, &whole))
+		abort();
+	return 0;
+}

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Foreign capture files, many of them malformed: no crash, no hang, the same output twice.
+
+SOCKLINE_CORPUS names the folder; they are other people's and no part of this tree. Run it in a
+tree configured with --enable-sanitizers too. Each prefix of each file's first packets is decoded
+at the end of a guard page.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+DECODE_DUMP = os.path.join(os.environ.get("top_builddir", "."), "tests/helpers/decode_dump")
+PREFIXES = "200"  # of so many packets a file
+SECONDS = 5
+MUTATIONS = 20
+PCAP_HEADER = 24
+NOT_OPENED = 3  # libpcap refuses the file: its right
+
+
+def run(*arguments):
+    """(what is wrong, output); nothing is wrong when the file was read or refused in time."""
+    try:
+        done = subprocess.run([DECODE_DUMP, *arguments], capture_output=True, timeout=SECONDS,
+                              check=False)
+    except subprocess.TimeoutExpired:
+        return f"longer than {SECONDS} s", b""
+    if done.returncode not in (0, NOT_OPENED):
+        return f"exit {done.returncode}: {done.stderr[-300:].decode(errors='replace')}", b""
+    return "", done.stdout
+
+
+def write_mutated(chance, source, path):
+    with open(source, "rb") as file:
+        content = bytearray(file.read())
+    for _ in range(MUTATIONS if len(content) > PCAP_HEADER else 0):
+        content[chance.randrange(PCAP_HEADER, len(content))] = chance.randrange(256)
+    with open(path, "wb") as file:
+        file.write(content)
+
+
+def complaint_about(path):
+    wrong, output = run(path)
+    again, same = run(path)
+    if not wrong and not again and output != same:
+        return "two outputs"
+    return wrong or again or run("-p", PREFIXES, path)[0]
+
+
+def main():
+    folder = os.environ.get("SOCKLINE_CORPUS")
+    if not folder:
+        print("1..0 # SKIP SOCKLINE_CORPUS is not set")
+        return 0
+    seed = int(os.environ.get("SEED", 0)) or random.SystemRandom().getrandbits(32)
+    print(f"# SEED={seed}")
+    chance = random.Random(seed)
+    names = sorted(name for name in os.listdir(folder) if not name.endswith(".tsv"))
+    failed = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        mutated = os.path.join(temporary, "mutated")
+        for number, name in enumerate(names, 1):
+            path = os.path.join(folder, name)
+            write_mutated(chance, path, mutated)
+            complaint = complaint_about(path)
+            if not complaint:
+                complaint = run(mutated)[0]
+                complaint = complaint and f"with {MUTATIONS} bytes changed: {complaint}"
+            failed += bool(complaint)
+            print(f"{'not ok' if complaint else 'ok'} {number} - {name}")
+            if complaint:
+                print("# " + complaint.replace("\n", "\n# "))
+    print(f"1..{len(names)}")
+    return 1 if failed or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

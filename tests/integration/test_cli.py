@@ -1,0 +1,285 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input (P28): exit status 2 (usage) or 1 (run time), one line on stderr that names what is
+wrong, nothing on stdout. And what good input does where no other test looks."""
+
+import gzip
+import json
+import os
+import struct
+import subprocess
+
+from harness import SLOWDOWN, SOCKLINE, check, path, run, write
+
+USAGE, RUNTIME, EITHER = (2,), (1,), (1, 2)
+LONG = "x" * 100000
+
+
+def pcap(packets=3):
+    """Ethernet, IPv4, UDP 192.0.2.1:12345 -> 192.0.2.2:53."""
+    frame = bytes.fromhex("020000000002020000000001" "0800" "4500001e00000000401100c5"
+                          "c0000201c0000202" "30390035000a0000" "6869")
+    record = struct.pack("<4I", 1732270272, 123456, len(frame), len(frame)) + frame
+    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + record * packets
+
+
+def make_files():
+    good = pcap()
+    write("good.pcap", good)
+    write("empty.pcap", b"")
+    write("text.pcap", b"this is not a capture file\n" * 10)
+    write("gzip.pcap.gz", gzip.compress(good))
+    write("cut-magic.pcap", good[:3])
+    write("cut-header.pcap", good[:20])
+    write("unreadable.pcap", good)
+    os.chmod(path("unreadable.pcap"), 0)
+    os.mkdir(path("folder"))
+    write("bad-filter", "udp prot 53\n")
+    write("good-filter", "udp port 53\n")
+    write("plain.txt", "somebody's notes, without an end")
+    write("linked", "")
+    os.link(path("linked"), path("hard-link"))
+    os.symlink(path("linked"), path("symbolic-link"))
+    os.mkfifo(path("fifo"))
+
+
+def usage_cases():
+    """(arguments, what the line must name)."""
+    # Options that do not exist, or lack what they need.
+    yield ["-Z"], "-Z"
+    yield ["-lZ"], "-Z"
+    yield ["--nosuch"], "--nosuch"
+    yield ["--nosuch=3"], "--nosuch"
+    yield ["--li"], "--li"  # ambiguous
+    yield ["--version=3"], "--version"
+    for option in ("-i", "-r", "-o", "-w", "-e", "-c", "-d", "-s", "-B", "-Q", "-F"):
+        yield [option], option
+    for option in ("--interface", "--read", "--flush-interval", "--community-id-seed"):
+        yield [option], option
+    # Numbers.
+    for text in ("", "0", "-1", "+", "abc", "5x", "1e3", "18446744073709551616", " "):
+        yield ["-c", text], "-c"
+    for text in ("-1", "x", "262145", "99999999999999999999"):
+        yield ["-s", text], "-s"
+    for text in ("0", "x", "99999999999"):
+        yield ["-B", text], "-B"
+    for text in ("0", "", "5x", "-3s", "s", "10ms", "99999999999999h"):
+        yield ["-d", text], "-d"
+    for option in ("--update-interval", "--stats-interval", "--flush-interval"):
+        for text in ("x", "-1", "99999999999999999999"):
+            yield [option, text], option
+    for text in ("-1", "65536", "x"):
+        yield ["--community-id-seed", text], "--community-id-seed"
+    for text in ("0", "x", "99999999999"):
+        yield ["--max-connections", text], "--max-connections"
+    for option, text in (("--max-memory", "1Q"), ("--payload", "x"), ("--payload", "-1"),
+                         ("--pid", "0"), ("--pid", "x"), ("--port", "65536"), ("--port", "x"),
+                         ("--rotate-size", "10X"), ("--rotate-size", "0"),
+                         ("--rotate-interval", "10x"), ("--rotate-keep", "-1")):
+        yield [option, text], option
+    # Words.
+    for option, text in (("-Q", "sideways"), ("--sockets", "magic"), ("--attribution", "magic"),
+                         ("--on-slow-reader", "wait"), ("--log-format", "xml"),
+                         ("-e", ""), ("-e", "nosuch"), ("-e", "packet,"), ("-e", "packet,,stats"),
+                         ("--user", "no such user"), ("--fields", "no.such.field"),
+                         ("--without", "no.such.field")):
+        yield [option, text], option
+    # Filters.
+    for text in ("udp prot 53", "(", "port 70000", "host 256.1.1.1", "ip and not ip"):
+        yield [text], text
+    yield ["-F", path("bad-filter")], "udp prot 53"
+    yield ["-F", path("good-filter"), "tcp"], "-F"
+    # What cannot go together.
+    good = path("good.pcap")
+    yield ["-r", good, "-i", "lo"], "-i"
+    yield ["-r", good, "-S"], "-S"
+    yield ["-r", good, "-Q", "in"], "-Q"
+    yield ["-r", good, "-r", good], "-r"
+    yield ["-i", "lo", "-i", "lo"], "lo"
+    yield ["-i", ""], "-i"
+    yield ["-S", "-i", "lo"], "-i"
+    yield ["-S", "tcp"], "-S"
+    yield ["-S", "-c", "3"], "-c"
+    yield ["--listening"], "--listening"
+    yield ["--tcp"], "--tcp"
+    yield ["--rotate-size", "1M"], "--rotate-size"
+    # Hostile: still one line, of printable characters, that a terminal survives.
+    yield ["-c", "\x1b[31mred\n\r\x07"], "-c"
+    yield ["-Z\n"], "-Z"
+    yield ["--\xff\xfe"], "--"
+    yield ["-e", LONG], "-e"
+    yield ["udp prot " + LONG], "udp prot"
+
+
+def runtime_cases():
+    """(arguments, what the line must name, possible statuses)."""
+    for name in ("missing.pcap", "empty.pcap", "text.pcap", "cut-magic.pcap", "cut-header.pcap",
+                 "folder"):
+        yield ["-r", path(name)], path(name), RUNTIME
+    yield ["-r", path("gzip.pcap.gz")], "gzip", RUNTIME
+    yield ["-r", path("gzip.pcap.gz")], path("gzip.pcap.gz"), RUNTIME
+    yield ["-r", ""], "-r", EITHER
+    yield ["-r", path("good.pcap"), "wlan type mgt"], "wlan", EITHER
+    yield ["-F", path("missing")], path("missing"), RUNTIME
+    yield ["-F", path("folder")], path("folder"), RUNTIME
+    yield ["-i", "nosuch0"], "nosuch0", RUNTIME
+    yield ["-i", "lo", "-i", "nosuch0"], "nosuch0", RUNTIME
+    yield ["-i", "a-name-that-is-too-long"], "a-name-that-is-too-long", RUNTIME
+    yield ["-i", "\x1b[31m\nevil"], "evil", RUNTIME
+    yield ["-i", LONG], "xxx", RUNTIME
+    yield ["-L", "-i", "nosuch0"], "nosuch0", RUNTIME
+    good = path("good.pcap")
+    for name in ("folder", "missing/file", "symbolic-link", "hard-link", "fifo", "plain.txt"):
+        yield ["-r", good, "-o", path(name)], path(name), RUNTIME
+    yield ["-r", good, "-o", "/dev/full"], "/dev/full", RUNTIME
+    yield ["-r", good, "-o", ""], "-o", EITHER
+    yield ["-r", good, "-w", path("missing/file")], "-w", EITHER
+    yield ["--netns", "/nonexistent"], "netns", EITHER
+    yield ["--", "no-such-command-at-all"], "no-such-command-at-all", EITHER
+
+
+def sockline(arguments, via=(), **keywords):
+    """Runs it to its end, with a bound."""
+    encoded = [argument if isinstance(argument, bytes) else argument.encode("latin-1")
+               for argument in arguments]
+    keywords.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.run([*via, SOCKLINE, *encoded], capture_output="stdout" not in keywords,
+                          check=False, timeout=10 * SLOWDOWN, **keywords)
+
+
+def check_refusal(title, result, named, statuses):
+    lines = result.stderr.splitlines(keepends=True)
+    problems = []
+    if result.returncode not in statuses:
+        problems.append(f"status {result.returncode}, not one of {statuses}")
+    if result.stdout:
+        problems.append("something on stdout")
+    if len(lines) != 1 or not lines[0].startswith(b"sockline: ") or not lines[0].endswith(b"\n"):
+        problems.append("not one line that begins with 'sockline: '")
+    if any(byte < 32 or byte >= 127 for byte in result.stderr.rstrip(b"\n")):
+        problems.append("control bytes on stderr")
+    if len(result.stderr) > 2000:
+        problems.append(f"a line of {len(result.stderr)} bytes")
+    if named.encode() not in result.stderr:
+        problems.append(f"does not name {named!r}")
+    check(not problems, title, "; ".join(problems) + f"\n{result.stderr[:2000]!r}")
+
+
+def shown(arguments):
+    """For a title: short, printable, without the name of the folder."""
+    words = [argument.replace(path(""), "")[:30] for argument in arguments]
+    return "sockline " + " ".join(words).encode("unicode_escape").decode()
+
+
+def test_usage():
+    for arguments, named in usage_cases():
+        check_refusal(shown(arguments), sockline(arguments), named, USAGE)
+
+
+def test_runtime():
+    for arguments, named, statuses in runtime_cases():
+        check_refusal(shown(arguments), sockline(arguments), named, statuses)
+    with open(path("gzip.pcap.gz"), "rb") as file:
+        check_refusal("-r - of a gzip file", sockline(["-r", "-"], stdin=file), "gzip", RUNTIME)
+    check_refusal("-r - of nothing", sockline(["-r", "-"]), "standard input", RUNTIME)
+
+
+def test_no_permission():
+    no_raw = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")
+    for arguments in ([], ["-i", "lo"], ["-L"]):
+        check_refusal(f"without CAP_NET_RAW: {shown(arguments)}", sockline(arguments, via=no_raw),
+                      "CAP_NET_RAW", RUNTIME)
+    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all")
+    result = sockline(["-i", "lo"], via=nobody)
+    check(result.returncode == 1 and not result.stdout and
+          b"CAP_NET_RAW" in result.stderr.splitlines()[-1], "as nobody: the last line says it",
+          result.stderr)
+    check_refusal("a file that may not be read", sockline(["-r", path("unreadable.pcap")], via=nobody),
+                  "unreadable.pcap", RUNTIME)
+    os.chmod(os.path.dirname(path("")), 0o755)
+    check_refusal("a folder that may not be written",
+                  sockline(["-r", path("good.pcap"), "-o", path("folder/out")], via=nobody),
+                  "folder/out", RUNTIME)
+
+
+def test_damaged_file():
+    """The packets before the damage come, then the error with the place."""
+    good = pcap(100)
+    record = (len(good) - 24) // 100
+    for name, content, packets in (("cut in a header", good[:24 + 50 * record + 8], 50),
+                                   ("cut in a packet", good[:24 + 50 * record + 30], 50),
+                                   ("first packet cut", good[:24 + 30], 0)):
+        file = write("damaged.pcap", content)
+        result = sockline(["-q", "-e", "packet", "-r", file])
+        records = [json.loads(line) for line in result.stdout.splitlines()]
+        lines = result.stderr.splitlines()
+        check(result.returncode == 1 and len(lines) == 1 and file.encode() in lines[0] and
+              f"byte {len(content)}".encode() in lines[0], f"{name}: file and offset", result.stderr)
+        found = [record for record in records if record["event"]["action"] == "packet"]
+        check(len(found) == packets and records[-1]["event"]["action"] == "run_stopped",
+              f"{name}: {packets} packets and the end", result.stdout[-500:])
+
+
+def test_broken_outputs():
+    """A standard descriptor that is closed must not become another file by chance."""
+    good = path("good.pcap")
+    result = subprocess.run(["sh", "-c", '"$0" -r "$1" >&-', SOCKLINE, good], check=False,
+                            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=10 * SLOWDOWN)
+    check(result.returncode == 1 and result.stderr.count(b"\n") >= 1, "stdout closed: status 1",
+          (result.returncode, result.stderr))
+    result = subprocess.run(["sh", "-c", '"$0" -r "$1" 2>&-', SOCKLINE, good], check=False,
+                            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=10 * SLOWDOWN)
+    check(result.returncode == 0 and all(json.loads(line) for line in result.stdout.splitlines()),
+          "stderr closed: only records on stdout", (result.returncode, result.stdout[:300]))
+    with open("/dev/full", "wb") as full:
+        result = sockline(["-r", good], stdout=full, stderr=subprocess.PIPE)
+        check(result.returncode == 1 and b"No space left" in result.stderr,
+              "stdout full: status 1 and why", (result.returncode, result.stderr))
+
+
+def test_log_format():
+    result = sockline(["--log-format", "json", "-r", path("missing.pcap")])
+    line = json.loads(result.stderr)
+    check(result.returncode == 1 and result.stderr.count(b"\n") == 1 and
+          path("missing.pcap") in line["message"], "--log-format json: one object", result.stderr)
+    result = sockline(["-q", "-r", path("missing.pcap")])
+    check(result.returncode == 1 and path("missing.pcap").encode() in result.stderr,
+          "-q: errors are not silenced", result.stderr)
+    result = sockline(["-q", "-r", path("good.pcap")])
+    check(result.returncode == 0 and not result.stderr, "-q: nothing on stderr", result.stderr)
+
+
+def test_answers():
+    """--help, --version, -D and -L: GNU style, to stdout, status 0."""
+    for arguments, expected in ((["--help"], b"Usage: sockline"), (["-h"], b"Usage: sockline"),
+                                (["--version"], b"sockline "), (["-V"], b"libpcap version"),
+                                (["-D"], b"any (Pseudo-device"), (["-D"], b"lo [Up, Running, Loopback]"),
+                                (["-L"], b"LINUX_SLL2 (Linux cooked v2)"),
+                                (["-L", "-i", "lo"], b"EN10MB (Ethernet)")):
+        result = sockline(arguments)
+        check(result.returncode == 0 and expected in result.stdout and not result.stderr,
+              shown(arguments), (result.returncode, result.stdout, result.stderr))
+        with open("/dev/full", "wb") as full:
+            result = sockline(arguments, stdout=full, stderr=subprocess.PIPE)
+            check(result.returncode == 1, f"{shown(arguments)} > /dev/full: status 1",
+                  result.returncode)
+
+
+def test_accepted():
+    """Spellings that fingers know."""
+    good = path("good.pcap")
+    for arguments in (["-n"], ["-nn"], ["-l"], ["-U"], ["-lnq"], ["-p"], ["-s", "0"], ["-s96"], ["-B", "4096"],
+                      ["--immediate-mode"], ["-Q", "inout"], ["udp", "port", "53"], ["udp port 53"],
+                      ["-F", path("good-filter")], ["-e", "all"], ["-c", "1"], ["-d", "1m"], ["-v"],
+                      ["--update-interval", "0"], ["--stats-interval", "0"]):
+        result = sockline(["-r", good, *arguments])
+        check(result.returncode == 0 and b'"run_stopped"' in result.stdout.splitlines()[-1],
+              shown(arguments), (result.returncode, result.stderr))
+    with open(good, "rb") as file:
+        result = sockline(["-r", "-"], stdin=file)
+        check(result.returncode == 0 and result.stdout.count(b'"action":"packet"') == 3,
+              "-r - reads standard input", (result.returncode, result.stderr))
+
+
+make_files()
+run(globals())

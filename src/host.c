@@ -7,21 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
-#include "capture/interfaces.h"
+#include "host_space.h"
 #include "processes/proc_events.h"
 #include "processes/proc_fd.h"
 #include "processes/process_table.h"
 #include "security/capabilities.h"
-#include "sockets/listener_table.h"
-#include "sockets/sock_destroy.h"
-#include "sockets/sock_diag.h"
+#include "sockets/netns.h"
 
+/* New namespaces are looked for when a process event hints at one, and this often anyway. */
+#define NAMESPACES_LOOK_NS (2 * NS_PER_SECOND)
 #define PROCESSES_MAX   65536
 #define DESCRIPTORS_MAX 1048576
-#define DESTROY_BUFFER  (4 << 20)
 #define DEGRADED_TEXT   384
 
 struct host {
@@ -30,15 +29,15 @@ struct host {
 	uint32_t netns;
 	struct process_table *processes;
 	struct proc_fd *fds;
-	struct sock_diag *diag;
-	struct lister *lister;
-	struct listener_table *listeners;
-	struct interfaces *interfaces;
+	struct host_space **spaces; /* the own one first, unless only paths are asked for */
+	int space_count;
+	enum host_netns_mode netns_mode;
+	int64_t namespaces_looked_ns;
+	bool namespaces_changed; /* a process was seen in one that is not open */
+	struct host_space_counters closed_spaces;
 	struct proc_events *events;
 	struct attribution *attribution;
-	struct sock_destroy *destroy;
-	struct loop_source *events_source, *interfaces_source, *destroy_source;
-	uint64_t destroy_overruns;
+	struct loop_source *events_source;
 	char degraded_text[HOST_DEGRADED_MAX][DEGRADED_TEXT];
 	const char *degraded[HOST_DEGRADED_MAX];
 	int degraded_count;
@@ -54,6 +53,23 @@ static void degrade(struct host *host, const char *what, const char *cost)
 	host->degraded[host->degraded_count++] = text;
 }
 
+static bool is_open(const struct host *host, uint32_t netns)
+{
+	for (int i = 0; i < host->space_count; i++)
+		if (host_space_number(host->spaces[i]) == netns)
+			return true;
+	return false;
+}
+
+/* A process in a namespace that is not watched yet: a container has just started. */
+static void note_namespace(struct host *host, int pid)
+{
+	const struct process *process = process_table_find(host->processes, pid, 0);
+
+	if (process && process->netns != 0 && !is_open(host, process->netns))
+		host->namespaces_changed = true;
+}
+
 static void on_process_event(void *context, const struct proc_event *event)
 {
 	struct host *host = context;
@@ -64,6 +80,7 @@ static void on_process_event(void *context, const struct proc_event *event)
 		break;
 	case PROC_EVENT_EXEC:
 		process_table_exec(host->processes, event->pid);
+		note_namespace(host, event->pid);
 		proc_fd_hint(host->fds, event->pid);
 		break;
 	case PROC_EVENT_EXIT:
@@ -86,40 +103,18 @@ static void on_process_events(void *context, uint32_t ready)
 	}
 }
 
-static int on_socket_destroyed(void *context, const struct socket *socket, int nsid)
+static void on_overrun(void *context, const char *where, uint64_t lost)
 {
 	struct host *host = context;
 
-	(void)nsid;
+	host->options.callbacks.overrun(host->options.callbacks.context, where, lost);
+}
+
+static void on_destroyed(void *context, const struct socket *socket)
+{
+	struct host *host = context;
+
 	host->options.callbacks.socket_destroyed(host->options.callbacks.context, socket);
-	return 0;
-}
-
-static void on_destroyed(void *context, uint32_t ready)
-{
-	struct host *host = context;
-
-	(void)ready;
-	if (sock_destroy_read(host->destroy, on_socket_destroyed, host) == -ENOBUFS) {
-		host->destroy_overruns++;
-		host->options.callbacks.overrun(host->options.callbacks.context, "destroy",
-		                                sock_destroy_drops(host->destroy));
-	}
-}
-
-static void on_interfaces(void *context, uint32_t ready)
-{
-	struct host *host = context;
-
-	(void)ready;
-	interfaces_read(host->interfaces);
-}
-
-static uint32_t own_netns(void)
-{
-	struct stat status;
-
-	return stat("/proc/self/ns/net", &status) == 0 ? (uint32_t)status.st_ino : 0;
 }
 
 static void check_capabilities(struct host *host)
@@ -146,43 +141,143 @@ static void open_process_events(struct host *host)
 	                                  on_process_events, host);
 }
 
-static void open_destroyed(struct host *host)
+/* Opens all there is in a namespace and tells attribution and the run of it. Takes fd over. */
+static int add_space(struct host *host, int fd, uint32_t netns, struct error *error)
 {
-	struct error error = {0};
+	struct host_space_callbacks callbacks = {
+	    .destroyed = on_destroyed,
+	    .overrun = on_overrun,
+	    .context = host,
+	};
+	struct host_space **grown =
+	    realloc(host->spaces, ((size_t)host->space_count + 1) * sizeof(struct host_space *));
+	struct attribution_namespace view;
+	struct error degraded = {0};
+	int result;
 
-	if (sock_destroy_open(&host->destroy, host->netns, &error) != 0) {
-		degrade(host, error.text, "connection_closed lacks the kernel's final numbers");
-		return;
+	if (!grown) {
+		if (fd >= 0)
+			close(fd);
+		return error_set(error, ENOMEM, "out of memory");
 	}
-	sock_destroy_set_receive_buffer(host->destroy, DESTROY_BUFFER);
-	host->destroy_source = loop_add_fd(host->loop, sock_destroy_fd(host->destroy), EPOLLIN,
-	                                   on_destroyed, host);
-}
-
-static int open_sockets(struct host *host, struct error *error)
-{
-	int result = sock_diag_open(&host->diag, host->netns, error);
-
-	if (result != 0 && host->options.sockets == LISTER_NETLINK)
-		return result;
-	if (result != 0) {
-		host->diag = NULL;
-		degrade(host, error->text, "sockets are looked up in /proc/net, which is slow");
-	}
-	return lister_new(&host->lister, host->options.sockets,
-	                  host->options.sockets == LISTER_PROC ? NULL : host->diag, "/proc/self/net",
-	                  host->netns, error);
-}
-
-static int open_interfaces(struct host *host, struct error *error)
-{
-	int result = interfaces_new(&host->interfaces, error);
-
+	host->spaces = grown;
+	result = host_space_open(&host->spaces[host->space_count], host->loop, fd, netns,
+	                         host->options.sockets, &callbacks, &degraded, error);
 	if (result != 0)
 		return result;
-	host->interfaces_source = loop_add_fd(host->loop, interfaces_fd(host->interfaces), EPOLLIN,
-	                                      on_interfaces, host);
-	return host->interfaces_source ? 0 : error_set(error, errno, "epoll: %s", strerror(errno));
+	view = host_space_view(host->spaces[host->space_count]);
+	result = attribution_add_namespace(host->attribution, &view);
+	if (result != 0) {
+		host_space_close(host->spaces[host->space_count]);
+		return error_set(error, -result, "too many network namespaces");
+	}
+	host->space_count++;
+	if (degraded.code != 0 && host->space_count == 1)
+		degrade(host, degraded.text, "sockets are looked up in /proc/net, or their end is not told");
+	host->options.callbacks.namespace_opened(host->options.callbacks.context, netns, fd);
+	return 0;
+}
+
+static void remove_space(struct host *host, int number)
+{
+	struct host_space *space = host->spaces[number];
+	uint32_t netns = host_space_number(space);
+
+	host->options.callbacks.namespace_closing(host->options.callbacks.context, netns);
+	attribution_remove_namespace(host->attribution, netns);
+	host_space_add_counters(space, &host->closed_spaces);
+	host_space_close(space);
+	memmove(&host->spaces[number], &host->spaces[number + 1],
+	        (size_t)(--host->space_count - number) * sizeof(struct host_space *));
+}
+
+struct census {
+	struct host *host;
+	bool *alive; /* of the first `count` spaces */
+	int count;
+};
+
+static void on_namespace(void *context, uint32_t netns, int pid)
+{
+	struct census *census = context;
+	struct host *host = census->host;
+	struct error error = {0};
+	uint32_t found;
+	int fd;
+
+	for (int i = 0; i < census->count; i++)
+		if (host_space_number(host->spaces[i]) == netns)
+			census->alive[i] = true;
+	if (is_open(host, netns))
+		return;
+	fd = netns_open_process(pid, &found);
+	if (fd >= 0 && found != netns) { /* the process moved or is another one by now */
+		close(fd);
+		return;
+	}
+	/* A namespace that cannot be opened is tried again at the next look. */
+	if (fd >= 0)
+		add_space(host, fd, netns, &error);
+}
+
+/* Opens what is new; closes what holds no process any more. */
+static void look_for_namespaces(struct host *host)
+{
+	struct census census = {.host = host, .count = host->space_count};
+
+	host->namespaces_changed = false;
+	host->namespaces_looked_ns = clock_monotonic_ns();
+	census.alive = calloc((size_t)census.count + 1, sizeof *census.alive);
+	if (!census.alive)
+		return;
+	if (netns_each(on_namespace, &census) == 0)
+		for (int i = census.count - 1; i >= 0; i--)
+			if (!census.alive[i] && host_space_fd(host->spaces[i]) >= 0)
+				remove_space(host, i);
+	free(census.alive);
+}
+
+static int open_paths(struct host *host, struct error *error)
+{
+	for (int i = 0; i < host->options.netns_path_count; i++) {
+		uint32_t netns;
+		int fd = netns_open_path(host->options.netns_paths[i], &netns, error);
+		int result;
+
+		if (fd < 0)
+			return fd;
+		if (is_open(host, netns)) {
+			close(fd);
+			continue;
+		}
+		result = add_space(host, fd, netns, error);
+		if (result != 0)
+			return result;
+	}
+	return 0;
+}
+
+static int open_namespaces(struct host *host, struct error *error)
+{
+	bool may_enter = capabilities_have(capabilities_effective(), CAP_SYS_ADMIN);
+	int result;
+
+	host->netns_mode = host->options.netns_mode;
+	if (host->netns_mode == HOST_NETNS_PATHS)
+		return open_paths(host, error);
+	result = add_space(host, -1, host->netns, error);
+	if (result != 0)
+		return result;
+	if (host->netns_mode == HOST_NETNS_AUTO) {
+		host->netns_mode = may_enter ? HOST_NETNS_ALL : HOST_NETNS_SELF;
+		if (!may_enter)
+			degrade(host, "cap_sys_admin is missing", "only the own network namespace is seen");
+	}
+	if (host->netns_mode == HOST_NETNS_ALL && !may_enter)
+		return error_set(error, EPERM, "--netns all: needs CAP_SYS_ADMIN");
+	if (host->netns_mode == HOST_NETNS_ALL)
+		look_for_namespaces(host);
+	return 0;
 }
 
 static int compose_attribution(struct host *host, struct error *error)
@@ -193,19 +288,8 @@ static int compose_attribution(struct host *host, struct error *error)
 	    .fds = host->fds,
 	    .sees_all_processes = process_table_sees_all(host->processes),
 	};
-	struct attribution_namespace space = {
-	    .netns = host->netns,
-	    .diag = host->diag,
-	    .lister = host->lister,
-	    .interfaces = host->interfaces,
-	    .listeners = host->listeners,
-	};
-	int result = attribution_new(&host->attribution, &options, error);
 
-	if (result != 0)
-		return result;
-	result = attribution_add_namespace(host->attribution, &space);
-	return result == 0 ? 0 : error_set(error, -result, "out of memory");
+	return attribution_new(&host->attribution, &options, error);
 }
 
 int host_new(struct host **result, struct loop *loop, const struct host_options *options,
@@ -218,30 +302,21 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 		return error_set(error, ENOMEM, "out of memory");
 	host->options = *options;
 	host->loop = loop;
-	host->netns = own_netns();
+	host->netns = netns_self();
 	code = process_table_new(&host->processes, "/proc", PROCESSES_MAX, &options->key, error);
 	if (code != 0)
 		goto failed;
 	code = proc_fd_new(&host->fds, host->processes, DESCRIPTORS_MAX, &options->key, error);
 	if (code != 0)
 		goto failed;
-	code = open_sockets(host, error);
-	if (code != 0)
-		goto failed;
-	host->listeners = listener_table_new(host->lister);
-	if (!host->listeners) {
-		code = error_set(error, ENOMEM, "out of memory");
-		goto failed;
-	}
-	code = open_interfaces(host, error);
-	if (code != 0)
-		goto failed;
 	code = compose_attribution(host, error);
+	if (code != 0)
+		goto failed;
+	code = open_namespaces(host, error);
 	if (code != 0)
 		goto failed;
 	check_capabilities(host);
 	open_process_events(host);
-	open_destroyed(host);
 	*result = host;
 	return 0;
 failed:
@@ -253,16 +328,12 @@ void host_free(struct host *host)
 {
 	if (!host)
 		return;
-	loop_remove(host->destroy_source);
 	loop_remove(host->events_source);
-	loop_remove(host->interfaces_source);
+	for (int i = 0; i < host->space_count; i++)
+		host_space_close(host->spaces[i]);
+	free(host->spaces);
 	attribution_free(host->attribution);
-	sock_destroy_close(host->destroy);
 	proc_events_close(host->events);
-	interfaces_free(host->interfaces);
-	listener_table_free(host->listeners);
-	lister_free(host->lister);
-	sock_diag_close(host->diag);
 	proc_fd_free(host->fds);
 	process_table_free(host->processes);
 	free(host);
@@ -273,14 +344,31 @@ struct attribution *host_attribution(struct host *host)
 	return host->attribution;
 }
 
-struct lister *host_lister(struct host *host)
-{
-	return host->lister;
-}
-
 uint32_t host_netns(const struct host *host)
 {
 	return host->netns;
+}
+
+int host_namespaces(const struct host *host, uint32_t *numbers, int max)
+{
+	for (int i = 0; i < host->space_count && i < max; i++)
+		numbers[i] = host_space_number(host->spaces[i]);
+	return host->space_count;
+}
+
+int host_namespace_fd(const struct host *host, uint32_t netns)
+{
+	for (int i = 0; i < host->space_count; i++)
+		if (host_space_number(host->spaces[i]) == netns)
+			return host_space_fd(host->spaces[i]);
+	return -1;
+}
+
+const char *host_netns_mode(const struct host *host)
+{
+	static const char *const names[] = {"auto", "all", "self", "paths"};
+
+	return names[host->netns_mode];
 }
 
 const char *const *host_degraded(const struct host *host, int *count)
@@ -301,13 +389,19 @@ bool host_work(struct host *host, int64_t budget_ns)
 
 void host_tick(struct host *host)
 {
-	process_table_expire(host->processes, clock_monotonic_ns());
+	int64_t now = clock_monotonic_ns();
+
+	process_table_expire(host->processes, now);
+	if (host->netns_mode == HOST_NETNS_ALL &&
+	    (host->namespaces_changed || now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS))
+		look_for_namespaces(host);
 }
 
 void host_read_counters(struct host *host, struct host_counters *counters)
 {
 	const struct process_counters *processes = process_table_counters(host->processes);
 	const struct proc_fd_counters *fds = proc_fd_counters(host->fds);
+	struct host_space_counters spaces = host->closed_spaces;
 
 	memset(counters, 0, sizeof *counters);
 	counters->processes.tracked = process_table_count(host->processes);
@@ -316,15 +410,15 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 	counters->processes.descriptors = fds->descriptors;
 	counters->processes.vanished = processes->vanished + fds->vanished;
 	counters->processes.permission_denied = processes->permission_denied + fds->permission_denied;
-	counters->netlink.interrupted = lister_counters(host->lister)->interrupted;
-	counters->netlink.resyncs = interfaces_resyncs(host->interfaces);
+	for (int i = 0; i < host->space_count; i++)
+		host_space_add_counters(host->spaces[i], &spaces);
+	counters->netlink.interrupted = spaces.interrupted;
+	counters->netlink.resyncs = spaces.resyncs;
+	counters->netlink.overruns = spaces.overruns;
+	counters->netlink.lost = spaces.lost;
 	if (host->events) {
-		counters->netlink.overruns = proc_events_counters(host->events)->overruns;
-		counters->netlink.lost = proc_events_counters(host->events)->lost;
-	}
-	if (host->destroy) {
-		counters->netlink.overruns += host->destroy_overruns;
-		counters->netlink.lost += sock_destroy_drops(host->destroy);
+		counters->netlink.overruns += proc_events_counters(host->events)->overruns;
+		counters->netlink.lost += proc_events_counters(host->events)->lost;
 	}
 	counters->sockets = proc_fd_count(host->fds);
 }

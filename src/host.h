@@ -21,7 +21,13 @@
 
 struct host;
 
+/* Which network namespaces are watched. */
+enum host_netns_mode { HOST_NETNS_AUTO, HOST_NETNS_ALL, HOST_NETNS_SELF, HOST_NETNS_PATHS };
+
 struct host_callbacks {
+	/* A namespace was opened, or is about to be closed. fd -1: the own one. */
+	void (*namespace_opened)(void *context, uint32_t netns, int fd);
+	void (*namespace_closing)(void *context, uint32_t netns);
 	void (*socket_destroyed)(void *context, const struct socket *socket);
 	/* Netlink messages were lost: where from, and how many in all. */
 	void (*overrun)(void *context, const char *where, uint64_t lost);
@@ -32,6 +38,9 @@ struct host_options {
 	enum lister_mode sockets;
 	struct hash_key key;
 	struct host_callbacks callbacks;
+	enum host_netns_mode netns_mode;
+	const char *const *netns_paths; /* HOST_NETNS_PATHS; borrowed */
+	int netns_path_count;
 };
 
 int host_new(struct host **host, struct loop *loop, const struct host_options *options,
@@ -39,8 +48,12 @@ int host_new(struct host **host, struct loop *loop, const struct host_options *o
 void host_free(struct host *host);
 
 struct attribution *host_attribution(struct host *host);
-struct lister *host_lister(struct host *host); /* of the own network namespace */
 uint32_t host_netns(const struct host *host); /* inode number of the own network namespace */
+/* Numbers of all that are watched now; up to max. Returns how many there are. */
+int host_namespaces(const struct host *host, uint32_t *numbers, int max);
+/* The fd of one of them, for setns(2), borrowed; -1: the own one. */
+int host_namespace_fd(const struct host *host, uint32_t netns);
+const char *host_netns_mode(const struct host *host); /* "all", "self" or "paths": what is in force */
 const char *const *host_degraded(const struct host *host, int *count);
 
 /* Reads all sockets' owners anew; returns when done. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "host.h"
 #include "stream/emitter.h"
 
 /* Enough for every header that is decoded, with VLAN tags, options and extension headers. */
@@ -21,6 +22,7 @@ enum {
 	OPTION_UPDATE_INTERVAL,
 	OPTION_STATS_INTERVAL,
 	OPTION_SOCKETS,
+	OPTION_NETNS,
 	OPTION_COMMUNITY_ID_SEED,
 	OPTION_MAX_CONNECTIONS,
 	OPTION_ON_SLOW_READER,
@@ -60,6 +62,7 @@ static const struct option long_options[] = {
     {"flush-interval", required_argument, NULL, OPTION_FLUSH_INTERVAL},
     {"update-interval", required_argument, NULL, OPTION_UPDATE_INTERVAL},
     {"stats-interval", required_argument, NULL, OPTION_STATS_INTERVAL},
+    {"netns", required_argument, NULL, OPTION_NETNS},
     {"sockets", required_argument, NULL, OPTION_SOCKETS},
     {"community-id-seed", required_argument, NULL, OPTION_COMMUNITY_ID_SEED},
     {"max-connections", required_argument, NULL, OPTION_MAX_CONNECTIONS},
@@ -89,6 +92,8 @@ static const char help_text[] =
     "      --immediate-mode         deliver each packet at once\n"
     "  -D, --list-interfaces        print the interfaces that can be captured on\n"
     "  -L, --list-data-link-types   print the link types of an interface\n"
+    "      --netns PATH|all|self    network namespaces; repeatable; default: all, where\n"
+    "                               CAP_SYS_ADMIN allows it\n"
     "      --sockets auto|netlink|proc  where sockets are enumerated\n"
     "\n"
     "Records:\n"
@@ -274,6 +279,24 @@ static int add_interface(struct options *options, const char *name, struct error
 	return 0;
 }
 
+static int add_netns(struct options *options, const char *text, struct error *error)
+{
+	int mode = strcmp(text, "all") == 0    ? HOST_NETNS_ALL
+	           : strcmp(text, "self") == 0 ? HOST_NETNS_SELF
+	                                       : HOST_NETNS_PATHS;
+
+	if (options->netns_mode != HOST_NETNS_AUTO && options->netns_mode != mode)
+		return error_set(error, EINVAL, "--netns %.60s: all, self and paths exclude each other", text);
+	options->netns_mode = mode;
+	if (mode != HOST_NETNS_PATHS)
+		return 0;
+	if (options->netns_path_count == OPTIONS_INTERFACES_MAX)
+		return error_set(error, EINVAL, "--netns %.60s: more than %d namespaces", text,
+		                 OPTIONS_INTERFACES_MAX);
+	options->netns_paths[options->netns_path_count++] = text;
+	return 0;
+}
+
 /* Options that have a numeric argument. */
 static int apply_number(struct options *options, int option, const char *text, struct error *error)
 {
@@ -347,6 +370,8 @@ static int apply(struct options *options, int option, const char *argument, stru
 	case 'o':
 		options->output_file = argument;
 		break;
+	case OPTION_NETNS:
+		return add_netns(options, argument, error);
 	case 'e':
 		return parse_events(argument, &options->events, error);
 	case 'S':
@@ -414,6 +439,8 @@ static int check(const struct options *options, struct error *error)
 		return error_set(error, EINVAL, "-Q: a capture file has no direction to choose");
 	if (options->read_file && (options->events & EMITTER_SOCKET) && options->events != EMITTER_ALL)
 		return error_set(error, EINVAL, "-e socket: a capture file has no sockets");
+	if (options->read_file && options->netns_mode != HOST_NETNS_AUTO)
+		return error_set(error, EINVAL, "-r and --netns exclude each other");
 	if (snapshot && options->interface_count > 0)
 		return error_set(error, EINVAL, "-i and -S exclude each other: sockets have no interface");
 	if (snapshot && options->filter)

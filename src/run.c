@@ -174,8 +174,8 @@ void run_on_second(void *context, uint32_t expirations)
 	(void)expirations;
 	if (run->host)
 		host_tick(run->host);
-	if (run->listeners)
-		listener_watch_refresh(run->listeners);
+	for (int i = 0; i < run->watch_count; i++)
+		listener_watch_refresh(run->watches[i].watch);
 }
 
 void run_on_duration(void *context, uint32_t expirations)

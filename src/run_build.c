@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #define SINK_CAPACITY      (4u << 20)
 #define CAPTURE_TIMEOUT_MS 100
+#define NAMESPACES_MAX     1024
 
 static int add_timers(struct run *run, struct error *error)
 {
@@ -56,7 +58,14 @@ static int open_host(struct run *run, struct error *error)
 	struct host_options options = {
 	    .sockets = run->options->sockets,
 	    .key = run->key,
-	    .callbacks = {.socket_destroyed = run_on_destroyed, .overrun = run_on_overrun, .context = run},
+	    .callbacks = {.namespace_opened = run_on_namespace_opened,
+	                  .namespace_closing = run_on_namespace_closing,
+	                  .socket_destroyed = run_on_destroyed,
+	                  .overrun = run_on_overrun,
+	                  .context = run},
+	    .netns_mode = (enum host_netns_mode)run->options->netns_mode,
+	    .netns_paths = run->options->netns_paths,
+	    .netns_path_count = run->options->netns_path_count,
 	};
 	int count, result;
 
@@ -67,12 +76,6 @@ static int open_host(struct run *run, struct error *error)
 		return result;
 	for (const char *const *degraded = host_degraded(run->host, &count); count > 0; count--)
 		log_warning(run->log, "%s", *degraded++);
-	if (run->options->mode == OPTIONS_STREAM && (run->options->events & EMITTER_SOCKET)) {
-		run->listeners = listener_watch_new(host_lister(run->host), host_attribution(run->host),
-		                                    run->emitter);
-		if (!run->listeners)
-			return error_set(error, ENOMEM, "out of memory");
-	}
 	return 0;
 }
 
@@ -94,17 +97,22 @@ static int open_captures(struct run *run, struct error *error)
 	    .ready = run_is_ready,
 	    .context = run,
 	};
-	int result = 0;
+	uint32_t namespaces[NAMESPACES_MAX];
+	int count, result = 0;
 
 	run->captures = capture_set_new(run->loop, &set_options);
 	if (!run->captures)
 		return error_set(error, ENOMEM, "out of memory");
 	if (run_is_replay(run))
 		return capture_set_add_file(run->captures, options->read_file, error);
-	if (options->interface_count == 0)
-		return capture_set_add_live(run->captures, "any", host_netns(run->host), error);
-	for (int i = 0; result == 0 && i < options->interface_count; i++)
-		result = capture_set_add_live(run->captures, options->interfaces[i], host_netns(run->host), error);
+	count = host_namespaces(run->host, namespaces, NAMESPACES_MAX);
+	for (int i = 0; result == 0 && i < count && i < NAMESPACES_MAX; i++) {
+		int fd = host_namespace_fd(run->host, namespaces[i]);
+
+		result = run_add_namespace(run, namespaces[i], fd, error);
+		if (result != 0 && fd >= 0 && options->netns_path_count == 0)
+			result = 0; /* a namespace can be gone by now, the own one cannot */
+	}
 	return result;
 }
 
@@ -132,8 +140,10 @@ static int open_snapshot(struct run *run, struct error *error)
 	    .listening = run->options->listening,
 	    .tcp_info = true,
 	};
-	uint32_t netns = host_netns(run->host);
-	int result = snapshot_new(&run->snapshot, &options, &netns, 1, 1, error);
+	uint32_t namespaces[NAMESPACES_MAX];
+	int count = host_namespaces(run->host, namespaces, NAMESPACES_MAX);
+	int result = snapshot_new(&run->snapshot, &options, namespaces,
+	                          count < NAMESPACES_MAX ? count : NAMESPACES_MAX, 1, error);
 
 	if (result == 0)
 		host_walk_all(run->host);
@@ -171,7 +181,9 @@ void run_free(struct run *run)
 {
 	snapshot_free(run->snapshot);
 	capture_set_free(run->captures);
-	listener_watch_free(run->listeners);
+	for (int i = 0; i < run->watch_count; i++)
+		listener_watch_free(run->watches[i].watch);
+	free(run->watches);
 	stream_free(run->stream);
 	host_free(run->host);
 	emitter_free(run->emitter);

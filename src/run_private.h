@@ -29,7 +29,11 @@ struct run {
 	struct stream *stream;
 	struct capture_set *captures;
 	struct snapshot *snapshot;
-	struct listener_watch *listeners;
+	struct run_watch {
+		uint32_t netns;
+		struct listener_watch *watch;
+	} *watches; /* one a namespace, when -e socket asks for it */
+	int watch_count;
 	struct loop_source *signals;
 	struct report_sources report;
 	uint64_t packets;
@@ -53,8 +57,13 @@ capture_set_packet run_on_packet;
 capture_set_change run_on_capture_change;
 capture_set_ready run_is_ready;
 void run_on_overrun(void *context, const char *where, uint64_t lost);
+void run_on_namespace_opened(void *context, uint32_t netns, int fd);
+void run_on_namespace_closing(void *context, uint32_t netns);
 void run_on_destroyed(void *context, const struct socket *socket);
 loop_signal_callback run_on_signal;
 loop_callback run_on_stats, run_on_second, run_on_duration;
+
+/* run_namespaces.c: captures and listeners of one namespace. 0 or -errno. */
+int run_add_namespace(struct run *run, uint32_t netns, int fd, struct error *error);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "sockets/netns.h"
 
 #define REOPEN_NS (NS_PER_SECOND / 2)
 
@@ -20,6 +21,8 @@ struct member {
 	struct capture_origin origin;
 	struct capture_counters before; /* of earlier openings */
 	struct error lost;
+	int netns_fd; /* borrowed; -1 = the own namespace */
+	int buffer_kib;
 	bool down;
 };
 
@@ -30,6 +33,7 @@ struct capture_set {
 	int count;
 	struct loop_source *reopen_timer;
 	bool watching, broken;
+	struct capture_counters removed;
 };
 
 struct capture_set *capture_set_new(struct loop *loop, const struct capture_set_options *options)
@@ -108,11 +112,23 @@ static struct member *member_new(struct capture_set *set, const char *name)
 
 static int open_live(struct member *member, struct error *error)
 {
-	int result = capture_open_live(&member->capture, member->name, &member->set->options.capture, error);
+	struct capture_options options = member->set->options.capture;
+	int previous = -1, result;
 
+	if (member->buffer_kib > 0)
+		options.buffer_kib = member->buffer_kib;
+	if (member->netns_fd >= 0) {
+		previous = netns_enter(member->netns_fd);
+		if (previous < 0)
+			return error_set(error, -previous, "setns: %s", strerror(-previous));
+	}
+	result = capture_open_live(&member->capture, member->name, &options, error);
+	if (result == 0)
+		member->origin.ifindex = strcmp(member->name, "any") == 0 ? 0 : if_nametoindex(member->name);
+	if (previous >= 0)
+		netns_leave(previous);
 	if (result != 0)
 		return result;
-	member->origin.ifindex = strcmp(member->name, "any") == 0 ? 0 : if_nametoindex(member->name);
 	member->origin.link_type = capture_link_type(member->capture);
 	if (member->set->watching)
 		watch(member);
@@ -120,7 +136,7 @@ static int open_live(struct member *member, struct error *error)
 }
 
 int capture_set_add_live(struct capture_set *set, const char *interface, uint32_t netns,
-                         struct error *error)
+                         int netns_fd, int buffer_kib, struct error *error)
 {
 	struct member *member = member_new(set, interface);
 	int result;
@@ -128,6 +144,8 @@ int capture_set_add_live(struct capture_set *set, const char *interface, uint32_
 	if (!member)
 		return error_set(error, ENOMEM, "out of memory");
 	member->origin.netns = netns;
+	member->netns_fd = netns_fd;
+	member->buffer_kib = buffer_kib;
 	result = open_live(member, error);
 	if (result != 0) {
 		member_free(member);
@@ -160,6 +178,20 @@ static void add_counters(struct capture_counters *sum, const struct capture_coun
 	sum->dropped += more->dropped;
 	sum->interface_dropped += more->interface_dropped;
 	sum->delivered += more->delivered;
+}
+
+void capture_set_remove(struct capture_set *set, uint32_t netns)
+{
+	for (int i = set->count - 1; i >= 0; i--) {
+		struct capture_counters counters;
+
+		if (set->members[i]->origin.netns != netns)
+			continue;
+		capture_set_counters(set, i, &counters);
+		add_counters(&set->removed, &counters);
+		member_free(set->members[i]);
+		set->members[i] = set->members[--set->count];
+	}
 }
 
 static void try_reopen(void *context, uint32_t expirations)
@@ -318,6 +350,16 @@ void capture_set_stop(struct capture_set *set, int64_t deadline_ns)
 int capture_set_count(const struct capture_set *set)
 {
 	return set->count;
+}
+
+uint32_t capture_set_netns(const struct capture_set *set, int number)
+{
+	return set->members[number]->origin.netns;
+}
+
+const struct capture_counters *capture_set_removed(const struct capture_set *set)
+{
+	return &set->removed;
 }
 
 const char *capture_set_name(const struct capture_set *set, int number)

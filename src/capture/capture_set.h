@@ -41,9 +41,15 @@ struct capture_set_options {
 struct capture_set *capture_set_new(struct loop *loop, const struct capture_set_options *options);
 void capture_set_free(struct capture_set *set);
 
-/* Opens interface in the caller's network namespace, of which netns is the number. 0 or -errno. */
+/*
+ * Opens interface in the network namespace of netns_fd (borrowed until it is
+ * removed; -1: the caller's), of which netns is the number. 0 or -errno.
+ * buffer_kib overrides the options; 0 = as there.
+ */
 int capture_set_add_live(struct capture_set *set, const char *interface, uint32_t netns,
-                         struct error *error);
+                         int netns_fd, int buffer_kib, struct error *error);
+/* Closes the captures of a namespace that is going away. Their counts stay in the totals. */
+void capture_set_remove(struct capture_set *set, uint32_t netns);
 int capture_set_add_file(struct capture_set *set, const char *path, struct error *error);
 
 /*
@@ -65,6 +71,9 @@ void capture_set_stop(struct capture_set *set, int64_t deadline_ns);
 
 int capture_set_count(const struct capture_set *set);
 const char *capture_set_name(const struct capture_set *set, int number);
+uint32_t capture_set_netns(const struct capture_set *set, int number);
+/* Sum of all that were removed. */
+const struct capture_counters *capture_set_removed(const struct capture_set *set);
 /* Totals, those of earlier openings of the same interface included. */
 void capture_set_counters(struct capture_set *set, int number, struct capture_counters *counters);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/table.h"
+#include "sockets/netns.h"
 #include "sockets/proc_net.h"
 #include "sockets/sock_diag.h"
 
@@ -16,6 +17,7 @@ struct lister {
 	struct sock_diag *diag;
 	char *net_dir;
 	uint32_t netns;
+	int netns_fd; /* borrowed; -1 = the caller's namespace */
 	struct lister_counters counters;
 	enum socket_source sources[SOCKET_KIND_COUNT];
 
@@ -45,11 +47,17 @@ int lister_new(struct lister **lister, enum lister_mode mode, struct sock_diag *
 	new->mode = mode;
 	new->diag = diag;
 	new->netns = netns;
+	new->netns_fd = -1;
 	for (int kind = 0; kind < SOCKET_KIND_COUNT; kind++)
 		new->sources[kind] =
 			mode == LISTER_PROC ? SOCKET_FROM_PROC_NET : SOCKET_FROM_SOCK_DIAG;
 	*lister = new;
 	return 0;
+}
+
+void lister_set_namespace(struct lister *lister, int netns_fd)
+{
+	lister->netns_fd = netns_fd;
 }
 
 void lister_free(struct lister *lister)
@@ -131,11 +139,18 @@ static int list_proc(struct run *run, enum socket_kind kind, uint32_t states)
 {
 	struct lister *lister = run->lister;
 	struct proc_net_counters counters = { 0 };
-	int result;
+	int previous = -1, result;
 
 	lister->sources[kind] = SOCKET_FROM_PROC_NET;
+	if (lister->netns_fd >= 0) {
+		previous = netns_enter(lister->netns_fd);
+		if (previous < 0)
+			return previous;
+	}
 	result =
 		proc_net_list(lister->net_dir, lister->netns, kind, states, report, run, &counters);
+	if (previous >= 0)
+		netns_leave(previous);
 	lister->counters.malformed += counters.malformed;
 	if (result == 0 && counters.malformed > 0)
 		return -EBADMSG;

@@ -32,6 +32,11 @@ struct lister_counters {
  */
 int lister_new(struct lister **lister, enum lister_mode mode, struct sock_diag *diag,
                const char *net_dir, uint32_t netns, struct error *error);
+/*
+ * Reads /proc/net inside this namespace (an fd for setns(2), borrowed), which is
+ * then the one diag was opened in. net_dir must be "/proc/thread-self/net".
+ */
+void lister_set_namespace(struct lister *lister, int netns_fd);
 void lister_free(struct lister *lister); /* NULL is fine */
 
 /*

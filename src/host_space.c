@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "host_space.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "capture/interfaces.h"
+#include "sockets/listener_table.h"
+#include "sockets/netns.h"
+#include "sockets/sock_destroy.h"
+#include "sockets/sock_diag.h"
+
+#define DESTROY_BUFFER (4 << 20)
+
+struct host_space {
+	int fd;
+	uint32_t number;
+	struct host_space_callbacks callbacks;
+	struct sock_diag *diag;
+	struct lister *lister;
+	struct listener_table *listeners;
+	struct interfaces *interfaces;
+	struct sock_destroy *destroy;
+	struct loop_source *interfaces_source, *destroy_source;
+	uint64_t destroy_overruns;
+};
+
+static void on_interfaces(void *context, uint32_t ready)
+{
+	struct host_space *space = context;
+
+	(void)ready;
+	interfaces_read(space->interfaces);
+}
+
+static int on_socket_destroyed(void *context, const struct socket *socket, int nsid)
+{
+	struct host_space *space = context;
+
+	(void)nsid;
+	space->callbacks.destroyed(space->callbacks.context, socket);
+	return 0;
+}
+
+static void on_destroyed(void *context, uint32_t ready)
+{
+	struct host_space *space = context;
+
+	(void)ready;
+	if (sock_destroy_read(space->destroy, on_socket_destroyed, space) == -ENOBUFS) {
+		space->destroy_overruns++;
+		space->callbacks.overrun(space->callbacks.context, "destroy",
+		                         sock_destroy_drops(space->destroy));
+	}
+}
+
+static int watch(struct loop *loop, int fd, loop_callback *callback, struct host_space *space,
+                 struct loop_source **source, struct error *error)
+{
+	*source = loop_add_fd(loop, fd, EPOLLIN, callback, space);
+	return *source ? 0 : error_set(error, errno, "epoll: %s", strerror(errno));
+}
+
+static int open_sockets(struct host_space *space, enum lister_mode mode, struct error *degraded,
+                        struct error *error)
+{
+	int result = sock_diag_open(&space->diag, space->number, mode == LISTER_NETLINK ? error : degraded);
+
+	if (result != 0) {
+		space->diag = NULL;
+		if (mode == LISTER_NETLINK)
+			return result;
+	}
+	result = lister_new(&space->lister, mode, mode == LISTER_PROC ? NULL : space->diag,
+	                    "/proc/thread-self/net", space->number, error);
+	if (result != 0)
+		return result;
+	if (space->fd >= 0)
+		lister_set_namespace(space->lister, space->fd);
+	space->listeners = listener_table_new(space->lister);
+	return space->listeners ? 0 : error_set(error, ENOMEM, "out of memory");
+}
+
+/* Inside the namespace. */
+static int open_inside(struct host_space *space, struct loop *loop, enum lister_mode mode,
+                       struct error *degraded, struct error *error)
+{
+	int result = open_sockets(space, mode, degraded, error);
+
+	if (result == 0)
+		result = interfaces_new(&space->interfaces, error);
+	if (result == 0)
+		result = watch(loop, interfaces_fd(space->interfaces), on_interfaces, space,
+		               &space->interfaces_source, error);
+	if (result != 0)
+		return result;
+	if (sock_destroy_open(&space->destroy, space->number, degraded) != 0) {
+		space->destroy = NULL;
+		return 0;
+	}
+	sock_destroy_set_receive_buffer(space->destroy, DESTROY_BUFFER);
+	return watch(loop, sock_destroy_fd(space->destroy), on_destroyed, space, &space->destroy_source,
+	             error);
+}
+
+int host_space_open(struct host_space **result, struct loop *loop, int fd, uint32_t number,
+                    enum lister_mode mode, const struct host_space_callbacks *callbacks,
+                    struct error *degraded, struct error *error)
+{
+	struct host_space *space = calloc(1, sizeof *space);
+	int previous = -1, code;
+
+	if (!space) {
+		if (fd >= 0)
+			close(fd);
+		return error_set(error, ENOMEM, "out of memory");
+	}
+	space->fd = fd;
+	space->number = number;
+	space->callbacks = *callbacks;
+	if (fd >= 0) {
+		previous = netns_enter(fd);
+		if (previous < 0) {
+			host_space_close(space);
+			return error_set(error, -previous, "network namespace %u: setns: %s", number,
+			                 strerror(-previous));
+		}
+	}
+	code = open_inside(space, loop, mode, degraded, error);
+	if (previous >= 0)
+		netns_leave(previous);
+	if (code != 0) {
+		host_space_close(space);
+		return code;
+	}
+	*result = space;
+	return 0;
+}
+
+void host_space_close(struct host_space *space)
+{
+	if (!space)
+		return;
+	loop_remove(space->destroy_source);
+	loop_remove(space->interfaces_source);
+	sock_destroy_close(space->destroy);
+	interfaces_free(space->interfaces);
+	listener_table_free(space->listeners);
+	lister_free(space->lister);
+	sock_diag_close(space->diag);
+	if (space->fd >= 0)
+		close(space->fd);
+	free(space);
+}
+
+uint32_t host_space_number(const struct host_space *space)
+{
+	return space->number;
+}
+
+int host_space_fd(const struct host_space *space)
+{
+	return space->fd;
+}
+
+struct attribution_namespace host_space_view(const struct host_space *space)
+{
+	return (struct attribution_namespace){
+	    .netns = space->number,
+	    .diag = space->diag,
+	    .lister = space->lister,
+	    .interfaces = space->interfaces,
+	    .listeners = space->listeners,
+	};
+}
+
+void host_space_add_counters(const struct host_space *space, struct host_space_counters *sum)
+{
+	sum->interrupted += lister_counters(space->lister)->interrupted;
+	sum->resyncs += interfaces_resyncs(space->interfaces);
+	if (!space->destroy)
+		return;
+	sum->overruns += space->destroy_overruns;
+	sum->lost += sock_destroy_drops(space->destroy);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that is open in one network namespace of the host. */
+#ifndef SOCKLINE_HOST_SPACE_H
+#define SOCKLINE_HOST_SPACE_H
+
+#include <stdint.h>
+
+#include "attribution/attribution.h"
+#include "base/error.h"
+#include "base/loop.h"
+#include "sockets/lister.h"
+
+struct host_space;
+
+struct host_space_callbacks {
+	void (*destroyed)(void *context, const struct socket *socket);
+	void (*overrun)(void *context, const char *where, uint64_t lost);
+	void *context;
+};
+
+/*
+ * fd: of the namespace, taken over and closed in the end; -1 = the own one.
+ * number: its inode. What sock_diag lacks is said in *degraded (empty = nothing).
+ */
+int host_space_open(struct host_space **space, struct loop *loop, int fd, uint32_t number,
+                    enum lister_mode mode, const struct host_space_callbacks *callbacks,
+                    struct error *degraded, struct error *error);
+void host_space_close(struct host_space *space);
+
+uint32_t host_space_number(const struct host_space *space);
+int host_space_fd(const struct host_space *space); /* -1 = the own one */
+/* What attribution needs to know of it; borrowed. */
+struct attribution_namespace host_space_view(const struct host_space *space);
+
+/* Counters since opening. */
+struct host_space_counters {
+	uint64_t overruns, lost, resyncs, interrupted;
+};
+void host_space_add_counters(const struct host_space *space, struct host_space_counters *sum);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sockets/netns.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static uint32_t number_of(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 ? (uint32_t)status.st_ino : 0;
+}
+
+uint32_t netns_self(void)
+{
+	struct stat status;
+
+	return stat("/proc/thread-self/ns/net", &status) == 0 ? (uint32_t)status.st_ino : 0;
+}
+
+int netns_open_process(int pid, uint32_t *number)
+{
+	char path[48];
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	*number = number_of(fd);
+	return fd;
+}
+
+int netns_open_path(const char *path, uint32_t *number, struct error *error)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return error_set(error, errno, "--netns %s: %s", path, strerror(errno));
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+		close(fd);
+		return error_set(error, EINVAL, "--netns %s: not a network namespace", path);
+	}
+	*number = number_of(fd);
+	return fd;
+}
+
+int netns_enter(int fd)
+{
+	int previous = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int code;
+
+	if (previous < 0)
+		return -errno;
+	if (setns(fd, CLONE_NEWNET) == 0)
+		return previous;
+	code = errno;
+	close(previous);
+	return -code;
+}
+
+void netns_leave(int previous_fd)
+{
+	if (setns(previous_fd, CLONE_NEWNET) != 0)
+		abort();
+	close(previous_fd);
+}
+
+struct seen {
+	uint32_t *numbers;
+	size_t count, capacity;
+};
+
+/* True when the number is new. Few namespaces, many processes: a linear search does. */
+static bool add(struct seen *seen, uint32_t number)
+{
+	for (size_t i = seen->count; i-- > 0;)
+		if (seen->numbers[i] == number)
+			return false;
+	if (seen->count == seen->capacity) {
+		size_t capacity = seen->capacity ? 2 * seen->capacity : 16;
+		uint32_t *grown = realloc(seen->numbers, capacity * sizeof *grown);
+
+		if (!grown)
+			return false;
+		seen->numbers = grown;
+		seen->capacity = capacity;
+	}
+	seen->numbers[seen->count++] = number;
+	return true;
+}
+
+int netns_each(netns_callback *callback, void *context)
+{
+	DIR *proc = opendir("/proc");
+	struct seen seen = {0};
+	struct dirent *entry;
+
+	if (!proc)
+		return -errno;
+	while ((entry = readdir(proc))) {
+		char path[sizeof entry->d_name + 8];
+		struct stat status;
+		int pid = atoi(entry->d_name);
+
+		if (pid <= 0)
+			continue;
+		snprintf(path, sizeof path, "%d/ns/net", pid);
+		if (fstatat(dirfd(proc), path, &status, 0) == 0 && add(&seen, (uint32_t)status.st_ino))
+			callback(context, (uint32_t)status.st_ino, pid);
+	}
+	closedir(proc);
+	free(seen.numbers);
+	return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Network namespaces (network_namespaces(7)): which there are, and how to open
+ * sockets inside one. A namespace's number is the inode of /proc/PID/ns/net.
+ */
+#ifndef SOCKLINE_SOCKETS_NETNS_H
+#define SOCKLINE_SOCKETS_NETNS_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* The number of the calling thread's namespace; 0 when it cannot be read. */
+uint32_t netns_self(void);
+
+/* An open namespace: an fd for setns(2), or -errno. *number gets its number. */
+int netns_open_process(int pid, uint32_t *number);
+/* The same for a file such as /run/netns/NAME; text names it, also when it is no network namespace. */
+int netns_open_path(const char *path, uint32_t *number, struct error *error);
+
+/*
+ * Moves the calling thread into the namespace of fd; what it opens from now on
+ * belongs there. Returns an fd of the one it left, for netns_leave, or -errno
+ * (-EPERM: CAP_SYS_ADMIN is missing).
+ */
+int netns_enter(int fd);
+/* Goes back and closes the fd. Aborts when that fails: the thread would act in the wrong place. */
+void netns_leave(int previous_fd);
+
+/* Called with each namespace that holds a process of /proc, once. */
+typedef void netns_callback(void *context, uint32_t number, int pid);
+/* Walks /proc: about 3 us a process. 0 or -errno. */
+int netns_each(netns_callback *callback, void *context);
+
+#endif

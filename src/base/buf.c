@@ -5,14 +5,9 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/decimal.h"
 
 #define SECONDS_PER_DAY INT64_C(86400)
-
-/* "00" to "99": halves the divisions of a decimal number. */
-static const char two_digits[200] =
-	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-	"8081828384858687888990919293949596979899";
 
 int buf_init(struct buf *buf, size_t capacity)
 {
@@ -35,39 +30,9 @@ void buf_append_string(struct buf *buf, const char *string)
 	buf_append(buf, string, strlen(string));
 }
 
-static inline void put_pair(char *to, uint32_t below_100)
-{
-	memcpy(to, two_digits + 2 * below_100, 2);
-}
-
-/* log10 as the binary logarithm times 1233/4096, at most one too small. */
-static inline size_t count_digits(uint32_t value)
-{
-	static const uint32_t power_of_ten[] = {
-		0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
-	};
-	uint32_t digits = (uint32_t)(32 - __builtin_clz(value | 1)) * 1233 >> 12;
-
-	return digits + (value >= power_of_ten[digits]);
-}
-
-/* Backwards from end, straight into the buffer: copying from a scratch area doubled the time. */
-static inline void put_decimal(char *end, uint32_t value)
-{
-	while (value >= 100) {
-		end -= 2;
-		put_pair(end, value % 100);
-		value /= 100;
-	}
-	if (value >= 10)
-		put_pair(end - 2, value);
-	else
-		end[-1] = (char)('0' + value);
-}
-
 static void append_large(struct buf *buf, uint64_t value)
 {
-	char text[20]; /* 2^64 has 20 digits */
+	char text[DECIMAL_MAX];
 	char *at = text + sizeof text;
 
 	/* Eight digits at a time leave 32-bit divisions, a fraction of the cost of 64-bit ones. */
@@ -76,12 +41,12 @@ static void append_large(struct buf *buf, uint64_t value)
 
 		for (int pair = 0; pair < 4; pair++, low /= 100) {
 			at -= 2;
-			put_pair(at, low % 100);
+			decimal_put_pair(at, low % 100);
 		}
 		value /= 100000000;
 	}
-	put_decimal(at, (uint32_t)value);
-	at -= count_digits((uint32_t)value);
+	decimal_put_32(at, (uint32_t)value);
+	at -= decimal_length_32((uint32_t)value);
 	buf_append(buf, at, (size_t)(text + sizeof text - at));
 }
 
@@ -93,13 +58,13 @@ void buf_append_u64(struct buf *buf, uint64_t value)
 		append_large(buf, value);
 		return;
 	}
-	length = count_digits((uint32_t)value);
+	length = decimal_length_32((uint32_t)value);
 	if (length > buf->capacity - buf->length) {
 		buf->overflow = true;
 		return;
 	}
 	buf->length += length;
-	put_decimal(buf->data + buf->length, (uint32_t)value);
+	decimal_put_32(buf->data + buf->length, (uint32_t)value);
 }
 
 void buf_append_hex(struct buf *buf, uint64_t value, int digits)
@@ -160,12 +125,12 @@ static void put_date(char *to, int64_t days_since_epoch)
 	uint32_t month = march_month < 10 ? march_month + 3 : march_month - 9;
 	uint32_t year = era * 400 + year_of_era + (month <= 2);
 
-	put_pair(to, year / 100);
-	put_pair(to + 2, year % 100);
+	decimal_put_pair(to, year / 100);
+	decimal_put_pair(to + 2, year % 100);
 	to[4] = '-';
-	put_pair(to + 5, month);
+	decimal_put_pair(to + 5, month);
 	to[7] = '-';
-	put_pair(to + 8, day);
+	decimal_put_pair(to + 8, day);
 	to[10] = 'T';
 }
 
@@ -181,11 +146,11 @@ static void put_second(char *to, int64_t second)
 	uint32_t clock = (uint32_t)of_day;
 
 	put_date(to, days);
-	put_pair(to + 11, clock / 3600);
+	decimal_put_pair(to + 11, clock / 3600);
 	to[13] = ':';
-	put_pair(to + 14, clock / 60 % 60);
+	decimal_put_pair(to + 14, clock / 60 % 60);
 	to[16] = ':';
-	put_pair(to + 17, clock % 60);
+	decimal_put_pair(to + 17, clock % 60);
 	to[19] = '.';
 }
 
@@ -195,10 +160,10 @@ static inline void put_fraction(char *to, uint32_t nanoseconds)
 	uint32_t high = nanoseconds / 100000;    /* 4 digits */
 	uint32_t low = nanoseconds / 10 % 10000; /* 4 digits */
 
-	put_pair(to, high / 100);
-	put_pair(to + 2, high % 100);
-	put_pair(to + 4, low / 100);
-	put_pair(to + 6, low % 100);
+	decimal_put_pair(to, high / 100);
+	decimal_put_pair(to + 2, high % 100);
+	decimal_put_pair(to + 4, low / 100);
+	decimal_put_pair(to + 6, low % 100);
 	to[8] = (char)('0' + nanoseconds % 10);
 	to[9] = 'Z';
 }

@@ -24,14 +24,10 @@ struct encoder *encoder_new(const struct encoder_options *options)
 		goto free_name;
 	if (buf_init(&encoder->scratch, EVENT_LINE_MAX) != 0)
 		goto free_users;
-	if (buf_init(&encoder->pieces, EVENT_LINE_MAX) != 0)
-		goto free_scratch;
 	encoder->run_id = options->run_id;
 	encoder->community_id_seed = options->community_id_seed;
 	return encoder;
 
-free_scratch:
-	buf_free(&encoder->scratch);
 free_users:
 	encode_users_free(encoder->users);
 free_name:
@@ -45,7 +41,6 @@ void encoder_free(struct encoder *encoder)
 {
 	if (!encoder)
 		return;
-	buf_free(&encoder->pieces);
 	buf_free(&encoder->scratch);
 	encode_users_free(encoder->users);
 	free(encoder->host_name);
@@ -85,31 +80,38 @@ struct attempt {
 	uint32_t cut;
 };
 
-/* 0; -EMSGSIZE: longer than EVENT_LINE_MAX; -ENOMEM. */
+static int end_tree(struct writer *writer, struct buf *line)
+{
+	size_t start = line->length;
+	int result = encode_writer_print(writer, line);
+
+	if (result != 0)
+		return result;
+	buf_append_char(line, '\n');
+	if (writer->overflow || line->overflow || line->length - start > EVENT_LINE_MAX)
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* 0; -EMSGSIZE: longer than EVENT_LINE_MAX; -ENOMEM. On failure line may be longer than it was. */
 static int try(struct encoder *encoder, const struct attempt *attempt, const struct event *event,
                struct buf *line)
 {
 	struct writer *writer = &encoder->writer;
-	size_t start = line->length;
-	int result = 0;
 
-	encode_writer_begin(writer, encoder, attempt->tree ? NULL : line);
+	encode_writer_begin(writer, encoder, attempt->tree ? NULL : line->data + line->length,
+	                    EVENT_LINE_MAX);
 	writer->caching = attempt->caching;
 	writer->cut = attempt->cut;
 	encode_record_begin(writer, event);
 	records[event->action].write(writer, event);
 	encode_record_end(writer);
-	if (attempt->tree) {
-		result = encode_writer_print(writer, line);
-		if (result == 0)
-			buf_append_char(line, '\n');
-	} else if (!line->overflow) {
-		line->data[line->length - 1] = '\n'; /* the comma after the last member */
-	}
-	if (result == -ENOMEM)
-		return result;
-	if (result != 0 || line->overflow || line->length - start > EVENT_LINE_MAX)
+	if (attempt->tree)
+		return end_tree(writer, line);
+	if (writer->overflow)
 		return -EMSGSIZE;
+	writer->at[-1] = '\n'; /* the comma after the last member */
+	line->length = (size_t)(writer->at - line->data);
 	return 0;
 }
 

@@ -7,25 +7,25 @@ bool encode_cache_replay(struct writer *writer, const struct memo *memo)
 {
 	if (!writer->caching || memo->length == 0)
 		return false;
-	buf_append(writer->line, memo->bytes, memo->length);
+	writer_append(writer, memo->bytes, memo->length);
 	return true;
 }
 
-size_t encode_cache_from(const struct writer *writer)
+const char *encode_cache_from(const struct writer *writer)
 {
-	return writer->caching ? writer->line->length : 0;
+	return writer->at;
 }
 
-void encode_cache_keep(struct writer *writer, struct memo *memo, size_t from)
+void encode_cache_keep(struct writer *writer, struct memo *memo, const char *from)
 {
 	size_t length;
 
-	if (!writer->caching || writer->line->overflow || writer->raw_count > 0)
+	if (!writer->caching || writer->overflow || writer->raw_count > 0)
 		return;
-	length = writer->line->length - from;
+	length = (size_t)(writer->at - from);
 	if (length > sizeof memo->bytes)
 		return;
-	memcpy(memo->bytes, writer->line->data + from, length);
+	memcpy(memo->bytes, from, length);
 	memo->length = (uint16_t)length;
 }
 
@@ -34,7 +34,7 @@ struct memo *encode_cache_interface(struct encoder *encoder, const struct interf
 	struct interface_memo *slot = &encoder->interfaces[interface->ifindex % INTERFACE_MEMOS];
 
 	if (slot->ifindex != interface->ifindex ||
-	    strncmp(slot->name, interface->name, sizeof slot->name) != 0) {
+	    memcmp(slot->name, interface->name, sizeof slot->name) != 0) {
 		slot->ifindex = interface->ifindex;
 		memcpy(slot->name, interface->name, sizeof slot->name);
 		slot->memo.length = 0;
@@ -45,29 +45,28 @@ struct memo *encode_cache_interface(struct encoder *encoder, const struct interf
 static struct fragment *make(struct encoder *encoder, encode_piece_builder *builder, const void *object)
 {
 	struct writer *writer = &encoder->pieces_writer;
-	struct buf *pieces = &encoder->pieces;
+	char *text = encoder->pieces;
+	uint32_t ends[FRAGMENT_PIECES];
 	struct fragment *fragment;
-	uint32_t splits[FRAGMENT_PIECES];
+	size_t length;
 
-	buf_reset(pieces);
-	encode_writer_begin(writer, encoder, pieces);
+	encode_writer_begin(writer, encoder, text, sizeof encoder->pieces);
 	for (int i = 0; i < FRAGMENT_PIECES; i++) {
 		builder(writer, object, i);
-		splits[i] = (uint32_t)pieces->length;
+		ends[i] = (uint32_t)(writer->at - text);
 	}
 	/*
 	 * A string whose exact bytes must be kept belongs into sockline.raw too, and
 	 * one that long may have to be cut: such an object gets an empty fragment,
 	 * which says that it has to be built each time.
 	 */
-	if (pieces->overflow || writer->raw_count > 0)
-		pieces->length = 0;
-	fragment = malloc(sizeof *fragment + pieces->length);
+	length = writer->overflow || writer->raw_count > 0 ? 0 : ends[FRAGMENT_PIECES - 1];
+	fragment = malloc(sizeof *fragment + length);
 	if (!fragment)
 		return NULL;
-	fragment->length = (uint32_t)pieces->length;
-	memcpy(fragment->split, splits, sizeof fragment->split);
-	memcpy(fragment->bytes, pieces->data, pieces->length);
+	fragment->length = (uint32_t)length;
+	memcpy(fragment->split, ends, sizeof fragment->split);
+	memcpy(fragment->bytes, text, length);
 	return fragment;
 }
 

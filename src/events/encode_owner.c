@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/encode_parts.h"
 
-/* Pieces of a process's fragment. */
+/* Pieces of a process's fragment. The last two make up the short form. */
 enum {
-	PIECE_PROCESS,   /* inside "process" */
-	PIECE_USER_ID,   /* inside "user" */
-	PIECE_USER_NAME, /* inside "user" */
-	PIECE_CONTAINER,
+	PIECE_INSIDE,  /* of "process": pid, name, entity_id, executable */
+	PIECE_PROCESS, /* "process" with these alone */
+	PIECE_AROUND,  /* "user", "container" */
 };
 
 static void write_user_name(struct writer *writer, uint32_t uid)
@@ -33,26 +32,38 @@ static void write_container(struct writer *writer, const struct process *process
 	writer_object_end(writer);
 }
 
+static void write_inside(struct writer *writer, const struct process *process)
+{
+	encode_writer_i64(writer, KEY("pid"), process->pid);
+	encode_writer_c_string(writer, KEY("name"), process->name, RAW_PROCESS_NAME);
+	writer_id(writer, KEY("entity_id"), process->entity_id);
+	write_executable(writer, process, CUT_EXECUTABLE, RAW_PROCESS_EXECUTABLE);
+}
+
+static void write_user(struct writer *writer, uint32_t uid)
+{
+	writer_object(writer, KEY("user"));
+	writer_decimal(writer, KEY("id"), uid);
+	write_user_name(writer, uid);
+	writer_object_end(writer);
+}
+
 static void write_piece(struct writer *writer, const void *object, int piece)
 {
 	const struct process *process = object;
 
 	switch (piece) {
+	case PIECE_INSIDE:
+		write_inside(writer, process);
+		break;
 	case PIECE_PROCESS:
-		writer_i64(writer, KEY("pid"), process->pid);
-		encode_writer_c_string(writer, KEY("name"), process->name, RAW_PROCESS_NAME);
-		writer_id(writer, KEY("entity_id"), process->entity_id);
-		write_executable(writer, process, CUT_EXECUTABLE, RAW_PROCESS_EXECUTABLE);
+		writer_object(writer, KEY("process"));
+		write_inside(writer, process);
+		writer_object_end(writer);
 		break;
-	case PIECE_USER_ID:
+	case PIECE_AROUND:
 		if (process->has_uid)
-			writer_decimal(writer, KEY("id"), process->uid);
-		break;
-	case PIECE_USER_NAME:
-		if (process->has_uid)
-			write_user_name(writer, process->uid);
-		break;
-	case PIECE_CONTAINER:
+			write_user(writer, process->uid);
 		write_container(writer, process);
 		break;
 	}
@@ -67,39 +78,26 @@ static const struct fragment *fragment_of(struct writer *writer, struct process 
 	                             (uint64_t)process->generation << 32 | names, write_piece, process);
 }
 
-/* The process's user, else the one who owns the socket. */
-static void write_user(struct writer *writer, const struct owner *owner,
-                       const struct fragment *fragment)
+/* The user is the process's, else the one who owns the socket. */
+static void write_around(struct writer *writer, const struct owner *owner,
+                         const struct fragment *fragment)
 {
 	const struct process *process = owner->process;
 
-	if (process && process->has_uid) {
-		writer_object(writer, KEY("user"));
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_USER_ID);
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_USER_NAME);
-		writer_object_end(writer);
-	} else if (owner->has_uid) {
-		writer_object(writer, KEY("user"));
-		writer_decimal(writer, KEY("id"), owner->uid);
-		write_user_name(writer, owner->uid);
-		writer_object_end(writer);
-	}
+	if (owner->has_uid && !(process && process->has_uid))
+		write_user(writer, owner->uid);
+	if (process)
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_AROUND);
 }
 
 void encode_owner_short(struct writer *writer, const struct owner *owner)
 {
 	struct process *process = owner->process;
-	const struct fragment *fragment = NULL;
+	const struct fragment *fragment = process ? fragment_of(writer, process) : NULL;
 
-	if (process) {
-		fragment = fragment_of(writer, process);
-		writer_object(writer, KEY("process"));
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_PROCESS);
-		writer_object_end(writer);
-	}
-	write_user(writer, owner, fragment);
 	if (process)
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_CONTAINER);
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_PROCESS);
+	write_around(writer, owner, fragment);
 }
 
 static void write_parent(struct writer *writer, const struct process *process)
@@ -107,7 +105,7 @@ static void write_parent(struct writer *writer, const struct process *process)
 	if (process->parent_pid <= 0)
 		return;
 	writer_object(writer, KEY("parent"));
-	writer_i64(writer, KEY("pid"), process->parent_pid);
+	encode_writer_i64(writer, KEY("pid"), process->parent_pid);
 	encode_writer_c_string(writer, KEY("name"), process->parent_name, RAW_PARENT_NAME);
 	writer_object_end(writer);
 }
@@ -126,30 +124,21 @@ static void write_args(struct writer *writer, const struct event_args *args)
 	writer_array_end(writer);
 }
 
-static void write_full(struct writer *writer, const struct process *process,
-                       const struct fragment *fragment, const struct event_args *args)
-{
-	writer_object(writer, KEY("process"));
-	encode_cache_piece(writer, fragment, write_piece, process, PIECE_PROCESS);
-	if (process->start_ns > 0)
-		writer_time(writer, KEY("start"), process->start_ns);
-	write_parent(writer, process);
-	write_args(writer, args);
-	writer_object_end(writer);
-}
-
 void encode_owner_full(struct writer *writer, const struct owner *owner, const struct event_args *args)
 {
 	struct process *process = owner->process;
-	const struct fragment *fragment = NULL;
+	const struct fragment *fragment = process ? fragment_of(writer, process) : NULL;
 
 	if (process) {
-		fragment = fragment_of(writer, process);
-		write_full(writer, process, fragment, args);
+		writer_object(writer, KEY("process"));
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_INSIDE);
+		if (process->start_ns > 0)
+			writer_time(writer, KEY("start"), process->start_ns);
+		write_parent(writer, process);
+		write_args(writer, args);
+		writer_object_end(writer);
 	}
-	write_user(writer, owner, fragment);
-	if (process)
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_CONTAINER);
+	write_around(writer, owner, fragment);
 }
 
 void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
@@ -161,7 +150,7 @@ void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 	if (process->cgroup && !writer_cuts(writer, CUT_CGROUP))
 		encode_writer_c_string(writer, KEY("cgroup"), process->cgroup, RAW_CGROUP);
 	if (process->executable_deleted)
-		writer_bool(writer, KEY("executable_deleted"), true);
+		encode_writer_bool(writer, KEY("executable_deleted"), true);
 }
 
 static void write_method(struct writer *writer, enum attribution_method method)
@@ -193,7 +182,7 @@ void encode_owner_attribution(struct writer *writer, const struct owner *owner,
 	if (owner && owner->shared_count > 0) {
 		writer_array(writer, KEY("shared_pids"));
 		for (int i = 0; i < owner->shared_count; i++)
-			writer_i64(writer, ELEMENT, owner->shared_pids[i]);
+			encode_writer_i64(writer, ELEMENT, owner->shared_pids[i]);
 		writer_array_end(writer);
 	}
 	writer_object_end(writer);
@@ -204,9 +193,9 @@ static void write_peer_process(struct writer *writer, const struct process *proc
 {
 	writer_object(writer, KEY("process"));
 	if (fragment) {
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_PROCESS);
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_INSIDE);
 	} else {
-		writer_i64(writer, KEY("pid"), process->pid);
+		encode_writer_i64(writer, KEY("pid"), process->pid);
 		encode_writer_c_string(writer, KEY("name"), process->name, RAW_PEER_PROCESS_NAME);
 		writer_id(writer, KEY("entity_id"), process->entity_id);
 		write_executable(writer, process, CUT_PEER_EXECUTABLE, RAW_PEER_PROCESS_EXECUTABLE);

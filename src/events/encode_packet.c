@@ -48,7 +48,8 @@ static bool has_tuple_of(const struct packet *packet, const struct connection *c
 {
 	const struct tuple *a = &packet->tuple, *b = &connection->tuple;
 
-	if (a->protocol != b->protocol || packet->has_ports != encode_tuple_has_ports(a->protocol))
+	if (a->protocol != b->protocol || packet->has_icmp_inner ||
+	    packet->has_ports != encode_tuple_has_ports(a->protocol))
 		return false;
 	if (from_source)
 		return inet_equal(&a->source, &b->source) && inet_equal(&a->destination, &b->destination) &&
@@ -175,7 +176,7 @@ static void write_ends(struct writer *writer, const struct event_packet *event,
 static void write_observer(struct writer *writer, const struct interface *interface)
 {
 	struct memo *memo = encode_cache_interface(writer->encoder, interface);
-	size_t from = encode_cache_from(writer);
+	const char *from = encode_cache_from(writer);
 
 	if (encode_cache_replay(writer, memo))
 		return;

@@ -39,7 +39,7 @@ struct encoder {
 	struct writer writer;        /* of the record at hand */
 	struct writer pieces_writer; /* of a fragment, in the middle of a record */
 	struct buf scratch;          /* one string of a tree */
-	struct buf pieces;           /* one fragment */
+	char pieces[4096];           /* one fragment */
 
 	struct buf_time_cache second;
 	struct memo classes[EVENT_ACTION_COUNT];
@@ -51,8 +51,8 @@ struct encoder {
 
 /* Appends the memo; false: make the members, then call encode_cache_keep with what from said. */
 bool encode_cache_replay(struct writer *writer, const struct memo *memo);
-size_t encode_cache_from(const struct writer *writer);
-void encode_cache_keep(struct writer *writer, struct memo *memo, size_t from);
+const char *encode_cache_from(const struct writer *writer);
+void encode_cache_keep(struct writer *writer, struct memo *memo, const char *from);
 /* The slot for an interface; its memo is empty when the slot was another's. */
 struct memo *encode_cache_interface(struct encoder *encoder, const struct interface *interface);
 
@@ -83,7 +83,7 @@ static inline void encode_cache_piece(struct writer *writer, const struct fragme
 	}
 	from = piece > 0 ? fragment->split[piece - 1] : 0;
 	to = piece < FRAGMENT_PIECES - 1 ? fragment->split[piece] : fragment->length;
-	buf_append(writer->line, fragment->bytes + from, to - from);
+	writer_append(writer, fragment->bytes + from, to - from);
 }
 
 /* encode_record.c: the frame of all records. After _begin "event" is open, after _sockline "sockline". */

@@ -37,7 +37,7 @@ static void write_timestamp(struct writer *writer, int64_t time_ns)
 void encode_record_begin(struct writer *writer, const struct event *event)
 {
 	struct memo *memo = &writer->encoder->classes[event->action];
-	size_t from;
+	const char *from;
 
 	writer_object(writer, ELEMENT);
 	write_timestamp(writer, event->time_ns);
@@ -52,7 +52,7 @@ void encode_record_begin(struct writer *writer, const struct event *event)
 void encode_record_host(struct writer *writer)
 {
 	struct encoder *encoder = writer->encoder;
-	size_t from;
+	const char *from;
 
 	writer_object_end(writer);
 	from = encode_cache_from(writer);
@@ -80,7 +80,7 @@ void encode_record_host_booted(struct writer *writer, const char *boot_id)
 void encode_record_sockline(struct writer *writer)
 {
 	struct encoder *encoder = writer->encoder;
-	size_t from = encode_cache_from(writer);
+	const char *from = encode_cache_from(writer);
 
 	if (encode_cache_replay(writer, &encoder->run))
 		return;

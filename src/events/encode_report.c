@@ -177,7 +177,7 @@ void encode_report_stats(struct writer *writer, const struct event *event)
 	if (stats->cpu_ns > 0)
 		writer_count(writer, KEY("cpu_ns"), stats->cpu_ns);
 	if (stats->final)
-		writer_bool(writer, KEY("final"), true);
+		encode_writer_bool(writer, KEY("final"), true);
 	writer_object_end(writer);
 }
 
@@ -274,7 +274,7 @@ static void write_loss(struct writer *writer, const struct event_log *log)
 static void write_step(struct writer *writer, const struct event_log *log)
 {
 	writer_object(writer, KEY("clock"));
-	writer_i64(writer, KEY("step_ns"), log->step_ns);
+	encode_writer_i64(writer, KEY("step_ns"), log->step_ns);
 	writer_object_end(writer);
 }
 

@@ -264,7 +264,7 @@ static void write_kind(struct writer *writer, const struct socket *socket)
 	if (socket->ifindex > 0)
 		writer_decimal(writer, KEY("ifindex"), socket->ifindex);
 	if (socket->v6only)
-		writer_bool(writer, KEY("v6only"), true);
+		encode_writer_bool(writer, KEY("v6only"), true);
 	if (socket->cgroup_id > 0)
 		writer_decimal(writer, KEY("cgroup_id"), socket->cgroup_id);
 }
@@ -297,7 +297,7 @@ static void write_holders(struct writer *writer, const struct event_socket *even
 		const struct process *process = event->holders[i];
 
 		writer_object(writer, ELEMENT);
-		writer_i64(writer, KEY("pid"), process->pid);
+		encode_writer_i64(writer, KEY("pid"), process->pid);
 		encode_writer_c_string(writer, KEY("name"), process->name, RAW_HOLDER_NAMES);
 		writer_id(writer, KEY("entity_id"), process->entity_id);
 		writer_object_end(writer);
@@ -315,7 +315,7 @@ static void write_snapshot(struct writer *writer, const struct event *event)
 	writer_decimal(writer, KEY("id"), socket->snapshot_id);
 	if (event->action == EVENT_SNAPSHOT_COMPLETED) {
 		writer_count(writer, KEY("count"), socket->snapshot_index);
-		writer_bool(writer, KEY("complete"), socket->complete);
+		encode_writer_bool(writer, KEY("complete"), socket->complete);
 	} else {
 		writer_count(writer, KEY("index"), socket->snapshot_index);
 	}

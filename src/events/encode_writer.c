@@ -3,36 +3,34 @@
 
 #include <errno.h>
 #include <json.h>
-#include <stdio.h>
 
 #include "base/utf8.h"
 #include "events/encode_parts.h"
 
 static const struct {
-	const char *name;
+	struct key key;
 	bool list; /* the field is an array: raw is one too */
 } raws[RAW_COUNT] = {
-	[RAW_NONE] = { NULL, false },
-	[RAW_HOST_NAME] = { "host_name", false },
-	[RAW_INTERFACE_NAME] = { "interface_name", false },
-	[RAW_SOURCE_ADDRESS] = { "source_address", false },
-	[RAW_PROCESS_NAME] = { "process_name", false },
-	[RAW_PROCESS_EXECUTABLE] = { "process_executable", false },
-	[RAW_PROCESS_ARGS] = { "process_args", true },
-	[RAW_PARENT_NAME] = { "parent_name", false },
-	[RAW_USER_NAME] = { "user_name", false },
-	[RAW_CONTAINER_ID] = { "container_id", false },
-	[RAW_CGROUP] = { "cgroup", false },
-	[RAW_PEER_PROCESS_NAME] = { "peer_process_name", false },
-	[RAW_PEER_PROCESS_EXECUTABLE] = { "peer_process_executable", false },
-	[RAW_HOLDER_NAMES] = { "holder_names", true },
-	[RAW_CAPTURES] = { "captures", true },
-	[RAW_INTERFACES] = { "interfaces", true },
-	[RAW_FILE] = { "file", false },
-	[RAW_FILTER] = { "filter", false },
-	[RAW_MESSAGE] = { "message", false },
-	[RAW_ERROR_MESSAGE] = { "error_message", false },
-	[RAW_FILE_PATH] = { "file_path", false },
+	[RAW_HOST_NAME] = { KEY_INIT("host_name"), false },
+	[RAW_INTERFACE_NAME] = { KEY_INIT("interface_name"), false },
+	[RAW_SOURCE_ADDRESS] = { KEY_INIT("source_address"), false },
+	[RAW_PROCESS_NAME] = { KEY_INIT("process_name"), false },
+	[RAW_PROCESS_EXECUTABLE] = { KEY_INIT("process_executable"), false },
+	[RAW_PROCESS_ARGS] = { KEY_INIT("process_args"), true },
+	[RAW_PARENT_NAME] = { KEY_INIT("parent_name"), false },
+	[RAW_USER_NAME] = { KEY_INIT("user_name"), false },
+	[RAW_CONTAINER_ID] = { KEY_INIT("container_id"), false },
+	[RAW_CGROUP] = { KEY_INIT("cgroup"), false },
+	[RAW_PEER_PROCESS_NAME] = { KEY_INIT("peer_process_name"), false },
+	[RAW_PEER_PROCESS_EXECUTABLE] = { KEY_INIT("peer_process_executable"), false },
+	[RAW_HOLDER_NAMES] = { KEY_INIT("holder_names"), true },
+	[RAW_CAPTURES] = { KEY_INIT("captures"), true },
+	[RAW_INTERFACES] = { KEY_INIT("interfaces"), true },
+	[RAW_FILE] = { KEY_INIT("file"), false },
+	[RAW_FILTER] = { KEY_INIT("filter"), false },
+	[RAW_MESSAGE] = { KEY_INIT("message"), false },
+	[RAW_ERROR_MESSAGE] = { KEY_INIT("error_message"), false },
+	[RAW_FILE_PATH] = { KEY_INIT("file_path"), false },
 };
 
 static const char *const cuts[CUT_COUNT] = {
@@ -55,41 +53,34 @@ static const char *const cuts[CUT_COUNT] = {
 	[CUT_RAW] = "sockline.raw",
 };
 
-void encode_writer_begin(struct writer *writer, struct encoder *encoder, struct buf *line)
+void encode_writer_begin(struct writer *writer, struct encoder *encoder, char *room, size_t size)
 {
 	writer->encoder = encoder;
-	writer->line = line;
+	writer->at = room;
+	writer->end = room ? room + size : NULL;
+	writer->overflow = false;
 	writer->caching = false;
 	writer->failed = false;
-	writer->too_long = false;
+	writer->raw_lost = false;
 	writer->cut = 0;
 	writer->met = 0;
 	writer->raw_count = 0;
-	writer->raw_lost = false;
 	writer->depth = 0;
 }
 
 int encode_writer_print(struct writer *writer, struct buf *line)
 {
 	struct json_object *root = writer->path[0];
-	const char *text;
-	size_t length;
-	int result = 0;
+	size_t length = 0;
+	const char *text = NULL;
 
-	if (writer->failed) {
-		result = -ENOMEM;
-	} else if (writer->too_long) {
-		result = -ENOBUFS;
-	} else {
+	if (!writer->failed)
 		text = json_object_to_json_string_length(
 			root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
-		if (!text)
-			result = -ENOMEM;
-		else
-			buf_append(line, text, length);
-	}
+	if (text)
+		buf_append(line, text, length);
 	json_object_put(root);
-	return result;
+	return text ? 0 : -ENOMEM;
 }
 
 /* Takes value, which is NULL when memory was short. */
@@ -147,19 +138,48 @@ void encode_writer_tree_text(struct writer *writer, const char *name, const char
 	add(writer, name, value);
 }
 
-void encode_writer_tree_u64(struct writer *writer, const char *name, uint64_t value)
+void encode_writer_large(struct writer *writer, struct key key, uint64_t value)
 {
-	add(writer, name, json_object_new_uint64(value));
+	struct buf room;
+
+	if (!writer->at) {
+		add(writer, key.name, json_object_new_uint64(value));
+		return;
+	}
+	writer_append(writer, key.quoted, key.length);
+	room = writer_room(writer);
+	buf_append_u64(&room, value);
+	writer_take(writer, &room);
+	writer_append(writer, ",", 1);
 }
 
-void encode_writer_tree_i64(struct writer *writer, const char *name, int64_t value)
+void encode_writer_i64(struct writer *writer, struct key key, int64_t value)
 {
-	add(writer, name, json_object_new_int64(value));
+	struct buf room;
+
+	if (!writer->at) {
+		add(writer, key.name, json_object_new_int64(value));
+		return;
+	}
+	writer_append(writer, key.quoted, key.length);
+	if (value < 0)
+		writer_append(writer, "-", 1);
+	room = writer_room(writer);
+	buf_append_u64(&room, value < 0 ? -(uint64_t)value : (uint64_t)value);
+	writer_take(writer, &room);
+	writer_append(writer, ",", 1);
 }
 
-void encode_writer_tree_bool(struct writer *writer, const char *name, bool value)
+void encode_writer_bool(struct writer *writer, struct key key, bool value)
 {
-	add(writer, name, json_object_new_boolean(value));
+	const char *text = value ? "true," : "false,";
+
+	if (!writer->at) {
+		add(writer, key.name, json_object_new_boolean(value));
+		return;
+	}
+	writer_append(writer, key.quoted, key.length);
+	writer_append(writer, text, strlen(text));
 }
 
 void encode_writer_keep_raw(struct writer *writer, const char *bytes, size_t length,
@@ -177,32 +197,49 @@ void encode_writer_keep_raw(struct writer *writer, const char *bytes, size_t len
 	writer->raw_count++;
 }
 
-/* Tree: the text was made in the scratch buffer; a string that overflows it fits no line. */
-static void add_scratch(struct writer *writer, struct key key, struct buf *scratch)
+/*
+ * A string that a formatter makes: in place, or for a tree in the scratch
+ * buffer. One that overflows that fits no line either.
+ */
+static struct buf string_begin(struct writer *writer, struct key key)
 {
-	if (scratch->overflow)
-		writer->too_long = true;
-	else
-		encode_writer_tree_text(writer, key.name, scratch->data, scratch->length);
+	struct buf *scratch = &writer->encoder->scratch;
+
+	if (!writer->at)
+		return (struct buf){ .data = scratch->data, .capacity = scratch->capacity };
+	writer_append(writer, key.quoted, key.length + 1);
+	return writer_room(writer);
+}
+
+static void string_end(struct writer *writer, struct key key, const struct buf *string)
+{
+	if (writer->at) {
+		writer_take(writer, string);
+		writer_append(writer, "\",", 2);
+	} else if (string->overflow) {
+		writer->overflow = true;
+	} else {
+		encode_writer_tree_text(writer, key.name, string->data, string->length);
+	}
 }
 
 void encode_writer_string(struct writer *writer, struct key key, const char *bytes, size_t length,
                           enum writer_raw raw)
 {
-	struct buf *scratch = &writer->encoder->scratch;
-	bool exact;
+	struct buf string = string_begin(writer, key);
+	bool exact = utf8_append_json(&string, bytes, length);
 
-	if (writer->line) {
-		buf_append(writer->line, key.quoted, key.length + 1);
-		exact = utf8_append_json(writer->line, bytes, length);
-		buf_append_literal(writer->line, "\",");
-	} else {
-		buf_reset(scratch);
-		exact = utf8_append_json(scratch, bytes, length);
-		add_scratch(writer, key, scratch);
-	}
+	string_end(writer, key, &string);
 	if (!exact)
 		encode_writer_keep_raw(writer, bytes, length, raw);
+}
+
+void encode_writer_base64(struct writer *writer, struct key key, const void *bytes, size_t length)
+{
+	struct buf string = string_begin(writer, key);
+
+	buf_append_base64(&string, bytes, length);
+	string_end(writer, key, &string);
 }
 
 void encode_writer_c_string(struct writer *writer, struct key key, const char *string,
@@ -212,33 +249,9 @@ void encode_writer_c_string(struct writer *writer, struct key key, const char *s
 		encode_writer_string(writer, key, string, strlen(string), raw);
 }
 
-void encode_writer_base64(struct writer *writer, struct key key, const void *bytes, size_t length)
-{
-	struct buf *scratch = &writer->encoder->scratch;
-
-	if (writer->line) {
-		buf_append(writer->line, key.quoted, key.length + 1);
-		buf_append_base64(writer->line, bytes, length);
-		buf_append_literal(writer->line, "\",");
-	} else {
-		buf_reset(scratch);
-		buf_append_base64(scratch, bytes, length);
-		add_scratch(writer, key, scratch);
-	}
-}
-
-/* A key that is known at run time only. */
-static struct key key_of(const char *name, char *quoted, size_t size)
-{
-	int length = snprintf(quoted, size, "\"%s\":\"", name);
-
-	return (struct key){ name, quoted, (size_t)length - 1 };
-}
-
 static void write_raws_named(struct writer *writer, enum writer_raw name)
 {
-	char quoted[48];
-	struct key key = key_of(raws[name].name, quoted, sizeof quoted);
+	struct key key = raws[name].key;
 	bool list = raws[name].list, open = false;
 
 	for (int i = 0; i < writer->raw_count; i++) {

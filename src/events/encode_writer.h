@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/decimal.h"
 
 #define WRITER_DEPTH_MAX 8
 #define WRITER_RAW_MAX   32
@@ -28,10 +29,14 @@ struct json_object;
 struct key {
 	const char *name;   /* NULL: an element of an array */
 	const char *quoted; /* "name":" with a quote at its end for strings */
-	size_t length;      /* of quoted, without that quote */
+	const char *object; /* "name":{ */
+	const char *array;  /* "name":[ */
+	size_t length;      /* of all three, without their last character */
 };
-#define KEY(name) ((struct key){ name, "\"" name "\":\"", sizeof(name) + 2 })
-#define ELEMENT   ((struct key){ NULL, "\"", 0 })
+#define KEY_INIT(name)                                                                     \
+	{ name, "\"" name "\":\"", "\"" name "\":{", "\"" name "\":[", sizeof(name) + 2 }
+#define KEY(name) ((struct key)KEY_INIT(name))
+#define ELEMENT   ((struct key){ NULL, "\"", "{", "[", 0 })
 
 /* Strings that may hold any bytes, and so may need their exact bytes in sockline.raw. */
 enum writer_raw {
@@ -83,14 +88,14 @@ enum writer_cut {
 
 struct writer {
 	struct encoder *encoder;
-	struct buf *line;        /* appended to; NULL: a tree is built */
+	char *at, *end;          /* appended between the two; NULL: a tree is built */
+	bool overflow;           /* something did not fit and is not there */
 	bool caching;            /* pieces may be taken from and put into caches */
 	bool failed;             /* tree: memory was short */
-	bool too_long;           /* tree: a string alone is longer than a line */
+	bool raw_lost;           /* more than WRITER_RAW_MAX */
 	uint32_t cut;            /* bits of enum writer_cut: leave these out */
 	uint32_t met;            /* those that the record has, cut or not */
 	int raw_count;
-	bool raw_lost;           /* more than WRITER_RAW_MAX */
 	int depth;
 	struct json_object *path[WRITER_DEPTH_MAX]; /* tree: the open objects, outermost first */
 	struct {
@@ -100,9 +105,9 @@ struct writer {
 	} raws[WRITER_RAW_MAX];
 };
 
-/* line NULL: a tree. Everything else as at a record's beginning. */
-void encode_writer_begin(struct writer *writer, struct encoder *encoder, struct buf *line);
-/* Tree: appends the text; 0, -ENOMEM, -ENOBUFS. The tree is gone afterwards, whatever happened. */
+/* Begins a record. room NULL: as a tree; else size > 0 bytes there are appended to. */
+void encode_writer_begin(struct writer *writer, struct encoder *encoder, char *room, size_t size);
+/* Tree: appends the text; 0, -ENOMEM. The tree is gone afterwards, whatever happened. */
 int encode_writer_print(struct writer *writer, struct buf *line);
 
 /* A string from outside; any bytes. */
@@ -119,12 +124,14 @@ void encode_writer_base64(struct writer *writer, struct key key, const void *byt
 void encode_writer_raw(struct writer *writer);
 void encode_writer_truncated(struct writer *writer);
 
-/* The other way of the functions below. */
+/* Numbers that are rare, either way. */
+void encode_writer_i64(struct writer *writer, struct key key, int64_t value);
+void encode_writer_bool(struct writer *writer, struct key key, bool value);
+
+/* Of the functions below the other way, and what is not usual. */
 void encode_writer_tree_open(struct writer *writer, const char *name, bool array);
 void encode_writer_tree_text(struct writer *writer, const char *name, const char *text, size_t length);
-void encode_writer_tree_u64(struct writer *writer, const char *name, uint64_t value);
-void encode_writer_tree_i64(struct writer *writer, const char *name, int64_t value);
-void encode_writer_tree_bool(struct writer *writer, const char *name, bool value);
+void encode_writer_large(struct writer *writer, struct key key, uint64_t value);
 
 /* Asks whether a member that can be cut is to be left out of this record. */
 static inline bool writer_cuts(struct writer *writer, enum writer_cut member)
@@ -133,38 +140,71 @@ static inline bool writer_cuts(struct writer *writer, enum writer_cut member)
 	return writer->cut & 1u << member;
 }
 
+/* Room for length bytes, taken; NULL when there is not as much. */
+static inline char *writer_claim(struct writer *writer, size_t length)
+{
+	char *to = writer->at;
+
+	if (length > (size_t)(writer->end - to)) {
+		writer->overflow = true;
+		return NULL;
+	}
+	writer->at = to + length;
+	return to;
+}
+
+static inline void writer_append(struct writer *writer, const void *bytes, size_t length)
+{
+	char *to = writer_claim(writer, length);
+
+	if (to)
+		memcpy(to, bytes, length);
+}
+
+/* The room that is left as a buffer, for formatters that want one; then the result is taken. */
+static inline struct buf writer_room(const struct writer *writer)
+{
+	return (struct buf){ .data = writer->at, .capacity = (size_t)(writer->end - writer->at) };
+}
+
+static inline void writer_take(struct writer *writer, const struct buf *room)
+{
+	writer->at += room->length;
+	writer->overflow |= room->overflow;
+}
+
 static inline void writer_object(struct writer *writer, struct key key)
 {
-	if (!writer->line) {
+	if (writer->at)
+		writer_append(writer, key.object, key.length + 1);
+	else
 		encode_writer_tree_open(writer, key.name, false);
-		return;
-	}
-	buf_append(writer->line, key.quoted, key.length);
-	buf_append_char(writer->line, '{');
 }
 
 static inline void writer_array(struct writer *writer, struct key key)
 {
-	if (!writer->line) {
+	if (writer->at)
+		writer_append(writer, key.array, key.length + 1);
+	else
 		encode_writer_tree_open(writer, key.name, true);
-		return;
-	}
-	buf_append(writer->line, key.quoted, key.length);
-	buf_append_char(writer->line, '[');
 }
 
+/* There is always something before at: what was opened. */
 static inline void writer_close(struct writer *writer, char bracket)
 {
-	struct buf *line = writer->line;
-	char end[2] = { bracket, ',' };
+	char *to;
 
-	if (!line) {
+	if (!writer->at) {
 		writer->depth--;
 		return;
 	}
-	if (line->length > 0 && line->data[line->length - 1] == ',')
-		line->length--;
-	buf_append(line, end, sizeof end);
+	if (writer->at[-1] == ',')
+		writer->at--;
+	to = writer_claim(writer, 2);
+	if (to) {
+		to[0] = bracket;
+		to[1] = ',';
+	}
 }
 
 static inline void writer_object_end(struct writer *writer)
@@ -180,13 +220,18 @@ static inline void writer_array_end(struct writer *writer)
 /* Text that needs no escaping: ours, or made by a formatter. */
 static inline void writer_text(struct writer *writer, struct key key, const char *text, size_t length)
 {
-	if (!writer->line) {
+	char *to;
+
+	if (!writer->at) {
 		encode_writer_tree_text(writer, key.name, text, length);
 		return;
 	}
-	buf_append(writer->line, key.quoted, key.length + 1);
-	buf_append(writer->line, text, length);
-	buf_append_literal(writer->line, "\",");
+	to = writer_claim(writer, key.length + length + 3);
+	if (to) {
+		memcpy(to, key.quoted, key.length + 1);
+		memcpy(to + key.length + 1, text, length);
+		memcpy(to + key.length + 1 + length, "\",", 2);
+	}
 }
 
 /* A name out of one of our tables. NULL is left out. */
@@ -199,21 +244,30 @@ static inline void writer_name(struct writer *writer, struct key key, const char
 /* Literals on both sides: one copy. */
 #define writer_literal(writer, key, value)                                                 \
 	do {                                                                               \
-		if ((writer)->line)                                                        \
-			buf_append_literal((writer)->line, "\"" key "\":\"" value "\",");  \
+		static const char member[] = "\"" key "\":\"" value "\",";                 \
+		if ((writer)->at)                                                          \
+			writer_append((writer), member, sizeof member - 1);                \
 		else                                                                       \
 			encode_writer_tree_text((writer), key, value, sizeof(value) - 1);  \
 	} while (0)
 
 static inline void writer_u64(struct writer *writer, struct key key, uint64_t value)
 {
-	if (!writer->line) {
-		encode_writer_tree_u64(writer, key.name, value);
+	size_t digits;
+	char *to;
+
+	if (!writer->at || value > UINT32_MAX) {
+		encode_writer_large(writer, key, value);
 		return;
 	}
-	buf_append(writer->line, key.quoted, key.length);
-	buf_append_u64(writer->line, value);
-	buf_append_char(writer->line, ',');
+	digits = decimal_length_32((uint32_t)value);
+	to = writer_claim(writer, key.length + digits + 1);
+	if (to) {
+		memcpy(to, key.quoted, key.length);
+		to += key.length + digits;
+		decimal_put_32(to, (uint32_t)value);
+		*to = ',';
+	}
 }
 
 /* Counts and sizes end at 2^53 - 1. */
@@ -228,32 +282,6 @@ static inline void writer_ns(struct writer *writer, struct key key, int64_t valu
 	writer_u64(writer, key, value > 0 ? (uint64_t)value : 0);
 }
 
-static inline void writer_i64(struct writer *writer, struct key key, int64_t value)
-{
-	if (!writer->line) {
-		encode_writer_tree_i64(writer, key.name, value);
-		return;
-	}
-	buf_append(writer->line, key.quoted, key.length);
-	if (value < 0)
-		buf_append_char(writer->line, '-');
-	buf_append_u64(writer->line, value < 0 ? -(uint64_t)value : (uint64_t)value);
-	buf_append_char(writer->line, ',');
-}
-
-static inline void writer_bool(struct writer *writer, struct key key, bool value)
-{
-	if (!writer->line) {
-		encode_writer_tree_bool(writer, key.name, value);
-		return;
-	}
-	buf_append(writer->line, key.quoted, key.length);
-	if (value)
-		buf_append_literal(writer->line, "true,");
-	else
-		buf_append_literal(writer->line, "false,");
-}
-
 /* Identifiers are strings: 16 hexadecimal digits, ... */
 static inline void writer_id(struct writer *writer, struct key key, uint64_t value)
 {
@@ -264,10 +292,10 @@ static inline void writer_id(struct writer *writer, struct key key, uint64_t val
 	writer_text(writer, key, text, digits.length);
 }
 
-/* ... or the kernel's number in decimal. */
+/* ... or the kernel's number in decimal, ... */
 static inline void writer_decimal(struct writer *writer, struct key key, uint64_t value)
 {
-	char text[20];
+	char text[DECIMAL_MAX];
 	struct buf digits = { .data = text, .capacity = sizeof text };
 
 	buf_append_u64(&digits, value);
@@ -291,7 +319,7 @@ static inline void writer_time(struct writer *writer, struct key key, int64_t ti
 	struct buf digits = { .data = text, .capacity = sizeof text };
 
 	buf_append_time(&digits, time_ns);
-	writer_text(writer, key, text, digits.length);
+	writer_text(writer, key, text, sizeof text);
 }
 
 #endif

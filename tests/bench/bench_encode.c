@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one record costs: nanoseconds by kind, as a json-c tree, appended without
+ * and with cached pieces. Median of ROUNDS; the memcpy of a line is the floor.
+ * "cold": all fragments are gone, so each record makes its own.
+ */
+#include "events/encode.h"
+
+#include <time.h>
+
+#include "random_event.h"
+
+#define ROUNDS  15
+#define RECORDS 4000
+
+enum way { TREE, COLD, WARM, WAYS };
+
+static double now_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+	qsort(values, ROUNDS, sizeof *values, ascending);
+	return values[ROUNDS / 2];
+}
+
+static void drop_fragment(struct fragment **fragment)
+{
+	fragment_free(*fragment);
+	*fragment = NULL;
+}
+
+/* The usual packet: TCP over IPv4, one local end, an owner, an interface. */
+static void usual(struct scene *scene, struct event *event)
+{
+	static char name[] = "firefox-esr", executable[] = "/usr/lib/firefox-esr/firefox-esr";
+	struct packet *packet = &scene->packet;
+	struct connection *connection = &scene->connections[0];
+	struct process *process = &scene->processes[0];
+
+	drop_fragment(&connection->fragment);
+	drop_fragment(&process->fragment);
+	*process = (struct process){
+		.pid = 41234, .entity_id = 1, .uid = 0, .has_uid = true, .name = name,
+		.executable = executable, .generation = 1,
+	};
+	*connection = (struct connection){
+		.id = 1, .tuple = { .protocol = IPPROTO_TCP, .source_port = 51044, .destination_port = 443 },
+		.has_community_id = true, .community_id = "1:JcVRXJTaPIOg/ZSmzJNvYlm+Hrg=",
+		.local = { true, false }, .direction = CONNECTION_EGRESS, .evidence = CONNECTION_FROM_PACKETS,
+		.start_ns = SCENE_TIME_NS, .last_ns = SCENE_TIME_NS + 12345678, .state = SOCKET_ESTABLISHED,
+	};
+	inet_parse("10.20.30.40", &connection->tuple.source);
+	inet_parse("93.184.216.34", &connection->tuple.destination);
+	connection->owners[0] = (struct owner){ .method = ATTRIBUTION_SOCKET, .process = process,
+	                                        .inode = 91827, .cookie = 0x4c01, .netns = 4026531840 };
+	*packet = (struct packet){
+		.number = 123456, .length = 1514, .captured = 128, .network = PACKET_IPV4,
+		.direction = PACKET_EGRESS, .has_ports = true, .has_tcp = true, .tuple = connection->tuple,
+		.ttl = 64, .ip_length = 1500, .payload = 1448, .tcp_flags = TCP_FLAG_ACK,
+		.tcp_sequence = 1362094817, .tcp_acknowledgement = 3012345678, .tcp_window = 502,
+	};
+	memcpy(scene->interfaces[0].name, "eth0", 5);
+	if (event->action == EVENT_PACKET)
+		event->packet = (struct event_packet){
+			.packet = packet, .interface = &scene->interfaces[0], .connection = connection,
+			.from_source = true, .source = &connection->owners[0],
+		};
+	else
+		event->connection = (struct event_connection){ .connection = connection };
+}
+
+static double run(struct encoder *encoder, enum way way, struct scene *scene, struct event *event,
+                  struct buf *line)
+{
+	double start = now_ns();
+
+	for (int i = 0; i < RECORDS; i++) {
+		event->sequence++;
+		event->time_ns += 12345;
+		scene->packet.number++;
+		buf_reset(line);
+		if (way == COLD) {
+			drop_fragment(&scene->connections[0].fragment);
+			for (int p = 0; p < 4; p++)
+				drop_fragment(&scene->processes[p].fragment);
+		}
+		if ((way == TREE ? encoder_encode_tree : encoder_encode)(encoder, event, line) != 0)
+			exit(EXIT_FAILURE);
+		__asm__ volatile("" : : "r"(line->data) : "memory");
+	}
+	return (now_ns() - start) / RECORDS;
+}
+
+static void measure(struct encoder *encoder, struct scene *scene, struct event *event,
+                    const char *name, struct buf *line)
+{
+	double times[WAYS][ROUNDS];
+
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int way = TREE; way < WAYS; way++)
+			times[way][round] = run(encoder, (enum way)way, scene, event, line);
+	}
+	printf("%-26s %6zu %10.0f %10.0f %10.0f\n", name, line->length, median(times[TREE]),
+	       median(times[COLD]), median(times[WARM]));
+}
+
+static void measure_floor(struct buf *line)
+{
+	double times[ROUNDS];
+	static char copy[EVENT_LINE_MAX];
+
+	for (int round = 0; round < ROUNDS; round++) {
+		double start = now_ns();
+
+		for (int i = 0; i < RECORDS; i++) {
+			memcpy(copy, line->data, line->length);
+			__asm__ volatile("" : : "r"(copy) : "memory");
+		}
+		times[round] = (now_ns() - start) / RECORDS;
+	}
+	printf("%-26s %6zu %32.0f\n", "memcpy of that line", line->length, median(times));
+}
+
+int main(void)
+{
+	const struct encoder_options options = { .host_name = "web1", .run_id = 1 };
+	struct encoder *encoder = encoder_new(&options);
+	static struct scene scene;
+	struct event event;
+	struct buf line;
+
+	if (!encoder || buf_init(&line, EVENT_LINE_MAX) != 0)
+		return EXIT_FAILURE;
+	scene_begin(&scene, (struct random){ .state = 1 }, true);
+	printf("%-26s %6s %10s %10s %10s\n", "ns a record", "bytes", "tree", "cold", "warm");
+	event = scene_event(&scene, EVENT_PACKET);
+	usual(&scene, &event);
+	measure(encoder, &scene, &event, "packet", &line);
+	measure_floor(&line);
+	event = scene_event(&scene, EVENT_CONNECTION_OPENED);
+	usual(&scene, &event);
+	measure(encoder, &scene, &event, "connection_opened", &line);
+	event.action = EVENT_CONNECTION_CLOSED;
+	measure(encoder, &scene, &event, "connection_closed", &line);
+	for (int action = EVENT_EXISTING_SOCKET; action < EVENT_ACTION_COUNT; action++) {
+		event = scene_event(&scene, (enum event_action)action);
+		measure(encoder, &scene, &event, event_action_name(event.action), &line);
+	}
+	scene_end(&scene);
+	buf_free(&line);
+	encoder_free(encoder);
+	return EXIT_SUCCESS;
+}

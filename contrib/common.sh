@@ -7,7 +7,7 @@ run_packages='autoconf automake make gcc libc6-dev pkg-config
 
 say()
 {
-	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	printf 'contrib/%s: %s\n' "${0##*/}" "$*" >&2
 }
 
 # quietly COMMAND...: its output goes to $log, and to stderr when it fails.

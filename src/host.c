@@ -197,7 +197,7 @@ struct census {
 	int count;
 };
 
-static void on_namespace(void *context, uint32_t netns, int pid)
+static void on_namespace(void *context, uint32_t netns, const char *path)
 {
 	struct census *census = context;
 	struct host *host = census->host;
@@ -210,7 +210,7 @@ static void on_namespace(void *context, uint32_t netns, int pid)
 			census->alive[i] = true;
 	if (is_open(host, netns))
 		return;
-	fd = netns_open_process(pid, &found);
+	fd = netns_open_path(path, &found, &error);
 	if (fd >= 0 && found != netns) { /* the process moved or is another one by now */
 		close(fd);
 		return;
@@ -220,7 +220,7 @@ static void on_namespace(void *context, uint32_t netns, int pid)
 		add_space(host, fd, netns, &error);
 }
 
-/* Opens what is new; closes what holds no process any more. */
+/* Opens what is new; closes what has neither process nor name any more. */
 static void look_for_namespaces(struct host *host)
 {
 	struct census census = {.host = host, .count = host->space_count};
@@ -317,6 +317,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 		goto failed;
 	check_capabilities(host);
 	open_process_events(host);
+	proc_fd_walk_start(host->fds, false); /* in slices, while packets already come */
 	*result = host;
 	return 0;
 failed:

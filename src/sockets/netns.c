@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -28,28 +29,15 @@ uint32_t netns_self(void)
 	return stat("/proc/thread-self/ns/net", &status) == 0 ? (uint32_t)status.st_ino : 0;
 }
 
-int netns_open_process(int pid, uint32_t *number)
-{
-	char path[48];
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	*number = number_of(fd);
-	return fd;
-}
-
 int netns_open_path(const char *path, uint32_t *number, struct error *error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0)
-		return error_set(error, errno, "--netns %s: %s", path, strerror(errno));
+		return error_set(error, errno, "%s: %s", path, strerror(errno));
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
 		close(fd);
-		return error_set(error, EINVAL, "--netns %s: not a network namespace", path);
+		return error_set(error, EINVAL, "%s: not a network namespace", path);
 	}
 	*number = number_of(fd);
 	return fd;
@@ -100,26 +88,50 @@ static bool add(struct seen *seen, uint32_t number)
 	return true;
 }
 
+static void offer(struct seen *seen, const char *path, netns_callback *callback, void *context)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0 && add(seen, (uint32_t)status.st_ino))
+		callback(context, (uint32_t)status.st_ino, path);
+}
+
+/* Files that are bind mounts of namespaces; what else lies there fails to open as one. */
+static void each_named(const char *folder, struct seen *seen, netns_callback *callback, void *context)
+{
+	DIR *names = opendir(folder);
+	struct dirent *entry;
+	char path[PATH_MAX];
+
+	if (!names)
+		return;
+	while ((entry = readdir(names))) {
+		snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+		if (entry->d_name[0] != '.')
+			offer(seen, path, callback, context);
+	}
+	closedir(names);
+}
+
 int netns_each(netns_callback *callback, void *context)
 {
 	DIR *proc = opendir("/proc");
 	struct seen seen = {0};
 	struct dirent *entry;
+	char path[48];
 
 	if (!proc)
 		return -errno;
 	while ((entry = readdir(proc))) {
-		char path[sizeof entry->d_name + 8];
-		struct stat status;
 		int pid = atoi(entry->d_name);
 
-		if (pid <= 0)
-			continue;
-		snprintf(path, sizeof path, "%d/ns/net", pid);
-		if (fstatat(dirfd(proc), path, &status, 0) == 0 && add(&seen, (uint32_t)status.st_ino))
-			callback(context, (uint32_t)status.st_ino, pid);
+		snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+		if (pid > 0)
+			offer(&seen, path, callback, context);
 	}
 	closedir(proc);
+	each_named("/run/netns", &seen, callback, context);
+	each_named("/run/docker/netns", &seen, callback, context);
 	free(seen.numbers);
 	return 0;
 }

@@ -13,9 +13,11 @@
 /* The number of the calling thread's namespace; 0 when it cannot be read. */
 uint32_t netns_self(void);
 
-/* An open namespace: an fd for setns(2), or -errno. *number gets its number. */
-int netns_open_process(int pid, uint32_t *number);
-/* The same for a file such as /run/netns/NAME; text names it, also when it is no network namespace. */
+/*
+ * Opens a namespace by a file such as /run/netns/NAME or /proc/PID/ns/net: an fd
+ * for setns(2), or -errno with a text that names the file, also when it is no
+ * network namespace. *number gets its number.
+ */
 int netns_open_path(const char *path, uint32_t *number, struct error *error);
 
 /*
@@ -27,8 +29,11 @@ int netns_enter(int fd);
 /* Goes back and closes the fd. Aborts when that fails: the thread would act in the wrong place. */
 void netns_leave(int previous_fd);
 
-/* Called with each namespace that holds a process of /proc, once. */
-typedef void netns_callback(void *context, uint32_t number, int pid);
+/*
+ * Called once with each namespace that holds a process of /proc or has a name in
+ * /run/netns (ip-netns(8)) or /run/docker/netns, and a path to open it by.
+ */
+typedef void netns_callback(void *context, uint32_t number, const char *path);
 /* Walks /proc: about 3 us a process. 0 or -errno. */
 int netns_each(netns_callback *callback, void *context);
 

@@ -108,6 +108,8 @@ static void forget_oldest(struct interface_table *table)
 		if (entry->interface.deleted && (!oldest || entry->deleted_at < oldest->deleted_at))
 			oldest = entry;
 	}
+	if (!oldest)
+		return;
 	memmove(oldest, oldest + 1, (size_t)(end - oldest - 1) * sizeof(*oldest));
 	table->entry_count--;
 	table->deleted_count--;

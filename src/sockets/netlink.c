@@ -371,7 +371,7 @@ static int receive_messages(struct netlink *netlink, int remaining, int nsid,
 
 int netlink_receive(struct netlink *netlink, netlink_callback *callback, void *context)
 {
-	int count = 0, datagrams, length, nsid, result = 0;
+	int count = 0, datagrams, length, nsid = -1, result = 0;
 	bool lost = false;
 
 	if (netlink->busy)

@@ -39,6 +39,13 @@ static bool skip_word(struct text *text)
 	return text->at > start;
 }
 
+static bool skip_words(struct text *text, int count)
+{
+	while (count > 0 && skip_word(text))
+		count--;
+	return count == 0;
+}
+
 static bool skip_char(struct text *text, char c)
 {
 	if (text->at == text->end || *text->at != c)
@@ -193,8 +200,8 @@ static int parse_inet(struct text text, int family, struct socket *socket)
 	if (!skip_word(&text) || !read_end(&text, family, &tuple->source, &tuple->source_port) ||
 	    !read_end(&text, family, &tuple->destination, &tuple->destination_port) ||
 	    !read_number(&text, 16, SOCKET_NEW_SYN_RECEIVED, &state) || state == 0 ||
-	    !read_queues(&text, &socket->send_queue, &socket->receive_queue) || !skip_word(&text) ||
-	    !skip_word(&text) || !read_u32(&text, 10, &uid) || !skip_word(&text) ||
+	    !read_queues(&text, &socket->send_queue, &socket->receive_queue) ||
+	    !skip_words(&text, 2) || !read_u32(&text, 10, &uid) || !skip_word(&text) ||
 	    !read_number(&text, 10, UINT64_MAX, &socket->inode))
 		return -EINVAL;
 	socket->family = (uint8_t)family;
@@ -226,7 +233,7 @@ static int parse_unix(struct text text, struct socket *socket)
 {
 	uint32_t flags, type, state;
 
-	if (!skip_word(&text) || text.at[-1] != ':' || !skip_word(&text) || !skip_word(&text) ||
+	if (!skip_word(&text) || text.at[-1] != ':' || !skip_words(&text, 2) ||
 	    !read_u32(&text, 16, &flags) || !read_u32(&text, 16, &type) || type > UINT8_MAX ||
 	    !read_u32(&text, 16, &state) || !read_number(&text, 10, UINT64_MAX, &socket->inode))
 		return -EINVAL;
@@ -246,8 +253,8 @@ static int parse_packet(struct text text, struct socket *socket)
 {
 	uint32_t type, protocol, uid;
 
-	if (!skip_word(&text) || !skip_word(&text) || !read_u32(&text, 10, &type) ||
-	    type > UINT8_MAX || !read_u32(&text, 16, &protocol) || protocol > UINT16_MAX ||
+	if (!skip_words(&text, 2) || !read_u32(&text, 10, &type) || type > UINT8_MAX ||
+	    !read_u32(&text, 16, &protocol) || protocol > UINT16_MAX ||
 	    !read_u32(&text, 10, &socket->ifindex) || !skip_word(&text) ||
 	    !read_u32(&text, 10, &socket->receive_queue) || !read_u32(&text, 10, &uid) ||
 	    !read_number(&text, 10, UINT64_MAX, &socket->inode))
@@ -266,8 +273,7 @@ static int parse_netlink(struct text text, struct socket *socket)
 
 	if (!skip_word(&text) || !read_u32(&text, 10, &protocol) || protocol > UINT16_MAX ||
 	    !read_u32(&text, 10, &socket->port_id) || !read_u32(&text, 16, &socket->groups) ||
-	    !read_u32(&text, 10, &socket->receive_queue) || !skip_word(&text) ||
-	    !skip_word(&text) || !skip_word(&text) || !skip_word(&text) ||
+	    !read_u32(&text, 10, &socket->receive_queue) || !skip_words(&text, 4) ||
 	    !read_number(&text, 10, UINT64_MAX, &socket->inode))
 		return -EINVAL;
 	socket->family = AF_NETLINK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes exactly the sockets it is told to and holds them, so that tests know the
- * truth and race with nothing. Each argument is a command; then it prints "ready"
- * and takes more commands as lines on stdin, until "exit" or end of file.
+ * Makes exactly the sockets it is told to and holds them: tests know the truth and
+ * race with nothing. Each argument is a command; then it prints "ready" and takes
+ * more commands as lines on stdin, until "exit" or end of file.
  *
  *	mksock 'tcp-listen :: 0' 'tcp-connect 127.0.0.1 $1' 'tcp-accept %1'
  *
@@ -62,6 +62,7 @@ union address {
 	struct sockaddr_un un;
 	struct sockaddr_ll ll;
 	struct sockaddr_nl nl;
+	char room[128];
 };
 
 struct command {
@@ -71,8 +72,7 @@ struct command {
 	int type, protocol;
 };
 
-static int socket_fds[SOCKETS_MAX + 1]; /* from 1, for %N and $N */
-static int socket_count;
+static int socket_count, socket_fds[SOCKETS_MAX + 1]; /* from 1, for %N and $N */
 
 static void __attribute__((format(printf, 1, 2))) answer(const char *format, ...)
 {
@@ -100,7 +100,7 @@ static int number(const char *word)
 
 static socklen_t set_address(union address *address, const char *text, int port)
 {
-	memset(address, 0, sizeof(*address));
+	*address = (union address){ .room = { 0 } };
 	if (inet_pton(AF_INET, text ? text : "", &address->v4.sin_addr) == 1) {
 		address->v4.sin_family = AF_INET;
 		address->v4.sin_port = htons((uint16_t)port);
@@ -141,10 +141,10 @@ static void print_end(const char *name, const union address *address, socklen_t 
 /* Says all about a socket; nothing of this changes it. */
 static void made(const char *kind, int fd)
 {
-	union address local, remote;
+	union address local = { .room = { 0 } }, remote = local;
 	socklen_t local_size = sizeof(local), remote_size = sizeof(remote), size;
-	uint64_t cookie = 0;
 	int type = 0, protocol = 0;
+	uint64_t cookie = 0;
 	struct stat status;
 
 	if (failed(kind, fd))
@@ -310,7 +310,7 @@ static void unix_pair(const struct command *command, char **words)
 
 static void time_wait(const struct command *command, char **words)
 {
-	union address local, remote;
+	union address local = { .room = { 0 } }, remote;
 	socklen_t local_size = sizeof(local), size = set_address(&remote, words[1], 0);
 	int listener = socket(remote.any.sa_family, command->type, 0);
 	int client = socket(remote.any.sa_family, command->type, 0), server;
@@ -348,8 +348,8 @@ static void fork_holder(const struct command *command, char **words)
 	pid_t pid = new_child();
 
 	(void)command, (void)words;
-	while (pid == 0)
-		pause();
+	while (pid == 0 && pause() != 0)
+		;
 	answer("process pid=%d parent=%d", pid, getpid());
 }
 
@@ -385,8 +385,8 @@ static void pass(const struct command *command, char **words)
 		fd = hand_over(channel[1], -1);
 		if (write(channel[1], &fd, sizeof(fd)) == sizeof(fd))
 			close(channel[1]);
-		for (;;)
-			pause();
+		while (pause() != 0)
+			;
 	}
 	close(channel[1]);
 	failed("sendmsg", hand_over(channel[0], fd));
@@ -446,8 +446,8 @@ static const struct command commands[] = {
 /* $N and %N become numbers, in room. */
 static char *expand(char *word, char room[12])
 {
-	int which = *word == '$' || *word == '%' ? atoi(word + 1) : 0;
-	union address address;
+	int which = *word == '$' || *word == '%' ? number(word + 1) : 0;
+	union address address = { .room = { 0 } };
 	socklen_t size = sizeof(address);
 
 	if (which < 1 || which > socket_count)

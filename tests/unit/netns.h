@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static inline bool netns_write(const char *path, const char *text)
+static inline bool test_netns_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);
 	bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
@@ -24,7 +24,7 @@ static inline bool netns_write(const char *path, const char *text)
 	return written;
 }
 
-static inline bool netns_set_link(const char *name, bool up)
+static inline bool test_netns_set_link(const char *name, bool up)
 {
 	struct ifreq request = { .ifr_flags = (short)(up ? IFF_UP : 0) };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -41,7 +41,7 @@ static inline bool netns_set_link(const char *name, bool up)
  * a user namespace when it is not root. False: the test is to be skipped, and has
  * been reported so.
  */
-static inline bool netns_enter(void)
+static inline bool test_netns_enter(void)
 {
 	char map[64];
 	unsigned uid = getuid(), gid = getgid();
@@ -52,12 +52,12 @@ static inline bool netns_enter(void)
 			return false;
 		}
 		snprintf(map, sizeof(map), "0 %u 1", uid);
-		netns_write("/proc/self/uid_map", map);
-		netns_write("/proc/self/setgroups", "deny");
+		test_netns_write("/proc/self/uid_map", map);
+		test_netns_write("/proc/self/setgroups", "deny");
 		snprintf(map, sizeof(map), "0 %u 1", gid);
-		netns_write("/proc/self/gid_map", map);
+		test_netns_write("/proc/self/gid_map", map);
 	}
-	if (!netns_set_link("lo", true)) {
+	if (!test_netns_set_link("lo", true)) {
 		printf("1..0 # SKIP no loopback interface\n");
 		return false;
 	}

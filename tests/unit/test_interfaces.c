@@ -119,7 +119,7 @@ int main(void)
 	struct interfaces *interfaces;
 	struct error error;
 
-	if (!netns_enter())
+	if (!test_netns_enter())
 		return EXIT_SUCCESS;
 	if (!run("ip link add before type bridge && ip address add 10.1.0.1/24 dev before")) {
 		printf("1..0 # SKIP no ip(8) with bridges\n");

@@ -226,7 +226,7 @@ static void test_modes(void)
 
 int main(void)
 {
-	if (!netns_enter())
+	if (!test_netns_enter())
 		return EXIT_SUCCESS;
 	if (!mkdtemp(folder)) {
 		printf("Bail out! %s: %s\n", folder, strerror(errno));

@@ -354,7 +354,7 @@ int main(void)
 {
 	struct netlink *netlink;
 
-	if (!netns_enter())
+	if (!test_netns_enter())
 		return EXIT_SUCCESS;
 	test_open();
 	netlink = open_netlink(NETLINK_SOCK_DIAG);

@@ -55,48 +55,44 @@ static const struct {
 	int family;
 	const char *line;
 	enum socket_state state;
-	uint8_t type;
-	uint16_t protocol;
-	const char *local;
-	uint16_t local_port;
-	const char *remote;
-	uint16_t remote_port;
+	int type, protocol, local_port;
+	const char *local, *remote;
+	int remote_port, has_uid;
 	uint64_t inode;
-	bool has_uid;
 	uint32_t uid, receive_queue, send_queue;
 } inet_lines[] = {
 	{ "listener", SOCKET_TCP, AF_INET, TCP_LISTEN, SOCKET_LISTEN, SOCK_STREAM, IPPROTO_TCP,
-	  "0.0.0.0", 2024, "0.0.0.0", 0, 1118, true, 0, 3, 0 },
+	  2024, "0.0.0.0", "0.0.0.0", 0, true, 1118, 0, 3, 0 },
 	{ "connection", SOCKET_TCP, AF_INET, TCP_ESTABLISHED, SOCKET_ESTABLISHED, SOCK_STREAM,
-	  IPPROTO_TCP, "127.0.0.1", 44454, "192.0.2.5", 80, 36672, true, 1000, 10, 16 },
+	  IPPROTO_TCP, 44454, "127.0.0.1", "192.0.2.5", 80, true, 36672, 1000, 10, 16 },
 	{ "TIME_WAIT has no owner", SOCKET_TCP, AF_INET, TCP_TIME_WAIT, SOCKET_TIME_WAIT,
-	  SOCK_STREAM, IPPROTO_TCP, "127.0.0.1", 43690, "127.0.0.1", 22, 0, false, 0, 0, 0 },
+	  SOCK_STREAM, IPPROTO_TCP, 43690, "127.0.0.1", "127.0.0.1", 22, false, 0, 0, 0, 0 },
 	{ "half-open has its listener's", SOCKET_TCP, AF_INET, TCP_HALF_OPEN, SOCKET_SYN_RECEIVED,
-	  SOCK_STREAM, IPPROTO_TCP, "127.0.0.1", 22, "127.0.0.1", 48059, 0, true, 107, 0, 0 },
+	  SOCK_STREAM, IPPROTO_TCP, 22, "127.0.0.1", "127.0.0.1", 48059, true, 0, 107, 0, 0 },
 	{ "connected UDP", SOCKET_UDP, AF_INET, UDP, SOCKET_ESTABLISHED, SOCK_DGRAM, IPPROTO_UDP,
-	  "127.0.0.1", 47592, "127.0.0.1", 9, 40038, true, 0, 0, 0 },
+	  47592, "127.0.0.1", "127.0.0.1", 9, true, 40038, 0, 0, 0 },
 	{ "UDP-Lite", SOCKET_UDPLITE, AF_INET, UDP, SOCKET_ESTABLISHED, SOCK_DGRAM, IPPROTO_UDPLITE,
-	  "127.0.0.1", 47592, "127.0.0.1", 9, 40038, true, 0, 0, 0 },
+	  47592, "127.0.0.1", "127.0.0.1", 9, true, 40038, 0, 0, 0 },
 	{ "IPv6, inode of 33 bits", SOCKET_UDP, AF_INET6, UDP6, SOCKET_CLOSED, SOCK_DGRAM,
-	  IPPROTO_UDP, "2001:db8::1", 43613, "::", 0, UINT64_C(4294967296), true, 65534, 704, 0 },
+	  IPPROTO_UDP, 43613, "2001:db8::1", "::", 0, true, UINT64_C(4294967296), 65534, 704, 0 },
 	{ "IPv4 on a dual-stack socket", SOCKET_UDP, AF_INET6, UDP6_MAPPED, SOCKET_ESTABLISHED,
-	  SOCK_DGRAM, IPPROTO_UDP, "127.0.0.1", 43613, "127.0.0.1", 4660, 39032, true, 0, 0, 0 },
-	{ "raw", SOCKET_RAW, AF_INET, RAW, SOCKET_CLOSED, SOCK_RAW, 255, "0.0.0.0", 0, "0.0.0.0", 0,
-	  40178, true, 0, 0, 0 },
-	{ "raw IPv6", SOCKET_RAW, AF_INET6, RAW6, SOCKET_CLOSED, SOCK_RAW, IPPROTO_ICMPV6, "::", 0,
-	  "::", 0, 39096, true, 0, 0, 0 },
-	{ "ping", SOCKET_ICMP, AF_INET, ICMP, SOCKET_CLOSED, SOCK_DGRAM, IPPROTO_ICMP, "127.0.0.1",
-	  77, "0.0.0.0", 0, 40229, true, 0, 0, 0 },
-	{ "ping IPv6", SOCKET_ICMP, AF_INET6, RAW6, SOCKET_CLOSED, SOCK_DGRAM, IPPROTO_ICMPV6,
-	  "::", 58, "::", 0, 39096, true, 0, 0, 0 },
+	  SOCK_DGRAM, IPPROTO_UDP, 43613, "127.0.0.1", "127.0.0.1", 4660, true, 39032, 0, 0, 0 },
+	{ "raw", SOCKET_RAW, AF_INET, RAW, SOCKET_CLOSED, SOCK_RAW, 255, 0, "0.0.0.0", "0.0.0.0", 0,
+	  true, 40178, 0, 0, 0 },
+	{ "raw IPv6", SOCKET_RAW, AF_INET6, RAW6, SOCKET_CLOSED, SOCK_RAW, IPPROTO_ICMPV6, 0,
+	  "::", "::", 0, true, 39096, 0, 0, 0 },
+	{ "ping", SOCKET_ICMP, AF_INET, ICMP, SOCKET_CLOSED, SOCK_DGRAM, IPPROTO_ICMP, 77,
+	  "127.0.0.1", "0.0.0.0", 0, true, 40229, 0, 0, 0 },
+	{ "ping IPv6", SOCKET_ICMP, AF_INET6, RAW6, SOCKET_CLOSED, SOCK_DGRAM, IPPROTO_ICMPV6, 58,
+	  "::", "::", 0, true, 39096, 0, 0, 0 },
 	{ "no words after the inode", SOCKET_UDP, AF_INET,
 	  "1: 0100007F:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000 5 0 42",
-	  SOCKET_CLOSED, SOCK_DGRAM, IPPROTO_UDP, "127.0.0.1", 1, "0.0.0.0", 0, 42, true, 5, 0, 0 },
+	  SOCKET_CLOSED, SOCK_DGRAM, IPPROTO_UDP, 1, "127.0.0.1", "0.0.0.0", 0, true, 42, 5, 0, 0 },
 	{ "the largest numbers", SOCKET_TCP, AF_INET,
 	  "1: FFFFFFFF:FFFF FFFFFFFF:FFFF 0C FFFFFFFF:FFFFFFFF 00:00000000 00000000 4294967295 0 "
 	  "18446744073709551615 1",
-	  SOCKET_NEW_SYN_RECEIVED, SOCK_STREAM, IPPROTO_TCP, "255.255.255.255", 65535,
-	  "255.255.255.255", 65535, UINT64_MAX, true, UINT32_MAX, UINT32_MAX, UINT32_MAX },
+	  SOCKET_NEW_SYN_RECEIVED, SOCK_STREAM, IPPROTO_TCP, 65535, "255.255.255.255",
+	  "255.255.255.255", 65535, true, UINT64_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX },
 };
 
 static int parse(enum socket_kind kind, int family, const char *line, struct socket *socket)
@@ -185,6 +181,7 @@ static void test_unix(void)
 {
 	char longest[300] = "0: 00000002 00000000 00010000 0001 01 7 ";
 	struct socket socket;
+	size_t length;
 
 	for (size_t i = 0; i < sizeof(unix_lines) / sizeof(*unix_lines); i++) {
 		const char *name = unix_lines[i].name;
@@ -201,11 +198,12 @@ static void test_unix(void)
 		      "unix %s: path", name);
 		CHECK(!socket.has_uid, "unix %s: /proc/net/unix has no uid", name);
 	}
-	memset(longest + strlen(longest), 'p', 108);
+	length = strlen(longest) + 108;
+	memset(longest + length - 108, 'p', 108);
 	CHECK(parse(SOCKET_UNIX, 0, longest, &socket) == 0 && socket.path_length == 108 &&
 	              socket.path[107] == 'p',
 	      "unix: a path that fills sun_path");
-	strcat(longest, "p");
+	longest[length] = 'p';
 	CHECK(parse(SOCKET_UNIX, 0, longest, &socket) == -EINVAL, "unix: one more is no path");
 }
 
@@ -308,14 +306,14 @@ static void test_prefixes(void)
 {
 	for (size_t i = 0; i < GOOD_LINES; i++) {
 		size_t length = strlen(good_lines[i].line), read = 0;
-		const char *end = (char *)check_guarded(good_lines[i].line, length) + length;
+		char *end = (char *)check_guarded(good_lines[i].line, length) + length;
 		struct socket socket;
 
 		for (size_t cut = 0; cut <= length; cut++) {
 			/* The head of the line, moved up against the page's end. */
-			char *head = (char *)(uintptr_t)(end - cut);
+			char *head = end - cut;
 
-			memmove(head, good_lines[i].line, cut);
+			memcpy(head, good_lines[i].line, cut);
 			read += proc_net_parse_line(good_lines[i].kind, good_lines[i].family, head,
 			                            cut, &socket) == 0;
 		}

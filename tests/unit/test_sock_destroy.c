@@ -30,7 +30,7 @@ static int see(void *context, const struct socket *socket, int nsid)
 {
 	struct seen *seen = context;
 
-	if (socket->tuple.source_port == 0) /* of netns_set_link, not ours */
+	if (socket->tuple.source_port == 0) /* of test_netns_set_link, not ours */
 		return 0;
 	seen->last = *socket;
 	if (nsid == -1) {
@@ -136,25 +136,28 @@ static void test_udp(struct sock_destroy *destroy)
 	CHECK(sock_destroy_drops(destroy) == 0, "nothing was missed so far");
 }
 
-/* The Drops column of this socket in /proc/net/netlink, found by its inode. */
+/* The Drops column of this socket in /proc/net/netlink, found by its inode, the last one. */
 static uint64_t drops_in_proc(int fd)
 {
 	FILE *file = fopen("/proc/thread-self/net/netlink", "r");
-	char line[256];
+	uint64_t drops = 0, inode = 0, found = UINT64_MAX;
+	char line[256], *rest, *word;
 	struct stat status;
-	uintmax_t drops, inode;
 
 	fstat(fd, &status);
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "%*s %*s %*s %*s %*s %*s %*s %*s %ju %ju", &drops, &inode) == 2 &&
-		    inode == status.st_ino) {
-			fclose(file);
-			return drops;
+	while (file && found == UINT64_MAX && fgets(line, sizeof(line), file)) {
+		for (rest = line; (word = strsep(&rest, " \n"));) {
+			if (*word != '\0') {
+				drops = inode;
+				inode = strtoumax(word, NULL, 10);
+			}
 		}
+		if (inode == status.st_ino)
+			found = drops;
 	}
 	if (file)
 		fclose(file);
-	return UINT64_MAX;
+	return found;
 }
 
 static void test_overrun(struct sock_destroy *destroy)
@@ -226,7 +229,7 @@ static void test_other_namespace(struct sock_destroy *destroy)
 	pid = fork();
 	if (pid == 0) {
 		close(go[1]);
-		if (unshare(CLONE_NEWNET) != 0 || !netns_set_link("lo", true) ||
+		if (unshare(CLONE_NEWNET) != 0 || !test_netns_set_link("lo", true) ||
 		    write(ready[1], "", 1) != 1 || read(go[0], &byte, 1) != 1)
 			_exit(1);
 		close(new_udp());
@@ -250,7 +253,7 @@ int main(void)
 	struct sock_destroy *destroy;
 	struct error error;
 
-	if (!netns_enter())
+	if (!test_netns_enter())
 		return EXIT_SUCCESS;
 	if (sock_destroy_open(&destroy, NETNS, &error) != 0) {
 		printf("1..0 # SKIP %s\n", error.text);

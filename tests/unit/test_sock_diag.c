@@ -38,7 +38,7 @@ static socklen_t set_end(union end *end, const char *text, uint16_t port)
 
 static uint16_t port_of(int fd)
 {
-	union end end;
+	union end end = { .v6 = { 0 } };
 	socklen_t size = sizeof(end);
 
 	getsockname(fd, &end.any, &size);
@@ -313,10 +313,9 @@ static void test_list_tcp(void)
 	close(v6only);
 	v6only = socket(AF_INET6, SOCK_STREAM, 0);
 	setsockopt(v6only, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	bind(idle, &end.any, size);
+	CHECK(bind(idle, &end.any, size) == 0, "a socket that is bound and no more");
 	size = set_end(&end, "::", 0);
-	bind(v6only, &end.any, size);
-	listen(v6only, 1);
+	CHECK(bind(v6only, &end.any, size) == 0 && listen(v6only, 1) == 0, "a listener");
 	seen.inode = inode_of(v6only);
 	CHECK(sock_diag_list(diag, SOCKET_TCP, SOCK_DIAG_LISTEN, true, see, NULL, &seen) == 0 &&
 	              seen.count == 1 && seen.socket.v6only,
@@ -325,7 +324,7 @@ static void test_list_tcp(void)
 	memset(&seen.socket, 0, sizeof(seen.socket));
 	CHECK(sock_diag_list(diag, SOCKET_TCP, SOCK_DIAG_STATES_ALL, true, see, NULL, &seen) == 0 &&
 	              seen.socket.inode == 0,
-	      "a socket that is bound and no more is not listed");
+	      "the former is not listed");
 	close(idle);
 	close(v6only);
 }
@@ -337,8 +336,10 @@ static void test_list_unix(void)
 	struct seen seen = { 0 };
 
 	socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
-	bind(listener, (struct sockaddr *)&name, offsetof(struct sockaddr_un, sun_path) + 4);
-	listen(listener, 5);
+	CHECK(bind(listener, (struct sockaddr *)&name,
+	           offsetof(struct sockaddr_un, sun_path) + 4) == 0 &&
+	              listen(listener, 5) == 0,
+	      "unix: a socket with an abstract name");
 	seen.inode = inode_of(fds[0]);
 	CHECK(sock_diag_list(diag, SOCKET_UNIX, SOCK_DIAG_STATES_ALL, false, see, NULL, &seen) ==
 	                      0 &&
@@ -375,7 +376,7 @@ int main(void)
 {
 	struct error error;
 
-	if (!netns_enter())
+	if (!test_netns_enter())
 		return EXIT_SUCCESS;
 	if (sock_diag_open(&diag, NETNS, &error) != 0) {
 		printf("Bail out! %s\n", error.text);

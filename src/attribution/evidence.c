@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/evidence.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "attribution/openings.h"
+#include "base/table.h"
+#include "sockets/socket.h"
+
+/* connect() calls that wait for an answer, of all processes. */
+#define OPENINGS_MAX 16384
+
+struct sighting {
+	struct tuple tuple; /* the source address may be unspecified */
+	int pid;            /* 0 = free entry */
+	uint32_t netns;
+	unsigned kinds;
+	uint64_t cookie;
+	int64_t first_ns, last_ns;
+	int64_t alone_ns;  /* EVIDENCE_CLOSED: as in struct lineage_process; INT64_MAX: not known */
+	int64_t queued_ns; /* when it came to the head of the ring */
+	uint64_t hash;
+};
+
+/* A ring in the order of queued_ns; the tail is the oldest. */
+struct evidence {
+	struct hash_key key;
+	struct table *index;
+	struct openings *openings;
+	struct sighting *sightings;
+	uint32_t max, tail, count;
+	int64_t lost_from_ns, lost_to_ns; /* facts are missing in between; 0 = none */
+	struct evidence_counters counters;
+};
+
+struct evidence *evidence_new(uint32_t max, const struct hash_key *key)
+{
+	struct evidence *evidence = calloc(1, sizeof *evidence);
+
+	if (!evidence)
+		return NULL;
+	evidence->key = *key;
+	evidence->max = max;
+	evidence->index = table_new(max);
+	evidence->openings = openings_new(OPENINGS_MAX, key);
+	evidence->sightings =
+		calloc(max, sizeof *evidence->sightings); /* untouched pages cost nothing */
+	if (!evidence->index || !evidence->openings || !evidence->sightings) {
+		evidence_free(evidence);
+		return NULL;
+	}
+	return evidence;
+}
+
+void evidence_free(struct evidence *evidence)
+{
+	if (!evidence)
+		return;
+	table_free(evidence->index);
+	openings_free(evidence->openings);
+	free(evidence->sightings);
+	free(evidence);
+}
+
+/* The local address is no part of the key: a socket may have had none yet. */
+static uint64_t hash_of(const struct evidence *evidence, const struct tuple *tuple)
+{
+	struct tuple key = *tuple;
+
+	key.source = (struct inet_address){ { 0 } };
+	return hash_bytes(&evidence->key, &key, sizeof key);
+}
+
+/* The same ends, as far as both are known. */
+static bool fits(const struct tuple *a, const struct tuple *b)
+{
+	return a->source_port == b->source_port && a->destination_port == b->destination_port &&
+	       a->protocol == b->protocol && inet_equal(&a->destination, &b->destination) &&
+	       (inet_equal(&a->source, &b->source) || inet_is_unspecified(&a->source) ||
+	        inet_is_unspecified(&b->source));
+}
+
+static void remove_tail(struct evidence *evidence)
+{
+	table_remove(evidence->index, evidence->sightings[evidence->tail].hash, evidence->tail);
+	evidence->sightings[evidence->tail].pid = 0;
+	evidence->tail = (evidence->tail + 1) % evidence->max;
+	evidence->count--;
+}
+
+static void push(struct evidence *evidence, const struct sighting *sighting)
+{
+	uint32_t number = (evidence->tail + evidence->count) % evidence->max;
+
+	if (table_insert(evidence->index, sighting->hash, number) != 0) {
+		evidence->counters.evicted++; /* out of memory */
+		return;
+	}
+	evidence->sightings[number] = *sighting;
+	evidence->count++;
+}
+
+/* The sighting that this one prolongs: same process, same tuple, shortly before. */
+static struct sighting *find_same(struct evidence *evidence, const struct sighting *sighting)
+{
+	struct table_cursor cursor = table_cursor(evidence->index, sighting->hash);
+	uint32_t number;
+
+	while (table_next(&cursor, &number)) {
+		struct sighting *other = &evidence->sightings[number];
+
+		if (other->pid == sighting->pid && other->netns == sighting->netns &&
+		    tuple_equal(&other->tuple, &sighting->tuple) &&
+		    sighting->first_ns <= other->last_ns + EVIDENCE_MERGE_NS &&
+		    sighting->first_ns >= other->first_ns - EVIDENCE_MERGE_NS)
+			return other;
+	}
+	return NULL;
+}
+
+static void add_sighting(struct evidence *evidence, struct sighting *sighting, int64_t time_ns)
+{
+	struct sighting *same;
+
+	sighting->first_ns = sighting->last_ns = sighting->queued_ns = time_ns;
+	sighting->hash = hash_of(evidence, &sighting->tuple);
+	same = find_same(evidence, sighting);
+
+	evidence->counters.added++;
+	if (same) {
+		evidence->counters.merged++;
+		same->kinds |= sighting->kinds;
+		if (sighting->cookie != 0)
+			same->cookie = sighting->cookie;
+		if (sighting->alone_ns > same->alone_ns)
+			same->alone_ns = sighting->alone_ns;
+		if (time_ns < same->first_ns)
+			same->first_ns = time_ns;
+		if (time_ns > same->last_ns)
+			same->last_ns = time_ns;
+		return;
+	}
+	if (evidence->count == evidence->max) {
+		evidence->counters.evicted++;
+		remove_tail(evidence);
+	}
+	push(evidence, sighting);
+}
+
+/* What the fact says of its process and its tuple. */
+static struct sighting sighting_of(const struct fact *fact, const struct lineage_process *process,
+                                   unsigned kind)
+{
+	return (struct sighting){
+		.tuple = fact->tuple,
+		.pid = fact->pid,
+		.netns = process ? process->netns : 0,
+		.kinds = kind,
+		.cookie = fact->cookie,
+		.alone_ns = kind != EVIDENCE_CLOSED ? 0
+		            : process               ? process->alone_ns
+		                                    : INT64_MAX,
+	};
+}
+
+/* A step by the process that holds the socket, and no tool's or interrupt's. */
+static bool is_close(const struct fact *fact)
+{
+	return fact->process_context && fact->tuple.destination_port != 0 &&
+	       (fact->new_state == SOCKET_FIN_WAIT_1 || fact->new_state == SOCKET_LAST_ACK ||
+	        fact->new_state == SOCKET_CLOSED);
+}
+
+static void add_state(struct evidence *evidence, const struct fact *fact,
+                      const struct lineage_process *process)
+{
+	struct sighting sighting = sighting_of(fact, process, EVIDENCE_CLOSED);
+	struct opening opening = { fact->socket, fact->pid, sighting.netns, fact->time_ns };
+
+	if (fact->socket == 0)
+		return;
+	if (fact->new_state == SOCKET_SYN_SENT) {
+		/* In no process's name: what was known of this address is of a former socket. */
+		if (!fact->process_context)
+			openings_take(evidence->openings, fact->socket, &opening);
+		else
+			evidence->counters.evicted += openings_put(evidence->openings, &opening);
+	} else if (fact->old_state == SOCKET_SYN_SENT) {
+		if (!openings_take(evidence->openings, fact->socket, &opening)) {
+			evidence->counters.unjoined++;
+		} else if (fact->tuple.source_port != 0) {
+			sighting = (struct sighting){ .tuple = fact->tuple,
+				                      .pid = opening.pid,
+				                      .netns = opening.netns,
+				                      .kinds = EVIDENCE_OPENED };
+			add_sighting(evidence, &sighting, opening.time_ns);
+		}
+	} else if (is_close(fact)) {
+		add_sighting(evidence, &sighting, fact->time_ns);
+	}
+}
+
+/* One interval is kept: it grows over what lies between two losses. */
+static void add_loss(struct evidence *evidence, const struct fact *fact)
+{
+	bool forgotten = evidence->lost_to_ns + EVIDENCE_KEEP_NS < fact->since_ns;
+
+	if (evidence->lost_to_ns == 0 || forgotten || fact->since_ns < evidence->lost_from_ns)
+		evidence->lost_from_ns = fact->since_ns;
+	if (fact->time_ns > evidence->lost_to_ns)
+		evidence->lost_to_ns = fact->time_ns;
+	openings_clear(evidence->openings);
+}
+
+void evidence_add(struct evidence *evidence, const struct fact *fact,
+                  const struct lineage_process *process)
+{
+	struct sighting sighting;
+
+	switch (fact->kind) {
+	case FACT_ROUTE:
+		sighting = sighting_of(fact, process, EVIDENCE_ROUTED);
+		add_sighting(evidence, &sighting, fact->time_ns);
+		break;
+	case FACT_RECEIVE:
+		sighting = sighting_of(fact, process, EVIDENCE_RECEIVED);
+		add_sighting(evidence, &sighting, fact->time_ns);
+		break;
+	case FACT_STATE:
+		add_state(evidence, fact, process);
+		break;
+	case FACT_LOST_SOCKETS:
+		add_loss(evidence, fact);
+		break;
+	case FACT_FORK:
+	case FACT_NAME:
+	case FACT_IMAGE:
+	case FACT_NETNS:
+	case FACT_EXIT:
+	case FACT_LOST_PROCESSES:
+		break;
+	}
+}
+
+static bool answers(const struct sighting *sighting, const struct evidence_question *question)
+{
+	return (sighting->kinds & question->kinds) && sighting->first_ns <= question->to_ns &&
+	       sighting->last_ns >= question->from_ns && fits(&sighting->tuple, &question->tuple) &&
+	       (sighting->netns == question->netns || sighting->netns == 0 || question->netns == 0);
+}
+
+static void join(struct evidence_match *match, const struct sighting *sighting)
+{
+	if (sighting->first_ns < match->first_ns)
+		match->first_ns = sighting->first_ns;
+	if (sighting->last_ns > match->last_ns)
+		match->last_ns = sighting->last_ns;
+	match->kinds |= sighting->kinds;
+	if (match->cookie == 0)
+		match->cookie = sighting->cookie;
+	if (match->netns == 0)
+		match->netns = sighting->netns;
+}
+
+enum evidence_answer evidence_find(const struct evidence *evidence,
+                                   const struct evidence_question *question,
+                                   struct evidence_match *match)
+{
+	struct table_cursor cursor =
+		table_cursor(evidence->index, hash_of(evidence, &question->tuple));
+	struct evidence_match found = { .pid = 0 };
+	uint32_t number;
+
+	while (table_next(&cursor, &number)) {
+		const struct sighting *sighting = &evidence->sightings[number];
+
+		if (!answers(sighting, question))
+			continue;
+		if (found.pid != 0 && sighting->pid != found.pid)
+			return EVIDENCE_AMBIGUOUS;
+		/* Only its close speaks for it, and the socket may have been another's by a fork. */
+		if (!(sighting->kinds & question->kinds & EVIDENCE_USED) &&
+		    sighting->alone_ns >= question->from_ns)
+			return EVIDENCE_AMBIGUOUS;
+		if (found.pid == 0)
+			found = (struct evidence_match){ .pid = sighting->pid,
+				                         .first_ns = sighting->first_ns,
+				                         .last_ns = sighting->last_ns };
+		join(&found, sighting);
+	}
+	if (found.pid == 0)
+		return EVIDENCE_NONE;
+	*match = found;
+	if (evidence->lost_to_ns != 0 && evidence->lost_to_ns >= question->from_ns &&
+	    evidence->lost_from_ns <= question->to_ns)
+		return EVIDENCE_INCOMPLETE;
+	return EVIDENCE_FOUND;
+}
+
+void evidence_expire(struct evidence *evidence, int64_t now_ns)
+{
+	while (evidence->count > 0) {
+		struct sighting oldest = evidence->sightings[evidence->tail];
+
+		if (oldest.queued_ns + EVIDENCE_KEEP_NS > now_ns)
+			return;
+		remove_tail(evidence);
+		if (oldest.last_ns + EVIDENCE_KEEP_NS > now_ns) {
+			/* It was prolonged: it queues up again. */
+			oldest.queued_ns = oldest.last_ns;
+			push(evidence, &oldest);
+		} else {
+			evidence->counters.expired++;
+		}
+	}
+}
+
+const struct evidence_counters *evidence_counters(const struct evidence *evidence)
+{
+	return &evidence->counters;
+}
+
+uint32_t evidence_count(const struct evidence *evidence)
+{
+	return evidence->count;
+}

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/lineage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/table.h"
+
+#define NONE UINT32_MAX
+/* What may pass between the start time of a process and the fact of its fork. */
+#define START_MARGIN_NS INT64_C(500000)
+
+/* The text of an executable's path, shared by all that inherited it. */
+struct path {
+	uint32_t references;
+	bool deleted;
+	char text[];
+};
+
+struct entry {
+	struct lineage_process process; /* pid 0: free */
+	struct path *path;
+	int64_t known_ns;    /* when it was forked or seeded: nothing is known from before */
+	int64_t known_to_ns; /* facts were lost then; INT64_MAX = current */
+	int64_t ended_ns;    /* its exit, or the loss; 0 = in the list of the live ones */
+	bool expects_image;  /* it ran exec, the next code mapped is its executable */
+	bool mixed_netns;    /* its threads are in different ones */
+	uint32_t newer, older;
+};
+
+struct list {
+	uint32_t newest, oldest;
+};
+
+struct lineage {
+	struct hash_key key;
+	struct table *by_pid;
+	struct entry *entries;
+	uint32_t max, used, count;
+	uint32_t free; /* linked by older */
+	struct list live, ended;
+	bool follows_namespaces;
+	struct lineage_counters counters;
+};
+
+struct lineage *lineage_new(uint32_t max, const struct hash_key *key, bool follows_namespaces)
+{
+	struct lineage *lineage = calloc(1, sizeof *lineage);
+
+	if (!lineage)
+		return NULL;
+	*lineage = (struct lineage){
+		.key = *key,
+		.by_pid = table_new(max),
+		.entries = calloc(max, sizeof *lineage->entries), /* untouched pages cost nothing */
+		.max = max,
+		.free = NONE,
+		.live = { NONE, NONE },
+		.ended = { NONE, NONE },
+		.follows_namespaces = follows_namespaces,
+	};
+	if (!lineage->by_pid || !lineage->entries) {
+		lineage_free(lineage);
+		return NULL;
+	}
+	return lineage;
+}
+
+static struct path *path_new(const char *text, size_t length, bool deleted)
+{
+	struct path *path;
+
+	if (length >= LINEAGE_PATH_MAX)
+		return NULL;
+	path = malloc(sizeof *path + length + 1);
+	if (!path)
+		return NULL;
+	path->references = 1;
+	path->deleted = deleted;
+	memcpy(path->text, text, length);
+	path->text[length] = '\0';
+	return path;
+}
+
+static void path_unref(struct path *path)
+{
+	if (path && --path->references == 0)
+		free(path);
+}
+
+/* Takes the reference over; NULL: not known. */
+static void set_path(struct entry *entry, struct path *path)
+{
+	path_unref(entry->path);
+	entry->path = path;
+	entry->process.executable = path ? path->text : NULL;
+	entry->process.executable_deleted = path && path->deleted;
+}
+
+void lineage_free(struct lineage *lineage)
+{
+	if (!lineage)
+		return;
+	for (uint32_t i = 0; i < lineage->used; i++)
+		path_unref(lineage->entries[i].path);
+	free(lineage->entries);
+	table_free(lineage->by_pid);
+	free(lineage);
+}
+
+static uint64_t hash_of(const struct lineage *lineage, int pid)
+{
+	return hash_bytes(&lineage->key, &pid, sizeof pid);
+}
+
+static struct list *list_of(struct lineage *lineage, const struct entry *entry)
+{
+	return entry->ended_ns ? &lineage->ended : &lineage->live;
+}
+
+static void list_add(struct lineage *lineage, uint32_t number)
+{
+	struct entry *entry = &lineage->entries[number];
+	struct list *list = list_of(lineage, entry);
+
+	entry->newer = NONE;
+	entry->older = list->newest;
+	if (list->newest != NONE)
+		lineage->entries[list->newest].newer = number;
+	else
+		list->oldest = number;
+	list->newest = number;
+}
+
+static void list_remove(struct lineage *lineage, uint32_t number)
+{
+	struct entry *entry = &lineage->entries[number];
+	struct list *list = list_of(lineage, entry);
+
+	if (entry->newer != NONE)
+		lineage->entries[entry->newer].older = entry->older;
+	else
+		list->newest = entry->older;
+	if (entry->older != NONE)
+		lineage->entries[entry->older].newer = entry->newer;
+	else
+		list->oldest = entry->newer;
+}
+
+static void drop(struct lineage *lineage, uint32_t number)
+{
+	struct entry *entry = &lineage->entries[number];
+
+	list_remove(lineage, number);
+	table_remove(lineage->by_pid, hash_of(lineage, entry->process.pid), number);
+	path_unref(entry->path);
+	*entry = (struct entry){ .older = lineage->free };
+	lineage->free = number;
+	lineage->count--;
+}
+
+/* To the list of the ended ones, or with 0 back to that of the live ones. */
+static void move(struct lineage *lineage, struct entry *entry, int64_t ended_ns)
+{
+	uint32_t number = (uint32_t)(entry - lineage->entries);
+
+	list_remove(lineage, number);
+	entry->ended_ns = ended_ns;
+	list_add(lineage, number);
+}
+
+/* A live entry with nothing in it but the pid. NULL: no memory. */
+static struct entry *insert(struct lineage *lineage, int pid, int64_t time_ns)
+{
+	uint32_t number;
+
+	if (lineage->count == lineage->max) {
+		drop(lineage,
+		     lineage->ended.oldest != NONE ? lineage->ended.oldest : lineage->live.oldest);
+		lineage->counters.evicted++;
+	}
+	number = lineage->free != NONE ? lineage->free : lineage->used;
+	if (table_insert(lineage->by_pid, hash_of(lineage, pid), number) != 0)
+		return NULL;
+	if (number == lineage->used)
+		lineage->used++;
+	else
+		lineage->free = lineage->entries[number].older;
+	lineage->entries[number] = (struct entry){
+		.process.pid = pid,
+		.known_ns = time_ns,
+		.known_to_ns = INT64_MAX,
+	};
+	list_add(lineage, number);
+	lineage->count++;
+	return &lineage->entries[number];
+}
+
+/* The entry that facts of this pid concern now; NULL when there is none to be sure of. */
+static struct entry *current(const struct lineage *lineage, int pid)
+{
+	struct table_cursor cursor = table_cursor(lineage->by_pid, hash_of(lineage, pid));
+	struct entry *newest = NULL;
+	uint32_t number;
+
+	while (table_next(&cursor, &number)) {
+		struct entry *entry = &lineage->entries[number];
+
+		if (entry->process.pid == pid && (!newest || entry->known_ns >= newest->known_ns))
+			newest = entry;
+	}
+	return newest && newest->known_to_ns == INT64_MAX ? newest : NULL;
+}
+
+const struct lineage_process *lineage_find(const struct lineage *lineage, int pid, int64_t time_ns)
+{
+	struct table_cursor cursor = table_cursor(lineage->by_pid, hash_of(lineage, pid));
+	const struct entry *found = NULL, *seeded_later = NULL;
+	uint32_t number;
+
+	while (table_next(&cursor, &number)) {
+		const struct entry *entry = &lineage->entries[number];
+
+		if (entry->process.pid != pid)
+			continue;
+		if (entry->known_ns > time_ns && entry->process.forked_ns == 0)
+			seeded_later =
+				entry; /* had it begun since we look, its fork had been told */
+		else if (entry->known_ns <= time_ns &&
+		         (!found || entry->known_ns > found->known_ns))
+			found = entry;
+	}
+	if (!found)
+		found = seeded_later;
+	return found && time_ns <= found->known_to_ns ? &found->process : NULL;
+}
+
+static void copy_name(char *to, const char *name, size_t length)
+{
+	if (length > LINEAGE_NAME_MAX - 1)
+		length = LINEAGE_NAME_MAX - 1;
+	memset(to, 0, LINEAGE_NAME_MAX);
+	memcpy(to, name, length);
+}
+
+/* Ends what was known of the pid before: its exit was lost, or it was seeded after this fork. */
+static void supersede(struct lineage *lineage, int pid, int64_t time_ns)
+{
+	struct entry *before = current(lineage, pid);
+
+	if (!before)
+		return;
+	if (before->known_ns >= time_ns)
+		drop(lineage, (uint32_t)(before - lineage->entries));
+	else if (!before->ended_ns)
+		move(lineage, before, time_ns);
+}
+
+void lineage_seed(struct lineage *lineage, const struct process *process, int64_t time_ns)
+{
+	struct entry *entry = current(lineage, process->pid);
+
+	/* Told of since its fork, or since it was seeded: that knows more. */
+	if (process->exited_ns || (entry && !entry->ended_ns))
+		return;
+	entry = insert(lineage, process->pid, time_ns);
+	if (!entry)
+		return;
+	entry->process.parent_pid = process->parent_pid;
+	entry->process.netns = process->netns;
+	entry->process.alone_ns = time_ns;
+	if (process->name)
+		copy_name(entry->process.name, process->name, strlen(process->name));
+	if (process->parent_name)
+		copy_name(entry->process.parent_name, process->parent_name,
+		          strlen(process->parent_name));
+	if (process->executable)
+		set_path(entry, path_new(process->executable, strlen(process->executable),
+		                         process->executable_deleted));
+}
+
+static void add_fork(struct lineage *lineage, const struct fact *fact)
+{
+	struct entry *entry, *parent;
+
+	lineage->counters.forks++;
+	supersede(lineage, fact->pid, fact->time_ns);
+	entry = insert(lineage, fact->pid, fact->time_ns);
+	if (!entry)
+		return;
+	entry->process.parent_pid = fact->parent_pid;
+	entry->process.forked_ns = entry->process.alone_ns = fact->time_ns;
+	entry->process.started_ns = fact->boottime_ns;
+	parent = current(lineage, fact->parent_pid);
+	if (!parent) {
+		lineage->counters.orphans++;
+		return;
+	}
+	parent->process.alone_ns = fact->time_ns;
+	entry->process.netns = parent->mixed_netns ? 0 : parent->process.netns;
+	memcpy(entry->process.name, parent->process.name, LINEAGE_NAME_MAX);
+	memcpy(entry->process.parent_name, parent->process.name, LINEAGE_NAME_MAX);
+	if (parent->path) {
+		parent->path->references++;
+		set_path(entry, parent->path);
+	}
+}
+
+static void add_name(struct entry *entry, const struct fact *fact)
+{
+	copy_name(entry->process.name, fact->text, fact->text_length);
+	if (fact->executed) {
+		set_path(entry, NULL);
+		entry->expects_image = true;
+	}
+}
+
+static void add_image(struct entry *entry, const struct fact *fact)
+{
+	static const char mark[] = " (deleted)"; /* d_path() of an unlinked file */
+	size_t length = fact->text_length, mark_length = sizeof mark - 1;
+	bool deleted;
+
+	if (!entry->expects_image)
+		return;
+	entry->expects_image = false;
+	deleted = length > mark_length &&
+	          memcmp(fact->text + length - mark_length, mark, mark_length) == 0;
+	if (deleted)
+		length -= mark_length;
+	set_path(entry, path_new(fact->text, length, deleted));
+}
+
+static void add_netns(struct entry *entry, const struct fact *fact)
+{
+	if (fact->tid == fact->pid && !entry->mixed_netns) {
+		entry->process.netns = fact->netns;
+	} else if (fact->netns != entry->process.netns) {
+		entry->mixed_netns = true;
+		entry->process.netns = 0;
+	}
+}
+
+static void add_exit(struct lineage *lineage, struct entry *entry, const struct fact *fact)
+{
+	lineage->counters.exits++;
+	if (fact->text_length > 0)
+		copy_name(entry->process.name, fact->text, fact->text_length);
+	entry->process.cgroup_id = fact->cgroup_id;
+	entry->process.exited_ns = fact->time_ns;
+	if (!entry->ended_ns)
+		move(lineage, entry, fact->time_ns);
+}
+
+/* What is known holds up to the loss: any pid may be another process's afterwards. */
+static void add_loss(struct lineage *lineage, const struct fact *fact)
+{
+	for (uint32_t i = 0; i < lineage->used; i++) {
+		struct entry *entry = &lineage->entries[i];
+
+		if (entry->process.pid == 0)
+			continue;
+		if (entry->known_to_ns > fact->since_ns)
+			entry->known_to_ns = fact->since_ns;
+		if (!entry->ended_ns)
+			move(lineage, entry, fact->time_ns);
+	}
+}
+
+/* Facts of a process that is there already. */
+static void add_to(struct lineage *lineage, struct entry *entry, const struct fact *fact)
+{
+	switch (fact->kind) {
+	case FACT_NAME:
+		/* An exec by another thread than the first: that one's exit was not the end. */
+		if (entry->ended_ns)
+			move(lineage, entry, 0);
+		entry->process.exited_ns = 0;
+		add_name(entry, fact);
+		break;
+	case FACT_IMAGE:
+		add_image(entry, fact);
+		break;
+	case FACT_NETNS:
+		if (lineage->follows_namespaces)
+			add_netns(entry, fact);
+		break;
+	case FACT_EXIT:
+		add_exit(lineage, entry, fact);
+		break;
+	case FACT_ROUTE:
+	case FACT_STATE:
+	case FACT_RECEIVE:
+	case FACT_FORK:
+	case FACT_LOST_SOCKETS:
+	case FACT_LOST_PROCESSES:
+		break;
+	}
+}
+
+void lineage_add(struct lineage *lineage, const struct fact *fact)
+{
+	struct entry *entry;
+
+	if (fact->kind == FACT_FORK) {
+		add_fork(lineage, fact);
+	} else if (fact->kind == FACT_LOST_PROCESSES) {
+		add_loss(lineage, fact);
+	} else if (fact->kind > FACT_FORK && fact->kind < FACT_LOST_SOCKETS) {
+		entry = current(lineage, fact->pid);
+		if (entry)
+			add_to(lineage, entry, fact);
+	}
+}
+
+void lineage_expire(struct lineage *lineage, int64_t now_ns)
+{
+	while (lineage->ended.oldest != NONE &&
+	       now_ns - lineage->entries[lineage->ended.oldest].ended_ns > LINEAGE_KEEP_NS)
+		drop(lineage, lineage->ended.oldest);
+}
+
+bool lineage_start_ticks(const struct lineage_process *process, int64_t tick_ns, uint64_t *ticks)
+{
+	if (process->started_ns <= 0)
+		return false;
+	*ticks = (uint64_t)(process->started_ns / tick_ns);
+	return process->started_ns % tick_ns >= START_MARGIN_NS;
+}
+
+const struct lineage_counters *lineage_counters(const struct lineage *lineage)
+{
+	return &lineage->counters;
+}
+
+uint32_t lineage_count(const struct lineage *lineage)
+{
+	return lineage->count;
+}

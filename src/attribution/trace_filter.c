@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/trace_filter.h"
+
+#define TEXT_OF(number)  #number
+#define STRING_OF(macro) TEXT_OF(macro)
+#define NOT_BYSTANDER    "!(common_flags & " STRING_OF(TRACE_RECORD_BYSTANDER) ")"
+
+/* Local ports from here on are those of clients: net.ipv4.ip_local_port_range, ip(7). */
+#define CLIENT_PORTS 32768
+
+static void append_excluded(struct buf *filter, const char *before,
+                            const struct port_budget *budget, const char *after)
+{
+	if (port_budget_excluded(budget) == 0)
+		return;
+	buf_append_string(filter, before);
+	port_budget_filter(budget, filter);
+	buf_append_string(filter, after);
+}
+
+void trace_filter_make(struct buf *filter, enum trace_record_event event,
+                       const struct port_budget *routes, const struct port_budget *receives)
+{
+	buf_reset(filter);
+	switch (event) {
+	case TRACE_RECORD_ROUTE_V4:
+	case TRACE_RECORD_ROUTE_V6:
+		/* Without ports: the first of connect()'s two lookups, forwarding, reception. */
+		buf_append_literal(filter,
+		                   "(proto == 6 || proto == 17) && sport != 0 && " NOT_BYSTANDER);
+		append_excluded(filter, " && (proto != 17 || (", routes, "))");
+		break;
+	case TRACE_RECORD_STATE:
+		/*
+		 * From SYN_SENT wherever: this gives the ports. By a process: to SYN_SENT,
+		 * FIN_WAIT1, LAST_ACK and LISTEN; to CLOSE when it skips the former two.
+		 */
+		buf_append_literal(filter,
+		                   "protocol == 6 && (oldstate == 2 || (" NOT_BYSTANDER
+		                   " && (newstate == 2 || newstate == 4 || newstate == 9 || "
+		                   "newstate == 10 || (newstate == 7 && (oldstate == 1 || "
+		                   "oldstate == 8 || oldstate == 10)))))");
+		break;
+	case TRACE_RECORD_RECEIVE:
+		/* Who connects is known already; who accepted is not. */
+		buf_append_literal(filter, "sport < " STRING_OF(CLIENT_PORTS) " && " NOT_BYSTANDER);
+		append_excluded(filter, " && ", receives, "");
+		break;
+	case TRACE_RECORD_EXIT:
+	case TRACE_RECORD_EVENTS:
+		break;
+	}
+	buf_append_char(filter, '\0');
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/trace_group.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_SIZE_MIN (64 * 1024)
+
+void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int cpu)
+{
+	group->kind = kind;
+	group->cpu = cpu;
+	group->leader = -1;
+	for (int i = 0; i < TRACE_RECORD_EVENTS; i++)
+		group->events[i] = -1;
+	group->seen_ns = group->previous_ns = 0;
+	group->ring.page = NULL;
+	group->ring.broken = 0;
+}
+
+/* All events of a ring have one sample type and one clock: the decoder cannot tell them apart. */
+static struct perf_event_attr common_attributes(bool cgroups)
+{
+	return (struct perf_event_attr){
+		.size = sizeof(struct perf_event_attr),
+		.sample_period = 1,
+		.sample_type = TRACE_RECORD_SAMPLE_TYPE | (cgroups ? PERF_SAMPLE_CGROUP : 0),
+		.sample_id_all = 1,
+		.use_clockid = 1,
+		.clockid = CLOCK_MONOTONIC,
+	};
+}
+
+static int open_event(const struct perf_event_attr *attributes, int cpu)
+{
+	long fd = syscall(SYS_perf_event_open, attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+
+	return fd < 0 ? -errno : (int)fd;
+}
+
+/*
+ * What may be locked is limited (perf_event_mlock_kb, RLIMIT_MEMLOCK) for those
+ * without CAP_IPC_LOCK, and the kernel says so with EPERM.
+ */
+static int map_ring(struct trace_group *group, size_t size)
+{
+	int result;
+
+	do {
+		result = trace_ring_map(&group->ring, group->leader, size);
+		size /= 2;
+	} while ((result == -EPERM || result == -ENOMEM) && size >= RING_SIZE_MIN);
+	return result;
+}
+
+int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool namespaces)
+{
+	struct perf_event_attr attributes = common_attributes(cgroups);
+
+	attributes.type = PERF_TYPE_SOFTWARE;
+	attributes.config = PERF_COUNT_SW_DUMMY;
+	attributes.watermark = 1;
+	attributes.wakeup_watermark = (uint32_t)(size / 2);
+	if (group->kind == TRACE_GROUP_PROCESSES) {
+		attributes.task = 1;
+		attributes.comm = 1;
+		attributes.comm_exec = 1;
+		/* Executable mappings: the path of the executable as the kernel resolved it. */
+		attributes.mmap = 1;
+		attributes.namespaces = namespaces;
+	}
+
+	int fd = open_event(&attributes, group->cpu);
+
+	if (fd < 0)
+		return fd;
+	group->leader = fd;
+	int result = map_ring(group, size);
+
+	if (result < 0) {
+		close(group->leader);
+		group->leader = -1;
+	}
+	return result;
+}
+
+bool trace_group_has(const struct trace_group *group, enum trace_record_event event)
+{
+	return (event == TRACE_RECORD_EXIT) == (group->kind == TRACE_GROUP_PROCESSES);
+}
+
+int trace_group_start(struct trace_group *group, enum trace_record_event event,
+                      const struct trace_record_layout *layout, const char *filter)
+{
+	struct perf_event_attr attributes = common_attributes(layout->has_cgroup);
+
+	attributes.type = PERF_TYPE_TRACEPOINT;
+	attributes.config = layout->events[event].id;
+	attributes.disabled = 1;
+
+	int fd = open_event(&attributes, group->cpu);
+
+	if (fd < 0)
+		return fd;
+	if ((filter && ioctl(fd, PERF_EVENT_IOC_SET_FILTER, filter) != 0) ||
+	    ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, group->leader) != 0 ||
+	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) != 0) {
+		int result = -errno;
+
+		close(fd);
+		return result;
+	}
+	if (group->events[event] >= 0)
+		close(group->events[event]);
+	group->events[event] = fd;
+	return 0;
+}
+
+void trace_group_pause(struct trace_group *group, enum trace_record_event event, bool pause)
+{
+	if (group->events[event] >= 0)
+		ioctl(group->events[event], pause ? PERF_EVENT_IOC_DISABLE : PERF_EVENT_IOC_ENABLE,
+		      0);
+}
+
+void trace_group_close(struct trace_group *group)
+{
+	for (int i = 0; i < TRACE_RECORD_EVENTS; i++) {
+		if (group->events[i] >= 0)
+			close(group->events[i]);
+		group->events[i] = -1;
+	}
+	trace_ring_unmap(&group->ring);
+	if (group->leader >= 0)
+		close(group->leader);
+	group->leader = -1;
+}

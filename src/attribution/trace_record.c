@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/trace_record.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/types.h>
+
+#include "attribution/tracefs.h"
+#include "sockets/socket.h"
+
+/* Which field stands at which place of `offsets`, by event. */
+enum { ROUTE_PROTOCOL, ROUTE_SPORT, ROUTE_DPORT, ROUTE_SOURCE, ROUTE_DESTINATION };
+enum {
+	STATE_SOCKET,
+	STATE_OLD,
+	STATE_NEW,
+	STATE_SPORT,
+	STATE_DPORT,
+	STATE_SOURCE,
+	STATE_DESTINATION,
+};
+enum { RECEIVE_COOKIE, RECEIVE_SPORT, RECEIVE_DPORT, RECEIVE_SOURCE, RECEIVE_DESTINATION };
+enum { EXIT_COMM, EXIT_GROUP_DEAD };
+
+#define COMM_BYTES 16 /* TASK_COMM_LEN */
+
+static const struct {
+	const char *name;
+	struct {
+		const char *name;
+		uint16_t size;
+		bool optional;
+	} fields[TRACE_RECORD_FIELDS];
+} events[TRACE_RECORD_EVENTS] = {
+	[TRACE_RECORD_ROUTE_V4] = { "fib/fib_table_lookup",
+	                            { [ROUTE_PROTOCOL] = { "proto", 1, false },
+	                              [ROUTE_SPORT] = { "sport", 2, false },
+	                              [ROUTE_DPORT] = { "dport", 2, false },
+	                              [ROUTE_SOURCE] = { "src", 4, false },
+	                              [ROUTE_DESTINATION] = { "dst", 4, false } } },
+	[TRACE_RECORD_ROUTE_V6] = { "fib6/fib6_table_lookup",
+	                            { [ROUTE_PROTOCOL] = { "proto", 1, false },
+	                              [ROUTE_SPORT] = { "sport", 2, false },
+	                              [ROUTE_DPORT] = { "dport", 2, false },
+	                              [ROUTE_SOURCE] = { "src", 16, false },
+	                              [ROUTE_DESTINATION] = { "dst", 16, false } } },
+	/* The v6 addresses of these two are there for IPv4 too, mapped. */
+	[TRACE_RECORD_STATE] = { "sock/inet_sock_set_state",
+	                         { [STATE_SOCKET] = { "skaddr", sizeof(void *), false },
+	                           [STATE_OLD] = { "oldstate", 4, false },
+	                           [STATE_NEW] = { "newstate", 4, false },
+	                           [STATE_SPORT] = { "sport", 2, false },
+	                           [STATE_DPORT] = { "dport", 2, false },
+	                           [STATE_SOURCE] = { "saddr_v6", 16, false },
+	                           [STATE_DESTINATION] = { "daddr_v6", 16, false } } },
+	[TRACE_RECORD_RECEIVE] = { "tcp/tcp_rcv_space_adjust",
+	                           { [RECEIVE_COOKIE] = { "sock_cookie", 8, false },
+	                             [RECEIVE_SPORT] = { "sport", 2, false },
+	                             [RECEIVE_DPORT] = { "dport", 2, false },
+	                             [RECEIVE_SOURCE] = { "saddr_v6", 16, false },
+	                             [RECEIVE_DESTINATION] = { "daddr_v6", 16, false } } },
+	/* group_dead since Linux 6.16. */
+	[TRACE_RECORD_EXIT] = { "sched/sched_process_exit",
+	                        { [EXIT_COMM] = { "comm", COMM_BYTES, false },
+	                          [EXIT_GROUP_DEAD] = { "group_dead", 1, true } } },
+};
+
+const char *trace_record_event_name(enum trace_record_event event)
+{
+	return events[event].name;
+}
+
+int trace_record_learn(struct trace_record_layout *layout, enum trace_record_event event,
+                       const char *format, size_t length)
+{
+	uint16_t id, bytes = 4, offsets[TRACE_RECORD_FIELDS] = { 0 };
+
+	if (!tracefs_parse_id(format, length, &id))
+		return -EPROTO;
+	for (int i = 0; i < TRACE_RECORD_FIELDS && events[event].fields[i].name; i++) {
+		struct tracefs_field field;
+
+		if (!tracefs_parse_field(format, length, events[event].fields[i].name, &field)) {
+			if (events[event].fields[i].optional)
+				continue; /* offset 0 is common_type: no field of ours */
+			return -EPROTO;
+		}
+		if (field.size != events[event].fields[i].size || field.offset < 8 ||
+		    field.offset > UINT16_MAX - field.size)
+			return -EPROTO;
+		offsets[i] = field.offset;
+		if (field.offset + field.size > bytes)
+			bytes = (uint16_t)(field.offset + field.size);
+	}
+	layout->events[event].known = true;
+	layout->events[event].id = id;
+	layout->events[event].bytes = bytes;
+	memcpy(layout->events[event].offsets, offsets, sizeof offsets);
+	return 0;
+}
+
+static uint16_t read_u16(const uint8_t *at)
+{
+	uint16_t value;
+
+	memcpy(&value, at, sizeof value);
+	return value;
+}
+
+static uint32_t read_u32(const uint8_t *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof value);
+	return value;
+}
+
+static uint64_t read_u64(const uint8_t *at)
+{
+	uint64_t value;
+
+	memcpy(&value, at, sizeof value);
+	return value;
+}
+
+/* Bytes up to the NUL, or all. */
+static void set_text(struct fact *fact, const uint8_t *at, size_t room)
+{
+	fact->text = (const char *)at;
+	fact->text_length = strnlen(fact->text, room);
+}
+
+static enum trace_record_result decode_route(const uint16_t *offsets, bool v6, const uint8_t *raw,
+                                             struct fact *fact)
+{
+	if (!fact->process_context)
+		return TRACE_RECORD_IRQ;
+	fact->kind = FACT_ROUTE;
+	fact->tuple.protocol = raw[offsets[ROUTE_PROTOCOL]];
+	fact->tuple.source_port = read_u16(raw + offsets[ROUTE_SPORT]);
+	fact->tuple.destination_port = read_u16(raw + offsets[ROUTE_DPORT]);
+	if (v6) {
+		inet_from_v6(&fact->tuple.source, raw + offsets[ROUTE_SOURCE]);
+		inet_from_v6(&fact->tuple.destination, raw + offsets[ROUTE_DESTINATION]);
+	} else {
+		inet_from_v4(&fact->tuple.source, raw + offsets[ROUTE_SOURCE]);
+		inet_from_v4(&fact->tuple.destination, raw + offsets[ROUTE_DESTINATION]);
+	}
+	return TRACE_RECORD_FACT;
+}
+
+static enum trace_record_result decode_state(const uint16_t *offsets, const uint8_t *raw,
+                                             struct fact *fact)
+{
+	uint32_t old_state = read_u32(raw + offsets[STATE_OLD]);
+	uint32_t new_state = read_u32(raw + offsets[STATE_NEW]);
+
+	fact->kind = FACT_STATE;
+	if (old_state > UINT8_MAX || new_state > UINT8_MAX)
+		return TRACE_RECORD_MALFORMED;
+	fact->old_state = (uint8_t)old_state;
+	fact->new_state = (uint8_t)new_state;
+	fact->socket = sizeof(void *) == 8 ? read_u64(raw + offsets[STATE_SOCKET])
+	                                   : read_u32(raw + offsets[STATE_SOCKET]);
+	fact->tuple.protocol = IPPROTO_TCP; /* the filter lets nothing else through */
+	fact->tuple.source_port = read_u16(raw + offsets[STATE_SPORT]);
+	fact->tuple.destination_port = read_u16(raw + offsets[STATE_DPORT]);
+	inet_from_v6(&fact->tuple.source, raw + offsets[STATE_SOURCE]);
+	inet_from_v6(&fact->tuple.destination, raw + offsets[STATE_DESTINATION]);
+	return TRACE_RECORD_FACT;
+}
+
+static enum trace_record_result decode_receive(const uint16_t *offsets, const uint8_t *raw,
+                                               struct fact *fact)
+{
+	if (!fact->process_context)
+		return TRACE_RECORD_IRQ;
+	fact->kind = FACT_RECEIVE;
+	fact->cookie = read_u64(raw + offsets[RECEIVE_COOKIE]);
+	fact->tuple.protocol = IPPROTO_TCP;
+	fact->tuple.source_port = read_u16(raw + offsets[RECEIVE_SPORT]);
+	fact->tuple.destination_port = read_u16(raw + offsets[RECEIVE_DPORT]);
+	inet_from_v6(&fact->tuple.source, raw + offsets[RECEIVE_SOURCE]);
+	inet_from_v6(&fact->tuple.destination, raw + offsets[RECEIVE_DESTINATION]);
+	return TRACE_RECORD_FACT;
+}
+
+static enum trace_record_result decode_exit(const uint16_t *offsets, const uint8_t *raw,
+                                            struct fact *fact)
+{
+	/* Before 6.16 the main thread's end must do, though others may outlive it. */
+	bool ends =
+		offsets[EXIT_GROUP_DEAD] ? raw[offsets[EXIT_GROUP_DEAD]] : fact->tid == fact->pid;
+
+	if (!ends)
+		return TRACE_RECORD_IGNORED;
+	fact->kind = FACT_EXIT;
+	/* A thread may have a name of its own; comm is the one of the thread that ends last. */
+	if (fact->tid == fact->pid)
+		set_text(fact, raw + offsets[EXIT_COMM], COMM_BYTES);
+	return TRACE_RECORD_FACT;
+}
+
+/* u32 pid, tid; u64 time; u32 size; char raw[size], so that all is a multiple of 8; [u64 cgroup] */
+static enum trace_record_result decode_sample(const struct trace_record_layout *layout,
+                                              const uint8_t *body, size_t length, struct fact *fact)
+{
+	size_t tail = layout->has_cgroup ? 8 : 0;
+
+	if (length < 20 + tail)
+		return TRACE_RECORD_MALFORMED;
+	size_t raw_length = read_u32(body + 16);
+	const uint8_t *raw = body + 20;
+
+	if (raw_length > length - 20 - tail || raw_length < 4)
+		return TRACE_RECORD_MALFORMED;
+	fact->pid = (int)read_u32(body);
+	fact->tid = (int)read_u32(body + 4);
+	fact->time_ns = (int64_t)read_u64(body + 8);
+	fact->process_context = (raw[2] & TRACE_RECORD_BYSTANDER) == 0;
+	if (layout->has_cgroup)
+		fact->cgroup_id = read_u64(body + length - 8);
+	/* In interrupts pid and tid do not matter; a transition tells of the socket still. */
+	if (fact->pid <= 0 && fact->process_context)
+		return TRACE_RECORD_FOREIGN;
+	for (int event = 0; event < TRACE_RECORD_EVENTS; event++) {
+		const uint16_t *offsets = layout->events[event].offsets;
+
+		if (!layout->events[event].known || layout->events[event].id != read_u16(raw))
+			continue;
+		if (raw_length < layout->events[event].bytes)
+			return TRACE_RECORD_MALFORMED;
+		switch ((enum trace_record_event)event) {
+		case TRACE_RECORD_ROUTE_V4:
+		case TRACE_RECORD_ROUTE_V6:
+			return decode_route(offsets, event == TRACE_RECORD_ROUTE_V6, raw, fact);
+		case TRACE_RECORD_STATE:
+			return decode_state(offsets, raw, fact);
+		case TRACE_RECORD_RECEIVE:
+			return decode_receive(offsets, raw, fact);
+		case TRACE_RECORD_EXIT:
+			return decode_exit(offsets, raw, fact);
+		case TRACE_RECORD_EVENTS:
+			break;
+		}
+	}
+	return TRACE_RECORD_IGNORED;
+}
+
+/* u32 pid, ppid; u32 tid, ptid; u64 time. A new thread has its process for a parent. */
+static enum trace_record_result decode_fork(const uint8_t *body, size_t length, struct fact *fact)
+{
+	if (length < 24)
+		return TRACE_RECORD_MALFORMED;
+	fact->kind = FACT_FORK;
+	fact->pid = (int)read_u32(body);
+	fact->parent_pid = (int)read_u32(body + 4);
+	fact->tid = (int)read_u32(body + 8);
+	if (fact->pid != fact->tid)
+		return TRACE_RECORD_IGNORED;
+	return TRACE_RECORD_FACT;
+}
+
+/* u32 pid, tid; char comm[] */
+static enum trace_record_result decode_comm(const uint8_t *body, size_t length, bool executed,
+                                            struct fact *fact)
+{
+	if (length < 8)
+		return TRACE_RECORD_MALFORMED;
+	fact->kind = FACT_NAME;
+	fact->executed = executed;
+	set_text(fact, body + 8, length - 8);
+	return fact->pid == fact->tid ? TRACE_RECORD_FACT : TRACE_RECORD_IGNORED;
+}
+
+/* u32 pid, tid; u64 address, length, page offset; char filename[] */
+static enum trace_record_result decode_mmap(const uint8_t *body, size_t length, struct fact *fact)
+{
+	if (length < 32)
+		return TRACE_RECORD_MALFORMED;
+	fact->kind = FACT_IMAGE;
+	set_text(fact, body + 32, length - 32);
+	/* "[vdso]" and "//anon" are no files. */
+	if (fact->text_length < 2 || fact->text[0] != '/' || fact->text[1] == '/')
+		return TRACE_RECORD_IGNORED;
+	return TRACE_RECORD_FACT;
+}
+
+/* u32 pid, tid; u64 count; { u64 device, inode }[count], the network namespace first */
+static enum trace_record_result decode_namespaces(const uint8_t *body, size_t length,
+                                                  struct fact *fact)
+{
+	if (length < 32 || read_u64(body + 8) <= NET_NS_INDEX)
+		return TRACE_RECORD_MALFORMED;
+	fact->kind = FACT_NETNS;
+	fact->netns = (uint32_t)read_u64(body + 24);
+	return fact->netns ? TRACE_RECORD_FACT : TRACE_RECORD_IGNORED;
+}
+
+/* Records of the ring itself: the sample_id, u32 pid, tid; u64 time, stands at their end. */
+static enum trace_record_result decode_side_band(const struct perf_event_header *record,
+                                                 const uint8_t *body, size_t length,
+                                                 struct fact *fact)
+{
+	if (length < 16)
+		return TRACE_RECORD_MALFORMED;
+	fact->time_ns = (int64_t)read_u64(body + length - 8);
+	length -= 16;
+	if (record->type == PERF_RECORD_LOST) {
+		if (length < 16)
+			return TRACE_RECORD_MALFORMED;
+		fact->kind = FACT_LOST_SOCKETS; /* the caller knows which ring it is */
+		fact->lost = read_u64(body + 8);
+		return TRACE_RECORD_FACT;
+	}
+	if (length < 8)
+		return TRACE_RECORD_MALFORMED;
+	fact->process_context = true;
+	fact->pid = (int)read_u32(body);
+	fact->tid = (int)read_u32(body + 4);
+	/* These are not made in interrupts: 0 is a process that our pid namespace cannot name. */
+	if (fact->pid <= 0)
+		return TRACE_RECORD_FOREIGN;
+	switch (record->type) {
+	case PERF_RECORD_FORK:
+		return decode_fork(body, length, fact);
+	case PERF_RECORD_COMM:
+		return decode_comm(body, length, record->misc & PERF_RECORD_MISC_COMM_EXEC, fact);
+	case PERF_RECORD_MMAP:
+		return decode_mmap(body, length, fact);
+	case PERF_RECORD_NAMESPACES:
+		return decode_namespaces(body, length, fact);
+	default:
+		return TRACE_RECORD_IGNORED;
+	}
+}
+
+enum trace_record_result trace_record_decode(const struct trace_record_layout *layout,
+                                             const struct perf_event_header *record,
+                                             struct fact *fact)
+{
+	const uint8_t *body = (const uint8_t *)(record + 1);
+
+	memset(fact, 0, sizeof *fact);
+	if (record->size < sizeof *record)
+		return TRACE_RECORD_MALFORMED;
+	if (record->type == PERF_RECORD_SAMPLE)
+		return decode_sample(layout, body, record->size - sizeof *record, fact);
+	return decode_side_band(record, body, record->size - sizeof *record, fact);
+}
+
+int64_t trace_record_time(const struct perf_event_header *record)
+{
+	const uint8_t *bytes = (const uint8_t *)record;
+
+	if (record->size < 24)
+		return 0;
+	if (record->type == PERF_RECORD_SAMPLE)
+		return (int64_t)read_u64(bytes + 16);
+	return (int64_t)read_u64(bytes + record->size - 8);
+}

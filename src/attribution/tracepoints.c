@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/tracepoints.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "attribution/port_budget.h"
+#include "attribution/trace_filter.h"
+#include "attribution/trace_group.h"
+#include "attribution/trace_merge.h"
+#include "attribution/trace_record.h"
+#include "attribution/tracefs.h"
+#include "base/buf.h"
+#include "base/clock.h"
+
+#define PAUSE_NS NS_PER_SECOND
+
+/* Events a second that a local port may make; each costs about 1 us, here and there. */
+#define ROUTES_PER_SECOND   5000
+#define RECEIVES_PER_SECOND 10000
+
+struct tracepoints {
+	struct trace_record_layout layout;
+	struct trace_group **groups; /* two for each CPU that is online */
+	int group_count;
+	int epoll;
+	struct trace_merge merge;   /* of the groups that have records */
+	int64_t clock_shift_ns;     /* our CLOCK_MONOTONIC - the kernel's: a time namespace */
+	int64_t boottime_offset_ns; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC */
+	/* Of UDP sockets that send, of TCP sockets that read. */
+	struct adaptive {
+		struct port_budget budget;
+		int64_t resume_ns; /* the events are off until then; 0 = they are on */
+	} routes, receives;
+	struct tracepoints_counters counters;
+};
+
+static long read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[got > 0 ? got : 0] = '\0';
+	return got;
+}
+
+/* Why perf_event_open or the mapping of its ring was refused. */
+static int explain(struct error *error, int code)
+{
+	char text[64];
+
+	if (code == EMFILE || code == ENFILE)
+		return error_set(error, code, "no more file descriptors: seven a CPU are needed");
+	if (code == ENOSYS)
+		return error_set(error, code, "the kernel has no perf events");
+	if (code != EPERM && code != EACCES)
+		return error_set(error, code, "perf_event_open: %s", strerror(code));
+	if (read_text("/sys/kernel/security/lockdown", text, sizeof text) > 0 &&
+	    strstr(text, "[confidentiality]"))
+		return error_set(error, code,
+		                 "perf events: the kernel is locked down (confidentiality)");
+	if (read_text("/proc/sys/kernel/perf_event_paranoid", text, sizeof text) <= 0)
+		text[0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return error_set(
+		error, code,
+		"perf events need CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), and seccomp to "
+		"let them through; kernel.perf_event_paranoid is %s",
+		text[0] ? text : "not readable");
+}
+
+static int learn_event(struct tracepoints *tracepoints, int tracefs, enum trace_record_event event,
+                       char *format, struct error *error)
+{
+	const char *name = trace_record_event_name(event);
+	long length = tracefs_read_format(tracefs, name, format);
+
+	/* Without IPv6 there is no such tracepoint, nor anything it could tell; reads are a help. */
+	if (length == -ENOENT && (event == TRACE_RECORD_ROUTE_V6 || event == TRACE_RECORD_RECEIVE))
+		return 0;
+	if (length == -ENOENT)
+		return error_set(error, ENOENT, "the kernel has no tracepoint %s", name);
+	if (length < 0)
+		return error_set(error, (int)-length, "tracepoint %s: %s", name,
+		                 strerror((int)-length));
+	if (trace_record_learn(&tracepoints->layout, event, format, (size_t)length) < 0)
+		return error_set(error, EPROTO, "tracepoint %s has fields that are not understood",
+		                 name);
+	return 0;
+}
+
+static int learn_events(struct tracepoints *tracepoints, struct error *error)
+{
+	int tracefs = tracefs_open(error);
+	char *format;
+	int result = 0;
+
+	if (tracefs < 0)
+		return tracefs;
+	format = malloc(TRACEFS_FORMAT_MAX);
+	if (!format)
+		result = error_set(error, ENOMEM, "out of memory");
+	for (int event = 0; event < TRACE_RECORD_EVENTS && result == 0; event++)
+		result = learn_event(tracepoints, tracefs, (enum trace_record_event)event, format,
+		                     error);
+	free(format);
+	close(tracefs);
+	return result;
+}
+
+static int start_event(struct tracepoints *tracepoints, enum trace_record_event event)
+{
+	struct buf filter;
+	int result = 0;
+
+	if (!tracepoints->layout.events[event].known)
+		return 0;
+	result = buf_init(&filter, TRACE_FILTER_MAX);
+	if (result < 0)
+		return result;
+	trace_filter_make(&filter, event, &tracepoints->routes.budget,
+	                  &tracepoints->receives.budget);
+	for (int i = 0; i < tracepoints->group_count && result == 0; i++)
+		if (trace_group_has(tracepoints->groups[i], event))
+			result = trace_group_start(tracepoints->groups[i], event,
+			                           &tracepoints->layout,
+			                           filter.length > 1 ? filter.data : NULL);
+	buf_free(&filter);
+	return result;
+}
+
+/* 0, also for a CPU that is offline; -errno. */
+static int open_group(struct tracepoints *tracepoints, enum trace_group_kind kind, int cpu,
+                      size_t ring_size, bool namespaces)
+{
+	struct trace_group *group = malloc(sizeof *group);
+	struct epoll_event event = { .events = EPOLLIN };
+	int result;
+
+	if (!group)
+		return -ENOMEM;
+	trace_group_init(group, kind, cpu);
+	result = trace_group_open(group, ring_size, tracepoints->layout.has_cgroup, namespaces);
+	if (result == -EINVAL && tracepoints->layout.has_cgroup && tracepoints->group_count == 0) {
+		tracepoints->layout.has_cgroup = false;
+		result = trace_group_open(group, ring_size, false, namespaces);
+	}
+	if (result == 0 && epoll_ctl(tracepoints->epoll, EPOLL_CTL_ADD, group->leader, &event) != 0)
+		result = -errno;
+	if (result < 0) {
+		trace_group_close(group);
+		free(group);
+		return result == -ENODEV ? 0 : result;
+	}
+	tracepoints->groups[tracepoints->group_count++] = group;
+	return 0;
+}
+
+static int open_groups(struct tracepoints *tracepoints, const struct tracepoints_options *options)
+{
+	size_t wanted =
+		(size_t)(options->ring_kib > 0 ? options->ring_kib : TRACEPOINTS_RING_KIB) * 1024;
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	int result = 0;
+
+	while (size * 2 <= wanted)
+		size *= 2;
+	if (cpus < 1)
+		return -EINVAL;
+	tracepoints->groups = calloc((size_t)cpus * 2, sizeof(struct trace_group *));
+	tracepoints->merge.entries = calloc((size_t)cpus * 2, sizeof *tracepoints->merge.entries);
+	tracepoints->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (!tracepoints->groups || !tracepoints->merge.entries)
+		return -ENOMEM;
+	if (tracepoints->epoll < 0)
+		return -errno;
+	for (int cpu = 0; cpu < cpus && result == 0; cpu++) {
+		result = open_group(tracepoints, TRACE_GROUP_SOCKETS, cpu, size,
+		                    options->namespaces);
+		if (result == 0)
+			result = open_group(tracepoints, TRACE_GROUP_PROCESSES, cpu, size / 2,
+			                    options->namespaces);
+	}
+	return result == 0 && tracepoints->group_count == 0 ? -ENODEV : result;
+}
+
+/*
+ * perf's CLOCK_MONOTONIC knows nothing of time namespaces, time_namespaces(7):
+ * what our own clock is ahead of it stands in /proc.
+ */
+static int64_t read_clock_shift(void)
+{
+	char text[128];
+	long long seconds, nanoseconds;
+
+	if (read_text("/proc/self/timens_offsets", text, sizeof text) <= 0 ||
+	    sscanf(text, "monotonic %lld %lld", &seconds, &nanoseconds) != 2)
+		return 0;
+	return seconds * NS_PER_SECOND + nanoseconds;
+}
+
+int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_options *options,
+                     struct error *error)
+{
+	struct tracepoints *opened = calloc(1, sizeof *opened);
+	int result;
+
+	if (!opened)
+		return error_set(error, ENOMEM, "out of memory");
+	opened->epoll = -1;
+	opened->layout.has_cgroup = true;
+	opened->routes.budget.per_second = ROUTES_PER_SECOND;
+	opened->receives.budget.per_second = RECEIVES_PER_SECOND;
+	opened->clock_shift_ns = read_clock_shift();
+	opened->boottime_offset_ns = clock_boottime_ns() - clock_monotonic_ns();
+	/* First what most lack. */
+	result = open_groups(opened, options);
+	if (result < 0)
+		goto refused;
+	result = learn_events(opened, error);
+	if (result < 0)
+		goto fail;
+	for (int event = 0; event < TRACE_RECORD_EVENTS && result == 0; event++)
+		result = start_event(opened, (enum trace_record_event)event);
+	if (result < 0)
+		goto refused;
+	*tracepoints = opened;
+	return 0;
+refused:
+	explain(error, -result);
+fail:
+	tracepoints_close(opened);
+	return result;
+}
+
+void tracepoints_close(struct tracepoints *tracepoints)
+{
+	if (!tracepoints)
+		return;
+	for (int i = 0; i < tracepoints->group_count; i++) {
+		trace_group_close(tracepoints->groups[i]);
+		free(tracepoints->groups[i]);
+	}
+	if (tracepoints->epoll >= 0)
+		close(tracepoints->epoll);
+	free(tracepoints->groups);
+	free(tracepoints->merge.entries);
+	free(tracepoints);
+}
+
+int tracepoints_fd(const struct tracepoints *tracepoints)
+{
+	return tracepoints->epoll;
+}
+
+const struct tracepoints_counters *tracepoints_counters(const struct tracepoints *tracepoints)
+{
+	return &tracepoints->counters;
+}
+
+/*
+ * The difference of the clocks only grows, by suspends. Losing the CPU between
+ * the two reads makes it look smaller than it is, never larger.
+ */
+static void update_boottime(struct tracepoints *tracepoints)
+{
+	int64_t offset = clock_boottime_ns() - clock_monotonic_ns();
+
+	if (offset > tracepoints->boottime_offset_ns)
+		tracepoints->boottime_offset_ns = offset;
+}
+
+static void count_port(struct tracepoints *tracepoints, const struct fact *fact)
+{
+	if (fact->kind == FACT_ROUTE && fact->tuple.protocol == IPPROTO_UDP)
+		port_budget_count(&tracepoints->routes.budget, fact->tuple.source_port);
+	else if (fact->kind == FACT_RECEIVE)
+		port_budget_count(&tracepoints->receives.budget, fact->tuple.source_port);
+}
+
+/* Decodes one record; true when it is a fact. */
+static bool read_record(struct tracepoints *tracepoints, const struct trace_group *group,
+                        const struct perf_event_header *record, struct fact *fact)
+{
+	struct tracepoints_counters *counters = &tracepoints->counters;
+
+	counters->samples++;
+	switch (trace_record_decode(&tracepoints->layout, record, fact)) {
+	case TRACE_RECORD_IGNORED:
+		return false;
+	case TRACE_RECORD_IRQ:
+		counters->dropped_irq++;
+		return false;
+	case TRACE_RECORD_FOREIGN:
+		counters->dropped_foreign++;
+		return false;
+	case TRACE_RECORD_MALFORMED:
+		counters->malformed++;
+		return false;
+	case TRACE_RECORD_FACT:
+		break;
+	}
+	counters->facts++;
+	if (fact->kind == FACT_LOST_SOCKETS) {
+		if (group->kind == TRACE_GROUP_PROCESSES)
+			fact->kind = FACT_LOST_PROCESSES;
+		counters->lost += fact->lost;
+		fact->since_ns = group->previous_ns + tracepoints->clock_shift_ns;
+	}
+	fact->time_ns = group->seen_ns + tracepoints->clock_shift_ns;
+	fact->boottime_ns = fact->time_ns + tracepoints->boottime_offset_ns;
+	return true;
+}
+
+static const enum trace_record_event route_events[] = { TRACE_RECORD_ROUTE_V4,
+	                                                TRACE_RECORD_ROUTE_V6,
+	                                                TRACE_RECORD_EVENTS };
+static const enum trace_record_event receive_events[] = { TRACE_RECORD_RECEIVE,
+	                                                  TRACE_RECORD_EVENTS };
+
+static void pause_events(struct tracepoints *tracepoints, const enum trace_record_event *events,
+                         bool pause)
+{
+	for (; *events != TRACE_RECORD_EVENTS; events++)
+		for (int i = 0; i < tracepoints->group_count; i++)
+			trace_group_pause(tracepoints->groups[i], *events, pause);
+	tracepoints->counters.pauses += pause;
+}
+
+/* Leaves busy ports out, and takes others back. */
+static void adapt(struct tracepoints *tracepoints, struct adaptive *adaptive,
+                  const enum trace_record_event *events, int64_t now_ns)
+{
+	int result = 0;
+
+	if (adaptive->resume_ns != 0 && now_ns >= adaptive->resume_ns) {
+		pause_events(tracepoints, events, false);
+		adaptive->resume_ns = 0;
+	}
+	if (!port_budget_update(&adaptive->budget, now_ns))
+		return;
+	for (int i = 0; events[i] != TRACE_RECORD_EVENTS && result == 0; i++)
+		result = start_event(tracepoints, events[i]);
+	if (result < 0) {
+		/* Privileges are gone: look away for a moment instead. */
+		port_budget_clear(&adaptive->budget);
+		pause_events(tracepoints, events, true);
+		adaptive->resume_ns = now_ns + PAUSE_NS;
+	}
+	tracepoints->counters.filtered_ports =
+		(uint64_t)(port_budget_excluded(&tracepoints->routes.budget) +
+	                   port_budget_excluded(&tracepoints->receives.budget));
+}
+
+/* Takes the oldest record of all; returns false when there is none up to now_ns. */
+static bool take_oldest(struct tracepoints *tracepoints, int64_t now_ns,
+                        tracepoints_callback *callback, void *context)
+{
+	struct trace_merge *merge = &tracepoints->merge;
+
+	if (merge->count == 0 || merge->entries[0].time_ns > now_ns)
+		return false;
+	struct trace_group *group = merge->entries[0].source;
+	const struct perf_event_header *record = trace_ring_peek(&group->ring);
+	struct fact fact;
+
+	group->previous_ns = group->seen_ns;
+	group->seen_ns = merge->entries[0].time_ns;
+	if (read_record(tracepoints, group, record, &fact)) {
+		count_port(tracepoints, &fact);
+		callback(context, &fact);
+	}
+	trace_ring_take(&group->ring);
+	record = trace_ring_peek(&group->ring);
+	if (record)
+		trace_merge_advance(merge, trace_record_time(record));
+	else
+		trace_merge_remove_first(merge);
+	return true;
+}
+
+long tracepoints_drain(struct tracepoints *tracepoints, tracepoints_callback *callback,
+                       void *context)
+{
+	/* Of one CPU no later record than of another: what comes after this moment waits. */
+	int64_t now_ns = clock_monotonic_ns() - tracepoints->clock_shift_ns;
+	uint64_t before = tracepoints->counters.facts;
+
+	update_boottime(tracepoints);
+	tracepoints->merge.count = 0;
+	for (int i = 0; i < tracepoints->group_count; i++) {
+		struct trace_group *group = tracepoints->groups[i];
+
+		trace_ring_begin(&group->ring);
+		const struct perf_event_header *record = trace_ring_peek(&group->ring);
+
+		if (record)
+			trace_merge_add(&tracepoints->merge, trace_record_time(record), group);
+	}
+	while (take_oldest(tracepoints, now_ns, callback, context))
+		;
+	for (int i = 0; i < tracepoints->group_count; i++) {
+		struct trace_ring *ring = &tracepoints->groups[i]->ring;
+
+		trace_ring_end(ring);
+		tracepoints->counters.malformed += ring->broken;
+		ring->broken = 0;
+	}
+	adapt(tracepoints, &tracepoints->routes, route_events, now_ns);
+	adapt(tracepoints, &tracepoints->receives, receive_events, now_ns);
+	return (long)(tracepoints->counters.facts - before);
+}

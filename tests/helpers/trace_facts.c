@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Prints what the kernel's tracepoints tell, one fact a line, tab-separated.
+ *
+ *	trace_facts [OPTION]...
+ *	  -t SECONDS   ends after so long; else at the end of standard input
+ *	  -i MS        reads the rings so often (100)
+ *	  -r KIB       of ring a CPU                 -n  network namespaces are not followed
+ *	  -q TRUTH     prints no facts; at the end says for each line of the file, as
+ *	               gen_flows wrote it, what is known of its local end: the line, then
+ *	               answer (found, ambiguous, incomplete, none), pid, how it was seen,
+ *	               name, executable, parent, network namespace, start time in ticks, and
+ *	               whether that is sure
+ *	  -w MS        how far outside the times of the truth a sighting may lie (100)
+ *
+ * Prints "ready" on standard error when it has begun and the counters when it
+ * ends. Exit status 77 when tracepoints are not to be had.
+ */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attribution/evidence.h"
+#include "attribution/lineage.h"
+#include "attribution/tracepoints.h"
+#include "base/clock.h"
+#include "processes/process_table.h"
+
+#define SIGHTINGS 262144
+#define PROCESSES 65536
+#define SKIPPED   77
+
+struct facts {
+	const char *truth;
+	int64_t seconds, interval_ms, window_ns;
+	struct tracepoints *tracepoints;
+	struct evidence *evidence;
+	struct lineage *lineage;
+	int64_t tick_ns;
+};
+
+static const char *const kind_names[] = {
+	[FACT_ROUTE] = "route",
+	[FACT_STATE] = "state",
+	[FACT_RECEIVE] = "receive",
+	[FACT_FORK] = "fork",
+	[FACT_NAME] = "name",
+	[FACT_IMAGE] = "image",
+	[FACT_NETNS] = "netns",
+	[FACT_EXIT] = "exit",
+	[FACT_LOST_SOCKETS] = "lost-sockets",
+	[FACT_LOST_PROCESSES] = "lost-processes",
+};
+
+static void print_fact(const struct fact *fact)
+{
+	char local[INET_TEXT_MAX], remote[INET_TEXT_MAX];
+
+	printf("%" PRId64 "\t%s\t%d\t%d\t%s", fact->time_ns, kind_names[fact->kind], fact->pid,
+	       fact->tid, fact->process_context ? "process" : "irq");
+	if (fact->kind == FACT_STATE)
+		printf("\t%" PRIx64 "\t%d>%d", fact->socket, fact->old_state, fact->new_state);
+	switch (fact->kind) {
+	case FACT_STATE:
+	case FACT_RECEIVE:
+	case FACT_ROUTE:
+		inet_format(&fact->tuple.source, local);
+		inet_format(&fact->tuple.destination, remote);
+		printf("\t%d\t%s\t%d\t%s\t%d\n", fact->tuple.protocol, local,
+		       fact->tuple.source_port, remote, fact->tuple.destination_port);
+		break;
+	case FACT_FORK:
+		printf("\t%d\n", fact->parent_pid);
+		break;
+	case FACT_NAME:
+	case FACT_IMAGE:
+	case FACT_EXIT:
+		printf("\t%s\t%.*s\t%" PRIu64 "\n", fact->executed ? "exec" : "-",
+		       (int)fact->text_length, fact->text, fact->cgroup_id);
+		break;
+	case FACT_NETNS:
+		printf("\t%" PRIu32 "\n", fact->netns);
+		break;
+	case FACT_LOST_SOCKETS:
+	case FACT_LOST_PROCESSES:
+		printf("\t%" PRIu64 "\n", fact->lost);
+		break;
+	}
+}
+
+static void take_fact(void *context, const struct fact *fact)
+{
+	struct facts *facts = context;
+	const struct lineage_process *process = NULL;
+
+	lineage_add(facts->lineage, fact);
+	if (!facts->truth) {
+		print_fact(fact);
+		return;
+	}
+	if (fact->process_context)
+		process = lineage_find(facts->lineage, fact->pid, fact->time_ns);
+	evidence_add(facts->evidence, fact, process);
+}
+
+static void seed(struct facts *facts)
+{
+	struct process_table *table;
+	struct hash_key key = { { 1, 2 } };
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+
+	if (!proc || process_table_new(&table, "/proc", PROCESSES, &key, NULL) < 0)
+		exit(EXIT_FAILURE);
+	while ((entry = readdir(proc)) != NULL) {
+		struct process *process =
+			atoi(entry->d_name) > 0
+				? process_table_get(table, atoi(entry->d_name), NULL)
+				: NULL;
+
+		if (process)
+			lineage_seed(facts->lineage, process, clock_monotonic_ns());
+	}
+	closedir(proc);
+	process_table_free(table);
+}
+
+static const char *answer_name(enum evidence_answer answer)
+{
+	switch (answer) {
+	case EVIDENCE_NONE:
+		return "none";
+	case EVIDENCE_FOUND:
+		return "found";
+	case EVIDENCE_AMBIGUOUS:
+		return "ambiguous";
+	case EVIDENCE_INCOMPLETE:
+		return "incomplete";
+	}
+	return "?";
+}
+
+static void print_process(const struct facts *facts, const struct evidence_match *match)
+{
+	const struct lineage_process *process =
+		lineage_find(facts->lineage, match->pid, match->first_ns);
+	uint64_t ticks = 0;
+	bool sure;
+
+	if (!process) {
+		puts("\t-\t-\t-\t-\t-\t-");
+		return;
+	}
+	sure = lineage_start_ticks(process, facts->tick_ns, &ticks);
+	printf("\t%s\t%s\t%d\t%" PRIu32 "\t%" PRIu64 "\t%s\n", process->name,
+	       process->executable ? process->executable : "-", process->parent_pid, process->netns,
+	       ticks, sure ? "sure" : "unsure");
+}
+
+/* Answers one line of the truth. */
+static void answer(const struct facts *facts, char *line)
+{
+	char end[16], local[64], remote[64];
+	int protocol, pid, local_port, remote_port;
+	int64_t begin_ns, end_ns;
+	struct evidence_question question = { .netns = 0 };
+	struct evidence_match match = { .pid = 0 };
+
+	line[strcspn(line, "\n")] = '\0';
+	if (sscanf(line, "%15s %d %d %63s %d %63s %d %" SCNu32 " %" SCNd64 " %" SCNd64, end,
+	           &protocol, &pid, local, &local_port, remote, &remote_port, &question.netns,
+	           &begin_ns, &end_ns) != 10 ||
+	    !inet_parse(local, &question.tuple.source) ||
+	    !inet_parse(remote, &question.tuple.destination)) {
+		fprintf(stderr, "trace_facts: not understood: %s\n", line);
+		exit(EXIT_FAILURE);
+	}
+	question.tuple.protocol = (uint8_t)protocol;
+	question.tuple.source_port = (uint16_t)local_port;
+	question.tuple.destination_port = (uint16_t)remote_port;
+	question.from_ns = begin_ns - facts->window_ns;
+	question.to_ns = end_ns + facts->window_ns;
+	/* Who closed is asked only where nobody was seen using the socket. */
+	question.kinds = EVIDENCE_USED;
+
+	enum evidence_answer answer = evidence_find(facts->evidence, &question, &match);
+
+	question.kinds = EVIDENCE_CLOSED;
+	if (answer == EVIDENCE_NONE)
+		answer = evidence_find(facts->evidence, &question, &match);
+	printf("%s\t%s\t%d\t%s%s%s%s", line, answer_name(answer), match.pid,
+	       match.kinds & EVIDENCE_ROUTED ? "r" : "", match.kinds & EVIDENCE_OPENED ? "o" : "",
+	       match.kinds & EVIDENCE_RECEIVED ? "i" : "",
+	       match.kinds & EVIDENCE_CLOSED ? "c" : "");
+	print_process(facts, &match);
+}
+
+static void answer_all(const struct facts *facts)
+{
+	FILE *truth = fopen(facts->truth, "r");
+	char line[512];
+
+	if (!truth) {
+		perror(facts->truth);
+		exit(EXIT_FAILURE);
+	}
+	while (fgets(line, sizeof line, truth))
+		answer(facts, line);
+	fclose(truth);
+}
+
+static void run(struct facts *facts)
+{
+	struct pollfd wait[] = { { .fd = STDIN_FILENO, .events = POLLIN },
+		                 { .fd = tracepoints_fd(facts->tracepoints), .events = POLLIN } };
+	int64_t end_ns = clock_monotonic_ns() + facts->seconds * NS_PER_SECOND;
+	char byte;
+
+	if (facts->seconds > 0)
+		wait[0].fd = -1;
+	do {
+		wait[0].revents = 0;
+		poll(wait, 2, (int)facts->interval_ms);
+		tracepoints_drain(facts->tracepoints, take_fact, facts);
+		evidence_expire(facts->evidence, clock_monotonic_ns());
+		lineage_expire(facts->lineage, clock_monotonic_ns());
+	} while (wait[0].fd < 0 ? clock_monotonic_ns() < end_ns
+	                        : wait[0].revents == 0 || read(STDIN_FILENO, &byte, 1) > 0);
+	/* What is going on as the last reading begins stays in the rings. */
+	tracepoints_drain(facts->tracepoints, take_fact, facts);
+}
+
+static void print_counters(const struct facts *facts)
+{
+	const struct tracepoints_counters *trace = tracepoints_counters(facts->tracepoints);
+	const struct evidence_counters *evidence = evidence_counters(facts->evidence);
+	const struct lineage_counters *lineage = lineage_counters(facts->lineage);
+
+	fprintf(stderr,
+	        "samples %" PRIu64 " facts %" PRIu64 " lost %" PRIu64 " irq %" PRIu64
+	        " foreign %" PRIu64 " malformed %" PRIu64 " filtered_ports %" PRIu64
+	        " pauses %" PRIu64 " added %" PRIu64 " merged %" PRIu64 " unjoined %" PRIu64
+	        " expired %" PRIu64 " evicted %" PRIu64 " forks %" PRIu64 " exits %" PRIu64
+	        " orphans %" PRIu64 " processes_evicted %" PRIu64 " cpu_us %" PRId64 "\n",
+	        trace->samples, trace->facts, trace->lost, trace->dropped_irq,
+	        trace->dropped_foreign, trace->malformed, trace->filtered_ports, trace->pauses,
+	        evidence->added, evidence->merged, evidence->unjoined, evidence->expired,
+	        evidence->evicted, lineage->forks, lineage->exits, lineage->orphans,
+	        lineage->evicted, clock_cpu_ns() / 1000);
+}
+
+int main(int argc, char **argv)
+{
+	struct facts facts = { .interval_ms = 100,
+		               .window_ns = 100 * NS_PER_MS,
+		               .tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK) };
+	struct tracepoints_options options = { .namespaces = true };
+	struct hash_key key = { { 3, 4 } };
+	struct error error;
+	int option;
+
+	while ((option = getopt(argc, argv, "t:i:r:nq:w:")) != -1) {
+		switch (option) {
+		case 't':
+			facts.seconds = atoi(optarg);
+			break;
+		case 'i':
+			facts.interval_ms = atoi(optarg);
+			break;
+		case 'r':
+			options.ring_kib = atoi(optarg);
+			break;
+		case 'n':
+			options.namespaces = false;
+			break;
+		case 'q':
+			facts.truth = optarg;
+			break;
+		case 'w':
+			facts.window_ns = atoi(optarg) * NS_PER_MS;
+			break;
+		default:
+			return 2;
+		}
+	}
+	facts.evidence = evidence_new(SIGHTINGS, &key);
+	facts.lineage = lineage_new(PROCESSES, &key, options.namespaces);
+	if (!facts.evidence || !facts.lineage)
+		return EXIT_FAILURE;
+	if (tracepoints_open(&facts.tracepoints, &options, &error) < 0) {
+		fprintf(stderr, "trace_facts: %s\n", error.text);
+		return SKIPPED;
+	}
+	seed(&facts);
+	fputs("ready\n", stderr);
+	run(&facts);
+	if (facts.truth)
+		answer_all(&facts);
+	print_counters(&facts);
+	tracepoints_close(facts.tracepoints);
+	evidence_free(facts.evidence);
+	lineage_free(facts.lineage);
+	return EXIT_SUCCESS;
+}

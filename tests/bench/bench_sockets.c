@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Cost of finding and of listing sockets with few and with many of them, held by
+ * several processes in a network namespace of its own. Medians, microseconds of CPU.
+ *
+ *	bench_sockets [SOCKETS]
+ */
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "sockets/lister.h"
+#include "sockets/sock_diag.h"
+
+#include "netns.h"
+
+#define HOLDERS 8
+#define RUNS    15
+#define QUERIES 2000
+
+static int new_socket(int type, uint16_t *port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t size = sizeof(address);
+	int fd = socket(AF_INET, type, 0);
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(fd, (struct sockaddr *)&address, size) != 0 ||
+	    (type == SOCK_STREAM && listen(fd, 1) != 0) ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+		return -1;
+	*port = ntohs(address.sin_port);
+	return fd;
+}
+
+/* Half of them listen on TCP, half are bound UDP sockets. */
+static void hold(int count, int ready)
+{
+	struct rlimit limit;
+	uint16_t port;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	for (int i = 0; i < count; i++) {
+		if (new_socket(i & 1 ? SOCK_STREAM : SOCK_DGRAM, &port) < 0) {
+			perror("bench_sockets");
+			break;
+		}
+	}
+	if (write(ready, "", 1) == 1) {
+		while (pause() != 0)
+			;
+	}
+	_exit(EXIT_FAILURE);
+}
+
+static bool start_holders(int sockets)
+{
+	int ready[2];
+	char byte;
+
+	if (pipe(ready) != 0)
+		return false;
+	for (int i = 0; i < HOLDERS; i++) {
+		if (fork() == 0)
+			hold(sockets / HOLDERS, ready[1]);
+	}
+	close(ready[1]);
+	for (int i = 0; i < HOLDERS; i++) {
+		if (read(ready[0], &byte, 1) != 1)
+			return false;
+	}
+	close(ready[0]);
+	return true;
+}
+
+static int ascending(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median_us(int64_t *ns, int divisor)
+{
+	qsort(ns, RUNS, sizeof(*ns), ascending);
+	return (double)ns[RUNS / 2] / 1e3 / divisor;
+}
+
+static void bench_find(const char *name, struct sock_diag *diag, struct tuple tuple, bool tcp_info)
+{
+	struct socket socket;
+	int64_t ns[RUNS];
+	int result = 0;
+
+	for (int run = 0; run < RUNS; run++) {
+		ns[run] = clock_cpu_ns();
+		for (int i = 0; i < QUERIES; i++)
+			result = sock_diag_find(diag, &tuple, 1, tcp_info, &socket);
+		ns[run] = clock_cpu_ns() - ns[run];
+	}
+	printf("find %-24s %10.2f us  (%d)\n", name, median_us(ns, QUERIES), result);
+}
+
+static int count(void *context, const struct socket *socket)
+{
+	(void)socket;
+	++*(int *)context;
+	return 0;
+}
+
+static void bench_list(const char *name, struct lister *lister, enum socket_kind kind, int runs)
+{
+	int64_t ns[RUNS];
+	int seen = 0;
+	bool complete = false;
+
+	for (int run = 0; run < RUNS; run++) {
+		if (run >= runs) { /* the slow ones are measured less often */
+			ns[run] = ns[run % runs];
+			continue;
+		}
+		seen = 0;
+		ns[run] = clock_cpu_ns();
+		lister_run(lister, SOCKET_KIND_BIT(kind), SOCK_DIAG_STATES_ALL, false, count, &seen,
+		           &complete);
+		ns[run] = clock_cpu_ns() - ns[run];
+	}
+	printf("list %-24s %10.0f us  (%d%s)\n", name, median_us(ns, 1), seen,
+	       complete ? "" : ", not complete");
+}
+
+static int bench(int sockets)
+{
+	struct tuple tcp = { .protocol = IPPROTO_TCP }, udp = { .protocol = IPPROTO_UDP }, miss;
+	struct sock_diag *diag;
+	struct lister *by_netlink, *by_proc;
+	struct error error;
+	in_addr_t loopback = htonl(INADDR_LOOPBACK);
+
+	if (!start_holders(sockets) || new_socket(SOCK_STREAM, &tcp.source_port) < 0 ||
+	    new_socket(SOCK_DGRAM, &udp.source_port) < 0 || sock_diag_open(&diag, 1, &error) != 0 ||
+	    lister_new(&by_netlink, LISTER_NETLINK, diag, "/proc/self/net", 1, &error) != 0 ||
+	    lister_new(&by_proc, LISTER_PROC, NULL, "/proc/self/net", 1, &error) != 0)
+		return EXIT_FAILURE;
+	inet_from_v4(&tcp.source, &loopback);
+	inet_from_v4(&udp.source, &loopback);
+	udp.destination = udp.source;
+	udp.destination_port = 9;
+	miss = udp;
+	miss.source_port = 1;
+	printf("%d sockets\n", sockets);
+	bench_find("TCP", diag, tcp, false);
+	bench_find("TCP, with tcp_info", diag, tcp, true);
+	bench_find("UDP", diag, udp, false);
+	bench_find("none", diag, miss, false);
+	bench_list("TCP, sock_diag", by_netlink, SOCKET_TCP, RUNS);
+	bench_list("UDP, sock_diag", by_netlink, SOCKET_UDP, RUNS);
+	bench_list("TCP, /proc/net", by_proc, SOCKET_TCP, RUNS);
+	bench_list("UDP, /proc/net", by_proc, SOCKET_UDP, 3);
+	lister_free(by_proc);
+	lister_free(by_netlink);
+	sock_diag_close(diag);
+	return EXIT_SUCCESS;
+}
+
+/* Each number of sockets in a process, and so a namespace, of its own. */
+int main(int argc, char **argv)
+{
+	int many = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 20000;
+	const int numbers[] = { 16, many };
+	int status = 0;
+
+	for (int i = 0; i < 2 && status == 0; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			status = test_netns_enter() ? bench(numbers[i]) : EXIT_SUCCESS;
+			fflush(stdout);
+			_exit(status);
+		}
+		if (waitpid(pid, &status, 0) != pid)
+			return EXIT_FAILURE;
+	}
+	return status == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

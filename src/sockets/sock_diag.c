@@ -201,17 +201,12 @@ static bool is_wild(const struct inet_address *address)
 	return inet_equal(address, &zero);
 }
 
-/* AF_INET also where one end is all zeros: AF_INET finds dual-stack sockets as well. */
+/* AF_INET finds IPv4 on dual-stack sockets as well. No peer is all zeros in both families. */
 static int family_of(const struct tuple *tuple)
 {
-	bool source_v4 = inet_is_v4(&tuple->source);
-	bool destination_v4 = inet_is_v4(&tuple->destination);
-
-	if (source_v4 && (destination_v4 || is_wild(&tuple->destination)))
-		return AF_INET;
-	if (destination_v4 && is_wild(&tuple->source))
-		return AF_INET;
-	return AF_INET6;
+	if (!inet_is_v4(&tuple->source))
+		return AF_INET6;
+	return inet_is_v4(&tuple->destination) || is_wild(&tuple->destination) ? AF_INET : AF_INET6;
 }
 
 static void set_address(uint32_t words[4], const struct inet_address *address, int family)

@@ -66,10 +66,12 @@ static void test_changes(struct interfaces *interfaces)
 	bridge = interfaces_find_name(interfaces, "br0");
 	CHECK(port && bridge && port->master == bridge->ifindex && port->up, "master and state");
 	ifindex = port->ifindex;
-	CHECK(run("ip link set p0 nomaster") && interfaces_read(interfaces) == 0,
+	CHECK(run("ip address add 10.4.0.1/24 dev p0 && ip link set p0 nomaster") &&
+	              interfaces_read(interfaces) == 0,
 	      "the port leaves the bridge");
 	port = interfaces_find(interfaces, ifindex);
-	CHECK(port && !port->deleted && port->master == 0, "and is not taken for deleted");
+	CHECK(port && !port->deleted && port->master == 0 && is_local(interfaces, "10.4.0.1"),
+	      "and is not taken for deleted");
 	CHECK(run("ip link set p0 down && ip link set p0 name q0") &&
 	              interfaces_read(interfaces) == 0,
 	      "down, another name");

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "attribution/witness.h"
 #include "base/clock.h"
 #include "host_space.h"
 #include "processes/proc_events.h"
@@ -36,8 +37,10 @@ struct host {
 	bool namespaces_changed; /* a process was seen in one that is not open */
 	struct host_space_counters closed_spaces;
 	struct proc_events *events;
+	struct witness *witness; /* NULL: lookups alone */
+	const char *method_why;
 	struct attribution *attribution;
-	struct loop_source *events_source;
+	struct loop_source *events_source, *witness_source;
 	char degraded_text[HOST_DEGRADED_MAX][DEGRADED_TEXT];
 	const char *degraded[HOST_DEGRADED_MAX];
 	int degraded_count;
@@ -280,12 +283,68 @@ static int open_namespaces(struct host *host, struct error *error)
 	return 0;
 }
 
+static void on_lived(void *context, const struct process_table *processes, int pid, bool exited)
+{
+	struct host *host = context;
+
+	(void)processes;
+	if (exited) {
+		process_table_exited(host->processes, pid, clock_monotonic_ns());
+		proc_fd_exited(host->fds, pid);
+		return;
+	}
+	process_table_exec(host->processes, pid);
+	note_namespace(host, pid);
+	proc_fd_hint(host->fds, pid);
+}
+
+static void on_witness(void *context, uint32_t ready)
+{
+	struct host *host = context;
+
+	(void)ready;
+	witness_drain(host->witness);
+}
+
+/*
+ * The first of tracepoints and lookup that can be had. What cannot is said once,
+ * with the reason.
+ */
+static int choose_method(struct host *host, struct error *error)
+{
+	struct witness_options options = {
+	    .key = host->options.key,
+	    .processes = host->processes,
+	    .namespaces = host->options.netns_mode != HOST_NETNS_SELF,
+	    .context = host,
+	    .lived = on_lived,
+	};
+	struct error refused = {0};
+
+	host->method_why = "asked for";
+	if (host->options.method == HOST_METHOD_LOOKUP)
+		return 0;
+	if (witness_open(&host->witness, &options, &refused) == 0) {
+		if (host->options.method == HOST_METHOD_AUTO)
+			host->method_why = "the kernel allows it, and it misses least";
+		host->witness_source = loop_add_fd(host->loop, witness_fd(host->witness), EPOLLIN,
+		                                   on_witness, host);
+		return 0;
+	}
+	if (host->options.method == HOST_METHOD_TRACEPOINTS)
+		return error_set(error, refused.code, "--attribution tracepoints: %s", refused.text);
+	degrade(host, refused.text, "owners are looked up as packets arrive");
+	host->method_why = "tracepoints are not to be had";
+	return 0;
+}
+
 static int compose_attribution(struct host *host, struct error *error)
 {
 	struct attribution_options options = {
 	    .key = host->options.key,
 	    .processes = host->processes,
 	    .fds = host->fds,
+	    .witness = host->witness,
 	    .sees_all_processes = process_table_sees_all(host->processes),
 	};
 
@@ -309,6 +368,9 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	code = proc_fd_new(&host->fds, host->processes, DESCRIPTORS_MAX, &options->key, error);
 	if (code != 0)
 		goto failed;
+	code = choose_method(host, error);
+	if (code != 0)
+		goto failed;
 	code = compose_attribution(host, error);
 	if (code != 0)
 		goto failed;
@@ -316,7 +378,8 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	if (code != 0)
 		goto failed;
 	check_capabilities(host);
-	open_process_events(host);
+	if (!host->witness) /* whose facts tell of every process */
+		open_process_events(host);
 	proc_fd_walk_start(host->fds, false); /* in slices, while packets already come */
 	*result = host;
 	return 0;
@@ -334,6 +397,8 @@ void host_free(struct host *host)
 		host_space_close(host->spaces[i]);
 	free(host->spaces);
 	attribution_free(host->attribution);
+	loop_remove(host->witness_source);
+	witness_close(host->witness);
 	proc_events_close(host->events);
 	proc_fd_free(host->fds);
 	process_table_free(host->processes);
@@ -365,6 +430,18 @@ int host_namespace_fd(const struct host *host, uint32_t netns)
 	return -1;
 }
 
+const char *host_method(const struct host *host, const char **why)
+{
+	*why = host->method_why;
+	return host->witness ? "tracepoints" : "lookup";
+}
+
+void host_prepare(struct host *host)
+{
+	if (host->witness)
+		witness_drain(host->witness);
+}
+
 const char *host_netns_mode(const struct host *host)
 {
 	static const char *const names[] = {"auto", "all", "self", "paths"};
@@ -393,6 +470,8 @@ void host_tick(struct host *host)
 	int64_t now = clock_monotonic_ns();
 
 	process_table_expire(host->processes, now);
+	if (host->witness)
+		witness_expire(host->witness);
 	if (host->netns_mode == HOST_NETNS_ALL &&
 	    (host->namespaces_changed || now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS))
 		look_for_namespaces(host);
@@ -420,6 +499,11 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 	if (host->events) {
 		counters->netlink.overruns += proc_events_counters(host->events)->overruns;
 		counters->netlink.lost += proc_events_counters(host->events)->lost;
+	}
+	if (host->witness) {
+		counters->tracepoints.present = true;
+		counters->tracepoints.samples = witness_counters(host->witness)->samples;
+		counters->tracepoints.lost = witness_counters(host->witness)->lost;
 	}
 	counters->sockets = proc_fd_count(host->fds);
 }

@@ -24,6 +24,9 @@ struct host;
 /* Which network namespaces are watched. */
 enum host_netns_mode { HOST_NETNS_AUTO, HOST_NETNS_ALL, HOST_NETNS_SELF, HOST_NETNS_PATHS };
 
+/* How owners of new connections are caught. */
+enum host_method { HOST_METHOD_AUTO, HOST_METHOD_TRACEPOINTS, HOST_METHOD_LOOKUP };
+
 struct host_callbacks {
 	/* A namespace was opened, or is about to be closed. fd -1: the own one. */
 	void (*namespace_opened)(void *context, uint32_t netns, int fd);
@@ -38,6 +41,7 @@ struct host_options {
 	enum lister_mode sockets;
 	struct hash_key key;
 	struct host_callbacks callbacks;
+	enum host_method method;
 	enum host_netns_mode netns_mode;
 	const char *const *netns_paths; /* HOST_NETNS_PATHS; borrowed */
 	int netns_path_count;
@@ -56,6 +60,11 @@ int host_namespace_fd(const struct host *host, uint32_t netns);
 const char *host_netns_mode(const struct host *host); /* "all", "self" or "paths": what is in force */
 const char *const *host_degraded(const struct host *host, int *count);
 
+/* What is in use, "tracepoints" or "lookup", and why. */
+const char *host_method(const struct host *host, const char **why);
+/* Before packets are taken: what the kernel told of their senders comes first. */
+void host_prepare(struct host *host);
+
 /* Reads all sockets' owners anew; returns when done. */
 void host_walk_all(struct host *host);
 /* A slice of background work; true while there is more to do at once. */
@@ -66,6 +75,7 @@ void host_tick(struct host *host);
 struct host_counters {
 	struct { uint64_t tracked, evicted, scans, descriptors, vanished, permission_denied; } processes;
 	struct { uint64_t overruns, lost, resyncs, interrupted; } netlink;
+	struct { uint64_t samples, lost; bool present; } tracepoints;
 	uint64_t sockets; /* descriptors of sockets that are indexed */
 };
 void host_read_counters(struct host *host, struct host_counters *counters);

@@ -23,6 +23,7 @@ enum {
 	OPTION_STATS_INTERVAL,
 	OPTION_SOCKETS,
 	OPTION_NETNS,
+	OPTION_ATTRIBUTION,
 	OPTION_COMMUNITY_ID_SEED,
 	OPTION_MAX_CONNECTIONS,
 	OPTION_ON_SLOW_READER,
@@ -63,6 +64,7 @@ static const struct option long_options[] = {
     {"update-interval", required_argument, NULL, OPTION_UPDATE_INTERVAL},
     {"stats-interval", required_argument, NULL, OPTION_STATS_INTERVAL},
     {"netns", required_argument, NULL, OPTION_NETNS},
+    {"attribution", required_argument, NULL, OPTION_ATTRIBUTION},
     {"sockets", required_argument, NULL, OPTION_SOCKETS},
     {"community-id-seed", required_argument, NULL, OPTION_COMMUNITY_ID_SEED},
     {"max-connections", required_argument, NULL, OPTION_MAX_CONNECTIONS},
@@ -94,6 +96,8 @@ static const char help_text[] =
     "  -L, --list-data-link-types   print the link types of an interface\n"
     "      --netns PATH|all|self    network namespaces; repeatable; default: all, where\n"
     "                               CAP_SYS_ADMIN allows it\n"
+    "      --attribution auto|tracepoints|lookup\n"
+    "                               how owners of new connections are caught\n"
     "      --sockets auto|netlink|proc  where sockets are enumerated\n"
     "\n"
     "Records:\n"
@@ -334,6 +338,7 @@ static int apply_word(struct options *options, int option, const char *text, str
 {
 	static const char *const directions[] = {"inout", "in", "out", NULL};
 	static const char *const sockets[] = {"auto", "netlink", "proc", NULL};
+	static const char *const methods[] = {"auto", "tracepoints", "lookup", NULL};
 	static const char *const policies[] = {"block", "drop", NULL};
 	static const char *const formats[] = {"text", "json", NULL};
 	int word;
@@ -346,6 +351,10 @@ static int apply_word(struct options *options, int option, const char *text, str
 	case OPTION_SOCKETS:
 		word = parse_word("--sockets", text, sockets, error);
 		options->sockets = (enum lister_mode)word;
+		break;
+	case OPTION_ATTRIBUTION:
+		word = parse_word("--attribution", text, methods, error);
+		options->method = word;
 		break;
 	case OPTION_ON_SLOW_READER:
 		word = parse_word("--on-slow-reader", text, policies, error);
@@ -414,6 +423,7 @@ static int apply(struct options *options, int option, const char *argument, stru
 		break;
 	case 'Q':
 	case OPTION_SOCKETS:
+	case OPTION_ATTRIBUTION:
 	case OPTION_ON_SLOW_READER:
 	case OPTION_LOG_FORMAT:
 		return apply_word(options, option, argument, error);

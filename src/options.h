@@ -44,6 +44,7 @@ struct options {
 	int64_t flush_interval_ns;
 	int64_t update_interval_ns; /* 0 = off */
 	int64_t stats_interval_ns;  /* 0 = off */
+	int method;     /* enum host_method */
 	int netns_mode; /* enum host_netns_mode */
 	const char *netns_paths[OPTIONS_INTERFACES_MAX];
 	int netns_path_count;

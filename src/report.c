@@ -75,8 +75,7 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 	run->attribution = "replay";
 	run->attribution_why = "packets come from a file";
 	if (sources->host) {
-		run->attribution = "lookup";
-		run->attribution_why = "sockets are queried as packets arrive";
+		run->attribution = host_method(sources->host, &run->attribution_why);
 		run->netns = host_netns(sources->host);
 		run->degraded = host_degraded(sources->host, &run->degraded_count);
 		run->capabilities = capabilities;
@@ -115,6 +114,7 @@ static void add_streams(const struct report_sources *sources, struct event_stats
 	stats->attribution.socket = bound->methods[ATTRIBUTION_SOCKET];
 	stats->attribution.listener = bound->methods[ATTRIBUTION_LISTENER];
 	stats->attribution.recent = bound->methods[ATTRIBUTION_RECENT];
+	stats->attribution.tracepoint = bound->methods[ATTRIBUTION_TRACEPOINT];
 	stats->attribution.kernel = bound->methods[ATTRIBUTION_KERNEL];
 	stats->unknown.no_permission = bound->reasons[ATTRIBUTION_NO_PERMISSION];
 	stats->unknown.exited = bound->reasons[ATTRIBUTION_EXITED];
@@ -157,6 +157,9 @@ static void add_host(const struct report_sources *sources, struct event_stats *s
 	stats->processes.descriptors = host.processes.descriptors;
 	stats->processes.vanished = host.processes.vanished;
 	stats->processes.permission_denied = host.processes.permission_denied;
+	stats->tracepoints.present = host.tracepoints.present;
+	stats->tracepoints.samples = host.tracepoints.samples;
+	stats->tracepoints.lost = host.tracepoints.lost;
 	stats->sockets.tracked = host.sockets;
 	stats->rss_bytes = resident_bytes();
 	stats->cpu_ns = (uint64_t)clock_cpu_ns();

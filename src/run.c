@@ -246,6 +246,8 @@ static int turn(void *context)
 	int timeout = -1;
 	bool more = false;
 
+	if (run->host)
+		host_prepare(run->host);
 	if (run->captures)
 		dispatch_captures(run, &more);
 	if (run->stream && !run_is_replay(run))

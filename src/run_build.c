@@ -63,6 +63,7 @@ static int open_host(struct run *run, struct error *error)
 	                  .socket_destroyed = run_on_destroyed,
 	                  .overrun = run_on_overrun,
 	                  .context = run},
+	    .method = (enum host_method)run->options->method,
 	    .netns_mode = (enum host_netns_mode)run->options->netns_mode,
 	    .netns_paths = run->options->netns_paths,
 	    .netns_path_count = run->options->netns_path_count,
@@ -79,6 +80,14 @@ static int open_host(struct run *run, struct error *error)
 	return 0;
 }
 
+/* Without tracepoints a socket must be looked up before it is closed. */
+static bool needs_each_packet_at_once(const struct run *run)
+{
+	const char *why;
+
+	return run->host && strcmp(host_method(run->host, &why), "lookup") == 0;
+}
+
 static int open_captures(struct run *run, struct error *error)
 {
 	const struct options *options = run->options;
@@ -87,7 +96,7 @@ static int open_captures(struct run *run, struct error *error)
 	        .snaplen = options->snaplen,
 	        .buffer_kib = options->buffer_kib,
 	        .timeout_ms = CAPTURE_TIMEOUT_MS,
-	        .immediate = options->immediate || !run_is_replay(run),
+	        .immediate = options->immediate || needs_each_packet_at_once(run),
 	        .promiscuous = options->promiscuous,
 	        .direction = options->direction,
 	        .filter = options->filter,

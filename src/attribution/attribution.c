@@ -9,6 +9,7 @@
 
 #include "attribution/attribution_private.h"
 #include "attribution/recent.h"
+#include "attribution/witness.h"
 #include "base/clock.h"
 #include "capture/interfaces.h"
 #include "sockets/sock_diag.h"
@@ -224,6 +225,44 @@ void attribution_name_common_holder(struct attribution *attribution,
 	}
 }
 
+static void set_witnessed(const struct attribution_question *question, struct process *process,
+                          struct owner *owner)
+{
+	owner_clear(owner);
+	owner->method = ATTRIBUTION_TRACEPOINT;
+	owner->process = process_ref(process);
+	owner->netns = question->netns;
+}
+
+/* The kernel told of it as it happened: no need to look anything up. */
+static bool witnessed(struct attribution *attribution, const struct attribution_question *question,
+                      struct owner *owner)
+{
+	struct process *process;
+	uint8_t protocol = question->tuple.protocol;
+
+	if (!attribution->options.witness ||
+	    (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE) ||
+	    !witness_find(attribution->options.witness, question, &process))
+		return false;
+	set_witnessed(question, process, owner);
+	attribution_remember(attribution, question->netns, &question->tuple, owner);
+	return true;
+}
+
+bool attribution_last_holder(struct attribution *attribution,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	struct process *process;
+
+	if (!attribution->options.witness ||
+	    !witness_find_last(attribution->options.witness, question, &process) ||
+	    owner->process == process)
+		return false;
+	set_witnessed(question, process, owner);
+	return true;
+}
+
 void attribution_resolve(struct attribution *attribution, const struct attribution_question *question,
                          struct owner *owner)
 {
@@ -236,6 +275,8 @@ void attribution_resolve(struct attribution *attribution, const struct attributi
 		attribution_unknown(owner, ATTRIBUTION_OTHER_NETNS);
 		return;
 	}
+	if (witnessed(attribution, question, owner))
+		return;
 	switch (question->tuple.protocol) {
 	case IPPROTO_TCP:
 		attribution_tcp_resolve(attribution, space, question, owner);
@@ -282,7 +323,8 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 void attribution_remember(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
                           const struct owner *owner)
 {
-	if (tuple->protocol == IPPROTO_TCP && owner->method == ATTRIBUTION_SOCKET)
+	if (tuple->protocol == IPPROTO_TCP &&
+	    (owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_TRACEPOINT))
 		recent_put(attribution->recent, netns, tuple, owner, clock_monotonic_ns());
 }
 

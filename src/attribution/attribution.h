@@ -46,6 +46,7 @@ struct attribution_question {
 	bool has_icmp_id;     /* ICMP echo of which this end is the requester: */
 	uint16_t icmp_id;
 	int64_t since_ns;     /* monotonic: not before this did the connection begin; 0 = not known */
+	int64_t seen_ns;      /* monotonic: its first packet */
 	int64_t asked_ns;     /* monotonic: when this end was first asked for */
 };
 
@@ -53,6 +54,7 @@ struct attribution_options {
 	struct hash_key key;
 	struct process_table *processes; /* borrowed */
 	struct proc_fd *fds;             /* borrowed */
+	struct witness *witness;         /* borrowed; NULL = lookups alone */
 	bool sees_all_processes;         /* initial pid namespace, so that "nobody" can be told from "hidden" */
 };
 
@@ -81,6 +83,13 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 /* Does a TCP listener wait on the end tuple->source? False when attribution is NULL. */
 bool attribution_has_listener(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
                               uint32_t ifindex);
+/*
+ * At the end of a TCP connection: who last had the socket of this end, when it
+ * was seen, replaces *owner (a server's child in place of who accepted). True
+ * when the owner is another now.
+ */
+bool attribution_last_holder(struct attribution *attribution,
+                             const struct attribution_question *question, struct owner *owner);
 /* Copies what a connection's end is known to be, so that its TIME_WAIT has a name. */
 void attribution_remember(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
                           const struct owner *owner);

@@ -39,29 +39,29 @@ bool owner_known(const struct owner *owner)
 
 const char *attribution_method_name(enum attribution_method method)
 {
-	switch (method) {
-	case ATTRIBUTION_UNKNOWN: return "unknown";
-	case ATTRIBUTION_SOCKET: return "socket";
-	case ATTRIBUTION_LISTENER: return "listener";
-	case ATTRIBUTION_RECENT: return "recent";
-	case ATTRIBUTION_KERNEL: return "kernel";
-	}
-	return "unknown";
+	static const char *const names[] = {
+		[ATTRIBUTION_UNKNOWN] = "unknown",   [ATTRIBUTION_SOCKET] = "socket",
+		[ATTRIBUTION_LISTENER] = "listener", [ATTRIBUTION_RECENT] = "recent",
+		[ATTRIBUTION_KERNEL] = "kernel",     [ATTRIBUTION_TRACEPOINT] = "tracepoint",
+	};
+
+	return names[method];
 }
 
 const char *attribution_reason_name(enum attribution_reason reason)
 {
-	switch (reason) {
-	case ATTRIBUTION_REASON_NONE: return NULL;
-	case ATTRIBUTION_NO_PERMISSION: return "no_permission";
-	case ATTRIBUTION_EXITED: return "exited";
-	case ATTRIBUTION_OTHER_NETNS: return "other_netns";
-	case ATTRIBUTION_TIME_WAIT: return "time_wait";
-	case ATTRIBUTION_FORWARDED: return "forwarded";
-	case ATTRIBUTION_AMBIGUOUS: return "ambiguous";
-	case ATTRIBUTION_NO_SOCKET: return "no_socket";
-	case ATTRIBUTION_PENDING: return "pending";
-	case ATTRIBUTION_REPLAY: return "replay";
-	}
-	return NULL;
+	static const char *const names[] = {
+		[ATTRIBUTION_REASON_NONE] = NULL,
+		[ATTRIBUTION_NO_PERMISSION] = "no_permission",
+		[ATTRIBUTION_EXITED] = "exited",
+		[ATTRIBUTION_OTHER_NETNS] = "other_netns",
+		[ATTRIBUTION_TIME_WAIT] = "time_wait",
+		[ATTRIBUTION_FORWARDED] = "forwarded",
+		[ATTRIBUTION_AMBIGUOUS] = "ambiguous",
+		[ATTRIBUTION_NO_SOCKET] = "no_socket",
+		[ATTRIBUTION_PENDING] = "pending",
+		[ATTRIBUTION_REPLAY] = "replay",
+	};
+
+	return names[reason];
 }

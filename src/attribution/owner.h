@@ -16,6 +16,7 @@ enum attribution_method {
 	ATTRIBUTION_LISTENER, /* inbound to a listening socket of that process */
 	ATTRIBUTION_RECENT,   /* closed meanwhile, remembered */
 	ATTRIBUTION_KERNEL,   /* a socket of the kernel itself */
+	ATTRIBUTION_TRACEPOINT, /* the kernel saw that process open, send from or close it */
 };
 
 /* Why there is no owner. ATTRIBUTION_REASON_NONE with every other method. */

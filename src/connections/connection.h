@@ -79,7 +79,8 @@ struct connection {
 	bool local[2];
 	struct owner owners[2];
 	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
-	int64_t since_ns; /* monotonic: the connection began then; 0 = before it was seen */
+	int64_t seen_ns;  /* monotonic: of the first packet */
+	bool midway;      /* it began before it was seen */
 	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
 	bool attributable; /* an end is still worth asking for, see stream/binder.h */
 	uint8_t refinements; /* times a listener's owner was looked at again */

@@ -136,7 +136,8 @@ static int encode(struct encoder *encoder, struct attempt attempt, const struct 
 		if (attempt.caching)
 			attempt.caching = false;
 		else if (left != 0)
-			attempt.cut |= left & -left; /* the lowest bit: the next in the order of cutting */
+			attempt.cut |=
+				left & -left; /* the lowest bit: the next in the order of cutting */
 		else
 			break;
 	}
@@ -151,7 +152,8 @@ int encoder_encode(struct encoder *encoder, const struct event *event, struct bu
 {
 	bool frequent = records[event->action].frequent;
 
-	return encode(encoder, (struct attempt){ .tree = !frequent, .caching = frequent }, event, line);
+	return encode(encoder, (struct attempt){ .tree = !frequent, .caching = frequent }, event,
+	              line);
 }
 
 int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line)

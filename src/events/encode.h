@@ -17,10 +17,10 @@
 struct encoder;
 
 struct encoder_options {
-	const char *host_name; /* host.name */
-	uint64_t run_id;       /* sockline.run */
+	const char *host_name;      /* host.name */
+	uint64_t run_id;            /* sockline.run */
 	uint16_t community_id_seed; /* for listed sockets; connections bring theirs */
-	const char *passwd;    /* NULL = /etc/passwd: user.name comes from this file alone */
+	const char *passwd;         /* NULL = /etc/passwd: user.name comes from this file alone */
 };
 
 struct encoder_counters {

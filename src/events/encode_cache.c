@@ -42,7 +42,8 @@ struct memo *encode_cache_interface(struct encoder *encoder, const struct interf
 	return &slot->memo;
 }
 
-static struct fragment *make(struct encoder *encoder, encode_piece_builder *builder, const void *object)
+static struct fragment *make(struct encoder *encoder, encode_piece_builder *builder,
+                             const void *object)
 {
 	struct writer *writer = &encoder->pieces_writer;
 	char *text = encoder->pieces;

@@ -3,49 +3,36 @@
 
 const char *encode_connection_state(enum socket_state state)
 {
-	switch (state) {
-	case SOCKET_STATE_NONE: return NULL;
-	case SOCKET_ESTABLISHED: return "established";
-	case SOCKET_SYN_SENT: return "syn_sent";
-	case SOCKET_SYN_RECEIVED: return "syn_received";
-	case SOCKET_FIN_WAIT_1: return "fin_wait_1";
-	case SOCKET_FIN_WAIT_2: return "fin_wait_2";
-	case SOCKET_TIME_WAIT: return "time_wait";
-	case SOCKET_CLOSED: return "closed";
-	case SOCKET_CLOSE_WAIT: return "close_wait";
-	case SOCKET_LAST_ACK: return "last_ack";
-	case SOCKET_LISTEN: return "listen";
-	case SOCKET_CLOSING: return "closing";
-	case SOCKET_NEW_SYN_RECEIVED: return "syn_received";
-	}
-	return NULL;
+	static const char *const names[] = {
+		[SOCKET_ESTABLISHED] = "established",
+		[SOCKET_SYN_SENT] = "syn_sent",
+		[SOCKET_SYN_RECEIVED] = "syn_received",
+		[SOCKET_FIN_WAIT_1] = "fin_wait_1",
+		[SOCKET_FIN_WAIT_2] = "fin_wait_2",
+		[SOCKET_TIME_WAIT] = "time_wait",
+		[SOCKET_CLOSED] = "closed",
+		[SOCKET_CLOSE_WAIT] = "close_wait",
+		[SOCKET_LAST_ACK] = "last_ack",
+		[SOCKET_LISTEN] = "listen",
+		[SOCKET_CLOSING] = "closing",
+		[SOCKET_NEW_SYN_RECEIVED] = "syn_received",
+	};
+
+	return names[state];
 }
 
-static const char *reason_name(enum connection_reason reason)
-{
-	switch (reason) {
-	case CONNECTION_REASON_NONE: return NULL;
-	case CONNECTION_FIN: return "fin";
-	case CONNECTION_RESET: return "reset";
-	case CONNECTION_REFUSED: return "refused";
-	case CONNECTION_TIMEOUT: return "timeout";
-	case CONNECTION_IDLE: return "idle";
-	case CONNECTION_EVICTED: return "evicted";
-	case CONNECTION_SHUTDOWN: return "shutdown";
-	case CONNECTION_SOCKET_CLOSED: return "socket_closed";
-	}
-	return NULL;
-}
+static const char *const reasons[] = {
+	[CONNECTION_FIN] = "fin",           [CONNECTION_RESET] = "reset",
+	[CONNECTION_REFUSED] = "refused",   [CONNECTION_TIMEOUT] = "timeout",
+	[CONNECTION_IDLE] = "idle",         [CONNECTION_EVICTED] = "evicted",
+	[CONNECTION_SHUTDOWN] = "shutdown", [CONNECTION_SOCKET_CLOSED] = "socket_closed",
+};
 
-static const char *outcome_name(enum connection_outcome outcome)
-{
-	switch (outcome) {
-	case CONNECTION_UNKNOWN: return "unknown";
-	case CONNECTION_SUCCESS: return "success";
-	case CONNECTION_FAILURE: return "failure";
-	}
-	return NULL;
-}
+static const char *const outcomes[] = {
+	[CONNECTION_UNKNOWN] = "unknown",
+	[CONNECTION_SUCCESS] = "success",
+	[CONNECTION_FAILURE] = "failure",
+};
 
 void encode_connection_piece(struct writer *writer, const void *object, int piece)
 {
@@ -73,7 +60,8 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 	}
 }
 
-const struct fragment *encode_connection_fragment(struct writer *writer, struct connection *connection)
+const struct fragment *encode_connection_fragment(struct writer *writer,
+                                                  struct connection *connection)
 {
 	/* Tuple and id never change; the Community ID may come after the first record. */
 	return encode_cache_fragment(writer, &connection->fragment, connection->has_community_id,
@@ -99,8 +87,8 @@ static void write_event(struct writer *writer, const struct connection *connecti
 		return;
 	writer_time(writer, KEY("end"), connection->last_ns);
 	writer_ns(writer, KEY("duration"), connection->last_ns - connection->start_ns);
-	writer_name(writer, KEY("outcome"), outcome_name(connection->outcome));
-	writer_name(writer, KEY("reason"), reason_name(connection->reason));
+	writer_name(writer, KEY("outcome"), outcomes[connection->outcome]);
+	writer_name(writer, KEY("reason"), reasons[connection->reason]);
 }
 
 static void write_counts(struct writer *writer, const struct connection_count *count)
@@ -111,39 +99,40 @@ static void write_counts(struct writer *writer, const struct connection_count *c
 
 static void write_tuple(struct writer *writer, struct connection *connection)
 {
-	const struct fragment *fragment = encode_connection_fragment(writer, connection);
+	const struct fragment *pieces = encode_connection_fragment(writer, connection);
 	const struct connection_count *counts = connection->counts;
 	/* A connection that only its socket told of has no counts, rather than counts of 0. */
 	bool counted = connection->evidence & CONNECTION_FROM_PACKETS;
 	struct connection_count sum = {
 		.bytes = counts[CONNECTION_SOURCE].bytes + counts[CONNECTION_DESTINATION].bytes,
-		.packets = counts[CONNECTION_SOURCE].packets + counts[CONNECTION_DESTINATION].packets,
+		.packets =
+			counts[CONNECTION_SOURCE].packets + counts[CONNECTION_DESTINATION].packets,
 	};
 
 	writer_object(writer, KEY("network"));
-	encode_cache_piece(writer, fragment, encode_connection_piece, connection, CONNECTION_PIECE_PROTOCOL);
+	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_PROTOCOL);
 	encode_tuple_direction(writer, connection->direction);
-	encode_cache_piece(writer, fragment, encode_connection_piece, connection,
-	                   CONNECTION_PIECE_COMMUNITY_ID);
+	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_COMMUNITY_ID);
 	if (counted)
 		write_counts(writer, &sum);
 	writer_object_end(writer);
 	writer_object(writer, KEY("source"));
-	encode_cache_piece(writer, fragment, encode_connection_piece, connection, CONNECTION_PIECE_SOURCE);
+	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_SOURCE);
 	if (counted)
 		write_counts(writer, &counts[CONNECTION_SOURCE]);
 	writer_object_end(writer);
 	writer_object(writer, KEY("destination"));
-	encode_cache_piece(writer, fragment, encode_connection_piece, connection,
-	                   CONNECTION_PIECE_DESTINATION);
+	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_DESTINATION);
 	if (counted)
 		write_counts(writer, &counts[CONNECTION_DESTINATION]);
 	writer_object_end(writer);
 }
 
-static void write_interval(struct writer *writer, const struct connection *connection, int64_t now_ns)
+static void write_interval(struct writer *writer, const struct connection *connection,
+                           int64_t now_ns)
 {
-	int64_t since_ns = connection->reported_ns > 0 ? connection->reported_ns : connection->start_ns;
+	int64_t since_ns =
+		connection->reported_ns > 0 ? connection->reported_ns : connection->start_ns;
 
 	writer_object(writer, KEY("interval"));
 	writer_ns(writer, KEY("duration_ns"), now_ns - since_ns);
@@ -151,7 +140,8 @@ static void write_interval(struct writer *writer, const struct connection *conne
 		const struct connection_count *now = &connection->counts[end];
 		const struct connection_count *before = &connection->reported[end];
 
-		writer_object(writer, end == CONNECTION_SOURCE ? KEY("source") : KEY("destination"));
+		writer_object(writer,
+		              end == CONNECTION_SOURCE ? KEY("source") : KEY("destination"));
 		writer_count(writer, KEY("bytes"), now->bytes - before->bytes);
 		writer_count(writer, KEY("packets"), now->packets - before->packets);
 		writer_object_end(writer);
@@ -178,15 +168,21 @@ static void write_socket(struct writer *writer, const struct connection *connect
 
 static void write_evidence(struct writer *writer, unsigned evidence)
 {
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} sources[] = {
+		{ CONNECTION_FROM_PACKETS, "packets" },
+		{ CONNECTION_FROM_SOCK_DIAG, "sock_diag" },
+		{ CONNECTION_FROM_PROC_NET, "proc_net" },
+		{ CONNECTION_FROM_TRACEPOINTS, "tracepoints" },
+	};
+
 	writer_array(writer, KEY("evidence"));
-	if (evidence & CONNECTION_FROM_PACKETS)
-		writer_name(writer, ELEMENT, "packets");
-	if (evidence & CONNECTION_FROM_SOCK_DIAG)
-		writer_name(writer, ELEMENT, "sock_diag");
-	if (evidence & CONNECTION_FROM_PROC_NET)
-		writer_name(writer, ELEMENT, "proc_net");
-	if (evidence & CONNECTION_FROM_TRACEPOINTS)
-		writer_name(writer, ELEMENT, "tracepoints");
+	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+		if (evidence & sources[i].bit)
+			writer_name(writer, ELEMENT, sources[i].name);
+	}
 	writer_array_end(writer);
 }
 
@@ -199,18 +195,21 @@ static void write_connection(struct writer *writer, const struct event_connectio
 	writer_id(writer, KEY("id"), connection->id);
 	writer_name(writer, KEY("state"), encode_connection_state(connection->state));
 	if (action == EVENT_CONNECTION_STATE_CHANGED)
-		writer_name(writer, KEY("previous_state"), encode_connection_state(event->previous));
+		writer_name(writer, KEY("previous_state"),
+		            encode_connection_state(event->previous));
 	writer_object_end(writer);
 }
 
 void encode_connection_event(struct writer *writer, const struct event *event)
 {
 	struct connection *connection = event->connection.connection;
-	enum connection_end end = connection->local[CONNECTION_SOURCE] ||
-	                          !connection->local[CONNECTION_DESTINATION] ? CONNECTION_SOURCE
-	                                                                     : CONNECTION_DESTINATION;
-	const struct owner *owner = &connection->owners[end];
+	const bool *local = connection->local;
+	enum connection_end end = CONNECTION_SOURCE;
+	const struct owner *owner;
 
+	if (local[CONNECTION_DESTINATION] && !local[CONNECTION_SOURCE])
+		end = CONNECTION_DESTINATION;
+	owner = &connection->owners[end];
 	write_event(writer, connection, event->action);
 	encode_record_host(writer);
 	write_tuple(writer, connection);
@@ -224,8 +223,8 @@ void encode_connection_event(struct writer *writer, const struct event *event)
 		write_interval(writer, connection, event->time_ns);
 	write_evidence(writer, connection->evidence);
 	encode_owner_cgroup(writer, owner);
-	encode_owner_attribution(writer, owner, connection->local[end] ? ATTRIBUTION_NO_SOCKET
-	                                                               : ATTRIBUTION_FORWARDED);
-	if (connection->local[CONNECTION_SOURCE] && connection->local[CONNECTION_DESTINATION])
+	encode_owner_attribution(writer, owner,
+	                         local[end] ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_FORWARDED);
+	if (local[CONNECTION_SOURCE] && local[CONNECTION_DESTINATION])
 		encode_owner_peer(writer, &connection->owners[CONNECTION_DESTINATION]);
 }

@@ -75,7 +75,8 @@ static const struct fragment *fragment_of(struct writer *writer, struct process 
 	uint32_t names = encode_users_refresh(writer->encoder->users, writer->encoder->time_ns);
 
 	return encode_cache_fragment(writer, &process->fragment,
-	                             (uint64_t)process->generation << 32 | names, write_piece, process);
+	                             (uint64_t)process->generation << 32 | names, write_piece,
+	                             process);
 }
 
 /* The user is the process's, else the one who owns the socket. */
@@ -124,7 +125,8 @@ static void write_args(struct writer *writer, const struct event_args *args)
 	writer_array_end(writer);
 }
 
-void encode_owner_full(struct writer *writer, const struct owner *owner, const struct event_args *args)
+void encode_owner_full(struct writer *writer, const struct owner *owner,
+                       const struct event_args *args)
 {
 	struct process *process = owner->process;
 	const struct fragment *fragment = process ? fragment_of(writer, process) : NULL;
@@ -153,21 +155,6 @@ void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 		encode_writer_bool(writer, KEY("executable_deleted"), true);
 }
 
-static void write_method(struct writer *writer, enum attribution_method method)
-{
-	switch (method) {
-	case ATTRIBUTION_SOCKET:
-		writer_literal(writer, "method", "socket");
-		break;
-	case ATTRIBUTION_UNKNOWN:
-	case ATTRIBUTION_LISTENER:
-	case ATTRIBUTION_RECENT:
-	case ATTRIBUTION_KERNEL:
-		writer_name(writer, KEY("method"), attribution_method_name(method));
-		break;
-	}
-}
-
 void encode_owner_attribution(struct writer *writer, const struct owner *owner,
                               enum attribution_reason reason)
 {
@@ -176,7 +163,7 @@ void encode_owner_attribution(struct writer *writer, const struct owner *owner,
 	if (owner && owner->reason != ATTRIBUTION_REASON_NONE)
 		reason = owner->reason;
 	writer_object(writer, KEY("attribution"));
-	write_method(writer, method);
+	writer_name(writer, KEY("method"), attribution_method_name(method));
 	if (method == ATTRIBUTION_UNKNOWN)
 		writer_name(writer, KEY("reason"), attribution_reason_name(reason));
 	if (owner && owner->shared_count > 0) {
@@ -212,7 +199,8 @@ void encode_owner_peer(struct writer *writer, const struct owner *owner)
 		write_peer_process(writer, process, fragment_of(writer, process));
 	if ((process && process->has_uid) || owner->has_uid) {
 		writer_object(writer, KEY("user"));
-		writer_decimal(writer, KEY("id"), process && process->has_uid ? process->uid : owner->uid);
+		writer_decimal(writer, KEY("id"),
+		               process && process->has_uid ? process->uid : owner->uid);
 		writer_object_end(writer);
 	}
 	encode_owner_attribution(writer, owner, ATTRIBUTION_NO_SOCKET);

@@ -5,38 +5,60 @@
 #include "events/encode_parts.h"
 
 /* Names as pcap_datalink_val_to_name(3PCAP) gives them; numbers are those of LINKTYPE_ on Linux. */
-static const char *link_type_name(int link_type)
+static const struct {
+	int number;
+	const char *name;
+} link_types[] = {
+	{ 0, "NULL" },
+	{ 1, "EN10MB" },
+	{ 6, "IEEE802" },
+	{ 9, "PPP" },
+	{ 10, "FDDI" },
+	{ 12, "RAW" },
+	{ 50, "PPP_SERIAL" },
+	{ 51, "PPP_ETHER" },
+	{ 104, "C_HDLC" },
+	{ 105, "IEEE802_11" },
+	{ 108, "LOOP" },
+	{ 113, "LINUX_SLL" },
+	{ 127, "IEEE802_11_RADIO" },
+	{ 187, "BLUETOOTH_HCI_H4" },
+	{ 189, "USB_LINUX" },
+	{ 220, "USB_LINUX_MMAPPED" },
+	{ 227, "CAN_SOCKETCAN" },
+	{ 228, "IPV4" },
+	{ 229, "IPV6" },
+	{ 239, "NFLOG" },
+	{ 253, "NETLINK" },
+	{ 276, "LINUX_SLL2" },
+};
+
+static const char *link_type_name(int number)
 {
-	switch (link_type) {
-	case 0: return "NULL";
-	case 1: return "EN10MB";
-	case 6: return "IEEE802";
-	case 9: return "PPP";
-	case 10: return "FDDI";
-	case 12: return "RAW";
-	case 50: return "PPP_SERIAL";
-	case 51: return "PPP_ETHER";
-	case 104: return "C_HDLC";
-	case 105: return "IEEE802_11";
-	case 108: return "LOOP";
-	case 113: return "LINUX_SLL";
-	case 127: return "IEEE802_11_RADIO";
-	case 187: return "BLUETOOTH_HCI_H4";
-	case 189: return "USB_LINUX";
-	case 220: return "USB_LINUX_MMAPPED";
-	case 227: return "CAN_SOCKETCAN";
-	case 228: return "IPV4";
-	case 229: return "IPV6";
-	case 239: return "NFLOG";
-	case 253: return "NETLINK";
-	case 276: return "LINUX_SLL2";
-	default: return NULL;
+	for (size_t i = 0; i < sizeof link_types / sizeof *link_types; i++) {
+		if (link_types[i].number == number)
+			return link_types[i].name;
 	}
+	return NULL;
 }
+
+static const char *const statuses[] = {
+	[DECODE_TRUNCATED] = "truncated",
+	[DECODE_MALFORMED] = "malformed",
+	[DECODE_UNSUPPORTED] = "unsupported",
+};
 
 static bool is_ip(const struct packet *packet)
 {
 	return packet->network == PACKET_IPV4 || packet->network == PACKET_IPV6;
+}
+
+/* Two tuples of one protocol; ports where the protocol has them. */
+static bool same_ends(const struct tuple *a, const struct tuple *b, bool has_ports)
+{
+	return inet_equal(&a->source, &b->source) && inet_equal(&a->destination, &b->destination) &&
+	       (!has_ports ||
+	        (a->source_port == b->source_port && a->destination_port == b->destination_port));
 }
 
 /*
@@ -46,18 +68,17 @@ static bool is_ip(const struct packet *packet)
 static bool has_tuple_of(const struct packet *packet, const struct connection *connection,
                          bool from_source)
 {
-	const struct tuple *a = &packet->tuple, *b = &connection->tuple;
+	const struct tuple *tuple = &packet->tuple;
+	struct tuple reverse;
 
-	if (a->protocol != b->protocol || packet->has_icmp_inner ||
-	    packet->has_ports != encode_tuple_has_ports(a->protocol))
+	if (tuple->protocol != connection->tuple.protocol || packet->has_icmp_inner ||
+	    packet->is_later_fragment ||
+	    packet->has_ports != encode_tuple_has_ports(tuple->protocol))
 		return false;
 	if (from_source)
-		return inet_equal(&a->source, &b->source) && inet_equal(&a->destination, &b->destination) &&
-		       (!packet->has_ports || (a->source_port == b->source_port &&
-		                               a->destination_port == b->destination_port));
-	return inet_equal(&a->source, &b->destination) && inet_equal(&a->destination, &b->source) &&
-	       (!packet->has_ports || (a->source_port == b->destination_port &&
-	                               a->destination_port == b->source_port));
+		return same_ends(tuple, &connection->tuple, packet->has_ports);
+	reverse = tuple_reverse(tuple);
+	return same_ends(&reverse, &connection->tuple, packet->has_ports);
 }
 
 /* What of a packet's record is the same for all packets of its connection. */
@@ -105,18 +126,19 @@ static void write_network(struct writer *writer, const struct event_packet *even
 
 	writer_object(writer, KEY("network"));
 	if (shared->connection)
-		encode_cache_piece(writer, shared->fragment, encode_connection_piece, shared->connection,
-		                   CONNECTION_PIECE_PROTOCOL);
+		encode_connection_write_piece(writer, shared->fragment, shared->connection,
+		                              CONNECTION_PIECE_PROTOCOL);
 	else if (is_ip(packet))
-		encode_tuple_protocol(writer, packet->network == PACKET_IPV4, packet->tuple.protocol);
+		encode_tuple_protocol(writer, packet->network == PACKET_IPV4,
+		                      packet->tuple.protocol);
 	else if (packet->network == PACKET_ARP)
 		writer_literal(writer, "type", "arp");
 	write_direction(writer, packet->direction);
 	if (event->community_id)
 		writer_name(writer, KEY("community_id"), event->community_id);
 	else if (shared->connection)
-		encode_cache_piece(writer, shared->fragment, encode_connection_piece, shared->connection,
-		                   CONNECTION_PIECE_COMMUNITY_ID);
+		encode_connection_write_piece(writer, shared->fragment, shared->connection,
+		                              CONNECTION_PIECE_COMMUNITY_ID);
 	if (packet->ip_length > 0)
 		writer_u64(writer, KEY("bytes"), packet->ip_length);
 	write_vlans(writer, packet);
@@ -143,11 +165,13 @@ static void write_end(struct writer *writer, struct key key, const struct event_
 		return;
 	writer_object(writer, key);
 	if (shared->connection)
-		encode_cache_piece(writer, shared->fragment, encode_connection_piece, shared->connection,
-		                   source == event->from_source ? CONNECTION_PIECE_SOURCE
-		                                                : CONNECTION_PIECE_DESTINATION);
+		encode_connection_write_piece(writer, shared->fragment, shared->connection,
+		                              source == event->from_source
+		                                      ? CONNECTION_PIECE_SOURCE
+		                                      : CONNECTION_PIECE_DESTINATION);
 	else if (addressed)
-		encode_tuple_end(writer, address, source ? tuple->source_port : tuple->destination_port,
+		encode_tuple_end(writer, address,
+		                 source ? tuple->source_port : tuple->destination_port,
 		                 packet->has_ports);
 	if (mac)
 		encode_tuple_mac(writer, mac);
@@ -184,17 +208,6 @@ static void write_observer(struct writer *writer, const struct interface *interf
 	encode_cache_keep(writer, memo, from);
 }
 
-static const char *decode_name(enum decode_status status)
-{
-	switch (status) {
-	case DECODE_OK: return NULL;
-	case DECODE_TRUNCATED: return "truncated";
-	case DECODE_MALFORMED: return "malformed";
-	case DECODE_UNSUPPORTED: return "unsupported";
-	}
-	return NULL;
-}
-
 /* For packets whose network layer does not say it all. */
 static void write_link(struct writer *writer, const struct packet *packet)
 {
@@ -202,7 +215,7 @@ static void write_link(struct writer *writer, const struct packet *packet)
 	char ether_type[6] = "0x";
 	struct buf digits = { .data = ether_type + 2, .capacity = 4 };
 
-	writer_name(writer, KEY("decode"), decode_name(packet->status));
+	writer_name(writer, KEY("decode"), statuses[packet->status]);
 	if (name)
 		writer_name(writer, KEY("link_type"), name);
 	else
@@ -291,8 +304,10 @@ static void write_transport(struct writer *writer, const struct packet *packet)
 static void write_attribution(struct writer *writer, const struct event_packet *event,
                               const struct owner *owner)
 {
-	encode_owner_attribution(writer, owner, is_ip(event->packet) ? ATTRIBUTION_FORWARDED
-	                                                             : ATTRIBUTION_NO_SOCKET);
+	enum attribution_reason otherwise =
+		is_ip(event->packet) ? ATTRIBUTION_FORWARDED : ATTRIBUTION_NO_SOCKET;
+
+	encode_owner_attribution(writer, owner, otherwise);
 	if (event->source && event->destination)
 		encode_owner_peer(writer, event->destination);
 }
@@ -303,11 +318,11 @@ void encode_packet_event(struct writer *writer, const struct event *any)
 	const struct packet *packet = event->packet;
 	const struct owner *owner = event->source ? event->source : event->destination;
 	struct connection *connection = event->connection;
-	bool has_data = event->payload && event->payload_length > 0 && !writer_cuts(writer, CUT_DATA);
+	bool has_data =
+		event->payload && event->payload_length > 0 && !writer_cuts(writer, CUT_DATA);
 	struct shared shared = { .connection = NULL };
 
-	if (connection && !packet->is_later_fragment &&
-	    has_tuple_of(packet, connection, event->from_source)) {
+	if (connection && has_tuple_of(packet, connection, event->from_source)) {
 		shared.connection = connection;
 		shared.fragment = encode_connection_fragment(writer, connection);
 	}
@@ -324,8 +339,8 @@ void encode_packet_event(struct writer *writer, const struct event *any)
 	write_transport(writer, packet);
 	if (connection) {
 		writer_object(writer, KEY("connection"));
-		encode_cache_piece(writer, shared.fragment, encode_connection_piece, connection,
-		                   CONNECTION_PIECE_ID);
+		encode_connection_write_piece(writer, shared.fragment, connection,
+		                              CONNECTION_PIECE_ID);
 		writer_object_end(writer);
 	}
 	write_attribution(writer, event, owner);

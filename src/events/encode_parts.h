@@ -89,7 +89,8 @@ static inline void encode_cache_piece(struct writer *writer, const struct fragme
 /* encode_record.c: the frame of all records. After _begin "event" is open, after _sockline "sockline". */
 void encode_record_begin(struct writer *writer, const struct event *event);
 void encode_record_host(struct writer *writer); /* ends "event" */
-void encode_record_host_booted(struct writer *writer, const char *boot_id); /* the same with host.boot.id */
+void encode_record_host_booted(struct writer *writer,
+                               const char *boot_id); /* the same with host.boot.id */
 void encode_record_sockline(struct writer *writer);
 void encode_record_end(struct writer *writer);
 
@@ -109,7 +110,8 @@ void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifi
 
 /* process, user, container. Short: pid, name, entity_id, executable, for packets. */
 void encode_owner_short(struct writer *writer, const struct owner *owner);
-void encode_owner_full(struct writer *writer, const struct owner *owner, const struct event_args *args);
+void encode_owner_full(struct writer *writer, const struct owner *owner,
+                       const struct event_args *args);
 void encode_owner_process(struct writer *writer, const struct process *process); /* full, no args */
 /* The rest stands inside "sockline". */
 void encode_owner_cgroup(struct writer *writer, const struct owner *owner);
@@ -129,7 +131,17 @@ enum connection_piece {
 	CONNECTION_PIECE_ID,
 };
 void encode_connection_piece(struct writer *writer, const void *connection, int piece);
-const struct fragment *encode_connection_fragment(struct writer *writer, struct connection *connection);
+const struct fragment *encode_connection_fragment(struct writer *writer,
+                                                  struct connection *connection);
+
+static inline void encode_connection_write_piece(struct writer *writer,
+                                                 const struct fragment *fragment,
+                                                 const struct connection *connection,
+                                                 enum connection_piece piece)
+{
+	encode_cache_piece(writer, fragment, encode_connection_piece, connection, (int)piece);
+}
+
 void encode_connection_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
 const char *encode_connection_state(enum socket_state state); /* NULL for NONE */
 

@@ -7,7 +7,8 @@
 /* Of the many interfaces that a host may have, those listed when a record is too long with all. */
 #define CAPTURES_CUT 16
 
-static void write_traffic(struct writer *writer, struct key key, const struct event_traffic *traffic)
+static void write_traffic(struct writer *writer, struct key key,
+                          const struct event_traffic *traffic)
 {
 	writer_object(writer, key);
 	writer_count(writer, KEY("bytes"), traffic->bytes);
@@ -18,7 +19,8 @@ static void write_traffic(struct writer *writer, struct key key, const struct ev
 /* 128 bits, because bytes times nanoseconds a second pass 64 at 18 GB. */
 static uint64_t per_second(uint64_t amount, int64_t interval_ns)
 {
-	return (uint64_t)((unsigned __int128)amount * (uint64_t)NS_PER_SECOND / (uint64_t)interval_ns);
+	return (uint64_t)((unsigned __int128)amount * (uint64_t)NS_PER_SECOND /
+	                  (uint64_t)interval_ns);
 }
 
 static void write_rate(struct writer *writer, struct key key, const struct event_traffic *traffic,
@@ -29,7 +31,8 @@ static void write_rate(struct writer *writer, struct key key, const struct event
 	writer_count(writer, KEY("packets"), traffic->packets);
 	if (interval_ns > 0) {
 		writer_count(writer, KEY("bytes_per_s"), per_second(traffic->bytes, interval_ns));
-		writer_count(writer, KEY("packets_per_s"), per_second(traffic->packets, interval_ns));
+		writer_count(writer, KEY("packets_per_s"),
+		             per_second(traffic->packets, interval_ns));
 	}
 	writer_object_end(writer);
 }
@@ -102,6 +105,7 @@ static void write_attribution_counts(struct writer *writer, const struct event_s
 	COUNT(attribution, listener);
 	COUNT(attribution, recent);
 	COUNT(attribution, kernel);
+	COUNT(attribution, tracepoint);
 	COUNT(attribution, unknown);
 	writer_object_end(writer);
 	writer_object(writer, KEY("unknown"));
@@ -203,7 +207,8 @@ static void write_config(struct writer *writer, const struct event_run *run)
 	if (run->file)
 		write_cuttable(writer, KEY("file"), run->file, CUT_FILE, RAW_FILE);
 	else if (!writer_cuts(writer, CUT_INTERFACES))
-		write_list(writer, KEY("interfaces"), run->interfaces, run->interface_count, RAW_INTERFACES);
+		write_list(writer, KEY("interfaces"), run->interfaces, run->interface_count,
+		           RAW_INTERFACES);
 	write_cuttable(writer, KEY("filter"), run->filter, CUT_FILTER, RAW_FILTER);
 	write_list(writer, KEY("events"), run->events, run->event_count, RAW_NONE);
 	if (run->snaplen > 0)
@@ -299,7 +304,8 @@ void encode_report_log(struct writer *writer, const struct event *event)
 	write_cuttable(writer, KEY("message"), log->message, CUT_MESSAGE, RAW_MESSAGE);
 	if (log->error_message && !writer_cuts(writer, CUT_ERROR_MESSAGE)) {
 		writer_object(writer, KEY("error"));
-		encode_writer_c_string(writer, KEY("message"), log->error_message, RAW_ERROR_MESSAGE);
+		encode_writer_c_string(writer, KEY("message"), log->error_message,
+		                       RAW_ERROR_MESSAGE);
 		writer_object_end(writer);
 	}
 	encode_record_sockline(writer);

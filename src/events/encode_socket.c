@@ -10,59 +10,41 @@
 
 #define HOLDERS_MAX 16
 
-static const char *kind_name(enum socket_kind kind)
-{
-	switch (kind) {
-	case SOCKET_TCP: return "tcp";
-	case SOCKET_UDP: return "udp";
-	case SOCKET_UDPLITE: return "udplite";
-	case SOCKET_RAW: return "raw";
-	case SOCKET_ICMP: return "icmp";
-	case SOCKET_UNIX: return "unix";
-	case SOCKET_PACKET: return "packet";
-	case SOCKET_NETLINK: return "netlink";
-	case SOCKET_KIND_COUNT: break;
-	}
-	return NULL;
-}
+static const char *const kinds[SOCKET_KIND_COUNT] = {
+	[SOCKET_TCP] = "tcp",       [SOCKET_UDP] = "udp",         [SOCKET_UDPLITE] = "udplite",
+	[SOCKET_RAW] = "raw",       [SOCKET_ICMP] = "icmp",       [SOCKET_UNIX] = "unix",
+	[SOCKET_PACKET] = "packet", [SOCKET_NETLINK] = "netlink",
+};
 
-static const char *type_name(uint8_t type)
-{
-	switch (type) {
-	case SOCK_STREAM: return "stream";
-	case SOCK_DGRAM: return "dgram";
-	case SOCK_RAW: return "raw";
-	case SOCK_RDM: return "rdm";
-	case SOCK_SEQPACKET: return "seqpacket";
-	case SOCK_PACKET: return "packet";
-	default: return NULL;
-	}
-}
+static const char *const types[] = {
+	[SOCK_STREAM] = "stream", [SOCK_DGRAM] = "dgram",         [SOCK_RAW] = "raw",
+	[SOCK_RDM] = "rdm",       [SOCK_SEQPACKET] = "seqpacket", [SOCK_PACKET] = "packet",
+};
 
 /* Of linux/netlink.h, lower case without NETLINK_. */
-static const char *netlink_name(uint16_t protocol)
-{
-	switch (protocol) {
-	case NETLINK_ROUTE: return "route";
-	case NETLINK_USERSOCK: return "usersock";
-	case NETLINK_SOCK_DIAG: return "sock_diag";
-	case NETLINK_NFLOG: return "nflog";
-	case NETLINK_XFRM: return "xfrm";
-	case NETLINK_SELINUX: return "selinux";
-	case NETLINK_ISCSI: return "iscsi";
-	case NETLINK_AUDIT: return "audit";
-	case NETLINK_FIB_LOOKUP: return "fib_lookup";
-	case NETLINK_CONNECTOR: return "connector";
-	case NETLINK_NETFILTER: return "netfilter";
-	case NETLINK_KOBJECT_UEVENT: return "kobject_uevent";
-	case NETLINK_GENERIC: return "generic";
-	case NETLINK_SCSITRANSPORT: return "scsitransport";
-	case NETLINK_RDMA: return "rdma";
-	case NETLINK_CRYPTO: return "crypto";
-	case NETLINK_SMC: return "smc";
-	default: return NULL;
-	}
-}
+static const char *const netlink_protocols[] = {
+	[NETLINK_ROUTE] = "route",
+	[NETLINK_USERSOCK] = "usersock",
+	[NETLINK_SOCK_DIAG] = "sock_diag",
+	[NETLINK_NFLOG] = "nflog",
+	[NETLINK_XFRM] = "xfrm",
+	[NETLINK_SELINUX] = "selinux",
+	[NETLINK_ISCSI] = "iscsi",
+	[NETLINK_AUDIT] = "audit",
+	[NETLINK_FIB_LOOKUP] = "fib_lookup",
+	[NETLINK_CONNECTOR] = "connector",
+	[NETLINK_NETFILTER] = "netfilter",
+	[NETLINK_KOBJECT_UEVENT] = "kobject_uevent",
+	[NETLINK_GENERIC] = "generic",
+	[NETLINK_SCSITRANSPORT] = "scsitransport",
+	[NETLINK_RDMA] = "rdma",
+	[NETLINK_CRYPTO] = "crypto",
+	[NETLINK_SMC] = "smc",
+};
+
+/* NULL: the table has no name for it. */
+#define NAME_OF(table, number)                                                                     \
+	((size_t)(number) < sizeof(table) / sizeof *(table) ? (table)[number] : NULL)
 
 static bool is_inet(const struct socket *socket)
 {
@@ -71,17 +53,14 @@ static bool is_inet(const struct socket *socket)
 
 static uint8_t protocol_of(const struct socket *socket)
 {
-	switch (socket->kind) {
-	case SOCKET_TCP: return IPPROTO_TCP;
-	case SOCKET_UDP: return IPPROTO_UDP;
-	case SOCKET_UDPLITE: return IPPROTO_UDPLITE;
-	case SOCKET_ICMP: return inet_is_v4(&socket->tuple.source) ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	case SOCKET_RAW:
-	case SOCKET_UNIX:
-	case SOCKET_PACKET:
-	case SOCKET_NETLINK:
-	case SOCKET_KIND_COUNT: break;
-	}
+	if (socket->kind == SOCKET_TCP)
+		return IPPROTO_TCP;
+	if (socket->kind == SOCKET_UDP)
+		return IPPROTO_UDP;
+	if (socket->kind == SOCKET_UDPLITE)
+		return IPPROTO_UDPLITE;
+	if (socket->kind == SOCKET_ICMP)
+		return inet_is_v4(&socket->tuple.source) ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 	return socket->protocol <= UINT8_MAX ? (uint8_t)socket->protocol : 0;
 }
 
@@ -122,8 +101,8 @@ static struct view view_of(const struct event_socket *event)
 		view.destination = NULL;
 	if (socket->kind == SOCKET_TCP && socket->state == SOCKET_SYN_SENT)
 		view.direction = CONNECTION_EGRESS;
-	if (socket->kind == SOCKET_TCP && (socket->state == SOCKET_SYN_RECEIVED ||
-	                                   socket->state == SOCKET_NEW_SYN_RECEIVED))
+	if (socket->kind == SOCKET_TCP &&
+	    (socket->state == SOCKET_SYN_RECEIVED || socket->state == SOCKET_NEW_SYN_RECEIVED))
 		view.direction = CONNECTION_INGRESS;
 	return view;
 }
@@ -157,7 +136,8 @@ static void write_inet(struct writer *writer, const struct event_socket *event)
 	struct view view = view_of(event);
 
 	writer_object(writer, KEY("network"));
-	encode_tuple_protocol(writer, inet_is_v4(view.source ? view.source : view.destination), protocol);
+	encode_tuple_protocol(writer, inet_is_v4(view.source ? view.source : view.destination),
+	                      protocol);
 	encode_tuple_direction(writer, view.direction);
 	if (has_ports)
 		write_community_id(writer, event, &view, protocol);
@@ -201,7 +181,7 @@ static void write_tuple(struct writer *writer, const struct event_socket *event)
 		return;
 	}
 	writer_object(writer, KEY("network"));
-	writer_name(writer, KEY("type"), kind_name(socket->kind));
+	writer_name(writer, KEY("type"), kinds[socket->kind]);
 	writer_object_end(writer);
 	if (socket->kind == SOCKET_UNIX)
 		write_unix_address(writer, socket);
@@ -228,7 +208,7 @@ static void write_queues(struct writer *writer, const struct socket *socket)
 
 static void write_netlink(struct writer *writer, const struct socket *socket)
 {
-	const char *name = netlink_name(socket->protocol);
+	const char *name = NAME_OF(netlink_protocols, socket->protocol);
 
 	if (name)
 		writer_name(writer, KEY("protocol"), name);
@@ -253,8 +233,8 @@ static void write_packet_protocol(struct writer *writer, const struct socket *so
 
 static void write_kind(struct writer *writer, const struct socket *socket)
 {
-	writer_name(writer, KEY("kind"), kind_name(socket->kind));
-	writer_name(writer, KEY("type"), type_name(socket->type));
+	writer_name(writer, KEY("kind"), kinds[socket->kind]);
+	writer_name(writer, KEY("type"), NAME_OF(types, socket->type));
 	if (socket->kind == SOCKET_NETLINK)
 		write_netlink(writer, socket);
 	else if (socket->kind == SOCKET_PACKET)

@@ -8,32 +8,12 @@
  * /etc/protocols, so that a name means the same on every host. Others have
  * their number alone.
  */
-static const char *protocol_name(uint8_t protocol)
-{
-	switch (protocol) {
-	case 1: return "icmp";
-	case 2: return "igmp";
-	case 4: return "ipv4";
-	case 6: return "tcp";
-	case 17: return "udp";
-	case 33: return "dccp";
-	case 41: return "ipv6";
-	case 46: return "rsvp";
-	case 47: return "gre";
-	case 50: return "esp";
-	case 51: return "ah";
-	case 58: return "ipv6-icmp";
-	case 88: return "eigrp";
-	case 89: return "ospf";
-	case 97: return "etherip";
-	case 103: return "pim";
-	case 112: return "vrrp";
-	case 115: return "l2tp";
-	case 132: return "sctp";
-	case 136: return "udplite";
-	default: return NULL;
-	}
-}
+static const char *const protocols[UINT8_MAX + 1] = {
+	[1] = "icmp",  [2] = "igmp",       [4] = "ipv4",   [6] = "tcp",    [17] = "udp",
+	[33] = "dccp", [41] = "ipv6",      [46] = "rsvp",  [47] = "gre",   [50] = "esp",
+	[51] = "ah",   [58] = "ipv6-icmp", [88] = "eigrp", [89] = "ospf",  [97] = "etherip",
+	[103] = "pim", [112] = "vrrp",     [115] = "l2tp", [132] = "sctp", [136] = "udplite",
+};
 
 void encode_tuple_protocol(struct writer *writer, bool v4, uint8_t protocol)
 {
@@ -41,9 +21,10 @@ void encode_tuple_protocol(struct writer *writer, bool v4, uint8_t protocol)
 		writer_literal(writer, "type", "ipv4");
 	else
 		writer_literal(writer, "type", "ipv6");
-	if (protocol == 0) /* not known, or the hop-by-hop options that were the last thing captured */
+	/* Not known, or hop-by-hop options were the last thing captured. */
+	if (protocol == 0)
 		return;
-	writer_name(writer, KEY("transport"), protocol_name(protocol));
+	writer_name(writer, KEY("transport"), protocols[protocol]);
 	writer_decimal(writer, KEY("iana_number"), protocol);
 }
 

@@ -95,8 +95,9 @@ static void add(struct writer *writer, const char *name, struct json_object *val
 		return;
 	}
 	if (name)
-		result = json_object_object_add_ex(parent, name, value, JSON_C_OBJECT_ADD_KEY_IS_NEW |
-		                                                        JSON_C_OBJECT_KEY_IS_CONSTANT);
+		result = json_object_object_add_ex(parent, name, value,
+		                                   JSON_C_OBJECT_ADD_KEY_IS_NEW |
+		                                           JSON_C_OBJECT_KEY_IS_CONSTANT);
 	else
 		result = json_object_array_add(parent, value);
 	if (result != 0) {
@@ -129,7 +130,8 @@ static int print_escaped(struct json_object *value, struct printbuf *out, int le
 	return printbuf_memappend(out, "\"", 1);
 }
 
-void encode_writer_tree_text(struct writer *writer, const char *name, const char *text, size_t length)
+void encode_writer_tree_text(struct writer *writer, const char *name, const char *text,
+                             size_t length)
 {
 	struct json_object *value = json_object_new_string_len(text, (int)length);
 

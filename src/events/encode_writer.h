@@ -33,8 +33,10 @@ struct key {
 	const char *array;  /* "name":[ */
 	size_t length;      /* of all three, without their last character */
 };
-#define KEY_INIT(name)                                                                     \
-	{ name, "\"" name "\":\"", "\"" name "\":{", "\"" name "\":[", sizeof(name) + 2 }
+#define KEY_INIT(name)                                                                             \
+	{                                                                                          \
+		name, "\"" name "\":\"", "\"" name "\":{", "\"" name "\":[", sizeof(name) + 2      \
+	}
 #define KEY(name) ((struct key)KEY_INIT(name))
 #define ELEMENT   ((struct key){ NULL, "\"", "{", "[", 0 })
 
@@ -88,13 +90,13 @@ enum writer_cut {
 
 struct writer {
 	struct encoder *encoder;
-	char *at, *end;          /* appended between the two; NULL: a tree is built */
-	bool overflow;           /* something did not fit and is not there */
-	bool caching;            /* pieces may be taken from and put into caches */
-	bool failed;             /* tree: memory was short */
-	bool raw_lost;           /* more than WRITER_RAW_MAX */
-	uint32_t cut;            /* bits of enum writer_cut: leave these out */
-	uint32_t met;            /* those that the record has, cut or not */
+	char *at, *end; /* appended between the two; NULL: a tree is built */
+	bool overflow;  /* something did not fit and is not there */
+	bool caching;   /* pieces may be taken from and put into caches */
+	bool failed;    /* tree: memory was short */
+	bool raw_lost;  /* more than WRITER_RAW_MAX */
+	uint32_t cut;   /* bits of enum writer_cut: leave these out */
+	uint32_t met;   /* those that the record has, cut or not */
 	int raw_count;
 	int depth;
 	struct json_object *path[WRITER_DEPTH_MAX]; /* tree: the open objects, outermost first */
@@ -130,7 +132,8 @@ void encode_writer_bool(struct writer *writer, struct key key, bool value);
 
 /* Of the functions below the other way, and what is not usual. */
 void encode_writer_tree_open(struct writer *writer, const char *name, bool array);
-void encode_writer_tree_text(struct writer *writer, const char *name, const char *text, size_t length);
+void encode_writer_tree_text(struct writer *writer, const char *name, const char *text,
+                             size_t length);
 void encode_writer_large(struct writer *writer, struct key key, uint64_t value);
 
 /* Asks whether a member that can be cut is to be left out of this record. */
@@ -218,7 +221,8 @@ static inline void writer_array_end(struct writer *writer)
 }
 
 /* Text that needs no escaping: ours, or made by a formatter. */
-static inline void writer_text(struct writer *writer, struct key key, const char *text, size_t length)
+static inline void writer_text(struct writer *writer, struct key key, const char *text,
+                               size_t length)
 {
 	char *to;
 
@@ -242,13 +246,13 @@ static inline void writer_name(struct writer *writer, struct key key, const char
 }
 
 /* Literals on both sides: one copy. */
-#define writer_literal(writer, key, value)                                                 \
-	do {                                                                               \
-		static const char member[] = "\"" key "\":\"" value "\",";                 \
-		if ((writer)->at)                                                          \
-			writer_append((writer), member, sizeof member - 1);                \
-		else                                                                       \
-			encode_writer_tree_text((writer), key, value, sizeof(value) - 1);  \
+#define writer_literal(writer, key, value)                                                         \
+	do {                                                                                       \
+		static const char member[] = "\"" key "\":\"" value "\",";                         \
+		if ((writer)->at)                                                                  \
+			writer_append((writer), member, sizeof member - 1);                        \
+		else                                                                               \
+			encode_writer_tree_text((writer), key, value, sizeof(value) - 1);          \
 	} while (0)
 
 static inline void writer_u64(struct writer *writer, struct key key, uint64_t value)

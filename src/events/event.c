@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/event.h"
 
-#define CLASS(name, set, sort, ...)                                                        \
-	{ .action = (name), .dataset = "sockline." set, .kind = (sort), __VA_ARGS__ }
+#define CLASS(name, set, sort, ...)                                                                \
+	{                                                                                          \
+		.action = (name), .dataset = "sockline." set, .kind = (sort), __VA_ARGS__          \
+	}
 #define NETWORK .categories = { "network" }
 
 static const struct event_class classes[EVENT_ACTION_COUNT] = {
@@ -13,28 +15,34 @@ static const struct event_class classes[EVENT_ACTION_COUNT] = {
 	                                         NETWORK, .types = { "connection", "info" }),
 	[EVENT_CONNECTION_UPDATED] = CLASS("connection_updated", "connection", "event", NETWORK,
 	                                   .types = { "connection", "info" }),
-	[EVENT_CONNECTION_ATTRIBUTED] = CLASS("connection_attributed", "connection", "event", NETWORK,
-	                                      .types = { "connection", "info" }),
+	[EVENT_CONNECTION_ATTRIBUTED] = CLASS("connection_attributed", "connection", "event",
+	                                      NETWORK, .types = { "connection", "info" }),
 	[EVENT_CONNECTION_CLOSED] = CLASS("connection_closed", "connection", "event", NETWORK,
 	                                  .types = { "connection", "end" }),
-	[EVENT_EXISTING_SOCKET] = CLASS("existing_socket", "socket", "state", NETWORK,
-	                                .types = { "info" }),
-	[EVENT_SNAPSHOT_COMPLETED] = CLASS("snapshot_completed", "socket", "state", NETWORK,
-	                                   .types = { "info" }),
-	[EVENT_LISTENING_STARTED] = CLASS("listening_started", "socket", "event", NETWORK,
-	                                  .types = { "start" }),
-	[EVENT_LISTENING_STOPPED] = CLASS("listening_stopped", "socket", "event", NETWORK,
-	                                  .types = { "end" }),
-	[EVENT_PROCESS_TRAFFIC] = CLASS("process_traffic", "process", "metric",
-	                                .categories = { "process", "network" }, .types = { "info" }),
-	[EVENT_CAPTURE_STATS] = CLASS("capture_stats", "stats", "metric", NETWORK, .types = { "info" }),
+	[EVENT_EXISTING_SOCKET] =
+		CLASS("existing_socket", "socket", "state", NETWORK, .types = { "info" }),
+	[EVENT_SNAPSHOT_COMPLETED] =
+		CLASS("snapshot_completed", "socket", "state", NETWORK, .types = { "info" }),
+	[EVENT_LISTENING_STARTED] =
+		CLASS("listening_started", "socket", "event", NETWORK, .types = { "start" }),
+	[EVENT_LISTENING_STOPPED] =
+		CLASS("listening_stopped", "socket", "event", NETWORK, .types = { "end" }),
+	[EVENT_PROCESS_TRAFFIC] =
+		CLASS("process_traffic", "process", "metric",
+	              .categories = { "process", "network" }, .types = { "info" }),
+	[EVENT_CAPTURE_STATS] =
+		CLASS("capture_stats", "stats", "metric", NETWORK, .types = { "info" }),
 	[EVENT_RUN_STARTED] = CLASS("run_started", "run", "event", NETWORK, .types = { "info" }),
 	[EVENT_RUN_STOPPED] = CLASS("run_stopped", "run", "event", NETWORK, .types = { "info" }),
-	[EVENT_OUTPUT_OPENED] = CLASS("output_opened", "run", "event", NETWORK, .types = { "info" }),
-	[EVENT_RECORDS_DROPPED] = CLASS("records_dropped", "log", "event", NETWORK, .types = { "info" }),
-	[EVENT_NETLINK_OVERRUN] = CLASS("netlink_overrun", "log", "event", NETWORK, .types = { "info" }),
+	[EVENT_OUTPUT_OPENED] =
+		CLASS("output_opened", "run", "event", NETWORK, .types = { "info" }),
+	[EVENT_RECORDS_DROPPED] =
+		CLASS("records_dropped", "log", "event", NETWORK, .types = { "info" }),
+	[EVENT_NETLINK_OVERRUN] =
+		CLASS("netlink_overrun", "log", "event", NETWORK, .types = { "info" }),
 	[EVENT_CAPTURE_LOST] = CLASS("capture_lost", "log", "event", NETWORK, .types = { "info" }),
-	[EVENT_CAPTURE_RESUMED] = CLASS("capture_resumed", "log", "event", NETWORK, .types = { "info" }),
+	[EVENT_CAPTURE_RESUMED] =
+		CLASS("capture_resumed", "log", "event", NETWORK, .types = { "info" }),
 	[EVENT_CLOCK_STEP] = CLASS("clock_step", "log", "event", NETWORK, .types = { "info" }),
 };
 

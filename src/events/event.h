@@ -49,16 +49,16 @@ enum event_action {
 /* EVENT_PACKET */
 struct event_packet {
 	const struct packet *packet;
-	const struct interface *interface;   /* NULL when not known */
+	const struct interface *interface; /* NULL when not known */
 	/* NULL: ARP, later fragments without one, ... Not const: the encoder hangs a fragment on it. */
 	struct connection *connection;
 	bool from_source; /* the sender is the connection's source */
 	/* Owner of the sender's end and of the receiver's; NULL = that end is not of this host. */
 	const struct owner *source, *destination;
 	const char *community_id; /* NULL: that of the connection, if the packet has its tuple */
-	uint64_t duplicate_of; /* sockline.packet.number of the same packet on another interface; 0 */
-	const uint8_t *payload; /* what is to be written of it; NULL = nothing */
-	uint32_t payload_length; /* the rest over EVENT_PAYLOAD_MAX is left out */
+	uint64_t duplicate_of;    /* packet.number of the same packet on another interface; 0 */
+	const uint8_t *payload;   /* what is to be written of it; NULL = nothing */
+	uint32_t payload_length;  /* the rest over EVENT_PAYLOAD_MAX is left out */
 };
 
 /*
@@ -84,9 +84,9 @@ struct event_socket {
 	const struct process *const *holders; /* all known holders, lowest pid first, for names */
 	int holder_count;
 	struct event_args args;
-	struct connection *connection; /* the one this socket is an end of; NULL = none or not known */
-	uint64_t snapshot_id;   /* 1, 2, ... in this run; 0 for LISTENING_* */
-	uint64_t snapshot_index; /* 1, 2, ... in this snapshot; the count, when completed */
+	struct connection *connection; /* the one it is an end of; NULL = not known */
+	uint64_t snapshot_id;          /* 1, 2, ... in this run; 0 for LISTENING_* */
+	uint64_t snapshot_index;       /* 1, 2, ... in this snapshot; the count, when completed */
 	bool complete;
 };
 
@@ -96,9 +96,10 @@ struct event_traffic {
 
 /* EVENT_PROCESS_TRAFFIC */
 struct event_process {
-	struct process *process; /* NULL: the traffic without a known owner */
-	struct event_traffic sent, received;                   /* since the start of the run */
-	struct event_traffic interval_sent, interval_received; /* of these since the last such record */
+	struct process *process;             /* NULL: the traffic without a known owner */
+	struct event_traffic sent, received; /* since the start of the run */
+	/* Of these, since the last such record. */
+	struct event_traffic interval_sent, interval_received;
 	int64_t interval_ns;
 	uint64_t connections; /* open now */
 };
@@ -116,31 +117,55 @@ struct event_stats {
 	int capture_count;
 	uint64_t packets; /* seen since the start */
 	uint64_t bytes;   /* on the wire */
-	struct { uint64_t ok, truncated, malformed, unsupported; } decode;
-	struct { uint64_t written, dropped, truncated, bytes; } records;
-	struct { uint64_t socket, listener, recent, kernel, unknown; } attribution; /* ends resolved, by method */
-	struct { uint64_t no_permission, exited, other_netns, time_wait, forwarded, ambiguous, no_socket, pending, replay; } unknown;
-	struct { uint64_t queries, misses, cached_misses; } lookups; /* exact socket queries */
-	struct { uint64_t overruns, lost, resyncs, interrupted; } netlink;
-	struct { uint64_t tracked; } sockets;
-	struct { uint64_t tracked, opened, closed, evicted; } connections;
-	struct { uint64_t tracked, evicted, scans, descriptors, vanished, permission_denied; } processes;
-	struct { uint64_t lost, samples; bool present; } tracepoints;
+	struct {
+		uint64_t ok, truncated, malformed, unsupported;
+	} decode;
+	struct {
+		uint64_t written, dropped, truncated, bytes;
+	} records;
+	/* Ends resolved, by method; those unknown by reason. */
+	struct {
+		uint64_t socket, listener, recent, kernel, tracepoint, unknown;
+	} attribution;
+	struct {
+		uint64_t no_permission, exited, other_netns, time_wait, forwarded, ambiguous,
+			no_socket, pending, replay;
+	} unknown;
+	struct {
+		uint64_t queries, misses, cached_misses;
+	} lookups; /* exact socket queries */
+	struct {
+		uint64_t overruns, lost, resyncs, interrupted;
+	} netlink;
+	struct {
+		uint64_t tracked;
+	} sockets;
+	struct {
+		uint64_t tracked, opened, closed, evicted;
+	} connections;
+	struct {
+		uint64_t tracked, evicted, scans, descriptors, vanished, permission_denied;
+	} processes;
+	struct {
+		uint64_t lost, samples;
+		bool present;
+	} tracepoints;
 	uint64_t rss_bytes;
 	uint64_t cpu_ns;
 	bool final; /* RUN_STOPPED: complete totals */
-	const char *stop_reason; /* RUN_STOPPED: "signal", "count", "duration", "end_of_file", "reader_gone", "error", "snapshot" */
+	/* RUN_STOPPED: signal, count, duration, end_of_file, reader_gone, error, snapshot, command */
+	const char *stop_reason;
 };
 
 /* EVENT_RUN_STARTED */
 struct event_run {
-	const char *version; /* of sockline */
+	const char *version;                  /* of sockline */
 	const char *libpcap, *libnl, *json_c; /* library versions */
-	const char *kernel;  /* uname -r; NULL in a replay */
-	const char *const *interfaces; /* as asked for; "any" when none */
+	const char *kernel;                   /* uname -r; NULL in a replay */
+	const char *const *interfaces;        /* as asked for; "any" when none */
 	int interface_count;
-	const char *file;    /* replay */
-	const char *filter;  /* NULL = none */
+	const char *file;          /* replay */
+	const char *filter;        /* NULL = none */
 	const char *const *events; /* names of -e in force */
 	int event_count;
 	const char *const *capabilities; /* effective, lower case: "cap_net_raw" */
@@ -154,19 +179,20 @@ struct event_run {
 	const char *sockets;         /* "auto", "netlink", "proc" */
 	uint32_t netns;              /* own network namespace; 0 in a replay */
 	uint16_t community_id_seed;
-	const char *boot_id;         /* NULL in a replay */
+	const char *boot_id; /* NULL in a replay */
 };
 
 /* EVENT_OUTPUT_OPENED, and everything of dataset sockline.log. */
 struct event_log {
-	const char *level;   /* "warning", "error", "info" */
-	const char *message; /* one line for a person */
+	const char *level;         /* "warning", "error", "info" */
+	const char *message;       /* one line for a person */
 	const char *error_message; /* NULL = none */
-	const char *interface; /* CAPTURE_LOST, CAPTURE_RESUMED */
-	uint64_t count; /* records dropped, messages lost */
-	const char *where; /* RECORDS_DROPPED: "output"; NETLINK_OVERRUN: "proc_events", "destroy", "interfaces" */
-	int64_t step_ns; /* CLOCK_STEP; negative = back */
-	const char *path; /* OUTPUT_OPENED: the file; NULL = standard output */
+	const char *interface;     /* CAPTURE_LOST, CAPTURE_RESUMED */
+	uint64_t count;            /* records dropped, messages lost */
+	/* RECORDS_DROPPED: output; NETLINK_OVERRUN: proc_events, destroy, interfaces */
+	const char *where;
+	int64_t step_ns;         /* CLOCK_STEP; negative = back */
+	const char *path;        /* OUTPUT_OPENED: the file; NULL = standard output */
 	uint64_t repaired_bytes; /* OUTPUT_OPENED: cut from a broken tail */
 };
 

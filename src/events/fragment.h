@@ -13,7 +13,7 @@
 struct fragment {
 	uint64_t generation; /* of the object when it was encoded */
 	uint32_t length;
-	uint32_t split[4];   /* offsets into bytes, meaning known to the encoder */
+	uint32_t split[4]; /* offsets into bytes, meaning known to the encoder */
 	char bytes[];
 };
 

@@ -143,6 +143,7 @@ static int64_t read_process(struct process_table *table, int pid, int dir, uint6
 {
 	struct process_facts *facts = &table->facts;
 	struct process_slot *slot;
+	uint32_t live;
 	int64_t number;
 	int result;
 
@@ -153,6 +154,10 @@ static int64_t read_process(struct process_table *table, int pid, int dir, uint6
 		return -ENOENT;
 	table->counters.read++;
 	number = find_described(table, pid, directory);
+	/* One live process a pid: when this is another, the other has exited. */
+	live = process_slots_find_live(&table->store, pid);
+	if (live != NONE && live != number)
+		process_slots_retire(&table->store, live, clock_monotonic_ns());
 	if (number == NONE)
 		number = insert_new(table, pid);
 	if (number < 0)
@@ -250,8 +255,11 @@ static bool is_young(const struct process_table *table, const struct process *pr
 	       clock_boottime_ns() - start_ns < YOUNG_NS;
 }
 
-/* 0: alive, and its strings are as fresh as the header says. -errno: -ESRCH it has exited. */
-static int look_again(struct process_table *table, uint32_t number)
+/*
+ * 0: alive, and its strings are as fresh as the header says. -errno: -ESRCH it
+ * has exited. Does not look whether it is alive when that is known.
+ */
+static int look_again(struct process_table *table, uint32_t number, bool known_alive)
 {
 	const struct process_slot *slot;
 	struct stat status;
@@ -265,7 +273,7 @@ static int look_again(struct process_table *table, uint32_t number)
 	young = is_young(table, slot->process);
 	if (clock_monotonic_ns() - slot->read_ns < (young ? YOUNG_PERIOD_NS : PERIOD_NS)) {
 		if (!young)
-			return fstatat(dir, "stat", &status, 0) == 0 ? 0 : -errno;
+			return known_alive || fstatat(dir, "stat", &status, 0) == 0 ? 0 : -errno;
 		result = process_read_executable_same(dir, slot->process);
 		if (result != 0)
 			return result > 0 ? 0 : (int)result;
@@ -286,7 +294,7 @@ struct process *process_table_get(struct process_table *table, int pid, int *rea
 		int result;
 
 		process_ref(process); /* its successor might evict it */
-		result = look_again(table, live);
+		result = look_again(table, live, false);
 		if (is_gone(result) && slot_at(table, live)->process == process &&
 		    !process->exited_ns)
 			process_slots_retire(&table->store, live, clock_monotonic_ns());
@@ -313,6 +321,40 @@ struct process *process_table_find(struct process_table *table, int pid, uint64_
 	uint32_t number = process_slots_find(&table->store, pid, start_ticks);
 
 	return number == NONE ? NULL : slot_at(table, number)->process;
+}
+
+struct process *process_table_remember(struct process_table *table,
+                                       const struct process_memory *memory)
+{
+	uint32_t known = process_slots_find(&table->store, memory->pid, memory->start_ticks);
+	struct process_facts *facts = &table->facts;
+	struct process *process;
+	int64_t number;
+
+	if (known != NONE)
+		return slot_at(table, known)->process;
+	memset(facts, 0, sizeof *facts);
+	facts->stat.parent_pid = memory->parent_pid;
+	facts->stat.start_ticks = memory->start_ticks;
+	facts->netns = memory->netns;
+	if (memory->name)
+		snprintf(facts->stat.name, sizeof facts->stat.name, "%s", memory->name);
+	if (memory->executable) {
+		facts->executable_length =
+			strnlen(memory->executable, sizeof facts->executable - 1);
+		memcpy(facts->executable, memory->executable, facts->executable_length);
+	}
+	facts->executable_deleted = memory->executable_deleted;
+	process = process_read_make(&table->reader, memory->pid, facts, memory->parent_name);
+	if (!process)
+		return NULL;
+	number = process_slots_insert(&table->store, process);
+	if (number < 0) {
+		process_unref(process);
+		return NULL;
+	}
+	process_slots_retire(&table->store, (uint32_t)number, memory->exited_ns);
+	return slot_at(table, (uint32_t)number)->process;
 }
 
 void process_table_exec(struct process_table *table, int pid)
@@ -387,6 +429,19 @@ int process_table_dir(struct process_table *table, const struct process *process
 	if (number == NONE || slot_at(table, number)->process != process)
 		return -ESRCH;
 	return slot_dir(table, number);
+}
+
+int process_table_refresh(struct process_table *table, const struct process *process)
+{
+	uint32_t number = process_slots_find_live(&table->store, process->pid);
+	int result;
+
+	if (number == NONE || slot_at(table, number)->process != process)
+		return -ESRCH;
+	result = look_again(table, number, true);
+	if (result == 0)
+		process_slots_used(&table->store, number);
+	return result;
 }
 
 bool process_table_sees_all(const struct process_table *table)

@@ -50,6 +50,24 @@ struct process *process_table_get(struct process_table *table, int pid, int *rea
  */
 struct process *process_table_find(struct process_table *table, int pid, uint64_t start_ticks);
 
+/* What the kernel's events told of a process that /proc has no more. */
+struct process_memory {
+	int pid, parent_pid;
+	uint64_t start_ticks;
+	const char *name;        /* NULL = not known, the others too */
+	const char *executable;
+	bool executable_deleted;
+	const char *parent_name;
+	uint32_t netns;          /* 0 = not known */
+	int64_t exited_ns;       /* monotonic, > 0 */
+};
+/*
+ * The process that was, entered as exited when it is not there yet. Borrowed as
+ * from process_table_get; NULL when memory is short.
+ */
+struct process *process_table_remember(struct process_table *table,
+                                       const struct process_memory *memory);
+
 /* Kernel events (proc connector) and scans say what happened. */
 void process_table_exec(struct process_table *table,
                         int pid); /* read strings anew, or it all, now */
@@ -66,6 +84,11 @@ int process_table_proc_fd(const struct process_table *table); /* O_PATH of proc_
  * it has exited; what is below the descriptor answers ESRCH from then on.
  */
 int process_table_dir(struct process_table *table, const struct process *process);
+/*
+ * As process_table_get for a process that was seen to be alive just now, most
+ * often without a system call. 0, or -ESRCH: it is not in the table as a live one.
+ */
+int process_table_refresh(struct process_table *table, const struct process *process);
 /*
  * Every process of the machine is in /proc: it is mounted for the initial pid
  * namespace, and hides nothing (hidepid). False too when that cannot be told.

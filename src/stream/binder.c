@@ -84,7 +84,8 @@ static struct attribution_question question_for(const struct connection *connect
 	    .fanned_out = fanned_out && end == CONNECTION_DESTINATION,
 	    .has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
 	    .icmp_id = connection->icmp_id,
-	    .since_ns = connection->since_ns,
+	    .since_ns = connection->midway ? 0 : connection->seen_ns,
+	    .seen_ns = connection->seen_ns,
 	    .asked_ns = connection->asked_ns,
 	};
 
@@ -98,7 +99,8 @@ static bool provisional(const struct owner *owner)
 		return true;
 	return owner->method == ATTRIBUTION_UNKNOWN &&
 	       (owner->reason == ATTRIBUTION_PENDING || owner->reason == ATTRIBUTION_NO_SOCKET ||
-	        owner->reason == ATTRIBUTION_EXITED || owner->reason == ATTRIBUTION_NO_PERMISSION);
+	        owner->reason == ATTRIBUTION_EXITED || owner->reason == ATTRIBUTION_TIME_WAIT ||
+	        owner->reason == ATTRIBUTION_NO_PERMISSION);
 }
 
 /* Takes the better of two answers; true when the reader must hear of it. */
@@ -177,6 +179,14 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 		tell(binder, connection);
 }
 
+/* A server that forks has the connection served, and closed, by a child. */
+static bool ask_last(struct binder *binder, struct connection *connection, enum connection_end end)
+{
+	struct attribution_question question = question_for(connection, end, false);
+
+	return attribution_last_holder(binder->options.attribution, &question, &connection->owners[end]);
+}
+
 void binder_closing(struct binder *binder, struct connection *connection)
 {
 	bool changed = false, forwarded;
@@ -187,6 +197,8 @@ void binder_closing(struct binder *binder, struct connection *connection)
 
 		if (binder->options.attribution && connection->attributable)
 			changed |= ask_again(binder, connection, end);
+		if (binder->options.attribution && connection->local[end] && end == CONNECTION_DESTINATION)
+			changed |= ask_last(binder, connection, end);
 		if (!connection->local[end] && !(forwarded && end == CONNECTION_SOURCE))
 			continue; /* the far end of the network is nobody's to name */
 		binder->counters.methods[owner->method]++;

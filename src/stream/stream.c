@@ -164,10 +164,11 @@ static struct connection *open_connection(struct stream *stream, const struct pa
 	connection->direction = direction_of(connection, known);
 	if (packet->has_icmp_id)
 		connection->icmp_id = packet->icmp_id;
-	if (packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN))
+	if (!stream->options.replay)
+		connection->seen_ns = now - (clock_realtime_ns() - packet->time_ns);
+	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
+	if (connection->midway)
 		connection_table_met_midway(connection);
-	else if (!stream->options.replay)
-		connection->since_ns = now - (clock_realtime_ns() - packet->time_ns);
 	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);
 	connection->has_community_id = true;
 	return connection;

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/witness.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "attribution/evidence.h"
+#include "attribution/lineage.h"
+#include "attribution/tracepoints.h"
+#include "base/clock.h"
+
+#define SIGHTINGS_MAX 131072
+#define LIVES_MAX     65536
+
+/*
+ * A packet's time is the wall clock's, an event's the monotonic one; both are
+ * read one after the other, and a sender is seen a moment before its packet.
+ */
+#define BEFORE_NS (20 * NS_PER_MS)
+#define AFTER_NS  (1 * NS_PER_MS)
+
+struct witness {
+	struct witness_options options;
+	struct tracepoints *tracepoints;
+	struct evidence *evidence;
+	struct lineage *lineage;
+	int64_t tick_ns;
+	bool relist; /* facts were lost: who is who must be read anew */
+	struct witness_counters counters;
+};
+
+/* Reads every process into the lineage, so that their children have a parent. */
+static void seed(struct witness *witness)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	if (!proc)
+		return;
+	while ((entry = readdir(proc))) {
+		struct process *process;
+		int64_t now = clock_monotonic_ns();
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		process = process_table_get(witness->options.processes, atoi(entry->d_name), NULL);
+		if (process)
+			lineage_seed(witness->lineage, process, now);
+	}
+	closedir(proc);
+}
+
+int witness_open(struct witness **result, const struct witness_options *options,
+                 struct error *error)
+{
+	struct tracepoints_options tracing = {.namespaces = options->namespaces};
+	struct witness *witness = calloc(1, sizeof *witness);
+	int code;
+
+	if (!witness)
+		return error_set(error, ENOMEM, "out of memory");
+	witness->options = *options;
+	witness->tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK);
+	witness->evidence = evidence_new(SIGHTINGS_MAX, &options->key);
+	witness->lineage = lineage_new(LIVES_MAX, &options->key, options->namespaces);
+	if (!witness->evidence || !witness->lineage) {
+		witness_close(witness);
+		return error_set(error, ENOMEM, "out of memory");
+	}
+	code = tracepoints_open(&witness->tracepoints, &tracing, error);
+	if (code != 0) {
+		witness_close(witness);
+		return code;
+	}
+	seed(witness); /* after opening: what begins meanwhile is told by facts */
+	*result = witness;
+	return 0;
+}
+
+void witness_close(struct witness *witness)
+{
+	if (!witness)
+		return;
+	tracepoints_close(witness->tracepoints);
+	lineage_free(witness->lineage);
+	evidence_free(witness->evidence);
+	free(witness);
+}
+
+int witness_fd(const struct witness *witness)
+{
+	return tracepoints_fd(witness->tracepoints);
+}
+
+static void on_fact(void *context, const struct fact *fact)
+{
+	struct witness *witness = context;
+
+	lineage_add(witness->lineage, fact);
+	switch (fact->kind) {
+	case FACT_ROUTE:
+	case FACT_STATE:
+	case FACT_RECEIVE:
+		evidence_add(witness->evidence, fact,
+		             lineage_find(witness->lineage, fact->pid, fact->time_ns));
+		break;
+	case FACT_LOST_SOCKETS:
+		evidence_add(witness->evidence, fact, NULL);
+		break;
+	case FACT_LOST_PROCESSES:
+		evidence_add(witness->evidence, fact, NULL);
+		witness->relist = true;
+		break;
+	case FACT_NAME:
+	case FACT_EXIT:
+		if (witness->options.lived && (fact->kind == FACT_EXIT || fact->executed))
+			witness->options.lived(witness->options.context, witness->options.processes,
+			                       fact->pid, fact->kind == FACT_EXIT);
+		break;
+	case FACT_FORK:
+	case FACT_IMAGE:
+	case FACT_NETNS:
+		break;
+	}
+}
+
+void witness_drain(struct witness *witness)
+{
+	const struct tracepoints_counters *counters = tracepoints_counters(witness->tracepoints);
+
+	tracepoints_drain(witness->tracepoints, on_fact, witness);
+	witness->counters.samples = counters->samples;
+	witness->counters.lost = counters->lost;
+}
+
+void witness_expire(struct witness *witness)
+{
+	int64_t now = clock_monotonic_ns();
+
+	witness_drain(witness);
+	evidence_expire(witness->evidence, now);
+	lineage_expire(witness->lineage, now);
+	if (witness->relist)
+		seed(witness);
+	witness->relist = false;
+}
+
+/* The table's process for what the lineage knows; NULL when it is not surely the same. */
+static struct process *materialize(struct witness *witness, const struct lineage_process *life)
+{
+	struct process_table *processes = witness->options.processes;
+	struct process_memory memory = {
+	    .pid = life->pid,
+	    .parent_pid = life->parent_pid,
+	    .name = life->name[0] ? life->name : NULL,
+	    .executable = life->executable,
+	    .executable_deleted = life->executable_deleted,
+	    .parent_name = life->parent_name[0] ? life->parent_name : NULL,
+	    .netns = life->netns,
+	    .exited_ns = life->exited_ns,
+	};
+	struct process *process;
+	uint64_t ticks;
+	bool sure = lineage_start_ticks(life, witness->tick_ns, &ticks);
+
+	process = life->started_ns != 0 ? process_table_find(processes, life->pid, ticks) : NULL;
+	if (!process && life->started_ns != 0 && !sure)
+		process = process_table_find(processes, life->pid, ticks - 1);
+	if (process)
+		return process;
+	if (life->exited_ns == 0) {
+		process = process_table_get(processes, life->pid, NULL);
+		/* Since before we looked: the one that has the pid now is the one that had it. */
+		if (process && (life->started_ns == 0 || process->start_ticks == ticks ||
+		                (!sure && process->start_ticks == ticks - 1)))
+			return process;
+		memory.exited_ns = clock_monotonic_ns(); /* gone, and its exit not yet drained */
+	}
+	if (life->started_ns == 0)
+		return NULL;
+	memory.start_ticks = ticks;
+	return process_table_remember(processes, &memory);
+}
+
+static bool ask(struct witness *witness, const struct evidence_question *question,
+                struct process **process)
+{
+	const struct lineage_process *life;
+	struct evidence_match match;
+
+	switch (evidence_find(witness->evidence, question, &match)) {
+	case EVIDENCE_NONE:
+		return false;
+	case EVIDENCE_AMBIGUOUS:
+		witness->counters.ambiguous++;
+		return false;
+	case EVIDENCE_INCOMPLETE:
+		witness->counters.incomplete++;
+		return false;
+	case EVIDENCE_FOUND:
+		break;
+	}
+	life = lineage_find(witness->lineage, match.pid, match.last_ns);
+	if (!life || (life->netns != 0 && life->netns != question->netns))
+		return false;
+	*process = materialize(witness, life);
+	witness->counters.found += *process != NULL;
+	return *process != NULL;
+}
+
+bool witness_find(struct witness *witness, const struct attribution_question *question,
+                  struct process **process)
+{
+	struct evidence_question asked = {
+	    .tuple = question->tuple,
+	    .netns = question->netns,
+	    .from_ns = question->seen_ns - BEFORE_NS,
+	    .to_ns = INT64_MAX,
+	};
+
+	if (question->tuple.protocol == IPPROTO_TCP) {
+		/* Route lookups can be had for any tuple by RTM_GETROUTE; a socket's state cannot. */
+		if (question->since_ns == 0)
+			return false;
+		asked.kinds = question->responder ? EVIDENCE_RECEIVED | EVIDENCE_CLOSED : EVIDENCE_OPENED;
+	} else {
+		if (!question->sender)
+			return false;
+		asked.kinds = EVIDENCE_ROUTED;
+		asked.to_ns = question->seen_ns + AFTER_NS;
+	}
+	if (ask(witness, &asked, process))
+		return true;
+	witness_drain(witness);
+	return ask(witness, &asked, process);
+}
+
+bool witness_find_last(struct witness *witness, const struct attribution_question *question,
+                       struct process **process)
+{
+	struct evidence_question asked = {
+	    .tuple = question->tuple,
+	    .netns = question->netns,
+	    .kinds = EVIDENCE_RECEIVED | EVIDENCE_CLOSED,
+	    .from_ns = question->seen_ns - BEFORE_NS,
+	    .to_ns = INT64_MAX,
+	};
+
+	if (question->tuple.protocol != IPPROTO_TCP)
+		return false;
+	witness_drain(witness);
+	return ask(witness, &asked, process);
+}
+
+const struct witness_counters *witness_counters(const struct witness *witness)
+{
+	return &witness->counters;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the kernel's tracepoints saw processes do with sockets, asked by tuple
+ * and time: who opened, sent from, or last closed this end. No system call on
+ * a packet's path; the answer stands also when socket and process are long gone.
+ */
+#ifndef SOCKLINE_ATTRIBUTION_WITNESS_H
+#define SOCKLINE_ATTRIBUTION_WITNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attribution/attribution.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "processes/process_table.h"
+
+struct witness;
+
+struct witness_options {
+	struct hash_key key;
+	struct process_table *processes; /* borrowed */
+	bool namespaces; /* there are several network namespaces: follow each process's */
+	/* A process was forked, ran exec or ended; for those who keep track. May be NULL. */
+	void (*lived)(void *context, const struct process_table *processes, int pid, bool exited);
+	void *context;
+};
+
+struct witness_counters {
+	uint64_t samples, lost;
+	uint64_t found, ambiguous, incomplete; /* answers */
+};
+
+/* As tracepoints_open. Reads every process of /proc once. */
+int witness_open(struct witness **witness, const struct witness_options *options,
+                 struct error *error);
+void witness_close(struct witness *witness);
+int witness_fd(const struct witness *witness); /* readable: drain soon */
+
+/* Takes in what happened up to now; no system call in the usual case. */
+void witness_drain(struct witness *witness);
+void witness_expire(struct witness *witness); /* once a second */
+
+/*
+ * Who used the local end question->tuple.source. False: nobody was seen, or not
+ * surely one. *process is borrowed until the process table is next called.
+ */
+bool witness_find(struct witness *witness, const struct attribution_question *question,
+                  struct process **process);
+/* Who was seen to have the TCP socket of this end: to read from it, shut it down or close it. */
+bool witness_find_last(struct witness *witness, const struct attribution_question *question,
+                       struct process **process);
+
+const struct witness_counters *witness_counters(const struct witness *witness);
+
+#endif

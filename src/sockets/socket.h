@@ -58,7 +58,7 @@ struct socket {
 	uint16_t protocol; /* IPPROTO_*; SOCKET_NETLINK: NETLINK_*; SOCKET_PACKET: EtherType, host order */
 	uint32_t netns;    /* inode number of the network namespace it was listed in */
 
-	/* Inet kinds: source is the local end. ICMP and raw: ports as the kernel shows them. */
+	/* Inet kinds: source is the local end. ICMP: source_port is the echo identifier; raw: no ports. */
 	struct tuple tuple;
 	uint32_t ifindex; /* bound to this interface; 0 = not bound */
 	bool v6only;      /* AF_INET6 and never IPv4; false when not known */

@@ -46,17 +46,6 @@ static uint64_t cookie_of(const uint32_t words[2])
 	return (uint64_t)words[1] << 32 | words[0];
 }
 
-/*
- * A socket without inode (TIME_WAIT, NEW_SYN_RECEIVED, not yet accepted,
- * orphaned) shows uid 0 for "none": always in the first two, in the others
- * before Linux 6.17. So 0 proves nothing there.
- */
-static void set_uid(struct socket *socket, uint32_t uid)
-{
-	socket->uid = uid;
-	socket->has_uid = socket->inode != 0 || uid != 0;
-}
-
 static void set_tcp_info(struct socket *socket, struct attributes attributes)
 {
 	struct tcp_info info;
@@ -78,33 +67,13 @@ static void set_tcp_info(struct socket *socket, struct attributes attributes)
 	socket->tcp_info.bytes_received = info.tcpi_bytes_received;
 }
 
-static void set_protocol(struct socket *socket, const struct inet_diag_msg *message,
-                         struct attributes attributes)
+/* A raw socket's stands in place of the local port. */
+static uint8_t raw_protocol(const struct inet_diag_msg *message, struct attributes attributes)
 {
-	uint8_t protocol;
+	uint8_t protocol = (uint8_t)ntohs(message->id.idiag_sport);
 
-	switch (socket->kind) {
-	case SOCKET_UDP:
-		socket->type = SOCK_DGRAM;
-		socket->protocol = IPPROTO_UDP;
-		break;
-	case SOCKET_UDPLITE:
-		socket->type = SOCK_DGRAM;
-		socket->protocol = IPPROTO_UDPLITE;
-		break;
-	case SOCKET_RAW:
-		/* The number is in place of the local port; such sockets have none. */
-		socket->type = SOCK_RAW;
-		socket->protocol = ntohs(message->id.idiag_sport) & 0xff;
-		if (get(attributes, INET_DIAG_PROTOCOL, &protocol, sizeof(protocol)))
-			socket->protocol = protocol;
-		break;
-	default:
-		socket->type = SOCK_STREAM;
-		socket->protocol = IPPROTO_TCP;
-		break;
-	}
-	socket->tuple.protocol = (uint8_t)socket->protocol;
+	get(attributes, INET_DIAG_PROTOCOL, &protocol, sizeof(protocol));
+	return protocol;
 }
 
 static int parse_inet(const void *payload, size_t length, struct socket *socket)
@@ -120,7 +89,6 @@ static int parse_inet(const void *payload, size_t length, struct socket *socket)
 
 	socket->family = message.idiag_family;
 	socket->state = message.idiag_state;
-	set_protocol(socket, &message, attributes);
 	if (message.idiag_family == AF_INET) {
 		inet_from_v4(&socket->tuple.source, message.id.idiag_src);
 		inet_from_v4(&socket->tuple.destination, message.id.idiag_dst);
@@ -132,14 +100,13 @@ static int parse_inet(const void *payload, size_t length, struct socket *socket)
 	} else {
 		return -EINVAL;
 	}
-	if (socket->kind != SOCKET_RAW) {
-		socket->tuple.source_port = ntohs(message.id.idiag_sport);
-		socket->tuple.destination_port = ntohs(message.id.idiag_dport);
-	}
+	socket->tuple.source_port = ntohs(message.id.idiag_sport);
+	socket->tuple.destination_port = ntohs(message.id.idiag_dport);
+	socket_set_protocol(socket, raw_protocol(&message, attributes));
 	socket->ifindex = message.id.idiag_if;
 	socket->inode = message.idiag_inode;
 	socket->cookie = cookie_of(message.id.idiag_cookie);
-	set_uid(socket, message.idiag_uid);
+	socket_set_uid(socket, message.idiag_uid);
 	get(attributes, INET_DIAG_CGROUP_ID, &socket->cgroup_id, sizeof(socket->cgroup_id));
 	socket->receive_queue = message.idiag_rqueue;
 	socket->send_queue = message.idiag_wqueue;
@@ -189,7 +156,7 @@ static int parse_unix(const void *payload, size_t length, struct socket *socket)
 		socket->send_queue = queues.udiag_wqueue;
 	}
 	if (get(attributes, UNIX_DIAG_UID, &uid, sizeof(uid))) /* Linux >= 5.3 */
-		set_uid(socket, uid);
+		socket_set_uid(socket, uid);
 	return 0;
 }
 
@@ -213,7 +180,7 @@ static int parse_packet(const void *payload, size_t length, struct socket *socke
 	if (get(attributes, PACKET_DIAG_INFO, &info, sizeof(info)))
 		socket->ifindex = info.pdi_index;
 	if (get(attributes, PACKET_DIAG_UID, &uid, sizeof(uid)))
-		set_uid(socket, uid);
+		socket_set_uid(socket, uid);
 	if (get(attributes, PACKET_DIAG_MEMINFO, memory, sizeof(memory)))
 		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
 	return 0;

@@ -153,43 +153,6 @@ static bool read_queues(struct text *text, uint32_t *send_queue, uint32_t *recei
 	return skip_char(text, ':') && read_u32(text, 16, receive_queue);
 }
 
-/* Without an inode, 0 may stand for "no uid": see set_uid in diag_message.c, they agree. */
-static void set_uid(struct socket *socket, uint32_t uid)
-{
-	socket->uid = uid;
-	socket->has_uid = socket->inode != 0 || uid != 0;
-}
-
-static void set_protocol(struct socket *socket, int family)
-{
-	switch (socket->kind) {
-	case SOCKET_UDP:
-		socket->type = SOCK_DGRAM;
-		socket->protocol = IPPROTO_UDP;
-		break;
-	case SOCKET_UDPLITE:
-		socket->type = SOCK_DGRAM;
-		socket->protocol = IPPROTO_UDPLITE;
-		break;
-	case SOCKET_ICMP:
-		socket->type = SOCK_DGRAM;
-		socket->protocol = family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-		break;
-	case SOCKET_RAW:
-		/* The number is in place of the local port; such sockets have none. */
-		socket->type = SOCK_RAW;
-		socket->protocol = socket->tuple.source_port & 0xff;
-		socket->tuple.source_port = 0;
-		socket->tuple.destination_port = 0;
-		break;
-	default:
-		socket->type = SOCK_STREAM;
-		socket->protocol = IPPROTO_TCP;
-		break;
-	}
-	socket->tuple.protocol = (uint8_t)socket->protocol;
-}
-
 /* sl: local remote st tx:rx tr:when retrnsmt uid timeout inode ... */
 static int parse_inet(struct text text, int family, struct socket *socket)
 {
@@ -206,8 +169,9 @@ static int parse_inet(struct text text, int family, struct socket *socket)
 		return -EINVAL;
 	socket->family = (uint8_t)family;
 	socket->state = (enum socket_state)state;
-	set_uid(socket, uid);
-	set_protocol(socket, family);
+	socket_set_uid(socket, uid);
+	/* A raw socket's protocol stands in place of the local port. */
+	socket_set_protocol(socket, (uint8_t)tuple->source_port);
 	return 0;
 }
 
@@ -262,7 +226,7 @@ static int parse_packet(struct text text, struct socket *socket)
 	socket->family = AF_PACKET;
 	socket->type = (uint8_t)type;
 	socket->protocol = (uint16_t)protocol;
-	set_uid(socket, uid);
+	socket_set_uid(socket, uid);
 	return 0;
 }
 

@@ -44,7 +44,7 @@ enum socket_source { SOCKET_FROM_SOCK_DIAG, SOCKET_FROM_PROC_NET };
 
 struct socket_tcp_info {
 	uint32_t rtt_us;
-	uint32_t retransmits; /* tcpi_total_retrans: segments, since the start */
+	uint32_t retransmits;    /* tcpi_total_retrans: segments, since the start */
 	uint64_t bytes_acked;    /* RFC 4898 tcpEStatsAppHCThruOctetsAcked; SYN and FIN count */
 	uint64_t bytes_received; /* RFC 4898 tcpEStatsAppHCThruOctetsReceived */
 };
@@ -53,10 +53,11 @@ struct socket {
 	enum socket_kind kind;
 	enum socket_source source;
 	enum socket_state state;
-	uint8_t family;    /* AF_*; AF_INET6 also for a dual-stack socket on IPv4 */
-	uint8_t type;      /* SOCK_*, 0 when not known */
-	uint16_t protocol; /* IPPROTO_*; SOCKET_NETLINK: NETLINK_*; SOCKET_PACKET: EtherType, host order */
-	uint32_t netns;    /* inode number of the network namespace it was listed in */
+	uint8_t family; /* AF_*; AF_INET6 also for a dual-stack socket on IPv4 */
+	uint8_t type;   /* SOCK_*, 0 when not known */
+	uint16_t
+		protocol; /* IPPROTO_*; SOCKET_NETLINK: NETLINK_*; SOCKET_PACKET: EtherType, host order */
+	uint32_t netns; /* inode number of the network namespace it was listed in */
 
 	/* Inet kinds: source is the local end. ICMP: source_port is the echo identifier; raw: no ports. */
 	struct tuple tuple;
@@ -77,14 +78,23 @@ struct socket {
 	struct socket_tcp_info tcp_info;
 
 	/* SOCKET_UNIX */
-	uint8_t path_length;      /* 0 = unnamed */
-	char path[108];           /* as bound; first byte NUL = abstract; no NUL at the end */
-	uint64_t peer_inode;      /* 0 = none or not known */
+	uint8_t path_length; /* 0 = unnamed */
+	char path[108];      /* as bound; first byte NUL = abstract; no NUL at the end */
+	uint64_t peer_inode; /* 0 = none or not known */
 
 	/* SOCKET_NETLINK */
 	uint32_t port_id;
 	uint32_t groups;
 };
+
+/* Sets type, protocol and tuple.protocol of an inet kind by kind and family; a raw socket has no ports. */
+void socket_set_protocol(struct socket *socket, uint8_t raw_protocol);
+/*
+ * The uid as the kernel shows it; the inode is set before. A socket without inode
+ * (TIME_WAIT, half-open, not yet accepted, orphaned) shows 0 for "none": the first
+ * always, some of the others before Linux 6.17. So 0 proves nothing there.
+ */
+void socket_set_uid(struct socket *socket, uint32_t uid);
 
 /* Called for each socket; *socket is valid during the call. A return value != 0 ends the listing. */
 typedef int socket_callback(void *context, const struct socket *socket);

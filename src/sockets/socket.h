@@ -53,11 +53,10 @@ struct socket {
 	enum socket_kind kind;
 	enum socket_source source;
 	enum socket_state state;
-	uint8_t family; /* AF_*; AF_INET6 also for a dual-stack socket on IPv4 */
-	uint8_t type;   /* SOCK_*, 0 when not known */
-	uint16_t
-		protocol; /* IPPROTO_*; SOCKET_NETLINK: NETLINK_*; SOCKET_PACKET: EtherType, host order */
-	uint32_t netns; /* inode number of the network namespace it was listed in */
+	uint8_t family;    /* AF_*; AF_INET6 also for a dual-stack socket on IPv4 */
+	uint8_t type;      /* SOCK_*, 0 when not known */
+	uint16_t protocol; /* IPPROTO_*; netlink: NETLINK_*; packet: EtherType, host order */
+	uint32_t netns;    /* inode number of the network namespace it was listed in */
 
 	/* Inet kinds: source is the local end. ICMP: source_port is the echo identifier; raw: no ports. */
 	struct tuple tuple;

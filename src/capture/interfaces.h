@@ -16,13 +16,13 @@ struct interfaces;
 
 struct interface {
 	uint32_t ifindex;
-	char name[16];  /* IFNAMSIZ, NUL-terminated; any bytes but NUL, '/' and space */
-	uint16_t type;  /* ARPHRD_* */
-	bool up;        /* IFF_UP */
-	bool running;   /* IFF_RUNNING */
-	bool loopback;  /* IFF_LOOPBACK */
-	bool deleted;   /* gone, kept so that late packets still have a name */
-	uint32_t master; /* ifindex of bridge or bond, 0 */
+	char name[16];       /* IFNAMSIZ, NUL-terminated; any bytes but NUL, '/' and space */
+	uint16_t type;       /* ARPHRD_* */
+	bool up;             /* IFF_UP */
+	bool running;        /* IFF_RUNNING */
+	bool loopback;       /* IFF_LOOPBACK */
+	bool deleted;        /* gone, kept so that late packets still have a name */
+	uint32_t master;     /* ifindex of bridge or bond, 0 */
 	uint32_t generation; /* changes whenever a field does: cached text is then stale */
 };
 

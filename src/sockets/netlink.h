@@ -36,8 +36,8 @@ void netlink_close(struct netlink *netlink); /* NULL is fine */
 int netlink_fd(const struct netlink *netlink);
 /* Receive buffer in bytes, SO_RCVBUFFORCE where allowed; 0 or -errno. */
 int netlink_set_receive_buffer(struct netlink *netlink, int bytes);
-int netlink_join(struct netlink *netlink, int group);       /* 0 or -errno */
-int netlink_listen_all_nsid(struct netlink *netlink);       /* 0 or -errno; NETLINK_LISTEN_ALL_NSID */
+int netlink_join(struct netlink *netlink, int group); /* 0 or -errno */
+int netlink_listen_all_nsid(struct netlink *netlink); /* 0 or -errno; NETLINK_LISTEN_ALL_NSID */
 
 /*
  * Sends one dump request and calls back for each message until NLMSG_DONE.

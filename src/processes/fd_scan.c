@@ -160,7 +160,7 @@ static int run_slice(struct fd_scan *scan, struct fd_index *index,
 {
 	uint32_t number = find_holder(scan, index);
 	struct fd_holder *holder;
-	uint64_t inode;
+	uint64_t inode = 0;
 	int fd, result;
 
 	if (number == FD_INDEX_NONE)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "processes/proc_fd_private.h"
 
 #define CANDIDATES_MAX 64
@@ -86,31 +87,68 @@ int proc_fd_end_holders(struct proc_fd *fds, uint64_t inode, struct proc_fd_hold
 	return holders->count > 0 ? 0 : -ENOENT;
 }
 
-struct process *proc_fd_verify(struct proc_fd *fds, uint32_t entry)
+/* The holder's process and its directory. NULL: -ENOENT in *dir when it has exited. */
+static struct process *holder_process(struct proc_fd *fds, const struct fd_holder *holder, int *dir)
 {
-	struct fd_entry *claim = &fds->index.entries[entry];
-	struct fd_holder *holder = &fds->index.holders[claim->holder];
-	struct process *process;
+	struct process *process = process_table_find(fds->table, holder->pid, holder->start_ticks);
+
+	if (process && !process->exited_ns) {
+		*dir = process_table_dir(fds->table, process);
+		if (*dir >= 0)
+			return process;
+	}
+	*dir = -EAGAIN; /* unless there is a reason */
+	process = process_table_get(fds->table, holder->pid, dir);
+	if (!process)
+		return NULL;
+	if (process->start_ticks != holder->start_ticks || process->exited_ns) {
+		*dir = -ENOENT;
+		return NULL;
+	}
+	*dir = process_table_dir(fds->table, process);
+	return *dir >= 0 ? process : NULL;
+}
+
+/* What the link of an entry says now: 1 that socket, 0 or -errno; -ESRCH: the process has exited. */
+static int read_entry(const struct fd_entry *entry, const struct fd_holder *holder, int dir)
+{
 	uint64_t inode = 0;
 	char path[48];
-	int dir, reason = 0;
+	int result;
 
-	process = process_table_get(fds->table, holder->pid, &reason);
-	if (process ? process->start_ticks != holder->start_ticks || process->exited_ns != 0
-	            : reason == -ENOENT) {
+	if (holder->tid)
+		snprintf(path, sizeof path, "task/%d/fd/%d", holder->tid, entry->fd);
+	else
+		snprintf(path, sizeof path, "fd/%d", entry->fd);
+	result = fd_scan_read_link(dir, path, &inode);
+	return result == 1 ? inode == entry->inode : result;
+}
+
+struct process *proc_fd_verify(struct proc_fd *fds, uint32_t entry)
+{
+	const struct fd_entry *claim = &fds->index.entries[entry];
+	struct fd_holder *holder = &fds->index.holders[claim->holder];
+	struct process *process = NULL;
+	int dir, result = -ESRCH;
+
+	/* When the pid was reused within a tick, the table's process is not yet the holder. */
+	for (int attempt = 0; attempt < 2 && result == -ESRCH; attempt++) {
+		process = holder_process(fds, holder, &dir);
+		if (!process && dir == -ENOENT)
+			break;
+		if (!process)
+			return NULL; /* not to be told now */
+		result = read_entry(claim, holder, dir);
+		if (result == -ESRCH)
+			process_table_exited(fds->table, holder->pid, clock_monotonic_ns());
+	}
+	if (result == 1)
+		return process_table_refresh(fds->table, process) == 0 ? process : NULL;
+	if (result == -ESRCH) {
 		fds->counters.vanished++;
 		fd_index_drop_holder(&fds->index, claim->holder);
 		return NULL;
 	}
-	dir = process ? process_table_dir(fds->table, process) : -EAGAIN;
-	if (dir < 0)
-		return NULL; /* not to be told now */
-	if (holder->tid)
-		snprintf(path, sizeof path, "task/%d/fd/%d", holder->tid, claim->fd);
-	else
-		snprintf(path, sizeof path, "fd/%d", claim->fd);
-	if (fd_scan_read_link(dir, path, &inode) == 1 && inode == claim->inode)
-		return process;
 	holder->descriptors = -1; /* it changed, though their number may be as it was */
 	fd_index_remove(&fds->index, entry);
 	return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a new socket is likely to be. Short connections reuse the lowest free descriptor. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,43 +72,69 @@ static bool found(struct attempt *attempt, int pid, int fd)
 	return entry != FD_INDEX_NONE && confirm(attempt, entry, pid, fd);
 }
 
-static bool try_fd(struct attempt *attempt, int dir, int pid, int fd)
+/* Where to look: a process's directory, the table's when it keeps one. */
+struct place {
+	int pid;
+	int dir;
+	bool opened; /* by us */
+};
+
+static int open_place(struct attempt *attempt, struct place *place)
 {
+	attempt->budget -= 2;
+	place->dir = process_table_open_dir(attempt->fds->table, place->pid);
+	place->opened = place->dir >= 0;
+	return place->dir < 0 ? place->dir : 0;
+}
+
+static int find_place(struct attempt *attempt, struct place *place, int pid)
+{
+	struct process_table *table = attempt->fds->table;
+	const struct process *process = process_table_find(table, pid, 0);
+
+	*place = (struct place){ .pid = pid, .dir = -1 };
+	if (process && !process->exited_ns)
+		place->dir = process_table_dir(table, process);
+	return place->dir >= 0 ? 0 : open_place(attempt, place);
+}
+
+static void leave_place(const struct place *place)
+{
+	if (place->opened)
+		close(place->dir);
+}
+
+static bool try_fd(struct attempt *attempt, struct place *place, int fd)
+{
+	struct proc_fd *fds = attempt->fds;
 	uint64_t inode;
 	char path[24];
+	int result;
 
 	if (attempt->budget <= 0)
 		return false;
 	attempt->budget--;
 	snprintf(path, sizeof path, "fd/%d", fd);
-	return fd_scan_read_link(dir, path, &inode) == 1 && inode == attempt->inode &&
-	       found(attempt, pid, fd);
-}
-
-/* A directory of the process: the table's when it keeps one, else a new one in *opened. */
-static int candidate_dir(struct attempt *attempt, int pid, int *opened)
-{
-	struct process_table *table = attempt->fds->table;
-	const struct process *process = process_table_find(table, pid, 0);
-	int dir = process && !process->exited_ns ? process_table_dir(table, process) : -ESRCH;
-
-	*opened = -1;
-	if (dir >= 0)
-		return dir;
-	attempt->budget -= 2;
-	*opened = process_table_open_dir(table, pid);
-	return *opened;
+	result = fd_scan_read_link(place->dir, path, &inode);
+	if (result == -ESRCH && !place->opened) {
+		/* The table did not know that it exited. The pid may be another's by now. */
+		process_table_exited(fds->table, place->pid, clock_monotonic_ns());
+		if (open_place(attempt, place) == 0)
+			result = fd_scan_read_link(place->dir, path, &inode);
+	}
+	return result == 1 && inode == attempt->inode && found(attempt, place->pid, fd);
 }
 
 static bool try_match(struct attempt *attempt, struct proc_fd_match match, int first, int count)
 {
-	int opened, dir = candidate_dir(attempt, match.pid, &opened);
+	struct place place;
 	bool matched = false;
 
-	for (int i = 0; dir >= 0 && i < count && !matched; i++)
-		matched = try_fd(attempt, dir, match.pid, match.fd + first + i);
-	if (opened >= 0)
-		close(opened);
+	if (find_place(attempt, &place, match.pid) < 0)
+		return false;
+	for (int i = 0; i < count && !matched; i++)
+		matched = try_fd(attempt, &place, match.fd + first + i);
+	leave_place(&place);
 	return matched;
 }
 
@@ -128,19 +155,18 @@ static bool try_matches(struct attempt *attempt)
 	return false;
 }
 
-/* The whole directory, where it changed and the budget allows. */
-static bool try_scan(struct attempt *attempt, int dir, int pid)
+/* Reads the whole directory, where it changed and the budget allows. */
+static void scan_changed(struct attempt *attempt, int dir, int pid)
 {
 	struct proc_fd *fds = attempt->fds;
 	uint32_t number = fd_index_holder(&fds->index, pid);
 	const struct fd_holder *holder = NULL;
-	struct table_cursor cursor;
 	struct stat status;
 	int64_t calls;
 
 	attempt->budget--;
 	if (fstatat(dir, "fd", &status, 0) < 0)
-		return false;
+		return;
 	if (number != FD_INDEX_NONE)
 		holder = &fds->index.holders[number];
 	calls = SCAN_CALLS + status.st_size;
@@ -148,37 +174,45 @@ static bool try_scan(struct attempt *attempt, int dir, int pid)
 		calls += holder->count; /* Linux before 6.2: as many as last time */
 	else if (holder && holder->descriptors == status.st_size &&
 	         holder->directory == status.st_ino)
-		return false;
+		return;
 	if (calls > attempt->budget)
-		return false;
+		return;
 	attempt->budget -= (int)calls;
-	if (proc_fd_scan_process(fds, pid) <= 0)
-		return false;
-	number = fd_index_holder(&fds->index, pid);
-	cursor = fd_index_cursor(&fds->index, attempt->inode);
-	for (uint32_t at; table_next(&cursor, &at);) {
-		const struct fd_entry *entry = &fds->index.entries[at];
+	proc_fd_scan_process(fds, pid);
+}
 
-		if (entry->inode == attempt->inode && entry->holder == number)
-			return confirm(attempt, at, pid, entry->fd);
+static bool try_index(struct attempt *attempt, int pid)
+{
+	const struct fd_index *index = &attempt->fds->index;
+	struct table_cursor cursor = fd_index_cursor(index, attempt->inode);
+	uint32_t number;
+
+	while (table_next(&cursor, &number)) {
+		const struct fd_entry *entry = &index->entries[number];
+
+		if (entry->inode == attempt->inode && index->holders[entry->holder].pid == pid)
+			return confirm(attempt, number, pid, entry->fd);
 	}
 	return false;
 }
 
 static bool try_hint(struct attempt *attempt, int pid)
 {
-	int opened, dir = candidate_dir(attempt, pid, &opened);
+	struct place place;
 	bool matched = false;
+	int result = find_place(attempt, &place, pid);
 
-	if (dir == -ENOENT)
+	if (result == -ENOENT)
 		proc_fd_exited(attempt->fds, pid);
-	if (dir < 0)
+	if (result < 0)
 		return false;
 	for (int fd = LOWEST_FD; fd < LOWEST_FD + LOWEST_COUNT && !matched; fd++)
-		matched = try_fd(attempt, dir, pid, fd);
-	matched = matched || try_scan(attempt, dir, pid);
-	if (opened >= 0)
-		close(opened);
+		matched = try_fd(attempt, &place, fd);
+	if (!matched) {
+		scan_changed(attempt, place.dir, pid);
+		matched = try_index(attempt, pid);
+	}
+	leave_place(&place);
 	return matched;
 }
 
@@ -188,7 +222,7 @@ static void hint_newest(struct attempt *attempt)
 	struct proc_fd *fds = attempt->fds;
 	char text[128], *last;
 	ssize_t length;
-	int pid;
+	long pid;
 
 	if (fds->loadavg < 0)
 		return;
@@ -198,11 +232,11 @@ static void hint_newest(struct attempt *attempt)
 		return;
 	text[length] = '\0';
 	last = strrchr(text, ' ');
-	pid = last ? atoi(last) : 0;
-	if (pid <= 0 || pid == fds->newest_pid)
+	pid = last ? strtol(last, NULL, 10) : 0;
+	if (pid <= 0 || pid > INT_MAX || pid == fds->newest_pid)
 		return;
-	fds->newest_pid = pid;
-	proc_fd_hint(fds, pid);
+	fds->newest_pid = (int)pid;
+	proc_fd_hint(fds, (int)pid);
 }
 
 int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,

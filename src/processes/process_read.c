@@ -53,7 +53,9 @@ int process_read_open(int proc_fd, int pid)
 
 	snprintf(name, sizeof name, "%d", pid);
 	fd = openat(proc_fd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 int process_read_stat(int dir, struct process_stat *stat)

@@ -54,12 +54,12 @@ struct process *process_table_find(struct process_table *table, int pid, uint64_
 struct process_memory {
 	int pid, parent_pid;
 	uint64_t start_ticks;
-	const char *name;        /* NULL = not known, the others too */
+	const char *name; /* NULL = not known, the others too */
 	const char *executable;
 	bool executable_deleted;
 	const char *parent_name;
-	uint32_t netns;          /* 0 = not known */
-	int64_t exited_ns;       /* monotonic, > 0 */
+	uint32_t netns;    /* 0 = not known */
+	int64_t exited_ns; /* monotonic, > 0 */
 };
 /*
  * The process that was, entered as exited when it is not there yet. Borrowed as

@@ -208,7 +208,7 @@ static void test_random(struct random *random)
 	bool inside = true;
 
 	for (int round = 0; round < 20000 && inside; round++) {
-		char text[2048];
+		char text[2048] = "";
 		size_t length = 0, found_length;
 		uint32_t count = random_below(random, 12);
 		const char *found, *copy;
@@ -217,8 +217,7 @@ static void test_random(struct random *random)
 			const char *piece =
 				pieces[random_below(random, sizeof pieces / sizeof *pieces)];
 
-			memcpy(text + length, piece, strlen(piece));
-			length += strlen(piece);
+			length = (size_t)(stpcpy(text + length, piece) - text);
 		}
 		copy = text;
 		if (container_cgroup_path(copy, length, &found, &found_length))

@@ -90,7 +90,8 @@ static void replace(void *argument)
 	char byte;
 
 	do {
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		fd = open_socket();
 		inode = inode_of(fd);
 	} while (write(end, &inode, sizeof inode) == sizeof inode && read(end, &byte, 1) == 1);
@@ -138,8 +139,7 @@ static void pass_on(void *argument)
 		.msg_controllen = sizeof control,
 	};
 
-	recvmsg(socket, &message, 0);
-	if (write(socket, "x", 1) == 1)
+	if (recvmsg(socket, &message, 0) == 1 && write(socket, "x", 1) == 1)
 		wait_for_ever(NULL);
 }
 
@@ -242,7 +242,7 @@ static void test_predict(void)
 {
 	struct fixture fixture = begin("/proc", 10000, 100000);
 	struct proc_fd *fds = fixture.fds;
-	struct proc_fd_holders holders;
+	struct proc_fd_holders holders = { 0 };
 	uint64_t inode;
 	pid_t child;
 
@@ -274,7 +274,7 @@ static void test_predict(void)
 static void test_predict_again(void)
 {
 	struct fixture fixture = begin("/proc", 10000, 100000);
-	struct proc_fd_holders holders;
+	struct proc_fd_holders holders = { 0 };
 	int found = 0, neighbours = 0, extra[3], fd = open_socket();
 
 	proc_fd_hint(fixture.fds, getpid());

@@ -127,12 +127,12 @@ static void test_parse_link(void)
 static void test_exited(void)
 {
 	static const struct {
-		char state;
 		int threads;
+		char state;
 		bool exited;
 	} cases[] = {
-		{ 'S', 1, false }, { 'R', 0, false }, { 'Z', 1, true },  { 'Z', 0, true },
-		{ 'Z', 2, false }, { 'X', 1, true },  { 'I', 1, false },
+		{ 1, 'S', false }, { 0, 'R', false }, { 1, 'Z', true },  { 0, 'Z', true },
+		{ 2, 'Z', false }, { 1, 'X', true },  { 1, 'I', false },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -200,9 +200,10 @@ static void write_connection(struct writer *writer, const struct event_connectio
 	writer_object_end(writer);
 }
 
-void encode_connection_event(struct writer *writer, const struct event *event)
+void encode_connection_event(struct writer *writer, const struct event *any)
 {
-	struct connection *connection = event->connection.connection;
+	const struct event_connection *event = &any->connection;
+	struct connection *connection = event->connection;
 	const bool *local = connection->local;
 	enum connection_end end = CONNECTION_SOURCE;
 	const struct owner *owner;
@@ -210,17 +211,17 @@ void encode_connection_event(struct writer *writer, const struct event *event)
 	if (local[CONNECTION_DESTINATION] && !local[CONNECTION_SOURCE])
 		end = CONNECTION_DESTINATION;
 	owner = &connection->owners[end];
-	write_event(writer, connection, event->action);
+	write_event(writer, connection, any->action);
 	encode_record_host(writer);
 	write_tuple(writer, connection);
-	encode_owner_full(writer, owner, &event->connection.args);
+	encode_owner_full(writer, owner, &event->args);
 	encode_record_sockline(writer);
-	write_connection(writer, &event->connection, event->action);
+	write_connection(writer, event, any->action);
 	write_socket(writer, connection, owner);
 	if (connection->has_tcp_info)
 		encode_connection_tcp_info(writer, &connection->tcp_info);
-	if (event->action == EVENT_CONNECTION_UPDATED)
-		write_interval(writer, connection, event->time_ns);
+	if (any->action == EVENT_CONNECTION_UPDATED)
+		write_interval(writer, connection, any->time_ns);
 	write_evidence(writer, connection->evidence);
 	encode_owner_cgroup(writer, owner);
 	encode_owner_attribution(writer, owner,

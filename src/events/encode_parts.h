@@ -121,7 +121,7 @@ void encode_owner_attribution(struct writer *writer, const struct owner *owner,
 void encode_owner_peer(struct writer *writer, const struct owner *owner);
 
 /* encode_connection.c */
-void encode_connection_event(struct writer *writer, const struct event *event);
+void encode_connection_event(struct writer *writer, const struct event *any);
 /* Piece builder of a connection's fragment, and its numbers. */
 enum connection_piece {
 	CONNECTION_PIECE_PROTOCOL,
@@ -130,7 +130,7 @@ enum connection_piece {
 	CONNECTION_PIECE_DESTINATION,
 	CONNECTION_PIECE_ID,
 };
-void encode_connection_piece(struct writer *writer, const void *connection, int piece);
+void encode_connection_piece(struct writer *writer, const void *object, int piece);
 const struct fragment *encode_connection_fragment(struct writer *writer,
                                                   struct connection *connection);
 
@@ -145,13 +145,13 @@ static inline void encode_connection_write_piece(struct writer *writer,
 void encode_connection_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
 const char *encode_connection_state(enum socket_state state); /* NULL for NONE */
 
-void encode_packet_event(struct writer *writer, const struct event *event);
-void encode_socket_event(struct writer *writer, const struct event *event);
+void encode_packet_event(struct writer *writer, const struct event *any);
+void encode_socket_event(struct writer *writer, const struct event *any);
 
 /* encode_report.c: what sockline says about itself and in sums. */
-void encode_report_process(struct writer *writer, const struct event *event);
-void encode_report_stats(struct writer *writer, const struct event *event);
-void encode_report_run(struct writer *writer, const struct event *event);
-void encode_report_log(struct writer *writer, const struct event *event);
+void encode_report_process(struct writer *writer, const struct event *any);
+void encode_report_stats(struct writer *writer, const struct event *any);
+void encode_report_run(struct writer *writer, const struct event *any);
+void encode_report_log(struct writer *writer, const struct event *any);
 
 #endif

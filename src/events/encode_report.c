@@ -159,11 +159,11 @@ static void write_table_counts(struct writer *writer, const struct event_stats *
 	}
 }
 
-void encode_report_stats(struct writer *writer, const struct event *event)
+void encode_report_stats(struct writer *writer, const struct event *any)
 {
-	const struct event_stats *stats = &event->stats;
+	const struct event_stats *stats = &any->stats;
 
-	if (event->action == EVENT_RUN_STOPPED)
+	if (any->action == EVENT_RUN_STOPPED)
 		writer_name(writer, KEY("reason"), stats->stop_reason);
 	encode_record_host(writer);
 	encode_record_sockline(writer);
@@ -245,9 +245,9 @@ static void write_observer(struct writer *writer, const struct event_run *run)
 	writer_object_end(writer);
 }
 
-void encode_report_run(struct writer *writer, const struct event *event)
+void encode_report_run(struct writer *writer, const struct event *any)
 {
-	const struct event_run *run = &event->run;
+	const struct event_run *run = &any->run;
 
 	encode_record_host_booted(writer, run->boot_id);
 	write_observer(writer, run);
@@ -284,9 +284,9 @@ static void write_step(struct writer *writer, const struct event_log *log)
 }
 
 /* Path and interface come from outside, and message may quote them. */
-void encode_report_log(struct writer *writer, const struct event *event)
+void encode_report_log(struct writer *writer, const struct event *any)
 {
-	const struct event_log *log = &event->log;
+	const struct event_log *log = &any->log;
 
 	encode_record_host(writer);
 	if (log->interface)
@@ -309,10 +309,10 @@ void encode_report_log(struct writer *writer, const struct event *event)
 		writer_object_end(writer);
 	}
 	encode_record_sockline(writer);
-	if (event->action == EVENT_OUTPUT_OPENED && log->repaired_bytes > 0)
+	if (any->action == EVENT_OUTPUT_OPENED && log->repaired_bytes > 0)
 		write_output(writer, log);
 	if (log->count > 0)
 		write_loss(writer, log);
-	if (event->action == EVENT_CLOCK_STEP)
+	if (any->action == EVENT_CLOCK_STEP)
 		write_step(writer, log);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/encode_users.h"
 
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,21 +13,25 @@ struct user {
 	char *name;
 };
 
+struct user_list {
+	struct user *users; /* sorted, once it is complete */
+	size_t count, room;
+};
+
 struct encode_users {
 	char *path;
-	struct user *users; /* sorted */
-	size_t count;
+	struct user_list list;
 	uint32_t generation;
 	bool checked;
 	int64_t checked_ns;
 	struct stat file; /* as it was when it was read */
 };
 
-static void free_list(struct user *users, size_t count)
+static void free_list(struct user_list *list)
 {
-	for (size_t i = 0; i < count; i++)
-		free(users[i].name);
-	free(users);
+	for (size_t i = 0; i < list->count; i++)
+		free(list->users[i].name);
+	free(list->users);
 }
 
 static int by_uid_and_line(const void *a, const void *b)
@@ -49,61 +52,87 @@ static int by_uid(const void *key, const void *entry)
 }
 
 /* Sorts, and of each uid keeps the first. */
-static size_t sort(struct user *users, size_t count)
+static void sort(struct user_list *list)
 {
 	size_t kept = 0;
 
-	if (count > 0)
-		qsort(users, count, sizeof *users, by_uid_and_line);
-	for (size_t i = 0; i < count; i++) {
-		if (kept > 0 && users[kept - 1].uid == users[i].uid)
-			free(users[i].name);
+	if (list->count > 0)
+		qsort(list->users, list->count, sizeof *list->users, by_uid_and_line);
+	for (size_t i = 0; i < list->count; i++) {
+		if (kept > 0 && list->users[kept - 1].uid == list->users[i].uid)
+			free(list->users[i].name);
 		else
-			users[kept++] = users[i];
+			list->users[kept++] = list->users[i];
 	}
-	return kept;
+	list->count = kept;
+}
+
+/* name:password:uid:...; false: not such a line, or one of those that stand for NIS. */
+static bool parse_line(const char *line, uint32_t *uid, size_t *name_length)
+{
+	const char *name_end = strchr(line, ':');
+	const char *number = name_end ? strchr(name_end + 1, ':') : NULL;
+	char *number_end;
+	unsigned long value;
+
+	if (!number || name_end == line || line[0] == '+' || line[0] == '-' || line[0] == '#')
+		return false;
+	number++;
+	value = strtoul(number, &number_end, 10);
+	if (number_end == number || *number_end != ':' || *number == '-' || value > UINT32_MAX)
+		return false;
+	*uid = (uint32_t)value;
+	*name_length = (size_t)(name_end - line);
+	return true;
+}
+
+/* Takes the name. False: no memory. */
+static bool add(struct user_list *list, uint32_t uid, char *name)
+{
+	if (list->count == list->room) {
+		size_t room = list->room > 0 ? list->room * 2 : 64;
+		struct user *larger = reallocarray(list->users, room, sizeof *larger);
+
+		if (!larger) {
+			free(name);
+			return false;
+		}
+		list->users = larger;
+		list->room = room;
+	}
+	list->users[list->count] = (struct user){ uid, (uint32_t)list->count, name };
+	list->count++;
+	return true;
 }
 
 /* All or nothing: false leaves the names as they were. */
 static bool read_file(struct encode_users *users)
 {
 	FILE *stream = fopen(users->path, "re");
-	struct user *list = NULL;
-	size_t count = 0, room = 0;
-	const struct passwd *entry;
+	struct user_list list = { .users = NULL };
+	char *line = NULL;
+	size_t size = 0, name_length;
 	bool complete = true;
+	uint32_t uid;
 
 	if (!stream)
 		return false;
-	while (count < ENCODE_USERS_MAX && (entry = fgetpwent(stream)) != NULL) {
-		if (count == room) {
-			size_t more = room > 0 ? room * 2 : 64;
-			struct user *larger = reallocarray(list, more, sizeof *list);
+	while (complete && list.count < ENCODE_USERS_MAX && getline(&line, &size, stream) > 0) {
+		if (parse_line(line, &uid, &name_length)) {
+			char *name = strndup(line, name_length);
 
-			if (!larger) {
-				complete = false;
-				break;
-			}
-			list = larger;
-			room = more;
+			complete = name && add(&list, uid, name);
 		}
-		list[count].uid = entry->pw_uid;
-		list[count].line = (uint32_t)count;
-		list[count].name = strdup(entry->pw_name);
-		if (!list[count].name) {
-			complete = false;
-			break;
-		}
-		count++;
 	}
+	free(line);
 	fclose(stream);
 	if (!complete) {
-		free_list(list, count);
+		free_list(&list);
 		return false;
 	}
-	free_list(users->users, users->count);
-	users->users = list;
-	users->count = sort(list, count);
+	sort(&list);
+	free_list(&users->list);
+	users->list = list;
 	return true;
 }
 
@@ -144,7 +173,7 @@ void encode_users_free(struct encode_users *users)
 {
 	if (!users)
 		return;
-	free_list(users->users, users->count);
+	free_list(&users->list);
 	free(users->path);
 	free(users);
 }
@@ -166,10 +195,10 @@ uint32_t encode_users_refresh(struct encode_users *users, int64_t time_ns)
 
 const char *encode_users_name(const struct encode_users *users, uint32_t uid)
 {
-	const struct user *user;
+	const struct user_list *list = &users->list;
+	const struct user *user = NULL;
 
-	if (users->count == 0)
-		return NULL;
-	user = bsearch(&uid, users->users, users->count, sizeof *users->users, by_uid);
+	if (list->count > 0)
+		user = bsearch(&uid, list->users, list->count, sizeof *list->users, by_uid);
 	return user ? user->name : NULL;
 }

@@ -234,7 +234,9 @@ static inline void writer_text(struct writer *writer, struct key key, const char
 	if (to) {
 		memcpy(to, key.quoted, key.length + 1);
 		memcpy(to + key.length + 1, text, length);
-		memcpy(to + key.length + 1 + length, "\",", 2);
+		to += key.length + 1 + length;
+		to[0] = '"';
+		to[1] = ',';
 	}
 }
 

@@ -53,30 +53,58 @@ static void usual(struct scene *scene, struct event *event)
 	drop_fragment(&connection->fragment);
 	drop_fragment(&process->fragment);
 	*process = (struct process){
-		.pid = 41234, .entity_id = 1, .uid = 0, .has_uid = true, .name = name,
-		.executable = executable, .generation = 1,
+		.pid = 41234,
+		.entity_id = 1,
+		.uid = 0,
+		.has_uid = true,
+		.name = name,
+		.executable = executable,
+		.generation = 1,
 	};
 	*connection = (struct connection){
-		.id = 1, .tuple = { .protocol = IPPROTO_TCP, .source_port = 51044, .destination_port = 443 },
-		.has_community_id = true, .community_id = "1:JcVRXJTaPIOg/ZSmzJNvYlm+Hrg=",
-		.local = { true, false }, .direction = CONNECTION_EGRESS, .evidence = CONNECTION_FROM_PACKETS,
-		.start_ns = SCENE_TIME_NS, .last_ns = SCENE_TIME_NS + 12345678, .state = SOCKET_ESTABLISHED,
+		.id = 1,
+		.tuple = { .protocol = IPPROTO_TCP, .source_port = 51044, .destination_port = 443 },
+		.has_community_id = true,
+		.community_id = "1:JcVRXJTaPIOg/ZSmzJNvYlm+Hrg=",
+		.local = { true, false },
+		.direction = CONNECTION_EGRESS,
+		.evidence = CONNECTION_FROM_PACKETS,
+		.start_ns = SCENE_TIME_NS,
+		.last_ns = SCENE_TIME_NS + 12345678,
+		.state = SOCKET_ESTABLISHED,
 	};
 	inet_parse("10.20.30.40", &connection->tuple.source);
 	inet_parse("93.184.216.34", &connection->tuple.destination);
-	connection->owners[0] = (struct owner){ .method = ATTRIBUTION_SOCKET, .process = process,
-	                                        .inode = 91827, .cookie = 0x4c01, .netns = 4026531840 };
+	connection->owners[0] = (struct owner){ .method = ATTRIBUTION_SOCKET,
+		                                .process = process,
+		                                .inode = 91827,
+		                                .cookie = 0x4c01,
+		                                .netns = 4026531840 };
 	*packet = (struct packet){
-		.number = 123456, .length = 1514, .captured = 128, .network = PACKET_IPV4,
-		.direction = PACKET_EGRESS, .has_ports = true, .has_tcp = true, .tuple = connection->tuple,
-		.ttl = 64, .ip_length = 1500, .payload = 1448, .tcp_flags = TCP_FLAG_ACK,
-		.tcp_sequence = 1362094817, .tcp_acknowledgement = 3012345678, .tcp_window = 502,
+		.number = 123456,
+		.length = 1514,
+		.captured = 128,
+		.network = PACKET_IPV4,
+		.direction = PACKET_EGRESS,
+		.has_ports = true,
+		.has_tcp = true,
+		.tuple = connection->tuple,
+		.ttl = 64,
+		.ip_length = 1500,
+		.payload = 1448,
+		.tcp_flags = TCP_FLAG_ACK,
+		.tcp_sequence = 1362094817,
+		.tcp_acknowledgement = 3012345678,
+		.tcp_window = 502,
 	};
 	memcpy(scene->interfaces[0].name, "eth0", 5);
 	if (event->action == EVENT_PACKET)
 		event->packet = (struct event_packet){
-			.packet = packet, .interface = &scene->interfaces[0], .connection = connection,
-			.from_source = true, .source = &connection->owners[0],
+			.packet = packet,
+			.interface = &scene->interfaces[0],
+			.connection = connection,
+			.from_source = true,
+			.source = &connection->owners[0],
 		};
 	else
 		event->connection = (struct event_connection){ .connection = connection };

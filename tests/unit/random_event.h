@@ -1,225 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Random events for the tests and the benchmark of the encoder: objects that
- * keep the contracts of their headers, with strings as bad as they can be.
- */
+/* Random events, for the tests and the benchmark of the encoder. */
 #ifndef SOCKLINE_TESTS_RANDOM_EVENT_H
 #define SOCKLINE_TESTS_RANDOM_EVENT_H
 
-#include <linux/netlink.h>
-#include <netinet/in.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-
-#include "base/utf8.h"
-#include "events/event.h"
-#include "events/fragment.h"
-#include "random.h"
-
-#define SCENE_PROCESSES   16
-#define SCENE_CONNECTIONS 64
-#define SCENE_STRINGS     6
-#define SCENE_TIME_NS     (INT64_C(1795342272) * 1000000000) /* 2026-11-22 */
-
-struct scene {
-	struct random random;
-	bool tame; /* only strings that need no sockline.raw */
-	int64_t time_ns;
-	uint64_t sequence;
-
-	struct process processes[SCENE_PROCESSES];
-	char strings[SCENE_PROCESSES][SCENE_STRINGS][256];
-	struct connection connections[SCENE_CONNECTIONS];
-	struct interface interfaces[4];
-	int pids[OWNER_SHARED_MAX];
-
-	/* Of the event at hand. */
-	struct packet packet;
-	struct owner owners[2];
-	struct socket socket;
-	const struct process *holders[3];
-	const char *texts[8];
-	char text[8][300];
-	struct event_capture_counters captures[64];
-	uint8_t payload[EVENT_PAYLOAD_MAX];
-};
-
-static inline bool scene_chance(struct scene *scene, uint32_t percent)
-{
-	return random_below(&scene->random, 100) < percent;
-}
-
-/* A number whose size is random, not its bits: small ones and very large ones. */
-static inline uint64_t scene_number(struct scene *scene, int bits)
-{
-	return random_u64(&scene->random) >> (64 - bits) >> random_below(&scene->random, (uint32_t)bits);
-}
-
-/* At least one byte, never NUL; mostly a decent string. */
-static inline char *scene_string(struct scene *scene, char *text, size_t size)
-{
-	static const char *const specials[] = {
-		"\"", "\\", "/", "\x01", "\n", "\x7f", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xae", "\xc3\xa4",
-		"\xf0\x9f\x90\x9f", "\xef\xbf\xbd",
-	};
-	static const char *const bad[] = { "\xff", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80", "\xc3" };
-	size_t length = 1 + random_below(&scene->random, (uint32_t)(scene_chance(scene, 80) ? 15 : size - 8));
-	size_t at = 0;
-
-	while (at < length && at < size - 5) {
-		const char *piece = NULL;
-		uint32_t kind = random_below(&scene->random, 100);
-
-		if (kind < 4)
-			piece = specials[random_below(&scene->random, sizeof specials / sizeof *specials)];
-		else if (kind < 6 && !scene->tame)
-			piece = bad[random_below(&scene->random, sizeof bad / sizeof *bad)];
-		if (piece)
-			at += (size_t)snprintf(text + at, size - at, "%s", piece);
-		else
-			text[at++] = (char)(' ' + 1 + random_below(&scene->random, 94));
-	}
-	text[at] = '\0';
-	return text;
-}
-
-static inline void scene_process(struct scene *scene, int number)
-{
-	struct process *process = &scene->processes[number];
-	char (*strings)[256] = scene->strings[number];
-
-	process->pid = 1 + (int)random_below(&scene->random, 4194303);
-	process->parent_pid = (int)random_below(&scene->random, 5000);
-	process->start_ns = scene->time_ns - (int64_t)scene_number(scene, 50);
-	process->entity_id = random_u64(&scene->random);
-	process->uid = (uint32_t)scene_number(scene, 32);
-	process->has_uid = scene_chance(scene, 80);
-	process->executable_deleted = scene_chance(scene, 10);
-	process->name = scene_chance(scene, 90) ? scene_string(scene, strings[0], 16) : NULL;
-	process->executable = scene_chance(scene, 90) ? scene_string(scene, strings[1], 256) : NULL;
-	process->parent_name = scene_chance(scene, 80) ? scene_string(scene, strings[2], 16) : NULL;
-	process->cgroup = scene_chance(scene, 80) ? scene_string(scene, strings[3], 256) : NULL;
-	process->container_id = scene_chance(scene, 30) ? scene_string(scene, strings[4], 100) : NULL;
-	process->generation++;
-}
-
-static inline void scene_address(struct scene *scene, struct inet_address *address, bool v4)
-{
-	uint8_t bytes[16];
-
-	random_bytes(&scene->random, bytes, sizeof bytes);
-	/* Runs of zeros are what RFC 5952 is about. */
-	for (int i = 0; i < 16; i += 2) {
-		if (scene_chance(scene, 40))
-			bytes[i] = bytes[i + 1] = 0;
-	}
-	if (v4) {
-		inet_from_v4(address, bytes);
-	} else {
-		bytes[0] = 0x20; /* never mapped by chance */
-		inet_from_v6(address, bytes);
-	}
-}
-
-static inline struct tuple scene_tuple(struct scene *scene)
-{
-	static const uint8_t protocols[] = { 6, 6, 6, 17, 17, 136, 132, 1, 58, 47, 50, 255, 99 };
-	struct tuple tuple = {
-		.protocol = protocols[random_below(&scene->random, sizeof protocols)],
-	};
-	bool v4 = scene_chance(scene, 60);
-
-	scene_address(scene, &tuple.source, v4);
-	scene_address(scene, &tuple.destination, v4);
-	if (tuple.protocol == IPPROTO_TCP || tuple.protocol == IPPROTO_UDP ||
-	    tuple.protocol == IPPROTO_UDPLITE || tuple.protocol == IPPROTO_SCTP) {
-		tuple.source_port = (uint16_t)random_u64(&scene->random);
-		tuple.destination_port = (uint16_t)scene_number(scene, 16);
-	}
-	return tuple;
-}
-
-static inline void scene_owner(struct scene *scene, struct owner *owner)
-{
-	*owner = (struct owner){
-		.method = (enum attribution_method)random_below(&scene->random, ATTRIBUTION_KERNEL + 1),
-		.inode = scene_chance(scene, 80) ? scene_number(scene, 32) : 0,
-		.cookie = scene_chance(scene, 80) ? scene_number(scene, 64) : 0,
-		.netns = scene_chance(scene, 80) ? (uint32_t)random_u64(&scene->random) : 0,
-		.uid = (uint32_t)scene_number(scene, 32),
-		.has_uid = scene_chance(scene, 50),
-	};
-	if (owner->method == ATTRIBUTION_UNKNOWN)
-		owner->reason = (enum attribution_reason)random_below(&scene->random, ATTRIBUTION_REPLAY + 1);
-	if (owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_LISTENER ||
-	    owner->method == ATTRIBUTION_RECENT)
-		owner->process = &scene->processes[random_below(&scene->random, SCENE_PROCESSES)];
-	if (owner->process && scene_chance(scene, 20)) {
-		owner->shared_count = (uint8_t)(2 + random_below(&scene->random, OWNER_SHARED_MAX - 1));
-		owner->shared_pids = scene->pids;
-	}
-}
-
-static inline void scene_connection(struct scene *scene, struct connection *connection)
-{
-	fragment_free(connection->fragment);
-	memset(connection, 0, sizeof *connection);
-	connection->tuple = scene_tuple(scene);
-	connection->netns = scene_chance(scene, 50) ? (uint32_t)random_u64(&scene->random) : 0;
-	connection->id = random_u64(&scene->random);
-	connection->start_ns = scene->time_ns - (int64_t)scene_number(scene, 45);
-	connection->last_ns = connection->start_ns + (int64_t)scene_number(scene, 40);
-	if (connection->tuple.protocol == IPPROTO_TCP)
-		connection->state = (enum socket_state)(1 + random_below(&scene->random, SOCKET_CLOSING));
-	connection->direction = (enum connection_direction)random_below(&scene->random, 3);
-	connection->outcome = (enum connection_outcome)random_below(&scene->random, 3);
-	connection->reason = (enum connection_reason)random_below(&scene->random, CONNECTION_SOCKET_CLOSED + 1);
-	connection->evidence = random_below(&scene->random, 16);
-	for (int end = 0; end < 2; end++) {
-		connection->counts[end].packets = scene_number(scene, 40);
-		connection->counts[end].bytes = scene_number(scene, 60);
-		connection->reported[end].packets = connection->counts[end].packets / 2;
-		connection->reported[end].bytes = connection->counts[end].bytes / 3;
-		connection->local[end] = scene_chance(scene, 60);
-		scene_owner(scene, &connection->owners[end]);
-		if (!connection->local[end])
-			connection->owners[end] = (struct owner){ .method = ATTRIBUTION_UNKNOWN };
-	}
-	connection->has_tcp_info = connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50);
-	connection->tcp_info.rtt_us = (uint32_t)scene_number(scene, 32);
-	connection->tcp_info.bytes_acked = scene_number(scene, 64);
-	if (scene_chance(scene, 80)) {
-		connection->has_community_id = true;
-		strcpy(connection->community_id, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
-	}
-}
-
-static inline void scene_begin(struct scene *scene, struct random random, bool tame)
-{
-	memset(scene, 0, sizeof *scene);
-	scene->random = random;
-	scene->tame = tame;
-	scene->time_ns = SCENE_TIME_NS;
-	for (int i = 0; i < OWNER_SHARED_MAX; i++)
-		scene->pids[i] = 1 + i * 1000;
-	for (int i = 0; i < SCENE_PROCESSES; i++)
-		scene_process(scene, i);
-	for (int i = 0; i < SCENE_CONNECTIONS; i++)
-		scene_connection(scene, &scene->connections[i]);
-	for (int i = 0; i < 4; i++) {
-		scene->interfaces[i].ifindex = 1 + 16u * (uint32_t)(i / 2); /* two share a slot of the cache */
-		scene_string(scene, scene->interfaces[i].name, sizeof scene->interfaces[i].name);
-	}
-}
-
-static inline void scene_end(struct scene *scene)
-{
-	for (int i = 0; i < SCENE_PROCESSES; i++)
-		fragment_free(scene->processes[i].fragment);
-	for (int i = 0; i < SCENE_CONNECTIONS; i++)
-		fragment_free(scene->connections[i].fragment);
-}
+#include "random_scene.h"
 
 static inline void scene_transport(struct scene *scene, struct packet *packet)
 {
@@ -236,7 +20,8 @@ static inline void scene_transport(struct scene *scene, struct packet *packet)
 		packet->has_fragment_id = scene_chance(scene, 90);
 	}
 	if (packet->is_later_fragment) {
-		packet->has_ports = packet->has_tcp = packet->has_icmp = packet->has_icmp_id = false;
+		packet->has_ports = packet->has_tcp = packet->has_icmp = packet->has_icmp_id =
+			false;
 		packet->tuple.source_port = packet->tuple.destination_port = 0;
 	}
 }
@@ -261,7 +46,8 @@ static inline void scene_packet(struct scene *scene, struct event_packet *event)
 	if (scene_chance(scene, 80))
 		random_bytes(&scene->random, packet->destination_mac, 6);
 	packet->ether_type = (uint16_t)scene_number(scene, 16);
-	packet->vlan_count = (uint8_t)(scene_chance(scene, 20) ? 1 + random_below(&scene->random, 2) : 0);
+	packet->vlan_count =
+		(uint8_t)(scene_chance(scene, 20) ? 1 + random_below(&scene->random, 2) : 0);
 	packet->vlans[0] = (uint16_t)random_below(&scene->random, 4096);
 	packet->vlans[1] = (uint16_t)random_below(&scene->random, 4096);
 	packet->ttl = (uint8_t)random_u64(&scene->random);
@@ -283,7 +69,8 @@ static inline void scene_packet(struct scene *scene, struct event_packet *event)
 			&scene->connections[random_below(&scene->random, SCENE_CONNECTIONS)];
 
 		event->from_source = scene_chance(scene, 50);
-		packet->tuple = event->from_source ? connection->tuple : tuple_reverse(&connection->tuple);
+		packet->tuple =
+			event->from_source ? connection->tuple : tuple_reverse(&connection->tuple);
 		if (scene_chance(scene, 80))
 			event->connection = connection;
 		if (scene_chance(scene, 10)) /* an ICMP error, about that connection */
@@ -295,8 +82,9 @@ static inline void scene_packet(struct scene *scene, struct event_packet *event)
 		scene_address(scene, &packet->tuple.source, true);
 		scene_address(scene, &packet->tuple.destination, true);
 	}
-	event->interface = scene_chance(scene, 80) ? &scene->interfaces[random_below(&scene->random, 4)]
-	                                           : NULL;
+	event->interface = scene_chance(scene, 80)
+	                           ? &scene->interfaces[random_below(&scene->random, 4)]
+	                           : NULL;
 	for (int end = 0; end < 2; end++)
 		scene_owner(scene, &scene->owners[end]);
 	event->source = scene_chance(scene, 60) ? &scene->owners[0] : NULL;
@@ -330,7 +118,8 @@ static inline void scene_socket(struct scene *scene, struct event_socket *event)
 	memset(socket, 0, sizeof *socket);
 	socket->kind = (enum socket_kind)random_below(&scene->random, SOCKET_KIND_COUNT);
 	socket->source = (enum socket_source)random_below(&scene->random, 2);
-	socket->state = (enum socket_state)(1 + random_below(&scene->random, SOCKET_NEW_SYN_RECEIVED));
+	socket->state =
+		(enum socket_state)(1 + random_below(&scene->random, SOCKET_NEW_SYN_RECEIVED));
 	socket->type = (uint8_t)random_below(&scene->random, 12);
 	socket->protocol = (uint16_t)scene_number(scene, scene_chance(scene, 50) ? 5 : 16);
 	socket->netns = scene_chance(scene, 90) ? (uint32_t)random_u64(&scene->random) : 0;
@@ -353,7 +142,8 @@ static inline void scene_socket(struct scene *scene, struct event_socket *event)
 	socket->send_queue = (uint32_t)scene_number(scene, 32);
 	socket->has_tcp_info = scene_chance(scene, 30);
 	if (socket->kind == SOCKET_UNIX) {
-		socket->path_length = (uint8_t)random_below(&scene->random, sizeof socket->path + 1);
+		socket->path_length =
+			(uint8_t)random_below(&scene->random, sizeof socket->path + 1);
 		if (scene->tame)
 			memset(socket->path, 'p', sizeof socket->path);
 		else
@@ -378,10 +168,19 @@ static inline void scene_stats(struct scene *scene, struct event *event)
 {
 	struct event_stats *stats = &event->stats;
 	uint64_t *numbers[] = {
-		&stats->packets, &stats->bytes, &stats->decode.ok, &stats->records.written,
-		&stats->attribution.socket, &stats->unknown.replay, &stats->lookups.queries,
-		&stats->netlink.overruns, &stats->sockets.tracked, &stats->connections.tracked,
-		&stats->processes.tracked, &stats->rss_bytes, &stats->cpu_ns,
+		&stats->packets,
+		&stats->bytes,
+		&stats->decode.ok,
+		&stats->records.written,
+		&stats->attribution.socket,
+		&stats->unknown.replay,
+		&stats->lookups.queries,
+		&stats->netlink.overruns,
+		&stats->sockets.tracked,
+		&stats->connections.tracked,
+		&stats->processes.tracked,
+		&stats->rss_bytes,
+		&stats->cpu_ns,
 	};
 
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
@@ -408,16 +207,26 @@ static inline void scene_run(struct scene *scene, struct event_run *run)
 	for (int i = 0; i < 8; i++)
 		scene->texts[i] = scene_string(scene, scene->text[i], 300);
 	*run = (struct event_run){
-		.version = "1.0", .libpcap = "libpcap version 1.10.3", .libnl = "3.7.0", .json_c = "0.16",
+		.version = "1.0",
+		.libpcap = "libpcap version 1.10.3",
+		.libnl = "3.7.0",
+		.json_c = "0.16",
 		.kernel = scene_chance(scene, 50) ? "6.1.0" : NULL,
-		.interfaces = scene->texts, .interface_count = (int)random_below(&scene->random, 3),
+		.interfaces = scene->texts,
+		.interface_count = (int)random_below(&scene->random, 3),
 		.file = scene_chance(scene, 50) ? scene->texts[3] : NULL,
 		.filter = scene_chance(scene, 50) ? scene->texts[4] : NULL,
-		.events = events, .event_count = 3,
-		.capabilities = capabilities, .capability_count = 2,
-		.degraded = scene->texts + 5, .degraded_count = (int)random_below(&scene->random, 3),
-		.snaplen = 256, .buffer_bytes = 33554432,
-		.attribution = "tracepoints", .attribution_why = "the kernel offers it", .sockets = "auto",
+		.events = events,
+		.event_count = 3,
+		.capabilities = capabilities,
+		.capability_count = 2,
+		.degraded = scene->texts + 5,
+		.degraded_count = (int)random_below(&scene->random, 3),
+		.snaplen = 256,
+		.buffer_bytes = 33554432,
+		.attribution = "tracepoints",
+		.attribution_why = "the kernel offers it",
+		.sockets = "auto",
 		.netns = scene_chance(scene, 50) ? 4026531840 : 0,
 		.boot_id = scene_chance(scene, 50) ? "5f2e0f4e-5c1a-4b6e-8a53-1f0f9b1f2f10" : NULL,
 	};
@@ -429,9 +238,11 @@ static inline void scene_log(struct scene *scene, struct event *event)
 
 	log->level = "warning";
 	log->message = scene_string(scene, scene->text[0], 300);
-	log->error_message = scene_chance(scene, 50) ? scene_string(scene, scene->text[1], 300) : NULL;
+	log->error_message =
+		scene_chance(scene, 50) ? scene_string(scene, scene->text[1], 300) : NULL;
 	if (event->action == EVENT_OUTPUT_OPENED) {
-		log->path = scene_chance(scene, 80) ? scene_string(scene, scene->text[2], 300) : NULL;
+		log->path =
+			scene_chance(scene, 80) ? scene_string(scene, scene->text[2], 300) : NULL;
 		log->repaired_bytes = scene_number(scene, 12);
 		return;
 	}
@@ -449,7 +260,7 @@ static inline void scene_log(struct scene *scene, struct event *event)
 static inline void scene_traffic(struct scene *scene, struct event_process *process)
 {
 	struct event_traffic *all[] = { &process->sent, &process->received, &process->interval_sent,
-	                                &process->interval_received };
+		                        &process->interval_received };
 
 	for (int i = 0; i < 4; i++) {
 		all[i]->packets = scene_number(scene, 40);
@@ -470,7 +281,9 @@ static inline struct event scene_event(struct scene *scene, enum event_action ac
 	if (scene_chance(scene, 2))
 		scene_process(scene, (int)random_below(&scene->random, SCENE_PROCESSES));
 	if (scene_chance(scene, 5))
-		scene_connection(scene, &scene->connections[random_below(&scene->random, SCENE_CONNECTIONS)]);
+		scene_connection(
+			scene,
+			&scene->connections[random_below(&scene->random, SCENE_CONNECTIONS)]);
 	if (action == EVENT_PACKET) {
 		scene_packet(scene, &event.packet);
 	} else if (action <= EVENT_CONNECTION_CLOSED) {

@@ -9,32 +9,35 @@
 /* Ports are type and code for ICMP. Expected values were made by tshark 4.0. */
 static const struct {
 	const char *name;
-	uint8_t protocol;
-	const char *source, *destination;
+	const char *source, *destination, *id;
 	uint16_t source_port, destination_port;
-	const char *id;
+	uint8_t protocol;
 } vectors[] = {
-	{ "TCP on loopback", 6, "127.0.0.1", "127.0.0.1", 1122, 3344, "1:jFSTezdNrFgNSrsEQyOUW8QbOVw=" },
-	{ "... the other direction", 6, "127.0.0.1", "127.0.0.1", 3344, 1122,
-	  "1:jFSTezdNrFgNSrsEQyOUW8QbOVw=" },
-	{ "TCP on loopback, ports whose byte order matters", 6, "127.0.0.1", "127.0.0.1", 80, 256,
-	  "1:q4egOj1T+i+CHF9Sl1KBSQbd6jo=" },
-	{ "... the other direction", 6, "127.0.0.1", "127.0.0.1", 256, 80,
-	  "1:q4egOj1T+i+CHF9Sl1KBSQbd6jo=" },
-	{ "UDP, IPv6 loopback", 17, "::1", "::1", 53, 40000, "1:/unZ7Occw74/oANO2taP7w7cHzQ=" },
-	{ "ICMP echo", 1, "127.0.0.1", "127.0.0.1", 8, 0, "1:PRCVIRO2XedYcoD1kwnYlWfzz28=" },
-	{ "ICMP echo reply", 1, "127.0.0.1", "127.0.0.1", 0, 0, "1:PRCVIRO2XedYcoD1kwnYlWfzz28=" },
-	{ "ICMP time exceeded, one way", 1, "10.0.0.2", "10.0.0.1", 11, 0,
-	  "1:c5iqfdGYsNWhMJVcYXWPNWbpnKs=" },
-	{ "GRE has no ports", 47, "1.2.3.4", "5.6.7.8", 0, 0, "1:+mluqz76jObh6dJLwnhX08n5St4=" },
-	{ "... whatever stands there", 47, "5.6.7.8", "1.2.3.4", 7, 9, "1:+mluqz76jObh6dJLwnhX08n5St4=" },
+	{ "TCP on loopback", "127.0.0.1", "127.0.0.1", "1:jFSTezdNrFgNSrsEQyOUW8QbOVw=", 1122, 3344,
+	  6 },
+	{ "... the other direction", "127.0.0.1", "127.0.0.1",
+	  "1:jFSTezdNrFgNSrsEQyOUW8QbOVw=", 3344, 1122, 6 },
+	{ "TCP on loopback, ports whose byte order matters", "127.0.0.1", "127.0.0.1",
+	  "1:q4egOj1T+i+CHF9Sl1KBSQbd6jo=", 80, 256, 6 },
+	{ "... the other direction", "127.0.0.1", "127.0.0.1",
+	  "1:q4egOj1T+i+CHF9Sl1KBSQbd6jo=", 256, 80, 6 },
+	{ "UDP, IPv6 loopback", "::1", "::1", "1:/unZ7Occw74/oANO2taP7w7cHzQ=", 53, 40000, 17 },
+	{ "ICMP echo", "127.0.0.1", "127.0.0.1", "1:PRCVIRO2XedYcoD1kwnYlWfzz28=", 8, 0, 1 },
+	{ "ICMP echo reply", "127.0.0.1", "127.0.0.1", "1:PRCVIRO2XedYcoD1kwnYlWfzz28=", 0, 0, 1 },
+	{ "ICMP time exceeded, one way", "10.0.0.2", "10.0.0.1",
+	  "1:c5iqfdGYsNWhMJVcYXWPNWbpnKs=", 11, 0, 1 },
+	{ "GRE has no ports", "1.2.3.4", "5.6.7.8", "1:+mluqz76jObh6dJLwnhX08n5St4=", 0, 0, 47 },
+	{ "... whatever stands there", "5.6.7.8", "1.2.3.4", "1:+mluqz76jObh6dJLwnhX08n5St4=", 7, 9,
+	  47 },
 };
 
 static struct tuple make(uint8_t protocol, const char *source, const char *destination,
                          uint16_t source_port, uint16_t destination_port)
 {
 	struct tuple tuple = {
-		.source_port = source_port, .destination_port = destination_port, .protocol = protocol,
+		.source_port = source_port,
+		.destination_port = destination_port,
+		.protocol = protocol,
 	};
 
 	inet_parse(source, &tuple.source);
@@ -45,8 +48,9 @@ static struct tuple make(uint8_t protocol, const char *source, const char *desti
 static void test_vectors(void)
 {
 	for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
-		struct tuple tuple = make(vectors[i].protocol, vectors[i].source, vectors[i].destination,
-		                          vectors[i].source_port, vectors[i].destination_port);
+		struct tuple tuple =
+			make(vectors[i].protocol, vectors[i].source, vectors[i].destination,
+		             vectors[i].source_port, vectors[i].destination_port);
 		char id[COMMUNITY_ID_SIZE];
 
 		community_id(0, &tuple, true, id);
@@ -71,12 +75,14 @@ static void test_directions(void)
 
 	for (int i = 0; i < 5000; i++) {
 		uint8_t protocol = protocols[random_below(&random, sizeof protocols)];
-		struct tuple tuple = make(protocol, "fe80::1", random_below(&random, 2) ? "fe80::1" : "fe80::2",
-		                          (uint16_t)random_u64(&random), (uint16_t)random_u64(&random));
+		struct tuple tuple =
+			make(protocol, "fe80::1", random_below(&random, 2) ? "fe80::1" : "fe80::2",
+		             (uint16_t)random_u64(&random), (uint16_t)random_u64(&random));
 		struct tuple reverse = tuple_reverse(&tuple);
 		uint16_t seed = (uint16_t)random_u64(&random);
 
-		both = both && same(seed, &tuple, &reverse, true) && same(seed, &tuple, &reverse, false);
+		both = both && same(seed, &tuple, &reverse, true) &&
+		       same(seed, &tuple, &reverse, false);
 		reverse.source.bytes[15] ^= 4;
 		apart = apart && !same(seed, &tuple, &reverse, true);
 	}
@@ -90,17 +96,17 @@ static void test_icmp(void)
 		uint8_t protocol;
 		uint16_t request, answer;
 	} pairs[] = {
-		{ 1, 8, 0 }, { 1, 10, 9 }, { 1, 13, 14 }, { 1, 15, 16 }, { 1, 17, 18 },
-		{ 58, 128, 129 }, { 58, 130, 131 }, { 58, 133, 134 }, { 58, 135, 136 }, { 58, 139, 140 },
-		{ 58, 144, 145 },
+		{ 1, 8, 0 },      { 1, 10, 9 },     { 1, 13, 14 },    { 1, 15, 16 },
+		{ 1, 17, 18 },    { 58, 128, 129 }, { 58, 130, 131 }, { 58, 133, 134 },
+		{ 58, 135, 136 }, { 58, 139, 140 }, { 58, 144, 145 },
 	};
 	struct tuple a, b;
 
 	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
 		a = make(pairs[i].protocol, "fe80::2", "fe80::1", pairs[i].request, 0);
 		b = make(pairs[i].protocol, "fe80::1", "fe80::2", pairs[i].answer, 7);
-		CHECK(same(0, &a, &b, true), "protocol %d: type %d and its answer %d", pairs[i].protocol,
-		      pairs[i].request, pairs[i].answer);
+		CHECK(same(0, &a, &b, true), "protocol %d: type %d and its answer %d",
+		      pairs[i].protocol, pairs[i].request, pairs[i].answer);
 	}
 	a = make(1, "10.0.0.2", "10.0.0.1", 3, 1);
 	b = make(1, "10.0.0.1", "10.0.0.2", 3, 1);

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One event of each action, as a reader would meet it. tests/golden/records.ndjson
+ * holds their records, in the same order; the manual shows some of them.
+ */
+#ifndef SOCKLINE_TESTS_EXAMPLE_EVENT_H
+#define SOCKLINE_TESTS_EXAMPLE_EVENT_H
+
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "events/event.h"
+#include "events/fragment.h"
+
+#define EXAMPLE_NS    INT64_C(1795342272123456789) /* 2026-11-22T10:11:12.123456789Z */
+#define EXAMPLE_RUN   UINT64_C(0xb1946ac92492d234)
+#define EXAMPLE_NETNS 4026531840
+
+struct example {
+	char curl_name[8], curl_path[16], bash_name[8], sshd_name[8], sshd_path[16], init_name[8];
+	int shared[2];
+	struct process curl, sshd;
+	struct owner client, server;
+	struct connection connection;
+	struct interface eth0;
+	struct packet packet;
+	struct socket socket;
+	struct event_capture_counters capture;
+	uint64_t sequence;
+};
+
+static inline void example_begin(struct example *example)
+{
+	memset(example, 0, sizeof *example);
+	strcpy(example->curl_name, "curl");
+	strcpy(example->curl_path, "/usr/bin/curl");
+	strcpy(example->bash_name, "bash");
+	strcpy(example->sshd_name, "sshd");
+	strcpy(example->sshd_path, "/usr/sbin/sshd");
+	strcpy(example->init_name, "systemd");
+	example->shared[0] = 1;
+	example->shared[1] = 877;
+	example->curl = (struct process){
+		.pid = 4242,
+		.parent_pid = 4100,
+		.entity_id = UINT64_C(0x9f86d081884c7d65),
+		.uid = 1000,
+		.has_uid = true,
+		.name = example->curl_name,
+		.executable = example->curl_path,
+		.parent_name = example->bash_name,
+		.start_ns = EXAMPLE_NS - 253456789,
+	};
+	example->sshd = (struct process){
+		.pid = 877,
+		.parent_pid = 1,
+		.entity_id = UINT64_C(0x3b5d5c3712955042),
+		.has_uid = true,
+		.name = example->sshd_name,
+		.executable = example->sshd_path,
+		.parent_name = example->init_name,
+		.start_ns = INT64_C(1795158001250000000),
+	};
+	example->client = (struct owner){
+		.method = ATTRIBUTION_SOCKET,
+		.process = &example->curl,
+		.inode = 91827,
+		.cookie = 0x4c01,
+		.netns = EXAMPLE_NETNS,
+	};
+	example->server = (struct owner){
+		.method = ATTRIBUTION_SOCKET,
+		.process = &example->sshd,
+		.shared_pids = example->shared,
+		.shared_count = 2,
+	};
+	example->connection = (struct connection){
+		.id = UINT64_C(0x5d41402abc4b2a76),
+		.tuple = { .source_port = 51044, .destination_port = 443, .protocol = IPPROTO_TCP },
+		.direction = CONNECTION_EGRESS,
+		.state = SOCKET_SYN_SENT,
+		.start_ns = EXAMPLE_NS - 455789,
+		.last_ns = EXAMPLE_NS - 455789,
+		.evidence = CONNECTION_FROM_PACKETS | CONNECTION_FROM_SOCK_DIAG,
+		.counts = { { .packets = 1, .bytes = 60 } },
+		.local = { true, false },
+		.owners = { example->client },
+		.has_community_id = true,
+		.community_id = "1:JcVRXJTaPIOg/ZSmzJNvYlm+Hrg=",
+	};
+	inet_parse("10.0.2.15", &example->connection.tuple.source);
+	inet_parse("93.184.216.34", &example->connection.tuple.destination);
+	example->eth0 = (struct interface){ .ifindex = 2, .name = "eth0" };
+	example->capture.name = "eth0";
+	example->capture.received = 18211;
+}
+
+static inline void example_end(struct example *example)
+{
+	fragment_free(example->curl.fragment);
+	fragment_free(example->sshd.fragment);
+	fragment_free(example->connection.fragment);
+}
+
+static inline void example_packet(struct example *example, struct event_packet *event)
+{
+	example->packet = (struct packet){
+		.number = 9,
+		.length = 74,
+		.captured = 74,
+		.link_type = 276,
+		.direction = PACKET_EGRESS,
+		.network = PACKET_IPV4,
+		.has_ports = true,
+		.has_tcp = true,
+		.tuple = example->connection.tuple,
+		.ttl = 64,
+		.ip_length = 60,
+		.tcp_flags = TCP_FLAG_SYN,
+		.tcp_sequence = 1362094817,
+		.tcp_window = 64240,
+	};
+	event->packet = &example->packet;
+	event->interface = &example->eth0;
+	event->connection = &example->connection;
+	event->from_source = true;
+	event->source = &example->client;
+}
+
+/* What happened to the connection by the time of that event. */
+static inline void example_connection(struct example *example, struct event *event)
+{
+	struct connection *connection = &example->connection;
+
+	event->connection.connection = connection;
+	if (event->action == EVENT_CONNECTION_STATE_CHANGED) {
+		event->connection.previous = SOCKET_SYN_SENT;
+		connection->state = SOCKET_ESTABLISHED;
+	} else if (event->action == EVENT_CONNECTION_UPDATED) {
+		connection->counts[0] = (struct connection_count){ .packets = 5, .bytes = 400 };
+		connection->counts[1] = (struct connection_count){ .packets = 6, .bytes = 4100 };
+		connection->reported[0] = (struct connection_count){ .packets = 1, .bytes = 60 };
+		connection->reported_ns = EXAMPLE_NS - 400000000;
+	} else if (event->action == EVENT_CONNECTION_CLOSED) {
+		event->time_ns = EXAMPLE_NS + 880547217;
+		connection->last_ns = event->time_ns;
+		connection->state = SOCKET_CLOSED;
+		connection->outcome = CONNECTION_SUCCESS;
+		connection->reason = CONNECTION_FIN;
+		connection->counts[0] = (struct connection_count){ .packets = 9, .bytes = 812 };
+		connection->counts[1] = (struct connection_count){ .packets = 10, .bytes = 5199 };
+		connection->has_tcp_info = true;
+		connection->tcp_info.rtt_us = 18211;
+		connection->tcp_info.bytes_acked = 760;
+		connection->tcp_info.bytes_received = 5100;
+	}
+}
+
+static inline void example_socket(struct example *example, struct event *event)
+{
+	example->socket = (struct socket){
+		.kind = SOCKET_TCP,
+		.source = SOCKET_FROM_SOCK_DIAG,
+		.state = SOCKET_LISTEN,
+		.family = AF_INET6,
+		.type = SOCK_STREAM,
+		.protocol = IPPROTO_TCP,
+		.netns = EXAMPLE_NETNS,
+		.inode = 20114,
+		.cookie = 2,
+		.send_queue = 128,
+		.tuple = { .source_port = 22, .protocol = IPPROTO_TCP },
+	};
+	event->socket.socket = &example->socket;
+	event->socket.owner = &example->server;
+	if (event->action == EVENT_EXISTING_SOCKET || event->action == EVENT_SNAPSHOT_COMPLETED) {
+		event->socket.snapshot_id = 1;
+		event->socket.snapshot_index = 2;
+		event->socket.complete = true;
+	}
+}
+
+static inline void example_stats(struct example *example, struct event *event)
+{
+	struct event_stats *stats = &event->stats;
+
+	stats->uptime_ns = INT64_C(60000000000);
+	stats->interval_ns = INT64_C(10000000000);
+	stats->captures = &example->capture;
+	stats->capture_count = 1;
+	stats->packets = 18211;
+	stats->bytes = 9105500;
+	stats->decode.ok = 18211;
+	stats->records.written = 141;
+	stats->records.bytes = 137207;
+	stats->attribution.socket = 120;
+	stats->attribution.recent = 18;
+	stats->attribution.unknown = 3;
+	stats->unknown.no_socket = 3;
+	stats->lookups.queries = 141;
+	stats->sockets.tracked = 41;
+	stats->connections.tracked = 17;
+	stats->connections.opened = 141;
+	stats->connections.closed = 124;
+	stats->processes.tracked = 23;
+	stats->processes.scans = 1;
+	stats->rss_bytes = 6291456;
+	stats->cpu_ns = 311000000;
+	stats->final = event->action == EVENT_RUN_STOPPED;
+	if (stats->final)
+		stats->stop_reason = "signal";
+}
+
+static inline void example_run(struct event_run *run)
+{
+	static const char *const interfaces[] = { "any" };
+	static const char *const events[] = { "packet", "connection", "stats" };
+	static const char *const capabilities[] = { "cap_net_raw" };
+	static const char *const degraded[] = {
+		"cap_sys_ptrace is missing: sockets of other users have no owner",
+	};
+
+	*run = (struct event_run){
+		.version = "1.0",
+		.libpcap = "libpcap version 1.10.3 (with TPACKET_V3)",
+		.libnl = "3.7.0",
+		.json_c = "0.16",
+		.kernel = "6.1.0-18-amd64",
+		.interfaces = interfaces,
+		.interface_count = 1,
+		.filter = "tcp port 443",
+		.events = events,
+		.event_count = 3,
+		.capabilities = capabilities,
+		.capability_count = 1,
+		.degraded = degraded,
+		.degraded_count = 1,
+		.snaplen = 256,
+		.buffer_bytes = 33554432,
+		.attribution = "lookup",
+		.attribution_why = "sockets are queried as packets arrive",
+		.sockets = "auto",
+		.netns = EXAMPLE_NETNS,
+		.boot_id = "5f2e0f4e-5c1a-4b6e-8a53-1f0f9b1f2f10",
+	};
+}
+
+static inline void example_log(struct event *event)
+{
+	struct event_log *log = &event->log;
+
+	log->level = "warning";
+	if (event->action == EVENT_OUTPUT_OPENED) {
+		log->level = "info";
+		log->message = "output opened";
+		log->path = "/var/log/sockline/sockline.ndjson";
+		log->repaired_bytes = 311;
+	} else if (event->action == EVENT_RECORDS_DROPPED) {
+		log->message = "12 records dropped: the reader of the output is too slow";
+		log->count = 12;
+		log->where = "output";
+		event->sequence += log->count;
+	} else if (event->action == EVENT_NETLINK_OVERRUN) {
+		log->message = "netlink messages were lost, resynchronising";
+		log->count = 166;
+		log->where = "destroy";
+	} else if (event->action == EVENT_CLOCK_STEP) {
+		log->message = "the clock was set back by an hour";
+		log->step_ns = INT64_C(-3600000000000);
+	} else {
+		log->interface = "eth0";
+		log->message = "capture resumed";
+		log->level = "info";
+	}
+	if (event->action == EVENT_CAPTURE_LOST) {
+		log->level = "warning";
+		log->message = "capture lost, waiting for the interface to come back";
+		log->error_message = "The interface disappeared";
+	}
+}
+
+static inline void example_traffic(struct example *example, struct event_process *event)
+{
+	event->process = &example->curl;
+	event->sent = (struct event_traffic){ .packets = 9, .bytes = 812 };
+	event->received = (struct event_traffic){ .packets = 10, .bytes = 5199 };
+	event->interval_sent = event->sent;
+	event->interval_received = event->received;
+	event->interval_ns = INT64_C(10000000000);
+	event->connections = 1;
+}
+
+/* Actions in their order: the connection goes on from event to event. */
+static inline struct event example_event(struct example *example, enum event_action action)
+{
+	struct event event = {
+		.action = action,
+		.time_ns = EXAMPLE_NS,
+		.sequence = example->sequence + 1,
+	};
+
+	if (action == EVENT_PACKET)
+		example_packet(example, &event.packet);
+	else if (action <= EVENT_CONNECTION_CLOSED)
+		example_connection(example, &event);
+	else if (action <= EVENT_LISTENING_STOPPED)
+		example_socket(example, &event);
+	else if (action == EVENT_PROCESS_TRAFFIC)
+		example_traffic(example, &event.process);
+	else if (action == EVENT_CAPTURE_STATS || action == EVENT_RUN_STOPPED)
+		example_stats(example, &event);
+	else if (action == EVENT_RUN_STARTED)
+		example_run(&event.run);
+	else
+		example_log(&event);
+	example->sequence = event.sequence;
+	return event;
+}
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The objects that random events speak of: they keep the contracts of their
+ * headers, with strings as bad as they can be.
+ */
+#ifndef SOCKLINE_TESTS_RANDOM_SCENE_H
+#define SOCKLINE_TESTS_RANDOM_SCENE_H
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "events/event.h"
+#include "events/fragment.h"
+#include "random.h"
+
+#define SCENE_PROCESSES   16
+#define SCENE_CONNECTIONS 64
+#define SCENE_STRINGS     6
+#define SCENE_TIME_NS     (INT64_C(1795342272) * 1000000000) /* 2026-11-22 */
+
+struct scene {
+	struct random random;
+	bool tame; /* only strings that need no sockline.raw */
+	int64_t time_ns;
+	uint64_t sequence;
+
+	struct process processes[SCENE_PROCESSES];
+	char strings[SCENE_PROCESSES][SCENE_STRINGS][256];
+	struct connection connections[SCENE_CONNECTIONS];
+	struct interface interfaces[4];
+	int pids[OWNER_SHARED_MAX];
+
+	/* Of the event at hand. */
+	struct packet packet;
+	struct owner owners[2];
+	struct socket socket;
+	const struct process *holders[3];
+	const char *texts[8];
+	char text[8][300];
+	struct event_capture_counters captures[64];
+	uint8_t payload[EVENT_PAYLOAD_MAX];
+};
+
+static inline bool scene_chance(struct scene *scene, uint32_t percent)
+{
+	return random_below(&scene->random, 100) < percent;
+}
+
+/* A number whose size is random, not its bits: small ones and very large ones. */
+static inline uint64_t scene_number(struct scene *scene, int bits)
+{
+	return random_u64(&scene->random) >> (64 - bits) >>
+	       random_below(&scene->random, (uint32_t)bits);
+}
+
+/* At least one byte, never NUL; mostly a decent string. */
+static inline char *scene_string(struct scene *scene, char *text, size_t size)
+{
+	static const char *const specials[] = {
+		"\"",
+		"\\",
+		"/",
+		"\x01",
+		"\n",
+		"\x7f",
+		"\xc2\x85",
+		"\xe2\x80\xa8",
+		"\xe2\x80\xae",
+		"\xc3\xa4",
+		"\xf0\x9f\x90\x9f",
+		"\xef\xbf\xbd",
+	};
+	static const char *const bad[] = { "\xff", "\xc0\x80", "\xed\xa0\x80", "\xf5\x80\x80\x80",
+		                           "\xc3" };
+	size_t length = 1 + random_below(&scene->random,
+	                                 (uint32_t)(scene_chance(scene, 80) ? 15 : size - 8));
+	size_t at = 0;
+
+	while (at < length && at < size - 5) {
+		const char *piece = NULL;
+		uint32_t kind = random_below(&scene->random, 100);
+
+		if (kind < 4)
+			piece = specials[random_below(&scene->random,
+			                              sizeof specials / sizeof *specials)];
+		else if (kind < 6 && !scene->tame)
+			piece = bad[random_below(&scene->random, sizeof bad / sizeof *bad)];
+		if (piece)
+			at += (size_t)snprintf(text + at, size - at, "%s", piece);
+		else
+			text[at++] = (char)(' ' + 1 + random_below(&scene->random, 94));
+	}
+	text[at] = '\0';
+	return text;
+}
+
+static inline void scene_process(struct scene *scene, int number)
+{
+	struct process *process = &scene->processes[number];
+	char(*strings)[256] = scene->strings[number];
+
+	process->pid = 1 + (int)random_below(&scene->random, 4194303);
+	process->parent_pid = (int)random_below(&scene->random, 5000);
+	process->start_ns = scene->time_ns - (int64_t)scene_number(scene, 50);
+	process->entity_id = random_u64(&scene->random);
+	process->uid = (uint32_t)scene_number(scene, 32);
+	process->has_uid = scene_chance(scene, 80);
+	process->executable_deleted = scene_chance(scene, 10);
+	process->name = scene_chance(scene, 90) ? scene_string(scene, strings[0], 16) : NULL;
+	process->executable = scene_chance(scene, 90) ? scene_string(scene, strings[1], 256) : NULL;
+	process->parent_name = scene_chance(scene, 80) ? scene_string(scene, strings[2], 16) : NULL;
+	process->cgroup = scene_chance(scene, 80) ? scene_string(scene, strings[3], 256) : NULL;
+	process->container_id =
+		scene_chance(scene, 30) ? scene_string(scene, strings[4], 100) : NULL;
+	process->generation++;
+}
+
+static inline void scene_address(struct scene *scene, struct inet_address *address, bool v4)
+{
+	uint8_t bytes[16];
+
+	random_bytes(&scene->random, bytes, sizeof bytes);
+	/* Runs of zeros are what RFC 5952 is about. */
+	for (int i = 0; i < 16; i += 2) {
+		if (scene_chance(scene, 40))
+			bytes[i] = bytes[i + 1] = 0;
+	}
+	if (v4) {
+		inet_from_v4(address, bytes);
+	} else {
+		bytes[0] = 0x20; /* never mapped by chance */
+		inet_from_v6(address, bytes);
+	}
+}
+
+static inline struct tuple scene_tuple(struct scene *scene)
+{
+	static const uint8_t protocols[] = { 6, 6, 6, 17, 17, 136, 132, 1, 58, 47, 50, 255, 99 };
+	struct tuple tuple = {
+		.protocol = protocols[random_below(&scene->random, sizeof protocols)],
+	};
+	bool v4 = scene_chance(scene, 60);
+
+	scene_address(scene, &tuple.source, v4);
+	scene_address(scene, &tuple.destination, v4);
+	if (tuple.protocol == IPPROTO_TCP || tuple.protocol == IPPROTO_UDP ||
+	    tuple.protocol == IPPROTO_UDPLITE || tuple.protocol == IPPROTO_SCTP) {
+		tuple.source_port = (uint16_t)random_u64(&scene->random);
+		tuple.destination_port = (uint16_t)scene_number(scene, 16);
+	}
+	return tuple;
+}
+
+static inline void scene_owner(struct scene *scene, struct owner *owner)
+{
+	*owner = (struct owner){
+		.method = (enum attribution_method)random_below(&scene->random,
+		                                                ATTRIBUTION_TRACEPOINT + 1),
+		.inode = scene_chance(scene, 80) ? scene_number(scene, 32) : 0,
+		.cookie = scene_chance(scene, 80) ? scene_number(scene, 64) : 0,
+		.netns = scene_chance(scene, 80) ? (uint32_t)random_u64(&scene->random) : 0,
+		.uid = (uint32_t)scene_number(scene, 32),
+		.has_uid = scene_chance(scene, 50),
+	};
+	if (owner->method == ATTRIBUTION_UNKNOWN)
+		owner->reason = (enum attribution_reason)random_below(&scene->random,
+		                                                      ATTRIBUTION_REPLAY + 1);
+	if (owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_LISTENER ||
+	    owner->method == ATTRIBUTION_RECENT || owner->method == ATTRIBUTION_TRACEPOINT)
+		owner->process = &scene->processes[random_below(&scene->random, SCENE_PROCESSES)];
+	if (owner->process && scene_chance(scene, 20)) {
+		owner->shared_count =
+			(uint8_t)(2 + random_below(&scene->random, OWNER_SHARED_MAX - 1));
+		owner->shared_pids = scene->pids;
+	}
+}
+
+static inline void scene_connection(struct scene *scene, struct connection *connection)
+{
+	fragment_free(connection->fragment);
+	memset(connection, 0, sizeof *connection);
+	connection->tuple = scene_tuple(scene);
+	connection->netns = scene_chance(scene, 50) ? (uint32_t)random_u64(&scene->random) : 0;
+	connection->id = random_u64(&scene->random);
+	connection->start_ns = scene->time_ns - (int64_t)scene_number(scene, 45);
+	connection->last_ns = connection->start_ns + (int64_t)scene_number(scene, 40);
+	if (connection->tuple.protocol == IPPROTO_TCP)
+		connection->state =
+			(enum socket_state)(1 + random_below(&scene->random, SOCKET_CLOSING));
+	connection->direction = (enum connection_direction)random_below(&scene->random, 3);
+	connection->outcome = (enum connection_outcome)random_below(&scene->random, 3);
+	connection->reason =
+		(enum connection_reason)random_below(&scene->random, CONNECTION_SOCKET_CLOSED + 1);
+	connection->evidence = random_below(&scene->random, 16);
+	for (int end = 0; end < 2; end++) {
+		connection->counts[end].packets = scene_number(scene, 40);
+		connection->counts[end].bytes = scene_number(scene, 60);
+		connection->reported[end].packets = connection->counts[end].packets / 2;
+		connection->reported[end].bytes = connection->counts[end].bytes / 3;
+		connection->local[end] = scene_chance(scene, 60);
+		scene_owner(scene, &connection->owners[end]);
+		if (!connection->local[end])
+			connection->owners[end] = (struct owner){ .method = ATTRIBUTION_UNKNOWN };
+	}
+	connection->has_tcp_info =
+		connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50);
+	connection->tcp_info.rtt_us = (uint32_t)scene_number(scene, 32);
+	connection->tcp_info.bytes_acked = scene_number(scene, 64);
+	if (scene_chance(scene, 80)) {
+		connection->has_community_id = true;
+		strcpy(connection->community_id, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
+	}
+}
+
+static inline void scene_begin(struct scene *scene, struct random random, bool tame)
+{
+	memset(scene, 0, sizeof *scene);
+	scene->random = random;
+	scene->tame = tame;
+	scene->time_ns = SCENE_TIME_NS;
+	for (int i = 0; i < OWNER_SHARED_MAX; i++)
+		scene->pids[i] = 1 + i * 1000;
+	for (int i = 0; i < SCENE_PROCESSES; i++)
+		scene_process(scene, i);
+	for (int i = 0; i < SCENE_CONNECTIONS; i++)
+		scene_connection(scene, &scene->connections[i]);
+	for (int i = 0; i < 4; i++) {
+		scene->interfaces[i].ifindex =
+			1 + 16u * (uint32_t)(i / 2); /* two share a slot of the cache */
+		scene_string(scene, scene->interfaces[i].name, sizeof scene->interfaces[i].name);
+	}
+}
+
+static inline void scene_end(struct scene *scene)
+{
+	for (int i = 0; i < SCENE_PROCESSES; i++)
+		fragment_free(scene->processes[i].fragment);
+	for (int i = 0; i < SCENE_CONNECTIONS; i++)
+		fragment_free(scene->connections[i].fragment);
+}
+
+#endif

@@ -139,6 +139,11 @@ class Compiler:
         names = frozenset(schema["required"])
         return lambda value: type(value) is not dict or names <= value.keys()
 
+    def on_dependentRequired(self, schema):
+        pairs = tuple(schema["dependentRequired"].items())
+        return lambda value: type(value) is not dict or all(
+            name not in value or value.keys() >= set(others) for name, others in pairs)
+
     def on_propertyNames(self, schema):
         if list(schema["propertyNames"]) != ["enum"]:
             raise SchemaError("propertyNames other than enum")

@@ -79,6 +79,7 @@ static void on_process_event(void *context, const struct proc_event *event)
 
 	switch (event->kind) {
 	case PROC_EVENT_FORK:
+		process_table_forked(host->processes, event->parent_pid, event->time_ns);
 		proc_fd_hint(host->fds, event->pid);
 		break;
 	case PROC_EVENT_EXEC:
@@ -283,19 +284,18 @@ static int open_namespaces(struct host *host, struct error *error)
 	return 0;
 }
 
-static void on_lived(void *context, const struct process_table *processes, int pid, bool exited)
+static void on_lived(void *context, const struct fact *fact)
 {
-	struct host *host = context;
+	struct proc_event event = {
+	    .kind = fact->kind == FACT_FORK   ? PROC_EVENT_FORK
+	            : fact->kind == FACT_EXIT ? PROC_EVENT_EXIT
+	                                      : PROC_EVENT_EXEC,
+	    .pid = fact->pid,
+	    .parent_pid = fact->parent_pid,
+	    .time_ns = fact->time_ns,
+	};
 
-	(void)processes;
-	if (exited) {
-		process_table_exited(host->processes, pid, clock_monotonic_ns());
-		proc_fd_exited(host->fds, pid);
-		return;
-	}
-	process_table_exec(host->processes, pid);
-	note_namespace(host, pid);
-	proc_fd_hint(host->fds, pid);
+	on_process_event(context, &event);
 }
 
 static void on_witness(void *context, uint32_t ready)

@@ -5,9 +5,12 @@
 
 #include "run_private.h"
 
-/* A ring takes memory in the kernel: the namespaces of containers get a smaller one each. */
-#define OTHER_NETNS_SHARE 8
-#define OTHER_NETNS_KIB   2048
+/*
+ * A ring takes memory in the kernel. The rings of all other namespaces together
+ * take four times the own one, with a floor for each.
+ */
+#define OTHERS_SHARE 4
+#define OTHERS_MIN   2048 /* KiB */
 
 static int add_watch(struct run *run, uint32_t netns, struct error *error)
 {
@@ -30,11 +33,12 @@ static int add_watch(struct run *run, uint32_t netns, struct error *error)
 
 static int buffer_of(const struct run *run, int fd)
 {
-	int kib = run->options->buffer_kib / OTHER_NETNS_SHARE;
+	int others = capture_set_count(run->captures);
+	int kib = run->options->buffer_kib / (others + OTHERS_SHARE) * OTHERS_SHARE;
 
 	if (fd < 0)
 		return 0;
-	return kib > OTHER_NETNS_KIB ? kib : OTHER_NETNS_KIB;
+	return kib > OTHERS_MIN ? kib : OTHERS_MIN;
 }
 
 int run_add_namespace(struct run *run, uint32_t netns, int fd, struct error *error)

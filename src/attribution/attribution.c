@@ -19,6 +19,10 @@
 /* Walks may take a twentieth of the time: what they cost is waited for nineteen-fold. */
 #define WALK_SHARE       20
 #define WALK_GAP_NS      (20 * NS_PER_MS)
+#define ANCESTORS_MAX    4
+/* A server that forks for a connection does so just after accepting it. */
+#define FORK_SLACK_NS (50 * NS_PER_MS)
+#define HANDOVER_NS   (1 * NS_PER_SECOND)
 #define FULL_WALK_GAP_NS (2 * NS_PER_SECOND)
 
 int attribution_new(struct attribution **result, const struct attribution_options *options,
@@ -158,6 +162,28 @@ static int set_holders(struct owner *owner, const struct proc_fd_holders *holder
 	return 0;
 }
 
+/*
+ * A prediction finds a holder, not every one: a listener inherited by a young
+ * child is its parent's first of all. So the parents are read as well.
+ */
+static void find_ancestors(struct attribution *attribution, uint64_t inode,
+                           struct proc_fd_holders *holders)
+{
+	struct proc_fd *fds = attribution->options.fds;
+
+	for (int generation = 0; generation < ANCESTORS_MAX; generation++) {
+		int parent = holders->processes[0]->parent_pid, count = holders->count;
+		struct proc_fd_holders again = {0};
+
+		if (parent <= 1 || proc_fd_scan_process(fds, parent) < 0 ||
+		    proc_fd_find(fds, inode, &again) != 0 || again.count == 0)
+			return;
+		*holders = again;
+		if (again.count == count)
+			return;
+	}
+}
+
 void attribution_name_holder(struct attribution *attribution, const struct socket *socket,
                              enum attribution_method method, int64_t asked_ns, struct owner *owner,
                              struct proc_fd_holders *holders)
@@ -171,9 +197,12 @@ void attribution_name_holder(struct attribution *attribution, const struct socke
 	owner->uid = socket->uid;
 	owner->has_uid = socket->has_uid;
 	result = proc_fd_find(attribution->options.fds, socket->inode, &found);
-	if (result != 0)
+	if (result != 0) {
 		result = proc_fd_predict(attribution->options.fds, socket->inode, ATTRIBUTION_PREDICT_BUDGET,
 		                         &found);
+		if (result == 0 && found.count > 0 && method == ATTRIBUTION_LISTENER)
+			find_ancestors(attribution, socket->inode, &found);
+	}
 	if (result != 0 || found.count == 0) {
 		name_nobody(attribution, socket, asked_ns, owner);
 	} else {
@@ -250,16 +279,39 @@ static bool witnessed(struct attribution *attribution, const struct attribution_
 	return true;
 }
 
+/* Several may have accepted, or the one that did may have handed the socket to its child. */
+static bool may_be_another(struct attribution *attribution,
+                           const struct attribution_question *question, const struct owner *owner)
+{
+	struct proc_fd_holders now = {0};
+	bool forked = owner->process && owner->process->forked_ns >= question->seen_ns - FORK_SLACK_NS;
+
+	if (owner->method == ATTRIBUTION_LISTENER)
+		return forked || owner->shared_count > 0;
+	if (owner->method != ATTRIBUTION_SOCKET || !forked ||
+	    owner->process->forked_ns > question->seen_ns + HANDOVER_NS)
+		return false;
+	return proc_fd_find(attribution->options.fds, owner->inode, &now) != 0 || now.count == 0 ||
+	       now.processes[0] != owner->process;
+}
+
 bool attribution_last_holder(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner)
 {
-	struct process *process;
+	struct process *process = NULL;
 
-	if (!attribution->options.witness ||
-	    !witness_find_last(attribution->options.witness, question, &process) ||
-	    owner->process == process)
+	if (attribution->options.witness &&
+	    witness_find_last(attribution->options.witness, question, &process)) {
+		if (owner->process == process)
+			return false;
+		set_witnessed(question, process, owner);
+		return true;
+	}
+	if (!may_be_another(attribution, question, owner))
 		return false;
-	set_witnessed(question, process, owner);
+	owner_clear(owner);
+	owner->netns = question->netns;
+	attribution_unknown(owner, ATTRIBUTION_AMBIGUOUS);
 	return true;
 }
 

@@ -85,7 +85,8 @@ bool attribution_has_listener(struct attribution *attribution, uint32_t netns, c
                               uint32_t ifindex);
 /*
  * At the end of a TCP connection: who last had the socket of this end, when it
- * was seen, replaces *owner (a server's child in place of who accepted). True
+ * was seen, replaces *owner (a server's child in place of who accepted); a
+ * listener of several processes alone does not tell which of them had it. True
  * when the owner is another now.
  */
 bool attribution_last_holder(struct attribution *attribution,

@@ -116,12 +116,13 @@ static void on_fact(void *context, const struct fact *fact)
 		witness->relist = true;
 		break;
 	case FACT_NAME:
-	case FACT_EXIT:
-		if (witness->options.lived && (fact->kind == FACT_EXIT || fact->executed))
-			witness->options.lived(witness->options.context, witness->options.processes,
-			                       fact->pid, fact->kind == FACT_EXIT);
+		if (fact->executed)
+			witness->options.lived(witness->options.context, fact);
 		break;
 	case FACT_FORK:
+	case FACT_EXIT:
+		witness->options.lived(witness->options.context, fact);
+		break;
 	case FACT_IMAGE:
 	case FACT_NETNS:
 		break;

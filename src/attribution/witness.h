@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "attribution/attribution.h"
+#include "attribution/fact.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "processes/process_table.h"
@@ -21,8 +22,8 @@ struct witness_options {
 	struct hash_key key;
 	struct process_table *processes; /* borrowed */
 	bool namespaces; /* there are several network namespaces: follow each process's */
-	/* A process was forked, ran exec or ended; for those who keep track. May be NULL. */
-	void (*lived)(void *context, const struct process_table *processes, int pid, bool exited);
+	/* What became of processes, for those who keep track: FACT_FORK, _NAME after exec, _EXIT. */
+	void (*lived)(void *context, const struct fact *fact);
 	void *context;
 };
 

@@ -82,6 +82,7 @@ struct connection {
 	int64_t seen_ns;  /* monotonic: of the first packet */
 	bool midway;      /* it began before it was seen */
 	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
+	bool confirmed;    /* the responder's owner was the same a while later */
 	bool attributable; /* an end is still worth asking for, see stream/binder.h */
 	uint8_t refinements; /* times a listener's owner was looked at again */
 

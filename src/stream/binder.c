@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream/binder.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -12,6 +13,7 @@ static const int64_t level_wait_ns[] = {
     150 * NS_PER_MS, 250 * NS_PER_MS, 500 * NS_PER_MS, 1000 * NS_PER_MS,
 };
 #define LEVELS      ((int)(sizeof level_wait_ns / sizeof level_wait_ns[0]))
+#define CONFIRM_NS  (75 * NS_PER_MS)
 #define QUEUE_MAX   32768 /* a level, in connections; power of two */
 #define REFINEMENTS 4     /* looks at a listener's connection when its end speaks */
 
@@ -120,12 +122,25 @@ static bool improve(struct owner *owner, struct owner *better)
 	return tells;
 }
 
+/* Looked at once more: a child may have been handed what its parent had accepted. */
+static bool unconfirmed(const struct connection *connection, enum connection_end end)
+{
+	return end == CONNECTION_DESTINATION && connection->tuple.protocol == IPPROTO_TCP &&
+	       connection->owners[end].method == ATTRIBUTION_SOCKET && !connection->confirmed;
+}
+
+static bool worth_asking(const struct connection *connection, enum connection_end end)
+{
+	return connection->local[end] &&
+	       (provisional(&connection->owners[end]) || unconfirmed(connection, end));
+}
+
 static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end)
 {
 	struct attribution_question question = question_for(connection, end, false);
 	struct owner found = {0};
 
-	if (!connection->local[end] || !provisional(&connection->owners[end]))
+	if (!worth_asking(connection, end))
 		return false;
 	attribution_resolve(binder->options.attribution, &question, &found);
 	return improve(&connection->owners[end], &found);
@@ -140,9 +155,8 @@ static void tell(struct binder *binder, struct connection *connection)
 
 static bool unsettled(const struct connection *connection)
 {
-	return (connection->local[CONNECTION_SOURCE] && provisional(&connection->owners[CONNECTION_SOURCE])) ||
-	       (connection->local[CONNECTION_DESTINATION] &&
-	        provisional(&connection->owners[CONNECTION_DESTINATION]));
+	return worth_asking(connection, CONNECTION_SOURCE) ||
+	       worth_asking(connection, CONNECTION_DESTINATION);
 }
 
 void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
@@ -222,6 +236,8 @@ static void retry(struct binder *binder, int level, const struct waiting *waitin
 	changed |= ask_again(binder, connection, CONNECTION_DESTINATION);
 	if (changed)
 		tell(binder, connection);
+	if (level_wait_ns[level] >= CONFIRM_NS)
+		connection->confirmed = true;
 	connection->attributable = unsettled(connection);
 	if (connection->attributable && level + 1 < LEVELS)
 		enqueue(binder, level + 1, connection, now_ns);

@@ -26,6 +26,7 @@ _sockline()
 		;;
 	-Q | --direction) words='in out inout' ;;
 	--netns) words="all self $(command ls -d /run/netns/* 2>/dev/null)" ;;
+	--attribution) words='auto tracepoints lookup' ;;
 	--sockets) words='auto netlink proc' ;;
 	--on-slow-reader) words='block drop' ;;
 	--log-format) words='text json' ;;
@@ -42,7 +43,7 @@ _sockline()
 			-p --no-promiscuous-mode -Q --direction -F --filter-file
 			-D --list-interfaces -L --list-data-link-types --immediate-mode
 			-l --line-buffered -U --packet-buffered --flush-interval --update-interval
-			--stats-interval --netns --sockets --community-id-seed --max-connections
+			--stats-interval --netns --attribution --sockets --community-id-seed --max-connections
 			--on-slow-reader -n -q --quiet -v --verbose --log-format -V --version
 			-h --help'
 		;;

@@ -182,6 +182,22 @@ def event_words():
     return set(re.findall(r'\{"(\w+)"', names))
 
 
+def owner_words():
+    """The names of methods and reasons in the records."""
+    return set(re.findall(r'\[ATTRIBUTION_\w+\] = "(\w+)"', read("src/attribution/owner.c")))
+
+
+def check_owner_words():
+    words = owner_words()
+    section = read("src/man/sockline.8").split(".Sh OWNERS")[1].split(".Sh ")[0]
+    explained = {"sockline(8)": re.findall(r"^\.It Ql (\w+)$", section, re.MULTILINE)}
+    tables = re.findall(r"^\| (?:method|reason) \| meaning \|\n(.*?)\n\n", read("README.md"),
+                        re.MULTILINE | re.DOTALL)
+    explained["README.md"] = re.findall(r"^\| `(\w+)`", "\n".join(tables), re.MULTILINE)
+    return [f"{where}: {word} is in only one of the two" for where, found in explained.items()
+            for word in sorted(words ^ set(found))] or ([] if words else ["none were found"])
+
+
 def check_mandoc(path):
     """All of mandoc's complaints but those about manuals that are not installed here."""
     run = subprocess.run(["mandoc", "-T", "lint", os.path.join(ROOT, path)], capture_output=True,
@@ -214,6 +230,7 @@ def points():
             yield f"{title}: the spellings of an option", compare_groups(source, options, silent)
         if title != "--help":
             yield f"{title}: the words of the arguments", compare_words(wanted, options)
+    yield "methods and reasons are explained", check_owner_words()
     for shell, path in (("bash", "sockline.bash"), ("zsh", "_sockline"), ("fish", "sockline.fish")):
         path = "src/completion/" + path
         yield f"{path}: syntax", syntax(shell, path) if shutil.which(shell) else None

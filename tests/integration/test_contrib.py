@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""contrib with the real programs: systemd-analyze (P21), logrotate, rsyslog."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+from harness import SOCKLINE, TREE, Namespace, check, path, run, skip, until, write
+
+CONTRIB = os.path.join(TREE, "contrib")
+LOG = "/var/log/sockline/sockline.ndjson"
+SEND = "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n" \
+    "for n in range(int(sys.argv[1])): s.sendto(b'x', ('127.0.0.1', 9))"
+# Its two sockets stay open for a second, so that they can be found without tracepoints.
+TALK = "import socket, time; a, b = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in 'ab')\n" \
+    "a.bind(('127.0.0.1', 0)); b.sendto(b'x', a.getsockname()); time.sleep(1)"
+
+
+def installed(name):
+    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin")
+    if not found:
+        skip(name, "not installed")
+    return found
+
+
+def contrib(name, *replacements):
+    """A copy of the file with some of its text replaced; returns its path."""
+    with open(os.path.join(CONTRIB, name), encoding="utf-8") as file:
+        text = file.read()
+    for old, new in replacements:
+        if old not in text:
+            raise ValueError(f"contrib/{name} lacks {old!r}")
+        text = text.replace(old, new)
+    return write(os.path.basename(name), text)
+
+
+def result_of(*argv, **keywords):
+    return subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False,
+                          **keywords)
+
+
+def records_of(file):
+    """Of the whole lines of a file that is being written."""
+    if not os.path.exists(file):
+        return []
+    with open(file, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def test_systemd():
+    if not installed("systemd-analyze"):
+        return
+    unit = contrib("systemd/sockline.service", ("/usr/sbin/sockline", SOCKLINE))
+    result = result_of("systemd-analyze", "verify", "--man=no", unit)
+    check(result.returncode == 0 and not result.stderr, "systemd-analyze verify", result.stderr)
+    result = result_of("systemd-analyze", "security", "--offline=true", "--threshold=20", unit)
+    check(result.returncode == 0, "systemd-analyze security: an exposure of at most 2.0", result.stdout)
+    if not installed("systemd-sysusers"):
+        return
+    users = contrib("systemd/sockline.sysusers")
+    result = result_of("systemd-sysusers", "--root=" + path("root"), "--dry-run", users)
+    check(result.returncode == 0, "systemd-sysusers", result.stderr)
+
+
+def test_unit_runs():
+    """As the unit's user, with its capabilities and nothing else."""
+    with open(os.path.join(CONTRIB, "systemd/sockline.service"), encoding="utf-8") as file:
+        unit = file.read()
+    names = re.search(r"^AmbientCapabilities=(.*)$", unit, re.MULTILINE)[1].lower().split()
+    added = "".join(",+" + name.removeprefix("cap_") for name in names)
+    words = re.search(r"^ExecStart=\S+ (.*) -o ", unit, re.MULTILINE)[1].split()
+    folder = path("log")
+    os.mkdir(folder)
+    os.chown(folder, 65534, 65534)
+    os.chmod(os.path.dirname(folder), 0o755)
+    program = shutil.copy(SOCKLINE, path("program"))
+    file = os.path.join(folder, "sockline.ndjson")
+    with Namespace() as host:
+        sockline = host.start("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                              "--inh-caps=-all" + added, "--ambient-caps=-all" + added,
+                              "--bounding-set=-all" + added, "--no-new-privs", program, *words,
+                              "-o", file)
+        until(lambda: len(records_of(file)) > 1, lambda: f"records; {sockline.stderr}")
+
+        def named():
+            """Of another user's processes. The first may come before all of /proc is read."""
+            host.run("setpriv", "--reuid=1", "--clear-groups", sys.executable, "-c", TALK)
+            return [record for record in records_of(file) if "process" in record]
+        found = until(named, lambda: f"a process; {records_of(file)}")
+        check(all(record["user"]["id"] == "1" for record in found), "names another user's process", found)
+        check(sockline.stop() == 0, "ends with 0", sockline.stderr)
+        started = next(record for record in records_of(file)
+                       if record["event"]["action"] == "run_started")
+        check(sorted(started["sockline"]["capabilities"]) == sorted(names),
+              "has the capabilities of the unit", started)
+        mode = os.stat(file).st_mode & 0o777
+        check(mode == 0o640, "the file has mode 0640", oct(mode))
+
+
+def test_logrotate():
+    logrotate = installed("logrotate")
+    if not logrotate:
+        return
+    folder = path("rotated")
+    os.mkdir(folder, 0o755)
+    file = os.path.join(folder, "sockline.ndjson")
+    with Namespace() as host:
+        sockline = host.start(SOCKLINE, "--netns", f"/run/netns/{host.name}", "-e", "packet", "-o", file)
+        until(lambda: records_of(file), "the first record")
+        config = contrib("logrotate/sockline", (LOG, file), ("su sockline sockline", "su root root"),
+                         ("systemctl try-reload-or-restart sockline.service",
+                          f"kill -HUP {sockline.pid}"))
+        os.chmod(config, 0o644)
+        for number in range(3):
+            sender = host.start(sys.executable, "-c", SEND, "2000")
+            result = result_of(logrotate, "--force", "--state", path("state"), config)
+            check(result.returncode == 0, f"rotation {number + 1}", result.stderr)
+            until(lambda: os.path.exists(file), "the new file")
+            check(sender.wait() == 0, "packets were sent meanwhile")
+        check(sockline.stop() == 0, "ends with 0", sockline.stderr)
+        names = sorted(os.listdir(folder))
+        check(len(names) == 4, "logrotate kept three files", names)
+        content = b"".join(result_of_bytes("zcat", "-f", os.path.join(folder, name))
+                           for name in sorted(names, key=age))
+        records = [json.loads(line) for line in content.splitlines()]
+        numbers = [record["event"]["sequence"] for record in records]
+        check(numbers == list(range(1, len(numbers) + 1)) and len(numbers) > 6000,
+              "no record is lost, twice or out of order", (len(numbers), numbers[:5]))
+
+
+def age(name):
+    match = re.search(r"\.(\d+)(\.gz)?$", name)
+    return -int(match[1]) if match else 0
+
+
+def result_of_bytes(*argv):
+    return subprocess.run(argv, capture_output=True, check=True).stdout
+
+
+def test_rsyslog():
+    rsyslogd = installed("rsyslogd")
+    if not rsyslogd:
+        return
+    file, output = path("rsyslog.ndjson"), path("connections.log")
+    os.mkdir(path("spool"))
+    settings = contrib("rsyslog/sockline.conf", (LOG, file), ("/var/log/sockline-connections.log", output))
+    config = write("rsyslog.conf", f'global(workDirectory="{path("spool")}")\ninclude(file="{settings}")\n')
+    result = result_of(rsyslogd, "-N1", "-f", config)
+    check(result.returncode == 0, "rsyslogd takes the configuration", result.stderr)
+    with Namespace() as host:
+        host.start(rsyslogd, "-n", "-i", path("rsyslog.pid"), "-f", config)
+        sockline = host.start(SOCKLINE, "--netns", f"/run/netns/{host.name}", "-e", "all", "-o", file)
+        until(lambda: records_of(file), "the first record")
+        host.run(sys.executable, "-c", SEND, "1")
+
+        def lines():
+            if not os.path.exists(output):
+                return []
+            with open(output, encoding="utf-8") as log:
+                return log.read().splitlines()
+        try:
+            until(lines, "a line from rsyslog")
+        finally:
+            sockline.stop()
+        pattern = r"20\S+Z \S+ \S*\[\d*\] udp 127\.0\.0\.1:\d+ 127\.0\.0\.1:9"
+        check(all(re.fullmatch(pattern, line) for line in lines()), "a line of text a connection", lines())
+
+
+run(globals())

@@ -78,6 +78,13 @@ void encode_connection_tcp_info(struct writer *writer, const struct socket_tcp_i
 	writer_object_end(writer);
 }
 
+void encode_connection_icmp(struct writer *writer, uint16_t id)
+{
+	writer_object(writer, KEY("icmp"));
+	writer_u64(writer, KEY("id"), id);
+	writer_object_end(writer);
+}
+
 /* Times and result, inside "event". */
 static void write_event(struct writer *writer, const struct connection *connection,
                         enum event_action action)
@@ -197,6 +204,8 @@ static void write_connection(struct writer *writer, const struct event_connectio
 	if (action == EVENT_CONNECTION_STATE_CHANGED)
 		writer_name(writer, KEY("previous_state"),
 		            encode_connection_state(event->previous));
+	if (connection->midway)
+		encode_writer_bool(writer, KEY("midway"), true);
 	writer_object_end(writer);
 }
 
@@ -220,6 +229,8 @@ void encode_connection_event(struct writer *writer, const struct event *any)
 	write_socket(writer, connection, owner);
 	if (connection->has_tcp_info)
 		encode_connection_tcp_info(writer, &connection->tcp_info);
+	if (connection->icmp_id > 0)
+		encode_connection_icmp(writer, connection->icmp_id);
 	if (any->action == EVENT_CONNECTION_UPDATED)
 		write_interval(writer, connection, any->time_ns);
 	write_evidence(writer, connection->evidence);

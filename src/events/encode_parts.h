@@ -143,7 +143,8 @@ static inline void encode_connection_write_piece(struct writer *writer,
 }
 
 void encode_connection_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
-const char *encode_connection_state(enum socket_state state); /* NULL for NONE */
+void encode_connection_icmp(struct writer *writer, uint16_t id); /* of an echo */
+const char *encode_connection_state(enum socket_state state);    /* NULL for NONE */
 
 void encode_packet_event(struct writer *writer, const struct event *any);
 void encode_socket_event(struct writer *writer, const struct event *any);

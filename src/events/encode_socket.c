@@ -51,19 +51,6 @@ static bool is_inet(const struct socket *socket)
 	return socket->kind <= SOCKET_ICMP;
 }
 
-static uint8_t protocol_of(const struct socket *socket)
-{
-	if (socket->kind == SOCKET_TCP)
-		return IPPROTO_TCP;
-	if (socket->kind == SOCKET_UDP)
-		return IPPROTO_UDP;
-	if (socket->kind == SOCKET_UDPLITE)
-		return IPPROTO_UDPLITE;
-	if (socket->kind == SOCKET_ICMP)
-		return inet_is_v4(&socket->tuple.source) ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	return socket->protocol <= UINT8_MAX ? (uint8_t)socket->protocol : 0;
-}
-
 /*
  * What the record says of a socket's two ends. A listener's address is a
  * destination. An end of a known connection says what the connection says. Of
@@ -131,8 +118,8 @@ static void write_community_id(struct writer *writer, const struct event_socket 
 
 static void write_inet(struct writer *writer, const struct event_socket *event)
 {
-	uint8_t protocol = protocol_of(event->socket);
-	bool has_ports = encode_tuple_has_ports(protocol) && event->socket->kind != SOCKET_RAW;
+	uint8_t protocol = (uint8_t)event->socket->protocol;
+	bool has_ports = event->socket->kind != SOCKET_RAW && encode_tuple_has_ports(protocol);
 	struct view view = view_of(event);
 
 	writer_object(writer, KEY("network"));
@@ -325,6 +312,8 @@ void encode_socket_event(struct writer *writer, const struct event *any)
 	write_socket(writer, socket);
 	if (socket->has_tcp_info)
 		encode_connection_tcp_info(writer, &socket->tcp_info);
+	if (socket->kind == SOCKET_ICMP && socket->tuple.source_port > 0)
+		encode_connection_icmp(writer, socket->tuple.source_port);
 	encode_owner_cgroup(writer, event->owner);
 	encode_owner_attribution(writer, event->owner, ATTRIBUTION_NO_SOCKET);
 	write_holders(writer, event);

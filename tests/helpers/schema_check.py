@@ -6,6 +6,7 @@ lines a second. Here each keyword becomes a closure once. A keyword that is not
 known raises SchemaError, so that nothing is ever left unchecked in silence.
 """
 
+import json
 import re
 
 ANNOTATIONS = {"$schema", "$id", "$comment", "$defs", "title", "description"}
@@ -125,7 +126,8 @@ class Compiler:
         return None if "minProperties" in schema else self.on_minProperties(schema)
 
     def on_uniqueItems(self, schema):
-        return lambda value: type(value) is not list or len(set(value)) == len(value)
+        return lambda value: type(value) is not list or len(value) < 2 or len(
+            {json.dumps(item, sort_keys=True) for item in value}) == len(value)
 
     def on_items(self, schema):
         check = self.compile(schema["items"])

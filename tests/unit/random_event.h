@@ -113,6 +113,8 @@ static inline struct event_args scene_args(struct scene *scene)
 
 static inline void scene_socket(struct scene *scene, struct event_socket *event)
 {
+	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, 89,
+		                             IPPROTO_ICMP };
 	struct socket *socket = &scene->socket;
 
 	memset(socket, 0, sizeof *socket);
@@ -122,6 +124,8 @@ static inline void scene_socket(struct scene *scene, struct event_socket *event)
 		(enum socket_state)(1 + random_below(&scene->random, SOCKET_NEW_SYN_RECEIVED));
 	socket->type = (uint8_t)random_below(&scene->random, 12);
 	socket->protocol = (uint16_t)scene_number(scene, scene_chance(scene, 50) ? 5 : 16);
+	if (socket->kind <= SOCKET_ICMP)
+		socket->protocol = protocols[socket->kind];
 	socket->netns = scene_chance(scene, 90) ? (uint32_t)random_u64(&scene->random) : 0;
 	socket->tuple = scene_tuple(scene);
 	if (scene_chance(scene, 40)) {

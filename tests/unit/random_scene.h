@@ -203,6 +203,9 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 		if (!connection->local[end])
 			connection->owners[end] = (struct owner){ .method = ATTRIBUTION_UNKNOWN };
 	}
+	connection->midway = scene_chance(scene, 20);
+	if (connection->tuple.protocol == IPPROTO_ICMP)
+		connection->icmp_id = (uint16_t)random_u64(&scene->random);
 	connection->has_tcp_info =
 		connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50);
 	connection->tcp_info.rtt_us = (uint32_t)scene_number(scene, 32);

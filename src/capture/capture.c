@@ -11,6 +11,7 @@
 #include "capture/capture_filter.h"
 #include "capture/capture_live.h"
 #include "capture/capture_socket.h"
+#include "capture/capture_stream.h"
 
 /* While an interface is down: libpcap asks for 1 ms, which costs a core what it gives nobody. */
 #define DOWN_POLL_MS 100
@@ -19,6 +20,7 @@ struct capture {
 	pcap_t *handle;
 	char *name;
 	bool is_file;
+	struct capture_file file; /* holds the handle too */
 	int timeout_ms;
 
 	/* Valid during a dispatch. */
@@ -26,6 +28,7 @@ struct capture {
 	void *context;
 	int handed;
 	bool dispatching, breaking;
+	bool more; /* of a file: the last dispatch may have left packets */
 
 	struct pcap_stat last; /* as libpcap counted when we last asked, 32 bit */
 	uint64_t accepted;     /* passed the filter, with or without room in the ring */
@@ -76,11 +79,13 @@ int capture_open_file(struct capture **result, const char *path,
 	if (capture == NULL)
 		return error_set(error, ENOMEM, "out of memory");
 	capture->is_file = true;
-	status = capture_file_open(&capture->handle, path, options->filter, error);
+	status = capture_file_open(&capture->file, path, options, error);
 	if (status != 0) {
 		capture_close(capture);
 		return status;
 	}
+	capture->handle = capture->file.handle;
+	capture->more = true;
 	*result = capture;
 	return 0;
 }
@@ -89,7 +94,9 @@ void capture_close(struct capture *capture)
 {
 	if (capture == NULL)
 		return;
-	if (capture->handle != NULL)
+	if (capture->is_file)
+		capture_file_close(&capture->file);
+	else if (capture->handle != NULL)
 		pcap_close(capture->handle);
 	free(capture->name);
 	free(capture);
@@ -112,6 +119,8 @@ bool capture_is_file(const struct capture *capture)
 
 int capture_fd(const struct capture *capture)
 {
+	if (capture->file.stream != NULL)
+		return capture_stream_fd(capture->file.stream);
 	return capture->is_file ? -1 : pcap_get_selectable_fd(capture->handle);
 }
 
@@ -123,13 +132,13 @@ int capture_snaplen(const struct capture *capture)
 /* libpcap's way to say it: null but while an interface is down. */
 static bool is_down(const struct capture *capture)
 {
-	return !capture->is_file && pcap_get_required_select_timeout(capture->handle) != NULL;
+	return pcap_get_required_select_timeout(capture->handle) != NULL;
 }
 
 int capture_poll_timeout_ms(const struct capture *capture)
 {
 	if (capture->is_file)
-		return 0;
+		return capture->more || capture->file.stream == NULL ? 0 : -1;
 	if (is_down(capture))
 		return DOWN_POLL_MS;
 	return capture->drain_until_ns != 0 ? capture->timeout_ms : -1;
@@ -185,10 +194,9 @@ static int report_state(struct capture *capture, struct error *error)
 	                 state == -ENODEV ? "disappeared" : "is down");
 }
 
-int capture_dispatch(struct capture *capture, int limit, capture_callback *callback, void *context,
-                     struct error *error)
+/* Returns whether libpcap failed. */
+static bool dispatch(struct capture *capture, int limit, capture_callback *callback, void *context)
 {
-	bool failed;
 	int result;
 
 	capture->callback = callback;
@@ -204,11 +212,29 @@ int capture_dispatch(struct capture *capture, int limit, capture_callback *callb
 		result = pcap_dispatch(capture->handle, limit, hand_over, (u_char *)capture);
 	while (result == PCAP_ERROR_BREAK && !capture->breaking && capture->handed == 0);
 	capture->dispatching = false;
+	return result < 0 && result != PCAP_ERROR_BREAK;
+}
 
-	failed = result < 0 && result != PCAP_ERROR_BREAK;
-	if (failed && capture->is_file)
-		return capture_file_damaged(capture->handle, capture->name, capture->delivered, error);
-	if (failed || (capture->handed == 0 && is_down(capture)))
+static int dispatch_file(struct capture *capture, int limit, capture_callback *callback,
+                         void *context, struct error *error)
+{
+	int result = capture_file_prepare(&capture->file, capture->name, error);
+
+	if (result != 0)
+		return result;
+	if (dispatch(capture, limit, callback, context))
+		return capture_file_damaged(&capture->file, capture->name, capture->delivered, error);
+	capture->more = capture->handed > 0;
+	return capture->handed > 0 ? capture->handed : capture_file_state(&capture->file);
+}
+
+int capture_dispatch(struct capture *capture, int limit, capture_callback *callback, void *context,
+                     struct error *error)
+{
+	if (capture->is_file)
+		return dispatch_file(capture, limit, callback, context, error);
+	if (dispatch(capture, limit, callback, context) ||
+	    (capture->handed == 0 && is_down(capture)))
 		return report_state(capture, error);
 	if (!capture->stopped)
 		capture->drain_until_ns = 0;

@@ -22,6 +22,7 @@ struct capture_options {
 	int timeout_ms;     /* a block is handed over after this at the latest; 0 = 100 */
 	bool immediate;     /* each packet at once: TPACKET_V2, dear at high rates, and each
 	                       takes a slot of snaplen bytes in the ring */
+	bool nonblocking;   /* a file that is a pipe: dispatch does not wait for packets */
 	bool promiscuous;   /* has no effect on "any" */
 	enum capture_direction direction;
 	const char *filter; /* pcap-filter(7); NULL or "" = all */
@@ -61,8 +62,9 @@ struct capture_counters {
 int capture_open_live(struct capture **capture, const char *interface,
                       const struct capture_options *options, struct error *error);
 /*
- * Opens a pcap or pcapng file, micro- or nanoseconds ("-" = stdin). Text names
- * the file; a gzip file is recognised and named as such. The filter applies.
+ * Opens a pcap or pcapng file, micro- or nanoseconds ("-" = stdin), by the options
+ * filter and nonblocking. Text names the file; a compressed one is recognised. Of
+ * a pipe it waits for the file's header.
  */
 int capture_open_file(struct capture **capture, const char *path,
                       const struct capture_options *options, struct error *error);
@@ -71,12 +73,12 @@ void capture_close(struct capture *capture); /* NULL is fine */
 const char *capture_name(const struct capture *capture); /* interface or path */
 int capture_link_type(const struct capture *capture);    /* DLT_* */
 bool capture_is_file(const struct capture *capture);
-int capture_fd(const struct capture *capture); /* to poll for reading; -1 for files */
+int capture_fd(const struct capture *capture); /* to poll for reading; -1 for most files */
 int capture_snaplen(const struct capture *capture);
 
 /*
  * Milliseconds after which capture_dispatch should be called even without a
- * readable fd: 0 for files, more while an interface is down and after
+ * readable fd: 0 when a file has more, 100 while an interface is down, some after
  * capture_stop; -1 = not needed. Ask before each wait: it changes.
  */
 int capture_poll_timeout_ms(const struct capture *capture);
@@ -84,7 +86,7 @@ int capture_poll_timeout_ms(const struct capture *capture);
 /*
  * Hands up to limit (> 0) packets to callback, without waiting. Returns the
  * number; 0 = nothing now (live) or the end (file); -EIO a damaged file, the text
- * with the offset. -ENODEV when the interface is gone; -ENETDOWN as long as it is
+ * with the offset; -EAGAIN nothing now from a pipe, if nonblocking. -ENODEV when the interface is gone; -ENETDOWN as long as it is
  * down: the handle stays good and goes on by itself. Both are reported after all
  * packets from before.
  */

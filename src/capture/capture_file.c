@@ -2,14 +2,17 @@
 #include "capture/capture_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <pcap/pcap.h>
 
 #include "capture/capture_filter.h"
+#include "capture/capture_stream.h"
 
 #define MAGIC_MAX    6
 #define STREAM_BYTES 65536 /* of stdio's buffer: a sixteenth of the read calls */
@@ -68,61 +71,113 @@ static int check_start(FILE *stream, const char *path, struct error *error)
 	return 0;
 }
 
-static int open_stream(FILE **result, const char *path, struct error *error)
+/* Opens path as a descriptor for reading, or gives standard input. */
+static int open_path(const char *path, struct stat *status, struct error *error)
 {
-	FILE *stream = is_stdin(path) ? stdin : fopen(path, "re");
-	struct stat status;
+	int fd = is_stdin(path) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	int failure = 0;
 
-	if (stream == NULL)
-		return error_set(error, errno, "%s: %s", path, strerror(errno));
-	if (fstat(fileno(stream), &status) == 0 && S_ISDIR(status.st_mode)) {
-		fclose(stream);
-		return error_set(error, EISDIR, "%s: is a directory", shown(path));
+	if (fd < 0 || fstat(fd, status) != 0)
+		failure = errno;
+	else if (S_ISDIR(status->st_mode))
+		failure = EISDIR;
+	if (failure == 0)
+		return fd;
+	if (fd > STDIN_FILENO)
+		close(fd);
+	return error_set(error, failure, "%s: %s", shown(path), strerror(failure));
+}
+
+static int open_stdio(FILE **result, struct capture_file *file, const char *path,
+                      const struct capture_options *options, struct error *error)
+{
+	struct stat status;
+	int fd = open_path(path, &status, error);
+
+	if (fd < 0)
+		return fd;
+	if (options->nonblocking && !S_ISREG(status.st_mode)) {
+		file->stream = capture_stream_new(fd);
+		*result = file->stream != NULL ? capture_stream_open(file->stream) : NULL;
+	} else {
+		*result = is_stdin(path) ? stdin : fdopen(fd, "r");
 	}
-	setvbuf(stream, NULL, _IOFBF, STREAM_BYTES);
-	*result = stream;
+	if (*result == NULL) {
+		if (file->stream == NULL && fd > STDIN_FILENO)
+			close(fd);
+		return error_set(error, ENOMEM, "out of memory");
+	}
+	setvbuf(*result, NULL, _IOFBF, STREAM_BYTES);
 	return 0;
 }
 
-int capture_file_open(struct pcap **result, const char *path, const char *filter,
-                      struct error *error)
+int capture_file_open(struct capture_file *file, const char *path,
+                      const struct capture_options *options, struct error *error)
 {
 	char text[PCAP_ERRBUF_SIZE];
-	pcap_t *handle;
-	FILE *stream = NULL;
-	int status = open_stream(&stream, path, error);
+	FILE *stdio = NULL;
+	int status;
 
-	if (status != 0)
-		return status;
-	status = check_start(stream, path, error);
-	if (status != 0)
-		goto fail;
-	handle = pcap_fopen_offline_with_tstamp_precision(stream, PCAP_TSTAMP_PRECISION_NANO, text);
-	if (handle == NULL) {
-		status = error_set(error, EIO, "%s: not a readable capture file: %s", shown(path), text);
-		goto fail;
+	*file = (struct capture_file){ .handle = NULL };
+	status = open_stdio(&stdio, file, path, options, error);
+	if (status == 0)
+		status = check_start(stdio, path, error);
+	if (status == 0) {
+		file->handle = pcap_fopen_offline_with_tstamp_precision(
+			stdio, PCAP_TSTAMP_PRECISION_NANO, text);
+		if (file->handle == NULL)
+			status = error_set(error, EIO, "%s: not a readable capture file: %s",
+			                   shown(path), text);
 	}
-	status = capture_filter_install(handle, filter, error);
+	if (status == 0)
+		status = capture_filter_install(file->handle, options->filter, error);
 	if (status != 0) {
-		pcap_close(handle); /* and the stream */
+		if (file->handle == NULL && stdio != NULL && stdio != stdin)
+			fclose(stdio);
+		capture_file_close(file);
 		return status;
 	}
-	*result = handle;
+	if (file->stream != NULL)
+		capture_stream_set_blocking(file->stream, false);
 	return 0;
-fail:
-	if (stream != stdin)
-		fclose(stream);
-	return status;
 }
 
-int capture_file_damaged(struct pcap *handle, const char *path, uint64_t packets,
+void capture_file_close(struct capture_file *file)
+{
+	if (file->handle != NULL)
+		pcap_close(file->handle); /* and the FILE */
+	capture_stream_free(file->stream);
+	*file = (struct capture_file){ .handle = NULL };
+}
+
+int capture_file_prepare(struct capture_file *file, const char *path, struct error *error)
+{
+	int result;
+
+	if (file->stream == NULL)
+		return 0;
+	clearerr(pcap_file(file->handle));
+	result = capture_stream_fill(file->stream);
+	if (result != 0)
+		return error_set(error, -result, "%s: %s", shown(path), strerror(-result));
+	return 0;
+}
+
+int capture_file_state(const struct capture_file *file)
+{
+	return file->stream == NULL || capture_stream_ended(file->stream) ? 0 : -EAGAIN;
+}
+
+int capture_file_damaged(const struct capture_file *file, const char *path, uint64_t packets,
                          struct error *error)
 {
-	off_t offset = ftello(pcap_file(handle));
+	const char *text = pcap_geterr(file->handle);
+	intmax_t offset = file->stream != NULL ? (intmax_t)capture_stream_offset(file->stream) :
+						 (intmax_t)ftello(pcap_file(file->handle));
 
-	if (offset < 0) /* a pipe */
-		return error_set(error, EIO, "%s: unreadable (packets before: %" PRIu64 "): %s", shown(path),
-		                 packets, pcap_geterr(handle));
+	if (offset < 0) /* a pipe, read in the plain way */
+		return error_set(error, EIO, "%s: unreadable (packets before: %" PRIu64 "): %s",
+		                 shown(path), packets, text);
 	return error_set(error, EIO, "%s: unreadable at byte %jd (packets before: %" PRIu64 "): %s",
-	                 shown(path), (intmax_t)offset, packets, pcap_geterr(handle));
+	                 shown(path), offset, packets, text);
 }

@@ -6,15 +6,27 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "capture/capture.h"
 
 struct pcap;
+struct capture_stream;
 
-/* Opens as capture_open_file says. Close with pcap_close. */
-int capture_file_open(struct pcap **handle, const char *path, const char *filter,
-                      struct error *error);
+struct capture_file {
+	struct pcap *handle;
+	struct capture_stream *stream; /* of a pipe that is read without waiting; else NULL */
+};
 
+/* Opens as capture_open_file says. */
+int capture_file_open(struct capture_file *file, const char *path,
+                      const struct capture_options *options, struct error *error);
+void capture_file_close(struct capture_file *file);
+
+/* Before a read: takes from a pipe what it has. 0 or -errno with text. */
+int capture_file_prepare(struct capture_file *file, const char *path, struct error *error);
+/* After a read that gave nothing: 0 = the end, -EAGAIN = the pipe may bring more. */
+int capture_file_state(const struct capture_file *file);
 /* After a failed read: -EIO and what libpcap found, where, after how many packets. */
-int capture_file_damaged(struct pcap *handle, const char *path, uint64_t packets,
+int capture_file_damaged(const struct capture_file *file, const char *path, uint64_t packets,
                          struct error *error);
 
 #endif

@@ -148,10 +148,16 @@ static bool take_number(struct span *span, uint16_t *number)
 bool tracefs_parse_id(const char *format, size_t length, uint16_t *id)
 {
 	struct span text = { format, format + length }, line;
+	uint16_t number;
 
-	while (next_line(&text, &line))
-		if (skip_prefix(&line, "ID: "))
-			return take_number(&line, id) && line.at == line.end;
+	while (next_line(&text, &line)) {
+		if (!skip_prefix(&line, "ID: "))
+			continue;
+		if (!take_number(&line, &number) || line.at != line.end)
+			return false;
+		*id = number;
+		return true;
+	}
 	return false;
 }
 

@@ -199,13 +199,15 @@ static int open_groups(struct tracepoints *tracepoints, const struct tracepoints
  */
 static int64_t read_clock_shift(void)
 {
-	char text[128];
-	long long seconds, nanoseconds;
+	static const char name[] = "monotonic";
+	char text[128], *at = text;
+	int64_t seconds;
 
 	if (read_text("/proc/self/timens_offsets", text, sizeof text) <= 0 ||
-	    sscanf(text, "monotonic %lld %lld", &seconds, &nanoseconds) != 2)
+	    strncmp(text, name, sizeof name - 1) != 0)
 		return 0;
-	return seconds * NS_PER_SECOND + nanoseconds;
+	seconds = strtoll(text + sizeof name - 1, &at, 10);
+	return seconds * NS_PER_SECOND + strtoll(at, NULL, 10);
 }
 
 int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_options *options,
@@ -356,9 +358,9 @@ static void adapt(struct tracepoints *tracepoints, struct adaptive *adaptive,
 		pause_events(tracepoints, events, true);
 		adaptive->resume_ns = now_ns + PAUSE_NS;
 	}
-	tracepoints->counters.filtered_ports =
-		(uint64_t)(port_budget_excluded(&tracepoints->routes.budget) +
-	                   port_budget_excluded(&tracepoints->receives.budget));
+	result = port_budget_excluded(&tracepoints->routes.budget) +
+	         port_budget_excluded(&tracepoints->receives.budget);
+	tracepoints->counters.filtered_ports = (uint64_t)result;
 }
 
 /* Takes the oldest record of all; returns false when there is none up to now_ns. */

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -41,9 +42,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PROCESSES 4 /* of G */
-#define MESSAGE   "sixteen bytes..."
-#define LINE_MAX  320
+#define PROCESSES      4 /* of G */
+#define MESSAGE        "sixteen bytes..."
+#define TRUTH_LINE_MAX 320
 
 union address {
 	struct sockaddr any;
@@ -73,6 +74,18 @@ static void fail(const char *what)
 {
 	fprintf(stderr, "gen_flows: %s: %s\n", what, strerror(errno));
 	exit(EXIT_FAILURE);
+}
+
+static int number(const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || value < 0 || value > INT_MAX) {
+		errno = EINVAL;
+		fail(text);
+	}
+	return (int)value;
 }
 
 static int64_t now_ns(void)
@@ -147,10 +160,10 @@ static void truth_add(struct truth *truth, const char *end, int protocol,
 	char local_text[INET6_ADDRSTRLEN], remote_text[INET6_ADDRSTRLEN];
 	int64_t end_ns = now_ns();
 
-	if (truth->length + LINE_MAX > sizeof truth->text)
+	if (truth->length + TRUTH_LINE_MAX > sizeof truth->text)
 		truth_flush(truth);
 	truth->length += (size_t)snprintf(
-		truth->text + truth->length, LINE_MAX,
+		truth->text + truth->length, TRUTH_LINE_MAX,
 		"%s\t%d\t%d\t%s\t%d\t%s\t%d\t%ju\t%" PRId64 "\t%" PRId64 "\t%s\n", end, protocol,
 		(int)getpid(), address_text(local, local_text), ntohs(local->v4.sin_port),
 		address_text(remote, remote_text), ntohs(remote->v4.sin_port), truth->netns,
@@ -269,7 +282,10 @@ static void start_server(struct flows *flows, int port)
 	char byte;
 	pid_t pid;
 
-	if (pipe2(ready, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+	if (pipe2(ready, O_CLOEXEC) != 0)
+		fail("pipe");
+	pid = fork();
+	if (pid < 0)
 		fail("fork");
 	if (pid == 0) {
 		run_server(flows, port, ready[1]);
@@ -352,9 +368,9 @@ static void run_client(char scenario, const union address *server, int count, in
 /* gen_flows client SCENARIO ADDRESS PORT TRUTH: one of the many processes of A, D and E. */
 static int run_executed(char **arguments)
 {
-	union address server = parse_address(arguments[1], atoi(arguments[2]));
+	union address server = parse_address(arguments[1], number(arguments[2]));
 
-	run_client(arguments[0][0], &server, 1, atoi(arguments[3]));
+	run_client(arguments[0][0], &server, 1, number(arguments[3]));
 	return EXIT_SUCCESS;
 }
 
@@ -401,15 +417,15 @@ static void run_jobs(const struct flows *flows, int jobs, void work(const struct
 	}
 }
 
-static void spawn_share(const struct flows *flows, int number)
+static void spawn_share(const struct flows *flows, int job)
 {
-	(void)number;
+	(void)job;
 	spawn_clients(flows, flows->count / flows->jobs);
 }
 
-static void connect_share(const struct flows *flows, int number)
+static void connect_share(const struct flows *flows, int job)
 {
-	union address server = parse_address(flows->address, flows->port + number);
+	union address server = parse_address(flows->address, flows->port + job);
 
 	run_client(flows->scenario, &server, flows->count, flows->truth);
 }
@@ -452,13 +468,13 @@ int main(int argc, char **argv)
 	while ((option = getopt(argc, argv, "n:a:p:N:x:j:o:")) != -1) {
 		switch (option) {
 		case 'n':
-			flows.count = atoi(optarg);
+			flows.count = number(optarg);
 			break;
 		case 'a':
 			flows.address = optarg;
 			break;
 		case 'p':
-			flows.port = atoi(optarg);
+			flows.port = number(optarg);
 			break;
 		case 'N':
 			flows.server_netns = optarg;
@@ -467,7 +483,7 @@ int main(int argc, char **argv)
 			flows.program = optarg;
 			break;
 		case 'j':
-			flows.jobs = atoi(optarg);
+			flows.jobs = number(optarg);
 			break;
 		case 'o':
 			flows.output = optarg;

@@ -31,9 +31,10 @@
 #include "base/clock.h"
 #include "processes/process_table.h"
 
-#define SIGHTINGS 262144
-#define PROCESSES 65536
-#define SKIPPED   77
+#define SIGHTINGS      262144
+#define PROCESSES      65536
+#define SKIPPED        77
+#define TRUTH_LINE_MAX 512
 
 struct facts {
 	const char *truth;
@@ -117,11 +118,10 @@ static void seed(struct facts *facts)
 
 	if (!proc || process_table_new(&table, "/proc", PROCESSES, &key, NULL) < 0)
 		exit(EXIT_FAILURE);
+	/* cppcheck-suppress readdirCalled ; there is one thread */
 	while ((entry = readdir(proc)) != NULL) {
-		struct process *process =
-			atoi(entry->d_name) > 0
-				? process_table_get(table, atoi(entry->d_name), NULL)
-				: NULL;
+		int pid = (int)strtol(entry->d_name, NULL, 10);
+		struct process *process = pid > 0 ? process_table_get(table, pid, NULL) : NULL;
 
 		if (process)
 			lineage_seed(facts->lineage, process, clock_monotonic_ns());
@@ -162,29 +162,55 @@ static void print_process(const struct facts *facts, const struct evidence_match
 	       ticks, sure ? "sure" : "unsure");
 }
 
+/* The next word of a line of the truth, see gen_flows. */
+static const char *next_word(char **line)
+{
+	const char *word = strsep(line, "\t\n");
+
+	if (!word) {
+		fputs("trace_facts: a line of the truth is too short\n", stderr);
+		exit(EXIT_FAILURE);
+	}
+	return word;
+}
+
+static int64_t next_number(char **line)
+{
+	return strtoll(next_word(line), NULL, 10);
+}
+
+static struct evidence_question parse_truth(const struct facts *facts, char *line)
+{
+	struct evidence_question question = { .netns = 0 };
+	bool understood;
+
+	next_word(&line); /* which end */
+	question.tuple.protocol = (uint8_t)next_number(&line);
+	next_word(&line); /* the pid, which is the question */
+	understood = inet_parse(next_word(&line), &question.tuple.source);
+	question.tuple.source_port = (uint16_t)next_number(&line);
+	understood = inet_parse(next_word(&line), &question.tuple.destination) && understood;
+	question.tuple.destination_port = (uint16_t)next_number(&line);
+	question.netns = (uint32_t)next_number(&line);
+	question.from_ns = next_number(&line) - facts->window_ns;
+	question.to_ns = next_number(&line) + facts->window_ns;
+	if (!understood) {
+		fputs("trace_facts: an address of the truth is none\n", stderr);
+		exit(EXIT_FAILURE);
+	}
+	return question;
+}
+
 /* Answers one line of the truth. */
 static void answer(const struct facts *facts, char *line)
 {
-	char end[16], local[64], remote[64];
-	int protocol, pid, local_port, remote_port;
-	int64_t begin_ns, end_ns;
-	struct evidence_question question = { .netns = 0 };
+	char copy[TRUTH_LINE_MAX];
+	struct evidence_question question;
 	struct evidence_match match = { .pid = 0 };
 
 	line[strcspn(line, "\n")] = '\0';
-	if (sscanf(line, "%15s %d %d %63s %d %63s %d %" SCNu32 " %" SCNd64 " %" SCNd64, end,
-	           &protocol, &pid, local, &local_port, remote, &remote_port, &question.netns,
-	           &begin_ns, &end_ns) != 10 ||
-	    !inet_parse(local, &question.tuple.source) ||
-	    !inet_parse(remote, &question.tuple.destination)) {
-		fprintf(stderr, "trace_facts: not understood: %s\n", line);
-		exit(EXIT_FAILURE);
-	}
-	question.tuple.protocol = (uint8_t)protocol;
-	question.tuple.source_port = (uint16_t)local_port;
-	question.tuple.destination_port = (uint16_t)remote_port;
-	question.from_ns = begin_ns - facts->window_ns;
-	question.to_ns = end_ns + facts->window_ns;
+	memcpy(copy, line, strlen(line) + 1);
+	question = parse_truth(facts, copy);
 	/* Who closed is asked only where nobody was seen using the socket. */
 	question.kinds = EVIDENCE_USED;
 
@@ -203,7 +229,7 @@ static void answer(const struct facts *facts, char *line)
 static void answer_all(const struct facts *facts)
 {
 	FILE *truth = fopen(facts->truth, "r");
-	char line[512];
+	char line[TRUTH_LINE_MAX];
 
 	if (!truth) {
 		perror(facts->truth);
@@ -267,13 +293,13 @@ int main(int argc, char **argv)
 	while ((option = getopt(argc, argv, "t:i:r:nq:w:")) != -1) {
 		switch (option) {
 		case 't':
-			facts.seconds = atoi(optarg);
+			facts.seconds = strtol(optarg, NULL, 10);
 			break;
 		case 'i':
-			facts.interval_ms = atoi(optarg);
+			facts.interval_ms = strtol(optarg, NULL, 10);
 			break;
 		case 'r':
-			options.ring_kib = atoi(optarg);
+			options.ring_kib = (int)strtol(optarg, NULL, 10);
 			break;
 		case 'n':
 			options.namespaces = false;
@@ -282,7 +308,7 @@ int main(int argc, char **argv)
 			facts.truth = optarg;
 			break;
 		case 'w':
-			facts.window_ns = atoi(optarg) * NS_PER_MS;
+			facts.window_ns = strtol(optarg, NULL, 10) * NS_PER_MS;
 			break;
 		default:
 			return 2;

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libFuzzer: the first byte has the cgroup switch, the rest is one record of a
+ * perf ring (its length is put right). Facts go on to evidence and lineage, which
+ * live as long as the fuzzer.
+ */
+#include "attribution/trace_record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "attribution/evidence.h"
+#include "attribution/lineage.h"
+#include "trace_formats.h"
+
+#define RECORD_MAX 4096
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct state {
+	struct trace_record_layout layout;
+	struct evidence *evidence;
+	struct lineage *lineage;
+	int64_t now_ns;
+};
+
+static void learn(struct state *state, enum trace_record_event event, const char *format)
+{
+	if (trace_record_learn(&state->layout, event, format, strlen(format)) != 0)
+		abort();
+}
+
+static void start(struct state *state)
+{
+	static const struct hash_key key = { { 1, 2 } };
+
+	learn(state, TRACE_RECORD_ROUTE_V4, FORMAT_ROUTE_V4);
+	learn(state, TRACE_RECORD_ROUTE_V6, FORMAT_ROUTE_V6);
+	learn(state, TRACE_RECORD_STATE, FORMAT_STATE);
+	learn(state, TRACE_RECORD_RECEIVE, FORMAT_RECEIVE);
+	learn(state, TRACE_RECORD_EXIT, FORMAT_EXIT);
+	state->evidence = evidence_new(64, &key);
+	state->lineage = lineage_new(64, &key, true);
+	if (!state->evidence || !state->lineage)
+		abort();
+}
+
+static void use(struct state *state, struct fact *fact, const uint8_t *record, size_t size)
+{
+	struct evidence_question question = { .tuple = fact->tuple, .kinds = EVIDENCE_USED };
+	struct evidence_match match;
+
+	if (fact->text_length > 0 &&
+	    ((const uint8_t *)fact->text < record ||
+	     (const uint8_t *)fact->text + fact->text_length > record + size))
+		abort();
+	/* The kernel's clock never goes back. */
+	state->now_ns += 1000000;
+	fact->time_ns = fact->boottime_ns = state->now_ns;
+	fact->since_ns = state->now_ns - 1;
+	lineage_add(state->lineage, fact);
+	evidence_add(state->evidence, fact, lineage_find(state->lineage, fact->pid, fact->time_ns));
+	question.to_ns = state->now_ns;
+	evidence_find(state->evidence, &question, &match);
+	lineage_expire(state->lineage, state->now_ns);
+	evidence_expire(state->evidence, state->now_ns);
+	if (evidence_count(state->evidence) > 64 || lineage_count(state->lineage) > 64)
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct state state;
+	struct perf_event_header *record;
+	struct fact fact;
+
+	if (!state.lineage)
+		start(&state);
+	if (size < 1 + sizeof *record || size > RECORD_MAX)
+		return 0;
+	state.layout.has_cgroup = data[0] & 1;
+	size = (size - 1) / 8 * 8;
+	record = malloc(size);
+	if (record == NULL)
+		abort();
+	memcpy(record, data + 1, size);
+	record->size = (uint16_t)size;
+	trace_record_time(record);
+	if (trace_record_decode(&state.layout, record, &fact) == TRACE_RECORD_FACT)
+		use(&state, &fact, (const uint8_t *)record, size);
+	free(record);
+	return 0;
+}

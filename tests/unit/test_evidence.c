@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/evidence.h"
+
+#include <netinet/in.h>
+
+#include "attribution/openings.h"
+#include "base/clock.h"
+#include "check.h"
+#include "random.h"
+#include "sockets/socket.h"
+
+#define SECOND NS_PER_SECOND
+#define NOW    (1000 * SECOND)
+#define SOCKET 0xffff888100000000
+
+static const struct hash_key key = { { 1, 2 } };
+static struct evidence *evidence;
+
+static struct tuple tuple(const char *local, uint16_t local_port, const char *remote,
+                          uint16_t remote_port, uint8_t protocol)
+{
+	struct tuple made = { .source_port = local_port,
+		              .destination_port = remote_port,
+		              .protocol = protocol };
+
+	inet_parse(local, &made.source);
+	inet_parse(remote, &made.destination);
+	return made;
+}
+
+static struct tuple web(uint16_t local_port)
+{
+	return tuple("192.0.2.1", local_port, "198.51.100.7", 443, IPPROTO_TCP);
+}
+
+static void begin(uint32_t max)
+{
+	evidence_free(evidence);
+	evidence = evidence_new(max, &key);
+}
+
+static void add(enum fact_kind kind, struct tuple about, int pid, int64_t time_ns,
+                const struct lineage_process *process)
+{
+	struct fact fact = { .kind = kind,
+		             .process_context = true,
+		             .pid = pid,
+		             .tid = pid,
+		             .time_ns = time_ns,
+		             .tuple = about };
+
+	evidence_add(evidence, &fact, process);
+}
+
+static void add_state(struct tuple about, uint64_t socket, uint8_t old_state, uint8_t new_state,
+                      int pid, bool process_context, int64_t time_ns,
+                      const struct lineage_process *process)
+{
+	struct fact fact = { .kind = FACT_STATE,
+		             .process_context = process_context,
+		             .old_state = old_state,
+		             .new_state = new_state,
+		             .socket = socket,
+		             .pid = pid,
+		             .time_ns = time_ns,
+		             .tuple = about };
+
+	evidence_add(evidence, &fact, process);
+}
+
+static void add_loss(int64_t since_ns, int64_t time_ns)
+{
+	struct fact fact = { .kind = FACT_LOST_SOCKETS, .since_ns = since_ns, .time_ns = time_ns };
+
+	evidence_add(evidence, &fact, NULL);
+}
+
+/* Who was it, from `before` to `after` around NOW? Pid, or minus the answer. */
+static int ask(struct tuple about, unsigned kinds, uint32_t netns, int64_t before, int64_t after)
+{
+	struct evidence_question question = { .tuple = about,
+		                              .netns = netns,
+		                              .kinds = kinds,
+		                              .from_ns = NOW - before,
+		                              .to_ns = NOW + after };
+	struct evidence_match match = { .pid = -100 };
+	enum evidence_answer answer = evidence_find(evidence, &question, &match);
+
+	return answer == EVIDENCE_FOUND ? match.pid : -(int)answer;
+}
+
+static int who(struct tuple about)
+{
+	return ask(about, EVIDENCE_USED, 0, SECOND, SECOND);
+}
+
+static void test_routes(void)
+{
+	struct tuple wildcard = tuple("0.0.0.0", 5000, "198.51.100.7", 53, IPPROTO_UDP);
+	struct tuple packet = tuple("192.0.2.1", 5000, "198.51.100.7", 53, IPPROTO_UDP);
+	struct tuple other;
+
+	begin(100);
+	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
+	CHECK(who(web(4000)) == 42, "found");
+	CHECK(who(web(4001)) == -EVIDENCE_NONE, "another port");
+	other = web(4000);
+	other.protocol = IPPROTO_UDP;
+	CHECK(who(other) == -EVIDENCE_NONE, "another protocol");
+	CHECK(who(tuple("192.0.2.2", 4000, "198.51.100.7", 443, IPPROTO_TCP)) == -EVIDENCE_NONE,
+	      "another local address");
+	CHECK(who(tuple("192.0.2.1", 4000, "198.51.100.8", 443, IPPROTO_TCP)) == -EVIDENCE_NONE,
+	      "another remote address");
+	CHECK(ask(web(4000), EVIDENCE_OPENED | EVIDENCE_CLOSED, 0, SECOND, SECOND) ==
+	              -EVIDENCE_NONE,
+	      "seen in another way");
+	add(FACT_ROUTE, wildcard, 43, NOW, NULL);
+	CHECK(who(packet) == 43, "a sighting without local address");
+	wildcard.source_port = packet.source_port = 5001;
+	inet_parse("::", &wildcard.source);
+	add(FACT_ROUTE, wildcard, 44, NOW, NULL);
+	CHECK(who(packet) == 44, "or with ::, from a dual-stack socket");
+}
+
+static void test_window(void)
+{
+	begin(100);
+	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, 0, 0) == 42, "at that very moment");
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, SECOND, -1) == -EVIDENCE_NONE,
+	      "later than asked for");
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, -1, SECOND) == -EVIDENCE_NONE,
+	      "earlier than asked for");
+	add(FACT_ROUTE, web(4000), 42, NOW + EVIDENCE_MERGE_NS, NULL);
+	CHECK(evidence_count(evidence) == 1 && evidence_counters(evidence)->merged == 1,
+	      "again soon: one sighting that lasts");
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, -1, 1) == 42, "from its first moment to its last");
+	add(FACT_ROUTE, web(4000), 42, NOW - EVIDENCE_MERGE_NS, NULL);
+	CHECK(evidence_count(evidence) == 1 && ask(web(4000), EVIDENCE_USED, 0, 2, -1) == 42,
+	      "facts slightly out of order");
+	add(FACT_ROUTE, web(4000), 42, NOW + 3 * EVIDENCE_MERGE_NS, NULL);
+	CHECK(evidence_count(evidence) == 2 && who(web(4000)) == 42,
+	      "later: another, of the same process");
+}
+
+static void test_ambiguous(void)
+{
+	begin(100);
+	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
+	add(FACT_ROUTE, web(4000), 43, NOW + SECOND, NULL);
+	CHECK(who(web(4000)) == -EVIDENCE_AMBIGUOUS, "two processes within the time asked for");
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, SECOND, SECOND - 1) == 42, "the first alone");
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, -1, SECOND) == 43, "the second alone");
+	add(FACT_ROUTE, web(4000), 42, NOW + SECOND / 2, NULL);
+	CHECK(who(web(4000)) == -EVIDENCE_AMBIGUOUS, "one of them twice changes nothing");
+}
+
+static void test_netns(void)
+{
+	const struct lineage_process here = { .netns = 1 }, there = { .netns = 2 };
+
+	begin(100);
+	add(FACT_ROUTE, web(4000), 42, NOW, &here);
+	add(FACT_ROUTE, web(4000), 43, NOW, &there);
+	CHECK(ask(web(4000), EVIDENCE_USED, 1, 1, 1) == 42 &&
+	              ask(web(4000), EVIDENCE_USED, 2, 1, 1) == 43,
+	      "equal tuples in two network namespaces");
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, 1, 1) == -EVIDENCE_AMBIGUOUS, "in any");
+	CHECK(ask(web(4000), EVIDENCE_USED, 3, 1, 1) == -EVIDENCE_NONE, "in a third");
+	add(FACT_ROUTE, web(4000), 44, NOW, NULL);
+	CHECK(ask(web(4000), EVIDENCE_USED, 1, 1, 1) == -EVIDENCE_AMBIGUOUS,
+	      "a sighting that may have been anywhere");
+}
+
+static void test_openings(void)
+{
+	struct tuple unbound = web(0);
+
+	begin(100);
+	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
+	CHECK(evidence_count(evidence) == 0, "connect() begins: the port is not known yet");
+	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW + SECOND,
+	          NULL);
+	CHECK(ask(web(4000), EVIDENCE_OPENED, 0, 0, 0) == 42,
+	      "the answer tells it, at the time of connect()");
+	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_CLOSED, 7, false, NOW, NULL);
+	CHECK(evidence_counters(evidence)->unjoined == 1, "an opening is used once");
+
+	begin(100);
+	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
+	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 43, true, NOW, NULL);
+	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_CLOSED, 7, false, NOW, NULL);
+	CHECK(who(web(4000)) == 43, "refused; the address was another socket's before");
+
+	begin(100);
+	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
+	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 7, false, NOW, NULL);
+	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW, NULL);
+	CHECK(who(web(4000)) == -EVIDENCE_NONE, "then opened in nobody's name");
+
+	begin(100);
+	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
+	add_loss(NOW - 1, NOW);
+	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW + 1, NULL);
+	CHECK(who(web(4000)) == -EVIDENCE_NONE, "after a loss the address may be another socket's");
+}
+
+static void test_closes(void)
+{
+	const struct lineage_process alone = { .alone_ns = NOW - 2 * SECOND };
+	const struct lineage_process forked = { .alone_ns = NOW - SECOND };
+	static const uint8_t states[] = { SOCKET_FIN_WAIT_1, SOCKET_LAST_ACK, SOCKET_CLOSED };
+	struct tuple listener = tuple("192.0.2.1", 443, "0.0.0.0", 0, IPPROTO_TCP);
+
+	for (size_t i = 0; i < sizeof states; i++) {
+		begin(100);
+		add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, states[i], 42, true, NOW, &alone);
+		CHECK(ask(web(4000), EVIDENCE_CLOSED, 0, SECOND, 0) == 42, "closed, to state %d",
+		      states[i]);
+		CHECK(who(web(4000)) == -EVIDENCE_NONE, "which is no use of it");
+	}
+	begin(100);
+	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_CLOSED, 42, false, NOW, &alone);
+	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_CLOSE_WAIT, 42, true, NOW, &alone);
+	add_state(listener, SOCKET, SOCKET_LISTEN, SOCKET_CLOSED, 42, true, NOW, &alone);
+	CHECK(evidence_count(evidence) == 0, "a reset, the peer's end, a listener: none closed it");
+
+	begin(100);
+	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW, &forked);
+	CHECK(ask(web(4000), EVIDENCE_CLOSED, 0, SECOND, 0) == -EVIDENCE_AMBIGUOUS,
+	      "a child may have had it too");
+	CHECK(ask(web(4000), EVIDENCE_CLOSED, 0, SECOND - 1, 0) == 42,
+	      "not when it is younger than the fork");
+	begin(100);
+	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW, NULL);
+	CHECK(ask(web(4000), EVIDENCE_CLOSED, 0, SECOND, 0) == -EVIDENCE_AMBIGUOUS,
+	      "nothing is known of its forks");
+	add(FACT_RECEIVE, web(4000), 43, NOW, NULL);
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, SECOND, 0) == 43, "who read from it had it");
+	CHECK(ask(web(4000), EVIDENCE_USED | EVIDENCE_CLOSED, 0, SECOND, 0) == -EVIDENCE_AMBIGUOUS,
+	      "another closed it");
+}
+
+static void test_match(void)
+{
+	const struct lineage_process process = { .netns = 5 };
+	struct evidence_question question = { .tuple = web(4000),
+		                              .kinds = EVIDENCE_USED,
+		                              .to_ns = NOW * 2 };
+	struct evidence_match match;
+	struct fact fact = { .kind = FACT_RECEIVE,
+		             .pid = 42,
+		             .time_ns = NOW + 9,
+		             .tuple = web(4000),
+		             .cookie = 77 };
+
+	begin(100);
+	add(FACT_ROUTE, web(4000), 42, NOW, &process);
+	evidence_add(evidence, &fact, &process);
+	CHECK(evidence_find(evidence, &question, &match) == EVIDENCE_FOUND && match.pid == 42 &&
+	              match.netns == 5 && match.kinds == (EVIDENCE_ROUTED | EVIDENCE_RECEIVED) &&
+	              match.first_ns == NOW && match.last_ns == NOW + 9 && match.cookie == 77,
+	      "all sightings together");
+}
+
+static void test_losses(void)
+{
+	begin(100);
+	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
+	add_loss(NOW + 10, NOW + 20);
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, 5, 9) == 42, "facts were lost later than asked for");
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, 5, 10) == -EVIDENCE_INCOMPLETE, "within");
+	add(FACT_ROUTE, web(4001), 43, NOW + 30, NULL);
+	CHECK(ask(web(4001), EVIDENCE_USED, 0, -21, 40) == 43, "before");
+	CHECK(ask(web(4002), EVIDENCE_USED, 0, 5, 10) == -EVIDENCE_NONE, "none stays none");
+	add_loss(NOW + 50, NOW + 60);
+	CHECK(ask(web(4001), EVIDENCE_USED, 0, -21, 40) == -EVIDENCE_INCOMPLETE,
+	      "between two losses nothing is sure");
+	add_loss(NOW + 60 + EVIDENCE_KEEP_NS + 1, NOW + 60 + EVIDENCE_KEEP_NS + 2);
+	CHECK(ask(web(4001), EVIDENCE_USED, 0, -21, 40) == 43, "an old loss is forgotten");
+}
+
+static void test_expiry(void)
+{
+	begin(100);
+	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
+	add(FACT_ROUTE, web(4001), 42, NOW + 1, NULL);
+	evidence_expire(evidence, NOW + EVIDENCE_KEEP_NS - 1);
+	CHECK(evidence_count(evidence) == 2, "kept for thirty seconds");
+	evidence_expire(evidence, NOW + EVIDENCE_KEEP_NS);
+	CHECK(evidence_count(evidence) == 1 && who(web(4000)) == -EVIDENCE_NONE &&
+	              who(web(4001)) == 42 && evidence_counters(evidence)->expired == 1,
+	      "then forgotten");
+	for (int64_t time_ns = NOW; time_ns < NOW + 40 * SECOND; time_ns += EVIDENCE_MERGE_NS)
+		add(FACT_ROUTE, web(4002), 42, time_ns, NULL);
+	evidence_expire(evidence, NOW + 2 * EVIDENCE_KEEP_NS);
+	CHECK(evidence_count(evidence) == 1 && who(web(4002)) == 42,
+	      "what is prolonged is kept longer");
+	evidence_expire(evidence, NOW + 40 * SECOND + EVIDENCE_KEEP_NS);
+	CHECK(evidence_count(evidence) == 0, "but not for ever");
+}
+
+static void test_bound(void)
+{
+	int found = 0;
+
+	begin(10);
+	for (uint16_t i = 0; i < 25; i++)
+		add(FACT_ROUTE, web((uint16_t)(4000 + i)), 42, NOW + i, NULL);
+	for (uint16_t i = 0; i < 25; i++)
+		found += who(web((uint16_t)(4000 + i))) == 42 && i >= 15;
+	CHECK(evidence_count(evidence) == 10 && found == 10 &&
+	              evidence_counters(evidence)->evicted == 15,
+	      "the oldest make room, and are counted");
+}
+
+/* Against a list that is searched from end to end. */
+static void test_random(void)
+{
+	enum { FACTS = 20000, TUPLES = 40, PIDS = 3 };
+	static struct {
+		uint16_t port;
+		int pid;
+		int64_t time_ns;
+	} log[FACTS];
+	struct random random = random_begin();
+	int64_t now = NOW;
+	int wrong = 0;
+
+	begin(FACTS);
+	for (int i = 0; i < FACTS; i++) {
+		now += random_below(&random, 1000) * NS_PER_MS / 10;
+		log[i].port = (uint16_t)(4000 + random_below(&random, TUPLES));
+		log[i].pid = 1 + (int)random_below(&random, PIDS);
+		log[i].time_ns = now;
+		add(FACT_ROUTE, web(log[i].port), log[i].pid, now, NULL);
+		evidence_expire(evidence, now);
+
+		int64_t from = now - 1 - (int64_t)random_below(&random, 3000) * NS_PER_MS, to = now;
+		uint16_t port = (uint16_t)(4000 + random_below(&random, TUPLES));
+		int expected = 0;
+
+		for (int j = i; j >= 0 && log[j].time_ns >= from; j--)
+			if (log[j].port == port)
+				expected = expected == 0 || expected == log[j].pid
+				                   ? log[j].pid
+				                   : -EVIDENCE_AMBIGUOUS;
+		int got = ask(web(port), EVIDENCE_USED, 0, NOW - from, to - NOW);
+
+		/* Merging may make one of two processes' sightings longer: then more is ambiguous. */
+		wrong += got != expected && got != -EVIDENCE_AMBIGUOUS &&
+		         !(expected == 0 && got > 0);
+	}
+	CHECK(wrong == 0, "%d random facts: never the wrong process", FACTS);
+}
+
+static void test_openings_bound(void)
+{
+	struct openings *openings = openings_new(4, &key);
+	struct opening opening = { .pid = 1 };
+	int evicted = 0, found = 0;
+
+	for (uint64_t i = 1; i <= 6; i++) {
+		opening.socket = i * 64;
+		evicted += openings_put(openings, &opening);
+	}
+	for (uint64_t i = 1; i <= 6; i++)
+		found += openings_take(openings, i * 64, &opening) && i > 2;
+	CHECK(evicted == 2 && found == 4, "the oldest openings make room");
+	CHECK(!openings_take(openings, 64 * 6, &opening), "all are taken");
+	openings_free(openings);
+}
+
+int main(void)
+{
+	test_routes();
+	test_window();
+	test_ambiguous();
+	test_netns();
+	test_openings();
+	test_closes();
+	test_match();
+	test_losses();
+	test_expiry();
+	test_bound();
+	test_random();
+	test_openings_bound();
+	evidence_free(evidence);
+	return check_done();
+}

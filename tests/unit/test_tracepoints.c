@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's tracepoints, where they are to be had: else all is skipped. */
+#include "attribution/tracepoints.h"
+
+#include <arpa/inet.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "attribution/lineage.h"
+#include "base/clock.h"
+#include "check.h"
+#include "sockets/socket.h"
+
+/* Nobody listens there, in any sane place: connections are refused at once. */
+#define PORT 9
+
+/* What was told of one process. */
+struct seen {
+	int pid;
+	uint16_t port; /* local, of the UDP socket */
+	int forks, execs, images, netns, exits, routes, own_routes, opened, refused;
+	int64_t previous_ns, first_ns, last_ns, worst_ns, boottime_ns;
+	int lost;
+	char image[64];
+};
+
+static void take(void *context, const struct fact *fact)
+{
+	struct seen *seen = context;
+
+	if (fact->time_ns < seen->previous_ns && seen->previous_ns - fact->time_ns > seen->worst_ns)
+		seen->worst_ns = seen->previous_ns - fact->time_ns;
+	seen->previous_ns = fact->time_ns;
+	if (fact->kind >= FACT_LOST_SOCKETS)
+		seen->lost++;
+	if (fact->kind == FACT_ROUTE && fact->tuple.source_port == seen->port)
+		seen->own_routes += seen->port != 0;
+	if (fact->pid != seen->pid)
+		return;
+	if (seen->first_ns == 0)
+		seen->first_ns = fact->time_ns;
+	seen->last_ns = fact->time_ns;
+	seen->boottime_ns = fact->boottime_ns;
+	seen->forks += fact->kind == FACT_FORK && fact->parent_pid == getpid();
+	seen->execs += fact->kind == FACT_NAME && fact->executed;
+	seen->netns += fact->kind == FACT_NETNS && fact->tid == fact->pid;
+	seen->exits += fact->kind == FACT_EXIT;
+	seen->routes += fact->kind == FACT_ROUTE && fact->tuple.destination_port == PORT &&
+	                inet_is_loopback(&fact->tuple.destination);
+	seen->opened += fact->kind == FACT_STATE && fact->process_context &&
+	                fact->new_state == SOCKET_SYN_SENT && fact->socket != 0;
+	seen->refused += fact->kind == FACT_STATE && fact->old_state == SOCKET_SYN_SENT &&
+	                 fact->tuple.source_port != 0;
+	if (fact->kind == FACT_IMAGE && seen->images++ == 0)
+		snprintf(seen->image, sizeof seen->image, "%.*s", (int)fact->text_length,
+		         fact->text);
+}
+
+static struct tracepoints *open_or_skip(bool namespaces)
+{
+	struct tracepoints_options options = { .ring_kib = 256, .namespaces = namespaces };
+	struct tracepoints *tracepoints = NULL;
+	struct error error = { .text = "" };
+	int result = tracepoints_open(&tracepoints, &options, &error);
+
+	if (result < 0) {
+		CHECK(error.code == -result && error.text[0] != '\0', "a reason is given # SKIP %s",
+		      error.text);
+		exit(check_done());
+	}
+	return tracepoints;
+}
+
+static int connect_to(int family)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET,
+		                  .sin_port = htons(PORT),
+		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+		                   .sin6_port = htons(PORT),
+		                   .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int result;
+
+	if (family == AF_INET)
+		result = connect(fd, (const struct sockaddr *)&v4, sizeof v4);
+	else
+		result = connect(fd, (const struct sockaddr *)&v6, sizeof v6);
+	close(fd);
+	return result;
+}
+
+static int run_child(void child(void))
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		child();
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	return pid;
+}
+
+static void connect_and_exec(void)
+{
+	connect_to(AF_INET);
+	connect_to(AF_INET6);
+	execl("/bin/sh", "sh", "-c", "exit 0", (char *)NULL);
+}
+
+static void test_process(void)
+{
+	struct tracepoints *tracepoints = open_or_skip(true);
+	int64_t begin_ns = clock_monotonic_ns(), end_ns, boottime_ns;
+	struct seen seen = { .pid = run_child(connect_and_exec) };
+
+	end_ns = clock_monotonic_ns();
+	boottime_ns = clock_boottime_ns();
+	tracepoints_drain(tracepoints, take, &seen);
+	if (seen.lost > 0) {
+		CHECK(true, "the life of a process # SKIP facts were lost");
+		tracepoints_close(tracepoints);
+		return;
+	}
+	CHECK(seen.forks == 1 && seen.exits == 1 && seen.execs == 1 && seen.netns == 1,
+	      "a process that is gone: fork %d, exec %d, exit %d, namespace %d", seen.forks,
+	      seen.execs, seen.exits, seen.netns);
+	CHECK(seen.image[0] == '/', "its executable: %s", seen.image);
+	CHECK(seen.opened >= 1 && seen.refused == seen.opened,
+	      "%d connections were opened and refused", seen.opened);
+	CHECK(seen.routes >= 1, "the route of the IPv4 one was looked up");
+	CHECK(seen.first_ns >= begin_ns && seen.last_ns <= end_ns, "times are ours");
+	CHECK(boottime_ns - seen.boottime_ns >= end_ns - seen.last_ns - NS_PER_MS &&
+	              boottime_ns - seen.boottime_ns <= end_ns - seen.last_ns + 50 * NS_PER_MS,
+	      "on CLOCK_BOOTTIME too");
+	/* An interrupt between taking the time and taking the room makes a record late. */
+	CHECK(seen.worst_ns < NS_PER_MS, "in the order of time, %d ns at worst",
+	      (int)seen.worst_ns);
+	seen.pid = -1;
+	for (int i = 0; i < 100 && tracepoints_drain(tracepoints, take, &seen) > 0; i++)
+		;
+	CHECK(tracepoints_counters(tracepoints)->malformed == 0, "all records are understood");
+	tracepoints_close(tracepoints);
+}
+
+static void test_readable(void)
+{
+	struct tracepoints_options options = { .ring_kib = 64 };
+	struct tracepoints *tracepoints;
+	struct pollfd wait;
+	int ready = 0;
+
+	if (tracepoints_open(&tracepoints, &options, NULL) < 0)
+		return;
+	wait = (struct pollfd){ .fd = tracepoints_fd(tracepoints), .events = POLLIN };
+	/* Some 300 bytes each; half of a ring is 32 KiB, and there may be many CPUs. */
+	for (int i = 0; i < 2000 && ready <= 0; i++) {
+		connect_to(AF_INET);
+		ready = poll(&wait, 1, 0);
+	}
+	CHECK(ready == 1, "readable when half a ring is full");
+	tracepoints_close(tracepoints);
+}
+
+/* Datagrams from one unconnected socket, two seconds' budget of them. */
+static void flood(int fd, int count)
+{
+	struct sockaddr_in target = { .sin_family = AF_INET,
+		                      .sin_port = htons(PORT),
+		                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	for (int i = 0; i < count; i++)
+		sendto(fd, "", 1, 0, (const struct sockaddr *)&target, sizeof target);
+}
+
+static int udp_socket(uint16_t *port)
+{
+	struct sockaddr_in local = { .sin_family = AF_INET,
+		                     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof local;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (const struct sockaddr *)&local, size) != 0 ||
+	    getsockname(fd, (struct sockaddr *)&local, &size) != 0)
+		perror("bind");
+	*port = ntohs(local.sin_port);
+	return fd;
+}
+
+static void test_busy_port(bool privileged)
+{
+	struct tracepoints_options options = { .ring_kib = 4096 };
+	struct tracepoints *tracepoints;
+	const struct tracepoints_counters *counters;
+	struct seen seen = { .pid = -1 };
+	int fd = udp_socket(&seen.port);
+
+	if (tracepoints_open(&tracepoints, &options, NULL) < 0)
+		return;
+	counters = tracepoints_counters(tracepoints);
+	if (!privileged) {
+		struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+		struct __user_cap_data_struct none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+
+		syscall(SYS_capset, &header, none);
+	}
+	flood(fd, 8000);
+	/* Slow under load: the second may be over before the budget is used up. */
+	for (int i = 0; i < 10 && counters->filtered_ports + counters->pauses == 0; i++) {
+		tracepoints_drain(tracepoints, take, &seen);
+		flood(fd, 8000);
+	}
+	if (privileged)
+		CHECK(counters->filtered_ports == 1 && counters->pauses == 0,
+		      "a busy UDP port is left out, after %d events", seen.own_routes);
+	else
+		CHECK(counters->filtered_ports == 0 && counters->pauses >= 1,
+		      "without privileges there is a pause, after %d events", seen.own_routes);
+	tracepoints_drain(tracepoints, take, &seen);
+	seen.own_routes = 0;
+	flood(fd, 100);
+	seen.pid = getpid();
+	connect_to(AF_INET);
+	tracepoints_drain(tracepoints, take, &seen);
+	CHECK(seen.own_routes == 0, "then it makes no more events");
+	CHECK(seen.opened == 1 && (seen.routes > 0) == privileged, "while others do");
+	tracepoints_close(tracepoints);
+	close(fd);
+}
+
+int main(void)
+{
+	test_process();
+	test_readable();
+	test_busy_port(true);
+	test_busy_port(false); /* gives privileges up: the last one */
+	return check_done();
+}

@@ -25,10 +25,10 @@ static int print_version(void)
 static int print_list(const struct options *options, const struct log *log)
 {
 	const char *interface = options->interface_count > 0 ? options->interfaces[0] : "any";
-	struct error error = {0};
+	struct error error = { 0 };
 	int result = options->mode == OPTIONS_LIST_INTERFACES
-	                 ? capture_print_interfaces(stdout, &error)
-	                 : capture_print_link_types(stdout, interface, &error);
+	                     ? capture_print_interfaces(stdout, &error)
+	                     : capture_print_link_types(stdout, interface, &error);
 
 	if (result != 0) {
 		log_error(log, "%s", error.text);
@@ -57,9 +57,9 @@ static int run_mode(const struct options *options, const struct log *log)
 
 int app_main(int argc, char **argv)
 {
-	struct log log = {.level = LOG_WARNING};
+	struct log log = { .level = LOG_WARNING };
 	struct options options;
-	struct error error = {0};
+	struct error error = { 0 };
 	int status, result = options_parse(&options, argc, argv, &error);
 
 	log.level = options.log_level;

@@ -57,7 +57,8 @@ uint32_t host_netns(const struct host *host); /* inode number of the own network
 int host_namespaces(const struct host *host, uint32_t *numbers, int max);
 /* The fd of one of them, for setns(2), borrowed; -1: the own one. */
 int host_namespace_fd(const struct host *host, uint32_t netns);
-const char *host_netns_mode(const struct host *host); /* "all", "self" or "paths": what is in force */
+const char *
+host_netns_mode(const struct host *host); /* "all", "self" or "paths": what is in force */
 const char *const *host_degraded(const struct host *host, int *count);
 
 /* What is in use, "tracepoints" or "lookup", and why. */
@@ -73,9 +74,16 @@ bool host_work(struct host *host, int64_t budget_ns);
 void host_tick(struct host *host);
 
 struct host_counters {
-	struct { uint64_t tracked, evicted, scans, descriptors, vanished, permission_denied; } processes;
-	struct { uint64_t overruns, lost, resyncs, interrupted; } netlink;
-	struct { uint64_t samples, lost; bool present; } tracepoints;
+	struct {
+		uint64_t tracked, evicted, scans, descriptors, vanished, permission_denied;
+	} processes;
+	struct {
+		uint64_t overruns, lost, resyncs, interrupted;
+	} netlink;
+	struct {
+		uint64_t samples, lost;
+		bool present;
+	} tracepoints;
 	uint64_t sockets; /* descriptors of sockets that are indexed */
 };
 void host_read_counters(struct host *host, struct host_counters *counters);

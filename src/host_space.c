@@ -67,7 +67,8 @@ static int watch(struct loop *loop, int fd, loop_callback *callback, struct host
 static int open_sockets(struct host_space *space, enum lister_mode mode, struct error *degraded,
                         struct error *error)
 {
-	int result = sock_diag_open(&space->diag, space->number, mode == LISTER_NETLINK ? error : degraded);
+	int result = sock_diag_open(&space->diag, space->number,
+	                            mode == LISTER_NETLINK ? error : degraded);
 
 	if (result != 0) {
 		space->diag = NULL;
@@ -102,8 +103,8 @@ static int open_inside(struct host_space *space, struct loop *loop, enum lister_
 		return 0;
 	}
 	sock_destroy_set_receive_buffer(space->destroy, DESTROY_BUFFER);
-	return watch(loop, sock_destroy_fd(space->destroy), on_destroyed, space, &space->destroy_source,
-	             error);
+	return watch(loop, sock_destroy_fd(space->destroy), on_destroyed, space,
+	             &space->destroy_source, error);
 }
 
 int host_space_open(struct host_space **result, struct loop *loop, int fd, uint32_t number,
@@ -125,8 +126,8 @@ int host_space_open(struct host_space **result, struct loop *loop, int fd, uint3
 		previous = netns_enter(fd);
 		if (previous < 0) {
 			host_space_close(space);
-			return error_set(error, -previous, "network namespace %u: setns: %s", number,
-			                 strerror(-previous));
+			return error_set(error, -previous, "network namespace %u: setns: %s",
+			                 number, strerror(-previous));
 		}
 	}
 	code = open_inside(space, loop, mode, degraded, error);
@@ -169,11 +170,11 @@ int host_space_fd(const struct host_space *space)
 struct attribution_namespace host_space_view(const struct host_space *space)
 {
 	return (struct attribution_namespace){
-	    .netns = space->number,
-	    .diag = space->diag,
-	    .lister = space->lister,
-	    .interfaces = space->interfaces,
-	    .listeners = space->listeners,
+		.netns = space->number,
+		.diag = space->diag,
+		.lister = space->lister,
+		.interfaces = space->interfaces,
+		.listeners = space->listeners,
 	};
 }
 

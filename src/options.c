@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "host.h"
+#include "option_values.h"
 #include "stream/emitter.h"
 
 /* Enough for every header that is decoded, with VLAN tags, options and extension headers. */
@@ -33,215 +34,106 @@ enum {
 };
 
 static const struct option long_options[] = {
-    {"interface", required_argument, NULL, 'i'},
-    {"read", required_argument, NULL, 'r'},
-    {"output", required_argument, NULL, 'o'},
-    {"events", required_argument, NULL, 'e'},
-    {"snapshot", no_argument, NULL, 'S'},
-    {"listening", no_argument, NULL, OPTION_LISTENING},
-    {"tcp", no_argument, NULL, OPTION_KIND + SOCKET_TCP},
-    {"udp", no_argument, NULL, OPTION_KIND + SOCKET_UDP},
-    {"udplite", no_argument, NULL, OPTION_KIND + SOCKET_UDPLITE},
-    {"raw", no_argument, NULL, OPTION_KIND + SOCKET_RAW},
-    {"icmp", no_argument, NULL, OPTION_KIND + SOCKET_ICMP},
-    {"unix", no_argument, NULL, OPTION_KIND + SOCKET_UNIX},
-    {"packet", no_argument, NULL, OPTION_KIND + SOCKET_PACKET},
-    {"netlink", no_argument, NULL, OPTION_KIND + SOCKET_NETLINK},
-    {"count", required_argument, NULL, 'c'},
-    {"duration", required_argument, NULL, 'd'},
-    {"snaplen", required_argument, NULL, 's'},
-    {"snapshot-length", required_argument, NULL, 's'},
-    {"buffer-size", required_argument, NULL, 'B'},
-    {"no-promiscuous-mode", no_argument, NULL, 'p'},
-    {"direction", required_argument, NULL, 'Q'},
-    {"filter-file", required_argument, NULL, 'F'},
-    {"list-interfaces", no_argument, NULL, 'D'},
-    {"list-data-link-types", no_argument, NULL, 'L'},
-    {"immediate-mode", no_argument, NULL, OPTION_IMMEDIATE},
-    {"line-buffered", no_argument, NULL, 'l'},
-    {"packet-buffered", no_argument, NULL, 'U'},
-    {"flush-interval", required_argument, NULL, OPTION_FLUSH_INTERVAL},
-    {"update-interval", required_argument, NULL, OPTION_UPDATE_INTERVAL},
-    {"stats-interval", required_argument, NULL, OPTION_STATS_INTERVAL},
-    {"netns", required_argument, NULL, OPTION_NETNS},
-    {"attribution", required_argument, NULL, OPTION_ATTRIBUTION},
-    {"sockets", required_argument, NULL, OPTION_SOCKETS},
-    {"community-id-seed", required_argument, NULL, OPTION_COMMUNITY_ID_SEED},
-    {"max-connections", required_argument, NULL, OPTION_MAX_CONNECTIONS},
-    {"on-slow-reader", required_argument, NULL, OPTION_ON_SLOW_READER},
-    {"quiet", no_argument, NULL, 'q'},
-    {"verbose", no_argument, NULL, 'v'},
-    {"log-format", required_argument, NULL, OPTION_LOG_FORMAT},
-    {"version", no_argument, NULL, 'V'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
+	{ "interface", required_argument, NULL, 'i' },
+	{ "read", required_argument, NULL, 'r' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "events", required_argument, NULL, 'e' },
+	{ "snapshot", no_argument, NULL, 'S' },
+	{ "listening", no_argument, NULL, OPTION_LISTENING },
+	{ "tcp", no_argument, NULL, OPTION_KIND + SOCKET_TCP },
+	{ "udp", no_argument, NULL, OPTION_KIND + SOCKET_UDP },
+	{ "udplite", no_argument, NULL, OPTION_KIND + SOCKET_UDPLITE },
+	{ "raw", no_argument, NULL, OPTION_KIND + SOCKET_RAW },
+	{ "icmp", no_argument, NULL, OPTION_KIND + SOCKET_ICMP },
+	{ "unix", no_argument, NULL, OPTION_KIND + SOCKET_UNIX },
+	{ "packet", no_argument, NULL, OPTION_KIND + SOCKET_PACKET },
+	{ "netlink", no_argument, NULL, OPTION_KIND + SOCKET_NETLINK },
+	{ "count", required_argument, NULL, 'c' },
+	{ "duration", required_argument, NULL, 'd' },
+	{ "snaplen", required_argument, NULL, 's' },
+	{ "snapshot-length", required_argument, NULL, 's' },
+	{ "buffer-size", required_argument, NULL, 'B' },
+	{ "no-promiscuous-mode", no_argument, NULL, 'p' },
+	{ "direction", required_argument, NULL, 'Q' },
+	{ "filter-file", required_argument, NULL, 'F' },
+	{ "list-interfaces", no_argument, NULL, 'D' },
+	{ "list-data-link-types", no_argument, NULL, 'L' },
+	{ "immediate-mode", no_argument, NULL, OPTION_IMMEDIATE },
+	{ "line-buffered", no_argument, NULL, 'l' },
+	{ "packet-buffered", no_argument, NULL, 'U' },
+	{ "flush-interval", required_argument, NULL, OPTION_FLUSH_INTERVAL },
+	{ "update-interval", required_argument, NULL, OPTION_UPDATE_INTERVAL },
+	{ "stats-interval", required_argument, NULL, OPTION_STATS_INTERVAL },
+	{ "netns", required_argument, NULL, OPTION_NETNS },
+	{ "attribution", required_argument, NULL, OPTION_ATTRIBUTION },
+	{ "sockets", required_argument, NULL, OPTION_SOCKETS },
+	{ "community-id-seed", required_argument, NULL, OPTION_COMMUNITY_ID_SEED },
+	{ "max-connections", required_argument, NULL, OPTION_MAX_CONNECTIONS },
+	{ "on-slow-reader", required_argument, NULL, OPTION_ON_SLOW_READER },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "log-format", required_argument, NULL, OPTION_LOG_FORMAT },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 static const char short_options[] = ":i:r:o:e:Sc:d:s:B:pQ:F:DLlUnqvVh";
 
 static const char help_text[] =
-    "Usage: sockline [OPTION]... [PCAP-FILTER EXPRESSION]\n"
-    "Turn the network activity of this host into newline-delimited JSON on standard\n"
-    "output: each packet and each connection event, with the process that owns it.\n"
-    "\n"
-    "Input:\n"
-    "  -i, --interface IF           capture there; repeatable; default: all interfaces\n"
-    "  -r, --read FILE              read a pcap or pcapng file (- = stdin) instead\n"
-    "  -F, --filter-file FILE       read the filter expression from FILE\n"
-    "  -Q, --direction in|out|inout capture only this direction\n"
-    "  -p, --no-promiscuous-mode    do not put interfaces into promiscuous mode\n"
-    "  -s, --snaplen N              bytes to capture of each packet (default 256)\n"
-    "  -B, --buffer-size KIB        size of the kernel's capture buffer (default 32768)\n"
-    "      --immediate-mode         deliver each packet at once\n"
-    "  -D, --list-interfaces        print the interfaces that can be captured on\n"
-    "  -L, --list-data-link-types   print the link types of an interface\n"
-    "      --netns PATH|all|self    network namespaces; repeatable; default: all, where\n"
-    "                               CAP_SYS_ADMIN allows it\n"
-    "      --attribution auto|tracepoints|lookup\n"
-    "                               how owners of new connections are caught\n"
-    "      --sockets auto|netlink|proc  where sockets are enumerated\n"
-    "\n"
-    "Records:\n"
-    "  -e, --events LIST            of packet,connection,socket,stats,all\n"
-    "                               (default packet,connection,stats)\n"
-    "  -S, --snapshot               one record for each socket, then exit\n"
-    "      --listening              with -S: only sockets that wait for peers\n"
-    "      --tcp --udp --udplite --raw --icmp --unix --packet --netlink\n"
-    "                               with -S: only these kinds\n"
-    "  -c, --count N                stop after N packets\n"
-    "  -d, --duration N[smh]        stop after this time\n"
-    "      --update-interval N[smh] connection_updated records (default 60, 0 = off)\n"
-    "      --stats-interval N[smh]  capture_stats records (default 10, 0 = off)\n"
-    "      --community-id-seed N    seed of the Community ID (default 0)\n"
-    "      --max-connections N      connections that are tracked (default 65536)\n"
-    "\n"
-    "Output:\n"
-    "  -o, --output FILE            append to FILE; SIGHUP reopens it\n"
-    "  -l, -U, --line-buffered, --packet-buffered\n"
-    "                               flush each record\n"
-    "      --flush-interval MS      flush at least this often (default 100)\n"
-    "      --on-slow-reader block|drop  what to do when the reader is slow\n"
-    "  -n                           accepted, does nothing: names are never looked up\n"
-    "  -q, --quiet                  no messages on stderr but errors\n"
-    "  -v, --verbose                more messages on stderr\n"
-    "      --log-format text|json   form of the messages on stderr\n"
-    "  -V, --version                print the version and the libraries\n"
-    "  -h, --help                   print this text\n"
-    "\n"
-    "Exit status: 0 normal end, 1 failure at run time or lost output, 2 usage.\n"
-    "Manual: sockline(8); records: sockline-events(5).\n";
+	"Usage: sockline [OPTION]... [PCAP-FILTER EXPRESSION]\n"
+	"Turn the network activity of this host into newline-delimited JSON on standard\n"
+	"output: each packet and each connection event, with the process that owns it.\n"
+	"\n"
+	"Input:\n"
+	"  -i, --interface IF           capture there; repeatable; default: all interfaces\n"
+	"  -r, --read FILE              read a pcap or pcapng file (- = stdin) instead\n"
+	"  -F, --filter-file FILE       read the filter expression from FILE\n"
+	"  -Q, --direction in|out|inout capture only this direction\n"
+	"  -p, --no-promiscuous-mode    do not put interfaces into promiscuous mode\n"
+	"  -s, --snaplen N              bytes to capture of each packet (default 256)\n"
+	"  -B, --buffer-size KIB        size of the kernel's capture buffer (default 32768)\n"
+	"      --immediate-mode         deliver each packet at once\n"
+	"  -D, --list-interfaces        print the interfaces that can be captured on\n"
+	"  -L, --list-data-link-types   print the link types of an interface\n"
+	"      --netns PATH|all|self    network namespaces; repeatable; default: all, where\n"
+	"                               CAP_SYS_ADMIN allows it\n"
+	"      --attribution auto|tracepoints|lookup\n"
+	"                               how owners of new connections are caught\n"
+	"      --sockets auto|netlink|proc  where sockets are enumerated\n"
+	"\n"
+	"Records:\n"
+	"  -e, --events LIST            of packet,connection,socket,stats,all\n"
+	"                               (default packet,connection,stats)\n"
+	"  -S, --snapshot               one record for each socket, then exit\n"
+	"      --listening              with -S: only sockets that wait for peers\n"
+	"      --tcp --udp --udplite --raw --icmp --unix --packet --netlink\n"
+	"                               with -S: only these kinds\n"
+	"  -c, --count N                stop after N packets\n"
+	"  -d, --duration N[smh]        stop after this time\n"
+	"      --update-interval N[smh] connection_updated records (default 60, 0 = off)\n"
+	"      --stats-interval N[smh]  capture_stats records (default 10, 0 = off)\n"
+	"      --community-id-seed N    seed of the Community ID (default 0)\n"
+	"      --max-connections N      connections that are tracked (default 65536)\n"
+	"\n"
+	"Output:\n"
+	"  -o, --output FILE            append to FILE; SIGHUP reopens it\n"
+	"  -l, -U, --line-buffered, --packet-buffered\n"
+	"                               flush each record\n"
+	"      --flush-interval MS      flush at least this often (default 100)\n"
+	"      --on-slow-reader block|drop  what to do when the reader is slow\n"
+	"  -n                           accepted, does nothing: names are never looked up\n"
+	"  -q, --quiet                  no messages on stderr but errors\n"
+	"  -v, --verbose                more messages on stderr\n"
+	"      --log-format text|json   form of the messages on stderr\n"
+	"  -V, --version                print the version and the libraries\n"
+	"  -h, --help                   print this text\n"
+	"\n"
+	"Exit status: 0 normal end, 1 failure at run time or lost output, 2 usage.\n"
+	"Manual: sockline(8); records: sockline-events(5).\n";
 
 void options_print_help(FILE *stream)
 {
 	fputs(help_text, stream);
-}
-
-static int parse_number(const char *name, const char *text, uint64_t minimum, uint64_t maximum,
-                        uint64_t *value, struct error *error)
-{
-	unsigned long long number;
-	char *end;
-
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < minimum ||
-	    number > maximum)
-		return error_set(error, EINVAL, "%s: '%.60s' is not a number from %llu to %llu", name, text,
-		                 (unsigned long long)minimum, (unsigned long long)maximum);
-	*value = number;
-	return 0;
-}
-
-static int parse_duration(const char *name, const char *text, uint64_t minimum, int64_t *value_ns,
-                          struct error *error)
-{
-	static const uint64_t seconds_max = UINT64_C(100) * 365 * 86400;
-	unsigned long long number;
-	uint64_t unit = 1;
-	char *end;
-
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (*end == 's' || *end == 'm' || *end == 'h') {
-		unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
-		end++;
-	}
-	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < minimum ||
-	    number > seconds_max / unit)
-		return error_set(error, EINVAL, "%s: '%.60s' is not a time such as 10, 30s, 5m or 1h", name,
-		                 text);
-	*value_ns = (int64_t)(number * unit) * NS_PER_SECOND;
-	return 0;
-}
-
-/* The place of text among the words, which end with NULL; -EINVAL with a text that lists them. */
-static int parse_word(const char *name, const char *text, const char *const *words, struct error *error)
-{
-	char list[128] = "";
-
-	for (int i = 0; words[i]; i++) {
-		if (strcmp(text, words[i]) == 0)
-			return i;
-		if (i > 0)
-			strcat(list, words[i + 1] ? ", " : " or ");
-		strcat(list, words[i]);
-	}
-	return error_set(error, EINVAL, "%s: '%.60s' is not %s", name, text, list);
-}
-
-static int parse_events(const char *text, unsigned *events, struct error *error)
-{
-	static const struct {
-		const char *name;
-		unsigned bits;
-	} known[] = {
-	    {"packet", EMITTER_PACKET}, {"connection", EMITTER_CONNECTION}, {"socket", EMITTER_SOCKET},
-	    {"stats", EMITTER_STATS},   {"all", EMITTER_ALL},
-	};
-	unsigned result = 0;
-
-	while (true) {
-		size_t length = strcspn(text, ",");
-		unsigned bits = 0;
-
-		for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-			if (strlen(known[i].name) == length && strncmp(known[i].name, text, length) == 0)
-				bits = known[i].bits;
-		if (bits == 0)
-			return error_set(error, EINVAL,
-			                 "--events: '%.*s' is not packet, connection, socket, stats or all",
-			                 length > 60 ? 60 : (int)length, text);
-		result |= bits;
-		if (text[length] == '\0')
-			break;
-		text += length + 1;
-	}
-	*events = result;
-	return 0;
-}
-
-static int read_filter_file(const char *path, char **filter, struct error *error)
-{
-	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	size_t capacity = 0;
-	ssize_t length;
-	char *text = NULL;
-
-	if (!file)
-		return error_set(error, errno, "-F %s: %s", path, strerror(errno));
-	length = getdelim(&text, &capacity, '\0', file);
-	if (length < 0 && ferror(file)) {
-		int code = errno;
-
-		free(text);
-		if (file != stdin)
-			fclose(file);
-		return error_set(error, code, "-F %s: %s", path, strerror(code));
-	}
-	if (file != stdin)
-		fclose(file);
-	free(*filter);
-	*filter = text; /* NULL for an empty file: no filter */
-	return 0;
 }
 
 static int join_filter(int count, char **words, char **filter, struct error *error)
@@ -252,7 +144,8 @@ static int join_filter(int count, char **words, char **filter, struct error *err
 	if (count == 0)
 		return 0;
 	if (*filter)
-		return error_set(error, EINVAL, "-F: a filter file and the expression '%.60s' exclude each other",
+		return error_set(error, EINVAL,
+		                 "-F: a filter file and the expression '%.60s' exclude each other",
 		                 words[0]);
 	for (int i = 0; i < count; i++)
 		length += strlen(words[i]) + 1;
@@ -290,7 +183,8 @@ static int add_netns(struct options *options, const char *text, struct error *er
 	                                       : HOST_NETNS_PATHS;
 
 	if (options->netns_mode != HOST_NETNS_AUTO && options->netns_mode != mode)
-		return error_set(error, EINVAL, "--netns %.60s: all, self and paths exclude each other", text);
+		return error_set(error, EINVAL,
+		                 "--netns %.60s: all, self and paths exclude each other", text);
 	options->netns_mode = mode;
 	if (mode != HOST_NETNS_PATHS)
 		return 0;
@@ -309,25 +203,28 @@ static int apply_number(struct options *options, int option, const char *text, s
 
 	switch (option) {
 	case 'c':
-		return parse_number("-c", text, 1, INT64_MAX, &options->count, error);
+		return option_values_number("-c", text, 1, INT64_MAX, &options->count, error);
 	case 's':
-		result = parse_number("-s", text, 0, SNAPLEN_MAX, &number, error);
-		options->snaplen = number == 0 ? SNAPLEN_MAX : (int)number; /* 0 = all, as in tcpdump */
+		result = option_values_number("-s", text, 0, SNAPLEN_MAX, &number, error);
+		options->snaplen =
+			number == 0 ? SNAPLEN_MAX : (int)number; /* 0 = all, as in tcpdump */
 		return result;
 	case 'B':
-		result = parse_number("-B", text, 64, INT_MAX / 1024, &number, error);
+		result = option_values_number("-B", text, 64, INT_MAX / 1024, &number, error);
 		options->buffer_kib = (int)number;
 		return result;
 	case OPTION_FLUSH_INTERVAL:
-		result = parse_number("--flush-interval", text, 1, 60000, &number, error);
+		result = option_values_number("--flush-interval", text, 1, 60000, &number, error);
 		options->flush_interval_ns = (int64_t)number * NS_PER_MS;
 		return result;
 	case OPTION_COMMUNITY_ID_SEED:
-		result = parse_number("--community-id-seed", text, 0, UINT16_MAX, &number, error);
+		result = option_values_number("--community-id-seed", text, 0, UINT16_MAX, &number,
+		                              error);
 		options->community_id_seed = (uint16_t)number;
 		return result;
 	default:
-		result = parse_number("--max-connections", text, 16, 16777216, &number, error);
+		result = option_values_number("--max-connections", text, 16, 16777216, &number,
+		                              error);
 		options->max_connections = (uint32_t)number;
 		return result;
 	}
@@ -336,32 +233,32 @@ static int apply_number(struct options *options, int option, const char *text, s
 /* Options that have one of a few words as argument. */
 static int apply_word(struct options *options, int option, const char *text, struct error *error)
 {
-	static const char *const directions[] = {"inout", "in", "out", NULL};
-	static const char *const sockets[] = {"auto", "netlink", "proc", NULL};
-	static const char *const methods[] = {"auto", "tracepoints", "lookup", NULL};
-	static const char *const policies[] = {"block", "drop", NULL};
-	static const char *const formats[] = {"text", "json", NULL};
+	static const char *const directions[] = { "inout", "in", "out", NULL };
+	static const char *const sockets[] = { "auto", "netlink", "proc", NULL };
+	static const char *const methods[] = { "auto", "tracepoints", "lookup", NULL };
+	static const char *const policies[] = { "block", "drop", NULL };
+	static const char *const formats[] = { "text", "json", NULL };
 	int word;
 
 	switch (option) {
 	case 'Q':
-		word = parse_word("-Q", text, directions, error);
+		word = option_values_word("-Q", text, directions, error);
 		options->direction = (enum capture_direction)word;
 		break;
 	case OPTION_SOCKETS:
-		word = parse_word("--sockets", text, sockets, error);
+		word = option_values_word("--sockets", text, sockets, error);
 		options->sockets = (enum lister_mode)word;
 		break;
 	case OPTION_ATTRIBUTION:
-		word = parse_word("--attribution", text, methods, error);
+		word = option_values_word("--attribution", text, methods, error);
 		options->method = word;
 		break;
 	case OPTION_ON_SLOW_READER:
-		word = parse_word("--on-slow-reader", text, policies, error);
+		word = option_values_word("--on-slow-reader", text, policies, error);
 		options->drop_when_slow = word == 1;
 		break;
 	default:
-		word = parse_word("--log-format", text, formats, error);
+		word = option_values_word("--log-format", text, formats, error);
 		options->log_format = (enum log_format)word;
 		break;
 	}
@@ -382,21 +279,23 @@ static int apply(struct options *options, int option, const char *argument, stru
 	case OPTION_NETNS:
 		return add_netns(options, argument, error);
 	case 'e':
-		return parse_events(argument, &options->events, error);
+		return option_values_events(argument, &options->events, error);
 	case 'S':
 		options->mode = OPTIONS_SNAPSHOT;
 		break;
 	case 'd':
-		return parse_duration("-d", argument, 1, &options->duration_ns, error);
+		return option_values_duration("-d", argument, 1, &options->duration_ns, error);
 	case OPTION_UPDATE_INTERVAL:
-		return parse_duration("--update-interval", argument, 0, &options->update_interval_ns, error);
+		return option_values_duration("--update-interval", argument, 0,
+		                              &options->update_interval_ns, error);
 	case OPTION_STATS_INTERVAL:
-		return parse_duration("--stats-interval", argument, 0, &options->stats_interval_ns, error);
+		return option_values_duration("--stats-interval", argument, 0,
+		                              &options->stats_interval_ns, error);
 	case 'p':
 		options->promiscuous = false;
 		break;
 	case 'F':
-		return read_filter_file(argument, &options->filter, error);
+		return option_values_read_file(argument, &options->filter, error);
 	case 'D':
 		options->mode = OPTIONS_LIST_INTERFACES;
 		break;
@@ -444,23 +343,29 @@ static int check(const struct options *options, struct error *error)
 	if (options->read_file && options->interface_count > 0)
 		return error_set(error, EINVAL, "-r and -i exclude each other");
 	if (options->read_file && snapshot)
-		return error_set(error, EINVAL, "-r and -S exclude each other: a capture file has no sockets");
+		return error_set(error, EINVAL,
+		                 "-r and -S exclude each other: a capture file has no sockets");
 	if (options->read_file && options->direction != CAPTURE_INOUT)
 		return error_set(error, EINVAL, "-Q: a capture file has no direction to choose");
-	if (options->read_file && (options->events & EMITTER_SOCKET) && options->events != EMITTER_ALL)
+	if (options->read_file && (options->events & EMITTER_SOCKET) &&
+	    options->events != EMITTER_ALL)
 		return error_set(error, EINVAL, "-e socket: a capture file has no sockets");
 	if (options->read_file && options->netns_mode != HOST_NETNS_AUTO)
 		return error_set(error, EINVAL, "-r and --netns exclude each other");
 	if (snapshot && options->interface_count > 0)
-		return error_set(error, EINVAL, "-i and -S exclude each other: sockets have no interface");
+		return error_set(error, EINVAL,
+		                 "-i and -S exclude each other: sockets have no interface");
 	if (snapshot && options->filter)
-		return error_set(error, EINVAL, "-S takes no filter expression ('%.60s')", options->filter);
+		return error_set(error, EINVAL, "-S takes no filter expression ('%.60s')",
+		                 options->filter);
 	if (snapshot && options->count > 0)
-		return error_set(error, EINVAL, "-c and -S exclude each other: a snapshot has no packets");
+		return error_set(error, EINVAL,
+		                 "-c and -S exclude each other: a snapshot has no packets");
 	if (!snapshot && options->listening)
 		return error_set(error, EINVAL, "--listening needs -S");
 	if (!snapshot && options->kinds != 0)
-		return error_set(error, EINVAL, "--tcp, --udp and the other kinds of sockets need -S");
+		return error_set(error, EINVAL,
+		                 "--tcp, --udp and the other kinds of sockets need -S");
 	if (options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1)
 		return error_set(error, EINVAL, "-L: one interface at a time");
 	return 0;
@@ -469,22 +374,23 @@ static int check(const struct options *options, struct error *error)
 static void set_defaults(struct options *options)
 {
 	*options = (struct options){
-	    .events = EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS,
-	    .snaplen = DEFAULT_SNAPLEN,
-	    .buffer_kib = CAPTURE_BUFFER_KIB,
-	    .promiscuous = true,
-	    .flush_interval_ns = 100 * NS_PER_MS,
-	    .update_interval_ns = 60 * NS_PER_SECOND,
-	    .stats_interval_ns = 10 * NS_PER_SECOND,
-	    .max_connections = 65536,
-	    .log_level = LOG_INFO,
+		.events = EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS,
+		.snaplen = DEFAULT_SNAPLEN,
+		.buffer_kib = CAPTURE_BUFFER_KIB,
+		.promiscuous = true,
+		.flush_interval_ns = 100 * NS_PER_MS,
+		.update_interval_ns = 60 * NS_PER_SECOND,
+		.stats_interval_ns = 10 * NS_PER_SECOND,
+		.max_connections = 65536,
+		.log_level = LOG_INFO,
 	};
 }
 
 /* The option at hand as it was written, for a message. */
 static const char *as_written(char **argv, char *text, size_t size)
 {
-	if (optopt > 0 && optopt < 256 && isprint(optopt) && strncmp(argv[optind - 1], "--", 2) != 0)
+	if (optopt > 0 && optopt < 256 && isprint(optopt) &&
+	    strncmp(argv[optind - 1], "--", 2) != 0)
 		snprintf(text, size, "-%c", optopt);
 	else
 		snprintf(text, size, "%.60s", argv[optind - 1]);
@@ -504,7 +410,8 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 			return error_set(error, EINVAL, "unknown option '%s' (see sockline --help)",
 			                 as_written(argv, text, sizeof text));
 		if (option == ':')
-			return error_set(error, EINVAL, "option '%s' needs an argument (see sockline --help)",
+			return error_set(error, EINVAL,
+			                 "option '%s' needs an argument (see sockline --help)",
 			                 as_written(argv, text, sizeof text));
 		if (option == 'h' || option == 'V') {
 			options->mode = option == 'h' ? OPTIONS_HELP : OPTIONS_VERSION;

@@ -26,16 +26,16 @@ enum options_mode {
 struct options {
 	enum options_mode mode;
 	const char *interfaces[OPTIONS_INTERFACES_MAX]; /* point into argv */
-	int interface_count;      /* 0 = all */
-	const char *read_file;    /* NULL = live */
-	const char *output_file;  /* NULL = stdout */
-	char *filter;             /* owned; NULL = everything */
-	unsigned events;          /* EMITTER_* */
-	bool listening;           /* -S: only what waits for peers */
-	uint32_t kinds;           /* -S: SOCKET_KIND_BIT */
-	uint64_t count;           /* packets; 0 = no limit */
-	int64_t duration_ns;      /* 0 = no limit */
-	int snaplen;              /* bytes */
+	int interface_count;                            /* 0 = all */
+	const char *read_file;                          /* NULL = live */
+	const char *output_file;                        /* NULL = stdout */
+	char *filter;                                   /* owned; NULL = everything */
+	unsigned events;                                /* EMITTER_* */
+	bool listening;                                 /* -S: only what waits for peers */
+	uint32_t kinds;                                 /* -S: SOCKET_KIND_BIT */
+	uint64_t count;                                 /* packets; 0 = no limit */
+	int64_t duration_ns;                            /* 0 = no limit */
+	int snaplen;                                    /* bytes */
 	int buffer_kib;
 	bool promiscuous;
 	enum capture_direction direction;
@@ -44,8 +44,8 @@ struct options {
 	int64_t flush_interval_ns;
 	int64_t update_interval_ns; /* 0 = off */
 	int64_t stats_interval_ns;  /* 0 = off */
-	int method;     /* enum host_method */
-	int netns_mode; /* enum host_netns_mode */
+	int method;                 /* enum host_method */
+	int netns_mode;             /* enum host_netns_mode */
 	const char *netns_paths[OPTIONS_INTERFACES_MAX];
 	int netns_path_count;
 	enum lister_mode sockets;

@@ -15,7 +15,7 @@
 #define CAPABILITIES_MAX 16
 #define EVENTS_MAX       8
 
-static const char *const sockets_names[] = {"auto", "netlink", "proc"};
+static const char *const sockets_names[] = { "auto", "netlink", "proc" };
 
 static int event_names(unsigned events, const char **names)
 {
@@ -23,10 +23,10 @@ static int event_names(unsigned events, const char **names)
 		unsigned bit;
 		const char *name;
 	} known[] = {
-	    {EMITTER_PACKET, "packet"},
-	    {EMITTER_CONNECTION, "connection"},
-	    {EMITTER_SOCKET, "socket"},
-	    {EMITTER_STATS, "stats"},
+		{ EMITTER_PACKET, "packet" },
+		{ EMITTER_CONNECTION, "connection" },
+		{ EMITTER_SOCKET, "socket" },
+		{ EMITTER_STATS, "stats" },
 	};
 	int count = 0;
 
@@ -56,7 +56,7 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 	static const char *const any = "any";
 	const struct options *options = sources->options;
 	const char *capabilities[CAPABILITIES_MAX], *events[EVENTS_MAX];
-	struct event event = {.action = EVENT_RUN_STARTED, .time_ns = time_ns};
+	struct event event = { .action = EVENT_RUN_STARTED, .time_ns = time_ns };
 	struct event_run *run = &event.run;
 	struct utsname system;
 	char boot_id[64];
@@ -79,11 +79,12 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 		run->netns = host_netns(sources->host);
 		run->degraded = host_degraded(sources->host, &run->degraded_count);
 		run->capabilities = capabilities;
-		run->capability_count =
-		    capabilities_names(capabilities_effective(), capabilities, CAPABILITIES_MAX);
+		run->capability_count = capabilities_names(capabilities_effective(), capabilities,
+		                                           CAPABILITIES_MAX);
 		if (uname(&system) == 0)
 			run->kernel = system.release;
-		run->boot_id = read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id);
+		run->boot_id =
+			read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id);
 	}
 	if (sources->host && sources->captures) {
 		run->buffer_bytes = (int64_t)options->buffer_kib * 1024;
@@ -132,7 +133,8 @@ static uint64_t resident_bytes(void)
 	unsigned long long pages = 0;
 	char text[128];
 
-	if (read_line("/proc/self/statm", text, sizeof text) && sscanf(text, "%*u %llu", &pages) == 1)
+	if (read_line("/proc/self/statm", text, sizeof text) &&
+	    sscanf(text, "%*u %llu", &pages) == 1)
 		return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 	return 0;
 }
@@ -140,7 +142,7 @@ static uint64_t resident_bytes(void)
 static void add_host(const struct report_sources *sources, struct event_stats *stats)
 {
 	const struct attribution_counters *lookups =
-	    attribution_counters(host_attribution(sources->host));
+		attribution_counters(host_attribution(sources->host));
 	struct host_counters host;
 
 	host_read_counters(sources->host, &host);
@@ -201,7 +203,7 @@ static void emit_stats(struct report_sources *sources, struct event *event, int6
 
 void report_stats(struct report_sources *sources, int64_t time_ns, int64_t now_ns)
 {
-	struct event event = {.action = EVENT_CAPTURE_STATS, .time_ns = time_ns};
+	struct event event = { .action = EVENT_CAPTURE_STATS, .time_ns = time_ns };
 
 	emit_stats(sources, &event, now_ns);
 }
@@ -209,7 +211,7 @@ void report_stats(struct report_sources *sources, int64_t time_ns, int64_t now_n
 void report_run_stopped(struct report_sources *sources, int64_t time_ns, int64_t now_ns,
                         const char *stop_reason)
 {
-	struct event event = {.action = EVENT_RUN_STOPPED, .time_ns = time_ns};
+	struct event event = { .action = EVENT_RUN_STOPPED, .time_ns = time_ns };
 
 	event.stats.final = true;
 	event.stats.stop_reason = stop_reason;
@@ -218,7 +220,7 @@ void report_run_stopped(struct report_sources *sources, int64_t time_ns, int64_t
 
 void report_closing_line(const struct report_sources *sources, const struct log *log)
 {
-	struct capture_counters total = {0};
+	struct capture_counters total = { 0 };
 	uint64_t dropped = emitter_counters(sources->emitter)->dropped;
 
 	for (int i = 0; i < capture_set_count(sources->captures); i++) {
@@ -229,8 +231,11 @@ void report_closing_line(const struct report_sources *sources, const struct log 
 		total.dropped += counters.dropped;
 		total.interface_dropped += counters.interface_dropped;
 	}
-	log_info(log, "%llu packets captured, %llu dropped by the kernel, %llu by interfaces; %llu records, %llu dropped",
+	log_info(log,
+	         "%llu packets captured, %llu dropped by the kernel, %llu by interfaces; %llu "
+	         "records, %llu dropped",
 	         (unsigned long long)total.delivered, (unsigned long long)total.dropped,
 	         (unsigned long long)total.interface_dropped,
-	         (unsigned long long)sink_counters(sources->sink)->lines, (unsigned long long)dropped);
+	         (unsigned long long)sink_counters(sources->sink)->lines,
+	         (unsigned long long)dropped);
 }

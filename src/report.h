@@ -22,7 +22,7 @@ struct report_sources {
 	struct emitter *emitter;
 	const struct encoder *encoder;
 	const struct sink *sink;
-	int64_t started_ns; /* monotonic; in a replay the time of the first packet */
+	int64_t started_ns;  /* monotonic; in a replay the time of the first packet */
 	int64_t reported_ns; /* the same clock: of the last capture_stats. Kept by report. */
 };
 

@@ -8,12 +8,11 @@
 #include "base/clock.h"
 #include "capture/decode.h"
 
-#define ROOM_FOR_TURN   (1u << 20) /* packets are taken while the sink has this much room */
-#define PACKETS_A_TURN  512
-#define WORK_BUDGET_NS  (2 * NS_PER_MS)
-#define STOP_NS         (900 * NS_PER_MS) /* a stop takes less than a second, whatever the reader does */
-#define DRAIN_NS        (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
-
+#define ROOM_FOR_TURN  (1u << 20) /* packets are taken while the sink has this much room */
+#define PACKETS_A_TURN 512
+#define WORK_BUDGET_NS (2 * NS_PER_MS)
+#define STOP_NS        (900 * NS_PER_MS) /* a stop takes less than a second, whatever the reader does */
+#define DRAIN_NS       (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
 
 static int64_t now_ns(const struct run *run)
 {
@@ -44,7 +43,7 @@ static void start_records(struct run *run, int64_t first_ns)
 }
 
 void run_on_packet(void *context, const struct capture_origin *origin,
-                      const struct capture_packet *captured)
+                   const struct capture_packet *captured)
 {
 	struct run *run = context;
 	struct packet packet;
@@ -53,7 +52,8 @@ void run_on_packet(void *context, const struct capture_origin *origin,
 	packet.number = ++run->packets;
 	packet.netns = origin->netns;
 	packet.ifindex = origin->ifindex;
-	decode_packet(origin->link_type, captured->bytes, captured->captured, captured->length, &packet);
+	decode_packet(origin->link_type, captured->bytes, captured->captured, captured->length,
+	              &packet);
 	start_records(run, packet.time_ns);
 	stream_packet(run->stream, &packet);
 	if (run->packets == run->options->count) {
@@ -64,7 +64,7 @@ void run_on_packet(void *context, const struct capture_origin *origin,
 
 static void emit_log(struct run *run, enum event_action action, struct event_log *content)
 {
-	struct event event = {.action = action, .time_ns = time_ns(run)};
+	struct event event = { .action = action, .time_ns = time_ns(run) };
 
 	event.log = *content;
 	emitter_emit(run->emitter, &event);
@@ -74,10 +74,11 @@ void run_on_capture_change(void *context, const char *interface, bool back, cons
 {
 	struct run *run = context;
 	struct event_log content = {
-	    .level = back ? "info" : "warning",
-	    .message = back ? "capture resumed" : "capture lost, waiting for the interface to come back",
-	    .error_message = reason,
-	    .interface = interface,
+		.level = back ? "info" : "warning",
+		.message = back ? "capture resumed"
+		                : "capture lost, waiting for the interface to come back",
+		.error_message = reason,
+		.interface = interface,
 	};
 
 	emit_log(run, back ? EVENT_CAPTURE_RESUMED : EVENT_CAPTURE_LOST, &content);
@@ -96,10 +97,10 @@ void run_on_overrun(void *context, const char *where, uint64_t lost)
 {
 	struct run *run = context;
 	struct event_log content = {
-	    .level = "warning",
-	    .message = "netlink messages were lost, resynchronising",
-	    .count = lost,
-	    .where = where,
+		.level = "warning",
+		.message = "netlink messages were lost, resynchronising",
+		.count = lost,
+		.where = where,
 	};
 
 	emit_log(run, EVENT_NETLINK_OVERRUN, &content);
@@ -116,10 +117,10 @@ void run_on_destroyed(void *context, const struct socket *socket)
 static void emit_output_opened(struct run *run, uint64_t repaired)
 {
 	struct event_log content = {
-	    .level = "info",
-	    .message = "output opened",
-	    .path = run->options->output_file,
-	    .repaired_bytes = repaired,
+		.level = "info",
+		.message = "output opened",
+		.path = run->options->output_file,
+		.repaired_bytes = repaired,
 	};
 
 	emit_log(run, EVENT_OUTPUT_OPENED, &content);
@@ -130,7 +131,7 @@ static void emit_output_opened(struct run *run, uint64_t repaired)
 
 static void reopen_output(struct run *run)
 {
-	struct error error = {0};
+	struct error error = { 0 };
 	uint64_t repaired = 0;
 
 	if (!run->options->output_file)
@@ -186,7 +187,7 @@ void run_on_duration(void *context, uint32_t expirations)
 
 static void dispatch_captures(struct run *run, bool *more)
 {
-	struct error error = {0};
+	struct error error = { 0 };
 	bool ended = false;
 	int result = 0;
 
@@ -302,8 +303,8 @@ static void finish(struct run *run)
 
 int run_main(const struct options *options, const struct log *log)
 {
-	struct run run = {.options = options, .log = log, .status = EXIT_SUCCESS};
-	struct error error = {0};
+	struct run run = { .options = options, .log = log, .status = EXIT_SUCCESS };
+	struct error error = { 0 };
 	int result = run_build(&run, &error);
 
 	if (result != 0) {
@@ -312,13 +313,13 @@ int run_main(const struct options *options, const struct log *log)
 		return EXIT_FAILURE;
 	}
 	run.report = (struct report_sources){
-	    .options = options,
-	    .host = run.host,
-	    .captures = run.captures,
-	    .stream = run.stream,
-	    .emitter = run.emitter,
-	    .encoder = run.encoder,
-	    .sink = run.sink,
+		.options = options,
+		.host = run.host,
+		.captures = run.captures,
+		.stream = run.stream,
+		.emitter = run.emitter,
+		.encoder = run.encoder,
+		.sink = run.sink,
 	};
 	if (options->output_file)
 		emit_output_opened(&run, run.repaired);

@@ -15,7 +15,7 @@
 
 static int add_timers(struct run *run, struct error *error)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0};
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0 };
 	const struct options *options = run->options;
 	bool ok;
 
@@ -24,7 +24,8 @@ static int add_timers(struct run *run, struct error *error)
 	run->signals = loop_add_signals(run->loop, signals, run_on_signal, run);
 	ok = run->signals != NULL;
 	if (!run_is_replay(run)) {
-		ok = ok && loop_add_timer(run->loop, NS_PER_SECOND, NS_PER_SECOND, run_on_second, run);
+		ok = ok &&
+		     loop_add_timer(run->loop, NS_PER_SECOND, NS_PER_SECOND, run_on_second, run);
 		if (options->stats_interval_ns > 0 && run->stream)
 			ok = ok && loop_add_timer(run->loop, options->stats_interval_ns,
 			                          options->stats_interval_ns, run_on_stats, run);
@@ -36,11 +37,11 @@ static int add_timers(struct run *run, struct error *error)
 
 static int open_emitter(struct run *run, struct error *error)
 {
-	struct encoder_options encoder_options = {0};
+	struct encoder_options encoder_options = { 0 };
 	struct emitter_options emitter_options = {
-	    .sink = run->sink,
-	    .events = run->options->events,
-	    .flush_each = run->options->flush_each,
+		.sink = run->sink,
+		.events = run->options->events,
+		.flush_each = run->options->flush_each,
 	};
 	char host_name[256] = "localhost";
 
@@ -56,17 +57,17 @@ static int open_emitter(struct run *run, struct error *error)
 static int open_host(struct run *run, struct error *error)
 {
 	struct host_options options = {
-	    .sockets = run->options->sockets,
-	    .key = run->key,
-	    .callbacks = {.namespace_opened = run_on_namespace_opened,
-	                  .namespace_closing = run_on_namespace_closing,
-	                  .socket_destroyed = run_on_destroyed,
-	                  .overrun = run_on_overrun,
-	                  .context = run},
-	    .method = (enum host_method)run->options->method,
-	    .netns_mode = (enum host_netns_mode)run->options->netns_mode,
-	    .netns_paths = run->options->netns_paths,
-	    .netns_path_count = run->options->netns_path_count,
+		.sockets = run->options->sockets,
+		.key = run->key,
+		.callbacks = { .namespace_opened = run_on_namespace_opened,
+		               .namespace_closing = run_on_namespace_closing,
+		               .socket_destroyed = run_on_destroyed,
+		               .overrun = run_on_overrun,
+		               .context = run },
+		.method = (enum host_method)run->options->method,
+		.netns_mode = (enum host_netns_mode)run->options->netns_mode,
+		.netns_paths = run->options->netns_paths,
+		.netns_path_count = run->options->netns_path_count,
 	};
 	int count, result;
 
@@ -128,13 +129,13 @@ static int open_captures(struct run *run, struct error *error)
 static int open_stream(struct run *run, struct error *error)
 {
 	struct stream_options options = {
-	    .emitter = run->emitter,
-	    .attribution = run->host ? host_attribution(run->host) : NULL,
-	    .key = run->key,
-	    .max_connections = run->options->max_connections,
-	    .update_interval_ns = run->options->update_interval_ns,
-	    .community_id_seed = run->options->community_id_seed,
-	    .replay = run_is_replay(run),
+		.emitter = run->emitter,
+		.attribution = run->host ? host_attribution(run->host) : NULL,
+		.key = run->key,
+		.max_connections = run->options->max_connections,
+		.update_interval_ns = run->options->update_interval_ns,
+		.community_id_seed = run->options->community_id_seed,
+		.replay = run_is_replay(run),
 	};
 
 	return stream_new(&run->stream, &options, error);
@@ -143,11 +144,11 @@ static int open_stream(struct run *run, struct error *error)
 static int open_snapshot(struct run *run, struct error *error)
 {
 	struct snapshot_options options = {
-	    .attribution = host_attribution(run->host),
-	    .emitter = run->emitter,
-	    .kinds = run->options->kinds,
-	    .listening = run->options->listening,
-	    .tcp_info = true,
+		.attribution = host_attribution(run->host),
+		.emitter = run->emitter,
+		.kinds = run->options->kinds,
+		.listening = run->options->listening,
+		.tcp_info = true,
 	};
 	uint32_t namespaces[NAMESPACES_MAX];
 	int count = host_namespaces(run->host, namespaces, NAMESPACES_MAX);
@@ -175,8 +176,7 @@ int run_build(struct run *run, struct error *error)
 	if (result != 0)
 		return result;
 	run->sink = outlet_sink(run->outlet);
-	if ((result = open_emitter(run, error)) != 0 ||
-	    (result = open_host(run, error)) != 0)
+	if ((result = open_emitter(run, error)) != 0 || (result = open_host(run, error)) != 0)
 		return result;
 	if (run->options->mode == OPTIONS_STREAM &&
 	    ((result = open_stream(run, error)) != 0 || (result = open_captures(run, error)) != 0))

@@ -15,16 +15,16 @@
 static int add_watch(struct run *run, uint32_t netns, struct error *error)
 {
 	const struct attribution_namespace *space =
-	    attribution_find_namespace(host_attribution(run->host), netns);
+		attribution_find_namespace(host_attribution(run->host), netns);
 	struct run_watch *grown =
-	    realloc(run->watches, ((size_t)run->watch_count + 1) * sizeof *grown);
+		realloc(run->watches, ((size_t)run->watch_count + 1) * sizeof *grown);
 
 	if (!grown)
 		return error_set(error, ENOMEM, "out of memory");
 	run->watches = grown;
 	grown[run->watch_count].netns = netns;
 	grown[run->watch_count].watch =
-	    listener_watch_new(space->lister, host_attribution(run->host), run->emitter);
+		listener_watch_new(space->lister, host_attribution(run->host), run->emitter);
 	if (!grown[run->watch_count].watch)
 		return error_set(error, ENOMEM, "out of memory");
 	run->watch_count++;
@@ -54,19 +54,21 @@ int run_add_namespace(struct run *run, uint32_t netns, int fd, struct error *err
 	if (fd >= 0 && options->netns_path_count == 0)
 		return result;
 	for (int i = 0; result == 0 && i < options->interface_count; i++)
-		result = capture_set_add_live(run->captures, options->interfaces[i], netns, fd, 0, error);
+		result = capture_set_add_live(run->captures, options->interfaces[i], netns, fd, 0,
+		                              error);
 	return result;
 }
 
 void run_on_namespace_opened(void *context, uint32_t netns, int fd)
 {
 	struct run *run = context;
-	struct error error = {0};
+	struct error error = { 0 };
 
 	if (!run->captures) /* not built yet: open_captures comes to it */
 		return;
 	if (run_add_namespace(run, netns, fd, &error) != 0)
-		log_warning(run->log, "network namespace %u is not captured: %s", netns, error.text);
+		log_warning(run->log, "network namespace %u is not captured: %s", netns,
+		            error.text);
 }
 
 void run_on_namespace_closing(void *context, uint32_t netns)

@@ -32,7 +32,7 @@ struct run {
 	struct run_watch {
 		uint32_t netns;
 		struct listener_watch *watch;
-	} *watches; /* one a namespace, when -e socket asks for it */
+	} * watches; /* one a namespace, when -e socket asks for it */
 	int watch_count;
 	struct loop_source *signals;
 	struct report_sources report;

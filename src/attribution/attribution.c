@@ -17,12 +17,12 @@
 #define RECENT_MAX 65536
 
 /* Walks may take a twentieth of the time: what they cost is waited for nineteen-fold. */
-#define WALK_SHARE       20
-#define WALK_GAP_NS      (20 * NS_PER_MS)
-#define ANCESTORS_MAX    4
+#define WALK_SHARE    20
+#define WALK_GAP_NS   (20 * NS_PER_MS)
+#define ANCESTORS_MAX 4
 /* A server that forks for a connection does so just after accepting it. */
-#define FORK_SLACK_NS (50 * NS_PER_MS)
-#define HANDOVER_NS   (1 * NS_PER_SECOND)
+#define FORK_SLACK_NS    (50 * NS_PER_MS)
+#define HANDOVER_NS      (1 * NS_PER_SECOND)
 #define FULL_WALK_GAP_NS (2 * NS_PER_SECOND)
 
 int attribution_new(struct attribution **result, const struct attribution_options *options,
@@ -76,14 +76,15 @@ void attribution_remove_namespace(struct attribution *attribution, uint32_t netn
 {
 	for (int i = 0; i < attribution->namespace_count; i++) {
 		if (attribution->namespaces[i].netns == netns) {
-			attribution->namespaces[i] = attribution->namespaces[--attribution->namespace_count];
+			attribution->namespaces[i] =
+				attribution->namespaces[--attribution->namespace_count];
 			return;
 		}
 	}
 }
 
-const struct attribution_namespace *attribution_find_namespace(const struct attribution *attribution,
-                                                               uint32_t netns)
+const struct attribution_namespace *
+attribution_find_namespace(const struct attribution *attribution, uint32_t netns)
 {
 	for (int i = 0; i < attribution->namespace_count; i++)
 		if (attribution->namespaces[i].netns == netns)
@@ -114,18 +115,19 @@ int attribution_find_socket(struct attribution *attribution,
 		return -ENOENT;
 	}
 	attribution->counters.queries++;
-	result = space->diag ? sock_diag_find(space->diag, &question->tuple, question->ifindex, false, socket)
+	result = space->diag ? sock_diag_find(space->diag, &question->tuple, question->ifindex,
+	                                      false, socket)
 	                     : attribution_listed_find(attribution, space, question, socket);
 	if (result == -ENOENT) {
 		attribution->counters.misses++;
-		*miss = (struct attribution_miss){question->tuple, question->netns, now};
+		*miss = (struct attribution_miss){ question->tuple, question->netns, now };
 	}
 	return result;
 }
 
 /* Why nobody is known to hold a socket that exists: looked everywhere, or not yet. */
-static void name_nobody(struct attribution *attribution, const struct socket *socket, int64_t asked_ns,
-                        struct owner *owner)
+static void name_nobody(struct attribution *attribution, const struct socket *socket,
+                        int64_t asked_ns, struct owner *owner)
 {
 	bool permitted = false;
 
@@ -173,7 +175,7 @@ static void find_ancestors(struct attribution *attribution, uint64_t inode,
 
 	for (int generation = 0; generation < ANCESTORS_MAX; generation++) {
 		int parent = holders->processes[0]->parent_pid, count = holders->count;
-		struct proc_fd_holders again = {0};
+		struct proc_fd_holders again = { 0 };
 
 		if (parent <= 1 || proc_fd_scan_process(fds, parent) < 0 ||
 		    proc_fd_find(fds, inode, &again) != 0 || again.count == 0)
@@ -188,7 +190,7 @@ void attribution_name_holder(struct attribution *attribution, const struct socke
                              enum attribution_method method, int64_t asked_ns, struct owner *owner,
                              struct proc_fd_holders *holders)
 {
-	struct proc_fd_holders found = {0};
+	struct proc_fd_holders found = { 0 };
 	int result;
 
 	owner->inode = socket->inode;
@@ -198,8 +200,8 @@ void attribution_name_holder(struct attribution *attribution, const struct socke
 	owner->has_uid = socket->has_uid;
 	result = proc_fd_find(attribution->options.fds, socket->inode, &found);
 	if (result != 0) {
-		result = proc_fd_predict(attribution->options.fds, socket->inode, ATTRIBUTION_PREDICT_BUDGET,
-		                         &found);
+		result = proc_fd_predict(attribution->options.fds, socket->inode,
+		                         ATTRIBUTION_PREDICT_BUDGET, &found);
 		if (result == 0 && found.count > 0 && method == ATTRIBUTION_LISTENER)
 			find_ancestors(attribution, socket->inode, &found);
 	}
@@ -217,8 +219,8 @@ void attribution_name_holder(struct attribution *attribution, const struct socke
 static bool same_holders(const struct owner *a, const struct owner *b)
 {
 	return a->process && a->process == b->process && a->shared_count == b->shared_count &&
-	       (a->shared_count == 0 ||
-	        memcmp(a->shared_pids, b->shared_pids, a->shared_count * sizeof *a->shared_pids) == 0);
+	       (a->shared_count == 0 || memcmp(a->shared_pids, b->shared_pids,
+	                                       a->shared_count * sizeof *a->shared_pids) == 0);
 }
 
 void attribution_name_common_holder(struct attribution *attribution,
@@ -226,10 +228,11 @@ void attribution_name_common_holder(struct attribution *attribution,
                                     enum attribution_method method, int64_t asked_ns,
                                     struct owner *owner)
 {
-	struct owner other = {0};
+	struct owner other = { 0 };
 
 	if (count > listed || count == 0) {
-		attribution_unknown(owner, count == 0 ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_AMBIGUOUS);
+		attribution_unknown(owner,
+		                    count == 0 ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_AMBIGUOUS);
 		return;
 	}
 	attribution_name_holder(attribution, sockets[0], method, asked_ns, owner, NULL);
@@ -245,7 +248,8 @@ void attribution_name_common_holder(struct attribution *attribution,
 			reason = ATTRIBUTION_PENDING;
 		owner_clear(&other);
 		owner_clear(owner);
-		attribution_unknown(owner, reason == ATTRIBUTION_PENDING ? reason : ATTRIBUTION_AMBIGUOUS);
+		attribution_unknown(owner,
+		                    reason == ATTRIBUTION_PENDING ? reason : ATTRIBUTION_AMBIGUOUS);
 		return;
 	}
 	if (count > 1) { /* which of them it was is not known, only whose */
@@ -283,8 +287,9 @@ static bool witnessed(struct attribution *attribution, const struct attribution_
 static bool may_be_another(struct attribution *attribution,
                            const struct attribution_question *question, const struct owner *owner)
 {
-	struct proc_fd_holders now = {0};
-	bool forked = owner->process && owner->process->forked_ns >= question->seen_ns - FORK_SLACK_NS;
+	struct proc_fd_holders now = { 0 };
+	bool forked =
+		owner->process && owner->process->forked_ns >= question->seen_ns - FORK_SLACK_NS;
 
 	if (owner->method == ATTRIBUTION_LISTENER)
 		return forked || owner->shared_count > 0;
@@ -315,11 +320,11 @@ bool attribution_last_holder(struct attribution *attribution,
 	return true;
 }
 
-void attribution_resolve(struct attribution *attribution, const struct attribution_question *question,
-                         struct owner *owner)
+void attribution_resolve(struct attribution *attribution,
+                         const struct attribution_question *question, struct owner *owner)
 {
 	const struct attribution_namespace *space =
-	    attribution_find_namespace(attribution, question->netns);
+		attribution_find_namespace(attribution, question->netns);
 
 	owner_clear(owner);
 	owner->netns = question->netns;
@@ -348,7 +353,7 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
                                 struct proc_fd_holders *holders)
 {
 	const struct attribution_namespace *space =
-	    attribution_find_namespace(attribution, socket->netns);
+		attribution_find_namespace(attribution, socket->netns);
 
 	owner_clear(owner);
 	if (holders)
@@ -358,22 +363,27 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 	owner->uid = socket->uid;
 	owner->has_uid = socket->has_uid;
 	if (socket->inode != 0) {
-		attribution_name_holder(attribution, socket, ATTRIBUTION_SOCKET, asked_ns, owner, holders);
+		attribution_name_holder(attribution, socket, ATTRIBUTION_SOCKET, asked_ns, owner,
+		                        holders);
 	} else if (socket->kind == SOCKET_TCP && socket->state == SOCKET_TIME_WAIT) {
 		attribution_unknown(owner, ATTRIBUTION_TIME_WAIT);
 	} else if (socket->kind == SOCKET_TCP && space &&
 	           (socket->state == SOCKET_ESTABLISHED || socket->state == SOCKET_CLOSE_WAIT ||
-	            socket->state == SOCKET_SYN_RECEIVED || socket->state == SOCKET_NEW_SYN_RECEIVED)) {
-		attribution_tcp_listener(attribution, space, &socket->tuple, socket->ifindex, asked_ns, owner);
+	            socket->state == SOCKET_SYN_RECEIVED ||
+	            socket->state == SOCKET_NEW_SYN_RECEIVED)) {
+		attribution_tcp_listener(attribution, space, &socket->tuple, socket->ifindex,
+		                         asked_ns, owner);
 	} else if (socket->kind == SOCKET_NETLINK && socket->port_id == 0) {
-		owner->method = ATTRIBUTION_KERNEL; /* the kernel's end: port 0 is its alone, netlink(7) */
+		owner->method =
+			ATTRIBUTION_KERNEL; /* the kernel's end: port 0 is its alone, netlink(7) */
 	} else {
-		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET); /* no file: closed by its process */
+		attribution_unknown(owner,
+		                    ATTRIBUTION_NO_SOCKET); /* no file: closed by its process */
 	}
 }
 
-void attribution_remember(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
-                          const struct owner *owner)
+void attribution_remember(struct attribution *attribution, uint32_t netns,
+                          const struct tuple *tuple, const struct owner *owner)
 {
 	if (tuple->protocol == IPPROTO_TCP &&
 	    (owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_TRACEPOINT))
@@ -387,7 +397,8 @@ static void walk_finished(struct attribution *attribution, int64_t now)
 	attribution->generation++;
 	attribution->walk_next_ns = now + (rest > WALK_GAP_NS ? rest : WALK_GAP_NS);
 	if (attribution->walk_is_full)
-		attribution->full_walk_next_ns = now + (rest > FULL_WALK_GAP_NS ? rest : FULL_WALK_GAP_NS);
+		attribution->full_walk_next_ns =
+			now + (rest > FULL_WALK_GAP_NS ? rest : FULL_WALK_GAP_NS);
 }
 
 /*
@@ -398,7 +409,8 @@ static void walk_begin(struct attribution *attribution, int64_t now)
 {
 	if (!attribution->walk_wanted || now < attribution->walk_next_ns)
 		return;
-	attribution->walk_is_full = now >= attribution->full_walk_next_ns && attribution->walk_failed;
+	attribution->walk_is_full =
+		now >= attribution->full_walk_next_ns && attribution->walk_failed;
 	attribution->walk_failed = true; /* until nobody asks again */
 	attribution->walk_wanted = false;
 	attribution->walk_work_ns = 0;

@@ -38,16 +38,16 @@ struct attribution_namespace {
 
 struct attribution_question {
 	uint32_t netns;
-	struct tuple tuple;   /* source = the end that is asked for */
-	uint32_t ifindex;     /* of the packet, never 0: attribution.c says why */
-	bool responder;       /* this end did not initiate: a listener may be its owner */
-	bool sender;          /* this end sent the packet that is at hand */
-	bool fanned_out;      /* the packet is multicast or broadcast: several may receive it */
-	bool has_icmp_id;     /* ICMP echo of which this end is the requester: */
+	struct tuple tuple; /* source = the end that is asked for */
+	uint32_t ifindex;   /* of the packet, never 0: attribution.c says why */
+	bool responder;     /* this end did not initiate: a listener may be its owner */
+	bool sender;        /* this end sent the packet that is at hand */
+	bool fanned_out;    /* the packet is multicast or broadcast: several may receive it */
+	bool has_icmp_id;   /* ICMP echo of which this end is the requester: */
 	uint16_t icmp_id;
-	int64_t since_ns;     /* monotonic: not before this did the connection begin; 0 = not known */
-	int64_t seen_ns;      /* monotonic: its first packet */
-	int64_t asked_ns;     /* monotonic: when this end was first asked for */
+	int64_t since_ns; /* monotonic: not before this did the connection begin; 0 = not known */
+	int64_t seen_ns;  /* monotonic: its first packet */
+	int64_t asked_ns; /* monotonic: when this end was first asked for */
 };
 
 struct attribution_options {
@@ -55,7 +55,7 @@ struct attribution_options {
 	struct process_table *processes; /* borrowed */
 	struct proc_fd *fds;             /* borrowed */
 	struct witness *witness;         /* borrowed; NULL = lookups alone */
-	bool sees_all_processes;         /* initial pid namespace, so that "nobody" can be told from "hidden" */
+	bool sees_all_processes; /* initial pid namespace, so that "nobody" can be told from "hidden" */
 };
 
 struct attribution_counters {
@@ -70,19 +70,19 @@ void attribution_free(struct attribution *attribution);
 int attribution_add_namespace(struct attribution *attribution,
                               const struct attribution_namespace *space);
 void attribution_remove_namespace(struct attribution *attribution, uint32_t netns);
-const struct attribution_namespace *attribution_find_namespace(const struct attribution *attribution,
-                                                               uint32_t netns);
+const struct attribution_namespace *
+attribution_find_namespace(const struct attribution *attribution, uint32_t netns);
 
 /* *owner is cleared first and always filled: a process, the kernel, or unknown with a reason. */
-void attribution_resolve(struct attribution *attribution, const struct attribution_question *question,
-                         struct owner *owner);
+void attribution_resolve(struct attribution *attribution,
+                         const struct attribution_question *question, struct owner *owner);
 /* The same for a listed socket. holders (may be NULL) gets what proc_fd_find knows. */
 void attribution_resolve_socket(struct attribution *attribution, const struct socket *socket,
                                 int64_t asked_ns, struct owner *owner,
                                 struct proc_fd_holders *holders);
 /* Does a TCP listener wait on the end tuple->source? False when attribution is NULL. */
-bool attribution_has_listener(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
-                              uint32_t ifindex);
+bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
+                              const struct tuple *tuple, uint32_t ifindex);
 /*
  * At the end of a TCP connection: who last had the socket of this end, when it
  * was seen, replaces *owner (a server's child in place of who accepted); a
@@ -92,8 +92,8 @@ bool attribution_has_listener(struct attribution *attribution, uint32_t netns, c
 bool attribution_last_holder(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner);
 /* Copies what a connection's end is known to be, so that its TIME_WAIT has a name. */
-void attribution_remember(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
-                          const struct owner *owner);
+void attribution_remember(struct attribution *attribution, uint32_t netns,
+                          const struct tuple *tuple, const struct owner *owner);
 
 /*
  * A slice of the walks that questions asked for, at most budget_ns. True while

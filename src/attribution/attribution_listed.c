@@ -47,7 +47,8 @@ static void list_again(struct attribution_list *list, const struct attribution_n
 	list->count = 0;
 	list->netns = space->netns;
 	lister_run(space->lister,
-	           SOCKET_KIND_BIT(SOCKET_TCP) | SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE),
+	           SOCKET_KIND_BIT(SOCKET_TCP) | SOCKET_KIND_BIT(SOCKET_UDP) |
+	                   SOCKET_KIND_BIT(SOCKET_UDPLITE),
 	           UINT32_MAX, false, attribution_listed_add, list, &complete);
 	if (list->count > 0)
 		qsort(list->sockets, list->count, sizeof *list->sockets, compare_ports);
@@ -69,20 +70,25 @@ static const struct attribution_list *current_list(struct attribution *attributi
 
 static enum socket_kind kind_of(uint8_t protocol)
 {
-	return protocol == IPPROTO_TCP ? SOCKET_TCP : protocol == IPPROTO_UDP ? SOCKET_UDP : SOCKET_UDPLITE;
+	return protocol == IPPROTO_TCP   ? SOCKET_TCP
+	       : protocol == IPPROTO_UDP ? SOCKET_UDP
+	                                 : SOCKET_UDPLITE;
 }
 
-void attribution_listed_port(struct attribution *attribution, const struct attribution_namespace *space,
-                             uint8_t protocol, uint16_t port, socket_callback *callback, void *context)
+void attribution_listed_port(struct attribution *attribution,
+                             const struct attribution_namespace *space, uint8_t protocol,
+                             uint16_t port, socket_callback *callback, void *context)
 {
 	const struct attribution_list *list = current_list(attribution, space);
 
 	for (size_t i = 0; i < list->count; i++)
-		if (list->sockets[i].tuple.source_port == port && list->sockets[i].kind == kind_of(protocol))
+		if (list->sockets[i].tuple.source_port == port &&
+		    list->sockets[i].kind == kind_of(protocol))
 			callback(context, &list->sockets[i]);
 }
 
-int attribution_listed_find(struct attribution *attribution, const struct attribution_namespace *space,
+int attribution_listed_find(struct attribution *attribution,
+                            const struct attribution_namespace *space,
                             const struct attribution_question *question, struct socket *socket)
 {
 	const struct attribution_list *list = current_list(attribution, space);
@@ -102,7 +108,8 @@ int attribution_listed_find(struct attribution *attribution, const struct attrib
 		}
 		if (!inet_is_unspecified(&candidate->tuple.destination))
 			continue;
-		score = listener_score(candidate, &tuple->source, tuple->source_port, question->ifindex);
+		score = listener_score(candidate, &tuple->source, tuple->source_port,
+		                       question->ifindex);
 		if (score > best_score) {
 			best_score = score;
 			best = candidate;

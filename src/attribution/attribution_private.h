@@ -72,10 +72,12 @@ void attribution_raw_resolve(struct attribution *attribution,
                              const struct attribution_namespace *space,
                              const struct attribution_question *question, struct owner *owner);
 /* attribution_find_socket and sock_diag_list_port without sock_diag. */
-int attribution_listed_find(struct attribution *attribution, const struct attribution_namespace *space,
+int attribution_listed_find(struct attribution *attribution,
+                            const struct attribution_namespace *space,
                             const struct attribution_question *question, struct socket *socket);
-void attribution_listed_port(struct attribution *attribution, const struct attribution_namespace *space,
-                             uint8_t protocol, uint16_t port, socket_callback *callback, void *context);
+void attribution_listed_port(struct attribution *attribution,
+                             const struct attribution_namespace *space, uint8_t protocol,
+                             uint16_t port, socket_callback *callback, void *context);
 /* A socket_callback: context is a struct attribution_list. */
 int attribution_listed_add(void *context, const struct socket *socket);
 /* The listener that accepts for the local end of tuple; ambiguous where several processes could. */

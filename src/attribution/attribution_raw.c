@@ -15,25 +15,28 @@
 #define CANDIDATES_MAX 16
 
 static const struct attribution_list *list_sockets(struct attribution *attribution,
-                                                       const struct attribution_namespace *space)
+                                                   const struct attribution_namespace *space)
 {
 	struct attribution_list *list = &attribution->raw;
 	int64_t now = clock_monotonic_ns();
 	bool complete;
 
-	if (list->netns != space->netns || now - list->listed_ns > RAW_FRESH_NS || list->listed_ns == 0) {
+	if (list->netns != space->netns || now - list->listed_ns > RAW_FRESH_NS ||
+	    list->listed_ns == 0) {
 		list->count = 0;
 		list->netns = space->netns;
 		list->listed_ns = now;
-		lister_run(space->lister, SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP),
-		           UINT32_MAX, false, attribution_listed_add, list, &complete);
+		lister_run(space->lister,
+		           SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP), UINT32_MAX,
+		           false, attribution_listed_add, list, &complete);
 	}
 	return list;
 }
 
 static bool address_fits(const struct socket *socket, const struct attribution_question *question)
 {
-	const struct inet_address *local = &socket->tuple.source, *remote = &socket->tuple.destination;
+	const struct inet_address *local = &socket->tuple.source,
+				  *remote = &socket->tuple.destination;
 
 	if (socket->ifindex != 0 && socket->ifindex != question->ifindex)
 		return false;
@@ -55,7 +58,8 @@ static bool fits(const struct socket *socket, const struct attribution_question 
 	if (socket->kind != SOCKET_RAW)
 		return false;
 	/* An IPPROTO_RAW socket sends any protocol and receives none, raw(7). */
-	return socket->protocol == protocol || (question->sender && socket->protocol == IPPROTO_RAW);
+	return socket->protocol == protocol ||
+	       (question->sender && socket->protocol == IPPROTO_RAW);
 }
 
 void attribution_raw_resolve(struct attribution *attribution,
@@ -63,7 +67,8 @@ void attribution_raw_resolve(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner)
 {
 	const struct attribution_list *list = list_sockets(attribution, space);
-	bool icmp = question->tuple.protocol == IPPROTO_ICMP || question->tuple.protocol == IPPROTO_ICMPV6;
+	bool icmp = question->tuple.protocol == IPPROTO_ICMP ||
+	            question->tuple.protocol == IPPROTO_ICMPV6;
 	const struct socket *found[CANDIDATES_MAX];
 	int count = 0;
 
@@ -83,6 +88,6 @@ void attribution_raw_resolve(struct attribution *attribution,
 			count++;
 		}
 	}
-	attribution_name_common_holder(attribution, found, CANDIDATES_MAX, count, ATTRIBUTION_SOCKET,
-	                               question->asked_ns, owner);
+	attribution_name_common_holder(attribution, found, CANDIDATES_MAX, count,
+	                               ATTRIBUTION_SOCKET, question->asked_ns, owner);
 }

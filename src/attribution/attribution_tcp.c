@@ -39,22 +39,23 @@ void attribution_tcp_listener(struct attribution *attribution,
 	const struct socket *found[LISTENERS_MAX];
 	int count = find_listeners(space, tuple, ifindex, found);
 
-	attribution_name_common_holder(attribution, found, LISTENERS_MAX, count, ATTRIBUTION_LISTENER,
-	                               asked_ns, owner);
+	attribution_name_common_holder(attribution, found, LISTENERS_MAX, count,
+	                               ATTRIBUTION_LISTENER, asked_ns, owner);
 }
 
-bool attribution_has_listener(struct attribution *attribution, uint32_t netns, const struct tuple *tuple,
-                              uint32_t ifindex)
+bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
+                              const struct tuple *tuple, uint32_t ifindex)
 {
 	const struct attribution_namespace *space =
-	    attribution ? attribution_find_namespace(attribution, netns) : NULL;
+		attribution ? attribution_find_namespace(attribution, netns) : NULL;
 	const struct socket *found[LISTENERS_MAX];
 
 	return space && find_listeners(space, tuple, ifindex, found) > 0;
 }
 
 /* Who holds the listener has most likely accepted: its newest descriptors are looked at first. */
-static void hint_acceptors(struct attribution *attribution, const struct attribution_namespace *space,
+static void hint_acceptors(struct attribution *attribution,
+                           const struct attribution_namespace *space,
                            const struct attribution_question *question)
 {
 	const struct socket *found[LISTENERS_MAX];
@@ -69,14 +70,17 @@ static void hint_acceptors(struct attribution *attribution, const struct attribu
 	}
 }
 
-static void resolve_gone(struct attribution *attribution, const struct attribution_question *question,
+static void resolve_gone(struct attribution *attribution,
+                         const struct attribution_question *question,
                          enum attribution_reason reason, struct owner *owner)
 {
-	const struct owner *before = recent_find(attribution->recent, question->netns, &question->tuple,
-	                                         question->since_ns, clock_monotonic_ns());
+	const struct owner *before =
+		recent_find(attribution->recent, question->netns, &question->tuple,
+	                    question->since_ns, clock_monotonic_ns());
 
 	if (before && owner_copy(owner, before) == 0)
-		owner->method = before->method == ATTRIBUTION_KERNEL ? before->method : ATTRIBUTION_RECENT;
+		owner->method =
+			before->method == ATTRIBUTION_KERNEL ? before->method : ATTRIBUTION_RECENT;
 	else
 		attribution_unknown(owner, reason);
 }
@@ -95,8 +99,8 @@ void attribution_tcp_resolve(struct attribution *attribution,
 	switch (socket.state) {
 	case SOCKET_LISTEN:
 		if (question->responder)
-			attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
-			                         question->asked_ns, owner);
+			attribution_tcp_listener(attribution, space, &question->tuple,
+			                         question->ifindex, question->asked_ns, owner);
 		else
 			resolve_gone(attribution, question, ATTRIBUTION_NO_SOCKET, owner);
 		return;
@@ -108,8 +112,8 @@ void attribution_tcp_resolve(struct attribution *attribution,
 	case SOCKET_SYN_RECEIVED:
 	case SOCKET_NEW_SYN_RECEIVED:
 		if (socket.inode == 0 && question->responder) { /* nobody has accepted it yet */
-			attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
-			                         question->asked_ns, owner);
+			attribution_tcp_listener(attribution, space, &question->tuple,
+			                         question->ifindex, question->asked_ns, owner);
 			owner->cookie = socket.cookie;
 			return;
 		}
@@ -130,6 +134,7 @@ void attribution_tcp_resolve(struct attribution *attribution,
 	}
 	if (question->responder)
 		hint_acceptors(attribution, space, question);
-	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner, NULL);
+	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner,
+	                        NULL);
 	attribution_remember(attribution, question->netns, &question->tuple, owner);
 }

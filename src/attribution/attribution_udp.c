@@ -30,7 +30,8 @@ static int collect(void *context, const struct socket *socket)
 	if (question->fanned_out && socket->tuple.source_port == question->tuple.source_port)
 		fits = fits || inet_is_unspecified(&socket->tuple.source);
 	if (!inet_is_unspecified(&socket->tuple.destination))
-		fits = fits && inet_equal(&socket->tuple.destination, &question->tuple.destination) &&
+		fits = fits &&
+		       inet_equal(&socket->tuple.destination, &question->tuple.destination) &&
 		       socket->tuple.destination_port == question->tuple.destination_port;
 	if (!fits)
 		return 0;
@@ -51,7 +52,7 @@ static void resolve_candidates(struct attribution *attribution,
                                const struct attribution_namespace *space,
                                const struct attribution_question *question, struct owner *owner)
 {
-	struct candidates candidates = {.question = question};
+	struct candidates candidates = { .question = question };
 	const struct socket *sockets[CANDIDATES_MAX];
 	int result = 0;
 
@@ -92,5 +93,6 @@ void attribution_udp_resolve(struct attribution *attribution,
 		resolve_candidates(attribution, space, question, owner);
 		return;
 	}
-	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner, NULL);
+	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner,
+	                        NULL);
 }

@@ -31,7 +31,8 @@ struct recent *recent_new(uint32_t max_entries, const struct hash_key *key)
 	recent->key = *key;
 	recent->max = max_entries;
 	recent->index = table_new(max_entries);
-	recent->entries = calloc(max_entries, sizeof *recent->entries); /* untouched pages cost nothing */
+	recent->entries =
+		calloc(max_entries, sizeof *recent->entries); /* untouched pages cost nothing */
 	if (!recent->index || !recent->entries) {
 		recent_free(recent);
 		return NULL;
@@ -55,7 +56,7 @@ static uint64_t key_hash(const struct recent *recent, uint32_t netns, const stru
 	struct {
 		struct tuple tuple;
 		uint32_t netns;
-	} key = {.tuple = *tuple, .netns = netns};
+	} key = { .tuple = *tuple, .netns = netns };
 
 	return hash_bytes(&recent->key, &key, sizeof key.tuple + sizeof key.netns);
 }
@@ -106,8 +107,8 @@ const struct owner *recent_find(const struct recent *recent, uint32_t netns,
 {
 	const struct entry *entry = find(recent, key_hash(recent, netns, tuple), netns, tuple);
 
-	if (!entry || entry->verified_ns < since_ns || now_ns - entry->verified_ns > RECENT_KEEP_NS ||
-	    !owner_known(&entry->owner))
+	if (!entry || entry->verified_ns < since_ns ||
+	    now_ns - entry->verified_ns > RECENT_KEEP_NS || !owner_known(&entry->owner))
 		return NULL;
 	return &entry->owner;
 }

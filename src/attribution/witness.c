@@ -57,7 +57,7 @@ static void seed(struct witness *witness)
 int witness_open(struct witness **result, const struct witness_options *options,
                  struct error *error)
 {
-	struct tracepoints_options tracing = {.namespaces = options->namespaces};
+	struct tracepoints_options tracing = { .namespaces = options->namespaces };
 	struct witness *witness = calloc(1, sizeof *witness);
 	int code;
 
@@ -155,14 +155,14 @@ static struct process *materialize(struct witness *witness, const struct lineage
 {
 	struct process_table *processes = witness->options.processes;
 	struct process_memory memory = {
-	    .pid = life->pid,
-	    .parent_pid = life->parent_pid,
-	    .name = life->name[0] ? life->name : NULL,
-	    .executable = life->executable,
-	    .executable_deleted = life->executable_deleted,
-	    .parent_name = life->parent_name[0] ? life->parent_name : NULL,
-	    .netns = life->netns,
-	    .exited_ns = life->exited_ns,
+		.pid = life->pid,
+		.parent_pid = life->parent_pid,
+		.name = life->name[0] ? life->name : NULL,
+		.executable = life->executable,
+		.executable_deleted = life->executable_deleted,
+		.parent_name = life->parent_name[0] ? life->parent_name : NULL,
+		.netns = life->netns,
+		.exited_ns = life->exited_ns,
 	};
 	struct process *process;
 	uint64_t ticks;
@@ -217,17 +217,18 @@ bool witness_find(struct witness *witness, const struct attribution_question *qu
                   struct process **process)
 {
 	struct evidence_question asked = {
-	    .tuple = question->tuple,
-	    .netns = question->netns,
-	    .from_ns = question->seen_ns - BEFORE_NS,
-	    .to_ns = INT64_MAX,
+		.tuple = question->tuple,
+		.netns = question->netns,
+		.from_ns = question->seen_ns - BEFORE_NS,
+		.to_ns = INT64_MAX,
 	};
 
 	if (question->tuple.protocol == IPPROTO_TCP) {
 		/* Route lookups can be had for any tuple by RTM_GETROUTE; a socket's state cannot. */
 		if (question->since_ns == 0)
 			return false;
-		asked.kinds = question->responder ? EVIDENCE_RECEIVED | EVIDENCE_CLOSED : EVIDENCE_OPENED;
+		asked.kinds =
+			question->responder ? EVIDENCE_RECEIVED | EVIDENCE_CLOSED : EVIDENCE_OPENED;
 	} else {
 		if (!question->sender)
 			return false;
@@ -244,11 +245,11 @@ bool witness_find_last(struct witness *witness, const struct attribution_questio
                        struct process **process)
 {
 	struct evidence_question asked = {
-	    .tuple = question->tuple,
-	    .netns = question->netns,
-	    .kinds = EVIDENCE_RECEIVED | EVIDENCE_CLOSED,
-	    .from_ns = question->seen_ns - BEFORE_NS,
-	    .to_ns = INT64_MAX,
+		.tuple = question->tuple,
+		.netns = question->netns,
+		.kinds = EVIDENCE_RECEIVED | EVIDENCE_CLOSED,
+		.from_ns = question->seen_ns - BEFORE_NS,
+		.to_ns = INT64_MAX,
 	};
 
 	if (question->tuple.protocol != IPPROTO_TCP)

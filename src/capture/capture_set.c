@@ -92,7 +92,7 @@ static void unwatch(struct member *member)
 static struct member *member_new(struct capture_set *set, const char *name)
 {
 	struct member **grown =
-	    realloc(set->members, ((size_t)set->count + 1) * sizeof(struct member *));
+		realloc(set->members, ((size_t)set->count + 1) * sizeof(struct member *));
 	struct member *member;
 
 	if (!grown)
@@ -124,7 +124,8 @@ static int open_live(struct member *member, struct error *error)
 	}
 	result = capture_open_live(&member->capture, member->name, &options, error);
 	if (result == 0)
-		member->origin.ifindex = strcmp(member->name, "any") == 0 ? 0 : if_nametoindex(member->name);
+		member->origin.ifindex =
+			strcmp(member->name, "any") == 0 ? 0 : if_nametoindex(member->name);
 	if (previous >= 0)
 		netns_leave(previous);
 	if (result != 0)
@@ -217,7 +218,7 @@ static void try_reopen(void *context, uint32_t expirations)
 static void lose(struct member *member, const struct error *error)
 {
 	struct capture_set *set = member->set;
-	struct capture_counters counters = {0};
+	struct capture_counters counters = { 0 };
 
 	capture_read_counters(member->capture, &counters);
 	add_counters(&member->before, &counters);
@@ -227,7 +228,8 @@ static void lose(struct member *member, const struct error *error)
 	member->down = false;
 	set->options.change(set->options.context, member->name, false, error->text);
 	if (!set->reopen_timer)
-		set->reopen_timer = loop_add_timer(set->loop, REOPEN_NS, REOPEN_NS, try_reopen, set);
+		set->reopen_timer =
+			loop_add_timer(set->loop, REOPEN_NS, REOPEN_NS, try_reopen, set);
 	else
 		loop_set_timer(set->reopen_timer, REOPEN_NS, REOPEN_NS);
 }
@@ -288,7 +290,9 @@ int capture_set_timeout_ms(const struct capture_set *set)
 	int timeout = -1;
 
 	for (int i = 0; i < set->count; i++) {
-		int wanted = set->members[i]->capture ? capture_poll_timeout_ms(set->members[i]->capture) : -1;
+		int wanted = set->members[i]->capture
+		                     ? capture_poll_timeout_ms(set->members[i]->capture)
+		                     : -1;
 
 		if (wanted >= 0 && (timeout < 0 || wanted < timeout))
 			timeout = wanted;
@@ -324,7 +328,7 @@ static void drain(struct member *member, int64_t deadline_ns)
 
 	while (!capture_drained(member->capture) && clock_monotonic_ns() < deadline_ns) {
 		int timeout = capture_poll_timeout_ms(member->capture);
-		struct pollfd readable = {.fd = capture_fd(member->capture), .events = POLLIN};
+		struct pollfd readable = { .fd = capture_fd(member->capture), .events = POLLIN };
 
 		poll(&readable, 1, timeout < 0 ? 10 : timeout);
 		if (capture_dispatch(member->capture, 1024, hand_over, member, &error) < 0)
@@ -370,7 +374,7 @@ const char *capture_set_name(const struct capture_set *set, int number)
 void capture_set_counters(struct capture_set *set, int number, struct capture_counters *counters)
 {
 	struct member *member = set->members[number];
-	struct capture_counters current = {0};
+	struct capture_counters current = { 0 };
 
 	if (member->capture)
 		capture_read_counters(member->capture, &current);

@@ -25,7 +25,8 @@ struct capture_origin {
 typedef void capture_set_packet(void *context, const struct capture_origin *origin,
                                 const struct capture_packet *packet);
 /* back false: the interface went, with the reason; true: it is captured again. */
-typedef void capture_set_change(void *context, const char *interface, bool back, const char *reason);
+typedef void capture_set_change(void *context, const char *interface, bool back,
+                                const char *reason);
 /* May packets be taken now? False while the output has no room. */
 typedef bool capture_set_ready(void *context);
 

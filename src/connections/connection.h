@@ -8,6 +8,7 @@
 
 #include "attribution/owner.h"
 #include "base/inet.h"
+#include "base/wheel.h"
 #include "sockets/socket.h"
 
 enum connection_end { CONNECTION_SOURCE, CONNECTION_DESTINATION }; /* initiator, responder */
@@ -57,10 +58,10 @@ struct tcp_state {
 struct connection {
 	struct tuple tuple; /* source = initiator */
 	uint32_t netns;
-	uint32_t ifindex;   /* where it was first seen */
-	uint64_t id;        /* sockline.connection.id */
-	int64_t start_ns;   /* packet time, since the epoch */
-	int64_t last_ns;    /* latest packet; never before start_ns */
+	uint32_t ifindex; /* where it was first seen */
+	uint64_t id;      /* sockline.connection.id */
+	int64_t start_ns; /* packet time, since the epoch */
+	int64_t last_ns;  /* latest packet; never before start_ns */
 
 	enum socket_state state; /* TCP, of the more advanced end; NONE for other protocols */
 	enum connection_direction direction;
@@ -68,7 +69,8 @@ struct connection {
 	enum connection_reason reason;
 	unsigned evidence;
 
-	struct connection_count counts[2];   /* by sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION] */
+	struct connection_count
+		counts[2]; /* by sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION] */
 	struct connection_count reported[2]; /* the same at the last connection_updated */
 	int64_t reported_ns;
 
@@ -78,12 +80,12 @@ struct connection {
 	 */
 	bool local[2];
 	struct owner owners[2];
-	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
-	int64_t seen_ns;  /* monotonic: of the first packet */
-	bool midway;      /* it began before it was seen */
-	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
-	bool confirmed;    /* the responder's owner was the same a while later */
-	bool attributable; /* an end is still worth asking for, see stream/binder.h */
+	int64_t asked_ns;    /* monotonic: when owners were first asked for; 0 = never */
+	int64_t seen_ns;     /* monotonic: of the first packet */
+	bool midway;         /* it began before it was seen */
+	uint16_t icmp_id;    /* ICMP echo: the identifier; the tuple's ports carry it too */
+	bool confirmed;      /* the responder's owner was the same a while later */
+	bool attributable;   /* an end is still worth asking for, see stream/binder.h */
 	uint8_t refinements; /* times a listener's owner was looked at again */
 
 	bool has_tcp_info; /* the kernel's own numbers, of the local (source on loopback) socket */
@@ -92,15 +94,16 @@ struct connection {
 	bool has_community_id;
 	char community_id[32]; /* NUL-terminated, made once */
 
-	struct fragment *fragment; /* encoded JSON, made once by the encoder; see events/fragment.h */
+	struct fragment
+		*fragment; /* encoded JSON, made once by the encoder; see events/fragment.h */
 
 	/* Private to connection_table. */
 	struct {
 		uint64_t hash;
 		uint64_t order;          /* of opening */
 		uint32_t number;         /* of this entry */
-		uint32_t next, previous; /* in a slot of the timer wheel, or the free list */
-		uint32_t slot;
+		uint32_t next_free;
+		struct wheel_link timer;
 		int64_t active_ns, update_ns; /* in the table's time */
 		struct tcp_state tcp;
 		bool in_use, closed;

@@ -19,9 +19,6 @@
 #define CHUNK_ENTRIES 1024
 #define NONE          UINT32_MAX
 
-/* One-second slots; a deadline further away than the wheel just goes round. */
-#define WHEEL_SLOTS 512
-
 #define EVICTION_CANDIDATES 16
 
 struct connection_table {
@@ -34,14 +31,20 @@ struct connection_table {
 	uint32_t open_count;
 	uint32_t eviction_hand;
 	uint64_t opened_order;
-	uint32_t wheel[WHEEL_SLOTS]; /* first entry of each slot */
-	int64_t wheel_second;        /* seconds up to here have been run */
+	struct wheel wheel;
 	struct connection_counters counters;
 };
 
 static struct connection *entry(const struct connection_table *table, uint32_t number)
 {
 	return &table->chunks[number / CHUNK_ENTRIES][number % CHUNK_ENTRIES];
+}
+
+static struct wheel_link *link_of(void *context, uint32_t number)
+{
+	const struct connection_table *table = context;
+
+	return &entry(table, number)->internal.timer;
 }
 
 struct connection_table *connection_table_new(const struct connection_table_options *options)
@@ -53,14 +56,14 @@ struct connection_table *connection_table_new(const struct connection_table_opti
 	table->options = *options;
 	table->index = table_new(options->max_connections);
 	table->chunk_count = (options->max_connections + CHUNK_ENTRIES - 1) / CHUNK_ENTRIES;
-	table->chunks = calloc(table->chunk_count ? table->chunk_count : 1, sizeof(struct connection *));
+	table->chunks =
+		calloc(table->chunk_count ? table->chunk_count : 1, sizeof(struct connection *));
 	if (!table->index || !table->chunks) {
 		connection_table_free(table);
 		return NULL;
 	}
 	table->free_list = NONE;
-	for (int i = 0; i < WHEEL_SLOTS; i++)
-		table->wheel[i] = NONE;
+	wheel_init(&table->wheel, link_of, table);
 	return table;
 }
 
@@ -87,7 +90,8 @@ void connection_table_free(struct connection_table *table)
 }
 
 /* The two directions of a connection hash alike: the ends are put in order first. */
-static uint64_t key_hash(const struct connection_table *table, uint32_t netns, const struct tuple *tuple)
+static uint64_t key_hash(const struct connection_table *table, uint32_t netns,
+                         const struct tuple *tuple)
 {
 	struct {
 		struct tuple tuple;
@@ -153,44 +157,20 @@ static int64_t next_deadline(const struct connection *connection)
 	return update != 0 && update < idle ? update : idle;
 }
 
-static void wheel_add(struct connection_table *table, struct connection *connection)
+static void set_timer(struct connection_table *table, struct connection *connection, int64_t now_ns)
 {
-	int64_t second = next_deadline(connection) / NS_PER_SECOND + 1;
-	uint32_t slot, *head;
-
-	if (second <= table->wheel_second)
-		second = table->wheel_second + 1;
-	slot = (uint32_t)(second % WHEEL_SLOTS);
-	head = &table->wheel[slot];
-	connection->internal.slot = slot;
-	connection->internal.previous = NONE;
-	connection->internal.next = *head;
-	if (*head != NONE)
-		entry(table, *head)->internal.previous = connection->internal.number;
-	*head = connection->internal.number;
-}
-
-static void wheel_remove(struct connection_table *table, struct connection *connection)
-{
-	uint32_t next = connection->internal.next, previous = connection->internal.previous;
-
-	if (previous == NONE)
-		table->wheel[connection->internal.slot] = next;
-	else
-		entry(table, previous)->internal.next = next;
-	if (next != NONE)
-		entry(table, next)->internal.previous = previous;
+	wheel_add(&table->wheel, connection->internal.number, next_deadline(connection), now_ns);
 }
 
 void connection_table_forget(struct connection_table *table, struct connection *connection)
 {
-	wheel_remove(table, connection);
+	wheel_remove(&table->wheel, connection->internal.number);
 	table_remove(table->index, connection->internal.hash, connection->internal.number);
 	if (!connection->internal.closed)
 		table->open_count--;
 	release(connection);
 	connection->internal.in_use = false;
-	connection->internal.next = table->free_list;
+	connection->internal.next_free = table->free_list;
 	table->free_list = connection->internal.number;
 }
 
@@ -207,8 +187,8 @@ bool connection_table_close(struct connection_table *table, struct connection *c
 	connection->outcome = outcome;
 	if (connection->tuple.protocol == IPPROTO_TCP)
 		connection->state = SOCKET_CLOSED;
-	wheel_remove(table, connection);
-	wheel_add(table, connection);
+	wheel_remove(&table->wheel, connection->internal.number);
+	set_timer(table, connection, now_ns);
 	table->open_count--;
 	table->counters.closed++;
 	return true;
@@ -218,8 +198,10 @@ bool connection_table_close(struct connection_table *table, struct connection *c
 static enum connection_outcome outcome_so_far(const struct connection *connection)
 {
 	if (connection->tuple.protocol == IPPROTO_TCP)
-		return connection->internal.tcp.established ? CONNECTION_SUCCESS : CONNECTION_UNKNOWN;
-	return connection->counts[CONNECTION_DESTINATION].packets ? CONNECTION_SUCCESS : CONNECTION_UNKNOWN;
+		return connection->internal.tcp.established ? CONNECTION_SUCCESS
+		                                            : CONNECTION_UNKNOWN;
+	return connection->counts[CONNECTION_DESTINATION].packets ? CONNECTION_SUCCESS
+	                                                          : CONNECTION_UNKNOWN;
 }
 
 static void close_and_tell(struct connection_table *table, struct connection *connection,
@@ -227,13 +209,16 @@ static void close_and_tell(struct connection_table *table, struct connection *co
                            int64_t now_ns)
 {
 	if (connection_table_close(table, connection, reason, outcome, now_ns))
-		table->options.callback(table->options.context, connection, CONNECTION_CHANGE_CLOSED);
+		table->options.callback(table->options.context, connection,
+		                        CONNECTION_CHANGE_CLOSED);
 }
 
-static void close_idle(struct connection_table *table, struct connection *connection, int64_t now_ns)
+static void close_idle(struct connection_table *table, struct connection *connection,
+                       int64_t now_ns)
 {
 	const struct tcp_state *tcp = &connection->internal.tcp;
-	uint8_t fins = tcp->seen[CONNECTION_SOURCE] & tcp->seen[CONNECTION_DESTINATION] & TCP_FLAG_FIN;
+	uint8_t fins =
+		tcp->seen[CONNECTION_SOURCE] & tcp->seen[CONNECTION_DESTINATION] & TCP_FLAG_FIN;
 
 	if (connection->tuple.protocol != IPPROTO_TCP || tcp->established)
 		close_and_tell(table, connection, fins ? CONNECTION_FIN : CONNECTION_IDLE,
@@ -280,7 +265,7 @@ static struct connection *allocate(struct connection_table *table, int64_t now_n
 		number = table->free_list;
 	}
 	if (number != NONE) {
-		table->free_list = entry(table, number)->internal.next;
+		table->free_list = entry(table, number)->internal.next_free;
 	} else {
 		struct connection **chunk = &table->chunks[table->used / CHUNK_ENTRIES];
 
@@ -304,7 +289,7 @@ struct connection *connection_table_open(struct connection_table *table, uint32_
 	struct {
 		uint64_t hash, order;
 		int64_t time_ns;
-	} identity = {0};
+	} identity = { 0 };
 
 	if (!connection)
 		return NULL;
@@ -324,15 +309,14 @@ struct connection *connection_table_open(struct connection_table *table, uint32_
 	identity.order = connection->internal.order;
 	identity.time_ns = time_ns;
 	connection->id = hash_bytes(&table->options.key, &identity, sizeof identity);
-	if (table_insert(table->index, connection->internal.hash, connection->internal.number) != 0) {
+	if (table_insert(table->index, connection->internal.hash, connection->internal.number) !=
+	    0) {
 		connection->internal.in_use = false;
-		connection->internal.next = table->free_list;
+		connection->internal.next_free = table->free_list;
 		table->free_list = connection->internal.number;
 		return NULL;
 	}
-	if (table->wheel_second == 0)
-		table->wheel_second = now_ns / NS_PER_SECOND;
-	wheel_add(table, connection);
+	set_timer(table, connection, now_ns);
 	table->open_count++;
 	table->counters.opened++;
 	return connection;
@@ -341,10 +325,10 @@ struct connection *connection_table_open(struct connection_table *table, uint32_
 static struct tcp_segment segment_of(const struct packet *packet)
 {
 	return (struct tcp_segment){
-	    .flags = packet->tcp_flags,
-	    .sequence = packet->tcp_sequence,
-	    .acknowledgement = packet->tcp_acknowledgement,
-	    .payload = packet->payload,
+		.flags = packet->tcp_flags,
+		.sequence = packet->tcp_sequence,
+		.acknowledgement = packet->tcp_acknowledgement,
+		.payload = packet->payload,
 	};
 }
 
@@ -391,11 +375,14 @@ bool connection_table_is_closed(const struct connection *connection)
 	return connection->internal.closed;
 }
 
-static void run_timer(struct connection_table *table, struct connection *connection, int64_t now_ns)
+static void on_timer(void *context, uint32_t number, int64_t now_ns)
 {
+	struct connection_table *table = context;
+	struct connection *connection = entry(table, number);
+
 	if (now_ns >= connection->internal.active_ns + idle_limit(connection)) {
 		if (!connection->internal.closed)
-			close_idle(table, connection, now_ns); /* into the wheel again, to linger */
+			close_idle(table, connection, now_ns); /* to linger until a later turn */
 		else
 			connection_table_forget(table, connection);
 		return;
@@ -404,30 +391,16 @@ static void run_timer(struct connection_table *table, struct connection *connect
 		connection->internal.update_ns += table->options.update_interval_ns;
 		if (connection->internal.update_ns <= now_ns)
 			connection->internal.update_ns = now_ns + table->options.update_interval_ns;
-		table->options.callback(table->options.context, connection, CONNECTION_CHANGE_UPDATED);
+		table->options.callback(table->options.context, connection,
+		                        CONNECTION_CHANGE_UPDATED);
 	}
-	wheel_remove(table, connection);
-	wheel_add(table, connection);
+	wheel_remove(&table->wheel, number);
+	set_timer(table, connection, now_ns);
 }
 
 void connection_table_expire(struct connection_table *table, int64_t now_ns)
 {
-	int64_t now = now_ns / NS_PER_SECOND;
-
-	if (table->wheel_second == 0 || now - table->wheel_second > WHEEL_SLOTS)
-		table->wheel_second = now - WHEEL_SLOTS;
-	while (table->wheel_second < now) {
-		uint32_t number;
-
-		table->wheel_second++;
-		number = table->wheel[table->wheel_second % WHEEL_SLOTS];
-		while (number != NONE) {
-			struct connection *connection = entry(table, number);
-
-			number = connection->internal.next;
-			run_timer(table, connection, now_ns);
-		}
-	}
+	wheel_run(&table->wheel, now_ns, on_timer);
 }
 
 static int compare_order(const void *a, const void *b)
@@ -441,7 +414,8 @@ static int compare_order(const void *a, const void *b)
 
 void connection_table_shutdown(struct connection_table *table, int64_t now_ns)
 {
-	struct connection **open = calloc(table->open_count ? table->open_count : 1, sizeof(struct connection *));
+	struct connection **open =
+		calloc(table->open_count ? table->open_count : 1, sizeof(struct connection *));
 	uint32_t count = 0;
 
 	for (uint32_t number = 0; number < table->used; number++) {
@@ -452,12 +426,14 @@ void connection_table_shutdown(struct connection_table *table, int64_t now_ns)
 		if (open)
 			open[count++] = connection;
 		else /* out of memory: the order is lost, the records are not */
-			close_and_tell(table, connection, CONNECTION_SHUTDOWN, outcome_so_far(connection), now_ns);
+			close_and_tell(table, connection, CONNECTION_SHUTDOWN,
+			               outcome_so_far(connection), now_ns);
 	}
 	if (open)
 		qsort(open, count, sizeof(struct connection *), compare_order);
 	for (uint32_t i = 0; i < count; i++)
-		close_and_tell(table, open[i], CONNECTION_SHUTDOWN, outcome_so_far(open[i]), now_ns);
+		close_and_tell(table, open[i], CONNECTION_SHUTDOWN, outcome_so_far(open[i]),
+		               now_ns);
 	free(open);
 }
 
@@ -466,7 +442,8 @@ uint32_t connection_table_number(const struct connection *connection)
 	return connection->internal.number;
 }
 
-struct connection *connection_table_at(const struct connection_table *table, uint32_t number, uint64_t id)
+struct connection *connection_table_at(const struct connection_table *table, uint32_t number,
+                                       uint64_t id)
 {
 	struct connection *connection;
 

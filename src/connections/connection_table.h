@@ -37,11 +37,12 @@ struct connection_counters {
 };
 
 /* Ends of silence: after these, without a packet, a connection is closed. */
-#define CONNECTION_UNANSWERED_NS (INT64_C(135) * 1000000000) /* TCP: longer than tcp_syn_retries lasts */
+#define CONNECTION_UNANSWERED_NS                                                                   \
+	(INT64_C(135) * 1000000000) /* TCP: longer than tcp_syn_retries lasts */
 #define CONNECTION_TCP_IDLE_NS   (INT64_C(7200) * 1000000000)
-#define CONNECTION_FIN_IDLE_NS   (INT64_C(60) * 1000000000)  /* TCP: one or two FINs seen */
-#define CONNECTION_OTHER_IDLE_NS (INT64_C(60) * 1000000000)  /* UDP, ICMP and the rest */
-#define CONNECTION_LINGER_NS     (INT64_C(15) * 1000000000)  /* closed, kept for late packets */
+#define CONNECTION_FIN_IDLE_NS   (INT64_C(60) * 1000000000) /* TCP: one or two FINs seen */
+#define CONNECTION_OTHER_IDLE_NS (INT64_C(60) * 1000000000) /* UDP, ICMP and the rest */
+#define CONNECTION_LINGER_NS     (INT64_C(15) * 1000000000) /* closed, kept for late packets */
 
 struct connection_table *connection_table_new(const struct connection_table_options *options);
 /* Frees without callbacks: connection_table_shutdown first. NULL is fine. */
@@ -58,7 +59,8 @@ void connection_table_prefetch(const struct connection_table *table, uint32_t ne
  * memory is short.
  */
 struct connection *connection_table_open(struct connection_table *table, uint32_t netns,
-                                         const struct tuple *tuple, int64_t time_ns, int64_t now_ns);
+                                         const struct tuple *tuple, int64_t time_ns,
+                                         int64_t now_ns);
 /* True when this packet cannot belong to that connection: close it and open another. */
 bool connection_table_restarts(const struct connection *connection, const struct packet *packet);
 /* Takes a connection as established that was met in its middle (TCP). */
@@ -69,7 +71,8 @@ void connection_table_met_midway(struct connection *connection);
  * the caller reports that (no callback). Packets after the close change nothing.
  */
 bool connection_table_account(struct connection_table *table, struct connection *connection,
-                              enum connection_end from, const struct packet *packet, int64_t now_ns);
+                              enum connection_end from, const struct packet *packet,
+                              int64_t now_ns);
 /* Closes now, without a callback. False when it was closed already. */
 bool connection_table_close(struct connection_table *table, struct connection *connection,
                             enum connection_reason reason, enum connection_outcome outcome,
@@ -88,7 +91,8 @@ void connection_table_shutdown(struct connection_table *table, int64_t now_ns);
  * id together are a weak reference. NULL when it is another one now.
  */
 uint32_t connection_table_number(const struct connection *connection);
-struct connection *connection_table_at(const struct connection_table *table, uint32_t number, uint64_t id);
+struct connection *connection_table_at(const struct connection_table *table, uint32_t number,
+                                       uint64_t id);
 
 uint32_t connection_table_count(const struct connection_table *table); /* open ones */
 size_t connection_table_bytes(const struct connection_table *table);

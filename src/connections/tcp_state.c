@@ -11,7 +11,8 @@ static bool has(const struct tcp_state *state, enum connection_end end, uint8_t 
 void tcp_state_advance(struct tcp_state *state, enum connection_end from,
                        const struct tcp_segment *segment)
 {
-	enum connection_end to = from == CONNECTION_SOURCE ? CONNECTION_DESTINATION : CONNECTION_SOURCE;
+	enum connection_end to =
+		from == CONNECTION_SOURCE ? CONNECTION_DESTINATION : CONNECTION_SOURCE;
 
 	if (segment->flags & TCP_FLAG_RST) {
 		if (!state->reset)
@@ -36,7 +37,8 @@ void tcp_state_advance(struct tcp_state *state, enum connection_end from,
 	    has(state, CONNECTION_DESTINATION, TCP_FLAG_SYN))
 		state->established = true;
 	/* Data or a FIN from both ends proves what a lost capture of the handshake hid. */
-	if (has(state, CONNECTION_SOURCE, TCP_FLAG_ACK) && has(state, CONNECTION_DESTINATION, TCP_FLAG_ACK))
+	if (has(state, CONNECTION_SOURCE, TCP_FLAG_ACK) &&
+	    has(state, CONNECTION_DESTINATION, TCP_FLAG_ACK))
 		state->established = true;
 }
 
@@ -45,34 +47,40 @@ enum socket_state tcp_state_name(const struct tcp_state *state)
 	bool source_fin = has(state, CONNECTION_SOURCE, TCP_FLAG_FIN);
 	bool destination_fin = has(state, CONNECTION_DESTINATION, TCP_FLAG_FIN);
 
-	if (state->reset || (state->fin_confirmed[CONNECTION_SOURCE] && state->fin_confirmed[CONNECTION_DESTINATION]))
+	if (state->reset || (state->fin_confirmed[CONNECTION_SOURCE] &&
+	                     state->fin_confirmed[CONNECTION_DESTINATION]))
 		return SOCKET_CLOSED;
 	if (source_fin && destination_fin) {
 		if (state->fin_confirmed[CONNECTION_SOURCE])
 			return SOCKET_TIME_WAIT;
-		return state->fin_confirmed[CONNECTION_DESTINATION] ? SOCKET_LAST_ACK : SOCKET_CLOSING;
+		return state->fin_confirmed[CONNECTION_DESTINATION] ? SOCKET_LAST_ACK
+		                                                    : SOCKET_CLOSING;
 	}
 	if (source_fin)
-		return state->fin_confirmed[CONNECTION_SOURCE] ? SOCKET_FIN_WAIT_2 : SOCKET_FIN_WAIT_1;
+		return state->fin_confirmed[CONNECTION_SOURCE] ? SOCKET_FIN_WAIT_2
+		                                               : SOCKET_FIN_WAIT_1;
 	if (destination_fin)
 		return SOCKET_CLOSE_WAIT;
 	if (state->established)
 		return SOCKET_ESTABLISHED;
-	return has(state, CONNECTION_DESTINATION, TCP_FLAG_SYN) ? SOCKET_SYN_RECEIVED : SOCKET_SYN_SENT;
+	return has(state, CONNECTION_DESTINATION, TCP_FLAG_SYN) ? SOCKET_SYN_RECEIVED
+	                                                        : SOCKET_SYN_SENT;
 }
 
 bool tcp_state_closed(const struct tcp_state *state, enum connection_reason *reason,
                       enum connection_outcome *outcome)
 {
 	if (state->reset) {
-		bool answered = state->established || has(state, CONNECTION_DESTINATION, TCP_FLAG_SYN);
+		bool answered =
+			state->established || has(state, CONNECTION_DESTINATION, TCP_FLAG_SYN);
 		bool refused = !answered && state->reset_by == CONNECTION_DESTINATION;
 
 		*reason = refused ? CONNECTION_REFUSED : CONNECTION_RESET;
 		*outcome = state->established ? CONNECTION_SUCCESS : CONNECTION_FAILURE;
 		return true;
 	}
-	if (state->fin_confirmed[CONNECTION_SOURCE] && state->fin_confirmed[CONNECTION_DESTINATION]) {
+	if (state->fin_confirmed[CONNECTION_SOURCE] &&
+	    state->fin_confirmed[CONNECTION_DESTINATION]) {
 		*reason = CONNECTION_FIN;
 		*outcome = CONNECTION_SUCCESS;
 		return true;

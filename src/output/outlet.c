@@ -41,7 +41,8 @@ static int open_sink(struct outlet *outlet, struct loop *loop, size_t capacity, 
 		if (outlet->fd < 0)
 			return outlet->fd;
 	}
-	result = sink_new(&outlet->sink, outlet->path ? outlet->fd : STDOUT_FILENO, capacity, error);
+	result =
+		sink_new(&outlet->sink, outlet->path ? outlet->fd : STDOUT_FILENO, capacity, error);
 	if (result != 0 || sink_fd(outlet->sink) < 0)
 		return result;
 	/* EPOLLERR and EPOLLHUP always come: the reader that goes away is noticed when idle too. */

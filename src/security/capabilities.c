@@ -13,20 +13,20 @@ static const struct {
 	int number;
 	const char *name;
 } known[] = {
-    {CAP_DAC_READ_SEARCH, "cap_dac_read_search"},
-    {CAP_NET_ADMIN, "cap_net_admin"},
-    {CAP_NET_RAW, "cap_net_raw"},
-    {CAP_IPC_LOCK, "cap_ipc_lock"},
-    {CAP_SYS_PTRACE, "cap_sys_ptrace"},
-    {CAP_SYS_ADMIN, "cap_sys_admin"},
-    {CAP_SYS_NICE, "cap_sys_nice"},
-    {CAP_PERFMON, "cap_perfmon"},
+	{ CAP_DAC_READ_SEARCH, "cap_dac_read_search" },
+	{ CAP_NET_ADMIN, "cap_net_admin" },
+	{ CAP_NET_RAW, "cap_net_raw" },
+	{ CAP_IPC_LOCK, "cap_ipc_lock" },
+	{ CAP_SYS_PTRACE, "cap_sys_ptrace" },
+	{ CAP_SYS_ADMIN, "cap_sys_admin" },
+	{ CAP_SYS_NICE, "cap_sys_nice" },
+	{ CAP_PERFMON, "cap_perfmon" },
 };
 
 uint64_t capabilities_effective(void)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
 
 	if (syscall(SYS_capget, &header, data) != 0)
 		return 0;

@@ -54,7 +54,8 @@ static int collect(void *context, const struct socket *socket)
 {
 	struct listing *listing = context;
 
-	if (socket->kind != SOCKET_TCP && (socket->state == SOCKET_ESTABLISHED || socket->tuple.source_port == 0))
+	if (socket->kind != SOCKET_TCP &&
+	    (socket->state == SOCKET_ESTABLISHED || socket->tuple.source_port == 0))
 		return 0;
 	if (listing->count == listing->capacity) {
 		size_t capacity = listing->capacity ? 2 * listing->capacity : 64;
@@ -70,14 +71,16 @@ static int collect(void *context, const struct socket *socket)
 }
 
 static void tell_differences(const struct listing *before, const struct listing *after,
-                             enum listener_change appeared, listener_callback *callback, void *context)
+                             enum listener_change appeared, listener_callback *callback,
+                             void *context)
 {
 	size_t old = 0, new = 0;
 
 	while (old < before->count || new < after->count) {
-		int order = old == before->count  ? 1
-		            : new == after->count ? -1
-		                                  : compare(&before->sockets[old], &after->sockets[new]);
+		int order = old == before->count ? 1
+		            : new == after->count
+		                    ? -1
+		                    : compare(&before->sockets[old], &after->sockets[new]);
 
 		if (order < 0)
 			callback(context, LISTENER_STOPPED, &before->sockets[old]);
@@ -91,17 +94,19 @@ static void tell_differences(const struct listing *before, const struct listing 
 int listener_table_refresh(struct listener_table *table, bool udp, listener_callback *callback,
                            void *context)
 {
-	struct listing next = {0};
+	struct listing next = { 0 };
 	bool complete = true, udp_complete = true;
 	int result;
 
-	result = lister_run(table->lister, SOCKET_KIND_BIT(SOCKET_TCP), 1u << SOCKET_LISTEN, false, collect,
-	                    &next, &complete);
+	result = lister_run(table->lister, SOCKET_KIND_BIT(SOCKET_TCP), 1u << SOCKET_LISTEN, false,
+	                    collect, &next, &complete);
 	if (result == 0 && udp)
-		result = lister_run(table->lister, SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE),
+		result = lister_run(table->lister,
+		                    SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE),
 		                    1u << SOCKET_CLOSED, false, collect, &next, &udp_complete);
 	if (result == 0 && !(complete && udp_complete))
-		result = -EAGAIN; /* half a listing would report listeners as stopped that are not */
+		result =
+			-EAGAIN; /* half a listing would report listeners as stopped that are not */
 	if (result != 0) {
 		free(next.sockets);
 		return result;
@@ -110,8 +115,8 @@ int listener_table_refresh(struct listener_table *table, bool udp, listener_call
 		qsort(next.sockets, next.count, sizeof *next.sockets, compare);
 	if (callback)
 		tell_differences(&table->current, &next,
-		                 table->refreshed_ns == 0 ? LISTENER_PRESENT : LISTENER_STARTED, callback,
-		                 context);
+		                 table->refreshed_ns == 0 ? LISTENER_PRESENT : LISTENER_STARTED,
+		                 callback, context);
 	free(table->current.sockets);
 	table->current = next;
 	table->refreshed_ns = clock_monotonic_ns();
@@ -166,11 +171,13 @@ int listener_table_find(const struct listener_table *table, const struct tuple *
 		else
 			high = middle;
 	}
-	for (; low < listing->count && listing->sockets[low].tuple.source_port == tuple->source_port; low++) {
+	for (;
+	     low < listing->count && listing->sockets[low].tuple.source_port == tuple->source_port;
+	     low++) {
 		const struct socket *socket = &listing->sockets[low];
-		int score = socket->kind == SOCKET_TCP
-		                ? listener_score(socket, &tuple->source, tuple->source_port, ifindex)
-		                : 0;
+		int score = socket->kind == SOCKET_TCP ? listener_score(socket, &tuple->source,
+		                                                        tuple->source_port, ifindex)
+		                                       : 0;
 
 		if (score == 0 || score < best)
 			continue;

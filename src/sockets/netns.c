@@ -97,7 +97,8 @@ static void offer(struct seen *seen, const char *path, netns_callback *callback,
 }
 
 /* Files that are bind mounts of namespaces; what else lies there fails to open as one. */
-static void each_named(const char *folder, struct seen *seen, netns_callback *callback, void *context)
+static void each_named(const char *folder, struct seen *seen, netns_callback *callback,
+                       void *context)
 {
 	DIR *names = opendir(folder);
 	struct dirent *entry;
@@ -116,7 +117,7 @@ static void each_named(const char *folder, struct seen *seen, netns_callback *ca
 int netns_each(netns_callback *callback, void *context)
 {
 	DIR *proc = opendir("/proc");
-	struct seen seen = {0};
+	struct seen seen = { 0 };
 	struct dirent *entry;
 	char path[48];
 

@@ -9,8 +9,8 @@
 
 /* Waits between attempts; each level is a queue in which all wait equally long. */
 static const int64_t level_wait_ns[] = {
-    1 * NS_PER_MS, 4 * NS_PER_MS, 20 * NS_PER_MS, 75 * NS_PER_MS,
-    150 * NS_PER_MS, 250 * NS_PER_MS, 500 * NS_PER_MS, 1000 * NS_PER_MS,
+	1 * NS_PER_MS,   4 * NS_PER_MS,   20 * NS_PER_MS,  75 * NS_PER_MS,
+	150 * NS_PER_MS, 250 * NS_PER_MS, 500 * NS_PER_MS, 1000 * NS_PER_MS,
 };
 #define LEVELS      ((int)(sizeof level_wait_ns / sizeof level_wait_ns[0]))
 #define CONFIRM_NS  (75 * NS_PER_MS)
@@ -52,7 +52,8 @@ void binder_free(struct binder *binder)
 	free(binder);
 }
 
-static void enqueue(struct binder *binder, int level, const struct connection *connection, int64_t now_ns)
+static void enqueue(struct binder *binder, int level, const struct connection *connection,
+                    int64_t now_ns)
 {
 	struct queue *queue = &binder->levels[level];
 
@@ -63,9 +64,9 @@ static void enqueue(struct binder *binder, int level, const struct connection *c
 		return;
 	}
 	queue->entries[(queue->head + queue->count++) % QUEUE_MAX] = (struct waiting){
-	    .id = connection->id,
-	    .number = connection_table_number(connection),
-	    .due_ns = now_ns + level_wait_ns[level],
+		.id = connection->id,
+		.number = connection_table_number(connection),
+		.due_ns = now_ns + level_wait_ns[level],
 	};
 }
 
@@ -78,17 +79,18 @@ static struct attribution_question question_for(const struct connection *connect
                                                 enum connection_end end, bool fanned_out)
 {
 	struct attribution_question question = {
-	    .netns = connection->netns,
-	    .tuple = end == CONNECTION_SOURCE ? connection->tuple : tuple_reverse(&connection->tuple),
-	    .ifindex = connection->ifindex,
-	    .responder = end == CONNECTION_DESTINATION,
-	    .sender = connection->counts[end].packets > 0,
-	    .fanned_out = fanned_out && end == CONNECTION_DESTINATION,
-	    .has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
-	    .icmp_id = connection->icmp_id,
-	    .since_ns = connection->midway ? 0 : connection->seen_ns,
-	    .seen_ns = connection->seen_ns,
-	    .asked_ns = connection->asked_ns,
+		.netns = connection->netns,
+		.tuple = end == CONNECTION_SOURCE ? connection->tuple
+		                                  : tuple_reverse(&connection->tuple),
+		.ifindex = connection->ifindex,
+		.responder = end == CONNECTION_DESTINATION,
+		.sender = connection->counts[end].packets > 0,
+		.fanned_out = fanned_out && end == CONNECTION_DESTINATION,
+		.has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
+		.icmp_id = connection->icmp_id,
+		.since_ns = connection->midway ? 0 : connection->seen_ns,
+		.seen_ns = connection->seen_ns,
+		.asked_ns = connection->asked_ns,
 	};
 
 	return question;
@@ -138,7 +140,7 @@ static bool worth_asking(const struct connection *connection, enum connection_en
 static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end)
 {
 	struct attribution_question question = question_for(connection, end, false);
-	struct owner found = {0};
+	struct owner found = { 0 };
 
 	if (!worth_asking(connection, end))
 		return false;
@@ -171,7 +173,8 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 		} else if (connection->local[end]) {
 			question.sender = (enum connection_end)end == from;
 			question.ifindex = packet->ifindex;
-			attribution_resolve(binder->options.attribution, &question, &connection->owners[end]);
+			attribution_resolve(binder->options.attribution, &question,
+			                    &connection->owners[end]);
 		} else if (!connection->local[other_end(end)]) {
 			connection->owners[end].reason = ATTRIBUTION_FORWARDED;
 		}
@@ -185,7 +188,8 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
                    const struct packet *packet)
 {
 	/* Data from an end that had only a listener: by now somebody has accepted it. */
-	if (!connection->attributable || packet->payload == 0 || connection->refinements >= REFINEMENTS ||
+	if (!connection->attributable || packet->payload == 0 ||
+	    connection->refinements >= REFINEMENTS ||
 	    connection->owners[from].method != ATTRIBUTION_LISTENER)
 		return;
 	connection->refinements++;
@@ -198,20 +202,23 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 {
 	struct attribution_question question = question_for(connection, end, false);
 
-	return attribution_last_holder(binder->options.attribution, &question, &connection->owners[end]);
+	return attribution_last_holder(binder->options.attribution, &question,
+	                               &connection->owners[end]);
 }
 
 void binder_closing(struct binder *binder, struct connection *connection)
 {
 	bool changed = false, forwarded;
 
-	forwarded = !connection->local[CONNECTION_SOURCE] && !connection->local[CONNECTION_DESTINATION];
+	forwarded =
+		!connection->local[CONNECTION_SOURCE] && !connection->local[CONNECTION_DESTINATION];
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		struct owner *owner = &connection->owners[end];
 
 		if (binder->options.attribution && connection->attributable)
 			changed |= ask_again(binder, connection, end);
-		if (binder->options.attribution && connection->local[end] && end == CONNECTION_DESTINATION)
+		if (binder->options.attribution && connection->local[end] &&
+		    end == CONNECTION_DESTINATION)
 			changed |= ask_last(binder, connection, end);
 		if (!connection->local[end] && !(forwarded && end == CONNECTION_SOURCE))
 			continue; /* the far end of the network is nobody's to name */
@@ -227,7 +234,7 @@ void binder_closing(struct binder *binder, struct connection *connection)
 static void retry(struct binder *binder, int level, const struct waiting *waiting, int64_t now_ns)
 {
 	struct connection *connection =
-	    connection_table_at(binder->options.connections, waiting->number, waiting->id);
+		connection_table_at(binder->options.connections, waiting->number, waiting->id);
 	bool changed = false;
 
 	if (!connection || !connection->attributable)

@@ -106,13 +106,14 @@ void emitter_set_deadline(struct emitter *emitter, int64_t deadline_ns)
 void emitter_announce(struct emitter *emitter, int64_t time_ns)
 {
 	uint64_t lost = emitter->counters.dropped - emitter->announced;
-	struct event event = {.action = EVENT_RECORDS_DROPPED, .time_ns = time_ns};
+	struct event event = { .action = EVENT_RECORDS_DROPPED, .time_ns = time_ns };
 	char message[96];
 
 	if (lost == 0 || sink_room(emitter->options.sink) < 2 * (size_t)EVENT_LINE_MAX)
 		return;
 	emitter->announced += lost;
-	snprintf(message, sizeof message, "%llu records dropped: the reader of the output is too slow",
+	snprintf(message, sizeof message,
+	         "%llu records dropped: the reader of the output is too slow",
 	         (unsigned long long)lost);
 	event.log.level = "warning";
 	event.log.message = message;

@@ -42,8 +42,10 @@ bool flow_key_of(const struct packet *packet, struct tuple *key)
 static bool is_reply(const struct packet *packet)
 {
 	if (packet->tuple.protocol == IPPROTO_ICMP)
-		return packet->icmp_type == ICMP_ECHOREPLY || packet->icmp_type == ICMP_TIMESTAMPREPLY ||
-		       packet->icmp_type == ICMP_INFO_REPLY || packet->icmp_type == ICMP_ADDRESSREPLY;
+		return packet->icmp_type == ICMP_ECHOREPLY ||
+		       packet->icmp_type == ICMP_TIMESTAMPREPLY ||
+		       packet->icmp_type == ICMP_INFO_REPLY ||
+		       packet->icmp_type == ICMP_ADDRESSREPLY;
 	return packet->icmp_type == ICMPV6_ECHO_REPLY;
 }
 
@@ -62,9 +64,10 @@ bool flow_key_is_refusal(const struct packet *packet)
 {
 	if (packet->tuple.protocol == IPPROTO_ICMP)
 		return packet->icmp_type == ICMP_DEST_UNREACH &&
-		       (packet->icmp_code == ICMP_PORT_UNREACH || packet->icmp_code == ICMP_PROT_UNREACH);
-	return packet->tuple.protocol == IPPROTO_ICMPV6 && packet->icmp_type == ICMPV6_DEST_UNREACH &&
-	       packet->icmp_code == ICMPV6_PORT_UNREACH;
+		       (packet->icmp_code == ICMP_PORT_UNREACH ||
+		        packet->icmp_code == ICMP_PROT_UNREACH);
+	return packet->tuple.protocol == IPPROTO_ICMPV6 &&
+	       packet->icmp_type == ICMPV6_DEST_UNREACH && packet->icmp_code == ICMPV6_PORT_UNREACH;
 }
 
 bool flow_key_has_community_id(const struct packet *packet)

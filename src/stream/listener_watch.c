@@ -52,9 +52,10 @@ void listener_watch_free(struct listener_watch *watch)
 	free(watch);
 }
 
-static void emit(struct listener_watch *watch, enum event_action action, const struct watched *watched)
+static void emit(struct listener_watch *watch, enum event_action action,
+                 const struct watched *watched)
 {
-	struct event event = {.action = action, .time_ns = clock_realtime_ns()};
+	struct event event = { .action = action, .time_ns = clock_realtime_ns() };
 	const struct process *holder = watched->owner.process;
 
 	event.socket.socket = &watched->socket;
@@ -79,9 +80,9 @@ static void appeared(struct listener_watch *watch, const struct socket *socket, 
 	}
 	watched = &watch->watched[watch->count++];
 	*watched = (struct watched){
-	    .socket = *socket,
-	    .seen_ns = clock_monotonic_ns(),
-	    .announced = announced,
+		.socket = *socket,
+		.seen_ns = clock_monotonic_ns(),
+		.announced = announced,
 	};
 }
 
@@ -90,7 +91,8 @@ static void vanished(struct listener_watch *watch, const struct socket *socket)
 	for (size_t i = 0; i < watch->count; i++) {
 		struct watched *watched = &watch->watched[i];
 
-		if (watched->socket.kind != socket->kind || watched->socket.inode != socket->inode ||
+		if (watched->socket.kind != socket->kind ||
+		    watched->socket.inode != socket->inode ||
 		    !tuple_equal(&watched->socket.tuple, &socket->tuple))
 			continue;
 		if (!watched->announced)
@@ -128,10 +130,10 @@ void listener_watch_refresh(struct listener_watch *watch)
 		struct watched *watched = &watch->watched[i];
 
 		if (!owner_known(&watched->owner))
-			attribution_resolve_socket(watch->attribution, &watched->socket, watched->seen_ns,
-			                           &watched->owner, NULL);
-		if (watched->announced ||
-		    (watched->owner.reason == ATTRIBUTION_PENDING && now - watched->seen_ns < PATIENCE_NS))
+			attribution_resolve_socket(watch->attribution, &watched->socket,
+			                           watched->seen_ns, &watched->owner, NULL);
+		if (watched->announced || (watched->owner.reason == ATTRIBUTION_PENDING &&
+		                           now - watched->seen_ns < PATIENCE_NS))
 			continue;
 		watched->announced = true;
 		emit(watch, EVENT_LISTENING_STARTED, watched);

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
-static const uint8_t broadcast_mac[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+static const uint8_t broadcast_mac[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 static bool is_broadcast(const struct packet *packet)
 {
-	static const uint8_t limited[16] = {[10] = 0xff, [11] = 0xff, [12] = 0xff,
-	                                    [13] = 0xff, [14] = 0xff, [15] = 0xff};
+	static const uint8_t limited[16] = {
+		[10] = 0xff, [11] = 0xff, [12] = 0xff, [13] = 0xff, [14] = 0xff, [15] = 0xff
+	};
 
 	if (packet->has_destination_mac && memcmp(packet->destination_mac, broadcast_mac, 6) == 0)
 		return true;
@@ -17,7 +18,7 @@ static bool is_broadcast(const struct packet *packet)
 
 struct locality locality_of(const struct interfaces *interfaces, struct packet *packet)
 {
-	struct locality locality = {0};
+	struct locality locality = { 0 };
 	bool source_address, destination_address;
 
 	if (!interfaces || (packet->network != PACKET_IPV4 && packet->network != PACKET_IPV6))
@@ -26,7 +27,8 @@ struct locality locality_of(const struct interfaces *interfaces, struct packet *
 	destination_address = interfaces_is_local(interfaces, &packet->tuple.destination);
 	locality.fanned_out = inet_is_multicast(&packet->tuple.destination) || is_broadcast(packet);
 
-	if (packet->direction == PACKET_DIRECTION_UNKNOWN && (source_address || destination_address))
+	if (packet->direction == PACKET_DIRECTION_UNKNOWN &&
+	    (source_address || destination_address))
 		packet->direction = destination_address ? PACKET_INGRESS : PACKET_EGRESS;
 	switch (packet->direction) {
 	case PACKET_EGRESS:

@@ -28,7 +28,8 @@ static bool is_listening(const struct socket *socket)
 	case SOCKET_UDPLITE:
 	case SOCKET_RAW:
 	case SOCKET_ICMP:
-		return socket->state == SOCKET_CLOSED && inet_is_unspecified(&socket->tuple.destination);
+		return socket->state == SOCKET_CLOSED &&
+		       inet_is_unspecified(&socket->tuple.destination);
 	case SOCKET_PACKET:
 	case SOCKET_NETLINK:
 		return true;
@@ -70,11 +71,12 @@ int snapshot_new(struct snapshot **result, const struct snapshot_options *option
 	snapshot->listed_ns = clock_monotonic_ns();
 	for (int i = 0; i < netns_count; i++) {
 		const struct attribution_namespace *space =
-		    attribution_find_namespace(options->attribution, netns[i]);
+			attribution_find_namespace(options->attribution, netns[i]);
 		bool complete = false;
 
-		if (space && lister_run(space->lister, options->kinds, UINT32_MAX, options->tcp_info, collect,
-		                        snapshot, &complete) == -ENOMEM) {
+		if (space &&
+		    lister_run(space->lister, options->kinds, UINT32_MAX, options->tcp_info,
+		               collect, snapshot, &complete) == -ENOMEM) {
 			snapshot_free(snapshot);
 			return error_set(error, ENOMEM, "out of memory for the list of sockets");
 		}
@@ -94,11 +96,12 @@ void snapshot_free(struct snapshot *snapshot)
 
 static void emit_socket(struct snapshot *snapshot, const struct socket *socket)
 {
-	struct event event = {.action = EVENT_EXISTING_SOCKET, .time_ns = clock_realtime_ns()};
-	struct proc_fd_holders holders = {0};
-	struct owner owner = {0};
+	struct event event = { .action = EVENT_EXISTING_SOCKET, .time_ns = clock_realtime_ns() };
+	struct proc_fd_holders holders = { 0 };
+	struct owner owner = { 0 };
 
-	attribution_resolve_socket(snapshot->options.attribution, socket, snapshot->listed_ns, &owner, &holders);
+	attribution_resolve_socket(snapshot->options.attribution, socket, snapshot->listed_ns,
+	                           &owner, &holders);
 	event.socket.socket = socket;
 	event.socket.owner = &owner;
 	event.socket.holders = (const struct process *const *)holders.processes;
@@ -112,7 +115,7 @@ static void emit_socket(struct snapshot *snapshot, const struct socket *socket)
 
 bool snapshot_emit(struct snapshot *snapshot, size_t room)
 {
-	struct event event = {.action = EVENT_SNAPSHOT_COMPLETED};
+	struct event event = { .action = EVENT_SNAPSHOT_COMPLETED };
 
 	while (snapshot->next < snapshot->count) {
 		if (emitter_room(snapshot->options.emitter) < room)

@@ -19,8 +19,8 @@ struct stream {
 	struct stream_counters counters;
 };
 
-static const struct owner nobody = {.reason = ATTRIBUTION_NO_SOCKET};
-static const struct owner replayed = {.reason = ATTRIBUTION_REPLAY};
+static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
+static const struct owner replayed = { .reason = ATTRIBUTION_REPLAY };
 
 int64_t stream_time_ns(const struct stream *stream)
 {
@@ -36,7 +36,7 @@ static int64_t table_time_ns(const struct stream *stream)
 static void emit_connection(struct stream *stream, enum event_action action, int64_t time_ns,
                             struct connection *connection)
 {
-	struct event event = {.action = action, .time_ns = time_ns};
+	struct event event = { .action = action, .time_ns = time_ns };
 
 	event.connection.connection = connection;
 	emitter_emit(stream->options.emitter, &event);
@@ -54,7 +54,8 @@ static void on_change(void *context, struct connection *connection, enum connect
 
 	switch (change) {
 	case CONNECTION_CHANGE_UPDATED:
-		emit_connection(stream, EVENT_CONNECTION_UPDATED, stream_time_ns(stream), connection);
+		emit_connection(stream, EVENT_CONNECTION_UPDATED, stream_time_ns(stream),
+		                connection);
 		memcpy(connection->reported, connection->counts, sizeof connection->reported);
 		connection->reported_ns = stream_time_ns(stream);
 		break;
@@ -74,14 +75,14 @@ static void on_bound(void *context, struct connection *connection)
 int stream_new(struct stream **result, const struct stream_options *options, struct error *error)
 {
 	struct connection_table_options table_options = {
-	    .max_connections = options->max_connections,
-	    .update_interval_ns = options->update_interval_ns,
-	    .key = options->key,
-	    .callback = on_change,
+		.max_connections = options->max_connections,
+		.update_interval_ns = options->update_interval_ns,
+		.key = options->key,
+		.callback = on_change,
 	};
 	struct binder_options binder_options = {
-	    .attribution = options->attribution,
-	    .callback = on_bound,
+		.attribution = options->attribution,
+		.callback = on_bound,
 	};
 	struct stream *stream = calloc(1, sizeof *stream);
 
@@ -117,7 +118,8 @@ static enum connection_direction direction_of(const struct connection *connectio
 
 	if (!known || (!source && !destination))
 		return CONNECTION_DIRECTION_UNKNOWN;
-	return destination ? CONNECTION_INGRESS : CONNECTION_EGRESS; /* loopback: as it is captured */
+	return destination ? CONNECTION_INGRESS
+	                   : CONNECTION_EGRESS; /* loopback: as it is captured */
 }
 
 /*
@@ -133,8 +135,9 @@ static enum connection_end sender_end(const struct stream *stream, const struct 
 	*known = true;
 	if (sender != FLOW_KEY_UNKNOWN)
 		return sender == FLOW_KEY_INITIATOR ? CONNECTION_SOURCE : CONNECTION_DESTINATION;
-	if (locality->destination && attribution_has_listener(stream->options.attribution, packet->netns,
-	                                                      &reversed, packet->ifindex))
+	if (locality->destination &&
+	    attribution_has_listener(stream->options.attribution, packet->netns, &reversed,
+	                             packet->ifindex))
 		return CONNECTION_SOURCE;
 	if (locality->source && attribution_has_listener(stream->options.attribution, packet->netns,
 	                                                 &packet->tuple, packet->ifindex))
@@ -151,8 +154,8 @@ static struct connection *open_connection(struct stream *stream, const struct pa
 	enum connection_end end = sender_end(stream, packet, locality, &known);
 	struct tuple tuple = end == CONNECTION_SOURCE ? *key : tuple_reverse(key);
 	int64_t now = table_time_ns(stream);
-	struct connection *connection =
-	    connection_table_open(stream->connections, packet->netns, &tuple, packet->time_ns, now);
+	struct connection *connection = connection_table_open(stream->connections, packet->netns,
+	                                                      &tuple, packet->time_ns, now);
 
 	if (!connection)
 		return NULL;
@@ -188,8 +191,9 @@ static struct connection *find_connection(struct stream *stream, const struct pa
 	connection = connection_table_find(stream->connections, packet->netns, &key, from);
 	if (connection && connection_table_restarts(connection, packet)) {
 		/* Another connection with the same tuple: the old socket must be gone. */
-		if (connection_table_close(stream->connections, connection, CONNECTION_SOCKET_CLOSED,
-		                           CONNECTION_SUCCESS, table_time_ns(stream)))
+		if (connection_table_close(stream->connections, connection,
+		                           CONNECTION_SOCKET_CLOSED, CONNECTION_SUCCESS,
+		                           table_time_ns(stream)))
 			emit_closed(stream, connection, packet->time_ns);
 		connection_table_forget(stream->connections, connection);
 		connection = NULL;
@@ -209,11 +213,12 @@ static void apply_icmp_error(struct stream *stream, const struct packet *packet)
 
 	if (!packet->has_icmp_inner || !flow_key_is_refusal(packet))
 		return;
-	connection = connection_table_find(stream->connections, packet->netns, &packet->icmp_inner, &from);
+	connection = connection_table_find(stream->connections, packet->netns, &packet->icmp_inner,
+	                                   &from);
 	if (!connection || connection->counts[CONNECTION_DESTINATION].packets > 0)
 		return;
-	if (connection_table_close(stream->connections, connection, CONNECTION_REFUSED, CONNECTION_FAILURE,
-	                           table_time_ns(stream)))
+	if (connection_table_close(stream->connections, connection, CONNECTION_REFUSED,
+	                           CONNECTION_FAILURE, table_time_ns(stream)))
 		emit_closed(stream, connection, packet->time_ns);
 }
 
@@ -221,7 +226,7 @@ static void emit_packet(struct stream *stream, const struct packet *packet,
                         struct connection *connection, enum connection_end from)
 {
 	const struct attribution_namespace *space = NULL;
-	struct event event = {.action = EVENT_PACKET, .time_ns = packet->time_ns};
+	struct event event = { .action = EVENT_PACKET, .time_ns = packet->time_ns };
 	char text[COMMUNITY_ID_SIZE];
 
 	if (!emitter_wants(stream->options.emitter, EVENT_PACKET))
@@ -262,9 +267,9 @@ static void account(struct stream *stream, const struct packet *packet)
 static struct locality locality_in(const struct stream *stream, struct packet *packet)
 {
 	const struct attribution_namespace *space =
-	    stream->options.attribution
-	        ? attribution_find_namespace(stream->options.attribution, packet->netns)
-	        : NULL;
+		stream->options.attribution
+			? attribution_find_namespace(stream->options.attribution, packet->netns)
+			: NULL;
 
 	return locality_of(space ? space->interfaces : NULL, packet);
 }
@@ -302,7 +307,7 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 {
 	enum connection_end end;
 	struct connection *connection =
-	    connection_table_find(stream->connections, socket->netns, &socket->tuple, &end);
+		connection_table_find(stream->connections, socket->netns, &socket->tuple, &end);
 
 	if (!connection || connection_table_is_closed(connection))
 		return;

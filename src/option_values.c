@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "option_values.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "stream/emitter.h"
+
+int option_values_number(const char *name, const char *text, uint64_t minimum, uint64_t maximum,
+                         uint64_t *value, struct error *error)
+{
+	unsigned long long number;
+	char *end;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < minimum ||
+	    number > maximum)
+		return error_set(error, EINVAL, "%s: '%.60s' is not a number from %llu to %llu",
+		                 name, text, (unsigned long long)minimum,
+		                 (unsigned long long)maximum);
+	*value = number;
+	return 0;
+}
+
+int option_values_duration(const char *name, const char *text, uint64_t minimum, int64_t *value_ns,
+                           struct error *error)
+{
+	static const uint64_t seconds_max = UINT64_C(100) * 365 * 86400;
+	unsigned long long number;
+	uint64_t unit = 1;
+	char *end;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (*end == 's' || *end == 'm' || *end == 'h') {
+		unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
+		end++;
+	}
+	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < minimum ||
+	    number > seconds_max / unit)
+		return error_set(error, EINVAL,
+		                 "%s: '%.60s' is not a time such as 10, 30s, 5m or 1h", name, text);
+	*value_ns = (int64_t)(number * unit) * NS_PER_SECOND;
+	return 0;
+}
+
+/* The place of text among the words, which end with NULL; -EINVAL with a text that lists them. */
+int option_values_word(const char *name, const char *text, const char *const *words,
+                       struct error *error)
+{
+	char list[128] = "";
+
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(text, words[i]) == 0)
+			return i;
+		if (i > 0)
+			strcat(list, words[i + 1] ? ", " : " or ");
+		strcat(list, words[i]);
+	}
+	return error_set(error, EINVAL, "%s: '%.60s' is not %s", name, text, list);
+}
+
+int option_values_events(const char *text, unsigned *events, struct error *error)
+{
+	static const struct {
+		const char *name;
+		unsigned bits;
+	} known[] = {
+		{ "packet", EMITTER_PACKET }, { "connection", EMITTER_CONNECTION },
+		{ "socket", EMITTER_SOCKET }, { "stats", EMITTER_STATS },
+		{ "all", EMITTER_ALL },
+	};
+	unsigned result = 0;
+
+	while (true) {
+		size_t length = strcspn(text, ",");
+		unsigned bits = 0;
+
+		for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+			if (strlen(known[i].name) == length &&
+			    strncmp(known[i].name, text, length) == 0)
+				bits = known[i].bits;
+		if (bits == 0)
+			return error_set(
+				error, EINVAL,
+				"--events: '%.*s' is not packet, connection, socket, stats or all",
+				length > 60 ? 60 : (int)length, text);
+		result |= bits;
+		if (text[length] == '\0')
+			break;
+		text += length + 1;
+	}
+	*events = result;
+	return 0;
+}
+
+int option_values_read_file(const char *path, char **filter, struct error *error)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	size_t capacity = 0;
+	ssize_t length;
+	char *text = NULL;
+
+	if (!file)
+		return error_set(error, errno, "-F %s: %s", path, strerror(errno));
+	length = getdelim(&text, &capacity, '\0', file);
+	if (length < 0 && ferror(file)) {
+		int code = errno;
+
+		free(text);
+		if (file != stdin)
+			fclose(file);
+		return error_set(error, code, "-F %s: %s", path, strerror(code));
+	}
+	if (file != stdin)
+		fclose(file);
+	free(*filter);
+	*filter = text; /* NULL for an empty file: no filter */
+	return 0;
+}

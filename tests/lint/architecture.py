@@ -26,7 +26,7 @@ LAYERS = (
     ("sources", ("capture/*", "sockets/*", "processes/*", "output/*", "security/*")),
     ("attribution", ("attribution/*",)),
     ("stream", ("stream/*",)),
-    ("app", ("app.*", "host.*", "options.*", "report.*", "run*")),
+    ("app", ("app.*", "host*", "option*", "report.*", "run*")),
     ("main", ("main.c",)),
 )
 

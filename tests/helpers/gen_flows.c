@@ -22,10 +22,8 @@
  * used (server: was closed), name of the process. A local address of 0.0.0.0 or
  * :: was not asked of the kernel, so as not to lengthen the life of D's processes.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -37,20 +35,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define PROCESSES      4 /* of G */
-#define MESSAGE        "sixteen bytes..."
-#define TRUTH_LINE_MAX 320
+#include "flow_truth.h"
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
+#define PROCESSES 4 /* of G */
+#define MESSAGE   "sixteen bytes..."
 
 struct flows {
 	char scenario;
@@ -70,12 +61,6 @@ static void stop(int signal_number)
 	stopped = 1;
 }
 
-static void fail(const char *what)
-{
-	fprintf(stderr, "gen_flows: %s: %s\n", what, strerror(errno));
-	exit(EXIT_FAILURE);
-}
-
 static int number(const char *text)
 {
 	char *end;
@@ -86,14 +71,6 @@ static int number(const char *text)
 		fail(text);
 	}
 	return (int)value;
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
 static union address parse_address(const char *text, int port)
@@ -116,58 +93,6 @@ static union address parse_address(const char *text, int port)
 static socklen_t size_of(const union address *address)
 {
 	return address->any.sa_family == AF_INET6 ? sizeof address->v6 : sizeof address->v4;
-}
-
-static const char *address_text(const union address *address, char *text)
-{
-	const void *bytes = address->any.sa_family == AF_INET6
-	                            ? (const void *)&address->v6.sin6_addr
-	                            : (const void *)&address->v4.sin_addr;
-
-	return inet_ntop(address->any.sa_family, bytes, text, INET6_ADDRSTRLEN);
-}
-
-/* Lines that wait to be written, so that fast scenarios stay fast. */
-struct truth {
-	int fd;
-	uintmax_t netns;
-	char name[16];
-	size_t length;
-	char text[1 << 16];
-};
-
-static void truth_init(struct truth *truth, int fd)
-{
-	struct stat netns;
-
-	if (stat("/proc/self/ns/net", &netns) != 0 || prctl(PR_GET_NAME, truth->name) != 0)
-		fail("/proc/self/ns/net");
-	truth->fd = fd;
-	truth->netns = netns.st_ino;
-	truth->length = 0;
-}
-
-static void truth_flush(struct truth *truth)
-{
-	if (truth->length > 0 && write(truth->fd, truth->text, truth->length) < 0)
-		fail("truth");
-	truth->length = 0;
-}
-
-static void truth_add(struct truth *truth, const char *end, int protocol,
-                      const union address *local, const union address *remote, int64_t begin_ns)
-{
-	char local_text[INET6_ADDRSTRLEN], remote_text[INET6_ADDRSTRLEN];
-	int64_t end_ns = now_ns();
-
-	if (truth->length + TRUTH_LINE_MAX > sizeof truth->text)
-		truth_flush(truth);
-	truth->length += (size_t)snprintf(
-		truth->text + truth->length, TRUTH_LINE_MAX,
-		"%s\t%d\t%d\t%s\t%d\t%s\t%d\t%ju\t%" PRId64 "\t%" PRId64 "\t%s\n", end, protocol,
-		(int)getpid(), address_text(local, local_text), ntohs(local->v4.sin_port),
-		address_text(remote, remote_text), ntohs(remote->v4.sin_port), truth->netns,
-		begin_ns, end_ns, truth->name);
 }
 
 static union address local_of(int fd)

@@ -47,7 +47,8 @@ def from_source():
     text = read("src/options.c")
     options = Options()
     values = {}
-    for name, argument, value in re.findall(r'\{"([\w-]+)", (\w+), NULL, ([^}]+)\}', text):
+    entry = r'\{\s*"([\w-]+)",\s*(\w+_argument),\s*NULL,\s*([^}]+?)\s*\}'
+    for name, argument, value in re.findall(entry, text):
         values.setdefault(value, ["--" + name])
         values[value] = values[value] + ["--" + name]
         options.add([*values[value]], argument == "required_argument")
@@ -178,8 +179,8 @@ def compare_words(wanted, other):
 
 
 def event_words():
-    names = re.search(r"known\[\] = \{(.*?)\};", read("src/options.c"), re.DOTALL)[1]
-    return set(re.findall(r'\{"(\w+)"', names))
+    """Of --events: the table of names and bits."""
+    return set(re.findall(r'\{\s*"(\w+)",\s*EMITTER_', read("src/option_values.c")))
 
 
 def owner_words():

@@ -25,6 +25,7 @@ enum {
 	OPTION_SOCKETS,
 	OPTION_NETNS,
 	OPTION_ATTRIBUTION,
+	OPTION_DEDUPE,
 	OPTION_COMMUNITY_ID_SEED,
 	OPTION_MAX_CONNECTIONS,
 	OPTION_ON_SLOW_READER,
@@ -66,6 +67,7 @@ static const struct option long_options[] = {
 	{ "stats-interval", required_argument, NULL, OPTION_STATS_INTERVAL },
 	{ "netns", required_argument, NULL, OPTION_NETNS },
 	{ "attribution", required_argument, NULL, OPTION_ATTRIBUTION },
+	{ "dedupe", no_argument, NULL, OPTION_DEDUPE },
 	{ "sockets", required_argument, NULL, OPTION_SOCKETS },
 	{ "community-id-seed", required_argument, NULL, OPTION_COMMUNITY_ID_SEED },
 	{ "max-connections", required_argument, NULL, OPTION_MAX_CONNECTIONS },
@@ -108,6 +110,8 @@ static const char help_text[] =
 	"      --listening              with -S: only sockets that wait for peers\n"
 	"      --tcp --udp --udplite --raw --icmp --unix --packet --netlink\n"
 	"                               with -S: only these kinds\n"
+	"      --dedupe                 no record for a packet that another interface showed\n"
+	"                               before (otherwise it says which one it repeats)\n"
 	"  -c, --count N                stop after N packets\n"
 	"  -d, --duration N[smh]        stop after this time\n"
 	"      --update-interval N[smh] connection_updated records (default 60, 0 = off)\n"
@@ -316,6 +320,9 @@ static int apply(struct options *options, int option, const char *argument, stru
 		break;
 	case 'v':
 		options->log_level = LOG_DEBUG;
+		break;
+	case OPTION_DEDUPE:
+		options->dedupe = true;
 		break;
 	case OPTION_LISTENING:
 		options->listening = true;

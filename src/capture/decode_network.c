@@ -102,6 +102,7 @@ static enum decode_status decode_ipv4(struct decode_cursor *cursor, struct packe
 	if (header[0] >> 4 != 4)
 		return DECODE_MALFORMED;
 	packet->network = PACKET_IPV4;
+	packet->ip_id = (uint16_t)decode_be16(header + 4);
 	packet->ttl = header[8];
 	packet->tuple.protocol = header[9];
 	inet_from_v4(&packet->tuple.source, header + 12);

@@ -71,6 +71,7 @@ struct packet {
 	 * that header is malformed.
 	 */
 	uint32_t ip_length;
+	uint16_t ip_id; /* IPv4 identification; 0 for IPv6 */
 	uint32_t fragment_id;
 	uint32_t fragment_offset; /* bytes */
 

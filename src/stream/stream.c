@@ -8,13 +8,17 @@
 
 #include "base/clock.h"
 #include "events/community_id.h"
+#include "stream/duplicates.h"
 #include "stream/flow_key.h"
+#include "stream/fragments.h"
 #include "stream/locality.h"
 
 struct stream {
 	struct stream_options options;
 	struct connection_table *connections;
 	struct binder *binder;
+	struct duplicates *duplicates;
+	struct fragments *fragments;
 	int64_t packet_time_ns; /* of the latest packet; never back in a replay */
 	struct stream_counters counters;
 };
@@ -94,7 +98,9 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	binder_options.connections = stream->connections;
 	binder_options.context = stream;
 	stream->binder = binder_new(&binder_options);
-	if (!stream->connections || !stream->binder) {
+	stream->duplicates = duplicates_new(&options->key);
+	stream->fragments = fragments_new(&options->key);
+	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments) {
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
 	}
@@ -106,6 +112,8 @@ void stream_free(struct stream *stream)
 {
 	if (!stream)
 		return;
+	fragments_free(stream->fragments);
+	duplicates_free(stream->duplicates);
 	binder_free(stream->binder);
 	connection_table_free(stream->connections);
 	free(stream);
@@ -223,7 +231,8 @@ static void apply_icmp_error(struct stream *stream, const struct packet *packet)
 }
 
 static void emit_packet(struct stream *stream, const struct packet *packet,
-                        struct connection *connection, enum connection_end from)
+                        struct connection *connection, enum connection_end from,
+                        uint64_t duplicate_of)
 {
 	const struct attribution_namespace *space = NULL;
 	struct event event = { .action = EVENT_PACKET, .time_ns = packet->time_ns };
@@ -236,6 +245,7 @@ static void emit_packet(struct stream *stream, const struct packet *packet,
 	event.packet.packet = packet;
 	event.packet.connection = connection;
 	event.packet.from_source = from == CONNECTION_SOURCE;
+	event.packet.duplicate_of = duplicate_of;
 	if (space && packet->ifindex != 0)
 		event.packet.interface = interfaces_find(space->interfaces, packet->ifindex);
 	if (connection) {
@@ -279,14 +289,21 @@ void stream_packet(struct stream *stream, struct packet *packet)
 	struct locality locality;
 	struct connection *connection;
 	enum connection_end from = CONNECTION_SOURCE;
-	bool opened, closed = false;
+	bool opened = false, closed = false, counted_before = false;
+	uint64_t duplicate_of;
 
 	account(stream, packet);
 	if (stream->options.replay)
 		stream_tick(stream);
+	duplicate_of = duplicates_check(stream->duplicates, packet, &counted_before);
 	locality = locality_in(stream, packet);
-	connection = find_connection(stream, packet, &locality, &from, &opened);
-	if (connection)
+	if (packet->is_later_fragment)
+		connection = fragments_find(stream->fragments, packet, stream->connections, &from);
+	else
+		connection = find_connection(stream, packet, &locality, &from, &opened);
+	if (connection && packet->is_fragment && !packet->is_later_fragment)
+		fragments_put(stream->fragments, packet, connection, from);
+	if (connection && !counted_before)
 		closed = connection_table_account(stream->connections, connection, from, packet,
 		                                  table_time_ns(stream));
 	if (opened) {
@@ -296,7 +313,8 @@ void stream_packet(struct stream *stream, struct packet *packet)
 	} else if (connection) {
 		binder_packet(stream->binder, connection, from, packet);
 	}
-	emit_packet(stream, packet, connection, from);
+	if (duplicate_of == 0 || !stream->options.dedupe)
+		emit_packet(stream, packet, connection, from, duplicate_of);
 	if (closed)
 		emit_closed(stream, connection, packet->time_ns);
 	else if (!connection)

@@ -28,6 +28,7 @@ struct stream_options {
 	uint32_t max_connections;
 	int64_t update_interval_ns; /* 0 = none */
 	uint16_t community_id_seed;
+	bool dedupe; /* no records of packets that were seen on another interface before */
 	bool replay; /* packets are the clock */
 };
 

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One packet seen on several interfaces: a bridge and its port, a bond and its
+ * slave, a container's device and its peer on the host. Known by its headers
+ * (without TTL and checksums, which routers change) within a short time on
+ * another interface; a retransmission comes on the same one. Bounded: old
+ * entries are overwritten, so at a high rate some repetitions go unmarked.
+ */
+#ifndef SOCKLINE_STREAM_DUPLICATES_H
+#define SOCKLINE_STREAM_DUPLICATES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "capture/packet.h"
+
+struct duplicates;
+
+#define DUPLICATES_WINDOW_NS (INT64_C(5) * 1000000) /* copies on one host differ by microseconds */
+
+struct duplicates *duplicates_new(const struct hash_key *key); /* NULL: no memory */
+void duplicates_free(struct duplicates *duplicates);
+
+/*
+ * The number of the packet that this one repeats, and whether that was in the
+ * same network namespace; 0 = none. Remembers the packet. Packets without
+ * interface index or IP header are no one's repetition.
+ */
+uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet,
+                          bool *same_netns);
+
+#endif

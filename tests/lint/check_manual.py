@@ -49,9 +49,8 @@ def from_source():
     values = {}
     entry = r'\{\s*"([\w-]+)",\s*(\w+_argument),\s*NULL,\s*([^}]+?)\s*\}'
     for name, argument, value in re.findall(entry, text):
-        values.setdefault(value, ["--" + name])
-        values[value] = values[value] + ["--" + name]
-        options.add([*values[value]], argument == "required_argument")
+        values[value] = values.get(value, []) + ["--" + name]
+        options.add(values[value], argument == "required_argument")
     shorts = re.search(r'short_options\[\] = ":?([^"]*)"', text)[1]
     for letter, colon in re.findall(r"(\w)(:?)", shorts):
         options.add(["-" + letter, *values.get(f"'{letter}'", ())], bool(colon))

@@ -332,13 +332,24 @@ static struct tcp_segment segment_of(const struct packet *packet)
 	};
 }
 
+/* What was closed without RST or FINs, by an ICMP error or for its silence, need not be at its end. */
+static bool goes_on(const struct connection *connection, uint8_t flags)
+{
+	if (connection->reason == CONNECTION_IDLE || connection->reason == CONNECTION_TIMEOUT)
+		return !(flags & (TCP_FLAG_RST | TCP_FLAG_FIN));
+	return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN;
+}
+
 bool connection_table_restarts(const struct connection *connection, const struct packet *packet)
 {
 	struct tcp_segment segment = segment_of(packet);
 
 	if (connection->tuple.protocol != IPPROTO_TCP)
 		return connection->internal.closed;
-	return packet->has_tcp && tcp_state_restarts(&connection->internal.tcp, &segment);
+	if (!packet->has_tcp)
+		return false;
+	return tcp_state_restarts(&connection->internal.tcp, &segment) ||
+	       (connection->internal.closed && goes_on(connection, packet->tcp_flags));
 }
 
 void connection_table_met_midway(struct connection *connection)
@@ -353,6 +364,7 @@ bool connection_table_account(struct connection_table *table, struct connection 
 	enum connection_outcome outcome;
 	enum connection_reason reason;
 	struct tcp_segment segment;
+	int64_t limit;
 
 	if (connection->internal.closed)
 		return false;
@@ -364,10 +376,16 @@ bool connection_table_account(struct connection_table *table, struct connection 
 	if (!packet->has_tcp)
 		return false;
 	segment = segment_of(packet);
+	limit = idle_limit(connection);
 	tcp_state_advance(&connection->internal.tcp, from, &segment);
 	connection->state = tcp_state_name(&connection->internal.tcp);
-	return tcp_state_closed(&connection->internal.tcp, &reason, &outcome) &&
-	       connection_table_close(table, connection, reason, outcome, now_ns);
+	if (tcp_state_closed(&connection->internal.tcp, &reason, &outcome))
+		return connection_table_close(table, connection, reason, outcome, now_ns);
+	if (idle_limit(connection) < limit) { /* the timer would come too late */
+		wheel_remove(&table->wheel, connection->internal.number);
+		set_timer(table, connection, now_ns);
+	}
+	return false;
 }
 
 bool connection_table_is_closed(const struct connection *connection)

@@ -1,0 +1,619 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connections/connection_table.h"
+
+#include <netinet/in.h>
+
+#include "base/clock.h"
+#include "check.h"
+#include "random.h"
+
+#define SECOND      NS_PER_SECOND
+#define START       (INT64_C(1000) * SECOND)
+#define TOLD_MAX    512
+#define MODEL_MAX   512
+#define MODEL_PORTS 24
+
+static const struct hash_key key = { { 3, 4 } };
+
+/* What the callback was told, since it was last forgotten. */
+static struct told {
+	enum connection_change change;
+	uint64_t id;
+	uint16_t port;
+	enum connection_reason reason;
+	enum connection_outcome outcome;
+} told[TOLD_MAX];
+static int told_count;
+static uint64_t told_total;
+
+static void on_change(void *context, struct connection *connection, enum connection_change change)
+{
+	(void)context;
+	told_total++;
+	if (told_count < TOLD_MAX)
+		told[told_count++] = (struct told){ .change = change,
+			                            .id = connection->id,
+			                            .port = connection->tuple.source_port,
+			                            .reason = connection->reason,
+			                            .outcome = connection->outcome };
+}
+
+static struct connection_table *begin(uint32_t max, int64_t update_interval_ns)
+{
+	struct connection_table_options options = {
+		.max_connections = max,
+		.update_interval_ns = update_interval_ns,
+		.key = key,
+		.callback = on_change,
+	};
+	struct connection_table *table = connection_table_new(&options);
+
+	if (!table) {
+		printf("Bail out! out of memory\n");
+		exit(EXIT_FAILURE);
+	}
+	told_count = 0;
+	told_total = 0;
+	return table;
+}
+
+static struct tuple make_tuple(uint8_t protocol, uint32_t host, uint16_t port)
+{
+	struct tuple tuple = { .source_port = port, .destination_port = 443, .protocol = protocol };
+	uint8_t source[4] = { 10, (uint8_t)(host >> 16), (uint8_t)(host >> 8), (uint8_t)host };
+
+	inet_from_v4(&tuple.source, source);
+	inet_parse("192.0.2.1", &tuple.destination);
+	return tuple;
+}
+
+static struct packet make_packet(uint8_t protocol, uint8_t flags, int64_t time_ns)
+{
+	return (struct packet){ .time_ns = time_ns,
+		                .ip_length = 100,
+		                .has_tcp = protocol == IPPROTO_TCP,
+		                .tcp_flags = flags };
+}
+
+static struct connection *open_at(struct connection_table *table, uint8_t protocol, uint16_t port,
+                                  int64_t now)
+{
+	struct tuple tuple = make_tuple(protocol, 1, port);
+
+	return connection_table_open(table, 1, &tuple, now, now);
+}
+
+static bool feed(struct connection_table *table, struct connection *connection,
+                 enum connection_end from, uint8_t flags, int64_t now)
+{
+	struct packet packet = make_packet(connection->tuple.protocol, flags, now);
+
+	return connection_table_account(table, connection, from, &packet, now);
+}
+
+static void handshake(struct connection_table *table, struct connection *connection, int64_t now)
+{
+	feed(table, connection, CONNECTION_SOURCE, TCP_FLAG_SYN, now);
+	feed(table, connection, CONNECTION_DESTINATION, TCP_FLAG_SYN | TCP_FLAG_ACK, now);
+	feed(table, connection, CONNECTION_SOURCE, TCP_FLAG_ACK, now);
+}
+
+static struct connection *find(struct connection_table *table, uint8_t protocol, uint16_t port,
+                               enum connection_end *from)
+{
+	struct tuple tuple = make_tuple(protocol, 1, port);
+
+	return connection_table_find(table, 1, &tuple, from);
+}
+
+static void test_find(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *tcp = open_at(table, IPPROTO_TCP, 5000, START);
+	struct tuple reversed = tuple_reverse(&tcp->tuple), loop = tcp->tuple;
+	enum connection_end from = CONNECTION_DESTINATION;
+
+	CHECK(find(table, IPPROTO_TCP, 5000, &from) == tcp && from == CONNECTION_SOURCE,
+	      "by the initiator's tuple");
+	CHECK(connection_table_find(table, 1, &reversed, &from) == tcp &&
+	              from == CONNECTION_DESTINATION,
+	      "by the responder's");
+	CHECK(!find(table, IPPROTO_UDP, 5000, &from), "the protocol is part of the key");
+	CHECK(!find(table, IPPROTO_TCP, 5001, &from), "so is the port");
+	CHECK(!connection_table_find(table, 2, &tcp->tuple, &from), "so is the namespace");
+	loop.destination = loop.source; /* as on loopback: the ports alone tell the ends apart */
+	tcp = connection_table_open(table, 1, &loop, START, START);
+	reversed = tuple_reverse(&loop);
+	CHECK(connection_table_find(table, 1, &loop, &from) == tcp && from == CONNECTION_SOURCE &&
+	              connection_table_find(table, 1, &reversed, &from) == tcp &&
+	              from == CONNECTION_DESTINATION,
+	      "equal addresses");
+	loop.destination_port = loop.source_port; /* a socket that is connected to itself */
+	tcp = connection_table_open(table, 1, &loop, START, START);
+	CHECK(connection_table_find(table, 1, &loop, &from) == tcp, "equal addresses and ports");
+	connection_table_free(table);
+}
+
+static void test_reference(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *first = open_at(table, IPPROTO_TCP, 5000, START);
+	uint32_t number = connection_table_number(first);
+	uint64_t id = first->id;
+
+	CHECK(connection_table_at(table, number, id) == first, "a weak reference");
+	CHECK(!connection_table_at(table, number, id + 1) && !connection_table_at(table, 99, id),
+	      "number and id are both needed");
+	connection_table_close(table, first, CONNECTION_RESET, CONNECTION_FAILURE, START);
+	CHECK(connection_table_at(table, number, id) == first, "closed, it still lingers");
+	connection_table_forget(table, first);
+	CHECK(!connection_table_at(table, number, id), "forgotten");
+	first = open_at(table, IPPROTO_TCP, 5000, START);
+	CHECK(connection_table_number(first) == number && first->id != id,
+	      "the number is used again, the id is not, though tuple and time are the same");
+	connection_table_free(table);
+}
+
+static void test_account(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *tcp = open_at(table, IPPROTO_TCP, 5000, START);
+	const struct connection_counters *counters = connection_table_counters(table);
+
+	CHECK(tcp->state == SOCKET_SYN_SENT && tcp->start_ns == START, "opened");
+	handshake(table, tcp, START + 5);
+	CHECK(tcp->state == SOCKET_ESTABLISHED, "established");
+	feed(table, tcp, CONNECTION_DESTINATION, TCP_FLAG_ACK, START + 3);
+	CHECK(tcp->last_ns == START + 5, "a packet from before: the last time stays");
+	CHECK(tcp->counts[CONNECTION_SOURCE].packets == 2 &&
+	              tcp->counts[CONNECTION_SOURCE].bytes == 200 &&
+	              tcp->counts[CONNECTION_DESTINATION].packets == 2,
+	      "counted by sender");
+	CHECK(feed(table, tcp, CONNECTION_SOURCE, TCP_FLAG_RST, START + 6), "RST closes");
+	CHECK(tcp->reason == CONNECTION_RESET && tcp->outcome == CONNECTION_SUCCESS &&
+	              tcp->state == SOCKET_CLOSED && connection_table_is_closed(tcp),
+	      "with reason and outcome");
+	CHECK(!feed(table, tcp, CONNECTION_SOURCE, TCP_FLAG_RST, START + 7) &&
+	              tcp->counts[CONNECTION_SOURCE].packets == 3,
+	      "what comes later is not counted");
+	CHECK(!connection_table_close(table, tcp, CONNECTION_FIN, CONNECTION_SUCCESS, START + 8) &&
+	              tcp->reason == CONNECTION_RESET,
+	      "it closes once");
+	CHECK(counters->opened == 1 && counters->closed == 1 && connection_table_count(table) == 0,
+	      "counters");
+	CHECK(told_total == 0, "the caller knows of all this, no callback");
+	connection_table_free(table);
+}
+
+static bool restarts(const struct connection *connection, uint8_t flags)
+{
+	struct packet packet = make_packet(connection->tuple.protocol, flags, START);
+
+	return connection_table_restarts(connection, &packet);
+}
+
+static void test_restarts(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *tcp = open_at(table, IPPROTO_TCP, 1, START);
+	struct connection *udp = open_at(table, IPPROTO_UDP, 1, START);
+	struct connection *refused = open_at(table, IPPROTO_TCP, 2, START);
+	struct connection *idle = open_at(table, IPPROTO_TCP, 3, START);
+
+	feed(table, tcp, CONNECTION_SOURCE, TCP_FLAG_SYN, START);
+	CHECK(!restarts(tcp, TCP_FLAG_SYN), "TCP: a SYN that is sent again");
+	handshake(table, tcp, START);
+	CHECK(restarts(tcp, TCP_FLAG_SYN) && !restarts(tcp, TCP_FLAG_ACK), "TCP: a new SYN");
+	feed(table, tcp, CONNECTION_SOURCE, TCP_FLAG_RST, START);
+	CHECK(!restarts(tcp, TCP_FLAG_ACK), "TCP: a late packet of one that was reset");
+	CHECK(!restarts(udp, 0), "UDP: the next packet");
+	connection_table_close(table, udp, CONNECTION_IDLE, CONNECTION_UNKNOWN, START);
+	CHECK(restarts(udp, 0), "UDP: any packet after the close");
+	feed(table, refused, CONNECTION_SOURCE, TCP_FLAG_SYN, START);
+	connection_table_close(table, refused, CONNECTION_REFUSED, CONNECTION_FAILURE, START);
+	CHECK(restarts(refused, TCP_FLAG_SYN), "TCP: another attempt after an ICMP error");
+	handshake(table, idle, START);
+	connection_table_close(table, idle, CONNECTION_IDLE, CONNECTION_SUCCESS, START);
+	CHECK(restarts(idle, TCP_FLAG_ACK), "TCP: silence that was taken for the end was none");
+	CHECK(!restarts(idle, TCP_FLAG_RST) && !restarts(idle, TCP_FLAG_FIN | TCP_FLAG_ACK),
+	      "TCP: but what only ends it begins nothing");
+	connection_table_free(table);
+}
+
+enum script { SYN_ONLY, ESTABLISHED, MET_MIDWAY, ONE_FIN, BOTH_FINS, ONE_WAY, ANSWERED, CLOSED };
+
+static struct connection *play(struct connection_table *table, enum script script, int64_t now)
+{
+	uint8_t protocol = script == ONE_WAY || script == ANSWERED ? IPPROTO_UDP : IPPROTO_TCP;
+	struct connection *connection = open_at(table, protocol, 5000, now);
+
+	if (script == SYN_ONLY) {
+		feed(table, connection, CONNECTION_SOURCE, TCP_FLAG_SYN, now);
+	} else if (script == MET_MIDWAY) {
+		connection_table_met_midway(connection);
+		feed(table, connection, CONNECTION_SOURCE, TCP_FLAG_ACK, now);
+	} else if (protocol == IPPROTO_TCP) {
+		handshake(table, connection, now);
+	} else {
+		feed(table, connection, CONNECTION_SOURCE, 0, now);
+	}
+	if (script == ONE_FIN || script == BOTH_FINS)
+		feed(table, connection, CONNECTION_SOURCE, TCP_FLAG_FIN | TCP_FLAG_ACK, now);
+	if (script == BOTH_FINS) /* never confirmed: the sequence numbers do not fit */
+		feed(table, connection, CONNECTION_DESTINATION, TCP_FLAG_FIN, now);
+	if (script == ANSWERED)
+		feed(table, connection, CONNECTION_DESTINATION, 0, now);
+	if (script == CLOSED)
+		connection_table_close(table, connection, CONNECTION_FIN, CONNECTION_SUCCESS, now);
+	return connection;
+}
+
+static const struct {
+	const char *title;
+	enum script script;
+	int64_t after_ns;
+	enum connection_reason reason;
+	enum connection_outcome outcome;
+} expiries[] = {
+	{ "no answer to SYN", SYN_ONLY, CONNECTION_UNANSWERED_NS, CONNECTION_TIMEOUT,
+	  CONNECTION_FAILURE },
+	{ "established", ESTABLISHED, CONNECTION_TCP_IDLE_NS, CONNECTION_IDLE, CONNECTION_SUCCESS },
+	{ "met midway", MET_MIDWAY, CONNECTION_TCP_IDLE_NS, CONNECTION_IDLE, CONNECTION_SUCCESS },
+	{ "one FIN", ONE_FIN, CONNECTION_FIN_IDLE_NS, CONNECTION_IDLE, CONNECTION_SUCCESS },
+	{ "two FINs", BOTH_FINS, CONNECTION_FIN_IDLE_NS, CONNECTION_FIN, CONNECTION_SUCCESS },
+	{ "UDP without answer", ONE_WAY, CONNECTION_OTHER_IDLE_NS, CONNECTION_IDLE,
+	  CONNECTION_UNKNOWN },
+	{ "UDP with answer", ANSWERED, CONNECTION_OTHER_IDLE_NS, CONNECTION_IDLE,
+	  CONNECTION_SUCCESS },
+};
+
+static void run_until(struct connection_table *table, int64_t *now, int64_t end)
+{
+	for (; *now <= end; *now += SECOND / 2)
+		connection_table_expire(table, *now);
+}
+
+/* Never early, at most a second late, whenever it began and whatever ran before. */
+static void test_expiry(void)
+{
+	for (size_t i = 0; i < sizeof expiries / sizeof expiries[0]; i++) {
+		for (int64_t begun = 0; begun <= START; begun += START / 2 + SECOND / 3) {
+			struct connection_table *table = begin(16, 0);
+			int64_t now = begun, end = begun + expiries[i].after_ns;
+			enum connection_end from;
+
+			connection_table_expire(table, now);
+			play(table, expiries[i].script, begun);
+			run_until(table, &now, end - 1);
+			CHECK(told_total == 0 && connection_table_count(table) == 1,
+			      "%s: open before its time, begun at %d s", expiries[i].title,
+			      (int)(begun / SECOND));
+			run_until(table, &now, end + SECOND);
+			CHECK(told_total == 1 && told[0].change == CONNECTION_CHANGE_CLOSED &&
+			              told[0].reason == expiries[i].reason &&
+			              told[0].outcome == expiries[i].outcome,
+			      "%s: then closed, reason %u, outcome %u", expiries[i].title,
+			      told[0].reason, told[0].outcome);
+			run_until(table, &now, end + SECOND + CONNECTION_LINGER_NS + SECOND);
+			CHECK(!find(table, IPPROTO_TCP, 5000, &from) &&
+			              !find(table, IPPROTO_UDP, 5000, &from) && told_total == 1,
+			      "%s: then forgotten", expiries[i].title);
+			connection_table_free(table);
+		}
+	}
+}
+
+static void test_linger(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *closed = play(table, CLOSED, START);
+	enum connection_end from;
+	int64_t now = START;
+
+	run_until(table, &now, START + CONNECTION_LINGER_NS - 1);
+	CHECK(find(table, IPPROTO_TCP, 5000, &from) == closed, "closed, kept for late packets");
+	run_until(table, &now, START + CONNECTION_LINGER_NS + SECOND);
+	CHECK(!find(table, IPPROTO_TCP, 5000, &from) && told_total == 0, "and then forgotten");
+	connection_table_free(table);
+}
+
+static void test_activity(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *udp = play(table, ONE_WAY, START);
+	int64_t now = START;
+
+	for (int64_t at = START; at < START + 600 * SECOND; at += 50 * SECOND) {
+		run_until(table, &now, at);
+		feed(table, udp, CONNECTION_SOURCE, 0, at);
+	}
+	CHECK(told_total == 0 && !connection_table_is_closed(udp), "packets keep it open");
+	connection_table_free(table);
+}
+
+static void test_jumps(void)
+{
+	struct connection_table *table = begin(16, 60 * SECOND);
+
+	connection_table_expire(table, START);
+	CHECK(told_total == 0, "nothing there, nothing told");
+	play(table, ESTABLISHED, START);
+	connection_table_expire(table, START + 3000 * SECOND);
+	CHECK(told_total == 1 && told[0].change == CONNECTION_CHANGE_UPDATED,
+	      "an hour at once: one update, not fifty");
+	connection_table_expire(table, START + 100000 * SECOND);
+	CHECK(told_total == 2 && told[1].change == CONNECTION_CHANGE_CLOSED &&
+	              told[1].reason == CONNECTION_IDLE,
+	      "a day at once: closed once");
+	connection_table_free(table);
+}
+
+static void test_updates(void)
+{
+	struct connection_table *table = begin(16, 60 * SECOND);
+	int64_t now = START;
+	bool right = true;
+
+	play(table, ESTABLISHED, START);
+	for (int minute = 1; minute <= 30; minute++) {
+		run_until(table, &now, START + minute * 60 * SECOND - SECOND / 2);
+		right = right && told_total == (uint64_t)minute - 1;
+		run_until(table, &now, START + minute * 60 * SECOND + SECOND);
+		right = right && told_total == (uint64_t)minute;
+	}
+	for (int i = 0; i < told_count; i++)
+		right = right && told[i].change == CONNECTION_CHANGE_UPDATED;
+	CHECK(right, "an update each interval, no drift (%d)", (int)told_total);
+	connection_table_free(table);
+
+	table = begin(16, 60 * SECOND);
+	play(table, CLOSED, START);
+	connection_table_expire(table, START + 61 * SECOND);
+	CHECK(told_total == 0, "none of a closed one");
+	connection_table_free(table);
+}
+
+static void test_shutdown(void)
+{
+	struct connection_table *table = begin(64, 0);
+	bool right = true;
+	int count = 0;
+
+	for (uint16_t port = 1; port <= 40; port++)
+		open_at(table, port % 2 ? IPPROTO_TCP : IPPROTO_UDP, port, START);
+	for (uint16_t port = 5; port <= 15; port += 5) { /* whose entries are used again */
+		enum connection_end from;
+		struct connection *one =
+			find(table, port % 2 ? IPPROTO_TCP : IPPROTO_UDP, port, &from);
+
+		connection_table_close(table, one, CONNECTION_FIN, CONNECTION_SUCCESS, START);
+		connection_table_forget(table, one);
+	}
+	for (uint16_t port = 41; port <= 43; port++)
+		open_at(table, IPPROTO_TCP, port, START - SECOND);
+	connection_table_shutdown(table, START);
+	for (uint16_t port = 1; port <= 43; port++) {
+		if (port == 5 || port == 10 || port == 15)
+			continue;
+		right = right && count < told_count && told[count].port == port &&
+		        told[count].reason == CONNECTION_SHUTDOWN;
+		count++;
+	}
+	CHECK(right && told_total == 40, "all are closed, in the order of their opening");
+	connection_table_shutdown(table, START);
+	CHECK(told_total == 40 && connection_table_count(table) == 0, "once");
+	connection_table_free(table);
+}
+
+static void test_eviction(void)
+{
+	struct connection_table *table = begin(32, 0);
+	const struct connection_counters *counters = connection_table_counters(table);
+	enum connection_end from;
+
+	for (uint16_t port = 1; port <= 32; port++)
+		open_at(table, IPPROTO_UDP, port, START + port);
+	open_at(table, IPPROTO_UDP, 33, START + SECOND);
+	CHECK(told_total == 1 && told[0].reason == CONNECTION_EVICTED && counters->evicted == 1 &&
+	              connection_table_count(table) == 32,
+	      "a full table: one is evicted, and told");
+	CHECK(told[0].port <= 2 && !find(table, IPPROTO_UDP, told[0].port, &from),
+	      "one of the longest silent, and it is gone (port %u)", told[0].port);
+	connection_table_close(table, find(table, IPPROTO_UDP, 20, &from), CONNECTION_FIN,
+	                       CONNECTION_SUCCESS, START + 2 * SECOND);
+	for (uint16_t port = 40; find(table, IPPROTO_UDP, 20, &from) && port < 72; port++)
+		open_at(table, IPPROTO_UDP, port, START + 3 * SECOND);
+	CHECK(told_total <= 2 + 32 / 16, "a closed one makes room before open ones (%d evicted)",
+	      (int)told_total - 1);
+	connection_table_free(table);
+}
+
+static void test_bound(void)
+{
+	enum { MAX = 20000, FLOWS = 1000000 };
+	struct connection_table *table = begin(MAX, 60 * SECOND);
+	const struct connection_counters *counters = connection_table_counters(table);
+	size_t bytes = 0;
+	bool right = true;
+
+	for (uint32_t i = 0; i < FLOWS; i++) {
+		struct tuple tuple =
+			make_tuple(i % 3 ? IPPROTO_TCP : IPPROTO_UDP, i, (uint16_t)(i >> 8));
+
+		right = right && connection_table_open(table, 1, &tuple, START, START + i);
+		right = right && connection_table_count(table) <= MAX;
+		if (i == 2 * MAX)
+			bytes = connection_table_bytes(table);
+	}
+	CHECK(right, "a million flows, never more than %d", MAX);
+	CHECK(connection_table_bytes(table) == bytes &&
+	              bytes < MAX * (sizeof(struct connection) + 64),
+	      "in bounded memory: %zu bytes", bytes);
+	CHECK(counters->opened == FLOWS && counters->evicted == FLOWS - MAX &&
+	              counters->closed == counters->evicted && told_total == counters->evicted,
+	      "evicted = opened - live, and each was told");
+	connection_table_free(table);
+}
+
+/*
+ * The same operations on a list of what should be there. Time only goes forward;
+ * what may or may not have expired (within a second) follows the table.
+ */
+struct modelled {
+	struct tuple tuple;
+	uint32_t netns;
+	uint64_t id;
+	bool answered, fin, established, closed;
+	int64_t active_ns;
+};
+
+static struct modelled model[MODEL_MAX];
+static int model_count;
+
+static struct modelled *model_find(uint32_t netns, const struct tuple *tuple)
+{
+	struct tuple reversed = tuple_reverse(tuple);
+
+	for (int i = 0; i < model_count; i++)
+		if (model[i].netns == netns && (tuple_equal(&model[i].tuple, tuple) ||
+		                                tuple_equal(&model[i].tuple, &reversed)))
+			return &model[i];
+	return NULL;
+}
+
+static struct modelled *model_by_id(uint64_t id)
+{
+	for (int i = 0; i < model_count; i++)
+		if (model[i].id == id)
+			return &model[i];
+	return NULL;
+}
+
+static int64_t model_deadline(const struct modelled *one)
+{
+	if (one->closed)
+		return one->active_ns + CONNECTION_LINGER_NS;
+	if (one->tuple.protocol != IPPROTO_TCP)
+		return one->active_ns + CONNECTION_OTHER_IDLE_NS;
+	if (one->fin)
+		return one->active_ns + CONNECTION_FIN_IDLE_NS;
+	return one->active_ns +
+	       (one->established ? CONNECTION_TCP_IDLE_NS : CONNECTION_UNANSWERED_NS);
+}
+
+static bool model_expire(struct connection_table *table, int64_t now)
+{
+	told_count = 0;
+	connection_table_expire(table, now);
+	for (int i = 0; i < told_count; i++) {
+		struct modelled *one = model_by_id(told[i].id);
+
+		if (!one || one->closed || now < model_deadline(one))
+			return false;
+		one->closed = true;
+		one->active_ns = now;
+	}
+	for (int i = 0; i < model_count; i++) {
+		enum connection_end from;
+		bool there = connection_table_find(table, model[i].netns, &model[i].tuple, &from);
+
+		if (there ? now >= model_deadline(&model[i]) + SECOND
+		          : !model[i].closed || now < model_deadline(&model[i]))
+			return false;
+		if (!there)
+			model[i--] = model[--model_count];
+	}
+	return true;
+}
+
+static bool model_packet(struct connection_table *table, struct random *random, int64_t now)
+{
+	static const uint8_t flags[] = { TCP_FLAG_SYN, TCP_FLAG_SYN | TCP_FLAG_ACK,
+		                         TCP_FLAG_ACK, TCP_FLAG_ACK,
+		                         TCP_FLAG_FIN, TCP_FLAG_RST };
+	uint8_t protocol = random_below(random, 2) ? IPPROTO_TCP : IPPROTO_UDP;
+	struct tuple tuple = make_tuple(protocol, 1, (uint16_t)random_below(random, MODEL_PORTS));
+	uint32_t netns = random_below(random, 2), kind = random_below(random, 60);
+	struct packet packet = make_packet(protocol, flags[kind < 6 ? kind : 2], now);
+	enum connection_end from = CONNECTION_SOURCE;
+	struct connection *connection;
+	struct modelled *one;
+	bool closed;
+
+	if (random_below(random, 2))
+		tuple = tuple_reverse(&tuple);
+	one = model_find(netns, &tuple);
+	connection = connection_table_find(table, netns, &tuple, &from);
+	if (!one != !connection || (one && one->id != connection->id))
+		return false;
+	if (!one) {
+		if (model_count == MODEL_MAX)
+			return true;
+		connection = connection_table_open(table, netns, &tuple, now, now);
+		if (!connection || model_by_id(connection->id))
+			return false;
+		one = &model[model_count++];
+		*one = (struct modelled){ .tuple = tuple, .netns = netns, .id = connection->id };
+	} else if (tuple_equal(&one->tuple, &tuple) != (from == CONNECTION_SOURCE)) {
+		return false;
+	}
+	closed = connection_table_account(table, connection, from, &packet, now);
+	if (one->closed)
+		return !closed;
+	one->active_ns = now;
+	one->closed = closed;
+	one->fin = one->fin || (packet.has_tcp && (packet.tcp_flags & TCP_FLAG_FIN));
+	one->established = connection->internal.tcp.established;
+	return closed == connection_table_is_closed(connection);
+}
+
+static void test_model(struct random *random)
+{
+	struct connection_table *table = begin(MODEL_MAX, 0);
+	const struct connection_counters *counters = connection_table_counters(table);
+	int64_t now = random_below(random, 2) ? 0 : START;
+	bool right = true;
+	int steps;
+
+	model_count = 0;
+	for (steps = 0; steps < 60000 && right; steps++) {
+		uint32_t open = 0;
+
+		if (random_below(random, 8) == 0) {
+			uint32_t far = random_below(random, 200);
+
+			now += far == 0   ? random_below(random, 9000) * SECOND
+			       : far < 20 ? random_below(random, 40) * SECOND
+			                  : random_below(random, 1500) * NS_PER_MS;
+			right = model_expire(table, now);
+		} else {
+			right = model_packet(table, random, now);
+		}
+		for (int i = 0; i < model_count; i++)
+			open += !model[i].closed;
+		right = right && connection_table_count(table) == open &&
+		        counters->opened - counters->closed == open;
+	}
+	CHECK(right, "random packets and times: as a plain list has it, %d steps", steps);
+	connection_table_free(table);
+}
+
+int main(void)
+{
+	struct random random = random_begin();
+
+	test_find();
+	test_reference();
+	test_account();
+	test_restarts();
+	test_expiry();
+	test_linger();
+	test_activity();
+	test_jumps();
+	test_updates();
+	test_shutdown();
+	test_eviction();
+	test_bound();
+	test_model(&random);
+	return check_done();
+}

@@ -152,7 +152,7 @@ class Process:
             if not chunk and rest:
                 lines.append(rest)
             with self._changed:
-                self.take(lines)
+                self.lines += lines
                 self._changed.notify_all()
             if not chunk:
                 self.raw.flush()
@@ -162,26 +162,22 @@ class Process:
         while chunk := os.read(self.popen.stderr.fileno(), 65536):
             self.errors += chunk
 
-    def take(self, lines):
-        """Called for new lines, with the lock held."""
-        self.lines += lines
-
     def _wait(self, find, what, timeout):
-        """Returns the first true value of find(), which runs with the lock held."""
+        """Returns the first true value of find(), which is called when there are new lines."""
         deadline = time.monotonic() + timeout * SLOWDOWN
-        with self._changed:
-            while True:
-                ended = self.popen.poll() is not None and \
-                    not any(thread.is_alive() for thread in self._threads)
-                found = find()
-                if found:
-                    return found
-                left = deadline - time.monotonic()
-                if ended or left <= 0:
-                    raise Failure(f"{' '.join(self.argv)}: no {what}: "
-                                  + (f"ended with {self.popen.poll()}" if ended else "timeout")
-                                  + f"; stderr: {self.stderr}")
-                self._changed.wait(min(left, 0.1))
+        while True:
+            ended = self.popen.poll() is not None and \
+                not any(thread.is_alive() for thread in self._threads)
+            found = find()
+            if found:
+                return found
+            left = deadline - time.monotonic()
+            if ended or left <= 0:
+                raise Failure(f"{' '.join(self.argv)}: no {what}: "
+                              + (f"ended with {self.popen.poll()}" if ended else "timeout")
+                              + f"; stderr: {self.stderr}")
+            with self._changed:
+                self._changed.wait(min(left, 0.05))
 
     def line(self, timeout=TIMEOUT):
         """The next line of stdout that was not asked for yet, as text."""
@@ -239,27 +235,31 @@ class Process:
 
 
 class Sockline(Process):
-    """sockline; its lines are records as well, and all of them are validated at the end."""
+    """sockline; its lines are records, and all of them are validated at the end."""
 
     def __init__(self, argv, keep=None, **keywords):
-        self.records = []
         self.keep = keep  # record -> bool: which to keep, where there are very many
         self.validated = False
+        self._records = []
         super().__init__(argv, **keywords)
 
-    def take(self, lines):
+    @property
+    def records(self):
+        """All so far that are kept. Parsed when asked for, not while packets rush in."""
+        with self._changed:
+            lines, self.lines = self.lines, []
         for line in lines:
             try:
                 record = json.loads(line)
             except ValueError:
-                self.lines.append(line)  # validate will say what is wrong with it
-                continue
+                continue  # validate will say what is wrong with it
             if self.keep is None or self.keep(record):
-                self.records.append(record)
+                self._records.append(record)
+        return self._records
 
     def find(self, action=None, where=None):
         """The records with this event.action for which where(record) is true."""
-        return [record for record in list(self.records)
+        return [record for record in self.records
                 if (action is None or record["event"]["action"] == action)
                 and (where is None or where(record))]
 
@@ -310,11 +310,14 @@ class Place:
         """A program of tests/helpers."""
         return self.start(os.path.join(HELPERS, name), *arguments, **keywords)
 
-    def sockline(self, *arguments, wait=True, via=(), **keywords):
-        """sockline -l, started by the words of via where given (such as setpriv).
+    def sockline(self, *arguments, wait=True, via=(), netns="self", **keywords):
+        """sockline -l --netns self, started by the words of via where given (such as setpriv).
 
+        The default, all namespaces, would show those of other tests: ask for it by netns="all".
         Waits for run_started, after which no packet is missed; not with wait=False.
         """
+        if "-r" not in arguments:
+            arguments = ("--netns", netns, *arguments)
         process = Sockline([*self.prefix, *via, SOCKLINE, "-l", *arguments], **keywords)
         if wait:
             process.wait_for("run_started")

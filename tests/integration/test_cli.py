@@ -134,7 +134,7 @@ def runtime_cases():
     yield ["-r", good, "-o", "/dev/full"], "/dev/full", RUNTIME
     yield ["-r", good, "-o", ""], "-o", EITHER
     yield ["-r", good, "-w", path("missing/file")], "-w", EITHER
-    yield ["--netns", "/nonexistent"], "netns", EITHER
+    yield ["--netns", "/nonexistent"], "/nonexistent", EITHER
     yield ["--", "no-such-command-at-all"], "no-such-command-at-all", EITHER
 
 

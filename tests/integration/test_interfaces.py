@@ -1,0 +1,129 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Interfaces go down, vanish, come back (P14), or are not there at the start (P15)."""
+
+import os
+import subprocess
+import time
+
+from harness import SOCKLINE, Namespace, check, run
+
+UDP = ("udp", "port", "9")
+
+
+def sockets(process):
+    """How many it has open. Other descriptors come and go with the processes of the machine."""
+    count = 0
+    for name in os.listdir(f"/proc/{process.pid}/fd"):
+        try:
+            count += os.readlink(f"/proc/{process.pid}/fd/{name}").startswith("socket:")
+        except FileNotFoundError:
+            pass
+    return count
+
+
+def changes(sockline):
+    return [record["event"]["action"] for record in sockline.records
+            if record["event"]["action"] in ("capture_lost", "capture_resumed")]
+
+
+def send(place, count):
+    place.helper("gen", "-i", "veth0", "-c", count, "10.77.0.2").wait()
+
+
+def received(sockline):
+    stats = sockline.wait_for("run_stopped")["sockline"]["stats"]
+    return sum(capture["received"] for capture in stats["capture"])
+
+
+def test_down_and_up():
+    with Namespace.pair() as (left, right):
+        sockline = right.sockline("-e", "packet", "-i", "veth0", *UDP)
+        before = sockets(sockline)
+        for number in range(1, 51):
+            right.ip("link", "set", "veth0", "down")
+            sockline.wait_for("capture_lost", count=number)
+            right.ip("link", "set", "veth0", "up")
+            sockline.wait_for("capture_resumed", count=number)
+            send(left, 2)
+        after = sockets(sockline)
+        check(sockline.stop() == 0, "50 x down and up: ends with status 0", sockline.stderr)
+        check(changes(sockline) == ["capture_lost", "capture_resumed"] * 50, "records in pairs",
+              changes(sockline))
+        check(all("veth0" == record["observer"]["ingress"]["interface"]["name"]
+                  for record in sockline.find("capture_lost")), "that name the interface")
+        check(len(sockline.find("packet")) == 100 == received(sockline), "no packet is lost",
+              len(sockline.find("packet")))
+        check(before == after, "no socket more", (before, after))
+
+
+def test_delete_and_add():
+    with Namespace.pair() as (left, right):
+        sockline = right.sockline("-e", "packet", "-i", "veth0", *UDP)
+        before = sockets(sockline)
+        for number in range(1, 11):
+            send(left, 3)  # at once before: still in the kernel's hands when the interface goes
+            right.ip("link", "del", "veth0")
+            sockline.wait_for("capture_lost", count=number)
+            right.ip("link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", left.name)
+            for namespace in (left, right):
+                namespace.ip("link", "set", "veth0", "up")
+            sockline.wait_for("capture_resumed", count=number)
+        send(left, 3)
+        after = sockets(sockline)
+        check(sockline.stop() == 0, "10 x deleted and added: ends with status 0", sockline.stderr)
+        check(changes(sockline) == ["capture_lost", "capture_resumed"] * 10, "records in pairs",
+              changes(sockline))
+        check(len(sockline.find("packet")) == 33 == received(sockline),
+              "no packet is lost, totals go on", (len(sockline.find("packet")), received(sockline)))
+        check(before == after, "no socket more", (before, after))
+
+
+def test_all_interfaces():
+    """Without -i nothing is lost when one of them goes, and new ones are heard."""
+    with Namespace.pair() as (left, right):
+        sockline = right.sockline("-e", "packet", *UDP)
+        send(left, 3)
+        right.ip("link", "del", "veth0")
+        right.ip("link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", left.name)
+        for namespace in (left, right):
+            namespace.ip("link", "set", "veth0", "up")
+        send(left, 3)
+        records = sockline.wait_for("packet", count=6)
+        names = {record["observer"]["ingress"]["interface"]["name"] for record in records}
+        check(sockline.stop() == 0 and changes(sockline) == [] and names == {"veth0"},
+              "all interfaces: goes on", (changes(sockline), names))
+
+
+def cpu_seconds(process):
+    with open(f"/proc/{process.pid}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[0]) / 1e9
+
+
+def test_down_is_idle():
+    with Namespace.pair() as (_, right):
+        # Without tracepoints and process events: others on the machine may be busy.
+        sockline = right.sockline("-e", "stats", "--attribution", "lookup", "-i", "veth0", *UDP)
+        used = {}
+        for state in ("up", "down"):
+            right.ip("link", "set", "veth0", state)
+            time.sleep(0.5)
+            start = cpu_seconds(sockline)
+            time.sleep(5)
+            used[state] = (cpu_seconds(sockline) - start) / 5
+        check(used["down"] - used["up"] <= 0.005, "down costs at most 0.5 % more than up", used)
+        sockline.stop()
+
+
+def test_not_there_at_start():
+    with Namespace.pair() as (_, right):
+        right.ip("link", "set", "veth0", "down")
+        for name, expected in (("veth0", "down"), ("nosuch0", "no such device")):
+            result = subprocess.run([*right.prefix, SOCKLINE, "-i", name], capture_output=True,
+                                    text=True, check=False, timeout=10)
+            check(result.returncode == 1 and not result.stdout and name in result.stderr and
+                  expected in result.stderr and result.stderr.count("\n") == 1,
+                  f"{name}: a clear error", result.stderr)
+
+
+run(globals())

@@ -179,6 +179,9 @@ static void emit_stats(struct report_sources *sources, struct event *event, int6
 
 		capture_set_counters(sources->captures, i, &counters);
 		captures[i].name = capture_set_name(sources->captures, i);
+		if (sources->host &&
+		    capture_set_netns(sources->captures, i) != host_netns(sources->host))
+			captures[i].netns = capture_set_netns(sources->captures, i);
 		captures[i].is_file = sources->options->read_file != NULL;
 		captures[i].received = captures[i].is_file ? counters.delivered : counters.received;
 		captures[i].dropped = counters.dropped;

@@ -135,6 +135,7 @@ static int open_stream(struct run *run, struct error *error)
 		.max_connections = run->options->max_connections,
 		.update_interval_ns = run->options->update_interval_ns,
 		.community_id_seed = run->options->community_id_seed,
+		.netns = run->host ? host_netns(run->host) : 0,
 		.dedupe = run->options->dedupe,
 		.replay = run_is_replay(run),
 	};

@@ -239,6 +239,8 @@ static void write_packet(struct writer *writer, const struct event_packet *event
 	writer_count(writer, KEY("number"), packet->number);
 	if (!is_ip(packet) || packet->status != DECODE_OK)
 		write_link(writer, packet);
+	if (event->netns > 0)
+		writer_decimal(writer, KEY("netns"), event->netns);
 	if (event->duplicate_of > 0)
 		writer_count(writer, KEY("duplicate_of"), event->duplicate_of);
 	if (has_data)

@@ -71,6 +71,8 @@ static void write_captures(struct writer *writer, const struct event_stats *stat
 		writer_object(writer, ELEMENT);
 		encode_writer_c_string(writer, capture->is_file ? KEY("file") : KEY("interface"),
 		                       capture->name, RAW_CAPTURES);
+		if (capture->netns > 0)
+			writer_decimal(writer, KEY("netns"), capture->netns);
 		writer_count(writer, KEY("received"), capture->received);
 		writer_count(writer, KEY("dropped"), capture->dropped);
 		writer_count(writer, KEY("interface_dropped"), capture->interface_dropped);

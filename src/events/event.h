@@ -56,6 +56,7 @@ struct event_packet {
 	/* Owner of the sender's end and of the receiver's; NULL = that end is not of this host. */
 	const struct owner *source, *destination;
 	const char *community_id; /* NULL: that of the connection, if the packet has its tuple */
+	uint32_t netns;         /* when it was captured in another namespace than our own; else 0 */
 	uint64_t duplicate_of;    /* packet.number of the same packet on another interface; 0 */
 	const uint8_t *payload;   /* what is to be written of it; NULL = nothing */
 	uint32_t payload_length;  /* the rest over EVENT_PAYLOAD_MAX is left out */
@@ -107,6 +108,7 @@ struct event_process {
 struct event_capture_counters {
 	const char *name; /* interface, or path of the file */
 	bool is_file;
+	uint32_t netns; /* of another network namespace than our own; 0 = own, or a file */
 	uint64_t received, dropped, interface_dropped;
 };
 

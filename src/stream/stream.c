@@ -246,6 +246,8 @@ static void emit_packet(struct stream *stream, const struct packet *packet,
 	event.packet.connection = connection;
 	event.packet.from_source = from == CONNECTION_SOURCE;
 	event.packet.duplicate_of = duplicate_of;
+	if (packet->netns != stream->options.netns)
+		event.packet.netns = packet->netns;
 	if (space && packet->ifindex != 0)
 		event.packet.interface = interfaces_find(space->interfaces, packet->ifindex);
 	if (connection) {

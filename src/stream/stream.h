@@ -28,8 +28,9 @@ struct stream_options {
 	uint32_t max_connections;
 	int64_t update_interval_ns; /* 0 = none */
 	uint16_t community_id_seed;
-	bool dedupe; /* no records of packets that were seen on another interface before */
-	bool replay; /* packets are the clock */
+	uint32_t netns; /* our own network namespace; packets of others say theirs */
+	bool dedupe;    /* no records of packets that were seen on another interface before */
+	bool replay;    /* packets are the clock */
 };
 
 struct stream_counters {

@@ -90,6 +90,7 @@ static inline void scene_packet(struct scene *scene, struct event_packet *event)
 	event->source = scene_chance(scene, 60) ? &scene->owners[0] : NULL;
 	event->destination = scene_chance(scene, 50) ? &scene->owners[1] : NULL;
 	event->community_id = scene_chance(scene, 5) ? "1:q4egOj1T+i+CHF9Sl1KBSQbd6jo=" : NULL;
+	event->netns = scene_chance(scene, 5) ? 4026532177u : 0;
 	event->duplicate_of = scene_chance(scene, 5) ? 1 + scene_number(scene, 40) : 0;
 	if (scene_chance(scene, 10)) {
 		random_bytes(&scene->random, scene->payload, sizeof scene->payload);

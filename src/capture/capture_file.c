@@ -88,6 +88,11 @@ static int open_path(const char *path, struct stat *status, struct error *error)
 	return error_set(error, failure, "%s: %s", shown(path), strerror(failure));
 }
 
+static bool can_be_polled(mode_t mode)
+{
+	return S_ISFIFO(mode) || S_ISSOCK(mode) || S_ISCHR(mode);
+}
+
 static int open_stdio(FILE **result, struct capture_file *file, const char *path,
                       const struct capture_options *options, struct error *error)
 {
@@ -96,7 +101,7 @@ static int open_stdio(FILE **result, struct capture_file *file, const char *path
 
 	if (fd < 0)
 		return fd;
-	if (options->nonblocking && !S_ISREG(status.st_mode)) {
+	if (options->nonblocking && can_be_polled(status.st_mode)) {
 		file->stream = capture_stream_new(fd);
 		*result = file->stream != NULL ? capture_stream_open(file->stream) : NULL;
 	} else {

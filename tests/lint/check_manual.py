@@ -199,10 +199,10 @@ def check_owner_words():
 
 
 def check_mandoc(path):
-    """All of mandoc's complaints but those about manuals that are not installed here."""
-    run = subprocess.run(["mandoc", "-T", "lint", os.path.join(ROOT, path)], capture_output=True,
-                         text=True, check=False)
-    return [line for line in run.stdout.splitlines() if "referenced manual not found" not in line]
+    """Matters of style are left out: they depend on the manuals that are installed."""
+    run = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", os.path.join(ROOT, path)],
+                         capture_output=True, text=True, check=False)
+    return run.stdout.splitlines()
 
 
 def syntax(shell, path):

@@ -107,14 +107,32 @@ static bool provisional(const struct owner *owner)
 	        owner->reason == ATTRIBUTION_NO_PERMISSION);
 }
 
+/* A socket that is gone leaves its listener, and what is remembered: less than its holder was. */
+static int worth(const struct owner *owner)
+{
+	switch (owner->method) {
+	case ATTRIBUTION_UNKNOWN:
+		return 0;
+	case ATTRIBUTION_LISTENER:
+		return 1;
+	case ATTRIBUTION_RECENT:
+		return 2;
+	case ATTRIBUTION_SOCKET:
+	case ATTRIBUTION_KERNEL:
+	case ATTRIBUTION_TRACEPOINT:
+		break;
+	}
+	return 3;
+}
+
 /* Takes the better of two answers; true when the reader must hear of it. */
 static bool improve(struct owner *owner, struct owner *better)
 {
 	bool tells;
 
-	if (better->method == ATTRIBUTION_UNKNOWN) {
-		if (owner->method == ATTRIBUTION_UNKNOWN)
-			owner->reason = better->reason;
+	if (better->method == ATTRIBUTION_UNKNOWN && owner->method == ATTRIBUTION_UNKNOWN)
+		owner->reason = better->reason;
+	if (better->method == ATTRIBUTION_UNKNOWN || worth(better) < worth(owner)) {
 		owner_clear(better);
 		return false;
 	}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The binder with an attribution of this test's own: it answers as it is told, and counts. */
+#include "stream/binder.h"
+
+#include <netinet/in.h>
+
+#include "base/clock.h"
+#include "check.h"
+
+#define NOW (1000 * NS_PER_SECOND)
+#define SRC CONNECTION_SOURCE
+#define DST CONNECTION_DESTINATION
+
+static const struct hash_key key = { { 1, 1 } };
+static struct process parent = { .references = 1000000, .pid = 100 };
+static struct process child = { .references = 1000000, .pid = 101 };
+
+/* What is answered for each end, and what was asked. */
+static struct owner answers[2];
+static struct attribution_question asked[2];
+static int asked_count[2];
+static struct owner last_holder; /* method UNKNOWN: nobody was seen */
+static int told;
+
+void attribution_resolve(struct attribution *attribution,
+                         const struct attribution_question *question, struct owner *owner)
+{
+	int end = question->responder ? DST : SRC;
+
+	(void)attribution;
+	asked[end] = *question;
+	asked_count[end]++;
+	if (owner_copy(owner, &answers[end]) != 0)
+		exit(EXIT_FAILURE);
+}
+
+bool attribution_last_holder(struct attribution *attribution,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	(void)attribution;
+	(void)question;
+	if (last_holder.method == ATTRIBUTION_UNKNOWN || owner->process == last_holder.process)
+		return false;
+	return owner_copy(owner, &last_holder) == 0;
+}
+
+static void on_bound(void *context, struct connection *connection)
+{
+	(void)context;
+	(void)connection;
+	told++;
+}
+
+static void on_change(void *context, struct connection *connection, enum connection_change change)
+{
+	(void)context;
+	(void)connection;
+	(void)change;
+}
+
+struct fixture {
+	struct connection_table *connections;
+	struct binder *binder;
+};
+
+static struct owner answer(enum attribution_method method, struct process *process)
+{
+	return (struct owner){ .method = method, .process = process };
+}
+
+static struct owner unknown(enum attribution_reason reason)
+{
+	return (struct owner){ .reason = reason };
+}
+
+static struct fixture begin(bool replay)
+{
+	struct connection_table_options table_options = { .max_connections = 64,
+		                                          .key = key,
+		                                          .callback = on_change };
+	struct binder_options options = { .callback = on_bound };
+	struct fixture fixture;
+
+	fixture.connections = connection_table_new(&table_options);
+	options.connections = fixture.connections;
+	options.attribution = replay ? NULL : (struct attribution *)&key; /* never looked into */
+	fixture.binder = binder_new(&options);
+	if (!fixture.connections || !fixture.binder)
+		exit(EXIT_FAILURE);
+	answers[SRC] = answers[DST] = unknown(ATTRIBUTION_NO_SOCKET);
+	last_holder = unknown(ATTRIBUTION_NO_SOCKET);
+	memset(asked_count, 0, sizeof asked_count);
+	told = 0;
+	return fixture;
+}
+
+static void finish(struct fixture *fixture)
+{
+	binder_free(fixture->binder);
+	connection_table_free(fixture->connections);
+}
+
+static struct connection *open_one(struct fixture *fixture, uint8_t protocol, bool source,
+                                   bool destination)
+{
+	struct tuple tuple = { .source_port = 1000, .destination_port = 80, .protocol = protocol };
+	struct connection *connection;
+
+	inet_parse("10.0.0.1", &tuple.source);
+	inet_parse("10.0.0.2", &tuple.destination);
+	connection = connection_table_open(fixture->connections, 1, &tuple, NOW, NOW);
+	connection->local[SRC] = source;
+	connection->local[DST] = destination;
+	connection->seen_ns = NOW;
+	return connection;
+}
+
+static void bind_one(struct fixture *fixture, struct connection *connection)
+{
+	struct packet packet = { .ifindex = 3 };
+
+	binder_bind(fixture->binder, connection, SRC, &packet, false, NOW);
+}
+
+/* As the loop does: each time when the binder asked for it. Returns when nothing is due. */
+static void run_until(struct fixture *fixture, int64_t *now, int64_t end)
+{
+	int64_t next = binder_retry(fixture->binder, *now);
+
+	while (next >= 0 && *now + next <= end) {
+		*now += next;
+		next = binder_retry(fixture->binder, *now);
+	}
+	*now = end;
+}
+
+static void test_who_is_asked(void)
+{
+	static const struct {
+		bool source, destination;
+		int from_source, from_destination;
+		enum attribution_reason source_reason, destination_reason;
+	} cases[] = {
+		{ true, true, 1, 1, ATTRIBUTION_NO_SOCKET, ATTRIBUTION_NO_SOCKET },
+		{ true, false, 1, 0, ATTRIBUTION_NO_SOCKET, ATTRIBUTION_REASON_NONE },
+		{ false, true, 0, 1, ATTRIBUTION_REASON_NONE, ATTRIBUTION_NO_SOCKET },
+		{ false, false, 0, 0, ATTRIBUTION_FORWARDED, ATTRIBUTION_FORWARDED },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct fixture fixture = begin(false);
+		struct connection *connection =
+			open_one(&fixture, IPPROTO_UDP, cases[i].source, cases[i].destination);
+
+		bind_one(&fixture, connection);
+		CHECK(asked_count[SRC] == cases[i].from_source &&
+		              asked_count[DST] == cases[i].from_destination,
+		      "local ends are asked for, others are not (%zu)", i);
+		CHECK(connection->owners[SRC].reason == cases[i].source_reason &&
+		              connection->owners[DST].reason == cases[i].destination_reason,
+		      "and what is known of them (%zu)", i);
+		finish(&fixture);
+	}
+}
+
+static void test_questions(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, true);
+
+	bind_one(&fixture, connection);
+	CHECK(tuple_equal(&asked[SRC].tuple, &connection->tuple) && asked[SRC].sender &&
+	              !asked[SRC].responder && asked[SRC].ifindex == 3,
+	      "the initiator's question");
+	CHECK(asked[DST].tuple.source_port == 80 && !asked[DST].sender && asked[DST].responder,
+	      "the responder's, from its end");
+	CHECK(asked[SRC].since_ns == NOW && asked[SRC].asked_ns == NOW && asked[SRC].netns == 1,
+	      "times and namespace");
+	finish(&fixture);
+
+	fixture = begin(false);
+	connection = open_one(&fixture, IPPROTO_TCP, true, false);
+	connection->midway = true;
+	bind_one(&fixture, connection);
+	CHECK(asked[SRC].since_ns == 0, "of one met midway it is not known when it began");
+	finish(&fixture);
+
+	fixture = begin(true);
+	connection = open_one(&fixture, IPPROTO_TCP, false, false);
+	bind_one(&fixture, connection);
+	CHECK(asked_count[SRC] == 0 && connection->owners[SRC].reason == ATTRIBUTION_REPLAY &&
+	              binder_retry(fixture.binder, NOW + NS_PER_SECOND) == -1,
+	      "in a replay nobody is asked");
+	binder_closing(fixture.binder, connection);
+	CHECK(binder_counters(fixture.binder)->reasons[ATTRIBUTION_REPLAY] == 1,
+	      "and it is counted once");
+	finish(&fixture);
+}
+
+static void test_retries(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, false);
+	int64_t now = NOW;
+
+	answers[SRC] = unknown(ATTRIBUTION_PENDING);
+	bind_one(&fixture, connection);
+	run_until(&fixture, &now, NOW + 10 * NS_PER_MS);
+	CHECK(asked_count[SRC] >= 3, "asked again soon (%d)", asked_count[SRC]);
+	run_until(&fixture, &now, NOW + 10 * NS_PER_SECOND);
+	CHECK(asked_count[SRC] >= 5 && asked_count[SRC] <= 16, "and then more and more rarely (%d)",
+	      asked_count[SRC]);
+	CHECK(asked[SRC].asked_ns == NOW, "always with the time of the first");
+	CHECK(told == 0 && binder_retry(fixture.binder, now) == -1, "until it is given up");
+	finish(&fixture);
+
+	fixture = begin(false);
+	connection = open_one(&fixture, IPPROTO_TCP, true, false);
+	answers[SRC] = unknown(ATTRIBUTION_PENDING);
+	bind_one(&fixture, connection);
+	now = NOW;
+	run_until(&fixture, &now, NOW + 100 * NS_PER_MS);
+	answers[SRC] = answer(ATTRIBUTION_SOCKET, &parent);
+	run_until(&fixture, &now, NOW + BINDER_WINDOW_NS + NS_PER_MS);
+	CHECK(told == 1 && connection->owners[SRC].process == &parent &&
+	              binder_retry(fixture.binder, now) == -1,
+	      "an answer is told, once, and ends the asking");
+	finish(&fixture);
+}
+
+/* For whom it is worth asking again. */
+static void test_settled(void)
+{
+	static const struct {
+		enum attribution_method method;
+		enum attribution_reason reason;
+		bool again;
+	} cases[] = {
+		{ ATTRIBUTION_UNKNOWN, ATTRIBUTION_PENDING, true },
+		{ ATTRIBUTION_UNKNOWN, ATTRIBUTION_NO_SOCKET, true },
+		{ ATTRIBUTION_UNKNOWN, ATTRIBUTION_EXITED, true },
+		{ ATTRIBUTION_UNKNOWN, ATTRIBUTION_TIME_WAIT, true },
+		{ ATTRIBUTION_UNKNOWN, ATTRIBUTION_AMBIGUOUS, false },
+		{ ATTRIBUTION_UNKNOWN, ATTRIBUTION_OTHER_NETNS, false },
+		{ ATTRIBUTION_SOCKET, ATTRIBUTION_REASON_NONE, false },
+		{ ATTRIBUTION_TRACEPOINT, ATTRIBUTION_REASON_NONE, false },
+		{ ATTRIBUTION_RECENT, ATTRIBUTION_REASON_NONE, false },
+		{ ATTRIBUTION_KERNEL, ATTRIBUTION_REASON_NONE, false },
+		{ ATTRIBUTION_LISTENER, ATTRIBUTION_REASON_NONE, true },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct fixture fixture = begin(false);
+		struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, false);
+		int64_t now = NOW;
+
+		answers[SRC] = answer(cases[i].method, &parent);
+		if (cases[i].method == ATTRIBUTION_UNKNOWN)
+			answers[SRC] = unknown(cases[i].reason);
+		bind_one(&fixture, connection);
+		run_until(&fixture, &now, NOW + 10 * NS_PER_SECOND);
+		CHECK((asked_count[SRC] > 1) == cases[i].again, "%s: %s",
+		      cases[i].method == ATTRIBUTION_UNKNOWN
+		              ? attribution_reason_name(cases[i].reason)
+		              : attribution_method_name(cases[i].method),
+		      cases[i].again ? "asked again" : "settled");
+		CHECK(told == 0, "the same answer is not told again");
+		finish(&fixture);
+	}
+}
+
+static void test_listener(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_TCP, false, true);
+	struct packet data = { .payload = 10 }, nothing = { .payload = 0 };
+
+	answers[DST] = answer(ATTRIBUTION_LISTENER, &parent);
+	bind_one(&fixture, connection);
+	binder_packet(fixture.binder, connection, DST, &nothing);
+	CHECK(asked_count[DST] == 1, "an acknowledgement: nobody need have accepted it");
+	binder_packet(fixture.binder, connection, SRC, &data);
+	CHECK(asked_count[DST] == 1, "what the other end sends tells nothing");
+	for (int i = 0; i < 100; i++)
+		binder_packet(fixture.binder, connection, DST, &data);
+	CHECK(asked_count[DST] > 1 && asked_count[DST] < 10, "its data: asked again, not for ever");
+	CHECK(told == 0, "nothing new");
+	answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
+	run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
+	CHECK(told == 1 && connection->owners[DST].process == &child, "the child that accepted it");
+	finish(&fixture);
+
+	fixture = begin(false);
+	connection = open_one(&fixture, IPPROTO_TCP, false, true);
+	answers[DST] = answer(ATTRIBUTION_LISTENER, &parent);
+	bind_one(&fixture, connection);
+	answers[DST] = answer(ATTRIBUTION_SOCKET, &parent);
+	binder_packet(fixture.binder, connection, DST, &data);
+	CHECK(told == 0 && connection->owners[DST].method == ATTRIBUTION_SOCKET,
+	      "the same process, known better: nothing to tell");
+	finish(&fixture);
+}
+
+/* What was known stays, when there is nothing left to look at. */
+static void test_never_worse(void)
+{
+	struct owner worse[] = {
+		unknown(ATTRIBUTION_NO_SOCKET),
+		unknown(ATTRIBUTION_TIME_WAIT),
+		answer(ATTRIBUTION_LISTENER, &parent),
+		answer(ATTRIBUTION_RECENT, &parent),
+	};
+
+	for (size_t i = 0; i < sizeof worse / sizeof worse[0]; i++) {
+		struct fixture fixture = begin(false);
+		struct connection *connection = open_one(&fixture, IPPROTO_TCP, false, true);
+
+		answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
+		bind_one(&fixture, connection);
+		answers[DST] = worse[i];
+		run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
+		binder_closing(fixture.binder, connection);
+		CHECK(connection->owners[DST].method == ATTRIBUTION_SOCKET &&
+		              connection->owners[DST].process == &child && told == 0,
+		      "a socket's holder is not given up for less (%zu)", i);
+		finish(&fixture);
+	}
+}
+
+static void test_reason(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, false);
+
+	answers[SRC] = unknown(ATTRIBUTION_PENDING);
+	bind_one(&fixture, connection);
+	answers[SRC] = unknown(ATTRIBUTION_EXITED);
+	run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
+	CHECK(connection->owners[SRC].reason == ATTRIBUTION_EXITED && told == 0,
+	      "of two reasons the later one");
+	finish(&fixture);
+}
+
+static void test_closing(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, true);
+	const struct binder_counters *counters = binder_counters(fixture.binder);
+
+	answers[SRC] = unknown(ATTRIBUTION_PENDING);
+	answers[DST] = answer(ATTRIBUTION_LISTENER, &parent);
+	bind_one(&fixture, connection);
+	answers[SRC] = answer(ATTRIBUTION_SOCKET, &parent);
+	last_holder = answer(ATTRIBUTION_TRACEPOINT, &child);
+	binder_closing(fixture.binder, connection);
+	CHECK(told == 1 && connection->owners[SRC].process == &parent &&
+	              connection->owners[DST].process == &child,
+	      "the last chance: both ends, told together");
+	CHECK(counters->methods[ATTRIBUTION_SOCKET] == 1 &&
+	              counters->methods[ATTRIBUTION_TRACEPOINT] == 1 &&
+	              counters->methods[ATTRIBUTION_UNKNOWN] == 0,
+	      "each end is counted by what became of it");
+	memset(asked_count, 0, sizeof asked_count);
+	run_until(&fixture, &(int64_t){ NOW }, NOW + 10 * NS_PER_SECOND);
+	CHECK(asked_count[SRC] == 0 && asked_count[DST] == 0, "and not asked for any more");
+	finish(&fixture);
+
+	fixture = begin(false);
+	counters = binder_counters(fixture.binder);
+	connection = open_one(&fixture, IPPROTO_TCP, false, false);
+	bind_one(&fixture, connection);
+	binder_closing(fixture.binder, connection);
+	CHECK(counters->reasons[ATTRIBUTION_FORWARDED] == 1, "forwarded: one end, counted once");
+	finish(&fixture);
+}
+
+/* A waiting connection that is gone, and whose entry is another's by now. */
+static void test_stale(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, false);
+	uint32_t number = connection_table_number(connection);
+
+	answers[SRC] = unknown(ATTRIBUTION_PENDING);
+	bind_one(&fixture, connection);
+	connection_table_close(fixture.connections, connection, CONNECTION_RESET,
+	                       CONNECTION_FAILURE, NOW);
+	connection_table_forget(fixture.connections, connection);
+	connection = open_one(&fixture, IPPROTO_TCP, true, false);
+	CHECK(connection_table_number(connection) == number, "its entry is another's");
+	connection->attributable = true;
+	run_until(&fixture, &(int64_t){ NOW }, NOW + 10 * NS_PER_SECOND);
+	CHECK(asked_count[SRC] == 1, "which is not asked for in its stead");
+	finish(&fixture);
+}
+
+int main(void)
+{
+	test_who_is_asked();
+	test_questions();
+	test_retries();
+	test_settled();
+	test_listener();
+	test_never_worse();
+	test_reason();
+	test_closing();
+	test_stale();
+	return check_done();
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Good command lines; bad ones are cases of tests/integration/test_cli.py. */
+#include "options.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/clock.h"
+#include "check.h"
+#include "host.h"
+#include "stream/emitter.h"
+
+#define WORDS_MAX 24
+
+static char line_words[512], *line_argv[WORDS_MAX + 1];
+
+static int parse(const char *line, struct options *options, struct error *error)
+{
+	int argc = 0;
+
+	snprintf(line_words, sizeof line_words, "sockline %s", line);
+	for (char *word = strtok(line_words, " "); word && argc < WORDS_MAX;
+	     word = strtok(NULL, " "))
+		line_argv[argc++] = word;
+	line_argv[argc] = NULL;
+	return options_parse(options, argc, line_argv, error);
+}
+
+/* What a line sets; everything else is as without it. */
+#define FIELD(field) offsetof(struct options, field), sizeof((struct options){ 0 }.field)
+#define SETS(line, field, value)                                                                   \
+	{                                                                                          \
+		(line), #field, FIELD(field), (int64_t)(value)                                     \
+	}
+
+static const struct {
+	size_t offset, size;
+} fields[] = {
+	{ FIELD(mode) },
+	{ FIELD(interface_count) },
+	{ FIELD(events) },
+	{ FIELD(listening) },
+	{ FIELD(kinds) },
+	{ FIELD(count) },
+	{ FIELD(duration_ns) },
+	{ FIELD(snaplen) },
+	{ FIELD(buffer_kib) },
+	{ FIELD(promiscuous) },
+	{ FIELD(direction) },
+	{ FIELD(immediate) },
+	{ FIELD(flush_each) },
+	{ FIELD(flush_interval_ns) },
+	{ FIELD(update_interval_ns) },
+	{ FIELD(stats_interval_ns) },
+	{ FIELD(method) },
+	{ FIELD(netns_mode) },
+	{ FIELD(netns_path_count) },
+	{ FIELD(sockets) },
+	{ FIELD(community_id_seed) },
+	{ FIELD(max_connections) },
+	{ FIELD(drop_when_slow) },
+	{ FIELD(log_level) },
+	{ FIELD(log_format) },
+};
+
+static const struct {
+	const char *line, *name;
+	size_t offset, size;
+	int64_t value;
+} settings[] = {
+	SETS("-S", mode, OPTIONS_SNAPSHOT),
+	SETS("-D", mode, OPTIONS_LIST_INTERFACES),
+	SETS("-L", mode, OPTIONS_LIST_LINK_TYPES),
+	SETS("-e packet", events, EMITTER_PACKET),
+	SETS("--events connection,stats", events, EMITTER_CONNECTION | EMITTER_STATS),
+	SETS("-e socket", events, EMITTER_SOCKET),
+	SETS("-e packet,all", events, EMITTER_ALL),
+	SETS("-c 1", count, 1),
+	SETS("--count 18446744073709551", count, INT64_C(18446744073709551)),
+	SETS("-c 7 -c 9", count, 9),
+	SETS("-d 10", duration_ns, 10 * NS_PER_SECOND),
+	SETS("-d 10s", duration_ns, 10 * NS_PER_SECOND),
+	SETS("-d 3m", duration_ns, 180 * NS_PER_SECOND),
+	SETS("--duration=2h", duration_ns, 7200 * NS_PER_SECOND),
+	SETS("-s 96", snaplen, 96),
+	SETS("-s 0", snaplen, 262144),
+	SETS("--snaplen=262144", snaplen, 262144),
+	SETS("--snapshot-length 65535", snaplen, 65535),
+	SETS("-B 1024", buffer_kib, 1024),
+	SETS("-p", promiscuous, false),
+	SETS("-Q in", direction, CAPTURE_IN),
+	SETS("--direction out", direction, CAPTURE_OUT),
+	SETS("--immediate-mode", immediate, true),
+	SETS("-l", flush_each, true),
+	SETS("-U", flush_each, true),
+	SETS("--line-buffered", flush_each, true),
+	SETS("--packet-buffered", flush_each, true),
+	SETS("--flush-interval 5", flush_interval_ns, 5 * NS_PER_MS),
+	SETS("--update-interval 0", update_interval_ns, 0),
+	SETS("--update-interval 1m", update_interval_ns, 60 * NS_PER_SECOND),
+	SETS("--stats-interval 0", stats_interval_ns, 0),
+	SETS("--stats-interval 1", stats_interval_ns, NS_PER_SECOND),
+	SETS("--attribution auto", method, HOST_METHOD_AUTO),
+	SETS("--attribution tracepoints", method, HOST_METHOD_TRACEPOINTS),
+	SETS("--attribution lookup", method, HOST_METHOD_LOOKUP),
+	SETS("--sockets netlink", sockets, LISTER_NETLINK),
+	SETS("--sockets proc", sockets, LISTER_PROC),
+	SETS("--netns all", netns_mode, HOST_NETNS_ALL),
+	SETS("--netns self", netns_mode, HOST_NETNS_SELF),
+	SETS("--community-id-seed 65535", community_id_seed, 65535),
+	SETS("--max-connections 16", max_connections, 16),
+	SETS("--max-connections 16777216", max_connections, 16777216),
+	SETS("--on-slow-reader drop", drop_when_slow, true),
+	SETS("--on-slow-reader block", drop_when_slow, false),
+	SETS("-q", log_level, LOG_QUIET),
+	SETS("-v", log_level, LOG_DEBUG),
+	SETS("--log-format json", log_format, LOG_JSON),
+	SETS("-n", mode, OPTIONS_STREAM),
+};
+
+static int64_t get(const struct options *options, size_t offset, size_t size)
+{
+	const char *field = (const char *)options + offset;
+	int64_t wide;
+	int32_t word;
+	uint16_t half;
+
+	if (size == 1)
+		return *field;
+	if (size == 2)
+		return memcpy(&half, field, size), half;
+	if (size == 4)
+		return memcpy(&word, field, size), word;
+	return memcpy(&wide, field, size), wide;
+}
+
+static struct options options_of(const char *line)
+{
+	struct error error = { 0 };
+	struct options options;
+
+	memset(&options, 0, sizeof options);
+	if (parse(line, &options, &error) != 0)
+		CHECK(false, "'%s': %s", line, error.text);
+	return options;
+}
+
+static void test_settings(void)
+{
+	for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+		struct options before = options_of(""), options = options_of(settings[i].line);
+		bool alone = true;
+
+		before.events = options.mode == OPTIONS_SNAPSHOT ? EMITTER_SOCKET : before.events;
+		for (size_t j = 0; j < sizeof fields / sizeof fields[0]; j++)
+			alone = alone && (fields[j].offset == settings[i].offset ||
+			                  get(&options, fields[j].offset, fields[j].size) ==
+			                          get(&before, fields[j].offset, fields[j].size));
+		CHECK(get(&options, settings[i].offset, settings[i].size) == settings[i].value,
+		      "'%s' sets %s", settings[i].line, settings[i].name);
+		CHECK(alone, "and nothing else");
+		options_free(&options);
+	}
+}
+
+static void test_modes_at_once(void)
+{
+	struct options options = options_of("-V -Z");
+
+	CHECK(options.mode == OPTIONS_VERSION, "-V, whatever follows");
+	options = options_of("--help --nosuch");
+	CHECK(options.mode == OPTIONS_HELP, "--help, whatever follows");
+}
+
+static void test_defaults(void)
+{
+	struct options options = options_of("");
+
+	CHECK(options.mode == OPTIONS_STREAM && options.interface_count == 0 &&
+	              !options.read_file && !options.output_file && !options.filter &&
+	              options.count == 0 && options.duration_ns == 0,
+	      "a stream of all interfaces, without end");
+	CHECK(options.events == (EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS),
+	      "packets, connections, stats");
+	CHECK(options.snaplen == 256 && options.buffer_kib == 32768 && options.promiscuous &&
+	              options.direction == CAPTURE_INOUT && !options.immediate,
+	      "capture");
+	CHECK(options.update_interval_ns == 60 * NS_PER_SECOND &&
+	              options.stats_interval_ns == 10 * NS_PER_SECOND &&
+	              options.flush_interval_ns == 100 * NS_PER_MS,
+	      "intervals");
+	CHECK(options.method == HOST_METHOD_AUTO && options.netns_mode == HOST_NETNS_AUTO &&
+	              options.sockets == LISTER_AUTO && !options.drop_when_slow &&
+	              options.max_connections == 65536,
+	      "and the rest");
+	options_free(&options);
+}
+
+static void test_texts(void)
+{
+	struct options options =
+		options_of("-i eth0 --interface=lo -o out.ndjson tcp port 80 or udp -i wlan0");
+
+	CHECK(options.interface_count == 3 && strcmp(options.interfaces[0], "eth0") == 0 &&
+	              strcmp(options.interfaces[1], "lo") == 0 &&
+	              strcmp(options.interfaces[2], "wlan0") == 0,
+	      "interfaces, also after the filter");
+	CHECK(strcmp(options.output_file, "out.ndjson") == 0, "output");
+	CHECK(options.filter && strcmp(options.filter, "tcp port 80 or udp") == 0,
+	      "words of a filter are joined");
+	options_free(&options);
+	CHECK(!options.filter, "freed");
+
+	options = options_of("-r - -- -c");
+	CHECK(strcmp(options.read_file, "-") == 0 && options.count == 0 && options.filter &&
+	              strcmp(options.filter, "-c") == 0,
+	      "after -- there are no options");
+	options_free(&options);
+
+	options = options_of("-r file -e all");
+	CHECK(options.events == (EMITTER_ALL & ~EMITTER_SOCKET), "a file has no sockets");
+	options_free(&options);
+
+	options = options_of("--netns /run/netns/a --netns /proc/1/ns/net");
+	CHECK(options.netns_mode == HOST_NETNS_PATHS && options.netns_path_count == 2 &&
+	              strcmp(options.netns_paths[1], "/proc/1/ns/net") == 0,
+	      "namespaces by path");
+	options_free(&options);
+}
+
+static void test_snapshot(void)
+{
+	static const char *const names[SOCKET_KIND_COUNT] = {
+		[SOCKET_TCP] = "--tcp",         [SOCKET_UDP] = "--udp",
+		[SOCKET_UDPLITE] = "--udplite", [SOCKET_RAW] = "--raw",
+		[SOCKET_ICMP] = "--icmp",       [SOCKET_UNIX] = "--unix",
+		[SOCKET_PACKET] = "--packet",   [SOCKET_NETLINK] = "--netlink",
+	};
+	struct options options = options_of("-S");
+	char line[64];
+
+	CHECK(options.kinds == SOCKET_KINDS_ALL && options.events == EMITTER_SOCKET,
+	      "-S: sockets of every kind, and nothing else");
+	for (int kind = 0; kind < SOCKET_KIND_COUNT; kind++) {
+		snprintf(line, sizeof line, "-S %s", names[kind]);
+		options = options_of(line);
+		CHECK(options.kinds == SOCKET_KIND_BIT(kind), "%s", line);
+		snprintf(line, sizeof line, "-S --tcp %s --listening", names[kind]);
+		options = options_of(line);
+		CHECK(options.kinds == (SOCKET_KIND_BIT(kind) | SOCKET_KIND_BIT(SOCKET_TCP)) &&
+		              options.listening,
+		      "%s", line);
+	}
+}
+
+static void test_filter_file(void)
+{
+	char path[] = "/tmp/sockline-test-XXXXXX", line[64];
+	const char text[] = "udp port 53\n";
+	int fd = mkstemp(path);
+	struct options options;
+
+	if (fd < 0 || write(fd, text, sizeof text - 1) != (ssize_t)sizeof text - 1) {
+		perror(path);
+		exit(EXIT_FAILURE);
+	}
+	close(fd);
+	snprintf(line, sizeof line, "-F %s", path);
+	options = options_of(line);
+	CHECK(options.filter && strncmp(options.filter, text, strlen("udp port 53")) == 0,
+	      "a filter from a file");
+	options_free(&options);
+	unlink(path);
+}
+
+static void test_again(void)
+{
+	struct error error = { 0 };
+	struct options options;
+
+	CHECK(parse("-c 5 -Z", &options, &error) == -EINVAL && strstr(error.text, "-Z"),
+	      "a usage error names the option");
+	options_free(&options);
+	options = options_of("-c 5");
+	CHECK(options.count == 5, "and the next call starts anew");
+}
+
+int main(void)
+{
+	test_defaults();
+	test_settings();
+	test_modes_at_once();
+	test_texts();
+	test_snapshot();
+	test_filter_file();
+	test_again();
+	return check_done();
+}

@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The same file gives the same bytes (P30), and a pipe is read without waiting for it."""
+
+import hashlib
+import os
+import struct
+import subprocess
+import time
+
+from harness import SLOWDOWN, SOCKLINE, HERE, Namespace, check, path, run
+
+FILE_HEADER = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
+
+
+def packet(number):
+    """Ethernet, IPv4, UDP, one of 50 flows."""
+    payload = b"sockline"
+    udp = struct.pack(">4H", 1024 + number % 50, 53, 8 + len(payload), 0) + payload
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), number & 0xFFFF, 0, 64, 17, 0,
+                     b"\xc0\0\2\1", b"\xc0\0\2\2")
+    frame = b"\2\0\0\0\0\2\2\0\0\0\0\1\x08\0" + ip + udp
+    seconds, nanoseconds = divmod(1732270272 * 10**9 + number * 1234567, 10**9)
+    return struct.pack("<4I", seconds, nanoseconds, len(frame), len(frame)) + frame
+
+
+def capture_file(packets):
+    return FILE_HEADER + b"".join(map(packet, range(packets)))
+
+
+def of_packets(output):
+    """The lines that do not name the file."""
+    return [line for line in output.splitlines() if b'"sockline.run"' not in line
+            and b'"sockline.stats"' not in line]
+
+
+def test_same_bytes():
+    with open(path("many.pcap"), "wb") as file:
+        file.write(capture_file(5000))
+    digests = set()
+    for number in range(3):
+        # Other times, places and environments must leave no trace.
+        environment = {**os.environ, "TZ": ("UTC", "Asia/Tokyo", "America/Lima")[number],
+                       "LC_ALL": ("C", "C.UTF-8", "C")[number]}
+        result = subprocess.run([SOCKLINE, "-q", "-e", "all", "-r", path("many.pcap")], check=False,
+                                capture_output=True, env=environment, timeout=60 * SLOWDOWN,
+                                cwd=("/", "/tmp", "/")[number])
+        check(result.returncode == 0 and result.stdout.count(b"\n") > 5000, f"replay {number + 1}",
+              result.stderr)
+        once = result.stdout
+        digests.add(hashlib.sha256(result.stdout).hexdigest())
+    with open(path("many.pcap"), "rb") as file:
+        piped = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
+        result = subprocess.run([SOCKLINE, "-q", "-e", "all", "-r", "-"], stdin=piped.stdout,
+                                check=False, capture_output=True, timeout=60 * SLOWDOWN)
+        piped.wait()
+    check(len(digests) == 1, "the same bytes each time", digests)
+    check(of_packets(result.stdout) == of_packets(once), "through a pipe as well", result.stderr)
+
+
+def test_sleeping_reader():
+    with open(path("more.pcap"), "wb") as file:
+        file.write(capture_file(12000))
+    sockline = HERE.sockline("-e", "packet", "-r", path("more.pcap"), wait=False)
+    sockline.reading.clear()
+    time.sleep(1)
+    start = sockline.cpu_seconds()
+    time.sleep(2)
+    used = (sockline.cpu_seconds() - start) / 2
+    check(sockline.popen.poll() is None and used < 0.02, "a reader that sleeps is waited for, idly", used)
+    sockline.reading.set()
+    check(sockline.wait() == 0 and len(sockline.find("packet")) == 12000, "and gets everything",
+          len(sockline.records))
+
+
+def test_pipe_is_followed():
+    sockline = HERE.sockline("-e", "packet", "-r", "-", wait=False)
+    pipe = sockline.popen.stdin
+    pipe.write(FILE_HEADER + packet(0) + packet(1)[:30])
+    pipe.flush()
+    sockline.wait_for("packet", timeout=2)
+    check(True, "a packet in a pipe comes out at once")
+    pipe.write(packet(1)[30:])
+    pipe.flush()
+    sockline.wait_for("packet", count=2, timeout=2)
+    pipe.write(packet(2)[:20])
+    pipe.flush()
+    time.sleep(0.3)
+    start = time.monotonic()
+    status = sockline.stop()
+    check(status == 0 and time.monotonic() - start < SLOWDOWN,
+          "SIGTERM ends it within a second, half a packet in the pipe", (status, sockline.stderr))
+    check(len(sockline.find("packet")) == 2 and sockline.find("run_stopped"), "with its last record")
+
+
+def test_pipe_from_tcpdump():
+    with Namespace() as host:
+        dump = subprocess.Popen([*host.prefix, "tcpdump", "-i", "lo", "-U", "-w", "-", "udp port 9"],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        dump.stderr.readline()  # "listening on"
+        sockline = HERE.sockline("-e", "packet", "-r", "-", wait=False, stdin=dump.stdout)
+        host.helper("gen", "-k", "-c", "100", "127.0.0.1").wait()
+        sockline.wait_for("packet", count=100)
+        dump.terminate()
+        dump.wait()
+        check(sockline.wait() == 0 and len(sockline.find("packet")) == 100, "tcpdump -w - | sockline -r -",
+              sockline.stderr)
+
+
+run(globals())

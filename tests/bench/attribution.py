@@ -8,7 +8,8 @@ Needs root. Everything happens in network namespaces of its own; load is two bus
 processes at most. gen_flows and trace_facts are taken from BUILD/tests/helpers
 (BUILD: top_builddir, or the working directory).
 
-A flow whose 5-tuple occurs twice in one run is left out and counted as "reused".
+A flow whose 5-tuple occurs twice in one run counts as "reused" and not as a flow;
+a wrong answer about it is wrong all the same.
 """
 
 import argparse
@@ -151,6 +152,7 @@ class Bench:
             row = rows[truth.end]
             if keys[tuple_of(truth)] > 1:
                 row["reused"] += 1
+                row["wrong"] += answer.answer == "found" and answer.pid != truth.pid
                 continue
             row["flows"] += 1
             if answer.answer != "found":

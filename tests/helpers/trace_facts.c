@@ -253,8 +253,11 @@ static void run(struct facts *facts)
 		wait[0].revents = 0;
 		poll(wait, 2, (int)facts->interval_ms);
 		tracepoints_drain(facts->tracepoints, take_fact, facts);
-		evidence_expire(facts->evidence, clock_monotonic_ns());
-		lineage_expire(facts->lineage, clock_monotonic_ns());
+		/* The truth is read at the end, and however long that takes, all is to be there. */
+		if (!facts->truth) {
+			evidence_expire(facts->evidence, clock_monotonic_ns());
+			lineage_expire(facts->lineage, clock_monotonic_ns());
+		}
 	} while (wait[0].fd < 0 ? clock_monotonic_ns() < end_ns
 	                        : wait[0].revents == 0 || read(STDIN_FILENO, &byte, 1) > 0);
 	/* What is going on as the last reading begins stays in the rings. */

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "attribution/sentinel.h"
+#include "attribution/sightings.h"
 #include "attribution/witness.h"
 #include "base/clock.h"
 #include "host_spaces.h"
@@ -34,10 +36,13 @@ struct host {
 	int64_t namespaces_looked_ns;
 	bool namespaces_changed; /* a process was seen in one that is not open */
 	struct proc_events *events;
-	struct witness *witness; /* NULL: lookups alone */
+	struct witness *witness;   /* NULL: tracepoints are not in use */
+	struct sentinel *sentinel; /* NULL: nor is the sentinel */
+	struct sightings *sightings;
+	char sentinel_why[256];
 	const char *method_why;
 	struct attribution *attribution;
-	struct loop_source *events_source, *witness_source;
+	struct loop_source *events_source, *witness_source, *sentinel_source;
 	char degraded_text[HOST_DEGRADED_MAX][DEGRADED_TEXT];
 	const char *degraded[HOST_DEGRADED_MAX];
 	int degraded_count;
@@ -198,8 +203,39 @@ static void on_witness(void *context, uint32_t ready)
 	witness_drain(host->witness);
 }
 
+static void drain_sentinel(struct host *host)
+{
+	sightings_drain(host->sightings, host->attribution);
+}
+
+static void on_sentinel(void *context, uint32_t ready)
+{
+	(void)ready;
+	drain_sentinel(context);
+}
+
+static int open_sentinel(struct host *host, struct error *error)
+{
+	struct error refused = { 0 };
+
+	if (sentinel_open(&host->sentinel, &refused) != 0) {
+		if (host->options.method == HOST_METHOD_SENTINEL)
+			return error_set(error, refused.code, "--attribution sentinel: %s",
+			                 refused.text);
+		degrade(host, refused.text, "owners are looked up as packets arrive");
+		host->method_why = "neither tracepoints nor the sentinel are to be had";
+		return 0;
+	}
+	host->sightings = sightings_new(host->sentinel, host->processes, &host->options.key);
+	if (!host->sightings)
+		return error_set(error, ENOMEM, "out of memory");
+	host->sentinel_source =
+		loop_add_fd(host->loop, sentinel_fd(host->sentinel), EPOLLIN, on_sentinel, host);
+	return 0;
+}
+
 /*
- * The first of tracepoints and lookup that can be had. What cannot is said once,
+ * The first of tracepoints, sentinel and lookup that can be had. What cannot is said once,
  * with the reason.
  */
 static int choose_method(struct host *host, struct error *error)
@@ -216,6 +252,8 @@ static int choose_method(struct host *host, struct error *error)
 	host->method_why = "asked for";
 	if (host->options.method == HOST_METHOD_LOOKUP)
 		return 0;
+	if (host->options.method == HOST_METHOD_SENTINEL)
+		return open_sentinel(host, error);
 	if (witness_open(&host->witness, &options, &refused) == 0) {
 		if (host->options.method == HOST_METHOD_AUTO)
 			host->method_why = "the kernel allows it, and it misses least";
@@ -226,9 +264,28 @@ static int choose_method(struct host *host, struct error *error)
 	if (host->options.method == HOST_METHOD_TRACEPOINTS)
 		return error_set(error, refused.code, "--attribution tracepoints: %s",
 		                 refused.text);
-	degrade(host, refused.text, "owners are looked up as packets arrive");
+	degrade(host, refused.text, "owners are caught by the sentinel or looked up");
 	host->method_why = "tracepoints are not to be had";
-	return 0;
+	return open_sentinel(host, error);
+}
+
+static void on_namespace_opened(void *context, uint32_t netns, int fd)
+{
+	struct host *host = context;
+	struct error error = { 0 };
+
+	if (host->sentinel && sentinel_watch(host->sentinel, fd, netns, &error) != 0)
+		degrade(host, error.text, "owners in a network namespace are looked up");
+	host->options.callbacks.namespace_opened(host->options.callbacks.context, netns, fd);
+}
+
+static void on_namespace_closing(void *context, uint32_t netns)
+{
+	struct host *host = context;
+
+	if (host->sentinel)
+		sentinel_unwatch(host->sentinel, netns);
+	host->options.callbacks.namespace_closing(host->options.callbacks.context, netns);
 }
 
 static int compose_attribution(struct host *host, struct error *error)
@@ -237,6 +294,7 @@ static int compose_attribution(struct host *host, struct error *error)
 		.key = host->options.key,
 		.processes = host->processes,
 		.fds = host->fds,
+		.sightings = host->sightings,
 		.witness = host->witness,
 		.sees_all_processes = process_table_sees_all(host->processes),
 	};
@@ -248,9 +306,9 @@ static int compose_attribution(struct host *host, struct error *error)
 			.overrun = on_overrun,
 			.context = host,
 		},
-		.opened = host->options.callbacks.namespace_opened,
-		.closing = host->options.callbacks.namespace_closing,
-		.context = host->options.callbacks.context,
+		.opened = on_namespace_opened,
+		.closing = on_namespace_closing,
+		.context = host,
 	};
 	int result = attribution_new(&host->attribution, &options, error);
 
@@ -305,6 +363,9 @@ void host_free(struct host *host)
 	loop_remove(host->events_source);
 	host_spaces_free(host->spaces);
 	attribution_free(host->attribution);
+	loop_remove(host->sentinel_source);
+	sightings_free(host->sightings);
+	sentinel_close(host->sentinel);
 	loop_remove(host->witness_source);
 	witness_close(host->witness);
 	proc_events_close(host->events);
@@ -333,16 +394,23 @@ int host_namespace_fd(const struct host *host, uint32_t netns)
 	return host_spaces_fd(host->spaces, netns);
 }
 
-const char *host_method(const struct host *host, const char **why)
+const char *host_method(struct host *host, const char **why)
 {
 	*why = host->method_why;
-	return host->witness ? "tracepoints" : "lookup";
+	if (!host->sentinel)
+		return host->witness ? "tracepoints" : "lookup";
+	snprintf(host->sentinel_why, sizeof host->sentinel_why, "%s; %s", host->method_why,
+	         sentinel_mode(host->sentinel));
+	*why = host->sentinel_why;
+	return "sentinel";
 }
 
 void host_prepare(struct host *host)
 {
 	if (host->witness)
 		witness_drain(host->witness);
+	if (host->sentinel)
+		drain_sentinel(host);
 }
 
 const char *host_netns_mode(const struct host *host)

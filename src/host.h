@@ -25,7 +25,12 @@ struct host;
 enum host_netns_mode { HOST_NETNS_AUTO, HOST_NETNS_ALL, HOST_NETNS_SELF, HOST_NETNS_PATHS };
 
 /* How owners of new connections are caught. */
-enum host_method { HOST_METHOD_AUTO, HOST_METHOD_TRACEPOINTS, HOST_METHOD_LOOKUP };
+enum host_method {
+	HOST_METHOD_AUTO,
+	HOST_METHOD_TRACEPOINTS,
+	HOST_METHOD_SENTINEL,
+	HOST_METHOD_LOOKUP
+};
 
 struct host_callbacks {
 	/* A namespace was opened, or is about to be closed. fd -1: the own one. */
@@ -61,8 +66,8 @@ const char *
 host_netns_mode(const struct host *host); /* "all", "self" or "paths": what is in force */
 const char *const *host_degraded(const struct host *host, int *count);
 
-/* What is in use, "tracepoints" or "lookup", and why. */
-const char *host_method(const struct host *host, const char **why);
+/* What is in use, "tracepoints", "sentinel" or "lookup", and why. */
+const char *host_method(struct host *host, const char **why);
 /* Before packets are taken: what the kernel told of their senders comes first. */
 void host_prepare(struct host *host);
 

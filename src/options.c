@@ -99,7 +99,7 @@ static const char help_text[] =
 	"  -L, --list-data-link-types   print the link types of an interface\n"
 	"      --netns PATH|all|self    network namespaces; repeatable; default: all, where\n"
 	"                               CAP_SYS_ADMIN allows it\n"
-	"      --attribution auto|tracepoints|lookup\n"
+	"      --attribution auto|tracepoints|sentinel|lookup\n"
 	"                               how owners of new connections are caught\n"
 	"      --sockets auto|netlink|proc  where sockets are enumerated\n"
 	"\n"
@@ -239,7 +239,7 @@ static int apply_word(struct options *options, int option, const char *text, str
 {
 	static const char *const directions[] = { "inout", "in", "out", NULL };
 	static const char *const sockets[] = { "auto", "netlink", "proc", NULL };
-	static const char *const methods[] = { "auto", "tracepoints", "lookup", NULL };
+	static const char *const methods[] = { "auto", "tracepoints", "sentinel", "lookup", NULL };
 	static const char *const policies[] = { "block", "drop", NULL };
 	static const char *const formats[] = { "text", "json", NULL };
 	int word;

@@ -13,16 +13,22 @@
 #define CAPTURE_TIMEOUT_MS 100
 #define NAMESPACES_MAX     1024
 
-static int add_timers(struct run *run, struct error *error)
+/* First of all: threads that are made later inherit the blocked signals. */
+static int add_signals(struct run *run, struct error *error)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0 };
-	const struct options *options = run->options;
-	bool ok;
 
 	signal(SIGPIPE, SIG_IGN); /* EPIPE and EFBIG tell the sink */
 	signal(SIGXFSZ, SIG_IGN);
 	run->signals = loop_add_signals(run->loop, signals, run_on_signal, run);
-	ok = run->signals != NULL;
+	return run->signals ? 0 : error_set(error, errno, "signals: %s", strerror(errno));
+}
+
+static int add_timers(struct run *run, struct error *error)
+{
+	const struct options *options = run->options;
+	bool ok = true;
+
 	if (!run_is_replay(run)) {
 		ok = ok &&
 		     loop_add_timer(run->loop, NS_PER_SECOND, NS_PER_SECOND, run_on_second, run);
@@ -32,7 +38,7 @@ static int add_timers(struct run *run, struct error *error)
 	}
 	if (options->duration_ns > 0)
 		ok = ok && loop_add_timer(run->loop, options->duration_ns, 0, run_on_duration, run);
-	return ok ? 0 : error_set(error, errno, "timers and signals: %s", strerror(errno));
+	return ok ? 0 : error_set(error, errno, "timers: %s", strerror(errno));
 }
 
 static int open_emitter(struct run *run, struct error *error)
@@ -169,6 +175,9 @@ int run_build(struct run *run, struct error *error)
 	run->loop = loop_new();
 	if (!run->loop)
 		return error_set(error, errno, "epoll: %s", strerror(errno));
+	result = add_signals(run, error);
+	if (result != 0)
+		return result;
 	if (!run_is_replay(run)) /* a replay repeats: its keys are zero */
 		result = hash_key_random(&run->key);
 	if (result != 0)

@@ -9,6 +9,7 @@
 
 #include "attribution/attribution_private.h"
 #include "attribution/recent.h"
+#include "attribution/sightings.h"
 #include "attribution/witness.h"
 #include "base/clock.h"
 #include "capture/interfaces.h"
@@ -267,18 +268,21 @@ static void set_witnessed(const struct attribution_question *question, struct pr
 	owner->netns = question->netns;
 }
 
-/* The kernel told of it as it happened: no need to look anything up. */
+/* Somebody was watching when it happened: no need to look anything up. */
 static bool witnessed(struct attribution *attribution, const struct attribution_question *question,
                       struct owner *owner)
 {
 	struct process *process;
 	uint8_t protocol = question->tuple.protocol;
 
-	if (!attribution->options.witness ||
-	    (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE) ||
-	    !witness_find(attribution->options.witness, question, &process))
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)
 		return false;
-	set_witnessed(question, process, owner);
+	if (attribution->options.witness &&
+	    witness_find(attribution->options.witness, question, &process))
+		set_witnessed(question, process, owner);
+	else if (!attribution->options.sightings ||
+	         !sightings_find(attribution->options.sightings, question, owner))
+		return false;
 	attribution_remember(attribution, question->netns, &question->tuple, owner);
 	return true;
 }
@@ -304,6 +308,8 @@ bool attribution_last_holder(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner)
 {
 	struct process *process = NULL;
+	struct owner seen = { 0 };
+	bool changed;
 
 	if (attribution->options.witness &&
 	    witness_find_last(attribution->options.witness, question, &process)) {
@@ -311,6 +317,13 @@ bool attribution_last_holder(struct attribution *attribution,
 			return false;
 		set_witnessed(question, process, owner);
 		return true;
+	}
+	if (attribution->options.sightings &&
+	    sightings_find(attribution->options.sightings, question, &seen)) {
+		changed = owner->process != seen.process;
+		owner_clear(owner);
+		*owner = seen;
+		return changed;
 	}
 	if (!may_be_another(attribution, question, owner))
 		return false;

@@ -54,6 +54,7 @@ struct attribution_options {
 	struct hash_key key;
 	struct process_table *processes; /* borrowed */
 	struct proc_fd *fds;             /* borrowed */
+	struct sightings *sightings;     /* borrowed; NULL = no sentinel */
 	struct witness *witness;         /* borrowed; NULL = lookups alone */
 	bool sees_all_processes; /* initial pid namespace, so that "nobody" can be told from "hidden" */
 };

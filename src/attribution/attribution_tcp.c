@@ -70,7 +70,11 @@ static void hint_acceptors(struct attribution *attribution,
 	}
 }
 
-static void resolve_gone(struct attribution *attribution,
+/*
+ * The socket is closed by now. Who it came in to is still known when that is one
+ * process: the listener's.
+ */
+static void resolve_gone(struct attribution *attribution, const struct attribution_namespace *space,
                          const struct attribution_question *question,
                          enum attribution_reason reason, struct owner *owner)
 {
@@ -78,10 +82,15 @@ static void resolve_gone(struct attribution *attribution,
 		recent_find(attribution->recent, question->netns, &question->tuple,
 	                    question->since_ns, clock_monotonic_ns());
 
-	if (before && owner_copy(owner, before) == 0)
-		owner->method =
-			before->method == ATTRIBUTION_KERNEL ? before->method : ATTRIBUTION_RECENT;
-	else
+	if (before && owner_copy(owner, before) == 0) {
+		if (before->method != ATTRIBUTION_KERNEL)
+			owner->method = ATTRIBUTION_RECENT;
+		return;
+	}
+	if (question->responder)
+		attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
+		                         question->asked_ns, owner);
+	if (!owner_known(owner) && owner->reason != ATTRIBUTION_PENDING)
 		attribution_unknown(owner, reason);
 }
 
@@ -93,7 +102,7 @@ void attribution_tcp_resolve(struct attribution *attribution,
 	int result = attribution_find_socket(attribution, space, question, &socket);
 
 	if (result != 0) {
-		resolve_gone(attribution, question, ATTRIBUTION_NO_SOCKET, owner);
+		resolve_gone(attribution, space, question, ATTRIBUTION_NO_SOCKET, owner);
 		return;
 	}
 	switch (socket.state) {
@@ -102,10 +111,10 @@ void attribution_tcp_resolve(struct attribution *attribution,
 			attribution_tcp_listener(attribution, space, &question->tuple,
 			                         question->ifindex, question->asked_ns, owner);
 		else
-			resolve_gone(attribution, question, ATTRIBUTION_NO_SOCKET, owner);
+			resolve_gone(attribution, space, question, ATTRIBUTION_NO_SOCKET, owner);
 		return;
 	case SOCKET_TIME_WAIT:
-		resolve_gone(attribution, question, ATTRIBUTION_TIME_WAIT, owner);
+		resolve_gone(attribution, space, question, ATTRIBUTION_TIME_WAIT, owner);
 		return;
 	case SOCKET_ESTABLISHED:
 	case SOCKET_CLOSE_WAIT:
@@ -128,7 +137,7 @@ void attribution_tcp_resolve(struct attribution *attribution,
 		break;
 	}
 	if (socket.inode == 0) { /* closed by its process, the kernel sends the rest */
-		resolve_gone(attribution, question, ATTRIBUTION_NO_SOCKET, owner);
+		resolve_gone(attribution, space, question, ATTRIBUTION_NO_SOCKET, owner);
 		owner->cookie = socket.cookie;
 		return;
 	}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/sentinel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "attribution/sentinel_guard.h"
+#include "attribution/sentinel_schedule.h"
+#include "sockets/netns.h"
+
+#define CPUS_MAX 256 /* members of a fanout group */
+
+struct sentinel {
+	struct sentinel_shared *shared;
+	size_t size; /* of the mapping that shared begins: the guards follow */
+	int started;
+	bool has_young;
+	struct error events_error; /* "" = there are process events */
+	char mode[384];
+};
+
+static int make_shared(struct sentinel *sentinel, struct error *error)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	int count = cpus < 1 ? 1 : cpus > CPUS_MAX ? CPUS_MAX : (int)cpus;
+	size_t head = (sizeof *sentinel->shared + 63) & ~(size_t)63;
+	void *memory;
+
+	/* Zeroed, whole pages, and not locked together with anybody else's. */
+	sentinel->size = head + (size_t)count * sizeof *sentinel->shared->guards;
+	memory = mmap(NULL, sentinel->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	              0);
+	if (memory == MAP_FAILED)
+		return error_set(error, ENOMEM, "out of memory");
+	sentinel->shared = memory;
+	sentinel->shared->guards = (void *)((char *)memory + head);
+	sentinel->shared->guard_count = count;
+	sentinel->shared->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (sentinel->shared->wake_fd < 0)
+		return error_set(error, errno, "eventfd: %s", strerror(errno));
+	return 0;
+}
+
+int sentinel_open(struct sentinel **result, struct error *error)
+{
+	struct sentinel *sentinel = calloc(1, sizeof *sentinel);
+	struct sentinel_shared *shared;
+	int code;
+
+	if (!sentinel)
+		return error_set(error, ENOMEM, "out of memory");
+	code = make_shared(sentinel, error);
+	if (code < 0)
+		goto fail;
+	shared = sentinel->shared;
+	code = hash_key_random(&shared->key);
+	if (code < 0) {
+		error_set(error, -code, "random key: %s", strerror(-code));
+		goto fail;
+	}
+	code = sentinel_young_init(&shared->young, &sentinel->events_error);
+	if (code < 0) {
+		*error = sentinel->events_error;
+		goto fail;
+	}
+	sentinel->has_young = true;
+	for (int i = 0; i < shared->guard_count; i++) {
+		code = sentinel_guard_start(&shared->guards[i], shared, i, error);
+		if (code < 0)
+			goto fail;
+		sentinel->started++;
+	}
+	*result = sentinel;
+	return 0;
+fail:
+	sentinel_close(sentinel);
+	return code;
+}
+
+void sentinel_close(struct sentinel *sentinel)
+{
+	struct sentinel_shared *shared = sentinel ? sentinel->shared : NULL;
+
+	if (shared) {
+		atomic_store(&shared->stop, true);
+		for (int i = 0; i < sentinel->started; i++)
+			sentinel_guard_kick(&shared->guards[i]);
+		for (int i = 0; i < sentinel->started; i++)
+			sentinel_guard_join(&shared->guards[i]);
+		if (sentinel->has_young)
+			sentinel_young_destroy(&shared->young);
+		if (shared->wake_fd >= 0)
+			close(shared->wake_fd);
+		munmap(shared, sentinel->size);
+	}
+	free(sentinel);
+}
+
+/* The same place in all guards: the one where nothing is, or was until now. -1 = none. */
+static int find_post(const struct sentinel_shared *shared, uint32_t number)
+{
+	for (int at = 0; at < SENTINEL_SPACES_MAX; at++) {
+		int fits = 0;
+
+		for (int i = 0; i < shared->guard_count; i++) {
+			const struct sentinel_post *post = &shared->guards[i].posts[at];
+			int state = atomic_load_explicit(&post->state, memory_order_acquire);
+
+			fits += number == 0 ? state == SENTINEL_POST_FREE
+			                    : state == SENTINEL_POST_WATCHED &&
+			                              post->netns == number;
+		}
+		if (fits == shared->guard_count)
+			return at;
+	}
+	return -1;
+}
+
+static int open_posts(struct sentinel_shared *shared, int at, uint32_t number, struct error *error)
+{
+	uint16_t group = 0;
+	int result = 0, opened;
+
+	for (opened = 0; opened < shared->guard_count; opened++) {
+		result = sentinel_post_open(&shared->guards[opened].posts[at], number, &group,
+		                            error);
+		if (result < 0)
+			break;
+	}
+	while (result < 0 && opened-- > 0)
+		sentinel_post_close(&shared->guards[opened].posts[at]);
+	return result;
+}
+
+int sentinel_watch(struct sentinel *sentinel, int fd, uint32_t number, struct error *error)
+{
+	struct sentinel_shared *shared = sentinel->shared;
+	int at, previous = -1, result;
+
+	if (find_post(shared, number) >= 0)
+		return error_set(error, EEXIST, "network namespace %u is watched already", number);
+	at = find_post(shared, 0);
+	if (at < 0)
+		return error_set(error, ENOSPC, "more than %d network namespaces",
+		                 SENTINEL_SPACES_MAX);
+	if (fd >= 0) {
+		previous = netns_enter(fd);
+		if (previous < 0)
+			return error_set(error, -previous, "network namespace %u: %s", number,
+			                 strerror(-previous));
+	}
+	result = open_posts(shared, at, number, error);
+	if (fd >= 0)
+		netns_leave(previous);
+	/* All before any: the guards' numbers in the kernel's group do not change any more. */
+	for (int i = 0; result == 0 && i < shared->guard_count; i++)
+		result = sentinel_guard_add_post(&shared->guards[i], &shared->guards[i].posts[at]);
+	if (result == -ENOMEM || result == -ENOSPC)
+		sentinel_unwatch(sentinel, number);
+	return result;
+}
+
+void sentinel_unwatch(struct sentinel *sentinel, uint32_t number)
+{
+	struct sentinel_shared *shared = sentinel->shared;
+
+	for (int i = 0; i < shared->guard_count; i++) {
+		for (int at = 0; at < SENTINEL_SPACES_MAX; at++) {
+			struct sentinel_post *post = &shared->guards[i].posts[at];
+
+			if (atomic_load(&post->state) == SENTINEL_POST_WATCHED &&
+			    post->netns == number)
+				atomic_store(&post->state, SENTINEL_POST_LEAVING);
+		}
+		sentinel_guard_kick(&shared->guards[i]);
+	}
+}
+
+int sentinel_fd(const struct sentinel *sentinel)
+{
+	return sentinel->shared->wake_fd;
+}
+
+static long drain(struct sentinel_report *report, const struct sentinel_callbacks *callbacks)
+{
+	size_t count = sentinel_ring_waiting(&report->sightings), done;
+	struct sentinel_sighting sighting;
+	struct sentinel_process process;
+
+	/* Counted first: the processes of these sightings are all there. */
+	while (sentinel_ring_take(&report->processes, &process))
+		if (callbacks->process)
+			callbacks->process(callbacks->context, &process);
+	for (done = 0; done < count && sentinel_ring_take(&report->sightings, &sighting); done++)
+		callbacks->sighting(callbacks->context, &sighting);
+	return (long)done;
+}
+
+long sentinel_drain(struct sentinel *sentinel, const struct sentinel_callbacks *callbacks)
+{
+	struct sentinel_shared *shared = sentinel->shared;
+	uint64_t ignored;
+	long count = 0;
+
+	/* Before looking: who finds it unset after this wakes us again. */
+	if (atomic_exchange(&shared->woken, false) &&
+	    read(shared->wake_fd, &ignored, sizeof ignored) < 0) {
+		/* Not written yet: that comes, and means nothing. */
+	}
+	for (int i = 0; i < shared->guard_count; i++)
+		count += drain(&shared->guards[i].report, callbacks);
+	return count;
+}
+
+void sentinel_hint(struct sentinel *sentinel, int pid)
+{
+	sentinel_young_add(&sentinel->shared->young, pid, false);
+}
+
+void sentinel_listener(struct sentinel *sentinel, int pid)
+{
+	sentinel_hint(sentinel, pid);
+	if (sentinel_listeners_add(&sentinel->shared->listeners, pid))
+		sentinel_guard_kick_others(sentinel->shared, NULL);
+}
+
+const char *sentinel_mode(struct sentinel *sentinel)
+{
+	const struct sentinel_shared *shared = sentinel->shared;
+	enum sentinel_schedule_mode mode = SENTINEL_SCHEDULE_FIFO;
+	int unpinned = 0, unlocked = 0;
+
+	for (int i = 0; i < shared->guard_count; i++) {
+		if (shared->guards[i].mode > mode)
+			mode = shared->guards[i].mode;
+		unpinned += !shared->guards[i].pinned;
+		unlocked += !shared->guards[i].locked;
+	}
+	snprintf(sentinel->mode, sizeof sentinel->mode, "%s%s%s%s%s",
+	         sentinel_schedule_name(mode), unpinned > 0 ? ", not on its CPU" : "", unlocked > 0 ? ", memory not locked" : "",
+	         sentinel->events_error.text[0] ? ", no " : "", sentinel->events_error.text);
+	return sentinel->mode;
+}
+
+void sentinel_read_counters(const struct sentinel *sentinel, struct sentinel_counters *counters)
+{
+	uint64_t sums[SENTINEL_COUNTS] = { 0 };
+
+	for (int i = 0; i < sentinel->shared->guard_count; i++)
+		for (int what = 0; what < SENTINEL_COUNTS; what++)
+			sums[what] += atomic_load_explicit(
+				&sentinel->shared->guards[i].report.counts[what],
+				memory_order_relaxed);
+	*counters = (struct sentinel_counters){
+		.packets = sums[SENTINEL_PACKETS],
+		.resolved = sums[SENTINEL_RESOLVED],
+		.unresolved = sums[SENTINEL_NOT_RESOLVED],
+		.no_socket = sums[SENTINEL_NO_SOCKET],
+		.repeated = sums[SENTINEL_REPEATED],
+		.late = sums[SENTINEL_LATE],
+		.over_budget = sums[SENTINEL_OVER_BUDGET],
+		.paused = sums[SENTINEL_PAUSED],
+		.excluded_ports = sums[SENTINEL_EXCLUDED_PORTS],
+		.ring_lost = sums[SENTINEL_RING_LOST],
+		.kernel_lost = sums[SENTINEL_KERNEL_LOST],
+		.events_lost = sums[SENTINEL_EVENTS_LOST] +
+		               atomic_load_explicit(&sentinel->shared->young.lost,
+		                                    memory_order_relaxed),
+		.children = sums[SENTINEL_CHILDREN],
+	};
+}

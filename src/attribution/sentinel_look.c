@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/sentinel_look.h"
+
+#include <netinet/in.h>
+#include <string.h>
+
+#include "attribution/sentinel_borrow.h"
+#include "base/clock.h"
+#include "sockets/sock_diag.h"
+
+/*
+ * Who holds a socket is found out after the packet. A port may be another's by then:
+ * of an unconnected UDP socket at once, of a TCP connection hardly ever.
+ */
+#define UDP_LATE_NS (5 * NS_PER_MS)
+#define TCP_LATE_NS (50 * NS_PER_MS)
+
+/* A second. What comes in excess is not looked at until the next one. */
+#define UDP_IN_VAIN_MAX    1000
+#define CONNECTIONS_IN_MAX 200
+#define ECHOES_MAX         100
+/* So many searches may take all their time, 30 ms in all; others then look at the likeliest alone. */
+#define SEARCHED_IN_VAIN_MAX 200
+
+/* A port whose listener is known is looked at again after this time, else after that. */
+#define LISTENER_KEEP_NS       (20 * NS_PER_SECOND)
+#define LISTENER_UNKNOWN_NS    NS_PER_SECOND
+
+struct look {
+	struct sentinel_guard *guard;
+	struct sentinel_post *post;
+	const struct packet *packet;
+	int64_t begin_ns;
+	uint64_t flow; /* hash */
+	struct socket socket;
+};
+
+static void count(struct look *look, enum sentinel_report_count what)
+{
+	sentinel_report_count(&look->guard->report, what);
+}
+
+static uint64_t hash_flow(const struct sentinel_guard *guard, const struct packet *packet)
+{
+	struct {
+		struct tuple tuple;
+		uint32_t icmp_id;
+	} key = { packet->tuple, packet->icmp_id };
+
+	return hash_bytes(&guard->shared->key, &key, sizeof key);
+}
+
+static struct sentinel_sighting describe(const struct look *look, enum sentinel_how how)
+{
+	return (struct sentinel_sighting){
+		.how = how,
+		.tuple = look->packet->tuple,
+		.netns = look->post->netns,
+		.ifindex = look->packet->ifindex,
+		.icmp_id = look->packet->icmp_id,
+		.has_uid = look->socket.has_uid,
+		.uid = look->socket.uid,
+		.inode = look->socket.inode,
+		.cookie = look->socket.cookie,
+		.packet_ns = look->packet->time_ns,
+	};
+}
+
+static void tell(struct look *look, struct sentinel_sighting *sighting,
+                 struct sentinel_suspect *holder)
+{
+	sighting->time_ns = clock_monotonic_ns();
+	if (holder) {
+		sighting->pid = holder->pid;
+		sighting->start_ticks = holder->stat.start_ticks;
+		if (!holder->told)
+			holder->told = sentinel_report_process(&look->guard->report, holder->pid,
+			                                       holder->dir, &holder->stat);
+	}
+	sentinel_report_sighting(&look->guard->report, sighting);
+}
+
+static struct sentinel_suspect *find_holder(struct look *look)
+{
+	struct sentinel_wanted wanted = {
+		.inode = look->socket.inode,
+		.uid = look->socket.uid,
+		.quick = look->guard->searched_in_vain > SEARCHED_IN_VAIN_MAX,
+		.deadline_ns = look->begin_ns + SENTINEL_LOOK_BUDGET_NS,
+	};
+	uint64_t cookie = look->socket.cookie;
+	struct sentinel_suspect *found;
+
+	/* A busy UDP socket whose holder was not found just now is not sought for each packet. */
+	if (wanted.inode == 0 ||
+	    sentinel_post_was_told(look->post, cookie, cookie, look->begin_ns))
+		return NULL;
+	found = sentinel_search_find(&look->guard->search, &wanted);
+	if (found)
+		return found;
+	look->guard->searched_in_vain++;
+	if (look->guard->search.gave_up)
+		count(look, SENTINEL_OVER_BUDGET);
+	sentinel_post_told(look->post, cookie, cookie, look->begin_ns);
+	return NULL;
+}
+
+static bool was_told(const struct look *look)
+{
+	return sentinel_post_was_told(look->post, look->flow, look->socket.cookie, look->begin_ns);
+}
+
+static void look_at_tcp(struct look *look)
+{
+	const struct tuple *tuple = &look->packet->tuple;
+	struct sentinel_suspect *holder;
+	struct sentinel_sighting sighting;
+
+	/* A listener is what the kernel finds for a connection that is not there. */
+	if (sock_diag_find(look->post->diag, tuple, look->packet->ifindex, false, &look->socket) !=
+	            0 ||
+	    look->socket.state == SOCKET_LISTEN || !tuple_equal(&look->socket.tuple, tuple)) {
+		count(look, SENTINEL_NO_SOCKET);
+		return;
+	}
+	if (was_told(look)) {
+		count(look, SENTINEL_REPEATED);
+		return;
+	}
+	holder = find_holder(look);
+	sighting = describe(look, holder ? SENTINEL_SOCKET : SENTINEL_UNRESOLVED);
+	tell(look, &sighting, holder);
+	sentinel_post_told(look->post, look->flow, look->socket.cookie, look->begin_ns);
+}
+
+/* The kernel looks for UDP sockets as for a packet that comes in, more generously than we may. */
+static bool udp_fits(struct look *look)
+{
+	const struct tuple *sent = &look->packet->tuple, *bound = &look->socket.tuple;
+
+	if (bound->source_port != sent->source_port)
+		return false;
+	if (bound->destination_port != 0 &&
+	    (bound->destination_port != sent->destination_port ||
+	     !inet_equal(&bound->destination, &sent->destination)))
+		return false;
+	/* Any address of this host, and not one that is forwarded for. */
+	return inet_equal(&bound->source, &sent->source) ||
+	       (inet_is_unspecified(&bound->source) &&
+	        sentinel_post_is_local(look->post, &sent->source, look->packet->ifindex,
+	                               look->begin_ns));
+}
+
+static void shut_out(struct look *look, bool *kind)
+{
+	*kind = false;
+	sentinel_guard_change_filter(look->guard);
+	count(look, SENTINEL_PAUSED);
+}
+
+static void look_at_udp(struct look *look)
+{
+	struct sentinel_suspect *holder;
+	struct sentinel_sighting sighting;
+
+	port_budget_count(&look->guard->budget, look->packet->tuple.source_port);
+	if (sock_diag_find(look->post->diag, &look->packet->tuple, look->packet->ifindex, false,
+	                   &look->socket) != 0 ||
+	    !udp_fits(look)) {
+		count(look, SENTINEL_NO_SOCKET);
+		if (++look->guard->udp_in_vain > UDP_IN_VAIN_MAX)
+			shut_out(look, &look->guard->filter.udp);
+		return;
+	}
+	if (was_told(look)) {
+		count(look, SENTINEL_REPEATED);
+		return;
+	}
+	holder = find_holder(look);
+	sighting = describe(look, holder ? SENTINEL_SOCKET : SENTINEL_UNRESOLVED);
+	if (holder && !sentinel_borrow_is_alone(holder->pid, holder->fd, look->socket.cookie))
+		sighting.how = SENTINEL_PORT;
+	tell(look, &sighting, holder);
+	sentinel_post_told(look->post, look->flow, look->socket.cookie, look->begin_ns);
+}
+
+/* Nothing finds the socket of an echo request quickly: all that can be done is to say so at once. */
+static void look_at_echo(struct look *look)
+{
+	struct sentinel_sighting sighting;
+
+	if (++look->guard->echoes > ECHOES_MAX)
+		shut_out(look, &look->guard->filter.icmp);
+	if (was_told(look)) {
+		count(look, SENTINEL_REPEATED);
+		return;
+	}
+	sighting = describe(look, SENTINEL_UNRESOLVED);
+	tell(look, &sighting, NULL);
+	sentinel_post_told(look->post, look->flow, 0, look->begin_ns);
+}
+
+static void look_at_listener(struct look *look)
+{
+	struct tuple listener = { .source = look->packet->tuple.destination,
+		                  .source_port = look->packet->tuple.destination_port,
+		                  .protocol = IPPROTO_TCP };
+	struct sentinel_suspect *holder;
+	struct sentinel_sighting sighting;
+
+	if (++look->guard->connections_in > CONNECTIONS_IN_MAX)
+		shut_out(look, &look->guard->filter.tcp_in);
+	if (sock_diag_find(look->post->diag, &listener, look->packet->ifindex, false,
+	                   &look->socket) != 0 ||
+	    look->socket.state != SOCKET_LISTEN) {
+		count(look, SENTINEL_NO_SOCKET);
+		return;
+	}
+	holder = find_holder(look);
+	sighting = describe(look, holder ? SENTINEL_LISTENER : SENTINEL_UNRESOLVED_LISTENER);
+	sighting.tuple = listener;
+	tell(look, &sighting, holder);
+	if (holder && sentinel_listeners_add(&look->guard->shared->listeners, holder->pid)) {
+		sentinel_forks_refresh(&look->guard->forks);
+		sentinel_guard_kick_others(look->guard->shared, look->guard);
+	}
+	if (sentinel_post_add_listener(look->post, listener.source_port, look->begin_ns,
+	                               holder ? LISTENER_KEEP_NS : LISTENER_UNKNOWN_NS))
+		look->post->filter_generation = look->guard->filter_generation - 1;
+}
+
+void sentinel_look_at(struct sentinel_guard *guard, struct sentinel_post *post,
+                      const struct sentinel_post_packet *packet)
+{
+	struct look look = { .guard = guard,
+		             .post = post,
+		             .packet = &packet->packet,
+		             .begin_ns = clock_monotonic_ns() };
+	uint8_t protocol = packet->packet.tuple.protocol;
+	int64_t age_ns = clock_realtime_ns() - packet->packet.time_ns;
+
+	count(&look, SENTINEL_PACKETS);
+	if (!packet->valid)
+		return;
+	if (age_ns > (protocol == IPPROTO_TCP ? TCP_LATE_NS : UDP_LATE_NS)) {
+		count(&look, SENTINEL_LATE);
+		return;
+	}
+	look.flow = hash_flow(guard, &packet->packet);
+	if (packet->packet.direction == PACKET_INGRESS)
+		look_at_listener(&look);
+	else if (protocol == IPPROTO_TCP)
+		look_at_tcp(&look);
+	else if (packet->packet.has_ports)
+		look_at_udp(&look);
+	else
+		look_at_echo(&look);
+}

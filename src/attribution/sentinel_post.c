@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/sentinel_post.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/netlink.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "capture/decode.h"
+#include "sockets/netlink.h"
+#include "sockets/sock_diag.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14; asm-generic */
+#endif
+#ifndef PACKET_FANOUT_FLAG_UNIQUEID
+#define PACKET_FANOUT_FLAG_UNIQUEID 0x2000 /* Linux 4.13 */
+#endif
+
+#define RECEIVE_BUFFER (2 << 20) /* about 2,000 packets of 128 bytes */
+#define TOLD_NS        NS_PER_SECOND
+/* The filter cuts packets, and nothing tells how long they were: as long as can be. */
+#define LENGTH_MAX (UINT16_MAX + 40)
+
+/* The members of a group are numbered as they join, and the kernel picks by the CPU's number. */
+static int join(int fd, uint16_t *group)
+{
+	int flags = *group ? 0 : PACKET_FANOUT_FLAG_UNIQUEID;
+	int fanout = *group | (PACKET_FANOUT_CPU | flags) << 16;
+	socklen_t size = sizeof fanout;
+
+	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &fanout, sizeof fanout) != 0 ||
+	    getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &fanout, &size) != 0)
+		return -errno;
+	*group = (uint16_t)fanout;
+	return 0;
+}
+
+static int set_up(struct sentinel_post *post, uint16_t *group)
+{
+	struct sockaddr_ll all = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	struct sock_filter code[SENTINEL_FILTER_MAX];
+	const int on = 1, room = RECEIVE_BUFFER;
+	socklen_t size = sizeof post->netns_cookie;
+	int result;
+
+	/* Nothing comes before the thread has said what it wants. */
+	result = sentinel_filter_attach(post->fd, code, sentinel_filter_nothing(code));
+	if (result < 0)
+		return result;
+	if (setsockopt(post->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
+		setsockopt(post->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+	if (setsockopt(post->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0 ||
+	    bind(post->fd, (const void *)&all, sizeof all) != 0)
+		return -errno;
+	if (getsockopt(post->fd, SOL_SOCKET, SO_NETNS_COOKIE, &post->netns_cookie, &size) != 0)
+		post->netns_cookie = 0;
+	return join(post->fd, group);
+}
+
+int sentinel_post_open(struct sentinel_post *post, uint32_t netns, uint16_t *group,
+                       struct error *error)
+{
+	int result;
+
+	memset(post, 0, sizeof *post);
+	post->netns = netns;
+	/* Protocol 0: deaf until it is bound. */
+	post->fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (post->fd < 0)
+		return error_set(error, errno, "packet socket: %s", strerror(errno));
+	result = set_up(post, group);
+	if (result < 0) {
+		error_set(error, -result, "packet socket: %s", strerror(-result));
+		goto fail;
+	}
+	result = sock_diag_open(&post->diag, netns, error);
+	if (result < 0)
+		goto fail;
+	result = netlink_open(&post->routes, NETLINK_ROUTE, error);
+	if (result < 0)
+		goto fail;
+	return 0;
+fail:
+	sentinel_post_close(post);
+	return result;
+}
+
+void sentinel_post_close(struct sentinel_post *post)
+{
+	netlink_close(post->routes);
+	sock_diag_close(post->diag);
+	close(post->fd);
+	post->routes = NULL;
+	post->diag = NULL;
+	post->fd = -1;
+}
+
+/* What the filter lets through unseen behind extension headers, too. */
+static bool is_first(const struct packet *packet)
+{
+	switch (packet->tuple.protocol) {
+	case IPPROTO_TCP:
+		return packet->has_tcp &&
+		       (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_SYN;
+	case IPPROTO_UDP:
+	case IPPROTO_UDPLITE:
+		return packet->has_ports;
+	case IPPROTO_ICMP:
+		return packet->has_icmp_id && packet->icmp_type == SENTINEL_FILTER_ECHO_V4;
+	case IPPROTO_ICMPV6:
+		return packet->has_icmp_id && packet->icmp_type == SENTINEL_FILTER_ECHO_V6;
+	default:
+		return false;
+	}
+}
+
+static int64_t read_time(struct msghdr *message)
+{
+	struct cmsghdr *control;
+	struct timespec time = { .tv_sec = 0 };
+
+	for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control))
+		if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_TIMESTAMPNS)
+			memcpy(&time, CMSG_DATA(control), sizeof time);
+	return time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+}
+
+int sentinel_post_read(const struct sentinel_post *post, struct sentinel_post_packet *result)
+{
+	uint8_t bytes[SENTINEL_FILTER_SNAPLEN];
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct timespec))];
+	} control;
+	struct sockaddr_ll from;
+	struct iovec room = { bytes, sizeof bytes };
+	struct msghdr message = {
+		.msg_name = &from,
+		.msg_namelen = sizeof from,
+		.msg_iov = &room,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control,
+	};
+	struct packet *packet = &result->packet;
+	ssize_t length = recvmsg(post->fd, &message, MSG_DONTWAIT);
+
+	if (length < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	packet->time_ns = read_time(&message);
+	packet->ifindex = (uint32_t)from.sll_ifindex;
+	decode_packet(DECODE_LINK_RAW, bytes, (uint32_t)length, LENGTH_MAX, packet);
+	packet->direction = from.sll_pkttype == PACKET_OUTGOING ? PACKET_EGRESS : PACKET_INGRESS;
+	result->valid = is_first(packet);
+	return 1;
+}
+
+unsigned sentinel_post_lost(const struct sentinel_post *post)
+{
+	struct tpacket_stats stats;
+	socklen_t size = sizeof stats;
+
+	if (getsockopt(post->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0)
+		return 0;
+	return stats.tp_drops;
+}
+
+bool sentinel_post_was_told(const struct sentinel_post *post, uint64_t flow, uint64_t cookie,
+                            int64_t now_ns)
+{
+	size_t at = flow % SENTINEL_POST_FLOWS;
+
+	return post->flows[at].flow == flow && post->flows[at].cookie == cookie &&
+	       now_ns < post->flows[at].until_ns;
+}
+
+void sentinel_post_told(struct sentinel_post *post, uint64_t flow, uint64_t cookie, int64_t now_ns)
+{
+	size_t at = flow % SENTINEL_POST_FLOWS;
+
+	post->flows[at].flow = flow;
+	post->flows[at].cookie = cookie;
+	post->flows[at].until_ns = now_ns + TOLD_NS;
+}
+
+bool sentinel_post_add_listener(struct sentinel_post *post, uint16_t port, int64_t now_ns,
+                                int64_t keep_ns)
+{
+	if (post->listener_count == SENTINEL_FILTER_PORTS_MAX)
+		return false;
+	post->listeners[post->listener_count].port = port;
+	post->listeners[post->listener_count++].until_ns = now_ns + keep_ns;
+	return true;
+}
+
+bool sentinel_post_expire_listeners(struct sentinel_post *post, int64_t now_ns)
+{
+	int kept = 0, before = post->listener_count;
+
+	for (int i = 0; i < before; i++)
+		if (now_ns < post->listeners[i].until_ns)
+			post->listeners[kept++] = post->listeners[i];
+	post->listener_count = kept;
+	return kept < before;
+}
+
+void sentinel_post_set_filter(struct sentinel_post *post, struct sentinel_filter_options *options)
+{
+	struct sock_filter code[SENTINEL_FILTER_MAX];
+
+	options->tcp_in_except.count = post->listener_count;
+	for (int i = 0; i < post->listener_count; i++)
+		options->tcp_in_except.ports[i] = post->listeners[i].port;
+	/* When it fails (no memory) the old filter stays: it costs, but nothing goes wrong. */
+	sentinel_filter_attach(post->fd, code, sentinel_filter_packets(code, options));
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where one of the sentinel's threads looks at one network namespace: the packets
+ * that its CPU handles there, its way to ask for sockets, and what it has seen.
+ */
+#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_POST_H
+#define SOCKLINE_ATTRIBUTION_SENTINEL_POST_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attribution/sentinel_filter.h"
+#include "base/error.h"
+#include "capture/packet.h"
+#include "sockets/socket.h"
+
+struct netlink;
+struct sock_diag;
+
+#define SENTINEL_POST_LOCALS 8
+#define SENTINEL_POST_FLOWS  256
+
+enum sentinel_post_state {
+	SENTINEL_POST_FREE,    /* the loop's */
+	SENTINEL_POST_WATCHED, /* the thread's */
+	SENTINEL_POST_LEAVING, /* the thread's, which is to make it free */
+};
+
+struct sentinel_post {
+	_Atomic int state;
+	uint32_t netns;
+	uint64_t netns_cookie; /* SO_NETNS_COOKIE; 0 = not known (before Linux 5.14) */
+	int fd;                /* packet(7) */
+	struct sock_diag *diag;
+	struct netlink *routes;
+	uint32_t filter_generation; /* of the thread's settings that are in force here */
+	/* Addresses asked for lately, the oldest is replaced. */
+	struct {
+		struct inet_address address;
+		bool local;
+		int64_t until_ns;
+	} locals[SENTINEL_POST_LOCALS];
+	unsigned next_local;
+	/* Ports that are known to listen: connections to them wake nobody until then. */
+	struct {
+		uint16_t port;
+		int64_t until_ns;
+	} listeners[SENTINEL_FILTER_PORTS_MAX];
+	int listener_count;
+	/* What was told lately, by a hash of the flow. */
+	struct {
+		uint64_t cookie;
+		uint64_t flow;
+		int64_t until_ns;
+	} flows[SENTINEL_POST_FLOWS];
+};
+
+/* A packet as it came. */
+struct sentinel_post_packet {
+	struct packet packet; /* direction and ifindex are set, time_ns is the wall clock's */
+	bool valid;           /* decoded, and what is meant by a first packet */
+};
+
+/*
+ * In the calling thread's namespace. *group joins the posts of one namespace, which
+ * are opened in the order of their CPUs; 0 for the first, which sets it. The post
+ * stays free. 0 or -errno.
+ */
+int sentinel_post_open(struct sentinel_post *post, uint32_t netns, uint16_t *group,
+                       struct error *error);
+void sentinel_post_close(struct sentinel_post *post);
+
+/* 1, 0 when there is none, -errno. */
+int sentinel_post_read(const struct sentinel_post *post, struct sentinel_post_packet *packet);
+/* Packets lost since the last call, for want of room. */
+unsigned sentinel_post_lost(const struct sentinel_post *post);
+
+/* Is it an address of the namespace? What is forwarded has another's. */
+bool sentinel_post_is_local(struct sentinel_post *post, const struct inet_address *address,
+                            uint32_t ifindex, int64_t now_ns);
+
+/* Has this socket been told for this flow within the last second? */
+bool sentinel_post_was_told(const struct sentinel_post *post, uint64_t flow, uint64_t cookie,
+                            int64_t now_ns);
+void sentinel_post_told(struct sentinel_post *post, uint64_t flow, uint64_t cookie,
+                        int64_t now_ns);
+
+/* From now on connections to this port wake nobody for so long. False: there are too many. */
+bool sentinel_post_add_listener(struct sentinel_post *post, uint16_t port, int64_t now_ns,
+                                int64_t keep_ns);
+/* Drops those whose time is over; true when there were any. */
+bool sentinel_post_expire_listeners(struct sentinel_post *post, int64_t now_ns);
+/* Attaches the filter; tcp_in_except is filled in here. */
+void sentinel_post_set_filter(struct sentinel_post *post, struct sentinel_filter_options *options);
+
+#endif

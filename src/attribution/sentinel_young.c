@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/sentinel_young.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "attribution/sentinel_filter.h"
+#include "processes/proc_events.h"
+
+#define EVENT_MAX  128 /* bytes of a message with an event: 76 on Linux 6.18 */
+#define LAST_PIDS  16  /* tried below the last pid */
+#define SPIN_TURNS 2000
+
+struct sentinel_young_buffers {
+	struct mmsghdr messages[SENTINEL_YOUNG_BATCH];
+	struct iovec rooms[SENTINEL_YOUNG_BATCH];
+	struct sockaddr_nl from[SENTINEL_YOUNG_BATCH];
+	union {
+		struct nlmsghdr header;
+		char bytes[EVENT_MAX];
+	} events[SENTINEL_YOUNG_BATCH];
+};
+
+int sentinel_young_init(struct sentinel_young *young, struct error *error)
+{
+	struct sock_filter code[SENTINEL_FILTER_MAX];
+
+	memset(young, 0, sizeof *young);
+	young->load_fd = -1;
+	young->buffers = calloc(1, sizeof *young->buffers);
+	if (!young->buffers)
+		return error_set(error, ENOMEM, "out of memory");
+	if (proc_events_open(&young->events, error) == 0) {
+		/* What the program does not let through was the answer to opening, at most. */
+		sentinel_filter_attach(proc_events_fd(young->events), code,
+		                       sentinel_filter_births(code));
+		return 0;
+	}
+	young->load_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
+void sentinel_young_destroy(struct sentinel_young *young)
+{
+	proc_events_close(young->events);
+	if (young->load_fd >= 0)
+		close(young->load_fd);
+	free(young->buffers);
+}
+
+void sentinel_young_add(struct sentinel_young *young, int pid, bool executed)
+{
+	uint32_t at = atomic_fetch_add_explicit(&young->next, 1, memory_order_acq_rel);
+
+	atomic_store_explicit(&young->entries[at % SENTINEL_YOUNG_MAX],
+	                      (uint64_t)pid * 2 + executed, memory_order_release);
+}
+
+static bool begin_reading(struct sentinel_young *young)
+{
+	for (int turn = 0; turn < SPIN_TURNS; turn++)
+		if (!atomic_flag_test_and_set_explicit(&young->reading, memory_order_acquire))
+			return true;
+	return false;
+}
+
+static void take_event(struct sentinel_young *young, const struct nlmsghdr *header, size_t length)
+{
+	struct proc_event event;
+
+	if (length < NLMSG_HDRLEN ||
+	    !proc_events_parse((const char *)header + NLMSG_HDRLEN, length - NLMSG_HDRLEN, &event))
+		return;
+	if (event.kind != PROC_EVENT_EXIT)
+		sentinel_young_add(young, event.pid, event.kind == PROC_EVENT_EXEC);
+}
+
+/* Number of messages, 0 when there are none, or -errno. */
+static int read_batch(struct sentinel_young *young)
+{
+	struct sentinel_young_buffers *buffers = young->buffers;
+	int count;
+
+	for (int i = 0; i < SENTINEL_YOUNG_BATCH; i++) {
+		buffers->rooms[i] = (struct iovec){ &buffers->events[i], EVENT_MAX };
+		buffers->messages[i].msg_hdr = (struct msghdr){
+			.msg_name = &buffers->from[i],
+			.msg_namelen = sizeof buffers->from[i],
+			.msg_iov = &buffers->rooms[i],
+			.msg_iovlen = 1,
+		};
+	}
+	count = recvmmsg(proc_events_fd(young->events), buffers->messages, SENTINEL_YOUNG_BATCH,
+	                 MSG_DONTWAIT, NULL);
+	if (count < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	for (int i = 0; i < count; i++)
+		if (buffers->from[i].nl_pid == 0) /* of the kernel */
+			take_event(young, &buffers->events[i].header, buffers->messages[i].msg_len);
+	return count;
+}
+
+int sentinel_young_read(struct sentinel_young *young, int max)
+{
+	int total = 0, count = SENTINEL_YOUNG_BATCH;
+
+	if (!young->events || !begin_reading(young))
+		return 0;
+	while (count == SENTINEL_YOUNG_BATCH && total < max) {
+		count = read_batch(young);
+		if (count == -ENOBUFS) {
+			atomic_fetch_add_explicit(&young->lost, 1, memory_order_relaxed);
+			count = SENTINEL_YOUNG_BATCH; /* what is queued is still there */
+			max -= count;
+			continue;
+		}
+		if (count > 0)
+			total += count;
+	}
+	atomic_flag_clear_explicit(&young->reading, memory_order_release);
+	return total;
+}
+
+/* "0.00 0.01 0.05 1/123 4567": the last field. 0 when it cannot be read. */
+static int last_pid(int load_fd)
+{
+	char text[64];
+	ssize_t length = pread(load_fd, text, sizeof text - 1, 0);
+	const char *field;
+
+	if (length <= 0)
+		return 0;
+	text[length] = '\0';
+	field = strrchr(text, ' ');
+	return field ? atoi(field + 1) : 0;
+}
+
+struct sentinel_young_cursor sentinel_young_first(const struct sentinel_young *young)
+{
+	struct sentinel_young_cursor cursor = {
+		.young = young,
+		.at = atomic_load_explicit(&young->next, memory_order_acquire),
+		.left = SENTINEL_YOUNG_MAX,
+	};
+
+	if (young->load_fd >= 0) {
+		cursor.last_pid = last_pid(young->load_fd);
+		cursor.last_left = LAST_PIDS;
+	}
+	return cursor;
+}
+
+bool sentinel_young_next(struct sentinel_young_cursor *cursor, int *pid)
+{
+	if (cursor->last_left > 0 && cursor->last_pid > 0) {
+		cursor->last_left--;
+		*pid = cursor->last_pid--;
+		return true;
+	}
+	while (cursor->left > 0) {
+		uint64_t entry;
+
+		cursor->left--;
+		entry = atomic_load_explicit(
+			&cursor->young->entries[--cursor->at % SENTINEL_YOUNG_MAX],
+			memory_order_acquire);
+		if (entry != 0) {
+			*pid = (int)(entry / 2);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool sentinel_young_executed(const struct sentinel_young *young, int pid)
+{
+	for (int i = 0; i < SENTINEL_YOUNG_MAX; i++)
+		if (atomic_load_explicit(&young->entries[i], memory_order_acquire) ==
+		    (uint64_t)pid * 2 + 1)
+			return true;
+	return false;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which processes are young, or were hinted at: those with new sockets, most
+ * likely. From process events, which wake nobody: they are read when somebody
+ * asks. Where there are none, the last pid that the kernel gave out leads to them.
+ * For any number of threads at once, without locks that wait.
+ */
+#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_YOUNG_H
+#define SOCKLINE_ATTRIBUTION_SENTINEL_YOUNG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct proc_events;
+
+#define SENTINEL_YOUNG_MAX   256
+#define SENTINEL_YOUNG_BATCH 64
+
+struct sentinel_young {
+	_Atomic uint32_t next;
+	_Atomic uint64_t entries[SENTINEL_YOUNG_MAX]; /* pid * 2 + executed; 0 = none */
+	_Atomic uint64_t lost;                        /* times events were lost */
+	atomic_flag reading;                          /* held by who reads events */
+	struct proc_events *events;                   /* NULL: there are none */
+	int load_fd;                                  /* /proc/loadavg then */
+	/* Of who holds the flag: */
+	struct sentinel_young_buffers *buffers;
+};
+
+/* *error says why there are no process events; that is no failure. 0 or -errno. */
+int sentinel_young_init(struct sentinel_young *young, struct error *error);
+void sentinel_young_destroy(struct sentinel_young *young);
+
+void sentinel_young_add(struct sentinel_young *young, int pid, bool executed);
+/*
+ * Reads events, at most about max of them, 0.3 us each; how many were read. Nothing
+ * when another thread does it just now and is not done in some microseconds.
+ */
+int sentinel_young_read(struct sentinel_young *young, int max);
+
+/* Youngest first. A pid may come twice, and may be gone. */
+struct sentinel_young_cursor {
+	const struct sentinel_young *young;
+	uint32_t at;
+	int left;
+	int last_pid, last_left; /* counting down from the last pid given out */
+};
+struct sentinel_young_cursor sentinel_young_first(const struct sentinel_young *young);
+bool sentinel_young_next(struct sentinel_young_cursor *cursor, int *pid);
+
+/* Did this pid run exec, as far as is remembered? */
+bool sentinel_young_executed(const struct sentinel_young *young, int pid);
+
+#endif

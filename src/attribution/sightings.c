@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/sightings.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/table.h"
+#include "processes/process_table.h"
+
+#define SIGHTINGS_MAX 65536
+
+/* A packet's time is the wall clock's, a sighting's the monotonic one. */
+#define BEFORE_NS (20 * NS_PER_MS)
+
+struct sighting {
+	struct tuple tuple;
+	uint32_t netns;
+	int64_t time_ns;
+	uint64_t hash;
+	struct owner owner;
+};
+
+/* A ring: entries are overwritten in the order in which they were first put. */
+struct sightings {
+	struct sentinel *sentinel;
+	struct process_table *processes;
+	struct hash_key key;
+	struct table *index;
+	struct sighting *entries;
+	uint32_t used, next;
+	struct attribution *attribution; /* during a drain */
+};
+
+struct sightings *sightings_new(struct sentinel *sentinel, struct process_table *processes,
+                                const struct hash_key *key)
+{
+	struct sightings *sightings = calloc(1, sizeof *sightings);
+
+	if (!sightings)
+		return NULL;
+	sightings->sentinel = sentinel;
+	sightings->processes = processes;
+	sightings->key = *key;
+	sightings->index = table_new(SIGHTINGS_MAX);
+	sightings->entries = calloc(SIGHTINGS_MAX, sizeof *sightings->entries);
+	if (!sightings->index || !sightings->entries) {
+		sightings_free(sightings);
+		return NULL;
+	}
+	return sightings;
+}
+
+void sightings_free(struct sightings *sightings)
+{
+	if (!sightings)
+		return;
+	for (uint32_t i = 0; i < sightings->used; i++)
+		owner_clear(&sightings->entries[i].owner);
+	free(sightings->entries);
+	table_free(sightings->index);
+	free(sightings);
+}
+
+static uint64_t key_hash(const struct sightings *sightings, uint32_t netns,
+                         const struct tuple *tuple)
+{
+	struct {
+		struct tuple tuple;
+		uint32_t netns;
+	} key = { .tuple = *tuple, .netns = netns };
+
+	return hash_bytes(&sightings->key, &key, sizeof key.tuple + sizeof key.netns);
+}
+
+static struct sighting *find(const struct sightings *sightings, uint64_t hash, uint32_t netns,
+                             const struct tuple *tuple)
+{
+	struct table_cursor cursor = table_cursor(sightings->index, hash);
+	uint32_t number;
+
+	while (table_next(&cursor, &number)) {
+		struct sighting *sighting = &sightings->entries[number];
+
+		if (sighting->netns == netns && tuple_equal(&sighting->tuple, tuple))
+			return sighting;
+	}
+	return NULL;
+}
+
+static struct sighting *make(struct sightings *sightings, uint64_t hash, uint32_t netns,
+                             const struct tuple *tuple)
+{
+	struct sighting *sighting = &sightings->entries[sightings->next];
+
+	if (sightings->used == SIGHTINGS_MAX)
+		table_remove(sightings->index, sighting->hash, sightings->next);
+	owner_clear(&sighting->owner);
+	if (table_insert(sightings->index, hash, sightings->next) != 0)
+		return NULL;
+	if (sightings->used < SIGHTINGS_MAX)
+		sightings->used++;
+	sightings->next = (sightings->next + 1) % SIGHTINGS_MAX;
+	sighting->tuple = *tuple;
+	sighting->netns = netns;
+	sighting->hash = hash;
+	return sighting;
+}
+
+/* A process that was sighted is read while it may still be there, else remembered as it was. */
+static void on_process(void *context, const struct sentinel_process *seen)
+{
+	struct sightings *sightings = context;
+	struct process *process = process_table_get(sightings->processes, seen->pid, NULL);
+	struct process_memory memory = {
+		.pid = seen->pid,
+		.parent_pid = seen->parent_pid,
+		.start_ticks = seen->start_ticks,
+		.name = seen->name[0] ? seen->name : NULL,
+		.executable = seen->executable[0] ? seen->executable : NULL,
+		.executable_deleted = seen->executable_deleted,
+		.exited_ns = clock_monotonic_ns(),
+	};
+
+	if (!process || process->start_ticks != seen->start_ticks)
+		process_table_remember(sightings->processes, &memory);
+}
+
+/* The threads gave up for time; here there is more of it. */
+static void look_on(struct sightings *sightings, const struct sentinel_sighting *seen,
+                    struct owner *owner)
+{
+	struct socket socket = {
+		.kind = SOCKET_TCP,
+		.tuple = seen->tuple,
+		.netns = seen->netns,
+		.inode = seen->inode,
+		.cookie = seen->cookie,
+		.uid = seen->uid,
+		.has_uid = seen->has_uid,
+	};
+
+	if (seen->inode != 0)
+		attribution_resolve_socket(sightings->attribution, &socket, seen->time_ns, owner,
+		                           NULL);
+}
+
+static struct owner owner_of(struct sightings *sightings, const struct sentinel_sighting *seen)
+{
+	struct owner owner = {
+		.method =
+			seen->how == SENTINEL_LISTENER ? ATTRIBUTION_LISTENER : ATTRIBUTION_SOCKET,
+		.inode = seen->inode,
+		.cookie = seen->cookie,
+		.netns = seen->netns,
+		.uid = seen->uid,
+		.has_uid = seen->has_uid,
+	};
+	struct process *process =
+		process_table_find(sightings->processes, seen->pid, seen->start_ticks);
+
+	if (!process)
+		return (struct owner){ .reason = ATTRIBUTION_EXITED };
+	owner.process = process_ref(process);
+	return owner;
+}
+
+static void keep(struct sightings *sightings, const struct sentinel_sighting *seen,
+                 struct owner *owner)
+{
+	uint64_t hash = key_hash(sightings, seen->netns, &seen->tuple);
+	struct sighting *sighting = find(sightings, hash, seen->netns, &seen->tuple);
+
+	if (!sighting)
+		sighting = make(sightings, hash, seen->netns, &seen->tuple);
+	if (!sighting) {
+		owner_clear(owner);
+		return;
+	}
+	owner_clear(&sighting->owner);
+	sighting->owner = *owner;
+	sighting->time_ns = seen->time_ns;
+}
+
+static void on_sighting(void *context, const struct sentinel_sighting *seen)
+{
+	struct sightings *sightings = context;
+	struct owner owner = { 0 };
+
+	switch (seen->how) {
+	case SENTINEL_SOCKET:
+	case SENTINEL_CHILD:
+		owner = owner_of(sightings, seen);
+		break;
+	case SENTINEL_UNRESOLVED:
+		look_on(sightings, seen, &owner);
+		break;
+	case SENTINEL_LISTENER:
+	case SENTINEL_PORT:
+		/* Which of several it was is looked up when a packet asks. */
+		return;
+	case SENTINEL_UNRESOLVED_LISTENER:
+		look_on(sightings, seen, &owner);
+		if (owner.process)
+			sentinel_listener(sightings->sentinel, owner.process->pid);
+		owner_clear(&owner);
+		return;
+	}
+	if (owner.process)
+		keep(sightings, seen, &owner);
+	else
+		owner_clear(&owner);
+}
+
+void sightings_drain(struct sightings *sightings, struct attribution *attribution)
+{
+	const struct sentinel_callbacks callbacks = {
+		.process = on_process,
+		.sighting = on_sighting,
+		.context = sightings,
+	};
+
+	sightings->attribution = attribution;
+	sentinel_drain(sightings->sentinel, &callbacks);
+}
+
+bool sightings_find(struct sightings *sightings, const struct attribution_question *question,
+                    struct owner *owner)
+{
+	uint64_t hash = key_hash(sightings, question->netns, &question->tuple);
+	const struct sighting *sighting = find(sightings, hash, question->netns, &question->tuple);
+
+	if (!sighting || !sighting->owner.process ||
+	    sighting->time_ns < question->seen_ns - BEFORE_NS ||
+	    clock_monotonic_ns() - sighting->time_ns > SIGHTINGS_KEEP_NS)
+		return false;
+	return owner_copy(owner, &sighting->owner) == 0;
+}

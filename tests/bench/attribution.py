@@ -24,7 +24,7 @@ import time
 
 SKIPPED = 77
 HOGS = 2
-HOG = ["timeout", "120", "sh", "-c", "while :; do :; done"]
+HOG = ["timeout", "300", "sh", "-c", "while :; do :; done"]
 ADDRESSES = {
     "lo": {"4": "127.0.0.1", "6": "::1"},
     "veth": {"4": "192.0.2.1", "6": "2001:db8::1"},
@@ -210,11 +210,16 @@ def main():
     try:
         for load_kind in options.loads.split(","):
             for topology in options.topologies.split(","):
-                network, load = Network(topology), Load(load_kind)
+                network = Network(topology)
                 try:
                     for family in options.families.split(","):
                         for scenario in options.scenarios * options.runs:
-                            truths, answers, counters = bench.measure(scenario, network, family)
+                            load = Load(load_kind)
+                            try:
+                                truths, answers, counters = bench.measure(scenario, network,
+                                                                          family)
+                            finally:
+                                load.close()
                             rows = bench.judge(truths, answers)
                             wrong += sum(row["wrong"] for row in rows.values())
                             if options.json:
@@ -225,7 +230,6 @@ def main():
                                 print_rows(f"{load_kind:5} {topology:4} {family} {scenario}", rows,
                                            counters)
                 finally:
-                    load.close()
                     network.close()
     finally:
         bench.close()

@@ -17,11 +17,11 @@ static const struct hash_key key = { { 3, 4 } };
 
 /* What the callback was told, since it was last forgotten. */
 static struct told {
-	enum connection_change change;
 	uint64_t id;
-	uint16_t port;
+	enum connection_change change;
 	enum connection_reason reason;
 	enum connection_outcome outcome;
+	uint16_t port;
 } told[TOLD_MAX];
 static int told_count;
 static uint64_t told_total;
@@ -462,8 +462,8 @@ static void test_bound(void)
 struct modelled {
 	struct tuple tuple;
 	uint32_t netns;
+	bool fin, established, closed;
 	uint64_t id;
-	bool answered, fin, established, closed;
 	int64_t active_ns;
 };
 

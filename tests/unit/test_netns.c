@@ -81,7 +81,9 @@ static pid_t begin_child(int *control)
 	if (child == 0) {
 		close(down[1]);
 		byte = unshare(CLONE_NEWNET) == 0;
-		_exit(write(up[1], &byte, 1) != 1 || read(down[0], &byte, 1) != 0);
+		if (write(up[1], &byte, 1) == 1 && read(down[0], &byte, 1) == 0)
+			_exit(EXIT_SUCCESS);
+		_exit(EXIT_FAILURE);
 	}
 	close(down[0]);
 	close(up[1]);

@@ -16,11 +16,12 @@ static char line_words[512], *line_argv[WORDS_MAX + 1];
 
 static int parse(const char *line, struct options *options, struct error *error)
 {
+	char *rest = NULL;
 	int argc = 0;
 
 	snprintf(line_words, sizeof line_words, "sockline %s", line);
-	for (char *word = strtok(line_words, " "); word && argc < WORDS_MAX;
-	     word = strtok(NULL, " "))
+	for (char *word = strtok_r(line_words, " ", &rest); word && argc < WORDS_MAX;
+	     word = strtok_r(NULL, " ", &rest))
 		line_argv[argc++] = word;
 	line_argv[argc] = NULL;
 	return options_parse(options, argc, line_argv, error);
@@ -48,6 +49,7 @@ static const struct {
 	{ FIELD(promiscuous) },
 	{ FIELD(direction) },
 	{ FIELD(immediate) },
+	{ FIELD(dedupe) },
 	{ FIELD(flush_each) },
 	{ FIELD(flush_interval_ns) },
 	{ FIELD(update_interval_ns) },
@@ -91,6 +93,7 @@ static const struct {
 	SETS("-Q in", direction, CAPTURE_IN),
 	SETS("--direction out", direction, CAPTURE_OUT),
 	SETS("--immediate-mode", immediate, true),
+	SETS("--dedupe", dedupe, true),
 	SETS("-l", flush_each, true),
 	SETS("-U", flush_each, true),
 	SETS("--line-buffered", flush_each, true),

@@ -183,8 +183,8 @@ static void test_scripts(void)
 			right = right && tcp_state_name(&state) == step->state;
 			closed = tcp_state_closed(&state, &reason, &outcome);
 			if (!right)
-				printf("# %s at %d: state %u\n", step->segment,
-				       (int)(step - scripts[i].steps), tcp_state_name(&state));
+				printf("# %s at %d: state %d\n", step->segment,
+				       (int)(step - scripts[i].steps), (int)tcp_state_name(&state));
 		}
 		CHECK(right, "%s: states", scripts[i].title);
 		CHECK(closed == (scripts[i].reason != CONNECTION_REASON_NONE) &&

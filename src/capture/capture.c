@@ -52,41 +52,41 @@ static struct capture *capture_new(const char *name)
 	return capture;
 }
 
-int capture_open_live(struct capture **result, const char *interface,
+int capture_open_live(struct capture **capture, const char *interface,
                       const struct capture_options *options, struct error *error)
 {
-	struct capture *capture = capture_new(interface);
+	struct capture *opened = capture_new(interface);
 	int status;
 
-	if (capture == NULL)
+	if (opened == NULL)
 		return error_set(error, ENOMEM, "out of memory");
-	capture->timeout_ms = capture_live_timeout_ms(options);
-	status = capture_live_open(&capture->handle, interface, options, error);
+	opened->timeout_ms = capture_live_timeout_ms(options);
+	status = capture_live_open(&opened->handle, interface, options, error);
 	if (status != 0) {
-		capture_close(capture);
+		capture_close(opened);
 		return status;
 	}
-	*result = capture;
+	*capture = opened;
 	return 0;
 }
 
-int capture_open_file(struct capture **result, const char *path,
+int capture_open_file(struct capture **capture, const char *path,
                       const struct capture_options *options, struct error *error)
 {
-	struct capture *capture = capture_new(path);
+	struct capture *opened = capture_new(path);
 	int status;
 
-	if (capture == NULL)
+	if (opened == NULL)
 		return error_set(error, ENOMEM, "out of memory");
-	capture->is_file = true;
-	status = capture_file_open(&capture->file, path, options, error);
+	opened->is_file = true;
+	status = capture_file_open(&opened->file, path, options, error);
 	if (status != 0) {
-		capture_close(capture);
+		capture_close(opened);
 		return status;
 	}
-	capture->handle = capture->file.handle;
-	capture->more = true;
-	*result = capture;
+	opened->handle = opened->file.handle;
+	opened->more = true;
+	*capture = opened;
 	return 0;
 }
 
@@ -159,7 +159,8 @@ static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_ch
 {
 	struct capture *capture = (struct capture *)user;
 	struct capture_packet packet = {
-		.time_ns = time_from(&header->ts), /* tv_usec holds nanoseconds: we asked for them */
+		.time_ns =
+			time_from(&header->ts), /* tv_usec holds nanoseconds: we asked for them */
 		.captured = header->caplen,
 		.length = header->len,
 		.bytes = bytes,
@@ -223,7 +224,8 @@ static int dispatch_file(struct capture *capture, int limit, capture_callback *c
 	if (result != 0)
 		return result;
 	if (dispatch(capture, limit, callback, context))
-		return capture_file_damaged(&capture->file, capture->name, capture->delivered, error);
+		return capture_file_damaged(&capture->file, capture->name, capture->delivered,
+		                            error);
 	capture->more = capture->handed > 0;
 	return capture->handed > 0 ? capture->handed : capture_file_state(&capture->file);
 }
@@ -263,15 +265,14 @@ int capture_read_counters(struct capture *capture, struct capture_counters *coun
 		return 0;
 	if (pcap_stats(capture->handle, &now) != 0)
 		return -EIO;
-	capture->accepted = capture_counter_advance(capture->accepted, capture->last.ps_recv,
-	                                            now.ps_recv);
-	capture->dropped = capture_counter_advance(capture->dropped, capture->last.ps_drop,
-	                                           now.ps_drop);
+	capture->accepted =
+		capture_counter_advance(capture->accepted, capture->last.ps_recv, now.ps_recv);
+	capture->dropped =
+		capture_counter_advance(capture->dropped, capture->last.ps_drop, now.ps_drop);
 	/* From sysfs by name: it falls when the interface goes and another takes its name. */
 	if ((int32_t)(now.ps_ifdrop - capture->last.ps_ifdrop) > 0)
-		capture->interface_dropped = capture_counter_advance(capture->interface_dropped,
-		                                                     capture->last.ps_ifdrop,
-		                                                     now.ps_ifdrop);
+		capture->interface_dropped = capture_counter_advance(
+			capture->interface_dropped, capture->last.ps_ifdrop, now.ps_ifdrop);
 	capture->last = now;
 
 	/* The kernel adds its drops to tp_packets when asked, so that ps_recv holds both. */
@@ -297,7 +298,8 @@ bool capture_drained(struct capture *capture)
 
 	if (capture->is_file)
 		return true;
-	if (capture_read_counters(capture, &counters) == 0 && counters.received == counters.delivered)
+	if (capture_read_counters(capture, &counters) == 0 &&
+	    counters.received == counters.delivered)
 		return true;
 	return clock_monotonic_ns() >= capture->drain_until_ns;
 }

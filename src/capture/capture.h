@@ -17,15 +17,15 @@ struct capture;
 enum capture_direction { CAPTURE_INOUT, CAPTURE_IN, CAPTURE_OUT };
 
 struct capture_options {
-	int snaplen;        /* bytes; 0 = 262144, which is also the most */
-	int buffer_kib;     /* kernel ring; 0 = CAPTURE_BUFFER_KIB */
-	int timeout_ms;     /* a block is handed over after this at the latest; 0 = 100 */
-	bool immediate;     /* each packet at once: TPACKET_V2, dear at high rates, and each
+	int snaplen;      /* bytes; 0 = 262144, which is also the most */
+	int buffer_kib;   /* kernel ring; 0 = CAPTURE_BUFFER_KIB */
+	int timeout_ms;   /* a block is handed over after this at the latest; 0 = 100 */
+	bool immediate;   /* each packet at once: TPACKET_V2, dear at high rates, and each
 	                       takes a slot of snaplen bytes in the ring */
-	bool nonblocking;   /* a file that is a pipe: dispatch does not wait for packets */
-	bool promiscuous;   /* has no effect on "any" */
+	bool nonblocking; /* a file that is a pipe: dispatch does not wait for packets */
+	bool promiscuous; /* has no effect on "any" */
 	enum capture_direction direction;
-	const char *filter; /* pcap-filter(7); NULL or "" = all */
+	const char *filter;    /* pcap-filter(7); NULL or "" = all */
 	const char *link_type; /* NULL, or a name as -L prints; not for "any" */
 };
 

@@ -23,9 +23,9 @@ static const struct {
 	uint8_t length;
 	uint8_t bytes[MAGIC_MAX];
 } compressions[] = {
-	{ "gzip", 2, { 0x1f, 0x8b } },                            /* RFC 1952 2.3.1 */
-	{ "zstd", 4, { 0x28, 0xb5, 0x2f, 0xfd } },                /* RFC 8878 3.1.1 */
-	{ "xz", 6, { 0xfd, '7', 'z', 'X', 'Z', 0x00 } },          /* xz file format 2.1.1.1 */
+	{ "gzip", 2, { 0x1f, 0x8b } },                   /* RFC 1952 2.3.1 */
+	{ "zstd", 4, { 0x28, 0xb5, 0x2f, 0xfd } },       /* RFC 8878 3.1.1 */
+	{ "xz", 6, { 0xfd, '7', 'z', 'X', 'Z', 0x00 } }, /* xz file format 2.1.1.1 */
 	{ "bzip2", 3, { 'B', 'Z', 'h' } },
 	{ "lz4", 4, { 0x04, 0x22, 0x4d, 0x18 } },
 };
@@ -65,22 +65,25 @@ static int check_start(FILE *stream, const char *path, struct error *error)
 	for (i = 0; i < sizeof(compressions) / sizeof(compressions[0]); i++) {
 		if (length >= compressions[i].length &&
 		    memcmp(bytes, compressions[i].bytes, compressions[i].length) == 0)
-			return error_set(error, EINVAL, "%s: compressed with %s; decompress it first",
-			                 shown(path), compressions[i].name);
+			return error_set(error, EINVAL,
+			                 "%s: compressed with %s; decompress it first", shown(path),
+			                 compressions[i].name);
 	}
 	return 0;
 }
 
 /* Opens path as a descriptor for reading, or gives standard input. */
-static int open_path(const char *path, struct stat *status, struct error *error)
+static int open_path(const char *path, mode_t *mode, struct error *error)
 {
 	int fd = is_stdin(path) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	struct stat status = { .st_mode = 0 };
 	int failure = 0;
 
-	if (fd < 0 || fstat(fd, status) != 0)
+	if (fd < 0 || fstat(fd, &status) != 0)
 		failure = errno;
-	else if (S_ISDIR(status->st_mode))
+	else if (S_ISDIR(status.st_mode))
 		failure = EISDIR;
+	*mode = status.st_mode;
 	if (failure == 0)
 		return fd;
 	if (fd > STDIN_FILENO)
@@ -96,12 +99,12 @@ static bool can_be_polled(mode_t mode)
 static int open_stdio(FILE **result, struct capture_file *file, const char *path,
                       const struct capture_options *options, struct error *error)
 {
-	struct stat status;
-	int fd = open_path(path, &status, error);
+	mode_t mode;
+	int fd = open_path(path, &mode, error);
 
 	if (fd < 0)
 		return fd;
-	if (options->nonblocking && can_be_polled(status.st_mode)) {
+	if (options->nonblocking && can_be_polled(mode)) {
 		file->stream = capture_stream_new(fd);
 		*result = file->stream != NULL ? capture_stream_open(file->stream) : NULL;
 	} else {
@@ -177,8 +180,8 @@ int capture_file_damaged(const struct capture_file *file, const char *path, uint
                          struct error *error)
 {
 	const char *text = pcap_geterr(file->handle);
-	intmax_t offset = file->stream != NULL ? (intmax_t)capture_stream_offset(file->stream) :
-						 (intmax_t)ftello(pcap_file(file->handle));
+	intmax_t offset = file->stream != NULL ? (intmax_t)capture_stream_offset(file->stream)
+	                                       : (intmax_t)ftello(pcap_file(file->handle));
 
 	if (offset < 0) /* a pipe, read in the plain way */
 		return error_set(error, EIO, "%s: unreadable (packets before: %" PRIu64 "): %s",

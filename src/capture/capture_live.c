@@ -44,8 +44,7 @@ static int permission_denied(const char *interface, struct error *error)
 	                 interface, path);
 }
 
-static int activation_failed(pcap_t *handle, const char *interface, int status,
-                             struct error *error)
+static int activation_failed(pcap_t *handle, const char *interface, int status, struct error *error)
 {
 	switch (status) {
 	case PCAP_ERROR_PERM_DENIED:
@@ -58,12 +57,13 @@ static int activation_failed(pcap_t *handle, const char *interface, int status,
 	case PCAP_ERROR:
 		return error_set(error, EIO, "interface %s: %s", interface, pcap_geterr(handle));
 	default:
-		return error_set(error, EIO, "interface %s: %s", interface, pcap_statustostr(status));
+		return error_set(error, EIO, "interface %s: %s", interface,
+		                 pcap_statustostr(status));
 	}
 }
 
-static int set_options(pcap_t *handle, const char *interface,
-                       const struct capture_options *options, struct error *error)
+static int set_options(pcap_t *handle, const char *interface, const struct capture_options *options,
+                       struct error *error)
 {
 	int buffer_kib = options->buffer_kib > 0 ? options->buffer_kib : CAPTURE_BUFFER_KIB;
 
@@ -81,32 +81,32 @@ static int set_options(pcap_t *handle, const char *interface,
 	return 0;
 }
 
-int capture_live_activate(struct pcap **result, const char *interface,
+int capture_live_activate(struct pcap **handle, const char *interface,
                           const struct capture_options *options, struct error *error)
 {
 	char text[PCAP_ERRBUF_SIZE];
-	pcap_t *handle;
+	pcap_t *created;
 	int status;
 
 	/* libpcap also opens USB, Bluetooth, D-Bus and netfilter logs by name. */
 	if (!is_any(interface) && if_nametoindex(interface) == 0)
 		return no_such_interface(interface, error);
-	handle = pcap_create(interface, text);
-	if (handle == NULL)
+	created = pcap_create(interface, text);
+	if (created == NULL)
 		return error_set(error, EIO, "interface %s: %s", interface, text);
-	status = set_options(handle, interface, options, error);
+	status = set_options(created, interface, options, error);
 	if (status < 0)
 		goto fail;
 	/* Warnings are > 0: no promiscuous mode, no special time stamps; we can do without. */
-	status = pcap_activate(handle);
+	status = pcap_activate(created);
 	if (status < 0) {
-		status = activation_failed(handle, interface, status, error);
+		status = activation_failed(created, interface, status, error);
 		goto fail;
 	}
-	*result = handle;
+	*handle = created;
 	return 0;
 fail:
-	pcap_close(handle);
+	pcap_close(created);
 	return status;
 }
 
@@ -117,7 +117,8 @@ static int choose_link_type(pcap_t *handle, const char *interface, const char *n
 
 	if (is_any(interface)) {
 		if (name != NULL)
-			return error_set(error, EINVAL, "link type %s: choose an interface for it", name);
+			return error_set(error, EINVAL, "link type %s: choose an interface for it",
+			                 name);
 	} else {
 		if (name == NULL)
 			return 0;
@@ -177,29 +178,29 @@ static int listen_now(pcap_t *handle, const char *interface, struct error *error
 	return 0;
 }
 
-int capture_live_open(struct pcap **result, const char *interface,
+int capture_live_open(struct pcap **handle, const char *interface,
                       const struct capture_options *options, struct error *error)
 {
-	pcap_t *handle;
-	int status = capture_live_activate(&handle, interface, options, error);
+	pcap_t *opened = NULL;
+	int status = capture_live_activate(&opened, interface, options, error);
 
 	if (status != 0)
 		return status;
 	/* In this order: the filter is compiled for the link type, the rest goes in front of it. */
-	status = choose_link_type(handle, interface, options->link_type, error);
+	status = choose_link_type(opened, interface, options->link_type, error);
 	if (status == 0)
-		status = capture_filter_install(handle, options->filter, error);
+		status = capture_filter_install(opened, options->filter, error);
 	if (status == 0)
-		status = set_direction(handle, interface, options->direction, error);
+		status = set_direction(opened, interface, options->direction, error);
 	if (status == 0)
-		status = make_quiet(handle, interface, error);
+		status = make_quiet(opened, interface, error);
 	if (status == 0)
-		status = listen_now(handle, interface, error);
+		status = listen_now(opened, interface, error);
 	if (status != 0) {
-		pcap_close(handle);
+		pcap_close(opened);
 		return status;
 	}
-	*result = handle;
+	*handle = opened;
 	return 0;
 }
 

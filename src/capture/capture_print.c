@@ -91,7 +91,7 @@ static int list_link_types(const char *interface, int **link_types, struct error
 	pcap_t *handle;
 	int count = capture_live_activate(&handle, interface, &options, error);
 
-	if (count != 0)
+	if (count < 0)
 		return count;
 	count = pcap_list_datalinks(handle, link_types);
 	if (count < 0)
@@ -103,7 +103,7 @@ static int list_link_types(const char *interface, int **link_types, struct error
 int capture_print_link_types(FILE *stream, const char *interface, struct error *error)
 {
 	const char *name;
-	int *link_types;
+	int *link_types = NULL;
 	int count = list_link_types(interface, &link_types, error);
 	int i;
 
@@ -111,11 +111,12 @@ int capture_print_link_types(FILE *stream, const char *interface, struct error *
 		return count;
 	fputs("Data link types for ", stream);
 	print_name(stream, interface);
-	fputs(" (use option -y to set):\n", stream);
+	fputs(":\n", stream);
 	for (i = 0; i < count; i++) {
 		name = pcap_datalink_val_to_name(link_types[i]);
 		if (name != NULL)
-			fprintf(stream, "  %s (%s)\n", name, pcap_datalink_val_to_description(link_types[i]));
+			fprintf(stream, "  %s (%s)\n", name,
+			        pcap_datalink_val_to_description(link_types[i]));
 		else
 			fprintf(stream, "  DLT %d\n", link_types[i]);
 	}

@@ -75,11 +75,12 @@ static int attach(int fd, struct sock_filter *code, size_t length)
 static int prepend(int fd, const struct head *head)
 {
 	struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
-	struct sock_filter *code;
-	socklen_t tail = 0; /* SO_GET_FILTER counts instructions, not bytes */
+	struct sock_filter *code, unused;
+	socklen_t tail =
+		0; /* SO_GET_FILTER counts instructions, not bytes; 0 asks for their number */
 	int result;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &tail) != 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, &unused, &tail) != 0)
 		return -errno;
 	code = calloc(head->length + tail + 1, sizeof(*code));
 	if (code == NULL)
@@ -141,7 +142,7 @@ int capture_socket_deafen(int fd)
 
 bool capture_socket_gone(int fd)
 {
-	struct sockaddr_ll address;
+	struct sockaddr_ll address = { .sll_family = AF_PACKET };
 	socklen_t length = sizeof(address);
 
 	if (getsockname(fd, (struct sockaddr *)&address, &length) != 0)

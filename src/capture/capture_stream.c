@@ -18,9 +18,9 @@
 #define PCAP_FILE_HEADER  24
 #define PCAP_CAPTURED     8 /* offset of the captured length in a packet's header */
 /* draft-ietf-opsawg-pcapng 3.1, 4.1 */
-#define PCAPNG_SECTION    0x0a0d0d0au /* the same in both byte orders */
-#define PCAPNG_ORDER      0x1a2b3c4du
-#define PCAPNG_BLOCK_MIN  12
+#define PCAPNG_SECTION   0x0a0d0d0au /* the same in both byte orders */
+#define PCAPNG_ORDER     0x1a2b3c4du
+#define PCAPNG_BLOCK_MIN 12
 
 enum format {
 	FORMAT_UNDECIDED,
@@ -109,10 +109,10 @@ static void decide_format(struct capture_stream *stream, const uint8_t *bytes)
 	stream->swapped = (magic & 0xffff) == 0xb2a1;
 	magic = number_at(stream, bytes);
 	stream->packet_header = magic == PCAP_MODIFIED ? 24 : 16;
-	stream->format = magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS ||
-	                                 magic == PCAP_MODIFIED ?
-	                         FORMAT_PCAP :
-	                         FORMAT_OTHER;
+	stream->format =
+		magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS || magic == PCAP_MODIFIED
+			? FORMAT_PCAP
+			: FORMAT_OTHER;
 }
 
 /*

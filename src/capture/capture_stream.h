@@ -19,7 +19,8 @@ struct capture_stream;
  * header of the file must be there for libpcap to open it. NULL when memory is short.
  */
 struct capture_stream *capture_stream_new(int fd);
-void capture_stream_free(struct capture_stream *stream); /* after the FILE is closed; NULL is fine */
+void capture_stream_free(
+	struct capture_stream *stream); /* after the FILE is closed; NULL is fine */
 
 /* The FILE for libpcap, to be closed by the caller; NULL and errno. */
 FILE *capture_stream_open(struct capture_stream *stream);

@@ -38,12 +38,12 @@ static void print_packet(void *context, const struct capture_packet *packet)
 
 	if (!dump->verbose)
 		return;
-	printf("{\"packet\":true,\"time_ns\":%" PRId64 ",\"captured\":%u,\"length\":%u", packet->time_ns,
-	       packet->captured, packet->length);
+	printf("{\"packet\":true,\"time_ns\":%" PRId64 ",\"captured\":%u,\"length\":%u",
+	       packet->time_ns, packet->captured, packet->length);
 	if (strcmp(capture_link_type_name(capture_link_type(dump->capture)), "LINUX_SLL2") == 0)
 		printf(",\"ifindex\":%u,\"type\":%u",
 		       (unsigned int)bytes[4] << 24 | (unsigned int)bytes[5] << 16 |
-			       (unsigned int)bytes[6] << 8 | bytes[7],
+		               (unsigned int)bytes[6] << 8 | bytes[7],
 		       bytes[10]);
 	printf("}\n");
 }
@@ -131,17 +131,38 @@ static bool parse(int argc, char **argv, struct capture_options *options, struct
 
 	while ((option = getopt(argc, argv, "rf:Q:B:s:y:Ipvh")) != -1) {
 		switch (option) {
-		case 'r': *is_file = true; break;
-		case 'f': options->filter = optarg; break;
-		case 'Q': options->direction = strcmp(optarg, "in") == 0 ? CAPTURE_IN : CAPTURE_OUT; break;
-		case 'B': options->buffer_kib = atoi(optarg); break;
-		case 's': options->snaplen = atoi(optarg); break;
-		case 'y': options->link_type = optarg; break;
-		case 'I': options->immediate = true; break;
-		case 'p': options->promiscuous = true; break;
-		case 'v': dump->verbose = true; break;
-		case 'h': dump->hold = true; break;
-		default: return false;
+		case 'r':
+			*is_file = true;
+			break;
+		case 'f':
+			options->filter = optarg;
+			break;
+		case 'Q':
+			options->direction = strcmp(optarg, "in") == 0 ? CAPTURE_IN : CAPTURE_OUT;
+			break;
+		case 'B':
+			options->buffer_kib = (int)strtol(optarg, NULL, 10);
+			break;
+		case 's':
+			options->snaplen = (int)strtol(optarg, NULL, 10);
+			break;
+		case 'y':
+			options->link_type = optarg;
+			break;
+		case 'I':
+			options->immediate = true;
+			break;
+		case 'p':
+			options->promiscuous = true;
+			break;
+		case 'v':
+			dump->verbose = true;
+			break;
+		case 'h':
+			dump->hold = true;
+			break;
+		default:
+			return false;
 		}
 	}
 	return optind == argc - 1;
@@ -151,7 +172,7 @@ int main(int argc, char **argv)
 {
 	struct capture_options options = { .snaplen = 0 };
 	struct dump dump = { .state = 0 };
-	struct error error;
+	struct error error = { .code = 0 };
 	bool is_file = false;
 	int result;
 
@@ -160,7 +181,8 @@ int main(int argc, char **argv)
 	result = (is_file ? capture_open_file : capture_open_live)(&dump.capture, argv[optind],
 	                                                           &options, &error);
 	if (result != 0) {
-		printf("{\"error\":\"%s\",\"text\":\"%s\"}\n", strerrorname_np(-result), error.text);
+		printf("{\"error\":\"%s\",\"text\":\"%s\"}\n", strerrorname_np(-result),
+		       error.text);
 		return 1;
 	}
 	printf("{\"ready\":true,\"link_type\":\"%s\",\"snaplen\":%d}\n",

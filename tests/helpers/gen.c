@@ -57,7 +57,7 @@ struct gen {
 	size_t payload;
 	uint16_t port;
 
-	int fd;
+	int fd, sink;
 	struct sockaddr_storage target; /* IPv4 or IPv6 */
 	struct sockaddr_ll link;
 	uint8_t target_mac[6], source_mac[6];
@@ -103,6 +103,13 @@ static uint32_t sum16(const void *bytes, size_t length, uint32_t sum)
 	return sum;
 }
 
+static uint32_t sum_address(struct in_addr address)
+{
+	uint32_t bits = ntohl(address.s_addr);
+
+	return (bits >> 16) + (bits & 0xffff);
+}
+
 static uint16_t checksum(uint32_t sum)
 {
 	while (sum >> 16)
@@ -120,7 +127,8 @@ static size_t make_tcp(uint8_t *bytes, const struct ip *ip, uint16_t source, uin
 		.syn = 1,
 		.window = htons(64240),
 	};
-	uint32_t sum = sum16(&ip->ip_src, 8, IPPROTO_TCP + sizeof(tcp));
+	uint32_t sum = IPPROTO_TCP + (uint32_t)sizeof(tcp) + sum_address(ip->ip_src) +
+	               sum_address(ip->ip_dst);
 
 	tcp.check = checksum(sum16(&tcp, sizeof(tcp), sum));
 	memcpy(bytes, &tcp, sizeof(tcp));
@@ -167,7 +175,8 @@ static size_t make_frame(const struct gen *gen, uint8_t *frame, uint64_t number)
 	else
 		length = make_udp(transport, source, gen->port, gen->payload, number);
 	ip.ip_len = htons((uint16_t)(sizeof(ip) + length));
-	ip.ip_sum = checksum(sum16(&ip, sizeof(ip), 0));
+	memcpy(frame + ETH_HLEN, &ip, sizeof(ip));
+	ip.ip_sum = checksum(sum16(frame + ETH_HLEN, sizeof(ip), 0));
 	memcpy(frame + ETH_HLEN, &ip, sizeof(ip));
 	return ETH_HLEN + sizeof(ip) + length;
 }
@@ -193,8 +202,8 @@ static void make_message(struct gen *gen, size_t i, uint64_t number)
 	/* The port stands at the same place in both families. */
 	((struct sockaddr_in *)&gen->addresses[i])->sin_port = port;
 	header->msg_name = &gen->addresses[i];
-	header->msg_namelen = gen->target.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
-								 sizeof(struct sockaddr_in6);
+	header->msg_namelen = gen->target.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+	                                                       : sizeof(struct sockaddr_in6);
 }
 
 /* Sends all of a batch; ends early only when stopped. */
@@ -244,7 +253,8 @@ static void run(struct gen *gen)
 		if (gen->rate > 0)
 			wait_until(start + (int64_t)((double)gen->sent / (double)gen->rate * 1e9));
 	}
-	printf("{\"sent\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seconds\":%.6f,\"full\":%" PRIu64 "}\n",
+	printf("{\"sent\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"seconds\":%.6f,\"full\":%" PRIu64
+	       "}\n",
 	       gen->sent, gen->bytes, (double)(now_ns() - start) / 1e9, gen->full);
 }
 
@@ -275,15 +285,15 @@ static void open_frames(struct gen *gen)
 	memcpy(gen->link.sll_addr, gen->target_mac, 6);
 }
 
-static void open_port(const struct gen *gen)
+static void open_port(struct gen *gen)
 {
 	struct sockaddr_storage address = gen->target;
-	int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = gen->sink = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	((struct sockaddr_in *)&address)->sin_port = htons(gen->port);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address,
-			   address.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
-							  sizeof(struct sockaddr_in6)) != 0)
+	                   address.ss_family == AF_INET ? sizeof(struct sockaddr_in)
+	                                                : sizeof(struct sockaddr_in6)) != 0)
 		fail("bind");
 }
 
@@ -297,7 +307,7 @@ static void open_socket(struct gen *gen)
 		fail("socket");
 	/* Else the kernel hides that a device had no room, ip(7). */
 	if (setsockopt(gen->fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
-		       sizeof(on)) != 0)
+	               sizeof(on)) != 0)
 		fail("IP_RECVERR");
 	if (gen->keep_open)
 		open_port(gen);
@@ -322,20 +332,39 @@ static bool parse(struct gen *gen, int argc, char **argv)
 
 	while ((option = getopt(argc, argv, "c:t:r:s:f:p:i:m:Sk")) != -1) {
 		switch (option) {
-		case 'c': gen->count = strtoull(optarg, NULL, 10); break;
-		case 't': gen->seconds = strtod(optarg, NULL); break;
-		case 'r': gen->rate = strtoull(optarg, NULL, 10); break;
-		case 's': gen->payload = strtoul(optarg, NULL, 10); break;
-		case 'f': gen->flows = strtoull(optarg, NULL, 10); break;
-		case 'p': gen->port = (uint16_t)atoi(optarg); break;
-		case 'i': gen->interface = optarg; break;
+		case 'c':
+			gen->count = strtoull(optarg, NULL, 10);
+			break;
+		case 't':
+			gen->seconds = strtod(optarg, NULL);
+			break;
+		case 'r':
+			gen->rate = strtoull(optarg, NULL, 10);
+			break;
+		case 's':
+			gen->payload = strtoul(optarg, NULL, 10);
+			break;
+		case 'f':
+			gen->flows = strtoull(optarg, NULL, 10);
+			break;
+		case 'p':
+			gen->port = (uint16_t)strtoul(optarg, NULL, 10);
+			break;
+		case 'i':
+			gen->interface = optarg;
+			break;
 		case 'm':
 			if (ether_aton_r(optarg, (struct ether_addr *)gen->target_mac) == NULL)
 				return false;
 			break;
-		case 'S': gen->syn = true; break;
-		case 'k': gen->keep_open = true; break;
-		default: return false;
+		case 'S':
+			gen->syn = true;
+			break;
+		case 'k':
+			gen->keep_open = true;
+			break;
+		default:
+			return false;
 		}
 	}
 	return optind == argc - 1 && gen->payload >= PAYLOAD_MIN && gen->payload <= PAYLOAD_MAX &&
@@ -344,8 +373,11 @@ static bool parse(struct gen *gen, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static struct gen gen = { .count = 1000, .payload = 18, .flows = 1, .port = 9,
-	                          .target_mac = { 255, 255, 255, 255, 255, 255 } };
+	static struct gen gen = { .count = 1000,
+		                  .payload = 18,
+		                  .flows = 1,
+		                  .port = 9,
+		                  .target_mac = { 255, 255, 255, 255, 255, 255 } };
 	struct sigaction action = { .sa_handler = stop };
 
 	if (!parse(&gen, argc, argv)) {

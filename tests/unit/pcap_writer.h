@@ -52,7 +52,8 @@ static inline void put_pcap_header(uint32_t magic, uint32_t snaplen, uint32_t li
 	put_number(link_type, 4);
 }
 
-static inline void put_pcap_packet(uint32_t seconds, uint32_t fraction, const void *bytes, uint32_t length)
+static inline void put_pcap_packet(uint32_t seconds, uint32_t fraction, const void *bytes,
+                                   uint32_t length)
 {
 	put_number(seconds, 4);
 	put_number(fraction, 4);
@@ -88,7 +89,8 @@ static inline void put_interface(uint16_t link_type, uint32_t snaplen, uint8_t r
 	put_number(32, 4);
 }
 
-static inline void put_enhanced(uint32_t interface, uint64_t time, const void *bytes, uint32_t length)
+static inline void put_enhanced(uint32_t interface, uint64_t time, const void *bytes,
+                                uint32_t length)
 {
 	uint32_t padded = (length + 3) / 4 * 4;
 

@@ -15,9 +15,16 @@ static void test_check_filter(void)
 		const char *filter;
 		bool good;
 	} cases[] = {
-		{ "", true }, { NULL, true }, { "tcp port 80 or udp", true },
-		{ "ether host 02:00:00:00:00:01", true }, { "ifindex 3", true }, { "inbound", true },
-		{ "ether[6] == 1", true }, { "tcp port", false }, { "(", false }, { "pork 80", false },
+		{ "", true },
+		{ NULL, true },
+		{ "tcp port 80 or udp", true },
+		{ "ether host 02:00:00:00:00:01", true },
+		{ "ifindex 3", true },
+		{ "inbound", true },
+		{ "ether[6] == 1", true },
+		{ "tcp port", false },
+		{ "(", false },
+		{ "pork 80", false },
 		{ "ip and not ip", false },
 	};
 	struct error error;
@@ -30,8 +37,8 @@ static void test_check_filter(void)
 		if (cases[i].good)
 			CHECK(result == 0, "check: %s", name);
 		else
-			CHECK(result == -EINVAL && strstr(error.text, name) != NULL, "check: %s: %s", name,
-			      error.text);
+			CHECK(result == -EINVAL && strstr(error.text, name) != NULL,
+			      "check: %s: %s", name, error.text);
 	}
 }
 
@@ -47,15 +54,16 @@ static void test_long_filter(void)
 		length += (size_t)sprintf(filter + length, "%s(ether[%d] & %d)", i > 0 ? " + " : "",
 		                          i % 200, 1 + i % 255);
 	sprintf(filter + length, " = 1");
-	CHECK(capture_check_filter(filter, &error) == -EINVAL &&
-	      strstr(error.text, "4096") != NULL, "a filter over the kernel's limit: %.60s", error.text);
+	CHECK(capture_check_filter(filter, &error) == -EINVAL && strstr(error.text, "4096") != NULL,
+	      "a filter over the kernel's limit: %.60s", error.text);
 	free(filter);
 }
 
 static void test_names(void)
 {
 	CHECK(strcmp(capture_link_type_name(276), "LINUX_SLL2") == 0 &&
-	      capture_link_type_name(9999) == NULL, "names of link types");
+	              capture_link_type_name(9999) == NULL,
+	      "names of link types");
 	CHECK(strncmp(capture_library_version(), "libpcap version 1.", 18) == 0, "version: %s",
 	      capture_library_version());
 }
@@ -80,7 +88,8 @@ static void test_counter(void)
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		CHECK(capture_counter_advance(cases[i].total, cases[i].previous, cases[i].now) ==
-		      cases[i].expected, "counter %#x -> %#x", cases[i].previous, cases[i].now);
+		              cases[i].expected,
+		      "counter %#x -> %#x", cases[i].previous, cases[i].now);
 	for (i = 0; i < 10000; i++) {
 		total = capture_counter_advance(total, now, (uint32_t)(now + 3000000001u));
 		now = (uint32_t)(now + 3000000001u);
@@ -95,8 +104,8 @@ static bool is_interface_line(const char *line, int number)
 	size_t length = strlen(line);
 
 	snprintf(start_of_line, sizeof(start_of_line), "%d.", number);
-	return strncmp(line, start_of_line, strlen(start_of_line)) == 0 && line[length - 1] == ']' &&
-	       strstr(line, " [") != NULL;
+	return strncmp(line, start_of_line, strlen(start_of_line)) == 0 &&
+	       line[length - 1] == ']' && strstr(line, " [") != NULL;
 }
 
 static void test_print_interfaces(void)
@@ -136,7 +145,8 @@ static void test_open_live_fails(void)
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		CHECK(capture_open_live(&capture, cases[i].interface, &options, &error) ==
-		      cases[i].result && capture == NULL && strstr(error.text, cases[i].interface) != NULL,
+		                      cases[i].result &&
+		              capture == NULL && strstr(error.text, cases[i].interface) != NULL,
 		      "live '%s': %s", cases[i].interface, error.text);
 }
 

@@ -16,9 +16,9 @@
 static const uint8_t *udp_packet(uint16_t port)
 {
 	static uint8_t packet[] = {
-		2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00,
-		0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,
-		0x30, 0x39, 0, 0, 0, 10, 0, 0, 'h', 'i',
+		2,   0, 0,  0, 0,    2,    2, 0,  0,  0,  0, 1,   0x08, 0x00, 0x45,
+		0,   0, 30, 0, 0,    0,    0, 64, 17, 0,  0, 192, 0,    2,    1,
+		192, 0, 2,  2, 0x30, 0x39, 0, 0,  0,  10, 0, 0,   'h',  'i',
 	};
 
 	packet[36] = (uint8_t)(port >> 8);
@@ -135,21 +135,26 @@ static void test_formats(void)
 			if (formats[i].magic != 0)
 				put_pcap_packet((uint32_t)second, 123456 + n, "\1\2\3\4\5", 5);
 			else
-				put_enhanced(0, (uint64_t)second * units + 123456 + n, "\1\2\3\4\5", 5);
+				put_enhanced(0, (uint64_t)second * units + 123456 + n, "\1\2\3\4\5",
+				             5);
 		}
 		save();
 		if (!CHECK(open_file(&capture, NULL, &error) == 0, "%s: opens", formats[i].name))
 			continue;
-		CHECK(read_all(capture, &seen, &error) == 0 && seen.count == PACKETS && seen.length == 5 &&
-		      seen.sum == (1 + 2 + 3 + 4 + 5) * PACKETS, "%s: all packets", formats[i].name);
+		CHECK(read_all(capture, &seen, &error) == 0 && seen.count == PACKETS &&
+		              seen.length == 5 && seen.sum == (1 + 2 + 3 + 4 + 5) * PACKETS,
+		      "%s: all packets", formats[i].name);
 		for (n = 0; n < PACKETS; n++)
-			right = right && seen.times[n] == second * 1000000000 +
-			                                  (123456 + n) * (int64_t)formats[i].unit_ns;
+			right = right &&
+			        seen.times[n] == second * 1000000000 +
+			                                 (123456 + n) * (int64_t)formats[i].unit_ns;
 		CHECK(right, "%s: times to the nanosecond", formats[i].name);
 		CHECK(capture_dispatch(capture, 1, see, &seen, &error) == 0, "%s: stays at the end",
 		      formats[i].name);
-		CHECK(capture_read_counters(capture, &counters) == 0 && counters.delivered == PACKETS &&
-		      counters.received == 0 && counters.dropped == 0, "%s: counters", formats[i].name);
+		CHECK(capture_read_counters(capture, &counters) == 0 &&
+		              counters.delivered == PACKETS && counters.received == 0 &&
+		              counters.dropped == 0,
+		      "%s: counters", formats[i].name);
 		capture_close(capture);
 	}
 }
@@ -163,9 +168,11 @@ static void test_accessors(void)
 	if (open_file(&capture, NULL, &error) != 0)
 		return;
 	CHECK(capture_is_file(capture) && capture_fd(capture) == -1 &&
-	      capture_poll_timeout_ms(capture) == 0, "a file has no descriptor to wait for");
+	              capture_poll_timeout_ms(capture) == 0,
+	      "a file has no descriptor to wait for");
 	CHECK(strcmp(capture_name(capture), path) == 0 && capture_snaplen(capture) == 65535 &&
-	      capture_link_type(capture) == LINK_ETHERNET, "name, snaplen and link type");
+	              capture_link_type(capture) == LINK_ETHERNET,
+	      "name, snaplen and link type");
 	CHECK(capture_stop(capture) == 0 && capture_drained(capture), "a file is always drained");
 	capture_close(capture);
 	capture_close(NULL);
@@ -188,7 +195,8 @@ static void test_limit_and_break(void)
 	      "a break in the callback ends the dispatch, one before it does not");
 	seen.break_after_first = NULL;
 	CHECK(capture_dispatch(capture, 100, see, &seen, &error) == 2 && seen.count == 5 &&
-	      seen.times[4] == 104 * INT64_C(1000000000), "and the next goes on where it ended");
+	              seen.times[4] == 104 * INT64_C(1000000000),
+	      "and the next goes on where it ended");
 	capture_close(capture);
 }
 
@@ -198,8 +206,10 @@ static void test_filter(void)
 		const char *filter;
 		int count; /* -1: refused */
 	} cases[] = {
-		{ NULL, 3 }, { "", 3 }, { "udp", 3 }, { "udp port 54", 1 }, { "tcp", 0 },
-		{ "udp prot 53", -1 }, { "port 70000", -1 }, { "host 256.1.1.1", -1 },
+		{ NULL, 3 },          { "", 3 },
+		{ "udp", 3 },         { "udp port 54", 1 },
+		{ "tcp", 0 },         { "udp prot 53", -1 },
+		{ "port 70000", -1 }, { "host 256.1.1.1", -1 },
 	};
 	struct capture *capture;
 	struct error error;
@@ -213,7 +223,8 @@ static void test_filter(void)
 
 		if (cases[i].count < 0) {
 			CHECK(result == -EINVAL && error.code == EINVAL &&
-			      strncmp(error.text, "filter: ", 8) == 0 && strstr(error.text, name) != NULL,
+			              strncmp(error.text, "filter: ", 8) == 0 &&
+			              strstr(error.text, name) != NULL,
 			      "filter %s is refused: %s", name, error.text);
 		} else if (CHECK(result == 0, "filter %s is taken", name)) {
 			CHECK(read_all(capture, &seen, &error) == 0 && seen.count == cases[i].count,
@@ -234,14 +245,18 @@ static void test_other_files(void)
 		{ "empty", "", 0, "empty" },
 		{ "gzip", "\x1f\x8b\x08\0\0\0\0\0\0\3", 10, "compressed with gzip" },
 		{ "zstd", "\x28\xb5\x2f\xfd\4", 5, "compressed with zstd" },
-		{ "xz", "\xfd" "7zXZ\0\0", 7, "compressed with xz" },
+		{ "xz",
+		  "\xfd"
+		  "7zXZ\0\0",
+		  7, "compressed with xz" },
 		{ "bzip2", "BZh91AY", 7, "compressed with bzip2" },
 		{ "lz4", "\4\"M\x18", 4, "compressed with lz4" },
 		{ "text", "hello, world, hello, world\n", 27, "unknown file format" },
 		{ "one byte", "\xd4", 1, "truncated" },
 		{ "cut magic", "\xd4\xc3\xb2", 3, "truncated" },
 		{ "pcap, cut header", "\xd4\xc3\xb2\xa1\2\0\4\0", 8, "truncated" },
-		{ "pcapng, cut header", "\n\r\r\n\x1c\0\0\0\x4d\x3c\x2b\x1a\1\0\0\0", 16, "truncated" },
+		{ "pcapng, cut header", "\n\r\r\n\x1c\0\0\0\x4d\x3c\x2b\x1a\1\0\0\0", 16,
+		  "truncated" },
 	};
 	struct capture *capture = NULL;
 	struct error error;
@@ -252,8 +267,9 @@ static void test_other_files(void)
 		put(cases[i].bytes, cases[i].length);
 		save();
 		CHECK(open_file(&capture, NULL, &error) < 0 && capture == NULL &&
-		      strncmp(error.text, path, strlen(path)) == 0 &&
-		      strstr(error.text, cases[i].expected) != NULL, "%s: %s", cases[i].name, error.text);
+		              strncmp(error.text, path, strlen(path)) == 0 &&
+		              strstr(error.text, cases[i].expected) != NULL,
+		      "%s: %s", cases[i].name, error.text);
 	}
 }
 
@@ -274,8 +290,10 @@ static void test_other_paths(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		CHECK(capture_open_file(&capture, cases[i].path, &options, &error) == cases[i].result &&
-		      strstr(error.text, cases[i].path) != NULL, "'%s': %s", cases[i].path, error.text);
+		CHECK(capture_open_file(&capture, cases[i].path, &options, &error) ==
+		                      cases[i].result &&
+		              strstr(error.text, cases[i].path) != NULL,
+		      "'%s': %s", cases[i].path, error.text);
 }
 
 /* Cuts a file of 3 packets everywhere: either the whole packets come, or they and an error. */
@@ -298,8 +316,8 @@ static void test_truncation(void)
 			continue;
 		result = read_all(capture, &seen, &error);
 		whole = (cut - header) / record;
-		snprintf(place, sizeof(place), "%s: unreadable at byte %zu (packets before: %zu): ", path, cut,
-		         whole);
+		snprintf(place, sizeof(place),
+		         "%s: unreadable at byte %zu (packets before: %zu): ", path, cut, whole);
 		cuts++;
 		if ((cut - header) % record == 0)
 			right += result == 0 && seen.count == (int)whole;
@@ -355,8 +373,8 @@ static void test_differing_interfaces(void)
 		if (open_file(&capture, NULL, &error) != 0)
 			continue;
 		CHECK(read_all(capture, &seen, &error) == -EIO && seen.count == 1 &&
-		      strstr(error.text, "interface") != NULL, "pcapng with another %s: %s",
-		      cases[i].name, error.text);
+		              strstr(error.text, "interface") != NULL,
+		      "pcapng with another %s: %s", cases[i].name, error.text);
 		capture_close(capture);
 	}
 }
@@ -396,7 +414,8 @@ static void test_stdin(void)
 		exit(EXIT_FAILURE);
 	close(fds[0]);
 	close(fds[1]);
-	if (!CHECK(capture_open_file(&capture, "-", &options, &error) == 0, "a pipe on stdin opens"))
+	if (!CHECK(capture_open_file(&capture, "-", &options, &error) == 0,
+	           "a pipe on stdin opens"))
 		return;
 	CHECK(read_all(capture, &seen, &error) == 0 && seen.count == 1, "and is read and filtered");
 	CHECK(strcmp(capture_name(capture), "-") == 0, "its name is -");

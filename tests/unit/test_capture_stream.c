@@ -111,8 +111,10 @@ static void check_pieces(const char *name, size_t header, size_t piece_max)
 
 	capture = open_fifo(&writer, header);
 	CHECK(capture_is_file(capture) && capture_fd(capture) >= 0 &&
-	      capture_poll_timeout_ms(capture) == 0, "%s: can be waited for", name);
-	CHECK(drain(capture, &seen, &error) == -EAGAIN && seen.count == 0, "%s: no packet yet", name);
+	              capture_poll_timeout_ms(capture) == 0,
+	      "%s: can be waited for", name);
+	CHECK(drain(capture, &seen, &error) == -EAGAIN && seen.count == 0, "%s: no packet yet",
+	      name);
 	good = feed(capture, writer, header, piece_max, &seen, &pieces);
 	CHECK(good == pieces, "%s: never waited, %zu of %zu pieces", name, good, pieces);
 	close(writer);
@@ -177,9 +179,10 @@ static void test_formats(void)
 	for (i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		for (j = 0; j < sizeof(sizes) / sizeof(sizes[0]); j++) {
 			snprintf(name, sizeof(name), "%s, %s", formats[i].name, sizes[j].name);
-			check_pieces(name,
-			             make_file(formats[i].magic, formats[i].big_endian, sizes[j].length),
-			             sizes[j].piece_max);
+			check_pieces(
+				name,
+				make_file(formats[i].magic, formats[i].big_endian, sizes[j].length),
+				sizes[j].piece_max);
 		}
 	}
 }
@@ -214,11 +217,13 @@ static void test_cut(void)
 	int writer;
 
 	capture = open_fifo(&writer, two + 20);
-	CHECK(drain(capture, &seen, &error) == -EAGAIN && seen.count == 2, "a cut packet is waited for");
+	CHECK(drain(capture, &seen, &error) == -EAGAIN && seen.count == 2,
+	      "a cut packet is waited for");
 	close(writer);
 	snprintf(place, sizeof(place), "at byte %zu (packets before: 2)", two + 20);
 	CHECK(drain(capture, &seen, &error) == -EIO && strstr(error.text, place) != NULL &&
-	      strstr(error.text, "truncated") != NULL, "until the pipe ends: %s", error.text);
+	              strstr(error.text, "truncated") != NULL,
+	      "until the pipe ends: %s", error.text);
 	capture_close(capture);
 }
 
@@ -267,8 +272,9 @@ static void test_no_capture_file(void)
 		close(fds[0]);
 		close(fds[1]);
 		CHECK(capture_open_file(&capture, "-", &options, &error) < 0 && capture == NULL &&
-		      strncmp(error.text, "standard input: ", 16) == 0 &&
-		      strstr(error.text, cases[i].expected) != NULL, "stdin: %s", error.text);
+		              strncmp(error.text, "standard input: ", 16) == 0 &&
+		              strstr(error.text, cases[i].expected) != NULL,
+		      "stdin: %s", error.text);
 	}
 }
 

@@ -184,6 +184,7 @@ static struct process *materialize(struct witness *witness, const struct lineage
 	if (life->started_ns == 0)
 		return NULL;
 	memory.start_ticks = ticks;
+	memory.start_unsure = !sure;
 	return process_table_remember(processes, &memory);
 }
 
@@ -213,49 +214,50 @@ static bool ask(struct witness *witness, const struct evidence_question *questio
 	return *process != NULL;
 }
 
-bool witness_find(struct witness *witness, const struct attribution_question *question,
-                  struct process **process)
+/* Asks for one kind of sighting; what the rings hold is taken in only when that is not enough. */
+static bool ask_for(struct witness *witness, const struct attribution_question *question,
+                    unsigned kinds, int64_t to_ns, struct process **process)
 {
-	struct evidence_question asked = {
+	const struct evidence_question asked = {
 		.tuple = question->tuple,
 		.netns = question->netns,
+		.kinds = kinds,
 		.from_ns = question->seen_ns - BEFORE_NS,
-		.to_ns = INT64_MAX,
+		.to_ns = to_ns,
 	};
 
-	if (question->tuple.protocol == IPPROTO_TCP) {
-		/* Route lookups can be had for any tuple by RTM_GETROUTE; a socket's state cannot. */
-		if (question->since_ns == 0)
-			return false;
-		asked.kinds =
-			question->responder ? EVIDENCE_RECEIVED | EVIDENCE_CLOSED : EVIDENCE_OPENED;
-	} else {
-		if (!question->sender)
-			return false;
-		asked.kinds = EVIDENCE_ROUTED;
-		asked.to_ns = question->seen_ns + AFTER_NS;
-	}
 	if (ask(witness, &asked, process))
 		return true;
 	witness_drain(witness);
 	return ask(witness, &asked, process);
 }
 
+bool witness_find(struct witness *witness, const struct attribution_question *question,
+                  struct process **process)
+{
+	int64_t sent_ns = question->seen_ns + AFTER_NS;
+
+	if (question->tuple.protocol != IPPROTO_TCP)
+		return question->sender &&
+		       ask_for(witness, question, EVIDENCE_ROUTED, sent_ns, process);
+	if (question->since_ns == 0)
+		return false;
+	/* Route lookups can be had for any tuple by RTM_GETROUTE; a socket's state cannot. */
+	if (!question->responder)
+		return ask_for(witness, question, EVIDENCE_OPENED, sent_ns, process);
+	return witness_find_last(witness, question, process);
+}
+
 bool witness_find_last(struct witness *witness, const struct attribution_question *question,
                        struct process **process)
 {
-	struct evidence_question asked = {
-		.tuple = question->tuple,
-		.netns = question->netns,
-		.kinds = EVIDENCE_RECEIVED | EVIDENCE_CLOSED,
-		.from_ns = question->seen_ns - BEFORE_NS,
-		.to_ns = INT64_MAX,
-	};
+	int64_t now = clock_monotonic_ns();
 
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return false;
-	witness_drain(witness);
-	return ask(witness, &asked, process);
+	/* Who read from it had it; who closed it last may be the parent of who did. */
+	return ask_for(witness, question, EVIDENCE_RECEIVED, now, process) ||
+	       ask_for(witness, question, EVIDENCE_CLOSED, now, process);
 }
 
 const struct witness_counters *witness_counters(const struct witness *witness)

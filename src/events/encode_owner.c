@@ -36,7 +36,8 @@ static void write_inside(struct writer *writer, const struct process *process)
 {
 	encode_writer_i64(writer, KEY("pid"), process->pid);
 	encode_writer_c_string(writer, KEY("name"), process->name, RAW_PROCESS_NAME);
-	writer_id(writer, KEY("entity_id"), process->entity_id);
+	if (process->entity_id > 0)
+		writer_id(writer, KEY("entity_id"), process->entity_id);
 	write_executable(writer, process, CUT_EXECUTABLE, RAW_PROCESS_EXECUTABLE);
 }
 
@@ -184,7 +185,8 @@ static void write_peer_process(struct writer *writer, const struct process *proc
 	} else {
 		encode_writer_i64(writer, KEY("pid"), process->pid);
 		encode_writer_c_string(writer, KEY("name"), process->name, RAW_PEER_PROCESS_NAME);
-		writer_id(writer, KEY("entity_id"), process->entity_id);
+		if (process->entity_id > 0)
+			writer_id(writer, KEY("entity_id"), process->entity_id);
 		write_executable(writer, process, CUT_PEER_EXECUTABLE, RAW_PEER_PROCESS_EXECUTABLE);
 	}
 	writer_object_end(writer);

@@ -266,7 +266,8 @@ static void write_holders(struct writer *writer, const struct event_socket *even
 		writer_object(writer, ELEMENT);
 		encode_writer_i64(writer, KEY("pid"), process->pid);
 		encode_writer_c_string(writer, KEY("name"), process->name, RAW_HOLDER_NAMES);
-		writer_id(writer, KEY("entity_id"), process->entity_id);
+		if (process->entity_id > 0)
+			writer_id(writer, KEY("entity_id"), process->entity_id);
 		writer_object_end(writer);
 	}
 	writer_array_end(writer);

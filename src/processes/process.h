@@ -21,7 +21,7 @@ struct process {
 	 * so this is right in any; start_ticks and entity_id differ between them.
 	 */
 	int64_t start_ns;
-	uint64_t entity_id; /* hash of boot id, pid, start ticks: process.entity_id */
+	uint64_t entity_id; /* hash of boot id, pid, start ticks: process.entity_id; 0 = not sure */
 	int64_t exited_ns;  /* monotonic; 0 = alive as far as known. Mutable. */
 	int64_t forked_ns;  /* monotonic: when it last forked, as far as told. Mutable. */
 

@@ -348,6 +348,8 @@ struct process *process_table_remember(struct process_table *table,
 	process = process_read_make(&table->reader, memory->pid, facts, memory->parent_name);
 	if (!process)
 		return NULL;
+	if (memory->start_unsure)
+		process->entity_id = 0;
 	number = process_slots_insert(&table->store, process);
 	if (number < 0) {
 		process_unref(process);

@@ -54,6 +54,7 @@ struct process *process_table_find(struct process_table *table, int pid, uint64_
 struct process_memory {
 	int pid, parent_pid;
 	uint64_t start_ticks;
+	bool start_unsure; /* it may be the tick before: then it gets no entity_id */
 	const char *name; /* NULL = not known, the others too */
 	const char *executable;
 	bool executable_deleted;

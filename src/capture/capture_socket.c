@@ -71,16 +71,18 @@ static int attach(int fd, struct sock_filter *code, size_t length)
 	return 0;
 }
 
-/* Attaches head followed by the filter that is attached now, or by "accept". */
+/*
+ * Attaches head followed by the filter that is attached now, or by "accept".
+ * SO_GET_FILTER counts instructions, not bytes; asked for none it tells their number.
+ */
 static int prepend(int fd, const struct head *head)
 {
 	struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
-	struct sock_filter *code, unused;
-	socklen_t tail =
-		0; /* SO_GET_FILTER counts instructions, not bytes; 0 asks for their number */
+	struct sock_filter *code;
+	socklen_t tail = 0;
 	int result;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, &unused, &tail) != 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &tail) != 0)
 		return -errno;
 	code = calloc(head->length + tail + 1, sizeof(*code));
 	if (code == NULL)

@@ -5,6 +5,7 @@
 # From the environment: top_srcdir, top_builddir, FUZZERS, FUZZ_SECONDS (10).
 
 set -u
+seeds=${top_srcdir:?}/tests/fuzz/corpus
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 count=0
@@ -16,8 +17,8 @@ for fuzzer in ${FUZZERS:?}; do
 	# New inputs go into the first folder.
 	set -- "$scratch/$name"
 	mkdir "$1"
-	[ ! -d "$top_srcdir/tests/fuzz/corpus/$name" ] || set -- "$@" "$top_srcdir/tests/fuzz/corpus/$name"
-	if "$top_builddir/$fuzzer" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=1024 \
+	[ ! -d "$seeds/$name" ] || set -- "$@" "$seeds/$name"
+	if "${top_builddir:?}/$fuzzer" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=1024 \
 		-artifact_prefix="$top_builddir/" "$@" >"$scratch/log" 2>&1; then
 		echo "ok $count - $name: $(tail -n 1 "$scratch/log")"
 	else

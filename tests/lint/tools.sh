@@ -5,13 +5,13 @@
 # From the environment: top_srcdir, LINT_CFLAGS (as the compiler gets them).
 
 set -u
+: "${LINT_CFLAGS:?}"
 cd "${top_srcdir:?}" || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 # clang-format's output changes between major versions: others would complain about good code.
 clang_format_major=14
 
-c_sources=$(find src tests -name '*.c')
 c_files=$(find src tests -name '*.[ch]')
 shell_scripts=$(find autogen.sh .ci contrib tests src -type f ! -name '*.py' ! -name '*.[ch]' \
 	-exec grep -lE '^#! ?/bin/(ba)?sh' {} +)
@@ -51,13 +51,16 @@ skip()
 	else
 		skip clang-format "needs version $clang_format_major"
 	fi
-	for file in $c_sources; do
-		echo "clang-tidy --quiet $file -- $LINT_CFLAGS"
-	done >"$scratch/tidy"
-	point clang-tidy xargs -P "$(nproc)" -I '{}' -a "$scratch/tidy" sh -c '{} 2>&1'
+	# Of the tests it would take as long again.
+	find src -name '*.c' | sed "s|.*|clang-tidy --quiet & -- $LINT_CFLAGS 2>\&1|" >"$scratch/tidy"
+	point clang-tidy xargs -P "$(nproc)" -I '{}' -a "$scratch/tidy" sh -c '{}'
+	# Off: readdir_r is obsolete; compilers and clang-tidy find uninitialised variables without
+	# taking out-parameters for inputs; _exit(a != b) is clear; SO_GET_FILTER takes NULL.
 	point cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix,gnu \
-		--enable=warning,portability,performance --inline-suppr -I src \
-		$c_sources
+		--enable=warning,portability,performance --inline-suppr \
+		--suppress=readdirCalled --suppress=uninitvar --suppress=ctuuninitvar \
+		--suppress=invalidFunctionArgBool --suppress=nullPointer:src/capture/capture_socket.c \
+		-I src -I tests/unit src tests
 	point shellcheck shellcheck -x $shell_scripts
 	[ -z "$manuals" ] || point mandoc mandoc -T lint -W warning $manuals
 }

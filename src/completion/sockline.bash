@@ -26,7 +26,7 @@ _sockline()
 		;;
 	-Q | --direction) words='in out inout' ;;
 	--netns) words="all self $(command ls -d /run/netns/* 2>/dev/null)" ;;
-	--attribution) words='auto tracepoints lookup' ;;
+	--attribution) words='auto tracepoints sentinel lookup' ;;
 	--sockets) words='auto netlink proc' ;;
 	--on-slow-reader) words='block drop' ;;
 	--log-format) words='text json' ;;

@@ -139,8 +139,8 @@ def paths_in(value, above=""):
 
 def test_readme_and_jq():
     with busy_host("once") as (host, traffic):
-        sockline = host.sockline("--netns", f"/run/netns/{host.name}", "-e", "all",
-                                 "--stats-interval", "1")
+        sockline = host.sockline("-e", "all", "--stats-interval", "1",
+                                 netns=f"/run/netns/{host.name}")
         sockline.wait_for("snapshot_completed")
         check(traffic().wait() == 0, "the traffic is made")
         sockline.wait_for("capture_stats", lambda record: record["sockline"]["stats"]["packets"] > 9)

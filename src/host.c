@@ -234,6 +234,28 @@ static int open_sentinel(struct host *host, struct error *error)
 	return 0;
 }
 
+static void count_namespace(void *context, uint32_t netns, const char *path)
+{
+	(void)netns;
+	(void)path;
+	++*(int *)context;
+}
+
+static int count_namespaces(void)
+{
+	int count = 0;
+
+	return netns_each(count_namespace, &count) == 0 ? count : 0;
+}
+
+static int watch_witness(struct host *host)
+{
+	loop_remove(host->witness_source);
+	host->witness_source =
+		loop_add_fd(host->loop, witness_fd(host->witness), EPOLLIN, on_witness, host);
+	return host->witness_source ? 0 : -errno;
+}
+
 /*
  * The first of tracepoints, sentinel and lookup that can be had. What cannot is said once,
  * with the reason.
@@ -243,7 +265,7 @@ static int choose_method(struct host *host, struct error *error)
 	struct witness_options options = {
 		.key = host->options.key,
 		.processes = host->processes,
-		.namespaces = host->options.netns_mode != HOST_NETNS_SELF,
+		.namespaces = count_namespaces() > 1,
 		.context = host,
 		.lived = on_lived,
 	};
@@ -257,8 +279,7 @@ static int choose_method(struct host *host, struct error *error)
 	if (witness_open(&host->witness, &options, &refused) == 0) {
 		if (host->options.method == HOST_METHOD_AUTO)
 			host->method_why = "the kernel allows it, and it misses least";
-		host->witness_source = loop_add_fd(host->loop, witness_fd(host->witness), EPOLLIN,
-		                                   on_witness, host);
+		watch_witness(host);
 		return 0;
 	}
 	if (host->options.method == HOST_METHOD_TRACEPOINTS)
@@ -276,6 +297,13 @@ static void on_namespace_opened(void *context, uint32_t netns, int fd)
 
 	if (host->sentinel && sentinel_watch(host->sentinel, fd, netns, &error) != 0)
 		degrade(host, error.text, "owners in a network namespace are looked up");
+	if (host->witness && fd >= 0) {
+		/* Its watch goes first: the descriptor is another one afterwards. */
+		loop_remove(host->witness_source);
+		host->witness_source = NULL;
+		witness_follow_namespaces(host->witness, &error);
+		watch_witness(host);
+	}
 	host->options.callbacks.namespace_opened(host->options.callbacks.context, netns, fd);
 }
 

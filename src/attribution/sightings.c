@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attribution/sightings.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -10,7 +11,7 @@
 #define SIGHTINGS_MAX 65536
 
 /* A packet's time is the wall clock's, a sighting's the monotonic one. */
-#define BEFORE_NS (20 * NS_PER_MS)
+#define AROUND_NS (20 * NS_PER_MS)
 
 struct sighting {
 	struct tuple tuple;
@@ -72,19 +73,29 @@ static uint64_t key_hash(const struct sightings *sightings, uint32_t netns,
 	return hash_bytes(&sightings->key, &key, sizeof key.tuple + sizeof key.netns);
 }
 
-static struct sighting *find(const struct sightings *sightings, uint64_t hash, uint32_t netns,
-                             const struct tuple *tuple)
+/*
+ * The one of this tuple nearest to a time: a tuple can be another process's soon
+ * after. NULL: none between from_ns and to_ns.
+ */
+static const struct sighting *find(const struct sightings *sightings, uint64_t hash, uint32_t netns,
+                                   const struct tuple *tuple, int64_t from_ns, int64_t to_ns,
+                                   int64_t near_ns)
 {
 	struct table_cursor cursor = table_cursor(sightings->index, hash);
+	const struct sighting *nearest = NULL;
 	uint32_t number;
 
 	while (table_next(&cursor, &number)) {
-		struct sighting *sighting = &sightings->entries[number];
+		const struct sighting *sighting = &sightings->entries[number];
 
-		if (sighting->netns == netns && tuple_equal(&sighting->tuple, tuple))
-			return sighting;
+		if (sighting->netns != netns || !tuple_equal(&sighting->tuple, tuple) ||
+		    sighting->time_ns < from_ns || sighting->time_ns > to_ns)
+			continue;
+		if (!nearest ||
+		    llabs(sighting->time_ns - near_ns) < llabs(nearest->time_ns - near_ns))
+			nearest = sighting;
 	}
-	return NULL;
+	return nearest;
 }
 
 static struct sighting *make(struct sightings *sightings, uint64_t hash, uint32_t netns,
@@ -168,15 +179,12 @@ static void keep(struct sightings *sightings, const struct sentinel_sighting *se
                  struct owner *owner)
 {
 	uint64_t hash = key_hash(sightings, seen->netns, &seen->tuple);
-	struct sighting *sighting = find(sightings, hash, seen->netns, &seen->tuple);
+	struct sighting *sighting = make(sightings, hash, seen->netns, &seen->tuple);
 
-	if (!sighting)
-		sighting = make(sightings, hash, seen->netns, &seen->tuple);
 	if (!sighting) {
 		owner_clear(owner);
 		return;
 	}
-	owner_clear(&sighting->owner);
 	sighting->owner = *owner;
 	sighting->time_ns = seen->time_ns;
 }
@@ -227,11 +235,14 @@ bool sightings_find(struct sightings *sightings, const struct attribution_questi
                     struct owner *owner)
 {
 	uint64_t hash = key_hash(sightings, question->netns, &question->tuple);
-	const struct sighting *sighting = find(sightings, hash, question->netns, &question->tuple);
+	int64_t now = clock_monotonic_ns();
+	bool tcp = question->tuple.protocol == IPPROTO_TCP;
+	/* A child is seen when its connection is long open; a datagram's sender at once. */
+	const struct sighting *sighting = find(
+		sightings, hash, question->netns, &question->tuple, question->seen_ns - AROUND_NS,
+		tcp ? now : question->seen_ns + AROUND_NS, tcp ? now : question->seen_ns);
 
-	if (!sighting || !sighting->owner.process ||
-	    sighting->time_ns < question->seen_ns - BEFORE_NS ||
-	    clock_monotonic_ns() - sighting->time_ns > SIGHTINGS_KEEP_NS)
+	if (!sighting || !sighting->owner.process || now - sighting->time_ns > SIGHTINGS_KEEP_NS)
 		return false;
 	return owner_copy(owner, &sighting->owner) == 0;
 }

@@ -54,10 +54,24 @@ static void seed(struct witness *witness)
 	closedir(proc);
 }
 
+/* Opens the tracepoints and, after that, reads who is there: what begins meanwhile is told by facts. */
+static int start(struct witness *witness, struct error *error)
+{
+	struct tracepoints_options tracing = { .namespaces = witness->options.namespaces };
+	int code;
+
+	witness->lineage = lineage_new(LIVES_MAX, &witness->options.key, tracing.namespaces);
+	if (!witness->lineage)
+		return error_set(error, ENOMEM, "out of memory");
+	code = tracepoints_open(&witness->tracepoints, &tracing, error);
+	if (code == 0)
+		seed(witness);
+	return code;
+}
+
 int witness_open(struct witness **result, const struct witness_options *options,
                  struct error *error)
 {
-	struct tracepoints_options tracing = { .namespaces = options->namespaces };
 	struct witness *witness = calloc(1, sizeof *witness);
 	int code;
 
@@ -66,18 +80,36 @@ int witness_open(struct witness **result, const struct witness_options *options,
 	witness->options = *options;
 	witness->tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK);
 	witness->evidence = evidence_new(SIGHTINGS_MAX, &options->key);
-	witness->lineage = lineage_new(LIVES_MAX, &options->key, options->namespaces);
-	if (!witness->evidence || !witness->lineage) {
-		witness_close(witness);
-		return error_set(error, ENOMEM, "out of memory");
-	}
-	code = tracepoints_open(&witness->tracepoints, &tracing, error);
+	code = witness->evidence ? start(witness, error)
+	                         : error_set(error, ENOMEM, "out of memory");
 	if (code != 0) {
 		witness_close(witness);
 		return code;
 	}
-	seed(witness); /* after opening: what begins meanwhile is told by facts */
 	*result = witness;
+	return 0;
+}
+
+int witness_follow_namespaces(struct witness *witness, struct error *error)
+{
+	struct tracepoints *before = witness->tracepoints;
+	struct lineage *lineage = witness->lineage;
+	int code;
+
+	if (witness->options.namespaces)
+		return 0;
+	witness_drain(witness);
+	witness->options.namespaces = true;
+	code = start(witness, error);
+	if (code != 0) { /* the old ones go on */
+		lineage_free(witness->lineage);
+		witness->tracepoints = before;
+		witness->lineage = lineage;
+		witness->options.namespaces = false;
+		return code;
+	}
+	tracepoints_close(before);
+	lineage_free(lineage);
 	return 0;
 }
 

@@ -36,7 +36,11 @@ struct witness_counters {
 int witness_open(struct witness **witness, const struct witness_options *options,
                  struct error *error);
 void witness_close(struct witness *witness);
-int witness_fd(const struct witness *witness); /* readable: drain soon */
+/* A second network namespace appeared: from now on each process's is followed. 0 or -errno. */
+int witness_follow_namespaces(struct witness *witness, struct error *error);
+int witness_fd(
+	const struct witness
+		*witness); /* it changes with witness_follow_namespaces; readable: drain soon */
 
 /* Takes in what happened up to now; no system call in the usual case. */
 void witness_drain(struct witness *witness);

@@ -82,6 +82,7 @@ struct connection {
 	struct owner owners[2];
 	int64_t asked_ns;    /* monotonic: when owners were first asked for; 0 = never */
 	int64_t seen_ns;     /* monotonic: of the first packet */
+	uint32_t port_ends;  /* of a local UDP port: those that are known not to concern this one */
 	bool midway;         /* it began before it was seen */
 	uint16_t icmp_id;    /* ICMP echo: the identifier; the tuple's ports carry it too */
 	bool confirmed;      /* the responder's owner was the same a while later */
@@ -100,8 +101,8 @@ struct connection {
 	/* Private to connection_table. */
 	struct {
 		uint64_t hash;
-		uint64_t order;          /* of opening */
-		uint32_t number;         /* of this entry */
+		uint64_t order;  /* of opening */
+		uint32_t number; /* of this entry */
 		uint32_t next_free;
 		struct wheel_link timer;
 		int64_t active_ns, update_ns; /* in the table's time */

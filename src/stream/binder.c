@@ -215,6 +215,24 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 		tell(binder, connection);
 }
 
+bool binder_is_same(struct binder *binder, const struct connection *connection,
+                    enum connection_end end, int64_t seen_ns)
+{
+	struct attribution_question question = question_for(connection, end, false);
+	const struct owner *owner = &connection->owners[end];
+	struct owner found = { 0 };
+	bool same;
+
+	question.seen_ns = seen_ns;
+	question.since_ns = seen_ns;
+	question.sender = true;
+	attribution_resolve(binder->options.attribution, &question, &found);
+	same = found.process == owner->process &&
+	       (owner->process || (owner->cookie != 0 && owner->cookie == found.cookie));
+	owner_clear(&found);
+	return same;
+}
+
 /* A server that forks has the connection served, and closed, by a child. */
 static bool ask_last(struct binder *binder, struct connection *connection, enum connection_end end)
 {

@@ -43,6 +43,13 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 /* A packet of a known connection: a listener's owner is refined when its end speaks. */
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
                    const struct packet *packet);
+/*
+ * A socket on the end's port has died: was the packet that it sent at seen_ns
+ * (monotonic) sent by the connection's owner all the same? False when that
+ * cannot be told: who sent it may be another, and gone.
+ */
+bool binder_is_same(struct binder *binder, const struct connection *connection,
+                    enum connection_end end, int64_t seen_ns);
 /* The connection closed: the last chance to look, then what is known is remembered and counted. */
 void binder_closing(struct binder *binder, struct connection *connection);
 

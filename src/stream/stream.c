@@ -12,6 +12,7 @@
 #include "stream/flow_key.h"
 #include "stream/fragments.h"
 #include "stream/locality.h"
+#include "stream/port_ends.h"
 
 struct stream {
 	struct stream_options options;
@@ -19,6 +20,7 @@ struct stream {
 	struct binder *binder;
 	struct duplicates *duplicates;
 	struct fragments *fragments;
+	struct port_ends *port_ends;
 	int64_t packet_time_ns; /* of the latest packet; never back in a replay */
 	struct stream_counters counters;
 };
@@ -100,7 +102,9 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->binder = binder_new(&binder_options);
 	stream->duplicates = duplicates_new(&options->key);
 	stream->fragments = fragments_new(&options->key);
-	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments) {
+	stream->port_ends = port_ends_new();
+	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
+	    !stream->port_ends) {
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
 	}
@@ -112,6 +116,7 @@ void stream_free(struct stream *stream)
 {
 	if (!stream)
 		return;
+	port_ends_free(stream->port_ends);
 	fragments_free(stream->fragments);
 	duplicates_free(stream->duplicates);
 	binder_free(stream->binder);
@@ -154,6 +159,11 @@ static enum connection_end sender_end(const struct stream *stream, const struct 
 	return CONNECTION_SOURCE;
 }
 
+static bool is_udp(const struct tuple *tuple)
+{
+	return tuple->protocol == IPPROTO_UDP;
+}
+
 static struct connection *open_connection(struct stream *stream, const struct packet *packet,
                                           const struct tuple *key, const struct locality *locality,
                                           enum connection_end *from)
@@ -180,9 +190,34 @@ static struct connection *open_connection(struct stream *stream, const struct pa
 	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
 	if (connection->midway)
 		connection_table_met_midway(connection);
+	if (is_udp(&tuple) && connection->local[end])
+		port_ends_suspect(stream->port_ends, packet->netns, packet->tuple.source_port,
+		                  connection->seen_ns, &connection->port_ends);
 	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);
 	connection->has_community_id = true;
 	return connection;
+}
+
+static uint16_t local_port(const struct connection *connection, enum connection_end end)
+{
+	return end == CONNECTION_SOURCE ? connection->tuple.source_port
+	                                : connection->tuple.destination_port;
+}
+
+/* Sent by a local UDP port whose socket has died meanwhile, by another process. */
+static bool is_of_another_socket(struct stream *stream, struct connection *connection,
+                                 enum connection_end from, const struct packet *packet)
+{
+	uint16_t port = local_port(connection, from);
+	int64_t seen_ns;
+
+	if (!is_udp(&connection->tuple) || !connection->local[from] || stream->options.replay ||
+	    port_ends_unchanged(stream->port_ends, port, connection->port_ends))
+		return false;
+	seen_ns = clock_monotonic_ns() - (clock_realtime_ns() - packet->time_ns);
+	return port_ends_suspect(stream->port_ends, connection->netns, port, seen_ns,
+	                         &connection->port_ends) &&
+	       !binder_is_same(stream->binder, connection, from, seen_ns);
 }
 
 /* The connection that this packet belongs to, a new one if need be; NULL when there is none. */
@@ -197,7 +232,8 @@ static struct connection *find_connection(struct stream *stream, const struct pa
 	if (!flow_key_of(packet, &key))
 		return NULL;
 	connection = connection_table_find(stream->connections, packet->netns, &key, from);
-	if (connection && connection_table_restarts(connection, packet)) {
+	if (connection && (connection_table_restarts(connection, packet) ||
+	                   is_of_another_socket(stream, connection, *from, packet))) {
 		/* Another connection with the same tuple: the old socket must be gone. */
 		if (connection_table_close(stream->connections, connection,
 		                           CONNECTION_SOCKET_CLOSED, CONNECTION_SUCCESS,
@@ -326,7 +362,14 @@ void stream_packet(struct stream *stream, struct packet *packet)
 void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 {
 	enum connection_end end;
-	struct connection *connection =
+	struct connection *connection;
+
+	if (is_udp(&socket->tuple)) {
+		port_ends_note(stream->port_ends, socket->netns, socket->tuple.source_port,
+		               clock_monotonic_ns());
+		return;
+	}
+	connection =
 		connection_table_find(stream->connections, socket->netns, &socket->tuple, &end);
 
 	if (!connection || connection_table_is_closed(connection))

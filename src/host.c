@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host.h"
+#include "host_private.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -8,14 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "attribution/sentinel.h"
-#include "attribution/sightings.h"
-#include "attribution/witness.h"
 #include "base/clock.h"
-#include "host_spaces.h"
-#include "processes/proc_events.h"
-#include "processes/proc_fd.h"
-#include "processes/process_table.h"
 #include "security/capabilities.h"
 #include "sockets/netns.h"
 
@@ -23,38 +16,14 @@
 #define NAMESPACES_LOOK_NS (2 * NS_PER_SECOND)
 #define PROCESSES_MAX      65536
 #define DESCRIPTORS_MAX    1048576
-#define DEGRADED_TEXT      384
 
-struct host {
-	struct host_options options;
-	struct loop *loop;
-	uint32_t netns;
-	struct process_table *processes;
-	struct proc_fd *fds;
-	struct host_spaces *spaces;
-	enum host_netns_mode netns_mode;
-	int64_t namespaces_looked_ns;
-	bool namespaces_changed; /* a process was seen in one that is not open */
-	struct proc_events *events;
-	struct witness *witness;   /* NULL: tracepoints are not in use */
-	struct sentinel *sentinel; /* NULL: nor is the sentinel */
-	struct sightings *sightings;
-	char sentinel_why[256];
-	const char *method_why;
-	struct attribution *attribution;
-	struct loop_source *events_source, *witness_source, *sentinel_source;
-	char degraded_text[HOST_DEGRADED_MAX][DEGRADED_TEXT];
-	const char *degraded[HOST_DEGRADED_MAX];
-	int degraded_count;
-};
-
-static void degrade(struct host *host, const char *what, const char *cost)
+void host_degrade(struct host *host, const char *what, const char *cost)
 {
 	char *text = host->degraded_text[host->degraded_count];
 
 	if (host->degraded_count == HOST_DEGRADED_MAX)
 		return;
-	snprintf(text, DEGRADED_TEXT, "%s: %s", what, cost);
+	snprintf(text, HOST_DEGRADED_TEXT, "%s: %s", what, cost);
 	host->degraded[host->degraded_count++] = text;
 }
 
@@ -67,7 +36,7 @@ static void note_namespace(struct host *host, int pid)
 		host->namespaces_changed = true;
 }
 
-static void on_process_event(void *context, const struct proc_event *event)
+void host_on_process_event(void *context, const struct proc_event *event)
 {
 	struct host *host = context;
 
@@ -93,7 +62,7 @@ static void on_process_events(void *context, uint32_t ready)
 	struct host *host = context;
 
 	(void)ready;
-	if (proc_events_read(host->events, on_process_event, host) == -ENOBUFS) {
+	if (proc_events_read(host->events, host_on_process_event, host) == -ENOBUFS) {
 		/* Executions and exits went by unseen: every process is looked at again. */
 		proc_fd_walk_start(host->fds, true);
 		host->options.callbacks.overrun(host->options.callbacks.context, "proc_events",
@@ -121,12 +90,13 @@ static void check_capabilities(struct host *host)
 
 	if (!capabilities_have(have, CAP_SYS_PTRACE) ||
 	    !capabilities_have(have, CAP_DAC_READ_SEARCH))
-		degrade(host, "cap_sys_ptrace and cap_dac_read_search are not both held",
-		        "sockets of other users' processes have no owner");
+		host_degrade(host, "cap_sys_ptrace and cap_dac_read_search are not both held",
+		             "sockets of other users' processes have no owner");
 	if (!process_table_sees_all(host->processes))
-		degrade(host, "/proc does not show every process (pid namespace or hidepid)",
-		        "sockets of hidden processes have no owner, sockets of the kernel are not "
-		        "told from them");
+		host_degrade(
+			host, "/proc does not show every process (pid namespace or hidepid)",
+			"sockets of hidden processes have no owner, sockets of the kernel are not "
+			"told from them");
 }
 
 static void open_process_events(struct host *host)
@@ -134,7 +104,8 @@ static void open_process_events(struct host *host)
 	struct error error = { 0 };
 
 	if (proc_events_open(&host->events, &error) != 0) {
-		degrade(host, error.text, "short-lived processes are found later or not at all");
+		host_degrade(host, error.text,
+		             "short-lived processes are found later or not at all");
 		return;
 	}
 	host->events_source = loop_add_fd(host->loop, proc_events_fd(host->events), EPOLLIN,
@@ -166,13 +137,13 @@ static int open_namespaces(struct host *host, struct error *error)
 	if (result != 0)
 		return result;
 	if (degraded.code != 0)
-		degrade(host, degraded.text,
-		        "sockets are looked up in /proc/net, or their end is not told");
+		host_degrade(host, degraded.text,
+		             "sockets are looked up in /proc/net, or their end is not told");
 	if (host->netns_mode == HOST_NETNS_AUTO) {
 		host->netns_mode = may_enter ? HOST_NETNS_ALL : HOST_NETNS_SELF;
 		if (!may_enter)
-			degrade(host, "cap_sys_admin is missing",
-			        "only the own network namespace is seen");
+			host_degrade(host, "cap_sys_admin is missing",
+			             "only the own network namespace is seen");
 	}
 	if (host->netns_mode == HOST_NETNS_ALL && !may_enter)
 		return error_set(error, EPERM, "--netns all: needs CAP_SYS_ADMIN");
@@ -181,129 +152,11 @@ static int open_namespaces(struct host *host, struct error *error)
 	return 0;
 }
 
-static void on_lived(void *context, const struct fact *fact)
-{
-	struct proc_event event = {
-		.kind = fact->kind == FACT_FORK   ? PROC_EVENT_FORK
-		        : fact->kind == FACT_EXIT ? PROC_EVENT_EXIT
-		                                  : PROC_EVENT_EXEC,
-		.pid = fact->pid,
-		.parent_pid = fact->parent_pid,
-		.time_ns = fact->time_ns,
-	};
-
-	on_process_event(context, &event);
-}
-
-static void on_witness(void *context, uint32_t ready)
-{
-	struct host *host = context;
-
-	(void)ready;
-	witness_drain(host->witness);
-}
-
-static void drain_sentinel(struct host *host)
-{
-	sightings_drain(host->sightings, host->attribution);
-}
-
-static void on_sentinel(void *context, uint32_t ready)
-{
-	(void)ready;
-	drain_sentinel(context);
-}
-
-static int open_sentinel(struct host *host, struct error *error)
-{
-	struct error refused = { 0 };
-
-	if (sentinel_open(&host->sentinel, &refused) != 0) {
-		if (host->options.method == HOST_METHOD_SENTINEL)
-			return error_set(error, refused.code, "--attribution sentinel: %s",
-			                 refused.text);
-		degrade(host, refused.text, "owners are looked up as packets arrive");
-		host->method_why = "neither tracepoints nor the sentinel are to be had";
-		return 0;
-	}
-	host->sightings = sightings_new(host->sentinel, host->processes, &host->options.key);
-	if (!host->sightings)
-		return error_set(error, ENOMEM, "out of memory");
-	host->sentinel_source =
-		loop_add_fd(host->loop, sentinel_fd(host->sentinel), EPOLLIN, on_sentinel, host);
-	return 0;
-}
-
-static void count_namespace(void *context, uint32_t netns, const char *path)
-{
-	(void)netns;
-	(void)path;
-	++*(int *)context;
-}
-
-static int count_namespaces(void)
-{
-	int count = 0;
-
-	return netns_each(count_namespace, &count) == 0 ? count : 0;
-}
-
-static int watch_witness(struct host *host)
-{
-	loop_remove(host->witness_source);
-	host->witness_source =
-		loop_add_fd(host->loop, witness_fd(host->witness), EPOLLIN, on_witness, host);
-	return host->witness_source ? 0 : -errno;
-}
-
-/*
- * The first of tracepoints, sentinel and lookup that can be had. What cannot is said once,
- * with the reason.
- */
-static int choose_method(struct host *host, struct error *error)
-{
-	struct witness_options options = {
-		.key = host->options.key,
-		.processes = host->processes,
-		.namespaces = count_namespaces() > 1,
-		.context = host,
-		.lived = on_lived,
-	};
-	struct error refused = { 0 };
-
-	host->method_why = "asked for";
-	if (host->options.method == HOST_METHOD_LOOKUP)
-		return 0;
-	if (host->options.method == HOST_METHOD_SENTINEL)
-		return open_sentinel(host, error);
-	if (witness_open(&host->witness, &options, &refused) == 0) {
-		if (host->options.method == HOST_METHOD_AUTO)
-			host->method_why = "the kernel allows it, and it misses least";
-		watch_witness(host);
-		return 0;
-	}
-	if (host->options.method == HOST_METHOD_TRACEPOINTS)
-		return error_set(error, refused.code, "--attribution tracepoints: %s",
-		                 refused.text);
-	degrade(host, refused.text, "owners are caught by the sentinel or looked up");
-	host->method_why = "tracepoints are not to be had";
-	return open_sentinel(host, error);
-}
-
 static void on_namespace_opened(void *context, uint32_t netns, int fd)
 {
 	struct host *host = context;
-	struct error error = { 0 };
 
-	if (host->sentinel && sentinel_watch(host->sentinel, fd, netns, &error) != 0)
-		degrade(host, error.text, "owners in a network namespace are looked up");
-	if (host->witness && fd >= 0) {
-		/* Its watch goes first: the descriptor is another one afterwards. */
-		loop_remove(host->witness_source);
-		host->witness_source = NULL;
-		witness_follow_namespaces(host->witness, &error);
-		watch_witness(host);
-	}
+	host_method_add_namespace(host, netns, fd);
 	host->options.callbacks.namespace_opened(host->options.callbacks.context, netns, fd);
 }
 
@@ -311,8 +164,7 @@ static void on_namespace_closing(void *context, uint32_t netns)
 {
 	struct host *host = context;
 
-	if (host->sentinel)
-		sentinel_unwatch(host->sentinel, netns);
+	host_method_remove_namespace(host, netns);
 	host->options.callbacks.namespace_closing(host->options.callbacks.context, netns);
 }
 
@@ -364,7 +216,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	code = proc_fd_new(&host->fds, host->processes, DESCRIPTORS_MAX, &options->key, error);
 	if (code != 0)
 		goto failed;
-	code = choose_method(host, error);
+	code = host_method_open(host, error);
 	if (code != 0)
 		goto failed;
 	code = compose_attribution(host, error);
@@ -391,11 +243,7 @@ void host_free(struct host *host)
 	loop_remove(host->events_source);
 	host_spaces_free(host->spaces);
 	attribution_free(host->attribution);
-	loop_remove(host->sentinel_source);
-	sightings_free(host->sightings);
-	sentinel_close(host->sentinel);
-	loop_remove(host->witness_source);
-	witness_close(host->witness);
+	host_method_close(host);
 	proc_events_close(host->events);
 	proc_fd_free(host->fds);
 	process_table_free(host->processes);
@@ -420,25 +268,6 @@ int host_namespaces(const struct host *host, uint32_t *numbers, int max)
 int host_namespace_fd(const struct host *host, uint32_t netns)
 {
 	return host_spaces_fd(host->spaces, netns);
-}
-
-const char *host_method(struct host *host, const char **why)
-{
-	*why = host->method_why;
-	if (!host->sentinel)
-		return host->witness ? "tracepoints" : "lookup";
-	snprintf(host->sentinel_why, sizeof host->sentinel_why, "%s; %s", host->method_why,
-	         sentinel_mode(host->sentinel));
-	*why = host->sentinel_why;
-	return "sentinel";
-}
-
-void host_prepare(struct host *host)
-{
-	if (host->witness)
-		witness_drain(host->witness);
-	if (host->sentinel)
-		drain_sentinel(host);
 }
 
 const char *host_netns_mode(const struct host *host)

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How owners of new connections are caught: by tracepoints, by the sentinel, or by lookups alone. */
+#include "host_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+
+#include "sockets/netns.h"
+
+static void on_lived(void *context, const struct fact *fact)
+{
+	struct proc_event event = {
+		.kind = fact->kind == FACT_FORK   ? PROC_EVENT_FORK
+		        : fact->kind == FACT_EXIT ? PROC_EVENT_EXIT
+		                                  : PROC_EVENT_EXEC,
+		.pid = fact->pid,
+		.parent_pid = fact->parent_pid,
+		.time_ns = fact->time_ns,
+	};
+
+	host_on_process_event(context, &event);
+}
+
+static void on_witness(void *context, uint32_t ready)
+{
+	struct host *host = context;
+
+	(void)ready;
+	witness_drain(host->witness);
+}
+
+static void drain_sentinel(struct host *host)
+{
+	sightings_drain(host->sightings, host->attribution);
+}
+
+static void on_sentinel(void *context, uint32_t ready)
+{
+	(void)ready;
+	drain_sentinel(context);
+}
+
+static int open_sentinel(struct host *host, struct error *error)
+{
+	struct error refused = { 0 };
+
+	if (sentinel_open(&host->sentinel, &refused) != 0) {
+		if (host->options.method == HOST_METHOD_SENTINEL)
+			return error_set(error, refused.code, "--attribution sentinel: %s",
+			                 refused.text);
+		host_degrade(host, refused.text, "owners are looked up as packets arrive");
+		host->method_why = "neither tracepoints nor the sentinel are to be had";
+		return 0;
+	}
+	host->sightings = sightings_new(host->sentinel, host->processes, &host->options.key);
+	if (!host->sightings)
+		return error_set(error, ENOMEM, "out of memory");
+	host->sentinel_source =
+		loop_add_fd(host->loop, sentinel_fd(host->sentinel), EPOLLIN, on_sentinel, host);
+	return 0;
+}
+
+static void count_namespace(void *context, uint32_t netns, const char *path)
+{
+	(void)netns;
+	(void)path;
+	++*(int *)context;
+}
+
+static int count_namespaces(void)
+{
+	int count = 0;
+
+	return netns_each(count_namespace, &count) == 0 ? count : 0;
+}
+
+static int watch_witness(struct host *host)
+{
+	loop_remove(host->witness_source);
+	host->witness_source =
+		loop_add_fd(host->loop, witness_fd(host->witness), EPOLLIN, on_witness, host);
+	return host->witness_source ? 0 : -errno;
+}
+
+/*
+ * The first of tracepoints, sentinel and lookup that can be had. What cannot is said once,
+ * with the reason.
+ */
+int host_method_open(struct host *host, struct error *error)
+{
+	struct witness_options options = {
+		.key = host->options.key,
+		.processes = host->processes,
+		.namespaces = count_namespaces() > 1,
+		.context = host,
+		.lived = on_lived,
+	};
+	struct error refused = { 0 };
+
+	host->method_why = "asked for";
+	if (host->options.method == HOST_METHOD_LOOKUP)
+		return 0;
+	if (host->options.method == HOST_METHOD_SENTINEL)
+		return open_sentinel(host, error);
+	if (witness_open(&host->witness, &options, &refused) == 0) {
+		if (host->options.method == HOST_METHOD_AUTO)
+			host->method_why = "the kernel allows it, and it misses least";
+		watch_witness(host);
+		return 0;
+	}
+	if (host->options.method == HOST_METHOD_TRACEPOINTS)
+		return error_set(error, refused.code, "--attribution tracepoints: %s",
+		                 refused.text);
+	host_degrade(host, refused.text, "owners are caught by the sentinel or looked up");
+	host->method_why = "tracepoints are not to be had";
+	return open_sentinel(host, error);
+}
+
+void host_method_add_namespace(struct host *host, uint32_t netns, int fd)
+{
+	struct error error = { 0 };
+
+	if (host->sentinel && sentinel_watch(host->sentinel, fd, netns, &error) != 0)
+		host_degrade(host, error.text, "owners in a network namespace are looked up");
+	if (host->witness && fd >= 0) {
+		/* Its watch goes first: the descriptor is another one afterwards. */
+		loop_remove(host->witness_source);
+		host->witness_source = NULL;
+		witness_follow_namespaces(host->witness, &error);
+		watch_witness(host);
+	}
+}
+
+void host_method_remove_namespace(struct host *host, uint32_t netns)
+{
+	if (host->sentinel)
+		sentinel_unwatch(host->sentinel, netns);
+}
+
+void host_method_close(struct host *host)
+{
+	loop_remove(host->sentinel_source);
+	sightings_free(host->sightings);
+	sentinel_close(host->sentinel);
+	loop_remove(host->witness_source);
+	witness_close(host->witness);
+}
+
+const char *host_method(struct host *host, const char **why)
+{
+	*why = host->method_why;
+	if (!host->sentinel)
+		return host->witness ? "tracepoints" : "lookup";
+	snprintf(host->sentinel_why, sizeof host->sentinel_why, "%s; %s", host->method_why,
+	         sentinel_mode(host->sentinel));
+	*why = host->sentinel_why;
+	return "sentinel";
+}
+
+void host_prepare(struct host *host)
+{
+	if (host->witness)
+		witness_drain(host->witness);
+	if (host->sentinel)
+		drain_sentinel(host);
+}

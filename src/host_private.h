@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What host.c and host_method.c share; nobody else includes it. */
+#ifndef SOCKLINE_HOST_PRIVATE_H
+#define SOCKLINE_HOST_PRIVATE_H
+
+#include "attribution/sentinel.h"
+#include "attribution/sightings.h"
+#include "attribution/witness.h"
+#include "host.h"
+#include "host_spaces.h"
+#include "processes/proc_events.h"
+#include "processes/proc_fd.h"
+#include "processes/process_table.h"
+
+#define HOST_DEGRADED_TEXT 384
+
+struct host {
+	struct host_options options;
+	struct loop *loop;
+	uint32_t netns;
+	struct process_table *processes;
+	struct proc_fd *fds;
+	struct host_spaces *spaces;
+	enum host_netns_mode netns_mode;
+	int64_t namespaces_looked_ns;
+	bool namespaces_changed; /* a process was seen in one that is not open */
+	struct proc_events *events;
+	struct witness *witness;   /* NULL: tracepoints are not in use */
+	struct sentinel *sentinel; /* NULL: nor is the sentinel */
+	struct sightings *sightings;
+	char sentinel_why[256];
+	const char *method_why;
+	struct attribution *attribution;
+	struct loop_source *events_source, *witness_source, *sentinel_source;
+	char degraded_text[HOST_DEGRADED_MAX][HOST_DEGRADED_TEXT];
+	const char *degraded[HOST_DEGRADED_MAX];
+	int degraded_count;
+};
+
+/* Something cannot be had, and what that costs. */
+void host_degrade(struct host *host, const char *what, const char *cost);
+/* A proc_events_callback; tracepoints tell the same. */
+proc_events_callback host_on_process_event;
+
+/*
+ * host_method.c: opens the first of tracepoints, sentinel and lookup that can be
+ * had. What cannot is said once, with the reason.
+ */
+int host_method_open(struct host *host, struct error *error);
+void host_method_close(struct host *host);
+void host_method_add_namespace(struct host *host, uint32_t netns, int fd);
+void host_method_remove_namespace(struct host *host, uint32_t netns);
+
+#endif

@@ -1,0 +1,532 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""How many owners of short flows sockline names, how soon, and what that costs.
+
+    attribution_table.py [--quick] [-b BUILD] [-s A,B,...] [-t lo,veth] [-f 4,6]
+                         [-l quiet,hogs,fds] [-m METHODS] [-r RUNS] [--json FILE]
+
+The program runs as a user would run it, against flows whose owners the generator
+wrote down. Scenarios (gen_flows tells more of them):
+
+    A  500 processes: connect, exchange, exit        D  500 processes: one datagram, exit
+    B  curl, 60 times                                E  500 processes: datagram, answer, exit
+    C  one process, 2000 connections flat out        F  a server that forks for each connection
+    A4 D4  A and D by 4 spawners at once             G  4 processes, 8000 connections each
+    DS     D behind a shaper (tbf, 200 kbit; veth only)
+
+Loads: quiet; two busy processes (hogs); 500 processes of 100 descriptors each (fds).
+Methods: those of --attribution, and nethogs (A and B; only what it names is looked at).
+Without -l and -f, IPv6 is measured without load only.
+
+For each end of the flows, the median of the runs and, behind /, the worst run: right and
+unknown in percent (a flow without a record is unknown), wrong as a count. Then in us, from a
+flow's first packet to the record that names its owner, median and 99 %: 0 when
+connection_opened already did. CPU time of sockline per connection in us, all threads, from
+before the flows until after them. Flows per second, and that relative to no capture at all.
+A flow whose 5-tuple occurs twice is left out, unless its record names neither owner: that is
+wrong. Goals stand at the end of a line, "!" before a goal that was missed; "lost" is what the
+kernel lost of packets and of samples.
+
+Figures, not assertions: the status is 0. Needs root; everything happens in network
+namespaces of its own. All of it takes an hour and a half, --quick three minutes.
+"""
+
+import argparse
+import collections
+import datetime
+import json
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+import attribution  # noqa: E402
+from attribution import ADDRESSES, SKIPPED, Network, Truth, tuple_of  # noqa: E402
+
+METHODS = ("tracepoints", "sentinel", "lookup", "nethogs")
+SCENARIOS = ("A", "B", "C", "D", "E", "F", "G", "A4", "D4", "DS")
+QUICK = (("A", "veth", "4", "quiet"), ("A", "lo", "6", "quiet"), ("B", "veth", "4", "quiet"),
+         ("C", "veth", "4", "quiet"), ("D", "veth", "4", "quiet"), ("E", "veth", "4", "quiet"),
+         ("F", "lo", "4", "quiet"), ("G", "lo", "4", "quiet"), ("DS", "veth", "4", "quiet"),
+         ("A", "veth", "4", "hogs"), ("D", "lo", "4", "hogs"))
+SHAPER = ("tc", "qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "200kbit", "burst", "1600",
+          "limit", "4000000")
+CURLS = 60
+
+# What is asked for: least right in percent, most CPU us per connection, least flows a second.
+Goal = collections.namedtuple("Goal", "right cpu rate", defaults=(None, None))
+NO_GOAL = Goal(None)
+
+FDS = """
+import os, socket, time
+for _ in range(500):
+    if os.fork() == 0:
+        kept = [socket.socket() for _ in range(16)]
+        while len(kept) < 97:
+            kept.append(open("/dev/null"))
+        time.sleep(900)
+print("ready", flush=True)
+time.sleep(900)
+"""
+
+
+def goal_of(method, scenario, load, end):
+    """Of the end that the scenario is about: F's server, else the client."""
+    if end != ("server" if scenario == "F" else "client"):
+        return NO_GOAL
+    if method == "tracepoints":
+        return {"F": Goal(99), "G": Goal(99.9, 6, 15000)}.get(scenario, Goal(99.9))
+    if method == "sentinel":
+        return {"F": Goal(90 if load == "hogs" else 99), "G": Goal(99.5, 75, 12000),
+                "DS": NO_GOAL}.get(scenario, Goal(99.5))
+    return NO_GOAL
+
+
+class Load(attribution.Load):
+    def __init__(self, kind):
+        super().__init__(kind)
+        self.fds = None
+        if kind == "fds":
+            self.fds = subprocess.Popen([sys.executable, "-c", FDS], stdout=subprocess.PIPE,
+                                        start_new_session=True)
+            self.fds.stdout.readline()
+            time.sleep(1)
+
+    def close(self):
+        super().close()
+        if self.fds:
+            os.killpg(self.fds.pid, signal.SIGKILL)
+            self.fds.wait()
+
+
+def cpu_ns(pid):
+    """Of all threads, user and system."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                total += int(file.read().split()[0])
+        except OSError:
+            pass  # it has ended
+    return total
+
+
+class Sockline:
+    """At work in both namespaces; ready when constructed."""
+
+    def __init__(self, bench, network, method):
+        self.records = os.path.join(bench.scratch, "records")
+        command = [bench.sockline, "-q", "-e", "connection,stats", "--attribution", method,
+                   "--max-connections", "200000", "-o", self.records]
+        for path in {network.client.path, network.server.path}:
+            command += ["--netns", path]
+        if os.path.exists(self.records):
+            os.unlink(self.records)
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        self.wait_started()
+        self.cpu_before = cpu_ns(self.process.pid)
+
+    def wait_started(self):
+        give_up = time.monotonic() + 30
+        while not os.path.exists(self.records) or os.path.getsize(self.records) == 0:
+            if self.process.poll() is not None or time.monotonic() > give_up:
+                self.process.kill()
+                sys.exit(f"attribution_table: sockline: {self.process.communicate()[1].strip()}")
+            time.sleep(0.05)
+        time.sleep(0.5)
+
+    def finish(self):
+        used = cpu_ns(self.process.pid) - self.cpu_before
+        self.process.terminate()
+        self.process.communicate()
+        return used
+
+    def read(self):
+        with open(self.records, encoding="utf-8") as file:
+            for line in file:
+                if '"sockline.connection"' in line or '"run_stopped"' in line:
+                    yield json.loads(line)
+
+
+class Nethogs:
+    """Only which pids it names."""
+
+    def __init__(self, bench, network, _method):
+        self.records = os.path.join(bench.scratch, "nethogs")
+        device = "lo" if network.kind == "lo" else "veth0"
+        with open(self.records, "wb") as output:
+            self.process = subprocess.Popen(
+                network.client.enter("nethogs", "-a", "-t", "-d", "1", "-v", "1", device),
+                stdout=output, stderr=subprocess.DEVNULL)
+        time.sleep(1.5)
+        self.cpu_before = cpu_ns(self.process.pid)
+
+    def finish(self):
+        time.sleep(1)  # a refresh more
+        used = cpu_ns(self.process.pid) - self.cpu_before
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(3)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        return used
+
+    def named(self):
+        pids = set()
+        with open(self.records, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                match = re.match(r".*/(\d+)/\d+\t", line)
+                if match:
+                    pids.add(match.group(1))
+        return pids
+
+
+class Bench:
+    def __init__(self, build):
+        self.sockline = os.environ.get("SOCKLINE", os.path.join(build, "src/sockline"))
+        self.gen_flows = os.path.join(build, "tests/helpers/gen_flows")
+        self.scratch = tempfile.mkdtemp(prefix="attribution.")
+
+    def close(self):
+        shutil.rmtree(self.scratch)
+
+    def generate(self, scenario, network, family):
+        """Runs the flows; returns their truths."""
+        address = ADDRESSES[network.kind][family]
+        if scenario == "B":
+            return run_curl(network, address)
+        path = os.path.join(self.scratch, "truth")
+        if os.path.exists(path):
+            os.unlink(path)
+        jobs = "4" if scenario.endswith("4") else "1"
+        network.client.run(self.gen_flows, "-o", path, "-a", address, "-j", jobs,
+                           "-N", network.server.path, scenario[0])
+        with open(path, encoding="ascii") as file:
+            return [Truth(*line.rstrip("\n").split("\t")) for line in file]
+
+    def measure(self, scenario, network, family, method):
+        """A row for each end."""
+        program = {"none": None, "nethogs": Nethogs}.get(method, Sockline)
+        observer = program(self, network, method) if program else None
+        try:
+            truths = self.generate(scenario, network, family)
+            # Batches, and lookups of those that exited, may come later; a shaper drains.
+            time.sleep(3 if scenario == "DS" else 1)
+        finally:
+            used = observer.finish() if observer else 0
+        if method == "none":
+            rows = {end: {"flows": 0} for end in ("client",)}
+        elif method == "nethogs":
+            rows = judge_nethogs(truths, observer.named())
+        else:
+            rows = judge(truths, observer.read(), network)
+        flows = sum(truth.end == "client" for truth in truths)
+        for row in rows.values():
+            row["rate"] = rate_of(truths)
+            row["cpu_us"] = used / 1000 / max(1, flows)
+        return rows
+
+
+def run_curl(network, address):
+    server = subprocess.Popen(
+        network.server.enter(sys.executable, "-m", "http.server", "-b", address, "7000"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/proc/self")
+    time.sleep(1)
+    host = f"[{address}]" if ":" in address else address
+    netns = str(os.stat(network.client.path).st_ino)
+    truths = []
+    for _ in range(CURLS):
+        begin = time.monotonic_ns()
+        curl = subprocess.Popen(
+            network.client.enter("curl", "-s", "-o", "/dev/null", "-w",
+                                 "%{local_ip}\t%{local_port}", f"http://{host}:7000/comm"),
+            stdout=subprocess.PIPE, text=True)
+        local, _, port = curl.communicate()[0].partition("\t")
+        truths.append(Truth("client", "6", str(curl.pid), local, port, address, "7000", netns,
+                            str(begin), str(time.monotonic_ns()), "curl"))
+    server.kill()
+    server.wait()
+    return truths
+
+
+def rate_of(truths):
+    begins = [int(truth.begin) for truth in truths if truth.end == "client"]
+    ends = [int(truth.after) for truth in truths if truth.end == "client"]
+    return len(begins) * 1e9 / max(1, max(ends) - min(begins))
+
+
+def time_ns(text):
+    """RFC 3339 with nine digits: floats and datetime have fewer."""
+    whole = datetime.datetime.strptime(text[:19] + "+0000", "%Y-%m-%dT%H:%M:%S%z")
+    return int(whole.timestamp()) * 1_000_000_000 + int(text[20:29])
+
+
+# What one record says of one end.
+Said = collections.namedtuple("Said", "key pid why")
+
+
+def ends_of(record, kind):
+    """What it says of its ends: both on lo, else the one in that namespace."""
+    source, destination = record["source"], record["destination"]
+    protocol = record["network"]["iana_number"]
+    client = ("client", protocol, str(source.get("port")), destination["ip"],
+              str(destination.get("port")))
+    server = ("server", protocol, str(destination.get("port")), source["ip"],
+              str(source.get("port")))
+    own, peer = record, record["sockline"].get("peer", {})
+
+    def said(key, part, about):
+        method = about.get("method", "absent")
+        pid = part.get("process", {}).get("pid")
+        return Said(key, None if pid is None else str(pid), about.get("reason", method))
+
+    about = record["sockline"]["attribution"]
+    if kind == "lo":
+        return [said(client, own, about), said(server, peer, peer.get("attribution", {}))]
+    direction = record["network"]["direction"]
+    if direction == "egress":
+        return [said(client, own, about)]
+    return [said(server, own, about)] if direction == "ingress" else []
+
+
+class Told:
+    """All that the records of one run say."""
+
+    def __init__(self, records, kind):
+        self.closed = collections.defaultdict(list)
+        self.latency = {}  # of (connection, end): from its start until it was named
+        self.lost = 0
+        for record in records:
+            if record["event"]["action"] == "run_stopped":
+                self.count_lost(record["sockline"]["stats"])
+                continue
+            self.take(record, kind)
+
+    def count_lost(self, stats):
+        self.lost = stats.get("tracepoints", {}).get("lost", 0) + \
+            sum(capture.get("dropped", 0) for capture in stats.get("capture", []))
+
+    def take(self, record, kind):
+        action = record["event"]["action"]
+        connection = record["sockline"]["connection"]["id"]
+        for said in ends_of(record, kind):
+            if said.pid is not None:
+                late = 0
+                if action != "connection_opened":
+                    late = time_ns(record["@timestamp"]) - time_ns(record["event"]["start"])
+                self.latency.setdefault((connection, said.key[0]), late)
+            if action == "connection_closed":
+                self.closed[said.key].append((said, connection))
+
+
+def judge(truths, records, network):
+    told = Told(records, network.kind)
+    owners = collections.defaultdict(set)
+    times = collections.Counter()
+    rows = {}
+    for truth in truths:
+        owners[tuple_of(truth)].add(truth.pid)
+        times[tuple_of(truth)] += 1
+    for key, pids in owners.items():
+        row = rows.setdefault(key[0], {"flows": 0, "right": 0, "unknown": 0, "wrong": 0,
+                                       "missing": 0, "reused": 0, "why": {}, "late_us": []})
+        answers = told.closed.get(key, [])
+        named = {said.pid for said, _ in answers} - {None}
+        if times[key] > 1:
+            row["reused"] += times[key]
+            row["wrong"] += bool(named - pids)
+            continue
+        row["flows"] += 1
+        if named - pids:
+            verdict = "wrong"
+        elif named:
+            verdict = "right"
+            row["late_us"] += [told.latency[connection, key[0]] / 1000
+                               for said, connection in answers if said.pid is not None]
+        else:
+            verdict = "unknown"
+            row["missing"] += not answers
+        row[verdict] += 1
+        if verdict != "right":
+            why = f"{verdict} {answers[0][0].why if answers else 'no record'}"
+            row["why"][why] = row["why"].get(why, 0) + 1
+    for row in rows.values():
+        late = sorted(row.pop("late_us"))
+        row["late_median_us"] = statistics.median(late) if late else None
+        row["late_99_us"] = late[len(late) * 99 // 100] if late else None
+        row["lost"] = told.lost
+    return rows
+
+
+def judge_nethogs(truths, named):
+    pids = {truth.pid for truth in truths if truth.end == "client"}
+    right = len(pids & named)
+    return {"client": {"flows": len(pids), "right": right, "unknown": len(pids) - right,
+                       "wrong": 0, "missing": 0, "reused": 0, "why": {}, "late_median_us": None,
+                       "late_99_us": None, "lost": 0}}
+
+
+def summary(runs):
+    """Median and worst of the rows of one end."""
+    def percents(what):
+        return [100 * row[what] / max(1, row["flows"]) for row in runs]
+
+    def median(what):
+        values = [row[what] for row in runs if row[what] is not None]
+        return statistics.median(values) if values else None
+
+    why = collections.Counter()
+    for row in runs:
+        why.update(row["why"])
+    return {
+        "flows": statistics.median(row["flows"] for row in runs),
+        "reused": statistics.median(row["reused"] for row in runs),
+        "right": statistics.median(percents("right")), "right_worst": min(percents("right")),
+        "unknown": statistics.median(percents("unknown")),
+        "unknown_worst": max(percents("unknown")),
+        "wrong": statistics.median(row["wrong"] for row in runs),
+        "wrong_worst": max(row["wrong"] for row in runs),
+        "late_median_us": median("late_median_us"), "late_99_us": median("late_99_us"),
+        "cpu_us": median("cpu_us"), "rate": median("rate"), "lost": median("lost"),
+        "why": dict(why.most_common(3)),
+    }
+
+
+def goals_text(goal, total):
+    """The goals, with "!" before those that were missed."""
+    parts = ["!0 wrong"] if total["wrong_worst"] else []
+    if goal.right is not None:
+        parts.append(f"{'!' if total['right'] < goal.right else ''}>={goal.right}%")
+    if goal.rate is not None:
+        parts.append(f"{'!' if total['rate'] < goal.rate else ''}>={goal.rate}/s")
+    if goal.cpu is not None:
+        parts.append(f"{'!' if total['cpu_us'] > goal.cpu else ''}<={goal.cpu}us")
+    return " ".join(parts)
+
+
+HEADER = ("sc  net  v load  end    method       flows  right % / worst   unkn % / worst  wrong/w"
+          "    late us 50%/99%   CPU us  flows/s  rel. goals; why not")
+
+
+def number(value, text):
+    return format(value, text) if value is not None else "-".rjust(int(text.split(".")[0]))
+
+
+def print_row(where, end, method, total, bare, goal):
+    scenario, kind, family, load = where
+    print(f"{scenario:3} {kind:4} {family} {load:5} {end:6} {method:11} {total['flows']:6.0f} "
+          f"{total['right']:8.2f}/{total['right_worst']:6.2f} {total['unknown']:9.2f}/"
+          f"{total['unknown_worst']:6.2f} {total['wrong']:6.0f}/{total['wrong_worst']:<3} "
+          f"{number(total['late_median_us'], '8.0f')}/{number(total['late_99_us'], '8.0f')} "
+          f"{total['cpu_us']:8.1f} {total['rate']:8.0f} {total['rate'] / bare:5.2f} "
+          f"{goals_text(goal, total)}"
+          + "".join(f"; {why}: {times}" for why, times in total["why"].items())
+          + (f"; lost {total['lost']:.0f}" if total["lost"] else ""), flush=True)
+
+
+def measure_place(bench, network, where, options, results):
+    """All methods in turn, and again, so that a busy minute meets them alike."""
+    scenario, kind, family, load_kind = where
+    methods = ["none"] + [method for method in options.methods
+                          if method != "nethogs" or (scenario in "AB" and load_kind == "quiet")]
+    runs = collections.defaultdict(list)
+    load = Load(load_kind)
+    try:
+        for _ in range(options.runs):
+            for method in methods:
+                for end, row in bench.measure(scenario, network, family, method).items():
+                    runs[method, end].append(row)
+    finally:
+        load.close()
+    bare = statistics.median(row["rate"] for row in runs.pop(("none", "client")))
+    for method, end in sorted(runs, key=lambda key: (METHODS.index(key[0]), key[1])):
+        rows = runs[method, end]
+        total = summary(rows)
+        goal = goal_of(method, scenario, load_kind, end)
+        print_row(where, end, method, total, bare, goal)
+        if results:
+            record = {"bench": "attribution", "scenario": scenario, "network": kind,
+                      "family": family, "load": load_kind, "end": end, "method": method,
+                      "bare_rate": bare, **total, "goal": goal._asdict(), "runs": rows}
+            results.write(json.dumps(record) + "\n")
+            results.flush()
+
+
+def places(options):
+    if options.quick:
+        chosen = QUICK
+    else:
+        chosen = [(scenario, kind, family, load) for load in options.loads
+                  for kind in options.networks for family in options.families
+                  for scenario in options.scenarios
+                  if options.all or family == "4" or load == "quiet"]
+    for where in chosen:
+        if where[0] in options.scenarios and (where[0] != "DS" or where[1] == "veth"):
+            yield where
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def words(text):
+        return text.split(",")
+
+    parser.add_argument("-b", "--build", default=os.environ.get("top_builddir", "."))
+    parser.add_argument("-s", "--scenarios", type=words, default=SCENARIOS)
+    parser.add_argument("-t", "--networks", type=words, default=["veth", "lo"])
+    parser.add_argument("-f", "--families", type=words)
+    parser.add_argument("-l", "--loads", type=words)
+    parser.add_argument("-m", "--methods", type=words, default=METHODS)
+    parser.add_argument("-r", "--runs", type=int)
+    parser.add_argument("-j", "--json", metavar="FILE", help="append results as NDJSON")
+    parser.add_argument("--quick", action="store_true", help="few places, one run")
+    options = parser.parse_args()
+    options.all = bool(options.families or options.loads)
+    options.families = options.families or ["4", "6"]
+    options.loads = options.loads or ["quiet", "hogs", "fds"]
+    options.runs = options.runs or (1 if options.quick else 3)
+    unknown = (set(options.scenarios) - set(SCENARIOS)) | (set(options.methods) - set(METHODS))
+    if unknown:
+        parser.error(f"unknown: {' '.join(unknown)}")
+    options.methods = [method for method in options.methods
+                       if method != "nethogs" or shutil.which("nethogs")]
+    return options
+
+
+def main():
+    options = parse()
+    if os.geteuid() != 0:
+        print("# SKIP needs root")
+        return SKIPPED
+    bench = Bench(options.build)
+    results = open(options.json, "a", encoding="utf-8") if options.json else None
+    print(f"# Linux {os.uname().release}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}, "
+          f"{options.runs} runs")
+    print(HEADER, flush=True)
+    try:
+        for where in places(options):
+            network = Network(where[1])
+            try:
+                if where[0] == "DS":
+                    network.client.run(*SHAPER)
+                measure_place(bench, network, where, options, results)
+            finally:
+                network.close()
+    finally:
+        bench.close()
+        if results:
+            results.close()
+    print(f"# load at the end {os.getloadavg()[0]:.1f}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -166,6 +166,16 @@ static int join_filter(int count, char **words, char **filter, struct error *err
 	return 0;
 }
 
+static int set_file(const char *option, const char *path, const char **file, struct error *error)
+{
+	if (path[0] == '\0')
+		return error_set(error, EINVAL, "%s: the file's name is empty", option);
+	if (*file)
+		return error_set(error, EINVAL, "%s %.60s: given twice", option, path);
+	*file = path;
+	return 0;
+}
+
 static int add_interface(struct options *options, const char *name, struct error *error)
 {
 	if (name[0] == '\0')
@@ -263,7 +273,8 @@ static int apply_word(struct options *options, int option, const char *text, str
 		break;
 	default:
 		word = option_values_word("--log-format", text, formats, error);
-		options->log_format = (enum log_format)word;
+		if (word >= 0) /* the error is still to be printed in a known format */
+			options->log_format = (enum log_format)word;
 		break;
 	}
 	return word < 0 ? word : 0;
@@ -275,11 +286,9 @@ static int apply(struct options *options, int option, const char *argument, stru
 	case 'i':
 		return add_interface(options, argument, error);
 	case 'r':
-		options->read_file = argument;
-		break;
+		return set_file("-r", argument, &options->read_file, error);
 	case 'o':
-		options->output_file = argument;
-		break;
+		return set_file("-o", argument, &options->output_file, error);
 	case OPTION_NETNS:
 		return add_netns(options, argument, error);
 	case 'e':

@@ -258,9 +258,9 @@ static int turn(void *context)
 	advance_snapshot(run);
 	emitter_announce(run->emitter, time_ns(run));
 	flush_output(run, more);
-	if (run->captures)
+	if (run->captures && run_is_ready(run))
 		timeout = sooner(timeout, capture_set_timeout_ms(run->captures));
-	if (run->snapshot || (run_is_replay(run) && run_is_ready(run)))
+	if (run->snapshot)
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 	if (sink_stalled(run->sink))
 		timeout = sooner(timeout, 100);

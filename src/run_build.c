@@ -105,6 +105,7 @@ static int open_captures(struct run *run, struct error *error)
 	        .timeout_ms = CAPTURE_TIMEOUT_MS,
 	        .immediate = options->immediate || needs_each_packet_at_once(run),
 	        .promiscuous = options->promiscuous,
+	        .nonblocking = true,
 	        .direction = options->direction,
 	        .filter = options->filter,
 	    },

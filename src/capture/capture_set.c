@@ -170,6 +170,8 @@ int capture_set_add_file(struct capture_set *set, const char *path, struct error
 	}
 	member->origin.link_type = capture_link_type(member->capture);
 	set->members[set->count++] = member;
+	if (set->watching)
+		watch(member);
 	return 0;
 }
 
@@ -276,6 +278,8 @@ bool capture_set_dispatch(struct capture_set *set, int limit, bool *ended, int *
 		if (!member->capture || !set->options.ready(set->options.context))
 			continue;
 		count = dispatch(member, limit, error);
+		if (count == -EAGAIN) /* a pipe, which is watched */
+			continue;
 		if (count < 0)
 			*result = count;
 		if (count <= 0 && member->capture && capture_is_file(member->capture))

@@ -29,10 +29,13 @@ struct child {
 static void run_child(void *argument)
 {
 	const struct child *child = argument;
+	int socket, ready;
 
 	prctl(PR_SET_NAME, child->name);
-	/* Nothing else of what the parent has open. */
-	if (dup2(child->socket, SOCKET) != SOCKET || dup2(child->ready, SOCKET + 1) != SOCKET + 1 ||
+	/* Nothing else of what the parent has open; out of the way first, as any may have our numbers. */
+	socket = fcntl(child->socket, F_DUPFD, SOCKET + 2);
+	ready = fcntl(child->ready, F_DUPFD, SOCKET + 2);
+	if (dup2(socket, SOCKET) != SOCKET || dup2(ready, SOCKET + 1) != SOCKET + 1 ||
 	    syscall(SYS_close_range, 3, SOCKET - 1, 0) != 0 ||
 	    syscall(SYS_close_range, SOCKET + 2, UINT32_MAX, 0) != 0 ||
 	    write(SOCKET + 1, "x", 1) != 1)
@@ -64,10 +67,11 @@ static bool begin_with_pid(pid_t pid, int socket, const char *name, bool alone)
 	if (last < 0 || dprintf(last, "%d", pid - 1) < 0 || pipe(pipes) != 0)
 		return false;
 	child.ready = pipes[1];
-	right = child_begin(run_child, &child) == pid && read(pipes[0], &byte, 1) == 1;
+	right = child_begin(run_child, &child) == pid;
+	close(pipes[1]);
+	right &= read(pipes[0], &byte, 1) == 1;
 	close(last);
 	close(pipes[0]);
-	close(pipes[1]);
 	if (alone)
 		close(socket);
 	return right;

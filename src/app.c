@@ -17,8 +17,8 @@ enum { EXIT_USAGE = 2 };
 
 static int print_version(void)
 {
-	printf("sockline %s\n%s\n%s\njson-c %s\n", PACKAGE_VERSION, capture_library_version(),
-	       netlink_library_version(), encoder_library_version());
+	printf("sockline %s\n%s\nlibnl version %s\njson-c version %s\n", PACKAGE_VERSION,
+	       capture_library_version(), netlink_library_version(), encoder_library_version());
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -40,7 +40,7 @@ static int permission_denied(const char *interface, struct error *error)
 	path[length > 0 ? length : 0] = '\0';
 	return error_set(error, EPERM,
 	                 "interface %s: capturing needs CAP_NET_RAW: run as root or `setcap "
-	                 "cap_net_raw,cap_dac_read_search,cap_sys_ptrace+ep %s`",
+	                 "cap_net_raw,cap_dac_read_search,cap_sys_ptrace,cap_perfmon+ep %s`",
 	                 interface, path);
 }
 

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "events/community_id.h"
 #include "stream/duplicates.h"
+#include "stream/final_info.h"
 #include "stream/flow_key.h"
 #include "stream/fragments.h"
 #include "stream/locality.h"
@@ -21,6 +22,7 @@ struct stream {
 	struct duplicates *duplicates;
 	struct fragments *fragments;
 	struct port_ends *port_ends;
+	struct final_info *finals;
 	int64_t packet_time_ns; /* of the latest packet; never back in a replay */
 	struct stream_counters counters;
 };
@@ -44,12 +46,36 @@ static void emit_connection(struct stream *stream, enum event_action action, int
 {
 	struct event event = { .action = action, .time_ns = time_ns };
 
+	if (connection->owners[CONNECTION_SOURCE].method == ATTRIBUTION_TRACEPOINT ||
+	    connection->owners[CONNECTION_DESTINATION].method == ATTRIBUTION_TRACEPOINT)
+		connection->evidence |= CONNECTION_FROM_TRACEPOINTS;
 	event.connection.connection = connection;
 	emitter_emit(stream->options.emitter, &event);
 }
 
+/* What the kernel told of the socket's end before any packet of it was read. */
+static void add_final_info(const struct stream *stream, struct connection *connection)
+{
+	struct tuple reversed = tuple_reverse(&connection->tuple);
+	int64_t now = clock_monotonic_ns();
+
+	if (connection->has_tcp_info || connection->tuple.protocol != IPPROTO_TCP)
+		return;
+	if ((connection->local[CONNECTION_SOURCE] &&
+	     final_info_find(stream->finals, connection->netns, &connection->tuple, now,
+	                     &connection->tcp_info)) ||
+	    (connection->local[CONNECTION_DESTINATION] &&
+	     final_info_find(stream->finals, connection->netns, &reversed, now,
+	                     &connection->tcp_info))) {
+		connection->has_tcp_info = true;
+		connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
+	}
+}
+
 static void emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)
 {
+	if (!stream->options.replay)
+		add_final_info(stream, connection);
 	binder_closing(stream->binder, connection);
 	emit_connection(stream, EVENT_CONNECTION_CLOSED, time_ns, connection);
 }
@@ -103,8 +129,9 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->duplicates = duplicates_new(&options->key);
 	stream->fragments = fragments_new(&options->key);
 	stream->port_ends = port_ends_new();
+	stream->finals = final_info_new(&options->key);
 	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
-	    !stream->port_ends) {
+	    !stream->port_ends || !stream->finals) {
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
 	}
@@ -116,6 +143,7 @@ void stream_free(struct stream *stream)
 {
 	if (!stream)
 		return;
+	final_info_free(stream->finals);
 	port_ends_free(stream->port_ends);
 	fragments_free(stream->fragments);
 	duplicates_free(stream->duplicates);
@@ -372,6 +400,8 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 	connection =
 		connection_table_find(stream->connections, socket->netns, &socket->tuple, &end);
 
+	if (!connection && socket->has_tcp_info)
+		final_info_put(stream->finals, socket, clock_monotonic_ns());
 	if (!connection || connection_table_is_closed(connection))
 		return;
 	connection->evidence |= CONNECTION_FROM_SOCK_DIAG;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel's last numbers of TCP sockets that died before their packets were
+ * read: captures come in batches, the death is told at once. Bounded: a newer
+ * one takes an older one's place.
+ */
+#ifndef SOCKLINE_STREAM_FINAL_INFO_H
+#define SOCKLINE_STREAM_FINAL_INFO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "sockets/socket.h"
+
+struct final_info;
+
+#define FINAL_INFO_KEEP_NS (INT64_C(2) * 1000000000)
+
+struct final_info *final_info_new(const struct hash_key *key); /* NULL: no memory */
+void final_info_free(struct final_info *finals);
+
+/* socket: as sock_destroy tells it, with tcp_info. */
+void final_info_put(struct final_info *finals, const struct socket *socket, int64_t now_ns);
+/* tuple: local end first. False: none that died in the last moments. */
+bool final_info_find(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
+                     int64_t now_ns, struct socket_tcp_info *info);
+
+#endif

@@ -57,9 +57,9 @@ struct event_packet {
 	const struct owner *source, *destination;
 	const char *community_id; /* NULL: that of the connection, if the packet has its tuple */
 	uint32_t netns;         /* when it was captured in another namespace than our own; else 0 */
-	uint64_t duplicate_of;    /* packet.number of the same packet on another interface; 0 */
-	const uint8_t *payload;   /* what is to be written of it; NULL = nothing */
-	uint32_t payload_length;  /* the rest over EVENT_PAYLOAD_MAX is left out */
+	uint64_t duplicate_of;  /* packet.number of the same packet on another interface; 0 */
+	const uint8_t *payload; /* what is to be written of it; NULL = nothing */
+	uint32_t payload_length; /* the rest over EVENT_PAYLOAD_MAX is left out */
 };
 
 /*

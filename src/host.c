@@ -176,6 +176,7 @@ static int compose_attribution(struct host *host, struct error *error)
 		.fds = host->fds,
 		.sightings = host->sightings,
 		.witness = host->witness,
+		.guess = host->options.guess,
 		.sees_all_processes = process_table_sees_all(host->processes),
 	};
 	struct host_spaces_options space_options = {

@@ -47,6 +47,7 @@ struct host_options {
 	struct hash_key key;
 	struct host_callbacks callbacks;
 	enum host_method method;
+	bool guess; /* where the owner is ambiguous */
 	enum host_netns_mode netns_mode;
 	const char *const *netns_paths; /* HOST_NETNS_PATHS; borrowed */
 	int netns_path_count;

@@ -26,6 +26,7 @@ enum {
 	OPTION_NETNS,
 	OPTION_ATTRIBUTION,
 	OPTION_DEDUPE,
+	OPTION_GUESS,
 	OPTION_COMMUNITY_ID_SEED,
 	OPTION_MAX_CONNECTIONS,
 	OPTION_ON_SLOW_READER,
@@ -68,6 +69,7 @@ static const struct option long_options[] = {
 	{ "netns", required_argument, NULL, OPTION_NETNS },
 	{ "attribution", required_argument, NULL, OPTION_ATTRIBUTION },
 	{ "dedupe", no_argument, NULL, OPTION_DEDUPE },
+	{ "guess", no_argument, NULL, OPTION_GUESS },
 	{ "sockets", required_argument, NULL, OPTION_SOCKETS },
 	{ "community-id-seed", required_argument, NULL, OPTION_COMMUNITY_ID_SEED },
 	{ "max-connections", required_argument, NULL, OPTION_MAX_CONNECTIONS },
@@ -101,6 +103,8 @@ static const char help_text[] =
 	"                               CAP_SYS_ADMIN allows it\n"
 	"      --attribution auto|tracepoints|sentinel|lookup\n"
 	"                               how owners of new connections are caught\n"
+	"      --guess                  name the likeliest owner where it is ambiguous, and say "
+        "so\n"
 	"      --sockets auto|netlink|proc  where sockets are enumerated\n"
 	"\n"
 	"Records:\n"
@@ -329,6 +333,9 @@ static int apply(struct options *options, int option, const char *argument, stru
 		break;
 	case 'v':
 		options->log_level = LOG_DEBUG;
+		break;
+	case OPTION_GUESS:
+		options->guess = true;
 		break;
 	case OPTION_DEDUPE:
 		options->dedupe = true;

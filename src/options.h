@@ -40,6 +40,7 @@ struct options {
 	bool promiscuous;
 	enum capture_direction direction;
 	bool immediate;
+	bool guess;
 	bool dedupe;
 	bool flush_each;
 	int64_t flush_interval_ns;

@@ -116,6 +116,7 @@ static void add_streams(const struct report_sources *sources, struct event_stats
 	stats->attribution.listener = bound->methods[ATTRIBUTION_LISTENER];
 	stats->attribution.recent = bound->methods[ATTRIBUTION_RECENT];
 	stats->attribution.tracepoint = bound->methods[ATTRIBUTION_TRACEPOINT];
+	stats->attribution.guess = bound->methods[ATTRIBUTION_GUESS];
 	stats->attribution.kernel = bound->methods[ATTRIBUTION_KERNEL];
 	stats->unknown.no_permission = bound->reasons[ATTRIBUTION_NO_PERMISSION];
 	stats->unknown.exited = bound->reasons[ATTRIBUTION_EXITED];

@@ -248,6 +248,10 @@ void attribution_name_common_holder(struct attribution *attribution,
 		if (other.reason == ATTRIBUTION_PENDING)
 			reason = ATTRIBUTION_PENDING;
 		owner_clear(&other);
+		if (attribution->options.guess && owner->process) {
+			owner->method = ATTRIBUTION_GUESS;
+			return;
+		}
 		owner_clear(owner);
 		attribution_unknown(owner,
 		                    reason == ATTRIBUTION_PENDING ? reason : ATTRIBUTION_AMBIGUOUS);
@@ -327,6 +331,10 @@ bool attribution_last_holder(struct attribution *attribution,
 	}
 	if (!may_be_another(attribution, question, owner))
 		return false;
+	if (attribution->options.guess) {
+		owner->method = ATTRIBUTION_GUESS;
+		return false;
+	}
 	owner_clear(owner);
 	owner->netns = question->netns;
 	attribution_unknown(owner, ATTRIBUTION_AMBIGUOUS);

@@ -56,6 +56,7 @@ struct attribution_options {
 	struct proc_fd *fds;             /* borrowed */
 	struct sightings *sightings;     /* borrowed; NULL = no sentinel */
 	struct witness *witness;         /* borrowed; NULL = lookups alone */
+	bool guess;                      /* name the likeliest where the owner is ambiguous */
 	bool sees_all_processes; /* initial pid namespace, so that "nobody" can be told from "hidden" */
 };
 

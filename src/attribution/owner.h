@@ -12,10 +12,11 @@
 
 enum attribution_method {
 	ATTRIBUTION_UNKNOWN,
-	ATTRIBUTION_SOCKET,   /* kernel socket -> descriptor of that process, verified */
-	ATTRIBUTION_LISTENER, /* inbound to a listening socket of that process */
-	ATTRIBUTION_RECENT,   /* closed meanwhile, remembered */
-	ATTRIBUTION_KERNEL,   /* a socket of the kernel itself */
+	ATTRIBUTION_SOCKET,     /* kernel socket -> descriptor of that process, verified */
+	ATTRIBUTION_LISTENER,   /* inbound to a listening socket of that process */
+	ATTRIBUTION_RECENT,     /* closed meanwhile, remembered */
+	ATTRIBUTION_KERNEL,     /* a socket of the kernel itself */
+	ATTRIBUTION_GUESS,      /* likely, not known: only when guesses are asked for */
 	ATTRIBUTION_TRACEPOINT, /* the kernel saw that process open, send from or close it */
 };
 
@@ -42,8 +43,8 @@ struct owner {
 	uint32_t netns;          /* inode number; 0 = not known */
 	uint32_t uid;            /* of the socket */
 	bool has_uid;
-	uint8_t shared_count;    /* 0 when one process holds it */
-	int *shared_pids;        /* lowest first; owned; NULL when shared_count is 0 */
+	uint8_t shared_count; /* 0 when one process holds it */
+	int *shared_pids;     /* lowest first; owned; NULL when shared_count is 0 */
 };
 
 void owner_clear(struct owner *owner); /* drops references, zeroes */

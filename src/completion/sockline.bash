@@ -38,7 +38,7 @@ _sockline()
 	*)
 		[[ $current == -* ]] || return
 		words='-i --interface -r --read -o --output -e --events -S --snapshot --listening
-			--tcp --udp --udplite --raw --icmp --unix --packet --netlink --dedupe -c --count
+			--tcp --udp --udplite --raw --icmp --unix --packet --netlink --dedupe --guess -c --count
 			-d --duration -s --snaplen --snapshot-length -B --buffer-size
 			-p --no-promiscuous-mode -Q --direction -F --filter-file
 			-D --list-interfaces -L --list-data-link-types --immediate-mode

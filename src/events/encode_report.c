@@ -107,6 +107,7 @@ static void write_attribution_counts(struct writer *writer, const struct event_s
 	COUNT(attribution, listener);
 	COUNT(attribution, recent);
 	COUNT(attribution, kernel);
+	COUNT(attribution, guess);
 	COUNT(attribution, tracepoint);
 	COUNT(attribution, unknown);
 	writer_object_end(writer);

@@ -127,7 +127,7 @@ struct event_stats {
 	} records;
 	/* Ends resolved, by method; those unknown by reason. */
 	struct {
-		uint64_t socket, listener, recent, kernel, tracepoint, unknown;
+		uint64_t socket, listener, recent, kernel, guess, tracepoint, unknown;
 	} attribution;
 	struct {
 		uint64_t no_permission, exited, other_netns, time_wait, forwarded, ambiguous,

@@ -113,6 +113,7 @@ static int worth(const struct owner *owner)
 	switch (owner->method) {
 	case ATTRIBUTION_UNKNOWN:
 		return 0;
+	case ATTRIBUTION_GUESS:
 	case ATTRIBUTION_LISTENER:
 		return 1;
 	case ATTRIBUTION_RECENT:

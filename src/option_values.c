@@ -71,8 +71,9 @@ int option_values_events(const char *text, unsigned *events, struct error *error
 		const char *name;
 		unsigned bits;
 	} known[] = {
-		{ "packet", EMITTER_PACKET }, { "connection", EMITTER_CONNECTION },
-		{ "socket", EMITTER_SOCKET }, { "stats", EMITTER_STATS },
+		{ "packet", EMITTER_PACKET },   { "connection", EMITTER_CONNECTION },
+		{ "socket", EMITTER_SOCKET },   { "state", EMITTER_STATE },
+		{ "process", EMITTER_PROCESS }, { "stats", EMITTER_STATS },
 		{ "all", EMITTER_ALL },
 	};
 	unsigned result = 0;
@@ -86,10 +87,11 @@ int option_values_events(const char *text, unsigned *events, struct error *error
 			    strncmp(known[i].name, text, length) == 0)
 				bits = known[i].bits;
 		if (bits == 0)
-			return error_set(
-				error, EINVAL,
-				"--events: '%.*s' is not packet, connection, socket, stats or all",
-				length > 60 ? 60 : (int)length, text);
+			return error_set(error, EINVAL,
+			                 "--events: '%.*s' is not packet, connection, state, "
+			                 "socket, process, stats or "
+			                 "all",
+			                 length > 60 ? 60 : (int)length, text);
 		result |= bits;
 		if (text[length] == '\0')
 			break;

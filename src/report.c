@@ -23,10 +23,9 @@ static int event_names(unsigned events, const char **names)
 		unsigned bit;
 		const char *name;
 	} known[] = {
-		{ EMITTER_PACKET, "packet" },
-		{ EMITTER_CONNECTION, "connection" },
-		{ EMITTER_SOCKET, "socket" },
-		{ EMITTER_STATS, "stats" },
+		{ EMITTER_PACKET, "packet" },   { EMITTER_CONNECTION, "connection" },
+		{ EMITTER_STATE, "state" },     { EMITTER_SOCKET, "socket" },
+		{ EMITTER_PROCESS, "process" }, { EMITTER_STATS, "stats" },
 	};
 	int count = 0;
 

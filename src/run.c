@@ -165,6 +165,7 @@ void run_on_stats(void *context, uint32_t expirations)
 	struct run *run = context;
 
 	(void)expirations;
+	stream_emit_traffic(run->stream);
 	report_stats(&run->report, time_ns(run), now_ns(run));
 }
 

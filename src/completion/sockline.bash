@@ -5,7 +5,7 @@ _sockline()
 {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local before='' words=''
-	local events='packet connection socket stats all'
+	local events='packet connection state socket process stats all'
 
 	COMPREPLY=()
 	case $previous in

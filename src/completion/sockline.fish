@@ -27,7 +27,7 @@ complete -c sockline -s L -l list-data-link-types -d 'Print the link types of an
 complete -c sockline -l netns -x -a '(__sockline_namespaces)' -d 'Network namespaces'
 complete -c sockline -l attribution -x -a 'auto tracepoints sentinel lookup' -d 'How owners of new connections are caught'
 complete -c sockline -l sockets -x -a 'auto netlink proc' -d 'Where sockets are enumerated'
-complete -c sockline -s e -l events -x -a '(__fish_append , packet connection socket stats all)' -d 'Records to write'
+complete -c sockline -s e -l events -x -a '(__fish_append , packet connection state socket process stats all)' -d 'Records to write'
 complete -c sockline -s S -l snapshot -d 'One record for each socket, then exit'
 complete -c sockline -l listening -d 'Only sockets that wait for peers'
 complete -c sockline -l tcp -d 'TCP sockets'

@@ -471,6 +471,18 @@ struct connection *connection_table_at(const struct connection_table *table, uin
 	return connection->internal.in_use && connection->id == id ? connection : NULL;
 }
 
+void connection_table_each(const struct connection_table *table,
+                           void (*callback)(void *context, const struct connection *connection),
+                           void *context)
+{
+	for (uint32_t number = 0; number < table->used; number++) {
+		const struct connection *connection = entry(table, number);
+
+		if (connection->internal.in_use && !connection->internal.closed)
+			callback(context, connection);
+	}
+}
+
 uint32_t connection_table_count(const struct connection_table *table)
 {
 	return table->open_count;

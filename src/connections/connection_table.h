@@ -94,6 +94,10 @@ uint32_t connection_table_number(const struct connection *connection);
 struct connection *connection_table_at(const struct connection_table *table, uint32_t number,
                                        uint64_t id);
 
+/* Calls back for each open connection, any order; the table must not change meanwhile. */
+void connection_table_each(const struct connection_table *table,
+                           void (*callback)(void *context, const struct connection *connection),
+                           void *context);
 uint32_t connection_table_count(const struct connection_table *table); /* open ones */
 size_t connection_table_bytes(const struct connection_table *table);
 const struct connection_counters *connection_table_counters(const struct connection_table *table);

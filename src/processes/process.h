@@ -39,6 +39,9 @@ struct process {
 	char *container_id; /* container_find */
 	char *strings;      /* owned: one allocation */
 
+	/* Its place in stream/traffic.h; 0 = none. Mutable. */
+	uint32_t traffic;
+
 	/* Encoded JSON of this owner, made once by the encoder; see events/fragment.h. Mutable. */
 	struct fragment *fragment;
 };

@@ -44,7 +44,6 @@ bool emitter_wants(const struct emitter *emitter, enum event_action action)
 	case EVENT_PACKET:
 		return events & EMITTER_PACKET;
 	case EVENT_CONNECTION_OPENED:
-	case EVENT_CONNECTION_STATE_CHANGED:
 	case EVENT_CONNECTION_UPDATED:
 	case EVENT_CONNECTION_ATTRIBUTED:
 	case EVENT_CONNECTION_CLOSED:
@@ -54,9 +53,12 @@ bool emitter_wants(const struct emitter *emitter, enum event_action action)
 	case EVENT_LISTENING_STARTED:
 	case EVENT_LISTENING_STOPPED:
 		return events & EMITTER_SOCKET;
+	case EVENT_CONNECTION_STATE_CHANGED:
+		return events & EMITTER_STATE;
+	case EVENT_PROCESS_TRAFFIC:
+		return events & EMITTER_PROCESS;
 	case EVENT_CAPTURE_STATS:
 		return events & EMITTER_STATS;
-	case EVENT_PROCESS_TRAFFIC:
 	case EVENT_RUN_STARTED:
 	case EVENT_RUN_STOPPED:
 	case EVENT_OUTPUT_OPENED:

@@ -21,7 +21,9 @@ struct emitter;
 #define EMITTER_CONNECTION 2u
 #define EMITTER_SOCKET     4u
 #define EMITTER_STATS      8u
-#define EMITTER_ALL        15u
+#define EMITTER_STATE      16u
+#define EMITTER_PROCESS    32u
+#define EMITTER_ALL        63u
 
 struct emitter_options {
 	struct encoder *encoder; /* borrowed */

@@ -14,6 +14,7 @@
 #include "stream/fragments.h"
 #include "stream/locality.h"
 #include "stream/port_ends.h"
+#include "stream/traffic.h"
 
 struct stream {
 	struct stream_options options;
@@ -23,9 +24,13 @@ struct stream {
 	struct fragments *fragments;
 	struct port_ends *port_ends;
 	struct final_info *finals;
-	int64_t packet_time_ns; /* of the latest packet; never back in a replay */
+	struct traffic *traffic; /* NULL: not asked for */
+	int64_t traffic_ns;      /* when it was last reported, in the table's time */
+	int64_t packet_time_ns;  /* of the latest packet; never back in a replay */
 	struct stream_counters counters;
 };
+
+#define TRAFFIC_MAX 65536 /* processes */
 
 static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
 static const struct owner replayed = { .reason = ATTRIBUTION_REPLAY };
@@ -135,6 +140,9 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
 	}
+	if (emitter_wants(options->emitter, EVENT_PROCESS_TRAFFIC))
+		stream->traffic = traffic_new(TRAFFIC_MAX);
+	stream->traffic_ns = table_time_ns(stream);
 	*result = stream;
 	return 0;
 }
@@ -143,6 +151,7 @@ void stream_free(struct stream *stream)
 {
 	if (!stream)
 		return;
+	traffic_free(stream->traffic);
 	final_info_free(stream->finals);
 	port_ends_free(stream->port_ends);
 	fragments_free(stream->fragments);
@@ -331,6 +340,16 @@ static void emit_packet(struct stream *stream, const struct packet *packet,
 	emitter_emit(stream->options.emitter, &event);
 }
 
+static void emit_state(struct stream *stream, struct connection *connection,
+                       enum socket_state previous, int64_t time_ns)
+{
+	struct event event = { .action = EVENT_CONNECTION_STATE_CHANGED, .time_ns = time_ns };
+
+	event.connection.connection = connection;
+	event.connection.previous = previous;
+	emitter_emit(stream->options.emitter, &event);
+}
+
 static void account(struct stream *stream, const struct packet *packet)
 {
 	stream->counters.packets++;
@@ -356,6 +375,7 @@ void stream_packet(struct stream *stream, struct packet *packet)
 	struct connection *connection;
 	enum connection_end from = CONNECTION_SOURCE;
 	bool opened = false, closed = false, counted_before = false;
+	enum socket_state before;
 	uint64_t duplicate_of;
 
 	account(stream, packet);
@@ -369,6 +389,7 @@ void stream_packet(struct stream *stream, struct packet *packet)
 		connection = find_connection(stream, packet, &locality, &from, &opened);
 	if (connection && packet->is_fragment && !packet->is_later_fragment)
 		fragments_put(stream->fragments, packet, connection, from);
+	before = connection ? connection->state : SOCKET_STATE_NONE;
 	if (connection && !counted_before)
 		closed = connection_table_account(stream->connections, connection, from, packet,
 		                                  table_time_ns(stream));
@@ -379,6 +400,10 @@ void stream_packet(struct stream *stream, struct packet *packet)
 	} else if (connection) {
 		binder_packet(stream->binder, connection, from, packet);
 	}
+	if (connection && stream->traffic && !counted_before)
+		traffic_count(stream->traffic, connection, from, packet);
+	if (connection && !opened && connection->state != before)
+		emit_state(stream, connection, before, packet->time_ns);
 	if (duplicate_of == 0 || !stream->options.dedupe)
 		emit_packet(stream, packet, connection, from, duplicate_of);
 	if (closed)
@@ -419,8 +444,20 @@ int64_t stream_tick(struct stream *stream)
 	return binder_retry(stream->binder, clock_monotonic_ns());
 }
 
+void stream_emit_traffic(struct stream *stream)
+{
+	int64_t now = table_time_ns(stream);
+
+	if (!stream->traffic)
+		return;
+	traffic_emit(stream->traffic, stream->connections, stream->options.emitter,
+	             stream_time_ns(stream), now - stream->traffic_ns);
+	stream->traffic_ns = now;
+}
+
 void stream_finish(struct stream *stream)
 {
+	stream_emit_traffic(stream);
 	connection_table_shutdown(stream->connections, table_time_ns(stream));
 }
 

@@ -48,6 +48,8 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 
 /* Timers: expiry and late binding. Returns nanoseconds to the next need, -1 = in a second. */
 int64_t stream_tick(struct stream *stream);
+/* process_traffic records of the interval that ends now, when they are asked for. */
+void stream_emit_traffic(struct stream *stream);
 /* Closes what is open (reason shutdown). */
 void stream_finish(struct stream *stream);
 

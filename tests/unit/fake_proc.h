@@ -70,6 +70,16 @@ static inline void fake_remove(const char *name)
 		fake_fail(command);
 }
 
+static inline void fake_rename(const char *from, const char *to)
+{
+	char path[PATH_MAX], new_path[PATH_MAX];
+
+	fake_path(path, sizeof path, from);
+	fake_path(new_path, sizeof new_path, to);
+	if (rename(path, new_path) != 0)
+		fake_fail(path);
+}
+
 static inline void fake_process(int pid, const char *name, int parent_pid, unsigned long long start)
 {
 	char path[64], text[256];

@@ -44,6 +44,7 @@ static void test_fake(void)
 	fake_process(30, "idle", 1, 300);
 	fake_put("30/fd/none", "");
 	fake_put("meminfo", "not a process");
+	fake_put("4294967316/none", ""); /* 2^32 + 20 */
 	fixture = begin(fake_proc, 100, 100);
 	fds = fixture.fds;
 	CHECK(strcmp(holders_of(fds, 1000), "") == 0, "nothing is known at first");
@@ -75,8 +76,16 @@ static void test_fake(void)
 	CHECK(strcmp(holders_of(fds, 2001), "") == 0, "a reused pid is not looked at by itself");
 	proc_fd_scan_process(fds, 20);
 	CHECK(strcmp(holders_of(fds, 2001), "20") == 0, "unless read");
+	walk(fds, true);
+	fake_rename("20", "old");
+	fake_process(20, "third", 1, 500);
+	fake_fd(20, 4, "socket:[2002]");
+	fake_remove("old"); /* only now, so that no inode number comes again */
+	walk(fds, true);
+	CHECK(strcmp(holders_of(fds, 2002), "20") == 0 && strcmp(holders_of(fds, 2001), "") == 0,
+	      "a reused pid with as many descriptors as before is another process");
 	proc_fd_exited(fds, 20);
-	CHECK(proc_fd_count(fds) == 2 && strcmp(holders_of(fds, 2001), "") == 0,
+	CHECK(proc_fd_count(fds) == 2 && strcmp(holders_of(fds, 2002), "") == 0,
 	      "told that it exited");
 	finish(&fixture);
 }
@@ -129,7 +138,10 @@ static void test_complete(void)
 	finish(&fixture);
 
 	fixture = begin(fake_proc, 100, 2);
+	proc_fd_find(fixture.fds, 2001, &holders);
 	walk(fixture.fds, false);
+	CHECK(proc_fd_find(fixture.fds, 2001, &holders) == 0 && !holders.complete,
+	      "never when something had to be left out: a holder");
 	CHECK(proc_fd_count(fixture.fds) == 2 && proc_fd_counters(fixture.fds)->evicted == 1 &&
 	              proc_fd_walked_since(fixture.fds, asked, &complete) && !complete,
 	      "never when something had to be left out");
@@ -218,6 +230,8 @@ static void test_each(void)
 static void test_slices(void)
 {
 	struct fixture fixture;
+	int64_t began;
+	bool complete;
 	int slices = 0;
 
 	fake_process(40, "big", 1, 100);
@@ -243,6 +257,7 @@ static void test_slices(void)
 	      "a full walk takes the place of a lesser one");
 	CHECK(proc_fd_walk(fixture.fds, 0), "no walk, nothing to do");
 	/* Things happen between slices. */
+	began = clock_monotonic_ns();
 	proc_fd_walk_start(fixture.fds, false);
 	for (int i = 0; i < 20; i++)
 		proc_fd_walk(fixture.fds, 0);
@@ -250,6 +265,8 @@ static void test_slices(void)
 	while (!proc_fd_walk(fixture.fds, 0))
 		proc_fd_scan_process(fixture.fds, 40);
 	CHECK(proc_fd_count(fixture.fds) == 2003, "a scan in the middle of the walk is kept");
+	CHECK(proc_fd_walked_since(fixture.fds, began, &complete) && !complete,
+	      "but that walk did not see all");
 	fake_remove("40");
 	proc_fd_walk_start(fixture.fds, false);
 	finish(&fixture);

@@ -207,18 +207,18 @@ struct order {
 static void hold(void *argument)
 {
 	const struct order *order = argument;
+	int fd, report = fcntl(order->report, F_DUPFD, 200); /* any may have our number */
 	uint64_t inode;
-	int fd;
 
 	for (int i = 0; i < order->count; i++)
-		fcntl(order->report, F_DUPFD, 100 + i);
+		fcntl(report, F_DUPFD, 100 + i);
 	fd = open_socket();
 	inode = inode_of(fd);
 	if (dup2(fd, order->fd) != order->fd)
 		fake_fail("dup2");
 	if (fd != order->fd)
 		close(fd);
-	if (write(order->report, &inode, sizeof inode) == sizeof inode)
+	if (write(report, &inode, sizeof inode) == sizeof inode)
 		wait_for_ever(NULL);
 }
 

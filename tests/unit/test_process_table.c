@@ -2,45 +2,11 @@
 #include "processes/process_table.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <sys/syscall.h>
 
-#include "base/clock.h"
-#include "check.h"
 #include "events/fragment.h"
-#include "fake_proc.h"
+#include "process_table_fixture.h"
 
 #define CONTAINER "1f2e3d4c5b6a79880123456789abcdef0123456789abcdef0123456789abcdef"
-
-static const struct hash_key key = { { 1, 2 } };
-
-static struct process_table *open_table(const char *proc_dir, uint32_t max)
-{
-	struct process_table *table = NULL;
-	struct error error;
-
-	if (process_table_new(&table, proc_dir, max, &key, &error) != 0) {
-		printf("Bail out! %s\n", error.text);
-		exit(EXIT_FAILURE);
-	}
-	return table;
-}
-
-/* Where there must be a process, lest the rest makes no sense. */
-static struct process *need(struct process *process)
-{
-	if (!process) {
-		printf("Bail out! no process\n");
-		exit(EXIT_FAILURE);
-	}
-	return process;
-}
-
-static bool is(const char *string, const char *expected)
-{
-	return string && strcmp(string, expected) == 0;
-}
 
 static void test_fields(void)
 {
@@ -78,20 +44,27 @@ static void test_fields(void)
 	CHECK(other && !other->parent_name && !other->executable && !other->cgroup &&
 	              !other->container_id && other->netns == 0,
 	      "a parent that is younger than its child is not the parent");
+	fake_process(103, "orphan", 101, 400);
+	other = process_table_get(table, 103, &reason);
+	CHECK(other && other->parent_pid == 101 && !other->parent_name,
+	      "nor one that is in the table");
+	fake_process(106, "grandchild", 101, 700);
+	other = process_table_get(table, 106, &reason);
+	CHECK(other && is(other->parent_name, "child"), "an older one is, from the table");
 	other = process_table_find(table, 101, 0);
 	CHECK(other == process && other == process_table_find(table, 101, 600) &&
-	              !process_table_find(table, 101, 601) && !process_table_find(table, 103, 0),
+	              !process_table_find(table, 101, 601) && !process_table_find(table, 107, 0),
 	      "find knows the pid and the start time");
-	CHECK(!process_table_get(table, 103, &reason) && reason == -ENOENT, "no such process");
+	CHECK(!process_table_get(table, 107, &reason) && reason == -ENOENT, "no such process");
 	fake_process(104, "thread", 100, 700);
 	fake_put("104/status", "Name:\tx\nTgid:\t101\nUid:\t0\t0\t0\t0\n");
 	CHECK(!process_table_get(table, 104, &reason) && reason == -ENOENT,
 	      "a thread is no process");
 	fake_put("105/stat", "rubbish");
 	CHECK(!process_table_get(table, 105, &reason) && reason == -ENOENT, "nor is rubbish");
-	CHECK(process_table_counters(table)->read == 2 &&
+	CHECK(process_table_counters(table)->read == 4 &&
 	              process_table_counters(table)->vanished == 3,
-	      "two were read, three not");
+	      "four were read, three not");
 	process_table_free(table);
 }
 
@@ -126,6 +99,16 @@ static void test_identity(void)
 	              is(second->name, "next") &&
 	              is(process_table_find(table, 101, 0)->name, "third"),
 	      "a pid reused within one tick is another process");
+	for (unsigned long long start = 602; start < 606; start++) {
+		fake_remove("101");
+		fake_process(101, "later", 1, start);
+		process_table_get(table, 101, NULL);
+		usleep(1000);
+	}
+	fake_remove("101");
+	process_table_get(table, 101, NULL);
+	CHECK(process_table_find(table, 101, 0)->start_ticks == 605,
+	      "of all that had the pid, the last one is remembered first");
 	process_unref(first);
 	process_unref(second);
 	process_table_free(table);
@@ -226,6 +209,12 @@ static void test_bounds(void)
 	CHECK(process_table_find(table, 215, 0) &&
 	              process_table_find(table, 215, 0)->exited_ns == 7000,
 	      "an exit nobody told of is found out");
+	fake_remove("214");
+	fake_process(214, "other", 100, 601);
+	process_table_expire(table, 7001);
+	CHECK(process_table_find(table, 214, 600) &&
+	              process_table_find(table, 214, 600)->exited_ns == 7001,
+	      "also when the pid is another's by now");
 	/* Announced too early, or of the first thread alone. */
 	process_table_exited(table, 216, 8000);
 	CHECK(process_table_get(table, 216, &reason) &&
@@ -271,176 +260,6 @@ static void test_sees_all(void)
 	}
 }
 
-/* Real processes. */
-
-static void wait_name(void *name)
-{
-	prctl(PR_SET_NAME, name);
-	for (;;)
-		pause();
-}
-
-/* Waits for the process to have a state or a name: at most 2 s. */
-static bool wait_stat(pid_t pid, char state, const char *name)
-{
-	char path[64], text[1024];
-	struct process_stat stat;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", pid);
-	for (int i = 0; i < 2000; i++) {
-		int fd = open(path, O_RDONLY);
-		ssize_t length = read(fd, text, sizeof text);
-
-		close(fd);
-		if (length > 0 && process_parse_stat(text, (size_t)length, &stat) &&
-		    stat.state == state && (!name || strcmp(stat.name, name) == 0))
-			return true;
-		usleep(1000);
-	}
-	return false;
-}
-
-static void test_real(void)
-{
-	struct process_table *table = open_table("/proc", 100);
-	struct process *process;
-	char name[] = "a) S 1 (b\n";
-	char executable[PATH_MAX] = "", link[PATH_MAX] = "";
-	int64_t before = clock_realtime_ns(), age;
-	pid_t pid = child_begin(wait_name, name);
-	int dir;
-
-	CHECK(wait_stat(pid, 'S', name), "a child sleeps");
-	if (readlink("/proc/self/exe", executable, sizeof executable - 1) < 0 ||
-	    readlink("/proc/self/ns/net", link, sizeof link - 1) < 0)
-		perror("readlink");
-	process = need(process_table_get(table, pid, NULL));
-	CHECK(is(process->name, name), "a hostile name is understood");
-	CHECK(process->parent_pid == getpid() && process->uid == geteuid() && process->has_uid &&
-	              is(process->executable, executable) && !process->executable_deleted,
-	      "its parent, user and executable");
-	age = process->start_ns - before;
-	CHECK(age >= -20 * NS_PER_MS && age < NS_PER_SECOND, "it started just now: %lld ns",
-	      (long long)age);
-	CHECK(process->netns == strtoul(link + strlen("net:["), NULL, 10), "its namespace");
-	process_ref(process);
-	dir = process_table_dir(table, process);
-	CHECK(dir >= 0 && dir == process_table_dir(table, process), "its directory stays open");
-	kill(pid, SIGKILL);
-	CHECK(wait_stat(pid, 'Z', NULL), "it is a zombie");
-	process_table_exec(table, pid);
-	CHECK(process_table_find(table, pid, 0) == process && process->exited_ns > 0 &&
-	              is(process->name, name) && is(process->executable, executable),
-	      "a zombie has exited, and keeps what was known of it");
-	CHECK(process_table_get(table, pid, NULL) == process && process->exited_ns > 0,
-	      "asking for it does not bring it back");
-	waitpid(pid, NULL, 0);
-	CHECK(!process_table_get(table, pid, NULL) && process_table_find(table, pid, 0) == process,
-	      "it is gone, and remembered");
-	process_unref(process);
-	process_table_free(table);
-}
-
-static void exec_when_told(void *argument)
-{
-	char byte;
-
-	if (read(*(int *)argument, &byte, 1) == 1)
-		execl("/bin/sleep", "sleep", "60", NULL);
-}
-
-static void test_real_exec(void)
-{
-	struct process_table *table = open_table("/proc", 100);
-	struct process *process;
-	char own[16] = "";
-	int pipes[2];
-	pid_t pid;
-
-	prctl(PR_GET_NAME, own);
-	if (pipe(pipes) != 0)
-		exit(EXIT_FAILURE);
-	pid = child_begin(exec_when_told, &pipes[0]);
-	process = need(process_table_get(table, pid, NULL));
-	CHECK(is(process->name, own), "between fork and exec it is called as its parent");
-	if (write(pipes[1], "x", 1) != 1)
-		perror("write");
-	wait_stat(pid, 'S', "sleep");
-	CHECK(process_table_get(table, pid, NULL) == process && is(process->name, "sleep") &&
-	              strstr(process->executable, "/") && process->generation == 1,
-	      "a young process is seen to exec without word from the kernel");
-	child_end(pid);
-	process_table_free(table);
-	close(pipes[0]);
-	close(pipes[1]);
-}
-
-/* With few descriptors left, directories are given back and asking goes on. */
-static void test_real_many(void)
-{
-	struct process_table *table = open_table("/proc", 2000);
-	enum { COUNT = 300 };
-	pid_t pids[COUNT];
-	int opened, before, found = 0, same = 0;
-	char name[] = "many";
-	struct process *processes[COUNT];
-
-	before = open("/dev/null", O_RDONLY);
-	for (int i = 0; i < COUNT; i++)
-		pids[i] = child_begin(wait_name, name);
-	for (int i = 0; i < COUNT; i++) {
-		processes[i] = process_table_get(table, pids[i], NULL);
-		found += processes[i] != NULL;
-	}
-	opened = open("/dev/null", O_RDONLY);
-	CHECK(found == COUNT, "%d processes", found);
-	CHECK(opened - before <= 257, "at most 256 directories stay open: %d", opened - before - 1);
-	for (int i = 0; i < COUNT; i++)
-		same += process_table_get(table, pids[i], NULL) == processes[i];
-	CHECK(same == COUNT, "the same again: %d", same);
-	for (int i = 0; i < COUNT; i++)
-		child_end(pids[i]);
-	for (int i = 0; i < COUNT; i++)
-		found -= process_table_get(table, pids[i], NULL) == NULL &&
-		         processes[i]->exited_ns > 0;
-	CHECK(found == 0, "all are gone");
-	process_table_free(table);
-	close(opened);
-	close(before);
-}
-
-static void *idle(void *argument)
-{
-	for (;;)
-		pause();
-	return argument;
-}
-
-static void lose_leader(void *argument)
-{
-	pthread_t thread;
-
-	(void)argument;
-	if (pthread_create(&thread, NULL, idle, NULL) == 0)
-		syscall(SYS_exit, 0); /* this thread alone */
-}
-
-static void test_real_leader(void)
-{
-	struct process_table *table = open_table("/proc", 100);
-	pid_t pid = child_begin(lose_leader, NULL);
-	struct process *process;
-
-	CHECK(wait_stat(pid, 'Z', NULL), "the first thread has ended");
-	process = need(process_table_get(table, pid, NULL));
-	CHECK(process->exited_ns == 0, "the process lives on");
-	process_table_exited(table, pid, clock_monotonic_ns());
-	CHECK(process_table_get(table, pid, NULL) == process && process->exited_ns == 0,
-	      "also after the exit of its first thread was announced");
-	child_end(pid);
-	process_table_free(table);
-}
-
 static void test_failures(void)
 {
 	struct process_table *table = NULL;
@@ -463,10 +282,6 @@ int main(void)
 	test_bounds();
 	test_sees_all();
 	fake_remove("");
-	test_real();
-	test_real_exec();
-	test_real_many();
-	test_real_leader();
 	test_failures();
 	return check_done();
 }

@@ -24,7 +24,7 @@
 /* A server that forks for a connection does so just after accepting it. */
 #define FORK_SLACK_NS    (50 * NS_PER_MS)
 #define HANDOVER_NS      (1 * NS_PER_SECOND)
-#define FULL_WALK_GAP_NS (2 * NS_PER_SECOND)
+#define FULL_WALK_GAP_NS (500 * NS_PER_MS)
 
 int attribution_new(struct attribution **result, const struct attribution_options *options,
                     struct error *error)
@@ -133,7 +133,10 @@ static void name_nobody(struct attribution *attribution, const struct socket *so
 	bool permitted = false;
 
 	if (!proc_fd_walked_since(attribution->options.fds, asked_ns, &permitted)) {
-		attribution->walk_wanted = true;
+		if (asked_ns > attribution->walked_ns)
+			attribution->walk_wanted = true;
+		else
+			attribution->full_walk_wanted = true;
 		attribution_unknown(owner, ATTRIBUTION_PENDING);
 	} else if (!permitted) {
 		attribution_unknown(owner, ATTRIBUTION_NO_PERMISSION);
@@ -416,6 +419,7 @@ static void walk_finished(struct attribution *attribution, int64_t now)
 	int64_t rest = (WALK_SHARE - 1) * attribution->walk_work_ns;
 
 	attribution->generation++;
+	attribution->walked_ns = attribution->walk_began_ns;
 	attribution->walk_next_ns = now + (rest > WALK_GAP_NS ? rest : WALK_GAP_NS);
 	if (attribution->walk_is_full)
 		attribution->full_walk_next_ns =
@@ -424,29 +428,28 @@ static void walk_finished(struct attribution *attribution, int64_t now)
 
 /*
  * Changed processes first. A descriptor that replaced another leaves the count
- * as it was, so when that walk left a question open a full one follows, rarely.
+ * as it was, so a full walk is for questions that such a walk has left open.
  */
 static void walk_begin(struct attribution *attribution, int64_t now)
 {
-	if (!attribution->walk_wanted || now < attribution->walk_next_ns)
+	bool full = attribution->full_walk_wanted && now >= attribution->full_walk_next_ns;
+
+	if (now < attribution->walk_next_ns || !(full || attribution->walk_wanted))
 		return;
-	attribution->walk_is_full =
-		now >= attribution->full_walk_next_ns && attribution->walk_failed;
-	attribution->walk_failed = true; /* until nobody asks again */
+	attribution->walk_is_full = full;
+	attribution->full_walk_wanted &= !full;
 	attribution->walk_wanted = false;
 	attribution->walk_work_ns = 0;
-	proc_fd_walk_start(attribution->options.fds, !attribution->walk_is_full);
+	attribution->walk_began_ns = now;
+	proc_fd_walk_start(attribution->options.fds, !full);
 }
 
 bool attribution_work(struct attribution *attribution, int64_t budget_ns)
 {
 	int64_t now = clock_monotonic_ns();
 
-	if (!proc_fd_walk_active(attribution->options.fds)) {
-		if (!attribution->walk_wanted && now >= attribution->walk_next_ns)
-			attribution->walk_failed = false;
+	if (!proc_fd_walk_active(attribution->options.fds))
 		walk_begin(attribution, now);
-	}
 	if (!proc_fd_walk_active(attribution->options.fds))
 		return false;
 	if (proc_fd_walk(attribution->options.fds, budget_ns)) {

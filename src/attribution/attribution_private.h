@@ -38,8 +38,9 @@ struct attribution {
 	struct attribution_list listed; /* TCP and UDP, where there is no sock_diag */
 	struct attribution_counters counters;
 	/* Walks over /proc: what unanswered questions asked for, and when the next may start. */
-	bool walk_wanted, walk_failed, walk_is_full;
-	int64_t walk_started_ns, walk_work_ns, walk_next_ns, full_walk_next_ns;
+	bool walk_wanted, full_walk_wanted, walk_is_full;
+	int64_t walk_began_ns, walk_work_ns, walk_next_ns, full_walk_next_ns;
+	int64_t walked_ns; /* when the last complete one began */
 	uint64_t generation;
 };
 

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules for owners, over sockets and processes in folders of this test's own. */
+#include "attribution/attribution.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "proc_fd_fixture.h"
+#include "sockets/listener_table.h"
+#include "sockets/lister.h"
+
+#define NETNS 77u
+#define SRC   "10.0.0.1"
+#define DST   "192.0.2.1"
+
+/* The kernel's words for addresses in /proc/net: as memory of this machine holds them. */
+static const char *word_of(const char *text)
+{
+	static char words[4][36];
+	static int next;
+	char *word = words[next++ % 4];
+	struct inet_address address;
+	uint32_t parts[4];
+
+	inet_parse(text, &address);
+	memcpy(parts, address.bytes, sizeof parts);
+	if (inet_is_v4(&address))
+		snprintf(word, sizeof words[0], "%08X", parts[3]);
+	else
+		snprintf(word, sizeof words[0], "%08X%08X%08X%08X", parts[0], parts[1], parts[2],
+		         parts[3]);
+	return word;
+}
+
+static char files[8][4096];
+static const char *const file_names[8] = { "tcp",     "tcp6", "udp",  "udp6",
+	                                   "udplite", "raw",  "icmp", "dev" };
+enum { TCP, TCP6, UDP, UDP6, UDPLITE, RAW, ICMP };
+
+static void add(int file, const char *local, uint16_t local_port, const char *remote,
+                uint16_t remote_port, enum socket_state state, unsigned inode)
+{
+	size_t length = strlen(files[file]);
+
+	/* Those without inode belong to root for all that the file says. */
+	snprintf(files[file] + length, sizeof files[0] - length,
+	         "   0: %s:%04X %s:%04X %02X 00000000:00000000 00:00000000 00000000 %5u 0 %u 1\n",
+	         word_of(local), local_port, word_of(remote), remote_port, state,
+	         inode ? 1000u : 0u, inode);
+}
+
+static void hold(int pid, int fd, unsigned inode)
+{
+	char name[48], target[48];
+
+	snprintf(name, sizeof name, "%d/fd/%d", pid, fd);
+	snprintf(target, sizeof target, "socket:[%u]", inode);
+	fake_link(name, target);
+}
+
+/* Begun anew for each case: sockets are listed, and all processes read, at the first question. */
+static struct world {
+	struct fixture processes;
+	struct lister *lister;
+	struct listener_table *listeners;
+	struct attribution *attribution;
+} world;
+
+static void clear(void)
+{
+	fake_remove("");
+	if (mkdir(fake_proc, 0700) != 0)
+		fake_fail(fake_proc);
+	for (int i = 0; i < 7; i++)
+		snprintf(files[i], sizeof files[0], "  sl  local_address rem_address   st ...\n");
+	fake_link("1/ns/pid", "pid:[4026531836]");
+}
+
+static void open_world(void)
+{
+	struct attribution_options options = { .key = key, .sees_all_processes = true };
+	struct attribution_namespace space = { .netns = NETNS };
+	struct error error;
+	char path[PATH_MAX], name[32];
+
+	for (int i = 0; i < 8; i++) {
+		snprintf(name, sizeof name, "net/%s", file_names[i]);
+		fake_put(name, files[i]);
+	}
+	world.processes = begin(fake_proc, 100, 1000);
+	options.processes = world.processes.table;
+	options.fds = world.processes.fds;
+	fake_path(path, sizeof path, "net");
+	if (lister_new(&world.lister, LISTER_PROC, NULL, path, NETNS, &error) != 0 ||
+	    attribution_new(&world.attribution, &options, &error) != 0) {
+		printf("Bail out! %s\n", error.text);
+		exit(EXIT_FAILURE);
+	}
+	world.listeners = listener_table_new(world.lister);
+	space.lister = world.lister;
+	space.listeners = world.listeners;
+	attribution_add_namespace(world.attribution, &space);
+}
+
+static void close_world(void)
+{
+	attribution_free(world.attribution);
+	listener_table_free(world.listeners);
+	lister_free(world.lister);
+	finish(&world.processes);
+}
+
+static struct attribution_question question(uint8_t protocol, const char *local,
+                                            uint16_t local_port, const char *remote,
+                                            uint16_t remote_port)
+{
+	struct attribution_question asked = {
+		.netns = NETNS,
+		.ifindex = 2,
+		.tuple = { .protocol = protocol,
+		           .source_port = local_port,
+		           .destination_port = remote_port },
+		.asked_ns = clock_monotonic_ns(),
+	};
+
+	inet_parse(local, &asked.tuple.source);
+	inet_parse(remote, &asked.tuple.destination);
+	return asked;
+}
+
+/* "socket 10", "listener 20 (20 21)", "unknown ambiguous": the answer in words. */
+static const char *answer(const struct attribution_question *asked)
+{
+	static char text[128];
+	struct owner owner = { 0 };
+	int length;
+
+	attribution_resolve(world.attribution, asked, &owner);
+	length = snprintf(text, sizeof text, "%s", attribution_method_name(owner.method));
+	if (owner.reason != ATTRIBUTION_REASON_NONE)
+		length += snprintf(text + length, sizeof text - (size_t)length, " %s",
+		                   attribution_reason_name(owner.reason));
+	if (owner.process)
+		length += snprintf(text + length, sizeof text - (size_t)length, " %d",
+		                   owner.process->pid);
+	for (int i = 0; i < owner.shared_count; i++)
+		length += snprintf(text + length, sizeof text - (size_t)length, "%s%d%s",
+		                   i ? " " : " (", owner.shared_pids[i],
+		                   i + 1 == owner.shared_count ? ")" : "");
+	owner_clear(&owner);
+	return text;
+}
+
+static void expect(const struct attribution_question *asked, const char *expected,
+                   const char *title)
+{
+	const char *found = answer(asked);
+
+	CHECK(strcmp(found, expected) == 0, "%s: %s", title, found);
+}
+
+static void test_tcp(void)
+{
+	struct attribution_question asked, responder;
+
+	clear();
+	fake_process(10, "client", 1, 100);
+	fake_process(20, "server", 1, 100);
+	hold(10, 3, 100);
+	hold(20, 3, 200);
+	hold(20, 4, 201);
+	add(TCP, SRC, 5000, DST, 80, SOCKET_ESTABLISHED, 100);
+	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
+	add(TCP, SRC, 80, DST, 5001, SOCKET_ESTABLISHED, 201);
+	add(TCP, SRC, 80, DST, 5002, SOCKET_ESTABLISHED, 0); /* not accepted */
+	add(TCP, SRC, 5003, DST, 80, SOCKET_FIN_WAIT_1, 0);  /* orphaned */
+	add(TCP, SRC, 5004, DST, 80, SOCKET_TIME_WAIT, 0);
+	add(TCP6, "2001:db8::1", 5005, "2001:db8::2", 80, SOCKET_ESTABLISHED, 100);
+	open_world();
+	walk(world.processes.fds, false);
+
+	asked = question(IPPROTO_TCP, SRC, 5000, DST, 80);
+	expect(&asked, "socket 10", "the holder of the socket");
+	asked = question(IPPROTO_TCP, "2001:db8::1", 5005, "2001:db8::2", 80);
+	expect(&asked, "socket 10", "IPv6");
+	asked = question(IPPROTO_TCP, SRC, 5000, DST, 81);
+	expect(&asked, "unknown no_socket", "another remote port");
+	responder = question(IPPROTO_TCP, SRC, 80, DST, 5001);
+	responder.responder = true;
+	expect(&responder, "socket 20", "an accepted connection");
+	responder = question(IPPROTO_TCP, SRC, 80, DST, 5002);
+	responder.responder = true;
+	expect(&responder, "listener 20", "one that is not accepted: the listener");
+	responder = question(IPPROTO_TCP, SRC, 80, DST, 9999);
+	responder.responder = true;
+	expect(&responder, "listener 20", "one that is not even there: the listener");
+	responder.responder = false;
+	expect(&responder, "unknown no_socket", "who began it has no listener");
+	asked = question(IPPROTO_TCP, SRC, 5003, DST, 80);
+	expect(&asked, "unknown no_socket", "orphaned");
+	asked = question(IPPROTO_TCP, SRC, 5004, DST, 80);
+	expect(&asked, "unknown time_wait", "in TIME_WAIT, not seen before");
+	asked.netns = NETNS + 1;
+	expect(&asked, "unknown other_netns", "another namespace");
+	close_world();
+}
+
+static void test_recent(void)
+{
+	struct attribution_question asked;
+	struct owner owner = { .method = ATTRIBUTION_SOCKET };
+
+	clear();
+	fake_process(10, "client", 1, 100);
+	add(TCP, SRC, 5004, DST, 80, SOCKET_TIME_WAIT, 0);
+	open_world();
+	asked = question(IPPROTO_TCP, SRC, 5004, DST, 80);
+	owner.process = process_table_get(world.processes.table, 10, NULL);
+	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner);
+	expect(&asked, "recent 10", "in TIME_WAIT, and known from before");
+	asked.since_ns = clock_monotonic_ns() + 1;
+	expect(&asked, "unknown time_wait", "but not for a later connection of the same tuple");
+	owner.method = ATTRIBUTION_LISTENER;
+	asked = question(IPPROTO_TCP, SRC, 5005, DST, 80);
+	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner);
+	expect(&asked, "unknown no_socket", "a listener's owner is not remembered as a fact");
+	close_world();
+}
+
+static void test_shared(void)
+{
+	struct attribution_question asked;
+
+	clear();
+	for (int pid = 20; pid < 23; pid++)
+		fake_process(pid, "server", 1, 100);
+	hold(20, 3, 200);
+	hold(21, 3, 200);
+	hold(21, 4, 201);
+	hold(22, 3, 202);
+	hold(22, 4, 203);
+	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
+	add(TCP, "0.0.0.0", 81, "0.0.0.0", 0, SOCKET_LISTEN, 201);
+	add(TCP, "0.0.0.0", 81, "0.0.0.0", 0, SOCKET_LISTEN, 202);
+	add(TCP, "0.0.0.0", 82, "0.0.0.0", 0, SOCKET_LISTEN, 202);
+	add(TCP, "0.0.0.0", 82, "0.0.0.0", 0, SOCKET_LISTEN, 203);
+	open_world();
+	walk(world.processes.fds, false);
+	asked = question(IPPROTO_TCP, SRC, 80, DST, 5000);
+	asked.responder = true;
+	expect(&asked, "listener 20 (20 21)", "a listener of two processes");
+	asked.tuple.source_port = 81;
+	expect(&asked, "unknown ambiguous", "two listeners, of different processes");
+	asked.tuple.source_port = 82;
+	expect(&asked, "listener 22", "two listeners of one process");
+	close_world();
+}
+
+static void test_udp(void)
+{
+	struct attribution_question asked;
+
+	clear();
+	fake_process(10, "one", 1, 100);
+	fake_process(11, "two", 1, 100);
+	hold(10, 3, 100);
+	hold(11, 3, 110);
+	hold(11, 4, 111);
+	hold(10, 5, 105);
+	add(UDP, SRC, 5000, DST, 53, SOCKET_ESTABLISHED, 100);
+	add(UDP, "0.0.0.0", 5001, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	add(UDP6, "::", 5002, "::", 0, SOCKET_CLOSED, 111);
+	add(UDP, "0.0.0.0", 5353, "0.0.0.0", 0, SOCKET_CLOSED, 105);
+	add(UDP, "0.0.0.0", 5353, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	open_world();
+	walk(world.processes.fds, false);
+	asked = question(IPPROTO_UDP, SRC, 5000, DST, 53);
+	asked.sender = true;
+	expect(&asked, "socket 10", "connected, sent");
+	asked = question(IPPROTO_UDP, SRC, 5001, DST, 53);
+	expect(&asked, "socket 11", "wildcard, received");
+	asked.sender = true;
+	expect(&asked, "socket 11", "wildcard, sent");
+	asked = question(IPPROTO_UDP, SRC, 5002, DST, 53);
+	asked.sender = true;
+	expect(&asked, "socket 11", "dual-stack, sent by IPv4");
+	asked = question(IPPROTO_UDP, SRC, 5353, DST, 53);
+	asked.sender = true;
+	expect(&asked, "unknown ambiguous", "two sockets on a port, either may have sent it");
+	asked = question(IPPROTO_UDP, "224.0.0.251", 5353, DST, 5353);
+	asked.fanned_out = true;
+	expect(&asked, "unknown ambiguous", "to a group: both receive it");
+	asked.tuple.source_port = 5001;
+	expect(&asked, "socket 11", "to a group: one receives it");
+	asked = question(IPPROTO_UDP, SRC, 5999, DST, 53);
+	expect(&asked, "unknown no_socket", "none");
+	close_world();
+}
+
+static void test_raw(void)
+{
+	struct attribution_question asked;
+
+	clear();
+	fake_process(10, "ping", 1, 100);
+	fake_process(11, "ospf", 1, 100);
+	hold(10, 3, 100);
+	hold(11, 3, 110);
+	hold(11, 4, 111);
+	add(ICMP, "0.0.0.0", 4711, "0.0.0.0", 0, SOCKET_CLOSED, 100);
+	add(RAW, "0.0.0.0", IPPROTO_ICMP, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	add(RAW, "0.0.0.0", 89, "0.0.0.0", 0, SOCKET_CLOSED, 111);
+	open_world();
+	walk(world.processes.fds, false);
+	asked = question(IPPROTO_ICMP, SRC, 0, DST, 0);
+	asked.has_icmp_id = true;
+	asked.icmp_id = 4711;
+	expect(&asked, "socket 10", "an echo of a ping socket");
+	asked.icmp_id = 4712;
+	expect(&asked, "socket 11", "another echo: the raw socket's");
+	asked.has_icmp_id = false;
+	expect(&asked, "unknown no_socket", "ICMP of the kernel");
+	asked = question(89, SRC, 0, DST, 0);
+	expect(&asked, "socket 11", "a raw socket's protocol");
+	asked = question(47, SRC, 0, DST, 0);
+	expect(&asked, "unknown no_socket", "nobody's protocol");
+	close_world();
+}
+
+/* Asks again and again, as the binder does. How long until it is no more pending, in ms; -1: for ever. */
+static int ask_until_settled(struct attribution_question *asked, const char **last)
+{
+	int64_t began = clock_monotonic_ns();
+
+	for (int wait_ms = 1; wait_ms < 2000; wait_ms *= 2) {
+		int64_t until = clock_monotonic_ns() + wait_ms * NS_PER_MS;
+
+		*last = answer(asked);
+		if (!strstr(*last, "pending"))
+			return (int)((clock_monotonic_ns() - began) / NS_PER_MS);
+		while (clock_monotonic_ns() < until) {
+			while (attribution_work(world.attribution, NS_PER_MS))
+				;
+			usleep(500);
+		}
+	}
+	return -1;
+}
+
+static void test_walks(void)
+{
+	struct attribution_question asked;
+	const char *last;
+	int took;
+
+	clear();
+	for (int pid = 10; pid < 60; pid++) {
+		fake_process(pid, "many", 1, 100);
+		hold(pid, 3, 1000 + (unsigned)pid);
+	}
+	add(TCP, SRC, 5000, DST, 80, SOCKET_ESTABLISHED, 1030);
+	add(TCP, SRC, 5001, DST, 80, SOCKET_ESTABLISHED, 2000);
+	add(TCP, SRC, 5002, DST, 80, SOCKET_ESTABLISHED, 3000);
+	open_world();
+	asked = question(IPPROTO_TCP, SRC, 5000, DST, 80);
+	CHECK(strcmp(answer(&asked), "unknown pending") == 0, "nothing has been read as yet");
+	took = ask_until_settled(&asked, &last);
+	CHECK(took >= 0 && strcmp(last, "socket 30") == 0, "a walk finds it: %s after %d ms", last,
+	      took);
+
+	/* Closed, and another opened in its place: as many descriptors as before. */
+	hold(40, 3, 2000);
+	asked = question(IPPROTO_TCP, SRC, 5001, DST, 80);
+	took = ask_until_settled(&asked, &last);
+	CHECK(took >= 0 && took < 1500 && strcmp(last, "socket 40") == 0,
+	      "a descriptor that replaced another: %s after %d ms", last, took);
+
+	asked = question(IPPROTO_TCP, SRC, 5002, DST, 80);
+	took = ask_until_settled(&asked, &last);
+	CHECK(took >= 0 && strcmp(last, "unknown exited") == 0, "of nobody: %s after %d ms", last,
+	      took);
+	close_world();
+}
+
+int main(void)
+{
+	fake_begin();
+	test_tcp();
+	test_recent();
+	test_shared();
+	test_udp();
+	test_raw();
+	test_walks();
+	fake_remove("");
+	return check_done();
+}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tests/helpers/mksock and small Python programs, as integration tests use them; who owns an end."""
+
+import sys
+
+from harness import Failure
+
+
+class Mksock:
+    """A running mksock, and the facts about each socket that it made."""
+
+    def __init__(self, place, *commands):
+        self.process = place.helper("mksock", *commands)
+        self.sockets = []
+        while self._take()["about"] != "ready":
+            pass
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def _take(self):
+        words = self.process.line().split()
+        fact = dict(word.split("=", 1) for word in words[1:])
+        fact["about"] = words[0]
+        if words[0] == "error":
+            raise Failure(f"mksock: {' '.join(words)}")
+        if words[0] == "socket":
+            self.sockets.append(fact)
+        return fact
+
+    def tell(self, command):
+        """One more command; returns the fact that answers it."""
+        self.process.send(command + "\n")
+        return self._take()
+
+    def port(self, number=0):
+        return int(self.sockets[number]["local_port"])
+
+    def end(self):
+        self.process.finish()
+
+
+class Agent:
+    """A Python program that prints a line when it is ready, then waits for lines on stdin.
+
+    Its statements find the modules socket, struct, sys, os and a function wait(): it prints its
+    arguments as one line, and returns the next line of stdin or, at its end, never.
+    """
+
+    PRELUDE = """
+import os, socket, struct, sys
+def wait(*words):
+    print(*words, flush=True)
+    line = sys.stdin.readline()
+    return line.strip() if line else sys.exit()
+"""
+
+    def __init__(self, place, program):
+        self.process = place.start(sys.executable, "-c", self.PRELUDE + program)
+        self.first = self.process.line()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def tell(self, line=""):
+        self.process.send(line + "\n")
+        return self.process.line()
+
+    def end(self):
+        self.process.finish()
+
+
+class End:
+    """One end of a record: whose it is, how that is known, or why not."""
+
+    def __init__(self, part, attribution):
+        process = part.get("process") or {}
+        self.pid, self.name = process.get("pid"), process.get("name")
+        self.executable = process.get("executable")
+        self.method, self.reason = attribution.get("method"), attribution.get("reason")
+        self.shared = attribution.get("shared_pids", [])
+
+    def __repr__(self):
+        words = [f"pid={self.pid}" if self.pid else "nobody", self.method, self.reason]
+        return " ".join(filter(None, words)) + (f" shared={self.shared}" if self.shared else "")
+
+
+def source_end(record):
+    return End(record, record["sockline"]["attribution"])
+
+
+def destination_end(record):
+    """Where both ends are of this host; else there is one owner, that of source_end."""
+    peer = record["sockline"].get("peer", {})
+    return End(peer, peer.get("attribution", {}))
+
+
+def ends_at(records, port, other_port=None, protocol=None):
+    """(action, End) of each record, for the end that has this port; both ends are local."""
+    for record in records:
+        source, destination = record.get("source", {}), record.get("destination", {})
+        ports = source.get("port"), destination.get("port")
+        if protocol and record.get("network", {}).get("transport") != protocol:
+            continue
+        if ports[0] == port and other_port in (None, ports[1]):
+            yield record["event"]["action"], source_end(record)
+        elif ports[1] == port and other_port in (None, ports[0]):
+            yield record["event"]["action"], destination_end(record)

@@ -1,0 +1,319 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Each kind of socket has its owner in the records: that process, or nobody with a reason, and never
+another. Every scenario runs under --attribution tracepoints and lookup."""
+
+import time
+
+from harness import Namespace, check, run
+from mksock import Agent, Mksock, ends_at, source_end
+
+MODES = ("tracepoints", "lookup")
+LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
+
+
+class Expectations:
+    """What the records of one run must say in the end."""
+
+    def __init__(self, mode):
+        self.mode, self.list = mode, []
+
+    def add(self, title, port, pids, other_port=None, protocol="tcp", sure=True, methods=None,
+            reasons=None, shared=None):
+        """The end at this port is of one of pids (empty: of nobody). sure: it must be known."""
+        self.list.append((title, port, pids, other_port, protocol, sure, methods, reasons, shared))
+
+    def verify(self, records):
+        for title, port, pids, other_port, protocol, sure, methods, reasons, shared in self.list:
+            ends = list(ends_at(records, port, other_port, protocol))
+            last = [end for action, end in ends if action == "connection_closed"] or \
+                [end for _, end in ends]
+            wrong = [(action, end) for action, end in ends if end.pid and end.pid not in pids]
+            good = ends and not wrong
+            if sure and pids:
+                good = good and last[-1].pid in pids
+            if methods:
+                good = good and last[-1].method in methods
+            if reasons:
+                good = good and last[-1].reason in reasons
+            if shared:
+                good = good and last[-1].shared == sorted(shared)
+            check(good, f"{self.mode}: {title}", f"expected {pids}\n{ends}")
+
+
+class Scene:
+    """One namespace with sockline in it, and what was started there."""
+
+    def __init__(self, place, mode, *options):
+        self.place, self.mode, self.options = place, mode, options
+        self.expected = Expectations(mode)
+        self.members = []
+
+    def start(self):
+        self.sockline = self.place.sockline("-e", "packet,connection", "--attribution", self.mode,
+                                            *self.options)
+
+    def mksock(self, *commands):
+        self.members.append(Mksock(self.place, *commands))
+        return self.members[-1]
+
+    def agent(self, program):
+        self.members.append(Agent(self.place, program))
+        return self.members[-1]
+
+    def finish(self):
+        """Lets sockets live, closes them, stops sockline and looks at its records."""
+        time.sleep(LIFE)
+        for member in self.members:
+            member.end()
+        time.sleep(0.3)
+        check(self.sockline.stop() == 0, f"{self.mode}: sockline ends well", self.sockline.stderr)
+        self.expected.verify(self.sockline.records)
+        return self.sockline.records
+
+
+def tcp_pair(scene, title, listen, connect, options="", device=""):
+    server = scene.mksock(f"tcp-listen {listen} 0 {options}")
+    client = scene.mksock(f"tcp-connect {connect} {server.port()} - 0 {device}")
+    server.tell("tcp-accept %1")
+    client.tell("send %1 question")
+    server.tell("recv %2")
+    server.tell("send %2 answer")
+    scene.expected.add(f"{title}, client", client.port(), {client.pid})
+    scene.expected.add(f"{title}, server", server.port(), {server.pid}, client.port())
+    return client, server
+
+
+def udp_pair(scene, title, bind, connect, options=""):
+    server = scene.mksock(f"udp-bind {bind} 0 {options}")
+    client = scene.mksock(f"udp-connect {connect} {server.port()} - 0 {options}")
+    client.tell("send %1 question")
+    server.tell("recv %1")
+    scene.expected.add(f"{title}, client", client.port(), {client.pid}, protocol="udp")
+    scene.expected.add(f"{title}, server", server.port(), {server.pid}, client.port(), "udp")
+    return client, server
+
+
+SERVER = """
+import select
+s = socket.socket({family}, socket.SOCK_DGRAM)
+s.bind(({address!r}, 0))
+print(s.getsockname()[1], flush=True)
+while sys.stdin not in (ready := select.select([s, sys.stdin], [], [])[0]):
+    data, peer = s.recvfrom(100)
+    s.sendto(b"answer", peer)
+"""
+CLIENT = """
+s = socket.socket({family}, socket.SOCK_DGRAM)
+s.sendto(b"question", ({address!r}, {port}))
+s.recv(100)
+wait(s.getsockname()[1])
+wait("again")
+"""
+
+
+def udp_unconnected(scene, title, bind, address):
+    family = "socket.AF_INET6" if ":" in address else "socket.AF_INET"
+    server = scene.agent(SERVER.format(family=family, address=bind))
+    port = int(server.first)
+    client = scene.agent(CLIENT.format(family=family, address=address, port=port))
+    scene.expected.add(f"{title}, client", int(client.first), {client.pid}, protocol="udp")
+    scene.expected.add(f"{title}, server", port, {server.pid}, int(client.first), "udp")
+
+
+def not_accepted(scene):
+    server = scene.mksock("tcp-listen 127.0.0.1 0")
+    client = scene.mksock(f"tcp-connect 127.0.0.1 {server.port()}")
+    client.tell("send %1 anybody?")
+    scene.expected.add("not yet accepted, the listener's", server.port(), {server.pid},
+                       methods={"listener"})
+    scene.expected.add("not yet accepted, client", client.port(), {client.pid})
+
+
+def refused(scene):
+    # Kept open without listening, so that nobody else gets it meanwhile.
+    agent = scene.agent("""
+holder = socket.socket()
+holder.bind(("127.0.0.1", 0))
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.connect_ex(holder.getsockname())
+wait(holder.getsockname()[1], s.getsockname()[1])
+""")
+    nobody, port = map(int, agent.first.split())
+    scene.expected.add("refused, nobody listens", nobody, set(), port, reasons={"no_socket"})
+    # Its socket is not in the kernel's table any more when a lookup comes.
+    scene.expected.add("refused, client", port, {agent.pid}, nobody, sure=scene.mode == "tracepoints")
+
+
+def by_packet_socket(scene):
+    """A datagram that no UDP socket sent, to where none is."""
+    agent = scene.agent("""
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.bind(("lo", 0x0800))
+udp = struct.pack("!HHHH", 9, 11, 12, 0) + b"text"
+ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, b"\\x7f\\0\\0\\x01", b"\\x7f\\0\\0\\x02")
+total = sum(struct.unpack("!10H", ip))
+total = (total & 0xffff) + (total >> 16)
+ip = ip[:10] + struct.pack("!H", ~total & 0xffff) + ip[12:]
+s.send(b"\\0" * 12 + b"\\x08\\0" + ip + udp)
+wait("sent")
+""")
+    scene.expected.add("a packet socket's, who it was is not known", 9, set(), 11, "udp",
+                       reasons={"no_socket"})
+    scene.expected.add("a packet socket's, to nobody", 11, set(), 9, "udp", reasons={"no_socket"})
+    return agent
+
+
+def reuseaddr(scene):
+    """Two processes on one UDP port: what one of them sends may be either's, for a lookup."""
+    program = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("0.0.0.0", {port}))
+wait(s.getsockname()[1])
+s.sendto(b"whose?", ("127.0.0.1", {to}))
+wait("sent")
+"""
+    to = scene.mksock("udp-bind 127.0.0.1 0")
+    first = scene.agent(program.format(port=0, to=to.port()))
+    port = int(first.first)
+    second = scene.agent(program.format(port=port, to=to.port()))
+    first.tell()
+    scene.expected.add("one of two UDP sockets on a port, never the other", port, {first.pid}, to.port(),
+                       "udp", sure=False, reasons={"ambiguous"} if scene.mode == "lookup" else None)
+    scene.expected.add("and to whom it was sent", to.port(), {to.pid}, port, "udp")
+    return second
+
+
+def reuseport(scene):
+    """Two listeners on one TCP port: until it is accepted, both could get the connection."""
+    first = scene.mksock("tcp-listen 127.0.0.1 0 reuseport")
+    second = scene.mksock(f"tcp-listen 127.0.0.1 {first.port()} reuseport")
+    client = scene.mksock(f"tcp-connect 127.0.0.1 {first.port()}")
+    client.tell("send %1 whose?")
+    scene.expected.add("two listeners on a port, neither accepts", first.port(), set(), client.port(),
+                       reasons={"ambiguous"})
+    return second
+
+
+def icmp(scene):
+    raw = scene.agent("""
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+echo = struct.pack("!BBHHH", 8, 0, 0, 4711, 1)
+total = sum(struct.unpack("!4H", echo))
+echo = echo[:2] + struct.pack("!H", ~((total & 0xffff) + (total >> 16)) & 0xffff) + echo[4:]
+s.sendto(echo, ("127.0.0.1", 0))
+wait("sent")
+wait("again")
+""")
+    return raw
+
+
+def short_lived(scene):
+    """Processes that end at once. Their owner may be unknown to a lookup, never another."""
+    server = scene.mksock("udp-bind 127.0.0.1 0")
+    tcp = scene.mksock("tcp-listen 127.0.0.1 0")
+    sure = scene.mode == "tracepoints"
+    for _ in range(5):
+        one = Mksock(scene.place, f"udp-send 127.0.0.1 {server.port()} short", "exit")
+        one.end()
+        scene.expected.add("a process that sent and ended", one.port(), {one.pid}, protocol="udp",
+                           sure=sure)
+        one = Mksock(scene.place, f"tcp-connect 127.0.0.1 {tcp.port()}", "exit")
+        one.end()
+        scene.expected.add("a process that connected and ended", one.port(), {one.pid}, sure=sure)
+
+
+def test_sockets_of_all_kinds():
+    for mode in MODES:
+        with Namespace() as host:
+            scene = Scene(host, mode)
+            scene.start()
+            tcp_pair(scene, "IPv4", "127.0.0.1", "127.0.0.1")
+            tcp_pair(scene, "IPv6", "::1", "::1")
+            tcp_pair(scene, "dual-stack listener, IPv4 client", "::", "127.0.0.1", "dualstack")
+            tcp_pair(scene, "wildcard listener", "0.0.0.0", "127.0.0.9")
+            tcp_pair(scene, "bound to a device", "127.0.0.1", "127.0.0.1", "device=lo", "device=lo")
+            udp_pair(scene, "UDP IPv4", "127.0.0.1", "127.0.0.1")
+            udp_pair(scene, "UDP IPv6", "::1", "::1")
+            udp_pair(scene, "UDP bound to a device", "127.0.0.1", "127.0.0.1", "device=lo")
+            udp_unconnected(scene, "unconnected UDP", "127.0.0.1", "127.0.0.1")
+            udp_unconnected(scene, "unconnected UDP, wildcard", "0.0.0.0", "127.0.0.7")
+            udp_unconnected(scene, "unconnected UDP, dual-stack", "::", "::1")
+            not_accepted(scene)
+            refused(scene)
+            by_packet_socket(scene)
+            reuseaddr(scene)
+            reuseport(scene)
+            raw = icmp(scene)
+            short_lived(scene)
+            records = scene.finish()
+            dual = [record for record in records
+                    if record.get("destination", {}).get("ip") == "::ffff:127.0.0.1"]
+            check(not dual, f"{mode}: IPv4-mapped addresses are written as IPv4", dual)
+            echoes = [(record["event"]["action"], source_end(record)) for record in records
+                      if record.get("network", {}).get("transport") == "icmp"
+                      and record["event"]["action"].startswith("connection")]
+            check(echoes and echoes[-1][1].pid == raw.pid, f"{mode}: a raw socket's echo request", echoes)
+
+
+def test_sockets_from_before():
+    """Sockets that were there, and handed on, before sockline was."""
+    for mode in MODES:
+        with Namespace() as host:
+            scene = Scene(host, mode)
+            server = scene.mksock("tcp-listen 127.0.0.1 0")
+            shared = scene.mksock(f"tcp-connect 127.0.0.1 {server.port()}")
+            server.tell("tcp-accept %1")
+            children = [int(shared.tell("fork")["pid"]) for _ in range(2)]
+            passing = scene.mksock(f"tcp-connect 127.0.0.1 {server.port()}")
+            server.tell("tcp-accept %1")
+            passed_port = passing.port()
+            receiver = int(passing.tell("pass %1")["pid"])
+            unconnected = scene.agent(SERVER.format(family="socket.AF_INET", address="0.0.0.0"))
+            port = int(unconnected.first)
+            scene.start()
+            time.sleep(0.3)
+            shared.tell("send %1 hello")
+            server.tell("send %3 hello")
+            client = scene.mksock(f"udp-connect 127.0.0.1 {port}")
+            client.tell("send %1 question")
+            holders = {shared.pid, *children}
+            scene.expected.add("shared after fork: the lowest pid, all are named", shared.port(),
+                               {min(holders)}, shared=holders)
+            scene.expected.add("passed by SCM_RIGHTS: who has it now", passed_port, {receiver})
+            scene.expected.add("the other end", server.port(), {server.pid}, passed_port)
+            scene.expected.add("an old UDP server", port, {unconnected.pid}, client.port(), "udp")
+            records = scene.finish()
+            directions = {record["network"]["direction"] for record in records
+                          if record["event"]["action"] == "connection_closed"
+                          and record.get("destination", {}).get("port") == server.port()}
+            check(directions == {"ingress"}, f"{mode}: by the listener it is known who began", directions)
+
+
+def test_time_wait():
+    """A packet of a connection that was closed before sockline began."""
+    for mode in MODES:
+        with Namespace() as host:
+            host.sysctl("net.ipv4.tcp_rfc1337", 1)  # the peer's RST does not end it
+            waits = Mksock(host, "time-wait 127.0.0.1")
+            fact = waits.sockets[0]
+            scene = Scene(host, mode)
+            scene.start()
+            scene.agent(f"""
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+header = struct.pack("!HHIIBBHHH", {fact["remote_port"]}, {fact["local_port"]}, 1, 1, 0x50, 0x10, 100, 0, 0)
+pseudo = b"\\x7f\\0\\0\\x01" * 2 + struct.pack("!HH", 6, len(header))
+total = sum(struct.unpack("!16H", pseudo + header))
+total = (total & 0xffff) + (total >> 16)
+s.sendto(header[:16] + struct.pack("!H", ~total & 0xffff) + header[18:], ("127.0.0.1", 0))
+wait("sent")
+""")
+            scene.expected.add("in TIME_WAIT since before", int(fact["local_port"]), set(),
+                               reasons={"time_wait"})
+            scene.finish()
+            waits.end()
+
+
+run(globals())

@@ -35,72 +35,85 @@ static void remember(struct proc_fd *fds, int pid, int fd)
 	fds->matches[0] = (struct proc_fd_match){ pid, fd };
 }
 
-static bool confirm(struct attempt *attempt, uint32_t entry, int pid, int fd)
+static bool accept(struct attempt *attempt, struct process *process, int fd)
 {
-	struct process *process = proc_fd_verify(attempt->fds, entry);
-
 	if (!process)
 		return false;
 	proc_fd_add_holder(attempt->fds, attempt->holders, process);
-	remember(attempt->fds, pid, fd);
+	remember(attempt->fds, process->pid, fd);
 	attempt->fds->counters.predicted++;
 	return true;
 }
 
-/* A descriptor matched: into the index, and verified as everything that comes from there. */
-static bool found(struct attempt *attempt, int pid, int fd)
-{
-	struct proc_fd *fds = attempt->fds;
-	struct process *process = process_table_get(fds->table, pid, NULL);
-	uint32_t holder = fd_index_holder(&fds->index, pid);
-	uint32_t entry;
-
-	if (!process || process->exited_ns)
-		return false;
-	if (holder != FD_INDEX_NONE &&
-	    fds->index.holders[holder].start_ticks != process->start_ticks) {
-		fd_index_drop_holder(&fds->index, holder);
-		holder = FD_INDEX_NONE;
-	}
-	if (holder == FD_INDEX_NONE) {
-		holder = fd_index_add_holder(&fds->index, pid, process->start_ticks);
-		if (holder == FD_INDEX_NONE)
-			return false;
-		fds->index.holders[holder].walk = fds->walk.number;
-	}
-	entry = fd_index_put(&fds->index, holder, fd, attempt->inode, fds->stamp);
-	return entry != FD_INDEX_NONE && confirm(attempt, entry, pid, fd);
-}
-
-/* Where to look: a process's directory, the table's when it keeps one. */
+/* Where to look. */
 struct place {
 	int pid;
 	int dir;
-	bool opened; /* by us */
+	struct process *process; /* whose the directory is, in the table; NULL: opened by us */
 };
 
 static int open_place(struct attempt *attempt, struct place *place)
 {
 	attempt->budget -= 2;
+	place->process = NULL;
 	place->dir = process_table_open_dir(attempt->fds->table, place->pid);
-	place->opened = place->dir >= 0;
 	return place->dir < 0 ? place->dir : 0;
 }
 
 static int find_place(struct attempt *attempt, struct place *place, int pid)
 {
 	struct process_table *table = attempt->fds->table;
-	const struct process *process = process_table_find(table, pid, 0);
 
 	*place = (struct place){ .pid = pid, .dir = -1 };
-	if (process && !process->exited_ns)
-		place->dir = process_table_dir(table, process);
+	place->process = process_table_find(table, pid, 0);
+	if (place->process && !place->process->exited_ns)
+		place->dir = process_table_dir(table, place->process);
 	return place->dir >= 0 ? 0 : open_place(attempt, place);
+}
+
+/* The holder for a process; one of another process with the same pid goes. NONE: no memory. */
+static uint32_t take_holder(struct proc_fd *fds, const struct process *process)
+{
+	uint32_t holder = fd_index_holder(&fds->index, process->pid);
+
+	if (holder != FD_INDEX_NONE) {
+		if (fds->index.holders[holder].start_ticks == process->start_ticks)
+			return holder;
+		fd_index_drop_holder(&fds->index, holder);
+	}
+	holder = fd_index_add_holder(&fds->index, process->pid, process->start_ticks);
+	if (holder != FD_INDEX_NONE)
+		fds->index.holders[holder].walk = fds->walk.number;
+	return holder;
+}
+
+/* A descriptor matched. In our own directory that says whose pid it is, and not yet which process. */
+static bool found(struct attempt *attempt, const struct place *place, int fd)
+{
+	struct proc_fd *fds = attempt->fds;
+	struct process *process = place->process;
+	uint32_t holder, entry;
+
+	if (!process)
+		process = process_table_get(fds->table, place->pid, NULL);
+	if (!process || process->exited_ns)
+		return false;
+	holder = take_holder(fds, process);
+	if (holder == FD_INDEX_NONE)
+		return false;
+	entry = fd_index_put(&fds->index, holder, fd, attempt->inode, fds->stamp);
+	if (entry == FD_INDEX_NONE)
+		return false;
+	if (!place->process)
+		process = proc_fd_verify(fds, entry);
+	else if (process_table_refresh(fds->table, process) != 0)
+		process = NULL;
+	return accept(attempt, process, fd);
 }
 
 static void leave_place(const struct place *place)
 {
-	if (place->opened)
+	if (!place->process && place->dir >= 0)
 		close(place->dir);
 }
 
@@ -116,13 +129,18 @@ static bool try_fd(struct attempt *attempt, struct place *place, int fd)
 	attempt->budget--;
 	snprintf(path, sizeof path, "fd/%d", fd);
 	result = fd_scan_read_link(place->dir, path, &inode);
-	if (result == -ESRCH && !place->opened) {
+	if (result == -ESRCH && place->process) {
 		/* The table did not know that it exited. The pid may be another's by now. */
 		process_table_exited(fds->table, place->pid, clock_monotonic_ns());
 		if (open_place(attempt, place) == 0)
 			result = fd_scan_read_link(place->dir, path, &inode);
 	}
-	return result == 1 && inode == attempt->inode && found(attempt, place->pid, fd);
+	if (result != 1 || inode != attempt->inode)
+		return false;
+	if (found(attempt, place, fd))
+		return true;
+	attempt->budget = 0; /* it was there, and exited in this moment: no use to go on */
+	return false;
 }
 
 static bool try_match(struct attempt *attempt, struct proc_fd_match match, int first, int count)
@@ -189,9 +207,10 @@ static bool try_index(struct attempt *attempt, int pid)
 
 	while (table_next(&cursor, &number)) {
 		const struct fd_entry *entry = &index->entries[number];
+		int fd = entry->fd; /* the entry may go */
 
 		if (entry->inode == attempt->inode && index->holders[entry->holder].pid == pid)
-			return confirm(attempt, number, pid, entry->fd);
+			return accept(attempt, proc_fd_verify(attempt->fds, number), fd);
 	}
 	return false;
 }

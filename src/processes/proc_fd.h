@@ -27,8 +27,7 @@ struct proc_fd;
 
 /* The verified holders of one socket: lowest pid first, one entry a process. */
 struct proc_fd_holders {
-	struct process
-		*processes[PROC_FD_HOLDERS_MAX]; /* borrowed until the next call into proc_fd */
+	struct process *processes[PROC_FD_HOLDERS_MAX]; /* borrowed until proc_fd is next called */
 	int count;
 	bool more; /* there are more than fit */
 	/*

@@ -55,7 +55,7 @@ struct process_memory {
 	int pid, parent_pid;
 	uint64_t start_ticks;
 	bool start_unsure; /* it may be the tick before: then it gets no entity_id */
-	const char *name; /* NULL = not known, the others too */
+	const char *name;  /* NULL = not known, the others too */
 	const char *executable;
 	bool executable_deleted;
 	const char *parent_name;
@@ -69,11 +69,10 @@ struct process_memory {
 struct process *process_table_remember(struct process_table *table,
                                        const struct process_memory *memory);
 
-/* Kernel events (proc connector) and scans say what happened. */
-void process_table_exec(struct process_table *table,
-                        int pid); /* read strings anew, or it all, now */
-void process_table_forked(struct process_table *table, int parent_pid, int64_t now_ns); /* monotonic */
-void process_table_exited(struct process_table *table, int pid, int64_t now_ns); /* monotonic */
+/* Kernel events (proc connector) and scans say what happened; times are monotonic. */
+void process_table_exec(struct process_table *table, int pid); /* reads it anew, now */
+void process_table_forked(struct process_table *table, int parent_pid, int64_t now_ns);
+void process_table_exited(struct process_table *table, int pid, int64_t now_ns);
 /* Forgets processes that exited long ago; looks whether some of the others live. Call each second. */
 void process_table_expire(struct process_table *table, int64_t now_ns);
 

@@ -229,7 +229,6 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	check_capabilities(host);
 	if (!host->witness) /* whose facts tell of every process */
 		open_process_events(host);
-	proc_fd_walk_start(host->fds, false); /* in slices, while packets already come */
 	*result = host;
 	return 0;
 failed:

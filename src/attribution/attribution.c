@@ -34,6 +34,7 @@ int attribution_new(struct attribution **result, const struct attribution_option
 	if (!attribution)
 		goto no_memory;
 	attribution->options = *options;
+	attribution->full_walk_wanted = true; /* the first one, in slices as all others */
 	attribution->recent = recent_new(RECENT_MAX, &options->key);
 	attribution->misses = calloc(ATTRIBUTION_MISSES, sizeof *attribution->misses);
 	if (!attribution->recent || !attribution->misses)
@@ -386,7 +387,10 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 	owner->cookie = socket->cookie;
 	owner->uid = socket->uid;
 	owner->has_uid = socket->has_uid;
-	if (socket->inode != 0) {
+	if (socket->kind == SOCKET_NETLINK && socket->port_id == 0) {
+		/* The kernel's end: port 0 is its alone, netlink(7). It has an inode, too. */
+		owner->method = ATTRIBUTION_KERNEL;
+	} else if (socket->inode != 0) {
 		attribution_name_holder(attribution, socket, ATTRIBUTION_SOCKET, asked_ns, owner,
 		                        holders);
 	} else if (socket->kind == SOCKET_TCP && socket->state == SOCKET_TIME_WAIT) {
@@ -397,9 +401,6 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 	            socket->state == SOCKET_NEW_SYN_RECEIVED)) {
 		attribution_tcp_listener(attribution, space, &socket->tuple, socket->ifindex,
 		                         asked_ns, owner);
-	} else if (socket->kind == SOCKET_NETLINK && socket->port_id == 0) {
-		owner->method =
-			ATTRIBUTION_KERNEL; /* the kernel's end: port 0 is its alone, netlink(7) */
 	} else {
 		attribution_unknown(owner,
 		                    ATTRIBUTION_NO_SOCKET); /* no file: closed by its process */
@@ -463,9 +464,14 @@ bool attribution_work(struct attribution *attribution, int64_t budget_ns)
 
 void attribution_walk_all(struct attribution *attribution)
 {
-	proc_fd_walk_start(attribution->options.fds, false);
-	while (!proc_fd_walk(attribution->options.fds, NS_PER_SECOND))
+	struct proc_fd *fds = attribution->options.fds;
+
+	while (proc_fd_walk_active(fds)) /* one that began before does not count */
+		proc_fd_walk(fds, NS_PER_SECOND);
+	proc_fd_walk_start(fds, false);
+	while (!proc_fd_walk(fds, NS_PER_SECOND))
 		;
+	attribution->full_walk_wanted = false;
 	attribution->generation++;
 }
 

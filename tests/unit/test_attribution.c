@@ -382,6 +382,44 @@ static void test_walks(void)
 	close_world();
 }
 
+static const char *owner_of(const struct socket *socket, int64_t listed_ns)
+{
+	static char text[64];
+	struct owner owner = { 0 };
+
+	attribution_resolve_socket(world.attribution, socket, listed_ns, &owner, NULL);
+	snprintf(text, sizeof text, "%s %s %d", attribution_method_name(owner.method),
+	         owner.reason ? attribution_reason_name(owner.reason) : "",
+	         owner.process ? owner.process->pid : 0);
+	owner_clear(&owner);
+	return text;
+}
+
+static void test_listed(void)
+{
+	struct socket of_kernel = { .kind = SOCKET_NETLINK, .netns = NETNS, .inode = 900 };
+	struct socket held = { .kind = SOCKET_UNIX, .netns = NETNS, .inode = 100 };
+	struct socket of_nobody = { .kind = SOCKET_UNIX, .netns = NETNS, .inode = 901 };
+	int64_t listed_ns;
+
+	clear();
+	fake_process(10, "one", 1, 100);
+	open_world();
+	/* As at the start of a run: a walk is under way already. */
+	proc_fd_walk_start(world.processes.fds, false);
+	proc_fd_walk(world.processes.fds, 0);
+	hold(10, 3, 100);
+	listed_ns = clock_monotonic_ns();
+	attribution_walk_all(world.attribution);
+	CHECK(strcmp(owner_of(&held, listed_ns), "socket  10") == 0, "a listed socket: %s",
+	      owner_of(&held, listed_ns));
+	CHECK(strcmp(owner_of(&of_nobody, listed_ns), "unknown exited 0") == 0,
+	      "of nobody, all were read since: %s", owner_of(&of_nobody, listed_ns));
+	CHECK(strcmp(owner_of(&of_kernel, listed_ns), "kernel  0") == 0,
+	      "the kernel's end of netlink: %s", owner_of(&of_kernel, listed_ns));
+	close_world();
+}
+
 int main(void)
 {
 	fake_begin();
@@ -391,6 +429,7 @@ int main(void)
 	test_udp();
 	test_raw();
 	test_walks();
+	test_listed();
 	fake_remove("");
 	return check_done();
 }

@@ -111,9 +111,9 @@ static int find_post(const struct sentinel_shared *shared, uint32_t number)
 			const struct sentinel_post *post = &shared->guards[i].posts[at];
 			int state = atomic_load_explicit(&post->state, memory_order_acquire);
 
-			fits += number == 0 ? state == SENTINEL_POST_FREE
-			                    : state == SENTINEL_POST_WATCHED &&
-			                              post->netns == number;
+			fits += number == 0
+			                ? state == SENTINEL_POST_FREE
+			                : state == SENTINEL_POST_WATCHED && post->netns == number;
 		}
 		if (fits == shared->guard_count)
 			return at;
@@ -241,8 +241,8 @@ const char *sentinel_mode(struct sentinel *sentinel)
 		unpinned += !shared->guards[i].pinned;
 		unlocked += !shared->guards[i].locked;
 	}
-	snprintf(sentinel->mode, sizeof sentinel->mode, "%s%s%s%s%s",
-	         sentinel_schedule_name(mode), unpinned > 0 ? ", not on its CPU" : "", unlocked > 0 ? ", memory not locked" : "",
+	snprintf(sentinel->mode, sizeof sentinel->mode, "%s%s%s%s%s", sentinel_schedule_name(mode),
+	         unpinned > 0 ? ", not on its CPU" : "", unlocked > 0 ? ", memory not locked" : "",
 	         sentinel->events_error.text[0] ? ", no " : "", sentinel->events_error.text);
 	return sentinel->mode;
 }
@@ -268,9 +268,9 @@ void sentinel_read_counters(const struct sentinel *sentinel, struct sentinel_cou
 		.excluded_ports = sums[SENTINEL_EXCLUDED_PORTS],
 		.ring_lost = sums[SENTINEL_RING_LOST],
 		.kernel_lost = sums[SENTINEL_KERNEL_LOST],
-		.events_lost = sums[SENTINEL_EVENTS_LOST] +
-		               atomic_load_explicit(&sentinel->shared->young.lost,
-		                                    memory_order_relaxed),
+		.events_lost =
+			sums[SENTINEL_EVENTS_LOST] +
+			atomic_load_explicit(&sentinel->shared->young.lost, memory_order_relaxed),
 		.children = sums[SENTINEL_CHILDREN],
 	};
 }

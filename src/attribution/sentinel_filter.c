@@ -16,9 +16,10 @@
 #define EVENT_WHAT        36
 #define EVENT_PARENT_TGID 56
 #define EVENT_CHILD_PID   60
-#define EVENT_CHILD_TGID  64
+#define EVENT_PID         52 /* exec and exit */
 #define EVENT_WHAT_FORK   1
 #define EVENT_WHAT_EXEC   2
+#define EVENT_WHAT_EXIT   0x80000000u
 
 struct program {
 	struct sock_filter *code;
@@ -193,25 +194,30 @@ static uint32_t as_loaded(uint32_t value)
 	return htonl(value);
 }
 
-static void need_process(struct program *program)
+/* Ends here for threads. at: where the pid is, followed by that of the process. */
+static void need_process(struct program *program, uint32_t at)
 {
-	load_word(program, EVENT_CHILD_TGID);
+	load_word(program, at + 4);
 	add(program, BPF_MISC | BPF_TAX, 0, 0, 0);
-	load_word(program, EVENT_CHILD_PID);
+	load_word(program, at);
 	add(program, BPF_JMP | BPF_JEQ | BPF_X, 0, 1, 0);
 	finish(program, 0);
 }
 
-int sentinel_filter_births(struct sock_filter *code)
+int sentinel_filter_lives(struct sock_filter *code)
 {
 	struct program program = { .code = code };
-	int jump;
+	int jump_exec, jump_exit;
 
 	load_word(&program, EVENT_WHAT);
-	jump = jump_if(&program, as_loaded(EVENT_WHAT_EXEC));
+	jump_exec = jump_if(&program, as_loaded(EVENT_WHAT_EXEC));
+	jump_exit = jump_if(&program, as_loaded(EVENT_WHAT_EXIT));
 	need(&program, as_loaded(EVENT_WHAT_FORK));
-	need_process(&program);
-	land(&program, jump);
+	need_process(&program, EVENT_CHILD_PID);
+	finish(&program, UINT32_MAX);
+	land(&program, jump_exit);
+	need_process(&program, EVENT_PID);
+	land(&program, jump_exec);
 	finish(&program, UINT32_MAX);
 	return program.length;
 }
@@ -227,7 +233,7 @@ int sentinel_filter_forks(struct sock_filter *code, const int *parents, int coun
 	load_word(&program, (uint32_t)(SKF_AD_OFF + SKF_AD_CPU));
 	add(&program, BPF_ALU | BPF_MOD | BPF_K, shares, 0, 0);
 	need(&program, share);
-	need_process(&program);
+	need_process(&program, EVENT_CHILD_PID);
 	load_word(&program, EVENT_PARENT_TGID);
 	for (int i = 0; i < count; i++)
 		add(&program, BPF_JMP | BPF_JEQ | BPF_K, as_loaded((uint32_t)parents[i]),

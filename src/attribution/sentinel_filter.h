@@ -41,11 +41,11 @@ struct sentinel_filter_options {
 int sentinel_filter_packets(struct sock_filter *code, const struct sentinel_filter_options *options);
 
 /*
- * For netlink sockets of the process events connector (linux/cn_proc.h): forks of
- * processes (not threads) and execs; and forks alone, by one of these parents, on
+ * For netlink sockets of the process events connector (linux/cn_proc.h): forks, execs
+ * and exits of processes (not threads); and forks alone, by one of these parents, on
  * a CPU whose number is `share` modulo `shares`.
  */
-int sentinel_filter_births(struct sock_filter *code);
+int sentinel_filter_lives(struct sock_filter *code);
 int sentinel_filter_forks(struct sock_filter *code, const int *parents, int count, uint32_t share,
                           uint32_t shares);
 

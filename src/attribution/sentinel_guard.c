@@ -28,13 +28,11 @@
 /* Process events are read when they are asked for, and so often so that they are few then. */
 #define EVENTS_NS      (100 * NS_PER_MS)
 #define EVENTS_SOON_NS (10 * NS_PER_MS)
-#define EVENTS_MANY    64
+#define EVENTS_MANY    8
 #define EVENTS_MAX     4096
 
 /* Threads that hear of forks: each of them costs each fork in the system a little. */
 #define SHARES_MAX 16
-
-static char kick_mark, forks_mark; /* what epoll says besides posts */
 
 void sentinel_guard_change_filter(struct sentinel_guard *guard)
 {
@@ -86,6 +84,7 @@ static void on_packet(struct sentinel_guard *guard, struct sentinel_post *post)
 	if (!is_watched(post) || sentinel_post_read(post, &packet) <= 0)
 		return;
 	sentinel_look_at(guard, post, &packet);
+	sentinel_suspects_tidy(&guard->search.suspects);
 	if (port_budget_update(&guard->budget, clock_monotonic_ns()))
 		take_ports(guard);
 	refresh_filter(guard, post);
@@ -136,7 +135,7 @@ static void tick(struct sentinel_guard *guard, int64_t now_ns)
 static int64_t read_events(struct sentinel_guard *guard)
 {
 	return sentinel_young_read(&guard->shared->young, EVENTS_MAX) > EVENTS_MANY ? EVENTS_SOON_NS
-	                                                                             : EVENTS_NS;
+	                                                                            : EVENTS_NS;
 }
 
 static void sleep_until(int64_t time_ns)
@@ -178,9 +177,9 @@ static int wait_for_events(struct sentinel_guard *guard, struct epoll_event *eve
 
 static void dispatch(struct sentinel_guard *guard, void *what)
 {
-	if (what == &kick_mark)
+	if (what == &guard->kick_fd)
 		on_kick(guard);
-	else if (what == &forks_mark)
+	else if (what == &guard->forks)
 		sentinel_forks_read(&guard->forks);
 	else
 		on_packet(guard, what);
@@ -217,8 +216,8 @@ static void *run(void *argument)
 	struct sentinel_guard *guard = argument;
 
 	guard->pinned = sentinel_schedule_pin(guard->cpu);
-	guard->locked = sentinel_schedule_lock(guard, sizeof *guard) &&
-	                sentinel_schedule_lock_stack();
+	guard->locked =
+		sentinel_schedule_lock(guard, sizeof *guard) && sentinel_schedule_lock_stack();
 	guard->mode = sentinel_schedule_urgent();
 	sem_post(&guard->ready);
 	watch(guard);
@@ -236,7 +235,8 @@ int sentinel_guard_add_post(struct sentinel_guard *guard, struct sentinel_post *
 {
 	int result;
 
-	post->filter_generation = 0; /* the thread's is never 0: it attaches the filter when kicked */
+	post->filter_generation =
+		0; /* the thread's is never 0: it attaches the filter when kicked */
 	atomic_store_explicit(&post->state, SENTINEL_POST_WATCHED, memory_order_release);
 	result = add_to_epoll(guard, post->fd, post);
 	sentinel_guard_kick(guard);
@@ -294,9 +294,9 @@ static int open_all(struct sentinel_guard *guard)
 	if (result == 0 && (guard->kick_fd < 0 || guard->epoll_fd < 0))
 		result = -errno;
 	if (result == 0)
-		result = add_to_epoll(guard, guard->kick_fd, &kick_mark);
+		result = add_to_epoll(guard, guard->kick_fd, &guard->kick_fd);
 	if (result == 0)
-		result = add_to_epoll(guard, sentinel_forks_fd(&guard->forks), &forks_mark);
+		result = add_to_epoll(guard, sentinel_forks_fd(&guard->forks), &guard->forks);
 	return result;
 }
 

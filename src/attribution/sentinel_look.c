@@ -22,9 +22,9 @@
 /* So many searches may take all their time, 30 ms in all; others then look at the likeliest alone. */
 #define SEARCHED_IN_VAIN_MAX 200
 
-/* A port whose listener is known is looked at again after this time, else after that. */
-#define LISTENER_KEEP_NS       (20 * NS_PER_SECOND)
-#define LISTENER_UNKNOWN_NS    NS_PER_SECOND
+#define LISTENER_KEEP_NS (20 * NS_PER_SECOND) /* a port whose listener is known is let be */
+#define TOLD_NS          NS_PER_SECOND        /* what was told is not told again */
+#define NOT_FOUND_NS     (20 * NS_PER_MS)     /* nor is sought what was not found */
 
 struct look {
 	struct sentinel_guard *guard;
@@ -78,13 +78,15 @@ static void tell(struct look *look, struct sentinel_sighting *sighting,
 			                                       holder->dir, &holder->stat);
 	}
 	sentinel_report_sighting(&look->guard->report, sighting);
+	sentinel_post_told(look->post, look->flow, look->socket.cookie, look->begin_ns, TOLD_NS);
 }
 
-static struct sentinel_suspect *find_holder(struct look *look)
+static struct sentinel_suspect *find_holder(struct look *look, bool listener)
 {
 	struct sentinel_wanted wanted = {
 		.inode = look->socket.inode,
 		.uid = look->socket.uid,
+		.listener = listener,
 		.quick = look->guard->searched_in_vain > SEARCHED_IN_VAIN_MAX,
 		.deadline_ns = look->begin_ns + SENTINEL_LOOK_BUDGET_NS,
 	};
@@ -92,8 +94,7 @@ static struct sentinel_suspect *find_holder(struct look *look)
 	struct sentinel_suspect *found;
 
 	/* A busy UDP socket whose holder was not found just now is not sought for each packet. */
-	if (wanted.inode == 0 ||
-	    sentinel_post_was_told(look->post, cookie, cookie, look->begin_ns))
+	if (wanted.inode == 0 || sentinel_post_was_told(look->post, cookie, cookie, look->begin_ns))
 		return NULL;
 	found = sentinel_search_find(&look->guard->search, &wanted);
 	if (found)
@@ -101,7 +102,7 @@ static struct sentinel_suspect *find_holder(struct look *look)
 	look->guard->searched_in_vain++;
 	if (look->guard->search.gave_up)
 		count(look, SENTINEL_OVER_BUDGET);
-	sentinel_post_told(look->post, cookie, cookie, look->begin_ns);
+	sentinel_post_told(look->post, cookie, cookie, look->begin_ns, NOT_FOUND_NS);
 	return NULL;
 }
 
@@ -127,10 +128,9 @@ static void look_at_tcp(struct look *look)
 		count(look, SENTINEL_REPEATED);
 		return;
 	}
-	holder = find_holder(look);
+	holder = find_holder(look, false);
 	sighting = describe(look, holder ? SENTINEL_SOCKET : SENTINEL_UNRESOLVED);
 	tell(look, &sighting, holder);
-	sentinel_post_told(look->post, look->flow, look->socket.cookie, look->begin_ns);
 }
 
 /* The kernel looks for UDP sockets as for a packet that comes in, more generously than we may. */
@@ -140,9 +140,8 @@ static bool udp_fits(struct look *look)
 
 	if (bound->source_port != sent->source_port)
 		return false;
-	if (bound->destination_port != 0 &&
-	    (bound->destination_port != sent->destination_port ||
-	     !inet_equal(&bound->destination, &sent->destination)))
+	if (bound->destination_port != 0 && (bound->destination_port != sent->destination_port ||
+	                                     !inet_equal(&bound->destination, &sent->destination)))
 		return false;
 	/* Any address of this host, and not one that is forwarded for. */
 	return inet_equal(&bound->source, &sent->source) ||
@@ -176,12 +175,11 @@ static void look_at_udp(struct look *look)
 		count(look, SENTINEL_REPEATED);
 		return;
 	}
-	holder = find_holder(look);
+	holder = find_holder(look, false);
 	sighting = describe(look, holder ? SENTINEL_SOCKET : SENTINEL_UNRESOLVED);
 	if (holder && !sentinel_borrow_is_alone(holder->pid, holder->fd, look->socket.cookie))
 		sighting.how = SENTINEL_PORT;
 	tell(look, &sighting, holder);
-	sentinel_post_told(look->post, look->flow, look->socket.cookie, look->begin_ns);
 }
 
 /* Nothing finds the socket of an echo request quickly: all that can be done is to say so at once. */
@@ -197,7 +195,6 @@ static void look_at_echo(struct look *look)
 	}
 	sighting = describe(look, SENTINEL_UNRESOLVED);
 	tell(look, &sighting, NULL);
-	sentinel_post_told(look->post, look->flow, 0, look->begin_ns);
 }
 
 static void look_at_listener(struct look *look)
@@ -216,7 +213,7 @@ static void look_at_listener(struct look *look)
 		count(look, SENTINEL_NO_SOCKET);
 		return;
 	}
-	holder = find_holder(look);
+	holder = find_holder(look, true);
 	sighting = describe(look, holder ? SENTINEL_LISTENER : SENTINEL_UNRESOLVED_LISTENER);
 	sighting.tuple = listener;
 	tell(look, &sighting, holder);
@@ -224,8 +221,8 @@ static void look_at_listener(struct look *look)
 		sentinel_forks_refresh(&look->guard->forks);
 		sentinel_guard_kick_others(look->guard->shared, look->guard);
 	}
-	if (sentinel_post_add_listener(look->post, listener.source_port, look->begin_ns,
-	                               holder ? LISTENER_KEEP_NS : LISTENER_UNKNOWN_NS))
+	if (holder && sentinel_post_add_listener(look->post, listener.source_port, look->begin_ns,
+	                                         LISTENER_KEEP_NS))
 		look->post->filter_generation = look->guard->filter_generation - 1;
 }
 

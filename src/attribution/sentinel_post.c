@@ -5,15 +5,14 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/netlink.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "capture/decode.h"
-#include "sockets/netlink.h"
 #include "sockets/sock_diag.h"
 
 #ifndef SO_NETNS_COOKIE
@@ -24,7 +23,6 @@
 #endif
 
 #define RECEIVE_BUFFER (2 << 20) /* about 2,000 packets of 128 bytes */
-#define TOLD_NS        NS_PER_SECOND
 /* The filter cuts packets, and nothing tells how long they were: as long as can be. */
 #define LENGTH_MAX (UINT16_MAX + 40)
 
@@ -69,8 +67,10 @@ int sentinel_post_open(struct sentinel_post *post, uint32_t netns, uint16_t *gro
 {
 	int result;
 
-	memset(post, 0, sizeof *post);
+	/* All but the state, which the thread reads at any time. */
+	memset(&post->netns, 0, sizeof *post - offsetof(struct sentinel_post, netns));
 	post->netns = netns;
+	post->probes[0] = post->probes[1] = -1;
 	/* Protocol 0: deaf until it is bound. */
 	post->fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (post->fd < 0)
@@ -83,9 +83,11 @@ int sentinel_post_open(struct sentinel_post *post, uint32_t netns, uint16_t *gro
 	result = sock_diag_open(&post->diag, netns, error);
 	if (result < 0)
 		goto fail;
-	result = netlink_open(&post->routes, NETLINK_ROUTE, error);
-	if (result < 0)
+	result = sentinel_post_open_probes(post->probes);
+	if (result < 0) {
+		error_set(error, -result, "socket: %s", strerror(-result));
 		goto fail;
+	}
 	return 0;
 fail:
 	sentinel_post_close(post);
@@ -94,12 +96,10 @@ fail:
 
 void sentinel_post_close(struct sentinel_post *post)
 {
-	netlink_close(post->routes);
+	sentinel_post_close_probes(post->probes);
 	sock_diag_close(post->diag);
 	close(post->fd);
-	post->routes = NULL;
 	post->diag = NULL;
-	post->fd = -1;
 }
 
 /* What the filter lets through unseen behind extension headers, too. */
@@ -181,13 +181,14 @@ bool sentinel_post_was_told(const struct sentinel_post *post, uint64_t flow, uin
 	       now_ns < post->flows[at].until_ns;
 }
 
-void sentinel_post_told(struct sentinel_post *post, uint64_t flow, uint64_t cookie, int64_t now_ns)
+void sentinel_post_told(struct sentinel_post *post, uint64_t flow, uint64_t cookie, int64_t now_ns,
+                        int64_t keep_ns)
 {
 	size_t at = flow % SENTINEL_POST_FLOWS;
 
 	post->flows[at].flow = flow;
 	post->flows[at].cookie = cookie;
-	post->flows[at].until_ns = now_ns + TOLD_NS;
+	post->flows[at].until_ns = now_ns + keep_ns;
 }
 
 bool sentinel_post_add_listener(struct sentinel_post *post, uint16_t port, int64_t now_ns,

@@ -15,7 +15,6 @@
 #include "capture/packet.h"
 #include "sockets/socket.h"
 
-struct netlink;
 struct sock_diag;
 
 #define SENTINEL_POST_LOCALS 8
@@ -33,7 +32,7 @@ struct sentinel_post {
 	uint64_t netns_cookie; /* SO_NETNS_COOKIE; 0 = not known (before Linux 5.14) */
 	int fd;                /* packet(7) */
 	struct sock_diag *diag;
-	struct netlink *routes;
+	int probes[2]; /* IPv4 and IPv6, to be bound to what may be local */
 	uint32_t filter_generation; /* of the thread's settings that are in force here */
 	/* Addresses asked for lately, the oldest is replaced. */
 	struct {
@@ -76,15 +75,18 @@ int sentinel_post_read(const struct sentinel_post *post, struct sentinel_post_pa
 /* Packets lost since the last call, for want of room. */
 unsigned sentinel_post_lost(const struct sentinel_post *post);
 
+/* In the calling thread's namespace. 0 or -errno. */
+int sentinel_post_open_probes(int probes[2]);
+void sentinel_post_close_probes(int probes[2]);
 /* Is it an address of the namespace? What is forwarded has another's. */
 bool sentinel_post_is_local(struct sentinel_post *post, const struct inet_address *address,
                             uint32_t ifindex, int64_t now_ns);
 
-/* Has this socket been told for this flow within the last second? */
+/* Has this socket been told for this flow lately? */
 bool sentinel_post_was_told(const struct sentinel_post *post, uint64_t flow, uint64_t cookie,
                             int64_t now_ns);
-void sentinel_post_told(struct sentinel_post *post, uint64_t flow, uint64_t cookie,
-                        int64_t now_ns);
+void sentinel_post_told(struct sentinel_post *post, uint64_t flow, uint64_t cookie, int64_t now_ns,
+                        int64_t keep_ns);
 
 /* From now on connections to this port wake nobody for so long. False: there are too many. */
 bool sentinel_post_add_listener(struct sentinel_post *post, uint16_t port, int64_t now_ns,

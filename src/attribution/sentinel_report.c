@@ -8,8 +8,8 @@
 
 void sentinel_report_init(struct sentinel_report *report, int wake_fd, atomic_bool *woken)
 {
-	sentinel_ring_init(&report->sightings, report->sighting_room,
-	                   sizeof *report->sighting_room, SENTINEL_REPORT_SIGHTINGS);
+	sentinel_ring_init(&report->sightings, report->sighting_room, sizeof *report->sighting_room,
+	                   SENTINEL_REPORT_SIGHTINGS);
 	sentinel_ring_init(&report->processes, report->process_room, sizeof *report->process_room,
 	                   SENTINEL_REPORT_PROCESSES);
 	for (int i = 0; i < SENTINEL_COUNTS; i++)

@@ -34,10 +34,9 @@ enum sentinel_schedule_mode sentinel_schedule_urgent(void)
 	struct attributes fifo = { .size = sizeof fifo,
 		                   .policy = SCHED_FIFO,
 		                   .priority = PRIORITY };
-	struct attributes nice = { .size = sizeof nice,
-		                   .policy = SCHED_OTHER,
-		                   .nice = -20,
-		                   .runtime_ns = SLICE_NS };
+	struct attributes nice = {
+		.size = sizeof nice, .policy = SCHED_OTHER, .nice = -20, .runtime_ns = SLICE_NS
+	};
 	struct attributes now = { .size = 0 };
 
 	if (set(&fifo))

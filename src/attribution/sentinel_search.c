@@ -3,24 +3,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/decimal.h"
 #include "processes/process_read.h"
 
-#define NEAR_TRIED      3  /* suspects whose neighbouring descriptors are tried */
-#define YOUNG_TRIED     64 /* young processes where the likeliest descriptors are */
-#define YOUNG_QUICK     4  /* and of those, for a quick search */
-#define YOUNG_SCANNED   6  /* and where all are */
-#define SUSPECT_SCANNED 2  /* suspects where all are */
+#define NEWEST_TRIED    4 /* young processes that are looked at each time */
+#define NEWEST_QUICK    2
+#define OTHERS_QUICK    4  /* and of the others, in a quick search */
+#define NEWEST_SCANNED  4  /* young processes of which all descriptors are looked at */
+#define NEAR_TRIED      2  /* suspects whose neighbouring descriptors are tried */
+#define SUSPECT_SCANNED 2  /* suspects of which all descriptors are looked at */
 #define SCAN_MAX        32 /* descriptors of one process, 2.5 us each */
+#define STEPS_MIN       8  /* some 5 to 10 us each */
 
 int sentinel_search_init(struct sentinel_search *search, struct sentinel_young *young)
 {
-	search->count = 0;
+	search->suspects.count = 0;
 	search->gave_up = false;
 	search->young = young;
 	search->scan.fd = -1;
@@ -30,79 +30,21 @@ int sentinel_search_init(struct sentinel_search *search, struct sentinel_young *
 
 void sentinel_search_destroy(struct sentinel_search *search)
 {
-	for (int i = 0; i < search->count; i++)
-		close(search->suspects[i].dir);
+	sentinel_suspects_clear(&search->suspects);
 	if (search->proc_fd >= 0)
 		close(search->proc_fd);
 }
 
-/* Appends a number and a NUL. */
-static char *put_number(char *end, int number)
-{
-	end += decimal_length_32((uint32_t)number);
-	decimal_put_32(end, (uint32_t)number);
-	*end = '\0';
-	return end;
-}
-
-int64_t sentinel_search_inode(int dir, int fd)
-{
-	char path[16] = "fd/", link[64];
-	uint64_t inode;
-	ssize_t length;
-
-	put_number(path + 3, fd);
-	length = readlinkat(dir, path, link, sizeof link - 1);
-	if (length < 0)
-		return -errno;
-	link[length] = '\0';
-	return process_parse_link(link, "socket:[", &inode) ? (int64_t)inode : 0;
-}
-
-/* The same for /proc/PATH, which begins at path and ends with the number, to be put at `number`. */
-static bool path_holds(const struct sentinel_search *search, const char *path, char *number, int fd,
-                       uint64_t wanted)
-{
-	char link[64];
-	uint64_t inode;
-	ssize_t length;
-
-	put_number(number, fd);
-	length = readlinkat(search->proc_fd, path, link, sizeof link - 1);
-	if (length < 0)
-		return false;
-	link[length] = '\0';
-	return process_parse_link(link, "socket:[", &inode) && inode == wanted;
-}
-
-bool sentinel_search_holds(int dir, int fd, uint64_t inode)
-{
-	return sentinel_search_inode(dir, fd) == (int64_t)inode;
-}
-
+/*
+ * The time is over. But time that the CPU was taken away (by a hypervisor, an interrupt)
+ * is not our work: some steps are made in any case.
+ */
 static bool out_of_time(struct sentinel_search *search, const struct sentinel_wanted *wanted)
 {
-	if (clock_monotonic_ns() < wanted->deadline_ns)
+	if (++search->steps <= STEPS_MIN || clock_monotonic_ns() < wanted->deadline_ns)
 		return false;
 	search->gave_up = true;
 	return true;
-}
-
-static struct sentinel_suspect *to_front(struct sentinel_search *search, int at)
-{
-	struct sentinel_suspect suspect = search->suspects[at];
-
-	memmove(search->suspects + 1, search->suspects, (size_t)at * sizeof suspect);
-	search->suspects[0] = suspect;
-	return search->suspects;
-}
-
-static void forget(struct sentinel_search *search, int at)
-{
-	close(search->suspects[at].dir);
-	search->count--;
-	memmove(search->suspects + at, search->suspects + at + 1,
-	        (size_t)(search->count - at) * sizeof *search->suspects);
 }
 
 /* Without events a pid may be a thread's, which /proc has too. The process's, 0 when it is gone. */
@@ -118,106 +60,90 @@ static int leader_of(int dir)
 	return length > 0 && process_parse_status(text, (size_t)length, &tgid, &uid) ? tgid : 0;
 }
 
-/* NULL when the process has just gone, or it was not this one. */
-static struct sentinel_suspect *remember(struct sentinel_search *search, int pid, int fd,
-                                         const struct sentinel_wanted *wanted)
+/* Takes over dir. NULL when the process has just gone. */
+static struct sentinel_suspect *remember(struct sentinel_search *search, int pid, int dir, int fd,
+                                         uint32_t uid)
 {
-	int dir = process_read_open(search->proc_fd, pid);
 	struct process_stat stat;
 
-	if (dir < 0)
-		return NULL;
 	if (!search->young->events && leader_of(dir) != pid) {
 		/* The leader has the same descriptors, and its turn comes: it is hinted at now. */
 		sentinel_young_add(search->young, leader_of(dir), false);
-		goto refuse;
+		close(dir);
+		return NULL;
 	}
-	/* All below one descriptor, so that it is one process. */
-	if (process_read_stat(dir, &stat) < 0 || !sentinel_search_holds(dir, fd, wanted->inode))
-		goto refuse;
-	if (search->count == SENTINEL_SEARCH_SUSPECTS)
-		forget(search, SENTINEL_SEARCH_SUSPECTS - 1);
-	search->suspects[search->count] = (struct sentinel_suspect){
-		.pid = pid, .dir = dir, .fd = fd, .uid = wanted->uid, .stat = stat
-	};
-	return to_front(search, search->count++);
-refuse:
-	close(dir);
-	return NULL;
+	if (process_read_stat(dir, &stat) < 0) {
+		close(dir);
+		return NULL;
+	}
+	return sentinel_suspects_add(&search->suspects,
+	                             &(struct sentinel_suspect){ .pid = pid,
+	                                                         .dir = dir,
+	                                                         .fd = fd,
+	                                                         .uid = uid,
+	                                                         .stat = stat });
 }
 
-static int find_suspect(const struct sentinel_search *search, int pid)
-{
-	for (int i = 0; i < search->count; i++)
-		if (search->suspects[i].pid == pid)
-			return i;
-	return -1;
-}
-
-/* Looks through all descriptors at dir/path: -1 when none is it. */
-static int scan(struct sentinel_search *search, int dir, const char *path,
-                const struct sentinel_wanted *wanted)
+/* All descriptors of a process: -1 when none is it. */
+static int scan(struct sentinel_search *search, int dir, const struct sentinel_wanted *wanted)
 {
 	int fd, found = -1;
 
-	if (proc_dir_open(&search->scan, dir, path) < 0)
+	if (proc_dir_open(&search->scan, dir, "fd") < 0)
 		return -1;
 	for (int i = 0; found < 0 && i < SCAN_MAX; i++) {
-		char name[16], link[64];
-		uint64_t inode;
-		ssize_t length;
-
 		if (proc_dir_next(&search->scan, &fd) <= 0 || out_of_time(search, wanted))
 			break;
-		put_number(name, fd);
-		length = readlinkat(search->scan.fd, name, link, sizeof link - 1);
-		if (length < 0)
-			continue;
-		link[length] = '\0';
-		if (process_parse_link(link, "socket:[", &inode) && inode == wanted->inode)
+		if (sentinel_suspects_holds(dir, fd, wanted->inode))
 			found = fd;
 	}
 	proc_dir_close(&search->scan);
 	return found;
 }
 
-static struct sentinel_suspect *find_last(struct sentinel_search *search,
-                                          const struct sentinel_wanted *wanted)
-{
-	for (int i = 0; i < search->count; i++) {
-		int64_t inode;
-
-		if (search->suspects[i].uid != wanted->uid)
-			continue;
-		inode = sentinel_search_inode(search->suspects[i].dir, search->suspects[i].fd);
-		if (inode == (int64_t)wanted->inode)
-			return to_front(search, i);
-		if (inode == -ESRCH)
-			forget(search, i--);
-	}
-	return NULL;
-}
-
+/* One that is known, again. */
 static struct sentinel_suspect *found_at(struct sentinel_search *search, int at, int fd,
                                          const struct sentinel_wanted *wanted)
 {
-	search->suspects[at].fd = fd;
-	search->suspects[at].uid = wanted->uid;
-	return to_front(search, at);
+	struct sentinel_suspect *suspect = &search->suspects.list[at];
+
+	if (!suspect->shared || suspect->fd != fd)
+		sentinel_young_add_find(search->young, suspect->pid, fd);
+	suspect->shared = true;
+	suspect->fd = fd;
+	suspect->uid = wanted->uid;
+	return sentinel_suspects_to_front(&search->suspects, at);
+}
+
+static struct sentinel_suspect *find_last(struct sentinel_search *search,
+                                          const struct sentinel_wanted *wanted)
+{
+	for (int i = 0; i < search->suspects.count; i++) {
+		int64_t inode;
+
+		if (search->suspects.list[i].uid != wanted->uid)
+			continue;
+		inode = sentinel_suspects_inode(search->suspects.list[i].dir, search->suspects.list[i].fd);
+		if (inode == (int64_t)wanted->inode)
+			return found_at(search, i, search->suspects.list[i].fd, wanted);
+		if (inode == -ESRCH)
+			sentinel_suspects_remove(&search->suspects, i--);
+	}
+	return NULL;
 }
 
 static struct sentinel_suspect *find_near(struct sentinel_search *search,
                                           const struct sentinel_wanted *wanted)
 {
-	static const int steps[] = { 1, -1, 2 };
+	static const int steps[] = { 1, -1 };
 
-	for (int i = 0; i < search->count && i < NEAR_TRIED; i++) {
-		struct sentinel_suspect *suspect = &search->suspects[i];
+	for (int i = 0; i < search->suspects.count && i < NEAR_TRIED; i++) {
+		struct sentinel_suspect *suspect = &search->suspects.list[i];
 
 		for (size_t step = 0; step < sizeof steps / sizeof *steps; step++) {
 			int fd = suspect->fd + steps[step];
 
-			if (fd >= 0 && sentinel_search_holds(suspect->dir, fd, wanted->inode))
+			if (fd >= 0 && sentinel_suspects_holds(suspect->dir, fd, wanted->inode))
 				return found_at(search, i, fd, wanted);
 		}
 		if (out_of_time(search, wanted))
@@ -227,60 +153,113 @@ static struct sentinel_suspect *find_near(struct sentinel_search *search,
 }
 
 /*
- * The descriptors that are likely when the process has so many, -1 for none: a new one
- * has the lowest free number, most often the highest there is. 0: the kernel does not
- * say how many (before Linux 6.2); curl's is 5.
+ * The descriptors that are likely when the process has so many: a new one has the lowest
+ * free number, most often the highest there is, or the second when a high one (a lock of a
+ * shell script) came from the parent. count 0: the kernel does not say how many there are
+ * (before Linux 6.2); curl's is 5.
  */
-static void guess(int64_t count, int likely[3])
+static int guess(int64_t count, int likely[3])
 {
-	likely[0] = count > 0 && count < INT32_MAX ? (int)count - 1 : 3;
-	likely[1] = count == 0 ? 5 : count > 4 ? 3 : -1;
-	likely[2] = count == 0 ? 4 : -1;
+	if (count == 0) {
+		likely[0] = 3;
+		likely[1] = 5;
+		likely[2] = 4;
+		return 3;
+	}
+	if (count <= 3 || count > INT32_MAX) /* standard input and output, most often */
+		return 0;
+	likely[0] = (int)count - 1;
+	likely[1] = 3;
+	likely[2] = (int)count - 2;
+	return count == 4 ? 1 : count == 5 ? 2 : 3;
+}
+
+static int try_likely(int dir, const struct sentinel_wanted *wanted)
+{
+	struct stat status;
+	int likely[3], count;
+
+	if (fstatat(dir, "fd", &status, 0) != 0 || status.st_uid != wanted->uid)
+		return -1;
+	count = guess(status.st_size, likely);
+	for (int i = 0; i < count; i++)
+		if (sentinel_suspects_holds(dir, likely[i], wanted->inode))
+			return likely[i];
+	return -1;
+}
+
+static struct sentinel_suspect *found_in(struct sentinel_search *search, int pid, int dir, int fd,
+                                         uint32_t uid)
+{
+	int known = sentinel_suspects_find(&search->suspects, pid);
+
+	if (known >= 0) /* by another descriptor, or who had the pid before */
+		sentinel_suspects_remove(&search->suspects, known);
+	return remember(search, pid, dir, fd, uid);
+}
+
+/* What other threads have found. */
+static struct sentinel_suspect *find_others(struct sentinel_search *search,
+                                            const struct sentinel_wanted *wanted)
+{
+	int pid, fd;
+
+	for (int i = 0; i < SENTINEL_YOUNG_FINDS; i++) {
+		int dir;
+
+		if (!sentinel_young_get_find(search->young, i, &pid, &fd) ||
+		    sentinel_suspects_find(&search->suspects, pid) >= 0)
+			continue;
+		dir = process_read_open(search->proc_fd, pid);
+		if (dir < 0) {
+			sentinel_young_remove_find(search->young, pid);
+			continue;
+		}
+		if (sentinel_suspects_holds(dir, fd, wanted->inode))
+			return found_in(search, pid, dir, fd, wanted->uid);
+		close(dir);
+	}
+	return NULL;
 }
 
 /* One young process; its likeliest descriptors, or all. */
 static struct sentinel_suspect *try_process(struct sentinel_search *search, int pid, bool all,
                                             const struct sentinel_wanted *wanted)
 {
-	char path[32], *end = put_number(path, pid);
-	int known = find_suspect(search, pid), fd = -1, likely[3];
-	struct stat status;
+	int dir = process_read_open(search->proc_fd, pid), fd;
 
-	memcpy(end, "/fd", 4);
-	if (all) {
-		fd = scan(search, search->proc_fd, path, wanted);
-	} else {
-		/* By path, as most of them are soon gone, or not it. */
-		if (fstatat(search->proc_fd, path, &status, 0) != 0 ||
-		    status.st_uid != wanted->uid)
-			return NULL;
-		guess(status.st_size, likely);
-		end[3] = '/';
-		for (int i = 0; fd < 0 && i < 3 && likely[i] >= 0; i++)
-			if (path_holds(search, path, end + 4, likely[i], wanted->inode))
-				fd = likely[i];
-	}
-	if (fd < 0)
+	if (dir < 0) {
+		sentinel_young_remove(search->young, pid);
 		return NULL;
-	if (known >= 0 && sentinel_search_holds(search->suspects[known].dir, fd, wanted->inode))
-		return found_at(search, known, fd, wanted);
-	if (known >= 0) /* who had the pid before */
-		forget(search, known);
-	return remember(search, pid, fd, wanted);
+	}
+	search->looked[pid % SENTINEL_SEARCH_MEMORY].pid = pid;
+	search->looked[pid % SENTINEL_SEARCH_MEMORY].time_ns = clock_monotonic_ns();
+	fd = all ? scan(search, dir, wanted) : try_likely(dir, wanted);
+	if (fd >= 0)
+		return found_in(search, pid, dir, fd, wanted->uid);
+	close(dir);
+	return NULL;
 }
 
-static struct sentinel_suspect *find_young(struct sentinel_search *search, bool all, int max,
-                                           const struct sentinel_wanted *wanted)
+static int64_t looked_ns(const struct sentinel_search *search, int pid)
+{
+	size_t at = (size_t)pid % SENTINEL_SEARCH_MEMORY;
+
+	return search->looked[at].pid == pid ? search->looked[at].time_ns : 0;
+}
+
+static struct sentinel_suspect *find_newest(struct sentinel_search *search, int max, bool all,
+                                            const struct sentinel_wanted *wanted)
 {
 	struct sentinel_young_cursor cursor = sentinel_young_first(search->young);
-	int pid, last = 0;
+	int pid;
 
-	for (int i = 0; i < max && sentinel_young_next(&cursor, &pid); i++) {
+	while (max > 0 && sentinel_young_next(&cursor, &pid)) {
 		struct sentinel_suspect *found;
 
-		if (pid == last) /* forked, then executed */
+		if (!all && looked_ns(search, pid) >= search->begin_ns) /* it stands there twice */
 			continue;
-		last = pid;
+		max--;
 		if (out_of_time(search, wanted))
 			return NULL;
 		found = try_process(search, pid, all, wanted);
@@ -290,11 +269,47 @@ static struct sentinel_suspect *find_young(struct sentinel_search *search, bool 
 	return NULL;
 }
 
+/* The young one that was looked at longest ago, 0 when all were looked at in this search. */
+static int next_in_turn(const struct sentinel_search *search)
+{
+	struct sentinel_young_cursor cursor = sentinel_young_first(search->young);
+	int pid, best = 0;
+	int64_t best_ns = search->begin_ns;
+
+	while (best_ns > 0 && sentinel_young_next(&cursor, &pid)) {
+		int64_t time_ns = looked_ns(search, pid);
+
+		if (time_ns >= best_ns)
+			continue;
+		best = pid;
+		best_ns = time_ns;
+	}
+	return best;
+}
+
+/*
+ * The young in turn: where they are many, each search gets on to others, and who sends
+ * more than once is found.
+ */
+static struct sentinel_suspect *find_in_turn(struct sentinel_search *search, int max,
+                                             const struct sentinel_wanted *wanted)
+{
+	struct sentinel_suspect *found = NULL;
+	int pid;
+
+	while (!found && max-- > 0 && (pid = next_in_turn(search)) != 0) {
+		if (out_of_time(search, wanted))
+			return NULL;
+		found = try_process(search, pid, false, wanted);
+	}
+	return found;
+}
+
 static struct sentinel_suspect *find_anywhere(struct sentinel_search *search,
                                               const struct sentinel_wanted *wanted)
 {
-	for (int i = 0; i < search->count && i < SUSPECT_SCANNED; i++) {
-		int fd = scan(search, search->suspects[i].dir, "fd", wanted);
+	for (int i = 0; i < search->suspects.count && i < SUSPECT_SCANNED; i++) {
+		int fd = scan(search, search->suspects.list[i].dir, wanted);
 
 		if (fd >= 0)
 			return found_at(search, i, fd, wanted);
@@ -307,20 +322,27 @@ static struct sentinel_suspect *find_anywhere(struct sentinel_search *search,
 struct sentinel_suspect *sentinel_search_find(struct sentinel_search *search,
                                               const struct sentinel_wanted *wanted)
 {
-	struct sentinel_suspect *found = find_last(search, wanted);
+	struct sentinel_suspect *found;
 
+	search->begin_ns = clock_monotonic_ns();
 	search->gave_up = false;
+	search->steps = 0;
+	found = find_last(search, wanted);
+	if (!found)
+		found = find_others(search, wanted);
 	if (found)
 		return found;
 	sentinel_young_read(search->young, 2 * SENTINEL_YOUNG_BATCH);
-	found = find_young(search, false, wanted->quick ? YOUNG_QUICK : YOUNG_TRIED, wanted);
-	if (wanted->quick)
-		return found;
-	if (!found && !search->gave_up)
+	found = find_newest(search, wanted->quick ? NEWEST_QUICK : NEWEST_TRIED, wanted->listener,
+	                    wanted);
+	if (!found && !search->gave_up && !wanted->quick)
 		found = find_near(search, wanted);
 	if (!found && !search->gave_up)
-		found = find_young(search, true, YOUNG_SCANNED, wanted);
-	if (!found && !search->gave_up)
+		found = find_in_turn(search, wanted->quick ? OTHERS_QUICK : SENTINEL_YOUNG_MAX,
+		                     wanted);
+	if (!found && !search->gave_up && !wanted->quick)
+		found = find_newest(search, NEWEST_SCANNED, true, wanted);
+	if (!found && !search->gave_up && !wanted->quick)
 		found = find_anywhere(search, wanted);
 	return found;
 }

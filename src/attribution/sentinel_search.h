@@ -10,28 +10,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attribution/sentinel_suspects.h"
 #include "attribution/sentinel_young.h"
 #include "processes/proc_dir.h"
-#include "processes/process.h"
 
-#define SENTINEL_SEARCH_SUSPECTS 16
-
-/* A process that had what was sought. */
-struct sentinel_suspect {
-	int pid;
-	int dir;      /* O_PATH of /proc/PID: identity, all below it is gone when the process is */
-	int fd;       /* the last that was right */
-	uint32_t uid; /* of that socket */
-	bool told;    /* the caller's: somebody knows this process */
-	struct process_stat stat;
-};
+#define SENTINEL_SEARCH_MEMORY 256
 
 struct sentinel_search {
 	int proc_fd;
 	struct sentinel_young *young; /* borrowed */
-	int count;
-	struct sentinel_suspect suspects[SENTINEL_SEARCH_SUSPECTS]; /* the last right one first */
-	bool gave_up; /* the last search, for time */
+	struct sentinel_suspects suspects;
+	/* When young processes were looked at last (monotonic), by the low bits of the pid. */
+	struct {
+		int pid;
+		int64_t time_ns;
+	} looked[SENTINEL_SEARCH_MEMORY];
+	/* Of the last search: */
+	int64_t begin_ns;
+	int steps;
+	bool gave_up; /* for want of time */
 	struct proc_dir scan;
 };
 
@@ -39,6 +36,7 @@ struct sentinel_wanted {
 	uint64_t inode;
 	uint32_t uid;        /* processes of others are looked at last, or not at all */
 	bool quick;          /* the likeliest places alone */
+	bool listener;       /* not the last that was opened: young processes' are all looked at */
 	int64_t deadline_ns; /* monotonic */
 };
 
@@ -48,10 +46,5 @@ void sentinel_search_destroy(struct sentinel_search *search);
 /* The holder, its descriptor in ->fd; valid until the next call. NULL: not found. */
 struct sentinel_suspect *sentinel_search_find(struct sentinel_search *search,
                                               const struct sentinel_wanted *wanted);
-
-/* Does this descriptor below a process's directory lead to this socket now? One readlink. */
-bool sentinel_search_holds(int dir, int fd, uint64_t inode);
-/* The inode of the socket that it leads to; 0 when it is something else, -errno. */
-int64_t sentinel_search_inode(int dir, int fd);
 
 #endif

@@ -16,6 +16,10 @@
 #define LAST_PIDS  16  /* tried below the last pid */
 #define SPIN_TURNS 2000
 
+/* The two low bits of an entry. */
+#define EXECUTED 1u
+#define GONE     2u
+
 struct sentinel_young_buffers {
 	struct mmsghdr messages[SENTINEL_YOUNG_BATCH];
 	struct iovec rooms[SENTINEL_YOUNG_BATCH];
@@ -26,19 +30,35 @@ struct sentinel_young_buffers {
 	} events[SENTINEL_YOUNG_BATCH];
 };
 
+static struct sentinel_young_buffers *new_buffers(void)
+{
+	struct sentinel_young_buffers *buffers = calloc(1, sizeof *buffers);
+
+	for (int i = 0; buffers && i < SENTINEL_YOUNG_BATCH; i++) {
+		buffers->rooms[i] = (struct iovec){ &buffers->events[i], EVENT_MAX };
+		buffers->messages[i].msg_hdr = (struct msghdr){
+			.msg_name = &buffers->from[i],
+			.msg_namelen = sizeof buffers->from[i],
+			.msg_iov = &buffers->rooms[i],
+			.msg_iovlen = 1,
+		};
+	}
+	return buffers;
+}
+
 int sentinel_young_init(struct sentinel_young *young, struct error *error)
 {
 	struct sock_filter code[SENTINEL_FILTER_MAX];
 
 	memset(young, 0, sizeof *young);
 	young->load_fd = -1;
-	young->buffers = calloc(1, sizeof *young->buffers);
+	young->buffers = new_buffers();
 	if (!young->buffers)
 		return error_set(error, ENOMEM, "out of memory");
 	if (proc_events_open(&young->events, error) == 0) {
 		/* What the program does not let through was the answer to opening, at most. */
 		sentinel_filter_attach(proc_events_fd(young->events), code,
-		                       sentinel_filter_births(code));
+		                       sentinel_filter_lives(code));
 		return 0;
 	}
 	young->load_fd = open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
@@ -58,7 +78,20 @@ void sentinel_young_add(struct sentinel_young *young, int pid, bool executed)
 	uint32_t at = atomic_fetch_add_explicit(&young->next, 1, memory_order_acq_rel);
 
 	atomic_store_explicit(&young->entries[at % SENTINEL_YOUNG_MAX],
-	                      (uint64_t)pid * 2 + executed, memory_order_release);
+	                      (uint64_t)pid * 4 + (executed ? EXECUTED : 0), memory_order_release);
+}
+
+void sentinel_young_remove(struct sentinel_young *young, int pid)
+{
+	for (int i = 0; i < SENTINEL_YOUNG_MAX; i++) {
+		uint64_t entry = atomic_load_explicit(&young->entries[i], memory_order_relaxed);
+
+		/* Not when another thread has just put a new one there. */
+		if (entry / 4 == (uint64_t)pid)
+			atomic_compare_exchange_strong_explicit(&young->entries[i], &entry,
+			                                        entry | GONE, memory_order_acq_rel,
+			                                        memory_order_relaxed);
+	}
 }
 
 static bool begin_reading(struct sentinel_young *young)
@@ -76,7 +109,9 @@ static void take_event(struct sentinel_young *young, const struct nlmsghdr *head
 	if (length < NLMSG_HDRLEN ||
 	    !proc_events_parse((const char *)header + NLMSG_HDRLEN, length - NLMSG_HDRLEN, &event))
 		return;
-	if (event.kind != PROC_EVENT_EXIT)
+	if (event.kind == PROC_EVENT_EXIT)
+		sentinel_young_remove(young, event.pid);
+	else
 		sentinel_young_add(young, event.pid, event.kind == PROC_EVENT_EXEC);
 }
 
@@ -86,22 +121,15 @@ static int read_batch(struct sentinel_young *young)
 	struct sentinel_young_buffers *buffers = young->buffers;
 	int count;
 
-	for (int i = 0; i < SENTINEL_YOUNG_BATCH; i++) {
-		buffers->rooms[i] = (struct iovec){ &buffers->events[i], EVENT_MAX };
-		buffers->messages[i].msg_hdr = (struct msghdr){
-			.msg_name = &buffers->from[i],
-			.msg_namelen = sizeof buffers->from[i],
-			.msg_iov = &buffers->rooms[i],
-			.msg_iovlen = 1,
-		};
-	}
 	count = recvmmsg(proc_events_fd(young->events), buffers->messages, SENTINEL_YOUNG_BATCH,
 	                 MSG_DONTWAIT, NULL);
 	if (count < 0)
 		return errno == EAGAIN ? 0 : -errno;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		if (buffers->from[i].nl_pid == 0) /* of the kernel */
 			take_event(young, &buffers->events[i].header, buffers->messages[i].msg_len);
+		buffers->messages[i].msg_hdr.msg_namelen = sizeof buffers->from[i];
+	}
 	return count;
 }
 
@@ -140,7 +168,7 @@ static int last_pid(int load_fd)
 	return field ? atoi(field + 1) : 0;
 }
 
-struct sentinel_young_cursor sentinel_young_first(const struct sentinel_young *young)
+struct sentinel_young_cursor sentinel_young_first(struct sentinel_young *young)
 {
 	struct sentinel_young_cursor cursor = {
 		.young = young,
@@ -169,8 +197,8 @@ bool sentinel_young_next(struct sentinel_young_cursor *cursor, int *pid)
 		entry = atomic_load_explicit(
 			&cursor->young->entries[--cursor->at % SENTINEL_YOUNG_MAX],
 			memory_order_acquire);
-		if (entry != 0) {
-			*pid = (int)(entry / 2);
+		if (entry != 0 && !(entry & GONE)) {
+			*pid = (int)(entry / 4);
 			return true;
 		}
 	}
@@ -179,9 +207,42 @@ bool sentinel_young_next(struct sentinel_young_cursor *cursor, int *pid)
 
 bool sentinel_young_executed(const struct sentinel_young *young, int pid)
 {
-	for (int i = 0; i < SENTINEL_YOUNG_MAX; i++)
-		if (atomic_load_explicit(&young->entries[i], memory_order_acquire) ==
-		    (uint64_t)pid * 2 + 1)
+	for (int i = 0; i < SENTINEL_YOUNG_MAX; i++) {
+		uint64_t entry = atomic_load_explicit(&young->entries[i], memory_order_acquire);
+
+		if (entry / 4 == (uint64_t)pid && entry & EXECUTED)
 			return true;
+	}
 	return false;
+}
+
+void sentinel_young_add_find(struct sentinel_young *young, int pid, int fd)
+{
+	uint32_t at = atomic_fetch_add_explicit(&young->next_find, 1, memory_order_relaxed);
+
+	atomic_store_explicit(&young->finds[at % SENTINEL_YOUNG_FINDS],
+	                      (uint64_t)pid << 32 | (uint32_t)fd, memory_order_relaxed);
+}
+
+bool sentinel_young_get_find(const struct sentinel_young *young, int number, int *pid, int *fd)
+{
+	uint64_t find = atomic_load_explicit(&young->finds[number], memory_order_relaxed);
+
+	if (find == 0)
+		return false;
+	*pid = (int)(find >> 32);
+	*fd = (int)(uint32_t)find;
+	return true;
+}
+
+void sentinel_young_remove_find(struct sentinel_young *young, int pid)
+{
+	for (int i = 0; i < SENTINEL_YOUNG_FINDS; i++) {
+		uint64_t find = atomic_load_explicit(&young->finds[i], memory_order_relaxed);
+
+		if (find >> 32 == (uint64_t)pid)
+			atomic_compare_exchange_strong_explicit(&young->finds[i], &find, 0,
+			                                        memory_order_relaxed,
+			                                        memory_order_relaxed);
+	}
 }

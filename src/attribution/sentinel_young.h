@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which processes are young, or were hinted at: those with new sockets, most
- * likely. From process events, which wake nobody: they are read when somebody
+ * likely. And which were found to have some. From process events, which wake nobody: they are read when somebody
  * asks. Where there are none, the last pid that the kernel gave out leads to them.
  * For any number of threads at once, without locks that wait.
  */
@@ -18,10 +18,13 @@ struct proc_events;
 
 #define SENTINEL_YOUNG_MAX   256
 #define SENTINEL_YOUNG_BATCH 64
+#define SENTINEL_YOUNG_FINDS 16
 
 struct sentinel_young {
 	_Atomic uint32_t next;
-	_Atomic uint64_t entries[SENTINEL_YOUNG_MAX]; /* pid * 2 + executed; 0 = none */
+	_Atomic uint64_t entries[SENTINEL_YOUNG_MAX]; /* pid * 4 + GONE or EXECUTED; 0 = none */
+	_Atomic uint32_t next_find;
+	_Atomic uint64_t finds[SENTINEL_YOUNG_FINDS]; /* pid << 32 | descriptor; 0 = none */
 	_Atomic uint64_t lost;                        /* times events were lost */
 	atomic_flag reading;                          /* held by who reads events */
 	struct proc_events *events;                   /* NULL: there are none */
@@ -35,21 +38,31 @@ int sentinel_young_init(struct sentinel_young *young, struct error *error);
 void sentinel_young_destroy(struct sentinel_young *young);
 
 void sentinel_young_add(struct sentinel_young *young, int pid, bool executed);
+/* It is gone. */
+void sentinel_young_remove(struct sentinel_young *young, int pid);
 /*
  * Reads events, at most about max of them, 0.3 us each; how many were read. Nothing
  * when another thread does it just now and is not done in some microseconds.
  */
 int sentinel_young_read(struct sentinel_young *young, int max);
 
-/* Youngest first. A pid may come twice, and may be gone. */
+/* Youngest first. A pid may come twice, and may be gone already. */
 struct sentinel_young_cursor {
-	const struct sentinel_young *young;
+	struct sentinel_young *young;
 	uint32_t at;
 	int left;
 	int last_pid, last_left; /* counting down from the last pid given out */
 };
-struct sentinel_young_cursor sentinel_young_first(const struct sentinel_young *young);
+struct sentinel_young_cursor sentinel_young_first(struct sentinel_young *young);
 bool sentinel_young_next(struct sentinel_young_cursor *cursor, int *pid);
+
+/*
+ * What one thread found more than once is told to the others, as processes move from
+ * CPU to CPU. number: 0 to SENTINEL_YOUNG_FINDS - 1. False: there is none.
+ */
+void sentinel_young_add_find(struct sentinel_young *young, int pid, int fd);
+bool sentinel_young_get_find(const struct sentinel_young *young, int number, int *pid, int *fd);
+void sentinel_young_remove_find(struct sentinel_young *young, int pid);
 
 /* Did this pid run exec, as far as is remembered? */
 bool sentinel_young_executed(const struct sentinel_young *young, int pid);

@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 
-#define ENTRIES 16384 /* power of two */
+#define ENTRIES          16384 /* power of two */
+#define LOOPBACK_IFINDEX 1     /* in every namespace: drivers/net/loopback.c, since Linux 3.5 */
 
 struct entry {
 	uint64_t hash;
@@ -64,7 +65,8 @@ uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *pa
 	struct entry *entry;
 	int64_t distance;
 
-	if (packet->ifindex == 0 ||
+	/* What crosses lo is on no other interface. */
+	if (packet->ifindex == 0 || packet->ifindex == LOOPBACK_IFINDEX ||
 	    (packet->network != PACKET_IPV4 && packet->network != PACKET_IPV6))
 		return 0;
 	hash = hash_headers(duplicates, packet);

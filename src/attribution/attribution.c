@@ -295,6 +295,18 @@ static bool witnessed(struct attribution *attribution, const struct attribution_
 	return true;
 }
 
+/* Its sender is gone, and was longer ago than a packet takes that does not wait. */
+static void ask_for_queued(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	struct process *process;
+
+	if (attribution->options.witness && owner->method == ATTRIBUTION_UNKNOWN &&
+	    owner->reason == ATTRIBUTION_NO_SOCKET &&
+	    witness_find_queued(attribution->options.witness, question, &process))
+		set_witnessed(question, process, owner);
+}
+
 /* Several may have accepted, or the one that did may have handed the socket to its child. */
 static bool may_be_another(struct attribution *attribution,
                            const struct attribution_question *question, const struct owner *owner)
@@ -366,6 +378,7 @@ void attribution_resolve(struct attribution *attribution,
 	case IPPROTO_UDP:
 	case IPPROTO_UDPLITE:
 		attribution_udp_resolve(attribution, space, question, owner);
+		ask_for_queued(attribution, question, owner);
 		break;
 	default:
 		attribution_raw_resolve(attribution, space, question, owner);

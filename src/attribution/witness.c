@@ -22,6 +22,8 @@
  */
 #define BEFORE_NS (20 * NS_PER_MS)
 #define AFTER_NS  (1 * NS_PER_MS)
+/* A shaper holds packets back; what it holds for longer stays unknown. */
+#define QUEUED_NS (3 * NS_PER_SECOND)
 
 struct witness {
 	struct witness_options options;
@@ -248,13 +250,13 @@ static bool ask(struct witness *witness, const struct evidence_question *questio
 
 /* Asks for one kind of sighting; what the rings hold is taken in only when that is not enough. */
 static bool ask_for(struct witness *witness, const struct attribution_question *question,
-                    unsigned kinds, int64_t to_ns, struct process **process)
+                    unsigned kinds, int64_t before_ns, int64_t to_ns, struct process **process)
 {
 	const struct evidence_question asked = {
 		.tuple = question->tuple,
 		.netns = question->netns,
 		.kinds = kinds,
-		.from_ns = question->seen_ns - BEFORE_NS,
+		.from_ns = question->seen_ns - before_ns,
 		.to_ns = to_ns,
 	};
 
@@ -271,13 +273,21 @@ bool witness_find(struct witness *witness, const struct attribution_question *qu
 
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return question->sender &&
-		       ask_for(witness, question, EVIDENCE_ROUTED, sent_ns, process);
+		       ask_for(witness, question, EVIDENCE_ROUTED, BEFORE_NS, sent_ns, process);
 	if (question->since_ns == 0)
 		return false;
 	/* Route lookups can be had for any tuple by RTM_GETROUTE; a socket's state cannot. */
 	if (!question->responder)
-		return ask_for(witness, question, EVIDENCE_OPENED, sent_ns, process);
+		return ask_for(witness, question, EVIDENCE_OPENED, BEFORE_NS, sent_ns, process);
 	return witness_find_last(witness, question, process);
+}
+
+bool witness_find_queued(struct witness *witness, const struct attribution_question *question,
+                         struct process **process)
+{
+	return question->sender && question->tuple.protocol != IPPROTO_TCP &&
+	       ask_for(witness, question, EVIDENCE_ROUTED, QUEUED_NS, question->seen_ns + AFTER_NS,
+	               process);
 }
 
 bool witness_find_last(struct witness *witness, const struct attribution_question *question,
@@ -288,8 +298,8 @@ bool witness_find_last(struct witness *witness, const struct attribution_questio
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return false;
 	/* Who read from it had it; who closed it last may be the parent of who did. */
-	return ask_for(witness, question, EVIDENCE_RECEIVED, now, process) ||
-	       ask_for(witness, question, EVIDENCE_CLOSED, now, process);
+	return ask_for(witness, question, EVIDENCE_RECEIVED, BEFORE_NS, now, process) ||
+	       ask_for(witness, question, EVIDENCE_CLOSED, BEFORE_NS, now, process);
 }
 
 const struct witness_counters *witness_counters(const struct witness *witness)

@@ -52,6 +52,12 @@ void witness_expire(struct witness *witness); /* once a second */
  */
 bool witness_find(struct witness *witness, const struct attribution_question *question,
                   struct process **process);
+/*
+ * Who sent a datagram that a shaper may have held back for a while. For when no
+ * socket is left: the one that is could send it without being seen.
+ */
+bool witness_find_queued(struct witness *witness, const struct attribution_question *question,
+                         struct process **process);
 /* Who was seen to have the TCP socket of this end: to read from it, shut it down or close it. */
 bool witness_find_last(struct witness *witness, const struct attribution_question *question,
                        struct process **process);

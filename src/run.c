@@ -11,8 +11,9 @@
 #define ROOM_FOR_TURN  (1u << 20) /* packets are taken while the sink has this much room */
 #define PACKETS_A_TURN 512
 #define WORK_BUDGET_NS (2 * NS_PER_MS)
-#define STOP_NS        (900 * NS_PER_MS) /* a stop takes less than a second, whatever the reader does */
-#define DRAIN_NS       (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
+/* A stop takes less than a second with all the closing, whatever the reader does. */
+#define STOP_NS  (600 * NS_PER_MS)
+#define DRAIN_NS (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
 
 static int64_t now_ns(const struct run *run)
 {

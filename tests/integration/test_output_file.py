@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Output to a file (P22), that is renamed under it (P23), or left behind by kill -9 (P3)."""
+
+import json
+import os
+import random
+import signal
+import stat
+import time
+
+from harness import Failure, Namespace, Sockline, check, path, run, until
+from traffic import PACKET, flood, packets
+
+
+def to_file(host, name, *options):
+    """sockline with -o, begun."""
+    def runs():
+        return content(path(name)).count(b'"run_started"') if os.path.exists(path(name)) else 0
+    before = runs()
+    sockline = host.sockline("-i", "lo", *PACKET, "-o", path(name), *options, wait=False)
+    until(lambda: runs() > before, "the file")
+    return sockline
+
+
+def content(name):
+    with open(name, "rb") as file:
+        return file.read()
+
+
+def validated(data, title, *options):
+    """Its records."""
+    checker = Sockline(["cat"])
+    checker.popen.stdin.write(data)
+    checker.popen.stdin.close()
+    checker.popen.wait()
+    for thread in checker._threads:
+        thread.join()
+    checker.validate(*options)
+    checker.kill()
+    check(data.endswith(b"\n"), f"{title}: ends with a whole line", data[-200:])
+    return checker.records
+
+
+def test_file():
+    with Namespace() as host:
+        os.umask(0)
+        sockline = to_file(host, "plain.ndjson")
+        flood(host, "-c", "100").wait()
+        check(sockline.stop() == 0 and sockline.output == b"", "-o: nothing on standard output")
+        os.umask(0o022)
+        mode = stat.S_IMODE(os.stat(path("plain.ndjson")).st_mode)
+        check(mode == 0o640, "-o: mode 0640, whatever the umask", oct(mode))
+        first = content(path("plain.ndjson"))
+        records = validated(first, "-o")
+        check(records[0]["event"]["action"] == "output_opened" and len(packets(records)) == 100,
+              "-o: output_opened, then the records", records[0])
+        to_file(host, "plain.ndjson").stop()
+        check(content(path("plain.ndjson")).startswith(first), "-o: appends")
+        for refused in ("symbolic", "hard", "fifo", "folder"):
+            target = path(refused)
+            {"symbolic": lambda: os.symlink(path("plain.ndjson"), target),
+             "hard": lambda: os.link(path("plain.ndjson"), target),
+             "fifo": lambda: os.mkfifo(target), "folder": lambda: os.mkdir(target)}[refused]()
+            before = content(path("plain.ndjson"))
+            sockline = host.sockline("-i", "lo", "-o", target, wait=False)
+            check(sockline.wait() == 1 and target in sockline.stderr and
+                  content(path("plain.ndjson")) == before, f"-o: a {refused} is refused",
+                  sockline.stderr)
+
+
+def test_rotation():
+    """Renamed under it, then SIGHUP: nothing is lost or split."""
+    with Namespace() as host:
+        sockline = to_file(host, "log.ndjson")
+        gen = flood(host, "-c", "10000", "-r", "8000")
+        parts = []
+        for number in range(8):
+            time.sleep(0.12)
+            parts.append(path(f"log.{number}"))
+            os.rename(path("log.ndjson"), parts[-1])
+            sockline.send_signal(signal.SIGHUP)
+            until(lambda: os.path.exists(path("log.ndjson")), "the new file")
+        gen.wait()
+        time.sleep(0.3)
+        check(sockline.stop() == 0, "renamed 8 times", sockline.stderr)
+        parts.append(path("log.ndjson"))
+        data = [content(part) for part in parts]
+        check(all(part.endswith(b"\n") for part in data), "every part ends with a whole line")
+        actions = [json.loads(part.split(b"\n", 1)[0])["event"]["action"] for part in data]
+        check(set(actions) == {"output_opened"}, "and begins with output_opened", actions)
+        records = validated(b"".join(data), "all parts")
+        numbers = [record["event"]["sequence"] for record in records]
+        check(numbers == list(range(1, len(numbers) + 1)), "together they have every number", len(numbers))
+        check(len(packets(records)) == 10000, "and every packet", len(packets(records)))
+        missing = path("gone")
+        os.mkdir(missing)
+        sockline = to_file(host, "gone/log.ndjson")
+        os.rename(missing, path("moved"))
+        sockline.send_signal(signal.SIGHUP)
+        until(lambda: "stays in use" in sockline.stderr, "the message")
+        flood(host, "-c", "10").wait()
+        time.sleep(0.3)
+        check(sockline.stop() == 0 and len(packets(validated(
+            content(path("moved/log.ndjson")), "the old file"))) == 10,
+              "a file that cannot be opened: the old one stays in use", sockline.stderr)
+
+
+def test_killed():
+    """At most one broken tail, which the next start removes and reports."""
+    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(2**32)))
+    print(f"# SEED={seed}")
+    generator = random.Random(seed)
+    with Namespace() as host:
+        gen = flood(host, "-c", "0", "-r", "20000")
+        for _ in range(5):
+            sockline = to_file(host, "killed.ndjson", "-q")
+            time.sleep(generator.random() * 0.3)
+            sockline.popen.kill()
+            sockline.kill()
+        with open(path("killed.ndjson"), "ab") as file:
+            file.write(b'{"broken":')
+        gen.stop()
+        sockline = to_file(host, "killed.ndjson")
+        sockline.stop()
+        data = content(path("killed.ndjson"))
+        lines = data.splitlines(keepends=True)
+        for line in lines:
+            try:
+                json.loads(line)
+            except ValueError:
+                raise Failure(f"a broken line: {line}") from None
+        opened = [record for record in map(json.loads, lines)
+                  if record["event"]["action"] == "output_opened"]
+        check(len(opened) == 6 and opened[-1]["sockline"]["output"]["repaired_bytes"] == 10,
+              "killed with -o: a broken tail is removed, and reported", opened[-1])
+
+
+run(globals())

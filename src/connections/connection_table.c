@@ -16,9 +16,8 @@
  * move: pointers stay valid, and a table that is allowed a million connections
  * costs nothing until they come.
  */
-#define CHUNK_ENTRIES 1024
-#define NONE          UINT32_MAX
-
+#define CHUNK_ENTRIES       1024
+#define NONE                UINT32_MAX
 #define EVICTION_CANDIDATES 16
 
 struct connection_table {
@@ -27,9 +26,8 @@ struct connection_table {
 	struct connection **chunks;
 	uint32_t chunk_count;
 	uint32_t used;      /* entries ever handed out */
-	uint32_t free_list; /* linked by internal.next */
-	uint32_t open_count;
-	uint32_t eviction_hand;
+	uint32_t free_list; /* linked by internal.next_free */
+	uint32_t open_count, eviction_hand;
 	uint64_t opened_order;
 	struct wheel wheel;
 	struct connection_counters counters;
@@ -56,8 +54,7 @@ struct connection_table *connection_table_new(const struct connection_table_opti
 	table->options = *options;
 	table->index = table_new(options->max_connections);
 	table->chunk_count = (options->max_connections + CHUNK_ENTRIES - 1) / CHUNK_ENTRIES;
-	table->chunks =
-		calloc(table->chunk_count ? table->chunk_count : 1, sizeof(struct connection *));
+	table->chunks = calloc(table->chunk_count + 1, sizeof(struct connection *));
 	if (!table->index || !table->chunks) {
 		connection_table_free(table);
 		return NULL;
@@ -100,7 +97,7 @@ static uint64_t key_hash(const struct connection_table *table, uint32_t netns,
 	int order = memcmp(&tuple->source, &tuple->destination, sizeof tuple->source);
 
 	if (order == 0)
-		order = tuple->source_port < tuple->destination_port ? -1 : 1;
+		order = tuple->source_port - tuple->destination_port;
 	key.tuple = order < 0 ? *tuple : tuple_reverse(tuple);
 	key.netns = netns;
 	return hash_bytes(&table->options.key, &key, sizeof key.tuple + sizeof key.netns);
@@ -162,6 +159,13 @@ static void set_timer(struct connection_table *table, struct connection *connect
 	wheel_add(&table->wheel, connection->internal.number, next_deadline(connection), now_ns);
 }
 
+static void give_back(struct connection_table *table, struct connection *connection)
+{
+	connection->internal.in_use = false;
+	connection->internal.next_free = table->free_list;
+	table->free_list = connection->internal.number;
+}
+
 void connection_table_forget(struct connection_table *table, struct connection *connection)
 {
 	wheel_remove(&table->wheel, connection->internal.number);
@@ -169,9 +173,7 @@ void connection_table_forget(struct connection_table *table, struct connection *
 	if (!connection->internal.closed)
 		table->open_count--;
 	release(connection);
-	connection->internal.in_use = false;
-	connection->internal.next_free = table->free_list;
-	table->free_list = connection->internal.number;
+	give_back(table, connection);
 }
 
 bool connection_table_close(struct connection_table *table, struct connection *connection,
@@ -217,8 +219,7 @@ static void close_idle(struct connection_table *table, struct connection *connec
                        int64_t now_ns)
 {
 	const struct tcp_state *tcp = &connection->internal.tcp;
-	uint8_t fins =
-		tcp->seen[CONNECTION_SOURCE] & tcp->seen[CONNECTION_DESTINATION] & TCP_FLAG_FIN;
+	bool fins = tcp->seen[0] & tcp->seen[1] & TCP_FLAG_FIN;
 
 	if (connection->tuple.protocol != IPPROTO_TCP || tcp->established)
 		close_and_tell(table, connection, fins ? CONNECTION_FIN : CONNECTION_IDLE,
@@ -311,9 +312,7 @@ struct connection *connection_table_open(struct connection_table *table, uint32_
 	connection->id = hash_bytes(&table->options.key, &identity, sizeof identity);
 	if (table_insert(table->index, connection->internal.hash, connection->internal.number) !=
 	    0) {
-		connection->internal.in_use = false;
-		connection->internal.next_free = table->free_list;
-		table->free_list = connection->internal.number;
+		give_back(table, connection);
 		return NULL;
 	}
 	set_timer(table, connection, now_ns);
@@ -432,8 +431,7 @@ static int compare_order(const void *a, const void *b)
 
 void connection_table_shutdown(struct connection_table *table, int64_t now_ns)
 {
-	struct connection **open =
-		calloc(table->open_count ? table->open_count : 1, sizeof(struct connection *));
+	struct connection **open = calloc(table->open_count + 1, sizeof(struct connection *));
 	uint32_t count = 0;
 
 	for (uint32_t number = 0; number < table->used; number++) {

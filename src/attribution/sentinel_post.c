@@ -74,7 +74,8 @@ int sentinel_post_open(struct sentinel_post *post, uint32_t netns, uint16_t *gro
 	/* Protocol 0: deaf until it is bound. */
 	post->fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (post->fd < 0)
-		return error_set(error, errno, "packet socket: %s", strerror(errno));
+		return error_set(error, errno, "packet socket: %s%s", strerror(errno),
+		                 errno == EPERM ? " (needs CAP_NET_RAW)" : "");
 	result = set_up(post, group);
 	if (result < 0) {
 		error_set(error, -result, "packet socket: %s", strerror(-result));
@@ -132,7 +133,7 @@ static int64_t read_time(struct msghdr *message)
 	return time.tv_sec * NS_PER_SECOND + time.tv_nsec;
 }
 
-int sentinel_post_read(const struct sentinel_post *post, struct sentinel_post_packet *result)
+int sentinel_post_read(const struct sentinel_post *post, struct sentinel_post_packet *packet)
 {
 	uint8_t bytes[SENTINEL_FILTER_SNAPLEN];
 	union {
@@ -149,16 +150,16 @@ int sentinel_post_read(const struct sentinel_post *post, struct sentinel_post_pa
 		.msg_control = &control,
 		.msg_controllen = sizeof control,
 	};
-	struct packet *packet = &result->packet;
+	struct packet *decoded = &packet->packet;
 	ssize_t length = recvmsg(post->fd, &message, MSG_DONTWAIT);
 
 	if (length < 0)
 		return errno == EAGAIN ? 0 : -errno;
-	packet->time_ns = read_time(&message);
-	packet->ifindex = (uint32_t)from.sll_ifindex;
-	decode_packet(DECODE_LINK_RAW, bytes, (uint32_t)length, LENGTH_MAX, packet);
-	packet->direction = from.sll_pkttype == PACKET_OUTGOING ? PACKET_EGRESS : PACKET_INGRESS;
-	result->valid = is_first(packet);
+	decoded->time_ns = read_time(&message);
+	decoded->ifindex = (uint32_t)from.sll_ifindex;
+	decode_packet(DECODE_LINK_RAW, bytes, (uint32_t)length, LENGTH_MAX, decoded);
+	decoded->direction = from.sll_pkttype == PACKET_OUTGOING ? PACKET_EGRESS : PACKET_INGRESS;
+	packet->valid = is_first(decoded);
 	return 1;
 }
 

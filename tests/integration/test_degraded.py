@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""With fewer privileges sockline does less, and says so (P20): in run_started and on stderr, by the
+name of the capability; and nothing is wrong because of it."""
+
+import os
+import shutil
+import stat
+import subprocess
+import time
+
+from harness import HERE, SOCKLINE, Namespace, check, path, run, skip
+from mksock import Mksock, source_end
+
+NOBODY = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+# Words of errors that a missing capability causes.
+REFUSALS = ("not permitted", "permission", "denied", "EPERM", "EACCES")
+
+
+def without(*names):
+    dropped = ",".join("-" + name for name in names)
+    return ("setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}")
+
+
+def as_anybody():
+    """A copy of sockline that every user may run."""
+    folder = path("bin")
+    if not os.path.exists(folder):
+        os.mkdir(folder)
+        shutil.copy(SOCKLINE, folder)
+        for name in (os.path.dirname(folder), folder, os.path.join(folder, "sockline")):
+            os.chmod(name, 0o755)
+    return os.path.join(folder, "sockline")
+
+
+def check_texts(title, texts):
+    """Each refusal names what is missing."""
+    for text in texts:
+        if any(word.lower() in text.lower() for word in REFUSALS):
+            check("cap_" in text.lower(), f"{title}: a refusal names the capability", text)
+
+
+def begun(host, title, via, *options):
+    """run_started of a run that succeeds with that little, and its stderr."""
+    sockline = host.sockline("-i", "lo", "-e", "connection", *options, via=via)
+    started = sockline.find("run_started")[0]["sockline"]
+    check(sockline.stop() == 0, f"{title}: runs and ends well", sockline.stderr)
+    check_texts(title, started["degraded"])
+    lines = sockline.stderr.splitlines()
+    check(all(f"sockline: {text}" in lines for text in started["degraded"]),
+          f"{title}: what is degraded stands on stderr, too", f"{started['degraded']}\n{sockline.stderr}")
+    return started, sockline.stderr
+
+
+def refused(host, title, via, *options, wanted, program=SOCKLINE):
+    """A run that cannot do what it is asked for."""
+    result = subprocess.run([*host.prefix, *via, program, "--netns", "self", *options],
+                            capture_output=True, text=True, check=False, timeout=20)
+    last = result.stderr.splitlines()[-1:] or [""]
+    check(result.returncode == 1 and result.stdout == "" and wanted in last[0],
+          f"{title}: status 1, and a line that names {wanted}", result)
+    check_texts(title, result.stderr.splitlines())
+
+
+def test_each_capability():
+    with Namespace() as host:
+        started, errors = begun(host, "root", ())
+        check("tracepoints" not in started["config"]["attribution"] or started["degraded"] == [],
+              "root: nothing is degraded", started["degraded"])
+        whole = started["capabilities"]
+        for name in whole:
+            if name == "cap_net_raw":
+                continue
+            short = name.removeprefix("cap_")
+            started, _ = begun(host, name, without(short))
+            check(started["capabilities"] == [one for one in whole if one != name],
+                  f"{name}: the others are held", started["capabilities"])
+            said = any(name in text.lower() for text in started["degraded"])
+            # perf events and the proc connector can be had by others, too, or by nobody.
+            if name in ("cap_sys_ptrace", "cap_dac_read_search", "cap_sys_admin"):
+                check(said, f"{name}: it says what is lost", started["degraded"])
+
+
+def test_what_is_refused():
+    with Namespace() as host:
+        refused(host, "no cap_net_raw", without("net_raw"), "-i", "lo", wanted="CAP_NET_RAW")
+        refused(host, "no cap_net_raw, all interfaces", without("net_raw"), wanted="CAP_NET_RAW")
+        refused(host, "no cap_perfmon", without("perfmon", "sys_admin"), "-i", "lo", "--attribution",
+                "tracepoints", wanted="CAP_PERFMON")
+        result = subprocess.run([*without("sys_admin"), SOCKLINE, "--netns", "all", "-i", "lo"],
+                                capture_output=True, text=True, check=False, timeout=20)
+        check(result.returncode == 1 and "CAP_SYS_ADMIN" in result.stderr,
+              "no cap_sys_admin: --netns all is refused", result)
+        refused(host, "nobody", NOBODY, "-i", "lo", wanted="CAP_NET_RAW", program=as_anybody())
+
+
+def test_less_is_not_wrong():
+    """Without the right to look at others, an owner is unknown with a reason, not another."""
+    with Namespace() as host:
+        server = Mksock(host, "tcp-listen 127.0.0.1 0")
+        for names in (("sys_ptrace", "dac_read_search"), ("perfmon", "sys_admin"),
+                      ("perfmon", "sys_admin", "sys_nice", "net_admin", "sys_ptrace")):
+            sockline = host.sockline("-i", "lo", "-e", "connection", via=without(*names))
+            clients = [Mksock(host, f"tcp-connect 127.0.0.1 {server.port()}") for _ in range(3)]
+            sockline.wait_for("connection_opened", count=3)
+            for client in clients:
+                client.end()
+            time.sleep(0.3)
+            sockline.stop()
+            by_port = {client.port(): client.pid for client in clients}
+            ends = [(by_port.get(record["source"]["port"]), source_end(record))
+                    for record in sockline.find("connection_closed")]
+            check(len(ends) == 3 and all(end.pid in (None, pid) and (end.pid or end.reason)
+                                         for pid, end in ends),
+                  f"without {' '.join(names)}: the right owner, or a reason", ends)
+
+
+def test_nobody():
+    program = as_anybody()
+    result = subprocess.run([*NOBODY, program, "-S", "--netns", "self"], capture_output=True, text=True,
+                            check=False, timeout=20)
+    lines = result.stdout.splitlines()
+    check(result.returncode == 0 and '"snapshot_completed"' in lines[-2] and '"complete":true' in lines[-2],
+          "nobody: -S lists every socket", result.stderr)
+    check('"no_permission"' in result.stdout, "nobody: whose they are it may not know")
+    check_texts("nobody, -S", result.stderr.splitlines())
+    with open(path("empty.pcap"), "wb") as file:
+        file.write(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
+    os.chmod(path("empty.pcap"), stat.S_IRUSR | stat.S_IROTH)
+    result = subprocess.run([*NOBODY, program, "-r", path("empty.pcap")], capture_output=True, text=True,
+                            check=False, timeout=20)
+    check(result.returncode == 0 and '"degraded":[]' in result.stdout, "nobody: -r needs nothing",
+          result.stderr)
+    with Namespace() as host:
+        holder = Mksock(host, "tcp-listen 127.0.0.1 0")
+        records = subprocess.run([*host.prefix, *NOBODY, program, "-S", "--tcp", "--netns", "self"],
+                                 capture_output=True, text=True, check=False, timeout=20).stdout
+        check(f'"port":{holder.port()}' in records and f'"pid":{holder.pid}' not in records,
+              "nobody: root's socket without its owner")
+
+
+def test_hidden_processes():
+    """/proc that hides others' processes."""
+    script = ("mount -t proc -o hidepid=2 proc /proc && "
+              f"exec {' '.join(NOBODY)} {as_anybody()} -S --netns self --tcp")
+    result = HERE.start("unshare", "-m", "sh", "-c", script)
+    status = result.wait()
+    if "mount:" in result.stderr:
+        skip("hidepid", result.stderr.strip())
+        return
+    check(status == 0 and "does not show every process" in result.stderr,
+          "hidepid=2: it is said, and nothing breaks", result.stderr)
+
+
+run(globals())

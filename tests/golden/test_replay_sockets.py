@@ -1,0 +1,87 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A capture and recorded sockets give exactly the records of replay_sockets.ndjson.
+
+REGENERATE=1 writes the golden file anew: read the difference before committing it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, wrpcap  # pylint: disable=import-error
+
+ROOT = os.environ.get("top_srcdir", ".")
+HELPER = os.path.join(os.environ.get("top_builddir", "build"), "tests/helpers/replay_sockets")
+GOLDEN = os.path.join(ROOT, "tests/golden/replay_sockets.ndjson")
+HERE, THERE, HERE6, THERE6 = "192.0.2.1", "198.51.100.7", "2001:db8::1", "2001:db8::7"
+
+SOCKETS = f"""address {HERE}
+address {HERE6}
+6\t{HERE}\t40000\t{THERE}\t443\tsocket\t4242\tcurl\t/usr/bin/curl\t1000\t91827
+6\t{HERE}\t22\t*\t0\tlistener\t877\tsshd\t/usr/sbin/sshd\t0\t20114
+17\t{HERE6}\t50000\t*\t0\tsocket\t500\tresolver\t/usr/sbin/resolver\t102\t30000
+6\t{HERE}\t41000\t{HERE}\t8080\tsocket\t600\tclient\t/usr/bin/client\t1000\t30001
+6\t{HERE}\t8080\t*\t0\tlistener\t601\tserver\t/usr/bin/server\t33\t30002
+"""
+
+
+def tcp(client, port, server, server_port):
+    def one(forth, flags, seq, ack, payload=b""):
+        ends = (client, port, server, server_port) if forth else (server, server_port, client, port)
+        return (IP(src=ends[0], dst=ends[2]) /
+                TCP(sport=ends[1], dport=ends[3], flags=flags, seq=seq, ack=ack) / payload)
+    return [one(True, "S", 1, 0), one(False, "SA", 100, 2), one(True, "A", 2, 101),
+            one(True, "PA", 2, 101, b"hello"), one(False, "FA", 101, 7),
+            one(True, "FA", 7, 102), one(False, "A", 102, 8)]
+
+
+def capture(path):
+    packets = tcp(HERE, 40000, THERE, 443) + tcp(THERE, 5555, HERE, 22)
+    packets += tcp(HERE, 41000, HERE, 8080)
+    packets += [IPv6(src=HERE6, dst=THERE6) / UDP(sport=50000, dport=53) / b"question",
+                IPv6(src=THERE6, dst=HERE6) / UDP(sport=53, dport=50000) / b"answer",
+                IP(src=HERE, dst=THERE) / TCP(sport=1, dport=2, flags="S", seq=9),
+                IP(src=THERE, dst="203.0.113.5") / ICMP(id=7)]
+    frames = []
+    for number, packet in enumerate(packets):
+        frame = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / packet
+        frame.time = 1700000000 + number / 1000
+        frames.append(frame)
+    wrpcap(path, frames)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        capture(f"{folder}/capture")
+        with open(f"{folder}/sockets", "w", encoding="ascii") as file:
+            file.write(SOCKETS)
+        command = [HELPER, f"{folder}/sockets", f"{folder}/capture"]
+        got, again = (subprocess.run(command, capture_output=True, check=True).stdout
+                      for _ in range(2))
+    if os.environ.get("REGENERATE"):
+        with open(GOLDEN, "wb") as golden:
+            golden.write(got)
+    with open(GOLDEN, "rb") as golden:
+        expected = golden.read()
+    valid = subprocess.run([os.path.join(ROOT, "tests/helpers/validate")], input=got,
+                           capture_output=True, check=False)
+    owners = {json.loads(line).get("process", {}).get("name") for line in got.splitlines()}
+    points = (
+        ("the golden records", got == expected),
+        ("the same bytes again", got == again),
+        ("every line is valid", valid.returncode == 0),
+        ("every recorded owner is named", owners >= {"curl", "sshd", "resolver", "client"}),
+    )
+    print(f"1..{len(points)}")
+    for number, (name, holds) in enumerate(points, 1):
+        print(f"{'ok' if holds else 'not ok'} {number} - {name}")
+    if valid.returncode != 0:
+        print("# " + valid.stderr.decode().strip())
+    return 0 if all(holds for _, holds in points) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,7 +53,7 @@ struct host_options {
 	int netns_path_count;
 };
 
-int host_new(struct host **host, struct loop *loop, const struct host_options *options,
+int host_new(struct host **result, struct loop *loop, const struct host_options *options,
              struct error *error);
 void host_free(struct host *host);
 

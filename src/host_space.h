@@ -22,7 +22,7 @@ struct host_space_callbacks {
  * fd: of the namespace, taken over and closed in the end; -1 = the own one.
  * number: its inode. What sock_diag lacks is said in *degraded (empty = nothing).
  */
-int host_space_open(struct host_space **space, struct loop *loop, int fd, uint32_t number,
+int host_space_open(struct host_space **result, struct loop *loop, int fd, uint32_t number,
                     enum lister_mode mode, const struct host_space_callbacks *callbacks,
                     struct error *degraded, struct error *error);
 void host_space_close(struct host_space *space);

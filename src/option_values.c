@@ -54,13 +54,17 @@ int option_values_word(const char *name, const char *text, const char *const *wo
                        struct error *error)
 {
 	char list[128] = "";
+	size_t length = 0;
 
 	for (int i = 0; words[i]; i++) {
 		if (strcmp(text, words[i]) == 0)
 			return i;
-		if (i > 0)
-			strcat(list, words[i + 1] ? ", " : " or ");
-		strcat(list, words[i]);
+		if (length < sizeof list)
+			length += (size_t)snprintf(list + length, sizeof list - length, "%s%s",
+			                           i == 0         ? ""
+			                           : words[i + 1] ? ", "
+			                                          : " or ",
+			                           words[i]);
 	}
 	return error_set(error, EINVAL, "%s: '%.60s' is not %s", name, text, list);
 }

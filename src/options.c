@@ -146,7 +146,7 @@ void options_print_help(FILE *stream)
 
 static int join_filter(int count, char **words, char **filter, struct error *error)
 {
-	size_t length = 1;
+	size_t length = 0, size = 1;
 	char *text;
 
 	if (count == 0)
@@ -156,16 +156,13 @@ static int join_filter(int count, char **words, char **filter, struct error *err
 		                 "-F: a filter file and the expression '%.60s' exclude each other",
 		                 words[0]);
 	for (int i = 0; i < count; i++)
-		length += strlen(words[i]) + 1;
-	text = malloc(length);
+		size += strlen(words[i]) + 1;
+	text = malloc(size);
 	if (!text)
 		return error_set(error, ENOMEM, "out of memory");
-	text[0] = '\0';
-	for (int i = 0; i < count; i++) {
-		if (i > 0)
-			strcat(text, " ");
-		strcat(text, words[i]);
-	}
+	for (int i = 0; i < count; i++)
+		length += (size_t)snprintf(text + length, size - length, "%s%s", i > 0 ? " " : "",
+		                           words[i]);
 	*filter = text;
 	return 0;
 }

@@ -130,13 +130,12 @@ static void add_streams(const struct report_sources *sources, struct event_stats
 
 static uint64_t resident_bytes(void)
 {
-	unsigned long long pages = 0;
-	char text[128];
+	char text[128], *resident;
 
-	if (read_line("/proc/self/statm", text, sizeof text) &&
-	    sscanf(text, "%*u %llu", &pages) == 1)
-		return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-	return 0;
+	if (!read_line("/proc/self/statm", text, sizeof text))
+		return 0;
+	resident = strchr(text, ' '); /* the second number, in pages */
+	return resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
 static void add_host(const struct report_sources *sources, struct event_stats *stats)

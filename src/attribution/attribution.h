@@ -64,7 +64,7 @@ struct attribution_counters {
 	uint64_t queries, misses, cached_misses;
 };
 
-int attribution_new(struct attribution **attribution, const struct attribution_options *options,
+int attribution_new(struct attribution **result, const struct attribution_options *options,
                     struct error *error);
 void attribution_free(struct attribution *attribution);
 

@@ -49,7 +49,8 @@ static void seed(struct witness *witness)
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		process = process_table_get(witness->options.processes, atoi(entry->d_name), NULL);
+		process = process_table_get(witness->options.processes,
+		                            (int)strtol(entry->d_name, NULL, 10), NULL);
 		if (process)
 			lineage_seed(witness->lineage, process, now);
 	}

@@ -33,7 +33,7 @@ struct witness_counters {
 };
 
 /* As tracepoints_open. Reads every process of /proc once. */
-int witness_open(struct witness **witness, const struct witness_options *options,
+int witness_open(struct witness **result, const struct witness_options *options,
                  struct error *error);
 void witness_close(struct witness *witness);
 /* A second network namespace appeared: from now on each process's is followed. 0 or -errno. */

@@ -76,7 +76,7 @@ void connection_table_free(struct connection_table *table)
 {
 	if (!table)
 		return;
-	for (uint32_t number = 0; number < table->used; number++)
+	for (uint32_t number = 0; table->chunks && number < table->used; number++)
 		if (entry(table, number)->internal.in_use)
 			release(entry(table, number));
 	for (uint32_t i = 0; table->chunks && i < table->chunk_count; i++)

@@ -20,7 +20,7 @@ struct outlet;
  * broken tail. Lines are written when the caller is idle, when many wait, or
  * after flush_interval_ns. 0 or -errno.
  */
-int outlet_new(struct outlet **outlet, struct loop *loop, const char *path, size_t capacity,
+int outlet_new(struct outlet **result, struct loop *loop, const char *path, size_t capacity,
                int64_t flush_interval_ns, uint64_t *repaired, struct error *error);
 void outlet_free(struct outlet *outlet);
 

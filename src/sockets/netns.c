@@ -124,7 +124,7 @@ int netns_each(netns_callback *callback, void *context)
 	if (!proc)
 		return -errno;
 	while ((entry = readdir(proc))) {
-		int pid = atoi(entry->d_name);
+		int pid = (int)strtol(entry->d_name, NULL, 10);
 
 		snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
 		if (pid > 0)

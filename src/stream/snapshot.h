@@ -24,7 +24,7 @@ struct snapshot_options {
 };
 
 /* Lists the sockets of the namespaces now; owners are asked for as records are made. */
-int snapshot_new(struct snapshot **snapshot, const struct snapshot_options *options,
+int snapshot_new(struct snapshot **result, const struct snapshot_options *options,
                  const uint32_t *netns, int netns_count, uint64_t id, struct error *error);
 void snapshot_free(struct snapshot *snapshot);
 

@@ -38,7 +38,7 @@ struct stream_counters {
 	uint64_t decode[DECODE_UNSUPPORTED + 1];
 };
 
-int stream_new(struct stream **stream, const struct stream_options *options, struct error *error);
+int stream_new(struct stream **result, const struct stream_options *options, struct error *error);
 void stream_free(struct stream *stream); /* without records: stream_finish first */
 
 /* One packet. Completes packet->direction from the addresses of the namespace. */

@@ -19,10 +19,11 @@
 
 void host_degrade(struct host *host, const char *what, const char *cost)
 {
-	char *text = host->degraded_text[host->degraded_count];
+	char *text;
 
 	if (host->degraded_count == HOST_DEGRADED_MAX)
 		return;
+	text = host->degraded_text[host->degraded_count];
 	snprintf(text, HOST_DEGRADED_TEXT, "%s: %s", what, cost);
 	host->degraded[host->degraded_count++] = text;
 }

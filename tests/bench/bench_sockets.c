@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "sockets/lister.h"
@@ -32,8 +33,10 @@ static int new_socket(int type, uint16_t *port)
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (bind(fd, (struct sockaddr *)&address, size) != 0 ||
 	    (type == SOCK_STREAM && listen(fd, 1) != 0) ||
-	    getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+	    getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
+		close(fd);
 		return -1;
+	}
 	*port = ntohs(address.sin_port);
 	return fd;
 }

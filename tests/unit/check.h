@@ -16,8 +16,7 @@
 static int check_count, check_failures;
 
 /* One test point: a name in printf form says what holds. Evaluates to the condition. */
-#define CHECK(condition, ...)                                                             \
-	check_point((condition), __FILE__, __LINE__, #condition, __VA_ARGS__)
+#define CHECK(condition, ...) check_point((condition), __FILE__, __LINE__, #condition, __VA_ARGS__)
 
 static inline bool __attribute__((format(printf, 5, 6)))
 check_point(bool holds, const char *file, int line, const char *condition, const char *format, ...)
@@ -51,7 +50,8 @@ static inline uint8_t *check_guarded(const void *bytes, size_t length)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	size_t size = (length + page - 1) / page * page;
-	uint8_t *map = mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *map =
+		mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (map == MAP_FAILED || mprotect(map + size, page, PROT_NONE) != 0) {
 		perror("mmap");

@@ -83,7 +83,8 @@ static struct fixture begin(bool replay)
 
 	fixture.connections = connection_table_new(&table_options);
 	options.connections = fixture.connections;
-	options.attribution = replay ? NULL : (struct attribution *)&fixture; /* never looked into */
+	options.attribution =
+		replay ? NULL : (struct attribution *)&fixture; /* never looked into */
 	fixture.binder = binder_new(&options);
 	if (!fixture.connections || !fixture.binder)
 		exit(EXIT_FAILURE);

@@ -19,67 +19,93 @@ struct sentinel {
 	struct sentinel_shared *shared;
 	size_t size; /* of the mapping that shared begins: the guards follow */
 	int started;
-	bool has_young;
+	bool has_young, has_janitor;
+	pthread_t janitor;
 	struct error events_error; /* "" = there are process events */
 	char mode[384];
 };
 
+/* Zeroed, of whole pages, so that it can be locked; 0 or -errno. */
 static int make_shared(struct sentinel *sentinel, struct error *error)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	int count = cpus < 1 ? 1 : cpus > CPUS_MAX ? CPUS_MAX : (int)cpus;
 	size_t head = (sizeof *sentinel->shared + 63) & ~(size_t)63;
-	void *memory;
+	struct sentinel_shared *shared;
 
-	/* Zeroed, whole pages, and not locked together with anybody else's. */
-	sentinel->size = head + (size_t)count * sizeof *sentinel->shared->guards;
-	memory = mmap(NULL, sentinel->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	sentinel->size = head + (size_t)count * sizeof *shared->guards;
+	shared = mmap(NULL, sentinel->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 	              0);
-	if (memory == MAP_FAILED)
+	if (shared == MAP_FAILED)
 		return error_set(error, ENOMEM, "out of memory");
-	sentinel->shared = memory;
-	sentinel->shared->guards = (void *)((char *)memory + head);
-	sentinel->shared->guard_count = count;
-	sentinel->shared->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (sentinel->shared->wake_fd < 0)
+	sentinel->shared = shared;
+	sem_init(&shared->left, 0, 0);
+	shared->guards = (void *)((char *)shared + head);
+	shared->guard_count = count;
+	shared->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (shared->wake_fd < 0)
 		return error_set(error, errno, "eventfd: %s", strerror(errno));
+	return hash_key_random(&shared->key) < 0
+	               ? error_set(error, EIO, "no random numbers for a key")
+	               : 0;
+}
+
+/* Closes what the others have no time to close. */
+static void *run_janitor(void *argument)
+{
+	struct sentinel_shared *shared = argument;
+
+	while (!atomic_load(&shared->stop)) {
+		while (sem_wait(&shared->left) != 0)
+			; /* a signal */
+		for (int i = 0; i < shared->guard_count; i++)
+			sentinel_guard_close_left(&shared->guards[i]);
+	}
+	return NULL;
+}
+
+static int start_threads(struct sentinel *sentinel, struct error *error)
+{
+	struct sentinel_shared *shared = sentinel->shared;
+	int result;
+
+	for (; sentinel->started < shared->guard_count; sentinel->started++) {
+		result = sentinel_guard_start(&shared->guards[sentinel->started], shared,
+		                              sentinel->started, error);
+		if (result < 0)
+			return result;
+	}
+	result = sentinel_guard_thread(&sentinel->janitor, run_janitor, shared);
+	if (result < 0)
+		return error_set(error, -result, "sentinel: %s", strerror(-result));
+	sentinel->has_janitor = true;
 	return 0;
 }
 
-int sentinel_open(struct sentinel **result, struct error *error)
+int sentinel_open(struct sentinel **sentinel, struct error *error)
 {
-	struct sentinel *sentinel = calloc(1, sizeof *sentinel);
-	struct sentinel_shared *shared;
-	int code;
+	struct sentinel *new = calloc(1, sizeof *new);
+	int result;
 
-	if (!sentinel)
+	if (!new)
 		return error_set(error, ENOMEM, "out of memory");
-	code = make_shared(sentinel, error);
-	if (code < 0)
+	result = make_shared(new, error);
+	if (result < 0)
 		goto fail;
-	shared = sentinel->shared;
-	code = hash_key_random(&shared->key);
-	if (code < 0) {
-		error_set(error, -code, "random key: %s", strerror(-code));
-		goto fail;
-	}
-	code = sentinel_young_init(&shared->young, &sentinel->events_error);
-	if (code < 0) {
-		*error = sentinel->events_error;
+	result = sentinel_young_init(&new->shared->young, &new->events_error);
+	if (result < 0) {
+		*error = new->events_error;
 		goto fail;
 	}
-	sentinel->has_young = true;
-	for (int i = 0; i < shared->guard_count; i++) {
-		code = sentinel_guard_start(&shared->guards[i], shared, i, error);
-		if (code < 0)
-			goto fail;
-		sentinel->started++;
-	}
-	*result = sentinel;
+	new->has_young = true;
+	result = start_threads(new, error);
+	if (result < 0)
+		goto fail;
+	*sentinel = new;
 	return 0;
 fail:
-	sentinel_close(sentinel);
-	return code;
+	sentinel_close(new);
+	return result;
 }
 
 void sentinel_close(struct sentinel *sentinel)
@@ -92,6 +118,10 @@ void sentinel_close(struct sentinel *sentinel)
 			sentinel_guard_kick(&shared->guards[i]);
 		for (int i = 0; i < sentinel->started; i++)
 			sentinel_guard_join(&shared->guards[i]);
+		if (sentinel->has_janitor) { /* has the last word on what they left */
+			sem_post(&shared->left);
+			pthread_join(sentinel->janitor, NULL);
+		}
 		if (sentinel->has_young)
 			sentinel_young_destroy(&shared->young);
 		if (shared->wake_fd >= 0)

@@ -85,19 +85,20 @@ struct sentinel_callbacks {
 };
 
 struct sentinel_counters {
-	uint64_t packets;        /* first packets seen */
-	uint64_t resolved;       /* sightings with a process */
-	uint64_t unresolved;     /* sightings without */
-	uint64_t no_socket;      /* nobody's: forwarded, or the kernel's own */
-	uint64_t repeated;       /* of a flow that was told within the last second */
-	uint64_t late;           /* looked at too long after the packet, thrown away */
-	uint64_t over_budget;    /* lookups given up in the middle, for time */
-	uint64_t paused;         /* times a kind of packets was shut out: too many in vain, too busy */
-	uint64_t excluded_ports; /* local UDP ports that are too busy now; each CPU counts its own */
-	uint64_t ring_lost;      /* sightings that the loop did not make room for */
-	uint64_t kernel_lost;    /* packets that the kernel had no room for */
-	uint64_t events_lost;    /* process events, the same */
-	uint64_t children;       /* forked by listening processes, looked at */
+	uint64_t packets;     /* first packets seen */
+	uint64_t resolved;    /* sightings with a process */
+	uint64_t unresolved;  /* sightings without */
+	uint64_t no_socket;   /* nobody's: forwarded, or the kernel's own */
+	uint64_t repeated;    /* of a flow that was told within the last second */
+	uint64_t late;        /* looked at too long after the packet, thrown away */
+	uint64_t over_budget; /* lookups given up in the middle, for time */
+	uint64_t paused;      /* times a kind of packets was shut out: too many in vain, too busy */
+	uint64_t
+		excluded_ports; /* local UDP ports that are too busy now; each CPU counts its own */
+	uint64_t ring_lost;     /* sightings that the loop did not make room for */
+	uint64_t kernel_lost;   /* packets that the kernel had no room for */
+	uint64_t events_lost;   /* process events, the same */
+	uint64_t children;      /* forked by listening processes, looked at */
 };
 
 /*

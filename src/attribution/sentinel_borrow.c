@@ -81,7 +81,7 @@ static bool convert(const union address *from, struct inet_address *address, uin
 static bool read_connection(int fd, struct sentinel_borrow_connection *connection)
 {
 	struct tuple *tuple = &connection->tuple;
-	union address local, peer;
+	union address local = { .any.sa_family = AF_UNSPEC }, peer = local;
 	socklen_t local_size = sizeof local, peer_size = sizeof peer;
 	struct stat status;
 

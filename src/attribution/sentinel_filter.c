@@ -111,7 +111,7 @@ static void find_transport(struct program *program)
 	jump_common = add(program, BPF_JMP | BPF_JA, 0, 0, 0);
 
 	land(program, jump_v6);
-	add(program, BPF_LDX | BPF_W | BPF_IMM, IPV6_SIZE, 0, 0);
+	add(program, BPF_LDX | BPF_IMM, IPV6_SIZE, 0, 0);
 	load_byte(program, 6);
 	land(program, jump_common);
 }

@@ -38,7 +38,8 @@ struct sentinel_filter_options {
  * never pass; IPv6 extension headers do, for the decoder to look behind.
  * code holds SENTINEL_FILTER_MAX. Returns the number of instructions.
  */
-int sentinel_filter_packets(struct sock_filter *code, const struct sentinel_filter_options *options);
+int sentinel_filter_packets(struct sock_filter *code,
+                            const struct sentinel_filter_options *options);
 
 /*
  * For netlink sockets of the process events connector (linux/cn_proc.h): forks, execs

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "attribution/sentinel_borrow.h"
-#include "attribution/sentinel_suspects.h"
+#include "attribution/sentinel_probe.h"
 #include "base/clock.h"
 #include "processes/proc_events.h"
 #include "processes/process_read.h"
@@ -172,7 +172,7 @@ static bool try_descriptor(struct sentinel_forks *forks, struct sentinel_parent 
                            int dir, int fd)
 {
 	struct sentinel_borrow_connection connection;
-	int64_t inode = sentinel_suspects_inode(dir, fd);
+	int64_t inode = sentinel_probe_inode(dir, fd);
 	struct sentinel_child *child;
 	struct process_stat stat;
 	uint32_t netns;
@@ -268,7 +268,7 @@ void sentinel_forks_read(struct sentinel_forks *forks)
 /* A child that ran another program without the descriptor was never meant to have it. */
 static bool is_owner(struct sentinel_forks *forks, const struct sentinel_child *child)
 {
-	if (sentinel_suspects_holds(child->dir, child->fd, child->sighting.inode))
+	if (sentinel_probe_holds(child->dir, child->fd, child->sighting.inode))
 		return true;
 	sentinel_young_read(forks->young, 2 * SENTINEL_YOUNG_BATCH);
 	return !sentinel_young_executed(forks->young, child->sighting.pid);
@@ -278,13 +278,13 @@ static bool is_owner(struct sentinel_forks *forks, const struct sentinel_child *
 static int64_t ask_parent(struct sentinel_forks *forks, const struct sentinel_child *child)
 {
 	struct sentinel_parent *parent = find_parent(forks, child->parent_pid);
-	int64_t inode = parent ? sentinel_suspects_inode(parent->dir, child->fd) : -ESRCH;
+	int64_t inode = parent ? sentinel_probe_inode(parent->dir, child->fd) : -ESRCH;
 
 	/* What is remembered may be one who had the pid before. */
 	if (inode == -ESRCH && parent) {
 		drop_parent(parent);
 		parent = find_parent(forks, child->parent_pid);
-		inode = parent ? sentinel_suspects_inode(parent->dir, child->fd) : -ESRCH;
+		inode = parent ? sentinel_probe_inode(parent->dir, child->fd) : -ESRCH;
 	}
 	return inode;
 }

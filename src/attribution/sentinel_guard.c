@@ -2,9 +2,7 @@
 #include "attribution/sentinel_guard.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -12,11 +10,7 @@
 #include "attribution/sentinel_schedule.h"
 #include "base/clock.h"
 
-#define STACK_SIZE (256 << 10)
-#define BATCH      16 /* events taken from epoll at once */
-
-/* A local UDP port may wake a CPU so often in a second, see port_budget.h. */
-#define UDP_PORT_MAX 200
+#define BATCH 16 /* events taken from epoll at once */
 
 /*
  * The kernel stops real-time threads that leave nothing to others for a second
@@ -30,9 +24,6 @@
 #define EVENTS_SOON_NS (10 * NS_PER_MS)
 #define EVENTS_MANY    8
 #define EVENTS_MAX     4096
-
-/* Threads that hear of forks: each of them costs each fork in the system a little. */
-#define SHARES_MAX 16
 
 void sentinel_guard_change_filter(struct sentinel_guard *guard)
 {
@@ -52,6 +43,10 @@ static bool is_watched(const struct sentinel_post *post)
 	return atomic_load_explicit(&post->state, memory_order_acquire) == SENTINEL_POST_WATCHED;
 }
 
+/*
+ * Closing a packet socket waits until all CPUs have passed a quiet moment (packet_release in
+ * net/packet/af_packet.c), 10 ms and more: that is for somebody else to do.
+ */
 static void leave_posts(struct sentinel_guard *guard)
 {
 	for (int i = 0; i < SENTINEL_SPACES_MAX; i++) {
@@ -60,8 +55,9 @@ static void leave_posts(struct sentinel_guard *guard)
 		if (atomic_load_explicit(&post->state, memory_order_acquire) !=
 		    SENTINEL_POST_LEAVING)
 			continue;
-		sentinel_post_close(post); /* leaves epoll, too */
-		atomic_store_explicit(&post->state, SENTINEL_POST_FREE, memory_order_release);
+		epoll_ctl(guard->epoll_fd, EPOLL_CTL_DEL, post->fd, NULL);
+		atomic_store_explicit(&post->state, SENTINEL_POST_LEFT, memory_order_release);
+		sem_post(&guard->shared->left);
 	}
 }
 
@@ -146,6 +142,14 @@ static void sleep_until(int64_t time_ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
 }
 
+static int64_t own_cpu_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return used.tv_sec * NS_PER_SECOND + used.tv_nsec;
+}
+
 /* What comes while it rests is late, and not looked at. */
 static void rest_if_busy(struct sentinel_guard *guard, int64_t begin_ns)
 {
@@ -153,10 +157,12 @@ static void rest_if_busy(struct sentinel_guard *guard, int64_t begin_ns)
 
 	if (now_ns - guard->window_ns >= WINDOW_NS) {
 		guard->window_ns = begin_ns;
+		guard->window_cpu_ns = own_cpu_ns();
 		guard->busy_ns = 0;
 	}
 	guard->busy_ns += now_ns - begin_ns;
-	if (guard->busy_ns < BUSY_MAX_NS)
+	/* That is the clock on the wall; a hypervisor may have given the time to others. */
+	if (guard->busy_ns < BUSY_MAX_NS || own_cpu_ns() - guard->window_cpu_ns < BUSY_MAX_NS)
 		return;
 	sentinel_report_count(&guard->report, SENTINEL_PAUSED);
 	sleep_until(guard->window_ns + WINDOW_NS);
@@ -185,7 +191,7 @@ static void dispatch(struct sentinel_guard *guard, void *what)
 		on_packet(guard, what);
 }
 
-static void watch(struct sentinel_guard *guard)
+void sentinel_guard_watch(struct sentinel_guard *guard)
 {
 	int64_t events_ns = guard->cpu == 0 ? 0 : INT64_MAX, now_ns = clock_monotonic_ns();
 	struct epoll_event events[BATCH];
@@ -209,137 +215,4 @@ static void watch(struct sentinel_guard *guard)
 			tick(guard, now_ns);
 		rest_if_busy(guard, now_ns);
 	}
-}
-
-static void *run(void *argument)
-{
-	struct sentinel_guard *guard = argument;
-
-	guard->pinned = sentinel_schedule_pin(guard->cpu);
-	guard->locked =
-		sentinel_schedule_lock(guard, sizeof *guard) && sentinel_schedule_lock_stack();
-	guard->mode = sentinel_schedule_urgent();
-	sem_post(&guard->ready);
-	watch(guard);
-	return NULL;
-}
-
-static int add_to_epoll(struct sentinel_guard *guard, int fd, void *what)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = what };
-
-	return fd >= 0 && epoll_ctl(guard->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0 ? -errno : 0;
-}
-
-int sentinel_guard_add_post(struct sentinel_guard *guard, struct sentinel_post *post)
-{
-	int result;
-
-	post->filter_generation =
-		0; /* the thread's is never 0: it attaches the filter when kicked */
-	atomic_store_explicit(&post->state, SENTINEL_POST_WATCHED, memory_order_release);
-	result = add_to_epoll(guard, post->fd, post);
-	sentinel_guard_kick(guard);
-	return result;
-}
-
-void sentinel_guard_kick(struct sentinel_guard *guard)
-{
-	static const uint64_t one = 1;
-
-	if (write(guard->kick_fd, &one, sizeof one) < 0) {
-		/* Full: then it is readable anyway. */
-	}
-}
-
-void sentinel_guard_kick_others(struct sentinel_shared *shared, const struct sentinel_guard *but)
-{
-	for (int i = 0; i < shared->guard_count; i++)
-		if (&shared->guards[i] != but)
-			sentinel_guard_kick(&shared->guards[i]);
-}
-
-static int start_thread(struct sentinel_guard *guard)
-{
-	pthread_attr_t attributes;
-	int result = pthread_attr_init(&attributes);
-
-	if (result != 0)
-		return -result;
-	sem_init(&guard->ready, 0, 0);
-	result = pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	if (result == 0)
-		result = pthread_create(&guard->thread, &attributes, run, guard);
-	pthread_attr_destroy(&attributes);
-	if (result == 0)
-		while (sem_wait(&guard->ready) != 0)
-			;
-	return -result;
-}
-
-static int open_all(struct sentinel_guard *guard)
-{
-	int result = sentinel_search_init(&guard->search, &guard->shared->young);
-	uint32_t shares = (uint32_t)guard->shared->guard_count;
-
-	guard->forks.listeners = &guard->shared->listeners;
-	guard->forks.young = &guard->shared->young;
-	guard->forks.report = &guard->report;
-	guard->forks.posts = guard->posts;
-	guard->forks.proc_fd = guard->search.proc_fd;
-	sentinel_forks_init(&guard->forks, (uint32_t)guard->cpu,
-	                    shares < SHARES_MAX ? shares : SHARES_MAX);
-	guard->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	guard->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (result == 0 && (guard->kick_fd < 0 || guard->epoll_fd < 0))
-		result = -errno;
-	if (result == 0)
-		result = add_to_epoll(guard, guard->kick_fd, &guard->kick_fd);
-	if (result == 0)
-		result = add_to_epoll(guard, sentinel_forks_fd(&guard->forks), &guard->forks);
-	return result;
-}
-
-static void close_all(struct sentinel_guard *guard)
-{
-	for (int i = 0; i < SENTINEL_SPACES_MAX; i++)
-		if (atomic_load(&guard->posts[i].state) != SENTINEL_POST_FREE)
-			sentinel_post_close(&guard->posts[i]);
-	sentinel_forks_destroy(&guard->forks);
-	sentinel_search_destroy(&guard->search);
-	if (guard->kick_fd >= 0)
-		close(guard->kick_fd);
-	if (guard->epoll_fd >= 0)
-		close(guard->epoll_fd);
-}
-
-int sentinel_guard_start(struct sentinel_guard *guard, struct sentinel_shared *shared, int cpu,
-                         struct error *error)
-{
-	int result;
-
-	/* The memory is zeroed. */
-	guard->shared = shared;
-	guard->cpu = cpu;
-	guard->budget.per_second = UDP_PORT_MAX;
-	guard->filter_generation = 1;
-	guard->filter.tcp_out = guard->filter.tcp_in = true;
-	guard->filter.udp = guard->filter.icmp = true;
-	guard->second_ns = guard->window_ns = clock_monotonic_ns();
-	sentinel_report_init(&guard->report, shared->wake_fd, &shared->woken);
-	result = open_all(guard);
-	if (result == 0)
-		result = start_thread(guard);
-	if (result < 0) {
-		close_all(guard);
-		error_set(error, -result, "sentinel: %s", strerror(-result));
-	}
-	return result;
-}
-
-void sentinel_guard_join(struct sentinel_guard *guard)
-{
-	sentinel_guard_kick(guard);
-	pthread_join(guard->thread, NULL);
-	close_all(guard);
 }

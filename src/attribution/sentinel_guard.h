@@ -31,6 +31,7 @@ struct sentinel_shared {
 	atomic_bool stop;
 	int wake_fd; /* eventfd: wakes the loop */
 	atomic_bool woken;
+	sem_t left; /* posts that are to be closed */
 };
 
 struct sentinel_guard {
@@ -55,10 +56,13 @@ struct sentinel_guard {
 	uint32_t filter_generation;
 	int searched_in_vain, udp_in_vain, connections_in, echoes; /* in this second */
 	int64_t second_ns;
-	int64_t window_ns, busy_ns; /* how much of the last moments was work */
+	int64_t window_ns, window_cpu_ns, busy_ns; /* how much of the last moments was work */
 };
 
-/* Opens what the thread needs and starts it. number: its CPU. 0 or -errno. */
+/* Starts a thread with all signals blocked: they are the loop's. 0 or -errno. */
+int sentinel_guard_thread(pthread_t *thread, void *(*start)(void *argument), void *argument);
+
+/* Opens what the thread needs and starts it. 0 or -errno. */
 int sentinel_guard_start(struct sentinel_guard *guard, struct sentinel_shared *shared, int cpu,
                          struct error *error);
 /* After shared->stop is set. */
@@ -70,7 +74,13 @@ void sentinel_guard_kick_others(struct sentinel_shared *shared, const struct sen
 /* A free post of this guard becomes its own, opened. 0 or -errno. */
 int sentinel_guard_add_post(struct sentinel_guard *guard, struct sentinel_post *post);
 
+/* Closes the posts that the thread has left: it takes milliseconds, see sentinel_guard.c. */
+void sentinel_guard_close_left(struct sentinel_guard *guard);
+
 /* For the parts of the thread: */
+
+/* What it does, until shared->stop. */
+void sentinel_guard_watch(struct sentinel_guard *guard);
 
 /* All posts are to have the filter as it says now; each does so when it is next seen. */
 void sentinel_guard_change_filter(struct sentinel_guard *guard);

@@ -10,10 +10,11 @@
 
 /*
  * Who holds a socket is found out after the packet. A port may be another's by then:
- * of an unconnected UDP socket at once, of a TCP connection hardly ever.
+ * of an unconnected UDP socket at once, of a TCP connection hardly ever; but who is
+ * behind catches up only by leaving out what is too late in any case.
  */
 #define UDP_LATE_NS (5 * NS_PER_MS)
-#define TCP_LATE_NS (50 * NS_PER_MS)
+#define TCP_LATE_NS (10 * NS_PER_MS)
 
 /* A second. What comes in excess is not looked at until the next one. */
 #define UDP_IN_VAIN_MAX    1000
@@ -100,7 +101,7 @@ static struct sentinel_suspect *find_holder(struct look *look, bool listener)
 	if (found)
 		return found;
 	look->guard->searched_in_vain++;
-	if (look->guard->search.gave_up)
+	if (wanted.gave_up)
 		count(look, SENTINEL_OVER_BUDGET);
 	sentinel_post_told(look->post, cookie, cookie, look->begin_ns, NOT_FOUND_NS);
 	return NULL;

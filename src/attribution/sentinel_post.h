@@ -20,10 +20,12 @@ struct sock_diag;
 #define SENTINEL_POST_LOCALS 8
 #define SENTINEL_POST_FLOWS  256
 
+/* Whose it is. */
 enum sentinel_post_state {
-	SENTINEL_POST_FREE,    /* the loop's */
+	SENTINEL_POST_FREE,    /* the loop's, with nothing open */
 	SENTINEL_POST_WATCHED, /* the thread's */
-	SENTINEL_POST_LEAVING, /* the thread's, which is to make it free */
+	SENTINEL_POST_LEAVING, /* the thread's, which is to leave it */
+	SENTINEL_POST_LEFT,    /* the janitor's, which is to close it */
 };
 
 struct sentinel_post {
@@ -32,7 +34,7 @@ struct sentinel_post {
 	uint64_t netns_cookie; /* SO_NETNS_COOKIE; 0 = not known (before Linux 5.14) */
 	int fd;                /* packet(7) */
 	struct sock_diag *diag;
-	int probes[2]; /* IPv4 and IPv6, to be bound to what may be local */
+	int probes[2];              /* IPv4 and IPv6, to be bound to what may be local */
 	uint32_t filter_generation; /* of the thread's settings that are in force here */
 	/* Addresses asked for lately, the oldest is replaced. */
 	struct {

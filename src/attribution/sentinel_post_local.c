@@ -40,8 +40,7 @@ static bool can_bind(const int probes[2], const struct inet_address *address, ui
 	if (result != 0)
 		return false;
 	/* Gives the port back, so that the socket can be bound again. */
-	connect(probe, &none, sizeof none);
-	return true;
+	return connect(probe, &none, sizeof none) == 0;
 }
 
 int sentinel_post_open_probes(int probes[2])

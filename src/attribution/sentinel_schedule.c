@@ -81,8 +81,8 @@ bool sentinel_schedule_lock(void *memory, size_t length)
 bool sentinel_schedule_lock_stack(void)
 {
 	pthread_attr_t attributes;
-	void *stack;
-	size_t size;
+	void *stack = NULL;
+	size_t size = 0;
 	bool locked;
 
 	if (pthread_getattr_np(pthread_self(), &attributes) != 0)

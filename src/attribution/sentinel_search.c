@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -11,17 +10,15 @@
 
 #define NEWEST_TRIED    4 /* young processes that are looked at each time */
 #define NEWEST_QUICK    2
-#define OTHERS_QUICK    4  /* and of the others, in a quick search */
-#define NEWEST_SCANNED  4  /* young processes of which all descriptors are looked at */
-#define NEAR_TRIED      2  /* suspects whose neighbouring descriptors are tried */
-#define SUSPECT_SCANNED 2  /* suspects of which all descriptors are looked at */
-#define SCAN_MAX        32 /* descriptors of one process, 2.5 us each */
-#define STEPS_MIN       8  /* some 5 to 10 us each */
+#define OTHERS_QUICK    4 /* and of the others, in a quick search */
+#define NEWEST_SCANNED  4 /* young processes of which all descriptors are looked at */
+#define NEAR_TRIED      2 /* suspects whose neighbouring descriptors are tried */
+#define SUSPECT_SCANNED 2 /* suspects of which all descriptors are looked at */
+#define LEVELS_MAX      4 /* of parents */
 
 int sentinel_search_init(struct sentinel_search *search, struct sentinel_young *young)
 {
 	search->suspects.count = 0;
-	search->gave_up = false;
 	search->young = young;
 	search->scan.fd = -1;
 	search->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -35,40 +32,16 @@ void sentinel_search_destroy(struct sentinel_search *search)
 		close(search->proc_fd);
 }
 
-/*
- * The time is over. But time that the CPU was taken away (by a hypervisor, an interrupt)
- * is not our work: some steps are made in any case.
- */
-static bool out_of_time(struct sentinel_search *search, const struct sentinel_wanted *wanted)
-{
-	if (++search->steps <= STEPS_MIN || clock_monotonic_ns() < wanted->deadline_ns)
-		return false;
-	search->gave_up = true;
-	return true;
-}
-
-/* Without events a pid may be a thread's, which /proc has too. The process's, 0 when it is gone. */
-static int leader_of(int dir)
-{
-	char text[512]; /* "Tgid:" and "Uid:" are among the first lines */
-	int fd = openat(dir, "status", O_RDONLY | O_CLOEXEC), tgid = 0;
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text);
-	uint32_t uid;
-
-	if (fd >= 0)
-		close(fd);
-	return length > 0 && process_parse_status(text, (size_t)length, &tgid, &uid) ? tgid : 0;
-}
-
 /* Takes over dir. NULL when the process has just gone. */
 static struct sentinel_suspect *remember(struct sentinel_search *search, int pid, int dir, int fd,
                                          uint32_t uid)
 {
 	struct process_stat stat;
 
-	if (!search->young->events && leader_of(dir) != pid) {
+	/* Without events a pid may be a thread's. */
+	if (!search->young->events && sentinel_probe_leader(dir) != pid) {
 		/* The leader has the same descriptors, and its turn comes: it is hinted at now. */
-		sentinel_young_add(search->young, leader_of(dir), false);
+		sentinel_young_add(search->young, sentinel_probe_leader(dir), false);
 		close(dir);
 		return NULL;
 	}
@@ -76,34 +49,15 @@ static struct sentinel_suspect *remember(struct sentinel_search *search, int pid
 		close(dir);
 		return NULL;
 	}
-	return sentinel_suspects_add(&search->suspects,
-	                             &(struct sentinel_suspect){ .pid = pid,
-	                                                         .dir = dir,
-	                                                         .fd = fd,
-	                                                         .uid = uid,
-	                                                         .stat = stat });
-}
-
-/* All descriptors of a process: -1 when none is it. */
-static int scan(struct sentinel_search *search, int dir, const struct sentinel_wanted *wanted)
-{
-	int fd, found = -1;
-
-	if (proc_dir_open(&search->scan, dir, "fd") < 0)
-		return -1;
-	for (int i = 0; found < 0 && i < SCAN_MAX; i++) {
-		if (proc_dir_next(&search->scan, &fd) <= 0 || out_of_time(search, wanted))
-			break;
-		if (sentinel_suspects_holds(dir, fd, wanted->inode))
-			found = fd;
-	}
-	proc_dir_close(&search->scan);
-	return found;
+	return sentinel_suspects_add(
+		&search->suspects,
+		&(struct sentinel_suspect){
+			.pid = pid, .dir = dir, .fd = fd, .uid = uid, .stat = stat });
 }
 
 /* One that is known, again. */
 static struct sentinel_suspect *found_at(struct sentinel_search *search, int at, int fd,
-                                         const struct sentinel_wanted *wanted)
+                                         struct sentinel_wanted *wanted)
 {
 	struct sentinel_suspect *suspect = &search->suspects.list[at];
 
@@ -116,14 +70,15 @@ static struct sentinel_suspect *found_at(struct sentinel_search *search, int at,
 }
 
 static struct sentinel_suspect *find_last(struct sentinel_search *search,
-                                          const struct sentinel_wanted *wanted)
+                                          struct sentinel_wanted *wanted)
 {
 	for (int i = 0; i < search->suspects.count; i++) {
 		int64_t inode;
 
 		if (search->suspects.list[i].uid != wanted->uid)
 			continue;
-		inode = sentinel_suspects_inode(search->suspects.list[i].dir, search->suspects.list[i].fd);
+		inode = sentinel_probe_inode(search->suspects.list[i].dir,
+		                             search->suspects.list[i].fd);
 		if (inode == (int64_t)wanted->inode)
 			return found_at(search, i, search->suspects.list[i].fd, wanted);
 		if (inode == -ESRCH)
@@ -133,7 +88,7 @@ static struct sentinel_suspect *find_last(struct sentinel_search *search,
 }
 
 static struct sentinel_suspect *find_near(struct sentinel_search *search,
-                                          const struct sentinel_wanted *wanted)
+                                          struct sentinel_wanted *wanted)
 {
 	static const int steps[] = { 1, -1 };
 
@@ -143,49 +98,13 @@ static struct sentinel_suspect *find_near(struct sentinel_search *search,
 		for (size_t step = 0; step < sizeof steps / sizeof *steps; step++) {
 			int fd = suspect->fd + steps[step];
 
-			if (fd >= 0 && sentinel_suspects_holds(suspect->dir, fd, wanted->inode))
+			if (fd >= 0 && sentinel_probe_holds(suspect->dir, fd, wanted->inode))
 				return found_at(search, i, fd, wanted);
 		}
-		if (out_of_time(search, wanted))
+		if (sentinel_probe_out_of_time(wanted))
 			return NULL;
 	}
 	return NULL;
-}
-
-/*
- * The descriptors that are likely when the process has so many: a new one has the lowest
- * free number, most often the highest there is, or the second when a high one (a lock of a
- * shell script) came from the parent. count 0: the kernel does not say how many there are
- * (before Linux 6.2); curl's is 5.
- */
-static int guess(int64_t count, int likely[3])
-{
-	if (count == 0) {
-		likely[0] = 3;
-		likely[1] = 5;
-		likely[2] = 4;
-		return 3;
-	}
-	if (count <= 3 || count > INT32_MAX) /* standard input and output, most often */
-		return 0;
-	likely[0] = (int)count - 1;
-	likely[1] = 3;
-	likely[2] = (int)count - 2;
-	return count == 4 ? 1 : count == 5 ? 2 : 3;
-}
-
-static int try_likely(int dir, const struct sentinel_wanted *wanted)
-{
-	struct stat status;
-	int likely[3], count;
-
-	if (fstatat(dir, "fd", &status, 0) != 0 || status.st_uid != wanted->uid)
-		return -1;
-	count = guess(status.st_size, likely);
-	for (int i = 0; i < count; i++)
-		if (sentinel_suspects_holds(dir, likely[i], wanted->inode))
-			return likely[i];
-	return -1;
 }
 
 static struct sentinel_suspect *found_in(struct sentinel_search *search, int pid, int dir, int fd,
@@ -200,7 +119,7 @@ static struct sentinel_suspect *found_in(struct sentinel_search *search, int pid
 
 /* What other threads have found. */
 static struct sentinel_suspect *find_others(struct sentinel_search *search,
-                                            const struct sentinel_wanted *wanted)
+                                            struct sentinel_wanted *wanted)
 {
 	int pid, fd;
 
@@ -215,7 +134,7 @@ static struct sentinel_suspect *find_others(struct sentinel_search *search,
 			sentinel_young_remove_find(search->young, pid);
 			continue;
 		}
-		if (sentinel_suspects_holds(dir, fd, wanted->inode))
+		if (sentinel_probe_holds(dir, fd, wanted->inode))
 			return found_in(search, pid, dir, fd, wanted->uid);
 		close(dir);
 	}
@@ -224,7 +143,7 @@ static struct sentinel_suspect *find_others(struct sentinel_search *search,
 
 /* One young process; its likeliest descriptors, or all. */
 static struct sentinel_suspect *try_process(struct sentinel_search *search, int pid, bool all,
-                                            const struct sentinel_wanted *wanted)
+                                            struct sentinel_wanted *wanted)
 {
 	int dir = process_read_open(search->proc_fd, pid), fd;
 
@@ -234,7 +153,8 @@ static struct sentinel_suspect *try_process(struct sentinel_search *search, int 
 	}
 	search->looked[pid % SENTINEL_SEARCH_MEMORY].pid = pid;
 	search->looked[pid % SENTINEL_SEARCH_MEMORY].time_ns = clock_monotonic_ns();
-	fd = all ? scan(search, dir, wanted) : try_likely(dir, wanted);
+	fd = all ? sentinel_probe_all(dir, wanted, &search->scan)
+	         : sentinel_probe_likely(dir, wanted);
 	if (fd >= 0)
 		return found_in(search, pid, dir, fd, wanted->uid);
 	close(dir);
@@ -249,7 +169,7 @@ static int64_t looked_ns(const struct sentinel_search *search, int pid)
 }
 
 static struct sentinel_suspect *find_newest(struct sentinel_search *search, int max, bool all,
-                                            const struct sentinel_wanted *wanted)
+                                            struct sentinel_wanted *wanted)
 {
 	struct sentinel_young_cursor cursor = sentinel_young_first(search->young);
 	int pid;
@@ -257,10 +177,10 @@ static struct sentinel_suspect *find_newest(struct sentinel_search *search, int 
 	while (max > 0 && sentinel_young_next(&cursor, &pid)) {
 		struct sentinel_suspect *found;
 
-		if (!all && looked_ns(search, pid) >= search->begin_ns) /* it stands there twice */
+		if (!all && looked_ns(search, pid) >= wanted->begin_ns) /* it stands there twice */
 			continue;
 		max--;
-		if (out_of_time(search, wanted))
+		if (sentinel_probe_out_of_time(wanted))
 			return NULL;
 		found = try_process(search, pid, all, wanted);
 		if (found)
@@ -270,11 +190,11 @@ static struct sentinel_suspect *find_newest(struct sentinel_search *search, int 
 }
 
 /* The young one that was looked at longest ago, 0 when all were looked at in this search. */
-static int next_in_turn(const struct sentinel_search *search)
+static int next_in_turn(const struct sentinel_search *search, int64_t before_ns)
 {
 	struct sentinel_young_cursor cursor = sentinel_young_first(search->young);
 	int pid, best = 0;
-	int64_t best_ns = search->begin_ns;
+	int64_t best_ns = before_ns;
 
 	while (best_ns > 0 && sentinel_young_next(&cursor, &pid)) {
 		int64_t time_ns = looked_ns(search, pid);
@@ -292,42 +212,64 @@ static int next_in_turn(const struct sentinel_search *search)
  * more than once is found.
  */
 static struct sentinel_suspect *find_in_turn(struct sentinel_search *search, int max,
-                                             const struct sentinel_wanted *wanted)
+                                             struct sentinel_wanted *wanted)
 {
 	struct sentinel_suspect *found = NULL;
 	int pid;
 
-	while (!found && max-- > 0 && (pid = next_in_turn(search)) != 0) {
-		if (out_of_time(search, wanted))
+	while (!found && max-- > 0 && (pid = next_in_turn(search, wanted->begin_ns)) != 0) {
+		if (sentinel_probe_out_of_time(wanted))
 			return NULL;
-		found = try_process(search, pid, false, wanted);
+		found = try_process(search, pid, wanted->listener, wanted);
 	}
 	return found;
 }
 
 static struct sentinel_suspect *find_anywhere(struct sentinel_search *search,
-                                              const struct sentinel_wanted *wanted)
+                                              struct sentinel_wanted *wanted)
 {
 	for (int i = 0; i < search->suspects.count && i < SUSPECT_SCANNED; i++) {
-		int fd = scan(search, search->suspects.list[i].dir, wanted);
+		int fd = sentinel_probe_all(search->suspects.list[i].dir, wanted, &search->scan);
 
 		if (fd >= 0)
 			return found_at(search, i, fd, wanted);
-		if (out_of_time(search, wanted))
+		if (sentinel_probe_out_of_time(wanted))
 			return NULL;
 	}
 	return NULL;
 }
 
-struct sentinel_suspect *sentinel_search_find(struct sentinel_search *search,
-                                              const struct sentinel_wanted *wanted)
+/*
+ * Who listens has it from nobody: not one of the children that were forked with it, which
+ * are young and so are found first.
+ */
+static struct sentinel_suspect *climb(struct sentinel_search *search,
+                                      struct sentinel_suspect *suspect,
+                                      struct sentinel_wanted *wanted)
 {
-	struct sentinel_suspect *found;
+	for (int level = 0; level < LEVELS_MAX && suspect->stat.parent_pid > 1; level++) {
+		int pid = suspect->stat.parent_pid, fd = suspect->fd;
+		int dir = process_read_open(search->proc_fd, pid);
+		struct sentinel_suspect *parent;
 
-	search->begin_ns = clock_monotonic_ns();
-	search->gave_up = false;
-	search->steps = 0;
-	found = find_last(search, wanted);
+		if (dir < 0)
+			break;
+		if (!sentinel_probe_holds(dir, fd, wanted->inode)) {
+			close(dir);
+			break;
+		}
+		parent = found_in(search, pid, dir, fd, wanted->uid);
+		if (!parent)
+			break;
+		suspect = parent;
+	}
+	return suspect;
+}
+
+static struct sentinel_suspect *find(struct sentinel_search *search, struct sentinel_wanted *wanted)
+{
+	struct sentinel_suspect *found = find_last(search, wanted);
+
 	if (!found)
 		found = find_others(search, wanted);
 	if (found)
@@ -335,14 +277,26 @@ struct sentinel_suspect *sentinel_search_find(struct sentinel_search *search,
 	sentinel_young_read(search->young, 2 * SENTINEL_YOUNG_BATCH);
 	found = find_newest(search, wanted->quick ? NEWEST_QUICK : NEWEST_TRIED, wanted->listener,
 	                    wanted);
-	if (!found && !search->gave_up && !wanted->quick)
+	if (!found && !wanted->gave_up && !wanted->quick)
 		found = find_near(search, wanted);
-	if (!found && !search->gave_up)
+	if (!found && !wanted->gave_up)
 		found = find_in_turn(search, wanted->quick ? OTHERS_QUICK : SENTINEL_YOUNG_MAX,
 		                     wanted);
-	if (!found && !search->gave_up && !wanted->quick)
+	if (!found && !wanted->gave_up && !wanted->quick && !wanted->listener)
 		found = find_newest(search, NEWEST_SCANNED, true, wanted);
-	if (!found && !search->gave_up && !wanted->quick)
+	if (!found && !wanted->gave_up && !wanted->quick)
 		found = find_anywhere(search, wanted);
 	return found;
+}
+
+struct sentinel_suspect *sentinel_search_find(struct sentinel_search *search,
+                                              struct sentinel_wanted *wanted)
+{
+	struct sentinel_suspect *found;
+
+	wanted->begin_ns = clock_monotonic_ns();
+	wanted->gave_up = false;
+	wanted->steps = 0;
+	found = find(search, wanted);
+	return found && wanted->listener ? climb(search, found, wanted) : found;
 }

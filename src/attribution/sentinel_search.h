@@ -10,11 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attribution/sentinel_probe.h"
 #include "attribution/sentinel_suspects.h"
 #include "attribution/sentinel_young.h"
 #include "processes/proc_dir.h"
 
-#define SENTINEL_SEARCH_MEMORY 256
+#define SENTINEL_SEARCH_MEMORY 512
 
 struct sentinel_search {
 	int proc_fd;
@@ -25,19 +26,7 @@ struct sentinel_search {
 		int pid;
 		int64_t time_ns;
 	} looked[SENTINEL_SEARCH_MEMORY];
-	/* Of the last search: */
-	int64_t begin_ns;
-	int steps;
-	bool gave_up; /* for want of time */
 	struct proc_dir scan;
-};
-
-struct sentinel_wanted {
-	uint64_t inode;
-	uint32_t uid;        /* processes of others are looked at last, or not at all */
-	bool quick;          /* the likeliest places alone */
-	bool listener;       /* not the last that was opened: young processes' are all looked at */
-	int64_t deadline_ns; /* monotonic */
 };
 
 int sentinel_search_init(struct sentinel_search *search, struct sentinel_young *young);
@@ -45,6 +34,6 @@ void sentinel_search_destroy(struct sentinel_search *search);
 
 /* The holder, its descriptor in ->fd; valid until the next call. NULL: not found. */
 struct sentinel_suspect *sentinel_search_find(struct sentinel_search *search,
-                                              const struct sentinel_wanted *wanted);
+                                              struct sentinel_wanted *wanted);
 
 #endif

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attribution/sentinel_suspects.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "base/decimal.h"
 
 void sentinel_suspects_tidy(struct sentinel_suspects *suspects)
 {
@@ -55,25 +52,4 @@ void sentinel_suspects_remove(struct sentinel_suspects *suspects, int at)
 	suspects->count--;
 	memmove(suspects->list + at, suspects->list + at + 1,
 	        (size_t)(suspects->count - at) * sizeof *suspects->list);
-}
-
-int64_t sentinel_suspects_inode(int dir, int fd)
-{
-	char path[16] = "fd/", link[64];
-	size_t digits = decimal_length_32((uint32_t)fd);
-	uint64_t inode;
-	ssize_t length;
-
-	decimal_put_32(path + 3 + digits, (uint32_t)fd);
-	path[3 + digits] = '\0';
-	length = readlinkat(dir, path, link, sizeof link - 1);
-	if (length < 0)
-		return -errno;
-	link[length] = '\0';
-	return process_parse_link(link, "socket:[", &inode) ? (int64_t)inode : 0;
-}
-
-bool sentinel_suspects_holds(int dir, int fd, uint64_t inode)
-{
-	return sentinel_suspects_inode(dir, fd) == (int64_t)inode;
 }

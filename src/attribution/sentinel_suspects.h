@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes that had what was sought, the last one first; and how to look at one's descriptors. */
+/* Processes that had what was sought, the last one first. */
 #ifndef SOCKLINE_ATTRIBUTION_SENTINEL_SUSPECTS_H
 #define SOCKLINE_ATTRIBUTION_SENTINEL_SUSPECTS_H
 
@@ -37,10 +37,5 @@ struct sentinel_suspect *sentinel_suspects_add(struct sentinel_suspects *suspect
                                                const struct sentinel_suspect *suspect);
 struct sentinel_suspect *sentinel_suspects_to_front(struct sentinel_suspects *suspects, int at);
 void sentinel_suspects_remove(struct sentinel_suspects *suspects, int at);
-
-/* The inode of the socket that a descriptor leads to, below /proc/PID; 0 = something else, -errno. */
-int64_t sentinel_suspects_inode(int dir, int fd);
-/* Does it lead to this socket now? One readlink. */
-bool sentinel_suspects_holds(int dir, int fd, uint64_t inode);
 
 #endif

@@ -109,9 +109,9 @@ static void take_event(struct sentinel_young *young, const struct nlmsghdr *head
 	if (length < NLMSG_HDRLEN ||
 	    !proc_events_parse((const char *)header + NLMSG_HDRLEN, length - NLMSG_HDRLEN, &event))
 		return;
-	if (event.kind == PROC_EVENT_EXIT)
+	if (event.kind != PROC_EVENT_FORK) /* it is gone, or has another place from now on */
 		sentinel_young_remove(young, event.pid);
-	else
+	if (event.kind != PROC_EVENT_EXIT)
 		sentinel_young_add(young, event.pid, event.kind == PROC_EVENT_EXEC);
 }
 
@@ -165,7 +165,7 @@ static int last_pid(int load_fd)
 		return 0;
 	text[length] = '\0';
 	field = strrchr(text, ' ');
-	return field ? atoi(field + 1) : 0;
+	return field ? (int)strtol(field + 1, NULL, 10) : 0;
 }
 
 struct sentinel_young_cursor sentinel_young_first(struct sentinel_young *young)

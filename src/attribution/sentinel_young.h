@@ -16,7 +16,7 @@
 
 struct proc_events;
 
-#define SENTINEL_YOUNG_MAX   256
+#define SENTINEL_YOUNG_MAX   512
 #define SENTINEL_YOUNG_BATCH 64
 #define SENTINEL_YOUNG_FINDS 16
 

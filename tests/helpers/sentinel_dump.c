@@ -83,6 +83,11 @@ static void watch(struct sentinel *sentinel, const char *path)
 		close(fd);
 }
 
+static int number(const char *text)
+{
+	return (int)strtol(text, NULL, 10);
+}
+
 static void run(struct sentinel *sentinel, int64_t seconds, int interval_ms)
 {
 	int64_t offset_ns = clock_realtime_ns() - clock_monotonic_ns();
@@ -129,17 +134,17 @@ int main(int argc, char **argv)
 	while ((option = getopt(argc, argv, "t:N:i:l:")) != -1) {
 		switch (option) {
 		case 't':
-			seconds = atoi(optarg);
+			seconds = number(optarg);
 			break;
 		case 'N':
 			watch(sentinel, optarg);
 			watched++;
 			break;
 		case 'i':
-			interval_ms = atoi(optarg);
+			interval_ms = number(optarg);
 			break;
 		case 'l':
-			sentinel_listener(sentinel, atoi(optarg));
+			sentinel_listener(sentinel, number(optarg));
 			break;
 		default:
 			return 2;

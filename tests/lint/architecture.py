@@ -54,6 +54,8 @@ LINES_MAX = 500
 LONGER = {
     "src/man/sockline-events.5": "an entry for each field of the schema",
     "tests/bench/attribution_table.py": "one table: its scenarios, their truth and how they are told",
+    "tests/golden/test_replay.py": "the captures that it makes are most of it",
+    "tests/unit/test_connection_table.c": "one model, held against the table in many ways",
     "tests/bench/bench.py": "one table: a function for each of its parts",
 }
 

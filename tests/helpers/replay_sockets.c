@@ -160,8 +160,9 @@ static void read_line(const char *line)
 static void on_packet(void *context, const struct capture_packet *captured)
 {
 	static uint64_t number;
-	struct packet packet = { .time_ns = captured->time_ns, .number = ++number, .netns = NETNS };
+	struct packet packet = { .time_ns = captured->time_ns, .netns = NETNS };
 
+	packet.number = ++number;
 	decode_packet(DECODE_LINK_ETHERNET, captured->bytes, captured->captured, captured->length,
 	              &packet);
 	stream_packet(context, &packet);

@@ -43,7 +43,7 @@ void host_on_process_event(void *context, const struct proc_event *event)
 
 	switch (event->kind) {
 	case PROC_EVENT_FORK:
-		process_table_forked(host->processes, event->parent_pid, event->time_ns);
+		attribution_forked(host->attribution, event->parent_pid, event->time_ns);
 		proc_fd_hint(host->fds, event->pid);
 		break;
 	case PROC_EVENT_EXEC:
@@ -58,17 +58,23 @@ void host_on_process_event(void *context, const struct proc_event *event)
 	}
 }
 
-static void on_process_events(void *context, uint32_t ready)
+void host_read_process_events(struct host *host)
 {
-	struct host *host = context;
-
-	(void)ready;
+	if (!host->events)
+		return;
 	if (proc_events_read(host->events, host_on_process_event, host) == -ENOBUFS) {
-		/* Executions and exits went by unseen: every process is looked at again. */
+		/* Forks, executions and exits went by unseen: every process is looked at again. */
 		proc_fd_walk_start(host->fds, true);
+		attribution_forks_lost(host->attribution);
 		host->options.callbacks.overrun(host->options.callbacks.context, "proc_events",
 		                                proc_events_counters(host->events)->lost);
 	}
+}
+
+static void on_process_events(void *context, uint32_t ready)
+{
+	(void)ready;
+	host_read_process_events(context);
 }
 
 static void on_overrun(void *context, const char *where, uint64_t lost)

@@ -164,4 +164,5 @@ void host_prepare(struct host *host)
 		witness_drain(host->witness);
 	if (host->sentinel)
 		drain_sentinel(host);
+	host_read_process_events(host);
 }

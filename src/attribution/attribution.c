@@ -312,16 +312,27 @@ static bool may_be_another(struct attribution *attribution,
                            const struct attribution_question *question, const struct owner *owner)
 {
 	struct proc_fd_holders now = { 0 };
-	bool forked =
-		owner->process && owner->process->forked_ns >= question->seen_ns - FORK_SLACK_NS;
+	int64_t forked_ns =
+		owner->process ? forks_latest(&attribution->forks, owner->process->pid) : 0;
+	bool forked = forked_ns >= question->seen_ns - FORK_SLACK_NS;
 
 	if (owner->method == ATTRIBUTION_LISTENER)
 		return forked || owner->shared_count > 0;
 	if (owner->method != ATTRIBUTION_SOCKET || !forked ||
-	    owner->process->forked_ns > question->seen_ns + HANDOVER_NS)
+	    forked_ns > question->seen_ns + HANDOVER_NS)
 		return false;
 	return proc_fd_find(attribution->options.fds, owner->inode, &now) != 0 || now.count == 0 ||
 	       now.processes[0] != owner->process;
+}
+
+void attribution_forked(struct attribution *attribution, int parent_pid, int64_t time_ns)
+{
+	forks_put(&attribution->forks, parent_pid, time_ns);
+}
+
+void attribution_forks_lost(struct attribution *attribution)
+{
+	forks_lost(&attribution->forks, clock_monotonic_ns());
 }
 
 bool attribution_last_holder(struct attribution *attribution,

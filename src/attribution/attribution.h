@@ -93,6 +93,12 @@ bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
  */
 bool attribution_last_holder(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner);
+/*
+ * A process forked (monotonic time), or word of such was lost: what it accepts from
+ * then on may be its child's.
+ */
+void attribution_forked(struct attribution *attribution, int parent_pid, int64_t time_ns);
+void attribution_forks_lost(struct attribution *attribution);
 /* Copies what a connection's end is known to be, so that its TIME_WAIT has a name. */
 void attribution_remember(struct attribution *attribution, uint32_t netns,
                           const struct tuple *tuple, const struct owner *owner);

@@ -4,6 +4,7 @@
 #define SOCKLINE_ATTRIBUTION_ATTRIBUTION_PRIVATE_H
 
 #include "attribution/attribution.h"
+#include "attribution/forks.h"
 #include "processes/proc_fd.h"
 #include "sockets/listener_table.h"
 #include "sockets/lister.h"
@@ -42,6 +43,7 @@ struct attribution {
 	int64_t walk_began_ns, walk_work_ns, walk_next_ns, full_walk_next_ns;
 	int64_t walked_ns; /* when the last complete one began */
 	uint64_t generation;
+	struct forks forks;
 };
 
 /* Names the holders of a socket; unknown with its reason when there is none to be found now. */

@@ -23,7 +23,6 @@ struct process {
 	int64_t start_ns;
 	uint64_t entity_id; /* hash of boot id, pid, start ticks: process.entity_id; 0 = not sure */
 	int64_t exited_ns;  /* monotonic; 0 = alive as far as known. Mutable. */
-	int64_t forked_ns;  /* monotonic: when it last forked, as far as told. Mutable. */
 
 	/* Read again after exec, and now and then (process_table_get). Mutable. */
 	uint32_t generation; /* grows when one of the following changed */

@@ -368,14 +368,6 @@ void process_table_exec(struct process_table *table, int pid)
 	process_table_get(table, pid, NULL);
 }
 
-void process_table_forked(struct process_table *table, int parent_pid, int64_t now_ns)
-{
-	uint32_t live = process_slots_find_live(&table->store, parent_pid);
-
-	if (live != NONE)
-		slot_at(table, live)->process->forked_ns = now_ns;
-}
-
 void process_table_exited(struct process_table *table, int pid, int64_t now_ns)
 {
 	uint32_t live = process_slots_find_live(&table->store, pid);

@@ -71,7 +71,6 @@ struct process *process_table_remember(struct process_table *table,
 
 /* Kernel events (proc connector) and scans say what happened; times are monotonic. */
 void process_table_exec(struct process_table *table, int pid); /* reads it anew, now */
-void process_table_forked(struct process_table *table, int parent_pid, int64_t now_ns);
 void process_table_exited(struct process_table *table, int pid, int64_t now_ns);
 /* Forgets processes that exited long ago; looks whether some of the others live. Call each second. */
 void process_table_expire(struct process_table *table, int64_t now_ns);

@@ -382,6 +382,54 @@ static void test_walks(void)
 	close_world();
 }
 
+static bool last_holder_is(struct attribution_question *asked, const char *expected)
+{
+	struct owner owner = { 0 };
+	char text[64];
+
+	attribution_resolve(world.attribution, asked, &owner);
+	attribution_last_holder(world.attribution, asked, &owner);
+	snprintf(text, sizeof text, "%s %d", attribution_method_name(owner.method),
+	         owner.process ? owner.process->pid : 0);
+	owner_clear(&owner);
+	if (strcmp(text, expected) != 0)
+		printf("# %s\n", text);
+	return strcmp(text, expected) == 0;
+}
+
+/* A server that forks: its child had the connection, or not; nobody saw. */
+static void test_forks(void)
+{
+	struct attribution_question asked;
+	int64_t now = clock_monotonic_ns();
+
+	clear();
+	fake_process(20, "server", 1, 100);
+	hold(20, 3, 200);
+	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
+	open_world();
+	/* Told before anybody asked for the process: packets are read later than events. */
+	attribution_forked(world.attribution, 20, now);
+	walk(world.processes.fds, false);
+	asked = question(IPPROTO_TCP, SRC, 80, DST, 5000);
+	asked.responder = true;
+	asked.seen_ns = now - 5 * NS_PER_MS;
+	CHECK(last_holder_is(&asked, "unknown 0"), "it forked since: the child may have had it");
+	asked.seen_ns = now + 10 * NS_PER_SECOND;
+	CHECK(last_holder_is(&asked, "listener 20"), "it forked long before: the listener");
+	attribution_forked(world.attribution, 21, asked.seen_ns);
+	CHECK(last_holder_is(&asked, "listener 20"), "another one forked");
+	close_world();
+
+	open_world();
+	walk(world.processes.fds, false);
+	asked.seen_ns = now;
+	CHECK(last_holder_is(&asked, "listener 20"), "nobody forked");
+	attribution_forks_lost(world.attribution);
+	CHECK(last_holder_is(&asked, "unknown 0"), "word of forks was lost: who knows");
+	close_world();
+}
+
 static const char *owner_of(const struct socket *socket, int64_t listed_ns)
 {
 	static char text[64];
@@ -429,6 +477,7 @@ int main(void)
 	test_udp();
 	test_raw();
 	test_walks();
+	test_forks();
 	test_listed();
 	fake_remove("");
 	return check_done();

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When a process last forked, as far as the kernel told: also of processes that
+ * nobody has asked for as yet, since a fork is told before the packets of the
+ * connection that it was for are read. Pure and small: times are kept by the low
+ * bits of the pid, so that an answer may be later than the truth, never earlier.
+ */
+#ifndef SOCKLINE_ATTRIBUTION_FORKS_H
+#define SOCKLINE_ATTRIBUTION_FORKS_H
+
+#include <stdint.h>
+
+#define FORKS_PIDS 16384 /* power of two */
+
+/* Zeroed. */
+struct forks {
+	int64_t lost_ns;
+	int64_t times_ns[FORKS_PIDS];
+};
+
+/* Times are monotonic; pid is the parent's. */
+void forks_put(struct forks *forks, int pid, int64_t time_ns);
+/* Word of some forks was lost before now: any process may have forked. */
+void forks_lost(struct forks *forks, int64_t now_ns);
+/* 0 = not since we look. */
+int64_t forks_latest(const struct forks *forks, int pid);
+
+#endif

@@ -58,42 +58,6 @@ void attribution_free(struct attribution *attribution)
 	free(attribution);
 }
 
-int attribution_add_namespace(struct attribution *attribution,
-                              const struct attribution_namespace *space)
-{
-	struct attribution_namespace *grown;
-
-	if (attribution->namespace_count == ATTRIBUTION_NAMESPACES_MAX)
-		return -ENOSPC;
-	grown = realloc(attribution->namespaces,
-	                ((size_t)attribution->namespace_count + 1) * sizeof *grown);
-	if (!grown)
-		return -ENOMEM;
-	grown[attribution->namespace_count++] = *space;
-	attribution->namespaces = grown;
-	return 0;
-}
-
-void attribution_remove_namespace(struct attribution *attribution, uint32_t netns)
-{
-	for (int i = 0; i < attribution->namespace_count; i++) {
-		if (attribution->namespaces[i].netns == netns) {
-			attribution->namespaces[i] =
-				attribution->namespaces[--attribution->namespace_count];
-			return;
-		}
-	}
-}
-
-const struct attribution_namespace *
-attribution_find_namespace(const struct attribution *attribution, uint32_t netns)
-{
-	for (int i = 0; i < attribution->namespace_count; i++)
-		if (attribution->namespaces[i].netns == netns)
-			return &attribution->namespaces[i];
-	return NULL;
-}
-
 void attribution_unknown(struct owner *owner, enum attribution_reason reason)
 {
 	owner->method = ATTRIBUTION_UNKNOWN;

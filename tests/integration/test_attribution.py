@@ -8,7 +8,7 @@ import time
 from harness import Namespace, check, run
 from mksock import Agent, Mksock, ends_at, source_end
 
-MODES = ("tracepoints", "lookup")
+MODES = ("tracepoints", "sentinel", "lookup")
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
 
 

@@ -249,7 +249,7 @@ long sentinel_drain(struct sentinel *sentinel, const struct sentinel_callbacks *
 
 void sentinel_hint(struct sentinel *sentinel, int pid)
 {
-	sentinel_young_add(&sentinel->shared->young, pid, false);
+	sentinel_young_add_hint(&sentinel->shared->young, pid);
 }
 
 void sentinel_listener(struct sentinel *sentinel, int pid)

@@ -41,7 +41,7 @@ static struct sentinel_suspect *remember(struct sentinel_search *search, int pid
 	/* Without events a pid may be a thread's. */
 	if (!search->young->events && sentinel_probe_leader(dir) != pid) {
 		/* The leader has the same descriptors, and its turn comes: it is hinted at now. */
-		sentinel_young_add(search->young, sentinel_probe_leader(dir), false);
+		sentinel_young_add_hint(search->young, sentinel_probe_leader(dir));
 		close(dir);
 		return NULL;
 	}
@@ -189,6 +189,23 @@ static struct sentinel_suspect *find_newest(struct sentinel_search *search, int 
 	return NULL;
 }
 
+static struct sentinel_suspect *find_hinted(struct sentinel_search *search,
+                                            struct sentinel_wanted *wanted)
+{
+	struct sentinel_suspect *found = NULL;
+
+	for (int i = 0; !found && i < SENTINEL_YOUNG_HINTS; i++) {
+		int pid = sentinel_young_get_hint(search->young, i);
+
+		if (pid == 0 || looked_ns(search, pid) >= wanted->begin_ns)
+			continue;
+		if (sentinel_probe_out_of_time(wanted))
+			return NULL;
+		found = try_process(search, pid, wanted->listener, wanted);
+	}
+	return found;
+}
+
 /* The young one that was looked at longest ago, 0 when all were looked at in this search. */
 static int next_in_turn(const struct sentinel_search *search, int64_t before_ns)
 {
@@ -277,6 +294,8 @@ static struct sentinel_suspect *find(struct sentinel_search *search, struct sent
 	sentinel_young_read(search->young, 2 * SENTINEL_YOUNG_BATCH);
 	found = find_newest(search, wanted->quick ? NEWEST_QUICK : NEWEST_TRIED, wanted->listener,
 	                    wanted);
+	if (!found && !wanted->gave_up)
+		found = find_hinted(search, wanted);
 	if (!found && !wanted->gave_up && !wanted->quick)
 		found = find_near(search, wanted);
 	if (!found && !wanted->gave_up)

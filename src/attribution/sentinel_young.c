@@ -81,6 +81,22 @@ void sentinel_young_add(struct sentinel_young *young, int pid, bool executed)
 	                      (uint64_t)pid * 4 + (executed ? EXECUTED : 0), memory_order_release);
 }
 
+void sentinel_young_add_hint(struct sentinel_young *young, int pid)
+{
+	uint32_t at;
+
+	for (int i = 0; i < SENTINEL_YOUNG_HINTS; i++)
+		if (sentinel_young_get_hint(young, i) == pid)
+			return;
+	at = atomic_fetch_add_explicit(&young->next_hint, 1, memory_order_relaxed);
+	atomic_store_explicit(&young->hints[at % SENTINEL_YOUNG_HINTS], pid, memory_order_relaxed);
+}
+
+int sentinel_young_get_hint(const struct sentinel_young *young, int number)
+{
+	return atomic_load_explicit(&young->hints[number], memory_order_relaxed);
+}
+
 void sentinel_young_remove(struct sentinel_young *young, int pid)
 {
 	for (int i = 0; i < SENTINEL_YOUNG_MAX; i++) {
@@ -91,6 +107,12 @@ void sentinel_young_remove(struct sentinel_young *young, int pid)
 			atomic_compare_exchange_strong_explicit(&young->entries[i], &entry,
 			                                        entry | GONE, memory_order_acq_rel,
 			                                        memory_order_relaxed);
+	}
+	for (int i = 0; i < SENTINEL_YOUNG_HINTS; i++) {
+		int expected = pid;
+
+		atomic_compare_exchange_strong_explicit(&young->hints[i], &expected, 0,
+		                                        memory_order_relaxed, memory_order_relaxed);
 	}
 }
 

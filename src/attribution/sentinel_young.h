@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which processes are young, or were hinted at: those with new sockets, most
- * likely. And which were found to have some. From process events, which wake nobody: they are read when somebody
- * asks. Where there are none, the last pid that the kernel gave out leads to them.
- * For any number of threads at once, without locks that wait.
+ * Which processes are young: those with new sockets, most likely. Which were hinted at,
+ * and which were found to have some. From process events, which wake nobody: they are
+ * read when somebody asks. Where there are none, the last pid that the kernel gave out
+ * leads to the young. For any number of threads at once, without locks that wait.
  */
 #ifndef SOCKLINE_ATTRIBUTION_SENTINEL_YOUNG_H
 #define SOCKLINE_ATTRIBUTION_SENTINEL_YOUNG_H
@@ -19,10 +19,13 @@ struct proc_events;
 #define SENTINEL_YOUNG_MAX   512
 #define SENTINEL_YOUNG_BATCH 64
 #define SENTINEL_YOUNG_FINDS 16
+#define SENTINEL_YOUNG_HINTS 4
 
 struct sentinel_young {
 	_Atomic uint32_t next;
 	_Atomic uint64_t entries[SENTINEL_YOUNG_MAX]; /* pid * 4 + GONE or EXECUTED; 0 = none */
+	_Atomic uint32_t next_hint;
+	_Atomic int hints[SENTINEL_YOUNG_HINTS]; /* 0 = none */
 	_Atomic uint32_t next_find;
 	_Atomic uint64_t finds[SENTINEL_YOUNG_FINDS]; /* pid << 32 | descriptor; 0 = none */
 	_Atomic uint64_t lost;                        /* times events were lost */
@@ -38,6 +41,10 @@ int sentinel_young_init(struct sentinel_young *young, struct error *error);
 void sentinel_young_destroy(struct sentinel_young *young);
 
 void sentinel_young_add(struct sentinel_young *young, int pid, bool executed);
+/* The last ones are remembered, however many are born meanwhile. */
+void sentinel_young_add_hint(struct sentinel_young *young, int pid);
+/* number: 0 to SENTINEL_YOUNG_HINTS - 1. 0 = none. */
+int sentinel_young_get_hint(const struct sentinel_young *young, int number);
 /* It is gone. */
 void sentinel_young_remove(struct sentinel_young *young, int pid);
 /*

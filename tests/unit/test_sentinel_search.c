@@ -199,6 +199,27 @@ static void test_shared(void)
 	sentinel_search_destroy(&search);
 }
 
+static void test_hint(void)
+{
+	uint64_t inode;
+	int pid = start_holder(0, &inode), all = 0;
+
+	begin();
+	sentinel_young_add_hint(&young, pid);
+	for (int i = 0; i < 20; i++)
+		sentinel_young_add(&young, getppid(), false);
+	sentinel_young_add_hint(&young, pid);
+	for (int i = 0; i < SENTINEL_YOUNG_HINTS; i++)
+		all += sentinel_young_get_hint(&young, i) == pid;
+	CHECK(all == 1, "who is hinted at twice is there once");
+	CHECK(is_found(find(inode, true), pid, 3), "and is found quickly, though no more young");
+	stop_holder(pid);
+	find(inode, true);
+	for (int i = 0; i < SENTINEL_YOUNG_HINTS; i++)
+		CHECK(sentinel_young_get_hint(&young, i) != pid, "until it is gone");
+	sentinel_search_destroy(&search);
+}
+
 static void test_time(void)
 {
 	struct sentinel_wanted wanted = { .inode = 1, .uid = geteuid(), .deadline_ns = 1 };
@@ -329,6 +350,7 @@ int main(void)
 	test_scan();
 	test_listener();
 	test_shared();
+	test_hint();
 	test_time();
 	test_order();
 	test_borrow();

@@ -160,6 +160,7 @@ const char *host_method(struct host *host, const char **why)
 
 void host_prepare(struct host *host)
 {
+	proc_fd_next_turn(host->fds);
 	if (host->witness)
 		witness_drain(host->witness);
 	if (host->sentinel)

@@ -32,6 +32,7 @@ struct fd_entry {
 	uint32_t holder; /* FD_INDEX_NONE: free */
 	int fd;
 	uint32_t stamp;          /* of the scan that saw it last */
+	uint32_t turn;           /* in which it was verified last; 0 = not */
 	uint32_t next, previous; /* of the holder; free ones are linked by next too */
 };
 

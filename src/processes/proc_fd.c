@@ -124,13 +124,33 @@ static int read_entry(const struct fd_entry *entry, const struct fd_holder *hold
 	return result == 1 ? inode == entry->inode : result;
 }
 
+void proc_fd_next_turn(struct proc_fd *fds)
+{
+	if (++fds->turn == 0)
+		fds->turn = 1;
+}
+
+/* Verified in this turn already, and not told to have exited since. */
+static struct process *verified_before(struct proc_fd *fds, const struct fd_entry *claim,
+                                       const struct fd_holder *holder)
+{
+	struct process *process;
+
+	if (fds->turn == 0 || claim->turn != fds->turn)
+		return NULL;
+	process = process_table_find(fds->table, holder->pid, holder->start_ticks);
+	return process && !process->exited_ns ? process : NULL;
+}
+
 struct process *proc_fd_verify(struct proc_fd *fds, uint32_t entry)
 {
-	const struct fd_entry *claim = &fds->index.entries[entry];
+	struct fd_entry *claim = &fds->index.entries[entry];
 	struct fd_holder *holder = &fds->index.holders[claim->holder];
-	struct process *process = NULL;
+	struct process *process = verified_before(fds, claim, holder);
 	int dir, result = -ESRCH;
 
+	if (process)
+		return process;
 	/* When the pid was reused within a tick, the table's process is not yet the holder. */
 	for (int attempt = 0; attempt < 2 && result == -ESRCH; attempt++) {
 		process = holder_process(fds, holder, &dir);
@@ -142,8 +162,10 @@ struct process *proc_fd_verify(struct proc_fd *fds, uint32_t entry)
 		if (result == -ESRCH)
 			process_table_exited(fds->table, holder->pid, clock_monotonic_ns());
 	}
-	if (result == 1)
+	if (result == 1) {
+		claim->turn = fds->turn;
 		return process_table_refresh(fds->table, process) == 0 ? process : NULL;
+	}
 	if (result == -ESRCH) {
 		fds->counters.vanished++;
 		fd_index_drop_holder(&fds->index, claim->holder);

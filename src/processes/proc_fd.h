@@ -5,7 +5,8 @@
  * at the start; afterwards only processes whose number of open descriptors
  * changed are read again (st_size of /proc/PID/fd, Linux >= 6.2; elsewhere
  * modification is assumed), and predictions are verified by one readlink.
- * Nothing from the index is an answer until it is verified at that moment.
+ * Nothing from the index is an answer until it is verified at that moment, or in
+ * the same turn of the caller's.
  *
  * Not seen: descriptors on their way in a message (unix(7), SCM_RIGHTS), files
  * registered with io_uring(7) and closed, and those of threads that do not
@@ -55,9 +56,14 @@ void proc_fd_free(struct proc_fd *fds);
 
 /*
  * Holders of a socket inode from the index alone, each verified by readlink
- * (2-3 us each); entries that fail are dropped from the index. 0 or -ENOENT.
+ * (2-3 us each) once a turn; entries that fail are dropped from the index. 0 or -ENOENT.
  */
 int proc_fd_find(struct proc_fd *fds, uint64_t inode, struct proc_fd_holders *holders);
+/*
+ * A turn begins: what is verified in it holds until the next. For a loop that reads a
+ * bounded batch of packets in each: for a listener's many connections one readlink will do.
+ */
+void proc_fd_next_turn(struct proc_fd *fds);
 /*
  * Tries the places where a new socket is likely: the last (pid, fd) that
  * matched and its neighbours, then the processes named by proc_fd_hint, newest

@@ -38,6 +38,7 @@ struct proc_fd {
 	struct process_table *table;
 	struct fd_index index;
 	uint32_t stamp;           /* of the last scan */
+	uint32_t turn;            /* 0: what was verified is verified again each time */
 	struct fd_scan scan;      /* proc_fd_scan_process */
 	struct fd_scan walk_scan; /* the walk, in slices */
 	struct proc_dir list;     /* of processes, the walk's */

@@ -272,6 +272,30 @@ static void test_slices(void)
 	finish(&fixture);
 }
 
+/* A turn of the caller's: what is verified in it is not read again. */
+static void test_turns(void)
+{
+	struct fixture fixture = begin(fake_proc, 1000, 1000);
+	struct proc_fd *fds = fixture.fds;
+
+	fake_process(60, "turner", 1, 600);
+	fake_fd(60, 3, "socket:[6000]");
+	walk(fds, false);
+	proc_fd_next_turn(fds);
+	CHECK(strcmp(holders_of(fds, 6000), "60") == 0, "verified");
+	fake_remove("60/fd/3");
+	CHECK(strcmp(holders_of(fds, 6000), "60") == 0, "for this turn");
+	proc_fd_next_turn(fds);
+	CHECK(strcmp(holders_of(fds, 6000), "") == 0, "and not for the next");
+	fake_fd(60, 3, "socket:[6000]");
+	walk(fds, false);
+	CHECK(strcmp(holders_of(fds, 6000), "60") == 0, "verified again");
+	process_table_exited(fixture.table, 60, clock_monotonic_ns());
+	fake_remove("60");
+	CHECK(strcmp(holders_of(fds, 6000), "") == 0, "unless it is known to have exited");
+	finish(&fixture);
+}
+
 int main(void)
 {
 	struct process_table *table = NULL;
@@ -286,6 +310,7 @@ int main(void)
 	test_many_holders();
 	test_each();
 	test_slices();
+	test_turns();
 	CHECK(process_table_new(&table, fake_proc, 1, &key, &error) == 0 &&
 	              proc_fd_new(&fds, table, 0, &key, &error) == -EINVAL && !fds,
 	      "no room");

@@ -346,6 +346,10 @@ void attribution_resolve(struct attribution *attribution,
 	}
 	if (witnessed(attribution, question, owner))
 		return;
+	if (question->gone) {
+		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
+		return;
+	}
 	switch (question->tuple.protocol) {
 	case IPPROTO_TCP:
 		attribution_tcp_resolve(attribution, space, question, owner);

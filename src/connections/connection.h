@@ -88,6 +88,7 @@ struct connection {
 	bool confirmed;      /* the responder's owner was the same a while later */
 	bool attributable;   /* an end is still worth asking for, see stream/binder.h */
 	uint8_t refinements; /* times a listener's owner was looked at again */
+	bool gone;           /* the responder's socket had spoken, and was not there any more */
 
 	bool has_tcp_info; /* the kernel's own numbers, of the local (source on loopback) socket */
 	struct socket_tcp_info tcp_info;

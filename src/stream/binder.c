@@ -84,6 +84,7 @@ static struct attribution_question question_for(const struct connection *connect
 		                                  : tuple_reverse(&connection->tuple),
 		.ifindex = connection->ifindex,
 		.responder = end == CONNECTION_DESTINATION,
+		.gone = end == CONNECTION_DESTINATION && connection->gone,
 		.sender = connection->counts[end].packets > 0,
 		.fanned_out = fanned_out && end == CONNECTION_DESTINATION,
 		.has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
@@ -156,7 +157,8 @@ static bool worth_asking(const struct connection *connection, enum connection_en
 	       (provisional(&connection->owners[end]) || unconfirmed(connection, end));
 }
 
-static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end)
+static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end,
+                      bool spoke)
 {
 	struct attribution_question question = question_for(connection, end, false);
 	struct owner found = { 0 };
@@ -164,6 +166,9 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 	if (!worth_asking(connection, end))
 		return false;
 	attribution_resolve(binder->options.attribution, &question, &found);
+	/* Who sent data had a socket of its own. When only the listener is left, it is closed. */
+	if (spoke && found.method == ATTRIBUTION_LISTENER)
+		connection->gone = true;
 	return improve(&connection->owners[end], &found);
 }
 
@@ -212,7 +217,7 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 	    connection->owners[from].method != ATTRIBUTION_LISTENER)
 		return;
 	connection->refinements++;
-	if (ask_again(binder, connection, from))
+	if (ask_again(binder, connection, from, true))
 		tell(binder, connection);
 }
 
@@ -253,7 +258,7 @@ void binder_closing(struct binder *binder, struct connection *connection)
 		struct owner *owner = &connection->owners[end];
 
 		if (binder->options.attribution && connection->attributable)
-			changed |= ask_again(binder, connection, end);
+			changed |= ask_again(binder, connection, end, false);
 		if (binder->options.attribution && connection->local[end] &&
 		    end == CONNECTION_DESTINATION)
 			changed |= ask_last(binder, connection, end);
@@ -276,8 +281,8 @@ static void retry(struct binder *binder, int level, const struct waiting *waitin
 
 	if (!connection || !connection->attributable)
 		return;
-	changed |= ask_again(binder, connection, CONNECTION_SOURCE);
-	changed |= ask_again(binder, connection, CONNECTION_DESTINATION);
+	changed |= ask_again(binder, connection, CONNECTION_SOURCE, false);
+	changed |= ask_again(binder, connection, CONNECTION_DESTINATION, false);
 	if (changed)
 		tell(binder, connection);
 	if (level_wait_ns[level] >= CONFIRM_NS)

@@ -279,12 +279,14 @@ static void test_listener(void)
 	answers[DST] = answer(ATTRIBUTION_LISTENER, &parent);
 	bind_one(&fixture, connection);
 	binder_packet(fixture.binder, connection, DST, &nothing);
-	CHECK(asked_count[DST] == 1, "an acknowledgement: nobody need have accepted it");
+	CHECK(asked_count[DST] == 1 && !asked[DST].gone,
+	      "an acknowledgement: nobody need have accepted it");
 	binder_packet(fixture.binder, connection, SRC, &data);
 	CHECK(asked_count[DST] == 1, "what the other end sends tells nothing");
 	for (int i = 0; i < 100; i++)
 		binder_packet(fixture.binder, connection, DST, &data);
 	CHECK(asked_count[DST] > 1 && asked_count[DST] < 10, "its data: asked again, not for ever");
+	CHECK(asked[DST].gone, "who has sent data and has only a listener is closed");
 	CHECK(told == 0, "nothing new");
 	answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
 	run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
@@ -299,6 +301,7 @@ static void test_listener(void)
 	binder_packet(fixture.binder, connection, DST, &data);
 	CHECK(told == 0 && connection->owners[DST].method == ATTRIBUTION_SOCKET,
 	      "the same process, known better: nothing to tell");
+	CHECK(!connection->gone, "and open");
 	finish(&fixture);
 }
 

@@ -16,10 +16,17 @@ struct outlet {
 	const char *path; /* borrowed; NULL = standard output */
 	int fd;           /* of path, -1 = standard output */
 	struct sink *sink;
-	struct loop_source *source;
-	uint32_t events; /* that source waits for */
+	struct loop_source *source; /* NULL: never has to be waited for */
+	bool full;                  /* more is written when the source says that there is room */
+	uint32_t events;            /* that source waits for */
 	int64_t flush_interval_ns, flushed_ns;
 };
+
+static void flush(struct outlet *outlet)
+{
+	sink_flush(outlet->sink);
+	outlet->full = outlet->source && sink_pending(outlet->sink) > 0;
+}
 
 static void on_ready(void *context, uint32_t events)
 {
@@ -28,7 +35,7 @@ static void on_ready(void *context, uint32_t events)
 	if (events & (EPOLLERR | EPOLLHUP))
 		sink_check(outlet->sink);
 	else
-		sink_flush(outlet->sink);
+		flush(outlet);
 }
 
 static int open_sink(struct outlet *outlet, struct loop *loop, size_t capacity, uint64_t *repaired,
@@ -93,12 +100,12 @@ enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 	int64_t now = clock_monotonic_ns();
 	uint32_t events;
 
-	if (!busy || sink_pending(outlet->sink) >= FLUSH_PENDING ||
-	    now - outlet->flushed_ns >= outlet->flush_interval_ns) {
-		sink_flush(outlet->sink);
+	if (!outlet->full && (!busy || sink_pending(outlet->sink) >= FLUSH_PENDING ||
+	                      now - outlet->flushed_ns >= outlet->flush_interval_ns)) {
+		flush(outlet);
 		outlet->flushed_ns = now;
 	}
-	events = sink_pending(outlet->sink) > 0 ? EPOLLOUT : 0;
+	events = outlet->full ? EPOLLOUT : 0;
 	if (outlet->source && events != outlet->events) {
 		outlet->events = events;
 		loop_modify(outlet->source, events);

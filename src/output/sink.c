@@ -19,7 +19,6 @@
  */
 struct sink {
 	struct target target;
-	size_t write_max;
 	char *bytes;
 	size_t capacity, begin, end, partial;
 	enum sink_state state;
@@ -64,11 +63,6 @@ void sink_free(struct sink *sink)
 	free(sink);
 }
 
-void sink_set_write_max(struct sink *sink, size_t bytes)
-{
-	sink->write_max = bytes;
-}
-
 int sink_put(struct sink *sink, const char *line, size_t length)
 {
 	if (length > sink_room(sink)) {
@@ -97,15 +91,13 @@ size_t sink_pending(const struct sink *sink)
 }
 
 /* As many whole lines as one write may have; at least one line. */
-static size_t next_length(const struct sink *sink, const char *bytes, size_t length)
+static size_t next_length(struct sink *sink, const char *bytes, size_t length)
 {
 	size_t most = PIPE_BUF;
 	const char *newline;
 
 	if (length > most)
 		most = target_whole_max(&sink->target);
-	if (most < sink->write_max)
-		most = sink->write_max;
 	if (length <= most)
 		return length;
 	newline = memrchr(bytes, '\n', most);

@@ -2,10 +2,10 @@
 /*
  * Whole lines to a descriptor, through a bounded buffer, without ever blocking
  * the caller. What does not fit is refused, and the caller counts it. A write to
- * a pipe ends at a line's end and is of at most PIPE_BUF (4,096) bytes, or half
- * of the pipe when it is empty, so that even kill -9 leaves whole lines; a longer
- * line is written alone. A full disk keeps the buffer, not half a line: see
- * sink_stalled.
+ * a pipe ends at a line's end and has no more bytes than the pipe has room for, so
+ * that even kill -9 leaves whole lines; where the room is not known it has PIPE_BUF
+ * (4,096) bytes at most, and a longer line is written alone. A full disk keeps the
+ * buffer, not half a line: see sink_stalled.
  *
  * The program ignores SIGPIPE and SIGXFSZ, so that EPIPE and EFBIG come instead.
  */
@@ -43,12 +43,6 @@ enum sink_state {
  */
 int sink_new(struct sink **sink, int fd, size_t capacity, struct error *error);
 void sink_free(struct sink *sink); /* what is still buffered is lost: sink_drain first */
-
-/*
- * Lets a write to a pipe have this many bytes, 0 at first: fewer calls when the
- * reader lags, but kill -9 and a full pipe may then end in the middle of a line.
- */
-void sink_set_write_max(struct sink *sink, size_t bytes);
 
 /* Takes a line with its LF. 0; -ENOBUFS: no room, nothing taken, counted as refused. */
 int sink_put(struct sink *sink, const char *line, size_t length);

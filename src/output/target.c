@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define OTHER_WRITE_MAX (256 * 1024) /* no atomicity to be had: few large writes */
+#define PIPE_SIZE       (1024 * 1024)
 
 static enum target_kind kind_of(const struct stat *status, int fd)
 {
@@ -65,12 +66,26 @@ static void open_private(struct target *target)
 	target->owned = true;
 }
 
-/* Half: another writer of the same pipe may come in between. */
-static size_t half_of_pipe(int fd)
+static size_t unread_of(int fd)
 {
-	int bytes = fcntl(fd, F_GETPIPE_SZ);
+	int bytes;
 
-	return bytes > 2 * PIPE_BUF ? (size_t)bytes / 2 : PIPE_BUF;
+	return ioctl(fd, FIONREAD, &bytes) == 0 ? (size_t)bytes : SIZE_MAX;
+}
+
+/*
+ * The reader of a small pipe is woken, and we wait, for every 64 KiB. Without
+ * privileges the size is limited by fs.pipe-max-size, 1 MiB, and by pipe-user-pages-soft.
+ */
+static void enlarge(struct target *target)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int bytes = fcntl(target->fd, F_GETPIPE_SZ);
+
+	if (bytes < PIPE_SIZE && fcntl(target->fd, F_SETPIPE_SZ, PIPE_SIZE) > 0)
+		bytes = PIPE_SIZE;
+	pipe_room_begin(&target->room, page, bytes > 0 ? (size_t)bytes / page : 0,
+	                unread_of(target->fd));
 }
 
 int target_open(struct target *target, int fd, struct error *error)
@@ -88,7 +103,7 @@ int target_open(struct target *target, int fd, struct error *error)
 	if (fresh.kind == TARGET_PIPE || fresh.kind == TARGET_TERMINAL)
 		open_private(&fresh);
 	if (fresh.kind == TARGET_PIPE)
-		fresh.empty_pipe_max = half_of_pipe(fd);
+		enlarge(&fresh);
 	*target = fresh;
 	return 0;
 }
@@ -99,17 +114,10 @@ void target_close(const struct target *target)
 		close(target->fd);
 }
 
-ssize_t target_write(const struct target *target, const char *bytes, size_t length)
+static ssize_t write_once(const struct target *target, const char *bytes, size_t length)
 {
-	struct pollfd ready = { .fd = target->fd, .events = POLLOUT };
 	ssize_t written;
 
-	if (target->poll_first) {
-		if (poll(&ready, 1, 0) <= 0)
-			return -EAGAIN;
-		/* POLLOUT of a pipe promises room for this much and no more. */
-		length = length > PIPE_BUF ? PIPE_BUF : length;
-	}
 	do
 		written = target->kind == TARGET_SOCKET
 		                  ? send(target->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL)
@@ -121,15 +129,37 @@ ssize_t target_write(const struct target *target, const char *bytes, size_t leng
 	return written < 0 ? -errno : written;
 }
 
-size_t target_whole_max(const struct target *target)
+ssize_t target_write(struct target *target, const char *bytes, size_t length)
 {
-	int unread;
+	struct pollfd ready = { .fd = target->fd, .events = POLLOUT };
+	ssize_t written;
+
+	if (target->poll_first) {
+		if (poll(&ready, 1, 0) <= 0)
+			return -EAGAIN;
+		/* POLLOUT of a pipe promises room for this much and no more. */
+		length = length > PIPE_BUF ? PIPE_BUF : length;
+	}
+	written = write_once(target, bytes, length);
+	if (target->kind == TARGET_PIPE) {
+		if (written > 0)
+			pipe_room_written(&target->room, (size_t)written);
+		if (written == -EAGAIN || (written > 0 && (size_t)written < length))
+			pipe_room_full(&target->room, unread_of(target->fd));
+	}
+	return written;
+}
+
+size_t target_whole_max(struct target *target)
+{
+	size_t room;
 
 	if (target->kind != TARGET_PIPE)
 		return OTHER_WRITE_MAX;
-	if (!target->poll_first && ioctl(target->fd, FIONREAD, &unread) == 0 && unread == 0)
-		return target->empty_pipe_max;
-	return PIPE_BUF;
+	if (target->poll_first)
+		return PIPE_BUF;
+	room = pipe_room_bytes(&target->room, unread_of(target->fd));
+	return room > PIPE_BUF ? room : PIPE_BUF;
 }
 
 bool target_hung_up(const struct target *target)

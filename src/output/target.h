@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "output/pipe_room.h"
 
 enum target_kind {
 	TARGET_PIPE,
@@ -20,10 +21,10 @@ enum target_kind {
 struct target {
 	enum target_kind kind;
 	int fd;
-	bool owned;      /* reopened here: target_close closes it */
-	bool poll_first; /* could not be made non-blocking */
-	bool watched;    /* epoll takes it; files and /dev/null are always ready */
-	size_t empty_pipe_max;
+	bool owned;            /* reopened here: target_close closes it */
+	bool poll_first;       /* could not be made non-blocking */
+	bool watched;          /* epoll takes it; files and /dev/null are always ready */
+	struct pipe_room room; /* of a pipe that is not polled first */
 };
 
 /* Borrows fd. 0, or -errno with *target unchanged. */
@@ -32,12 +33,12 @@ void target_close(const struct target *target);
 
 /*
  * How much one write may have now so that it is done whole or not at all, even
- * when kill -9 comes: PIPE_BUF for a pipe (pipe(7)), half of the pipe when it is
- * empty, as the kernel copies all of it without waiting. Else what is quick.
+ * when kill -9 comes: what the pipe has room for, PIPE_BUF where that is not
+ * known (pipe(7)). For anything else what is quick.
  */
-size_t target_whole_max(const struct target *target);
+size_t target_whole_max(struct target *target);
 /* Bytes written (> 0), or -errno; -EAGAIN when it would have to wait. */
-ssize_t target_write(const struct target *target, const char *bytes, size_t length);
+ssize_t target_write(struct target *target, const char *bytes, size_t length);
 
 /* Nobody will read what is written. False where that cannot be known. */
 bool target_hung_up(const struct target *target);

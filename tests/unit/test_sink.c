@@ -124,7 +124,6 @@ static void test_room(void)
 	close(fds[1]);
 }
 
-/* With a full pipe each page that the reader takes lets exactly one write through. */
 static void test_pipe_writes(void)
 {
 	int fds[2];
@@ -133,27 +132,27 @@ static void test_pipe_writes(void)
 	static char line[700];
 	const struct sink_counters *counters;
 	unsigned number = 0;
-	int wrong = 0;
+	uint64_t wakes = 0;
 
 	open_pipe(fds);
-	sink = open_sink(fds[1], 1 << 20);
+	sink = open_sink(fds[1], 8 << 20);
 	counters = sink_counters(sink);
 	while (sink_put(sink, line, make_line(line, 100 + number % 600, number)) == 0)
 		number++;
-	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) > 0 && counters->bytes > 32768,
+	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) > 0 && counters->bytes > 900000,
 	      "the pipe is full, the sink is not empty");
-	while (sink_pending(sink) > 32768) {
-		struct sink_counters before = *counters;
-
-		reader_read(&reader, fds[0], 4096);
+	CHECK(counters->writes < 20, "by few writes: %" PRIu64, counters->writes);
+	/* As cat does. */
+	for (; sink_pending(sink) > 0; wakes++) {
+		for (int i = 0; i < 2; i++)
+			reader_read(&reader, fds[0], 65536);
 		sink_flush(sink);
-		wrong += counters->writes > before.writes + 2 ||
-		         counters->bytes - before.bytes >
-		                 PIPE_BUF * (counters->writes - before.writes);
 	}
-	CHECK(wrong == 0, "each write is of at most PIPE_BUF bytes");
+	CHECK(counters->writes < 8 * wakes,
+	      "%" PRIu64 " writes for the %" PRIu64 " times that the reader made room",
+	      counters->writes, wakes);
 	while (reader.lines < number && reader_read(&reader, fds[0], SIZE_MAX) > 0)
-		sink_flush(sink);
+		;
 	CHECK(!reader.broken && reader.lines == number && reader.next == number &&
 	              counters->lines == number,
 	      "all %u lines arrive in order", number);
@@ -172,7 +171,7 @@ static void test_pipe_ends_whole(struct random *random)
 
 	open_pipe(fds);
 	need(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0, "fcntl");
-	sink = open_sink(fds[1], 200000);
+	sink = open_sink(fds[1], 3 << 20);
 	for (; rounds < 2000; rounds++) {
 		char last = '\n';
 		ssize_t length;
@@ -205,7 +204,7 @@ static void test_long_line(void)
 	unsigned number = 0;
 
 	open_pipe(fds);
-	sink = open_sink(fds[1], 300000);
+	sink = open_sink(fds[1], 3 << 20);
 	while (sink_put(sink, line, make_line(line, number % 3 ? 8000 : 500, number)) == 0)
 		number++;
 	sink_flush(sink);
@@ -240,8 +239,8 @@ static void test_random(struct random *random, bool is_socket)
 		need(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0, "fcntl");
 		reader = (struct reader){ .next = 0 };
 		sink = open_sink(fds[1], capacity);
-		if (round % 3 == 0)
-			sink_set_write_max(sink, random_below(random, 100000));
+		if (round % 3 == 0 && !is_socket) /* the reader may do that at any time */
+			fcntl(fds[0], F_SETPIPE_SZ, 65536);
 		for (int step = 0; step < 600; step++) {
 			size_t length =
 				make_line(line, 1 + random_below(random, longest), number++);
@@ -330,7 +329,7 @@ static void test_drain(void)
 	pid_t child;
 
 	open_pipe(fds);
-	sink = open_sink(fds[1], 500000);
+	sink = open_sink(fds[1], 3 << 20);
 	while (sink_put(sink, line, make_line(line, sizeof line, number)) == 0)
 		number++;
 	begin = clock_monotonic_ns();
@@ -435,7 +434,7 @@ static void test_replace(void)
 	unlink(path);
 	open_pipe(fds);
 	need(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0, "fcntl");
-	sink = open_sink(fds[1], 300000);
+	sink = open_sink(fds[1], 3 << 20);
 	while (sink_put(sink, line, make_line(line, sizeof line, number)) == 0)
 		number++;
 	CHECK(sink_replace_fd(sink, -1, 0, &error) == -EBADF && sink_get_state(sink) == SINK_OPEN,

@@ -11,7 +11,7 @@
 
 #include "check.h"
 
-#define PIPE_SIZE 65536
+#define PIPE_SIZE (1024 * 1024)
 #define NOBODY    65534
 
 static void need(bool condition, const char *what)
@@ -52,12 +52,14 @@ static void test_pipe(void)
 	CHECK(target.owned && target.fd != fds[1] && nonblocking(target.fd) &&
 	              !nonblocking(fds[1]) && fcntl(target.fd, F_GETFD) & FD_CLOEXEC,
 	      "a description of our own, the shared one as it was");
+	CHECK(fcntl(fds[1], F_GETPIPE_SZ) == PIPE_SIZE, "of 1 MiB");
 	CHECK(target_whole_max(&target) == PIPE_SIZE / 2,
 	      "an empty pipe takes half of its size at once");
-	CHECK(target_write(&target, "x", 1) == 1 && target_whole_max(&target) == PIPE_BUF,
-	      "one that is not empty takes PIPE_BUF");
+	CHECK(target_write(&target, "x", 1) == 1 && target_whole_max(&target) == PIPE_SIZE / 2,
+	      "one with a byte in it as well");
 	CHECK(fill(&target, PIPE_BUF) == PIPE_SIZE - PIPE_BUF,
 	      "written until it is full, then -EAGAIN");
+	CHECK(target_whole_max(&target) == PIPE_BUF, "a full one takes PIPE_BUF, or nothing");
 	CHECK(read(fds[0], bytes, sizeof bytes) == sizeof bytes && !target_hung_up(&target),
 	      "the reader is there");
 	close(fds[0]);

@@ -7,7 +7,7 @@ bool encode_cache_replay(struct writer *writer, const struct memo *memo)
 {
 	if (!writer->caching || memo->length == 0)
 		return false;
-	writer_append(writer, memo->bytes, memo->length);
+	writer_splice(writer, memo->bytes, memo->length);
 	return true;
 }
 
@@ -23,7 +23,7 @@ void encode_cache_keep(struct writer *writer, struct memo *memo, const char *fro
 	if (!writer->caching || writer->overflow || writer->raw_count > 0)
 		return;
 	length = (size_t)(writer->at - from);
-	if (length > sizeof memo->bytes)
+	if (length > MEMO_MAX)
 		return;
 	memcpy(memo->bytes, from, length);
 	memo->length = (uint16_t)length;
@@ -62,7 +62,7 @@ static struct fragment *make(struct encoder *encoder, encode_piece_builder *buil
 	 * which says that it has to be built each time.
 	 */
 	length = writer->overflow || writer->raw_count > 0 ? 0 : ends[FRAGMENT_PIECES - 1];
-	fragment = malloc(sizeof *fragment + length);
+	fragment = malloc(sizeof *fragment + length + WRITER_SLACK);
 	if (!fragment)
 		return NULL;
 	fragment->length = (uint32_t)length;

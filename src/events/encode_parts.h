@@ -14,10 +14,12 @@
 #include "events/event.h"
 #include "events/fragment.h"
 
+#define MEMO_MAX 478 /* bytes */
+
 /* A piece of text that is the same in many records. Length 0: not made yet, or not to be kept. */
 struct memo {
 	uint16_t length;
-	char bytes[510];
+	char bytes[MEMO_MAX + WRITER_SLACK];
 };
 
 /* Interfaces by name and number, which are all that the text depends on. */
@@ -83,7 +85,7 @@ static inline void encode_cache_piece(struct writer *writer, const struct fragme
 	}
 	from = piece > 0 ? fragment->split[piece - 1] : 0;
 	to = piece < FRAGMENT_PIECES - 1 ? fragment->split[piece] : fragment->length;
-	writer_append(writer, fragment->bytes + from, to - from);
+	writer_splice(writer, fragment->bytes + from, to - from);
 }
 
 /* encode_record.c: the frame of all records. After _begin "event" is open, after _sockline "sockline". */

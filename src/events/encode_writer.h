@@ -20,7 +20,11 @@
 
 #define WRITER_DEPTH_MAX 8
 #define WRITER_RAW_MAX   32
+#define WRITER_SLACK     32 /* bytes behind a text that is spliced */
 #define WRITER_COUNT_MAX ((UINT64_C(1) << 53) - 1) /* jq 1.6 and JavaScript round above */
+
+/* A member is its constants and a few bytes between them: only in place are they constants. */
+#define WRITER_INLINE static inline __attribute__((always_inline))
 
 struct encoder;
 struct json_object;
@@ -137,14 +141,14 @@ void encode_writer_tree_text(struct writer *writer, const char *name, const char
 void encode_writer_large(struct writer *writer, struct key key, uint64_t value);
 
 /* Asks whether a member that can be cut is to be left out of this record. */
-static inline bool writer_cuts(struct writer *writer, enum writer_cut member)
+WRITER_INLINE bool writer_cuts(struct writer *writer, enum writer_cut member)
 {
 	writer->met |= 1u << member;
 	return writer->cut & 1u << member;
 }
 
 /* Room for length bytes, taken; NULL when there is not as much. */
-static inline char *writer_claim(struct writer *writer, size_t length)
+WRITER_INLINE char *writer_claim(struct writer *writer, size_t length)
 {
 	char *to = writer->at;
 
@@ -156,7 +160,7 @@ static inline char *writer_claim(struct writer *writer, size_t length)
 	return to;
 }
 
-static inline void writer_append(struct writer *writer, const void *bytes, size_t length)
+WRITER_INLINE void writer_append(struct writer *writer, const void *bytes, size_t length)
 {
 	char *to = writer_claim(writer, length);
 
@@ -164,19 +168,37 @@ static inline void writer_append(struct writer *writer, const void *bytes, size_
 		memcpy(to, bytes, length);
 }
 
+/*
+ * Appends text of any length that is known only at run time, WRITER_SLACK bytes
+ * at a time: as many behind its end must be readable. What that writes too much
+ * the next member overwrites.
+ */
+WRITER_INLINE void writer_splice(struct writer *writer, const char *text, size_t length)
+{
+	char *to = writer->at;
+
+	if (length + WRITER_SLACK > (size_t)(writer->end - to)) {
+		writer_append(writer, text, length);
+		return;
+	}
+	for (size_t i = 0; i < length; i += WRITER_SLACK)
+		memcpy(to + i, text + i, WRITER_SLACK);
+	writer->at = to + length;
+}
+
 /* The room that is left as a buffer, for formatters that want one; then the result is taken. */
-static inline struct buf writer_room(const struct writer *writer)
+WRITER_INLINE struct buf writer_room(const struct writer *writer)
 {
 	return (struct buf){ .data = writer->at, .capacity = (size_t)(writer->end - writer->at) };
 }
 
-static inline void writer_take(struct writer *writer, const struct buf *room)
+WRITER_INLINE void writer_take(struct writer *writer, const struct buf *room)
 {
 	writer->at += room->length;
 	writer->overflow |= room->overflow;
 }
 
-static inline void writer_object(struct writer *writer, struct key key)
+WRITER_INLINE void writer_object(struct writer *writer, struct key key)
 {
 	if (writer->at)
 		writer_append(writer, key.object, key.length + 1);
@@ -184,7 +206,7 @@ static inline void writer_object(struct writer *writer, struct key key)
 		encode_writer_tree_open(writer, key.name, false);
 }
 
-static inline void writer_array(struct writer *writer, struct key key)
+WRITER_INLINE void writer_array(struct writer *writer, struct key key)
 {
 	if (writer->at)
 		writer_append(writer, key.array, key.length + 1);
@@ -193,7 +215,7 @@ static inline void writer_array(struct writer *writer, struct key key)
 }
 
 /* There is always something before at: what was opened. */
-static inline void writer_close(struct writer *writer, char bracket)
+WRITER_INLINE void writer_close(struct writer *writer, char bracket)
 {
 	char *to;
 
@@ -210,18 +232,18 @@ static inline void writer_close(struct writer *writer, char bracket)
 	}
 }
 
-static inline void writer_object_end(struct writer *writer)
+WRITER_INLINE void writer_object_end(struct writer *writer)
 {
 	writer_close(writer, '}');
 }
 
-static inline void writer_array_end(struct writer *writer)
+WRITER_INLINE void writer_array_end(struct writer *writer)
 {
 	writer_close(writer, ']');
 }
 
 /* Text that needs no escaping: ours, or made by a formatter. */
-static inline void writer_text(struct writer *writer, struct key key, const char *text,
+WRITER_INLINE void writer_text(struct writer *writer, struct key key, const char *text,
                                size_t length)
 {
 	char *to;
@@ -241,7 +263,7 @@ static inline void writer_text(struct writer *writer, struct key key, const char
 }
 
 /* A name out of one of our tables. NULL is left out. */
-static inline void writer_name(struct writer *writer, struct key key, const char *name)
+WRITER_INLINE void writer_name(struct writer *writer, struct key key, const char *name)
 {
 	if (name)
 		writer_text(writer, key, name, strlen(name));
@@ -257,7 +279,7 @@ static inline void writer_name(struct writer *writer, struct key key, const char
 			encode_writer_tree_text((writer), key, value, sizeof(value) - 1);          \
 	} while (0)
 
-static inline void writer_u64(struct writer *writer, struct key key, uint64_t value)
+WRITER_INLINE void writer_u64(struct writer *writer, struct key key, uint64_t value)
 {
 	size_t digits;
 	char *to;
@@ -277,13 +299,13 @@ static inline void writer_u64(struct writer *writer, struct key key, uint64_t va
 }
 
 /* Counts and sizes end at 2^53 - 1. */
-static inline void writer_count(struct writer *writer, struct key key, uint64_t value)
+WRITER_INLINE void writer_count(struct writer *writer, struct key key, uint64_t value)
 {
 	writer_u64(writer, key, value < WRITER_COUNT_MAX ? value : WRITER_COUNT_MAX);
 }
 
 /* A length of time in nanoseconds; one that would be negative is 0. */
-static inline void writer_ns(struct writer *writer, struct key key, int64_t value)
+WRITER_INLINE void writer_ns(struct writer *writer, struct key key, int64_t value)
 {
 	writer_u64(writer, key, value > 0 ? (uint64_t)value : 0);
 }

@@ -43,20 +43,30 @@ static void start_records(struct run *run, int64_t first_ns)
 	report_run_started(&run->report, first_ns);
 }
 
+static void hand_on(struct run *run)
+{
+	int count = run->batched;
+
+	run->batched = 0;
+	if (count > 0)
+		stream_packets(run->stream, run->batch, count);
+}
+
 void run_on_packet(void *context, const struct capture_origin *origin,
                    const struct capture_packet *captured)
 {
 	struct run *run = context;
-	struct packet packet;
+	struct packet *packet = &run->batch[run->batched];
 
-	packet.time_ns = captured->time_ns;
-	packet.number = ++run->packets;
-	packet.netns = origin->netns;
-	packet.ifindex = origin->ifindex;
+	packet->time_ns = captured->time_ns;
+	packet->number = ++run->packets;
+	packet->netns = origin->netns;
+	packet->ifindex = origin->ifindex;
 	decode_packet(origin->link_type, captured->bytes, captured->captured, captured->length,
-	              &packet);
-	start_records(run, packet.time_ns);
-	stream_packet(run->stream, &packet);
+	              packet);
+	start_records(run, packet->time_ns);
+	if (++run->batched == STREAM_BATCH)
+		hand_on(run);
 	if (run->packets == run->options->count) {
 		capture_set_break(run->captures);
 		stop(run, "count");
@@ -82,6 +92,7 @@ void run_on_capture_change(void *context, const char *interface, bool back, cons
 		.interface = interface,
 	};
 
+	hand_on(run);
 	emit_log(run, back ? EVENT_CAPTURE_RESUMED : EVENT_CAPTURE_LOST, &content);
 	log_warning(run->log, "%s: %s%s%s", interface, content.message, reason ? ": " : "",
 	            reason ? reason : "");
@@ -195,6 +206,7 @@ static void dispatch_captures(struct run *run, bool *more)
 
 	capture_set_watch(run->captures, run_is_ready(run));
 	*more |= capture_set_dispatch(run->captures, PACKETS_A_TURN, &ended, &result, &error);
+	hand_on(run);
 	if (result < 0) {
 		log_error(run->log, "%s", error.text);
 		run->status = EXIT_FAILURE;
@@ -269,6 +281,23 @@ static int turn(void *context)
 	return more ? 0 : timeout;
 }
 
+/* All of a file, a snapshot or a count is what was asked for, however long its reader takes. */
+static bool is_complete(const char *reason)
+{
+	return strcmp(reason, "end_of_file") == 0 || strcmp(reason, "snapshot") == 0 ||
+	       strcmp(reason, "count") == 0;
+}
+
+static enum sink_state drain(struct run *run, int64_t deadline)
+{
+	enum sink_state state = sink_drain(run->sink, deadline);
+
+	while (run->patient && state == SINK_OPEN && sink_pending(run->sink) > 0 &&
+	       !sink_stalled(run->sink))
+		state = sink_drain(run->sink, clock_monotonic_ns() + STOP_NS);
+	return state;
+}
+
 /* The last records. From here on a second signal ends the program at once. */
 static void finish(struct run *run)
 {
@@ -279,16 +308,18 @@ static void finish(struct run *run)
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	if (state == SINK_OPEN) {
+		run->patient = is_complete(run->stop_reason);
 		emitter_set_deadline(run->emitter, deadline);
 		if (run->captures)
 			capture_set_stop(run->captures, clock_monotonic_ns() + DRAIN_NS);
+		hand_on(run);
 		start_records(run, time_ns(run));
 		if (run->stream)
 			stream_finish(run->stream);
 		if (run->stream && run->options->stats_interval_ns > 0)
 			report_stats(&run->report, time_ns(run), now_ns(run));
 		report_run_stopped(&run->report, time_ns(run), now_ns(run), run->stop_reason);
-		state = sink_drain(run->sink, deadline);
+		state = drain(run, deadline);
 	}
 	if (run->captures)
 		report_closing_line(&run->report, run->log);
@@ -305,7 +336,12 @@ static void finish(struct run *run)
 
 int run_main(const struct options *options, const struct log *log)
 {
-	struct run run = { .options = options, .log = log, .status = EXIT_SUCCESS };
+	struct run run = {
+		.options = options,
+		.log = log,
+		.status = EXIT_SUCCESS,
+		.patient = options->read_file != NULL,
+	};
 	struct error error = { 0 };
 	int result = run_build(&run, &error);
 

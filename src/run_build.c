@@ -43,6 +43,16 @@ static int add_timers(struct run *run, struct error *error)
 	return ok ? 0 : error_set(error, errno, "timers: %s", strerror(errno));
 }
 
+/* Signals are blocked and delivered when the loop is back. */
+static bool waits_for_reader(void *context)
+{
+	const struct run *run = context;
+	sigset_t pending;
+
+	return run->patient && sigpending(&pending) == 0 && !sigismember(&pending, SIGINT) &&
+	       !sigismember(&pending, SIGTERM);
+}
+
 static int open_emitter(struct run *run, struct error *error)
 {
 	struct encoder_options encoder_options = { 0 };
@@ -50,6 +60,8 @@ static int open_emitter(struct run *run, struct error *error)
 		.sink = run->sink,
 		.events = run->options->events,
 		.flush_each = run->options->flush_each,
+		.waits = waits_for_reader,
+		.context = run,
 	};
 	char host_name[256] = "localhost";
 

@@ -36,10 +36,13 @@ struct run {
 	int watch_count;
 	struct loop_source *signals;
 	struct report_sources report;
+	struct packet batch[STREAM_BATCH]; /* decoded, not handed on yet */
+	int batched;
 	uint64_t packets;
 	int64_t flushed_ns;
 	const char *stop_reason; /* NULL while running */
 	bool started;            /* run_started is out */
+	bool patient;            /* a slow reader is waited for: nothing else can be lost */
 	int status;
 };
 

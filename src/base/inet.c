@@ -22,11 +22,6 @@ void inet_from_v6(struct inet_address *address, const void *sixteen_bytes)
 	memcpy(address->bytes, sixteen_bytes, sizeof(address->bytes));
 }
 
-bool inet_is_v4(const struct inet_address *address)
-{
-	return memcmp(address->bytes, mapped_prefix, sizeof(mapped_prefix)) == 0;
-}
-
 bool inet_is_unspecified(const struct inet_address *address)
 {
 	static const uint8_t v4_unspecified[4];
@@ -48,11 +43,6 @@ bool inet_is_multicast(const struct inet_address *address)
 	if (inet_is_v4(address))
 		return (address->bytes[12] & 0xf0) == 0xe0;
 	return address->bytes[0] == 0xff;
-}
-
-bool inet_equal(const struct inet_address *a, const struct inet_address *b)
-{
-	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
 bool inet_parse(const char *text, struct inet_address *address)
@@ -166,25 +156,4 @@ size_t inet_format(const struct inet_address *address, char *text)
 	if (inet_is_v4(address))
 		return format_v4(address->bytes + 12, text);
 	return format_v6(address->bytes, text);
-}
-
-bool tuple_is_v4(const struct tuple *tuple)
-{
-	return inet_is_v4(&tuple->source) && inet_is_v4(&tuple->destination);
-}
-
-bool tuple_equal(const struct tuple *a, const struct tuple *b)
-{
-	return memcmp(a, b, sizeof(*a)) == 0;
-}
-
-struct tuple tuple_reverse(const struct tuple *tuple)
-{
-	return (struct tuple){
-		.source = tuple->destination,
-		.destination = tuple->source,
-		.source_port = tuple->destination_port,
-		.destination_port = tuple->source_port,
-		.protocol = tuple->protocol,
-	};
 }

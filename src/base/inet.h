@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define INET_TEXT_MAX 46 /* longest text with its NUL, as INET6_ADDRSTRLEN */
 
@@ -37,11 +38,9 @@ struct tuple {
 void inet_from_v4(struct inet_address *address, const void *four_bytes);
 void inet_from_v6(struct inet_address *address, const void *sixteen_bytes);
 
-bool inet_is_v4(const struct inet_address *address);          /* mapped, see above */
 bool inet_is_unspecified(const struct inet_address *address); /* 0.0.0.0 or :: */
 bool inet_is_loopback(const struct inet_address *address);    /* 127/8 or ::1 */
 bool inet_is_multicast(const struct inet_address *address);   /* 224/4 or ff00::/8 */
-bool inet_equal(const struct inet_address *a, const struct inet_address *b);
 
 /* Parses IPv4 or IPv6 text. False when it is neither; *address then unchanged. */
 bool inet_parse(const char *text, struct inet_address *address);
@@ -53,10 +52,41 @@ bool inet_parse(const char *text, struct inet_address *address);
  */
 size_t inet_format(const struct inet_address *address, char *text);
 
+/* Comparing costs a packet less than a call. */
+
+static inline bool inet_is_v4(const struct inet_address *address) /* mapped, see above */
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(address->bytes, prefix, sizeof prefix) == 0;
+}
+
+static inline bool inet_equal(const struct inet_address *a, const struct inet_address *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
 /* True when both addresses are IPv4. */
-bool tuple_is_v4(const struct tuple *tuple);
-bool tuple_equal(const struct tuple *a, const struct tuple *b);
+static inline bool tuple_is_v4(const struct tuple *tuple)
+{
+	return inet_is_v4(&tuple->source) && inet_is_v4(&tuple->destination);
+}
+
+static inline bool tuple_equal(const struct tuple *a, const struct tuple *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
 /* The same tuple seen from the other end. */
-struct tuple tuple_reverse(const struct tuple *tuple);
+static inline struct tuple tuple_reverse(const struct tuple *tuple)
+{
+	return (struct tuple){
+		.source = tuple->destination,
+		.destination = tuple->source,
+		.source_port = tuple->destination_port,
+		.destination_port = tuple->source_port,
+		.protocol = tuple->protocol,
+	};
+}
 
 #endif

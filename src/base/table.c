@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/pages.h"
+
 #define SLOTS_MIN 64
 /* The tag alone says where an entry belongs: more slots than tags would stay empty. */
 #define SLOTS_MAX ((uint64_t)UINT32_MAX + 1)
@@ -17,6 +19,11 @@ static bool is_full(const struct table *table)
 	return table->count >= slots - slots / 4;
 }
 
+static size_t slots_bytes(const struct table *table)
+{
+	return (table->mask + 1) * sizeof *table->slots;
+}
+
 struct table *table_new(uint32_t max_entries)
 {
 	struct table *table = malloc(sizeof *table);
@@ -24,7 +31,7 @@ struct table *table_new(uint32_t max_entries)
 	if (!table)
 		return NULL;
 	*table = (struct table){
-		.slots = calloc(SLOTS_MIN, sizeof *table->slots),
+		.slots = pages_new(SLOTS_MIN * sizeof *table->slots),
 		.mask = SLOTS_MIN - 1,
 		.max_entries = max_entries,
 	};
@@ -39,7 +46,7 @@ void table_free(struct table *table)
 {
 	if (!table)
 		return;
-	free(table->slots);
+	pages_free(table->slots, slots_bytes(table));
 	free(table);
 }
 
@@ -58,7 +65,7 @@ static int grow(struct table *table)
 
 	if (wanted > SLOTS_MAX || wanted > SIZE_MAX / sizeof *table->slots)
 		return -ENOSPC;
-	struct table_slot *slots = calloc((size_t)wanted, sizeof *slots);
+	struct table_slot *slots = pages_new((size_t)wanted * sizeof *slots);
 	size_t mask = (size_t)wanted - 1;
 
 	if (!slots)
@@ -67,7 +74,7 @@ static int grow(struct table *table)
 	for (size_t i = 0; i <= table->mask; i++)
 		if (table->slots[i].number_up1 != 0)
 			place(slots, mask, table->slots[i]);
-	free(table->slots);
+	pages_free(table->slots, slots_bytes(table));
 	table->slots = slots;
 	table->mask = mask;
 	return 0;
@@ -127,7 +134,7 @@ bool table_remove(struct table *table, uint64_t hash, uint32_t number)
 
 void table_clear(struct table *table)
 {
-	memset(table->slots, 0, table_bytes(table) - sizeof *table);
+	memset(table->slots, 0, slots_bytes(table));
 	table->count = 0;
 }
 
@@ -138,5 +145,5 @@ uint32_t table_count(const struct table *table)
 
 size_t table_bytes(const struct table *table)
 {
-	return sizeof *table + (table->mask + 1) * sizeof *table->slots;
+	return sizeof *table + slots_bytes(table);
 }

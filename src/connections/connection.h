@@ -52,64 +52,69 @@ struct tcp_state {
 	bool fin_confirmed[2];
 	bool established; /* set at once for a connection met in its middle */
 	bool reset;
-	enum connection_end reset_by;
+	uint8_t reset_by; /* enum connection_end */
 };
 
+/*
+ * What each packet reads or writes comes first, so that it lies in few cache
+ * lines of 64 bytes; from start_ns on what is for a connection's beginning and end.
+ */
 struct connection {
 	struct tuple tuple; /* source = initiator */
 	uint32_t netns;
 	uint32_t ifindex; /* where it was first seen */
 	uint64_t id;      /* sockline.connection.id */
-	int64_t start_ns; /* packet time, since the epoch */
-	int64_t last_ns;  /* latest packet; never before start_ns */
-
-	enum socket_state state; /* TCP, of the more advanced end; NONE for other protocols */
-	enum connection_direction direction;
-	enum connection_outcome outcome;
-	enum connection_reason reason;
-	unsigned evidence;
+	struct fragment
+		*fragment; /* encoded JSON, made once by the encoder; see events/fragment.h */
 
 	struct connection_count
 		counts[2]; /* by sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION] */
-	struct connection_count reported[2]; /* the same at the last connection_updated */
-	int64_t reported_ns;
+	int64_t last_ns; /* latest packet; never before start_ns */
+	struct tcp_state tcp;
+	enum socket_state state; /* TCP, of the more advanced end; NONE for other protocols */
+	enum connection_reason reason;
 
+	uint32_t port_ends;  /* of a local UDP port: those that are known not to concern this one */
+	bool attributable;   /* an end is still worth asking for, see stream/binder.h */
+	uint8_t refinements; /* times a listener's owner was looked at again */
 	/*
 	 * [end]: an end that is not of this host has method UNKNOWN and local false.
 	 * Which end has an owner: on loopback both, else one.
 	 */
 	bool local[2];
-	struct owner owners[2];
-	int64_t asked_ns;    /* monotonic: when owners were first asked for; 0 = never */
-	int64_t seen_ns;     /* monotonic: of the first packet */
-	uint32_t port_ends;  /* of a local UDP port: those that are known not to concern this one */
-	bool midway;         /* it began before it was seen */
-	uint16_t icmp_id;    /* ICMP echo: the identifier; the tuple's ports carry it too */
-	bool confirmed;      /* the responder's owner was the same a while later */
-	bool attributable;   /* an end is still worth asking for, see stream/binder.h */
-	uint8_t refinements; /* times a listener's owner was looked at again */
-	bool gone;           /* the responder's socket had spoken, and was not there any more */
-
-	bool has_tcp_info; /* the kernel's own numbers, of the local (source on loopback) socket */
-	struct socket_tcp_info tcp_info;
-
-	bool has_community_id;
-	char community_id[32]; /* NUL-terminated, made once */
-
-	struct fragment
-		*fragment; /* encoded JSON, made once by the encoder; see events/fragment.h */
 
 	/* Private to connection_table. */
 	struct {
+		int64_t active_ns; /* in the table's time, as all below */
 		uint64_t hash;
-		uint64_t order;  /* of opening */
+		uint64_t order; /* of opening */
+		int64_t update_ns;
 		uint32_t number; /* of this entry */
 		uint32_t next_free;
 		struct wheel_link timer;
-		int64_t active_ns, update_ns; /* in the table's time */
-		struct tcp_state tcp;
 		bool in_use, closed;
 	} internal;
-};
+
+	struct owner owners[2]; /* [end] as well */
+
+	/* Not for each packet. */
+	int64_t start_ns; /* packet time, since the epoch */
+	enum connection_direction direction;
+	enum connection_outcome outcome;
+	unsigned evidence;
+	bool midway;       /* it began before it was seen */
+	bool confirmed;    /* the responder's owner was the same a while later */
+	bool gone;         /* the responder's socket had spoken, and was not there any more */
+	uint16_t icmp_id;  /* ICMP echo: the identifier; the tuple's ports carry it too */
+	int64_t asked_ns;  /* monotonic: when owners were first asked for; 0 = never */
+	int64_t seen_ns;   /* monotonic: of the first packet */
+	int64_t reported_ns;
+	struct connection_count reported[2]; /* counts at the last connection_updated */
+
+	bool has_tcp_info; /* the kernel's own numbers, of the local (source on loopback) socket */
+	bool has_community_id;
+	struct socket_tcp_info tcp_info;
+	char community_id[32]; /* NUL-terminated, made once */
+} __attribute__((aligned(64)));
 
 #endif

@@ -1,48 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connections/connection_table.h"
 
+#include <endian.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <netinet/in.h>
-
-#include "base/clock.h"
-#include "base/table.h"
-#include "connections/tcp_state.h"
+#include "base/pages.h"
+#include "connections/connection_table_private.h"
 #include "events/fragment.h"
 
-/*
- * Entries live in chunks that are allocated as they are first needed and never
- * move: pointers stay valid, and a table that is allowed a million connections
- * costs nothing until they come.
- */
-#define CHUNK_ENTRIES       1024
+#define CHUNK_BYTES (CONNECTION_CHUNK * sizeof(struct connection))
+
 #define NONE                UINT32_MAX
 #define EVICTION_CANDIDATES 16
-
-struct connection_table {
-	struct connection_table_options options;
-	struct table *index;
-	struct connection **chunks;
-	uint32_t chunk_count;
-	uint32_t used;      /* entries ever handed out */
-	uint32_t free_list; /* linked by internal.next_free */
-	uint32_t open_count, eviction_hand;
-	uint64_t opened_order;
-	struct wheel wheel;
-	struct connection_counters counters;
-};
-
-static struct connection *entry(const struct connection_table *table, uint32_t number)
-{
-	return &table->chunks[number / CHUNK_ENTRIES][number % CHUNK_ENTRIES];
-}
 
 static struct wheel_link *link_of(void *context, uint32_t number)
 {
 	const struct connection_table *table = context;
 
-	return &entry(table, number)->internal.timer;
+	return &connection_table_entry(table, number)->internal.timer;
 }
 
 struct connection_table *connection_table_new(const struct connection_table_options *options)
@@ -53,7 +31,7 @@ struct connection_table *connection_table_new(const struct connection_table_opti
 		return NULL;
 	table->options = *options;
 	table->index = table_new(options->max_connections);
-	table->chunk_count = (options->max_connections + CHUNK_ENTRIES - 1) / CHUNK_ENTRIES;
+	table->chunk_count = (options->max_connections + CONNECTION_CHUNK - 1) / CONNECTION_CHUNK;
 	table->chunks = calloc(table->chunk_count + 1, sizeof(struct connection *));
 	if (!table->index || !table->chunks) {
 		connection_table_free(table);
@@ -77,45 +55,59 @@ void connection_table_free(struct connection_table *table)
 	if (!table)
 		return;
 	for (uint32_t number = 0; table->chunks && number < table->used; number++)
-		if (entry(table, number)->internal.in_use)
-			release(entry(table, number));
+		if (connection_table_entry(table, number)->internal.in_use)
+			release(connection_table_entry(table, number));
 	for (uint32_t i = 0; table->chunks && i < table->chunk_count; i++)
-		free(table->chunks[i]);
+		pages_free(table->chunks[i], CHUNK_BYTES);
 	free(table->chunks);
 	table_free(table->index);
 	free(table);
 }
 
+/* As memcmp does, of numbers in network byte order. */
+static bool is_before(const struct tuple *tuple)
+{
+	uint64_t source[2], destination[2];
+
+	memcpy(source, &tuple->source, sizeof source);
+	memcpy(destination, &tuple->destination, sizeof destination);
+	for (int i = 0; i < 2; i++)
+		if (source[i] != destination[i])
+			return be64toh(source[i]) < be64toh(destination[i]);
+	return tuple->source_port < tuple->destination_port;
+}
+
 /* The two directions of a connection hash alike: the ends are put in order first. */
-static uint64_t key_hash(const struct connection_table *table, uint32_t netns,
-                         const struct tuple *tuple)
+struct connection_key connection_table_key(const struct connection_table *table, uint32_t netns,
+                                           const struct tuple *tuple)
 {
 	struct {
 		struct tuple tuple;
 		uint32_t netns;
-	} key;
-	int order = memcmp(&tuple->source, &tuple->destination, sizeof tuple->source);
+	} ordered = { is_before(tuple) ? *tuple : tuple_reverse(tuple), netns };
 
-	if (order == 0)
-		order = tuple->source_port - tuple->destination_port;
-	key.tuple = order < 0 ? *tuple : tuple_reverse(tuple);
-	key.netns = netns;
-	return hash_bytes(&table->options.key, &key, sizeof key.tuple + sizeof key.netns);
+	return (struct connection_key){
+		.tuple = *tuple,
+		.netns = netns,
+		.hash = hash_siphash(&table->options.key, &ordered,
+		                     sizeof ordered.tuple + sizeof ordered.netns, 1, 3),
+	};
 }
 
-struct connection *connection_table_find(const struct connection_table *table, uint32_t netns,
-                                         const struct tuple *tuple, enum connection_end *from)
+struct connection *connection_table_find(const struct connection_table *table,
+                                         const struct connection_key *key,
+                                         enum connection_end *from)
 {
-	struct table_cursor cursor = table_cursor(table->index, key_hash(table, netns, tuple));
-	struct tuple reversed = tuple_reverse(tuple);
+	struct table_cursor cursor = table_cursor(table->index, key->hash);
+	struct tuple reversed = tuple_reverse(&key->tuple);
 	uint32_t number;
 
 	while (table_next(&cursor, &number)) {
-		struct connection *connection = entry(table, number);
+		struct connection *connection = connection_table_entry(table, number);
 
-		if (connection->netns != netns)
+		if (connection->netns != key->netns)
 			continue;
-		if (tuple_equal(&connection->tuple, tuple)) {
+		if (tuple_equal(&connection->tuple, &key->tuple)) {
 			*from = CONNECTION_SOURCE;
 			return connection;
 		}
@@ -127,36 +119,25 @@ struct connection *connection_table_find(const struct connection_table *table, u
 	return NULL;
 }
 
-void connection_table_prefetch(const struct connection_table *table, uint32_t netns,
-                               const struct tuple *tuple)
+void connection_table_prefetch(const struct connection_table *table,
+                               const struct connection_key *key)
 {
-	table_prefetch(table->index, key_hash(table, netns, tuple));
+	table_prefetch(table->index, key->hash);
 }
 
-static int64_t idle_limit(const struct connection *connection)
+const struct connection *connection_table_prefetch_entry(const struct connection_table *table,
+                                                         const struct connection_key *key)
 {
-	const struct tcp_state *tcp = &connection->internal.tcp;
+	struct table_cursor cursor = table_cursor(table->index, key->hash);
+	const struct connection *connection;
+	uint32_t number;
 
-	if (connection->internal.closed)
-		return CONNECTION_LINGER_NS;
-	if (connection->tuple.protocol != IPPROTO_TCP)
-		return CONNECTION_OTHER_IDLE_NS;
-	if ((tcp->seen[CONNECTION_SOURCE] | tcp->seen[CONNECTION_DESTINATION]) & TCP_FLAG_FIN)
-		return CONNECTION_FIN_IDLE_NS;
-	return tcp->established ? CONNECTION_TCP_IDLE_NS : CONNECTION_UNANSWERED_NS;
-}
-
-static int64_t next_deadline(const struct connection *connection)
-{
-	int64_t idle = connection->internal.active_ns + idle_limit(connection);
-	int64_t update = connection->internal.update_ns;
-
-	return update != 0 && update < idle ? update : idle;
-}
-
-static void set_timer(struct connection_table *table, struct connection *connection, int64_t now_ns)
-{
-	wheel_add(&table->wheel, connection->internal.number, next_deadline(connection), now_ns);
+	if (!table_next(&cursor, &number))
+		return NULL;
+	connection = connection_table_entry(table, number);
+	for (size_t at = 0; at < offsetof(struct connection, start_ns); at += PAGES_LINE)
+		__builtin_prefetch((const char *)connection + at, 1);
+	return connection;
 }
 
 static void give_back(struct connection_table *table, struct connection *connection)
@@ -176,65 +157,13 @@ void connection_table_forget(struct connection_table *table, struct connection *
 	give_back(table, connection);
 }
 
-bool connection_table_close(struct connection_table *table, struct connection *connection,
-                            enum connection_reason reason, enum connection_outcome outcome,
-                            int64_t now_ns)
-{
-	if (connection->internal.closed)
-		return false;
-	connection->internal.closed = true;
-	connection->internal.active_ns = now_ns;
-	connection->internal.update_ns = 0;
-	connection->reason = reason;
-	connection->outcome = outcome;
-	if (connection->tuple.protocol == IPPROTO_TCP)
-		connection->state = SOCKET_CLOSED;
-	wheel_remove(&table->wheel, connection->internal.number);
-	set_timer(table, connection, now_ns);
-	table->open_count--;
-	table->counters.closed++;
-	return true;
-}
-
-/* Success is what was seen to succeed: an established stream, or an answer. */
-static enum connection_outcome outcome_so_far(const struct connection *connection)
-{
-	if (connection->tuple.protocol == IPPROTO_TCP)
-		return connection->internal.tcp.established ? CONNECTION_SUCCESS
-		                                            : CONNECTION_UNKNOWN;
-	return connection->counts[CONNECTION_DESTINATION].packets ? CONNECTION_SUCCESS
-	                                                          : CONNECTION_UNKNOWN;
-}
-
-static void close_and_tell(struct connection_table *table, struct connection *connection,
-                           enum connection_reason reason, enum connection_outcome outcome,
-                           int64_t now_ns)
-{
-	if (connection_table_close(table, connection, reason, outcome, now_ns))
-		table->options.callback(table->options.context, connection,
-		                        CONNECTION_CHANGE_CLOSED);
-}
-
-static void close_idle(struct connection_table *table, struct connection *connection,
-                       int64_t now_ns)
-{
-	const struct tcp_state *tcp = &connection->internal.tcp;
-	bool fins = tcp->seen[0] & tcp->seen[1] & TCP_FLAG_FIN;
-
-	if (connection->tuple.protocol != IPPROTO_TCP || tcp->established)
-		close_and_tell(table, connection, fins ? CONNECTION_FIN : CONNECTION_IDLE,
-		               outcome_so_far(connection), now_ns);
-	else
-		close_and_tell(table, connection, CONNECTION_TIMEOUT, CONNECTION_FAILURE, now_ns);
-}
-
 /* Makes room: the longest silent of a few neighbours, so that no list is kept on the packet path. */
 static void evict_one(struct connection_table *table, int64_t now_ns)
 {
 	struct connection *oldest = NULL;
 
 	for (uint32_t looked = 0; looked < table->used; looked++) {
-		struct connection *candidate = entry(table, table->eviction_hand);
+		struct connection *candidate = connection_table_entry(table, table->eviction_hand);
 
 		table->eviction_hand = (table->eviction_hand + 1) % table->used;
 		if (!candidate->internal.in_use)
@@ -252,7 +181,7 @@ static void evict_one(struct connection_table *table, int64_t now_ns)
 		return;
 	if (!oldest->internal.closed) {
 		table->counters.evicted++;
-		close_and_tell(table, oldest, CONNECTION_EVICTED, outcome_so_far(oldest), now_ns);
+		connection_table_close_and_tell(table, oldest, CONNECTION_EVICTED, now_ns);
 	}
 	connection_table_forget(table, oldest);
 }
@@ -266,25 +195,26 @@ static struct connection *allocate(struct connection_table *table, int64_t now_n
 		number = table->free_list;
 	}
 	if (number != NONE) {
-		table->free_list = entry(table, number)->internal.next_free;
+		table->free_list = connection_table_entry(table, number)->internal.next_free;
 	} else {
-		struct connection **chunk = &table->chunks[table->used / CHUNK_ENTRIES];
+		struct connection **chunk = &table->chunks[table->used / CONNECTION_CHUNK];
 
 		if (table->used == table->options.max_connections)
 			return NULL;
 		if (!*chunk)
-			*chunk = malloc(CHUNK_ENTRIES * sizeof **chunk);
+			*chunk = pages_new(CHUNK_BYTES);
 		if (!*chunk)
 			return NULL;
 		number = table->used++;
 	}
-	memset(entry(table, number), 0, sizeof(struct connection));
-	entry(table, number)->internal.number = number;
-	return entry(table, number);
+	memset(connection_table_entry(table, number), 0, sizeof(struct connection));
+	connection_table_entry(table, number)->internal.number = number;
+	return connection_table_entry(table, number);
 }
 
-struct connection *connection_table_open(struct connection_table *table, uint32_t netns,
-                                         const struct tuple *tuple, int64_t time_ns, int64_t now_ns)
+struct connection *connection_table_open(struct connection_table *table,
+                                         const struct connection_key *key, int64_t time_ns,
+                                         int64_t now_ns)
 {
 	struct connection *connection = allocate(table, now_ns);
 	struct {
@@ -294,18 +224,19 @@ struct connection *connection_table_open(struct connection_table *table, uint32_
 
 	if (!connection)
 		return NULL;
-	connection->tuple = *tuple;
-	connection->netns = netns;
+	connection->tuple = key->tuple;
+	connection->netns = key->netns;
 	connection->start_ns = time_ns;
 	connection->last_ns = time_ns;
 	connection->reported_ns = time_ns;
-	connection->state = tuple->protocol == IPPROTO_TCP ? SOCKET_SYN_SENT : SOCKET_STATE_NONE;
+	connection->state =
+		key->tuple.protocol == IPPROTO_TCP ? SOCKET_SYN_SENT : SOCKET_STATE_NONE;
 	connection->internal.in_use = true;
 	connection->internal.order = ++table->opened_order;
 	connection->internal.active_ns = now_ns;
 	if (table->options.update_interval_ns > 0)
 		connection->internal.update_ns = now_ns + table->options.update_interval_ns;
-	connection->internal.hash = key_hash(table, netns, tuple);
+	connection->internal.hash = key->hash;
 	identity.hash = connection->internal.hash;
 	identity.order = connection->internal.order;
 	identity.time_ns = time_ns;
@@ -315,109 +246,10 @@ struct connection *connection_table_open(struct connection_table *table, uint32_
 		give_back(table, connection);
 		return NULL;
 	}
-	set_timer(table, connection, now_ns);
+	connection_table_set_timer(table, connection, now_ns);
 	table->open_count++;
 	table->counters.opened++;
 	return connection;
-}
-
-static struct tcp_segment segment_of(const struct packet *packet)
-{
-	return (struct tcp_segment){
-		.flags = packet->tcp_flags,
-		.sequence = packet->tcp_sequence,
-		.acknowledgement = packet->tcp_acknowledgement,
-		.payload = packet->payload,
-	};
-}
-
-/* What was closed without RST or FINs, by an ICMP error or for its silence, need not be at its end. */
-static bool goes_on(const struct connection *connection, uint8_t flags)
-{
-	if (connection->reason == CONNECTION_IDLE || connection->reason == CONNECTION_TIMEOUT)
-		return !(flags & (TCP_FLAG_RST | TCP_FLAG_FIN));
-	return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN;
-}
-
-bool connection_table_restarts(const struct connection *connection, const struct packet *packet)
-{
-	struct tcp_segment segment = segment_of(packet);
-
-	if (connection->tuple.protocol != IPPROTO_TCP)
-		return connection->internal.closed;
-	if (!packet->has_tcp)
-		return false;
-	return tcp_state_restarts(&connection->internal.tcp, &segment) ||
-	       (connection->internal.closed && goes_on(connection, packet->tcp_flags));
-}
-
-void connection_table_met_midway(struct connection *connection)
-{
-	connection->internal.tcp.established = true;
-	connection->state = SOCKET_ESTABLISHED;
-}
-
-bool connection_table_account(struct connection_table *table, struct connection *connection,
-                              enum connection_end from, const struct packet *packet, int64_t now_ns)
-{
-	enum connection_outcome outcome;
-	enum connection_reason reason;
-	struct tcp_segment segment;
-	int64_t limit;
-
-	if (connection->internal.closed)
-		return false;
-	connection->counts[from].packets++;
-	connection->counts[from].bytes += packet->ip_length;
-	connection->internal.active_ns = now_ns;
-	if (packet->time_ns > connection->last_ns)
-		connection->last_ns = packet->time_ns;
-	if (!packet->has_tcp)
-		return false;
-	segment = segment_of(packet);
-	limit = idle_limit(connection);
-	tcp_state_advance(&connection->internal.tcp, from, &segment);
-	connection->state = tcp_state_name(&connection->internal.tcp);
-	if (tcp_state_closed(&connection->internal.tcp, &reason, &outcome))
-		return connection_table_close(table, connection, reason, outcome, now_ns);
-	if (idle_limit(connection) < limit) { /* the timer would come too late */
-		wheel_remove(&table->wheel, connection->internal.number);
-		set_timer(table, connection, now_ns);
-	}
-	return false;
-}
-
-bool connection_table_is_closed(const struct connection *connection)
-{
-	return connection->internal.closed;
-}
-
-static void on_timer(void *context, uint32_t number, int64_t now_ns)
-{
-	struct connection_table *table = context;
-	struct connection *connection = entry(table, number);
-
-	if (now_ns >= connection->internal.active_ns + idle_limit(connection)) {
-		if (!connection->internal.closed)
-			close_idle(table, connection, now_ns); /* to linger until a later turn */
-		else
-			connection_table_forget(table, connection);
-		return;
-	}
-	if (connection->internal.update_ns != 0 && now_ns >= connection->internal.update_ns) {
-		connection->internal.update_ns += table->options.update_interval_ns;
-		if (connection->internal.update_ns <= now_ns)
-			connection->internal.update_ns = now_ns + table->options.update_interval_ns;
-		table->options.callback(table->options.context, connection,
-		                        CONNECTION_CHANGE_UPDATED);
-	}
-	wheel_remove(&table->wheel, number);
-	set_timer(table, connection, now_ns);
-}
-
-void connection_table_expire(struct connection_table *table, int64_t now_ns)
-{
-	wheel_run(&table->wheel, now_ns, on_timer);
 }
 
 static int compare_order(const void *a, const void *b)
@@ -435,21 +267,20 @@ void connection_table_shutdown(struct connection_table *table, int64_t now_ns)
 	uint32_t count = 0;
 
 	for (uint32_t number = 0; number < table->used; number++) {
-		struct connection *connection = entry(table, number);
+		struct connection *connection = connection_table_entry(table, number);
 
 		if (!connection->internal.in_use || connection->internal.closed)
 			continue;
 		if (open)
 			open[count++] = connection;
 		else /* out of memory: the order is lost, the records are not */
-			close_and_tell(table, connection, CONNECTION_SHUTDOWN,
-			               outcome_so_far(connection), now_ns);
+			connection_table_close_and_tell(table, connection, CONNECTION_SHUTDOWN,
+			                                now_ns);
 	}
 	if (open)
 		qsort(open, count, sizeof(struct connection *), compare_order);
 	for (uint32_t i = 0; i < count; i++)
-		close_and_tell(table, open[i], CONNECTION_SHUTDOWN, outcome_so_far(open[i]),
-		               now_ns);
+		connection_table_close_and_tell(table, open[i], CONNECTION_SHUTDOWN, now_ns);
 	free(open);
 }
 
@@ -465,7 +296,7 @@ struct connection *connection_table_at(const struct connection_table *table, uin
 
 	if (number >= table->used)
 		return NULL;
-	connection = entry(table, number);
+	connection = connection_table_entry(table, number);
 	return connection->internal.in_use && connection->id == id ? connection : NULL;
 }
 
@@ -474,7 +305,7 @@ void connection_table_each(const struct connection_table *table,
                            void *context)
 {
 	for (uint32_t number = 0; number < table->used; number++) {
-		const struct connection *connection = entry(table, number);
+		const struct connection *connection = connection_table_entry(table, number);
 
 		if (connection->internal.in_use && !connection->internal.closed)
 			callback(context, connection);
@@ -488,9 +319,7 @@ uint32_t connection_table_count(const struct connection_table *table)
 
 size_t connection_table_bytes(const struct connection_table *table)
 {
-	size_t chunks = (table->used + CHUNK_ENTRIES - 1) / CHUNK_ENTRIES;
-
-	return table_bytes(table->index) + chunks * CHUNK_ENTRIES * sizeof(struct connection) +
+	return table_bytes(table->index) + table->used * sizeof(struct connection) +
 	       table->chunk_count * sizeof(struct connection *);
 }
 

@@ -48,18 +48,35 @@ struct connection_table *connection_table_new(const struct connection_table_opti
 /* Frees without callbacks: connection_table_shutdown first. NULL is fine. */
 void connection_table_free(struct connection_table *table);
 
+/* What a connection is looked up by; its hash is the same for both orientations of the tuple. */
+struct connection_key {
+	struct tuple tuple;
+	uint32_t netns;
+	uint64_t hash;
+};
+
+struct connection_key connection_table_key(const struct connection_table *table, uint32_t netns,
+                                           const struct tuple *tuple);
 /* Either orientation; *from tells which end the packet's source is. Closed ones that linger too. */
-struct connection *connection_table_find(const struct connection_table *table, uint32_t netns,
-                                         const struct tuple *tuple, enum connection_end *from);
-void connection_table_prefetch(const struct connection_table *table, uint32_t netns,
-                               const struct tuple *tuple);
+struct connection *connection_table_find(const struct connection_table *table,
+                                         const struct connection_key *key,
+                                         enum connection_end *from);
 /*
- * A new one; tuple as initiator -> responder, time_ns of its first packet. A full
- * table evicts the longest silent of a few candidates first (callback). NULL when
+ * For who looks up several at once: the cache lines of the index for all of
+ * them first, then those of the entries. The entry is the one that it is most
+ * likely; NULL: there is none.
+ */
+void connection_table_prefetch(const struct connection_table *table,
+                               const struct connection_key *key);
+const struct connection *connection_table_prefetch_entry(const struct connection_table *table,
+                                                         const struct connection_key *key);
+/*
+ * A new one; the key's tuple as initiator -> responder, time_ns of its first packet. A
+ * full table evicts the longest silent of a few candidates first (callback). NULL when
  * memory is short.
  */
-struct connection *connection_table_open(struct connection_table *table, uint32_t netns,
-                                         const struct tuple *tuple, int64_t time_ns,
+struct connection *connection_table_open(struct connection_table *table,
+                                         const struct connection_key *key, int64_t time_ns,
                                          int64_t now_ns);
 /* True when this packet cannot belong to that connection: close it and open another. */
 bool connection_table_restarts(const struct connection *connection, const struct packet *packet);

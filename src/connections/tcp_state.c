@@ -16,7 +16,7 @@ void tcp_state_advance(struct tcp_state *state, enum connection_end from,
 
 	if (segment->flags & TCP_FLAG_RST) {
 		if (!state->reset)
-			state->reset_by = from;
+			state->reset_by = (uint8_t)from;
 		state->reset = true;
 		return;
 	}

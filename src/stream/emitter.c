@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
+#define WAIT_NS (50 * NS_PER_MS) /* until it is asked again whether to wait */
+
 struct emitter {
 	struct emitter_options options;
 	struct buf line;
@@ -73,11 +77,22 @@ bool emitter_wants(const struct emitter *emitter, enum event_action action)
 	return true;
 }
 
+static bool waits(const struct emitter *emitter)
+{
+	return emitter->options.waits && emitter->options.waits(emitter->options.context) &&
+	       sink_get_state(emitter->options.sink) == SINK_OPEN &&
+	       !sink_stalled(emitter->options.sink);
+}
+
 static void put_line(struct emitter *emitter)
 {
 	struct sink *sink = emitter->options.sink;
 	int result = sink_put(sink, emitter->line.data, emitter->line.length);
 
+	while (result == -ENOBUFS && waits(emitter)) {
+		sink_drain(sink, clock_monotonic_ns() + WAIT_NS);
+		result = sink_put(sink, emitter->line.data, emitter->line.length);
+	}
 	if (result == -ENOBUFS && emitter->deadline_ns != 0) {
 		sink_drain(sink, emitter->deadline_ns);
 		result = sink_put(sink, emitter->line.data, emitter->line.length);

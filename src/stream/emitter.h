@@ -30,6 +30,9 @@ struct emitter_options {
 	struct sink *sink;       /* borrowed */
 	unsigned events;         /* EMITTER_* */
 	bool flush_each;         /* -l, -U */
+	/* A record that finds no room waits for the reader while this says so. NULL: it is dropped. */
+	bool (*waits)(void *context);
+	void *context;
 };
 
 struct emitter_counters {

@@ -41,8 +41,12 @@ struct stream_counters {
 int stream_new(struct stream **result, const struct stream_options *options, struct error *error);
 void stream_free(struct stream *stream); /* without records: stream_finish first */
 
-/* One packet. Completes packet->direction from the addresses of the namespace. */
-void stream_packet(struct stream *stream, struct packet *packet);
+/*
+ * Packets in the order of their capture, at most STREAM_BATCH. Completes
+ * packet->direction from the addresses of the namespace.
+ */
+#define STREAM_BATCH 32
+void stream_packets(struct stream *stream, struct packet *packets, int count);
 /* The kernel said that a TCP socket died: its last numbers, and the end where no packet tells it. */
 void stream_socket_destroyed(struct stream *stream, const struct socket *socket);
 

@@ -19,7 +19,7 @@
 
 #include "random.h"
 
-#define BATCH   16
+#define BATCH   32
 #define RUNS    5
 #define LOOKUPS 1000000
 
@@ -158,8 +158,9 @@ static double open_connections(struct connection_table *table, uint32_t entries)
 
 	for (uint32_t i = 0; i < entries; i++) {
 		struct tuple tuple = tuple_of(i, false);
+		struct connection_key wanted = connection_table_key(table, 1, &tuple);
 
-		if (!connection_table_open(table, 1, &tuple, 1, 1))
+		if (!connection_table_open(table, &wanted, 1, 1))
 			exit(EXIT_FAILURE);
 	}
 	return (double)(clock_cpu_ns() - start) / entries;
@@ -175,13 +176,15 @@ static double find_connections(const struct connection_table *table, uint32_t en
 	for (int i = 0; i < LOOKUPS; i++) {
 		uint32_t n = random_below(&random, entries);
 		struct tuple tuple;
+		struct connection_key wanted;
 		enum connection_end from;
 		struct connection *found;
 
 		if (chained && sum == 1) /* never, but only the one before can tell */
 			n = 0;
 		tuple = tuple_of(n, absent);
-		found = connection_table_find(table, 1, &tuple, &from);
+		wanted = connection_table_key(table, 1, &tuple);
+		found = connection_table_find(table, &wanted, &from);
 		/* A packet is counted: the entry is touched, not only found. */
 		sum = found ? ++found->counts[from].packets + 1 : 0;
 		if (chained)
@@ -197,15 +200,19 @@ static double find_connections_batched(const struct connection_table *table, uin
 	int64_t start = clock_cpu_ns();
 
 	for (int i = 0; i < LOOKUPS; i += BATCH) {
-		struct tuple wanted[BATCH];
+		struct connection_key wanted[BATCH];
 		enum connection_end from;
 
 		for (int j = 0; j < BATCH; j++) {
-			wanted[j] = tuple_of(random_below(&random, entries), false);
-			connection_table_prefetch(table, 1, &wanted[j]);
+			struct tuple tuple = tuple_of(random_below(&random, entries), false);
+
+			wanted[j] = connection_table_key(table, 1, &tuple);
+			connection_table_prefetch(table, &wanted[j]);
 		}
 		for (int j = 0; j < BATCH; j++)
-			connection_table_find(table, 1, &wanted[j], &from)->counts[from].packets++;
+			connection_table_prefetch_entry(table, &wanted[j]);
+		for (int j = 0; j < BATCH; j++)
+			connection_table_find(table, &wanted[j], &from)->counts[from].packets++;
 	}
 	return (double)(clock_cpu_ns() - start) / LOOKUPS;
 }

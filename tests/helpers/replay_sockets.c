@@ -165,7 +165,7 @@ static void on_packet(void *context, const struct capture_packet *captured)
 	packet.number = ++number;
 	decode_packet(DECODE_LINK_ETHERNET, captured->bytes, captured->captured, captured->length,
 	              &packet);
-	stream_packet(context, &packet);
+	stream_packets(context, &packet, 1);
 }
 
 int main(int argc, char **argv)

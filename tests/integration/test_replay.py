@@ -13,14 +13,14 @@ from harness import SLOWDOWN, SOCKLINE, HERE, Namespace, check, path, run
 FILE_HEADER = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
 
 
-def packet(number):
-    """Ethernet, IPv4, UDP, one of 50 flows."""
+def packet(number, flows=50, seconds_later=0):
+    """Ethernet, IPv4, UDP, one of some flows."""
     payload = b"sockline"
-    udp = struct.pack(">4H", 1024 + number % 50, 53, 8 + len(payload), 0) + payload
+    udp = struct.pack(">4H", 1024 + number % flows, 53, 8 + len(payload), 0) + payload
     ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), number & 0xFFFF, 0, 64, 17, 0,
                      b"\xc0\0\2\1", b"\xc0\0\2\2")
     frame = b"\2\0\0\0\0\2\2\0\0\0\0\1\x08\0" + ip + udp
-    seconds, nanoseconds = divmod(1732270272 * 10**9 + number * 1234567, 10**9)
+    seconds, nanoseconds = divmod((1732270272 + seconds_later) * 10**9 + number * 1234567, 10**9)
     return struct.pack("<4I", seconds, nanoseconds, len(frame), len(frame)) + frame
 
 
@@ -71,6 +71,22 @@ def test_sleeping_reader():
     sockline.reading.set()
     check(sockline.wait() == 0 and len(sockline.find("packet")) == 12000, "and gets everything",
           len(sockline.records))
+
+
+def test_reader_of_an_avalanche():
+    """A late packet makes thousands of connections end at once: more than fits into any buffer."""
+    flows = 20000
+    with open(path("avalanche.pcap"), "wb") as file:
+        file.write(FILE_HEADER + b"".join(packet(n, flows) for n in range(flows)))
+        file.write(packet(flows, flows, 300))
+    sockline = HERE.sockline("-e", "connection", "-r", path("avalanche.pcap"), wait=False)
+    sockline.reading.clear()
+    time.sleep(1)
+    sockline.reading.set()
+    status = sockline.wait()
+    check(status == 0 and len(sockline.find("connection_closed")) == flows + 1
+          and not sockline.find("records_dropped"), "none of them is dropped",
+          (status, len(sockline.records), sockline.stderr))
 
 
 def test_pipe_is_followed():

@@ -105,11 +105,13 @@ static struct connection *open_one(struct fixture *fixture, uint8_t protocol, bo
                                    bool destination)
 {
 	struct tuple tuple = { .source_port = 1000, .destination_port = 80, .protocol = protocol };
+	struct connection_key wanted;
 	struct connection *connection;
 
 	inet_parse("10.0.0.1", &tuple.source);
 	inet_parse("10.0.0.2", &tuple.destination);
-	connection = connection_table_open(fixture->connections, 1, &tuple, NOW, NOW);
+	wanted = connection_table_key(fixture->connections, 1, &tuple);
+	connection = connection_table_open(fixture->connections, &wanted, NOW, NOW);
 	connection->local[SRC] = source;
 	connection->local[DST] = destination;
 	connection->seen_ns = NOW;

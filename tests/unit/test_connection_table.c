@@ -75,12 +75,28 @@ static struct packet make_packet(uint8_t protocol, uint8_t flags, int64_t time_n
 		                .tcp_flags = flags };
 }
 
+static struct connection *open_tuple(struct connection_table *table, uint32_t netns,
+                                     const struct tuple *tuple, int64_t now)
+{
+	struct connection_key wanted = connection_table_key(table, netns, tuple);
+
+	return connection_table_open(table, &wanted, now, now);
+}
+
+static struct connection *find_tuple(const struct connection_table *table, uint32_t netns,
+                                     const struct tuple *tuple, enum connection_end *from)
+{
+	struct connection_key wanted = connection_table_key(table, netns, tuple);
+
+	return connection_table_find(table, &wanted, from);
+}
+
 static struct connection *open_at(struct connection_table *table, uint8_t protocol, uint16_t port,
                                   int64_t now)
 {
 	struct tuple tuple = make_tuple(protocol, 1, port);
 
-	return connection_table_open(table, 1, &tuple, now, now);
+	return open_tuple(table, 1, &tuple, now);
 }
 
 static bool feed(struct connection_table *table, struct connection *connection,
@@ -103,7 +119,7 @@ static struct connection *find(struct connection_table *table, uint8_t protocol,
 {
 	struct tuple tuple = make_tuple(protocol, 1, port);
 
-	return connection_table_find(table, 1, &tuple, from);
+	return find_tuple(table, 1, &tuple, from);
 }
 
 static void test_find(void)
@@ -115,22 +131,22 @@ static void test_find(void)
 
 	CHECK(find(table, IPPROTO_TCP, 5000, &from) == tcp && from == CONNECTION_SOURCE,
 	      "by the initiator's tuple");
-	CHECK(connection_table_find(table, 1, &reversed, &from) == tcp &&
+	CHECK(find_tuple(table, 1, &reversed, &from) == tcp &&
 	              from == CONNECTION_DESTINATION,
 	      "by the responder's");
 	CHECK(!find(table, IPPROTO_UDP, 5000, &from), "the protocol is part of the key");
 	CHECK(!find(table, IPPROTO_TCP, 5001, &from), "so is the port");
-	CHECK(!connection_table_find(table, 2, &tcp->tuple, &from), "so is the namespace");
+	CHECK(!find_tuple(table, 2, &tcp->tuple, &from), "so is the namespace");
 	loop.destination = loop.source; /* as on loopback: the ports alone tell the ends apart */
-	tcp = connection_table_open(table, 1, &loop, START, START);
+	tcp = open_tuple(table, 1, &loop, START);
 	reversed = tuple_reverse(&loop);
-	CHECK(connection_table_find(table, 1, &loop, &from) == tcp && from == CONNECTION_SOURCE &&
-	              connection_table_find(table, 1, &reversed, &from) == tcp &&
+	CHECK(find_tuple(table, 1, &loop, &from) == tcp && from == CONNECTION_SOURCE &&
+	              find_tuple(table, 1, &reversed, &from) == tcp &&
 	              from == CONNECTION_DESTINATION,
 	      "equal addresses");
 	loop.destination_port = loop.source_port; /* a socket that is connected to itself */
-	tcp = connection_table_open(table, 1, &loop, START, START);
-	CHECK(connection_table_find(table, 1, &loop, &from) == tcp, "equal addresses and ports");
+	tcp = open_tuple(table, 1, &loop, START);
+	CHECK(find_tuple(table, 1, &loop, &from) == tcp, "equal addresses and ports");
 	connection_table_free(table);
 }
 
@@ -440,7 +456,7 @@ static void test_bound(void)
 		struct tuple tuple =
 			make_tuple(i % 3 ? IPPROTO_TCP : IPPROTO_UDP, i, (uint16_t)(i >> 8));
 
-		right = right && connection_table_open(table, 1, &tuple, START, START + i);
+		right = right && open_tuple(table, 1, &tuple, START + i);
 		right = right && connection_table_count(table) <= MAX;
 		if (i == 2 * MAX)
 			bytes = connection_table_bytes(table);
@@ -515,7 +531,7 @@ static bool model_expire(struct connection_table *table, int64_t now)
 	}
 	for (int i = 0; i < model_count; i++) {
 		enum connection_end from;
-		bool there = connection_table_find(table, model[i].netns, &model[i].tuple, &from);
+		bool there = find_tuple(table, model[i].netns, &model[i].tuple, &from);
 
 		if (there ? now >= model_deadline(&model[i]) + SECOND
 		          : !model[i].closed || now < model_deadline(&model[i]))
@@ -543,13 +559,13 @@ static bool model_packet(struct connection_table *table, struct random *random, 
 	if (random_below(random, 2))
 		tuple = tuple_reverse(&tuple);
 	one = model_find(netns, &tuple);
-	connection = connection_table_find(table, netns, &tuple, &from);
+	connection = find_tuple(table, netns, &tuple, &from);
 	if (!one != !connection || (one && one->id != connection->id))
 		return false;
 	if (!one) {
 		if (model_count == MODEL_MAX)
 			return true;
-		connection = connection_table_open(table, netns, &tuple, now, now);
+		connection = open_tuple(table, netns, &tuple, now);
 		if (!connection || model_by_id(connection->id))
 			return false;
 		one = &model[model_count++];
@@ -563,7 +579,7 @@ static bool model_packet(struct connection_table *table, struct random *random, 
 	one->active_ns = now;
 	one->closed = closed;
 	one->fin = one->fin || (packet.has_tcp && (packet.tcp_flags & TCP_FLAG_FIN));
-	one->established = connection->internal.tcp.established;
+	one->established = connection->tcp.established;
 	return closed == connection_table_is_closed(connection);
 }
 

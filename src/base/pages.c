@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/pages.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static size_t round_up(size_t bytes, size_t unit)
+{
+	return (bytes + unit - 1) / unit * unit;
+}
+
+/* mmap(2) aligns to small pages: what is too much before and behind is given back. */
+static void *map_aligned(size_t bytes)
+{
+	size_t mapped = bytes + PAGES_HUGE;
+	size_t before;
+	char *from = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (from == MAP_FAILED)
+		return NULL;
+	before = round_up((uintptr_t)from, PAGES_HUGE) - (uintptr_t)from;
+	if (before > 0)
+		munmap(from, before);
+	if (mapped - before - bytes > 0)
+		munmap(from + before + bytes, mapped - before - bytes);
+	/* Refused, it is as slow as it was. */
+	madvise(from + before, bytes, MADV_HUGEPAGE);
+	return from + before;
+}
+
+void *pages_new(size_t bytes)
+{
+	void *pages;
+
+	if (bytes > SIZE_MAX / 2)
+		return NULL;
+	if (bytes >= PAGES_HUGE)
+		return map_aligned(round_up(bytes, PAGES_HUGE));
+	bytes = round_up(bytes, PAGES_LINE);
+	pages = aligned_alloc(PAGES_LINE, bytes);
+	return pages ? memset(pages, 0, bytes) : NULL;
+}
+
+void pages_free(void *pages, size_t bytes)
+{
+	if (pages && bytes >= PAGES_HUGE)
+		munmap(pages, round_up(bytes, PAGES_HUGE));
+	else
+		free(pages);
+}

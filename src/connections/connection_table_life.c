@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a connection lives: counts and states by its packets, its timers, its end. */
+#include <netinet/in.h>
+
+#include "connections/connection_table_private.h"
+#include "connections/tcp_state.h"
+
+static int64_t idle_limit(const struct connection *connection)
+{
+	const struct tcp_state *tcp = &connection->tcp;
+
+	if (connection->internal.closed)
+		return CONNECTION_LINGER_NS;
+	if (connection->tuple.protocol != IPPROTO_TCP)
+		return CONNECTION_OTHER_IDLE_NS;
+	if ((tcp->seen[CONNECTION_SOURCE] | tcp->seen[CONNECTION_DESTINATION]) & TCP_FLAG_FIN)
+		return CONNECTION_FIN_IDLE_NS;
+	return tcp->established ? CONNECTION_TCP_IDLE_NS : CONNECTION_UNANSWERED_NS;
+}
+
+static int64_t next_deadline(const struct connection *connection)
+{
+	int64_t idle = connection->internal.active_ns + idle_limit(connection);
+	int64_t update = connection->internal.update_ns;
+
+	return update != 0 && update < idle ? update : idle;
+}
+
+void connection_table_set_timer(struct connection_table *table, struct connection *connection,
+                                int64_t now_ns)
+{
+	wheel_add(&table->wheel, connection->internal.number, next_deadline(connection), now_ns);
+}
+
+bool connection_table_close(struct connection_table *table, struct connection *connection,
+                            enum connection_reason reason, enum connection_outcome outcome,
+                            int64_t now_ns)
+{
+	if (connection->internal.closed)
+		return false;
+	connection->internal.closed = true;
+	connection->internal.active_ns = now_ns;
+	connection->internal.update_ns = 0;
+	connection->reason = reason;
+	connection->outcome = outcome;
+	if (connection->tuple.protocol == IPPROTO_TCP)
+		connection->state = SOCKET_CLOSED;
+	wheel_remove(&table->wheel, connection->internal.number);
+	connection_table_set_timer(table, connection, now_ns);
+	table->open_count--;
+	table->counters.closed++;
+	return true;
+}
+
+/* Success is what was seen to succeed: an established stream, or an answer. */
+static enum connection_outcome outcome_so_far(const struct connection *connection)
+{
+	if (connection->tuple.protocol == IPPROTO_TCP)
+		return connection->tcp.established ? CONNECTION_SUCCESS
+		                                            : CONNECTION_UNKNOWN;
+	return connection->counts[CONNECTION_DESTINATION].packets ? CONNECTION_SUCCESS
+	                                                          : CONNECTION_UNKNOWN;
+}
+
+static void close_and_tell(struct connection_table *table, struct connection *connection,
+                           enum connection_reason reason, enum connection_outcome outcome,
+                           int64_t now_ns)
+{
+	if (connection_table_close(table, connection, reason, outcome, now_ns))
+		table->options.callback(table->options.context, connection,
+		                        CONNECTION_CHANGE_CLOSED);
+}
+
+void connection_table_close_and_tell(struct connection_table *table, struct connection *connection,
+                                     enum connection_reason reason, int64_t now_ns)
+{
+	close_and_tell(table, connection, reason, outcome_so_far(connection), now_ns);
+}
+
+static void close_idle(struct connection_table *table, struct connection *connection,
+                       int64_t now_ns)
+{
+	const struct tcp_state *tcp = &connection->tcp;
+	bool fins = tcp->seen[0] & tcp->seen[1] & TCP_FLAG_FIN;
+
+	if (connection->tuple.protocol != IPPROTO_TCP || tcp->established)
+		close_and_tell(table, connection, fins ? CONNECTION_FIN : CONNECTION_IDLE,
+		               outcome_so_far(connection), now_ns);
+	else
+		close_and_tell(table, connection, CONNECTION_TIMEOUT, CONNECTION_FAILURE, now_ns);
+}
+
+static struct tcp_segment segment_of(const struct packet *packet)
+{
+	return (struct tcp_segment){
+		.flags = packet->tcp_flags,
+		.sequence = packet->tcp_sequence,
+		.acknowledgement = packet->tcp_acknowledgement,
+		.payload = packet->payload,
+	};
+}
+
+/* What was closed without RST or FINs, by an ICMP error or for its silence, need not be at its end. */
+static bool goes_on(const struct connection *connection, uint8_t flags)
+{
+	if (connection->reason == CONNECTION_IDLE || connection->reason == CONNECTION_TIMEOUT)
+		return !(flags & (TCP_FLAG_RST | TCP_FLAG_FIN));
+	return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN;
+}
+
+bool connection_table_restarts(const struct connection *connection, const struct packet *packet)
+{
+	struct tcp_segment segment = segment_of(packet);
+
+	if (connection->tuple.protocol != IPPROTO_TCP)
+		return connection->internal.closed;
+	if (!packet->has_tcp)
+		return false;
+	return tcp_state_restarts(&connection->tcp, &segment) ||
+	       (connection->internal.closed && goes_on(connection, packet->tcp_flags));
+}
+
+void connection_table_met_midway(struct connection *connection)
+{
+	connection->tcp.established = true;
+	connection->state = SOCKET_ESTABLISHED;
+}
+
+bool connection_table_account(struct connection_table *table, struct connection *connection,
+                              enum connection_end from, const struct packet *packet, int64_t now_ns)
+{
+	enum connection_outcome outcome;
+	enum connection_reason reason;
+	struct tcp_segment segment;
+	int64_t limit;
+
+	if (connection->internal.closed)
+		return false;
+	connection->counts[from].packets++;
+	connection->counts[from].bytes += packet->ip_length;
+	connection->internal.active_ns = now_ns;
+	if (packet->time_ns > connection->last_ns)
+		connection->last_ns = packet->time_ns;
+	if (!packet->has_tcp)
+		return false;
+	segment = segment_of(packet);
+	limit = idle_limit(connection);
+	tcp_state_advance(&connection->tcp, from, &segment);
+	connection->state = tcp_state_name(&connection->tcp);
+	if (tcp_state_closed(&connection->tcp, &reason, &outcome))
+		return connection_table_close(table, connection, reason, outcome, now_ns);
+	if (idle_limit(connection) < limit) { /* the timer would come too late */
+		wheel_remove(&table->wheel, connection->internal.number);
+		connection_table_set_timer(table, connection, now_ns);
+	}
+	return false;
+}
+
+bool connection_table_is_closed(const struct connection *connection)
+{
+	return connection->internal.closed;
+}
+
+static void on_timer(void *context, uint32_t number, int64_t now_ns)
+{
+	struct connection_table *table = context;
+	struct connection *connection = connection_table_entry(table, number);
+
+	if (now_ns >= connection->internal.active_ns + idle_limit(connection)) {
+		if (!connection->internal.closed)
+			close_idle(table, connection, now_ns); /* to linger until a later turn */
+		else
+			connection_table_forget(table, connection);
+		return;
+	}
+	if (connection->internal.update_ns != 0 && now_ns >= connection->internal.update_ns) {
+		connection->internal.update_ns += table->options.update_interval_ns;
+		if (connection->internal.update_ns <= now_ns)
+			connection->internal.update_ns = now_ns + table->options.update_interval_ns;
+		table->options.callback(table->options.context, connection,
+		                        CONNECTION_CHANGE_UPDATED);
+	}
+	wheel_remove(&table->wheel, number);
+	connection_table_set_timer(table, connection, now_ns);
+}
+
+void connection_table_expire(struct connection_table *table, int64_t now_ns)
+{
+	wheel_run(&table->wheel, now_ns, on_timer);
+}

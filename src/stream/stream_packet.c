@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way of a packet through the stream. */
+#include <netinet/in.h>
+
+#include "base/clock.h"
+#include "events/community_id.h"
+#include "events/fragment.h"
+#include "stream/flow_key.h"
+#include "stream/locality.h"
+#include "stream/stream_private.h"
+
+/* A packet under way, and what is known of it so far. */
+struct passage {
+	struct packet *packet;
+	bool has_key; /* it belongs to a connection that can be looked up */
+	struct connection_key key;
+	const struct attribution_namespace *space; /* NULL: not known, or a replay */
+	struct locality locality;
+	int64_t now_ns;  /* in the connection table's time */
+	int64_t seen_ns; /* monotonic: when it was captured; 0 in a replay */
+	struct connection *connection;
+	enum connection_end from;
+	bool opened;
+};
+
+static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
+static const struct owner replayed = { .reason = ATTRIBUTION_REPLAY };
+
+static enum connection_direction direction_of(const struct connection *connection, bool known)
+{
+	bool source = connection->local[CONNECTION_SOURCE];
+	bool destination = connection->local[CONNECTION_DESTINATION];
+
+	if (!known || (!source && !destination))
+		return CONNECTION_DIRECTION_UNKNOWN;
+	return destination ? CONNECTION_INGRESS
+	                   : CONNECTION_EGRESS; /* loopback: as it is captured */
+}
+
+/*
+ * Who began it. Met in its middle, a TCP connection tells it only by a listener
+ * on one of its local ends; otherwise the direction is unknown, not guessed.
+ */
+static enum connection_end sender_end(const struct stream *stream, const struct packet *packet,
+                                      const struct locality *locality, bool *known)
+{
+	struct tuple reversed = tuple_reverse(&packet->tuple);
+	enum flow_key_sender sender = flow_key_sender(packet);
+
+	*known = true;
+	if (sender != FLOW_KEY_UNKNOWN)
+		return sender == FLOW_KEY_INITIATOR ? CONNECTION_SOURCE : CONNECTION_DESTINATION;
+	if (locality->destination &&
+	    attribution_has_listener(stream->options.attribution, packet->netns, &reversed,
+	                             packet->ifindex))
+		return CONNECTION_SOURCE;
+	if (locality->source && attribution_has_listener(stream->options.attribution, packet->netns,
+	                                                 &packet->tuple, packet->ifindex))
+		return CONNECTION_DESTINATION;
+	*known = false;
+	return CONNECTION_SOURCE;
+}
+
+static bool is_udp(const struct tuple *tuple)
+{
+	return tuple->protocol == IPPROTO_UDP;
+}
+
+static struct connection *open_connection(struct stream *stream, struct passage *passage)
+{
+	const struct packet *packet = passage->packet;
+	const struct locality *locality = &passage->locality;
+	bool known;
+	enum connection_end end = sender_end(stream, packet, locality, &known);
+	struct connection *connection;
+
+	if (end == CONNECTION_DESTINATION)
+		passage->key.tuple = tuple_reverse(&passage->key.tuple);
+	connection = connection_table_open(stream->connections, &passage->key, packet->time_ns,
+	                                   passage->now_ns);
+	if (!connection)
+		return NULL;
+	passage->from = end;
+	passage->opened = true;
+	connection->ifindex = packet->ifindex;
+	connection->evidence = CONNECTION_FROM_PACKETS;
+	connection->local[end] = locality->source;
+	connection->local[!end] = locality->destination;
+	connection->direction = direction_of(connection, known);
+	if (packet->has_icmp_id)
+		connection->icmp_id = packet->icmp_id;
+	connection->seen_ns = passage->seen_ns;
+	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
+	if (connection->midway)
+		connection_table_met_midway(connection);
+	if (is_udp(&connection->tuple) && connection->local[end])
+		port_ends_suspect(stream->port_ends, packet->netns, packet->tuple.source_port,
+		                  connection->seen_ns, &connection->port_ends);
+	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);
+	connection->has_community_id = true;
+	return connection;
+}
+
+static uint16_t local_port(const struct connection *connection, enum connection_end end)
+{
+	return end == CONNECTION_SOURCE ? connection->tuple.source_port
+	                                : connection->tuple.destination_port;
+}
+
+/* Sent by a local UDP port whose socket has died meanwhile, by another process. */
+static bool is_of_another_socket(struct stream *stream, struct connection *connection,
+                                 const struct passage *passage)
+{
+	enum connection_end from = passage->from;
+	uint16_t port = local_port(connection, from);
+
+	if (!is_udp(&connection->tuple) || !connection->local[from] || stream->options.replay ||
+	    port_ends_unchanged(stream->port_ends, port, connection->port_ends))
+		return false;
+	return port_ends_suspect(stream->port_ends, connection->netns, port, passage->seen_ns,
+	                         &connection->port_ends) &&
+	       !binder_is_same(stream->binder, connection, from, passage->seen_ns);
+}
+
+/* The connection that this packet belongs to, a new one if need be; NULL when there is none. */
+static struct connection *find_connection(struct stream *stream, struct passage *passage)
+{
+	const struct packet *packet = passage->packet;
+	struct connection *connection;
+
+	if (packet->is_later_fragment)
+		return fragments_find(stream->fragments, packet, stream->connections,
+		                      &passage->from);
+	if (!passage->has_key)
+		return NULL;
+	connection = connection_table_find(stream->connections, &passage->key, &passage->from);
+	if (connection && (connection_table_restarts(connection, packet) ||
+	                   is_of_another_socket(stream, connection, passage))) {
+		/* Another connection with the same tuple: the old socket must be gone. */
+		if (connection_table_close(stream->connections, connection,
+		                           CONNECTION_SOCKET_CLOSED, CONNECTION_SUCCESS,
+		                           passage->now_ns))
+			stream_emit_closed(stream, connection, packet->time_ns);
+		connection_table_forget(stream->connections, connection);
+		connection = NULL;
+	}
+	if (!connection)
+		connection = open_connection(stream, passage);
+	if (connection && packet->is_fragment)
+		fragments_put(stream->fragments, packet, connection, passage->from);
+	return connection;
+}
+
+/* A port or protocol that is unreachable ends what has not begun; later such errors are soft (RFC 1122 4.2.3.9). */
+static void apply_icmp_error(struct stream *stream, const struct passage *passage)
+{
+	const struct packet *packet = passage->packet;
+	struct connection *connection;
+	struct connection_key key;
+	enum connection_end from;
+
+	if (!packet->has_icmp_inner || !flow_key_is_refusal(packet))
+		return;
+	key = connection_table_key(stream->connections, packet->netns, &packet->icmp_inner);
+	connection = connection_table_find(stream->connections, &key, &from);
+	if (!connection || connection->counts[CONNECTION_DESTINATION].packets > 0)
+		return;
+	if (connection_table_close(stream->connections, connection, CONNECTION_REFUSED,
+	                           CONNECTION_FAILURE, passage->now_ns))
+		stream_emit_closed(stream, connection, packet->time_ns);
+}
+
+static void emit_packet(struct stream *stream, const struct passage *passage, uint64_t duplicate_of)
+{
+	const struct packet *packet = passage->packet;
+	struct connection *connection = passage->connection;
+	enum connection_end from = passage->from, to = !from;
+	struct event event;
+	char text[COMMUNITY_ID_SIZE];
+
+	event.action = EVENT_PACKET;
+	event.time_ns = packet->time_ns;
+	event.packet = (struct event_packet){
+		.packet = packet,
+		.connection = connection,
+		.from_source = from == CONNECTION_SOURCE,
+		.duplicate_of = duplicate_of,
+	};
+	if (packet->netns != stream->options.netns)
+		event.packet.netns = packet->netns;
+	if (passage->space && packet->ifindex != 0)
+		event.packet.interface =
+			interfaces_find(passage->space->interfaces, packet->ifindex);
+	if (connection) {
+		if (connection->local[from] || !connection->local[to])
+			event.packet.source = &connection->owners[from];
+		if (connection->local[to])
+			event.packet.destination = &connection->owners[to];
+	} else {
+		event.packet.source = stream->options.attribution ? &nobody : &replayed;
+		if (flow_key_has_community_id(packet)) {
+			flow_key_community_id(packet, stream->options.community_id_seed, text);
+			event.packet.community_id = text;
+		}
+	}
+	emitter_emit(stream->options.emitter, &event);
+}
+
+static void emit_state(struct stream *stream, struct connection *connection,
+                       enum socket_state previous, int64_t time_ns)
+{
+	struct event event = { .action = EVENT_CONNECTION_STATE_CHANGED, .time_ns = time_ns };
+
+	event.connection.connection = connection;
+	event.connection.previous = previous;
+	emitter_emit(stream->options.emitter, &event);
+}
+
+static void account(struct stream *stream, const struct packet *packet)
+{
+	stream->counters.packets++;
+	stream->counters.bytes += packet->length;
+	stream->counters.decode[packet->status]++;
+	if (!stream->options.replay || packet->time_ns > stream->packet_time_ns)
+		stream->packet_time_ns = packet->time_ns;
+}
+
+/* Packets are the clock: what is due before this one comes before it. */
+static void advance_replay(struct stream *stream, struct passage *passage)
+{
+	passage->now_ns = stream->packet_time_ns;
+	if (passage->now_ns < stream->tick_ns)
+		return;
+	stream_tick(stream);
+	stream->tick_ns = (passage->now_ns / NS_PER_SECOND + 1) * NS_PER_SECOND;
+}
+
+static void look_around(struct stream *stream, struct passage *passage)
+{
+	if (!stream->options.attribution)
+		return;
+	passage->space =
+		attribution_find_namespace(stream->options.attribution, passage->packet->netns);
+	passage->locality = locality_of(passage->space ? passage->space->interfaces : NULL,
+	                                passage->packet);
+}
+
+static void pass(struct stream *stream, struct passage *passage)
+{
+	struct packet *packet = passage->packet;
+	enum socket_state before = SOCKET_STATE_NONE;
+	bool closed = false, counted_before = false;
+	struct connection *connection;
+	uint64_t duplicate_of;
+
+	account(stream, packet);
+	if (stream->options.replay)
+		advance_replay(stream, passage);
+	duplicate_of = duplicates_check(stream->duplicates, packet, &counted_before);
+	look_around(stream, passage);
+	connection = passage->connection = find_connection(stream, passage);
+	if (connection)
+		before = connection->state;
+	if (connection && !counted_before)
+		closed = connection_table_account(stream->connections, connection, passage->from,
+		                                  packet, passage->now_ns);
+	if (passage->opened) {
+		binder_bind(stream->binder, connection, passage->from, packet,
+		            passage->locality.fanned_out, passage->now_ns);
+		stream_emit_connection(stream, EVENT_CONNECTION_OPENED, packet->time_ns,
+		                       connection);
+	} else if (connection && connection->attributable) {
+		binder_packet(stream->binder, connection, passage->from, packet);
+	}
+	if (connection && stream->traffic && !counted_before)
+		traffic_count(stream->traffic, connection, passage->from, packet);
+	if (stream->wants_states && connection && !passage->opened && connection->state != before)
+		emit_state(stream, connection, before, packet->time_ns);
+	if (stream->wants_packets && (duplicate_of == 0 || !stream->options.dedupe))
+		emit_packet(stream, passage, duplicate_of);
+	if (closed)
+		stream_emit_closed(stream, connection, packet->time_ns);
+	else if (!connection)
+		apply_icmp_error(stream, passage);
+}
+
+/* Memory is slow and packets come in numbers: what is looked up for each is fetched for all at once. */
+static void prefetch(const struct stream *stream, struct passage *passages, int count)
+{
+	const struct connection *expected[STREAM_BATCH];
+	struct tuple tuple;
+
+	for (int i = 0; i < count; i++) {
+		const struct packet *packet = passages[i].packet;
+
+		passages[i].has_key = flow_key_of(packet, &tuple);
+		if (!passages[i].has_key)
+			continue;
+		passages[i].key = connection_table_key(stream->connections, packet->netns, &tuple);
+		connection_table_prefetch(stream->connections, &passages[i].key);
+	}
+	for (int i = 0; i < count; i++)
+		expected[i] = passages[i].has_key
+		                      ? connection_table_prefetch_entry(stream->connections,
+		                                                        &passages[i].key)
+		                      : NULL;
+	for (int i = 0; i < count; i++)
+		if (expected[i] && stream->wants_packets)
+			fragment_prefetch(expected[i]->fragment);
+}
+
+void stream_packets(struct stream *stream, struct packet *packets, int count)
+{
+	struct passage passages[STREAM_BATCH];
+	int64_t now_ns = stream->options.replay ? 0 : clock_monotonic_ns();
+	int64_t behind_ns = stream->options.replay ? 0 : clock_realtime_ns() - now_ns;
+
+	for (int i = 0; i < count; i++) {
+		passages[i].packet = &packets[i];
+		passages[i].space = NULL;
+		passages[i].locality = (struct locality){ 0 };
+		passages[i].now_ns = now_ns;
+		passages[i].seen_ns = stream->options.replay ? 0 : packets[i].time_ns - behind_ns;
+		passages[i].from = CONNECTION_SOURCE;
+		passages[i].opened = false;
+	}
+	prefetch(stream, passages, count);
+	for (int i = 0; i < count; i++)
+		pass(stream, &passages[i]);
+}

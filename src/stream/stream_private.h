@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stream.c and stream_packet.c share; nobody else includes it. */
+#ifndef SOCKLINE_STREAM_STREAM_PRIVATE_H
+#define SOCKLINE_STREAM_STREAM_PRIVATE_H
+
+#include "stream/duplicates.h"
+#include "stream/final_info.h"
+#include "stream/fragments.h"
+#include "stream/port_ends.h"
+#include "stream/stream.h"
+#include "stream/traffic.h"
+
+struct stream {
+	struct stream_options options;
+	struct connection_table *connections;
+	struct binder *binder;
+	struct duplicates *duplicates;
+	struct fragments *fragments;
+	struct port_ends *port_ends;
+	struct final_info *finals;
+	struct traffic *traffic; /* NULL: not asked for */
+	int64_t traffic_ns;      /* when it was last reported, in the table's time */
+	int64_t packet_time_ns;  /* of the latest packet; never back in a replay */
+	int64_t tick_ns;         /* replay: when timers may be due again */
+	bool wants_packets, wants_states;
+	struct stream_counters counters;
+};
+
+/* The clock of the connection table: never goes back, whatever the wall clock does. */
+int64_t stream_table_time_ns(const struct stream *stream);
+void stream_emit_connection(struct stream *stream, enum event_action action, int64_t time_ns,
+                            struct connection *connection);
+void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns);
+
+#endif

@@ -69,6 +69,8 @@ const char *const *host_degraded(const struct host *host, int *count);
 
 /* What is in use, "tracepoints", "sentinel" or "lookup", and why. */
 const char *host_method(struct host *host, const char **why);
+/* No answer gets lost by a question that comes some milliseconds later. */
+bool host_is_patient(const struct host *host);
 /* Before packets are taken: what the kernel told of their senders comes first. */
 void host_prepare(struct host *host);
 

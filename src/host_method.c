@@ -158,6 +158,11 @@ const char *host_method(struct host *host, const char **why)
 	return "sentinel";
 }
 
+bool host_is_patient(const struct host *host)
+{
+	return host->witness != NULL;
+}
+
 void host_prepare(struct host *host)
 {
 	proc_fd_next_turn(host->fds);

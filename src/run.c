@@ -11,6 +11,7 @@
 #define ROOM_FOR_TURN  (1u << 20) /* packets are taken while the sink has this much room */
 #define PACKETS_A_TURN 512
 #define WORK_BUDGET_NS (2 * NS_PER_MS)
+#define PACE_NS        (10 * NS_PER_MS)
 /* A stop takes less than a second with all the closing, whatever the reader does. */
 #define STOP_NS  (600 * NS_PER_MS)
 #define DRAIN_NS (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
@@ -254,6 +255,19 @@ static int sooner(int a, int b)
 	return a < b ? a : b;
 }
 
+/*
+ * Tracepoints know the owner later, too, and packets come in blocks; what ends
+ * of sockets come singly meanwhile can wait for them. A slow reader must not.
+ */
+static int64_t pace_ns(const struct run *run)
+{
+	bool patient = run->host && host_is_patient(run->host) && !run->options->immediate &&
+	               !run->options->flush_each && !run->snapshot &&
+	               sink_pending(run->sink) == 0;
+
+	return patient ? PACE_NS : 0;
+}
+
 /* Called before each wait: does what there is to do, says how long the wait may last. */
 static int turn(void *context)
 {
@@ -278,6 +292,7 @@ static int turn(void *context)
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 	if (sink_stalled(run->sink))
 		timeout = sooner(timeout, 100);
+	loop_set_pace(run->loop, pace_ns(run));
 	return more ? 0 : timeout;
 }
 

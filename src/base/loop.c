@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -36,6 +37,7 @@ struct loop {
 	struct loop_source *removed;
 	loop_prepare *prepare;
 	void *prepare_context;
+	int64_t pace_ns, woken_ns;
 	bool dispatching, stopped;
 	int status;
 };
@@ -222,6 +224,11 @@ void loop_set_prepare(struct loop *loop, loop_prepare *prepare, void *context)
 	loop->prepare_context = context;
 }
 
+void loop_set_pace(struct loop *loop, int64_t pace_ns)
+{
+	loop->pace_ns = pace_ns;
+}
+
 static void dispatch_timer(struct loop_source *source)
 {
 	uint64_t expirations;
@@ -257,6 +264,17 @@ static void dispatch(struct loop_source *source, uint32_t events)
 	}
 }
 
+/* Ready sources stay ready; signals wait, too, blocked as they are. */
+static void keep_pace(struct loop *loop)
+{
+	int64_t left = loop->woken_ns + loop->pace_ns - clock_monotonic_ns();
+	struct timespec sleep = timespec_of(left);
+
+	if (left > 0)
+		nanosleep(&sleep, NULL);
+	loop->woken_ns = clock_monotonic_ns();
+}
+
 /* One wait and its callbacks. 0 or -errno. */
 static int turn(struct loop *loop, int timeout_ms)
 {
@@ -265,6 +283,8 @@ static int turn(struct loop *loop, int timeout_ms)
 
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (loop->pace_ns > 0 && timeout_ms != 0)
+		keep_pace(loop);
 	loop->dispatching = true;
 	for (int i = 0; i < count && !loop->stopped; i++) {
 		struct loop_source *source = events[i].data.ptr;

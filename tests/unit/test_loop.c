@@ -304,6 +304,31 @@ static void test_stop_in_batch(void)
 	loop_free(loop);
 }
 
+/* What comes each millisecond is taken ten at a time; what comes alone, at once. */
+static void test_pace(void)
+{
+	struct loop *loop = bounded_loop();
+	struct probe often = { .loop = loop, .fd = -1, .stop_after = 5 };
+	int64_t begin;
+
+	loop_set_pace(loop, 10 * NS_PER_MS);
+	loop_add_timer(loop, NS_PER_MS, NS_PER_MS, on_event, &often);
+	begin = clock_monotonic_ns();
+	CHECK(loop_run(loop) == 7, "a loop with a pace runs");
+	CHECK(often.events >= 30 && clock_monotonic_ns() - begin >= 40 * NS_PER_MS,
+	      "five turns took their time: %u expirations", often.events);
+	loop_free(loop);
+
+	loop = bounded_loop();
+	often = (struct probe){ .loop = loop, .fd = -1, .stop_after = 1 };
+	loop_set_pace(loop, NS_PER_SECOND);
+	loop_add_timer(loop, 1, 0, on_event, &often);
+	begin = clock_monotonic_ns();
+	CHECK(loop_run(loop) == 7 && clock_monotonic_ns() - begin < NS_PER_SECOND / 2,
+	      "the first is taken at once");
+	loop_free(loop);
+}
+
 static int count_descriptors(void)
 {
 	int count = 0;
@@ -340,6 +365,7 @@ int main(void)
 	test_postponed_timer();
 	test_prepare();
 	test_stop_in_batch();
+	test_pace();
 	test_descriptors();
 	return check_done();
 }

@@ -8,14 +8,12 @@
 /* Local ports from here on are those of clients: net.ipv4.ip_local_port_range, ip(7). */
 #define CLIENT_PORTS 32768
 
-static void append_excluded(struct buf *filter, const char *before,
-                            const struct port_budget *budget, const char *after)
+static void append_excluded(struct buf *filter, const struct port_budget *budget)
 {
 	if (port_budget_excluded(budget) == 0)
 		return;
-	buf_append_string(filter, before);
+	buf_append_literal(filter, " && ");
 	port_budget_filter(budget, filter);
-	buf_append_string(filter, after);
 }
 
 void trace_filter_make(struct buf *filter, enum trace_record_event event,
@@ -25,10 +23,12 @@ void trace_filter_make(struct buf *filter, enum trace_record_event event,
 	switch (event) {
 	case TRACE_RECORD_ROUTE_V4:
 	case TRACE_RECORD_ROUTE_V6:
-		/* Without ports: the first of connect()'s two lookups, forwarding, reception. */
-		buf_append_literal(filter,
-		                   "(proto == 6 || proto == 17) && sport != 0 && " NOT_BYSTANDER);
-		append_excluded(filter, " && (proto != 17 || (", routes, "))");
+		/*
+		 * TCP sockets tell by their states. Without ports: the first of
+		 * connect()'s two lookups, forwarding, reception.
+		 */
+		buf_append_literal(filter, "proto == 17 && sport != 0 && " NOT_BYSTANDER);
+		append_excluded(filter, routes);
 		break;
 	case TRACE_RECORD_STATE:
 		/*
@@ -44,7 +44,7 @@ void trace_filter_make(struct buf *filter, enum trace_record_event event,
 	case TRACE_RECORD_RECEIVE:
 		/* Who connects is known already; who accepted is not. */
 		buf_append_literal(filter, "sport < " STRING_OF(CLIENT_PORTS) " && " NOT_BYSTANDER);
-		append_excluded(filter, " && ", receives, "");
+		append_excluded(filter, receives);
 		break;
 	case TRACE_RECORD_EXIT:
 	case TRACE_RECORD_EVENTS:

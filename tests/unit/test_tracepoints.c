@@ -93,6 +93,19 @@ static int connect_to(int family)
 	return result;
 }
 
+/* From a socket that is not connected. */
+static void send_one(void)
+{
+	struct sockaddr_in v4 = { .sin_family = AF_INET,
+		                  .sin_port = htons(PORT),
+		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (sendto(fd, "", 1, 0, (const struct sockaddr *)&v4, sizeof v4) != 1)
+		perror("sendto");
+	close(fd);
+}
+
 static int run_child(void child(void))
 {
 	pid_t pid = fork();
@@ -109,6 +122,7 @@ static void connect_and_exec(void)
 {
 	connect_to(AF_INET);
 	connect_to(AF_INET6);
+	send_one();
 	execl("/bin/sh", "sh", "-c", "exit 0", (char *)NULL);
 }
 
@@ -132,7 +146,7 @@ static void test_process(void)
 	CHECK(seen.image[0] == '/', "its executable: %s", seen.image);
 	CHECK(seen.opened >= 1 && seen.refused == seen.opened,
 	      "%d connections were opened and refused", seen.opened);
-	CHECK(seen.routes >= 1, "the route of the IPv4 one was looked up");
+	CHECK(seen.routes >= 1, "the route of the datagram was looked up");
 	CHECK(seen.first_ns >= begin_ns && seen.last_ns <= end_ns, "times are ours");
 	CHECK(boottime_ns - seen.boottime_ns >= end_ns - seen.last_ns - NS_PER_MS &&
 	              boottime_ns - seen.boottime_ns <= end_ns - seen.last_ns + 50 * NS_PER_MS,
@@ -226,6 +240,7 @@ static void test_busy_port(bool privileged)
 	flood(fd, 100);
 	seen.pid = getpid();
 	connect_to(AF_INET);
+	send_one();
 	tracepoints_drain(tracepoints, take, &seen);
 	CHECK(seen.own_routes == 0, "then it makes no more events");
 	CHECK(seen.opened == 1 && (seen.routes > 0) == privileged, "while others do");

@@ -264,8 +264,8 @@ static void dispatch(struct loop_source *source, uint32_t events)
 	}
 }
 
-/* Ready sources stay ready; signals wait, too, blocked as they are. */
-static void keep_pace(struct loop *loop)
+/* Whether the wait was slept out. Signals wait, too, blocked as they are. */
+static bool keep_pace(struct loop *loop)
 {
 	int64_t left = loop->woken_ns + loop->pace_ns - clock_monotonic_ns();
 	struct timespec sleep = timespec_of(left);
@@ -273,6 +273,7 @@ static void keep_pace(struct loop *loop)
 	if (left > 0)
 		nanosleep(&sleep, NULL);
 	loop->woken_ns = clock_monotonic_ns();
+	return left > 0;
 }
 
 /* One wait and its callbacks. 0 or -errno. */
@@ -281,10 +282,11 @@ static int turn(struct loop *loop, int timeout_ms)
 	struct epoll_event events[EVENTS_PER_WAIT];
 	int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_WAIT, timeout_ms);
 
+	/* Afterwards others are ready as well, and all of one moment is taken together. */
+	if (count >= 0 && loop->pace_ns > 0 && timeout_ms != 0 && keep_pace(loop))
+		count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_WAIT, 0);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (loop->pace_ns > 0 && timeout_ms != 0)
-		keep_pace(loop);
 	loop->dispatching = true;
 	for (int i = 0; i < count && !loop->stopped; i++) {
 		struct loop_source *source = events[i].data.ptr;

@@ -11,6 +11,7 @@
 #include "sockets/netlink.h"
 
 #define RECEIVE_BUFFER (8 << 20) /* about 20,000 events */
+#define DATAGRAM_MAX   256       /* 76 bytes as of Linux 6.18 */
 
 /*
  * What linux/cn_proc.h says, in types of fixed size: its names are our names,
@@ -183,6 +184,11 @@ int proc_events_open(struct proc_events **events, struct error *error)
 	result = netlink_open(&new->netlink, NETLINK_CONNECTOR, error);
 	if (result < 0)
 		goto fail;
+	result = netlink_expect_small(new->netlink, DATAGRAM_MAX);
+	if (result < 0) {
+		error_set(error, -result, "out of memory");
+		goto fail;
+	}
 	/* With a smaller buffer events are lost earlier, and counted. */
 	netlink_set_receive_buffer(new->netlink, RECEIVE_BUFFER);
 	result = netlink_join(new->netlink, CN_IDX_PROC);

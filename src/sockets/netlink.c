@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netlink/attr.h>
@@ -15,11 +16,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "sockets/netlink_batch.h"
+
 #define REQUEST_MAX    1024
 #define DATAGRAM_MAX   65536  /* the kernel fills at most 32 KiB of a dump's datagram */
 #define RECEIVE_BUFFER 212992 /* the kernel's default; libnl sets 32 KiB, one datagram */
 #define DUMP_ATTEMPTS  4
-#define RECEIVE_MAX    4096 /* datagrams a call: a flood must not starve the loop */
+#define RECEIVE_MAX    4096 /* reads a call: a flood must not starve the loop */
 
 struct netlink {
 	struct nl_sock *socket;
@@ -27,6 +30,7 @@ struct netlink {
 	uint32_t port_id;
 	uint32_t sequence; /* of the last request */
 	bool busy;         /* the buffer is in use by a callback */
+	struct netlink_batch *batch; /* NULL: one datagram at a time */
 	uint32_t drops_seen;
 	uint64_t drops;
 	union {
@@ -73,6 +77,7 @@ void netlink_close(struct netlink *netlink)
 	if (!netlink)
 		return;
 	nl_socket_free(netlink->socket);
+	netlink_batch_free(netlink->batch);
 	free(netlink);
 }
 
@@ -100,6 +105,23 @@ int netlink_join(struct netlink *netlink, int group)
 	return errno ? -errno : -EINVAL;
 }
 
+int netlink_expect_small(struct netlink *netlink, size_t datagram_max)
+{
+	netlink_batch_free(netlink->batch);
+	netlink->batch = netlink_batch_new(datagram_max);
+	return netlink->batch ? 0 : -ENOMEM;
+}
+
+int netlink_set_filter(struct netlink *netlink, const struct sock_filter *code, size_t count)
+{
+	struct sock_fprog program = { .len = (unsigned short)count };
+
+	memcpy(&program.filter, &code, sizeof(code)); /* it is not written to */
+	if (setsockopt(netlink->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0)
+		return 0;
+	return -errno;
+}
+
 int netlink_listen_all_nsid(struct netlink *netlink)
 {
 	int on = 1;
@@ -124,20 +146,6 @@ static int send_message(struct netlink *netlink, uint16_t type, uint16_t flags, 
 	memcpy(netlink->request.bytes + NLMSG_HDRLEN, payload, length);
 	/* Without an address it goes to the kernel, port 0. */
 	return send(netlink->fd, header, header->nlmsg_len, 0) < 0 ? -errno : 0;
-}
-
-static int read_nsid(struct msghdr *message)
-{
-	struct cmsghdr *control;
-	int nsid = -1;
-
-	for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
-		if (control->cmsg_level == SOL_NETLINK &&
-		    control->cmsg_type == NETLINK_LISTEN_ALL_NSID &&
-		    control->cmsg_len >= CMSG_LEN(sizeof(nsid)))
-			memcpy(&nsid, CMSG_DATA(control), sizeof(nsid));
-	}
-	return nsid;
 }
 
 /*
@@ -173,7 +181,7 @@ static int receive_datagram(struct netlink *netlink, int *nsid)
 	if (message.msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;
 	if (nsid)
-		*nsid = read_nsid(&message);
+		*nsid = netlink_batch_nsid(&message);
 	return (int)length;
 }
 
@@ -348,52 +356,83 @@ int netlink_send(struct netlink *netlink, uint16_t type, const void *payload, si
 	return send_message(netlink, type, NLM_F_REQUEST, payload, length);
 }
 
-/* Number of messages, or what the callback returned. */
-static int receive_messages(struct netlink *netlink, int remaining, int nsid,
-                            netlink_callback *callback, void *context, int *count)
+struct receiving {
+	netlink_callback *callback;
+	void *context;
+	int count; /* of messages */
+	bool lost;
+};
+
+/* The messages of one datagram; what the callback returned. */
+static int hand_over(struct receiving *receiving, void *datagram, int length, int nsid)
 {
 	struct netlink_message message;
 	struct nlmsghdr *header;
 	int result;
 
-	for (header = &netlink->datagram.header; nlmsg_ok(header, remaining);
-	     header = nlmsg_next(header, &remaining)) {
+	for (header = datagram; nlmsg_ok(header, length); header = nlmsg_next(header, &length)) {
 		if (header->nlmsg_type == NLMSG_NOOP)
 			continue;
 		message = message_of(header, nsid);
-		result = callback(context, &message);
+		result = receiving->callback(receiving->context, &message);
 		if (result)
 			return result;
-		(*count)++;
+		receiving->count++;
 	}
 	return 0;
 }
 
+/* 0, -EAGAIN at the end of the queue, another -errno, or what the callback returned. */
+static int receive_one(struct netlink *netlink, struct receiving *receiving)
+{
+	int nsid = -1, length = receive_datagram(netlink, &nsid);
+
+	if (length == -ENOBUFS || length == -EMSGSIZE) {
+		receiving->lost = true;
+		return 0;
+	}
+	if (length < 0)
+		return length;
+	return hand_over(receiving, netlink->datagram.bytes, length, nsid);
+}
+
+static int receive_batch(struct netlink *netlink, struct receiving *receiving)
+{
+	int count = netlink_batch_read(netlink->batch, netlink->fd), nsid, result = 0;
+	void *datagram;
+
+	if (count == -ENOBUFS) {
+		receiving->lost = true;
+		return 0;
+	}
+	if (count < 0)
+		return count;
+	for (int i = 0; i < count && result == 0; i++) {
+		int length = netlink_batch_get(netlink->batch, i, &datagram, &nsid);
+
+		if (length >= 0)
+			result = hand_over(receiving, datagram, length, nsid);
+		else
+			receiving->lost |= length == -EMSGSIZE;
+	}
+	return result;
+}
+
 int netlink_receive(struct netlink *netlink, netlink_callback *callback, void *context)
 {
-	int count = 0, datagrams, length, nsid = -1, result = 0;
-	bool lost = false;
+	struct receiving receiving = { .callback = callback, .context = context };
+	int result = 0;
 
 	if (netlink->busy)
 		return -EBUSY;
 	netlink->busy = true;
-	for (datagrams = 0; datagrams < RECEIVE_MAX && result == 0; datagrams++) {
-		length = receive_datagram(netlink, &nsid);
-		if (length == -EAGAIN)
-			break;
-		if (length == -ENOBUFS || length == -EMSGSIZE) {
-			lost = true;
-			continue;
-		}
-		if (length < 0)
-			result = length;
-		else
-			result = receive_messages(netlink, length, nsid, callback, context, &count);
-	}
+	for (int reads = 0; reads < RECEIVE_MAX && result == 0; reads++)
+		result = netlink->batch ? receive_batch(netlink, &receiving)
+		                        : receive_one(netlink, &receiving);
 	netlink->busy = false;
-	if (result)
+	if (result && result != -EAGAIN)
 		return result;
-	return lost ? -ENOBUFS : count;
+	return receiving.lost ? -ENOBUFS : receiving.count;
 }
 
 uint64_t netlink_drops(struct netlink *netlink)

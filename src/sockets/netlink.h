@@ -37,6 +37,14 @@ int netlink_fd(const struct netlink *netlink);
 /* Receive buffer in bytes, SO_RCVBUFFORCE where allowed; 0 or -errno. */
 int netlink_set_receive_buffer(struct netlink *netlink, int bytes);
 int netlink_join(struct netlink *netlink, int group); /* 0 or -errno */
+/* No datagram of the joined groups is longer than this: many are read at once. 0 or -ENOMEM. */
+int netlink_expect_small(struct netlink *netlink, size_t datagram_max);
+/*
+ * Only what passes this classic BPF program is queued, and nothing else counts
+ * as lost; it sees whole datagrams, struct nlmsghdr first. 0 or -errno.
+ */
+struct sock_filter;
+int netlink_set_filter(struct netlink *netlink, const struct sock_filter *code, size_t count);
 int netlink_listen_all_nsid(struct netlink *netlink); /* 0 or -errno; NETLINK_LISTEN_ALL_NSID */
 
 /*

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sockets/netlink_batch.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define DATAGRAMS 64 /* more of them at once save nothing more */
+
+struct slot {
+	struct sockaddr_nl from;
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+};
+
+struct netlink_batch {
+	struct mmsghdr messages[DATAGRAMS];
+	struct iovec rooms[DATAGRAMS];
+	struct slot slots[DATAGRAMS];
+	char *bytes;
+};
+
+struct netlink_batch *netlink_batch_new(size_t size)
+{
+	struct netlink_batch *batch = calloc(1, sizeof(*batch));
+
+	if (!batch)
+		return NULL;
+	size = NLMSG_ALIGN(size);
+	batch->bytes = malloc(DATAGRAMS * size);
+	if (!batch->bytes) {
+		free(batch);
+		return NULL;
+	}
+	for (int i = 0; i < DATAGRAMS; i++) {
+		struct msghdr *message = &batch->messages[i].msg_hdr;
+
+		batch->rooms[i] =
+			(struct iovec){ .iov_base = batch->bytes + (size_t)i * size, .iov_len = size };
+		message->msg_iov = &batch->rooms[i];
+		message->msg_iovlen = 1;
+		message->msg_name = &batch->slots[i].from;
+		message->msg_control = &batch->slots[i].control;
+	}
+	return batch;
+}
+
+void netlink_batch_free(struct netlink_batch *batch)
+{
+	if (!batch)
+		return;
+	free(batch->bytes);
+	free(batch);
+}
+
+int netlink_batch_read(struct netlink_batch *batch, int fd)
+{
+	int count;
+
+	/* The kernel writes there what it used of them. */
+	for (int i = 0; i < DATAGRAMS; i++) {
+		batch->messages[i].msg_hdr.msg_namelen = sizeof(batch->slots[i].from);
+		batch->messages[i].msg_hdr.msg_controllen = sizeof(batch->slots[i].control);
+	}
+	count = recvmmsg(fd, batch->messages, DATAGRAMS, MSG_DONTWAIT, NULL);
+	return count < 0 ? -errno : count;
+}
+
+int netlink_batch_nsid(struct msghdr *message)
+{
+	struct cmsghdr *control;
+	int nsid = -1;
+
+	for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
+		if (control->cmsg_level == SOL_NETLINK &&
+		    control->cmsg_type == NETLINK_LISTEN_ALL_NSID &&
+		    control->cmsg_len >= CMSG_LEN(sizeof(nsid)))
+			memcpy(&nsid, CMSG_DATA(control), sizeof(nsid));
+	}
+	return nsid;
+}
+
+int netlink_batch_get(const struct netlink_batch *batch, int number, void **datagram, int *nsid)
+{
+	struct msghdr message = batch->messages[number].msg_hdr;
+
+	/* Other processes may write to our port; only the kernel's is 0. */
+	if (message.msg_namelen < sizeof(struct sockaddr_nl) ||
+	    batch->slots[number].from.nl_pid != 0)
+		return -EPERM;
+	if (message.msg_flags & MSG_TRUNC)
+		return -EMSGSIZE;
+	*datagram = batch->rooms[number].iov_base;
+	*nsid = netlink_batch_nsid(&message);
+	return (int)batch->messages[number].msg_len;
+}

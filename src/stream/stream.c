@@ -36,17 +36,14 @@ void stream_emit_connection(struct stream *stream, enum event_action action, int
 /* What the kernel told of the socket's end before any packet of it was read. */
 static void add_final_info(const struct stream *stream, struct connection *connection)
 {
-	struct tuple reversed = tuple_reverse(&connection->tuple);
-	int64_t now = clock_monotonic_ns();
+	struct tuple tuple = connection->tuple;
 
-	if (connection->has_tcp_info || connection->tuple.protocol != IPPROTO_TCP)
+	if (connection->has_tcp_info || tuple.protocol != IPPROTO_TCP)
 		return;
-	if ((connection->local[CONNECTION_SOURCE] &&
-	     final_info_find(stream->finals, connection->netns, &connection->tuple, now,
-	                     &connection->tcp_info)) ||
-	    (connection->local[CONNECTION_DESTINATION] &&
-	     final_info_find(stream->finals, connection->netns, &reversed, now,
-	                     &connection->tcp_info))) {
+	if (!connection->local[CONNECTION_SOURCE])
+		tuple = tuple_reverse(&tuple);
+	if (final_info_find(stream->finals, connection->netns, &tuple, clock_monotonic_ns(),
+	                    &connection->tcp_info)) {
 		connection->has_tcp_info = true;
 		connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
 	}
@@ -156,7 +153,8 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 	if (!connection || connection_table_is_closed(connection))
 		return;
 	connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
-	if (!socket->has_tcp_info || (connection->has_tcp_info && end != CONNECTION_SOURCE))
+	if (!socket->has_tcp_info ||
+	    (end == CONNECTION_DESTINATION && connection->local[CONNECTION_SOURCE]))
 		return; /* on loopback the initiator's numbers stand */
 	connection->has_tcp_info = true;
 	connection->tcp_info = socket->tcp_info;

@@ -122,6 +122,58 @@ static void test_tcp(struct sock_destroy *destroy)
 	read_all(destroy, &seen, 3);
 }
 
+static int new_server(const struct sockaddr_in6 *address)
+{
+	const int on = 1;
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 || listen(fd, 1) != 0)
+		exit(EXIT_FAILURE);
+	return fd;
+}
+
+/* What is told of a connection from client_port (0: any of clients) to port at that address. */
+static struct seen told_of(struct sock_destroy *destroy, const char *text, uint16_t client_port,
+                           uint16_t port)
+{
+	struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in6 local = { .sin6_family = AF_INET6, .sin6_port = htons(client_port) };
+	int client = socket(AF_INET6, SOCK_STREAM, 0), server, listener;
+	struct seen seen = { 0 };
+
+	inet_pton(AF_INET6, text, &address.sin6_addr);
+	listener = new_server(&address);
+	if (bind(client, (struct sockaddr *)&local, sizeof(local)) != 0 ||
+	    connect(client, (struct sockaddr *)&address, sizeof(address)) != 0)
+		exit(EXIT_FAILURE);
+	server = accept(listener, NULL, NULL);
+	close(client);
+	close(server);
+	read_all(destroy, &seen, 1);
+	usleep(50000);
+	sock_destroy_read(destroy, see, &seen);
+	close(listener);
+	usleep(50000);
+	sock_destroy_read(destroy, see, &(struct seen){ 0 });
+	return seen;
+}
+
+static void test_server(struct sock_destroy *destroy)
+{
+	struct seen seen = told_of(destroy, "::1", 0, 7000);
+
+	CHECK(seen.count == 1 && seen.last.tuple.destination_port == 7000,
+	      "IPv6 with itself: the client's end alone, %d", seen.count);
+	seen = told_of(destroy, "::ffff:127.0.0.1", 0, 7001);
+	CHECK(seen.count == 1 && seen.last.tuple.destination_port == 7001,
+	      "mapped IPv4: the client's end alone, %d", seen.count);
+	seen = told_of(destroy, "::ffff:127.0.0.2", 0, 7002);
+	CHECK(seen.count == 2, "two addresses: both ends, %d", seen.count);
+	seen = told_of(destroy, "::1", 7003, 7004);
+	CHECK(seen.count == 2, "two ports of servers: both ends, %d", seen.count);
+}
+
 static void test_udp(struct sock_destroy *destroy)
 {
 	int fd = new_udp();
@@ -260,6 +312,7 @@ int main(void)
 		return EXIT_SUCCESS;
 	}
 	test_tcp(destroy);
+	test_server(destroy);
 	test_udp(destroy);
 	test_overrun(destroy);
 	test_other_namespace(destroy);

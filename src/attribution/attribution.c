@@ -250,10 +250,13 @@ static bool witnessed(struct attribution *attribution, const struct attribution_
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)
 		return false;
 	if (attribution->options.witness &&
-	    witness_find(attribution->options.witness, question, &process))
+	    witness_find(attribution->options.witness, question, &process)) {
+		/* The witness remembers by itself: witness_find_past. */
 		set_witnessed(question, process, owner);
-	else if (!attribution->options.sightings ||
-	         !sightings_find(attribution->options.sightings, question, owner))
+		return true;
+	}
+	if (!attribution->options.sightings ||
+	    !sightings_find(attribution->options.sightings, question, owner))
 		return false;
 	attribution_remember(attribution, question->netns, &question->tuple, owner);
 	return true;

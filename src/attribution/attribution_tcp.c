@@ -9,6 +9,7 @@
 
 #include "attribution/attribution_private.h"
 #include "attribution/recent.h"
+#include "attribution/witness.h"
 #include "base/clock.h"
 
 #define LISTENERS_MAX 16
@@ -70,6 +71,22 @@ static void hint_acceptors(struct attribution *attribution,
 	}
 }
 
+/* Whose it was, of a connection that is met after its end. */
+static bool find_witnessed_past(struct attribution *attribution,
+                                const struct attribution_question *question, struct owner *owner)
+{
+	struct process *process;
+
+	if (!attribution->options.witness || question->since_ns != 0 ||
+	    !witness_find_past(attribution->options.witness, question, &process))
+		return false;
+	owner_clear(owner);
+	owner->method = ATTRIBUTION_RECENT;
+	owner->process = process_ref(process);
+	owner->netns = question->netns;
+	return true;
+}
+
 /*
  * The socket is closed by now. Who it came in to is still known when that is one
  * process: the listener's.
@@ -87,6 +104,8 @@ static void resolve_gone(struct attribution *attribution, const struct attributi
 			owner->method = ATTRIBUTION_RECENT;
 		return;
 	}
+	if (find_witnessed_past(attribution, question, owner))
+		return;
 	if (question->responder)
 		attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
 		                         question->asked_ns, owner);

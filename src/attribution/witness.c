@@ -303,6 +303,16 @@ bool witness_find_last(struct witness *witness, const struct attribution_questio
 	       ask_for(witness, question, EVIDENCE_CLOSED, BEFORE_NS, now, process);
 }
 
+bool witness_find_past(struct witness *witness, const struct attribution_question *question,
+                       struct process **process)
+{
+	int64_t now = clock_monotonic_ns();
+
+	return question->tuple.protocol == IPPROTO_TCP &&
+	       ask_for(witness, question, EVIDENCE_OPENED | EVIDENCE_RECEIVED | EVIDENCE_CLOSED,
+	               EVIDENCE_KEEP_NS, now, process);
+}
+
 const struct witness_counters *witness_counters(const struct witness *witness)
 {
 	return &witness->counters;

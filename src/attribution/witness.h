@@ -62,6 +62,10 @@ bool witness_find_queued(struct witness *witness, const struct attribution_quest
 bool witness_find_last(struct witness *witness, const struct attribution_question *question,
                        struct process **process);
 
+/* Who was the only one seen with the TCP socket of this end, however long ago: it may be gone. */
+bool witness_find_past(struct witness *witness, const struct attribution_question *question,
+                       struct process **process);
+
 const struct witness_counters *witness_counters(const struct witness *witness);
 
 #endif

@@ -262,8 +262,7 @@ static int sooner(int a, int b)
 static int64_t pace_ns(const struct run *run)
 {
 	bool patient = run->host && host_is_patient(run->host) && !run->options->immediate &&
-	               !run->options->flush_each && !run->snapshot &&
-	               sink_pending(run->sink) == 0;
+	               !run->options->flush_each && !run->snapshot && sink_pending(run->sink) == 0;
 
 	return patient ? PACE_NS : 0;
 }

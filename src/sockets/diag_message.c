@@ -3,7 +3,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/inet_diag.h>
+#include <linux/netlink.h>
 #include <linux/netlink_diag.h>
 #include <linux/packet_diag.h>
 #include <linux/sock_diag.h>
@@ -243,4 +245,53 @@ unsigned diag_message_protocol(const void *payload, size_t length)
 	get(attributes_after(payload, length, sizeof(struct inet_diag_msg)), INET_DIAG_PROTOCOL,
 	    &protocol, sizeof(protocol));
 	return protocol;
+}
+
+#define CLIENT_PORTS 32768 /* and higher: net.ipv4.ip_local_port_range, ip(7) */
+
+/* Offsets in a message: struct nlmsghdr, struct inet_diag_msg, INET_DIAG_PROTOCOL. */
+#define MESSAGE       ((uint32_t)sizeof(struct nlmsghdr))
+#define SOURCE_PORT   (MESSAGE + (uint32_t)offsetof(struct inet_diag_msg, id.idiag_sport))
+#define PEER_PORT     (MESSAGE + (uint32_t)offsetof(struct inet_diag_msg, id.idiag_dport))
+#define SOURCE        (MESSAGE + (uint32_t)offsetof(struct inet_diag_msg, id.idiag_src))
+#define DESTINATION   (MESSAGE + (uint32_t)offsetof(struct inet_diag_msg, id.idiag_dst))
+#define PROTOCOL_TYPE (MESSAGE + (uint32_t)sizeof(struct inet_diag_msg) + 2)
+#define PROTOCOL      (PROTOCOL_TYPE + 2)
+/* It is in the host's byte order, and BPF loads in the network's. */
+#define PROTOCOL_TYPE_LOADED                                                                       \
+	(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? INET_DIAG_PROTOCOL << 8 : INET_DIAG_PROTOCOL)
+
+#define LOAD(size, at)        BPF_STMT(BPF_LD | (size) | BPF_ABS, at)
+#define JUMP(how, k, yes, no) BPF_JUMP(BPF_JMP | (how), k, yes, no)
+/* Both addresses' word n, where they are equal; otherwise over `skip` instructions. */
+#define WORDS_EQUAL(n, skip)                                                                       \
+	LOAD(BPF_W, SOURCE + 4 * (n)), BPF_STMT(BPF_MISC | BPF_TAX, 0),                            \
+		LOAD(BPF_W, DESTINATION + 4 * (n)), JUMP(BPF_JEQ | BPF_X, 0, 0, skip)
+
+/*
+ * A TCP connection of an address with itself has two sockets here, and the one
+ * that began it tells enough: the server's is left out by the kernel, which is
+ * half the work where many are short.
+ */
+const struct sock_filter *diag_message_without_servers(size_t *count)
+{
+	static const struct sock_filter code[] = {
+		LOAD(BPF_H, PROTOCOL_TYPE),
+		JUMP(BPF_JEQ | BPF_K, PROTOCOL_TYPE_LOADED, 0, 23),
+		LOAD(BPF_B, PROTOCOL),
+		JUMP(BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 21),
+		LOAD(BPF_H, SOURCE_PORT),
+		JUMP(BPF_JGE | BPF_K, CLIENT_PORTS, 19, 0),
+		LOAD(BPF_H, PEER_PORT),
+		JUMP(BPF_JGE | BPF_K, CLIENT_PORTS, 0, 17),
+		WORDS_EQUAL(0, 13),
+		WORDS_EQUAL(1, 9),
+		WORDS_EQUAL(2, 5),
+		WORDS_EQUAL(3, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+
+	*count = sizeof(code) / sizeof(code[0]);
+	return code;
 }

@@ -21,4 +21,11 @@ int diag_message_parse(enum socket_kind kind, const void *payload, size_t length
 /* The IPPROTO_* of a message to a SKNLGRP_*_DESTROY group (INET_DIAG_PROTOCOL); 0 without. */
 unsigned diag_message_protocol(const void *payload, size_t length);
 
+/*
+ * A classic BPF program for a multicast socket: everything but what is told of
+ * the server's end (port < 32768) of a TCP connection of an address with itself.
+ */
+struct sock_filter;
+const struct sock_filter *diag_message_without_servers(size_t *count);
+
 #endif

@@ -28,8 +28,8 @@ struct netlink {
 	struct nl_sock *socket;
 	int fd; /* of socket, which closes it */
 	uint32_t port_id;
-	uint32_t sequence; /* of the last request */
-	bool busy;         /* the buffer is in use by a callback */
+	uint32_t sequence;           /* of the last request */
+	bool busy;                   /* the buffer is in use by a callback */
 	struct netlink_batch *batch; /* NULL: one datagram at a time */
 	uint32_t drops_seen;
 	uint64_t drops;

@@ -39,8 +39,8 @@ struct netlink_batch *netlink_batch_new(size_t size)
 	for (int i = 0; i < DATAGRAMS; i++) {
 		struct msghdr *message = &batch->messages[i].msg_hdr;
 
-		batch->rooms[i] =
-			(struct iovec){ .iov_base = batch->bytes + (size_t)i * size, .iov_len = size };
+		batch->rooms[i] = (struct iovec){ .iov_base = batch->bytes + (size_t)i * size,
+			                          .iov_len = size };
 		message->msg_iov = &batch->rooms[i];
 		message->msg_iovlen = 1;
 		message->msg_name = &batch->slots[i].from;

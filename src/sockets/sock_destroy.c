@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sockets/sock_destroy.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
@@ -20,50 +17,6 @@ struct sock_destroy {
 };
 
 #define DATAGRAM_MAX 512 /* 380 bytes as of Linux 6.18; it grows with struct tcp_info */
-#define CLIENT_PORTS 32768 /* and higher: net.ipv4.ip_local_port_range, ip(7) */
-
-/* Offsets in a message: struct nlmsghdr, struct inet_diag_msg, INET_DIAG_PROTOCOL. */
-#define MESSAGE       ((uint32_t)sizeof(struct nlmsghdr))
-#define SOURCE_PORT   (MESSAGE + (uint32_t)offsetof(struct inet_diag_msg, id.idiag_sport))
-#define PEER_PORT     (MESSAGE + (uint32_t)offsetof(struct inet_diag_msg, id.idiag_dport))
-#define SOURCE        (MESSAGE + (uint32_t)offsetof(struct inet_diag_msg, id.idiag_src))
-#define DESTINATION   (MESSAGE + (uint32_t)offsetof(struct inet_diag_msg, id.idiag_dst))
-#define PROTOCOL_TYPE (MESSAGE + (uint32_t)sizeof(struct inet_diag_msg) + 2)
-#define PROTOCOL      (PROTOCOL_TYPE + 2)
-
-#define LOAD(size, at)         BPF_STMT(BPF_LD | (size) | BPF_ABS, at)
-#define JUMP(how, k, yes, no)  BPF_JUMP(BPF_JMP | (how), k, yes, no)
-/* Both addresses' word n, where they are equal; otherwise over `skip` instructions. */
-#define WORDS_EQUAL(n, skip)                                                                       \
-	LOAD(BPF_W, SOURCE + 4 * (n)), BPF_STMT(BPF_MISC | BPF_TAX, 0),                            \
-		LOAD(BPF_W, DESTINATION + 4 * (n)), JUMP(BPF_JEQ | BPF_X, 0, 0, skip)
-
-/*
- * A TCP connection of an address with itself has two sockets here, and the one
- * that began it tells enough: the server's is left out by the kernel, which is
- * half the work where many are short.
- */
-static int leave_servers_out(struct netlink *netlink)
-{
-	const struct sock_filter code[] = {
-		LOAD(BPF_H, PROTOCOL_TYPE),
-		JUMP(BPF_JEQ | BPF_K, htons(INET_DIAG_PROTOCOL), 0, 23),
-		LOAD(BPF_B, PROTOCOL),
-		JUMP(BPF_JEQ | BPF_K, IPPROTO_TCP, 0, 21),
-		LOAD(BPF_H, SOURCE_PORT),
-		JUMP(BPF_JGE | BPF_K, CLIENT_PORTS, 19, 0),
-		LOAD(BPF_H, PEER_PORT),
-		JUMP(BPF_JGE | BPF_K, CLIENT_PORTS, 0, 17),
-		WORDS_EQUAL(0, 13),
-		WORDS_EQUAL(1, 9),
-		WORDS_EQUAL(2, 5),
-		WORDS_EQUAL(3, 1),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-	};
-
-	return netlink_set_filter(netlink, code, sizeof(code) / sizeof(code[0]));
-}
 
 static int join(struct netlink *netlink)
 {
@@ -80,6 +33,8 @@ static int join(struct netlink *netlink)
 int sock_destroy_open(struct sock_destroy **destroy, uint32_t netns, struct error *error)
 {
 	struct sock_destroy *new = calloc(1, sizeof(*new));
+	const struct sock_filter *filter;
+	size_t count;
 	int result;
 
 	if (!new)
@@ -93,7 +48,8 @@ int sock_destroy_open(struct sock_destroy **destroy, uint32_t netns, struct erro
 		error_set(error, -result, "sock_destroy: out of memory");
 		goto fail;
 	}
-	leave_servers_out(new->netlink); /* without it there is more to read */
+	filter = diag_message_without_servers(&count);
+	netlink_set_filter(new->netlink, filter, count); /* without it there is more to read */
 	result = join(new->netlink);
 	if (result) {
 		error_set(error, -result, "cannot hear of closed sockets: %s", strerror(-result));

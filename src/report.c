@@ -171,7 +171,7 @@ static void emit_stats(struct report_sources *sources, struct event *event, int6
 	struct event_stats *stats = &event->stats;
 	int count = sources->captures ? capture_set_count(sources->captures) : 0;
 	struct event_capture_counters *captures = calloc((size_t)count + 1, sizeof *captures);
-	const struct sink_counters *written = sink_counters(sources->sink);
+	struct sink_counters written = sink_counters(sources->sink);
 
 	for (int i = 0; captures && i < count; i++) {
 		struct capture_counters counters;
@@ -190,8 +190,8 @@ static void emit_stats(struct report_sources *sources, struct event *event, int6
 	stats->capture_count = captures ? count : 0;
 	stats->uptime_ns = now_ns - sources->started_ns;
 	stats->interval_ns = now_ns - sources->reported_ns;
-	stats->records.written = written->taken;
-	stats->records.bytes = written->bytes + sink_pending(sources->sink);
+	stats->records.written = written.taken;
+	stats->records.bytes = written.bytes + sink_pending(sources->sink);
 	stats->records.dropped = emitter_counters(sources->emitter)->dropped;
 	stats->records.truncated = encoder_counters(sources->encoder)->truncated;
 	if (sources->stream)
@@ -238,6 +238,6 @@ void report_closing_line(const struct report_sources *sources, const struct log 
 	         "records, %llu dropped",
 	         (unsigned long long)total.delivered, (unsigned long long)total.dropped,
 	         (unsigned long long)total.interface_dropped,
-	         (unsigned long long)sink_counters(sources->sink)->lines,
+	         (unsigned long long)sink_counters(sources->sink).lines,
 	         (unsigned long long)dropped);
 }

@@ -168,32 +168,33 @@ static inline void put_fraction(char *to, uint32_t nanoseconds)
 	to[9] = 'Z';
 }
 
+static void renew(struct buf_time_cache *cache, int64_t time_ns)
+{
+	int64_t second = time_ns / NS_PER_SECOND - (time_ns % NS_PER_SECOND < 0);
+
+	put_second(cache->text, second);
+	cache->start_ns = (uint64_t)second * (uint64_t)NS_PER_SECOND;
+}
+
 void buf_append_time_cached(struct buf *buf, struct buf_time_cache *cache, int64_t time_ns)
 {
-	int64_t second = time_ns / NS_PER_SECOND;
-	int64_t nanoseconds = time_ns % NS_PER_SECOND;
 	char *to = buf->data + buf->length;
 
-	if (nanoseconds < 0) {
-		nanoseconds += NS_PER_SECOND;
-		second--;
-	}
 	if (BUF_TIME_LENGTH > buf->capacity - buf->length) {
 		buf->overflow = true;
 		return;
 	}
-	if (second != cache->second || !cache->text[0]) {
-		put_second(cache->text, second);
-		cache->second = second;
-	}
+	/* Unsigned: one comparison for before and after it, and the ends of the range wrap. */
+	if ((uint64_t)time_ns - cache->start_ns >= (uint64_t)NS_PER_SECOND || !cache->text[0])
+		renew(cache, time_ns);
 	memcpy(to, cache->text, sizeof cache->text);
-	put_fraction(to + sizeof cache->text, (uint32_t)nanoseconds);
+	put_fraction(to + sizeof cache->text, (uint32_t)((uint64_t)time_ns - cache->start_ns));
 	buf->length += BUF_TIME_LENGTH;
 }
 
 void buf_append_time(struct buf *buf, int64_t time_ns)
 {
-	struct buf_time_cache none = { .second = 0 };
+	struct buf_time_cache none = { .start_ns = 0 };
 
 	buf_append_time_cached(buf, &none, time_ns);
 }

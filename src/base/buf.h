@@ -63,7 +63,7 @@ void buf_append_time(struct buf *buf, int64_t time_ns);
 
 /* The text of the last second, for callers whose times come in order. Begins zeroed. */
 struct buf_time_cache {
-	int64_t second;
+	uint64_t start_ns; /* of the second, since the epoch, modulo 2^64 */
 	char text[20];
 };
 

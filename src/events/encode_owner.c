@@ -156,24 +156,41 @@ void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 		encode_writer_bool(writer, KEY("executable_deleted"), true);
 }
 
-void encode_owner_attribution(struct writer *writer, const struct owner *owner,
-                              enum attribution_reason reason)
+static void write_attribution(struct writer *writer, enum attribution_method method,
+                              enum attribution_reason reason, const int *shared_pids, int count)
 {
-	enum attribution_method method = owner ? owner->method : ATTRIBUTION_UNKNOWN;
-
-	if (owner && owner->reason != ATTRIBUTION_REASON_NONE)
-		reason = owner->reason;
 	writer_object(writer, KEY("attribution"));
 	writer_name(writer, KEY("method"), attribution_method_name(method));
 	if (method == ATTRIBUTION_UNKNOWN)
 		writer_name(writer, KEY("reason"), attribution_reason_name(reason));
-	if (owner && owner->shared_count > 0) {
+	if (count > 0) {
 		writer_array(writer, KEY("shared_pids"));
-		for (int i = 0; i < owner->shared_count; i++)
-			encode_writer_i64(writer, ELEMENT, owner->shared_pids[i]);
+		for (int i = 0; i < count; i++)
+			encode_writer_i64(writer, ELEMENT, shared_pids[i]);
 		writer_array_end(writer);
 	}
 	writer_object_end(writer);
+}
+
+void encode_owner_attribution(struct writer *writer, const struct owner *owner,
+                              enum attribution_reason reason)
+{
+	enum attribution_method method = owner ? owner->method : ATTRIBUTION_UNKNOWN;
+	struct memo *memo;
+	const char *from;
+
+	if (owner && owner->reason != ATTRIBUTION_REASON_NONE)
+		reason = owner->reason;
+	if (owner && owner->shared_count > 0) {
+		write_attribution(writer, method, reason, owner->shared_pids, owner->shared_count);
+		return;
+	}
+	memo = &writer->encoder->attributions[method][reason];
+	from = encode_cache_from(writer);
+	if (encode_cache_replay(writer, memo))
+		return;
+	write_attribution(writer, method, reason, NULL, 0);
+	encode_cache_keep(writer, memo, from);
 }
 
 static void write_peer_process(struct writer *writer, const struct process *process,

@@ -30,6 +30,13 @@ struct interface_memo {
 };
 #define INTERFACE_MEMOS 16 /* a power of two */
 
+/* A MAC address: a host has few. Zeros are never looked for, so that empty ones fit nothing. */
+struct mac_memo {
+	uint8_t address[6];
+	char text[17]; /* upper case with hyphens */
+};
+#define MAC_MEMOS 16 /* a power of two */
+
 struct encoder {
 	char *host_name;
 	uint64_t run_id;
@@ -47,6 +54,8 @@ struct encoder {
 	struct memo classes[EVENT_ACTION_COUNT];
 	struct memo host, run;
 	struct interface_memo interfaces[INTERFACE_MEMOS];
+	struct mac_memo macs[MAC_MEMOS];
+	struct memo attributions[ATTRIBUTION_TRACEPOINT + 1][ATTRIBUTION_REPLAY + 1];
 };
 
 /* encode_cache.c: pieces of text that are made once. */

@@ -61,10 +61,9 @@ void encode_tuple_direction(struct writer *writer, enum connection_direction dir
 }
 
 /* As ECS asks: RFC 7042 2.1, upper case with hyphens. */
-void encode_tuple_mac(struct writer *writer, const uint8_t *six_bytes)
+static void format_mac(const uint8_t *six_bytes, char *text)
 {
 	static const char digits[] = "0123456789ABCDEF";
-	char text[17];
 
 	for (int i = 0; i < 6; i++) {
 		text[3 * i] = digits[six_bytes[i] >> 4];
@@ -72,7 +71,18 @@ void encode_tuple_mac(struct writer *writer, const uint8_t *six_bytes)
 		if (i < 5)
 			text[3 * i + 2] = '-';
 	}
-	writer_text(writer, KEY("mac"), text, sizeof text);
+}
+
+void encode_tuple_mac(struct writer *writer, const uint8_t *six_bytes)
+{
+	unsigned slot = (six_bytes[5] ^ six_bytes[4]) % MAC_MEMOS;
+	struct mac_memo *memo = &writer->encoder->macs[slot];
+
+	if (memcmp(memo->address, six_bytes, sizeof memo->address) != 0) {
+		memcpy(memo->address, six_bytes, sizeof memo->address);
+		format_mac(six_bytes, memo->text);
+	}
+	writer_text(writer, KEY("mac"), memo->text, sizeof memo->text);
 }
 
 void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifindex)

@@ -63,20 +63,34 @@ void sink_free(struct sink *sink)
 	free(sink);
 }
 
-int sink_put(struct sink *sink, const char *line, size_t length)
+char *sink_reserve(struct sink *sink, size_t most)
 {
-	if (length > sink_room(sink)) {
-		sink->counters.refused++;
-		return -ENOBUFS;
-	}
-	if (length > 2 * sink->capacity - sink->end) {
+	if (most > sink_room(sink))
+		return NULL;
+	if (most > 2 * sink->capacity - sink->end) {
 		memmove(sink->bytes, sink->bytes + sink->begin, sink_pending(sink));
 		sink->end -= sink->begin;
 		sink->begin = 0;
 	}
-	memcpy(sink->bytes + sink->end, line, length);
+	return sink->bytes + sink->end;
+}
+
+void sink_commit(struct sink *sink, size_t length)
+{
 	sink->end += length;
 	sink->counters.taken++;
+}
+
+int sink_put(struct sink *sink, const char *line, size_t length)
+{
+	char *room = sink_reserve(sink, length);
+
+	if (!room) {
+		sink->counters.refused++;
+		return -ENOBUFS;
+	}
+	memcpy(room, line, length);
+	sink_commit(sink, length);
 	return 0;
 }
 
@@ -108,19 +122,19 @@ static size_t next_length(struct sink *sink, const char *bytes, size_t length)
 
 static void written(struct sink *sink, size_t length)
 {
-	const char *at = sink->bytes + sink->begin, *end = at + sink->partial + length, *newline;
-	const char *from = at + sink->partial; /* no LF before */
+	char *at = sink->bytes + sink->begin;
+	const char *newline = memrchr(at + sink->partial, '\n', length); /* none is before */
 
-	while ((newline = memchr(from, '\n', (size_t)(end - from))) != NULL) {
-		from = newline + 1;
-		sink->counters.lines++;
-		sink->counters.bytes += (uint64_t)(from - at);
-		at = from;
+	sink->partial += length;
+	if (newline) {
+		size_t whole = (size_t)(newline + 1 - at);
+
+		sink->counters.bytes += whole;
+		sink->begin += whole;
+		sink->partial -= whole;
 		/* Room for a part of a line, which is taken back, would not end a stall. */
 		sink->stalled = false;
 	}
-	sink->begin = (size_t)(at - sink->bytes);
-	sink->partial = (size_t)(end - at);
 	if (sink->begin == sink->end)
 		sink->begin = sink->end = 0; /* these pages are in the cache */
 	sink->counters.writes++;
@@ -216,9 +230,18 @@ bool sink_stalled(const struct sink *sink)
 	return sink->stalled;
 }
 
-const struct sink_counters *sink_counters(const struct sink *sink)
+/* Lines are counted where they are few: in what is left. */
+struct sink_counters sink_counters(const struct sink *sink)
 {
-	return &sink->counters;
+	struct sink_counters counters = sink->counters;
+	const char *at = sink->bytes + sink->begin, *end = sink->bytes + sink->end;
+
+	counters.lines = counters.taken;
+	while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		at++;
+		counters.lines--;
+	}
+	return counters;
 }
 
 int sink_replace_fd(struct sink *sink, int fd, int64_t deadline_ns, struct error *error)

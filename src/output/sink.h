@@ -46,6 +46,13 @@ void sink_free(struct sink *sink); /* what is still buffered is lost: sink_drain
 
 /* Takes a line with its LF. 0; -ENOBUFS: no room, nothing taken, counted as refused. */
 int sink_put(struct sink *sink, const char *line, size_t length);
+/*
+ * The same without a copy: room for a line of up to most bytes, to write it in
+ * place; NULL when there is less, nothing counted. sink_commit takes the length
+ * bytes that were written there; without it nothing has happened.
+ */
+char *sink_reserve(struct sink *sink, size_t most);
+void sink_commit(struct sink *sink, size_t length);
 /* Bytes that sink_put would take now. */
 size_t sink_room(const struct sink *sink);
 size_t sink_pending(const struct sink *sink);
@@ -68,7 +75,7 @@ int sink_error(const struct sink *sink); /* errno of SINK_FAILED */
  * sink_flush tries again, ten times a second at most.
  */
 bool sink_stalled(const struct sink *sink);
-const struct sink_counters *sink_counters(const struct sink *sink);
+struct sink_counters sink_counters(const struct sink *sink);
 
 /*
  * Writes the rest to the old descriptor (as sink_drain), then goes on with fd,

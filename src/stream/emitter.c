@@ -103,11 +103,32 @@ static void put_line(struct emitter *emitter)
 		sink_flush(sink);
 }
 
+/* Straight into the sink; false: it has no room for the longest of lines. */
+static bool encode_in_place(struct emitter *emitter, const struct event *event)
+{
+	struct sink *sink = emitter->options.sink;
+	struct buf line = { .data = sink_reserve(sink, EVENT_LINE_MAX),
+		            .capacity = EVENT_LINE_MAX };
+
+	if (!line.data)
+		return false;
+	if (encoder_encode(emitter->options.encoder, event, &line) != 0) {
+		emitter->counters.dropped++;
+		return true;
+	}
+	sink_commit(sink, line.length);
+	if (emitter->options.flush_each)
+		sink_flush(sink);
+	return true;
+}
+
 void emitter_emit(struct emitter *emitter, struct event *event)
 {
 	if (!emitter_wants(emitter, event->action))
 		return;
 	event->sequence = ++emitter->sequence;
+	if (encode_in_place(emitter, event))
+		return;
 	buf_reset(&emitter->line);
 	if (encoder_encode(emitter->options.encoder, event, &emitter->line) == 0)
 		put_line(emitter);

@@ -198,7 +198,7 @@ static void test_time(struct random *random)
 		{ INT64_MIN, "1677-09-21T00:12:43.145224192Z" },
 		{ INT64_MAX, "2262-04-11T23:47:16.854775807Z" },
 	};
-	struct buf_time_cache cache = { .second = 0 };
+	struct buf_time_cache cache = { .start_ns = 0 };
 	struct buf buf;
 	char expected[64];
 	int wrong = 0, wrong_cached = 0;
@@ -228,7 +228,7 @@ static void test_time(struct random *random)
 	}
 	CHECK(wrong == 0, "600,000 instants from 1677 to 2262 are those of gmtime_r");
 	CHECK(wrong_cached == 0, "and the same with the second cached");
-	cache = (struct buf_time_cache){ .second = 0 };
+	cache = (struct buf_time_cache){ .start_ns = 0 };
 	buf_reset(&buf);
 	buf_append_time_cached(&buf, &cache, 5);
 	CHECK(holds(&buf, "1970-01-01T00:00:00.000000005Z"),

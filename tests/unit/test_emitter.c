@@ -163,7 +163,7 @@ static void test_numbers(void)
 	begin(&fixture, EMITTER_ALL, false);
 	for (int i = 0; i < 10; i++)
 		last = emit(&fixture);
-	CHECK(sink_counters(fixture.sink)->lines == 0, "nothing is written before a flush");
+	CHECK(sink_counters(fixture.sink).lines == 0, "nothing is written before a flush");
 	emitter_announce(fixture.emitter, EXAMPLE_NS);
 	read_lines(&fixture, &lines);
 	CHECK(last == 10 && lines.count == 10 && missing(&lines, last) == 0,
@@ -173,7 +173,7 @@ static void test_numbers(void)
 
 	begin(&fixture, EMITTER_ALL, true);
 	emit(&fixture);
-	CHECK(sink_counters(fixture.sink)->lines == 1, "-l: written at once");
+	CHECK(sink_counters(fixture.sink).lines == 1, "-l: written at once");
 	finish(&fixture);
 }
 
@@ -189,7 +189,7 @@ static void test_drops(void)
 		while (emitter_counters(fixture.emitter)->dropped < 5 * (uint64_t)round)
 			last = emit(&fixture);
 		emitter_announce(fixture.emitter, EXAMPLE_NS);
-		CHECK(sink_counters(fixture.sink)->refused ==
+		CHECK(sink_counters(fixture.sink).refused ==
 		              emitter_counters(fixture.emitter)->dropped,
 		      "round %d: full, so nothing is announced as yet", round);
 		read_lines(&fixture, &lines);

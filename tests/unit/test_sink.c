@@ -106,17 +106,17 @@ static void test_room(void)
 	              sink_room(sink) == 0,
 	      "takes 10");
 	CHECK(sink_put(sink, "\n", 1) == -ENOBUFS && sink_put(sink, text, SIZE_MAX) == -ENOBUFS &&
-	              sink_counters(sink)->refused == 2 && sink_counters(sink)->taken == 2,
+	              sink_counters(sink).refused == 2 && sink_counters(sink).taken == 2,
 	      "and refuses more, which is counted");
-	CHECK(sink_counters(sink)->lines == 0 && sink_counters(sink)->bytes == 0,
+	CHECK(sink_counters(sink).lines == 0 && sink_counters(sink).bytes == 0,
 	      "nothing is written yet");
 	CHECK(sink_flush(sink) == SINK_OPEN && sink_room(sink) == 10 &&
-	              sink_counters(sink)->lines == 2 && sink_counters(sink)->bytes == 10 &&
-	              sink_counters(sink)->writes == 1,
+	              sink_counters(sink).lines == 2 && sink_counters(sink).bytes == 10 &&
+	              sink_counters(sink).writes == 1,
 	      "flushed by one write");
 	CHECK(read(fds[0], text, sizeof text) == 10 && memcmp(text, "abcd\nefgh\n", 10) == 0,
 	      "in order");
-	CHECK(sink_flush(sink) == SINK_OPEN && sink_counters(sink)->writes == 1,
+	CHECK(sink_flush(sink) == SINK_OPEN && sink_counters(sink).writes == 1,
 	      "nothing to flush: no write");
 	sink_free(sink);
 	sink_free(NULL);
@@ -130,31 +130,29 @@ static void test_pipe_writes(void)
 	struct sink *sink;
 	static struct reader reader;
 	static char line[700];
-	const struct sink_counters *counters;
 	unsigned number = 0;
 	uint64_t wakes = 0;
 
 	open_pipe(fds);
 	sink = open_sink(fds[1], 8 << 20);
-	counters = sink_counters(sink);
 	while (sink_put(sink, line, make_line(line, 100 + number % 600, number)) == 0)
 		number++;
-	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) > 0 && counters->bytes > 900000,
+	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) > 0 && sink_counters(sink).bytes > 900000,
 	      "the pipe is full, the sink is not empty");
-	CHECK(counters->writes < 20, "by few writes: %" PRIu64, counters->writes);
+	CHECK(sink_counters(sink).writes < 20, "by few writes: %" PRIu64, sink_counters(sink).writes);
 	/* As cat does. */
 	for (; sink_pending(sink) > 0; wakes++) {
 		for (int i = 0; i < 2; i++)
 			reader_read(&reader, fds[0], 65536);
 		sink_flush(sink);
 	}
-	CHECK(counters->writes < 8 * wakes,
+	CHECK(sink_counters(sink).writes < 8 * wakes,
 	      "%" PRIu64 " writes for the %" PRIu64 " times that the reader made room",
-	      counters->writes, wakes);
+	      sink_counters(sink).writes, wakes);
 	while (reader.lines < number && reader_read(&reader, fds[0], SIZE_MAX) > 0)
 		;
 	CHECK(!reader.broken && reader.lines == number && reader.next == number &&
-	              counters->lines == number,
+	              sink_counters(sink).lines == number,
 	      "all %u lines arrive in order", number);
 	sink_free(sink);
 	close(fds[0]);
@@ -210,7 +208,7 @@ static void test_long_line(void)
 	sink_flush(sink);
 	while (reader.lines < number && reader_read(&reader, fds[0], 3000) > 0)
 		sink_flush(sink);
-	CHECK(!reader.broken && reader.lines == number && sink_counters(sink)->lines == number,
+	CHECK(!reader.broken && reader.lines == number && sink_counters(sink).lines == number,
 	      "%u lines of 500 and 8,000 bytes arrive whole", number);
 	sink_free(sink);
 	close(fds[0]);
@@ -256,9 +254,9 @@ static void test_random(struct random *random, bool is_socket)
 		while (reader_read(&reader, fds[0], SIZE_MAX) > 0 || sink_pending(sink) > 0);
 		broken += reader.broken || reader.length > 0;
 		lost += reader.lines + refused != number;
-		uncounted += sink_counters(sink)->refused != refused ||
-		             sink_counters(sink)->lines != reader.lines ||
-		             sink_counters(sink)->taken != reader.lines;
+		uncounted += sink_counters(sink).refused != refused ||
+		             sink_counters(sink).lines != reader.lines ||
+		             sink_counters(sink).taken != reader.lines;
 		sink_free(sink);
 		close(fds[0]);
 		close(fds[1]);
@@ -299,7 +297,7 @@ static void test_reader_gone(void)
 	              sink_error(sink) == 0,
 	      "gone");
 	CHECK(sink_drain(sink, INT64_MAX) == SINK_READER_GONE, "draining does not wait for it");
-	CHECK(sink_counters(sink)->taken == 1 && sink_counters(sink)->lines == 0,
+	CHECK(sink_counters(sink).taken == 1 && sink_counters(sink).lines == 0,
 	      "the line is known to be lost");
 	sink_free(sink);
 	sink = open_sink(fds[1], 1000);
@@ -452,7 +450,7 @@ static void test_replace(void)
 	              old.lines + fresh.lines == number && fresh.next == number,
 	      "%u lines in the one, %u in the other, none in both", old.lines, fresh.lines);
 	CHECK(old.length > 0, "(the pipe ended with %zu bytes of a line)", old.length);
-	CHECK(sink_counters(sink)->lines == number, "each is counted once");
+	CHECK(sink_counters(sink).lines == number, "each is counted once");
 
 	/* Drained first when there is time. */
 	sink_put(sink, "1 x\n", 4);

@@ -95,10 +95,10 @@ static void test_file(void)
 	CHECK(sink_fd(sink) == -1 && sink_check(sink) == SINK_OPEN, "a file needs no watch");
 	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) == 0 && !sink_stalled(sink),
 	      "takes everything");
-	CHECK(count_lines(&last) == 1000 && last == 999 && sink_counters(sink)->lines == 1000 &&
-	              sink_counters(sink)->bytes == 1000000,
+	CHECK(count_lines(&last) == 1000 && last == 999 && sink_counters(sink).lines == 1000 &&
+	              sink_counters(sink).bytes == 1000000,
 	      "1,000 lines");
-	CHECK(sink_counters(sink)->writes < 10, "in %d writes", (int)sink_counters(sink)->writes);
+	CHECK(sink_counters(sink).writes < 10, "in %d writes", (int)sink_counters(sink).writes);
 	sink_free(sink);
 	close(fd);
 }
@@ -126,8 +126,8 @@ static void test_size_limit(int flags)
 	CHECK(state == SINK_FAILED && sink_error(sink) == EFBIG &&
 	              sink_get_state(sink) == SINK_FAILED,
 	      "RLIMIT_FSIZE: failed with EFBIG");
-	CHECK(count_lines(&last) == 100 && sink_counters(sink)->lines == 100 &&
-	              sink_counters(sink)->taken == 1000,
+	CHECK(count_lines(&last) == 100 && sink_counters(sink).lines == 100 &&
+	              sink_counters(sink).taken == 1000,
 	      "the file ends with a whole line, the loss is known");
 	CHECK(sink_flush(sink) == SINK_FAILED && sink_drain(sink, INT64_MAX) == SINK_FAILED,
 	      "and it stays failed");
@@ -271,22 +271,22 @@ static void test_full_disk(int flags, const char *name)
 		torn += status.st_size % (off_t)sizeof line != 0;
 	}
 	CHECK(sink_get_state(sink) == SINK_OPEN && sink_stalled(sink) &&
-	              sink_counters(sink)->stalls == 1,
+	              sink_counters(sink).stalls == 1,
 	      "%s: a full disk stalls the sink", name);
-	CHECK(torn == 0 && count_lines(&last) == (long)sink_counters(sink)->lines,
+	CHECK(torn == 0 && count_lines(&last) == (long)sink_counters(sink).lines,
 	      "%s: and never leaves half a line", name);
 	begin = clock_monotonic_ns();
 	CHECK(sink_drain(sink, begin + 250 * NS_PER_MS) == SINK_OPEN && sink_pending(sink) > 0 &&
 	              clock_monotonic_ns() - begin >= 250 * NS_PER_MS &&
-	              sink_counters(sink)->stalls == 1,
+	              sink_counters(sink).stalls == 1,
 	      "%s: draining waits for room, until the deadline", name);
 	unlink("/tmp/ballast");
 	CHECK(sink_drain(sink, begin + 10 * NS_PER_SECOND) == SINK_OPEN &&
 	              sink_pending(sink) == 0 && !sink_stalled(sink),
 	      "%s: writing resumes", name);
 	CHECK(count_lines(&last) == (long)(number - refused) &&
-	              sink_counters(sink)->refused == refused &&
-	              sink_counters(sink)->lines == number - refused,
+	              sink_counters(sink).refused == refused &&
+	              sink_counters(sink).lines == number - refused,
 	      "%s: written + refused = produced", name);
 	sink_free(sink);
 	close(fd);

@@ -82,10 +82,21 @@ static void tell(struct look *look, struct sentinel_sighting *sighting,
 	sentinel_post_told(look->post, look->flow, look->socket.cookie, look->begin_ns, TOLD_NS);
 }
 
+static uint64_t hash_remote(const struct look *look)
+{
+	struct {
+		struct inet_address address;
+		uint32_t port;
+	} key = { look->packet->tuple.destination, look->packet->tuple.destination_port };
+
+	return hash_bytes(&look->guard->shared->key, &key, sizeof key);
+}
+
 static struct sentinel_suspect *find_holder(struct look *look, bool listener)
 {
 	struct sentinel_wanted wanted = {
 		.inode = look->socket.inode,
+		.remote = listener ? 0 : hash_remote(look),
 		.uid = look->socket.uid,
 		.listener = listener,
 		.quick = look->guard->searched_in_vain > SEARCHED_IN_VAIN_MAX,

@@ -11,7 +11,8 @@
 #include "processes/process.h"
 
 #define SCAN_MAX  32 /* descriptors of one process, 2.5 us each */
-#define STEPS_MIN 8  /* some 5 to 10 us each */
+#define RUN_TRIED 3
+#define STEPS_MIN 8 /* some 5 to 10 us each */
 
 /*
  * The time is over. But time that the CPU was taken away (by a hypervisor, an interrupt)
@@ -46,39 +47,59 @@ bool sentinel_probe_holds(int dir, int fd, uint64_t inode)
 	return sentinel_probe_inode(dir, fd) == (int64_t)inode;
 }
 
-/*
- * The descriptors that are likely when the process has so many: a new one has the lowest
- * free number, most often the highest there is, or the second when a high one (a lock of a
- * shell script) came from the parent. count 0: the kernel does not say how many there are
- * (before Linux 6.2); curl's is 5.
- */
-static int guess(int64_t count, int likely[3])
+/* One of the last of the run of descriptors that begins at 0: a new one filled the first hole. */
+static int probe_run(int dir, const struct sentinel_wanted *wanted, struct proc_dir *scan)
 {
-	if (count == 0) {
-		likely[0] = 3;
-		likely[1] = 5;
-		likely[2] = 4;
-		return 3;
-	}
-	if (count <= 3 || count > INT32_MAX) /* standard input and output, most often */
-		return 0;
-	likely[0] = (int)count - 1;
-	likely[1] = 3;
-	likely[2] = (int)count - 2;
-	return count == 4 ? 1 : count == 5 ? 2 : 3;
+	int end = 0, fd;
+
+	if (proc_dir_open(scan, dir, "fd") < 0)
+		return -1;
+	while (proc_dir_next(scan, &fd) > 0 && fd == end)
+		end++;
+	proc_dir_close(scan);
+	for (fd = end - 1; fd >= 0 && fd >= end - RUN_TRIED; fd--)
+		if (sentinel_probe_holds(dir, fd, wanted->inode))
+			return fd;
+	return -1;
 }
 
-int sentinel_probe_likely(int dir, const struct sentinel_wanted *wanted)
+/* Where the kernel does not say how many there are (before Linux 6.2). curl's is 5. */
+static int probe_lowest(int dir, const struct sentinel_wanted *wanted)
+{
+	static const int lowest[] = { 3, 5, 4 };
+
+	for (size_t i = 0; i < sizeof lowest / sizeof *lowest; i++)
+		if (sentinel_probe_holds(dir, lowest[i], wanted->inode))
+			return lowest[i];
+	return -1;
+}
+
+/*
+ * A new descriptor has the lowest free number: the highest there is, if there are no holes.
+ * If there are, since high ones (a shell's own, a lock) came from the parent, it is below them.
+ */
+int sentinel_probe_likely(int dir, const struct sentinel_wanted *wanted, struct proc_dir *scan)
 {
 	struct stat status;
-	int likely[3], count;
+	int64_t highest;
+	int64_t inode;
 
 	if (fstatat(dir, "fd", &status, 0) != 0 || status.st_uid != wanted->uid)
 		return -1;
-	count = guess(status.st_size, likely);
-	for (int i = 0; i < count; i++)
-		if (sentinel_probe_holds(dir, likely[i], wanted->inode))
-			return likely[i];
+	if (status.st_size == 0)
+		return probe_lowest(dir, wanted);
+	highest = status.st_size - 1;
+	if (highest < 3 || highest > INT32_MAX) /* standard input and output, most often */
+		return -1;
+	inode = sentinel_probe_inode(dir, (int)highest);
+	if (inode == (int64_t)wanted->inode)
+		return (int)highest;
+	if (inode == -ENOENT && highest < SCAN_MAX)
+		return probe_run(dir, wanted, scan);
+	if (highest > 3 && sentinel_probe_holds(dir, 3, wanted->inode))
+		return 3;
+	if (highest > 4 && sentinel_probe_holds(dir, (int)highest - 1, wanted->inode))
+		return (int)highest - 1;
 	return -1;
 }
 

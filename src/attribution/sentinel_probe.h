@@ -14,6 +14,7 @@
 /* What is sought, and how far the search has come. */
 struct sentinel_wanted {
 	uint64_t inode;
+	uint64_t remote;     /* hash of who it speaks to; 0 = nobody */
 	uint32_t uid;        /* processes of others are looked at last, or not at all */
 	bool quick;          /* the likeliest places alone */
 	bool listener;       /* not the last that was opened, and whoever had it first */
@@ -33,7 +34,7 @@ int64_t sentinel_probe_inode(int dir, int fd);
 bool sentinel_probe_holds(int dir, int fd, uint64_t inode);
 
 /* The descriptor that is the socket, -1 = none of those that are likely; of all. */
-int sentinel_probe_likely(int dir, const struct sentinel_wanted *wanted);
+int sentinel_probe_likely(int dir, const struct sentinel_wanted *wanted, struct proc_dir *scan);
 int sentinel_probe_all(int dir, struct sentinel_wanted *wanted, struct proc_dir *scan);
 
 /* /proc has threads, too, but does not list them. The process's pid; 0 when it is gone. */

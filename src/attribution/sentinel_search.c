@@ -34,7 +34,7 @@ void sentinel_search_destroy(struct sentinel_search *search)
 
 /* Takes over dir. NULL when the process has just gone. */
 static struct sentinel_suspect *remember(struct sentinel_search *search, int pid, int dir, int fd,
-                                         uint32_t uid)
+                                         const struct sentinel_wanted *wanted)
 {
 	struct process_stat stat;
 
@@ -49,10 +49,13 @@ static struct sentinel_suspect *remember(struct sentinel_search *search, int pid
 		close(dir);
 		return NULL;
 	}
-	return sentinel_suspects_add(
-		&search->suspects,
-		&(struct sentinel_suspect){
-			.pid = pid, .dir = dir, .fd = fd, .uid = uid, .stat = stat });
+	return sentinel_suspects_add(&search->suspects,
+	                             &(struct sentinel_suspect){ .pid = pid,
+	                                                         .dir = dir,
+	                                                         .fd = fd,
+	                                                         .uid = wanted->uid,
+	                                                         .remote = wanted->remote,
+	                                                         .stat = stat });
 }
 
 /* One that is known, again. */
@@ -66,16 +69,19 @@ static struct sentinel_suspect *found_at(struct sentinel_search *search, int at,
 	suspect->shared = true;
 	suspect->fd = fd;
 	suspect->uid = wanted->uid;
+	suspect->remote = wanted->remote;
 	return sentinel_suspects_to_front(&search->suspects, at);
 }
 
+/* Where it was last time: of those who spoke to the same remote end, or of the others. */
 static struct sentinel_suspect *find_last(struct sentinel_search *search,
-                                          struct sentinel_wanted *wanted)
+                                          struct sentinel_wanted *wanted, bool same_remote)
 {
 	for (int i = 0; i < search->suspects.count; i++) {
 		int64_t inode;
 
-		if (search->suspects.list[i].uid != wanted->uid)
+		if (search->suspects.list[i].uid != wanted->uid ||
+		    (search->suspects.list[i].remote == wanted->remote) != same_remote)
 			continue;
 		inode = sentinel_probe_inode(search->suspects.list[i].dir,
 		                             search->suspects.list[i].fd);
@@ -108,13 +114,13 @@ static struct sentinel_suspect *find_near(struct sentinel_search *search,
 }
 
 static struct sentinel_suspect *found_in(struct sentinel_search *search, int pid, int dir, int fd,
-                                         uint32_t uid)
+                                         const struct sentinel_wanted *wanted)
 {
 	int known = sentinel_suspects_find(&search->suspects, pid);
 
 	if (known >= 0) /* by another descriptor, or who had the pid before */
 		sentinel_suspects_remove(&search->suspects, known);
-	return remember(search, pid, dir, fd, uid);
+	return remember(search, pid, dir, fd, wanted);
 }
 
 /* What other threads have found. */
@@ -135,7 +141,7 @@ static struct sentinel_suspect *find_others(struct sentinel_search *search,
 			continue;
 		}
 		if (sentinel_probe_holds(dir, fd, wanted->inode))
-			return found_in(search, pid, dir, fd, wanted->uid);
+			return found_in(search, pid, dir, fd, wanted);
 		close(dir);
 	}
 	return NULL;
@@ -154,9 +160,9 @@ static struct sentinel_suspect *try_process(struct sentinel_search *search, int 
 	search->looked[pid % SENTINEL_SEARCH_MEMORY].pid = pid;
 	search->looked[pid % SENTINEL_SEARCH_MEMORY].time_ns = clock_monotonic_ns();
 	fd = all ? sentinel_probe_all(dir, wanted, &search->scan)
-	         : sentinel_probe_likely(dir, wanted);
+	         : sentinel_probe_likely(dir, wanted, &search->scan);
 	if (fd >= 0)
-		return found_in(search, pid, dir, fd, wanted->uid);
+		return found_in(search, pid, dir, fd, wanted);
 	close(dir);
 	return NULL;
 }
@@ -275,7 +281,7 @@ static struct sentinel_suspect *climb(struct sentinel_search *search,
 			close(dir);
 			break;
 		}
-		parent = found_in(search, pid, dir, fd, wanted->uid);
+		parent = found_in(search, pid, dir, fd, wanted);
 		if (!parent)
 			break;
 		suspect = parent;
@@ -283,28 +289,51 @@ static struct sentinel_suspect *climb(struct sentinel_search *search,
 	return suspect;
 }
 
+/* Likely descriptors of all the young. */
+static struct sentinel_suspect *find_widely(struct sentinel_search *search,
+                                            struct sentinel_wanted *wanted)
+{
+	return find_in_turn(search, wanted->quick ? OTHERS_QUICK : SENTINEL_YOUNG_MAX, wanted);
+}
+
+/* All descriptors of the likely. */
+static struct sentinel_suspect *find_deeply(struct sentinel_search *search,
+                                            struct sentinel_wanted *wanted)
+{
+	struct sentinel_suspect *found = NULL;
+
+	if (wanted->quick)
+		return NULL;
+	if (!wanted->listener)
+		found = find_newest(search, NEWEST_SCANNED, true, wanted);
+	if (!found && !wanted->gave_up)
+		found = find_anywhere(search, wanted);
+	return found;
+}
+
 static struct sentinel_suspect *find(struct sentinel_search *search, struct sentinel_wanted *wanted)
 {
-	struct sentinel_suspect *found = find_last(search, wanted);
+	struct sentinel_suspect *found = find_last(search, wanted, true);
 
+	if (!found)
+		found = find_last(search, wanted, false);
 	if (!found)
 		found = find_others(search, wanted);
 	if (found)
 		return found;
 	sentinel_young_read(search->young, 2 * SENTINEL_YOUNG_BATCH);
-	found = find_newest(search, wanted->quick ? NEWEST_QUICK : NEWEST_TRIED, wanted->listener,
-	                    wanted);
+	/* A listener's turn comes: the newest, all of whose descriptors are read, take all the time. */
+	if (!wanted->listener)
+		found = find_newest(search, wanted->quick ? NEWEST_QUICK : NEWEST_TRIED, false,
+		                    wanted);
 	if (!found && !wanted->gave_up)
 		found = find_hinted(search, wanted);
 	if (!found && !wanted->gave_up && !wanted->quick)
 		found = find_near(search, wanted);
-	if (!found && !wanted->gave_up)
-		found = find_in_turn(search, wanted->quick ? OTHERS_QUICK : SENTINEL_YOUNG_MAX,
-		                     wanted);
-	if (!found && !wanted->gave_up && !wanted->quick && !wanted->listener)
-		found = find_newest(search, NEWEST_SCANNED, true, wanted);
-	if (!found && !wanted->gave_up && !wanted->quick)
-		found = find_anywhere(search, wanted);
+	/* Each of the two may take all the time, so each comes first in half of the searches. */
+	for (int i = 0; !found && !wanted->gave_up && i < 2; i++)
+		found = search->deep_first == (i == 0) ? find_deeply(search, wanted)
+		                                       : find_widely(search, wanted);
 	return found;
 }
 
@@ -317,5 +346,7 @@ struct sentinel_suspect *sentinel_search_find(struct sentinel_search *search,
 	wanted->gave_up = false;
 	wanted->steps = 0;
 	found = find(search, wanted);
+	if (!found)
+		search->deep_first = !search->deep_first;
 	return found && wanted->listener ? climb(search, found, wanted) : found;
 }

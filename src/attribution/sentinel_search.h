@@ -21,6 +21,7 @@ struct sentinel_search {
 	int proc_fd;
 	struct sentinel_young *young; /* borrowed */
 	struct sentinel_suspects suspects;
+	bool deep_first; /* alternates after searches in vain */
 	/* When young processes were looked at last (monotonic), by the low bits of the pid. */
 	struct {
 		int pid;

@@ -15,8 +15,9 @@ struct sentinel_suspect {
 	int dir;      /* O_PATH of /proc/PID: identity, all below it is gone when the process is */
 	int fd;       /* the last that was right */
 	uint32_t uid; /* of that socket */
-	bool shared;  /* with the other threads */
-	bool told;    /* the caller's: somebody knows this process */
+	uint64_t remote; /* hash of whom that socket spoke to */
+	bool shared;     /* with the other threads */
+	bool told;       /* the caller's: somebody knows this process */
 	struct process_stat stat;
 };
 

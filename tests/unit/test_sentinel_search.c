@@ -51,6 +51,8 @@ static bool is_found(const struct sentinel_suspect *found, int pid, int fd)
 	return found && found->pid == pid && found->fd == fd;
 }
 
+static bool high; /* the next holder has some high descriptors as well */
+
 /* A process that opens so many files, then a socket, tells its inode, and waits. */
 static int start_holder(int files, uint64_t *inode)
 {
@@ -69,6 +71,8 @@ static int start_holder(int files, uint64_t *inode)
 		while (files-- > 0)
 			if (dup(STDIN_FILENO) < 0)
 				_exit(1);
+		if (high && (dup2(STDIN_FILENO, 10) < 0 || dup2(STDIN_FILENO, 251) < 0))
+			_exit(1);
 		fd = socket(AF_INET, SOCK_DGRAM, 0);
 		*inode = inode_of(fd);
 		if (write(63, inode, sizeof *inode) < 0)
@@ -112,6 +116,22 @@ static void test_young(void)
 	stop_holder(first);
 	CHECK(!find(inode, false) && search.suspects.count == 1, "a process that is gone is not");
 	stop_holder(second);
+	sentinel_search_destroy(&search);
+}
+
+/* Where high descriptors came from the parent: those of a shell, of a lock. */
+static void test_holes(void)
+{
+	uint64_t inode;
+	int pid;
+
+	high = true;
+	pid = start_holder(2, &inode);
+	high = false;
+	begin();
+	sentinel_young_add(&young, pid, false);
+	CHECK(is_found(find(inode, true), pid, 5), "the first hole is where a new one is, quickly");
+	stop_holder(pid);
 	sentinel_search_destroy(&search);
 }
 
@@ -347,6 +367,7 @@ static void test_connection(int family)
 int main(void)
 {
 	test_young();
+	test_holes();
 	test_scan();
 	test_listener();
 	test_shared();

@@ -170,5 +170,6 @@ void host_prepare(struct host *host)
 		witness_drain(host->witness);
 	if (host->sentinel)
 		drain_sentinel(host);
+	host_spaces_prepare(host->spaces);
 	host_read_process_events(host);
 }

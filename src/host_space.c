@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "capture/interfaces.h"
 #include "sockets/listener_table.h"
 #include "sockets/netns.h"
@@ -14,6 +15,11 @@
 #include "sockets/sock_diag.h"
 
 #define DESTROY_BUFFER (4 << 20)
+/*
+ * Sockets that end one after the other would wake the loop for each. Those that end
+ * within so long of each other are read together then, or with the next packets.
+ */
+#define REST_NS NS_PER_MS
 
 struct host_space {
 	int fd;
@@ -24,8 +30,10 @@ struct host_space {
 	struct listener_table *listeners;
 	struct interfaces *interfaces;
 	struct sock_destroy *destroy;
-	struct loop_source *interfaces_source, *destroy_source;
-	uint64_t destroy_overruns;
+	struct loop_source *interfaces_source, *destroy_source, *rest_source;
+	uint64_t destroyed, destroy_overruns;
+	int64_t woken_ns; /* when the end of a socket did so last */
+	bool resting;     /* such an end wakes nobody now */
 };
 
 static void on_interfaces(void *context, uint32_t ready)
@@ -41,20 +49,51 @@ static int on_socket_destroyed(void *context, const struct socket *socket, int n
 	struct host_space *space = context;
 
 	(void)nsid;
+	space->destroyed++;
 	space->callbacks.destroyed(space->callbacks.context, socket);
 	return 0;
 }
 
-static void on_destroyed(void *context, uint32_t ready)
+static void read_destroyed(struct host_space *space)
 {
-	struct host_space *space = context;
-
-	(void)ready;
 	if (sock_destroy_read(space->destroy, on_socket_destroyed, space) == -ENOBUFS) {
 		space->destroy_overruns++;
 		space->callbacks.overrun(space->callbacks.context, "destroy",
 		                         sock_destroy_drops(space->destroy));
 	}
+}
+
+static void on_destroyed(void *context, uint32_t ready)
+{
+	struct host_space *space = context;
+	int64_t now_ns = clock_monotonic_ns();
+
+	(void)ready;
+	read_destroyed(space);
+	if (now_ns - space->woken_ns < REST_NS && loop_modify(space->destroy_source, 0) == 0) {
+		space->resting = true;
+		loop_set_timer(space->rest_source, REST_NS, 0);
+	}
+	space->woken_ns = now_ns;
+}
+
+static void on_rested(void *context, uint32_t expirations)
+{
+	struct host_space *space = context;
+	uint64_t before = space->destroyed;
+
+	(void)expirations;
+	read_destroyed(space);
+	if (space->destroyed != before || loop_modify(space->destroy_source, EPOLLIN) != 0)
+		loop_set_timer(space->rest_source, REST_NS, 0);
+	else
+		space->resting = false;
+}
+
+void host_space_prepare(struct host_space *space)
+{
+	if (space->resting)
+		read_destroyed(space);
 }
 
 static int watch(struct loop *loop, int fd, loop_callback *callback, struct host_space *space,
@@ -103,6 +142,9 @@ static int open_inside(struct host_space *space, struct loop *loop, enum lister_
 		return 0;
 	}
 	sock_destroy_set_receive_buffer(space->destroy, DESTROY_BUFFER);
+	space->rest_source = loop_add_timer(loop, 0, 0, on_rested, space);
+	if (!space->rest_source)
+		return error_set(error, errno, "timerfd: %s", strerror(errno));
 	return watch(loop, sock_destroy_fd(space->destroy), on_destroyed, space,
 	             &space->destroy_source, error);
 }
@@ -146,6 +188,7 @@ void host_space_close(struct host_space *space)
 	if (!space)
 		return;
 	loop_remove(space->destroy_source);
+	loop_remove(space->rest_source);
 	loop_remove(space->interfaces_source);
 	sock_destroy_close(space->destroy);
 	interfaces_free(space->interfaces);

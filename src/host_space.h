@@ -26,6 +26,8 @@ int host_space_open(struct host_space **result, struct loop *loop, int fd, uint3
                     enum lister_mode mode, const struct host_space_callbacks *callbacks,
                     struct error *degraded, struct error *error);
 void host_space_close(struct host_space *space);
+/* Before packets are taken: what ends is known before them. */
+void host_space_prepare(struct host_space *space);
 
 uint32_t host_space_number(const struct host_space *space);
 int host_space_fd(const struct host_space *space); /* -1 = the own one */

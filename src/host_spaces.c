@@ -142,6 +142,12 @@ void host_spaces_look(struct host_spaces *spaces)
 	free(census.alive);
 }
 
+void host_spaces_prepare(struct host_spaces *spaces)
+{
+	for (int i = 0; i < spaces->count; i++)
+		host_space_prepare(spaces->spaces[i]);
+}
+
 bool host_spaces_is_open(const struct host_spaces *spaces, uint32_t netns)
 {
 	for (int i = 0; i < spaces->count; i++)

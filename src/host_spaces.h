@@ -34,6 +34,8 @@ int host_spaces_add_own(struct host_spaces *spaces, uint32_t netns, struct error
                         struct error *error);
 /* A file such as /run/netns/NAME; 0 also when it is open already. */
 int host_spaces_add_path(struct host_spaces *spaces, const char *path, struct error *error);
+/* Before packets are taken. */
+void host_spaces_prepare(struct host_spaces *spaces);
 /* Opens what is new on the host; closes what has neither process nor name any more. */
 void host_spaces_look(struct host_spaces *spaces);
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -108,14 +109,17 @@ static int open_stdio(FILE **result, struct capture_file *file, const char *path
 		file->stream = capture_stream_new(fd);
 		*result = file->stream != NULL ? capture_stream_open(file->stream) : NULL;
 	} else {
-		*result = is_stdin(path) ? stdin : fdopen(fd, "r");
+		*result = fdopen(fd, "r");
 	}
 	if (*result == NULL) {
 		if (file->stream == NULL && fd > STDIN_FILENO)
 			close(fd);
 		return error_set(error, ENOMEM, "out of memory");
 	}
-	setvbuf(*result, NULL, _IOFBF, STREAM_BYTES);
+	/* Of its own the library takes a block of the file system, setvbuf(3) notwithstanding. */
+	file->buffer = malloc(STREAM_BYTES);
+	if (file->buffer)
+		setvbuf(*result, file->buffer, _IOFBF, STREAM_BYTES);
 	return 0;
 }
 
@@ -140,7 +144,7 @@ int capture_file_open(struct capture_file *file, const char *path,
 	if (status == 0)
 		status = capture_filter_install(file->handle, options->filter, error);
 	if (status != 0) {
-		if (file->handle == NULL && stdio != NULL && stdio != stdin)
+		if (file->handle == NULL && stdio != NULL)
 			fclose(stdio);
 		capture_file_close(file);
 		return status;
@@ -155,6 +159,7 @@ void capture_file_close(struct capture_file *file)
 	if (file->handle != NULL)
 		pcap_close(file->handle); /* and the FILE */
 	capture_stream_free(file->stream);
+	free(file->buffer);
 	*file = (struct capture_file){ .handle = NULL };
 }
 

@@ -14,6 +14,7 @@ struct capture_stream;
 struct capture_file {
 	struct pcap *handle;
 	struct capture_stream *stream; /* of a pipe that is read without waiting; else NULL */
+	char *buffer;                  /* of stdio */
 };
 
 /* Opens as capture_open_file says. */

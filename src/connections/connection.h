@@ -4,6 +4,7 @@
 #define SOCKLINE_CONNECTIONS_CONNECTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "attribution/owner.h"
@@ -56,8 +57,9 @@ struct tcp_state {
 };
 
 /*
- * What each packet reads or writes comes first, so that it lies in few cache
- * lines of 64 bytes; from start_ns on what is for a connection's beginning and end.
+ * What each packet reads or writes lies in the first three cache lines of 64
+ * bytes, what a packet's record names in the next two; from start_ns on comes
+ * what is for a connection's beginning and end.
  */
 struct connection {
 	struct tuple tuple; /* source = initiator */
@@ -116,5 +118,7 @@ struct connection {
 	struct socket_tcp_info tcp_info;
 	char community_id[32]; /* NUL-terminated, made once */
 } __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct connection, owners) <= 3 * 64, "three cache lines");
 
 #endif

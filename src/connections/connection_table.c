@@ -135,7 +135,7 @@ const struct connection *connection_table_prefetch_entry(const struct connection
 	if (!table_next(&cursor, &number))
 		return NULL;
 	connection = connection_table_entry(table, number);
-	for (size_t at = 0; at < offsetof(struct connection, start_ns); at += PAGES_LINE)
+	for (size_t at = 0; at < offsetof(struct connection, owners); at += PAGES_LINE)
 		__builtin_prefetch((const char *)connection + at, 1);
 	return connection;
 }

@@ -304,9 +304,13 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 		                      ? connection_table_prefetch_entry(stream->connections,
 		                                                        &passages[i].key)
 		                      : NULL;
-	for (int i = 0; i < count; i++)
-		if (expected[i] && stream->wants_packets)
-			fragment_prefetch(expected[i]->fragment);
+	for (int i = 0; stream->wants_packets && i < count; i++) {
+		if (!expected[i])
+			continue;
+		__builtin_prefetch(&expected[i]->owners[CONNECTION_SOURCE]);
+		__builtin_prefetch(&expected[i]->owners[CONNECTION_DESTINATION]);
+		fragment_prefetch(expected[i]->fragment);
+	}
 }
 
 void stream_packets(struct stream *stream, struct packet *packets, int count)

@@ -190,11 +190,12 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 {
 	connection->asked_ns = now_ns;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
-		struct attribution_question question = question_for(connection, end, fanned_out);
-
 		if (!binder->options.attribution) {
 			connection->owners[end].reason = ATTRIBUTION_REPLAY;
 		} else if (connection->local[end]) {
+			struct attribution_question question =
+				question_for(connection, end, fanned_out);
+
 			question.sender = (enum connection_end)end == from;
 			question.ifindex = packet->ifindex;
 			attribution_resolve(binder->options.attribution, &question,

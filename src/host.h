@@ -73,6 +73,11 @@ const char *host_method(struct host *host, const char **why);
 bool host_is_patient(const struct host *host);
 /* Before packets are taken: what the kernel told of their senders comes first. */
 void host_prepare(struct host *host);
+/*
+ * Takes in what the connector has told by now. After packets were read and before they
+ * are looked at: of who forked before them it is known then, however long the turn is.
+ */
+void host_read_process_events(struct host *host);
 
 /* Reads all sockets' owners anew; returns when done. */
 void host_walk_all(struct host *host);

@@ -41,8 +41,6 @@ struct host {
 void host_degrade(struct host *host, const char *what, const char *cost);
 /* A proc_events_callback; tracepoints tell the same. */
 proc_events_callback host_on_process_event;
-/* Takes in what the connector has told by now. */
-void host_read_process_events(struct host *host);
 
 /*
  * host_method.c: opens the first of tracepoints, sentinel and lookup that can be

@@ -49,8 +49,11 @@ static void hand_on(struct run *run)
 	int count = run->batched;
 
 	run->batched = 0;
-	if (count > 0)
-		stream_packets(run->stream, run->batch, count);
+	if (count == 0)
+		return;
+	if (run->host)
+		host_read_process_events(run->host);
+	stream_packets(run->stream, run->batch, count);
 }
 
 void run_on_packet(void *context, const struct capture_origin *origin,

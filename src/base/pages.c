@@ -14,20 +14,22 @@ static size_t round_up(size_t bytes, size_t unit)
 /* mmap(2) aligns to small pages: what is too much before and behind is given back. */
 static void *map_aligned(size_t bytes)
 {
-	size_t mapped = bytes + PAGES_HUGE;
-	size_t before;
+	size_t mapped = bytes + PAGES_HUGE, before, behind;
 	char *from = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *aligned;
 
 	if (from == MAP_FAILED)
 		return NULL;
 	before = round_up((uintptr_t)from, PAGES_HUGE) - (uintptr_t)from;
+	behind = PAGES_HUGE - before;
+	aligned = from + before;
+	/* Refused, it is as slow as it was. */
+	madvise(aligned, bytes, MADV_HUGEPAGE);
+	if (behind > 0)
+		munmap(aligned + bytes, behind);
 	if (before > 0)
 		munmap(from, before);
-	if (mapped - before - bytes > 0)
-		munmap(from + before + bytes, mapped - before - bytes);
-	/* Refused, it is as slow as it was. */
-	madvise(from + before, bytes, MADV_HUGEPAGE);
-	return from + before;
+	return aligned;
 }
 
 void *pages_new(size_t bytes)

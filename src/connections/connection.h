@@ -71,7 +71,7 @@ struct connection {
 
 	struct connection_count
 		counts[2]; /* by sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION] */
-	int64_t last_ns; /* latest packet; never before start_ns */
+	int64_t last_ns;   /* latest packet; never before start_ns */
 	struct tcp_state tcp;
 	enum socket_state state; /* TCP, of the more advanced end; NONE for other protocols */
 	enum connection_reason reason;
@@ -104,12 +104,12 @@ struct connection {
 	enum connection_direction direction;
 	enum connection_outcome outcome;
 	unsigned evidence;
-	bool midway;       /* it began before it was seen */
-	bool confirmed;    /* the responder's owner was the same a while later */
-	bool gone;         /* the responder's socket had spoken, and was not there any more */
-	uint16_t icmp_id;  /* ICMP echo: the identifier; the tuple's ports carry it too */
-	int64_t asked_ns;  /* monotonic: when owners were first asked for; 0 = never */
-	int64_t seen_ns;   /* monotonic: of the first packet */
+	bool midway;      /* it began before it was seen */
+	bool confirmed;   /* the responder's owner was the same a while later */
+	bool gone;        /* the responder's socket had spoken, and was not there any more */
+	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
+	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
+	int64_t seen_ns;  /* monotonic: of the first packet */
 	int64_t reported_ns;
 	struct connection_count reported[2]; /* counts at the last connection_updated */
 

@@ -56,8 +56,7 @@ bool connection_table_close(struct connection_table *table, struct connection *c
 static enum connection_outcome outcome_so_far(const struct connection *connection)
 {
 	if (connection->tuple.protocol == IPPROTO_TCP)
-		return connection->tcp.established ? CONNECTION_SUCCESS
-		                                            : CONNECTION_UNKNOWN;
+		return connection->tcp.established ? CONNECTION_SUCCESS : CONNECTION_UNKNOWN;
 	return connection->counts[CONNECTION_DESTINATION].packets ? CONNECTION_SUCCESS
 	                                                          : CONNECTION_UNKNOWN;
 }

@@ -20,7 +20,7 @@
 
 #define WRITER_DEPTH_MAX 8
 #define WRITER_RAW_MAX   32
-#define WRITER_SLACK     32 /* bytes behind a text that is spliced */
+#define WRITER_SLACK     32                        /* bytes behind a text that is spliced */
 #define WRITER_COUNT_MAX ((UINT64_C(1) << 53) - 1) /* jq 1.6 and JavaScript round above */
 
 /* A member is its constants and a few bytes between them: only in place are they constants. */

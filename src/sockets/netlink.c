@@ -116,7 +116,7 @@ int netlink_set_filter(struct netlink *netlink, const struct sock_filter *code, 
 {
 	struct sock_fprog program = { .len = (unsigned short)count };
 
-	memcpy(&program.filter, &code, sizeof(code)); /* it is not written to */
+	memcpy(&program.filter, &code, sizeof(void *)); /* it is not written to */
 	if (setsockopt(netlink->fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0)
 		return 0;
 	return -errno;

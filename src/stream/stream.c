@@ -64,7 +64,7 @@ static void on_change(void *context, struct connection *connection, enum connect
 	switch (change) {
 	case CONNECTION_CHANGE_UPDATED:
 		stream_emit_connection(stream, EVENT_CONNECTION_UPDATED, stream_time_ns(stream),
-		                connection);
+		                       connection);
 		memcpy(connection->reported, connection->counts, sizeof connection->reported);
 		connection->reported_ns = stream_time_ns(stream);
 		break;
@@ -78,7 +78,8 @@ static void on_bound(void *context, struct connection *connection)
 {
 	struct stream *stream = context;
 
-	stream_emit_connection(stream, EVENT_CONNECTION_ATTRIBUTED, stream_time_ns(stream), connection);
+	stream_emit_connection(stream, EVENT_CONNECTION_ATTRIBUTED, stream_time_ns(stream),
+	                       connection);
 }
 
 int stream_new(struct stream **result, const struct stream_options *options, struct error *error)

@@ -241,8 +241,8 @@ static void look_around(struct stream *stream, struct passage *passage)
 		return;
 	passage->space =
 		attribution_find_namespace(stream->options.attribution, passage->packet->netns);
-	passage->locality = locality_of(passage->space ? passage->space->interfaces : NULL,
-	                                passage->packet);
+	passage->locality =
+		locality_of(passage->space ? passage->space->interfaces : NULL, passage->packet);
 }
 
 static void pass(struct stream *stream, struct passage *passage)
@@ -300,10 +300,9 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 		connection_table_prefetch(stream->connections, &passages[i].key);
 	}
 	for (int i = 0; i < count; i++)
-		expected[i] = passages[i].has_key
-		                      ? connection_table_prefetch_entry(stream->connections,
-		                                                        &passages[i].key)
-		                      : NULL;
+		expected[i] = passages[i].has_key ? connection_table_prefetch_entry(
+							    stream->connections, &passages[i].key)
+		                                  : NULL;
 	for (int i = 0; stream->wants_packets && i < count; i++) {
 		if (!expected[i])
 			continue;

@@ -131,8 +131,7 @@ static void test_find(void)
 
 	CHECK(find(table, IPPROTO_TCP, 5000, &from) == tcp && from == CONNECTION_SOURCE,
 	      "by the initiator's tuple");
-	CHECK(find_tuple(table, 1, &reversed, &from) == tcp &&
-	              from == CONNECTION_DESTINATION,
+	CHECK(find_tuple(table, 1, &reversed, &from) == tcp && from == CONNECTION_DESTINATION,
 	      "by the responder's");
 	CHECK(!find(table, IPPROTO_UDP, 5000, &from), "the protocol is part of the key");
 	CHECK(!find(table, IPPROTO_TCP, 5001, &from), "so is the port");

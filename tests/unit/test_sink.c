@@ -137,9 +137,11 @@ static void test_pipe_writes(void)
 	sink = open_sink(fds[1], 8 << 20);
 	while (sink_put(sink, line, make_line(line, 100 + number % 600, number)) == 0)
 		number++;
-	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) > 0 && sink_counters(sink).bytes > 900000,
+	CHECK(sink_flush(sink) == SINK_OPEN && sink_pending(sink) > 0 &&
+	              sink_counters(sink).bytes > 900000,
 	      "the pipe is full, the sink is not empty");
-	CHECK(sink_counters(sink).writes < 20, "by few writes: %" PRIu64, sink_counters(sink).writes);
+	CHECK(sink_counters(sink).writes < 20, "by few writes: %" PRIu64,
+	      sink_counters(sink).writes);
 	/* As cat does. */
 	for (; sink_pending(sink) > 0; wakes++) {
 		for (int i = 0; i < 2; i++)

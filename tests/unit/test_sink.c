@@ -118,6 +118,15 @@ static void test_room(void)
 	      "in order");
 	CHECK(sink_flush(sink) == SINK_OPEN && sink_counters(sink).writes == 1,
 	      "nothing to flush: no write");
+	CHECK(!sink_reserve(sink, 11) && sink_counters(sink).refused == 2,
+	      "no place for more than it takes; that is no loss yet");
+	memcpy(sink_reserve(sink, 10), "ij\nkl", 5);
+	CHECK(sink_pending(sink) == 0, "what is written in place is not there before it is said");
+	sink_commit(sink, 3);
+	CHECK(sink_pending(sink) == 3 && sink_flush(sink) == SINK_OPEN &&
+	              read(fds[0], text, sizeof text) == 3 && memcmp(text, "ij\n", 3) == 0 &&
+	              sink_counters(sink).lines == 3,
+	      "a line written in place");
 	sink_free(sink);
 	sink_free(NULL);
 	close(fds[0]);

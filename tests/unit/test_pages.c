@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/pages.h"
+#include "check.h"
+
+static bool is_zero(const unsigned char *bytes, size_t length)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
+}
+
+static void test_size(size_t bytes)
+{
+	unsigned char *pages = pages_new(bytes);
+
+	CHECK(pages && (uintptr_t)pages % PAGES_LINE == 0 &&
+	              (bytes < PAGES_HUGE || (uintptr_t)pages % PAGES_HUGE == 0),
+	      "%zu bytes are aligned", bytes);
+	CHECK(is_zero(pages, bytes), "and zero");
+	memset(pages, 0xa5, bytes);
+	pages_free(pages, bytes);
+	pages = pages_new(bytes);
+	CHECK(pages && is_zero(pages, bytes), "and zero again after others wrote there");
+	pages_free(pages, bytes);
+}
+
+/* proc(5): all that is mapped, in pages. */
+static long mapped(void)
+{
+	FILE *statm = fopen("/proc/self/statm", "r");
+	long pages = -1;
+
+	if (statm && fscanf(statm, "%ld", &pages) != 1)
+		pages = -1;
+	if (statm)
+		fclose(statm);
+	return pages;
+}
+
+static void test_returned(void)
+{
+	const size_t bytes = ((size_t)64 << 20) + 1;
+	bool there = true;
+	long before;
+
+	pages_free(pages_new(bytes), bytes);
+	before = mapped();
+	for (int i = 0; i < 100; i++) {
+		void *pages = pages_new(bytes);
+
+		there = there && pages;
+		pages_free(pages, bytes);
+	}
+	CHECK(there && mapped() - before < 4096, "what is freed is not mapped any more");
+}
+
+int main(void)
+{
+	static const size_t sizes[] = {
+		1, 64, 512, PAGES_HUGE - 1, PAGES_HUGE, PAGES_HUGE + 1, 5 * PAGES_HUGE
+	};
+
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		test_size(sizes[i]);
+	CHECK(!pages_new(SIZE_MAX), "no size overflows");
+	pages_free(NULL, 1);
+	pages_free(NULL, PAGES_HUGE);
+	test_returned();
+	return check_done();
+}

@@ -13,6 +13,7 @@ wrote down. Scenarios (gen_flows tells more of them):
     C  one process, 2000 connections flat out        F  a server that forks for each connection
     A4 D4  A and D by 4 spawners at once             G  4 processes, 8000 connections each
     DS     D behind a shaper (tbf, 200 kbit; veth only)
+    U      64-byte datagrams of one flow, flat out for 2 s: how many a second (lo only, quiet)
 
 Loads: quiet; two busy processes (hogs); 500 processes of 100 descriptors each (fds).
 Methods: those of --attribution, and nethogs (A and B; only what it names is looked at).
@@ -28,7 +29,7 @@ wrong. Goals stand at the end of a line, "!" before a goal that was missed; "los
 kernel lost of packets and of samples.
 
 Figures, not assertions: the status is 0. Needs root; everything happens in network
-namespaces of its own. All of it takes an hour and a half, --quick three minutes.
+namespaces of its own. U is compared with lookup, 5 runs of each in turn. All of it takes an hour and a half, --quick three minutes.
 """
 
 import argparse
@@ -50,14 +51,17 @@ import attribution  # noqa: E402
 from attribution import ADDRESSES, SKIPPED, Network, Truth, tuple_of  # noqa: E402
 
 METHODS = ("tracepoints", "sentinel", "lookup", "nethogs")
-SCENARIOS = ("A", "B", "C", "D", "E", "F", "G", "A4", "D4", "DS")
+SCENARIOS = ("A", "B", "C", "D", "E", "F", "G", "A4", "D4", "DS", "U")
 QUICK = (("A", "veth", "4", "quiet"), ("A", "lo", "6", "quiet"), ("B", "veth", "4", "quiet"),
          ("C", "veth", "4", "quiet"), ("D", "veth", "4", "quiet"), ("E", "veth", "4", "quiet"),
          ("F", "lo", "4", "quiet"), ("G", "lo", "4", "quiet"), ("DS", "veth", "4", "quiet"),
-         ("A", "veth", "4", "hogs"), ("D", "lo", "4", "hogs"))
+         ("A", "veth", "4", "hogs"), ("D", "lo", "4", "hogs"), ("U", "lo", "4", "quiet"))
 SHAPER = ("tc", "qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "200kbit", "burst", "1600",
           "limit", "4000000")
 CURLS = 60
+FLOOD = ("-k", "-c", "0", "-t", "2", "-s", "64", "127.0.0.1")
+FLOOD_RUNS = 5
+FLOOD_GOAL = 0.9  # of lookup's
 
 # What is asked for: least right in percent, most CPU us per connection, least flows a second.
 Goal = collections.namedtuple("Goal", "right cpu rate", defaults=(None, None))
@@ -83,7 +87,8 @@ def goal_of(method, scenario, load, end):
     if method == "tracepoints":
         return {"F": Goal(99), "G": Goal(99.9, 6, 15000)}.get(scenario, Goal(99.9))
     if method == "sentinel":
-        return {"F": Goal(90 if load == "hogs" else 99), "G": Goal(99.5, 75, 12000),
+        return {"F": Goal(90 if load == "hogs" else 99), "C": Goal(99.5, 75),
+                "G": Goal(99.5, 75, 12000),
                 "DS": NO_GOAL}.get(scenario, Goal(99.5))
     return NO_GOAL
 
@@ -192,6 +197,7 @@ class Bench:
     def __init__(self, build):
         self.sockline = os.environ.get("SOCKLINE", os.path.join(build, "src/sockline"))
         self.gen_flows = os.path.join(build, "tests/helpers/gen_flows")
+        self.gen = os.path.join(build, "tests/helpers/gen")
         self.scratch = tempfile.mkdtemp(prefix="attribution.")
 
     def close(self):
@@ -431,6 +437,50 @@ def print_row(where, end, method, total, bare, goal):
           + (f"; lost {total['lost']:.0f}" if total["lost"] else ""), flush=True)
 
 
+def flood(bench, network, method):
+    """Datagrams a second."""
+    observer = Sockline(bench, network, method) if method != "none" else None
+    try:
+        output = subprocess.run(network.client.enter(bench.gen, *FLOOD), check=True, text=True,
+                                stdout=subprocess.PIPE).stdout
+    finally:
+        if observer:
+            observer.finish()
+    sent = json.loads(output.splitlines()[-1])
+    return sent["sent"] / sent["seconds"]
+
+
+def measure_flood(bench, network, _where, options, results):
+    methods = ["none", "lookup"] + [method for method in options.methods
+                                    if method not in ("lookup", "nethogs")]
+    rates = {method: [] for method in methods}
+    for _ in range(1 if options.quick else FLOOD_RUNS):
+        for method in methods:
+            rates[method].append(flood(bench, network, method))
+    medians = {method: statistics.median(rates[method]) for method in methods}
+    for method in methods:
+        part = medians[method] / medians["lookup"]
+        goal = "" if method in ("none", "lookup") else \
+            f" {'!' if part < FLOOD_GOAL else ''}>={FLOOD_GOAL}"
+        print(f"U   lo   4 quiet        {method:11} {medians[method]:8.0f} datagrams/s, "
+              f"{part:.2f} of lookup's{goal}", flush=True)
+    if results:
+        results.write(json.dumps({"bench": "attribution", "scenario": "U", "rates": rates}) + "\n")
+        results.flush()
+
+
+def measure_once(bench, network, where, method):
+    """A row for each end. After G all ports are in TIME_WAIT, and connect(2) is slow: not there again."""
+    scenario, kind, family, _ = where
+    if scenario != "G":
+        return bench.measure(scenario, network, family, method)
+    fresh = Network(kind)
+    try:
+        return bench.measure(scenario, fresh, family, method)
+    finally:
+        fresh.close()
+
+
 def measure_place(bench, network, where, options, results):
     """All methods in turn, and again, so that a busy minute meets them alike."""
     scenario, kind, family, load_kind = where
@@ -441,7 +491,7 @@ def measure_place(bench, network, where, options, results):
     try:
         for _ in range(options.runs):
             for method in methods:
-                for end, row in bench.measure(scenario, network, family, method).items():
+                for end, row in measure_once(bench, network, where, method).items():
                     runs[method, end].append(row)
     finally:
         load.close()
@@ -468,7 +518,8 @@ def places(options):
                   for scenario in options.scenarios
                   if options.all or family == "4" or load == "quiet"]
     for where in chosen:
-        if where[0] in options.scenarios and (where[0] != "DS" or where[1] == "veth"):
+        if where[0] in options.scenarios and (where[0] != "DS" or where[1] == "veth") and \
+                (where[0] != "U" or where[1:] == ("lo", "4", "quiet")):
             yield where
 
 
@@ -517,7 +568,8 @@ def main():
             try:
                 if where[0] == "DS":
                     network.client.run(*SHAPER)
-                measure_place(bench, network, where, options, results)
+                measure = measure_flood if where[0] == "U" else measure_place
+                measure(bench, network, where, options, results)
             finally:
                 network.close()
     finally:

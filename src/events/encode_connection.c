@@ -89,10 +89,10 @@ void encode_connection_icmp(struct writer *writer, uint16_t id)
 static void write_event(struct writer *writer, const struct connection *connection,
                         enum event_action action)
 {
-	writer_time(writer, KEY("start"), connection->start_ns);
+	encode_writer_time(writer, KEY("start"), connection->start_ns);
 	if (action != EVENT_CONNECTION_CLOSED)
 		return;
-	writer_time(writer, KEY("end"), connection->last_ns);
+	encode_writer_time(writer, KEY("end"), connection->last_ns);
 	writer_ns(writer, KEY("duration"), connection->last_ns - connection->start_ns);
 	writer_name(writer, KEY("outcome"), outcomes[connection->outcome]);
 	writer_name(writer, KEY("reason"), reasons[connection->reason]);

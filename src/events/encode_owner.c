@@ -136,7 +136,7 @@ void encode_owner_full(struct writer *writer, const struct owner *owner,
 		writer_object(writer, KEY("process"));
 		encode_cache_piece(writer, fragment, write_piece, process, PIECE_INSIDE);
 		if (process->start_ns > 0)
-			writer_time(writer, KEY("start"), process->start_ns);
+			encode_writer_time(writer, KEY("start"), process->start_ns);
 		write_parent(writer, process);
 		write_args(writer, args);
 		writer_object_end(writer);

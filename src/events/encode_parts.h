@@ -35,7 +35,8 @@ struct mac_memo {
 	uint8_t address[6];
 	char text[17]; /* upper case with hyphens */
 };
-#define MAC_MEMOS 16 /* a power of two */
+#define MAC_MEMOS  16 /* a power of two */
+#define TIME_MEMOS 16 /* seconds */
 
 struct encoder {
 	char *host_name;
@@ -55,6 +56,7 @@ struct encoder {
 	struct memo host, run;
 	struct interface_memo interfaces[INTERFACE_MEMOS];
 	struct mac_memo macs[MAC_MEMOS];
+	struct buf_time_cache times[TIME_MEMOS];
 	struct memo attributions[ATTRIBUTION_TRACEPOINT + 1][ATTRIBUTION_REPLAY + 1];
 };
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <json.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 #include "events/encode_parts.h"
 
@@ -153,6 +154,17 @@ void encode_writer_large(struct writer *writer, struct key key, uint64_t value)
 	buf_append_u64(&room, value);
 	writer_take(writer, &room);
 	writer_append(writer, ",", 1);
+}
+
+/* Connections begin and end in few seconds: each finds the text of its own, mostly. */
+void encode_writer_time(struct writer *writer, struct key key, int64_t time_ns)
+{
+	unsigned slot = (uint64_t)time_ns / (uint64_t)NS_PER_SECOND % TIME_MEMOS;
+	char text[BUF_TIME_LENGTH];
+	struct buf digits = { .data = text, .capacity = sizeof text };
+
+	buf_append_time_cached(&digits, &writer->encoder->times[slot], time_ns);
+	writer_text(writer, key, text, sizeof text);
 }
 
 void encode_writer_i64(struct writer *writer, struct key key, int64_t value)

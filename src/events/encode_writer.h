@@ -130,6 +130,8 @@ void encode_writer_base64(struct writer *writer, struct key key, const void *byt
 void encode_writer_raw(struct writer *writer);
 void encode_writer_truncated(struct writer *writer);
 
+/* RFC 3339 in UTC, nanoseconds since the epoch. */
+void encode_writer_time(struct writer *writer, struct key key, int64_t time_ns);
 /* Numbers that are rare, either way. */
 void encode_writer_i64(struct writer *writer, struct key key, int64_t value);
 void encode_writer_bool(struct writer *writer, struct key key, bool value);
@@ -339,15 +341,6 @@ static inline void writer_hex(struct writer *writer, struct key key, uint64_t va
 
 	buf_append_hex(&digits, value, (bits + 3) / 4);
 	writer_text(writer, key, text, digits.length);
-}
-
-static inline void writer_time(struct writer *writer, struct key key, int64_t time_ns)
-{
-	char text[BUF_TIME_LENGTH];
-	struct buf digits = { .data = text, .capacity = sizeof text };
-
-	buf_append_time(&digits, time_ns);
-	writer_text(writer, key, text, sizeof text);
 }
 
 #endif

@@ -312,6 +312,21 @@ void host_tick(struct host *host)
 		look_for_namespaces(host);
 }
 
+static void add_sentinel(const struct host *host, struct host_counters *counters)
+{
+	struct sentinel_counters sentinel;
+
+	if (!host->sentinel)
+		return;
+	sentinel_read_counters(host->sentinel, &sentinel);
+	counters->sentinel.present = true;
+	counters->sentinel.packets = sentinel.packets;
+	counters->sentinel.resolved = sentinel.resolved;
+	counters->sentinel.unresolved = sentinel.unresolved;
+	counters->sentinel.late = sentinel.late;
+	counters->sentinel.lost = sentinel.ring_lost + sentinel.kernel_lost + sentinel.events_lost;
+}
+
 void host_read_counters(struct host *host, struct host_counters *counters)
 {
 	const struct process_counters *processes = process_table_counters(host->processes);
@@ -340,5 +355,6 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 		counters->tracepoints.samples = witness_counters(host->witness)->samples;
 		counters->tracepoints.lost = witness_counters(host->witness)->lost;
 	}
+	add_sentinel(host, counters);
 	counters->sockets = proc_fd_count(host->fds);
 }

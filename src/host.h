@@ -97,6 +97,10 @@ struct host_counters {
 		uint64_t samples, lost;
 		bool present;
 	} tracepoints;
+	struct {
+		uint64_t packets, resolved, unresolved, late, lost;
+		bool present;
+	} sentinel;
 	uint64_t sockets; /* descriptors of sockets that are indexed */
 };
 void host_read_counters(struct host *host, struct host_counters *counters);

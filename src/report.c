@@ -161,6 +161,12 @@ static void add_host(const struct report_sources *sources, struct event_stats *s
 	stats->tracepoints.present = host.tracepoints.present;
 	stats->tracepoints.samples = host.tracepoints.samples;
 	stats->tracepoints.lost = host.tracepoints.lost;
+	stats->sentinel.present = host.sentinel.present;
+	stats->sentinel.packets = host.sentinel.packets;
+	stats->sentinel.resolved = host.sentinel.resolved;
+	stats->sentinel.unresolved = host.sentinel.unresolved;
+	stats->sentinel.late = host.sentinel.late;
+	stats->sentinel.lost = host.sentinel.lost;
 	stats->sockets.tracked = host.sockets;
 	stats->rss_bytes = resident_bytes();
 	stats->cpu_ns = (uint64_t)clock_cpu_ns();

@@ -160,6 +160,15 @@ static void write_table_counts(struct writer *writer, const struct event_stats *
 		COUNT(tracepoints, lost);
 		writer_object_end(writer);
 	}
+	if (stats->sentinel.present) {
+		writer_object(writer, KEY("sentinel"));
+		COUNT(sentinel, packets);
+		COUNT(sentinel, resolved);
+		COUNT(sentinel, unresolved);
+		COUNT(sentinel, late);
+		COUNT(sentinel, lost);
+		writer_object_end(writer);
+	}
 }
 
 void encode_report_stats(struct writer *writer, const struct event *any)

@@ -152,6 +152,10 @@ struct event_stats {
 		uint64_t lost, samples;
 		bool present;
 	} tracepoints;
+	struct {
+		uint64_t packets, resolved, unresolved, late, lost;
+		bool present;
+	} sentinel;
 	uint64_t rss_bytes;
 	uint64_t cpu_ns;
 	bool final; /* RUN_STOPPED: complete totals */

@@ -192,6 +192,7 @@ static inline void scene_stats(struct scene *scene, struct event *event)
 		*numbers[i] = scene_number(scene, 64);
 	stats->uptime_ns = (int64_t)scene_number(scene, 63);
 	stats->tracepoints.present = scene_chance(scene, 50);
+	stats->sentinel.present = scene_chance(scene, 50);
 	stats->captures = scene->captures;
 	stats->capture_count = (int)random_below(&scene->random, 64);
 	for (int i = 0; i < stats->capture_count; i++) {

@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attribution/evidence.h"
 
-#include <netinet/in.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "attribution/openings.h"
+#include "base/clock.h"
+#include "base/pages.h"
 #include "base/table.h"
 #include "sockets/socket.h"
 
 /* connect() calls that wait for an answer, of all processes. */
 #define OPENINGS_MAX 16384
 
+/* A cache line. */
 struct sighting {
-	struct tuple tuple; /* the source address may be unspecified */
-	int pid;            /* 0 = free entry */
-	uint32_t netns;
-	unsigned kinds;
-	uint64_t cookie;
+	uint64_t hash;              /* of the far end, the local port and the protocol: 64 bits
+	                               stand for them */
+	struct inet_address source; /* may be unspecified */
 	int64_t first_ns, last_ns;
-	int64_t alone_ns;  /* EVIDENCE_CLOSED: as in struct lineage_process; INT64_MAX: not known */
-	int64_t queued_ns; /* when it came to the head of the ring */
-	uint64_t hash;
+	int64_t alone_ns; /* EVIDENCE_CLOSED: as in struct lineage_process; INT64_MAX: not known */
+	int pid;
+	uint32_t netns;
+	uint32_t queued_ms; /* when it came to the head of the ring; wraps */
+	uint8_t kinds;
 };
 
-/* A ring in the order of queued_ns; the tail is the oldest. */
+/* A ring in the order of queued_ms; the tail is the oldest. */
 struct evidence {
 	struct hash_key key;
 	struct table *index;
@@ -44,8 +47,7 @@ struct evidence *evidence_new(uint32_t max, const struct hash_key *key)
 	evidence->max = max;
 	evidence->index = table_new(max);
 	evidence->openings = openings_new(OPENINGS_MAX, key);
-	evidence->sightings =
-		calloc(max, sizeof *evidence->sightings); /* untouched pages cost nothing */
+	evidence->sightings = pages_new(max * sizeof *evidence->sightings);
 	if (!evidence->index || !evidence->openings || !evidence->sightings) {
 		evidence_free(evidence);
 		return NULL;
@@ -59,32 +61,33 @@ void evidence_free(struct evidence *evidence)
 		return;
 	table_free(evidence->index);
 	openings_free(evidence->openings);
-	free(evidence->sightings);
+	pages_free(evidence->sightings, evidence->max * sizeof *evidence->sightings);
 	free(evidence);
 }
 
 /* The local address is no part of the key: a socket may have had none yet. */
 static uint64_t hash_of(const struct evidence *evidence, const struct tuple *tuple)
 {
-	struct tuple key = *tuple;
+	const size_t start = offsetof(struct tuple, destination);
 
-	key.source = (struct inet_address){ { 0 } };
-	return hash_bytes(&evidence->key, &key, sizeof key);
+	return hash_siphash(&evidence->key, (const char *)tuple + start, sizeof *tuple - start, 1,
+	                    3);
 }
 
-/* The same ends, as far as both are known. */
-static bool fits(const struct tuple *a, const struct tuple *b)
+/* The same local address, as far as both are known. */
+static bool fits(const struct inet_address *a, const struct inet_address *b)
 {
-	return a->source_port == b->source_port && a->destination_port == b->destination_port &&
-	       a->protocol == b->protocol && inet_equal(&a->destination, &b->destination) &&
-	       (inet_equal(&a->source, &b->source) || inet_is_unspecified(&a->source) ||
-	        inet_is_unspecified(&b->source));
+	return inet_equal(a, b) || inet_is_unspecified(a) || inet_is_unspecified(b);
+}
+
+static uint32_t milliseconds(int64_t ns)
+{
+	return (uint32_t)(ns / NS_PER_MS);
 }
 
 static void remove_tail(struct evidence *evidence)
 {
 	table_remove(evidence->index, evidence->sightings[evidence->tail].hash, evidence->tail);
-	evidence->sightings[evidence->tail].pid = 0;
 	evidence->tail = (evidence->tail + 1) % evidence->max;
 	evidence->count--;
 }
@@ -110,8 +113,9 @@ static struct sighting *find_same(struct evidence *evidence, const struct sighti
 	while (table_next(&cursor, &number)) {
 		struct sighting *other = &evidence->sightings[number];
 
-		if (other->pid == sighting->pid && other->netns == sighting->netns &&
-		    tuple_equal(&other->tuple, &sighting->tuple) &&
+		if (other->hash == sighting->hash && other->pid == sighting->pid &&
+		    other->netns == sighting->netns &&
+		    inet_equal(&other->source, &sighting->source) &&
 		    sighting->first_ns <= other->last_ns + EVIDENCE_MERGE_NS &&
 		    sighting->first_ns >= other->first_ns - EVIDENCE_MERGE_NS)
 			return other;
@@ -123,16 +127,14 @@ static void add_sighting(struct evidence *evidence, struct sighting *sighting, i
 {
 	struct sighting *same;
 
-	sighting->first_ns = sighting->last_ns = sighting->queued_ns = time_ns;
-	sighting->hash = hash_of(evidence, &sighting->tuple);
+	sighting->first_ns = sighting->last_ns = time_ns;
+	sighting->queued_ms = milliseconds(time_ns);
 	same = find_same(evidence, sighting);
 
 	evidence->counters.added++;
 	if (same) {
 		evidence->counters.merged++;
 		same->kinds |= sighting->kinds;
-		if (sighting->cookie != 0)
-			same->cookie = sighting->cookie;
 		if (sighting->alone_ns > same->alone_ns)
 			same->alone_ns = sighting->alone_ns;
 		if (time_ns < same->first_ns)
@@ -149,15 +151,15 @@ static void add_sighting(struct evidence *evidence, struct sighting *sighting, i
 }
 
 /* What the fact says of its process and its tuple. */
-static struct sighting sighting_of(const struct fact *fact, const struct lineage_process *process,
-                                   unsigned kind)
+static struct sighting sighting_of(const struct evidence *evidence, const struct fact *fact,
+                                   const struct lineage_process *process, uint8_t kind)
 {
 	return (struct sighting){
-		.tuple = fact->tuple,
+		.hash = hash_of(evidence, &fact->tuple),
+		.source = fact->tuple.source,
 		.pid = fact->pid,
 		.netns = process ? process->netns : 0,
 		.kinds = kind,
-		.cookie = fact->cookie,
 		.alone_ns = kind != EVIDENCE_CLOSED ? 0
 		            : process               ? process->alone_ns
 		                                    : INT64_MAX,
@@ -172,11 +174,29 @@ static bool is_close(const struct fact *fact)
 	        fact->new_state == SOCKET_CLOSED);
 }
 
+/* It has left SYN_SENT, and its ports are known. */
+static void add_opened(struct evidence *evidence, const struct fact *fact)
+{
+	struct sighting sighting;
+	struct opening opening;
+
+	if (!openings_take(evidence->openings, fact->socket, &opening)) {
+		evidence->counters.unjoined++;
+		return;
+	}
+	if (fact->tuple.source_port == 0)
+		return;
+	sighting = sighting_of(evidence, fact, NULL, EVIDENCE_OPENED);
+	sighting.pid = opening.pid;
+	sighting.netns = opening.netns;
+	add_sighting(evidence, &sighting, opening.time_ns);
+}
+
 static void add_state(struct evidence *evidence, const struct fact *fact,
                       const struct lineage_process *process)
 {
-	struct sighting sighting = sighting_of(fact, process, EVIDENCE_CLOSED);
-	struct opening opening = { fact->socket, fact->pid, sighting.netns, fact->time_ns };
+	struct opening opening = { fact->socket, fact->pid, process ? process->netns : 0,
+		                   fact->time_ns };
 
 	if (fact->socket == 0)
 		return;
@@ -187,16 +207,10 @@ static void add_state(struct evidence *evidence, const struct fact *fact,
 		else
 			evidence->counters.evicted += openings_put(evidence->openings, &opening);
 	} else if (fact->old_state == SOCKET_SYN_SENT) {
-		if (!openings_take(evidence->openings, fact->socket, &opening)) {
-			evidence->counters.unjoined++;
-		} else if (fact->tuple.source_port != 0) {
-			sighting = (struct sighting){ .tuple = fact->tuple,
-				                      .pid = opening.pid,
-				                      .netns = opening.netns,
-				                      .kinds = EVIDENCE_OPENED };
-			add_sighting(evidence, &sighting, opening.time_ns);
-		}
+		add_opened(evidence, fact);
 	} else if (is_close(fact)) {
+		struct sighting sighting = sighting_of(evidence, fact, process, EVIDENCE_CLOSED);
+
 		add_sighting(evidence, &sighting, fact->time_ns);
 	}
 }
@@ -220,11 +234,11 @@ void evidence_add(struct evidence *evidence, const struct fact *fact,
 
 	switch (fact->kind) {
 	case FACT_ROUTE:
-		sighting = sighting_of(fact, process, EVIDENCE_ROUTED);
+		sighting = sighting_of(evidence, fact, process, EVIDENCE_ROUTED);
 		add_sighting(evidence, &sighting, fact->time_ns);
 		break;
 	case FACT_RECEIVE:
-		sighting = sighting_of(fact, process, EVIDENCE_RECEIVED);
+		sighting = sighting_of(evidence, fact, process, EVIDENCE_RECEIVED);
 		add_sighting(evidence, &sighting, fact->time_ns);
 		break;
 	case FACT_STATE:
@@ -246,7 +260,8 @@ void evidence_add(struct evidence *evidence, const struct fact *fact,
 static bool answers(const struct sighting *sighting, const struct evidence_question *question)
 {
 	return (sighting->kinds & question->kinds) && sighting->first_ns <= question->to_ns &&
-	       sighting->last_ns >= question->from_ns && fits(&sighting->tuple, &question->tuple) &&
+	       sighting->last_ns >= question->from_ns &&
+	       fits(&sighting->source, &question->tuple.source) &&
 	       (sighting->netns == question->netns || sighting->netns == 0 || question->netns == 0);
 }
 
@@ -257,8 +272,6 @@ static void join(struct evidence_match *match, const struct sighting *sighting)
 	if (sighting->last_ns > match->last_ns)
 		match->last_ns = sighting->last_ns;
 	match->kinds |= sighting->kinds;
-	if (match->cookie == 0)
-		match->cookie = sighting->cookie;
 	if (match->netns == 0)
 		match->netns = sighting->netns;
 }
@@ -267,15 +280,15 @@ enum evidence_answer evidence_find(const struct evidence *evidence,
                                    const struct evidence_question *question,
                                    struct evidence_match *match)
 {
-	struct table_cursor cursor =
-		table_cursor(evidence->index, hash_of(evidence, &question->tuple));
+	uint64_t hash = hash_of(evidence, &question->tuple);
+	struct table_cursor cursor = table_cursor(evidence->index, hash);
 	struct evidence_match found = { .pid = 0 };
 	uint32_t number;
 
 	while (table_next(&cursor, &number)) {
 		const struct sighting *sighting = &evidence->sightings[number];
 
-		if (!answers(sighting, question))
+		if (sighting->hash != hash || !answers(sighting, question))
 			continue;
 		if (found.pid != 0 && sighting->pid != found.pid)
 			return EVIDENCE_AMBIGUOUS;
@@ -303,12 +316,13 @@ void evidence_expire(struct evidence *evidence, int64_t now_ns)
 	while (evidence->count > 0) {
 		struct sighting oldest = evidence->sightings[evidence->tail];
 
-		if (oldest.queued_ns + EVIDENCE_KEEP_NS > now_ns)
+		/* Of one millisecond it is not known which came first: they stay for another. */
+		if ((int32_t)(milliseconds(now_ns - EVIDENCE_KEEP_NS) - oldest.queued_ms) <= 0)
 			return;
 		remove_tail(evidence);
 		if (oldest.last_ns + EVIDENCE_KEEP_NS > now_ns) {
 			/* It was prolonged: it queues up again. */
-			oldest.queued_ns = oldest.last_ns;
+			oldest.queued_ms = milliseconds(oldest.last_ns);
 			push(evidence, &oldest);
 		} else {
 			evidence->counters.expired++;

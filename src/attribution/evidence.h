@@ -44,7 +44,6 @@ struct evidence_match {
 	int pid;
 	uint32_t netns;  /* 0 = not known */
 	unsigned kinds;  /* of all sightings that fit */
-	uint64_t cookie; /* of the socket; 0 = not known */
 	int64_t first_ns, last_ns;
 };
 

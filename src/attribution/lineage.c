@@ -39,6 +39,8 @@ struct lineage {
 	uint32_t max, used, count;
 	uint32_t free; /* linked by older */
 	struct list live, ended;
+	/* The latest entry of the pid last asked for; NONE: not known. Facts of one come in rows. */
+	uint32_t asked;
 	bool follows_namespaces;
 	struct lineage_counters counters;
 };
@@ -57,6 +59,7 @@ struct lineage *lineage_new(uint32_t max, const struct hash_key *key, bool follo
 		.free = NONE,
 		.live = { NONE, NONE },
 		.ended = { NONE, NONE },
+		.asked = NONE,
 		.follows_namespaces = follows_namespaces,
 	};
 	if (!lineage->by_pid || !lineage->entries) {
@@ -157,6 +160,7 @@ static void drop(struct lineage *lineage, uint32_t number)
 	*entry = (struct entry){ .older = lineage->free };
 	lineage->free = number;
 	lineage->count--;
+	lineage->asked = NONE;
 }
 
 /* To the list of the ended ones, or with 0 back to that of the live ones. */
@@ -193,6 +197,7 @@ static struct entry *insert(struct lineage *lineage, int pid, int64_t time_ns)
 	};
 	list_add(lineage, number);
 	lineage->count++;
+	lineage->asked = NONE;
 	return &lineage->entries[number];
 }
 
@@ -212,17 +217,26 @@ static struct entry *current(const struct lineage *lineage, int pid)
 	return newest && newest->known_to_ns == INT64_MAX ? newest : NULL;
 }
 
-const struct lineage_process *lineage_find(const struct lineage *lineage, int pid, int64_t time_ns)
+const struct lineage_process *lineage_find(struct lineage *lineage, int pid, int64_t time_ns)
 {
-	struct table_cursor cursor = table_cursor(lineage->by_pid, hash_of(lineage, pid));
+	struct table_cursor cursor;
 	const struct entry *found = NULL, *seeded_later = NULL;
+	bool later = false;
 	uint32_t number;
 
+	if (lineage->asked != NONE) {
+		found = &lineage->entries[lineage->asked];
+		if (found->process.pid == pid && found->known_ns <= time_ns)
+			return time_ns <= found->known_to_ns ? &found->process : NULL;
+		found = NULL;
+	}
+	cursor = table_cursor(lineage->by_pid, hash_of(lineage, pid));
 	while (table_next(&cursor, &number)) {
 		const struct entry *entry = &lineage->entries[number];
 
 		if (entry->process.pid != pid)
 			continue;
+		later |= entry->known_ns > time_ns;
 		if (entry->known_ns > time_ns && entry->process.forked_ns == 0)
 			seeded_later =
 				entry; /* had it begun since we look, its fork had been told */
@@ -230,6 +244,8 @@ const struct lineage_process *lineage_find(const struct lineage *lineage, int pi
 		         (!found || entry->known_ns > found->known_ns))
 			found = entry;
 	}
+	if (found && !later)
+		lineage->asked = (uint32_t)(found - lineage->entries);
 	if (!found)
 		found = seeded_later;
 	return found && time_ns <= found->known_to_ns ? &found->process : NULL;

@@ -61,7 +61,7 @@ void lineage_add(struct lineage *lineage, const struct fact *fact);
  * The process that had this pid at that time; NULL when that is not sure: not
  * seen, or facts were lost since. Valid until the next change.
  */
-const struct lineage_process *lineage_find(const struct lineage *lineage, int pid, int64_t time_ns);
+const struct lineage_process *lineage_find(struct lineage *lineage, int pid, int64_t time_ns);
 void lineage_expire(struct lineage *lineage, int64_t now_ns);
 
 /*

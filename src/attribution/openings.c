@@ -6,12 +6,19 @@
 
 #include "base/table.h"
 
-/* A ring: entries are overwritten in the order in which they were put. */
+#define NONE UINT32_MAX
+
+/*
+ * Most are taken microseconds after they were put, so the entry given back last
+ * is used next: it is in the cache. When none is free, they are overwritten in turn.
+ */
 struct openings {
 	struct hash_key key;
 	struct table *index;
 	struct opening *entries;
-	uint32_t max, next;
+	uint32_t max, used; /* used: ever */
+	uint32_t free;      /* linked by netns */
+	uint32_t next;      /* to be overwritten */
 };
 
 struct openings *openings_new(uint32_t max, const struct hash_key *key)
@@ -22,6 +29,7 @@ struct openings *openings_new(uint32_t max, const struct hash_key *key)
 		return NULL;
 	openings->key = *key;
 	openings->max = max;
+	openings->free = NONE;
 	openings->index = table_new(max);
 	openings->entries = calloc(max, sizeof *openings->entries);
 	if (!openings->index || !openings->entries) {
@@ -50,7 +58,24 @@ static void forget(struct openings *openings, uint32_t number)
 	struct opening *entry = &openings->entries[number];
 
 	table_remove(openings->index, hash_of(openings, entry->socket), number);
-	entry->socket = 0;
+	*entry = (struct opening){ .netns = openings->free };
+	openings->free = number;
+}
+
+static uint32_t allocate(struct openings *openings, bool *evicted)
+{
+	uint32_t number = openings->free;
+
+	*evicted = number == NONE && openings->used == openings->max;
+	if (*evicted) {
+		forget(openings, openings->next);
+		openings->next = (openings->next + 1) % openings->max;
+		number = openings->free;
+	}
+	if (number == NONE)
+		return openings->used++;
+	openings->free = openings->entries[number].netns;
+	return number;
 }
 
 static struct opening *find(const struct openings *openings, uint64_t socket)
@@ -67,20 +92,20 @@ static struct opening *find(const struct openings *openings, uint64_t socket)
 bool openings_put(struct openings *openings, const struct opening *opening)
 {
 	struct opening *entry = find(openings, opening->socket);
+	uint32_t number;
 	bool evicted;
 
 	if (entry) {
 		*entry = *opening;
 		return false;
 	}
-	entry = &openings->entries[openings->next];
-	evicted = entry->socket != 0;
-	if (evicted)
-		forget(openings, openings->next);
-	if (table_insert(openings->index, hash_of(openings, opening->socket), openings->next) != 0)
+	number = allocate(openings, &evicted);
+	openings->entries[number] = *opening;
+	if (table_insert(openings->index, hash_of(openings, opening->socket), number) != 0) {
+		openings->entries[number] = (struct opening){ .netns = openings->free };
+		openings->free = number;
 		return true; /* out of memory */
-	*entry = *opening;
-	openings->next = (openings->next + 1) % openings->max;
+	}
 	return evicted;
 }
 
@@ -98,6 +123,7 @@ bool openings_take(struct openings *openings, uint64_t socket, struct opening *o
 void openings_clear(struct openings *openings)
 {
 	table_clear(openings->index);
-	memset(openings->entries, 0, openings->max * sizeof *openings->entries);
-	openings->next = 0;
+	memset(openings->entries, 0, openings->used * sizeof *openings->entries);
+	openings->used = openings->next = 0;
+	openings->free = NONE;
 }

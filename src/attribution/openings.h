@@ -25,7 +25,7 @@ struct opening {
 struct openings *openings_new(uint32_t max, const struct hash_key *key); /* NULL: no memory */
 void openings_free(struct openings *openings);
 
-/* The latest one for a socket counts; the oldest of all makes room. True when one had to. */
+/* The latest one for a socket counts. True when there was no room and another was dropped. */
 bool openings_put(struct openings *openings, const struct opening *opening);
 /* Removes it; false when it is not there. */
 bool openings_take(struct openings *openings, uint64_t socket, struct opening *opening);

@@ -6,14 +6,14 @@
 
 #include "attribution/openings.h"
 #include "base/clock.h"
-#include "base/pages.h"
 #include "base/table.h"
 #include "sockets/socket.h"
 
 /* connect() calls that wait for an answer, of all processes. */
 #define OPENINGS_MAX 16384
 
-/* A cache line. */
+#define LINE 64 /* bytes of a cache line, and of a sighting */
+
 struct sighting {
 	uint64_t hash;              /* of the far end, the local port and the protocol: 64 bits
 	                               stand for them */
@@ -25,6 +25,7 @@ struct sighting {
 	uint32_t queued_ms; /* when it came to the head of the ring; wraps */
 	uint8_t kinds;
 };
+_Static_assert(sizeof(struct sighting) == LINE, "a sighting is a cache line");
 
 /* A ring in the order of queued_ms; the tail is the oldest. */
 struct evidence {
@@ -47,7 +48,8 @@ struct evidence *evidence_new(uint32_t max, const struct hash_key *key)
 	evidence->max = max;
 	evidence->index = table_new(max);
 	evidence->openings = openings_new(OPENINGS_MAX, key);
-	evidence->sightings = pages_new(max * sizeof *evidence->sightings);
+	/* Written before they are read; pages that are not touched cost nothing. */
+	evidence->sightings = aligned_alloc(LINE, max * sizeof *evidence->sightings);
 	if (!evidence->index || !evidence->openings || !evidence->sightings) {
 		evidence_free(evidence);
 		return NULL;
@@ -61,7 +63,7 @@ void evidence_free(struct evidence *evidence)
 		return;
 	table_free(evidence->index);
 	openings_free(evidence->openings);
-	pages_free(evidence->sightings, evidence->max * sizeof *evidence->sightings);
+	free(evidence->sightings);
 	free(evidence);
 }
 

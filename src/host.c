@@ -234,6 +234,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	if (code != 0)
 		goto failed;
 	check_capabilities(host);
+	host_method_check(host);
 	if (!host->witness) /* whose facts tell of every process */
 		open_process_events(host);
 	*result = host;

@@ -3,9 +3,11 @@
 #include "host_private.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 
+#include "security/capabilities.h"
 #include "sockets/netns.h"
 
 static void on_lived(void *context, const struct fact *fact)
@@ -136,6 +138,17 @@ void host_method_remove_namespace(struct host *host, uint32_t netns)
 {
 	if (host->sentinel)
 		sentinel_unwatch(host->sentinel, netns);
+}
+
+/* Its threads are there once the namespaces are. */
+void host_method_check(struct host *host)
+{
+	if (host->sentinel && !sentinel_is_urgent(host->sentinel))
+		host_degrade(host,
+		             capabilities_have(capabilities_effective(), CAP_SYS_NICE)
+		                     ? "no real-time priority (cpu.rt_runtime_us of a cgroup)"
+		                     : "cap_sys_nice is missing",
+		             "the sentinel may miss owners that exit at once");
 }
 
 void host_method_close(struct host *host)

@@ -47,6 +47,7 @@ proc_events_callback host_on_process_event;
  * had. What cannot is said once, with the reason.
  */
 int host_method_open(struct host *host, struct error *error);
+void host_method_check(struct host *host);
 void host_method_close(struct host *host);
 void host_method_add_namespace(struct host *host, uint32_t netns, int fd);
 void host_method_remove_namespace(struct host *host, uint32_t netns);

@@ -277,6 +277,14 @@ const char *sentinel_mode(struct sentinel *sentinel)
 	return sentinel->mode;
 }
 
+bool sentinel_is_urgent(const struct sentinel *sentinel)
+{
+	for (int i = 0; i < sentinel->shared->guard_count; i++)
+		if (sentinel->shared->guards[i].mode != SENTINEL_SCHEDULE_FIFO)
+			return false;
+	return true;
+}
+
 void sentinel_read_counters(const struct sentinel *sentinel, struct sentinel_counters *counters)
 {
 	uint64_t sums[SENTINEL_COUNTS] = { 0 };

@@ -130,6 +130,8 @@ void sentinel_listener(struct sentinel *sentinel, int pid);
 
 /* Priority, locking, process events as they could be had; for people. Valid until the next call. */
 const char *sentinel_mode(struct sentinel *sentinel);
+/* All its threads have a real-time priority. */
+bool sentinel_is_urgent(const struct sentinel *sentinel);
 void sentinel_read_counters(const struct sentinel *sentinel, struct sentinel_counters *counters);
 
 #endif

@@ -8,8 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RING_SIZE_MIN (64 * 1024)
-
 void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int cpu)
 {
 	group->kind = kind;
@@ -48,13 +46,9 @@ static int open_event(const struct perf_event_attr *attributes, int cpu)
  */
 static int map_ring(struct trace_group *group, size_t size)
 {
-	int result;
+	int result = trace_ring_map(&group->ring, group->leader, size);
 
-	do {
-		result = trace_ring_map(&group->ring, group->leader, size);
-		size /= 2;
-	} while ((result == -EPERM || result == -ENOMEM) && size >= RING_SIZE_MIN);
-	return result;
+	return result == -EPERM ? -ENOMEM : result;
 }
 
 int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool namespaces)

@@ -32,8 +32,8 @@ struct trace_group {
 /* Before trace_group_close may be called. */
 void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int cpu);
 /*
- * Opens the leader and maps the ring, as large as is granted between 64 KiB and
- * size bytes (power of two). 0 or -errno: -ENODEV no such CPU or offline;
+ * Opens the leader and maps the ring of size bytes (power of two). 0 or -errno:
+ * -ENODEV no such CPU or offline; -ENOMEM also when so much may not be locked;
  * -EINVAL with cgroups: the kernel has no PERF_SAMPLE_CGROUP (before 5.7).
  */
 int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool namespaces);

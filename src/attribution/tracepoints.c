@@ -19,7 +19,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-#define PAUSE_NS NS_PER_SECOND
+#define PAUSE_NS      NS_PER_SECOND
+#define RING_SIZE_MIN ((size_t)64 * 1024)
 
 /* Events a second that a local port may make; each costs about 1 us, here and there. */
 #define ROUTES_PER_SECOND   5000
@@ -61,6 +62,11 @@ static int explain(struct error *error, int code)
 		return error_set(error, code, "no more file descriptors: seven a CPU are needed");
 	if (code == ENOSYS)
 		return error_set(error, code, "the kernel has no perf events");
+	if (code == ENOMEM)
+		return error_set(
+			error, code,
+			"no memory for the rings of perf events: kernel.perf_event_mlock_kb, "
+			"RLIMIT_MEMLOCK or CAP_IPC_LOCK give it");
 	if (code != EPERM && code != EACCES)
 		return error_set(error, code, "perf_event_open: %s", strerror(code));
 	if (read_text("/sys/kernel/security/lockdown", text, sizeof text) > 0 &&
@@ -88,6 +94,9 @@ static int learn_event(struct tracepoints *tracepoints, int tracefs, enum trace_
 		return 0;
 	if (length == -ENOENT)
 		return error_set(error, ENOENT, "the kernel has no tracepoint %s", name);
+	if (length == -EACCES)
+		return error_set(error, EACCES,
+		                 "tracefs is for root: reading it needs CAP_DAC_READ_SEARCH");
 	if (length < 0)
 		return error_set(error, (int)-length, "tracepoint %s: %s", name,
 		                 strerror((int)-length));
@@ -164,13 +173,36 @@ static int open_group(struct tracepoints *tracepoints, enum trace_group_kind kin
 	return 0;
 }
 
+static void close_groups(struct tracepoints *tracepoints)
+{
+	for (int i = 0; i < tracepoints->group_count; i++) {
+		trace_group_close(tracepoints->groups[i]);
+		free(tracepoints->groups[i]);
+	}
+	tracepoints->group_count = 0;
+}
+
+/* With rings of that size. 0 or -errno; some are open even then. */
+static int try_groups(struct tracepoints *tracepoints, int cpus, size_t size, bool namespaces)
+{
+	int result = 0;
+
+	for (int cpu = 0; cpu < cpus && result == 0; cpu++) {
+		result = open_group(tracepoints, TRACE_GROUP_SOCKETS, cpu, size, namespaces);
+		if (result == 0)
+			result = open_group(tracepoints, TRACE_GROUP_PROCESSES, cpu, size / 2,
+			                    namespaces);
+	}
+	return result;
+}
+
 static int open_groups(struct tracepoints *tracepoints, const struct tracepoints_options *options)
 {
 	size_t wanted =
 		(size_t)(options->ring_kib > 0 ? options->ring_kib : TRACEPOINTS_RING_KIB) * 1024;
 	size_t size = (size_t)sysconf(_SC_PAGESIZE);
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-	int result = 0;
+	int result;
 
 	while (size * 2 <= wanted)
 		size *= 2;
@@ -183,12 +215,13 @@ static int open_groups(struct tracepoints *tracepoints, const struct tracepoints
 		return -ENOMEM;
 	if (tracepoints->epoll < 0)
 		return -errno;
-	for (int cpu = 0; cpu < cpus && result == 0; cpu++) {
-		result = open_group(tracepoints, TRACE_GROUP_SOCKETS, cpu, size,
-		                    options->namespaces);
-		if (result == 0)
-			result = open_group(tracepoints, TRACE_GROUP_PROCESSES, cpu, size / 2,
-			                    options->namespaces);
+	for (;;) {
+		result = try_groups(tracepoints, (int)cpus, size, options->namespaces);
+		if (result != -ENOMEM || size <= RING_SIZE_MIN)
+			break;
+		/* Smaller for all, rather than nothing left for the last. */
+		close_groups(tracepoints);
+		size /= 2;
 	}
 	return result == 0 && tracepoints->group_count == 0 ? -ENODEV : result;
 }
@@ -248,10 +281,7 @@ void tracepoints_close(struct tracepoints *tracepoints)
 {
 	if (!tracepoints)
 		return;
-	for (int i = 0; i < tracepoints->group_count; i++) {
-		trace_group_close(tracepoints->groups[i]);
-		free(tracepoints->groups[i]);
-	}
+	close_groups(tracepoints);
 	if (tracepoints->epoll >= 0)
 		close(tracepoints->epoll);
 	free(tracepoints->groups);

@@ -415,7 +415,8 @@ static int receive_batch(struct netlink *netlink, struct receiving *receiving)
 		else
 			receiving->lost |= length == -EMSGSIZE;
 	}
-	return result;
+	/* Not full: there was nothing more. */
+	return result == 0 && count < NETLINK_BATCH_MAX ? -EAGAIN : result;
 }
 
 int netlink_receive(struct netlink *netlink, netlink_callback *callback, void *context)

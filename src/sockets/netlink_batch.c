@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define DATAGRAMS 64 /* more of them at once save nothing more */
-
 struct slot {
 	struct sockaddr_nl from;
 	union {
@@ -18,9 +16,9 @@ struct slot {
 };
 
 struct netlink_batch {
-	struct mmsghdr messages[DATAGRAMS];
-	struct iovec rooms[DATAGRAMS];
-	struct slot slots[DATAGRAMS];
+	struct mmsghdr messages[NETLINK_BATCH_MAX];
+	struct iovec rooms[NETLINK_BATCH_MAX];
+	struct slot slots[NETLINK_BATCH_MAX];
 	char *bytes;
 };
 
@@ -31,12 +29,12 @@ struct netlink_batch *netlink_batch_new(size_t size)
 	if (!batch)
 		return NULL;
 	size = NLMSG_ALIGN(size);
-	batch->bytes = malloc(DATAGRAMS * size);
+	batch->bytes = malloc(NETLINK_BATCH_MAX * size);
 	if (!batch->bytes) {
 		free(batch);
 		return NULL;
 	}
-	for (int i = 0; i < DATAGRAMS; i++) {
+	for (int i = 0; i < NETLINK_BATCH_MAX; i++) {
 		struct msghdr *message = &batch->messages[i].msg_hdr;
 
 		batch->rooms[i] = (struct iovec){ .iov_base = batch->bytes + (size_t)i * size,
@@ -62,11 +60,11 @@ int netlink_batch_read(struct netlink_batch *batch, int fd)
 	int count;
 
 	/* The kernel writes there what it used of them. */
-	for (int i = 0; i < DATAGRAMS; i++) {
+	for (int i = 0; i < NETLINK_BATCH_MAX; i++) {
 		batch->messages[i].msg_hdr.msg_namelen = sizeof(batch->slots[i].from);
 		batch->messages[i].msg_hdr.msg_controllen = sizeof(batch->slots[i].control);
 	}
-	count = recvmmsg(fd, batch->messages, DATAGRAMS, MSG_DONTWAIT, NULL);
+	count = recvmmsg(fd, batch->messages, NETLINK_BATCH_MAX, MSG_DONTWAIT, NULL);
 	return count < 0 ? -errno : count;
 }
 

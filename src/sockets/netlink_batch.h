@@ -7,6 +7,8 @@
 
 struct netlink_batch;
 
+#define NETLINK_BATCH_MAX 64 /* datagrams; more of them at once save nothing more */
+
 /* For datagrams of at most `size` bytes. NULL: no memory. */
 struct netlink_batch *netlink_batch_new(size_t size);
 void netlink_batch_free(struct netlink_batch *batch); /* NULL is fine */

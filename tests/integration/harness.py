@@ -315,7 +315,7 @@ class Place:
         """A program of tests/helpers."""
         return self.start(os.path.join(HELPERS, name), *arguments, **keywords)
 
-    def sockline(self, *arguments, wait=True, via=(), netns="self", **keywords):
+    def sockline(self, *arguments, wait=True, via=(), netns="self", program=SOCKLINE, **keywords):
         """sockline -l --netns self, started by the words of via where given (such as setpriv).
 
         The default, all namespaces, would show those of other tests: ask for it by netns="all".
@@ -323,7 +323,7 @@ class Place:
         """
         if "-r" not in arguments:
             arguments = ("--netns", netns, *arguments)
-        process = Sockline([*self.prefix, *via, SOCKLINE, "-l", *arguments], **keywords)
+        process = Sockline([*self.prefix, *via, program, "-l", *arguments], **keywords)
         if wait:
             process.wait_for("run_started")
         return process

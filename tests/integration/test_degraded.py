@@ -81,6 +81,59 @@ def test_each_capability():
                 check(said, f"{name}: it says what is lost", started["degraded"])
 
 
+# Without a mounted tracefs, whatever the host has.
+HIDE_TRACEFS = ("unshare", "-m", "sh", "-c",
+                'umount -l /sys/kernel/debug/tracing /sys/kernel/tracing /sys/kernel/debug 2>/dev/null; '
+                'exec "$@"', "sh")
+
+
+def alone(*names):
+    """As another user, with these capabilities and no more."""
+    kept = ",".join(["-all", *("+" + name for name in names)])
+    return ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", f"--bounding-set={kept}",
+            f"--inh-caps={kept}", f"--ambient-caps={kept}")
+
+
+def test_next_method():
+    """Tracepoints, else the sentinel; what that lacks, too, costs a line each and no more."""
+    # Via what, which method is then in use, and a word for each thing that is lost.
+    cases = (
+        ("no tracefs", (*HIDE_TRACEFS, *without("sys_admin")), "sentinel", ("tracefs",)),
+        ("no perf events", without("perfmon", "sys_admin"), "sentinel", ("CAP_PERFMON",)),
+        ("no urgency", without("perfmon", "sys_admin", "sys_nice"), "sentinel",
+         ("CAP_PERFMON", "cap_sys_nice")),
+        ("no process events", without("perfmon", "sys_admin", "net_admin"), "sentinel", ("CAP_PERFMON",)),
+        ("no look at others", without("perfmon", "sys_admin", "sys_ptrace"), "sentinel",
+         ("CAP_PERFMON", "cap_sys_ptrace")),
+        ("packets alone", alone("net_raw"), "sentinel",
+         ("CAP_PERFMON", "cap_sys_ptrace", "cap_sys_nice")),
+        ("tracefs for root", alone("net_raw", "perfmon", "sys_admin"), "sentinel",
+         ("CAP_DAC_READ_SEARCH", "cap_sys_ptrace", "cap_sys_nice")),
+        ("no locked memory",
+         ("prlimit", "--memlock=0", *alone("net_raw", "perfmon", "sys_admin", "dac_read_search")),
+         "tracepoints", ("cap_sys_ptrace",)),
+    )
+    program = as_anybody()
+    with Namespace() as host:
+        started, _ = begun(host, "root", ())
+        if started["config"]["attribution"] != "tracepoints":
+            skip("the next method", "tracepoints are not to be had")
+            return
+        for title, via, method, words in cases:
+            sockline = host.sockline("-i", "lo", "-e", "connection", via=via, program=program)
+            started = sockline.find("run_started")[0]["sockline"]
+            check(sockline.stop() == 0, f"{title}: runs and ends well", sockline.stderr)
+            check(started["config"]["attribution"] == method, f"{title}: by {method}", started["config"])
+            # The proc connector is of the first network namespace alone, this is another.
+            lost = [text for text in started["degraded"]
+                    if "process events" not in text and "network namespace is seen" not in text]
+            check(len(lost) == len(words) and all(any(word in text for text in lost) for word in words),
+                  f"{title}: a text for each thing that is lost", lost)
+            lines = sockline.stderr.splitlines()
+            check(all(lines.count(f"sockline: {text}") == 1 for text in started["degraded"]),
+                  f"{title}: and a line for each text", lines)
+
+
 def test_what_is_refused():
     with Namespace() as host:
         refused(host, "no cap_net_raw", without("net_raw"), "-i", "lo", wanted="CAP_NET_RAW")

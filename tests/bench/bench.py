@@ -21,26 +21,21 @@ import json
 import os
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.dont_write_bytecode = True
-from attribution import Namespace  # noqa: E402
-from attribution_table import cpu_ns  # noqa: E402
+from bench_live import run_idle, run_live, run_memory  # noqa: E402
 
-SECTIONS = ("replay", "encode", "tables", "sockets", "live", "memory", "idle")
-METHODS = ("tracepoints", "sentinel", "lookup")
 TSHARK_FIELDS = (
     "frame.time_epoch frame.len frame.cap_len frame.protocols ip.src ip.dst ipv6.src ipv6.dst "
     "ip.proto ip.ttl ip.len tcp.srcport tcp.dstport tcp.flags tcp.seq_raw tcp.ack_raw "
     "tcp.window_size_value tcp.len udp.srcport udp.dstport udp.length icmp.type").split()
 ENCODED = ("packet", "memcpy of that line", "connection_opened", "connection_closed",
            "existing_socket")
-PORTS = range(9, 25)  # the flows of the live section
+COUNTED = 20000  # packets of which instructions are counted
 
 
 class Results:
@@ -114,8 +109,8 @@ def cpu_of(command):
     return usage.ru_utime + usage.ru_stime
 
 
-def instructions_of(command):
-    """None where the machine does not count them."""
+def counted_by_perf(command):
+    """None where the processor's counters are out of reach, as in most virtual machines."""
     if not shutil.which("perf"):
         return None
     counted = subprocess.run(["perf", "stat", "-x,", "-e", "instructions:u", "--", *command],
@@ -123,6 +118,22 @@ def instructions_of(command):
                              check=False).stderr
     match = re.search(r"^(\d+),,instructions:u", counted, re.MULTILINE)
     return int(match.group(1)) if match else None
+
+
+def counted_by_callgrind(command):
+    if not shutil.which("valgrind"):
+        return None
+    counted = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+                              *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                             text=True, check=False).stderr
+    match = re.search(r"Collected : (\d+)", counted)
+    return int(match.group(1)) if match else None
+
+
+def instructions_of(command):
+    """Of user space; None where nothing can count them."""
+    counted = counted_by_perf(command)
+    return counted_by_callgrind(command) if counted is None else counted
 
 
 # Replay
@@ -140,29 +151,40 @@ def packets_in(bench, file):
 
 
 def make_captures(bench):
-    """The capture, and its first packets for the slow ones."""
+    """The capture, and its first packets for the slow ones: by name in the scratch directory."""
     few = 4000 if bench.options.quick else 20000
     file, slice_file = bench.options.capture, bench.path("slice.pcap")
     if not file:
         file = bench.path("capture.pcap")
         count = 200000 if bench.options.quick else 1000000
         subprocess.run([bench.helper("make_capture"), "-n", str(count), file], check=True)
-    for name, packets in ((slice_file, few), (bench.path("one.pcap"), 1)):
+    for name, packets in ((slice_file, few), (bench.path("one.pcap"), 1),
+                          (bench.path("begin.pcap"), COUNTED), (bench.path("more.pcap"), 2 * COUNTED)):
         subprocess.run(["tcpdump", "-q", "-r", file, "-c", str(packets), "-w", name], check=True,
                        stderr=subprocess.DEVNULL)
     return file, slice_file
+
+
+def count_instructions(bench, programs):
+    """Of COUNTED packets after as many others: in the beginning most of them open a connection."""
+    files = [bench.path(name) for name in ("begin.pcap", "more.pcap")]
+    some = packets_in(bench, files[1]) - packets_in(bench, files[0])
+    for name, command in programs.items() if some > 0 else ():
+        begin, more = (instructions_of([*command, file]) for file in files)
+        if more is None:
+            break
+        bench.results.add("replay", f"{name}, instructions", "per packet", [(more - begin) / some])
 
 
 def run_replay(bench):
     file, slice_file = make_captures(bench)
     packets = packets_in(bench, file)
     programs = {
-        "null pcap loop": [bench.helper("null_capture"), "-r", file],
-        "sockline -e connection": [bench.sockline, "-q", "-e", "connection", "-r", file],
-        "sockline -e packet": [bench.sockline, "-q", "-e", "packet", "-r", file],
-        "sockline -e packet,connection": [bench.sockline, "-q", "-e", "packet,connection", "-r",
-                                          file],
-        "tcpdump -nn -tt": ["tcpdump", "-nn", "-tt", "-r", file],
+        "null pcap loop": [bench.helper("null_capture"), "-r"],
+        "sockline -e connection": [bench.sockline, "-q", "-e", "connection", "-r"],
+        "sockline -e packet": [bench.sockline, "-q", "-e", "packet", "-r"],
+        "sockline -e packet,connection": [bench.sockline, "-q", "-e", "packet,connection", "-r"],
+        "tcpdump -nn -tt": ["tcpdump", "-nn", "-tt", "-r"],
     }
     results = bench.results
     results.title("replay", f"{packets} packets, {os.path.getsize(file)} bytes; CPU per packet")
@@ -170,7 +192,7 @@ def run_replay(bench):
     slow = []
     for _ in range(bench.options.runs):
         for name, command in programs.items():
-            times[name].append(cpu_of(command) / packets * 1e6)
+            times[name].append(cpu_of([*command, file]) / packets * 1e6)
     if shutil.which("tshark"):
         some = packets_in(bench, slice_file)
         for _ in range(1 if bench.options.quick else 3):
@@ -183,10 +205,7 @@ def run_replay(bench):
     if slow:
         results.add("replay", "tshark -T ek, 22 fields", "us/packet", slow,
                     f"{statistics.median(slow) / null:6.1f} x null, without its start")
-    for name, command in programs.items():
-        instructions = instructions_of(command)
-        if instructions is not None:
-            results.add("replay", f"{name}, instructions", "per packet", [instructions / packets])
+    count_instructions(bench, programs)
     for name in ("sockline -e packet", "sockline -e packet,connection"):
         results.ratio("replay", f"{name} / tcpdump", name, "tcpdump -nn -tt", "us/packet", "<=",
                       0.5)
@@ -253,227 +272,8 @@ def run_sockets(bench):
         results.goal("sockets", "find one of 20000, us", found, "<=", 6)
 
 
-# Live
-
-
-class Consumer:
-    """A program that captures on lo of a namespace; counts when it has ended."""
-
-    def __init__(self, bench, space, command, ready, pipe=False):
-        self.bench = bench
-        self.errors = open(bench.path("errors"), "w+", encoding="utf-8", errors="replace")
-        self.output = open(bench.path("output"), "w+", encoding="utf-8", errors="replace") \
-            if ready == "ready" else None
-        self.cat = None
-        stdout = self.output or subprocess.DEVNULL
-        if pipe:
-            self.cat = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-            stdout = self.cat.stdin
-        self.process = subprocess.Popen(space.enter(*command), stdout=stdout, stderr=self.errors)
-        if self.cat:
-            self.cat.stdin.close()
-        self.wait_ready(ready)
-        self.cpu_before = cpu_ns(self.process.pid)
-
-    def wait_ready(self, ready):
-        give_up = time.monotonic() + 10
-        while ready and ready not in open(self.errors.name, encoding="utf-8").read():
-            if self.process.poll() is not None or time.monotonic() > give_up:
-                sys.exit(f"bench: not ready: {open(self.errors.name, encoding='utf-8').read()}")
-            time.sleep(0.02)
-        time.sleep(0.2 if ready else 1.2)
-
-    def finish(self):
-        """Packets counted, CPU seconds."""
-        time.sleep(0.5)
-        used = (cpu_ns(self.process.pid) - self.cpu_before) / 1e9
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-        if self.cat:
-            self.cat.wait()
-        self.errors.seek(0)
-        said = self.errors.read()
-        self.errors.close()
-        if self.output:
-            self.output.seek(0)
-            packets = json.loads(self.output.read())["packets"]
-            self.output.close()
-            return packets, used
-        match = re.search(r"(\d+) packets captured", said)
-        if not match:
-            sys.exit(f"bench: no count in: {said}")
-        return int(match.group(1)), used
-
-
-def consumers(bench):
-    def sockline(*options):
-        return [bench.sockline, "--netns", "self", "-i", "lo", *options]
-
-    all_of_them = {
-        "null, TPACKET_V3": ([bench.helper("null_capture"), "-i", "lo"], "ready", False),
-        "sockline -e connection": (sockline("-e", "connection"), None, False),
-        "the same, --attribution lookup": (sockline("-e", "connection", "--attribution", "lookup"),
-                                           None, False),
-        "sockline > /dev/null": (sockline(), None, False),
-        "sockline | cat": (sockline(), None, True),
-        "tcpdump -w /dev/null": (["tcpdump", "-i", "lo", "-w", "/dev/null"], "listening on", False),
-        "tcpdump -nn -tt -l > /dev/null": (["tcpdump", "-i", "lo", "-nn", "-tt", "-l"],
-                                           "listening on", False),
-        "tcpdump -nn -tt -l | cat": (["tcpdump", "-i", "lo", "-nn", "-tt", "-l"],
-                                     "listening on", True),
-    }
-    if bench.options.quick:
-        del all_of_them["the same, --attribution lookup"]
-    return all_of_them
-
-
-SINKS = """
-import socket, sys, time
-kept = []
-for port in range(int(sys.argv[1]), int(sys.argv[2])):
-    kept.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-    kept[-1].bind(("127.0.0.1", port))
-print("ready", flush=True)
-time.sleep(3600)
-"""
-
-
-def generate(bench, space, rate, seconds):
-    command = [bench.helper("gen"), "-c", "0", "-t", str(seconds), "-f", str(len(PORTS)),
-               "-p", str(PORTS[0]), *(["-r", str(rate)] if rate else []), "127.0.0.1"]
-    output = subprocess.run(space.enter(*command), check=True, text=True,
-                            stdout=subprocess.PIPE).stdout
-    return json.loads(output.splitlines()[-1])
-
-
-def run_live(bench):
-    results = bench.results
-    quick = bench.options.quick
-    rates = (100000, 0) if quick else (100000, 200000, 300000, 0)
-    seconds, runs = (1, 1) if quick else (3, 3)
-    results.title("live", "60-byte UDP in 16 flows on lo, 0/s: as fast as one sender goes")
-    space = Namespace()
-    sink = subprocess.Popen(space.enter(sys.executable, "-c", SINKS, str(PORTS[0]),
-                                        str(PORTS[-1] + 1)), stdout=subprocess.PIPE)
-    sink.stdout.readline()
-    measured = {}
-    try:
-        bare = [generate(bench, space, 0, seconds) for _ in range(runs)]
-        results.add("live", "sender without capture", "packets/s",
-                    [one["sent"] / one["seconds"] for one in bare])
-        for rate in rates:
-            for _ in range(runs):
-                for name, (command, ready, pipe) in consumers(bench).items():
-                    consumer = Consumer(bench, space, command, ready, pipe)
-                    sent = generate(bench, space, rate, seconds)
-                    packets, used = consumer.finish()
-                    row = measured.setdefault((name, rate), {"rate": [], "loss": [], "cpu": []})
-                    row["rate"].append(sent["sent"] / sent["seconds"])
-                    row["loss"].append(100 * (1 - min(packets, sent["sent"]) / sent["sent"]))
-                    row["cpu"].append(used / max(1, packets) * 1e6)
-            for name in consumers(bench):
-                row = measured[name, rate]
-                results.add("live", f"{name} {rate}/s", "us/packet", row["cpu"],
-                            f"loss {statistics.median(row['loss']):.2f} % "
-                            f"(worst {max(row['loss']):.2f}) of "
-                            f"{statistics.median(row['rate']):.0f}/s")
-                results.write({"bench": "live", "name": name, "asked_rate": rate, **row})
-    finally:
-        sink.kill()
-        sink.wait()
-        space.close()
-
-    def top(name, what):
-        return statistics.median(measured[name, 0][what])
-
-    results.goal("live", "sockline | cat at full rate, loss %", top("sockline | cat", "loss"), "<=",
-                 0)
-    for where in ("| cat", "> /dev/null"):
-        results.ratio("live", f"sockline / tcpdump -nn -tt -l, both {where}, CPU",
-                      f"sockline {where} 0/s", f"tcpdump -nn -tt -l {where} 0/s", "us/packet", "<=",
-                      0.4)
-    results.goal("live", "sockline -e connection at full rate, loss %",
-                 top("sockline -e connection", "loss"), "<=", 0)
-    results.goal("live", "sockline -e connection, rate / null's",
-                 top("sockline -e connection", "rate") / top("null, TPACKET_V3", "rate"), ">=", 0.8)
-
-
-# Memory and idleness
-
-
-def memory_of(pid):
-    """kB: anonymous, rings (packets and samples, shared with the kernel), resident in all."""
-    anonymous = rings = resident = 0
-    ring = False
-    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="replace") as file:
-        for line in file:
-            word, *rest = line.split()
-            if "-" in word and not word.endswith(":"):
-                ring = bool(rest) and len(rest) > 4 and \
-                    rest[4].startswith(("socket:", "anon_inode:[perf_event]"))
-            elif word == "Size:" and ring:
-                rings += int(rest[0])
-            elif word == "Anonymous:":
-                anonymous += int(rest[0])
-            elif word == "Rss:":
-                resident += int(rest[0])
-    return anonymous, rings, resident
-
-
-def run_memory(bench):
-    results = bench.results
-    results.title("memory", "of sockline, by phase; rings apart")
-    space = Namespace()
-    many = 50000
-    process = None
-    try:
-        for method in METHODS[:1] if bench.options.quick else METHODS:
-            process = subprocess.Popen(
-                space.enter(bench.sockline, "-q", "--netns", "self", "-i", "lo", "-e",
-                            "connection", "--attribution", method),
-                stdout=subprocess.DEVNULL)
-            time.sleep(1.5)
-            phases = {"started": memory_of(process.pid)}
-            for flows in (1000, many):
-                subprocess.run(space.enter(bench.helper("gen"), "-i", "lo", "-c", str(flows), "-f",
-                                           str(flows), "-r", "50000", "127.0.0.1"),
-                               check=True, stdout=subprocess.DEVNULL)
-                time.sleep(1)
-                phases[f"{flows} connections"] = memory_of(process.pid)
-            process.terminate()
-            process.wait()
-            for phase, (anonymous, rings, resident) in phases.items():
-                results.add("memory", f"{method}, {phase}", "MB", [anonymous / 1024],
-                            f"anonymous; rings {rings / 1024:.1f}, resident {resident / 1024:.1f}")
-            each = (phases[f"{many} connections"][0] - phases["started"][0]) * 1024 / many
-            results.add("memory", f"{method}, a connection", "bytes", [each])
-    finally:
-        if process:
-            process.kill()
-            process.wait()
-        space.close()
-
-
-def run_idle(bench):
-    results = bench.results
-    seconds = 5 if bench.options.quick else 30
-    results.title("idle", f"CPU without traffic, {seconds} s; samples are taken of the whole host")
-    space = Namespace()
-    try:
-        for method in METHODS:
-            process = subprocess.Popen(
-                space.enter(bench.sockline, "-q", "--netns", "self", "--attribution", method),
-                stdout=subprocess.DEVNULL)
-            time.sleep(2)
-            before = cpu_ns(process.pid)
-            time.sleep(seconds)
-            percent = (cpu_ns(process.pid) - before) / seconds / 1e7
-            process.terminate()
-            process.wait()
-            results.add("idle", method, "%", [percent])
-            results.goal("idle", f"{method}, %", percent, "<=", 0.1)
-    finally:
-        space.close()
+RUN = {"replay": run_replay, "encode": run_encode, "tables": run_tables, "sockets": run_sockets,
+       "live": run_live, "memory": run_memory, "idle": run_idle}
 
 
 def machine():
@@ -491,15 +291,15 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-b", "--build", default=os.environ.get("top_builddir", "."))
-    parser.add_argument("-s", "--sections", type=lambda text: text.split(","), default=SECTIONS)
+    parser.add_argument("-s", "--sections", type=lambda text: text.split(","), default=tuple(RUN))
     parser.add_argument("-r", "--runs", type=int, help="of each replay (5, quick 3)")
     parser.add_argument("--capture", metavar="FILE", default=os.environ.get("CAPTURE"))
     parser.add_argument("-j", "--json", metavar="FILE", help="append results as NDJSON")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     options.runs = options.runs or (3 if options.quick else 5)
-    if set(options.sections) - set(SECTIONS):
-        parser.error("sections are " + ",".join(SECTIONS))
+    if set(options.sections) - set(RUN):
+        parser.error("sections are " + ",".join(RUN))
     return options
 
 
@@ -512,13 +312,13 @@ def main():
           f"{about['load']:.1f}")
     results.write({"bench": "machine", **about})
     try:
-        for section in SECTIONS:
+        for section in RUN:
             if section not in options.sections:
                 continue
             if section in ("sockets", "live", "memory", "idle") and os.geteuid() != 0:
                 print(f"\n{section}: left out, needs root")
                 continue
-            globals()[f"run_{section}"](bench)
+            RUN[section](bench)
     finally:
         bench.close()
         results.close()

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "output/file.h"
 
-#define FLUSH_PENDING (64u << 10)
+#define FLUSH_PENDING (256u << 10) /* twice what cat and most others read at a time */
 
 struct outlet {
 	const char *path; /* borrowed; NULL = standard output */

@@ -106,29 +106,37 @@ def test_stop_with_full_pipe():
             sockline.kill()
 
 
+def killed(host, delay):
+    """What is in the pipe after kill -9."""
+    sockline = Sockline([*host.prefix, SOCKLINE, "--netns", "self", "-i", "lo", "-q"])
+    sockline.wait_for("packet")
+    time.sleep(delay)
+    sockline.popen.kill()
+    sockline.popen.wait()
+    for thread in sockline._threads:
+        thread.join()
+    sockline.validated = True
+    sockline.kill()
+    return sockline.output
+
+
 def test_killed():
-    """kill -9 leaves whole lines in a pipe (P2)."""
+    """kill -9 leaves whole lines in a pipe (P2), of which the writes are small or large."""
     seed = int(os.environ.get("SEED", random.SystemRandom().randrange(2**32)))
     print(f"# SEED={seed}")
     generator = random.Random(seed)
     with Namespace() as host:
-        gen = flood(host, "-c", "0", "-r", "20000")
-        broken = 0
-        for _ in range(8):
-            sockline = Sockline([*host.prefix, SOCKLINE, "--netns", "self", "-i", "lo", "-q"])
-            sockline.wait_for("packet")
-            time.sleep(generator.random() * 0.3)
-            sockline.popen.kill()
-            sockline.popen.wait()
-            for thread in sockline._threads:
-                thread.join()
-            broken += not sockline.output.endswith(b"\n")
-            for line in sockline.output.splitlines():
-                json.loads(line)
-            sockline.validated = True
-            sockline.kill()
-        check(broken == 0, "killed 8 times: the pipe ends with a whole line", broken)
-        gen.stop()
+        for rate, times in (("20000", 8), ("0", 4)):
+            gen = flood(host, "-c", "0", *(("-r", rate) if rate != "0" else ()))
+            broken = 0
+            for _ in range(times):
+                output = killed(host, generator.random() * (0.3 if rate != "0" else 0.1))
+                broken += not output.endswith(b"\n")
+                for line in output.splitlines()[-5000:]:
+                    json.loads(line)
+            check(broken == 0, f"killed {times} times, {rate} packets/s: the pipe ends with a whole "
+                  "line", broken)
+            gen.stop()
 
 
 run(globals())

@@ -236,7 +236,7 @@ def run_encode(bench):
     results.title("encode", "a record made: as a tree, with new pieces, with cached pieces")
     values = {}
     for _ in range(1 if bench.options.quick else 3):
-        output = subprocess.run([bench.helper("bench_encode")], check=True, text=True,
+        output = subprocess.run([bench.helper("bench_encode"), "5"], check=True, text=True,
                                 stdout=subprocess.PIPE).stdout
         for line in output.splitlines()[1:]:
             name, *numbers = re.match(r"(.{26}) +(\d+)((?: +\d+)+)$", line).groups()

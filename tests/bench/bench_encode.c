@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one record costs: nanoseconds by kind, as a json-c tree, appended without
- * and with cached pieces. Median of ROUNDS; the memcpy of a line is the floor.
- * "cold": all fragments are gone, so each record makes its own.
+ * and with cached pieces. The memcpy of a line is the floor. "cold": all fragments
+ * are gone, so each record makes its own.
+ *
+ *	bench_encode [ROUNDS]     the median of so many (15, which is the most)
  */
 #include "events/encode.h"
 
@@ -10,8 +12,8 @@
 
 #include "random_event.h"
 
-#define ROUNDS  15
-#define RECORDS 4000
+#define ROUNDS_MAX 15
+#define RECORDS    4000
 
 enum way { TREE, COLD, WARM, WAYS };
 
@@ -30,10 +32,10 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(double *values)
+static double median(double *values, int rounds)
 {
-	qsort(values, ROUNDS, sizeof *values, ascending);
-	return values[ROUNDS / 2];
+	qsort(values, (size_t)rounds, sizeof *values, ascending);
+	return values[rounds / 2];
 }
 
 static void drop_fragment(struct fragment **fragment)
@@ -132,25 +134,26 @@ static double run(struct encoder *encoder, enum way way, struct scene *scene, st
 	return (now_ns() - start) / RECORDS;
 }
 
-static void measure(struct encoder *encoder, struct scene *scene, struct event *event,
-                    const char *name, struct buf *line)
+static void measure(struct encoder *encoder, struct scene *scene, struct event *event, int rounds,
+                    struct buf *line)
 {
-	double times[WAYS][ROUNDS];
+	double times[WAYS][ROUNDS_MAX];
 
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		for (int way = TREE; way < WAYS; way++)
 			times[way][round] = run(encoder, (enum way)way, scene, event, line);
 	}
-	printf("%-26s %6zu %10.0f %10.0f %10.0f\n", name, line->length, median(times[TREE]),
-	       median(times[COLD]), median(times[WARM]));
+	printf("%-26s %6zu %10.0f %10.0f %10.0f\n", event_action_name(event->action), line->length,
+	       median(times[TREE], rounds), median(times[COLD], rounds),
+	       median(times[WARM], rounds));
 }
 
-static void measure_floor(struct buf *line)
+static void measure_floor(int rounds, struct buf *line)
 {
-	double times[ROUNDS];
+	double times[ROUNDS_MAX];
 	static char copy[EVENT_LINE_MAX];
 
-	for (int round = 0; round < ROUNDS; round++) {
+	for (int round = 0; round < rounds; round++) {
 		double start = now_ns();
 
 		for (int i = 0; i < RECORDS; i++) {
@@ -159,33 +162,36 @@ static void measure_floor(struct buf *line)
 		}
 		times[round] = (now_ns() - start) / RECORDS;
 	}
-	printf("%-26s %6zu %32.0f\n", "memcpy of that line", line->length, median(times));
+	printf("%-26s %6zu %32.0f\n", "memcpy of that line", line->length, median(times, rounds));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS_MAX;
 	const struct encoder_options options = { .host_name = "web1", .run_id = 1 };
 	struct encoder *encoder = encoder_new(&options);
 	static struct scene scene;
 	struct event event;
 	struct buf line;
 
+	if (rounds < 1 || rounds > ROUNDS_MAX)
+		return 2;
 	if (!encoder || buf_init(&line, EVENT_LINE_MAX) != 0)
 		return EXIT_FAILURE;
 	scene_begin(&scene, (struct random){ .state = 1 }, true);
 	printf("%-26s %6s %10s %10s %10s\n", "ns a record", "bytes", "tree", "cold", "warm");
 	event = scene_event(&scene, EVENT_PACKET);
 	usual(&scene, &event);
-	measure(encoder, &scene, &event, "packet", &line);
-	measure_floor(&line);
+	measure(encoder, &scene, &event, rounds, &line);
+	measure_floor(rounds, &line);
 	event = scene_event(&scene, EVENT_CONNECTION_OPENED);
 	usual(&scene, &event);
-	measure(encoder, &scene, &event, "connection_opened", &line);
+	measure(encoder, &scene, &event, rounds, &line);
 	event.action = EVENT_CONNECTION_CLOSED;
-	measure(encoder, &scene, &event, "connection_closed", &line);
+	measure(encoder, &scene, &event, rounds, &line);
 	for (int action = EVENT_EXISTING_SOCKET; action < EVENT_ACTION_COUNT; action++) {
 		event = scene_event(&scene, (enum event_action)action);
-		measure(encoder, &scene, &event, event_action_name(event.action), &line);
+		measure(encoder, &scene, &event, rounds, &line);
 	}
 	scene_end(&scene);
 	buf_free(&line);

@@ -350,7 +350,8 @@ void attribution_resolve(struct attribution *attribution,
 	if (witnessed(attribution, question, owner))
 		return;
 	if (question->gone) {
-		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
+		attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
+		                         question->asked_ns, owner);
 		return;
 	}
 	switch (question->tuple.protocol) {

@@ -41,7 +41,7 @@ struct attribution_question {
 	struct tuple tuple; /* source = the end that is asked for */
 	uint32_t ifindex;   /* of the packet, never 0: attribution.c says why */
 	bool responder;     /* this end did not initiate: a listener may be its owner */
-	bool gone;          /* its socket is closed: only who watched can tell more */
+	bool gone;          /* TCP, and its socket is closed: who watched, or who listens */
 	bool sender;        /* this end sent the packet that is at hand */
 	bool fanned_out;    /* the packet is multicast or broadcast: several may receive it */
 	bool has_icmp_id;   /* ICMP echo of which this end is the requester: */

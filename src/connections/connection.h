@@ -106,7 +106,7 @@ struct connection {
 	unsigned evidence;
 	bool midway;      /* it began before it was seen */
 	bool confirmed;   /* the responder's owner was the same a while later */
-	bool gone;        /* the responder's socket had spoken, and was not there any more */
+	bool gone;        /* the responder's socket was there, and is not any more */
 	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
 	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
 	int64_t seen_ns;  /* monotonic: of the first packet */

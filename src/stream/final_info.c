@@ -59,3 +59,12 @@ bool final_info_find(const struct final_info *finals, uint32_t netns, const stru
 	*info = finals->entries[number].info;
 	return true;
 }
+
+bool final_info_died(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
+                     int64_t since_ns)
+{
+	uint64_t hash = key_hash(finals, netns, tuple);
+
+	return finals->entries[hash % ENTRIES].hash == hash &&
+	       finals->entries[hash % ENTRIES].time_ns > since_ns;
+}

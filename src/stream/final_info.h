@@ -25,5 +25,8 @@ void final_info_put(struct final_info *finals, const struct socket *socket, int6
 /* tuple: local end first. False: none that died in the last moments. */
 bool final_info_find(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
                      int64_t now_ns, struct socket_tcp_info *info);
+/* Was the death of this very socket told after since_ns? */
+bool final_info_died(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
+                     int64_t since_ns);
 
 #endif

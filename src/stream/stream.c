@@ -154,6 +154,7 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 	if (!connection || connection_table_is_closed(connection))
 		return;
 	connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
+	connection->gone |= end == CONNECTION_DESTINATION;
 	if (!socket->has_tcp_info ||
 	    (end == CONNECTION_DESTINATION && connection->local[CONNECTION_SOURCE]))
 		return; /* on loopback the initiator's numbers stand */

@@ -66,6 +66,15 @@ static bool is_udp(const struct tuple *tuple)
 	return tuple->protocol == IPPROTO_UDP;
 }
 
+/* Of a short connection the end is told before its packets are read. */
+static bool is_gone(const struct stream *stream, const struct connection *connection)
+{
+	struct tuple accepted = tuple_reverse(&connection->tuple);
+
+	return accepted.protocol == IPPROTO_TCP && connection->local[CONNECTION_DESTINATION] &&
+	       final_info_died(stream->finals, connection->netns, &accepted, connection->seen_ns);
+}
+
 static struct connection *open_connection(struct stream *stream, struct passage *passage)
 {
 	const struct packet *packet = passage->packet;
@@ -93,6 +102,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
 	if (connection->midway)
 		connection_table_met_midway(connection);
+	connection->gone = is_gone(stream, connection);
 	if (is_udp(&connection->tuple) && connection->local[end])
 		port_ends_suspect(stream->port_ends, packet->netns, packet->tuple.source_port,
 		                  connection->seen_ns, &connection->port_ends);

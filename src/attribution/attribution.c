@@ -17,14 +17,10 @@
 
 #define RECENT_MAX 65536
 
-/* Walks may take a twentieth of the time: what they cost is waited for nineteen-fold. */
-#define WALK_SHARE    20
-#define WALK_GAP_NS   (20 * NS_PER_MS)
 #define ANCESTORS_MAX 4
 /* A server that forks for a connection does so just after accepting it. */
-#define FORK_SLACK_NS    (50 * NS_PER_MS)
-#define HANDOVER_NS      (1 * NS_PER_SECOND)
-#define FULL_WALK_GAP_NS (500 * NS_PER_MS)
+#define FORK_SLACK_NS (50 * NS_PER_MS)
+#define HANDOVER_NS   (1 * NS_PER_SECOND)
 
 int attribution_new(struct attribution **result, const struct attribution_options *options,
                     struct error *error)
@@ -155,6 +151,23 @@ static void find_ancestors(struct attribution *attribution, uint64_t inode,
 	}
 }
 
+/*
+ * Many connections ask for one listener, and each prediction in vain takes 0.1 ms: a walk
+ * finds it. Not for others, which are gone soon: a process may be hinted at meanwhile.
+ */
+static bool was_unpredicted(struct attribution *attribution, const struct socket *socket)
+{
+	int64_t now = clock_monotonic_ns();
+	struct attribution_unpredicted *slot =
+		&attribution->unpredicted[socket->inode % ATTRIBUTION_UNPREDICTED];
+
+	if (slot->inode == socket->inode && now - slot->time_ns < ATTRIBUTION_MISS_NS)
+		return true;
+	/* When it is found, proc_fd_find knows it from then on. */
+	*slot = (struct attribution_unpredicted){ socket->inode, now };
+	return false;
+}
+
 void attribution_name_holder(struct attribution *attribution, const struct socket *socket,
                              enum attribution_method method, int64_t asked_ns, struct owner *owner,
                              struct proc_fd_holders *holders)
@@ -168,7 +181,8 @@ void attribution_name_holder(struct attribution *attribution, const struct socke
 	owner->uid = socket->uid;
 	owner->has_uid = socket->has_uid;
 	result = proc_fd_find(attribution->options.fds, socket->inode, &found);
-	if (result != 0) {
+	if (result != 0 &&
+	    !(method == ATTRIBUTION_LISTENER && was_unpredicted(attribution, socket))) {
 		result = proc_fd_predict(attribution->options.fds, socket->inode,
 		                         ATTRIBUTION_PREDICT_BUDGET, &found);
 		if (result == 0 && found.count > 0 && method == ATTRIBUTION_LISTENER)
@@ -409,66 +423,6 @@ void attribution_remember(struct attribution *attribution, uint32_t netns,
 	if (tuple->protocol == IPPROTO_TCP &&
 	    (owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_TRACEPOINT))
 		recent_put(attribution->recent, netns, tuple, owner, clock_monotonic_ns());
-}
-
-static void walk_finished(struct attribution *attribution, int64_t now)
-{
-	int64_t rest = (WALK_SHARE - 1) * attribution->walk_work_ns;
-
-	attribution->generation++;
-	attribution->walked_ns = attribution->walk_began_ns;
-	attribution->walk_next_ns = now + (rest > WALK_GAP_NS ? rest : WALK_GAP_NS);
-	if (attribution->walk_is_full)
-		attribution->full_walk_next_ns =
-			now + (rest > FULL_WALK_GAP_NS ? rest : FULL_WALK_GAP_NS);
-}
-
-/*
- * Changed processes first. A descriptor that replaced another leaves the count
- * as it was, so a full walk is for questions that such a walk has left open.
- */
-static void walk_begin(struct attribution *attribution, int64_t now)
-{
-	bool full = attribution->full_walk_wanted && now >= attribution->full_walk_next_ns;
-
-	if (now < attribution->walk_next_ns || !(full || attribution->walk_wanted))
-		return;
-	attribution->walk_is_full = full;
-	attribution->full_walk_wanted &= !full;
-	attribution->walk_wanted = false;
-	attribution->walk_work_ns = 0;
-	attribution->walk_began_ns = now;
-	proc_fd_walk_start(attribution->options.fds, !full);
-}
-
-bool attribution_work(struct attribution *attribution, int64_t budget_ns)
-{
-	int64_t now = clock_monotonic_ns();
-
-	if (!proc_fd_walk_active(attribution->options.fds))
-		walk_begin(attribution, now);
-	if (!proc_fd_walk_active(attribution->options.fds))
-		return false;
-	if (proc_fd_walk(attribution->options.fds, budget_ns)) {
-		attribution->walk_work_ns += clock_monotonic_ns() - now;
-		walk_finished(attribution, clock_monotonic_ns());
-		return false;
-	}
-	attribution->walk_work_ns += clock_monotonic_ns() - now;
-	return true;
-}
-
-void attribution_walk_all(struct attribution *attribution)
-{
-	struct proc_fd *fds = attribution->options.fds;
-
-	while (proc_fd_walk_active(fds)) /* one that began before does not count */
-		proc_fd_walk(fds, NS_PER_SECOND);
-	proc_fd_walk_start(fds, false);
-	while (!proc_fd_walk(fds, NS_PER_SECOND))
-		;
-	attribution->full_walk_wanted = false;
-	attribution->generation++;
 }
 
 uint64_t attribution_generation(const struct attribution *attribution)

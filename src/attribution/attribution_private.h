@@ -11,6 +11,7 @@
 
 #define ATTRIBUTION_NAMESPACES_MAX 1024
 #define ATTRIBUTION_MISSES         4096 /* power of two */
+#define ATTRIBUTION_UNPREDICTED    64
 #define ATTRIBUTION_MISS_NS        (INT64_C(20) * 1000000)
 /* System calls that one new socket's holder may cost on a packet's path. */
 #define ATTRIBUTION_PREDICT_BUDGET 48
@@ -18,6 +19,12 @@
 struct attribution_miss {
 	struct tuple tuple;
 	uint32_t netns;
+	int64_t time_ns;
+};
+
+/* A listener that was not where it was likely to be. */
+struct attribution_unpredicted {
+	uint64_t inode;
 	int64_t time_ns;
 };
 
@@ -35,13 +42,15 @@ struct attribution {
 	int namespace_count;
 	struct recent *recent;
 	struct attribution_miss *misses;
+	struct attribution_unpredicted unpredicted[ATTRIBUTION_UNPREDICTED];
 	struct attribution_list raw;    /* raw and ping sockets */
 	struct attribution_list listed; /* TCP and UDP, where there is no sock_diag */
 	struct attribution_counters counters;
 	/* Walks over /proc: what unanswered questions asked for, and when the next may start. */
 	bool walk_wanted, full_walk_wanted, walk_is_full;
 	int64_t walk_began_ns, walk_work_ns, walk_next_ns, full_walk_next_ns;
-	int64_t walked_ns; /* when the last complete one began */
+	int64_t changed_rest_ns; /* after one over changed processes */
+	int64_t walked_ns;       /* when the last complete one began */
 	uint64_t generation;
 	struct forks forks;
 };

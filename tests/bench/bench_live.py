@@ -142,6 +142,11 @@ def measure(bench, space, load, programs, runs, seconds):
     return rows
 
 
+def lossless(row):
+    """The highest rate without loss: what the senders reach, and others take from them, varies."""
+    return max((rate for rate, loss in zip(row["rate"], row["loss"]) if loss == 0), default=0)
+
+
 def goals(results, top, two):
     """Of one sender at full rate, and of two."""
     for where in ("| cat", "> /dev/null"):
@@ -153,8 +158,8 @@ def goals(results, top, two):
     null, connection = two["null, TPACKET_V3"], two["sockline -e connection"]
     results.goal("live", "sockline -e connection of 2 senders, loss %",
                  statistics.median(connection["loss"]), "<=", 0)
-    results.goal("live", "sockline -e connection of 2 senders, rate / null's",
-                 statistics.median(connection["rate"]) / statistics.median(null["rate"]), ">=", 0.8)
+    results.goal("live", "sockline -e connection of 2 senders, lossless rate / null's",
+                 lossless(connection) / max(1, lossless(null)), ">=", 0.8)
     results.goal("live", "sockline -e connection of 2 senders, us/packet",
                  statistics.median(connection["cpu"]), "<=", 0.3)
 

@@ -283,7 +283,7 @@ static void ask_for_queued(struct attribution *attribution,
 	struct process *process;
 
 	if (attribution->options.witness && owner->method == ATTRIBUTION_UNKNOWN &&
-	    owner->reason == ATTRIBUTION_NO_SOCKET &&
+	    (owner->reason == ATTRIBUTION_NO_SOCKET || owner->reason == ATTRIBUTION_TIME_WAIT) &&
 	    witness_find_queued(attribution->options.witness, question, &process))
 		set_witnessed(question, process, owner);
 }
@@ -371,6 +371,7 @@ void attribution_resolve(struct attribution *attribution,
 	switch (question->tuple.protocol) {
 	case IPPROTO_TCP:
 		attribution_tcp_resolve(attribution, space, question, owner);
+		ask_for_queued(attribution, question, owner);
 		break;
 	case IPPROTO_UDP:
 	case IPPROTO_UDPLITE:

@@ -286,8 +286,12 @@ bool witness_find(struct witness *witness, const struct attribution_question *qu
 bool witness_find_queued(struct witness *witness, const struct attribution_question *question,
                          struct process **process)
 {
-	return question->sender && question->tuple.protocol != IPPROTO_TCP &&
-	       ask_for(witness, question, EVIDENCE_ROUTED, QUEUED_NS, question->seen_ns + AFTER_NS,
+	if (question->tuple.protocol != IPPROTO_TCP)
+		return question->sender && ask_for(witness, question, EVIDENCE_ROUTED, QUEUED_NS,
+		                                   question->seen_ns + AFTER_NS, process);
+	/* A SYN may be sent again, too, and whoever opened the same tuple meanwhile was seen. */
+	return question->since_ns != 0 && !question->responder &&
+	       ask_for(witness, question, EVIDENCE_OPENED, QUEUED_NS, clock_monotonic_ns(),
 	               process);
 }
 

@@ -53,8 +53,9 @@ void witness_expire(struct witness *witness); /* once a second */
 bool witness_find(struct witness *witness, const struct attribution_question *question,
                   struct process **process);
 /*
- * Who sent a datagram that a shaper may have held back for a while. For when no
- * socket is left: the one that is could send it without being seen.
+ * Who sent a datagram, or opened the TCP socket of a SYN, that a shaper or address
+ * resolution may have held back for a while. For when no socket is left: the one
+ * that is could send it without being seen.
  */
 bool witness_find_queued(struct witness *witness, const struct attribution_question *question,
                          struct process **process);

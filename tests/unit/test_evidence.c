@@ -205,6 +205,36 @@ static void test_openings(void)
 	CHECK(who(web(4000)) == -EVIDENCE_NONE, "after a loss the address may be another socket's");
 }
 
+/* The step out of SYN_SENT was not told: the close of the same socket joins it. */
+static void test_late_openings(void)
+{
+	struct tuple unbound = web(0);
+
+	begin(100);
+	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
+	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW + SECOND,
+	          NULL);
+	CHECK(ask(web(4000), EVIDENCE_OPENED, 0, 0, 0) == 42,
+	      "who closes what it began, at the time of connect()");
+	CHECK(evidence_counters(evidence)->unjoined == 0, "it is joined");
+
+	begin(100);
+	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
+	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 43, true, NOW + SECOND,
+	          NULL);
+	CHECK(ask(web(4000), EVIDENCE_OPENED, 0, SECOND, SECOND) == -EVIDENCE_NONE,
+	      "another closed it: it may be another socket at that address");
+	add_state(web(4001), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW + SECOND,
+	          NULL);
+	CHECK(ask(web(4001), EVIDENCE_OPENED, 0, SECOND, SECOND) == -EVIDENCE_NONE,
+	      "the address is free for others after a close");
+
+	begin(100);
+	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
+	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_CLOSED, 42, false, NOW, NULL);
+	CHECK(who(web(4000)) == -EVIDENCE_NONE, "a reset closes in nobody's name");
+}
+
 static void test_closes(void)
 {
 	const struct lineage_process alone = { .alone_ns = NOW - 2 * SECOND };
@@ -377,6 +407,7 @@ int main(void)
 	test_ambiguous();
 	test_netns();
 	test_openings();
+	test_late_openings();
 	test_closes();
 	test_match();
 	test_losses();

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many owners of short flows sockline names, how soon, and what that costs.
 
-    attribution_table.py [--quick] [-b BUILD] [-s A,B,...] [-t lo,veth] [-f 4,6]
-                         [-l quiet,hogs,fds] [-m METHODS] [-r RUNS] [--json FILE]
+    attribution_table.py [--quick | --all] [-b BUILD] [-s A,B,...] [-t lo,veth]
+                         [-f 4,6] [-l quiet,hogs,fds] [-m METHODS] [-r RUNS] [--json FILE]
 
 The program runs as a user would run it, against flows whose owners the generator
 wrote down. Scenarios (gen_flows tells more of them):
@@ -17,7 +17,8 @@ wrote down. Scenarios (gen_flows tells more of them):
 
 Loads: quiet; two busy processes (hogs); 500 processes of 100 descriptors each (fds).
 Methods: those of --attribution, and nethogs (A and B; only what it names is looked at).
-Without -l and -f, IPv6 is measured without load only.
+Lookup is measured without load. --all measures every scenario in each place (IPv6 without load
+only); so do -t, -f and -l, which choose of them.
 
 For each end of the flows, the median of the runs and, behind /, the worst run: right and
 unknown in percent (a flow without a record is unknown), wrong as a count. Then in us, from a
@@ -29,7 +30,8 @@ wrong. Goals stand at the end of a line, "!" before a goal that was missed; "los
 kernel lost of packets and of samples.
 
 Figures, not assertions: the status is 0. Needs root; everything happens in network
-namespaces of its own. U is compared with lookup, 5 runs of each in turn. All of it takes an hour and a half, --quick three minutes.
+namespaces of its own. U is compared with lookup, 5 runs of each in turn. It takes a quarter of
+an hour, --quick three minutes, --all an hour and a half.
 """
 
 import argparse
@@ -52,6 +54,14 @@ from attribution import ADDRESSES, SKIPPED, Network, Truth, tuple_of  # noqa: E4
 
 METHODS = ("tracepoints", "sentinel", "lookup", "nethogs")
 SCENARIOS = ("A", "B", "C", "D", "E", "F", "G", "A4", "D4", "DS", "U")
+# Worth a quarter of an hour: each scenario where it is hardest, and under load those that it hurts.
+USUAL = (
+    *((scenario, "veth", "4", "quiet") for scenario in ("A", "B", "C", "D", "E", "D4", "DS")),
+    *((scenario, "lo", "4", "quiet") for scenario in ("A", "F", "G", "U")),
+    *((scenario, kind, "6", "quiet") for scenario, kind in (("B", "veth"), ("D", "veth"), ("F", "lo"))),
+    *((scenario, kind, "4", "hogs") for scenario, kind in (("A", "veth"), ("D", "lo"), ("F", "lo"))),
+    *((scenario, "veth", "4", "fds") for scenario in ("A", "C", "D")),
+)
 QUICK = (("A", "veth", "4", "quiet"), ("A", "lo", "6", "quiet"), ("B", "veth", "4", "quiet"),
          ("C", "veth", "4", "quiet"), ("D", "veth", "4", "quiet"), ("E", "veth", "4", "quiet"),
          ("F", "lo", "4", "quiet"), ("G", "lo", "4", "quiet"), ("DS", "veth", "4", "quiet"),
@@ -485,7 +495,9 @@ def measure_place(bench, network, where, options, results):
     """All methods in turn, and again, so that a busy minute meets them alike."""
     scenario, kind, family, load_kind = where
     methods = ["none"] + [method for method in options.methods
-                          if method != "nethogs" or (scenario in "AB" and load_kind == "quiet")]
+                          if load_kind == "quiet" or method in ("tracepoints", "sentinel")]
+    if scenario not in "AB" or family == "6":
+        methods = [method for method in methods if method != "nethogs"]
     runs = collections.defaultdict(list)
     load = Load(load_kind)
     try:
@@ -512,11 +524,13 @@ def measure_place(bench, network, where, options, results):
 def places(options):
     if options.quick:
         chosen = QUICK
+    elif not options.all:
+        chosen = USUAL
     else:
         chosen = [(scenario, kind, family, load) for load in options.loads
                   for kind in options.networks for family in options.families
                   for scenario in options.scenarios
-                  if options.all or family == "4" or load == "quiet"]
+                  if options.chosen or family == "4" or load == "quiet"]
     for where in chosen:
         if where[0] in options.scenarios and (where[0] != "DS" or where[1] == "veth") and \
                 (where[0] != "U" or where[1:] == ("lo", "4", "quiet")):
@@ -532,15 +546,18 @@ def parse():
 
     parser.add_argument("-b", "--build", default=os.environ.get("top_builddir", "."))
     parser.add_argument("-s", "--scenarios", type=words, default=SCENARIOS)
-    parser.add_argument("-t", "--networks", type=words, default=["veth", "lo"])
+    parser.add_argument("-t", "--networks", type=words)
     parser.add_argument("-f", "--families", type=words)
     parser.add_argument("-l", "--loads", type=words)
     parser.add_argument("-m", "--methods", type=words, default=METHODS)
     parser.add_argument("-r", "--runs", type=int)
     parser.add_argument("-j", "--json", metavar="FILE", help="append results as NDJSON")
     parser.add_argument("--quick", action="store_true", help="few places, one run")
+    parser.add_argument("--all", action="store_true", help="every scenario in every place")
     options = parser.parse_args()
-    options.all = bool(options.families or options.loads)
+    options.chosen = bool(options.families or options.loads)
+    options.all = options.all or options.chosen or bool(options.networks)
+    options.networks = options.networks or ["veth", "lo"]
     options.families = options.families or ["4", "6"]
     options.loads = options.loads or ["quiet", "hogs", "fds"]
     options.runs = options.runs or (1 if options.quick else 3)

@@ -182,7 +182,7 @@ def run_live(bench):
             measure(bench, space, Load(rate), programs, runs, seconds)
         top = measure(bench, space, Load(0), programs, runs, seconds)
         two = measure(bench, space, Load(0, 2), {name: programs[name] for name in (
-            "null, TPACKET_V3", "sockline -e connection")}, runs, seconds)
+            "null, TPACKET_V3", "sockline -e connection")}, max(2, runs), seconds)
         goals(results, top, two)
     finally:
         sink.kill()
@@ -252,7 +252,7 @@ def run_memory(bench):
 
 def run_idle(bench):
     results = bench.results
-    seconds = 5 if bench.options.quick else 30
+    seconds = 4 if bench.options.quick else 30
     results.title("idle", f"CPU without packets, {seconds} s; sockets that open on the host are seen")
     space = Namespace()
     try:

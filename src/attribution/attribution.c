@@ -151,23 +151,6 @@ static void find_ancestors(struct attribution *attribution, uint64_t inode,
 	}
 }
 
-/*
- * Many connections ask for one listener, and each prediction in vain takes 0.1 ms: a walk
- * finds it. Not for others, which are gone soon: a process may be hinted at meanwhile.
- */
-static bool was_unpredicted(struct attribution *attribution, const struct socket *socket)
-{
-	int64_t now = clock_monotonic_ns();
-	struct attribution_unpredicted *slot =
-		&attribution->unpredicted[socket->inode % ATTRIBUTION_UNPREDICTED];
-
-	if (slot->inode == socket->inode && now - slot->time_ns < ATTRIBUTION_MISS_NS)
-		return true;
-	/* When it is found, proc_fd_find knows it from then on. */
-	*slot = (struct attribution_unpredicted){ socket->inode, now };
-	return false;
-}
-
 void attribution_name_holder(struct attribution *attribution, const struct socket *socket,
                              enum attribution_method method, int64_t asked_ns, struct owner *owner,
                              struct proc_fd_holders *holders)
@@ -181,8 +164,7 @@ void attribution_name_holder(struct attribution *attribution, const struct socke
 	owner->uid = socket->uid;
 	owner->has_uid = socket->has_uid;
 	result = proc_fd_find(attribution->options.fds, socket->inode, &found);
-	if (result != 0 &&
-	    !(method == ATTRIBUTION_LISTENER && was_unpredicted(attribution, socket))) {
+	if (result != 0) {
 		result = proc_fd_predict(attribution->options.fds, socket->inode,
 		                         ATTRIBUTION_PREDICT_BUDGET, &found);
 		if (result == 0 && found.count > 0 && method == ATTRIBUTION_LISTENER)

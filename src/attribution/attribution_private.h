@@ -11,7 +11,6 @@
 
 #define ATTRIBUTION_NAMESPACES_MAX 1024
 #define ATTRIBUTION_MISSES         4096 /* power of two */
-#define ATTRIBUTION_UNPREDICTED    64
 #define ATTRIBUTION_MISS_NS        (INT64_C(20) * 1000000)
 /* System calls that one new socket's holder may cost on a packet's path. */
 #define ATTRIBUTION_PREDICT_BUDGET 48
@@ -19,12 +18,6 @@
 struct attribution_miss {
 	struct tuple tuple;
 	uint32_t netns;
-	int64_t time_ns;
-};
-
-/* A listener that was not where it was likely to be. */
-struct attribution_unpredicted {
-	uint64_t inode;
 	int64_t time_ns;
 };
 
@@ -42,7 +35,6 @@ struct attribution {
 	int namespace_count;
 	struct recent *recent;
 	struct attribution_miss *misses;
-	struct attribution_unpredicted unpredicted[ATTRIBUTION_UNPREDICTED];
 	struct attribution_list raw;    /* raw and ping sockets */
 	struct attribution_list listed; /* TCP and UDP, where there is no sock_diag */
 	struct attribution_counters counters;

@@ -71,6 +71,7 @@ const char *const *host_degraded(const struct host *host, int *count);
 const char *host_method(struct host *host, const char **why);
 /* No answer gets lost by a question that comes some milliseconds later. */
 bool host_is_patient(const struct host *host);
+int host_urgent_fd(const struct host *host); /* but what this tells of must be taken in; -1 */
 /* Before packets are taken: what the kernel told of their senders comes first. */
 void host_prepare(struct host *host);
 /*

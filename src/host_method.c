@@ -176,6 +176,12 @@ bool host_is_patient(const struct host *host)
 	return host->witness != NULL;
 }
 
+/* Half of a ring is full. */
+int host_urgent_fd(const struct host *host)
+{
+	return host->witness ? witness_fd(host->witness) : -1;
+}
+
 void host_prepare(struct host *host)
 {
 	proc_fd_next_turn(host->fds);

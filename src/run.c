@@ -11,7 +11,7 @@
 #define ROOM_FOR_TURN  (1u << 20) /* packets are taken while the sink has this much room */
 #define PACKETS_A_TURN 128 /* their records stay in the nearer caches until they are written */
 #define WORK_BUDGET_NS (2 * NS_PER_MS)
-#define PACE_NS        (20 * NS_PER_MS)
+#define PACE_NS        (10 * NS_PER_MS)
 /* A stop takes less than a second with all the closing, whatever the reader does. */
 #define STOP_NS  (600 * NS_PER_MS)
 #define DRAIN_NS (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
@@ -294,7 +294,7 @@ static int turn(void *context)
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 	if (sink_stalled(run->sink))
 		timeout = sooner(timeout, 100);
-	loop_set_pace(run->loop, pace_ns(run));
+	loop_set_pace(run->loop, pace_ns(run), run->host ? host_urgent_fd(run->host) : -1);
 	return more ? 0 : timeout;
 }
 

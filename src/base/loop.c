@@ -2,13 +2,13 @@
 #include "base/loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -38,6 +38,7 @@ struct loop {
 	loop_prepare *prepare;
 	void *prepare_context;
 	int64_t pace_ns, woken_ns;
+	int urgent_fd;
 	bool dispatching, stopped;
 	int status;
 };
@@ -224,9 +225,10 @@ void loop_set_prepare(struct loop *loop, loop_prepare *prepare, void *context)
 	loop->prepare_context = context;
 }
 
-void loop_set_pace(struct loop *loop, int64_t pace_ns)
+void loop_set_pace(struct loop *loop, int64_t pace_ns, int urgent_fd)
 {
 	loop->pace_ns = pace_ns;
+	loop->urgent_fd = urgent_fd;
 }
 
 static void dispatch_timer(struct loop_source *source)
@@ -264,14 +266,31 @@ static void dispatch(struct loop_source *source, uint32_t events)
 	}
 }
 
-/* Whether the wait was slept out. Signals wait, too, blocked as they are. */
-static bool keep_pace(struct loop *loop)
+static bool has_urgent(const struct loop *loop, const struct epoll_event *events, int count)
+{
+	for (int i = 0; i < count; i++) {
+		const struct loop_source *source = events[i].data.ptr;
+
+		if (source->fd == loop->urgent_fd)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether the wait was slept out. Signals wait, too, blocked as they are. Readiness
+ * of perf events is told once: by now it may stand in the events alone.
+ */
+static bool keep_pace(struct loop *loop, const struct epoll_event *events, int count)
 {
 	int64_t left = loop->woken_ns + loop->pace_ns - clock_monotonic_ns();
+	struct pollfd urgent = { .fd = loop->urgent_fd, .events = POLLIN };
 	struct timespec sleep = timespec_of(left);
 
+	if (has_urgent(loop, events, count))
+		left = 0;
 	if (left > 0)
-		nanosleep(&sleep, NULL);
+		ppoll(&urgent, 1, &sleep, NULL); /* which does not look at -1 */
 	loop->woken_ns = clock_monotonic_ns();
 	return left > 0;
 }
@@ -283,7 +302,7 @@ static int turn(struct loop *loop, int timeout_ms)
 	int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_WAIT, timeout_ms);
 
 	/* Afterwards others are ready as well, and all of one moment is taken together. */
-	if (count >= 0 && loop->pace_ns > 0 && timeout_ms != 0 && keep_pace(loop))
+	if (count >= 0 && loop->pace_ns > 0 && timeout_ms != 0 && keep_pace(loop, events, count))
 		count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_WAIT, 0);
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;

@@ -53,9 +53,10 @@ void loop_set_prepare(struct loop *loop, loop_prepare *prepare, void *context);
 /*
  * From the next wait on: one that ends sooner than this after the one before is
  * slept out, so that what comes singly and often is taken in batches. A wait for
- * nothing (0 milliseconds) is not. 0, as at first: never.
+ * nothing (0 milliseconds) is not. 0, as at first: never. urgent_fd, when readable,
+ * is not waited with; -1 = none.
  */
-void loop_set_pace(struct loop *loop, int64_t pace_ns);
+void loop_set_pace(struct loop *loop, int64_t pace_ns, int urgent_fd);
 
 /* Runs until loop_stop; returns the status given there, or -errno of epoll_wait. */
 int loop_run(struct loop *loop);

@@ -42,8 +42,8 @@ struct evidence_question {
 
 struct evidence_match {
 	int pid;
-	uint32_t netns;  /* 0 = not known */
-	unsigned kinds;  /* of all sightings that fit */
+	uint32_t netns; /* 0 = not known */
+	unsigned kinds; /* of all sightings that fit */
 	int64_t first_ns, last_ns;
 };
 

@@ -278,10 +278,9 @@ static void test_match(void)
 		                              .kinds = EVIDENCE_USED,
 		                              .to_ns = NOW * 2 };
 	struct evidence_match match;
-	struct fact fact = { .kind = FACT_RECEIVE,
-		             .pid = 42,
-		             .time_ns = NOW + 9,
-		             .tuple = web(4000) };
+	struct fact fact = {
+		.kind = FACT_RECEIVE, .pid = 42, .time_ns = NOW + 9, .tuple = web(4000)
+	};
 
 	begin(100);
 	add(FACT_ROUTE, web(4000), 42, NOW, &process);

@@ -28,7 +28,7 @@ static bool nonblocking(int fd)
 }
 
 /* Writes until it would wait: the bytes that went, or the error when it is another. */
-static ssize_t fill(const struct target *target, size_t step)
+static ssize_t fill(struct target *target, size_t step)
 {
 	static char bytes[65536];
 	ssize_t sum = 0, result;

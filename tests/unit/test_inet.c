@@ -156,12 +156,15 @@ static void random_v6(struct random *random, struct inet_address *address)
 	}
 }
 
-/* inet_ntop writes ::a.b.c.d for what RFC 4291 2.5.5.1 deprecated; we write groups. */
-static bool is_compatible(const struct inet_address *address)
+/*
+ * inet_ntop writes ::a.b.c.d for what RFC 4291 2.5.5.1 deprecated; we write groups. And it
+ * writes ::ffff:a.b.c.d for IPv4, which one in some million random addresses is.
+ */
+static bool differs(const struct inet_address *address)
 {
 	static const uint8_t zeros[12];
 
-	return memcmp(address->bytes, zeros, sizeof(zeros)) == 0;
+	return memcmp(address->bytes, zeros, sizeof(zeros)) == 0 || inet_is_v4(address);
 }
 
 /* Against the C library. */
@@ -185,7 +188,7 @@ static void test_random(void)
 		}
 		memset(text, 'x', sizeof(text));
 		if (inet_format(&address, text) != strlen(text) ||
-		    (strcmp(text, expected) != 0 && (v4 || !is_compatible(&address)))) {
+		    (strcmp(text, expected) != 0 && (v4 || !differs(&address)))) {
 			printf("# %s instead of %s\n", text, expected);
 			wrong++;
 		}

@@ -17,6 +17,7 @@ import collections
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,19 @@ import time
 SKIPPED = 77
 HOGS = 2
 HOG = ["timeout", "300", "sh", "-c", "while :; do :; done"]
+# 500 processes of 100 descriptors each.
+FDS = """
+import os, socket, time
+for _ in range(500):
+    if os.fork() == 0:
+        kept = [socket.socket() for _ in range(16)]
+        while len(kept) < 97:
+            kept.append(open("/dev/null"))
+        time.sleep(900)
+print("ready", flush=True)
+time.sleep(900)
+"""
+CURLS = 60
 ADDRESSES = {
     "lo": {"4": "127.0.0.1", "6": "::1"},
     "veth": {"4": "192.0.2.1", "6": "2001:db8::1"},
@@ -87,14 +101,47 @@ class Network:
 
 
 class Load:
+    """What else the machine does: "hogs", "fds", or nothing."""
+
     def __init__(self, kind):
         count = HOGS if kind == "hogs" else 0
         self.hogs = [subprocess.Popen(HOG) for _ in range(count)]
+        self.fds = None
+        if kind == "fds":
+            self.fds = subprocess.Popen([sys.executable, "-c", FDS], stdout=subprocess.PIPE,
+                                        start_new_session=True)
+            self.fds.stdout.readline()
+            time.sleep(1)
 
     def close(self):
         for hog in self.hogs:
             hog.terminate()
             hog.wait()
+        if self.fds:
+            os.killpg(self.fds.pid, signal.SIGKILL)
+            self.fds.wait()
+
+
+def run_curl(network, address):
+    server = subprocess.Popen(
+        network.server.enter(sys.executable, "-m", "http.server", "-b", address, "7000"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/proc/self")
+    time.sleep(1)
+    host = f"[{address}]" if ":" in address else address
+    netns = str(os.stat(network.client.path).st_ino)
+    truths = []
+    for _ in range(CURLS):
+        begin = time.monotonic_ns()
+        curl = subprocess.Popen(
+            network.client.enter("curl", "-s", "-o", "/dev/null", "-w",
+                                 "%{local_ip}\t%{local_port}", f"http://{host}:7000/comm"),
+            stdout=subprocess.PIPE, text=True)
+        local, _, port = curl.communicate()[0].partition("\t")
+        truths.append(Truth("client", "6", str(curl.pid), local, port, address, "7000", netns,
+                            str(begin), str(time.monotonic_ns()), "curl"))
+    server.kill()
+    server.wait()
+    return truths
 
 
 class Bench:
@@ -188,14 +235,20 @@ def print_rows(title, rows, counters):
               f"{counters['lost']:6}", flush=True)
 
 
-def main():
+def arguments(scenarios, loads):
+    """The options of a bench of flows, with what it measures when it is not told."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-b", "--build", default=os.environ.get("top_builddir", "."))
-    parser.add_argument("-s", "--scenarios", default="ACDEFG")
+    parser.add_argument("-s", "--scenarios", default=scenarios)
     parser.add_argument("-t", "--topologies", default="lo,veth")
     parser.add_argument("-f", "--families", default="4,6")
-    parser.add_argument("-l", "--loads", default="quiet,hogs")
+    parser.add_argument("-l", "--loads", default=loads)
     parser.add_argument("-r", "--runs", type=int, default=1)
+    return parser
+
+
+def main():
+    parser = arguments("ACDEFG", "quiet,hogs")
     parser.add_argument("--json", action="store_true", help="a JSON object a line")
     options = parser.parse_args()
 

@@ -49,8 +49,8 @@ import tempfile
 import time
 
 sys.dont_write_bytecode = True
-import attribution  # noqa: E402
-from attribution import ADDRESSES, SKIPPED, Network, Truth, tuple_of  # noqa: E402
+from attribution import (  # noqa: E402
+    ADDRESSES, SKIPPED, Load, Network, Truth, run_curl, tuple_of)
 
 METHODS = ("tracepoints", "sentinel", "lookup", "nethogs")
 SCENARIOS = ("A", "B", "C", "D", "E", "F", "G", "A4", "D4", "DS", "U")
@@ -68,7 +68,6 @@ QUICK = (("A", "veth", "4", "quiet"), ("A", "lo", "6", "quiet"), ("B", "veth", "
          ("A", "veth", "4", "hogs"), ("D", "lo", "4", "hogs"), ("U", "lo", "4", "quiet"))
 SHAPER = ("tc", "qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "200kbit", "burst", "1600",
           "limit", "4000000")
-CURLS = 60
 FLOOD = ("-k", "-c", "0", "-t", "2", "-s", "64", "127.0.0.1")
 FLOOD_RUNS = 5
 FLOOD_GOAL = 0.9  # of lookup's
@@ -76,19 +75,6 @@ FLOOD_GOAL = 0.9  # of lookup's
 # What is asked for: least right in percent, most CPU us per connection, least flows a second.
 Goal = collections.namedtuple("Goal", "right cpu rate", defaults=(None, None))
 NO_GOAL = Goal(None)
-
-FDS = """
-import os, socket, time
-for _ in range(500):
-    if os.fork() == 0:
-        kept = [socket.socket() for _ in range(16)]
-        while len(kept) < 97:
-            kept.append(open("/dev/null"))
-        time.sleep(900)
-print("ready", flush=True)
-time.sleep(900)
-"""
-
 
 def goal_of(method, scenario, load, end):
     """Of the end that the scenario is about: F's server, else the client."""
@@ -101,23 +87,6 @@ def goal_of(method, scenario, load, end):
                 "G": Goal(99.5, 75, 12000),
                 "DS": NO_GOAL}.get(scenario, Goal(99.5))
     return NO_GOAL
-
-
-class Load(attribution.Load):
-    def __init__(self, kind):
-        super().__init__(kind)
-        self.fds = None
-        if kind == "fds":
-            self.fds = subprocess.Popen([sys.executable, "-c", FDS], stdout=subprocess.PIPE,
-                                        start_new_session=True)
-            self.fds.stdout.readline()
-            time.sleep(1)
-
-    def close(self):
-        super().close()
-        if self.fds:
-            os.killpg(self.fds.pid, signal.SIGKILL)
-            self.fds.wait()
 
 
 def cpu_ns(pid):
@@ -248,28 +217,6 @@ class Bench:
             row["rate"] = rate_of(truths)
             row["cpu_us"] = used / 1000 / max(1, flows)
         return rows
-
-
-def run_curl(network, address):
-    server = subprocess.Popen(
-        network.server.enter(sys.executable, "-m", "http.server", "-b", address, "7000"),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/proc/self")
-    time.sleep(1)
-    host = f"[{address}]" if ":" in address else address
-    netns = str(os.stat(network.client.path).st_ino)
-    truths = []
-    for _ in range(CURLS):
-        begin = time.monotonic_ns()
-        curl = subprocess.Popen(
-            network.client.enter("curl", "-s", "-o", "/dev/null", "-w",
-                                 "%{local_ip}\t%{local_port}", f"http://{host}:7000/comm"),
-            stdout=subprocess.PIPE, text=True)
-        local, _, port = curl.communicate()[0].partition("\t")
-        truths.append(Truth("client", "6", str(curl.pid), local, port, address, "7000", netns,
-                            str(begin), str(time.monotonic_ns()), "curl"))
-    server.kill()
-    server.wait()
-    return truths
 
 
 def rate_of(truths):

@@ -11,53 +11,23 @@ network namespaces of its own. Programs as for attribution.py.
 Times in us: from the packet to its owner, of ends that connect or send.
 """
 
-import argparse
 import collections
 import os
 import statistics
 import subprocess
 import sys
-import time
 
 import attribution
-from attribution import ADDRESSES, ENDS, SKIPPED, Network, Truth, tuple_of
+from attribution import (ADDRESSES, ENDS, SKIPPED, Load, Network, Truth, arguments, percent,
+                         run_curl, tuple_of)
 
 # A sighting belongs to a flow when it lies so far around the times of the truth.
 BEFORE_NS = 5_000_000
 AFTER_NS = 20_000_000
 
-FDS = """
-import os, socket, time
-for _ in range(500):
-    if os.fork() == 0:
-        kept = [socket.socket() for _ in range(16)]
-        while len(kept) < 97:
-            kept.append(open("/dev/null"))
-        time.sleep(600)
-print("ready", flush=True)
-time.sleep(600)
-"""
-
 Sighting = collections.namedtuple(
     "Sighting", "how netns protocol local local_port remote remote_port interface inode cookie uid "
     "pid ticks time_ns age_ns icmp_id")
-
-
-class Load(attribution.Load):
-    def __init__(self, kind):
-        super().__init__(kind)
-        self.fds = None
-        if kind == "fds":
-            self.fds = subprocess.Popen([sys.executable, "-c", FDS], stdout=subprocess.PIPE,
-                                        start_new_session=True)
-            self.fds.stdout.readline()
-            time.sleep(1)
-
-    def close(self):
-        super().close()
-        if self.fds:
-            os.killpg(self.fds.pid, 9)
-            self.fds.wait()
 
 
 class Sentinel:
@@ -89,35 +59,12 @@ class Sentinel:
                 dict(zip(words[::2], map(int, words[1::2]))))
 
 
-def run_curl(network, family, count):
-    address = ADDRESSES[network.kind][family]
-    server = subprocess.Popen(
-        network.server.enter(sys.executable, "-m", "http.server", "-b", address, "7000"),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/proc/self")
-    time.sleep(1)
-    host = f"[{address}]" if family == "6" else address
-    netns = str(os.stat(network.client.path).st_ino)
-    truths = []
-    for _ in range(count):
-        begin = time.monotonic_ns()
-        curl = subprocess.Popen(
-            network.client.enter("curl", "-s", "-o", "/dev/null", "-w",
-                                 "%{local_ip}\t%{local_port}", f"http://{host}:7000/comm"),
-            stdout=subprocess.PIPE, text=True)
-        local, _, port = curl.communicate()[0].partition("\t")
-        truths.append(Truth("client", "6", str(curl.pid), local, port, address, "7000", netns,
-                            str(begin), str(time.monotonic_ns()), "curl"))
-    server.kill()
-    server.wait()
-    return truths
-
-
 def measure(bench, scenario, network, family):
     truth = os.path.join(bench.scratch, "truth")
     sentinel = Sentinel(bench, network)
     try:
         if scenario == "B":
-            truths = run_curl(network, family, 60)
+            truths = run_curl(network, ADDRESSES[network.kind][family])
         else:
             network.client.run(os.path.join(bench.helpers, "gen_flows"), "-o", truth, "-a",
                                ADDRESSES[network.kind][family], "-x", bench.program, "-N",
@@ -161,10 +108,6 @@ def judge(truths, sightings):
     return rows, ages
 
 
-def percent(row, what):
-    return 100 * row[what] / row["flows"]
-
-
 def print_rows(title, truths, rows, ages, counters, is_fork):
     seconds = (max(int(truth.after) for truth in truths) -
                min(int(truth.begin) for truth in truths)) / 1e9
@@ -184,13 +127,7 @@ def print_rows(title, truths, rows, ages, counters, is_fork):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("-b", "--build", default=os.environ.get("top_builddir", "."))
-    parser.add_argument("-s", "--scenarios", default="ABCDEFG")
-    parser.add_argument("-t", "--topologies", default="lo,veth")
-    parser.add_argument("-f", "--families", default="4,6")
-    parser.add_argument("-l", "--loads", default="quiet,hogs,fds")
-    parser.add_argument("-r", "--runs", type=int, default=1)
+    parser = arguments("ABCDEFG", "quiet,hogs,fds")
     parser.add_argument("-v", "--verbose", action="store_true")
     options = parser.parse_args()
 

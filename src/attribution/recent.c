@@ -51,16 +51,6 @@ void recent_free(struct recent *recent)
 	free(recent);
 }
 
-static uint64_t key_hash(const struct recent *recent, uint32_t netns, const struct tuple *tuple)
-{
-	struct {
-		struct tuple tuple;
-		uint32_t netns;
-	} key = { .tuple = *tuple, .netns = netns };
-
-	return hash_bytes(&recent->key, &key, sizeof key.tuple + sizeof key.netns);
-}
-
 static struct entry *find(const struct recent *recent, uint64_t hash, uint32_t netns,
                           const struct tuple *tuple)
 {
@@ -79,7 +69,7 @@ static struct entry *find(const struct recent *recent, uint64_t hash, uint32_t n
 void recent_put(struct recent *recent, uint32_t netns, const struct tuple *tuple,
                 const struct owner *owner, int64_t now_ns)
 {
-	uint64_t hash = key_hash(recent, netns, tuple);
+	uint64_t hash = tuple_hash(&recent->key, netns, tuple);
 	struct entry *entry = find(recent, hash, netns, tuple);
 
 	if (!entry) {
@@ -105,7 +95,8 @@ void recent_put(struct recent *recent, uint32_t netns, const struct tuple *tuple
 const struct owner *recent_find(const struct recent *recent, uint32_t netns,
                                 const struct tuple *tuple, int64_t since_ns, int64_t now_ns)
 {
-	const struct entry *entry = find(recent, key_hash(recent, netns, tuple), netns, tuple);
+	const struct entry *entry =
+		find(recent, tuple_hash(&recent->key, netns, tuple), netns, tuple);
 
 	if (!entry || entry->verified_ns < since_ns ||
 	    now_ns - entry->verified_ns > RECENT_KEEP_NS || !owner_known(&entry->owner))

@@ -62,17 +62,6 @@ void sightings_free(struct sightings *sightings)
 	free(sightings);
 }
 
-static uint64_t key_hash(const struct sightings *sightings, uint32_t netns,
-                         const struct tuple *tuple)
-{
-	struct {
-		struct tuple tuple;
-		uint32_t netns;
-	} key = { .tuple = *tuple, .netns = netns };
-
-	return hash_bytes(&sightings->key, &key, sizeof key.tuple + sizeof key.netns);
-}
-
 /*
  * The one of this tuple nearest to a time: a tuple can be another process's soon
  * after. NULL: none between from_ns and to_ns.
@@ -178,7 +167,7 @@ static struct owner owner_of(struct sightings *sightings, const struct sentinel_
 static void keep(struct sightings *sightings, const struct sentinel_sighting *seen,
                  struct owner *owner)
 {
-	uint64_t hash = key_hash(sightings, seen->netns, &seen->tuple);
+	uint64_t hash = tuple_hash(&sightings->key, seen->netns, &seen->tuple);
 	struct sighting *sighting = make(sightings, hash, seen->netns, &seen->tuple);
 
 	if (!sighting) {
@@ -234,7 +223,7 @@ void sightings_drain(struct sightings *sightings, struct attribution *attributio
 bool sightings_find(struct sightings *sightings, const struct attribution_question *question,
                     struct owner *owner)
 {
-	uint64_t hash = key_hash(sightings, question->netns, &question->tuple);
+	uint64_t hash = tuple_hash(&sightings->key, question->netns, &question->tuple);
 	int64_t now = clock_monotonic_ns();
 	bool tcp = question->tuple.protocol == IPPROTO_TCP;
 	/* A child is seen when its connection is long open; a datagram's sender at once. */

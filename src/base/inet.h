@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define INET_TEXT_MAX 46 /* longest text with its NUL, as INET6_ADDRSTRLEN */
 
 struct inet_address {
@@ -87,6 +89,18 @@ static inline struct tuple tuple_reverse(const struct tuple *tuple)
 		.destination_port = tuple->source_port,
 		.protocol = tuple->protocol,
 	};
+}
+
+/* Of one direction in one network namespace. */
+static inline uint64_t tuple_hash(const struct hash_key *hash_key, uint32_t netns,
+                                  const struct tuple *tuple)
+{
+	const struct {
+		struct tuple tuple;
+		uint32_t netns;
+	} bytes = { *tuple, netns };
+
+	return hash_siphash(hash_key, &bytes, sizeof bytes, 1, 3);
 }
 
 #endif

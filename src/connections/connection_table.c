@@ -81,16 +81,12 @@ static bool is_before(const struct tuple *tuple)
 struct connection_key connection_table_key(const struct connection_table *table, uint32_t netns,
                                            const struct tuple *tuple)
 {
-	struct {
-		struct tuple tuple;
-		uint32_t netns;
-	} ordered = { is_before(tuple) ? *tuple : tuple_reverse(tuple), netns };
+	struct tuple ordered = is_before(tuple) ? *tuple : tuple_reverse(tuple);
 
 	return (struct connection_key){
 		.tuple = *tuple,
 		.netns = netns,
-		.hash = hash_siphash(&table->options.key, &ordered,
-		                     sizeof ordered.tuple + sizeof ordered.netns, 1, 3),
+		.hash = tuple_hash(&table->options.key, netns, &ordered),
 	};
 }
 

@@ -28,19 +28,9 @@ void final_info_free(struct final_info *finals)
 	free(finals);
 }
 
-static uint64_t key_hash(const struct final_info *finals, uint32_t netns, const struct tuple *tuple)
-{
-	struct {
-		struct tuple tuple;
-		uint32_t netns;
-	} key = { .tuple = *tuple, .netns = netns };
-
-	return hash_bytes(&finals->key, &key, sizeof key.tuple + sizeof key.netns);
-}
-
 void final_info_put(struct final_info *finals, const struct socket *socket, int64_t now_ns)
 {
-	uint64_t hash = key_hash(finals, socket->netns, &socket->tuple);
+	uint64_t hash = tuple_hash(&finals->key, socket->netns, &socket->tuple);
 
 	finals->entries[hash % ENTRIES].hash = hash;
 	finals->entries[hash % ENTRIES].time_ns = now_ns;
@@ -50,7 +40,7 @@ void final_info_put(struct final_info *finals, const struct socket *socket, int6
 bool final_info_find(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
                      int64_t now_ns, struct socket_tcp_info *info)
 {
-	uint64_t hash = key_hash(finals, netns, tuple);
+	uint64_t hash = tuple_hash(&finals->key, netns, tuple);
 	uint32_t number = hash % ENTRIES;
 
 	if (finals->entries[number].hash != hash || finals->entries[number].time_ns == 0 ||
@@ -63,7 +53,7 @@ bool final_info_find(const struct final_info *finals, uint32_t netns, const stru
 bool final_info_died(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
                      int64_t since_ns)
 {
-	uint64_t hash = key_hash(finals, netns, tuple);
+	uint64_t hash = tuple_hash(&finals->key, netns, tuple);
 
 	return finals->entries[hash % ENTRIES].hash == hash &&
 	       finals->entries[hash % ENTRIES].time_ns > since_ns;

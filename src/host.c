@@ -171,8 +171,9 @@ static void on_namespace_closing(void *context, uint32_t netns)
 {
 	struct host *host = context;
 
-	host_method_remove_namespace(host, netns);
+	/* First the last packets, which still want their owners. */
 	host->options.callbacks.namespace_closing(host->options.callbacks.context, netns);
+	host_method_remove_namespace(host, netns);
 }
 
 static int compose_attribution(struct host *host, struct error *error)

@@ -172,28 +172,54 @@ static void add_host(const struct report_sources *sources, struct event_stats *s
 	stats->cpu_ns = (uint64_t)clock_cpu_ns();
 }
 
+static struct event_capture_counters of_capture(const struct capture_counters *counters,
+                                                bool is_file)
+{
+	return (struct event_capture_counters){
+		.is_file = is_file,
+		.received = is_file ? counters->delivered : counters->received,
+		.dropped = counters->dropped,
+		.interface_dropped = counters->interface_dropped,
+	};
+}
+
+/* For free; NULL: no memory. Those that are gone have one entry together: sums stay right. */
+static struct event_capture_counters *list_captures(const struct report_sources *sources,
+                                                    int *listed)
+{
+	struct capture_set *set = sources->captures;
+	int count = set ? capture_set_count(set) : 0, removed;
+	struct event_capture_counters *list = calloc((size_t)count + 1, sizeof *list);
+	struct capture_counters counters;
+
+	*listed = 0;
+	if (!list || !set)
+		return list;
+	for (int i = 0; i < count; i++) {
+		uint32_t netns = capture_set_netns(set, i);
+
+		capture_set_counters(set, i, &counters);
+		list[i] = of_capture(&counters, sources->options->read_file != NULL);
+		list[i].name = capture_set_name(set, i);
+		if (sources->host && netns != host_netns(sources->host))
+			list[i].netns = netns;
+	}
+	removed = capture_set_removed(set, &counters);
+	if (removed > 0) {
+		list[count] = of_capture(&counters, false);
+		list[count++].removed = (uint64_t)removed;
+	}
+	*listed = count;
+	return list;
+}
+
 static void emit_stats(struct report_sources *sources, struct event *event, int64_t now_ns)
 {
 	struct event_stats *stats = &event->stats;
-	int count = sources->captures ? capture_set_count(sources->captures) : 0;
-	struct event_capture_counters *captures = calloc((size_t)count + 1, sizeof *captures);
+	struct event_capture_counters *captures = list_captures(sources, &stats->capture_count);
 	struct sink_counters written = sink_counters(sources->sink);
 
-	for (int i = 0; captures && i < count; i++) {
-		struct capture_counters counters;
-
-		capture_set_counters(sources->captures, i, &counters);
-		captures[i].name = capture_set_name(sources->captures, i);
-		if (sources->host &&
-		    capture_set_netns(sources->captures, i) != host_netns(sources->host))
-			captures[i].netns = capture_set_netns(sources->captures, i);
-		captures[i].is_file = sources->options->read_file != NULL;
-		captures[i].received = captures[i].is_file ? counters.delivered : counters.received;
-		captures[i].dropped = counters.dropped;
-		captures[i].interface_dropped = counters.interface_dropped;
-	}
 	stats->captures = captures;
-	stats->capture_count = captures ? count : 0;
 	stats->uptime_ns = now_ns - sources->started_ns;
 	stats->interval_ns = now_ns - sources->reported_ns;
 	stats->records.written = written.taken;
@@ -228,9 +254,10 @@ void report_run_stopped(struct report_sources *sources, int64_t time_ns, int64_t
 
 void report_closing_line(const struct report_sources *sources, const struct log *log)
 {
-	struct capture_counters total = { 0 };
+	struct capture_counters total;
 	uint64_t dropped = emitter_counters(sources->emitter)->dropped;
 
+	capture_set_removed(sources->captures, &total);
 	for (int i = 0; i < capture_set_count(sources->captures); i++) {
 		struct capture_counters counters;
 

@@ -44,7 +44,7 @@ static void start_records(struct run *run, int64_t first_ns)
 	report_run_started(&run->report, first_ns);
 }
 
-static void hand_on(struct run *run)
+void run_hand_on(struct run *run)
 {
 	int count = run->batched;
 
@@ -70,7 +70,7 @@ void run_on_packet(void *context, const struct capture_origin *origin,
 	              packet);
 	start_records(run, packet->time_ns);
 	if (++run->batched == STREAM_BATCH)
-		hand_on(run);
+		run_hand_on(run);
 	if (run->packets == run->options->count) {
 		capture_set_break(run->captures);
 		stop(run, "count");
@@ -96,7 +96,7 @@ void run_on_capture_change(void *context, const char *interface, bool back, cons
 		.interface = interface,
 	};
 
-	hand_on(run);
+	run_hand_on(run);
 	emit_log(run, back ? EVENT_CAPTURE_RESUMED : EVENT_CAPTURE_LOST, &content);
 	log_warning(run->log, "%s: %s%s%s", interface, content.message, reason ? ": " : "",
 	            reason ? reason : "");
@@ -210,7 +210,7 @@ static void dispatch_captures(struct run *run, bool *more)
 
 	capture_set_watch(run->captures, run_is_ready(run));
 	*more |= capture_set_dispatch(run->captures, PACKETS_A_TURN, &ended, &result, &error);
-	hand_on(run);
+	run_hand_on(run);
 	if (result < 0) {
 		log_error(run->log, "%s", error.text);
 		run->status = EXIT_FAILURE;
@@ -329,7 +329,7 @@ static void finish(struct run *run)
 		emitter_set_deadline(run->emitter, deadline);
 		if (run->captures)
 			capture_set_stop(run->captures, clock_monotonic_ns() + DRAIN_NS);
-		hand_on(run);
+		run_hand_on(run);
 		start_records(run, time_ns(run));
 		if (run->stream)
 			stream_finish(run->stream);

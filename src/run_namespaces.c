@@ -75,8 +75,10 @@ void run_on_namespace_closing(void *context, uint32_t netns)
 {
 	struct run *run = context;
 
-	if (run->captures)
+	if (run->captures) {
 		capture_set_remove(run->captures, netns);
+		run_hand_on(run);
+	}
 	for (int i = run->watch_count - 1; i >= 0; i--) {
 		if (run->watches[i].netns != netns)
 			continue;

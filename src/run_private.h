@@ -59,6 +59,8 @@ void run_free(struct run *run);
 capture_set_packet run_on_packet;
 capture_set_change run_on_capture_change;
 capture_set_ready run_is_ready;
+/* Hands on what run_on_packet has gathered. */
+void run_hand_on(struct run *run);
 void run_on_overrun(void *context, const char *where, uint64_t lost);
 void run_on_namespace_opened(void *context, uint32_t netns, int fd);
 void run_on_namespace_closing(void *context, uint32_t netns);

@@ -12,6 +12,7 @@
 #include "sockets/netns.h"
 
 #define REOPEN_NS (NS_PER_SECOND / 2)
+#define REMOVE_NS (150 * NS_PER_MS) /* a block of the ring comes after 100 ms at the latest */
 
 struct member {
 	struct capture_set *set;
@@ -33,6 +34,7 @@ struct capture_set {
 	int count;
 	struct loop_source *reopen_timer;
 	bool watching, broken;
+	int removed_count;
 	struct capture_counters removed;
 };
 
@@ -181,20 +183,6 @@ static void add_counters(struct capture_counters *sum, const struct capture_coun
 	sum->dropped += more->dropped;
 	sum->interface_dropped += more->interface_dropped;
 	sum->delivered += more->delivered;
-}
-
-void capture_set_remove(struct capture_set *set, uint32_t netns)
-{
-	for (int i = set->count - 1; i >= 0; i--) {
-		struct capture_counters counters;
-
-		if (set->members[i]->origin.netns != netns)
-			continue;
-		capture_set_counters(set, i, &counters);
-		add_counters(&set->removed, &counters);
-		member_free(set->members[i]);
-		set->members[i] = set->members[--set->count];
-	}
 }
 
 static void try_reopen(void *context, uint32_t expirations)
@@ -355,6 +343,26 @@ void capture_set_stop(struct capture_set *set, int64_t deadline_ns)
 	}
 }
 
+void capture_set_remove(struct capture_set *set, uint32_t netns)
+{
+	for (int i = set->count - 1; i >= 0; i--) {
+		struct member *member = set->members[i];
+		struct capture_counters counters;
+
+		if (member->origin.netns != netns)
+			continue;
+		if (member->capture && set->options.ready(set->options.context)) {
+			capture_stop(member->capture);
+			drain(member, clock_monotonic_ns() + REMOVE_NS);
+		}
+		capture_set_counters(set, i, &counters);
+		add_counters(&set->removed, &counters);
+		set->removed_count++;
+		member_free(member);
+		set->members[i] = set->members[--set->count];
+	}
+}
+
 int capture_set_count(const struct capture_set *set)
 {
 	return set->count;
@@ -365,9 +373,10 @@ uint32_t capture_set_netns(const struct capture_set *set, int number)
 	return set->members[number]->origin.netns;
 }
 
-const struct capture_counters *capture_set_removed(const struct capture_set *set)
+int capture_set_removed(const struct capture_set *set, struct capture_counters *counters)
 {
-	return &set->removed;
+	*counters = set->removed;
+	return set->removed_count;
 }
 
 const char *capture_set_name(const struct capture_set *set, int number)

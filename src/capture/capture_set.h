@@ -49,7 +49,10 @@ void capture_set_free(struct capture_set *set);
  */
 int capture_set_add_live(struct capture_set *set, const char *interface, uint32_t netns,
                          int netns_fd, int buffer_kib, struct error *error);
-/* Closes the captures of a namespace that is going away. Their counts stay in the totals. */
+/*
+ * Closes the captures of a namespace that is going away, after what is in their
+ * rings was handed over. capture_set_removed has their counts from then on.
+ */
 void capture_set_remove(struct capture_set *set, uint32_t netns);
 int capture_set_add_file(struct capture_set *set, const char *path, struct error *error);
 
@@ -73,8 +76,8 @@ void capture_set_stop(struct capture_set *set, int64_t deadline_ns);
 int capture_set_count(const struct capture_set *set);
 const char *capture_set_name(const struct capture_set *set, int number);
 uint32_t capture_set_netns(const struct capture_set *set, int number);
-/* Sum of all that were removed. */
-const struct capture_counters *capture_set_removed(const struct capture_set *set);
+/* How many were removed so far, and the sum of what they had counted. */
+int capture_set_removed(const struct capture_set *set, struct capture_counters *counters);
 /* Totals, those of earlier openings of the same interface included. */
 void capture_set_counters(struct capture_set *set, int number, struct capture_counters *counters);
 

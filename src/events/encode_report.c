@@ -69,8 +69,12 @@ static void write_captures(struct writer *writer, const struct event_stats *stat
 		const struct event_capture_counters *capture = &stats->captures[i];
 
 		writer_object(writer, ELEMENT);
-		encode_writer_c_string(writer, capture->is_file ? KEY("file") : KEY("interface"),
-		                       capture->name, RAW_CAPTURES);
+		if (capture->name)
+			encode_writer_c_string(writer,
+			                       capture->is_file ? KEY("file") : KEY("interface"),
+			                       capture->name, RAW_CAPTURES);
+		else
+			writer_count(writer, KEY("removed"), capture->removed);
 		if (capture->netns > 0)
 			writer_decimal(writer, KEY("netns"), capture->netns);
 		writer_count(writer, KEY("received"), capture->received);

@@ -106,9 +106,10 @@ struct event_process {
 };
 
 struct event_capture_counters {
-	const char *name; /* interface, or path of the file */
+	const char *name; /* interface, or path of the file; NULL: all that were removed */
 	bool is_file;
-	uint32_t netns; /* of another network namespace than our own; 0 = own, or a file */
+	uint64_t removed; /* their number */
+	uint32_t netns;   /* of another network namespace than our own; 0 = own, or a file */
 	uint64_t received, dropped, interface_dropped;
 };
 

@@ -3,9 +3,10 @@
 """received + dropped = sent, exactly, in the records too (P7)."""
 
 import json
+import signal
 import time
 
-from harness import Namespace, check, run
+from harness import HERE, Namespace, check, run, until
 
 UDP = ("udp", "port", "9")
 
@@ -63,6 +64,69 @@ def test_packet_records():
         right.helper("gen", "-k", "-c", "1000", "127.0.0.1").wait()
         host.stop()
         check(len(host.find("packet")) == 1000, "loopback: each packet once", len(host.records))
+
+
+def flood(sockline, place, *arguments):
+    """Sends more than a ring can hold while sockline stands still. Returns the number of packets."""
+    sockline.send_signal(signal.SIGSTOP)
+    try:
+        gen = place.helper("gen", "-c", "100000", *arguments)
+        gen.wait(60)
+    finally:
+        sockline.send_signal(signal.SIGCONT)
+    return json.loads(gen.lines[-1])["sent"]
+
+
+def test_interface_removed():
+    """What an interface counted that went for good is still in the totals."""
+    with Namespace.pair() as (left, right):
+        sockline = right.sockline("-e", "stats", "-i", "veth0", "-B", "512", *UDP)
+        sent = flood(sockline, left, "-i", "veth0", right.address)
+        right.ip("link", "del", "veth0")
+        sockline.wait_for("capture_lost")
+        sockline.send_signal(signal.SIGUSR1)
+        stats = sockline.wait_for("capture_stats")["sockline"]["stats"]["capture"]
+        status = sockline.stop()
+        received, dropped, packets = totals(sockline)
+        check(status == 0 and dropped > 0 and received == packets and received + dropped == sent,
+              f"interface removed: {received} received + {dropped} dropped",
+              (status, sent, received, dropped, packets))
+        check([stats] == [record["sockline"]["stats"]["capture"]
+                          for record in sockline.find("run_stopped")], "known since it went", stats)
+
+
+def removed(sockline):
+    """By a record made now: entries of captures that have ended, all entries."""
+    seen = len(sockline.find("capture_stats"))
+    sockline.send_signal(signal.SIGUSR1)
+    until(lambda: len(sockline.find("capture_stats")) > seen, "capture_stats")
+    captures = sockline.find("capture_stats")[-1]["sockline"]["stats"]["capture"]
+    return [capture for capture in captures if "removed" in capture], captures
+
+
+def test_namespace_removed():
+    """What the captures of namespaces counted that went: others may come and go on the machine."""
+    filter = ("udp", "port", "9", "and", "dst", "host", "127.7.7.7")
+    sockline = HERE.sockline("-e", "stats", "-B", "512", *filter, netns="all")
+    sent = 0
+    for number in (1, 2):
+        with Namespace() as host:
+            until(lambda: any(capture.get("netns") == str(host.inode)
+                              for capture in removed(sockline)[1]), "its capture")
+            sent += flood(sockline, host, "127.7.7.7")
+            host.helper("gen", "-c", "5", "127.7.7.7").wait()  # not in a full block of the ring yet
+            sent += 5
+            inode = str(host.inode)
+        until(lambda: all(capture.get("netns") != inode for capture in removed(sockline)[1]), "its end")
+        sums, _ = removed(sockline)
+        check(len(sums) == 1 and sums[0]["removed"] >= number and
+              sums[0]["received"] + sums[0]["dropped"] == sent,
+              f"namespace removed: the sums of {number}", (sums, sent))
+    status = sockline.stop()
+    received, dropped, packets = totals(sockline)
+    check(status == 0 and dropped > 0 and received == packets and received + dropped == sent,
+          f"namespaces removed: {received} received + {dropped} dropped",
+          (status, sent, received, dropped, packets))
 
 
 run(globals())

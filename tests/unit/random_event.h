@@ -196,7 +196,9 @@ static inline void scene_stats(struct scene *scene, struct event *event)
 	stats->captures = scene->captures;
 	stats->capture_count = (int)random_below(&scene->random, 64);
 	for (int i = 0; i < stats->capture_count; i++) {
-		scene->captures[i].name = scene->interfaces[i % 4].name;
+		scene->captures[i].name =
+			scene_chance(scene, 10) ? NULL : scene->interfaces[i % 4].name;
+		scene->captures[i].removed = scene_number(scene, 40);
 		scene->captures[i].is_file = scene_chance(scene, 10);
 		scene->captures[i].received = scene_number(scene, 40);
 	}

@@ -279,13 +279,6 @@ int host_namespace_fd(const struct host *host, uint32_t netns)
 	return host_spaces_fd(host->spaces, netns);
 }
 
-const char *host_netns_mode(const struct host *host)
-{
-	static const char *const names[] = { "auto", "all", "self", "paths" };
-
-	return names[host->netns_mode];
-}
-
 const char *const *host_degraded(const struct host *host, int *count)
 {
 	*count = host->degraded_count;

@@ -63,8 +63,6 @@ uint32_t host_netns(const struct host *host); /* inode number of the own network
 int host_namespaces(const struct host *host, uint32_t *numbers, int max);
 /* The fd of one of them, for setns(2), borrowed; -1: the own one. */
 int host_namespace_fd(const struct host *host, uint32_t netns);
-const char *
-host_netns_mode(const struct host *host); /* "all", "self" or "paths": what is in force */
 const char *const *host_degraded(const struct host *host, int *count);
 
 /* What is in use, "tracepoints", "sentinel" or "lookup", and why. */

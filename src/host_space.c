@@ -44,11 +44,10 @@ static void on_interfaces(void *context, uint32_t ready)
 	interfaces_read(space->interfaces);
 }
 
-static int on_socket_destroyed(void *context, const struct socket *socket, int nsid)
+static int on_socket_destroyed(void *context, const struct socket *socket)
 {
 	struct host_space *space = context;
 
-	(void)nsid;
 	space->destroyed++;
 	space->callbacks.destroyed(space->callbacks.context, socket);
 	return 0;

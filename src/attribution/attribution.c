@@ -408,11 +408,6 @@ void attribution_remember(struct attribution *attribution, uint32_t netns,
 		recent_put(attribution->recent, netns, tuple, owner, clock_monotonic_ns());
 }
 
-uint64_t attribution_generation(const struct attribution *attribution)
-{
-	return attribution->generation;
-}
-
 const struct attribution_counters *attribution_counters(const struct attribution *attribution)
 {
 	return &attribution->counters;

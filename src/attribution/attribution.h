@@ -106,11 +106,9 @@ void attribution_remember(struct attribution *attribution, uint32_t netns,
 
 /*
  * A slice of the walks that questions asked for, at most budget_ns. True while
- * there is more to do at once. The generation changes when questions that were
- * not answered are worth asking again.
+ * there is more to do at once.
  */
 bool attribution_work(struct attribution *attribution, int64_t budget_ns);
-uint64_t attribution_generation(const struct attribution *attribution);
 /* A whole walk, for a snapshot: returns when it is done. */
 void attribution_walk_all(struct attribution *attribution);
 

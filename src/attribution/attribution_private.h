@@ -43,7 +43,6 @@ struct attribution {
 	int64_t walk_began_ns, walk_work_ns, walk_next_ns, full_walk_next_ns;
 	int64_t changed_rest_ns; /* after one over changed processes */
 	int64_t walked_ns;       /* when the last complete one began */
-	uint64_t generation;
 	struct forks forks;
 };
 

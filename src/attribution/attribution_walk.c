@@ -12,7 +12,6 @@ static void walk_finished(struct attribution *attribution, int64_t now)
 {
 	int64_t rest = (WALK_SHARE - 1) * attribution->walk_work_ns;
 
-	attribution->generation++;
 	attribution->walked_ns = attribution->walk_began_ns;
 	if (attribution->walk_is_full)
 		attribution->full_walk_next_ns =
@@ -69,5 +68,4 @@ void attribution_walk_all(struct attribution *attribution)
 	while (!proc_fd_walk(fds, NS_PER_SECOND))
 		;
 	attribution->full_walk_wanted = false;
-	attribution->generation++;
 }

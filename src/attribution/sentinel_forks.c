@@ -37,7 +37,7 @@ bool sentinel_listeners_add(struct sentinel_listeners *listeners, int pid)
 	return true;
 }
 
-void sentinel_listeners_remove(struct sentinel_listeners *listeners, int pid)
+static void remove_listener(struct sentinel_listeners *listeners, int pid)
 {
 	for (int i = 0; i < SENTINEL_FILTER_PIDS_MAX; i++) {
 		int expected = pid;
@@ -234,7 +234,7 @@ static void look_at(struct sentinel_forks *forks, int pid, int parent_pid)
 
 	sentinel_report_count(forks->report, SENTINEL_CHILDREN);
 	if (!parent)
-		sentinel_listeners_remove(forks->listeners, parent_pid);
+		remove_listener(forks->listeners, parent_pid);
 	/* A server that closes after each fork gets the same number each time. */
 	if (parent && dir >= 0 &&
 	    (parent->fd < 0 || !try_descriptor(forks, parent, pid, dir, parent->fd)))

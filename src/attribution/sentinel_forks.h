@@ -31,7 +31,6 @@ struct sentinel_listeners {
 };
 /* False: it is there already. */
 bool sentinel_listeners_add(struct sentinel_listeners *listeners, int pid);
-void sentinel_listeners_remove(struct sentinel_listeners *listeners, int pid);
 
 /* A listening process as one thread knows it. */
 struct sentinel_parent {

@@ -191,10 +191,3 @@ void buf_append_time_cached(struct buf *buf, struct buf_time_cache *cache, int64
 	put_fraction(to + sizeof cache->text, (uint32_t)((uint64_t)time_ns - cache->start_ns));
 	buf->length += BUF_TIME_LENGTH;
 }
-
-void buf_append_time(struct buf *buf, int64_t time_ns)
-{
-	struct buf_time_cache none = { .start_ns = 0 };
-
-	buf_append_time_cached(buf, &none, time_ns);
-}

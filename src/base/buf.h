@@ -59,8 +59,6 @@ void buf_append_base64(struct buf *buf, const void *bytes, size_t length); /* RF
  */
 #define BUF_TIME_LENGTH 30
 
-void buf_append_time(struct buf *buf, int64_t time_ns);
-
 /* The text of the last second, for callers whose times come in order. Begins zeroed. */
 struct buf_time_cache {
 	uint64_t start_ns; /* of the second, since the epoch, modulo 2^64 */

@@ -102,11 +102,6 @@ void capture_close(struct capture *capture)
 	free(capture);
 }
 
-const char *capture_name(const struct capture *capture)
-{
-	return capture->name;
-}
-
 int capture_link_type(const struct capture *capture)
 {
 	return pcap_datalink(capture->handle);

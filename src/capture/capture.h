@@ -70,8 +70,7 @@ int capture_open_file(struct capture **capture, const char *path,
                       const struct capture_options *options, struct error *error);
 void capture_close(struct capture *capture); /* NULL is fine */
 
-const char *capture_name(const struct capture *capture); /* interface or path */
-int capture_link_type(const struct capture *capture);    /* DLT_* */
+int capture_link_type(const struct capture *capture); /* DLT_* */
 bool capture_is_file(const struct capture *capture);
 int capture_fd(const struct capture *capture); /* to poll for reading; -1 for most files */
 int capture_snaplen(const struct capture *capture);

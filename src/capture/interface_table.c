@@ -22,7 +22,7 @@ struct interface_table {
 	size_t entry_count, entry_room, deleted_count;
 	struct local *locals; /* by address, then ifindex */
 	size_t local_count, local_room;
-	uint64_t generation;
+	uint64_t deletions;
 };
 
 struct interface_table *interface_table_new(void)
@@ -94,11 +94,6 @@ static struct entry *entry_insert(struct interface_table *table, uint32_t ifinde
 	return entry;
 }
 
-static void entry_touch(struct interface_table *table, struct entry *entry)
-{
-	entry->interface.generation = (uint32_t)++table->generation;
-}
-
 /* What was deleted is remembered for the sake of late packets, but not without end. */
 static void forget_oldest(struct interface_table *table)
 {
@@ -123,8 +118,7 @@ static void entry_delete(struct interface_table *table, struct entry *entry)
 	entry->interface.deleted = true;
 	entry->interface.up = false;
 	entry->interface.running = false;
-	entry->deleted_at = table->generation;
-	entry_touch(table, entry);
+	entry->deleted_at = table->deletions++;
 	if (++table->deleted_count > INTERFACE_TABLE_DELETED_MAX)
 		forget_oldest(table);
 }
@@ -170,7 +164,6 @@ int interface_table_add_address(struct interface_table *table, const struct inet
 		memmove(local + 1, local, (table->local_count - position) * sizeof(*local));
 		*local = (struct local){ .address = *address, .ifindex = ifindex };
 		table->local_count++;
-		table->generation++;
 	}
 	table->locals[position].listed = true;
 	return 0;
@@ -188,7 +181,6 @@ void interface_table_remove_address(struct interface_table *table,
 	local = &table->locals[position];
 	table->local_count--;
 	memmove(local, local + 1, (table->local_count - position) * sizeof(*local));
-	table->generation++;
 }
 
 /* Removes the addresses of one interface, or all that were not listed (ifindex 0). */
@@ -202,33 +194,20 @@ static void local_sweep(struct interface_table *table, uint32_t ifindex)
 		if (ifindex ? local->ifindex != ifindex : local->listed)
 			table->locals[kept++] = *local;
 	}
-	if (kept != table->local_count)
-		table->generation++;
 	table->local_count = kept;
-}
-
-static bool same(const struct interface *a, const struct interface *b)
-{
-	return strcmp(a->name, b->name) == 0 && a->type == b->type && a->up == b->up &&
-	       a->running == b->running && a->loopback == b->loopback && a->deleted == b->deleted &&
-	       a->master == b->master;
 }
 
 int interface_table_set(struct interface_table *table, const struct interface *interface)
 {
 	struct entry *entry = entry_find(table, interface->ifindex);
-	bool new = !entry;
 
-	if (new)
+	if (!entry)
 		entry = entry_insert(table, interface->ifindex);
 	if (!entry)
 		return -ENOMEM;
 	entry->listed = true;
-	if (new || !same(&entry->interface, interface)) {
-		table->deleted_count -= entry->interface.deleted;
-		entry->interface = *interface;
-		entry_touch(table, entry);
-	}
+	table->deleted_count -= entry->interface.deleted;
+	entry->interface = *interface;
 	return 0;
 }
 
@@ -270,25 +249,6 @@ const struct interface *interface_table_find(const struct interface_table *table
 	return entry ? &entry->interface : NULL;
 }
 
-const struct interface *interface_table_find_name(const struct interface_table *table,
-                                                  const char *name)
-{
-	const struct entry *found = NULL;
-
-	/* The living before the deleted, of these the last. */
-	for (size_t i = 0; i < table->entry_count; i++) {
-		const struct entry *entry = &table->entries[i];
-
-		if (strcmp(entry->interface.name, name) != 0)
-			continue;
-		if (!entry->interface.deleted)
-			return &entry->interface;
-		if (!found || entry->deleted_at > found->deleted_at)
-			found = entry;
-	}
-	return found ? &found->interface : NULL;
-}
-
 bool interface_table_is_local(const struct interface_table *table,
                               const struct inet_address *address)
 {
@@ -299,9 +259,4 @@ bool interface_table_is_local(const struct interface_table *table,
 	position = local_position(table, address, 0);
 	return position < table->local_count &&
 	       inet_equal(&table->locals[position].address, address);
-}
-
-uint64_t interface_table_generation(const struct interface_table *table)
-{
-	return table->generation;
 }

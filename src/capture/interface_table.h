@@ -20,7 +20,7 @@ struct interface_table;
 struct interface_table *interface_table_new(void);        /* NULL when memory is short */
 void interface_table_free(struct interface_table *table); /* NULL is fine */
 
-/* Adds it or replaces what is there, deleted or not. generation is set here. 0 or -ENOMEM. */
+/* Adds it or replaces what is there, deleted or not. 0 or -ENOMEM. */
 int interface_table_set(struct interface_table *table, const struct interface *interface);
 /* Marks it as deleted and drops its addresses. */
 void interface_table_delete(struct interface_table *table, uint32_t ifindex);
@@ -37,10 +37,7 @@ void interface_table_sweep_addresses(struct interface_table *table);
 
 /* As in interfaces.h. Pointers are valid until the next change. */
 const struct interface *interface_table_find(const struct interface_table *table, uint32_t ifindex);
-const struct interface *interface_table_find_name(const struct interface_table *table,
-                                                  const char *name);
 bool interface_table_is_local(const struct interface_table *table,
                               const struct inet_address *address);
-uint64_t interface_table_generation(const struct interface_table *table);
 
 #endif

@@ -185,9 +185,22 @@ static int join(struct interfaces *interfaces)
 	return 0;
 }
 
+static struct interfaces *new_empty(void)
+{
+	struct interfaces *interfaces = calloc(1, sizeof(*interfaces));
+
+	if (interfaces)
+		interfaces->table = interface_table_new();
+	if (interfaces && !interfaces->table) {
+		free(interfaces);
+		return NULL;
+	}
+	return interfaces;
+}
+
 int interfaces_new(struct interfaces **interfaces, struct error *error)
 {
-	struct interfaces *new = interfaces_new_empty();
+	struct interfaces *new = new_empty();
 	int result;
 
 	if (!new)
@@ -215,19 +228,6 @@ fail:
 	return result;
 }
 
-struct interfaces *interfaces_new_empty(void)
-{
-	struct interfaces *interfaces = calloc(1, sizeof(*interfaces));
-
-	if (interfaces)
-		interfaces->table = interface_table_new();
-	if (interfaces && !interfaces->table) {
-		free(interfaces);
-		return NULL;
-	}
-	return interfaces;
-}
-
 void interfaces_free(struct interfaces *interfaces)
 {
 	if (!interfaces)
@@ -240,16 +240,13 @@ void interfaces_free(struct interfaces *interfaces)
 
 int interfaces_fd(const struct interfaces *interfaces)
 {
-	return interfaces->events ? netlink_fd(interfaces->events) : -1;
+	return netlink_fd(interfaces->events);
 }
 
 int interfaces_read(struct interfaces *interfaces)
 {
-	int result;
+	int result = netlink_receive(interfaces->events, take, interfaces->table);
 
-	if (!interfaces->events)
-		return 0;
-	result = netlink_receive(interfaces->events, take, interfaces->table);
 	if (result == -ENOBUFS) {
 		interfaces->resyncs++;
 		result = list(interfaces);
@@ -262,19 +259,9 @@ const struct interface *interfaces_find(const struct interfaces *interfaces, uin
 	return interface_table_find(interfaces->table, ifindex);
 }
 
-const struct interface *interfaces_find_name(const struct interfaces *interfaces, const char *name)
-{
-	return interface_table_find_name(interfaces->table, name);
-}
-
 bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_address *address)
 {
 	return interface_table_is_local(interfaces->table, address);
-}
-
-uint64_t interfaces_generation(const struct interfaces *interfaces)
-{
-	return interface_table_generation(interfaces->table);
 }
 
 uint64_t interfaces_resyncs(const struct interfaces *interfaces)

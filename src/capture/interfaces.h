@@ -16,33 +16,27 @@ struct interfaces;
 
 struct interface {
 	uint32_t ifindex;
-	char name[16];       /* IFNAMSIZ, NUL-terminated; any bytes but NUL, '/' and space */
-	uint16_t type;       /* ARPHRD_* */
-	bool up;             /* IFF_UP */
-	bool running;        /* IFF_RUNNING */
-	bool loopback;       /* IFF_LOOPBACK */
-	bool deleted;        /* gone, kept so that late packets still have a name */
-	uint32_t master;     /* ifindex of bridge or bond, 0 */
-	uint32_t generation; /* changes whenever a field does: cached text is then stale */
+	char name[16];   /* IFNAMSIZ, NUL-terminated; any bytes but NUL, '/' and space */
+	uint16_t type;   /* ARPHRD_* */
+	bool up;         /* IFF_UP */
+	bool running;    /* IFF_RUNNING */
+	bool loopback;   /* IFF_LOOPBACK */
+	bool deleted;    /* gone, kept so that late packets still have a name */
+	uint32_t master; /* ifindex of bridge or bond, 0 */
 };
 
 /* Lists everything and subscribes; call it inside the namespace it is for. */
 int interfaces_new(struct interfaces **interfaces, struct error *error);
-/* An empty table for replays. NULL when memory is short. */
-struct interfaces *interfaces_new_empty(void);
 void interfaces_free(struct interfaces *interfaces);
 
-int interfaces_fd(const struct interfaces *interfaces); /* -1 for the empty one */
+int interfaces_fd(const struct interfaces *interfaces);
 /* Reads what is pending; a lost message leads to a full listing. 0 or -errno. */
 int interfaces_read(struct interfaces *interfaces);
 
 /* NULL when unknown. Valid until the next interfaces_read. */
 const struct interface *interfaces_find(const struct interfaces *interfaces, uint32_t ifindex);
-const struct interface *interfaces_find_name(const struct interfaces *interfaces, const char *name);
 /* An address of this namespace, all of 127/8 included. */
 bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_address *address);
-/* Changes whenever the set of interfaces or addresses does. */
-uint64_t interfaces_generation(const struct interfaces *interfaces);
 uint64_t interfaces_resyncs(const struct interfaces *interfaces); /* lost messages, relisted */
 
 #endif

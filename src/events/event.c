@@ -55,8 +55,3 @@ const char *event_action_name(enum event_action action)
 {
 	return classes[action].action;
 }
-
-const char *event_dataset_name(enum event_action action)
-{
-	return classes[action].dataset;
-}

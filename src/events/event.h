@@ -225,7 +225,6 @@ struct event_class {
 };
 
 const struct event_class *event_class(enum event_action action);
-const char *event_action_name(enum event_action action);  /* event.action */
-const char *event_dataset_name(enum event_action action); /* event.dataset */
+const char *event_action_name(enum event_action action); /* event.action */
 
 #endif

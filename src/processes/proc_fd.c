@@ -279,27 +279,6 @@ void proc_fd_exited(struct proc_fd *fds, int pid)
 		fds->hints[kept] = 0;
 }
 
-void proc_fd_each(const struct proc_fd *fds, proc_fd_callback *callback, void *context)
-{
-	const struct fd_index *index = &fds->index;
-
-	for (uint32_t i = 0; i < index->holder_capacity; i++) {
-		const struct fd_holder *holder = &index->holders[i];
-		struct process *process;
-
-		if (holder->pid == 0 || holder->first == FD_INDEX_NONE)
-			continue;
-		process = process_table_get(fds->table, holder->pid, NULL);
-		if (!process || process->start_ticks != holder->start_ticks)
-			continue;
-		process_ref(process);
-		for (uint32_t number = holder->first; number != FD_INDEX_NONE;
-		     number = index->entries[number].next)
-			callback(context, index->entries[number].inode, process);
-		process_unref(process);
-	}
-}
-
 const struct proc_fd_counters *proc_fd_counters(struct proc_fd *fds)
 {
 	fds->counters.evicted = fds->index.evicted;
@@ -309,9 +288,4 @@ const struct proc_fd_counters *proc_fd_counters(struct proc_fd *fds)
 uint32_t proc_fd_count(const struct proc_fd *fds)
 {
 	return fds->index.entry_count;
-}
-
-bool proc_fd_parse_link(const char *link, uint64_t *inode)
-{
-	return process_parse_link(link, "socket:[", inode);
 }

@@ -98,14 +98,7 @@ bool proc_fd_walk(struct proc_fd *fds, int64_t budget_ns);
  */
 bool proc_fd_walked_since(const struct proc_fd *fds, int64_t since_ns, bool *complete);
 
-/* Calls back for each (inode, process, fd) of the index, any order, unverified. */
-typedef void proc_fd_callback(void *context, uint64_t inode, struct process *process);
-void proc_fd_each(const struct proc_fd *fds, proc_fd_callback *callback, void *context);
-
 const struct proc_fd_counters *proc_fd_counters(struct proc_fd *fds);
 uint32_t proc_fd_count(const struct proc_fd *fds); /* (inode, process, fd) entries */
-
-/* Pure: "socket:[123]" -> 123; false when it is something else. */
-bool proc_fd_parse_link(const char *link, uint64_t *inode);
 
 #endif

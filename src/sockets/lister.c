@@ -198,8 +198,3 @@ const struct lister_counters *lister_counters(const struct lister *lister)
 {
 	return &lister->counters;
 }
-
-enum socket_source lister_source(const struct lister *lister, enum socket_kind kind)
-{
-	return lister->sources[kind];
-}

@@ -49,7 +49,5 @@ void lister_free(struct lister *lister); /* NULL is fine */
 int lister_run(struct lister *lister, uint32_t kinds, uint32_t states, bool tcp_info,
                socket_callback *callback, void *context, bool *complete);
 const struct lister_counters *lister_counters(const struct lister *lister);
-/* How a kind was last listed; before that, how it would be. */
-enum socket_source lister_source(const struct lister *lister, enum socket_kind kind);
 
 #endif

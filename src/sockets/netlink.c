@@ -122,15 +122,6 @@ int netlink_set_filter(struct netlink *netlink, const struct sock_filter *code, 
 	return -errno;
 }
 
-int netlink_listen_all_nsid(struct netlink *netlink)
-{
-	int on = 1;
-
-	if (setsockopt(netlink->fd, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof(on)) == 0)
-		return 0;
-	return -errno;
-}
-
 static int send_message(struct netlink *netlink, uint16_t type, uint16_t flags, const void *payload,
                         size_t length)
 {
@@ -153,12 +144,8 @@ static int send_message(struct netlink *netlink, uint16_t type, uint16_t flags, 
  * waits: answers are queued inside send(2), the next part of a dump inside
  * recvmsg(2), so an empty queue means that nothing will come (-EAGAIN).
  */
-static int receive_datagram(struct netlink *netlink, int *nsid)
+static int receive_datagram(struct netlink *netlink)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[128];
-	} control;
 	struct sockaddr_nl from;
 	struct iovec room = { netlink->datagram.bytes, sizeof(netlink->datagram.bytes) };
 	struct msghdr message;
@@ -170,8 +157,6 @@ static int receive_datagram(struct netlink *netlink, int *nsid)
 			.msg_namelen = sizeof(from),
 			.msg_iov = &room,
 			.msg_iovlen = 1,
-			.msg_control = &control,
-			.msg_controllen = sizeof(control),
 		};
 		length = recvmsg(netlink->fd, &message, MSG_DONTWAIT);
 		if (length < 0)
@@ -180,8 +165,6 @@ static int receive_datagram(struct netlink *netlink, int *nsid)
 	} while (message.msg_namelen < sizeof(from) || from.nl_pid != 0);
 	if (message.msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;
-	if (nsid)
-		*nsid = netlink_batch_nsid(&message);
 	return (int)length;
 }
 
@@ -201,11 +184,10 @@ static int read_error(struct nlmsghdr *header)
 	return error < 0 ? error : 0;
 }
 
-static struct netlink_message message_of(struct nlmsghdr *header, int nsid)
+static struct netlink_message message_of(struct nlmsghdr *header)
 {
 	return (struct netlink_message){
 		.type = header->nlmsg_type,
-		.nsid = nsid,
 		.payload = nlmsg_data(header),
 		.length = (size_t)nlmsg_datalen(header),
 	};
@@ -217,7 +199,7 @@ static void drain(struct netlink *netlink)
 	int failures = 0;
 
 	while (failures < 3) {
-		int length = receive_datagram(netlink, NULL);
+		int length = receive_datagram(netlink);
 
 		if (length == -EAGAIN)
 			return;
@@ -254,7 +236,7 @@ static bool dump_message(struct dump *dump, struct nlmsghdr *header)
 		dump->result = -ENOBUFS;
 		return false;
 	}
-	message = message_of(header, -1);
+	message = message_of(header);
 	dump->result = dump->callback(dump->context, &message);
 	dump->stopped = dump->result != 0;
 	return !dump->stopped;
@@ -266,7 +248,7 @@ static void dump_receive(struct netlink *netlink, struct dump *dump)
 	int remaining;
 
 	for (;;) {
-		remaining = receive_datagram(netlink, NULL);
+		remaining = receive_datagram(netlink);
 		if (remaining < 0) {
 			dump->result = remaining == -EAGAIN ? -ENOBUFS : remaining;
 			return;
@@ -338,7 +320,7 @@ int netlink_request(struct netlink *netlink, uint16_t type, const void *request,
 	if (error)
 		return error;
 	for (;;) {
-		remaining = receive_datagram(netlink, NULL);
+		remaining = receive_datagram(netlink);
 		if (remaining < 0)
 			return remaining == -EAGAIN ? -ENOBUFS : remaining;
 		for (header = &netlink->datagram.header; nlmsg_ok(header, remaining);
@@ -364,7 +346,7 @@ struct receiving {
 };
 
 /* The messages of one datagram; what the callback returned. */
-static int hand_over(struct receiving *receiving, void *datagram, int length, int nsid)
+static int hand_over(struct receiving *receiving, void *datagram, int length)
 {
 	struct netlink_message message;
 	struct nlmsghdr *header;
@@ -373,7 +355,7 @@ static int hand_over(struct receiving *receiving, void *datagram, int length, in
 	for (header = datagram; nlmsg_ok(header, length); header = nlmsg_next(header, &length)) {
 		if (header->nlmsg_type == NLMSG_NOOP)
 			continue;
-		message = message_of(header, nsid);
+		message = message_of(header);
 		result = receiving->callback(receiving->context, &message);
 		if (result)
 			return result;
@@ -385,7 +367,7 @@ static int hand_over(struct receiving *receiving, void *datagram, int length, in
 /* 0, -EAGAIN at the end of the queue, another -errno, or what the callback returned. */
 static int receive_one(struct netlink *netlink, struct receiving *receiving)
 {
-	int nsid = -1, length = receive_datagram(netlink, &nsid);
+	int length = receive_datagram(netlink);
 
 	if (length == -ENOBUFS || length == -EMSGSIZE) {
 		receiving->lost = true;
@@ -393,12 +375,12 @@ static int receive_one(struct netlink *netlink, struct receiving *receiving)
 	}
 	if (length < 0)
 		return length;
-	return hand_over(receiving, netlink->datagram.bytes, length, nsid);
+	return hand_over(receiving, netlink->datagram.bytes, length);
 }
 
 static int receive_batch(struct netlink *netlink, struct receiving *receiving)
 {
-	int count = netlink_batch_read(netlink->batch, netlink->fd), nsid, result = 0;
+	int count = netlink_batch_read(netlink->batch, netlink->fd), result = 0;
 	void *datagram;
 
 	if (count == -ENOBUFS) {
@@ -408,10 +390,10 @@ static int receive_batch(struct netlink *netlink, struct receiving *receiving)
 	if (count < 0)
 		return count;
 	for (int i = 0; i < count && result == 0; i++) {
-		int length = netlink_batch_get(netlink->batch, i, &datagram, &nsid);
+		int length = netlink_batch_get(netlink->batch, i, &datagram);
 
 		if (length >= 0)
-			result = hand_over(receiving, datagram, length, nsid);
+			result = hand_over(receiving, datagram, length);
 		else
 			receiving->lost |= length == -EMSGSIZE;
 	}

@@ -4,8 +4,7 @@
  * that includes <netlink/...>. Facts that cost others dearly are handled here,
  * once: NLM_F_DUMP_INTR is retried (bounded), the errno inside NLMSG_DONE is
  * read, ENOBUFS is an overrun and never fatal, answers are known by sequence
- * and port (a stale one is never taken for ours), and NSID control data is read
- * (nl_recv of libnl 3.7 loops forever on it).
+ * and port (a stale one is never taken for ours).
  *
  * A socket serves either dumps and requests or, after netlink_join, multicast:
  * whatever is not the awaited answer is thrown away.
@@ -20,10 +19,9 @@
 
 struct netlink;
 
-/* One message's payload (after struct nlmsghdr), type nlmsg_type; nsid as in netlink(7), -1 = own. */
+/* One message's payload (after struct nlmsghdr), type nlmsg_type. */
 struct netlink_message {
 	uint16_t type;
-	int nsid;
 	const void *payload;
 	size_t length;
 };
@@ -45,7 +43,6 @@ int netlink_expect_small(struct netlink *netlink, size_t datagram_max);
  */
 struct sock_filter;
 int netlink_set_filter(struct netlink *netlink, const struct sock_filter *code, size_t count);
-int netlink_listen_all_nsid(struct netlink *netlink); /* 0 or -errno; NETLINK_LISTEN_ALL_NSID */
 
 /*
  * Sends one dump request and calls back for each message until NLMSG_DONE.

@@ -7,18 +7,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-struct slot {
-	struct sockaddr_nl from;
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-};
-
 struct netlink_batch {
 	struct mmsghdr messages[NETLINK_BATCH_MAX];
 	struct iovec rooms[NETLINK_BATCH_MAX];
-	struct slot slots[NETLINK_BATCH_MAX];
+	struct sockaddr_nl from[NETLINK_BATCH_MAX];
 	char *bytes;
 };
 
@@ -41,8 +33,7 @@ struct netlink_batch *netlink_batch_new(size_t size)
 			                          .iov_len = size };
 		message->msg_iov = &batch->rooms[i];
 		message->msg_iovlen = 1;
-		message->msg_name = &batch->slots[i].from;
-		message->msg_control = &batch->slots[i].control;
+		message->msg_name = &batch->from[i];
 	}
 	return batch;
 }
@@ -60,39 +51,21 @@ int netlink_batch_read(struct netlink_batch *batch, int fd)
 	int count;
 
 	/* The kernel writes there what it used of them. */
-	for (int i = 0; i < NETLINK_BATCH_MAX; i++) {
-		batch->messages[i].msg_hdr.msg_namelen = sizeof(batch->slots[i].from);
-		batch->messages[i].msg_hdr.msg_controllen = sizeof(batch->slots[i].control);
-	}
+	for (int i = 0; i < NETLINK_BATCH_MAX; i++)
+		batch->messages[i].msg_hdr.msg_namelen = sizeof(batch->from[i]);
 	count = recvmmsg(fd, batch->messages, NETLINK_BATCH_MAX, MSG_DONTWAIT, NULL);
 	return count < 0 ? -errno : count;
 }
 
-int netlink_batch_nsid(struct msghdr *message)
+int netlink_batch_get(const struct netlink_batch *batch, int number, void **datagram)
 {
-	struct cmsghdr *control;
-	int nsid = -1;
-
-	for (control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control)) {
-		if (control->cmsg_level == SOL_NETLINK &&
-		    control->cmsg_type == NETLINK_LISTEN_ALL_NSID &&
-		    control->cmsg_len >= CMSG_LEN(sizeof(nsid)))
-			memcpy(&nsid, CMSG_DATA(control), sizeof(nsid));
-	}
-	return nsid;
-}
-
-int netlink_batch_get(const struct netlink_batch *batch, int number, void **datagram, int *nsid)
-{
-	struct msghdr message = batch->messages[number].msg_hdr;
+	const struct msghdr *message = &batch->messages[number].msg_hdr;
 
 	/* Other processes may write to our port; only the kernel's is 0. */
-	if (message.msg_namelen < sizeof(struct sockaddr_nl) ||
-	    batch->slots[number].from.nl_pid != 0)
+	if (message->msg_namelen < sizeof(struct sockaddr_nl) || batch->from[number].nl_pid != 0)
 		return -EPERM;
-	if (message.msg_flags & MSG_TRUNC)
+	if (message->msg_flags & MSG_TRUNC)
 		return -EMSGSIZE;
 	*datagram = batch->rooms[number].iov_base;
-	*nsid = netlink_batch_nsid(&message);
 	return (int)batch->messages[number].msg_len;
 }

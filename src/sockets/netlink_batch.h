@@ -16,14 +16,9 @@ void netlink_batch_free(struct netlink_batch *batch); /* NULL is fine */
 /* Takes what is queued on fd, without waiting. Number of datagrams, or -errno. */
 int netlink_batch_read(struct netlink_batch *batch, int fd);
 /*
- * One of them, aligned for struct nlmsghdr, valid until the next read; nsid as
- * in netlink(7). Its length; -EMSGSIZE: it was longer than `size`; -EPERM: not
- * from the kernel.
+ * One of them, aligned for struct nlmsghdr, valid until the next read. Its
+ * length; -EMSGSIZE: it was longer than `size`; -EPERM: not from the kernel.
  */
-int netlink_batch_get(const struct netlink_batch *batch, int number, void **datagram, int *nsid);
-
-/* What the control data of one message says; -1 = the own namespace. */
-struct msghdr;
-int netlink_batch_nsid(struct msghdr *message);
+int netlink_batch_get(const struct netlink_batch *batch, int number, void **datagram);
 
 #endif

@@ -70,11 +70,6 @@ void sock_destroy_close(struct sock_destroy *destroy)
 	free(destroy);
 }
 
-int sock_destroy_listen_all(struct sock_destroy *destroy)
-{
-	return netlink_listen_all_nsid(destroy->netlink);
-}
-
 int sock_destroy_set_receive_buffer(struct sock_destroy *destroy, int bytes)
 {
 	return netlink_set_receive_buffer(destroy->netlink, bytes);
@@ -111,8 +106,8 @@ static int take(void *context, const struct netlink_message *message)
 	}
 	if (diag_message_parse(kind, message->payload, message->length, &socket) != 0)
 		return 0;
-	socket.netns = message->nsid == -1 ? reading->destroy->netns : 0;
-	return reading->callback(reading->context, &socket, message->nsid);
+	socket.netns = reading->destroy->netns;
+	return reading->callback(reading->context, &socket);
 }
 
 int sock_destroy_read(struct sock_destroy *destroy, sock_destroy_callback *callback, void *context)

@@ -19,17 +19,14 @@ struct sock_destroy;
 /*
  * *socket: tuple as it was, cookie, state SOCKET_CLOSED, for TCP the final
  * tcp_info. There is no inode, uid or cgroup any more: join by cookie, or by
- * tuple. nsid: -1 = the namespace of the fd, whose number then is in netns; else
- * the id that namespace has in ours (ip-netns(8)), and netns is 0.
+ * tuple.
  * A return value != 0 ends the reading and is returned.
  */
-typedef int sock_destroy_callback(void *context, const struct socket *socket, int nsid);
+typedef int sock_destroy_callback(void *context, const struct socket *socket);
 
 /* In the calling thread's network namespace, whose inode number is netns. */
 int sock_destroy_open(struct sock_destroy **destroy, uint32_t netns, struct error *error);
 void sock_destroy_close(struct sock_destroy *destroy); /* NULL is fine */
-/* Hear of every namespace that has an id in ours as well. Needs CAP_NET_BROADCAST. 0 or -errno. */
-int sock_destroy_listen_all(struct sock_destroy *destroy);
 /* In bytes; about 400 of them a socket at the least. 0 or -errno. */
 int sock_destroy_set_receive_buffer(struct sock_destroy *destroy, int bytes);
 

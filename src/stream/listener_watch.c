@@ -139,8 +139,3 @@ void listener_watch_refresh(struct listener_watch *watch)
 		emit(watch, EVENT_LISTENING_STARTED, watched);
 	}
 }
-
-size_t listener_watch_count(const struct listener_watch *watch)
-{
-	return watch->count;
-}

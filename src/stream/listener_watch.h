@@ -19,6 +19,5 @@ void listener_watch_free(struct listener_watch *watch);
 
 /* Lists, and emits what changed since the last time; the first time is silent. */
 void listener_watch_refresh(struct listener_watch *watch);
-size_t listener_watch_count(const struct listener_watch *watch);
 
 #endif

@@ -16,7 +16,8 @@ int64_t stream_time_ns(const struct stream *stream)
 	return stream->options.replay ? stream->packet_time_ns : clock_realtime_ns();
 }
 
-int64_t stream_table_time_ns(const struct stream *stream)
+/* The clock of the connection table: never goes back, whatever the wall clock does. */
+static int64_t table_time_ns(const struct stream *stream)
 {
 	return stream->options.replay ? stream->packet_time_ns : clock_monotonic_ns();
 }
@@ -117,7 +118,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->wants_states = emitter_wants(options->emitter, EVENT_CONNECTION_STATE_CHANGED);
 	if (emitter_wants(options->emitter, EVENT_PROCESS_TRAFFIC))
 		stream->traffic = traffic_new(TRAFFIC_MAX);
-	stream->traffic_ns = stream_table_time_ns(stream);
+	stream->traffic_ns = table_time_ns(stream);
 	*result = stream;
 	return 0;
 }
@@ -164,7 +165,7 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 
 int64_t stream_tick(struct stream *stream)
 {
-	connection_table_expire(stream->connections, stream_table_time_ns(stream));
+	connection_table_expire(stream->connections, table_time_ns(stream));
 	if (!stream->options.attribution)
 		return -1;
 	return binder_retry(stream->binder, clock_monotonic_ns());
@@ -172,7 +173,7 @@ int64_t stream_tick(struct stream *stream)
 
 void stream_emit_traffic(struct stream *stream)
 {
-	int64_t now = stream_table_time_ns(stream);
+	int64_t now = table_time_ns(stream);
 
 	if (!stream->traffic)
 		return;
@@ -184,7 +185,7 @@ void stream_emit_traffic(struct stream *stream)
 void stream_finish(struct stream *stream)
 {
 	stream_emit_traffic(stream);
-	connection_table_shutdown(stream->connections, stream_table_time_ns(stream));
+	connection_table_shutdown(stream->connections, table_time_ns(stream));
 }
 
 const struct stream_counters *stream_counters(const struct stream *stream)

@@ -26,8 +26,6 @@ struct stream {
 	struct stream_counters counters;
 };
 
-/* The clock of the connection table: never goes back, whatever the wall clock does. */
-int64_t stream_table_time_ns(const struct stream *stream);
 void stream_emit_connection(struct stream *stream, enum event_action action, int64_t time_ns,
                             struct connection *connection);
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns);

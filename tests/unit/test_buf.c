@@ -68,7 +68,8 @@ static void test_formatters_at_the_limit(void)
 				buf_append_base64(&buf, "\0\1\2\3", 4);
 				break;
 			case 3:
-				buf_append_time(&buf, INT64_MAX);
+				buf_append_time_cached(&buf, &(struct buf_time_cache){ 0 },
+				                       INT64_MAX);
 				break;
 			default:
 				buf_append_string(&buf, "string");
@@ -206,7 +207,7 @@ static void test_time(struct random *random)
 	buf_init(&buf, 64);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		buf_reset(&buf);
-		buf_append_time(&buf, cases[i].time_ns);
+		buf_append_time_cached(&buf, &(struct buf_time_cache){ 0 }, cases[i].time_ns);
 		CHECK(holds(&buf, cases[i].text), "time %s", cases[i].text);
 	}
 	for (int i = 0; i < 300000; i++) {
@@ -217,7 +218,7 @@ static void test_time(struct random *random)
 		     step++, time_ns ^= (int64_t)(random_u64(random) >> 33)) {
 			expected_time(expected, sizeof expected, time_ns);
 			buf_reset(&buf);
-			buf_append_time(&buf, time_ns);
+			buf_append_time_cached(&buf, &(struct buf_time_cache){ 0 }, time_ns);
 			if (!holds(&buf, expected) && wrong++ == 0)
 				printf("# expected %s, got %.*s\n", expected, (int)buf.length,
 				       buf.data);

@@ -5,16 +5,6 @@
 
 #include "proc_fd_fixture.h"
 
-static void test_parse_link(void)
-{
-	uint64_t inode = 77;
-
-	CHECK(!proc_fd_parse_link("pipe:[4]", &inode) && !proc_fd_parse_link("socket:[4", &inode) &&
-	              !proc_fd_parse_link("net:[4]", &inode) && inode == 77,
-	      "no sockets");
-	CHECK(proc_fd_parse_link("socket:[4294967295]", &inode) && inode == 4294967295, "a socket");
-}
-
 /* On a /proc of our own making. */
 
 static void fake_fd(int pid, int fd, const char *target)
@@ -208,24 +198,6 @@ static void test_many_holders(void)
 	}
 }
 
-static void count_pair(void *context, uint64_t inode, struct process *process)
-{
-	uint64_t *sum = context;
-
-	*sum += inode * (uint64_t)process->pid;
-}
-
-static void test_each(void)
-{
-	struct fixture fixture = begin(fake_proc, 1, 100);
-	uint64_t sum = 0;
-
-	walk(fixture.fds, false);
-	proc_fd_each(fixture.fds, count_pair, &sum);
-	CHECK(sum == 1000 + 1000 + 20 * 2001, "each pair is called back");
-	finish(&fixture);
-}
-
 /* A walk makes progress in each slice, however short, and gives the same in the end. */
 static void test_slices(void)
 {
@@ -302,13 +274,11 @@ int main(void)
 	struct proc_fd *fds = NULL;
 	struct error error;
 
-	test_parse_link();
 	fake_begin();
 	test_fake();
 	test_complete();
 	test_refused();
 	test_many_holders();
-	test_each();
 	test_slices();
 	test_turns();
 	CHECK(process_table_new(&table, fake_proc, 1, &key, &error) == 0 &&

@@ -4,41 +4,28 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/net_namespace.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-
-#include "sockets/netlink.h"
 
 #include "check.h"
 #include "netns.h"
 
 #define NETNS 42u
 #define FLOOD 2000
-#define NSID  17
 
 struct seen {
-	int count, other; /* in this namespace, in others */
-	int nsid;         /* of the last other */
+	int count;
 	struct socket last;
 };
 
-static int see(void *context, const struct socket *socket, int nsid)
+static int see(void *context, const struct socket *socket)
 {
 	struct seen *seen = context;
 
 	if (socket->tuple.source_port == 0) /* of test_netns_set_link, not ours */
 		return 0;
 	seen->last = *socket;
-	if (nsid == -1) {
-		seen->count++;
-	} else {
-		seen->other++;
-		seen->nsid = nsid;
-	}
+	seen->count++;
 	return 0;
 }
 
@@ -48,7 +35,7 @@ static int read_all(struct sock_destroy *destroy, struct seen *seen, int wanted)
 	struct pollfd event = { .fd = sock_destroy_fd(destroy), .events = POLLIN };
 	int result = 0;
 
-	while (result >= 0 && seen->count + seen->other < wanted && poll(&event, 1, 2000) > 0)
+	while (result >= 0 && seen->count < wanted && poll(&event, 1, 2000) > 0)
 		result = sock_destroy_read(destroy, see, seen);
 	return result;
 }
@@ -240,66 +227,6 @@ static void test_overrun(struct sock_destroy *destroy)
 	CHECK(read_all(destroy, &seen, 1) >= 0 && seen.count == 1, "afterwards it goes on");
 }
 
-/* Gives the namespace of a process an id in ours. */
-static int set_nsid(pid_t pid)
-{
-	const struct {
-		struct rtgenmsg family;
-		uint8_t padding[3];
-		struct rtattr id_header;
-		int32_t id;
-		struct rtattr pid_header;
-		uint32_t pid;
-	} request = {
-		.id_header = { RTA_LENGTH(sizeof(int32_t)), NETNSA_NSID },
-		.id = NSID,
-		.pid_header = { RTA_LENGTH(sizeof(uint32_t)), NETNSA_PID },
-		.pid = (uint32_t)pid,
-	};
-	struct netlink *route;
-	struct error error;
-	int result = netlink_open(&route, NETLINK_ROUTE, &error);
-
-	if (result)
-		return result;
-	/* Success is silent; a failure shows in what follows. */
-	result = netlink_send(route, RTM_NEWNSID, &request, sizeof(request));
-	netlink_close(route);
-	return result;
-}
-
-static void test_other_namespace(struct sock_destroy *destroy)
-{
-	int ready[2], go[2], status;
-	struct seen seen = { 0 };
-	char byte = 0;
-	pid_t pid;
-
-	CHECK(sock_destroy_listen_all(destroy) == 0, "listens to all namespaces");
-	if (pipe(ready) != 0 || pipe(go) != 0)
-		exit(EXIT_FAILURE);
-	pid = fork();
-	if (pid == 0) {
-		close(go[1]);
-		if (unshare(CLONE_NEWNET) != 0 || !test_netns_set_link("lo", true) ||
-		    write(ready[1], "", 1) != 1 || read(go[0], &byte, 1) != 1)
-			_exit(1);
-		close(new_udp());
-		_exit(read(go[0], &byte, 1) != 0);
-	}
-	close(ready[1]);
-	CHECK(read(ready[0], &byte, 1) == 1 && set_nsid(pid) == 0, "a second namespace with an id");
-	CHECK(write(go[1], "", 1) == 1 && read_all(destroy, &seen, 1) >= 0 && seen.other == 1 &&
-	              seen.count == 0,
-	      "its sockets are told");
-	CHECK(seen.nsid == NSID && seen.last.netns == 0, "with that id: %d", seen.nsid);
-	close(new_udp());
-	CHECK(read_all(destroy, &seen, 2) >= 0 && seen.count == 1 && seen.last.netns == NETNS,
-	      "our own are told without one");
-	close(go[1]);
-	CHECK(waitpid(pid, &status, 0) == pid && status == 0, "the second namespace ends");
-}
-
 int main(void)
 {
 	struct sock_destroy *destroy;
@@ -315,7 +242,6 @@ int main(void)
 	test_server(destroy);
 	test_udp(destroy);
 	test_overrun(destroy);
-	test_other_namespace(destroy);
 	sock_destroy_close(destroy);
 	sock_destroy_close(NULL);
 	return check_done();

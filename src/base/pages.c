@@ -32,6 +32,16 @@ static void *map_aligned(size_t bytes)
 	return aligned;
 }
 
+/* From here on pages of its own, which come zeroed, and only when they are touched. */
+#define MAPPED_MIN ((size_t)64 << 10)
+
+static void *map(size_t bytes)
+{
+	void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return pages == MAP_FAILED ? NULL : pages;
+}
+
 void *pages_new(size_t bytes)
 {
 	void *pages;
@@ -40,6 +50,8 @@ void *pages_new(size_t bytes)
 		return NULL;
 	if (bytes >= PAGES_HUGE)
 		return map_aligned(round_up(bytes, PAGES_HUGE));
+	if (bytes >= MAPPED_MIN)
+		return map(bytes);
 	bytes = round_up(bytes, PAGES_LINE);
 	pages = aligned_alloc(PAGES_LINE, bytes);
 	return pages ? memset(pages, 0, bytes) : NULL;
@@ -49,6 +61,8 @@ void pages_free(void *pages, size_t bytes)
 {
 	if (pages && bytes >= PAGES_HUGE)
 		munmap(pages, round_up(bytes, PAGES_HUGE));
+	else if (pages && bytes >= MAPPED_MIN)
+		munmap(pages, bytes);
 	else
 		free(pages);
 }

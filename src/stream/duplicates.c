@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
+
 #define ENTRIES          16384 /* power of two */
 #define LOOPBACK_IFINDEX 1     /* in every namespace: drivers/net/loopback.c, since Linux 3.5 */
 
@@ -13,22 +15,33 @@ struct entry {
 	uint32_t netns, ifindex;
 };
 
+#define ENTRIES_BYTES (ENTRIES * sizeof(struct entry))
+
 struct duplicates {
 	struct hash_key key;
-	struct entry entries[ENTRIES];
+	struct entry *entries; /* two to a cache line, none in two */
 };
 
 struct duplicates *duplicates_new(const struct hash_key *key)
 {
 	struct duplicates *duplicates = calloc(1, sizeof *duplicates);
 
-	if (duplicates)
-		duplicates->key = *key;
+	if (!duplicates)
+		return NULL;
+	duplicates->key = *key;
+	duplicates->entries = pages_new(ENTRIES_BYTES);
+	if (!duplicates->entries) {
+		free(duplicates);
+		return NULL;
+	}
 	return duplicates;
 }
 
 void duplicates_free(struct duplicates *duplicates)
 {
+	if (!duplicates)
+		return;
+	pages_free(duplicates->entries, ENTRIES_BYTES);
 	free(duplicates);
 }
 
@@ -55,30 +68,37 @@ static uint64_t hash_headers(const struct duplicates *duplicates, const struct p
 		.icmp_type = packet->icmp_type,
 	};
 
-	return hash_bytes(&duplicates->key, &headers, sizeof headers);
+	return hash_siphash(&duplicates->key, &headers, sizeof headers, 1, 3);
 }
 
-uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet,
-                          bool *same_netns)
+uint64_t duplicates_expect(const struct duplicates *duplicates, const struct packet *packet)
 {
-	uint64_t hash, number = 0;
-	struct entry *entry;
-	int64_t distance;
+	uint64_t hash;
 
 	/* What crosses lo is on no other interface. */
 	if (packet->ifindex == 0 || packet->ifindex == LOOPBACK_IFINDEX ||
 	    (packet->network != PACKET_IPV4 && packet->network != PACKET_IPV6))
 		return 0;
 	hash = hash_headers(duplicates, packet);
-	entry = &duplicates->entries[hash % ENTRIES];
+	__builtin_prefetch(&duplicates->entries[hash % ENTRIES], 1);
+	return hash;
+}
+
+uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet, uint64_t hash,
+                          bool *same_netns)
+{
+	struct entry *entry = &duplicates->entries[hash % ENTRIES];
+	int64_t distance;
+
+	if (hash == 0)
+		return 0;
 	distance = packet->time_ns - entry->time_ns;
-	if (entry->hash == hash && entry->number != 0 && distance < DUPLICATES_WINDOW_NS &&
+	if (entry->hash == hash && distance < DUPLICATES_WINDOW_NS &&
 	    distance > -DUPLICATES_WINDOW_NS &&
 	    (entry->ifindex != packet->ifindex || entry->netns != packet->netns)) {
 		*same_netns = entry->netns == packet->netns;
-		number = entry->number;
 		/* The first one stays: each further copy repeats that. */
-		return number;
+		return entry->number;
 	}
 	*entry = (struct entry){
 		.hash = hash,

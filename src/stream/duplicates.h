@@ -23,11 +23,16 @@ struct duplicates *duplicates_new(const struct hash_key *key); /* NULL: no memor
 void duplicates_free(struct duplicates *duplicates);
 
 /*
- * The number of the packet that this one repeats, and whether that was in the
- * same network namespace; 0 = none. Remembers the packet. Packets without
- * interface index or IP header are no one's repetition.
+ * The hash of what makes a copy; 0: no one's repetition, for want of an interface
+ * index or of an IP header. Fetches the entry, which is far away more often than not.
  */
-uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet,
+uint64_t duplicates_expect(const struct duplicates *duplicates, const struct packet *packet);
+
+/*
+ * The number of the packet that this one, of that hash, repeats, and whether that was
+ * in the same network namespace; 0 = none. Remembers the packet.
+ */
+uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet, uint64_t hash,
                           bool *same_netns);
 
 #endif

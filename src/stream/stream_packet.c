@@ -12,7 +12,8 @@
 /* A packet under way, and what is known of it so far. */
 struct passage {
 	struct packet *packet;
-	bool has_key; /* it belongs to a connection that can be looked up */
+	uint64_t copy_hash; /* what duplicates_expect said */
+	bool has_key;       /* it belongs to a connection that can be looked up */
 	struct connection_key key;
 	const struct attribution_namespace *space; /* NULL: not known, or a replay */
 	struct locality locality;
@@ -266,7 +267,8 @@ static void pass(struct stream *stream, struct passage *passage)
 	account(stream, packet);
 	if (stream->options.replay)
 		advance_replay(stream, passage);
-	duplicate_of = duplicates_check(stream->duplicates, packet, &counted_before);
+	duplicate_of =
+		duplicates_check(stream->duplicates, packet, passage->copy_hash, &counted_before);
 	look_around(stream, passage);
 	connection = passage->connection = find_connection(stream, passage);
 	if (connection)
@@ -303,6 +305,7 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 	for (int i = 0; i < count; i++) {
 		const struct packet *packet = passages[i].packet;
 
+		passages[i].copy_hash = duplicates_expect(stream->duplicates, packet);
 		passages[i].has_key = flow_key_of(packet, &tuple);
 		if (!passages[i].has_key)
 			continue;

@@ -81,19 +81,6 @@ void sink_commit(struct sink *sink, size_t length)
 	sink->counters.taken++;
 }
 
-int sink_put(struct sink *sink, const char *line, size_t length)
-{
-	char *room = sink_reserve(sink, length);
-
-	if (!room) {
-		sink->counters.refused++;
-		return -ENOBUFS;
-	}
-	memcpy(room, line, length);
-	sink_commit(sink, length);
-	return 0;
-}
-
 size_t sink_room(const struct sink *sink)
 {
 	return sink->capacity - sink_pending(sink);

@@ -21,9 +21,8 @@
 struct sink;
 
 struct sink_counters {
-	uint64_t taken; /* lines that sink_put accepted: taken - lines are still to be written */
+	uint64_t taken; /* lines that were committed: taken - lines are still to be written */
 	uint64_t lines, bytes; /* written to the descriptor, whole lines */
-	uint64_t refused;      /* lines that did not fit */
 	uint64_t writes;       /* write(2) calls that wrote something */
 	uint64_t stalls;       /* times that the disk became full */
 };
@@ -44,16 +43,14 @@ enum sink_state {
 int sink_new(struct sink **sink, int fd, size_t capacity, struct error *error);
 void sink_free(struct sink *sink); /* what is still buffered is lost: sink_drain first */
 
-/* Takes a line with its LF. 0; -ENOBUFS: no room, nothing taken, counted as refused. */
-int sink_put(struct sink *sink, const char *line, size_t length);
 /*
- * The same without a copy: room for a line of up to most bytes, to write it in
- * place; NULL when there is less, nothing counted. sink_commit takes the length
- * bytes that were written there; without it nothing has happened.
+ * Room for a line of up to most bytes, to write it in place; NULL when there is
+ * less. sink_commit takes the length bytes that were written there, LF included;
+ * without it nothing has happened.
  */
 char *sink_reserve(struct sink *sink, size_t most);
 void sink_commit(struct sink *sink, size_t length);
-/* Bytes that sink_put would take now. */
+/* Bytes that may be reserved now. */
 size_t sink_room(const struct sink *sink);
 size_t sink_pending(const struct sink *sink);
 /* Writes what the descriptor takes now. The state afterwards. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream/emitter.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,7 +10,6 @@
 
 struct emitter {
 	struct emitter_options options;
-	struct buf line;
 	uint64_t sequence;
 	uint64_t announced; /* dropped records that a records_dropped record has told of */
 	int64_t deadline_ns;
@@ -22,21 +20,13 @@ struct emitter *emitter_new(const struct emitter_options *options)
 {
 	struct emitter *emitter = calloc(1, sizeof *emitter);
 
-	if (!emitter)
-		return NULL;
-	emitter->options = *options;
-	if (buf_init(&emitter->line, EVENT_LINE_MAX) != 0) {
-		free(emitter);
-		return NULL;
-	}
+	if (emitter)
+		emitter->options = *options;
 	return emitter;
 }
 
 void emitter_free(struct emitter *emitter)
 {
-	if (!emitter)
-		return;
-	buf_free(&emitter->line);
 	free(emitter);
 }
 
@@ -84,56 +74,38 @@ static bool waits(const struct emitter *emitter)
 	       !sink_stalled(emitter->options.sink);
 }
 
-static void put_line(struct emitter *emitter)
+/* For the longest of lines, since none is as long before it is made. NULL: there is too little. */
+static char *room_for_line(struct emitter *emitter)
 {
 	struct sink *sink = emitter->options.sink;
-	int result = sink_put(sink, emitter->line.data, emitter->line.length);
+	char *room = sink_reserve(sink, EVENT_LINE_MAX);
 
-	while (result == -ENOBUFS && waits(emitter)) {
+	while (!room && waits(emitter)) {
 		sink_drain(sink, clock_monotonic_ns() + WAIT_NS);
-		result = sink_put(sink, emitter->line.data, emitter->line.length);
+		room = sink_reserve(sink, EVENT_LINE_MAX);
 	}
-	if (result == -ENOBUFS && emitter->deadline_ns != 0) {
+	if (!room && emitter->deadline_ns != 0) {
 		sink_drain(sink, emitter->deadline_ns);
-		result = sink_put(sink, emitter->line.data, emitter->line.length);
+		room = sink_reserve(sink, EVENT_LINE_MAX);
 	}
-	if (result != 0)
-		emitter->counters.dropped++;
-	else if (emitter->options.flush_each)
-		sink_flush(sink);
-}
-
-/* Straight into the sink; false: it has no room for the longest of lines. */
-static bool encode_in_place(struct emitter *emitter, const struct event *event)
-{
-	struct sink *sink = emitter->options.sink;
-	struct buf line = { .data = sink_reserve(sink, EVENT_LINE_MAX),
-		            .capacity = EVENT_LINE_MAX };
-
-	if (!line.data)
-		return false;
-	if (encoder_encode(emitter->options.encoder, event, &line) != 0) {
-		emitter->counters.dropped++;
-		return true;
-	}
-	sink_commit(sink, line.length);
-	if (emitter->options.flush_each)
-		sink_flush(sink);
-	return true;
+	return room;
 }
 
 void emitter_emit(struct emitter *emitter, struct event *event)
 {
+	struct buf line = { .capacity = EVENT_LINE_MAX };
+
 	if (!emitter_wants(emitter, event->action))
 		return;
 	event->sequence = ++emitter->sequence;
-	if (encode_in_place(emitter, event))
-		return;
-	buf_reset(&emitter->line);
-	if (encoder_encode(emitter->options.encoder, event, &emitter->line) == 0)
-		put_line(emitter);
-	else
+	line.data = room_for_line(emitter);
+	if (!line.data || encoder_encode(emitter->options.encoder, event, &line) != 0) {
 		emitter->counters.dropped++;
+		return;
+	}
+	sink_commit(emitter->options.sink, line.length);
+	if (emitter->options.flush_each)
+		sink_flush(emitter->options.sink);
 }
 
 void emitter_set_deadline(struct emitter *emitter, int64_t deadline_ns)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last step: an event gets its sequence number, is encoded and put into the
- * sink. What the sink refuses has used its number up, so a gap proves the loss;
+ * sink. What finds no room there has used its number up, so a gap proves the loss;
  * the loss is counted and announced as soon as there is room.
  */
 #ifndef SOCKLINE_STREAM_EMITTER_H

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "check.h"
+#include "put_line.h"
 
 #define CAPACITY (4u << 20)
 #define LINE     1000u
@@ -61,7 +62,7 @@ static void put(struct scene *scene, int count)
 	memset(line, 'x', sizeof line - 1);
 	line[sizeof line - 1] = '\n';
 	while (count-- > 0)
-		sink_put(outlet_sink(scene->outlet), line, sizeof line);
+		put_line(outlet_sink(scene->outlet), line, sizeof line);
 }
 
 /* What the reader gets now. */

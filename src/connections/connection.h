@@ -57,53 +57,54 @@ struct tcp_state {
 };
 
 /*
- * What each packet reads or writes lies in the first three cache lines of 64
- * bytes, what a packet's record names in the next two; from start_ns on comes
- * what is for a connection's beginning and end.
+ * By how often it is used: the first cache line of 64 bytes is what finds a
+ * connection and says what it is waiting for, the second what each packet
+ * counts; a packet's record names the next four lines as well. From start_ns on
+ * comes what is for a connection's beginning and end.
  */
 struct connection {
 	struct tuple tuple; /* source = initiator */
 	uint32_t netns;
-	uint32_t ifindex; /* where it was first seen */
-	uint64_t id;      /* sockline.connection.id */
+	uint32_t port_ends; /* of a local UDP port: those that are known not to concern this one */
 	struct fragment
 		*fragment; /* encoded JSON, made once by the encoder; see events/fragment.h */
-
-	struct connection_count
-		counts[2]; /* by sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION] */
-	int64_t last_ns;   /* latest packet; never before start_ns */
-	struct tcp_state tcp;
-	enum socket_state state; /* TCP, of the more advanced end; NONE for other protocols */
-	enum connection_reason reason;
-
-	uint32_t port_ends;  /* of a local UDP port: those that are known not to concern this one */
-	bool attributable;   /* an end is still worth asking for, see stream/binder.h */
+	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
+	enum connection_reason reason : 8;
 	uint8_t refinements; /* times a listener's owner was looked at again */
+	bool attributable;   /* an end is still worth asking for, see stream/binder.h */
 	/*
 	 * [end]: an end that is not of this host has method UNKNOWN and local false.
 	 * Which end has an owner: on loopback both, else one.
 	 */
 	bool local[2];
+	bool in_use, closed; /* private to connection_table */
 
-	/* Private to connection_table. */
+	struct connection_count
+		counts[2]; /* by sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION] */
+	int64_t last_ns;   /* latest packet; never before start_ns */
+	int64_t active_ns; /* the same in the table's time; private to connection_table */
+	struct tcp_state tcp;
+
+	uint64_t id;      /* sockline.connection.id */
+	uint32_t ifindex; /* where it was first seen */
+
+	/* Private to connection_table; times are its own. */
 	struct {
-		int64_t active_ns; /* in the table's time, as all below */
+		uint32_t number; /* of this entry */
 		uint64_t hash;
 		uint64_t order; /* of opening */
 		int64_t update_ns;
-		uint32_t number; /* of this entry */
 		uint32_t next_free;
 		struct wheel_link timer;
-		bool in_use, closed;
 	} internal;
 
 	struct owner owners[2]; /* [end] as well */
 
 	/* Not for each packet. */
 	int64_t start_ns; /* packet time, since the epoch */
-	enum connection_direction direction;
-	enum connection_outcome outcome;
-	unsigned evidence;
+	enum connection_direction direction : 8;
+	enum connection_outcome outcome : 8;
+	uint8_t evidence; /* CONNECTION_FROM_*, or-ed */
 	bool midway;      /* it began before it was seen */
 	bool confirmed;   /* the responder's owner was the same a while later */
 	bool gone;        /* the responder's socket was there, and is not any more */
@@ -119,6 +120,15 @@ struct connection {
 	char community_id[32]; /* NUL-terminated, made once */
 } __attribute__((aligned(64)));
 
-_Static_assert(offsetof(struct connection, owners) <= 3 * 64, "three cache lines");
+_Static_assert(offsetof(struct connection, counts) == 64, "one cache line to find it");
+_Static_assert(offsetof(struct connection, id) == 2 * 64, "and one to count in");
+/* An even number of lines would leave the hot ones of all entries in few of a cache's sets. */
+_Static_assert(sizeof(struct connection) / 64 % 2 == 1, "an odd number of cache lines");
+
+/* Fetches the cache line that a packet is counted in. */
+static inline void connection_prefetch_counts(const struct connection *connection)
+{
+	__builtin_prefetch(connection->counts, 1);
+}
 
 #endif

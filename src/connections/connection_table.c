@@ -55,7 +55,7 @@ void connection_table_free(struct connection_table *table)
 	if (!table)
 		return;
 	for (uint32_t number = 0; table->chunks && number < table->used; number++)
-		if (connection_table_entry(table, number)->internal.in_use)
+		if (connection_table_entry(table, number)->in_use)
 			release(connection_table_entry(table, number));
 	for (uint32_t i = 0; table->chunks && i < table->chunk_count; i++)
 		pages_free(table->chunks[i], CHUNK_BYTES);
@@ -131,14 +131,13 @@ const struct connection *connection_table_prefetch_entry(const struct connection
 	if (!table_next(&cursor, &number))
 		return NULL;
 	connection = connection_table_entry(table, number);
-	for (size_t at = 0; at < offsetof(struct connection, owners); at += PAGES_LINE)
-		__builtin_prefetch((const char *)connection + at, 1);
+	__builtin_prefetch(connection);
 	return connection;
 }
 
 static void give_back(struct connection_table *table, struct connection *connection)
 {
-	connection->internal.in_use = false;
+	connection->in_use = false;
 	connection->internal.next_free = table->free_list;
 	table->free_list = connection->internal.number;
 }
@@ -147,7 +146,7 @@ void connection_table_forget(struct connection_table *table, struct connection *
 {
 	wheel_remove(&table->wheel, connection->internal.number);
 	table_remove(table->index, connection->internal.hash, connection->internal.number);
-	if (!connection->internal.closed)
+	if (!connection->closed)
 		table->open_count--;
 	release(connection);
 	give_back(table, connection);
@@ -162,20 +161,20 @@ static void evict_one(struct connection_table *table, int64_t now_ns)
 		struct connection *candidate = connection_table_entry(table, table->eviction_hand);
 
 		table->eviction_hand = (table->eviction_hand + 1) % table->used;
-		if (!candidate->internal.in_use)
+		if (!candidate->in_use)
 			continue;
-		if (candidate->internal.closed) {
+		if (candidate->closed) {
 			oldest = candidate;
 			break;
 		}
-		if (!oldest || candidate->internal.active_ns < oldest->internal.active_ns)
+		if (!oldest || candidate->active_ns < oldest->active_ns)
 			oldest = candidate;
 		if (looked >= EVICTION_CANDIDATES)
 			break;
 	}
 	if (!oldest)
 		return;
-	if (!oldest->internal.closed) {
+	if (!oldest->closed) {
 		table->counters.evicted++;
 		connection_table_close_and_tell(table, oldest, CONNECTION_EVICTED, now_ns);
 	}
@@ -227,9 +226,9 @@ struct connection *connection_table_open(struct connection_table *table,
 	connection->reported_ns = time_ns;
 	connection->state =
 		key->tuple.protocol == IPPROTO_TCP ? SOCKET_SYN_SENT : SOCKET_STATE_NONE;
-	connection->internal.in_use = true;
+	connection->in_use = true;
 	connection->internal.order = ++table->opened_order;
-	connection->internal.active_ns = now_ns;
+	connection->active_ns = now_ns;
 	if (table->options.update_interval_ns > 0)
 		connection->internal.update_ns = now_ns + table->options.update_interval_ns;
 	connection->internal.hash = key->hash;
@@ -265,7 +264,7 @@ void connection_table_shutdown(struct connection_table *table, int64_t now_ns)
 	for (uint32_t number = 0; number < table->used; number++) {
 		struct connection *connection = connection_table_entry(table, number);
 
-		if (!connection->internal.in_use || connection->internal.closed)
+		if (!connection->in_use || connection->closed)
 			continue;
 		if (open)
 			open[count++] = connection;
@@ -293,7 +292,7 @@ struct connection *connection_table_at(const struct connection_table *table, uin
 	if (number >= table->used)
 		return NULL;
 	connection = connection_table_entry(table, number);
-	return connection->internal.in_use && connection->id == id ? connection : NULL;
+	return connection->in_use && connection->id == id ? connection : NULL;
 }
 
 void connection_table_each(const struct connection_table *table,
@@ -303,7 +302,7 @@ void connection_table_each(const struct connection_table *table,
 	for (uint32_t number = 0; number < table->used; number++) {
 		const struct connection *connection = connection_table_entry(table, number);
 
-		if (connection->internal.in_use && !connection->internal.closed)
+		if (connection->in_use && !connection->closed)
 			callback(context, connection);
 	}
 }

@@ -63,8 +63,10 @@ struct connection *connection_table_find(const struct connection_table *table,
                                          enum connection_end *from);
 /*
  * For who looks up several at once: the cache lines of the index for all of
- * them first, then those of the entries. The entry is the one that it is most
- * likely; NULL: there is none.
+ * them first, then those that tell whether the entries are those looked for.
+ * Returns the entry that it is most likely, NULL when there is none: what is
+ * wanted of it besides can be fetched too, its counts with
+ * connection_prefetch_counts.
  */
 void connection_table_prefetch(const struct connection_table *table,
                                const struct connection_key *key);

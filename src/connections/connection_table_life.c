@@ -9,7 +9,7 @@ static int64_t idle_limit(const struct connection *connection)
 {
 	const struct tcp_state *tcp = &connection->tcp;
 
-	if (connection->internal.closed)
+	if (connection->closed)
 		return CONNECTION_LINGER_NS;
 	if (connection->tuple.protocol != IPPROTO_TCP)
 		return CONNECTION_OTHER_IDLE_NS;
@@ -20,7 +20,7 @@ static int64_t idle_limit(const struct connection *connection)
 
 static int64_t next_deadline(const struct connection *connection)
 {
-	int64_t idle = connection->internal.active_ns + idle_limit(connection);
+	int64_t idle = connection->active_ns + idle_limit(connection);
 	int64_t update = connection->internal.update_ns;
 
 	return update != 0 && update < idle ? update : idle;
@@ -36,10 +36,10 @@ bool connection_table_close(struct connection_table *table, struct connection *c
                             enum connection_reason reason, enum connection_outcome outcome,
                             int64_t now_ns)
 {
-	if (connection->internal.closed)
+	if (connection->closed)
 		return false;
-	connection->internal.closed = true;
-	connection->internal.active_ns = now_ns;
+	connection->closed = true;
+	connection->active_ns = now_ns;
 	connection->internal.update_ns = 0;
 	connection->reason = reason;
 	connection->outcome = outcome;
@@ -112,11 +112,11 @@ bool connection_table_restarts(const struct connection *connection, const struct
 	struct tcp_segment segment = segment_of(packet);
 
 	if (connection->tuple.protocol != IPPROTO_TCP)
-		return connection->internal.closed;
+		return connection->closed;
 	if (!packet->has_tcp)
 		return false;
 	return tcp_state_restarts(&connection->tcp, &segment) ||
-	       (connection->internal.closed && goes_on(connection, packet->tcp_flags));
+	       (connection->closed && goes_on(connection, packet->tcp_flags));
 }
 
 void connection_table_met_midway(struct connection *connection)
@@ -133,11 +133,11 @@ bool connection_table_account(struct connection_table *table, struct connection 
 	struct tcp_segment segment;
 	int64_t limit;
 
-	if (connection->internal.closed)
+	if (connection->closed)
 		return false;
 	connection->counts[from].packets++;
 	connection->counts[from].bytes += packet->ip_length;
-	connection->internal.active_ns = now_ns;
+	connection->active_ns = now_ns;
 	if (packet->time_ns > connection->last_ns)
 		connection->last_ns = packet->time_ns;
 	if (!packet->has_tcp)
@@ -157,7 +157,7 @@ bool connection_table_account(struct connection_table *table, struct connection 
 
 bool connection_table_is_closed(const struct connection *connection)
 {
-	return connection->internal.closed;
+	return connection->closed;
 }
 
 static void on_timer(void *context, uint32_t number, int64_t now_ns)
@@ -165,8 +165,8 @@ static void on_timer(void *context, uint32_t number, int64_t now_ns)
 	struct connection_table *table = context;
 	struct connection *connection = connection_table_entry(table, number);
 
-	if (now_ns >= connection->internal.active_ns + idle_limit(connection)) {
-		if (!connection->internal.closed)
+	if (now_ns >= connection->active_ns + idle_limit(connection)) {
+		if (!connection->closed)
 			close_idle(table, connection, now_ns); /* to linger until a later turn */
 		else
 			connection_table_forget(table, connection);

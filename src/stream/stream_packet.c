@@ -312,10 +312,13 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 		passages[i].key = connection_table_key(stream->connections, packet->netns, &tuple);
 		connection_table_prefetch(stream->connections, &passages[i].key);
 	}
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		expected[i] = passages[i].has_key ? connection_table_prefetch_entry(
 							    stream->connections, &passages[i].key)
 		                                  : NULL;
+		if (expected[i])
+			connection_prefetch_counts(expected[i]);
+	}
 	for (int i = 0; stream->wants_packets && i < count; i++) {
 		if (!expected[i])
 			continue;

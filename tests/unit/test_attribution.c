@@ -12,6 +12,7 @@
 #define NETNS 77u
 #define SRC   "10.0.0.1"
 #define DST   "192.0.2.1"
+#define GROUP "224.0.0.251"
 
 /* The kernel's words for addresses in /proc/net: as memory of this machine holds them. */
 static const char *word_of(const char *text)
@@ -159,9 +160,50 @@ static void expect(const struct attribution_question *asked, const char *expecte
 	CHECK(strcmp(found, expected) == 0, "%s: %s", title, found);
 }
 
+enum how { PLAIN, RESPONDER, SENDER, FANNED_OUT, ELSEWHERE, ECHO_4711, ECHO_4712 };
+
+/* A question and its answer. */
+struct rule {
+	const char *local;
+	uint16_t local_port;
+	const char *remote;
+	uint16_t remote_port;
+	enum how how;
+	const char *expected, *title;
+};
+
+#define EXPECT_RULES(protocol, rules) expect_rules(protocol, rules, sizeof(rules) / sizeof *(rules))
+
+static void expect_rules(uint8_t protocol, const struct rule *rules, size_t count)
+{
+	for (const struct rule *rule = rules; rule < rules + count; rule++) {
+		struct attribution_question asked = question(
+			protocol, rule->local, rule->local_port, rule->remote, rule->remote_port);
+
+		asked.responder = rule->how == RESPONDER;
+		asked.sender = rule->how == SENDER;
+		asked.fanned_out = rule->how == FANNED_OUT;
+		asked.netns += rule->how == ELSEWHERE;
+		asked.has_icmp_id = rule->how >= ECHO_4711;
+		asked.icmp_id = rule->how == ECHO_4711 ? 4711 : 4712;
+		expect(&asked, rule->expected, rule->title);
+	}
+}
+
 static void test_tcp(void)
 {
-	struct attribution_question asked, responder;
+	static const struct rule rules[] = {
+		{ SRC, 5000, DST, 80, PLAIN, "socket 10", "the holder of the socket" },
+		{ "2001:db8::1", 5005, "2001:db8::2", 80, PLAIN, "socket 10", "IPv6" },
+		{ SRC, 5000, DST, 81, PLAIN, "unknown no_socket", "another remote port" },
+		{ SRC, 80, DST, 5001, RESPONDER, "socket 20", "an accepted connection" },
+		{ SRC, 80, DST, 5002, RESPONDER, "listener 20", "not accepted: the listener" },
+		{ SRC, 80, DST, 9999, RESPONDER, "listener 20", "not even there: the listener" },
+		{ SRC, 80, DST, 9999, PLAIN, "unknown no_socket", "who began it has no listener" },
+		{ SRC, 5003, DST, 80, PLAIN, "unknown no_socket", "orphaned" },
+		{ SRC, 5004, DST, 80, PLAIN, "unknown time_wait", "in TIME_WAIT, not seen before" },
+		{ SRC, 5004, DST, 80, ELSEWHERE, "unknown other_netns", "another namespace" },
+	};
 
 	clear();
 	fake_process(10, "client", 1, 100);
@@ -178,30 +220,7 @@ static void test_tcp(void)
 	add(TCP6, "2001:db8::1", 5005, "2001:db8::2", 80, SOCKET_ESTABLISHED, 100);
 	open_world();
 	walk(world.processes.fds, false);
-
-	asked = question(IPPROTO_TCP, SRC, 5000, DST, 80);
-	expect(&asked, "socket 10", "the holder of the socket");
-	asked = question(IPPROTO_TCP, "2001:db8::1", 5005, "2001:db8::2", 80);
-	expect(&asked, "socket 10", "IPv6");
-	asked = question(IPPROTO_TCP, SRC, 5000, DST, 81);
-	expect(&asked, "unknown no_socket", "another remote port");
-	responder = question(IPPROTO_TCP, SRC, 80, DST, 5001);
-	responder.responder = true;
-	expect(&responder, "socket 20", "an accepted connection");
-	responder = question(IPPROTO_TCP, SRC, 80, DST, 5002);
-	responder.responder = true;
-	expect(&responder, "listener 20", "one that is not accepted: the listener");
-	responder = question(IPPROTO_TCP, SRC, 80, DST, 9999);
-	responder.responder = true;
-	expect(&responder, "listener 20", "one that is not even there: the listener");
-	responder.responder = false;
-	expect(&responder, "unknown no_socket", "who began it has no listener");
-	asked = question(IPPROTO_TCP, SRC, 5003, DST, 80);
-	expect(&asked, "unknown no_socket", "orphaned");
-	asked = question(IPPROTO_TCP, SRC, 5004, DST, 80);
-	expect(&asked, "unknown time_wait", "in TIME_WAIT, not seen before");
-	asked.netns = NETNS + 1;
-	expect(&asked, "unknown other_netns", "another namespace");
+	EXPECT_RULES(IPPROTO_TCP, rules);
 	close_world();
 }
 
@@ -229,7 +248,13 @@ static void test_recent(void)
 
 static void test_shared(void)
 {
-	struct attribution_question asked;
+	static const struct rule rules[] = {
+		{ SRC, 80, DST, 5000, RESPONDER, "listener 20 (20 21)",
+		  "a listener of two processes" },
+		{ SRC, 81, DST, 5000, RESPONDER, "unknown ambiguous",
+		  "two listeners, two processes" },
+		{ SRC, 82, DST, 5000, RESPONDER, "listener 22", "two listeners, one process" },
+	};
 
 	clear();
 	for (int pid = 20; pid < 23; pid++)
@@ -246,19 +271,24 @@ static void test_shared(void)
 	add(TCP, "0.0.0.0", 82, "0.0.0.0", 0, SOCKET_LISTEN, 203);
 	open_world();
 	walk(world.processes.fds, false);
-	asked = question(IPPROTO_TCP, SRC, 80, DST, 5000);
-	asked.responder = true;
-	expect(&asked, "listener 20 (20 21)", "a listener of two processes");
-	asked.tuple.source_port = 81;
-	expect(&asked, "unknown ambiguous", "two listeners, of different processes");
-	asked.tuple.source_port = 82;
-	expect(&asked, "listener 22", "two listeners of one process");
+	EXPECT_RULES(IPPROTO_TCP, rules);
 	close_world();
 }
 
 static void test_udp(void)
 {
-	struct attribution_question asked;
+	static const struct rule rules[] = {
+		{ SRC, 5000, DST, 53, SENDER, "socket 10", "connected, sent" },
+		{ SRC, 5001, DST, 53, PLAIN, "socket 11", "wildcard, received" },
+		{ SRC, 5001, DST, 53, SENDER, "socket 11", "wildcard, sent" },
+		{ SRC, 5002, DST, 53, SENDER, "socket 11", "dual-stack, sent by IPv4" },
+		{ SRC, 5353, DST, 53, SENDER, "unknown ambiguous",
+		  "two on a port, either may have sent it" },
+		{ GROUP, 5353, DST, 5353, FANNED_OUT, "unknown ambiguous",
+		  "to a group: both receive it" },
+		{ GROUP, 5001, DST, 5353, FANNED_OUT, "socket 11", "to a group: one receives it" },
+		{ SRC, 5999, DST, 53, PLAIN, "unknown no_socket", "none" },
+	};
 
 	clear();
 	fake_process(10, "one", 1, 100);
@@ -274,31 +304,17 @@ static void test_udp(void)
 	add(UDP, "0.0.0.0", 5353, "0.0.0.0", 0, SOCKET_CLOSED, 110);
 	open_world();
 	walk(world.processes.fds, false);
-	asked = question(IPPROTO_UDP, SRC, 5000, DST, 53);
-	asked.sender = true;
-	expect(&asked, "socket 10", "connected, sent");
-	asked = question(IPPROTO_UDP, SRC, 5001, DST, 53);
-	expect(&asked, "socket 11", "wildcard, received");
-	asked.sender = true;
-	expect(&asked, "socket 11", "wildcard, sent");
-	asked = question(IPPROTO_UDP, SRC, 5002, DST, 53);
-	asked.sender = true;
-	expect(&asked, "socket 11", "dual-stack, sent by IPv4");
-	asked = question(IPPROTO_UDP, SRC, 5353, DST, 53);
-	asked.sender = true;
-	expect(&asked, "unknown ambiguous", "two sockets on a port, either may have sent it");
-	asked = question(IPPROTO_UDP, "224.0.0.251", 5353, DST, 5353);
-	asked.fanned_out = true;
-	expect(&asked, "unknown ambiguous", "to a group: both receive it");
-	asked.tuple.source_port = 5001;
-	expect(&asked, "socket 11", "to a group: one receives it");
-	asked = question(IPPROTO_UDP, SRC, 5999, DST, 53);
-	expect(&asked, "unknown no_socket", "none");
+	EXPECT_RULES(IPPROTO_UDP, rules);
 	close_world();
 }
 
 static void test_raw(void)
 {
+	static const struct rule rules[] = {
+		{ SRC, 0, DST, 0, ECHO_4711, "socket 10", "an echo of a ping socket" },
+		{ SRC, 0, DST, 0, ECHO_4712, "socket 11", "another echo: the raw socket's" },
+		{ SRC, 0, DST, 0, PLAIN, "unknown no_socket", "ICMP of the kernel" },
+	};
 	struct attribution_question asked;
 
 	clear();
@@ -312,14 +328,7 @@ static void test_raw(void)
 	add(RAW, "0.0.0.0", 89, "0.0.0.0", 0, SOCKET_CLOSED, 111);
 	open_world();
 	walk(world.processes.fds, false);
-	asked = question(IPPROTO_ICMP, SRC, 0, DST, 0);
-	asked.has_icmp_id = true;
-	asked.icmp_id = 4711;
-	expect(&asked, "socket 10", "an echo of a ping socket");
-	asked.icmp_id = 4712;
-	expect(&asked, "socket 11", "another echo: the raw socket's");
-	asked.has_icmp_id = false;
-	expect(&asked, "unknown no_socket", "ICMP of the kernel");
+	EXPECT_RULES(IPPROTO_ICMP, rules);
 	asked = question(89, SRC, 0, DST, 0);
 	expect(&asked, "socket 11", "a raw socket's protocol");
 	asked = question(47, SRC, 0, DST, 0);

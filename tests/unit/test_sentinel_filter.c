@@ -289,40 +289,78 @@ static void test_many_ports(void)
 	CHECK(wrong == 0, "exactly those are left out");
 }
 
-/* A message of the connector, linux/cn_proc.h: what, and the four numbers after the time. */
-static bool hears(const struct sock_filter *code, int length, uint32_t what, int first, int second,
-                  int third, int fourth)
+#define FORK 1
+#define EXEC 2
+#define EXIT 0x80000000
+
+/* A message of the connector, linux/cn_proc.h: what, and the numbers after the time. */
+struct heard {
+	const char *name;
+	uint32_t what;
+	uint32_t numbers[4];
+	bool passes;
+};
+
+static bool hears(const struct sock_filter *code, int length, const struct heard *heard)
 {
 	uint32_t message[20] = { 0 };
 	struct machine machine = { .length = 76 };
 
-	message[9] = what;
-	message[13] = (uint32_t)first;
-	message[14] = (uint32_t)second;
-	message[15] = (uint32_t)third;
-	message[16] = (uint32_t)fourth;
+	message[9] = heard->what;
+	memcpy(&message[13], heard->numbers, sizeof heard->numbers);
 	machine.bytes = check_guarded(message, machine.length);
 	return interpret(code, length, &machine) != 0;
 }
 
+static void expect(const struct sock_filter *code, int length, const struct heard *cases,
+                   size_t count)
+{
+	for (const struct heard *heard = cases; heard < cases + count; heard++)
+		CHECK(hears(code, length, heard) == heard->passes, "%s %s", heard->name,
+		      heard->passes ? "is heard" : "is not heard");
+}
+
 static void test_lives(void)
 {
+	static const struct heard cases[] = {
+		{ "a fork", FORK, { 7, 7, 1000, 1000 }, true },
+		{ "a new thread", FORK, { 7, 7, 1001, 1000 }, false },
+		{ "exec", EXEC, { 1000, 1000 }, true },
+		{ "exec by another thread", EXEC, { 1001, 1000 }, true },
+		{ "an exit", EXIT, { 1000, 1000 }, true },
+		{ "an exit of a thread", EXIT, { 1001, 1000 }, false },
+		{ "an acknowledgement", 0, { 0 }, false },
+		{ "a new name", 0x200, { 9, 9 }, false },
+	};
 	struct sock_filter code[SENTINEL_FILTER_MAX];
 	int length = sentinel_filter_lives(code);
 
 	CHECK(attaches(code, length), "the kernel takes the program for lives");
-	CHECK(hears(code, length, 1, 7, 7, 1000, 1000), "a fork is heard");
-	CHECK(!hears(code, length, 1, 7, 7, 1001, 1000), "a new thread is not");
-	CHECK(hears(code, length, 2, 1000, 1000, 0, 0), "exec is heard");
-	CHECK(hears(code, length, 2, 1001, 1000, 0, 0), "so by another thread");
-	CHECK(hears(code, length, 0x80000000, 1000, 1000, 0, 0), "an exit is heard");
-	CHECK(!hears(code, length, 0x80000000, 1001, 1000, 0, 0), "a thread's is not");
-	CHECK(!hears(code, length, 0, 0, 0, 0, 0) && !hears(code, length, 0x200, 9, 9, 0, 0),
-	      "other events are not");
+	expect(code, length, cases, sizeof cases / sizeof *cases);
 }
 
 static void test_forks(void)
 {
+	static const struct heard cases[] = {
+		{ "a fork by the first listener", FORK, { 100, 100, 1000, 1000 }, true },
+		{ "a fork by the last listener", FORK, { 131, 131, 1000, 1000 }, true },
+		{ "a fork by another thread of one", FORK, { 9, 115, 1000, 1000 }, true },
+		{ "a fork by the next number", FORK, { 100, 132, 1000, 1000 }, false },
+		{ "a fork by the number before", FORK, { 100, 99, 1000, 1000 }, false },
+		{ "a new thread of a listener", FORK, { 100, 100, 1001, 1000 }, false },
+		{ "exec of a listener", EXEC, { 100, 100, 100, 100 }, false },
+	};
+	static const struct {
+		const char *name;
+		int parents;
+		uint32_t share, shares;
+		uint32_t parent; /* of the fork */
+		bool passes;
+	} programs[] = {
+		{ "on another's CPU", SENTINEL_FILTER_PIDS_MAX, 2, 4, 100, false },
+		{ "CPUs are shared out in turn", SENTINEL_FILTER_PIDS_MAX, 2, 3, 100, true },
+		{ "without listeners", 0, 1, 4, 0, false },
+	};
 	struct sock_filter code[SENTINEL_FILTER_MAX];
 	int parents[SENTINEL_FILTER_PIDS_MAX], length;
 
@@ -331,25 +369,20 @@ static void test_forks(void)
 	length = sentinel_filter_forks(code, parents, SENTINEL_FILTER_PIDS_MAX, 1, 4);
 	CHECK(length <= SENTINEL_FILTER_MAX && attaches(code, length),
 	      "the kernel takes the program for forks");
-	CHECK(hears(code, length, 1, 100, 100, 1000, 1000) &&
-	              hears(code, length, 1, 131, 131, 1000, 1000) &&
-	              hears(code, length, 1, 9, 115, 1000, 1000),
-	      "forks by a listener, any thread of it, are heard");
-	CHECK(!hears(code, length, 1, 100, 132, 1000, 1000) &&
-	              !hears(code, length, 1, 100, 99, 1000, 1000),
-	      "those by others are not");
-	CHECK(!hears(code, length, 1, 100, 100, 1001, 1000), "nor new threads");
-	CHECK(!hears(code, length, 2, 100, 100, 100, 100), "nor exec");
-	length = sentinel_filter_forks(code, parents, SENTINEL_FILTER_PIDS_MAX, 2, 4);
-	CHECK(!hears(code, length, 1, 100, 100, 1000, 1000), "nor what happens on others' CPUs");
-	length = sentinel_filter_forks(code, parents, SENTINEL_FILTER_PIDS_MAX, 2, 3);
-	CHECK(hears(code, length, 1, 100, 100, 1000, 1000), "CPUs are shared out in turn");
-	length = sentinel_filter_forks(code, parents, 0, 1, 4);
-	CHECK(attaches(code, length) && !hears(code, length, 1, 0, 0, 1000, 1000),
-	      "without listeners nothing is heard");
+	expect(code, length, cases, sizeof cases / sizeof *cases);
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+		const struct heard fork = {
+			.what = FORK,
+			.numbers = { programs[i].parent, programs[i].parent, 1000, 1000 },
+		};
+
+		length = sentinel_filter_forks(code, parents, programs[i].parents,
+		                               programs[i].share, programs[i].shares);
+		CHECK(attaches(code, length) && hears(code, length, &fork) == programs[i].passes,
+		      "forks: %s", programs[i].name);
+	}
 	length = sentinel_filter_nothing(code);
-	CHECK(attaches(code, length) && !hears(code, length, 1, 100, 100, 1000, 1000),
-	      "nothing is nothing");
+	CHECK(attaches(code, length) && !hears(code, length, &cases[0]), "nothing is nothing");
 	CHECK(sentinel_filter_attach(-1, code, length) == -EBADF, "a failure to attach is told");
 }
 

@@ -27,6 +27,11 @@ void pipe_room_begin(struct pipe_room *room, size_t page, size_t pages, size_t u
 	room->used = pages_of(room, unread);
 }
 
+void pipe_room_resize(struct pipe_room *room, size_t pages)
+{
+	room->pages = pages;
+}
+
 void pipe_room_written(struct pipe_room *room, size_t length)
 {
 	/* As if it began a page of its own: whether it did depends on the reader. */

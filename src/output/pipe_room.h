@@ -26,6 +26,8 @@ struct pipe_room {
 
 /* unread: by FIONREAD, from whomever. */
 void pipe_room_begin(struct pipe_room *room, size_t page, size_t pages, size_t unread);
+/* The reader may set another size, but none that is too small for what is in the pipe. */
+void pipe_room_resize(struct pipe_room *room, size_t pages);
 /* After a write of length bytes. */
 void pipe_room_written(struct pipe_room *room, size_t length);
 /* A write found too little room; unread by FIONREAD after it. */

@@ -66,6 +66,13 @@ static void open_private(struct target *target)
 	target->owned = true;
 }
 
+static size_t pages_of(int fd, size_t page)
+{
+	int bytes = fcntl(fd, F_GETPIPE_SZ);
+
+	return bytes > 0 ? (size_t)bytes / page : 0;
+}
+
 static size_t unread_of(int fd)
 {
 	int bytes;
@@ -80,12 +87,10 @@ static size_t unread_of(int fd)
 static void enlarge(struct target *target)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int bytes = fcntl(target->fd, F_GETPIPE_SZ);
 
-	if (bytes < PIPE_SIZE && fcntl(target->fd, F_SETPIPE_SZ, PIPE_SIZE) > 0)
-		bytes = PIPE_SIZE;
-	pipe_room_begin(&target->room, page, bytes > 0 ? (size_t)bytes / page : 0,
-	                unread_of(target->fd));
+	if (fcntl(target->fd, F_GETPIPE_SZ) < PIPE_SIZE)
+		fcntl(target->fd, F_SETPIPE_SZ, PIPE_SIZE);
+	pipe_room_begin(&target->room, page, pages_of(target->fd, page), unread_of(target->fd));
 }
 
 int target_open(struct target *target, int fd, struct error *error)
@@ -158,6 +163,7 @@ size_t target_whole_max(struct target *target)
 		return OTHER_WRITE_MAX;
 	if (target->poll_first)
 		return PIPE_BUF;
+	pipe_room_resize(&target->room, pages_of(target->fd, target->room.page));
 	room = pipe_room_bytes(&target->room, unread_of(target->fd));
 	return room > PIPE_BUF ? room : PIPE_BUF;
 }

@@ -42,6 +42,15 @@ static void test_cases(void)
 	CHECK(room.shared, "more in it than was written: somebody else writes too");
 	CHECK(pipe_room_bytes(&room, 0) == 0, "and nothing is certain any more");
 
+	pipe_room_begin(&room, PAGE, PAGES, 0);
+	pipe_room_written(&room, 3 * PAGE);
+	pipe_room_resize(&room, 4);
+	CHECK(pipe_room_bytes(&room, 3 * PAGE) == PAGE, "the reader made it smaller");
+	pipe_room_resize(&room, 3);
+	CHECK(pipe_room_bytes(&room, 3 * PAGE) == 0, "so that it is full");
+	pipe_room_resize(&room, 32);
+	CHECK(pipe_room_bytes(&room, 3 * PAGE) == 16 * PAGE, "and larger again");
+
 	pipe_room_begin(&room, PAGE, PAGES, 3 * PAGE);
 	CHECK(pipe_room_bytes(&room, 3 * PAGE) == 8 * PAGE && !room.shared,
 	      "what is in it at the start does not count as somebody else's");

@@ -227,38 +227,6 @@ static void test_long_line(void)
 }
 
 /* Any line lengths, any reader, small and large buffers: what was taken arrives once and in order. */
-/* What kill -9 would leave in a pipe that its reader has made smaller. */
-static void test_shrunk_pipe(void)
-{
-	static const int sizes[] = { 65536, 16384, 8192, 4096 };
-	static struct reader reader;
-	static char line[700];
-	unsigned number = 0;
-	struct sink *sink;
-	int fds[2], cut = 0;
-
-	open_pipe(fds);
-	need(fcntl(fds[0], F_SETFL, O_NONBLOCK) == 0, "fcntl");
-	sink = open_sink(fds[1], 2 << 20);
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-		need(fcntl(fds[0], F_SETPIPE_SZ, sizes[i]) >= 0, "F_SETPIPE_SZ");
-		for (int round = 0; round < 20; round++) {
-			while (put_line(sink, line, make_line(line, 100 + number % 600, number)) ==
-			       0)
-				number++;
-			sink_flush(sink);
-			while (reader_read(&reader, fds[0], SIZE_MAX) > 0)
-				;
-			cut += reader.length > 0;
-		}
-	}
-	CHECK(cut == 0 && !reader.broken && reader.lines > 1000,
-	      "a pipe that its reader has made smaller has whole lines: %d cut", cut);
-	sink_free(sink);
-	close(fds[0]);
-	close(fds[1]);
-}
-
 static void test_random(struct random *random, bool is_socket)
 {
 	int broken = 0, lost = 0, uncounted = 0;
@@ -517,7 +485,6 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	test_room();
 	test_pipe_writes();
-	test_shrunk_pipe();
 	test_pipe_ends_whole(&random);
 	test_long_line();
 	test_random(&random, false);

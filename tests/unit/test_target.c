@@ -77,6 +77,38 @@ static void test_pipe(void)
 	      "a closed descriptor: %s", error.text);
 }
 
+/* Its reader makes it smaller, and empties it now and then. */
+static void test_smaller_pipe(void)
+{
+	static const int sizes[] = { 65536, 16384, 8192, 4096 };
+	static char bytes[PIPE_SIZE];
+	struct target target;
+	struct error error;
+	int fds[2], writes = 0, cut = 0;
+
+	need(pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0, "pipe2");
+	need(target_open(&target, fds[1], &error) == 0, error.text);
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		need(fcntl(fds[0], F_SETPIPE_SZ, sizes[i]) >= 0, "F_SETPIPE_SZ");
+		for (int round = 0; round < 100; round++) {
+			size_t most = target_whole_max(&target) - (size_t)(round % 7) * 100;
+			ssize_t written = target_write(&target, bytes, most);
+
+			writes += written > 0;
+			cut += written > 0 && (size_t)written < most;
+			if (round % 3 == 0 && read(fds[0], bytes, sizeof bytes) < 0)
+				cut++;
+		}
+		while (read(fds[0], bytes, sizeof bytes) > 0)
+			;
+	}
+	CHECK(cut == 0 && writes > 100, "made smaller by its reader: %d of %d writes are cut", cut,
+	      writes);
+	target_close(&target);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void test_named_pipe(void)
 {
 	char directory[] = "/tmp/test_target.XXXXXX", path[64];
@@ -244,6 +276,7 @@ int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	test_pipe();
+	test_smaller_pipe();
 	test_named_pipe();
 	test_polled_pipe();
 	test_socket();

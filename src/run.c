@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "run_private.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "capture/decode.h"
@@ -351,6 +353,25 @@ static void finish(struct run *run)
 	}
 }
 
+/* What libpcap says has no code. */
+static bool lacks_descriptors(const struct error *error)
+{
+	return error->code == EMFILE || strstr(error->text, strerror(EMFILE));
+}
+
+static void explain_failure(const struct log *log, const struct error *error)
+{
+	struct rlimit limit;
+
+	if (lacks_descriptors(error) && getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		log_error(log,
+		          "%s: RLIMIT_NOFILE is %llu, which is too few; raise it, as with `ulimit "
+		          "-n 1024'",
+		          error->text, (unsigned long long)limit.rlim_cur);
+	else
+		log_error(log, "%s", error->text);
+}
+
 int run_main(const struct options *options, const struct log *log)
 {
 	struct run run = {
@@ -363,7 +384,7 @@ int run_main(const struct options *options, const struct log *log)
 	int result = run_build(&run, &error);
 
 	if (result != 0) {
-		log_error(log, "%s", error.text);
+		explain_failure(log, &error);
 		run_free(&run);
 		return EXIT_FAILURE;
 	}

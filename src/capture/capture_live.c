@@ -89,7 +89,7 @@ int capture_live_activate(struct pcap **handle, const char *interface,
 	int status;
 
 	/* libpcap also opens USB, Bluetooth, D-Bus and netfilter logs by name. */
-	if (!is_any(interface) && if_nametoindex(interface) == 0)
+	if (!is_any(interface) && if_nametoindex(interface) == 0 && errno == ENODEV)
 		return no_such_interface(interface, error);
 	created = pcap_create(interface, text);
 	if (created == NULL)

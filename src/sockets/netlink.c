@@ -60,8 +60,9 @@ int netlink_open(struct netlink **netlink, int protocol, struct error *error)
 	errno = 0;
 	result = nl_connect(new->socket, protocol);
 	if (result < 0) {
+		/* Most errors are but "Unspecific failure" to libnl. */
 		result = error_set(error, errno ? errno : EPROTO, "netlink protocol %d: %s",
-		                   protocol, nl_geterror(result));
+		                   protocol, errno ? strerror(errno) : nl_geterror(result));
 		netlink_close(new);
 		return result;
 	}

@@ -202,6 +202,24 @@ def test_no_permission():
                   "folder/out", RUNTIME)
 
 
+def test_few_descriptors():
+    """Whichever step fails for lack of them, the limit is named, or the run is a whole one."""
+    for method in ("auto", "lookup"):
+        unnamed = []
+        for limit in range(6, 45):
+            result = sockline(["-q", "--netns", "self", "-i", "lo", "-d", "1", "--attribution",
+                               method], via=("prlimit", f"--nofile={limit}"))
+            named = result.returncode == 1 and not result.stdout and \
+                f"RLIMIT_NOFILE is {limit},".encode() in result.stderr.splitlines()[-1]
+            whole = result.returncode == 0 and b'"run_stopped"' in result.stdout
+            if not named and not whole:
+                unnamed.append((limit, result.returncode, result.stderr))
+            if whole:
+                break
+        check(not unnamed and limit > 6, f"{method}: fewer than {limit} descriptors: the limit is named",
+              unnamed)
+
+
 def test_damaged_file():
     """The packets before the damage come, then the error with the place."""
     good = pcap(100)

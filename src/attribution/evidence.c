@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attribution/evidence.h"
 
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "attribution/openings.h"
 #include "base/clock.h"
+#include "base/pages.h"
 #include "base/table.h"
 #include "sockets/socket.h"
 
 /* connect() calls that wait for an answer, of all processes. */
 #define OPENINGS_MAX 16384
 
-#define LINE 64 /* bytes of a cache line, and of a sighting */
+/*
+ * Where a sighting belongs in the index is far away in memory: while it comes,
+ * this many that follow are decoded.
+ */
+#define COMING 16
 
 struct sighting {
-	uint64_t hash;              /* of the far end, the local port and the protocol: 64 bits
-	                               stand for them */
+	uint64_t hash;              /* of what hash_of says: 64 bits stand for that */
 	struct inet_address source; /* may be unspecified */
 	int64_t first_ns, last_ns;
 	int64_t alone_ns; /* EVIDENCE_CLOSED: as in struct lineage_process; INT64_MAX: not known */
@@ -24,8 +30,9 @@ struct sighting {
 	uint32_t netns;
 	uint32_t queued_ms; /* when it came to the head of the ring; wraps */
 	uint8_t kinds;
+	bool reversed; /* hash_of turned it round */
 };
-_Static_assert(sizeof(struct sighting) == LINE, "a sighting is a cache line");
+_Static_assert(sizeof(struct sighting) == PAGES_LINE, "a sighting is a cache line");
 
 /* A ring in the order of queued_ms; the tail is the oldest. */
 struct evidence {
@@ -34,6 +41,8 @@ struct evidence {
 	struct openings *openings;
 	struct sighting *sightings;
 	uint32_t max, tail, count;
+	struct sighting coming[COMING]; /* a ring, too, of those that are not entered yet */
+	uint32_t coming_tail, coming_count;
 	int64_t lost_from_ns, lost_to_ns; /* facts are missing in between; 0 = none */
 	struct evidence_counters counters;
 };
@@ -49,7 +58,7 @@ struct evidence *evidence_new(uint32_t max, const struct hash_key *key)
 	evidence->index = table_new(max);
 	evidence->openings = openings_new(OPENINGS_MAX, key);
 	/* Written before they are read; pages that are not touched cost nothing. */
-	evidence->sightings = aligned_alloc(LINE, max * sizeof *evidence->sightings);
+	evidence->sightings = aligned_alloc(PAGES_LINE, max * sizeof *evidence->sightings);
 	if (!evidence->index || !evidence->openings || !evidence->sightings) {
 		evidence_free(evidence);
 		return NULL;
@@ -67,13 +76,24 @@ void evidence_free(struct evidence *evidence)
 	free(evidence);
 }
 
-/* The local address is no part of the key: a socket may have had none yet. */
-static uint64_t hash_of(const struct evidence *evidence, const struct tuple *tuple)
+/*
+ * Both ends of a TCP connection on this host hash alike, so that they lie together.
+ * Of others the local address is no part: a socket may have had none yet.
+ */
+static uint64_t hash_of(const struct evidence *evidence, const struct tuple *tuple, bool *reversed)
 {
 	const size_t start = offsetof(struct tuple, destination);
+	struct tuple turned;
 
-	return hash_siphash(&evidence->key, (const char *)tuple + start, sizeof *tuple - start, 1,
-	                    3);
+	*reversed = false;
+	if (tuple->protocol != IPPROTO_TCP)
+		return hash_siphash(&evidence->key, (const char *)tuple + start,
+		                    sizeof *tuple - start, 1, 3);
+	*reversed = tuple->source_port != tuple->destination_port
+	                    ? tuple->source_port > tuple->destination_port
+	                    : memcmp(&tuple->source, &tuple->destination, start) > 0;
+	turned = *reversed ? tuple_reverse(tuple) : *tuple;
+	return hash_siphash(&evidence->key, &turned, sizeof turned, 1, 3);
 }
 
 /* The same local address, as far as both are known. */
@@ -115,8 +135,8 @@ static struct sighting *find_same(struct evidence *evidence, const struct sighti
 	while (table_next(&cursor, &number)) {
 		struct sighting *other = &evidence->sightings[number];
 
-		if (other->hash == sighting->hash && other->pid == sighting->pid &&
-		    other->netns == sighting->netns &&
+		if (other->hash == sighting->hash && other->reversed == sighting->reversed &&
+		    other->pid == sighting->pid && other->netns == sighting->netns &&
 		    inet_equal(&other->source, &sighting->source) &&
 		    sighting->first_ns <= other->last_ns + EVIDENCE_MERGE_NS &&
 		    sighting->first_ns >= other->first_ns - EVIDENCE_MERGE_NS)
@@ -125,24 +145,19 @@ static struct sighting *find_same(struct evidence *evidence, const struct sighti
 	return NULL;
 }
 
-static void add_sighting(struct evidence *evidence, struct sighting *sighting, int64_t time_ns)
+static void enter(struct evidence *evidence, const struct sighting *sighting)
 {
-	struct sighting *same;
+	struct sighting *same = find_same(evidence, sighting);
 
-	sighting->first_ns = sighting->last_ns = time_ns;
-	sighting->queued_ms = milliseconds(time_ns);
-	same = find_same(evidence, sighting);
-
-	evidence->counters.added++;
 	if (same) {
 		evidence->counters.merged++;
 		same->kinds |= sighting->kinds;
 		if (sighting->alone_ns > same->alone_ns)
 			same->alone_ns = sighting->alone_ns;
-		if (time_ns < same->first_ns)
-			same->first_ns = time_ns;
-		if (time_ns > same->last_ns)
-			same->last_ns = time_ns;
+		if (sighting->first_ns < same->first_ns)
+			same->first_ns = sighting->first_ns;
+		if (sighting->last_ns > same->last_ns)
+			same->last_ns = sighting->last_ns;
 		return;
 	}
 	if (evidence->count == evidence->max) {
@@ -152,12 +167,40 @@ static void add_sighting(struct evidence *evidence, struct sighting *sighting, i
 	push(evidence, sighting);
 }
 
+static void enter_first(struct evidence *evidence)
+{
+	enter(evidence, &evidence->coming[evidence->coming_tail]);
+	evidence->coming_tail = (evidence->coming_tail + 1) % COMING;
+	evidence->coming_count--;
+}
+
+static void enter_all(struct evidence *evidence)
+{
+	while (evidence->coming_count > 0)
+		enter_first(evidence);
+}
+
+static void add_sighting(struct evidence *evidence, struct sighting *sighting, int64_t time_ns)
+{
+	evidence->counters.added++;
+	sighting->first_ns = sighting->last_ns = time_ns;
+	sighting->queued_ms = milliseconds(time_ns);
+	table_prefetch(evidence->index, sighting->hash);
+	if (evidence->coming_count == COMING)
+		enter_first(evidence);
+	evidence->coming[(evidence->coming_tail + evidence->coming_count++) % COMING] = *sighting;
+}
+
 /* What the fact says of its process and its tuple. */
 static struct sighting sighting_of(const struct evidence *evidence, const struct fact *fact,
                                    const struct lineage_process *process, uint8_t kind)
 {
+	bool reversed;
+	uint64_t hash = hash_of(evidence, &fact->tuple, &reversed);
+
 	return (struct sighting){
-		.hash = hash_of(evidence, &fact->tuple),
+		.hash = hash,
+		.reversed = reversed,
 		.source = fact->tuple.source,
 		.pid = fact->pid,
 		.netns = process ? process->netns : 0,
@@ -284,19 +327,23 @@ static void join(struct evidence_match *match, const struct sighting *sighting)
 		match->netns = sighting->netns;
 }
 
-enum evidence_answer evidence_find(const struct evidence *evidence,
+enum evidence_answer evidence_find(struct evidence *evidence,
                                    const struct evidence_question *question,
                                    struct evidence_match *match)
 {
-	uint64_t hash = hash_of(evidence, &question->tuple);
-	struct table_cursor cursor = table_cursor(evidence->index, hash);
+	bool reversed;
+	uint64_t hash = hash_of(evidence, &question->tuple, &reversed);
 	struct evidence_match found = { .pid = 0 };
+	struct table_cursor cursor;
 	uint32_t number;
 
+	enter_all(evidence);
+	cursor = table_cursor(evidence->index, hash);
 	while (table_next(&cursor, &number)) {
 		const struct sighting *sighting = &evidence->sightings[number];
 
-		if (sighting->hash != hash || !answers(sighting, question))
+		if (sighting->hash != hash || sighting->reversed != reversed ||
+		    !answers(sighting, question))
 			continue;
 		if (found.pid != 0 && sighting->pid != found.pid)
 			return EVIDENCE_AMBIGUOUS;
@@ -321,6 +368,7 @@ enum evidence_answer evidence_find(const struct evidence *evidence,
 
 void evidence_expire(struct evidence *evidence, int64_t now_ns)
 {
+	enter_all(evidence);
 	while (evidence->count > 0) {
 		struct sighting oldest = evidence->sightings[evidence->tail];
 
@@ -338,12 +386,14 @@ void evidence_expire(struct evidence *evidence, int64_t now_ns)
 	}
 }
 
-const struct evidence_counters *evidence_counters(const struct evidence *evidence)
+const struct evidence_counters *evidence_counters(struct evidence *evidence)
 {
+	enter_all(evidence);
 	return &evidence->counters;
 }
 
-uint32_t evidence_count(const struct evidence *evidence)
+uint32_t evidence_count(struct evidence *evidence)
 {
+	enter_all(evidence);
 	return evidence->count;
 }

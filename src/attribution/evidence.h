@@ -73,12 +73,12 @@ void evidence_add(struct evidence *evidence, const struct fact *fact,
  * A sighting without local address fits any. *match is filled for FOUND and
  * INCOMPLETE. A pid is a process only together with the time: lineage_find.
  */
-enum evidence_answer evidence_find(const struct evidence *evidence,
+enum evidence_answer evidence_find(struct evidence *evidence,
                                    const struct evidence_question *question,
                                    struct evidence_match *match);
 void evidence_expire(struct evidence *evidence, int64_t now_ns);
 
-const struct evidence_counters *evidence_counters(const struct evidence *evidence);
-uint32_t evidence_count(const struct evidence *evidence);
+const struct evidence_counters *evidence_counters(struct evidence *evidence);
+uint32_t evidence_count(struct evidence *evidence);
 
 #endif

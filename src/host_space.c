@@ -19,7 +19,7 @@
  * Sockets that end one after the other would wake the loop for each. Those that end
  * within so long of each other are read together then, or with the next packets.
  */
-#define REST_NS NS_PER_MS
+#define REST_NS (20 * NS_PER_MS)
 
 struct host_space {
 	int fd;

@@ -284,6 +284,11 @@ uint32_t connection_table_number(const struct connection *connection)
 	return connection->internal.number;
 }
 
+uint64_t connection_table_hash(const struct connection *connection)
+{
+	return connection->internal.hash;
+}
+
 struct connection *connection_table_at(const struct connection_table *table, uint32_t number,
                                        uint64_t id)
 {

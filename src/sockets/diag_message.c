@@ -104,7 +104,8 @@ static int parse_inet(const void *payload, size_t length, struct socket *socket)
 	}
 	socket->tuple.source_port = ntohs(message.id.idiag_sport);
 	socket->tuple.destination_port = ntohs(message.id.idiag_dport);
-	socket_set_protocol(socket, raw_protocol(&message, attributes));
+	socket_set_protocol(socket,
+	                    socket->kind == SOCKET_RAW ? raw_protocol(&message, attributes) : 0);
 	socket->ifindex = message.id.idiag_if;
 	socket->inode = message.idiag_inode;
 	socket->cookie = cookie_of(message.id.idiag_cookie);

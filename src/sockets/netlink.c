@@ -189,8 +189,8 @@ static struct netlink_message message_of(struct nlmsghdr *header)
 {
 	return (struct netlink_message){
 		.type = header->nlmsg_type,
-		.payload = nlmsg_data(header),
-		.length = (size_t)nlmsg_datalen(header),
+		.payload = NLMSG_DATA(header),
+		.length = NLMSG_PAYLOAD(header, 0),
 	};
 }
 
@@ -433,17 +433,27 @@ uint64_t netlink_drops(struct netlink *netlink)
 	return netlink->drops;
 }
 
+/* As nla_find does, which makes three calls an attribute. */
 const void *netlink_attribute(const void *attributes, size_t length, uint16_t type, size_t *size)
 {
-	const struct nlattr *attribute;
+	const char *at = attributes;
 
-	if (length > INT_MAX)
-		return NULL;
-	attribute = nla_find(attributes, (int)length, type);
-	if (!attribute)
-		return NULL;
-	*size = (size_t)nla_len(attribute);
-	return nla_data(attribute);
+	while (length >= NLA_HDRLEN) {
+		const struct nlattr *attribute = (const void *)at;
+		size_t step = NLA_ALIGN(attribute->nla_len);
+
+		if (attribute->nla_len < NLA_HDRLEN || attribute->nla_len > length)
+			break;
+		if ((attribute->nla_type & NLA_TYPE_MASK) == type) {
+			*size = attribute->nla_len - (size_t)NLA_HDRLEN;
+			return at + NLA_HDRLEN;
+		}
+		if (step > length)
+			break;
+		at += step;
+		length -= step;
+	}
+	return NULL;
 }
 
 const char *netlink_library_version(void)

@@ -2,59 +2,116 @@
 #include "stream/final_info.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#define ENTRIES 4096 /* power of two */
+#include "base/table.h"
 
-struct final_info {
-	struct hash_key key;
-	struct {
-		uint64_t hash; /* of tuple and namespace: 64 bits stand for them */
-		int64_t time_ns;
-		struct socket_tcp_info info;
-	} entries[ENTRIES];
+#define ENDS_MAX 8192
+
+struct final {
+	uint64_t hash; /* of the connection and which end: 64 bits stand for them */
+	int64_t time_ns;
+	struct socket_tcp_info info;
 };
 
-struct final_info *final_info_new(const struct hash_key *key)
+/* A ring in the order of time; the tail is the oldest. */
+struct final_info {
+	struct table *index;
+	uint32_t tail, count;
+	struct final ends[ENDS_MAX];
+};
+
+struct final_info *final_info_new(void)
 {
+	/* Pages that are not touched cost nothing. */
 	struct final_info *finals = calloc(1, sizeof *finals);
 
-	if (finals)
-		finals->key = *key;
+	if (!finals)
+		return NULL;
+	finals->index = table_new(ENDS_MAX);
+	if (!finals->index) {
+		free(finals);
+		return NULL;
+	}
 	return finals;
 }
 
 void final_info_free(struct final_info *finals)
 {
+	if (!finals)
+		return;
+	table_free(finals->index);
 	free(finals);
 }
 
-void final_info_put(struct final_info *finals, const struct socket *socket, int64_t now_ns)
+/* A connection's hash is the same for both ends: their order tells them apart. */
+static uint64_t hash_of(uint64_t hash, const struct tuple *tuple)
 {
-	uint64_t hash = tuple_hash(&finals->key, socket->netns, &socket->tuple);
+	bool second =
+		tuple->source_port != tuple->destination_port
+			? tuple->source_port > tuple->destination_port
+			: memcmp(&tuple->source, &tuple->destination, sizeof tuple->source) > 0;
 
-	finals->entries[hash % ENTRIES].hash = hash;
-	finals->entries[hash % ENTRIES].time_ns = now_ns;
-	finals->entries[hash % ENTRIES].info = socket->tcp_info;
+	return hash ^ second;
 }
 
-bool final_info_find(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
+static void remove_tail(struct final_info *finals)
+{
+	table_remove(finals->index, finals->ends[finals->tail].hash, finals->tail);
+	finals->tail = (finals->tail + 1) % ENDS_MAX;
+	finals->count--;
+}
+
+void final_info_put(struct final_info *finals, uint64_t hash, const struct tuple *tuple,
+                    const struct socket_tcp_info *info, int64_t now_ns)
+{
+	struct final final = { .hash = hash_of(hash, tuple), .time_ns = now_ns, .info = *info };
+	uint32_t number;
+
+	while (finals->count > 0 &&
+	       (finals->count == ENDS_MAX ||
+	        now_ns - finals->ends[finals->tail].time_ns > FINAL_INFO_KEEP_NS))
+		remove_tail(finals);
+	number = (finals->tail + finals->count) % ENDS_MAX;
+	if (table_insert(finals->index, final.hash, number) != 0)
+		return; /* out of memory */
+	finals->ends[number] = final;
+	finals->count++;
+}
+
+/* The latest: ports are used again. */
+static const struct final *find(const struct final_info *finals, uint64_t hash,
+                                const struct tuple *tuple)
+{
+	uint64_t wanted = hash_of(hash, tuple);
+	struct table_cursor cursor = table_cursor(finals->index, wanted);
+	const struct final *latest = NULL;
+	uint32_t number;
+
+	while (table_next(&cursor, &number)) {
+		const struct final *final = &finals->ends[number];
+
+		if (final->hash == wanted && (!latest || final->time_ns > latest->time_ns))
+			latest = final;
+	}
+	return latest;
+}
+
+bool final_info_find(const struct final_info *finals, uint64_t hash, const struct tuple *tuple,
                      int64_t now_ns, struct socket_tcp_info *info)
 {
-	uint64_t hash = tuple_hash(&finals->key, netns, tuple);
-	uint32_t number = hash % ENTRIES;
+	const struct final *final = find(finals, hash, tuple);
 
-	if (finals->entries[number].hash != hash || finals->entries[number].time_ns == 0 ||
-	    now_ns - finals->entries[number].time_ns > FINAL_INFO_KEEP_NS)
+	if (!final || now_ns - final->time_ns > FINAL_INFO_KEEP_NS)
 		return false;
-	*info = finals->entries[number].info;
+	*info = final->info;
 	return true;
 }
 
-bool final_info_died(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
+bool final_info_died(const struct final_info *finals, uint64_t hash, const struct tuple *tuple,
                      int64_t since_ns)
 {
-	uint64_t hash = tuple_hash(&finals->key, netns, tuple);
+	const struct final *final = find(finals, hash, tuple);
 
-	return finals->entries[hash % ENTRIES].hash == hash &&
-	       finals->entries[hash % ENTRIES].time_ns > since_ns;
+	return final && final->time_ns > since_ns;
 }

@@ -10,23 +10,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/hash.h"
 #include "sockets/socket.h"
 
 struct final_info;
 
 #define FINAL_INFO_KEEP_NS (INT64_C(2) * 1000000000)
 
-struct final_info *final_info_new(const struct hash_key *key); /* NULL: no memory */
+struct final_info *final_info_new(void); /* NULL: no memory */
 void final_info_free(struct final_info *finals);
 
-/* socket: as sock_destroy tells it, with tcp_info. */
-void final_info_put(struct final_info *finals, const struct socket *socket, int64_t now_ns);
-/* tuple: local end first. False: none that died in the last moments. */
-bool final_info_find(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
+/* hash: of the connection, struct connection_key; tuple: local end first. */
+void final_info_put(struct final_info *finals, uint64_t hash, const struct tuple *tuple,
+                    const struct socket_tcp_info *info, int64_t now_ns);
+/* False: none that died in the last moments. */
+bool final_info_find(const struct final_info *finals, uint64_t hash, const struct tuple *tuple,
                      int64_t now_ns, struct socket_tcp_info *info);
 /* Was the death of this very socket told after since_ns? */
-bool final_info_died(const struct final_info *finals, uint32_t netns, const struct tuple *tuple,
+bool final_info_died(const struct final_info *finals, uint64_t hash, const struct tuple *tuple,
                      int64_t since_ns);
 
 #endif

@@ -43,8 +43,8 @@ static void add_final_info(const struct stream *stream, struct connection *conne
 		return;
 	if (!connection->local[CONNECTION_SOURCE])
 		tuple = tuple_reverse(&tuple);
-	if (final_info_find(stream->finals, connection->netns, &tuple, clock_monotonic_ns(),
-	                    &connection->tcp_info)) {
+	if (final_info_find(stream->finals, connection_table_hash(connection), &tuple,
+	                    clock_monotonic_ns(), &connection->tcp_info)) {
 		connection->has_tcp_info = true;
 		connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
 	}
@@ -108,7 +108,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->duplicates = duplicates_new(&options->key);
 	stream->fragments = fragments_new(&options->key);
 	stream->port_ends = port_ends_new();
-	stream->finals = final_info_new(&options->key);
+	stream->finals = final_info_new();
 	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
 	    !stream->port_ends || !stream->finals) {
 		stream_free(stream);
@@ -137,34 +137,67 @@ void stream_free(struct stream *stream)
 	free(stream);
 }
 
-void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
+static void take_death(struct stream *stream, const struct death *death)
 {
-	struct connection_key key;
 	enum connection_end end;
-	struct connection *connection;
+	struct connection *connection =
+		connection_table_find(stream->connections, &death->key, &end);
 
-	if (socket->tuple.protocol == IPPROTO_UDP) {
-		port_ends_note(stream->port_ends, socket->netns, socket->tuple.source_port,
-		               clock_monotonic_ns());
-		return;
-	}
-	key = connection_table_key(stream->connections, socket->netns, &socket->tuple);
-	connection = connection_table_find(stream->connections, &key, &end);
-	if (!connection && socket->has_tcp_info)
-		final_info_put(stream->finals, socket, clock_monotonic_ns());
+	if (!connection && death->has_tcp_info)
+		final_info_put(stream->finals, death->key.hash, &death->key.tuple, &death->tcp_info,
+		               death->told_ns);
 	if (!connection || connection_table_is_closed(connection))
 		return;
 	connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
 	connection->gone |= end == CONNECTION_DESTINATION;
-	if (!socket->has_tcp_info ||
+	if (!death->has_tcp_info ||
 	    (end == CONNECTION_DESTINATION && connection->local[CONNECTION_SOURCE]))
 		return; /* on loopback the initiator's numbers stand */
 	connection->has_tcp_info = true;
-	connection->tcp_info = socket->tcp_info;
+	connection->tcp_info = death->tcp_info;
+}
+
+static void take_first_death(struct stream *stream)
+{
+	take_death(stream, &stream->deaths[stream->deaths_tail]);
+	stream->deaths_tail = (stream->deaths_tail + 1) % STREAM_DEATHS;
+	stream->deaths_count--;
+}
+
+void stream_take_deaths(struct stream *stream)
+{
+	while (stream->deaths_count > 0)
+		take_first_death(stream);
+}
+
+/* They come in numbers: until a connection has come from memory, others are read. */
+static void await_connection(struct stream *stream, const struct socket *socket, int64_t now_ns)
+{
+	struct death *death;
+
+	if (stream->deaths_count == STREAM_DEATHS)
+		take_first_death(stream);
+	death = &stream->deaths[(stream->deaths_tail + stream->deaths_count++) % STREAM_DEATHS];
+	death->key = connection_table_key(stream->connections, socket->netns, &socket->tuple);
+	death->told_ns = now_ns;
+	death->has_tcp_info = socket->has_tcp_info;
+	death->tcp_info = socket->tcp_info;
+	connection_table_prefetch(stream->connections, &death->key);
+}
+
+void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	if (socket->tuple.protocol == IPPROTO_UDP)
+		port_ends_note(stream->port_ends, socket->netns, socket->tuple.source_port, now_ns);
+	else
+		await_connection(stream, socket, now_ns);
 }
 
 int64_t stream_tick(struct stream *stream)
 {
+	stream_take_deaths(stream);
 	connection_table_expire(stream->connections, table_time_ns(stream));
 	if (!stream->options.attribution)
 		return -1;
@@ -184,6 +217,7 @@ void stream_emit_traffic(struct stream *stream)
 
 void stream_finish(struct stream *stream)
 {
+	stream_take_deaths(stream);
 	stream_emit_traffic(stream);
 	connection_table_shutdown(stream->connections, table_time_ns(stream));
 }

@@ -73,7 +73,8 @@ static bool is_gone(const struct stream *stream, const struct connection *connec
 	struct tuple accepted = tuple_reverse(&connection->tuple);
 
 	return accepted.protocol == IPPROTO_TCP && connection->local[CONNECTION_DESTINATION] &&
-	       final_info_died(stream->finals, connection->netns, &accepted, connection->seen_ns);
+	       final_info_died(stream->finals, connection_table_hash(connection), &accepted,
+	                       connection->seen_ns);
 }
 
 static struct connection *open_connection(struct stream *stream, struct passage *passage)
@@ -344,6 +345,7 @@ void stream_packets(struct stream *stream, struct packet *packets, int count)
 		passages[i].opened = false;
 	}
 	prefetch(stream, passages, count);
+	stream_take_deaths(stream);
 	for (int i = 0; i < count; i++)
 		pass(stream, &passages[i]);
 }

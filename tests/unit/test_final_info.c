@@ -8,13 +8,10 @@
 
 #define NOW (1000 * NS_PER_SECOND)
 
-static const struct hash_key key = { { 3, 4 } };
-
 int main(void)
 {
-	struct final_info *finals = final_info_new(&key);
+	struct final_info *finals = final_info_new();
 	struct socket socket = {
-		.netns = 1,
 		.tuple = { .source_port = 80, .destination_port = 1000, .protocol = IPPROTO_TCP },
 		.tcp_info.bytes_acked = 7
 	};
@@ -24,7 +21,7 @@ int main(void)
 	CHECK(!final_info_find(finals, 1, &socket.tuple, NOW, &info) &&
 	              !final_info_died(finals, 1, &socket.tuple, 0),
 	      "nothing is known at first");
-	final_info_put(finals, &socket, NOW);
+	final_info_put(finals, 1, &socket.tuple, &socket.tcp_info, NOW);
 	CHECK(final_info_find(finals, 1, &socket.tuple, NOW, &info) && info.bytes_acked == 7,
 	      "its last numbers");
 	CHECK(!final_info_find(finals, 2, &socket.tuple, NOW, &info) &&

@@ -29,12 +29,10 @@ bool sentinel_probe_out_of_time(struct sentinel_wanted *wanted)
 int64_t sentinel_probe_inode(int dir, int fd)
 {
 	char path[16] = "fd/", link[64];
-	size_t digits = decimal_length_32((uint32_t)fd);
 	uint64_t inode;
 	ssize_t length;
 
-	decimal_put_32(path + 3 + digits, (uint32_t)fd);
-	path[3 + digits] = '\0';
+	*decimal_put_32(path + 3, (uint32_t)fd) = '\0';
 	length = readlinkat(dir, path, link, sizeof link - 1);
 	if (length < 0)
 		return -errno;

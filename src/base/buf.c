@@ -30,41 +30,24 @@ void buf_append_string(struct buf *buf, const char *string)
 	buf_append(buf, string, strlen(string));
 }
 
-static void append_large(struct buf *buf, uint64_t value)
+/* Eight digits at a time leave 32-bit divisions, a fraction of the cost of 64-bit ones. */
+static char *put_large(char *to, uint64_t value)
 {
-	char text[DECIMAL_MAX];
-	char *at = text + sizeof text;
+	uint32_t low = (uint32_t)(value % 100000000);
 
-	/* Eight digits at a time leave 32-bit divisions, a fraction of the cost of 64-bit ones. */
-	while (value > UINT32_MAX) {
-		uint32_t low = (uint32_t)(value % 100000000);
-
-		for (int pair = 0; pair < 4; pair++, low /= 100) {
-			at -= 2;
-			decimal_put_pair(at, low % 100);
-		}
-		value /= 100000000;
-	}
-	decimal_put_32(at, (uint32_t)value);
-	at -= decimal_length_32((uint32_t)value);
-	buf_append(buf, at, (size_t)(text + sizeof text - at));
+	value /= 100000000;
+	to = value > UINT32_MAX ? put_large(to, value) : decimal_put_32(to, (uint32_t)value);
+	decimal_put_four(to, low / 10000);
+	decimal_put_four(to + 4, low % 10000);
+	return to + 8;
 }
 
 void buf_append_u64(struct buf *buf, uint64_t value)
 {
-	size_t length;
+	char text[DECIMAL_MAX], *end;
 
-	if (value > UINT32_MAX) {
-		append_large(buf, value);
-		return;
-	}
-	length = decimal_length_32((uint32_t)value);
-	if (length > buf->capacity - buf->length) {
-		buf->overflow = true;
-		return;
-	}
-	buf->length += length;
-	decimal_put_32(buf->data + buf->length, (uint32_t)value);
+	end = value > UINT32_MAX ? put_large(text, value) : decimal_put_32(text, (uint32_t)value);
+	buf_append(buf, text, (size_t)(end - text));
 }
 
 void buf_append_hex(struct buf *buf, uint64_t value, int digits)
@@ -157,13 +140,8 @@ static void put_second(char *to, int64_t second)
 /* All but the 20 bytes of the second. */
 static inline void put_fraction(char *to, uint32_t nanoseconds)
 {
-	uint32_t high = nanoseconds / 100000;    /* 4 digits */
-	uint32_t low = nanoseconds / 10 % 10000; /* 4 digits */
-
-	decimal_put_pair(to, high / 100);
-	decimal_put_pair(to + 2, high % 100);
-	decimal_put_pair(to + 4, low / 100);
-	decimal_put_pair(to + 6, low % 100);
+	decimal_put_four(to, nanoseconds / 100000);
+	decimal_put_four(to + 4, nanoseconds / 10 % 10000);
 	to[8] = (char)('0' + nanoseconds % 10);
 	to[9] = 'Z';
 }
@@ -176,18 +154,11 @@ static void renew(struct buf_time_cache *cache, int64_t time_ns)
 	cache->start_ns = (uint64_t)second * (uint64_t)NS_PER_SECOND;
 }
 
-void buf_append_time_cached(struct buf *buf, struct buf_time_cache *cache, int64_t time_ns)
+void buf_put_time(char *to, struct buf_time_cache *cache, int64_t time_ns)
 {
-	char *to = buf->data + buf->length;
-
-	if (BUF_TIME_LENGTH > buf->capacity - buf->length) {
-		buf->overflow = true;
-		return;
-	}
 	/* Unsigned: one comparison for before and after it, and the ends of the range wrap. */
 	if ((uint64_t)time_ns - cache->start_ns >= (uint64_t)NS_PER_SECOND || !cache->text[0])
 		renew(cache, time_ns);
 	memcpy(to, cache->text, sizeof cache->text);
 	put_fraction(to + sizeof cache->text, (uint32_t)((uint64_t)time_ns - cache->start_ns));
-	buf->length += BUF_TIME_LENGTH;
 }

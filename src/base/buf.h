@@ -53,10 +53,6 @@ void buf_append_u64(struct buf *buf, uint64_t value); /* decimal */
 void buf_append_hex(struct buf *buf, uint64_t value, int digits);
 void buf_append_base64(struct buf *buf, const void *bytes, size_t length); /* RFC 4648 4, padded */
 
-/*
- * Nanoseconds since the epoch, negative before it, as RFC 3339 in UTC:
- * "2026-11-22T10:11:12.123456789Z". 64 bits reach from 1677 to 2262.
- */
 #define BUF_TIME_LENGTH 30
 
 /* The text of the last second, for callers whose times come in order. Begins zeroed. */
@@ -65,6 +61,10 @@ struct buf_time_cache {
 	char text[20];
 };
 
-void buf_append_time_cached(struct buf *buf, struct buf_time_cache *cache, int64_t time_ns);
+/*
+ * Nanoseconds since the epoch, negative before it, as RFC 3339 in UTC, to
+ * BUF_TIME_LENGTH bytes: "2026-11-22T10:11:12.123456789Z". 64 bits reach from 1677 to 2262.
+ */
+void buf_put_time(char *to, struct buf_time_cache *cache, int64_t time_ns);
 
 #endif

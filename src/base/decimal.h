@@ -6,11 +6,11 @@
 #ifndef SOCKLINE_BASE_DECIMAL_H
 #define SOCKLINE_BASE_DECIMAL_H
 
-#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-#define DECIMAL_MAX 20 /* digits of 2^64 - 1 */
+#define DECIMAL_MAX    20 /* digits of 2^64 - 1 */
+#define DECIMAL_MAX_32 10 /* of 2^32 - 1 */
 
 /* "00" to "99": halves the divisions. */
 static const char decimal_pairs[200] =
@@ -23,38 +23,52 @@ static inline void decimal_put_pair(char *to, uint32_t below_100)
 	memcpy(to, decimal_pairs + 2 * below_100, 2);
 }
 
-/* Number of digits: log10 as the binary logarithm times 1233/4096, at most one too small. */
-static inline size_t decimal_length_32(uint32_t value)
+/* With leading zeros. */
+static inline void decimal_put_four(char *to, uint32_t below_10000)
 {
-	static const uint32_t power_of_ten[] = {
-		0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
-	};
-	uint32_t digits = (uint32_t)(32 - __builtin_clz(value | 1)) * 1233 >> 12;
-
-	return digits + (value >= power_of_ten[digits]);
+	decimal_put_pair(to, below_10000 / 100);
+	decimal_put_pair(to + 2, below_10000 % 100);
 }
 
-/* Backwards from end, straight into place: copying from a scratch area doubled the time. */
-static inline void decimal_put_32(char *end, uint32_t value)
+/* Without; returns the end. */
+static inline char *decimal_put_short(char *to, uint32_t below_10000)
 {
-	/* Four at a time: the two pairs do not wait for each other. */
-	while (value >= 10000) {
-		uint32_t low = value % 10000;
+	if (below_10000 >= 1000) {
+		decimal_put_four(to, below_10000);
+		return to + 4;
+	}
+	if (below_10000 >= 100) {
+		*to = (char)('0' + below_10000 / 100);
+		decimal_put_pair(to + 1, below_10000 % 100);
+		return to + 3;
+	}
+	if (below_10000 >= 10) {
+		decimal_put_pair(to, below_10000);
+		return to + 2;
+	}
+	*to = (char)('0' + below_10000);
+	return to + 1;
+}
 
-		value /= 10000;
-		decimal_put_pair(end - 2, low % 100);
-		decimal_put_pair(end - 4, low / 100);
-		end -= 4;
+/*
+ * Returns the end. Forwards: how long a number is, is then the result of jumps, which the
+ * processor foresees, and what comes behind it need not wait for its digits.
+ */
+static inline char *decimal_put_32(char *to, uint32_t value)
+{
+	uint32_t high = value / 10000;
+
+	if (high == 0)
+		return decimal_put_short(to, value);
+	if (high < 10000) {
+		to = decimal_put_short(to, high);
+	} else {
+		to = decimal_put_short(to, high / 10000);
+		decimal_put_four(to, high % 10000);
+		to += 4;
 	}
-	if (value >= 100) {
-		decimal_put_pair(end - 2, value % 100);
-		value /= 100;
-		end -= 2;
-	}
-	if (value >= 10)
-		decimal_put_pair(end - 2, value);
-	else
-		end[-1] = (char)('0' + value);
+	decimal_put_four(to, value % 10000);
+	return to + 4;
 }
 
 #endif

@@ -10,6 +10,8 @@
 
 #define PASSWD_PATH "/etc/passwd"
 
+_Static_assert(sizeof(struct memo) == 512, "no padding");
+
 struct encoder *encoder_new(const struct encoder_options *options)
 {
 	struct encoder *encoder = calloc(1, sizeof *encoder);
@@ -24,6 +26,7 @@ struct encoder *encoder_new(const struct encoder_options *options)
 		goto free_name;
 	if (buf_init(&encoder->scratch, EVENT_LINE_MAX) != 0)
 		goto free_users;
+	encoder->record.encoder = encoder->pieces_record.encoder = encoder;
 	encoder->run_id = options->run_id;
 	encoder->community_id_seed = options->community_id_seed;
 	return encoder;
@@ -88,7 +91,7 @@ static int end_tree(struct writer *writer, struct buf *line)
 	if (result != 0)
 		return result;
 	buf_append_char(line, '\n');
-	if (writer->overflow || line->overflow || line->length - start > EVENT_LINE_MAX)
+	if (writer->record->too_long || line->overflow || line->length - start > EVENT_LINE_MAX)
 		return -EMSGSIZE;
 	return 0;
 }
@@ -97,18 +100,18 @@ static int end_tree(struct writer *writer, struct buf *line)
 static int try(struct encoder *encoder, const struct attempt *attempt, const struct event *event,
                struct buf *line)
 {
-	struct writer *writer = &encoder->writer;
+	struct record *record = &encoder->record;
+	struct writer *writer = encode_writer_begin(
+		record, attempt->tree ? NULL : line->data + line->length, EVENT_LINE_MAX);
 
-	encode_writer_begin(writer, encoder, attempt->tree ? NULL : line->data + line->length,
-	                    EVENT_LINE_MAX);
-	writer->caching = attempt->caching;
-	writer->cut = attempt->cut;
+	record->caching = attempt->caching;
+	record->cut = attempt->cut;
 	encode_record_begin(writer, event);
 	records[event->action].write(writer, event);
 	encode_record_end(writer);
 	if (attempt->tree)
 		return end_tree(writer, line);
-	if (writer->overflow)
+	if (writer_is_full(writer))
 		return -EMSGSIZE;
 	writer->at[-1] = '\n'; /* the comma after the last member */
 	line->length = (size_t)(writer->at - line->data);
@@ -125,11 +128,11 @@ static int encode(struct encoder *encoder, struct attempt attempt, const struct 
 	size_t start = line->length;
 	int result;
 
-	if (line->overflow || line->capacity - start < EVENT_LINE_MAX)
+	if (line->overflow || line->capacity - start < ENCODER_ROOM)
 		return -ENOBUFS;
 	encoder->time_ns = event->time_ns;
 	while ((result = try(encoder, &attempt, event, line)) == -EMSGSIZE) {
-		uint32_t left = encoder->writer.met & ~attempt.cut;
+		uint32_t left = encoder->record.met & ~attempt.cut;
 
 		line->length = start;
 		line->overflow = false;
@@ -143,7 +146,7 @@ static int encode(struct encoder *encoder, struct attempt attempt, const struct 
 	}
 	if (result != 0)
 		line->length = start;
-	else if (attempt.cut != 0 || encoder->writer.raw_lost)
+	else if (attempt.cut != 0 || encoder->record.raw_lost)
 		encoder->counters.truncated++;
 	return result;
 }

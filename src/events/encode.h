@@ -14,6 +14,9 @@
 #include "base/buf.h"
 #include "events/event.h"
 
+#define ENCODER_SLACK 64                               /* bytes behind a line may be overwritten */
+#define ENCODER_ROOM  (EVENT_LINE_MAX + ENCODER_SLACK) /* so that much is needed for one */
+
 struct encoder;
 
 struct encoder_options {
@@ -33,7 +36,7 @@ void encoder_free(struct encoder *encoder);
 
 /*
  * Appends the event as one line of at most EVENT_LINE_MAX bytes, LF included.
- * 0; -ENOBUFS when line has less room than that; -ENOMEM; -EMSGSIZE when the
+ * 0; -ENOBUFS when line has less than ENCODER_ROOM; -ENOMEM; -EMSGSIZE when the
  * record is too long even with all cut that can be. On failure line is as it
  * was. Fragments are hung on the processes and connections of the event.
  */

@@ -3,24 +3,14 @@
 
 #include "events/encode_parts.h"
 
-bool encode_cache_replay(struct writer *writer, const struct memo *memo)
+void encode_cache_make(struct writer *writer, struct memo *memo, encode_builder *builder,
+                       const void *object, int piece)
 {
-	if (!writer->caching || memo->length == 0)
-		return false;
-	writer_splice(writer, memo->bytes, memo->length);
-	return true;
-}
-
-const char *encode_cache_from(const struct writer *writer)
-{
-	return writer->at;
-}
-
-void encode_cache_keep(struct writer *writer, struct memo *memo, const char *from)
-{
+	const char *from = writer->at;
 	size_t length;
 
-	if (!writer->caching || writer->overflow || writer->raw_count > 0)
+	builder(writer, object, piece);
+	if (!writer->record->caching || writer_is_full(writer) || writer->record->raw_count > 0)
 		return;
 	length = (size_t)(writer->at - from);
 	if (length > MEMO_MAX)
@@ -42,50 +32,45 @@ struct memo *encode_cache_interface(struct encoder *encoder, const struct interf
 	return &slot->memo;
 }
 
-static struct fragment *make(struct encoder *encoder, encode_piece_builder *builder,
-                             const void *object)
+static struct fragment *make(struct encoder *encoder, encode_builder *builder, const void *object)
 {
-	struct writer *writer = &encoder->pieces_writer;
-	char *text = encoder->pieces;
+	const size_t most = sizeof encoder->pieces - WRITER_SLACK;
 	uint32_t ends[FRAGMENT_PIECES];
 	struct fragment *fragment;
+	struct writer *writer = encode_writer_begin(&encoder->pieces_record, encoder->pieces, most);
 	size_t length;
 
-	encode_writer_begin(writer, encoder, text, sizeof encoder->pieces);
 	for (int i = 0; i < FRAGMENT_PIECES; i++) {
 		builder(writer, object, i);
-		ends[i] = (uint32_t)(writer->at - text);
+		ends[i] = (uint32_t)(writer->at - encoder->pieces);
 	}
 	/*
 	 * A string whose exact bytes must be kept belongs into sockline.raw too, and
 	 * one that long may have to be cut: such an object gets an empty fragment,
 	 * which says that it has to be built each time.
 	 */
-	length = writer->overflow || writer->raw_count > 0 ? 0 : ends[FRAGMENT_PIECES - 1];
+	length = ends[FRAGMENT_PIECES - 1];
+	if (writer_is_full(writer) || encoder->pieces_record.raw_count > 0)
+		length = 0;
 	fragment = malloc(sizeof *fragment + length + WRITER_SLACK);
 	if (!fragment)
 		return NULL;
 	fragment->length = (uint32_t)length;
 	memcpy(fragment->split, ends, sizeof fragment->split);
-	memcpy(fragment->bytes, text, length);
+	memcpy(fragment->bytes, encoder->pieces, length);
 	return fragment;
 }
 
-const struct fragment *encode_cache_fragment(struct writer *writer, struct fragment **slot,
-                                             uint64_t generation, encode_piece_builder *builder,
-                                             const void *object)
+const struct fragment *encode_cache_renew(struct encoder *encoder, struct fragment **slot,
+                                          uint64_t generation, encode_builder *builder,
+                                          const void *object)
 {
-	struct fragment *fragment = *slot;
+	struct fragment *fragment = make(encoder, builder, object);
 
-	if (!writer->caching)
+	if (!fragment)
 		return NULL;
-	if (!fragment || fragment->generation != generation) {
-		fragment = make(writer->encoder, builder, object);
-		if (!fragment)
-			return NULL;
-		fragment->generation = generation;
-		fragment_free(*slot);
-		*slot = fragment;
-	}
+	fragment->generation = generation;
+	fragment_free(*slot);
+	*slot = fragment;
 	return fragment->length > 0 ? fragment : NULL;
 }

@@ -41,9 +41,6 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 	bool has_ports = encode_tuple_has_ports(tuple->protocol);
 
 	switch ((enum connection_piece)piece) {
-	case CONNECTION_PIECE_PROTOCOL:
-		encode_tuple_protocol(writer, tuple_is_v4(tuple), tuple->protocol);
-		break;
 	case CONNECTION_PIECE_COMMUNITY_ID:
 		if (connection->has_community_id)
 			writer_name(writer, KEY("community_id"), connection->community_id);
@@ -55,17 +52,10 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 		encode_tuple_end(writer, &tuple->destination, tuple->destination_port, has_ports);
 		break;
 	case CONNECTION_PIECE_ID:
+		writer_object(writer, KEY("connection"));
 		writer_id(writer, KEY("id"), connection->id);
 		break;
 	}
-}
-
-const struct fragment *encode_connection_fragment(struct writer *writer,
-                                                  struct connection *connection)
-{
-	/* Tuple and id never change; the Community ID may come after the first record. */
-	return encode_cache_fragment(writer, &connection->fragment, connection->has_community_id,
-	                             encode_connection_piece, connection);
 }
 
 void encode_connection_tcp_info(struct writer *writer, const struct socket_tcp_info *info)
@@ -89,10 +79,10 @@ void encode_connection_icmp(struct writer *writer, uint16_t id)
 static void write_event(struct writer *writer, const struct connection *connection,
                         enum event_action action)
 {
-	encode_writer_time(writer, KEY("start"), connection->start_ns);
+	encode_cache_time(writer, KEY("start"), connection->start_ns);
 	if (action != EVENT_CONNECTION_CLOSED)
 		return;
-	encode_writer_time(writer, KEY("end"), connection->last_ns);
+	encode_cache_time(writer, KEY("end"), connection->last_ns);
 	writer_ns(writer, KEY("duration"), connection->last_ns - connection->start_ns);
 	writer_name(writer, KEY("outcome"), outcomes[connection->outcome]);
 	writer_name(writer, KEY("reason"), reasons[connection->reason]);
@@ -104,9 +94,23 @@ static void write_counts(struct writer *writer, const struct connection_count *c
 	writer_count(writer, KEY("packets"), count->packets);
 }
 
-static void write_tuple(struct writer *writer, struct connection *connection)
+static enum packet_direction direction_of(const struct connection *connection)
 {
-	const struct fragment *pieces = encode_connection_fragment(writer, connection);
+	switch (connection->direction) {
+	case CONNECTION_INGRESS:
+		return PACKET_INGRESS;
+	case CONNECTION_EGRESS:
+		return PACKET_EGRESS;
+	case CONNECTION_DIRECTION_UNKNOWN:
+		break;
+	}
+	return PACKET_DIRECTION_UNKNOWN;
+}
+
+static void write_tuple(struct writer *writer, const struct connection *connection,
+                        const struct fragment *pieces)
+{
+	const struct tuple *tuple = &connection->tuple;
 	const struct connection_count *counts = connection->counts;
 	/* A connection that only its socket told of has no counts, rather than counts of 0. */
 	bool counted = connection->evidence & CONNECTION_FROM_PACKETS;
@@ -116,9 +120,8 @@ static void write_tuple(struct writer *writer, struct connection *connection)
 			counts[CONNECTION_SOURCE].packets + counts[CONNECTION_DESTINATION].packets,
 	};
 
-	writer_object(writer, KEY("network"));
-	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_PROTOCOL);
-	encode_tuple_direction(writer, connection->direction);
+	encode_tuple_network(writer, tuple_is_v4(tuple) ? PACKET_IPV4 : PACKET_IPV6,
+	                     tuple->protocol, direction_of(connection));
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_COMMUNITY_ID);
 	if (counted)
 		write_counts(writer, &sum);
@@ -194,12 +197,11 @@ static void write_evidence(struct writer *writer, unsigned evidence)
 }
 
 static void write_connection(struct writer *writer, const struct event_connection *event,
-                             enum event_action action)
+                             const struct fragment *pieces, enum event_action action)
 {
 	const struct connection *connection = event->connection;
 
-	writer_object(writer, KEY("connection"));
-	writer_id(writer, KEY("id"), connection->id);
+	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_ID);
 	writer_name(writer, KEY("state"), encode_connection_state(connection->state));
 	if (action == EVENT_CONNECTION_STATE_CHANGED)
 		writer_name(writer, KEY("previous_state"),
@@ -213,6 +215,7 @@ void encode_connection_event(struct writer *writer, const struct event *any)
 {
 	const struct event_connection *event = &any->connection;
 	struct connection *connection = event->connection;
+	const struct fragment *pieces = encode_connection_fragment(writer, connection);
 	const bool *local = connection->local;
 	enum connection_end end = CONNECTION_SOURCE;
 	const struct owner *owner;
@@ -221,11 +224,11 @@ void encode_connection_event(struct writer *writer, const struct event *any)
 		end = CONNECTION_DESTINATION;
 	owner = &connection->owners[end];
 	write_event(writer, connection, any->action);
-	encode_record_host(writer);
-	write_tuple(writer, connection);
+	encode_record_host(writer, NULL);
+	write_tuple(writer, connection, pieces);
 	encode_owner_full(writer, owner, &event->args);
 	encode_record_sockline(writer);
-	write_connection(writer, event, any->action);
+	write_connection(writer, event, pieces, any->action);
 	write_socket(writer, connection, owner);
 	if (connection->has_tcp_info)
 		encode_connection_tcp_info(writer, &connection->tcp_info);

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/encode_parts.h"
 
-/* Pieces of a process's fragment. The last two make up the short form. */
+/* Pieces of a process's fragment. The second and third make up the short form. */
 enum {
 	PIECE_INSIDE,  /* of "process": pid, name, entity_id, executable */
 	PIECE_PROCESS, /* "process" with these alone */
 	PIECE_AROUND,  /* "user", "container" */
+	PIECE_PEER,    /* "process" and the number of the user */
 };
 
 static void write_user_name(struct writer *writer, uint32_t uid)
 {
-	const char *name = encode_users_name(writer->encoder->users, uid);
+	const char *name = encode_users_name(writer->record->encoder->users, uid);
 
 	if (name && !writer_cuts(writer, CUT_USER_NAME))
 		encode_writer_c_string(writer, KEY("name"), name, RAW_USER_NAME);
@@ -41,12 +42,39 @@ static void write_inside(struct writer *writer, const struct process *process)
 	write_executable(writer, process, CUT_EXECUTABLE, RAW_PROCESS_EXECUTABLE);
 }
 
+static void write_process(struct writer *writer, const struct process *process)
+{
+	writer_object(writer, KEY("process"));
+	write_inside(writer, process);
+	writer_object_end(writer);
+}
+
 static void write_user(struct writer *writer, uint32_t uid)
 {
 	writer_object(writer, KEY("user"));
 	writer_decimal(writer, KEY("id"), uid);
 	write_user_name(writer, uid);
 	writer_object_end(writer);
+}
+
+static void write_peer_user(struct writer *writer, uint32_t uid)
+{
+	writer_object(writer, KEY("user"));
+	writer_decimal(writer, KEY("id"), uid);
+	writer_object_end(writer);
+}
+
+static void write_peer(struct writer *writer, const struct process *process)
+{
+	writer_object(writer, KEY("process"));
+	encode_writer_i64(writer, KEY("pid"), process->pid);
+	encode_writer_c_string(writer, KEY("name"), process->name, RAW_PEER_PROCESS_NAME);
+	if (process->entity_id > 0)
+		writer_id(writer, KEY("entity_id"), process->entity_id);
+	write_executable(writer, process, CUT_PEER_EXECUTABLE, RAW_PEER_PROCESS_EXECUTABLE);
+	writer_object_end(writer);
+	if (process->has_uid)
+		write_peer_user(writer, process->uid);
 }
 
 static void write_piece(struct writer *writer, const void *object, int piece)
@@ -58,14 +86,15 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 		write_inside(writer, process);
 		break;
 	case PIECE_PROCESS:
-		writer_object(writer, KEY("process"));
-		write_inside(writer, process);
-		writer_object_end(writer);
+		write_process(writer, process);
 		break;
 	case PIECE_AROUND:
 		if (process->has_uid)
 			write_user(writer, process->uid);
 		write_container(writer, process);
+		break;
+	case PIECE_PEER:
+		write_peer(writer, process);
 		break;
 	}
 }
@@ -73,7 +102,8 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 /* The fragment is stale when exec changed the process or when passwd(5) changed. */
 static const struct fragment *fragment_of(struct writer *writer, struct process *process)
 {
-	uint32_t names = encode_users_refresh(writer->encoder->users, writer->encoder->time_ns);
+	uint32_t names = encode_users_refresh(writer->record->encoder->users,
+	                                      writer->record->encoder->time_ns);
 
 	return encode_cache_fragment(writer, &process->fragment,
 	                             (uint64_t)process->generation << 32 | names, write_piece,
@@ -136,7 +166,7 @@ void encode_owner_full(struct writer *writer, const struct owner *owner,
 		writer_object(writer, KEY("process"));
 		encode_cache_piece(writer, fragment, write_piece, process, PIECE_INSIDE);
 		if (process->start_ns > 0)
-			encode_writer_time(writer, KEY("start"), process->start_ns);
+			encode_cache_time(writer, KEY("start"), process->start_ns);
 		write_parent(writer, process);
 		write_args(writer, args);
 		writer_object_end(writer);
@@ -156,55 +186,22 @@ void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 		encode_writer_bool(writer, KEY("executable_deleted"), true);
 }
 
-static void write_attribution(struct writer *writer, enum attribution_method method,
-                              enum attribution_reason reason, const int *shared_pids, int count)
+/* owner NULL: nobody, or one process alone. */
+void encode_owner_write_attribution(struct writer *writer, const void *object, int which)
 {
+	enum attribution_method method = (enum attribution_method)(which >> 8);
+	enum attribution_reason reason = (enum attribution_reason)(which & 255);
+	const struct owner *owner = object;
+
 	writer_object(writer, KEY("attribution"));
 	writer_name(writer, KEY("method"), attribution_method_name(method));
 	if (method == ATTRIBUTION_UNKNOWN)
 		writer_name(writer, KEY("reason"), attribution_reason_name(reason));
-	if (count > 0) {
+	if (owner) {
 		writer_array(writer, KEY("shared_pids"));
-		for (int i = 0; i < count; i++)
-			encode_writer_i64(writer, ELEMENT, shared_pids[i]);
+		for (int i = 0; i < owner->shared_count; i++)
+			encode_writer_i64(writer, ELEMENT, owner->shared_pids[i]);
 		writer_array_end(writer);
-	}
-	writer_object_end(writer);
-}
-
-void encode_owner_attribution(struct writer *writer, const struct owner *owner,
-                              enum attribution_reason reason)
-{
-	enum attribution_method method = owner ? owner->method : ATTRIBUTION_UNKNOWN;
-	struct memo *memo;
-	const char *from;
-
-	if (owner && owner->reason != ATTRIBUTION_REASON_NONE)
-		reason = owner->reason;
-	if (owner && owner->shared_count > 0) {
-		write_attribution(writer, method, reason, owner->shared_pids, owner->shared_count);
-		return;
-	}
-	memo = &writer->encoder->attributions[method][reason];
-	from = encode_cache_from(writer);
-	if (encode_cache_replay(writer, memo))
-		return;
-	write_attribution(writer, method, reason, NULL, 0);
-	encode_cache_keep(writer, memo, from);
-}
-
-static void write_peer_process(struct writer *writer, const struct process *process,
-                               const struct fragment *fragment)
-{
-	writer_object(writer, KEY("process"));
-	if (fragment) {
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_INSIDE);
-	} else {
-		encode_writer_i64(writer, KEY("pid"), process->pid);
-		encode_writer_c_string(writer, KEY("name"), process->name, RAW_PEER_PROCESS_NAME);
-		if (process->entity_id > 0)
-			writer_id(writer, KEY("entity_id"), process->entity_id);
-		write_executable(writer, process, CUT_PEER_EXECUTABLE, RAW_PEER_PROCESS_EXECUTABLE);
 	}
 	writer_object_end(writer);
 }
@@ -215,13 +212,10 @@ void encode_owner_peer(struct writer *writer, const struct owner *owner)
 
 	writer_object(writer, KEY("peer"));
 	if (process)
-		write_peer_process(writer, process, fragment_of(writer, process));
-	if ((process && process->has_uid) || owner->has_uid) {
-		writer_object(writer, KEY("user"));
-		writer_decimal(writer, KEY("id"),
-		               process && process->has_uid ? process->uid : owner->uid);
-		writer_object_end(writer);
-	}
+		encode_cache_piece(writer, fragment_of(writer, process), write_piece, process,
+		                   PIECE_PEER);
+	if (owner->has_uid && !(process && process->has_uid))
+		write_peer_user(writer, owner->uid);
 	encode_owner_attribution(writer, owner, ATTRIBUTION_NO_SOCKET);
 	writer_object_end(writer);
 }

@@ -53,14 +53,6 @@ static bool is_ip(const struct packet *packet)
 	return packet->network == PACKET_IPV4 || packet->network == PACKET_IPV6;
 }
 
-/* Two tuples of one protocol; ports where the protocol has them. */
-static bool same_ends(const struct tuple *a, const struct tuple *b, bool has_ports)
-{
-	return inet_equal(&a->source, &b->source) && inet_equal(&a->destination, &b->destination) &&
-	       (!has_ports ||
-	        (a->source_port == b->source_port && a->destination_port == b->destination_port));
-}
-
 /*
  * Does the packet have the connection's tuple? An ICMP error hangs on the
  * connection it speaks of, a later fragment on that of the first one.
@@ -68,17 +60,19 @@ static bool same_ends(const struct tuple *a, const struct tuple *b, bool has_por
 static bool has_tuple_of(const struct packet *packet, const struct connection *connection,
                          bool from_source)
 {
-	const struct tuple *tuple = &packet->tuple;
-	struct tuple reverse;
+	const struct tuple *theirs = &connection->tuple, *ours = &packet->tuple;
+	const struct inet_address *from = from_source ? &theirs->source : &theirs->destination;
+	const struct inet_address *to = from_source ? &theirs->destination : &theirs->source;
+	uint16_t from_port = from_source ? theirs->source_port : theirs->destination_port;
+	uint16_t to_port = from_source ? theirs->destination_port : theirs->source_port;
 
-	if (tuple->protocol != connection->tuple.protocol || packet->has_icmp_inner ||
+	if (ours->protocol != theirs->protocol || packet->has_icmp_inner ||
 	    packet->is_later_fragment ||
-	    packet->has_ports != encode_tuple_has_ports(tuple->protocol))
+	    packet->has_ports != encode_tuple_has_ports(ours->protocol))
 		return false;
-	if (from_source)
-		return same_ends(tuple, &connection->tuple, packet->has_ports);
-	reverse = tuple_reverse(tuple);
-	return same_ends(&reverse, &connection->tuple, packet->has_ports);
+	return inet_equal(&ours->source, from) && inet_equal(&ours->destination, to) &&
+	       (!packet->has_ports ||
+	        (ours->source_port == from_port && ours->destination_port == to_port));
 }
 
 /* What of a packet's record is the same for all packets of its connection. */
@@ -87,26 +81,8 @@ struct shared {
 	const struct fragment *fragment;     /* its text; NULL = to be built */
 };
 
-static void write_direction(struct writer *writer, enum packet_direction direction)
-{
-	switch (direction) {
-	case PACKET_INGRESS:
-		encode_tuple_direction(writer, CONNECTION_INGRESS);
-		break;
-	case PACKET_EGRESS:
-		encode_tuple_direction(writer, CONNECTION_EGRESS);
-		break;
-	case PACKET_DIRECTION_UNKNOWN:
-	case PACKET_OTHERHOST:
-		encode_tuple_direction(writer, CONNECTION_DIRECTION_UNKNOWN);
-		break;
-	}
-}
-
 static void write_vlans(struct writer *writer, const struct packet *packet)
 {
-	if (packet->vlan_count == 0)
-		return;
 	writer_object(writer, KEY("vlan"));
 	writer_decimal(writer, KEY("id"), packet->vlans[0]);
 	writer_object_end(writer);
@@ -119,21 +95,22 @@ static void write_vlans(struct writer *writer, const struct packet *packet)
 	writer_object_end(writer);
 }
 
-static void write_network(struct writer *writer, const struct event_packet *event,
-                          const struct shared *shared)
+/* An IPv6 packet may have IPv4-mapped addresses; its connection then is one of IPv4. */
+static enum packet_network network_of(const struct packet *packet, const struct shared *shared)
+{
+	if (packet->network == PACKET_IPV6 && shared->connection &&
+	    tuple_is_v4(&shared->connection->tuple))
+		return PACKET_IPV4;
+	return packet->network;
+}
+
+WRITER_INLINE void write_network(struct writer *writer, const struct event_packet *event,
+                                 const struct shared *shared)
 {
 	const struct packet *packet = event->packet;
 
-	writer_object(writer, KEY("network"));
-	if (shared->connection)
-		encode_connection_write_piece(writer, shared->fragment, shared->connection,
-		                              CONNECTION_PIECE_PROTOCOL);
-	else if (is_ip(packet))
-		encode_tuple_protocol(writer, packet->network == PACKET_IPV4,
-		                      packet->tuple.protocol);
-	else if (packet->network == PACKET_ARP)
-		writer_literal(writer, "type", "arp");
-	write_direction(writer, packet->direction);
+	encode_tuple_network(writer, network_of(packet, shared), packet->tuple.protocol,
+	                     packet->direction);
 	if (event->community_id)
 		writer_name(writer, KEY("community_id"), event->community_id);
 	else if (shared->connection)
@@ -141,7 +118,8 @@ static void write_network(struct writer *writer, const struct event_packet *even
 		                              CONNECTION_PIECE_COMMUNITY_ID);
 	if (packet->ip_length > 0)
 		writer_u64(writer, KEY("bytes"), packet->ip_length);
-	write_vlans(writer, packet);
+	if (packet->vlan_count > 0)
+		writer_call(writer, write_vlans, packet);
 	writer_object_end(writer);
 }
 
@@ -151,15 +129,28 @@ static bool has_address(const struct packet *packet, const struct inet_address *
 	return is_ip(packet) || (packet->network == PACKET_ARP && inet_is_v4(address));
 }
 
+static void write_address(struct writer *writer, const struct packet *packet,
+                          enum connection_end end)
+{
+	const struct tuple *tuple = &packet->tuple;
+
+	if (end == CONNECTION_SOURCE)
+		encode_tuple_end(writer, &tuple->source, tuple->source_port, packet->has_ports);
+	else
+		encode_tuple_end(writer, &tuple->destination, tuple->destination_port,
+		                 packet->has_ports);
+}
+
 /* One end; mac NULL: it has none. */
-static void write_end(struct writer *writer, struct key key, const struct event_packet *event,
-                      const struct shared *shared, enum connection_end end, const uint8_t *mac)
+WRITER_INLINE void write_end(struct writer *writer, const struct key *key,
+                             const struct event_packet *event, const struct shared *shared,
+                             enum connection_end end, const uint8_t *mac)
 {
 	const struct packet *packet = event->packet;
 	const struct tuple *tuple = &packet->tuple;
 	bool source = end == CONNECTION_SOURCE;
-	const struct inet_address *address = source ? &tuple->source : &tuple->destination;
-	bool addressed = shared->connection || has_address(packet, address);
+	bool addressed = shared->connection ||
+	                 has_address(packet, source ? &tuple->source : &tuple->destination);
 
 	if (!addressed && !mac)
 		return;
@@ -170,9 +161,7 @@ static void write_end(struct writer *writer, struct key key, const struct event_
 		                                      ? CONNECTION_PIECE_SOURCE
 		                                      : CONNECTION_PIECE_DESTINATION);
 	else if (addressed)
-		encode_tuple_end(writer, address,
-		                 source ? tuple->source_port : tuple->destination_port,
-		                 packet->has_ports);
+		writer_call(writer, write_address, packet, end);
 	if (mac)
 		encode_tuple_mac(writer, mac);
 	writer_object_end(writer);
@@ -186,8 +175,8 @@ static const uint8_t *mac_of(const uint8_t *six_bytes, bool present)
 	return present && memcmp(six_bytes, none, sizeof none) != 0 ? six_bytes : NULL;
 }
 
-static void write_ends(struct writer *writer, const struct event_packet *event,
-                       const struct shared *shared)
+WRITER_INLINE void write_ends(struct writer *writer, const struct event_packet *event,
+                              const struct shared *shared)
 {
 	const struct packet *packet = event->packet;
 
@@ -195,17 +184,6 @@ static void write_ends(struct writer *writer, const struct event_packet *event,
 	          mac_of(packet->source_mac, packet->has_mac));
 	write_end(writer, KEY("destination"), event, shared, CONNECTION_DESTINATION,
 	          mac_of(packet->destination_mac, packet->has_destination_mac));
-}
-
-static void write_observer(struct writer *writer, const struct interface *interface)
-{
-	struct memo *memo = encode_cache_interface(writer->encoder, interface);
-	const char *from = encode_cache_from(writer);
-
-	if (encode_cache_replay(writer, memo))
-		return;
-	encode_tuple_observer(writer, interface->name, interface->ifindex);
-	encode_cache_keep(writer, memo, from);
 }
 
 /* For packets whose network layer does not say it all. */
@@ -226,10 +204,18 @@ static void write_link(struct writer *writer, const struct packet *packet)
 	}
 }
 
-static void write_packet(struct writer *writer, const struct event_packet *event, bool has_data)
+static void write_data(struct writer *writer, const struct event_packet *event)
+{
+	uint32_t length = event->payload_length;
+
+	encode_writer_base64(writer, KEY("data"), event->payload,
+	                     length < EVENT_PAYLOAD_MAX ? length : EVENT_PAYLOAD_MAX);
+}
+
+WRITER_INLINE void write_packet(struct writer *writer, const struct event_packet *event,
+                                bool has_data)
 {
 	const struct packet *packet = event->packet;
-	uint32_t length = event->payload_length;
 
 	writer_object(writer, KEY("packet"));
 	writer_u64(writer, KEY("length"), packet->length);
@@ -238,31 +224,45 @@ static void write_packet(struct writer *writer, const struct event_packet *event
 		writer_u64(writer, KEY("ttl"), packet->ttl);
 	writer_count(writer, KEY("number"), packet->number);
 	if (!is_ip(packet) || packet->status != DECODE_OK)
-		write_link(writer, packet);
+		writer_call(writer, write_link, packet);
 	if (event->netns > 0)
 		writer_decimal(writer, KEY("netns"), event->netns);
 	if (event->duplicate_of > 0)
 		writer_count(writer, KEY("duplicate_of"), event->duplicate_of);
 	if (has_data)
-		encode_writer_base64(writer, KEY("data"), event->payload,
-		                     length < EVENT_PAYLOAD_MAX ? length : EVENT_PAYLOAD_MAX);
+		writer_call(writer, write_data, event);
 	writer_object_end(writer);
 }
 
-static void write_tcp(struct writer *writer, const struct packet *packet)
+static void write_flags(struct writer *writer, const void *object, int flags)
 {
 	/* By bit, from the lowest on. */
 	static const char names[8][4] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
 
-	writer_object(writer, KEY("tcp"));
+	(void)object;
 	writer_array(writer, KEY("flags"));
-	for (unsigned bits = packet->tcp_flags; bits > 0; bits &= bits - 1)
+	for (unsigned bits = (unsigned)flags; bits > 0; bits &= bits - 1)
 		writer_text(writer, ELEMENT, names[__builtin_ctz(bits)], 3);
 	writer_array_end(writer);
+}
+
+WRITER_INLINE void write_tcp(struct writer *writer, const struct packet *packet)
+{
+	struct memo *flags = encode_cache_find(writer->record->encoder->flags, packet->tcp_flags);
+
+	writer_object(writer, KEY("tcp"));
+	encode_cache_memo(writer, flags, write_flags, NULL, packet->tcp_flags);
 	writer_u64(writer, KEY("seq"), packet->tcp_sequence);
 	if (packet->tcp_flags & TCP_FLAG_ACK)
 		writer_u64(writer, KEY("ack"), packet->tcp_acknowledgement);
 	writer_u64(writer, KEY("window"), packet->tcp_window);
+	writer_u64(writer, KEY("payload"), packet->payload);
+	writer_object_end(writer);
+}
+
+WRITER_INLINE void write_udp(struct writer *writer, const struct packet *packet)
+{
+	writer_object(writer, KEY("udp"));
 	writer_u64(writer, KEY("payload"), packet->payload);
 	writer_object_end(writer);
 }
@@ -277,76 +277,79 @@ static void write_icmp(struct writer *writer, const struct packet *packet)
 	writer_object_end(writer);
 }
 
-static void write_transport(struct writer *writer, const struct packet *packet)
+static void write_arp(struct writer *writer, const struct packet *packet)
 {
-	if (packet->has_tcp) {
+	writer_object(writer, KEY("arp"));
+	writer_u64(writer, KEY("operation"), packet->arp_operation);
+	writer_object_end(writer);
+}
+
+static void write_fragment(struct writer *writer, const struct packet *packet)
+{
+	writer_object(writer, KEY("fragment"));
+	if (packet->has_fragment_id)
+		writer_u64(writer, KEY("id"), packet->fragment_id);
+	writer_u64(writer, KEY("offset"), packet->fragment_offset);
+	writer_object_end(writer);
+}
+
+WRITER_INLINE void write_transport(struct writer *writer, const struct packet *packet)
+{
+	if (packet->has_tcp)
 		write_tcp(writer, packet);
-	} else if (packet->has_ports && (packet->tuple.protocol == IPPROTO_UDP ||
-	                                 packet->tuple.protocol == IPPROTO_UDPLITE)) {
-		writer_object(writer, KEY("udp"));
-		writer_u64(writer, KEY("payload"), packet->payload);
-		writer_object_end(writer);
-	} else if (packet->has_icmp) {
-		write_icmp(writer, packet);
-	} else if (packet->network == PACKET_ARP) {
-		writer_object(writer, KEY("arp"));
-		writer_u64(writer, KEY("operation"), packet->arp_operation);
-		writer_object_end(writer);
-	}
-	if (packet->is_fragment) {
-		writer_object(writer, KEY("fragment"));
-		if (packet->has_fragment_id)
-			writer_u64(writer, KEY("id"), packet->fragment_id);
-		writer_u64(writer, KEY("offset"), packet->fragment_offset);
-		writer_object_end(writer);
-	}
+	else if (packet->has_ports && (packet->tuple.protocol == IPPROTO_UDP ||
+	                               packet->tuple.protocol == IPPROTO_UDPLITE))
+		write_udp(writer, packet);
+	else if (packet->has_icmp)
+		writer_call(writer, write_icmp, packet);
+	else if (packet->network == PACKET_ARP)
+		writer_call(writer, write_arp, packet);
+	if (packet->is_fragment)
+		writer_call(writer, write_fragment, packet);
 }
 
-/* The owner of the sender's end when it is of this host, else that of the receiver's. */
-static void write_attribution(struct writer *writer, const struct event_packet *event,
-                              const struct owner *owner)
+WRITER_INLINE void write_connection(struct writer *writer, const struct event_packet *event,
+                                    const struct shared *shared)
 {
-	enum attribution_reason otherwise =
-		is_ip(event->packet) ? ATTRIBUTION_FORWARDED : ATTRIBUTION_NO_SOCKET;
-
-	encode_owner_attribution(writer, owner, otherwise);
-	if (event->source && event->destination)
-		encode_owner_peer(writer, event->destination);
+	if (!event->connection)
+		return;
+	encode_connection_write_piece(writer, shared->fragment, event->connection,
+	                              CONNECTION_PIECE_ID);
+	writer_object_end(writer);
 }
 
-void encode_packet_event(struct writer *writer, const struct event *any)
+void encode_packet_event(struct writer *outside, const struct event *any)
 {
 	const struct event_packet *event = &any->packet;
-	const struct packet *packet = event->packet;
+	/* Of the sender's end when it is of this host, else of the receiver's. */
 	const struct owner *owner = event->source ? event->source : event->destination;
 	struct connection *connection = event->connection;
+	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
 	bool has_data =
 		event->payload && event->payload_length > 0 && !writer_cuts(writer, CUT_DATA);
 	struct shared shared = { .connection = NULL };
 
-	if (connection && has_tuple_of(packet, connection, event->from_source)) {
+	if (connection && has_tuple_of(event->packet, connection, event->from_source)) {
 		shared.connection = connection;
 		shared.fragment = encode_connection_fragment(writer, connection);
 	}
-	encode_record_host(writer);
-	if (event->interface)
-		write_observer(writer, event->interface);
+	encode_record_host(writer, event->interface);
 	write_network(writer, event, &shared);
 	write_ends(writer, event, &shared);
-	if (owner)
-		encode_owner_short(writer, owner);
+	if (owner && (owner->process || owner->has_uid))
+		writer_call(writer, encode_owner_short, owner);
 	encode_record_sockline(writer);
 	if (!has_data)
 		write_packet(writer, event, false);
-	write_transport(writer, packet);
-	if (connection) {
-		writer_object(writer, KEY("connection"));
-		encode_connection_write_piece(writer, shared.fragment, connection,
-		                              CONNECTION_PIECE_ID);
-		writer_object_end(writer);
-	}
-	write_attribution(writer, event, owner);
+	write_transport(writer, event->packet);
+	write_connection(writer, event, &shared);
+	encode_owner_attribution(writer, owner,
+	                         is_ip(event->packet) ? ATTRIBUTION_FORWARDED
+	                                              : ATTRIBUTION_NO_SOCKET);
+	if (event->source && event->destination)
+		writer_call(writer, encode_owner_peer, event->destination);
 	/* Payload comes last, where whoever reads only the front of a line misses nothing else. */
 	if (has_data)
 		write_packet(writer, event, true);
+	outside->at = own.at;
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "events/encode.h"
@@ -14,29 +15,24 @@
 #include "events/event.h"
 #include "events/fragment.h"
 
-#define MEMO_MAX 478 /* bytes */
+#define MEMO_MAX 438 /* bytes: with its head and the slack 512 */
 
 /* A piece of text that is the same in many records. Length 0: not made yet, or not to be kept. */
 struct memo {
+	uint64_t key; /* what it depends on, in a table of memos */
 	uint16_t length;
 	char bytes[MEMO_MAX + WRITER_SLACK];
 };
+#define MEMOS 64 /* of a table: a power of two */
 
-/* Interfaces by name and number, which are all that the text depends on. */
+/* Host and interface: name and number are all that the text depends on. */
 struct interface_memo {
 	uint32_t ifindex;
 	char name[16];
 	struct memo memo;
 };
 #define INTERFACE_MEMOS 16 /* a power of two */
-
-/* A MAC address: a host has few. Zeros are never looked for, so that empty ones fit nothing. */
-struct mac_memo {
-	uint8_t address[6];
-	char text[17]; /* upper case with hyphens */
-};
-#define MAC_MEMOS  16 /* a power of two */
-#define TIME_MEMOS 16 /* seconds */
+#define TIME_MEMOS      16 /* seconds */
 
 struct encoder {
 	char *host_name;
@@ -46,52 +42,84 @@ struct encoder {
 	struct encoder_counters counters;
 	int64_t time_ns; /* of the event at hand */
 
-	struct writer writer;        /* of the record at hand */
-	struct writer pieces_writer; /* of a fragment, in the middle of a record */
-	struct buf scratch;          /* one string of a tree */
-	char pieces[4096];           /* one fragment */
+	struct record record;             /* at hand */
+	struct record pieces_record;      /* a fragment, in the middle of a record */
+	struct buf scratch;               /* one string of a tree */
+	char pieces[4096 + WRITER_SLACK]; /* one fragment */
 
-	struct buf_time_cache second;
+	struct buf_time_cache times[TIME_MEMOS];
 	struct memo classes[EVENT_ACTION_COUNT];
 	struct memo host, run;
 	struct interface_memo interfaces[INTERFACE_MEMOS];
-	struct mac_memo macs[MAC_MEMOS];
-	struct buf_time_cache times[TIME_MEMOS];
+	struct memo networks[MEMOS], macs[MEMOS], flags[MEMOS];
 	struct memo attributions[ATTRIBUTION_TRACEPOINT + 1][ATTRIBUTION_REPLAY + 1];
 };
 
-/* encode_cache.c: pieces of text that are made once. */
+/*
+ * encode_cache.c: pieces of text that are made once. A builder writes such a
+ * piece. It must not depend on anything but its arguments and the encoder.
+ */
+typedef void encode_builder(struct writer *writer, const void *object, int piece);
 
-/* Appends the memo; false: make the members, then call encode_cache_keep with what from said. */
-bool encode_cache_replay(struct writer *writer, const struct memo *memo);
-const char *encode_cache_from(const struct writer *writer);
-void encode_cache_keep(struct writer *writer, struct memo *memo, const char *from);
-/* The slot for an interface; its memo is empty when the slot was another's. */
+/* Appends the memo, which the builder makes if need be. */
+void encode_cache_make(struct writer *writer, struct memo *memo, encode_builder *builder,
+                       const void *object, int piece);
+
+WRITER_INLINE void encode_cache_memo(struct writer *writer, struct memo *memo,
+                                     encode_builder *builder, const void *object, int piece)
+{
+	if (__builtin_expect(memo->length > 0 && writer->record->caching, true))
+		writer_splice(writer, memo->bytes, memo->length);
+	else
+		writer_call(writer, encode_cache_make, memo, builder, object, piece);
+}
+
+/* The key's place in a table of MEMOS; empty when it was another's. Fibonacci hashing. */
+WRITER_INLINE struct memo *encode_cache_find(struct memo *memos, uint64_t key)
+{
+	struct memo *memo = &memos[key * UINT64_C(0x9e3779b97f4a7c15) >> 58];
+
+	if (__builtin_expect(memo->key != key, false)) {
+		memo->key = key;
+		memo->length = 0;
+	}
+	return memo;
+}
+
+/* The same for an interface. */
 struct memo *encode_cache_interface(struct encoder *encoder, const struct interface *interface);
 
 /*
- * A fragment holds FRAGMENT_PIECES runs of members of one object. A builder
- * writes piece number `piece`; it must not depend on anything but the object,
- * its generation and the encoder.
+ * The object's fragment, made anew when the generation is another: it holds
+ * FRAGMENT_PIECES runs of members, written by the builder one after the other.
+ * NULL: there is none to be had (trees; exact bytes must be kept; no memory): build.
  */
-#define FRAGMENT_PIECES 5
-typedef void encode_piece_builder(struct writer *writer, const void *object, int piece);
+#define FRAGMENT_PIECES 4
+const struct fragment *encode_cache_renew(struct encoder *encoder, struct fragment **slot,
+                                          uint64_t generation, encode_builder *builder,
+                                          const void *object);
 
-/*
- * The object's fragment, made anew when the generation is another. NULL: there
- * is none to be had (trees; exact bytes must be kept; no memory): build.
- */
-const struct fragment *encode_cache_fragment(struct writer *writer, struct fragment **slot,
-                                             uint64_t generation, encode_piece_builder *builder,
-                                             const void *object);
+WRITER_INLINE const struct fragment *
+encode_cache_fragment(struct writer *writer, struct fragment **slot, uint64_t generation,
+                      encode_builder *builder, const void *object)
+{
+	struct fragment *fragment = *slot;
 
-static inline void encode_cache_piece(struct writer *writer, const struct fragment *fragment,
-                                      encode_piece_builder *builder, const void *object, int piece)
+	if (!writer->record->caching)
+		return NULL;
+	if (__builtin_expect(!fragment || fragment->generation != generation, false))
+		return encode_cache_renew(writer->record->encoder, slot, generation, builder,
+		                          object);
+	return fragment->length > 0 ? fragment : NULL;
+}
+
+WRITER_INLINE void encode_cache_piece(struct writer *writer, const struct fragment *fragment,
+                                      encode_builder *builder, const void *object, int piece)
 {
 	uint32_t from, to;
 
-	if (!fragment) {
-		builder(writer, object, piece);
+	if (__builtin_expect(!fragment, false)) {
+		writer_call(writer, builder, object, piece);
 		return;
 	}
 	from = piece > 0 ? fragment->split[piece - 1] : 0;
@@ -99,25 +127,76 @@ static inline void encode_cache_piece(struct writer *writer, const struct fragme
 	writer_splice(writer, fragment->bytes + from, to - from);
 }
 
+/* Connections begin and end in few seconds: each finds the text of its own, mostly. */
+WRITER_INLINE void encode_cache_time(struct writer *writer, const struct key *key, int64_t time_ns)
+{
+	uint64_t second = (uint64_t)time_ns / 1000000000;
+
+	writer_time(writer, key, &writer->record->encoder->times[second % TIME_MEMOS], time_ns);
+}
+
 /* encode_record.c: the frame of all records. After _begin "event" is open, after _sockline "sockline". */
 void encode_record_begin(struct writer *writer, const struct event *event);
-void encode_record_host(struct writer *writer); /* ends "event" */
+void encode_record_host_at(struct writer *writer, const void *interface, int piece);
 void encode_record_host_booted(struct writer *writer,
                                const char *boot_id); /* the same with host.boot.id */
-void encode_record_sockline(struct writer *writer);
+void encode_record_run(struct writer *writer, const void *object, int piece);
 void encode_record_end(struct writer *writer);
+
+/* Ends "event". The interface where a packet was captured makes "observer"; NULL = not known. */
+WRITER_INLINE void encode_record_host(struct writer *writer, const struct interface *interface)
+{
+	struct encoder *encoder = writer->record->encoder;
+
+	writer_object_end(writer);
+	encode_cache_memo(writer,
+	                  interface ? encode_cache_interface(encoder, interface) : &encoder->host,
+	                  encode_record_host_at, interface, 0);
+}
+
+WRITER_INLINE void encode_record_sockline(struct writer *writer)
+{
+	encode_cache_memo(writer, &writer->record->encoder->run, encode_record_run, NULL, 0);
+}
 
 /* encode_tuple.c: addresses, protocols, interfaces. */
 
 /* network.{type,transport,iana_number}; inside "network". */
 void encode_tuple_protocol(struct writer *writer, bool v4, uint8_t protocol);
+void encode_tuple_direction(struct writer *writer, enum connection_direction direction);
 /* ip and port; inside "source" or "destination". */
 void encode_tuple_end(struct writer *writer, const struct inet_address *address, uint16_t port,
                       bool has_port);
-void encode_tuple_direction(struct writer *writer, enum connection_direction direction);
-void encode_tuple_mac(struct writer *writer, const uint8_t *six_bytes);
 bool encode_tuple_has_ports(uint8_t protocol);
 void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifindex);
+
+/* Opens "network" and writes all but what is of one packet or connection. */
+void encode_tuple_write_network(struct writer *writer, const void *object, int which);
+
+WRITER_INLINE void encode_tuple_network(struct writer *writer, enum packet_network network,
+                                        uint8_t protocol, enum packet_direction direction)
+{
+	unsigned which = (unsigned)protocol << 4 | (unsigned)network << 2 | (unsigned)direction;
+
+	encode_cache_memo(writer, encode_cache_find(writer->record->encoder->networks, which),
+	                  encode_tuple_write_network, NULL, (int)which);
+}
+
+/* mac; inside "source" or "destination". */
+void encode_tuple_write_mac(struct writer *writer, const void *six_bytes, int piece);
+
+WRITER_INLINE void encode_tuple_mac(struct writer *writer, const uint8_t *six_bytes)
+{
+	uint32_t first;
+	uint16_t last;
+
+	memcpy(&first, six_bytes, sizeof first);
+	memcpy(&last, six_bytes + sizeof first, sizeof last);
+	encode_cache_memo(
+		writer,
+		encode_cache_find(writer->record->encoder->macs, (uint64_t)first << 16 | last),
+		encode_tuple_write_mac, six_bytes, 0);
+}
 
 /* encode_owner.c: who it was. */
 
@@ -125,29 +204,49 @@ void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifi
 void encode_owner_short(struct writer *writer, const struct owner *owner);
 void encode_owner_full(struct writer *writer, const struct owner *owner,
                        const struct event_args *args);
-void encode_owner_process(struct writer *writer, const struct process *process); /* full, no args */
 /* The rest stands inside "sockline". */
 void encode_owner_cgroup(struct writer *writer, const struct owner *owner);
+void encode_owner_write_attribution(struct writer *writer, const void *owner, int which);
+
 /* NULL: an end that is nobody's; reason then is said, as when the owner names none. */
-void encode_owner_attribution(struct writer *writer, const struct owner *owner,
-                              enum attribution_reason reason);
+WRITER_INLINE void encode_owner_attribution(struct writer *writer, const struct owner *owner,
+                                            enum attribution_reason reason)
+{
+	enum attribution_method method = owner ? owner->method : ATTRIBUTION_UNKNOWN;
+	int which;
+
+	if (owner && owner->reason != ATTRIBUTION_REASON_NONE)
+		reason = owner->reason;
+	which = (int)method << 8 | (int)reason;
+	if (owner && owner->shared_count > 0)
+		writer_call(writer, encode_owner_write_attribution, owner, which);
+	else
+		encode_cache_memo(writer, &writer->record->encoder->attributions[method][reason],
+		                  encode_owner_write_attribution, NULL, which);
+}
+
 void encode_owner_peer(struct writer *writer, const struct owner *owner);
 
 /* encode_connection.c */
 void encode_connection_event(struct writer *writer, const struct event *any);
 /* Piece builder of a connection's fragment, and its numbers. */
 enum connection_piece {
-	CONNECTION_PIECE_PROTOCOL,
 	CONNECTION_PIECE_COMMUNITY_ID,
 	CONNECTION_PIECE_SOURCE,
 	CONNECTION_PIECE_DESTINATION,
-	CONNECTION_PIECE_ID,
+	CONNECTION_PIECE_ID, /* "connection" with it, open */
 };
-void encode_connection_piece(struct writer *writer, const void *object, int piece);
-const struct fragment *encode_connection_fragment(struct writer *writer,
-                                                  struct connection *connection);
+void encode_connection_piece(struct writer *writer, const void *connection, int piece);
 
-static inline void encode_connection_write_piece(struct writer *writer,
+WRITER_INLINE const struct fragment *encode_connection_fragment(struct writer *writer,
+                                                                struct connection *connection)
+{
+	/* Tuple and id never change; the Community ID may come after the first record. */
+	return encode_cache_fragment(writer, &connection->fragment, connection->has_community_id,
+	                             encode_connection_piece, connection);
+}
+
+WRITER_INLINE void encode_connection_write_piece(struct writer *writer,
                                                  const struct fragment *fragment,
                                                  const struct connection *connection,
                                                  enum connection_piece piece)

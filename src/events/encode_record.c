@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/encode_parts.h"
 
-static void write_strings(struct writer *writer, struct key key, const char *const *strings)
+static void write_strings(struct writer *writer, const struct key *key, const char *const *strings)
 {
 	writer_array(writer, key);
 	for (int i = 0; i < 2; i++)
@@ -10,10 +10,11 @@ static void write_strings(struct writer *writer, struct key key, const char *con
 }
 
 /* Everything between the time and the sequence number depends on the action alone. */
-static void write_class(struct writer *writer, enum event_action action)
+static void write_class(struct writer *writer, const void *object, int action)
 {
-	const struct event_class *class = event_class(action);
+	const struct event_class *class = event_class((enum event_action)action);
 
+	(void)object;
 	writer_object(writer, KEY("ecs"));
 	writer_literal(writer, "version", EVENT_ECS_VERSION);
 	writer_object_end(writer);
@@ -25,50 +26,23 @@ static void write_class(struct writer *writer, enum event_action action)
 	writer_name(writer, KEY("dataset"), class->dataset);
 }
 
-static void write_timestamp(struct writer *writer, int64_t time_ns)
+void encode_record_begin(struct writer *outside, const struct event *event)
 {
-	char text[BUF_TIME_LENGTH];
-	struct buf digits = { .data = text, .capacity = sizeof text };
-
-	buf_append_time_cached(&digits, &writer->encoder->second, time_ns);
-	writer_text(writer, KEY("@timestamp"), text, digits.length);
-}
-
-void encode_record_begin(struct writer *writer, const struct event *event)
-{
-	struct memo *memo = &writer->encoder->classes[event->action];
-	const char *from;
+	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
+	struct memo *memo = &writer->record->encoder->classes[event->action];
 
 	writer_object(writer, ELEMENT);
-	write_timestamp(writer, event->time_ns);
-	from = encode_cache_from(writer);
-	if (!encode_cache_replay(writer, memo)) {
-		write_class(writer, event->action);
-		encode_cache_keep(writer, memo, from);
-	}
+	encode_cache_time(writer, KEY("@timestamp"), event->time_ns);
+	encode_cache_memo(writer, memo, write_class, NULL, (int)event->action);
 	writer_count(writer, KEY("sequence"), event->sequence);
+	outside->at = own.at;
 }
 
-void encode_record_host(struct writer *writer)
+static void write_host(struct writer *writer, const char *boot_id)
 {
-	struct encoder *encoder = writer->encoder;
-	const char *from;
-
-	writer_object_end(writer);
-	from = encode_cache_from(writer);
-	if (encode_cache_replay(writer, &encoder->host))
-		return;
 	writer_object(writer, KEY("host"));
-	encode_writer_c_string(writer, KEY("name"), encoder->host_name, RAW_HOST_NAME);
-	writer_object_end(writer);
-	encode_cache_keep(writer, &encoder->host, from);
-}
-
-void encode_record_host_booted(struct writer *writer, const char *boot_id)
-{
-	writer_object_end(writer);
-	writer_object(writer, KEY("host"));
-	encode_writer_c_string(writer, KEY("name"), writer->encoder->host_name, RAW_HOST_NAME);
+	encode_writer_c_string(writer, KEY("name"), writer->record->encoder->host_name,
+	                       RAW_HOST_NAME);
 	if (boot_id) {
 		writer_object(writer, KEY("boot"));
 		encode_writer_c_string(writer, KEY("id"), boot_id, RAW_NONE);
@@ -77,23 +51,37 @@ void encode_record_host_booted(struct writer *writer, const char *boot_id)
 	writer_object_end(writer);
 }
 
-void encode_record_sockline(struct writer *writer)
+void encode_record_host_at(struct writer *writer, const void *object, int piece)
 {
-	struct encoder *encoder = writer->encoder;
-	const char *from = encode_cache_from(writer);
+	const struct interface *interface = object;
 
-	if (encode_cache_replay(writer, &encoder->run))
-		return;
+	(void)piece;
+	write_host(writer, NULL);
+	if (interface)
+		encode_tuple_observer(writer, interface->name, interface->ifindex);
+}
+
+void encode_record_host_booted(struct writer *writer, const char *boot_id)
+{
+	writer_object_end(writer);
+	write_host(writer, boot_id);
+}
+
+void encode_record_run(struct writer *writer, const void *object, int piece)
+{
+	(void)object;
+	(void)piece;
 	writer_object(writer, KEY("sockline"));
 	writer_literal(writer, "schema", EVENT_SCHEMA_VERSION);
-	writer_id(writer, KEY("run"), encoder->run_id);
-	encode_cache_keep(writer, &encoder->run, from);
+	writer_id(writer, KEY("run"), writer->record->encoder->run_id);
 }
 
 void encode_record_end(struct writer *writer)
 {
-	encode_writer_raw(writer);
-	encode_writer_truncated(writer);
+	if (writer->record->raw_count > 0)
+		encode_writer_raw(writer);
+	if (writer->record->cut != 0 || writer->record->raw_lost)
+		encode_writer_truncated(writer);
 	writer_object_end(writer);
 	writer_object_end(writer);
 }

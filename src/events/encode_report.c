@@ -7,7 +7,7 @@
 /* Of the many interfaces that a host may have, those listed when a record is too long with all. */
 #define CAPTURES_CUT 16
 
-static void write_traffic(struct writer *writer, struct key key,
+static void write_traffic(struct writer *writer, const struct key *key,
                           const struct event_traffic *traffic)
 {
 	writer_object(writer, key);
@@ -23,8 +23,8 @@ static uint64_t per_second(uint64_t amount, int64_t interval_ns)
 	                  (uint64_t)interval_ns);
 }
 
-static void write_rate(struct writer *writer, struct key key, const struct event_traffic *traffic,
-                       int64_t interval_ns)
+static void write_rate(struct writer *writer, const struct key *key,
+                       const struct event_traffic *traffic, int64_t interval_ns)
 {
 	writer_object(writer, key);
 	writer_count(writer, KEY("bytes"), traffic->bytes);
@@ -42,7 +42,7 @@ void encode_report_process(struct writer *writer, const struct event *any)
 	const struct event_process *event = &any->process;
 	struct owner owner = { .process = event->process };
 
-	encode_record_host(writer);
+	encode_record_host(writer, NULL);
 	encode_owner_full(writer, &owner, NULL);
 	encode_record_sockline(writer);
 	writer_object(writer, KEY("traffic"));
@@ -181,7 +181,7 @@ void encode_report_stats(struct writer *writer, const struct event *any)
 
 	if (any->action == EVENT_RUN_STOPPED)
 		writer_name(writer, KEY("reason"), stats->stop_reason);
-	encode_record_host(writer);
+	encode_record_host(writer, NULL);
 	encode_record_sockline(writer);
 	writer_object(writer, KEY("stats"));
 	writer_ns(writer, KEY("uptime_ns"), stats->uptime_ns);
@@ -201,8 +201,8 @@ void encode_report_stats(struct writer *writer, const struct event *any)
 	writer_object_end(writer);
 }
 
-static void write_list(struct writer *writer, struct key key, const char *const *texts, int count,
-                       enum writer_raw raw)
+static void write_list(struct writer *writer, const struct key *key, const char *const *texts,
+                       int count, enum writer_raw raw)
 {
 	writer_array(writer, key);
 	for (int i = 0; i < count; i++)
@@ -210,7 +210,7 @@ static void write_list(struct writer *writer, struct key key, const char *const 
 	writer_array_end(writer);
 }
 
-static void write_cuttable(struct writer *writer, struct key key, const char *text,
+static void write_cuttable(struct writer *writer, const struct key *key, const char *text,
                            enum writer_cut cut, enum writer_raw raw)
 {
 	if (text && *text && !writer_cuts(writer, cut))
@@ -304,7 +304,7 @@ void encode_report_log(struct writer *writer, const struct event *any)
 {
 	const struct event_log *log = &any->log;
 
-	encode_record_host(writer);
+	encode_record_host(writer, NULL);
 	if (log->interface)
 		encode_tuple_observer(writer, log->interface, 0);
 	if (log->path && !writer_cuts(writer, CUT_FILE_PATH)) {

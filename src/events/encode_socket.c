@@ -111,7 +111,7 @@ static void write_community_id(struct writer *writer, const struct event_socket 
 			.protocol = protocol,
 		};
 
-		community_id(writer->encoder->community_id_seed, &tuple, true, text);
+		community_id(writer->record->encoder->community_id_seed, &tuple, true, text);
 		writer_name(writer, KEY("community_id"), text);
 	}
 }
@@ -295,7 +295,7 @@ void encode_socket_event(struct writer *writer, const struct event *any)
 	const struct event_socket *event = &any->socket;
 	const struct socket *socket = event->socket;
 
-	encode_record_host(writer);
+	encode_record_host(writer, NULL);
 	if (any->action == EVENT_SNAPSHOT_COMPLETED) {
 		encode_record_sockline(writer);
 		write_snapshot(writer, any);

@@ -60,29 +60,58 @@ void encode_tuple_direction(struct writer *writer, enum connection_direction dir
 	}
 }
 
-/* As ECS asks: RFC 7042 2.1, upper case with hyphens. */
-static void format_mac(const uint8_t *six_bytes, char *text)
+static void write_direction(struct writer *writer, enum packet_direction direction)
 {
-	static const char digits[] = "0123456789ABCDEF";
-
-	for (int i = 0; i < 6; i++) {
-		text[3 * i] = digits[six_bytes[i] >> 4];
-		text[3 * i + 1] = digits[six_bytes[i] & 15];
-		if (i < 5)
-			text[3 * i + 2] = '-';
+	switch (direction) {
+	case PACKET_INGRESS:
+		encode_tuple_direction(writer, CONNECTION_INGRESS);
+		break;
+	case PACKET_EGRESS:
+		encode_tuple_direction(writer, CONNECTION_EGRESS);
+		break;
+	case PACKET_DIRECTION_UNKNOWN:
+	case PACKET_OTHERHOST:
+		encode_tuple_direction(writer, CONNECTION_DIRECTION_UNKNOWN);
+		break;
 	}
 }
 
-void encode_tuple_mac(struct writer *writer, const uint8_t *six_bytes)
+void encode_tuple_write_network(struct writer *writer, const void *object, int which)
 {
-	unsigned slot = (six_bytes[5] ^ six_bytes[4]) % MAC_MEMOS;
-	struct mac_memo *memo = &writer->encoder->macs[slot];
+	uint8_t protocol = (uint8_t)(which >> 4);
 
-	if (memcmp(memo->address, six_bytes, sizeof memo->address) != 0) {
-		memcpy(memo->address, six_bytes, sizeof memo->address);
-		format_mac(six_bytes, memo->text);
+	(void)object;
+	writer_object(writer, KEY("network"));
+	switch ((enum packet_network)(which >> 2 & 3)) {
+	case PACKET_IPV4:
+		encode_tuple_protocol(writer, true, protocol);
+		break;
+	case PACKET_IPV6:
+		encode_tuple_protocol(writer, false, protocol);
+		break;
+	case PACKET_ARP:
+		writer_literal(writer, "type", "arp");
+		break;
+	case PACKET_NETWORK_NONE:
+		break;
 	}
-	writer_text(writer, KEY("mac"), memo->text, sizeof memo->text);
+	write_direction(writer, (enum packet_direction)(which & 3));
+}
+
+/* As ECS asks: RFC 7042 2.1, upper case with hyphens. */
+void encode_tuple_write_mac(struct writer *writer, const void *six_bytes, int piece)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const uint8_t *bytes = six_bytes;
+	char text[3 * 6];
+
+	(void)piece;
+	for (int i = 0; i < 6; i++) {
+		text[3 * i] = digits[bytes[i] >> 4];
+		text[3 * i + 1] = digits[bytes[i] & 15];
+		text[3 * i + 2] = '-';
+	}
+	writer_text(writer, KEY("mac"), text, sizeof text - 1);
 }
 
 void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifindex)

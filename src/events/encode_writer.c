@@ -54,28 +54,29 @@ static const char *const cuts[CUT_COUNT] = {
 	[CUT_RAW] = "sockline.raw",
 };
 
-void encode_writer_begin(struct writer *writer, struct encoder *encoder, char *room, size_t size)
+struct writer *encode_writer_begin(struct record *record, char *room, size_t size)
 {
-	writer->encoder = encoder;
-	writer->at = room;
-	writer->end = room ? room + size : NULL;
-	writer->overflow = false;
-	writer->caching = false;
-	writer->failed = false;
-	writer->raw_lost = false;
-	writer->cut = 0;
-	writer->met = 0;
-	writer->raw_count = 0;
-	writer->depth = 0;
+	record->caching = false;
+	record->failed = false;
+	record->too_long = false;
+	record->raw_lost = false;
+	record->cut = 0;
+	record->met = 0;
+	record->raw_count = 0;
+	record->depth = 0;
+	record->end = room ? room + size : NULL;
+	record->writer = (struct writer){ .at = room, .record = record };
+	return &record->writer;
 }
 
 int encode_writer_print(struct writer *writer, struct buf *line)
 {
-	struct json_object *root = writer->path[0];
+	const struct record *record = writer->record;
+	struct json_object *root = record->path[0];
 	size_t length = 0;
 	const char *text = NULL;
 
-	if (!writer->failed)
+	if (!record->failed)
 		text = json_object_to_json_string_length(
 			root, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &length);
 	if (text)
@@ -87,12 +88,13 @@ int encode_writer_print(struct writer *writer, struct buf *line)
 /* Takes value, which is NULL when memory was short. */
 static void add(struct writer *writer, const char *name, struct json_object *value)
 {
-	struct json_object *parent = writer->path[writer->depth - 1];
+	struct record *record = writer->record;
+	struct json_object *parent = record->path[record->depth - 1];
 	int result = -1;
 
-	if (writer->failed || !value) {
+	if (record->failed || !value) {
 		json_object_put(value);
-		writer->failed = true;
+		record->failed = true;
 		return;
 	}
 	if (name)
@@ -103,20 +105,21 @@ static void add(struct writer *writer, const char *name, struct json_object *val
 		result = json_object_array_add(parent, value);
 	if (result != 0) {
 		json_object_put(value);
-		writer->failed = true;
+		record->failed = true;
 	}
 }
 
 void encode_writer_tree_open(struct writer *writer, const char *name, bool array)
 {
 	struct json_object *value = array ? json_object_new_array() : json_object_new_object();
+	struct record *record = writer->record;
 
-	if (writer->depth > 0)
+	if (record->depth > 0)
 		add(writer, name, value);
 	else
-		writer->failed = !value;
+		record->failed = !value;
 	/* After a failure nothing is added any more, but the depth still has to be right. */
-	writer->path[writer->depth++] = value;
+	record->path[record->depth++] = value;
 }
 
 /* json-c escapes too little (and the slash): what it gets here is the inside of a string already. */
@@ -141,41 +144,39 @@ void encode_writer_tree_text(struct writer *writer, const char *name, const char
 	add(writer, name, value);
 }
 
-void encode_writer_large(struct writer *writer, struct key key, uint64_t value)
+static void append_name(struct writer *writer, const char *name)
+{
+	if (!name)
+		return;
+	writer_append(writer, "\"", 1);
+	writer_append(writer, name, strlen(name));
+	writer_append(writer, "\":", 2);
+}
+
+void encode_writer_large(struct writer *writer, const char *name, uint64_t value)
 {
 	struct buf room;
 
-	if (!writer->at) {
-		add(writer, key.name, json_object_new_uint64(value));
+	if (writer_is_tree(writer)) {
+		add(writer, name, json_object_new_uint64(value));
 		return;
 	}
-	writer_append(writer, key.quoted, key.length);
+	append_name(writer, name);
 	room = writer_room(writer);
 	buf_append_u64(&room, value);
 	writer_take(writer, &room);
 	writer_append(writer, ",", 1);
 }
 
-/* Connections begin and end in few seconds: each finds the text of its own, mostly. */
-void encode_writer_time(struct writer *writer, struct key key, int64_t time_ns)
-{
-	unsigned slot = (uint64_t)time_ns / (uint64_t)NS_PER_SECOND % TIME_MEMOS;
-	char text[BUF_TIME_LENGTH];
-	struct buf digits = { .data = text, .capacity = sizeof text };
-
-	buf_append_time_cached(&digits, &writer->encoder->times[slot], time_ns);
-	writer_text(writer, key, text, sizeof text);
-}
-
-void encode_writer_i64(struct writer *writer, struct key key, int64_t value)
+void encode_writer_i64(struct writer *writer, const struct key *key, int64_t value)
 {
 	struct buf room;
 
 	if (!writer->at) {
-		add(writer, key.name, json_object_new_int64(value));
+		add(writer, key->name, json_object_new_int64(value));
 		return;
 	}
-	writer_append(writer, key.quoted, key.length);
+	writer_append(writer, key->quoted, key->length);
 	if (value < 0)
 		writer_append(writer, "-", 1);
 	room = writer_room(writer);
@@ -184,61 +185,63 @@ void encode_writer_i64(struct writer *writer, struct key key, int64_t value)
 	writer_append(writer, ",", 1);
 }
 
-void encode_writer_bool(struct writer *writer, struct key key, bool value)
+void encode_writer_bool(struct writer *writer, const struct key *key, bool value)
 {
 	const char *text = value ? "true," : "false,";
 
 	if (!writer->at) {
-		add(writer, key.name, json_object_new_boolean(value));
+		add(writer, key->name, json_object_new_boolean(value));
 		return;
 	}
-	writer_append(writer, key.quoted, key.length);
+	writer_append(writer, key->quoted, key->length);
 	writer_append(writer, text, strlen(text));
 }
 
 void encode_writer_keep_raw(struct writer *writer, const char *bytes, size_t length,
                             enum writer_raw raw)
 {
+	struct record *record = writer->record;
+
 	if (raw == RAW_NONE)
 		return;
-	if (writer->raw_count == WRITER_RAW_MAX) {
-		writer->raw_lost = true;
+	if (record->raw_count == WRITER_RAW_MAX) {
+		record->raw_lost = true;
 		return;
 	}
-	writer->raws[writer->raw_count].name = raw;
-	writer->raws[writer->raw_count].bytes = bytes;
-	writer->raws[writer->raw_count].length = length;
-	writer->raw_count++;
+	record->raws[record->raw_count].name = raw;
+	record->raws[record->raw_count].bytes = bytes;
+	record->raws[record->raw_count].length = length;
+	record->raw_count++;
 }
 
 /*
  * A string that a formatter makes: in place, or for a tree in the scratch
  * buffer. One that overflows that fits no line either.
  */
-static struct buf string_begin(struct writer *writer, struct key key)
+static struct buf string_begin(struct writer *writer, const struct key *key)
 {
-	struct buf *scratch = &writer->encoder->scratch;
+	struct buf *scratch = &writer->record->encoder->scratch;
 
 	if (!writer->at)
 		return (struct buf){ .data = scratch->data, .capacity = scratch->capacity };
-	writer_append(writer, key.quoted, key.length + 1);
+	writer_append(writer, key->quoted, key->length + 1);
 	return writer_room(writer);
 }
 
-static void string_end(struct writer *writer, struct key key, const struct buf *string)
+static void string_end(struct writer *writer, const struct key *key, const struct buf *string)
 {
 	if (writer->at) {
 		writer_take(writer, string);
 		writer_append(writer, "\",", 2);
 	} else if (string->overflow) {
-		writer->overflow = true;
+		writer->record->too_long = true;
 	} else {
-		encode_writer_tree_text(writer, key.name, string->data, string->length);
+		encode_writer_tree_text(writer, key->name, string->data, string->length);
 	}
 }
 
-void encode_writer_string(struct writer *writer, struct key key, const char *bytes, size_t length,
-                          enum writer_raw raw)
+void encode_writer_string(struct writer *writer, const struct key *key, const char *bytes,
+                          size_t length, enum writer_raw raw)
 {
 	struct buf string = string_begin(writer, key);
 	bool exact = utf8_append_json(&string, bytes, length);
@@ -248,7 +251,8 @@ void encode_writer_string(struct writer *writer, struct key key, const char *byt
 		encode_writer_keep_raw(writer, bytes, length, raw);
 }
 
-void encode_writer_base64(struct writer *writer, struct key key, const void *bytes, size_t length)
+void encode_writer_base64(struct writer *writer, const struct key *key, const void *bytes,
+                          size_t length)
 {
 	struct buf string = string_begin(writer, key);
 
@@ -256,7 +260,7 @@ void encode_writer_base64(struct writer *writer, struct key key, const void *byt
 	string_end(writer, key, &string);
 }
 
-void encode_writer_c_string(struct writer *writer, struct key key, const char *string,
+void encode_writer_c_string(struct writer *writer, const struct key *key, const char *string,
                             enum writer_raw raw)
 {
 	if (string && *string)
@@ -265,17 +269,18 @@ void encode_writer_c_string(struct writer *writer, struct key key, const char *s
 
 static void write_raws_named(struct writer *writer, enum writer_raw name)
 {
-	struct key key = raws[name].key;
+	const struct record *record = writer->record;
+	const struct key *key = &raws[name].key;
 	bool list = raws[name].list, open = false;
 
-	for (int i = 0; i < writer->raw_count; i++) {
-		if (writer->raws[i].name != name)
+	for (int i = 0; i < record->raw_count; i++) {
+		if (record->raws[i].name != name)
 			continue;
 		if (list && !open)
 			writer_array(writer, key);
 		open = true;
-		encode_writer_base64(writer, list ? ELEMENT : key, writer->raws[i].bytes,
-		                     writer->raws[i].length);
+		encode_writer_base64(writer, list ? ELEMENT : key, record->raws[i].bytes,
+		                     record->raws[i].length);
 	}
 	if (list && open)
 		writer_array_end(writer);
@@ -283,7 +288,7 @@ static void write_raws_named(struct writer *writer, enum writer_raw name)
 
 void encode_writer_raw(struct writer *writer)
 {
-	if (writer->raw_count == 0 || writer_cuts(writer, CUT_RAW))
+	if (writer->record->raw_count == 0 || writer_cuts(writer, CUT_RAW))
 		return;
 	writer_object(writer, KEY("raw"));
 	for (int name = RAW_NONE + 1; name < RAW_COUNT; name++)
@@ -293,13 +298,14 @@ void encode_writer_raw(struct writer *writer)
 
 void encode_writer_truncated(struct writer *writer)
 {
-	uint32_t cut = writer->cut & writer->met;
+	const struct record *record = writer->record;
+	uint32_t cut = record->cut & record->met;
 
-	if (cut == 0 && !writer->raw_lost)
+	if (cut == 0 && !record->raw_lost)
 		return;
 	writer_array(writer, KEY("truncated"));
 	for (int i = 0; i < CUT_COUNT; i++) {
-		if (cut & 1u << i || (i == CUT_RAW && writer->raw_lost))
+		if (cut & 1u << i || (i == CUT_RAW && record->raw_lost))
 			writer_name(writer, ELEMENT, cuts[i]);
 	}
 	writer_array_end(writer);

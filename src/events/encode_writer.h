@@ -17,16 +17,16 @@
 
 #include "base/buf.h"
 #include "base/decimal.h"
+#include "events/encode.h"
 
 #define WRITER_DEPTH_MAX 8
 #define WRITER_RAW_MAX   32
-#define WRITER_SLACK     32                        /* bytes behind a text that is spliced */
+#define WRITER_SLACK     ENCODER_SLACK             /* bytes behind a text are read, too */
 #define WRITER_COUNT_MAX ((UINT64_C(1) << 53) - 1) /* jq 1.6 and JavaScript round above */
 
 /* A member is its constants and a few bytes between them: only in place are they constants. */
 #define WRITER_INLINE static inline __attribute__((always_inline))
 
-struct encoder;
 struct json_object;
 
 /* A member's name in all forms that are needed, made by the compiler. */
@@ -41,8 +41,15 @@ struct key {
 	{                                                                                          \
 		name, "\"" name "\":\"", "\"" name "\":{", "\"" name "\":[", sizeof(name) + 2      \
 	}
-#define KEY(name) ((struct key)KEY_INIT(name))
-#define ELEMENT   ((struct key){ NULL, "\"", "{", "[", 0 })
+#define KEY(name)                                                                                  \
+	({                                                                                         \
+		static const struct key constant = KEY_INIT(name);                                 \
+		&constant;                                                                         \
+	})
+
+/* What an array has instead. */
+static const struct key writer_element = { NULL, "\"", "{", "[", 0 };
+#define ELEMENT (&writer_element)
 
 /* Strings that may hold any bytes, and so may need their exact bytes in sockline.raw. */
 enum writer_raw {
@@ -92,15 +99,32 @@ enum writer_cut {
 	CUT_COUNT
 };
 
+struct record;
+
+/*
+ * Where the next member goes; at NULL: into a tree. Stores through a char pointer
+ * may change anything that others can see. So what writes many members does it
+ * with a writer of its own, which then stays in a register (see writer_call). Room
+ * is asked for once a member: those of known length may begin before the end and
+ * reach into the WRITER_SLACK bytes behind it. Once at is behind the end nothing
+ * is written any more.
+ */
 struct writer {
+	char *at;
+	struct record *record;
+};
+
+/* What is known of the record at hand. */
+struct record {
 	struct encoder *encoder;
-	char *at, *end; /* appended between the two; NULL: a tree is built */
-	bool overflow;  /* something did not fit and is not there */
-	bool caching;   /* pieces may be taken from and put into caches */
-	bool failed;    /* tree: memory was short */
-	bool raw_lost;  /* more than WRITER_RAW_MAX */
-	uint32_t cut;   /* bits of enum writer_cut: leave these out */
-	uint32_t met;   /* those that the record has, cut or not */
+	struct writer writer; /* with which it was begun, and which is lent */
+	char *end;            /* of the room */
+	bool caching;         /* pieces may be taken from and put into caches */
+	bool failed;          /* tree: memory was short */
+	bool too_long;        /* tree: a string is longer than any line */
+	bool raw_lost;        /* more than WRITER_RAW_MAX */
+	uint32_t cut;         /* bits of enum writer_cut: leave these out */
+	uint32_t met;         /* those that the record has, cut or not */
 	int raw_count;
 	int depth;
 	struct json_object *path[WRITER_DEPTH_MAX]; /* tree: the open objects, outermost first */
@@ -111,126 +135,156 @@ struct writer {
 	} raws[WRITER_RAW_MAX];
 };
 
-/* Begins a record. room NULL: as a tree; else size > 0 bytes there are appended to. */
-void encode_writer_begin(struct writer *writer, struct encoder *encoder, char *room, size_t size);
+/* Calls a function that is not inline with the record's writer, so that our own's address goes nowhere. */
+#define writer_call(own, function, ...)                                                            \
+	do {                                                                                       \
+		struct writer *lent = &(own)->record->writer;                                      \
+		lent->at = (own)->at;                                                              \
+		function(lent, __VA_ARGS__);                                                       \
+		(own)->at = lent->at;                                                              \
+	} while (0)
+
+/*
+ * Begins a record, and returns its writer. room NULL: as a tree; else size > 0 bytes there
+ * are appended to, and WRITER_SLACK more may be overwritten.
+ */
+struct writer *encode_writer_begin(struct record *record, char *room, size_t size);
 /* Tree: appends the text; 0, -ENOMEM. The tree is gone afterwards, whatever happened. */
 int encode_writer_print(struct writer *writer, struct buf *line);
 
 /* A string from outside; any bytes. */
-void encode_writer_string(struct writer *writer, struct key key, const char *bytes, size_t length,
-                          enum writer_raw raw);
+void encode_writer_string(struct writer *writer, const struct key *key, const char *bytes,
+                          size_t length, enum writer_raw raw);
 /* NULL is left out. */
-void encode_writer_c_string(struct writer *writer, struct key key, const char *string,
+void encode_writer_c_string(struct writer *writer, const struct key *key, const char *string,
                             enum writer_raw raw);
 /* Keeps exact bytes, which must outlive the record, for sockline.raw. The two above do that by themselves. */
 void encode_writer_keep_raw(struct writer *writer, const char *bytes, size_t length,
                             enum writer_raw raw);
-void encode_writer_base64(struct writer *writer, struct key key, const void *bytes, size_t length);
+void encode_writer_base64(struct writer *writer, const struct key *key, const void *bytes,
+                          size_t length);
 /* "sockline.raw" and "sockline.truncated", where there is something to say. */
 void encode_writer_raw(struct writer *writer);
 void encode_writer_truncated(struct writer *writer);
 
-/* RFC 3339 in UTC, nanoseconds since the epoch. */
-void encode_writer_time(struct writer *writer, struct key key, int64_t time_ns);
 /* Numbers that are rare, either way. */
-void encode_writer_i64(struct writer *writer, struct key key, int64_t value);
-void encode_writer_bool(struct writer *writer, struct key key, bool value);
+void encode_writer_i64(struct writer *writer, const struct key *key, int64_t value);
+void encode_writer_bool(struct writer *writer, const struct key *key, bool value);
 
 /* Of the functions below the other way, and what is not usual. */
 void encode_writer_tree_open(struct writer *writer, const char *name, bool array);
 void encode_writer_tree_text(struct writer *writer, const char *name, const char *text,
                              size_t length);
-void encode_writer_large(struct writer *writer, struct key key, uint64_t value);
+void encode_writer_large(struct writer *writer, const char *name, uint64_t value);
 
 /* Asks whether a member that can be cut is to be left out of this record. */
 WRITER_INLINE bool writer_cuts(struct writer *writer, enum writer_cut member)
 {
-	writer->met |= 1u << member;
-	return writer->cut & 1u << member;
+	writer->record->met |= 1u << member;
+	return writer->record->cut & 1u << member;
 }
 
-/* Room for length bytes, taken; NULL when there is not as much. */
-WRITER_INLINE char *writer_claim(struct writer *writer, size_t length)
+/* Seldom, as the compiler is told here: what is appended lies in one straight line then. */
+WRITER_INLINE bool writer_is_tree(const struct writer *writer)
 {
-	char *to = writer->at;
-
-	if (length > (size_t)(writer->end - to)) {
-		writer->overflow = true;
-		return NULL;
-	}
-	writer->at = to + length;
-	return to;
+	return __builtin_expect(!writer->at, false);
 }
 
+/* Something did not fit and is not there. */
+WRITER_INLINE bool writer_is_full(const struct writer *writer)
+{
+	return __builtin_expect(writer->at > writer->record->end, false);
+}
+
+WRITER_INLINE void writer_fill(struct writer *writer)
+{
+	writer->at = writer->record->end + 1;
+}
+
+/* Room for a member of at most so many bytes, which is a constant: then there are two instructions. */
+WRITER_INLINE bool writer_has_room(struct writer *writer, size_t most)
+{
+	return !writer_is_full(writer) && most <= WRITER_SLACK;
+}
+
+/* Room for so many bytes and a member's constants. Otherwise the writer is full. */
+WRITER_INLINE bool writer_takes(struct writer *writer, size_t length)
+{
+	if (__builtin_expect((ptrdiff_t)length <= writer->record->end - writer->at, true))
+		return true;
+	writer_fill(writer);
+	return false;
+}
+
+/* Constants. */
 WRITER_INLINE void writer_append(struct writer *writer, const void *bytes, size_t length)
 {
-	char *to = writer_claim(writer, length);
-
-	if (to)
-		memcpy(to, bytes, length);
+	if (writer_has_room(writer, length)) {
+		memcpy(writer->at, bytes, length);
+		writer->at += length;
+	}
 }
 
 /*
  * Appends text of any length that is known only at run time, WRITER_SLACK bytes
- * at a time: as many behind its end must be readable. What that writes too much
- * the next member overwrites.
+ * at a time, which mostly is once: as many behind its end must be readable. What
+ * that writes too much the next member overwrites.
  */
 WRITER_INLINE void writer_splice(struct writer *writer, const char *text, size_t length)
 {
-	char *to = writer->at;
+	size_t i = 0;
 
-	if (length + WRITER_SLACK > (size_t)(writer->end - to)) {
-		writer_append(writer, text, length);
+	if (!writer_takes(writer, length))
 		return;
-	}
-	for (size_t i = 0; i < length; i += WRITER_SLACK)
-		memcpy(to + i, text + i, WRITER_SLACK);
-	writer->at = to + length;
+	do {
+		memcpy(writer->at + i, text + i, WRITER_SLACK);
+		i += WRITER_SLACK;
+	} while (i < length);
+	writer->at += length;
 }
 
 /* The room that is left as a buffer, for formatters that want one; then the result is taken. */
 WRITER_INLINE struct buf writer_room(const struct writer *writer)
 {
-	return (struct buf){ .data = writer->at, .capacity = (size_t)(writer->end - writer->at) };
+	return (struct buf){
+		.data = writer->at,
+		.capacity = writer_is_full(writer) ? 0 : (size_t)(writer->record->end - writer->at),
+	};
 }
 
 WRITER_INLINE void writer_take(struct writer *writer, const struct buf *room)
 {
 	writer->at += room->length;
-	writer->overflow |= room->overflow;
+	if (room->overflow)
+		writer_fill(writer);
 }
 
-WRITER_INLINE void writer_object(struct writer *writer, struct key key)
+WRITER_INLINE void writer_object(struct writer *writer, const struct key *key)
 {
-	if (writer->at)
-		writer_append(writer, key.object, key.length + 1);
+	if (writer_is_tree(writer))
+		writer_call(writer, encode_writer_tree_open, key->name, false);
 	else
-		encode_writer_tree_open(writer, key.name, false);
+		writer_append(writer, key->object, key->length + 1);
 }
 
-WRITER_INLINE void writer_array(struct writer *writer, struct key key)
+WRITER_INLINE void writer_array(struct writer *writer, const struct key *key)
 {
-	if (writer->at)
-		writer_append(writer, key.array, key.length + 1);
+	if (writer_is_tree(writer))
+		writer_call(writer, encode_writer_tree_open, key->name, true);
 	else
-		encode_writer_tree_open(writer, key.name, true);
+		writer_append(writer, key->array, key->length + 1);
 }
 
 /* There is always something before at: what was opened. */
 WRITER_INLINE void writer_close(struct writer *writer, char bracket)
 {
-	char *to;
-
-	if (!writer->at) {
-		writer->depth--;
-		return;
-	}
-	if (writer->at[-1] == ',')
-		writer->at--;
-	to = writer_claim(writer, 2);
-	if (to) {
-		to[0] = bracket;
-		to[1] = ',';
+	if (writer_is_tree(writer)) {
+		writer->record->depth--;
+	} else if (writer_has_room(writer, 2)) {
+		writer->at -= writer->at[-1] == ',';
+		writer->at[0] = bracket;
+		writer->at[1] = ',';
+		writer->at += 2;
 	}
 }
 
@@ -245,27 +299,23 @@ WRITER_INLINE void writer_array_end(struct writer *writer)
 }
 
 /* Text that needs no escaping: ours, or made by a formatter. */
-WRITER_INLINE void writer_text(struct writer *writer, struct key key, const char *text,
+WRITER_INLINE void writer_text(struct writer *writer, const struct key *key, const char *text,
                                size_t length)
 {
-	char *to;
-
-	if (!writer->at) {
-		encode_writer_tree_text(writer, key.name, text, length);
-		return;
-	}
-	to = writer_claim(writer, key.length + length + 3);
-	if (to) {
-		memcpy(to, key.quoted, key.length + 1);
-		memcpy(to + key.length + 1, text, length);
-		to += key.length + 1 + length;
-		to[0] = '"';
-		to[1] = ',';
+	if (writer_is_tree(writer)) {
+		writer_call(writer, encode_writer_tree_text, key->name, text, length);
+	} else if (writer_takes(writer, key->length + length)) {
+		memcpy(writer->at, key->quoted, key->length + 1);
+		writer->at += key->length + 1;
+		memcpy(writer->at, text, length);
+		writer->at += length;
+		memcpy(writer->at, "\",", 2);
+		writer->at += 2;
 	}
 }
 
 /* A name out of one of our tables. NULL is left out. */
-WRITER_INLINE void writer_name(struct writer *writer, struct key key, const char *name)
+WRITER_INLINE void writer_name(struct writer *writer, const struct key *key, const char *name)
 {
 	if (name)
 		writer_text(writer, key, name, strlen(name));
@@ -275,45 +325,57 @@ WRITER_INLINE void writer_name(struct writer *writer, struct key key, const char
 #define writer_literal(writer, key, value)                                                         \
 	do {                                                                                       \
 		static const char member[] = "\"" key "\":\"" value "\",";                         \
-		if ((writer)->at)                                                                  \
-			writer_append((writer), member, sizeof member - 1);                        \
+		if (writer_is_tree(writer))                                                        \
+			writer_call((writer), encode_writer_tree_text, key, value,                 \
+			            sizeof(value) - 1);                                            \
 		else                                                                               \
-			encode_writer_tree_text((writer), key, value, sizeof(value) - 1);          \
+			writer_append((writer), member, sizeof member - 1);                        \
 	} while (0)
 
-WRITER_INLINE void writer_u64(struct writer *writer, struct key key, uint64_t value)
+WRITER_INLINE void writer_u64(struct writer *writer, const struct key *key, uint64_t value)
 {
-	size_t digits;
-	char *to;
-
-	if (!writer->at || value > UINT32_MAX) {
-		encode_writer_large(writer, key, value);
-		return;
-	}
-	digits = decimal_length_32((uint32_t)value);
-	to = writer_claim(writer, key.length + digits + 1);
-	if (to) {
-		memcpy(to, key.quoted, key.length);
-		to += key.length + digits;
-		decimal_put_32(to, (uint32_t)value);
-		*to = ',';
+	if (writer_is_tree(writer) || __builtin_expect(value > UINT32_MAX, false)) {
+		writer_call(writer, encode_writer_large, key->name, value);
+	} else if (writer_has_room(writer, key->length + DECIMAL_MAX_32 + 1)) {
+		memcpy(writer->at, key->quoted, key->length);
+		writer->at = decimal_put_32(writer->at + key->length, (uint32_t)value);
+		*writer->at++ = ',';
 	}
 }
 
 /* Counts and sizes end at 2^53 - 1. */
-WRITER_INLINE void writer_count(struct writer *writer, struct key key, uint64_t value)
+WRITER_INLINE void writer_count(struct writer *writer, const struct key *key, uint64_t value)
 {
 	writer_u64(writer, key, value < WRITER_COUNT_MAX ? value : WRITER_COUNT_MAX);
 }
 
 /* A length of time in nanoseconds; one that would be negative is 0. */
-WRITER_INLINE void writer_ns(struct writer *writer, struct key key, int64_t value)
+WRITER_INLINE void writer_ns(struct writer *writer, const struct key *key, int64_t value)
 {
 	writer_u64(writer, key, value > 0 ? (uint64_t)value : 0);
 }
 
+/* RFC 3339 in UTC, nanoseconds since the epoch. */
+WRITER_INLINE void writer_time(struct writer *writer, const struct key *key,
+                               struct buf_time_cache *cache, int64_t time_ns)
+{
+	char text[BUF_TIME_LENGTH];
+
+	if (writer_is_tree(writer)) {
+		buf_put_time(text, cache, time_ns);
+		writer_call(writer, encode_writer_tree_text, key->name, text, sizeof text);
+	} else if (writer_has_room(writer, key->length + 1 + BUF_TIME_LENGTH + 2)) {
+		memcpy(writer->at, key->quoted, key->length + 1);
+		writer->at += key->length + 1;
+		buf_put_time(writer->at, cache, time_ns);
+		writer->at += BUF_TIME_LENGTH;
+		memcpy(writer->at, "\",", 2);
+		writer->at += 2;
+	}
+}
+
 /* Identifiers are strings: 16 hexadecimal digits, ... */
-static inline void writer_id(struct writer *writer, struct key key, uint64_t value)
+static inline void writer_id(struct writer *writer, const struct key *key, uint64_t value)
 {
 	char text[16];
 	struct buf digits = { .data = text, .capacity = sizeof text };
@@ -323,7 +385,7 @@ static inline void writer_id(struct writer *writer, struct key key, uint64_t val
 }
 
 /* ... or the kernel's number in decimal, ... */
-static inline void writer_decimal(struct writer *writer, struct key key, uint64_t value)
+static inline void writer_decimal(struct writer *writer, const struct key *key, uint64_t value)
 {
 	char text[DECIMAL_MAX];
 	struct buf digits = { .data = text, .capacity = sizeof text };
@@ -333,7 +395,7 @@ static inline void writer_decimal(struct writer *writer, struct key key, uint64_
 }
 
 /* ... or in hexadecimal without leading zeros, as socket cookies are written. */
-static inline void writer_hex(struct writer *writer, struct key key, uint64_t value)
+static inline void writer_hex(struct writer *writer, const struct key *key, uint64_t value)
 {
 	char text[16];
 	struct buf digits = { .data = text, .capacity = sizeof text };

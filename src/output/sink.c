@@ -36,7 +36,8 @@ int sink_new(struct sink **sink, int fd, size_t capacity, struct error *error)
 	if (!fresh)
 		goto no_memory;
 	/* Twice: then a byte is moved to the front at most once on its way through. */
-	fresh->bytes = capacity <= SIZE_MAX / 2 ? malloc(2 * capacity) : NULL;
+	if (capacity < SIZE_MAX / 2 - SINK_SLACK)
+		fresh->bytes = malloc(2 * capacity + SINK_SLACK);
 	if (!fresh->bytes)
 		goto no_memory;
 	result = target_open(&fresh->target, fd, error);

@@ -18,6 +18,8 @@
 
 #include "base/error.h"
 
+#define SINK_SLACK 64
+
 struct sink;
 
 struct sink_counters {
@@ -45,7 +47,7 @@ void sink_free(struct sink *sink); /* what is still buffered is lost: sink_drain
 
 /*
  * Room for a line of up to most bytes, to write it in place; NULL when there is
- * less. sink_commit takes the length bytes that were written there, LF included;
+ * less. SINK_SLACK bytes behind it may be overwritten. sink_commit takes the length bytes that were written there, LF included;
  * without it nothing has happened.
  */
 char *sink_reserve(struct sink *sink, size_t most);

@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 
+_Static_assert(ENCODER_SLACK <= SINK_SLACK, "what the encoder overwrites behind a line");
+
 #define WAIT_NS (50 * NS_PER_MS) /* until it is asked again whether to wait */
 
 struct emitter {
@@ -93,7 +95,7 @@ static char *room_for_line(struct emitter *emitter)
 
 void emitter_emit(struct emitter *emitter, struct event *event)
 {
-	struct buf line = { .capacity = EVENT_LINE_MAX };
+	struct buf line = { .capacity = ENCODER_ROOM };
 
 	if (!emitter_wants(emitter, event->action))
 		return;

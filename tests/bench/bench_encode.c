@@ -176,7 +176,7 @@ int main(int argc, char **argv)
 
 	if (rounds < 1 || rounds > ROUNDS_MAX)
 		return 2;
-	if (!encoder || buf_init(&line, EVENT_LINE_MAX) != 0)
+	if (!encoder || buf_init(&line, ENCODER_ROOM) != 0)
 		return EXIT_FAILURE;
 	scene_begin(&scene, (struct random){ .state = 1 }, true);
 	printf("%-26s %6s %10s %10s %10s\n", "ns a record", "bytes", "tree", "cold", "warm");

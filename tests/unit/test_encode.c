@@ -60,7 +60,7 @@ static bool gives(struct encoder *encoder, const struct event *event, const char
 	bool good = true;
 
 	for (int round = 0; round < 3; round++) {
-		struct buf line = new_line(EVENT_LINE_MAX);
+		struct buf line = new_line(ENCODER_ROOM);
 		int result =
 			(round == 0 ? encoder_encode_tree : encoder_encode)(encoder, event, &line);
 
@@ -78,7 +78,7 @@ static bool gives(struct encoder *encoder, const struct event *event, const char
 /* For people: what tests/golden/records.ndjson would be now. */
 static void print_examples(struct encoder *encoder)
 {
-	struct buf line = new_line(EVENT_LINE_MAX);
+	struct buf line = new_line(ENCODER_ROOM);
 	struct example example;
 
 	example_begin(&example);
@@ -122,7 +122,7 @@ static void test_reply(struct encoder *encoder)
 {
 	struct example example;
 	struct event event;
-	struct buf line = new_line(EVENT_LINE_MAX);
+	struct buf line = new_line(ENCODER_ROOM);
 
 	example_begin(&example);
 	event = example_event(&example, EVENT_PACKET);
@@ -170,7 +170,7 @@ static void test_limits(struct encoder *encoder)
 	const char *args[1] = { big };
 	struct example example;
 	struct event event, closed;
-	struct buf line = new_line(EVENT_LINE_MAX), small = new_line(EVENT_LINE_MAX - 1);
+	struct buf line = new_line(ENCODER_ROOM), small = new_line(ENCODER_ROOM - 1);
 	uint64_t before = encoder_counters(encoder)->truncated;
 
 	memset(big, 'A', sizeof big - 1);
@@ -221,7 +221,7 @@ static void test_edge(struct encoder *encoder)
 	static char path[EVENT_LINE_MAX];
 	struct example example;
 	struct event event;
-	struct buf line = new_line(EVENT_LINE_MAX), tree = new_line(EVENT_LINE_MAX);
+	struct buf line = new_line(ENCODER_ROOM), tree = new_line(ENCODER_ROOM);
 	size_t longest = 0;
 	bool same = true;
 
@@ -259,7 +259,7 @@ static void test_staleness(void)
 	int fd = mkstemp(path);
 	struct example example;
 	struct event event;
-	struct buf line = new_line(EVENT_LINE_MAX);
+	struct buf line = new_line(ENCODER_ROOM);
 	struct encoder *encoder;
 
 	write_passwd(fd, "+::::::\n#nobody:x:1000:1:\nx:y\n\nneg:x:-1:1::\nbig:x:99999999999:1:\n"
@@ -296,7 +296,7 @@ static void test_numbers(struct encoder *encoder)
 {
 	struct example example;
 	struct event event;
-	struct buf line = new_line(EVENT_LINE_MAX);
+	struct buf line = new_line(ENCODER_ROOM);
 
 	example_begin(&example);
 	event = example_event(&example, EVENT_CONNECTION_UPDATED);

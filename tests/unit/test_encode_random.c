@@ -11,7 +11,7 @@ static void test_hostile(struct encoder *encoder, struct random random, FILE *ou
 	static struct scene scene;
 	static char texts[SCENE_STRINGS][5000];
 	struct buf line;
-	bool good = buf_init(&line, EVENT_LINE_MAX) == 0;
+	bool good = buf_init(&line, ENCODER_ROOM) == 0;
 
 	scene_begin(&scene, random, false);
 	for (int i = 0; i < SCENE_STRINGS; i++)
@@ -47,7 +47,7 @@ static bool write_both(struct encoder *encoder, struct random random, bool tame,
 	static struct scene scene;
 	struct buf line;
 
-	if (buf_init(&line, EVENT_LINE_MAX) != 0)
+	if (buf_init(&line, ENCODER_ROOM) != 0)
 		return false;
 	scene_begin(&scene, random, tame);
 	scene.sequence = *sequence;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attribution/sentinel_guard.h"
 
-#include <errno.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -168,23 +168,35 @@ static void rest_if_busy(struct sentinel_guard *guard, int64_t begin_ns)
 	sleep_until(guard->window_ns + WINDOW_NS);
 }
 
-static int wait_for_events(struct sentinel_guard *guard, struct epoll_event *events,
-                           int64_t wait_ns)
+/*
+ * The thread waits without end, for a timer as for all else: a time limit of epoll's own
+ * would be set up and taken down around each packet.
+ */
+static void set_timer(struct sentinel_guard *guard, int64_t time_ns)
 {
-	struct timespec time = { .tv_sec = wait_ns / NS_PER_SECOND,
-		                 .tv_nsec = wait_ns % NS_PER_SECOND };
-	int count = epoll_pwait2(guard->epoll_fd, events, BATCH, &time, NULL);
+	struct itimerspec timer = {
+		.it_value = { .tv_sec = time_ns / NS_PER_SECOND,
+		              .tv_nsec = time_ns % NS_PER_SECOND },
+	};
 
-	if (count < 0 && errno == ENOSYS) /* before Linux 5.11 */
-		count = epoll_wait(guard->epoll_fd, events, BATCH,
-		                   (int)((wait_ns + NS_PER_MS - 1) / NS_PER_MS));
-	return count;
+	if (time_ns == guard->timer_ns)
+		return;
+	guard->timer_ns = time_ns;
+	timerfd_settime(guard->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
+/* Set again it is not readable any more. */
+static void on_timer(struct sentinel_guard *guard)
+{
+	guard->timer_ns = 0;
 }
 
 static void dispatch(struct sentinel_guard *guard, void *what)
 {
 	if (what == &guard->kick_fd)
 		on_kick(guard);
+	else if (what == &guard->timer_fd)
+		on_timer(guard);
 	else if (what == &guard->forks)
 		sentinel_forks_read(&guard->forks);
 	else
@@ -203,9 +215,10 @@ void sentinel_guard_watch(struct sentinel_guard *guard)
 		wait_ns = sentinel_forks_work(&guard->forks);
 		if (events_ns < until_ns)
 			until_ns = events_ns;
-		if (wait_ns < 0 || wait_ns > until_ns - now_ns)
-			wait_ns = until_ns > now_ns ? until_ns - now_ns : 0;
-		count = wait_for_events(guard, events, wait_ns);
+		if (wait_ns >= 0 && wait_ns < until_ns - now_ns)
+			until_ns = clock_monotonic_ns() + wait_ns;
+		set_timer(guard, until_ns);
+		count = epoll_wait(guard->epoll_fd, events, BATCH, -1);
 		now_ns = clock_monotonic_ns();
 		for (int i = 0; i < count; i++)
 			dispatch(guard, events[i].data.ptr);

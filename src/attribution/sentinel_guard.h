@@ -39,6 +39,7 @@ struct sentinel_guard {
 	int cpu;
 	int kick_fd; /* eventfd: wakes the thread */
 	int epoll_fd;
+	int timer_fd;
 	pthread_t thread;
 	/* How the thread could be set up: the loop's, once it is ready. */
 	sem_t ready;
@@ -56,6 +57,7 @@ struct sentinel_guard {
 	uint32_t filter_generation;
 	int searched_in_vain, udp_in_vain, connections_in, echoes; /* in this second */
 	int64_t second_ns;
+	int64_t timer_ns;                          /* what the timer is set to */
 	int64_t window_ns, window_cpu_ns, busy_ns; /* how much of the last moments was work */
 };
 

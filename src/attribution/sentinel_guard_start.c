@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "attribution/sentinel_guard.h"
@@ -117,10 +118,13 @@ static int open_all(struct sentinel_guard *guard)
 	                    shares < SHARES_MAX ? shares : SHARES_MAX);
 	guard->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	guard->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (result == 0 && (guard->kick_fd < 0 || guard->epoll_fd < 0))
+	guard->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (result == 0 && (guard->kick_fd < 0 || guard->epoll_fd < 0 || guard->timer_fd < 0))
 		result = -errno;
 	if (result == 0)
 		result = add_to_epoll(guard, guard->kick_fd, &guard->kick_fd);
+	if (result == 0)
+		result = add_to_epoll(guard, guard->timer_fd, &guard->timer_fd);
 	if (result == 0)
 		result = add_to_epoll(guard, sentinel_forks_fd(&guard->forks), &guard->forks);
 	return result;
@@ -132,6 +136,8 @@ static void close_all(struct sentinel_guard *guard)
 	sentinel_search_destroy(&guard->search);
 	if (guard->kick_fd >= 0)
 		close(guard->kick_fd);
+	if (guard->timer_fd >= 0)
+		close(guard->timer_fd);
 	if (guard->epoll_fd >= 0)
 		close(guard->epoll_fd);
 }

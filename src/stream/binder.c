@@ -210,13 +210,18 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 }
 
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
-                   const struct packet *packet)
+                   const struct packet *packet, int64_t now_ns)
 {
 	/* Data from an end that had only a listener: by now somebody has accepted it. */
 	if (!connection->attributable || packet->payload == 0 ||
 	    connection->refinements >= REFINEMENTS ||
 	    connection->owners[from].method != ATTRIBUTION_LISTENER)
 		return;
+	/* It was taken before that end was asked for: then the listener was all there was left. */
+	if (now_ns == connection->asked_ns) {
+		connection->gone = true;
+		return;
+	}
 	connection->refinements++;
 	if (ask_again(binder, connection, from, true))
 		tell(binder, connection);

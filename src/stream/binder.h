@@ -40,9 +40,12 @@ void binder_free(struct binder *binder);
 /* Asks for the local ends of a new connection. `from` sent the packet at hand. */
 void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
                  const struct packet *packet, bool fanned_out, int64_t now_ns);
-/* A packet of a known connection: a listener's owner is refined when its end speaks. */
+/*
+ * A packet of a known connection: a listener's owner is refined when its end speaks. Packets
+ * that were taken together have the same time.
+ */
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
-                   const struct packet *packet);
+                   const struct packet *packet, int64_t now_ns);
 /*
  * A socket on the end's port has died: was the packet that it sent at seen_ns
  * (monotonic) sent by the connection's owner all the same? False when that

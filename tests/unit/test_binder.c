@@ -280,13 +280,13 @@ static void test_listener(void)
 
 	answers[DST] = answer(ATTRIBUTION_LISTENER, &parent);
 	bind_one(&fixture, connection);
-	binder_packet(fixture.binder, connection, DST, &nothing);
+	binder_packet(fixture.binder, connection, DST, &nothing, NOW + 1);
 	CHECK(asked_count[DST] == 1 && !asked[DST].gone,
 	      "an acknowledgement: nobody need have accepted it");
-	binder_packet(fixture.binder, connection, SRC, &data);
+	binder_packet(fixture.binder, connection, SRC, &data, NOW + 1);
 	CHECK(asked_count[DST] == 1, "what the other end sends tells nothing");
 	for (int i = 0; i < 100; i++)
-		binder_packet(fixture.binder, connection, DST, &data);
+		binder_packet(fixture.binder, connection, DST, &data, NOW + 1);
 	CHECK(asked_count[DST] > 1 && asked_count[DST] < 10, "its data: asked again, not for ever");
 	CHECK(asked[DST].gone, "who has sent data and has only a listener is closed");
 	CHECK(told == 0, "nothing new");
@@ -300,10 +300,21 @@ static void test_listener(void)
 	answers[DST] = answer(ATTRIBUTION_LISTENER, &parent);
 	bind_one(&fixture, connection);
 	answers[DST] = answer(ATTRIBUTION_SOCKET, &parent);
-	binder_packet(fixture.binder, connection, DST, &data);
+	binder_packet(fixture.binder, connection, DST, &data, NOW + 1);
 	CHECK(told == 0 && connection->owners[DST].method == ATTRIBUTION_SOCKET,
 	      "the same process, known better: nothing to tell");
 	CHECK(!connection->gone, "and open");
+	finish(&fixture);
+
+	fixture = begin(false);
+	connection = open_one(&fixture, IPPROTO_TCP, false, true);
+	answers[DST] = answer(ATTRIBUTION_LISTENER, &parent);
+	bind_one(&fixture, connection);
+	binder_packet(fixture.binder, connection, DST, &nothing, NOW);
+	CHECK(!connection->gone, "an acknowledgement taken with the first packet");
+	binder_packet(fixture.binder, connection, DST, &data, NOW);
+	CHECK(asked_count[DST] == 1 && connection->gone,
+	      "its data, taken with the first packet: closed when it was asked for");
 	finish(&fixture);
 }
 

@@ -76,8 +76,8 @@ void encode_connection_icmp(struct writer *writer, uint16_t id)
 }
 
 /* Times and result, inside "event". */
-static void write_event(struct writer *writer, const struct connection *connection,
-                        enum event_action action)
+WRITER_INLINE void write_event(struct writer *writer, const struct connection *connection,
+                               enum event_action action)
 {
 	encode_cache_time(writer, KEY("start"), connection->start_ns);
 	if (action != EVENT_CONNECTION_CLOSED)
@@ -88,7 +88,7 @@ static void write_event(struct writer *writer, const struct connection *connecti
 	writer_name(writer, KEY("reason"), reasons[connection->reason]);
 }
 
-static void write_counts(struct writer *writer, const struct connection_count *count)
+WRITER_INLINE void write_counts(struct writer *writer, const struct connection_count *count)
 {
 	writer_count(writer, KEY("bytes"), count->bytes);
 	writer_count(writer, KEY("packets"), count->packets);
@@ -107,8 +107,8 @@ static enum packet_direction direction_of(const struct connection *connection)
 	return PACKET_DIRECTION_UNKNOWN;
 }
 
-static void write_tuple(struct writer *writer, const struct connection *connection,
-                        const struct fragment *pieces)
+WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *connection,
+                               const struct fragment *pieces)
 {
 	const struct tuple *tuple = &connection->tuple;
 	const struct connection_count *counts = connection->counts;
@@ -159,8 +159,8 @@ static void write_interval(struct writer *writer, const struct connection *conne
 	writer_object_end(writer);
 }
 
-static void write_socket(struct writer *writer, const struct connection *connection,
-                         const struct owner *owner)
+WRITER_INLINE void write_socket(struct writer *writer, const struct connection *connection,
+                                const struct owner *owner)
 {
 	uint32_t netns = owner->netns > 0 ? owner->netns : connection->netns;
 
@@ -176,7 +176,7 @@ static void write_socket(struct writer *writer, const struct connection *connect
 	writer_object_end(writer);
 }
 
-static void write_evidence(struct writer *writer, unsigned evidence)
+static void write_evidence(struct writer *writer, const void *object, int evidence)
 {
 	static const struct {
 		unsigned bit;
@@ -188,16 +188,17 @@ static void write_evidence(struct writer *writer, unsigned evidence)
 		{ CONNECTION_FROM_TRACEPOINTS, "tracepoints" },
 	};
 
+	(void)object;
 	writer_array(writer, KEY("evidence"));
 	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-		if (evidence & sources[i].bit)
+		if ((unsigned)evidence & sources[i].bit)
 			writer_name(writer, ELEMENT, sources[i].name);
 	}
 	writer_array_end(writer);
 }
 
-static void write_connection(struct writer *writer, const struct event_connection *event,
-                             const struct fragment *pieces, enum event_action action)
+WRITER_INLINE void write_connection(struct writer *writer, const struct event_connection *event,
+                                    const struct fragment *pieces, enum event_action action)
 {
 	const struct connection *connection = event->connection;
 
@@ -207,15 +208,17 @@ static void write_connection(struct writer *writer, const struct event_connectio
 		writer_name(writer, KEY("previous_state"),
 		            encode_connection_state(event->previous));
 	if (connection->midway)
-		encode_writer_bool(writer, KEY("midway"), true);
+		writer_call(writer, encode_writer_bool, KEY("midway"), true);
 	writer_object_end(writer);
 }
 
-void encode_connection_event(struct writer *writer, const struct event *any)
+void encode_connection_event(struct writer *outside, const struct event *any)
 {
 	const struct event_connection *event = &any->connection;
 	struct connection *connection = event->connection;
+	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
 	const struct fragment *pieces = encode_connection_fragment(writer, connection);
+	struct memo *evidences = writer->record->encoder->evidences;
 	const bool *local = connection->local;
 	enum connection_end end = CONNECTION_SOURCE;
 	const struct owner *owner;
@@ -226,20 +229,22 @@ void encode_connection_event(struct writer *writer, const struct event *any)
 	write_event(writer, connection, any->action);
 	encode_record_host(writer, NULL);
 	write_tuple(writer, connection, pieces);
-	encode_owner_full(writer, owner, &event->args);
+	writer_call(writer, encode_owner_full, owner, &event->args);
 	encode_record_sockline(writer);
 	write_connection(writer, event, pieces, any->action);
 	write_socket(writer, connection, owner);
 	if (connection->has_tcp_info)
-		encode_connection_tcp_info(writer, &connection->tcp_info);
+		writer_call(writer, encode_connection_tcp_info, &connection->tcp_info);
 	if (connection->icmp_id > 0)
-		encode_connection_icmp(writer, connection->icmp_id);
+		writer_call(writer, encode_connection_icmp, connection->icmp_id);
 	if (any->action == EVENT_CONNECTION_UPDATED)
-		write_interval(writer, connection, any->time_ns);
-	write_evidence(writer, connection->evidence);
-	encode_owner_cgroup(writer, owner);
+		writer_call(writer, write_interval, connection, any->time_ns);
+	encode_cache_memo(writer, encode_cache_find(evidences, connection->evidence),
+	                  write_evidence, NULL, (int)connection->evidence);
+	writer_call(writer, encode_owner_cgroup, owner);
 	encode_owner_attribution(writer, owner,
 	                         local[end] ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_FORWARDED);
 	if (local[CONNECTION_SOURCE] && local[CONNECTION_DESTINATION])
-		encode_owner_peer(writer, &connection->owners[CONNECTION_DESTINATION]);
+		writer_call(writer, encode_owner_peer, &connection->owners[CONNECTION_DESTINATION]);
+	outside->at = own.at;
 }

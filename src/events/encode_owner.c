@@ -100,7 +100,7 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 }
 
 /* The fragment is stale when exec changed the process or when passwd(5) changed. */
-static const struct fragment *fragment_of(struct writer *writer, struct process *process)
+WRITER_INLINE const struct fragment *fragment_of(struct writer *writer, struct process *process)
 {
 	uint32_t names = encode_users_refresh(writer->record->encoder->users,
 	                                      writer->record->encoder->time_ns);
@@ -206,8 +206,9 @@ void encode_owner_write_attribution(struct writer *writer, const void *object, i
 	writer_object_end(writer);
 }
 
-void encode_owner_peer(struct writer *writer, const struct owner *owner)
+void encode_owner_peer(struct writer *outside, const struct owner *owner)
 {
+	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
 	struct process *process = owner->process;
 
 	writer_object(writer, KEY("peer"));
@@ -215,7 +216,8 @@ void encode_owner_peer(struct writer *writer, const struct owner *owner)
 		encode_cache_piece(writer, fragment_of(writer, process), write_piece, process,
 		                   PIECE_PEER);
 	if (owner->has_uid && !(process && process->has_uid))
-		write_peer_user(writer, owner->uid);
+		writer_call(writer, write_peer_user, owner->uid);
 	encode_owner_attribution(writer, owner, ATTRIBUTION_NO_SOCKET);
 	writer_object_end(writer);
+	outside->at = own.at;
 }

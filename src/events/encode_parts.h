@@ -51,7 +51,7 @@ struct encoder {
 	struct memo classes[EVENT_ACTION_COUNT];
 	struct memo host, run;
 	struct interface_memo interfaces[INTERFACE_MEMOS];
-	struct memo networks[MEMOS], macs[MEMOS], flags[MEMOS];
+	struct memo networks[MEMOS], macs[MEMOS], flags[MEMOS], evidences[MEMOS];
 	struct memo attributions[ATTRIBUTION_TRACEPOINT + 1][ATTRIBUTION_REPLAY + 1];
 };
 

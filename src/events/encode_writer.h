@@ -375,7 +375,7 @@ WRITER_INLINE void writer_time(struct writer *writer, const struct key *key,
 }
 
 /* Identifiers are strings: 16 hexadecimal digits, ... */
-static inline void writer_id(struct writer *writer, const struct key *key, uint64_t value)
+WRITER_INLINE void writer_id(struct writer *writer, const struct key *key, uint64_t value)
 {
 	char text[16];
 	struct buf digits = { .data = text, .capacity = sizeof text };
@@ -385,7 +385,7 @@ static inline void writer_id(struct writer *writer, const struct key *key, uint6
 }
 
 /* ... or the kernel's number in decimal, ... */
-static inline void writer_decimal(struct writer *writer, const struct key *key, uint64_t value)
+WRITER_INLINE void writer_decimal(struct writer *writer, const struct key *key, uint64_t value)
 {
 	char text[DECIMAL_MAX];
 	struct buf digits = { .data = text, .capacity = sizeof text };
@@ -395,7 +395,7 @@ static inline void writer_decimal(struct writer *writer, const struct key *key, 
 }
 
 /* ... or in hexadecimal without leading zeros, as socket cookies are written. */
-static inline void writer_hex(struct writer *writer, const struct key *key, uint64_t value)
+WRITER_INLINE void writer_hex(struct writer *writer, const struct key *key, uint64_t value)
 {
 	char text[16];
 	struct buf digits = { .data = text, .capacity = sizeof text };

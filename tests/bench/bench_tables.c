@@ -219,8 +219,7 @@ static double find_connections_batched(const struct connection_table *table, uin
 				connection_prefetch_counts(expected);
 		}
 		for (int j = 0; j < BATCH; j++) {
-			struct connection *found =
-				connection_table_find(table, &wanted[j], &from);
+			struct connection *found = connection_table_find(table, &wanted[j], &from);
 
 			sum += found->netns;
 			if (counted)

@@ -331,6 +331,12 @@ bool attribution_last_holder(struct attribution *attribution,
 	return true;
 }
 
+void attribution_expect(struct attribution *attribution, const struct tuple *tuple)
+{
+	if (attribution->options.witness)
+		witness_expect(attribution->options.witness, tuple);
+}
+
 void attribution_resolve(struct attribution *attribution,
                          const struct attribution_question *question, struct owner *owner)
 {

@@ -43,6 +43,11 @@ struct evidence {
 	uint32_t max, tail, count;
 	struct sighting coming[COMING]; /* a ring, too, of those that are not entered yet */
 	uint32_t coming_tail, coming_count;
+	struct asked { /* last: of both ends of a connection, and again when it closes */
+		struct tuple tuple;
+		uint64_t hash;
+		bool reversed;
+	} asked;
 	int64_t lost_from_ns, lost_to_ns; /* facts are missing in between; 0 = none */
 	struct evidence_counters counters;
 };
@@ -94,6 +99,25 @@ static uint64_t hash_of(const struct evidence *evidence, const struct tuple *tup
 	                    : memcmp(&tuple->source, &tuple->destination, start) > 0;
 	turned = *reversed ? tuple_reverse(tuple) : *tuple;
 	return hash_siphash(&evidence->key, &turned, sizeof turned, 1, 3);
+}
+
+/* hash_of, for questions. */
+static uint64_t hash_asked(struct evidence *evidence, const struct tuple *tuple, bool *reversed)
+{
+	struct asked *asked = &evidence->asked;
+	struct tuple turned = tuple_reverse(tuple);
+	bool same = tuple_equal(&asked->tuple, tuple);
+
+	if (!same && tuple->protocol == IPPROTO_TCP && tuple_equal(&asked->tuple, &turned)) {
+		*reversed = !asked->reversed;
+		return asked->hash;
+	}
+	if (!same) {
+		asked->tuple = *tuple;
+		asked->hash = hash_of(evidence, tuple, &asked->reversed);
+	}
+	*reversed = asked->reversed;
+	return asked->hash;
 }
 
 /* The same local address, as far as both are known. */
@@ -327,12 +351,19 @@ static void join(struct evidence_match *match, const struct sighting *sighting)
 		match->netns = sighting->netns;
 }
 
+void evidence_expect(struct evidence *evidence, const struct tuple *tuple)
+{
+	bool reversed;
+
+	table_prefetch(evidence->index, hash_asked(evidence, tuple, &reversed));
+}
+
 enum evidence_answer evidence_find(struct evidence *evidence,
                                    const struct evidence_question *question,
                                    struct evidence_match *match)
 {
 	bool reversed;
-	uint64_t hash = hash_of(evidence, &question->tuple, &reversed);
+	uint64_t hash = hash_asked(evidence, &question->tuple, &reversed);
 	struct evidence_match found = { .pid = 0 };
 	struct table_cursor cursor;
 	uint32_t number;

@@ -69,6 +69,8 @@ void evidence_free(struct evidence *evidence);
 /* Facts in the order of time, other kinds are ignored. process: of fact->pid; NULL = not known. */
 void evidence_add(struct evidence *evidence, const struct fact *fact,
                   const struct lineage_process *process);
+/* Of this tuple, either end first, will be asked: what is known of it is fetched meanwhile. */
+void evidence_expect(struct evidence *evidence, const struct tuple *tuple);
 /*
  * A sighting without local address fits any. *match is filled for FOUND and
  * INCOMPLETE. A pid is a process only together with the time: lineage_find.

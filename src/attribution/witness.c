@@ -267,6 +267,11 @@ static bool ask_for(struct witness *witness, const struct attribution_question *
 	return ask(witness, &asked, process);
 }
 
+void witness_expect(struct witness *witness, const struct tuple *tuple)
+{
+	evidence_expect(witness->evidence, tuple);
+}
+
 bool witness_find(struct witness *witness, const struct attribution_question *question,
                   struct process **process)
 {

@@ -46,6 +46,8 @@ int witness_fd(
 void witness_drain(struct witness *witness);
 void witness_expire(struct witness *witness); /* once a second */
 
+/* Of a connection with this tuple, either end first, will be asked in a moment. */
+void witness_expect(struct witness *witness, const struct tuple *tuple);
 /*
  * Who used the local end question->tuple.source. False: nobody was seen, or not
  * surely one. *process is borrowed until the process table is next called.

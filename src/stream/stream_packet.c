@@ -15,6 +15,7 @@ struct passage {
 	uint64_t copy_hash; /* what duplicates_expect said */
 	bool has_key;       /* it belongs to a connection that can be looked up */
 	struct connection_key key;
+	bool has_looked;                           /* at these two: */
 	const struct attribution_namespace *space; /* NULL: not known, or a replay */
 	struct locality locality;
 	int64_t now_ns;  /* in the connection table's time */
@@ -77,14 +78,30 @@ static bool is_gone(const struct stream *stream, const struct connection *connec
 	                       connection->seen_ns);
 }
 
+/* A packet of a known connection that makes no record itself needs none of it. */
+static void look_around(struct stream *stream, struct passage *passage)
+{
+	if (!stream->options.attribution || passage->has_looked)
+		return;
+	passage->has_looked = true;
+	passage->space =
+		attribution_find_namespace(stream->options.attribution, passage->packet->netns);
+	passage->locality =
+		locality_of(passage->space ? passage->space->interfaces : NULL, passage->packet);
+}
+
 static struct connection *open_connection(struct stream *stream, struct passage *passage)
 {
 	const struct packet *packet = passage->packet;
 	const struct locality *locality = &passage->locality;
-	bool known;
-	enum connection_end end = sender_end(stream, packet, locality, &known);
 	struct connection *connection;
+	enum connection_end end;
+	bool known;
 
+	if (stream->options.attribution)
+		attribution_expect(stream->options.attribution, &packet->tuple);
+	look_around(stream, passage);
+	end = sender_end(stream, packet, locality, &known);
 	if (end == CONNECTION_DESTINATION)
 		passage->key.tuple = tuple_reverse(&passage->key.tuple);
 	connection = connection_table_open(stream->connections, &passage->key, packet->time_ns,
@@ -247,16 +264,6 @@ static void advance_replay(struct stream *stream, struct passage *passage)
 	stream->tick_ns = (passage->now_ns / NS_PER_SECOND + 1) * NS_PER_SECOND;
 }
 
-static void look_around(struct stream *stream, struct passage *passage)
-{
-	if (!stream->options.attribution)
-		return;
-	passage->space =
-		attribution_find_namespace(stream->options.attribution, passage->packet->netns);
-	passage->locality =
-		locality_of(passage->space ? passage->space->interfaces : NULL, passage->packet);
-}
-
 static void pass(struct stream *stream, struct passage *passage)
 {
 	struct packet *packet = passage->packet;
@@ -270,7 +277,8 @@ static void pass(struct stream *stream, struct passage *passage)
 		advance_replay(stream, passage);
 	duplicate_of =
 		duplicates_check(stream->duplicates, packet, passage->copy_hash, &counted_before);
-	look_around(stream, passage);
+	if (stream->wants_packets)
+		look_around(stream, passage);
 	connection = passage->connection = find_connection(stream, passage);
 	if (connection)
 		before = connection->state;
@@ -337,6 +345,7 @@ void stream_packets(struct stream *stream, struct packet *packets, int count)
 
 	for (int i = 0; i < count; i++) {
 		passages[i].packet = &packets[i];
+		passages[i].has_looked = false;
 		passages[i].space = NULL;
 		passages[i].locality = (struct locality){ 0 };
 		passages[i].now_ns = now_ns;

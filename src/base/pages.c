@@ -12,7 +12,7 @@ static size_t round_up(size_t bytes, size_t unit)
 }
 
 /* mmap(2) aligns to small pages: what is too much before and behind is given back. */
-static void *map_aligned(size_t bytes)
+static void *map_aligned(size_t bytes, int advice)
 {
 	size_t mapped = bytes + PAGES_HUGE, before, behind;
 	char *from = mmap(NULL, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -24,7 +24,7 @@ static void *map_aligned(size_t bytes)
 	behind = PAGES_HUGE - before;
 	aligned = from + before;
 	/* Refused, it is as slow as it was. */
-	madvise(aligned, bytes, MADV_HUGEPAGE);
+	madvise(aligned, bytes, advice);
 	if (behind > 0)
 		munmap(aligned + bytes, behind);
 	if (before > 0)
@@ -51,12 +51,19 @@ void *pages_new(size_t bytes)
 	if (bytes > SIZE_MAX / 2)
 		return NULL;
 	if (bytes >= PAGES_HUGE)
-		return map_aligned(round_up(bytes, PAGES_HUGE));
+		return map_aligned(round_up(bytes, PAGES_HUGE), MADV_HUGEPAGE);
 	if (bytes >= MAPPED_MIN)
 		return map(bytes);
 	bytes = round_up(bytes, PAGES_LINE);
 	pages = aligned_alloc(PAGES_LINE, bytes);
 	return pages ? memset(pages, 0, bytes) : NULL;
+}
+
+void *pages_new_small(size_t bytes)
+{
+	if (bytes < PAGES_HUGE || bytes > SIZE_MAX / 2)
+		return pages_new(bytes);
+	return map_aligned(round_up(bytes, PAGES_HUGE), MADV_NOHUGEPAGE);
 }
 
 void pages_free(void *pages, size_t bytes)

@@ -14,6 +14,12 @@
 
 /* Zeroed; NULL when memory is short. Pages that are not touched cost nothing. */
 void *pages_new(size_t bytes);
+/*
+ * The same of small pages: where tables stay small. A huge page is cleared at
+ * once when it is first touched, which takes a fifth of a millisecond, and
+ * several where the machine is a virtual one whose host has to find the memory.
+ */
+void *pages_new_small(size_t bytes);
 void pages_free(void *pages, size_t bytes); /* bytes as they were asked for; NULL is fine */
 
 #endif

@@ -197,7 +197,8 @@ static struct connection *allocate(struct connection_table *table, int64_t now_n
 		if (table->used == table->options.max_connections)
 			return NULL;
 		if (!*chunk)
-			*chunk = pages_new(CHUNK_BYTES);
+			*chunk = table->used == 0 ? pages_new_small(CHUNK_BYTES)
+			                          : pages_new(CHUNK_BYTES);
 		if (!*chunk)
 			return NULL;
 		number = table->used++;

@@ -9,7 +9,7 @@
 /*
  * Entries live in chunks that are allocated as they are first needed and never
  * move: pointers stay valid, and a table that is allowed a million connections
- * costs nothing until they come. A chunk is some huge pages.
+ * costs nothing until they come. A chunk is some huge pages, but for the first.
  */
 #define CONNECTION_CHUNK 32768 /* entries: a multiple of 64 bytes each, so huge pages are filled */
 

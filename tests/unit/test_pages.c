@@ -12,9 +12,9 @@ static bool is_zero(const unsigned char *bytes, size_t length)
 	return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
 }
 
-static void test_size(size_t bytes)
+static void test_size(void *make(size_t bytes), size_t bytes)
 {
-	unsigned char *pages = pages_new(bytes);
+	unsigned char *pages = make(bytes);
 
 	CHECK(pages && (uintptr_t)pages % PAGES_LINE == 0 &&
 	              (bytes < PAGES_HUGE || (uintptr_t)pages % PAGES_HUGE == 0),
@@ -22,7 +22,7 @@ static void test_size(size_t bytes)
 	CHECK(is_zero(pages, bytes), "and zero");
 	memset(pages, 0xa5, bytes);
 	pages_free(pages, bytes);
-	pages = pages_new(bytes);
+	pages = make(bytes);
 	CHECK(pages && is_zero(pages, bytes), "and zero again after others wrote there");
 	pages_free(pages, bytes);
 }
@@ -40,16 +40,16 @@ static long mapped(void)
 	return pages;
 }
 
-static void test_returned(void)
+static void test_returned(void *make(size_t bytes))
 {
 	const size_t bytes = ((size_t)64 << 20) + 1;
 	bool there = true;
 	long before;
 
-	pages_free(pages_new(bytes), bytes);
+	pages_free(make(bytes), bytes);
 	before = mapped();
 	for (int i = 0; i < 100; i++) {
-		void *pages = pages_new(bytes);
+		void *pages = make(bytes);
 
 		there = there && pages;
 		pages_free(pages, bytes);
@@ -62,12 +62,15 @@ int main(void)
 	static const size_t sizes[] = {
 		1, 64, 512, PAGES_HUGE - 1, PAGES_HUGE, PAGES_HUGE + 1, 5 * PAGES_HUGE
 	};
+	static void *(*const makers[])(size_t bytes) = { pages_new, pages_new_small };
 
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-		test_size(sizes[i]);
-	CHECK(!pages_new(SIZE_MAX), "no size overflows");
+	for (size_t m = 0; m < sizeof makers / sizeof *makers; m++) {
+		for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+			test_size(makers[m], sizes[i]);
+		CHECK(!makers[m](SIZE_MAX), "no size overflows");
+		test_returned(makers[m]);
+	}
 	pages_free(NULL, 1);
 	pages_free(NULL, PAGES_HUGE);
-	test_returned();
 	return check_done();
 }

@@ -118,10 +118,13 @@ void sentinel_close(struct sentinel *sentinel)
 			sentinel_guard_kick(&shared->guards[i]);
 		for (int i = 0; i < sentinel->started; i++)
 			sentinel_guard_join(&shared->guards[i]);
-		if (sentinel->has_janitor) { /* has the last word on what they left */
+		if (sentinel->has_janitor) {
 			sem_post(&shared->left);
 			pthread_join(sentinel->janitor, NULL);
 		}
+		/* What the threads left after the janitor had looked for the last time. */
+		for (int i = 0; i < sentinel->started; i++)
+			sentinel_guard_close_left(&shared->guards[i]);
 		if (sentinel->has_young)
 			sentinel_young_destroy(&shared->young);
 		if (shared->wake_fd >= 0)

@@ -275,7 +275,7 @@ static int64_t pace_ns(const struct run *run)
 	return patient ? PACE_NS : 0;
 }
 
-/* The same; all else that a turn does can wait for more than one batch. */
+/* Returns whether there may be more. All else that a turn does can wait for some batches. */
 static bool take_packets(struct run *run)
 {
 	bool more = dispatch_captures(run);

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "attribution/openings.h"
 #include "base/clock.h"
@@ -94,9 +93,7 @@ static uint64_t hash_of(const struct evidence *evidence, const struct tuple *tup
 	if (tuple->protocol != IPPROTO_TCP)
 		return hash_siphash(&evidence->key, (const char *)tuple + start,
 		                    sizeof *tuple - start, 1, 3);
-	*reversed = tuple->source_port != tuple->destination_port
-	                    ? tuple->source_port > tuple->destination_port
-	                    : memcmp(&tuple->source, &tuple->destination, start) > 0;
+	*reversed = !tuple_is_before(tuple);
 	turned = *reversed ? tuple_reverse(tuple) : *tuple;
 	return hash_siphash(&evidence->key, &turned, sizeof turned, 1, 3);
 }

@@ -10,6 +10,7 @@
 #ifndef SOCKLINE_BASE_INET_H
 #define SOCKLINE_BASE_INET_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -89,6 +90,22 @@ static inline struct tuple tuple_reverse(const struct tuple *tuple)
 		.destination_port = tuple->source_port,
 		.protocol = tuple->protocol,
 	};
+}
+
+/*
+ * An order of the two ends: of a tuple and its reverse just one is before, unless they
+ * are equal. As memcmp does, of addresses and then ports.
+ */
+static inline bool tuple_is_before(const struct tuple *tuple)
+{
+	uint64_t source[2], destination[2];
+
+	memcpy(source, &tuple->source, sizeof source);
+	memcpy(destination, &tuple->destination, sizeof destination);
+	for (int i = 0; i < 2; i++)
+		if (source[i] != destination[i])
+			return be64toh(source[i]) < be64toh(destination[i]);
+	return tuple->source_port < tuple->destination_port;
 }
 
 /* Of one direction in one network namespace. */

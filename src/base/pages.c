@@ -44,14 +44,14 @@ static void *map(size_t bytes)
 	return pages;
 }
 
-void *pages_new(size_t bytes)
+static void *new_of(size_t bytes, int advice)
 {
 	void *pages;
 
 	if (bytes > SIZE_MAX / 2)
 		return NULL;
 	if (bytes >= PAGES_HUGE)
-		return map_aligned(round_up(bytes, PAGES_HUGE), MADV_HUGEPAGE);
+		return map_aligned(round_up(bytes, PAGES_HUGE), advice);
 	if (bytes >= MAPPED_MIN)
 		return map(bytes);
 	bytes = round_up(bytes, PAGES_LINE);
@@ -59,11 +59,14 @@ void *pages_new(size_t bytes)
 	return pages ? memset(pages, 0, bytes) : NULL;
 }
 
+void *pages_new(size_t bytes)
+{
+	return new_of(bytes, MADV_HUGEPAGE);
+}
+
 void *pages_new_small(size_t bytes)
 {
-	if (bytes < PAGES_HUGE || bytes > SIZE_MAX / 2)
-		return pages_new(bytes);
-	return map_aligned(round_up(bytes, PAGES_HUGE), MADV_NOHUGEPAGE);
+	return new_of(bytes, MADV_NOHUGEPAGE);
 }
 
 void pages_free(void *pages, size_t bytes)

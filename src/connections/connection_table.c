@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connections/connection_table.h"
 
-#include <endian.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -64,24 +63,11 @@ void connection_table_free(struct connection_table *table)
 	free(table);
 }
 
-/* As memcmp does, of numbers in network byte order. */
-static bool is_before(const struct tuple *tuple)
-{
-	uint64_t source[2], destination[2];
-
-	memcpy(source, &tuple->source, sizeof source);
-	memcpy(destination, &tuple->destination, sizeof destination);
-	for (int i = 0; i < 2; i++)
-		if (source[i] != destination[i])
-			return be64toh(source[i]) < be64toh(destination[i]);
-	return tuple->source_port < tuple->destination_port;
-}
-
 /* The two directions of a connection hash alike: the ends are put in order first. */
 struct connection_key connection_table_key(const struct connection_table *table, uint32_t netns,
                                            const struct tuple *tuple)
 {
-	struct tuple ordered = is_before(tuple) ? *tuple : tuple_reverse(tuple);
+	struct tuple ordered = tuple_is_before(tuple) ? *tuple : tuple_reverse(tuple);
 
 	return (struct connection_key){
 		.tuple = *tuple,

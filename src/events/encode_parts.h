@@ -77,7 +77,8 @@ WRITER_INLINE void encode_cache_memo(struct writer *writer, struct memo *memo,
 /* The key's place in a table of MEMOS; empty when it was another's. Fibonacci hashing. */
 WRITER_INLINE struct memo *encode_cache_find(struct memo *memos, uint64_t key)
 {
-	struct memo *memo = &memos[key * UINT64_C(0x9e3779b97f4a7c15) >> 58];
+	const int shift = 64 - __builtin_ctz(MEMOS);
+	struct memo *memo = &memos[key * UINT64_C(0x9e3779b97f4a7c15) >> shift];
 
 	if (__builtin_expect(memo->key != key, false)) {
 		memo->key = key;

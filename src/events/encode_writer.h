@@ -216,13 +216,18 @@ WRITER_INLINE bool writer_takes(struct writer *writer, size_t length)
 	return false;
 }
 
+/* Where there is room, as was asked. */
+WRITER_INLINE void writer_put(struct writer *writer, const void *bytes, size_t length)
+{
+	memcpy(writer->at, bytes, length);
+	writer->at += length;
+}
+
 /* Constants. */
 WRITER_INLINE void writer_append(struct writer *writer, const void *bytes, size_t length)
 {
-	if (writer_has_room(writer, length)) {
-		memcpy(writer->at, bytes, length);
-		writer->at += length;
-	}
+	if (writer_has_room(writer, length))
+		writer_put(writer, bytes, length);
 }
 
 /*
@@ -305,12 +310,9 @@ WRITER_INLINE void writer_text(struct writer *writer, const struct key *key, con
 	if (writer_is_tree(writer)) {
 		writer_call(writer, encode_writer_tree_text, key->name, text, length);
 	} else if (writer_takes(writer, key->length + length)) {
-		memcpy(writer->at, key->quoted, key->length + 1);
-		writer->at += key->length + 1;
-		memcpy(writer->at, text, length);
-		writer->at += length;
-		memcpy(writer->at, "\",", 2);
-		writer->at += 2;
+		writer_put(writer, key->quoted, key->length + 1);
+		writer_put(writer, text, length);
+		writer_put(writer, "\",", 2);
 	}
 }
 
@@ -337,8 +339,8 @@ WRITER_INLINE void writer_u64(struct writer *writer, const struct key *key, uint
 	if (writer_is_tree(writer) || __builtin_expect(value > UINT32_MAX, false)) {
 		writer_call(writer, encode_writer_large, key->name, value);
 	} else if (writer_has_room(writer, key->length + DECIMAL_MAX_32 + 1)) {
-		memcpy(writer->at, key->quoted, key->length);
-		writer->at = decimal_put_32(writer->at + key->length, (uint32_t)value);
+		writer_put(writer, key->quoted, key->length);
+		writer->at = decimal_put_32(writer->at, (uint32_t)value);
 		*writer->at++ = ',';
 	}
 }
@@ -365,12 +367,10 @@ WRITER_INLINE void writer_time(struct writer *writer, const struct key *key,
 		buf_put_time(text, cache, time_ns);
 		writer_call(writer, encode_writer_tree_text, key->name, text, sizeof text);
 	} else if (writer_has_room(writer, key->length + 1 + BUF_TIME_LENGTH + 2)) {
-		memcpy(writer->at, key->quoted, key->length + 1);
-		writer->at += key->length + 1;
+		writer_put(writer, key->quoted, key->length + 1);
 		buf_put_time(writer->at, cache, time_ns);
 		writer->at += BUF_TIME_LENGTH;
-		memcpy(writer->at, "\",", 2);
-		writer->at += 2;
+		writer_put(writer, "\",", 2);
 	}
 }
 

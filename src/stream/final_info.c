@@ -2,7 +2,6 @@
 #include "stream/final_info.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/table.h"
 
@@ -47,12 +46,7 @@ void final_info_free(struct final_info *finals)
 /* A connection's hash is the same for both ends: their order tells them apart. */
 static uint64_t hash_of(uint64_t hash, const struct tuple *tuple)
 {
-	bool second =
-		tuple->source_port != tuple->destination_port
-			? tuple->source_port > tuple->destination_port
-			: memcmp(&tuple->source, &tuple->destination, sizeof tuple->source) > 0;
-
-	return hash ^ second;
+	return hash ^ !tuple_is_before(tuple);
 }
 
 static void remove_tail(struct final_info *finals)

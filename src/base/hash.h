@@ -79,4 +79,26 @@ hash_siphash(const struct hash_key *key, const void *bytes, size_t length, int c
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+/*
+ * The product of 128 bits, its halves folded: the step of which wyhash and its kin are
+ * made. A few of them, keyed, are a hash for a table that compares its keys: quick, but
+ * no identity as SipHash's is.
+ */
+static inline uint64_t hash_fold(uint64_t a, uint64_t b)
+{
+#ifdef __SIZEOF_INT128__
+	__extension__ const unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+	uint64_t low_low = (a & UINT32_MAX) * (b & UINT32_MAX),
+		 low_high = (a & UINT32_MAX) * (b >> 32);
+	uint64_t high_low = (a >> 32) * (b & UINT32_MAX), high_high = (a >> 32) * (b >> 32);
+	uint64_t middle = (low_low >> 32) + (low_high & UINT32_MAX) + (high_low & UINT32_MAX);
+	uint64_t high = high_high + (low_high >> 32) + (high_low >> 32) + (middle >> 32);
+
+	return a * b ^ high;
+#endif
+}
+
 #endif

@@ -92,6 +92,13 @@ static inline struct tuple tuple_reverse(const struct tuple *tuple)
 	};
 }
 
+static inline bool tuple_is_reverse(const struct tuple *a, const struct tuple *b)
+{
+	return inet_equal(&a->source, &b->destination) && inet_equal(&a->destination, &b->source) &&
+	       a->source_port == b->destination_port && a->destination_port == b->source_port &&
+	       a->protocol == b->protocol;
+}
+
 /*
  * An order of the two ends: of a tuple and its reverse just one is before, unless they
  * are equal. As memcmp does, of addresses and then ports.

@@ -63,16 +63,31 @@ void connection_table_free(struct connection_table *table)
 	free(table);
 }
 
-/* The two directions of a connection hash alike: the ends are put in order first. */
+/*
+ * For each packet a hash: the two directions of a connection hash alike, as factors
+ * do. A key may be zero, a factor must not: hence the square roots of 2 and 3.
+ */
+static uint64_t hash_of(const struct hash_key *key, uint32_t netns, const struct tuple *tuple)
+{
+	uint64_t first = key->k[0] ^ UINT64_C(0x6a09e667f3bcc908);
+	uint64_t second = key->k[1] ^ UINT64_C(0xbb67ae8584caa73b);
+	uint64_t rest = (uint64_t)netns << 8 | tuple->protocol;
+	uint64_t ends[2], words[4];
+
+	memcpy(words, &tuple->source, sizeof tuple->source);
+	memcpy(words + 2, &tuple->destination, sizeof tuple->destination);
+	ends[0] = hash_fold(words[0] ^ first, words[1] ^ second) + tuple->source_port;
+	ends[1] = hash_fold(words[2] ^ first, words[3] ^ second) + tuple->destination_port;
+	return hash_fold(hash_fold(ends[0], ends[1]) ^ first, rest ^ second);
+}
+
 struct connection_key connection_table_key(const struct connection_table *table, uint32_t netns,
                                            const struct tuple *tuple)
 {
-	struct tuple ordered = tuple_is_before(tuple) ? *tuple : tuple_reverse(tuple);
-
 	return (struct connection_key){
 		.tuple = *tuple,
 		.netns = netns,
-		.hash = tuple_hash(&table->options.key, netns, &ordered),
+		.hash = hash_of(&table->options.key, netns, tuple),
 	};
 }
 
@@ -81,7 +96,6 @@ struct connection *connection_table_find(const struct connection_table *table,
                                          enum connection_end *from)
 {
 	struct table_cursor cursor = table_cursor(table->index, key->hash);
-	struct tuple reversed = tuple_reverse(&key->tuple);
 	uint32_t number;
 
 	while (table_next(&cursor, &number)) {
@@ -93,7 +107,7 @@ struct connection *connection_table_find(const struct connection_table *table,
 			*from = CONNECTION_SOURCE;
 			return connection;
 		}
-		if (tuple_equal(&connection->tuple, &reversed)) {
+		if (tuple_is_reverse(&connection->tuple, &key->tuple)) {
 			*from = CONNECTION_DESTINATION;
 			return connection;
 		}
@@ -194,15 +208,28 @@ static struct connection *allocate(struct connection_table *table, int64_t now_n
 	return connection_table_entry(table, number);
 }
 
+/* What nobody else has, here or in another run; the same in each replay. */
+static uint64_t id_of(const struct hash_key *key, const struct connection *connection)
+{
+	const struct tuple *tuple = &connection->tuple;
+	struct tuple ordered = tuple_is_before(tuple) ? *tuple : tuple_reverse(tuple);
+	const struct {
+		uint64_t hash, order;
+		int64_t start_ns;
+	} identity = {
+		.hash = tuple_hash(key, connection->netns, &ordered),
+		.order = connection->internal.order,
+		.start_ns = connection->start_ns,
+	};
+
+	return hash_bytes(key, &identity, sizeof identity);
+}
+
 struct connection *connection_table_open(struct connection_table *table,
                                          const struct connection_key *key, int64_t time_ns,
                                          int64_t now_ns)
 {
 	struct connection *connection = allocate(table, now_ns);
-	struct {
-		uint64_t hash, order;
-		int64_t time_ns;
-	} identity = { 0 };
 
 	if (!connection)
 		return NULL;
@@ -219,10 +246,7 @@ struct connection *connection_table_open(struct connection_table *table,
 	if (table->options.update_interval_ns > 0)
 		connection->internal.update_ns = now_ns + table->options.update_interval_ns;
 	connection->internal.hash = key->hash;
-	identity.hash = connection->internal.hash;
-	identity.order = connection->internal.order;
-	identity.time_ns = time_ns;
-	connection->id = hash_bytes(&table->options.key, &identity, sizeof identity);
+	connection->id = id_of(&table->options.key, connection);
 	if (table_insert(table->index, connection->internal.hash, connection->internal.number) !=
 	    0) {
 		give_back(table, connection);

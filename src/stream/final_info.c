@@ -8,7 +8,8 @@
 #define ENDS_MAX 8192
 
 struct final {
-	uint64_t hash; /* of the connection and which end: 64 bits stand for them */
+	uint64_t hash;      /* of the connection, in its namespace */
+	struct tuple tuple; /* from this end */
 	int64_t time_ns;
 	struct socket_tcp_info info;
 };
@@ -43,12 +44,6 @@ void final_info_free(struct final_info *finals)
 	free(finals);
 }
 
-/* A connection's hash is the same for both ends: their order tells them apart. */
-static uint64_t hash_of(uint64_t hash, const struct tuple *tuple)
-{
-	return hash ^ !tuple_is_before(tuple);
-}
-
 static void remove_tail(struct final_info *finals)
 {
 	table_remove(finals->index, finals->ends[finals->tail].hash, finals->tail);
@@ -59,7 +54,7 @@ static void remove_tail(struct final_info *finals)
 void final_info_put(struct final_info *finals, uint64_t hash, const struct tuple *tuple,
                     const struct socket_tcp_info *info, int64_t now_ns)
 {
-	struct final final = { .hash = hash_of(hash, tuple), .time_ns = now_ns, .info = *info };
+	struct final *final;
 	uint32_t number;
 
 	while (finals->count > 0 &&
@@ -67,9 +62,10 @@ void final_info_put(struct final_info *finals, uint64_t hash, const struct tuple
 	        now_ns - finals->ends[finals->tail].time_ns > FINAL_INFO_KEEP_NS))
 		remove_tail(finals);
 	number = (finals->tail + finals->count) % ENDS_MAX;
-	if (table_insert(finals->index, final.hash, number) != 0)
+	if (table_insert(finals->index, hash, number) != 0)
 		return; /* out of memory */
-	finals->ends[number] = final;
+	final = &finals->ends[number];
+	*final = (struct final){ hash, *tuple, now_ns, *info };
 	finals->count++;
 }
 
@@ -77,15 +73,15 @@ void final_info_put(struct final_info *finals, uint64_t hash, const struct tuple
 static const struct final *find(const struct final_info *finals, uint64_t hash,
                                 const struct tuple *tuple)
 {
-	uint64_t wanted = hash_of(hash, tuple);
-	struct table_cursor cursor = table_cursor(finals->index, wanted);
+	struct table_cursor cursor = table_cursor(finals->index, hash);
 	const struct final *latest = NULL;
 	uint32_t number;
 
 	while (table_next(&cursor, &number)) {
 		const struct final *final = &finals->ends[number];
 
-		if (final->hash == wanted && (!latest || final->time_ns > latest->time_ns))
+		if (final->hash == hash && tuple_equal(&final->tuple, tuple) &&
+		    (!latest || final->time_ns > latest->time_ns))
 			latest = final;
 	}
 	return latest;

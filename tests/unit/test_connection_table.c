@@ -149,6 +149,73 @@ static void test_find(void)
 	connection_table_free(table);
 }
 
+static int compare_tags(const void *a, const void *b)
+{
+	uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
+
+	return (first > second) - (first < second);
+}
+
+/* Alike in all but what i says: as peers make them, or whoever wants a slow table. */
+static struct tuple family(int which, int i)
+{
+	struct tuple tuple = make_tuple(IPPROTO_TCP, 1, 40000);
+
+	switch (which) {
+	case 0: /* loopback, the ports' sum is the same */
+		tuple.destination = tuple.source;
+		tuple.source_port = (uint16_t)i;
+		tuple.destination_port = (uint16_t)(UINT16_MAX - i);
+		break;
+	case 1:
+		tuple.source_port = (uint16_t)i;
+		break;
+	case 2: /* a scan */
+		tuple.destination.bytes[14] = (uint8_t)(i >> 8);
+		tuple.destination.bytes[15] = (uint8_t)i;
+		break;
+	case 3: /* the port goes with the subnet */
+		inet_parse("2001:db8::1", &tuple.source);
+		tuple.source.bytes[6] = (uint8_t)(i >> 8);
+		tuple.source.bytes[7] = (uint8_t)i;
+		tuple.source_port = (uint16_t)i;
+		break;
+	}
+	return tuple;
+}
+
+/* Both ways alike; and of 32,768 hashes hardly any shares its slot's tag, or many a slot. */
+static void test_hash(void)
+{
+	enum { TUPLES = 32768, FAMILIES = 4 };
+	static uint32_t tags[TUPLES];
+	static bool slots[TUPLES];
+	struct connection_table *table = begin(16, 0);
+
+	for (int which = 0; which < FAMILIES; which++) {
+		int unlike = 0, same = 0, used = 0;
+
+		memset(slots, 0, sizeof slots);
+		for (int i = 0; i < TUPLES; i++) {
+			struct tuple tuple = family(which, i), back = tuple_reverse(&tuple);
+			uint64_t hash = connection_table_key(table, 1, &tuple).hash;
+
+			unlike += connection_table_key(table, 1, &back).hash != hash;
+			tags[i] = (uint32_t)(hash >> 32);
+			used += !slots[tags[i] % TUPLES];
+			slots[tags[i] % TUPLES] = true;
+		}
+		qsort(tags, TUPLES, sizeof *tags, compare_tags);
+		for (int i = 1; i < TUPLES; i++)
+			same += tags[i] == tags[i - 1];
+		CHECK(unlike == 0, "family %d: both directions hash alike", which);
+		/* Expected: 0.1 pairs, and 1 - 1/e of the slots, with 80 around. */
+		CHECK(same < 5 && used > 20200, "family %d: %d tags twice, %d slots used", which,
+		      same, used);
+	}
+	connection_table_free(table);
+}
+
 static void test_reference(void)
 {
 	struct connection_table *table = begin(16, 0);
@@ -618,6 +685,7 @@ int main(void)
 	struct random random = random_begin();
 
 	test_find();
+	test_hash();
 	test_reference();
 	test_account();
 	test_restarts();

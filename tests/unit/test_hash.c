@@ -130,6 +130,16 @@ static void test_avalanche(struct random *random)
 	CHECK(low >= 8, "never fewer than 8");
 }
 
+static void test_fold(void)
+{
+	/* By hand: the high and the low half of the product. */
+	CHECK(hash_fold(UINT64_MAX, UINT64_MAX) == ((UINT64_MAX - 1) ^ 1), "the largest factors");
+	CHECK(hash_fold(UINT64_C(1) << 32, UINT64_C(1) << 32) == 1, "only a high half");
+	CHECK(hash_fold(UINT64_C(0x123456789abcdef0), 16) == (UINT64_C(0x23456789abcdef00) ^ 1),
+	      "both halves");
+	CHECK(hash_fold(UINT64_C(0xffffffff), UINT64_C(0x100000001)) == UINT64_MAX, "no carry");
+}
+
 static void test_random_key(void)
 {
 	struct hash_key a = { { 0, 0 } }, b = a;
@@ -145,6 +155,7 @@ int main(void)
 	test_vectors();
 	test_hash_bytes(&random);
 	test_avalanche(&random);
+	test_fold();
 	test_random_key();
 	return check_done();
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -120,6 +121,7 @@ static int open_stdio(FILE **result, struct capture_file *file, const char *path
 	file->buffer = malloc(STREAM_BYTES);
 	if (file->buffer)
 		setvbuf(*result, file->buffer, _IOFBF, STREAM_BYTES);
+	__fsetlocking(*result, FSETLOCKING_BYCALLER);
 	return 0;
 }
 

@@ -97,19 +97,19 @@ static int end_tree(struct writer *writer, struct buf *line)
 }
 
 /* 0; -EMSGSIZE: longer than EVENT_LINE_MAX; -ENOMEM. On failure line may be longer than it was. */
-static int try(struct encoder *encoder, const struct attempt *attempt, const struct event *event,
-               struct buf *line)
+static inline int try(struct encoder *encoder, struct attempt attempt, const struct event *event,
+                      struct buf *line)
 {
 	struct record *record = &encoder->record;
 	struct writer *writer = encode_writer_begin(
-		record, attempt->tree ? NULL : line->data + line->length, EVENT_LINE_MAX);
+		record, attempt.tree ? NULL : line->data + line->length, EVENT_LINE_MAX);
 
-	record->caching = attempt->caching;
-	record->cut = attempt->cut;
+	record->caching = attempt.caching;
+	record->cut = attempt.cut;
 	encode_record_begin(writer, event);
 	records[event->action].write(writer, event);
 	encode_record_end(writer);
-	if (attempt->tree)
+	if (attempt.tree)
 		return end_tree(writer, line);
 	if (writer_is_full(writer))
 		return -EMSGSIZE;
@@ -119,30 +119,24 @@ static int try(struct encoder *encoder, const struct attempt *attempt, const str
 }
 
 /*
- * Most records fit at the first attempt. For the others: once more without the
- * caches, which hide what could be cut, and then cut one thing after the other.
+ * For records that do not fit at the first attempt: once without the caches, which
+ * hide what could be cut, and then cut one thing after the other.
  */
-static int encode(struct encoder *encoder, struct attempt attempt, const struct event *event,
-                  struct buf *line)
+static int cut_and_try(struct encoder *encoder, bool tree, const struct event *event,
+                       struct buf *line)
 {
+	struct attempt attempt = { .tree = tree };
 	size_t start = line->length;
 	int result;
 
-	if (line->overflow || line->capacity - start < ENCODER_ROOM)
-		return -ENOBUFS;
-	encoder->time_ns = event->time_ns;
-	while ((result = try(encoder, &attempt, event, line)) == -EMSGSIZE) {
+	while ((result = try(encoder, attempt, event, line)) == -EMSGSIZE) {
 		uint32_t left = encoder->record.met & ~attempt.cut;
 
 		line->length = start;
 		line->overflow = false;
-		if (attempt.caching)
-			attempt.caching = false;
-		else if (left != 0)
-			attempt.cut |=
-				left & -left; /* the lowest bit: the next in the order of cutting */
-		else
+		if (left == 0)
 			break;
+		attempt.cut |= left & -left; /* the lowest bit: the next in the order of cutting */
 	}
 	if (result != 0)
 		line->length = start;
@@ -151,17 +145,32 @@ static int encode(struct encoder *encoder, struct attempt attempt, const struct 
 	return result;
 }
 
+static bool has_room(const struct buf *line)
+{
+	return !line->overflow && line->capacity - line->length >= ENCODER_ROOM;
+}
+
 int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line)
 {
+	const struct attempt first = { .caching = true };
 	bool frequent = records[event->action].frequent;
 
-	return encode(encoder, (struct attempt){ .tree = !frequent, .caching = frequent }, event,
-	              line);
+	if (!has_room(line))
+		return -ENOBUFS;
+	encoder->time_ns = event->time_ns;
+	if (frequent && try(encoder, first, event, line) == 0) {
+		encoder->counters.truncated += encoder->record.raw_lost;
+		return 0;
+	}
+	return cut_and_try(encoder, !frequent, event, line);
 }
 
 int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line)
 {
-	return encode(encoder, (struct attempt){ .tree = true }, event, line);
+	if (!has_room(line))
+		return -ENOBUFS;
+	encoder->time_ns = event->time_ns;
+	return cut_and_try(encoder, true, event, line);
 }
 
 const struct encoder_counters *encoder_counters(const struct encoder *encoder)

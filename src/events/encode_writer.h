@@ -286,7 +286,8 @@ WRITER_INLINE void writer_close(struct writer *writer, char bracket)
 	if (writer_is_tree(writer)) {
 		writer->record->depth--;
 	} else if (writer_has_room(writer, 2)) {
-		writer->at -= writer->at[-1] == ',';
+		if (__builtin_expect(writer->at[-1] == ',', true))
+			writer->at--;
 		writer->at[0] = bracket;
 		writer->at[1] = ',';
 		writer->at += 2;

@@ -32,41 +32,27 @@ void emitter_free(struct emitter *emitter)
 	free(emitter);
 }
 
+/* What else there is always comes. */
+static const unsigned wanted_with[EVENT_ACTION_COUNT] = {
+	[EVENT_PACKET] = EMITTER_PACKET,
+	[EVENT_CONNECTION_OPENED] = EMITTER_CONNECTION,
+	[EVENT_CONNECTION_STATE_CHANGED] = EMITTER_STATE,
+	[EVENT_CONNECTION_UPDATED] = EMITTER_CONNECTION,
+	[EVENT_CONNECTION_ATTRIBUTED] = EMITTER_CONNECTION,
+	[EVENT_CONNECTION_CLOSED] = EMITTER_CONNECTION,
+	[EVENT_EXISTING_SOCKET] = EMITTER_SOCKET,
+	[EVENT_SNAPSHOT_COMPLETED] = EMITTER_SOCKET,
+	[EVENT_LISTENING_STARTED] = EMITTER_SOCKET,
+	[EVENT_LISTENING_STOPPED] = EMITTER_SOCKET,
+	[EVENT_PROCESS_TRAFFIC] = EMITTER_PROCESS,
+	[EVENT_CAPTURE_STATS] = EMITTER_STATS,
+};
+
 bool emitter_wants(const struct emitter *emitter, enum event_action action)
 {
-	unsigned events = emitter->options.events;
+	unsigned with = wanted_with[action];
 
-	switch (action) {
-	case EVENT_PACKET:
-		return events & EMITTER_PACKET;
-	case EVENT_CONNECTION_OPENED:
-	case EVENT_CONNECTION_UPDATED:
-	case EVENT_CONNECTION_ATTRIBUTED:
-	case EVENT_CONNECTION_CLOSED:
-		return events & EMITTER_CONNECTION;
-	case EVENT_EXISTING_SOCKET:
-	case EVENT_SNAPSHOT_COMPLETED:
-	case EVENT_LISTENING_STARTED:
-	case EVENT_LISTENING_STOPPED:
-		return events & EMITTER_SOCKET;
-	case EVENT_CONNECTION_STATE_CHANGED:
-		return events & EMITTER_STATE;
-	case EVENT_PROCESS_TRAFFIC:
-		return events & EMITTER_PROCESS;
-	case EVENT_CAPTURE_STATS:
-		return events & EMITTER_STATS;
-	case EVENT_RUN_STARTED:
-	case EVENT_RUN_STOPPED:
-	case EVENT_OUTPUT_OPENED:
-	case EVENT_RECORDS_DROPPED:
-	case EVENT_NETLINK_OVERRUN:
-	case EVENT_CAPTURE_LOST:
-	case EVENT_CAPTURE_RESUMED:
-	case EVENT_CLOCK_STEP:
-	case EVENT_ACTION_COUNT:
-		break;
-	}
-	return true;
+	return with == 0 || (emitter->options.events & with);
 }
 
 static bool waits(const struct emitter *emitter)

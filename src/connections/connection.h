@@ -115,9 +115,8 @@ struct connection {
 	struct connection_count reported[2]; /* counts at the last connection_updated */
 
 	bool has_tcp_info; /* the kernel's own numbers, of the local (source on loopback) socket */
-	bool has_community_id;
 	struct socket_tcp_info tcp_info;
-	char community_id[32]; /* NUL-terminated, made once */
+	char community_id[32]; /* NUL-terminated, from the beginning on */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct connection, counts) == 64, "one cache line to find it");

@@ -42,8 +42,7 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 
 	switch ((enum connection_piece)piece) {
 	case CONNECTION_PIECE_COMMUNITY_ID:
-		if (connection->has_community_id)
-			writer_name(writer, KEY("community_id"), connection->community_id);
+		writer_name(writer, KEY("community_id"), connection->community_id);
 		break;
 	case CONNECTION_PIECE_SOURCE:
 		encode_tuple_end(writer, &tuple->source, tuple->source_port, has_ports);

@@ -242,9 +242,9 @@ void encode_connection_piece(struct writer *writer, const void *connection, int 
 WRITER_INLINE const struct fragment *encode_connection_fragment(struct writer *writer,
                                                                 struct connection *connection)
 {
-	/* Tuple and id never change; the Community ID may come after the first record. */
-	return encode_cache_fragment(writer, &connection->fragment, connection->has_community_id,
-	                             encode_connection_piece, connection);
+	/* What it says never changes. */
+	return encode_cache_fragment(writer, &connection->fragment, 0, encode_connection_piece,
+	                             connection);
 }
 
 WRITER_INLINE void encode_connection_write_piece(struct writer *writer,

@@ -100,7 +100,7 @@ static void write_community_id(struct writer *writer, const struct event_socket 
 {
 	char text[COMMUNITY_ID_SIZE];
 
-	if (event->connection && event->connection->has_community_id) {
+	if (event->connection) {
 		writer_name(writer, KEY("community_id"), event->connection->community_id);
 	} else if (view->source && view->destination && encode_tuple_has_ports(protocol)) {
 		struct tuple tuple = {

@@ -126,7 +126,6 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 		port_ends_suspect(stream->port_ends, packet->netns, packet->tuple.source_port,
 		                  connection->seen_ns, &connection->port_ends);
 	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);
-	connection->has_community_id = true;
 	return connection;
 }
 

@@ -66,7 +66,6 @@ static void usual(struct scene *scene, struct event *event)
 	*connection = (struct connection){
 		.id = 1,
 		.tuple = { .protocol = IPPROTO_TCP, .source_port = 51044, .destination_port = 443 },
-		.has_community_id = true,
 		.community_id = "1:JcVRXJTaPIOg/ZSmzJNvYlm+Hrg=",
 		.local = { true, false },
 		.direction = CONNECTION_EGRESS,

@@ -86,7 +86,6 @@ static inline void example_begin(struct example *example)
 		.counts = { { .packets = 1, .bytes = 60 } },
 		.local = { true, false },
 		.owners = { example->client },
-		.has_community_id = true,
 		.community_id = "1:JcVRXJTaPIOg/ZSmzJNvYlm+Hrg=",
 	};
 	inet_parse("10.0.2.15", &example->connection.tuple.source);

@@ -210,10 +210,7 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 		connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50);
 	connection->tcp_info.rtt_us = (uint32_t)scene_number(scene, 32);
 	connection->tcp_info.bytes_acked = scene_number(scene, 64);
-	if (scene_chance(scene, 80)) {
-		connection->has_community_id = true;
-		strcpy(connection->community_id, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
-	}
+	strcpy(connection->community_id, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
 }
 
 static inline void scene_begin(struct scene *scene, struct random random, bool tame)

@@ -29,13 +29,14 @@ import tempfile
 sys.dont_write_bytecode = True
 from bench_live import run_idle, run_live, run_memory  # noqa: E402
 
-# What a packet record of sockline says, in tshark's names.
+# What a packet record of sockline says, in tshark's names: its time is a date, too.
 TSHARK_FIELDS = (
-    "frame.time_epoch frame.number frame.len frame.cap_len eth.src eth.dst vlan.id ip.src ip.dst "
-    "ipv6.src ipv6.dst ip.proto ipv6.nxt ip.ttl ipv6.hlim ip.len ipv6.plen tcp.srcport "
-    "tcp.dstport tcp.flags tcp.seq_raw tcp.ack_raw tcp.window_size_value tcp.len tcp.stream "
-    "udp.srcport udp.dstport udp.length udp.stream icmp.type icmp.code icmp.ident icmpv6.type "
-    "icmpv6.code communityid").split()
+    "frame.time frame.number frame.len frame.cap_len eth.src eth.dst vlan.id ip.version ip.src "
+    "ip.dst ipv6.src ipv6.dst ip.proto ipv6.nxt ip.ttl ipv6.hlim ip.len ipv6.plen ip.id "
+    "ip.frag_offset ipv6.fraghdr.ident ipv6.fraghdr.offset tcp.srcport tcp.dstport tcp.flags "
+    "tcp.seq_raw tcp.ack_raw tcp.window_size_value tcp.len tcp.stream udp.srcport udp.dstport "
+    "udp.length udp.stream icmp.type icmp.code icmp.ident icmpv6.type icmpv6.code "
+    "icmpv6.echo.identifier arp.opcode arp.src.proto_ipv4 arp.dst.proto_ipv4 communityid").split()
 ENCODED = ("packet", "memcpy of that line", "connection_opened", "connection_closed",
            "existing_socket")
 COUNTED = 20000  # packets of which instructions are counted

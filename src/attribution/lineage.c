@@ -113,7 +113,7 @@ void lineage_free(struct lineage *lineage)
 
 static uint64_t hash_of(const struct lineage *lineage, int pid)
 {
-	return hash_bytes(&lineage->key, &pid, sizeof pid);
+	return hash_number(&lineage->key, (uint32_t)pid);
 }
 
 static struct list *list_of(struct lineage *lineage, const struct entry *entry)

@@ -50,7 +50,7 @@ void openings_free(struct openings *openings)
 
 static uint64_t hash_of(const struct openings *openings, uint64_t socket)
 {
-	return hash_bytes(&openings->key, &socket, sizeof socket);
+	return hash_number(&openings->key, socket);
 }
 
 static void forget(struct openings *openings, uint32_t number)

@@ -101,4 +101,19 @@ static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 #endif
 }
 
+/* A key may be zero, a factor should not: hence the square roots of 2 and 3. */
+static inline struct hash_key hash_factors(const struct hash_key *key)
+{
+	return (struct hash_key){ { key->k[0] ^ UINT64_C(0x6a09e667f3bcc908),
+		                    key->k[1] ^ UINT64_C(0xbb67ae8584caa73b) } };
+}
+
+/* Of a number, such as a pid, for a table that compares them. */
+static inline uint64_t hash_number(const struct hash_key *key, uint64_t number)
+{
+	const struct hash_key factors = hash_factors(key);
+
+	return hash_fold(hash_fold(number ^ factors.k[0], factors.k[1]), factors.k[0]);
+}
+
 #endif

@@ -63,14 +63,11 @@ void connection_table_free(struct connection_table *table)
 	free(table);
 }
 
-/*
- * For each packet a hash: the two directions of a connection hash alike, as factors
- * do. A key may be zero, a factor must not: hence the square roots of 2 and 3.
- */
+/* For each packet: the two directions of a connection hash alike, as factors do. */
 static uint64_t hash_of(const struct hash_key *key, uint32_t netns, const struct tuple *tuple)
 {
-	uint64_t first = key->k[0] ^ UINT64_C(0x6a09e667f3bcc908);
-	uint64_t second = key->k[1] ^ UINT64_C(0xbb67ae8584caa73b);
+	const struct hash_key factors = hash_factors(key);
+	uint64_t first = factors.k[0], second = factors.k[1];
 	uint64_t rest = (uint64_t)netns << 8 | tuple->protocol;
 	uint64_t ends[2], words[4];
 

@@ -9,12 +9,12 @@
 
 static uint64_t hash_inode(const struct fd_index *index, uint64_t inode)
 {
-	return hash_bytes(&index->key, &inode, sizeof inode);
+	return hash_number(&index->key, inode);
 }
 
 static uint64_t hash_pid(const struct fd_index *index, int pid)
 {
-	return hash_bytes(&index->key, &pid, sizeof pid);
+	return hash_number(&index->key, (uint32_t)pid);
 }
 
 int fd_index_init(struct fd_index *index, uint32_t max_entries, uint32_t max_holders,

@@ -10,7 +10,7 @@
 
 static uint64_t hash_pid(const struct process_slots *slots, int pid)
 {
-	return hash_bytes(&slots->key, &pid, sizeof pid);
+	return hash_number(&slots->key, (uint32_t)pid);
 }
 
 int process_slots_init(struct process_slots *slots, uint32_t max, int dir_max,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "check.h"
+#include "hash_spread.h"
 #include "random.h"
 
 #define SECOND      NS_PER_SECOND
@@ -149,13 +150,6 @@ static void test_find(void)
 	connection_table_free(table);
 }
 
-static int compare_tags(const void *a, const void *b)
-{
-	uint32_t first = *(const uint32_t *)a, second = *(const uint32_t *)b;
-
-	return (first > second) - (first < second);
-}
-
 /* Alike in all but what i says: as peers make them, or whoever wants a slow table. */
 static struct tuple family(int which, int i)
 {
@@ -184,34 +178,22 @@ static struct tuple family(int which, int i)
 	return tuple;
 }
 
-/* Both ways alike; and of 32,768 hashes hardly any shares its slot's tag, or many a slot. */
 static void test_hash(void)
 {
-	enum { TUPLES = 32768, FAMILIES = 4 };
-	static uint32_t tags[TUPLES];
-	static bool slots[TUPLES];
+	static uint64_t hashes[HASH_SPREAD_COUNT];
 	struct connection_table *table = begin(16, 0);
 
-	for (int which = 0; which < FAMILIES; which++) {
-		int unlike = 0, same = 0, used = 0;
+	for (int which = 0; which < 4; which++) {
+		int unlike = 0;
 
-		memset(slots, 0, sizeof slots);
-		for (int i = 0; i < TUPLES; i++) {
+		for (int i = 0; i < HASH_SPREAD_COUNT; i++) {
 			struct tuple tuple = family(which, i), back = tuple_reverse(&tuple);
-			uint64_t hash = connection_table_key(table, 1, &tuple).hash;
 
-			unlike += connection_table_key(table, 1, &back).hash != hash;
-			tags[i] = (uint32_t)(hash >> 32);
-			used += !slots[tags[i] % TUPLES];
-			slots[tags[i] % TUPLES] = true;
+			hashes[i] = connection_table_key(table, 1, &tuple).hash;
+			unlike += connection_table_key(table, 1, &back).hash != hashes[i];
 		}
-		qsort(tags, TUPLES, sizeof *tags, compare_tags);
-		for (int i = 1; i < TUPLES; i++)
-			same += tags[i] == tags[i - 1];
 		CHECK(unlike == 0, "family %d: both directions hash alike", which);
-		/* Expected: 0.1 pairs, and 1 - 1/e of the slots, with 80 around. */
-		CHECK(same < 5 && used > 20200, "family %d: %d tags twice, %d slots used", which,
-		      same, used);
+		hash_spread_check(hashes, "family", which);
 	}
 	connection_table_free(table);
 }

@@ -2,6 +2,7 @@
 #include "base/hash.h"
 
 #include "check.h"
+#include "hash_spread.h"
 #include "random.h"
 
 /*
@@ -140,6 +141,22 @@ static void test_fold(void)
 	CHECK(hash_fold(UINT64_C(0xffffffff), UINT64_C(0x100000001)) == UINT64_MAX, "no carry");
 }
 
+/* Pids, inodes, addresses of objects. */
+static void test_numbers(struct random *random)
+{
+	static uint64_t hashes[HASH_SPREAD_COUNT];
+
+	for (int stride = 1; stride <= 4096; stride *= 8) {
+		uint64_t start = random_u64(random);
+		struct hash_key key;
+
+		random_bytes(random, &key, sizeof key);
+		for (int i = 0; i < HASH_SPREAD_COUNT; i++)
+			hashes[i] = hash_number(&key, start + (uint64_t)i * (uint64_t)stride);
+		hash_spread_check(hashes, "numbers with a distance of", stride);
+	}
+}
+
 static void test_random_key(void)
 {
 	struct hash_key a = { { 0, 0 } }, b = a;
@@ -156,6 +173,7 @@ int main(void)
 	test_hash_bytes(&random);
 	test_avalanche(&random);
 	test_fold();
+	test_numbers(&random);
 	test_random_key();
 	return check_done();
 }

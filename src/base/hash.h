@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keyed hash for tables that strangers can fill (SipHash-1-3, Aumasson and
- * Bernstein, "SipHash: a fast short-input PRF"). The key comes from the app, so
- * that live runs differ and replays repeat.
+ * Keyed hashes for tables that strangers can fill: SipHash-1-3 (Aumasson and
+ * Bernstein, "SipHash: a fast short-input PRF") where 64 bits stand for what was
+ * hashed, a few multiplications where that is compared. The key comes from the app,
+ * so that live runs differ and replays repeat.
  */
 #ifndef SOCKLINE_BASE_HASH_H
 #define SOCKLINE_BASE_HASH_H
@@ -80,9 +81,8 @@ hash_siphash(const struct hash_key *key, const void *bytes, size_t length, int c
 }
 
 /*
- * The product of 128 bits, its halves folded: the step of which wyhash and its kin are
- * made. A few of them, keyed, are a hash for a table that compares its keys: quick, but
- * no identity as SipHash's is.
+ * The product of 128 bits, its halves folded: the step of which wyhash (Wang Yi) and its
+ * kin are made. Factors must be secret, and zero by chance alone.
  */
 static inline uint64_t hash_fold(uint64_t a, uint64_t b)
 {

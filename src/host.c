@@ -347,8 +347,7 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 	}
 	if (host->witness) {
 		counters->tracepoints.present = true;
-		counters->tracepoints.samples = witness_counters(host->witness)->samples;
-		counters->tracepoints.lost = witness_counters(host->witness)->lost;
+		counters->tracepoints.counts = witness_counters(host->witness);
 	}
 	add_sentinel(host, counters);
 	counters->sockets = proc_fd_count(host->fds);

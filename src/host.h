@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "attribution/attribution.h"
+#include "attribution/witness.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/loop.h"
@@ -93,7 +94,7 @@ struct host_counters {
 		uint64_t overruns, lost, resyncs, interrupted;
 	} netlink;
 	struct {
-		uint64_t samples, lost;
+		struct witness_counters counts;
 		bool present;
 	} tracepoints;
 	struct {

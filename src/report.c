@@ -159,8 +159,9 @@ static void add_host(const struct report_sources *sources, struct event_stats *s
 	stats->processes.vanished = host.processes.vanished;
 	stats->processes.permission_denied = host.processes.permission_denied;
 	stats->tracepoints.present = host.tracepoints.present;
-	stats->tracepoints.samples = host.tracepoints.samples;
-	stats->tracepoints.lost = host.tracepoints.lost;
+	stats->tracepoints.samples = host.tracepoints.counts.samples;
+	stats->tracepoints.lost = host.tracepoints.counts.lost;
+	stats->tracepoints.evicted = host.tracepoints.counts.evicted;
 	stats->sentinel.present = host.sentinel.present;
 	stats->sentinel.packets = host.sentinel.packets;
 	stats->sentinel.resolved = host.sentinel.resolved;

@@ -48,6 +48,7 @@ struct evidence {
 		bool reversed;
 	} asked;
 	int64_t lost_from_ns, lost_to_ns; /* facts are missing in between; 0 = none */
+	int64_t evicted_ns;               /* of the latest sighting that made room */
 	struct evidence_counters counters;
 };
 
@@ -135,12 +136,19 @@ static void remove_tail(struct evidence *evidence)
 	evidence->count--;
 }
 
+static void note_evicted(struct evidence *evidence, const struct sighting *sighting)
+{
+	evidence->counters.evicted++;
+	if (sighting->last_ns > evidence->evicted_ns)
+		evidence->evicted_ns = sighting->last_ns;
+}
+
 static void push(struct evidence *evidence, const struct sighting *sighting)
 {
 	uint32_t number = (evidence->tail + evidence->count) % evidence->max;
 
 	if (table_insert(evidence->index, sighting->hash, number) != 0) {
-		evidence->counters.evicted++; /* out of memory */
+		note_evicted(evidence, sighting); /* out of memory */
 		return;
 	}
 	evidence->sightings[number] = *sighting;
@@ -182,7 +190,7 @@ static void enter(struct evidence *evidence, const struct sighting *sighting)
 		return;
 	}
 	if (evidence->count == evidence->max) {
-		evidence->counters.evicted++;
+		note_evicted(evidence, &evidence->sightings[evidence->tail]);
 		remove_tail(evidence);
 	}
 	push(evidence, sighting);
@@ -355,6 +363,15 @@ void evidence_expect(struct evidence *evidence, const struct tuple *tuple)
 	table_prefetch(evidence->index, hash_asked(evidence, tuple, &reversed));
 }
 
+/* Another process may have been seen in that time, too. */
+static bool is_incomplete(const struct evidence *evidence, const struct evidence_question *question)
+{
+	bool lost = evidence->lost_to_ns != 0 && evidence->lost_to_ns >= question->from_ns &&
+	            evidence->lost_from_ns <= question->to_ns;
+
+	return lost || (evidence->evicted_ns != 0 && evidence->evicted_ns >= question->from_ns);
+}
+
 enum evidence_answer evidence_find(struct evidence *evidence,
                                    const struct evidence_question *question,
                                    struct evidence_match *match)
@@ -388,10 +405,7 @@ enum evidence_answer evidence_find(struct evidence *evidence,
 	if (found.pid == 0)
 		return EVIDENCE_NONE;
 	*match = found;
-	if (evidence->lost_to_ns != 0 && evidence->lost_to_ns >= question->from_ns &&
-	    evidence->lost_from_ns <= question->to_ns)
-		return EVIDENCE_INCOMPLETE;
-	return EVIDENCE_FOUND;
+	return is_incomplete(evidence, question) ? EVIDENCE_INCOMPLETE : EVIDENCE_FOUND;
 }
 
 void evidence_expire(struct evidence *evidence, int64_t now_ns)

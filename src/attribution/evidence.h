@@ -51,7 +51,7 @@ enum evidence_answer {
 	EVIDENCE_NONE,
 	EVIDENCE_FOUND,      /* all sightings that fit are of one process */
 	EVIDENCE_AMBIGUOUS,  /* they are of several */
-	EVIDENCE_INCOMPLETE, /* they are of one, but facts were lost between from_ns and to_ns */
+	EVIDENCE_INCOMPLETE, /* they are of one, but of from_ns to to_ns not all is known any more */
 };
 
 struct evidence_counters {

@@ -32,7 +32,6 @@ struct witness {
 	struct lineage *lineage;
 	int64_t tick_ns;
 	bool relist; /* facts were lost: who is who must be read anew */
-	struct witness_counters counters;
 };
 
 /* Reads every process into the lineage, so that their children have a parent. */
@@ -166,11 +165,7 @@ static void on_fact(void *context, const struct fact *fact)
 
 void witness_drain(struct witness *witness)
 {
-	const struct tracepoints_counters *counters = tracepoints_counters(witness->tracepoints);
-
 	tracepoints_drain(witness->tracepoints, on_fact, witness);
-	witness->counters.samples = counters->samples;
-	witness->counters.lost = counters->lost;
 }
 
 void witness_expire(struct witness *witness)
@@ -229,23 +224,12 @@ static bool ask(struct witness *witness, const struct evidence_question *questio
 	const struct lineage_process *life;
 	struct evidence_match match;
 
-	switch (evidence_find(witness->evidence, question, &match)) {
-	case EVIDENCE_NONE:
+	if (evidence_find(witness->evidence, question, &match) != EVIDENCE_FOUND)
 		return false;
-	case EVIDENCE_AMBIGUOUS:
-		witness->counters.ambiguous++;
-		return false;
-	case EVIDENCE_INCOMPLETE:
-		witness->counters.incomplete++;
-		return false;
-	case EVIDENCE_FOUND:
-		break;
-	}
 	life = lineage_find(witness->lineage, match.pid, match.last_ns);
 	if (!life || (life->netns != 0 && life->netns != question->netns))
 		return false;
 	*process = materialize(witness, life);
-	witness->counters.found += *process != NULL;
 	return *process != NULL;
 }
 
@@ -322,7 +306,15 @@ bool witness_find_past(struct witness *witness, const struct attribution_questio
 	               EVIDENCE_KEEP_NS, now, process);
 }
 
-const struct witness_counters *witness_counters(const struct witness *witness)
+struct witness_counters witness_counters(const struct witness *witness)
 {
-	return &witness->counters;
+	const struct tracepoints_counters *tracepoints =
+		tracepoints_counters(witness->tracepoints);
+
+	return (struct witness_counters){
+		.samples = tracepoints->samples,
+		.lost = tracepoints->lost,
+		.evicted = evidence_counters(witness->evidence)->evicted +
+		           lineage_counters(witness->lineage)->evicted,
+	};
 }

@@ -28,8 +28,8 @@ struct witness_options {
 };
 
 struct witness_counters {
-	uint64_t samples, lost;
-	uint64_t found, ambiguous, incomplete; /* answers */
+	uint64_t samples, lost; /* struct tracepoints_counters */
+	uint64_t evicted;       /* what was seen, and processes, forgotten before their time */
 };
 
 /* As tracepoints_open. Reads every process of /proc once. */
@@ -69,6 +69,6 @@ bool witness_find_last(struct witness *witness, const struct attribution_questio
 bool witness_find_past(struct witness *witness, const struct attribution_question *question,
                        struct process **process);
 
-const struct witness_counters *witness_counters(const struct witness *witness);
+struct witness_counters witness_counters(const struct witness *witness);
 
 #endif

@@ -162,6 +162,7 @@ static void write_table_counts(struct writer *writer, const struct event_stats *
 		writer_object(writer, KEY("tracepoints"));
 		COUNT(tracepoints, samples);
 		COUNT(tracepoints, lost);
+		COUNT(tracepoints, evicted);
 		writer_object_end(writer);
 	}
 	if (stats->sentinel.present) {

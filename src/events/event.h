@@ -150,7 +150,7 @@ struct event_stats {
 		uint64_t tracked, evicted, scans, descriptors, vanished, permission_denied;
 	} processes;
 	struct {
-		uint64_t lost, samples;
+		uint64_t samples, lost, evicted;
 		bool present;
 	} tracepoints;
 	struct {

@@ -330,16 +330,20 @@ static void test_expiry(void)
 
 static void test_bound(void)
 {
-	int found = 0;
+	int found = 0, incomplete = 0;
 
 	begin(10);
 	for (uint16_t i = 0; i < 25; i++)
 		add(FACT_ROUTE, web((uint16_t)(4000 + i)), 42, NOW + i, NULL);
 	for (uint16_t i = 0; i < 25; i++)
-		found += who(web((uint16_t)(4000 + i))) == 42 && i >= 15;
+		found += ask(web((uint16_t)(4000 + i)), EVIDENCE_USED, 0, -15, SECOND) == 42;
 	CHECK(evidence_count(evidence) == 10 && found == 10 &&
 	              evidence_counters(evidence)->evicted == 15,
 	      "the oldest make room, and are counted");
+	for (uint16_t i = 15; i < 25; i++)
+		incomplete += ask(web((uint16_t)(4000 + i)), EVIDENCE_USED, 0, -14, SECOND) ==
+		              -EVIDENCE_INCOMPLETE;
+	CHECK(incomplete == 10, "who asks of the time of one that is gone is told so");
 }
 
 /* Against a list that is searched from end to end. */

@@ -35,14 +35,14 @@ struct memo *encode_cache_interface(struct encoder *encoder, const struct interf
 static struct fragment *make(struct encoder *encoder, encode_builder *builder, const void *object)
 {
 	const size_t most = sizeof encoder->pieces - WRITER_SLACK;
-	uint32_t ends[FRAGMENT_PIECES];
+	uint16_t ends[FRAGMENT_PIECES];
 	struct fragment *fragment;
 	struct writer *writer = encode_writer_begin(&encoder->pieces_record, encoder->pieces, most);
 	size_t length;
 
 	for (int i = 0; i < FRAGMENT_PIECES; i++) {
 		builder(writer, object, i);
-		ends[i] = (uint32_t)(writer->at - encoder->pieces);
+		ends[i] = (uint16_t)(writer->at - encoder->pieces);
 	}
 	/*
 	 * A string whose exact bytes must be kept belongs into sockline.raw too, and

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/encode_parts.h"
 
-/* Pieces of a process's fragment. The second and third make up the short form. */
+/* Pieces of a process's fragment. The third and fourth make up the short form. */
 enum {
 	PIECE_INSIDE,  /* of "process": pid, name, entity_id, executable */
-	PIECE_PROCESS, /* "process" with these alone */
+	PIECE_ORIGIN,  /* start and parent */
+	PIECE_PROCESS, /* "process" with what stands inside alone */
 	PIECE_AROUND,  /* "user", "container" */
 	PIECE_PEER,    /* "process" and the number of the user */
+	PIECE_CGROUP,  /* of "sockline" */
 };
 
 static void write_user_name(struct writer *writer, uint32_t uid)
@@ -40,6 +42,18 @@ static void write_inside(struct writer *writer, const struct process *process)
 	if (process->entity_id > 0)
 		writer_id(writer, KEY("entity_id"), process->entity_id);
 	write_executable(writer, process, CUT_EXECUTABLE, RAW_PROCESS_EXECUTABLE);
+}
+
+static void write_origin(struct writer *writer, const struct process *process)
+{
+	if (process->start_ns > 0)
+		encode_cache_time(writer, KEY("start"), process->start_ns);
+	if (process->parent_pid <= 0)
+		return;
+	writer_object(writer, KEY("parent"));
+	encode_writer_i64(writer, KEY("pid"), process->parent_pid);
+	encode_writer_c_string(writer, KEY("name"), process->parent_name, RAW_PARENT_NAME);
+	writer_object_end(writer);
 }
 
 static void write_process(struct writer *writer, const struct process *process)
@@ -77,6 +91,14 @@ static void write_peer(struct writer *writer, const struct process *process)
 		write_peer_user(writer, process->uid);
 }
 
+static void write_cgroup(struct writer *writer, const struct process *process)
+{
+	if (process->cgroup && !writer_cuts(writer, CUT_CGROUP))
+		encode_writer_c_string(writer, KEY("cgroup"), process->cgroup, RAW_CGROUP);
+	if (process->executable_deleted)
+		encode_writer_bool(writer, KEY("executable_deleted"), true);
+}
+
 static void write_piece(struct writer *writer, const void *object, int piece)
 {
 	const struct process *process = object;
@@ -84,6 +106,9 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 	switch (piece) {
 	case PIECE_INSIDE:
 		write_inside(writer, process);
+		break;
+	case PIECE_ORIGIN:
+		write_origin(writer, process);
 		break;
 	case PIECE_PROCESS:
 		write_process(writer, process);
@@ -95,6 +120,9 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 		break;
 	case PIECE_PEER:
 		write_peer(writer, process);
+		break;
+	case PIECE_CGROUP:
+		write_cgroup(writer, process);
 		break;
 	}
 }
@@ -132,16 +160,6 @@ void encode_owner_short(struct writer *writer, const struct owner *owner)
 	write_around(writer, owner, fragment);
 }
 
-static void write_parent(struct writer *writer, const struct process *process)
-{
-	if (process->parent_pid <= 0)
-		return;
-	writer_object(writer, KEY("parent"));
-	encode_writer_i64(writer, KEY("pid"), process->parent_pid);
-	encode_writer_c_string(writer, KEY("name"), process->parent_name, RAW_PARENT_NAME);
-	writer_object_end(writer);
-}
-
 static void write_args(struct writer *writer, const struct event_args *args)
 {
 	if (!args || !args->args)
@@ -165,9 +183,7 @@ void encode_owner_full(struct writer *writer, const struct owner *owner,
 	if (process) {
 		writer_object(writer, KEY("process"));
 		encode_cache_piece(writer, fragment, write_piece, process, PIECE_INSIDE);
-		if (process->start_ns > 0)
-			encode_cache_time(writer, KEY("start"), process->start_ns);
-		write_parent(writer, process);
+		encode_cache_piece(writer, fragment, write_piece, process, PIECE_ORIGIN);
 		write_args(writer, args);
 		writer_object_end(writer);
 	}
@@ -176,14 +192,11 @@ void encode_owner_full(struct writer *writer, const struct owner *owner,
 
 void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 {
-	const struct process *process = owner->process;
+	struct process *process = owner->process;
 
-	if (!process)
-		return;
-	if (process->cgroup && !writer_cuts(writer, CUT_CGROUP))
-		encode_writer_c_string(writer, KEY("cgroup"), process->cgroup, RAW_CGROUP);
-	if (process->executable_deleted)
-		encode_writer_bool(writer, KEY("executable_deleted"), true);
+	if (process)
+		encode_cache_piece(writer, fragment_of(writer, process), write_piece, process,
+		                   PIECE_CGROUP);
 }
 
 /* owner NULL: nobody, or one process alone. */

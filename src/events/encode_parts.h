@@ -91,11 +91,10 @@ WRITER_INLINE struct memo *encode_cache_find(struct memo *memos, uint64_t key)
 struct memo *encode_cache_interface(struct encoder *encoder, const struct interface *interface);
 
 /*
- * The object's fragment, made anew when the generation is another: it holds
+ * The object's fragment, made anew when the generation is another: it holds up to
  * FRAGMENT_PIECES runs of members, written by the builder one after the other.
  * NULL: there is none to be had (trees; exact bytes must be kept; no memory): build.
  */
-#define FRAGMENT_PIECES 4
 const struct fragment *encode_cache_renew(struct encoder *encoder, struct fragment **slot,
                                           uint64_t generation, encode_builder *builder,
                                           const void *object);
@@ -124,7 +123,7 @@ WRITER_INLINE void encode_cache_piece(struct writer *writer, const struct fragme
 		return;
 	}
 	from = piece > 0 ? fragment->split[piece - 1] : 0;
-	to = piece < FRAGMENT_PIECES - 1 ? fragment->split[piece] : fragment->length;
+	to = fragment->split[piece];
 	writer_splice(writer, fragment->bytes + from, to - from);
 }
 

@@ -10,10 +10,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#define FRAGMENT_PIECES 6
+
 struct fragment {
 	uint64_t generation; /* of the object when it was encoded */
 	uint32_t length;
-	uint32_t split[4]; /* offsets into bytes, meaning known to the encoder */
+	uint16_t split[FRAGMENT_PIECES]; /* where in bytes each piece ends, meaning known to the encoder */
 	char bytes[];
 };
 

@@ -308,8 +308,7 @@ bool witness_find_past(struct witness *witness, const struct attribution_questio
 
 struct witness_counters witness_counters(const struct witness *witness)
 {
-	const struct tracepoints_counters *tracepoints =
-		tracepoints_counters(witness->tracepoints);
+	const struct tracepoints_counters *tracepoints = tracepoints_counters(witness->tracepoints);
 
 	return (struct witness_counters){
 		.samples = tracepoints->samples,

@@ -10,7 +10,11 @@
 
 struct host_spaces {
 	struct host_spaces_options options;
-	struct host_space **spaces;
+	struct watched {
+		struct host_space *space;
+		bool alive; /* at the last look; and at the one before */
+		bool was_alive;
+	} * spaces;
 	int count;
 	struct host_space_counters closed;
 };
@@ -29,7 +33,7 @@ void host_spaces_free(struct host_spaces *spaces)
 	if (!spaces)
 		return;
 	for (int i = 0; i < spaces->count; i++)
-		host_space_close(spaces->spaces[i]);
+		host_space_close(spaces->spaces[i].space);
 	free(spaces->spaces);
 	free(spaces);
 }
@@ -38,8 +42,8 @@ void host_spaces_free(struct host_spaces *spaces)
 static int add(struct host_spaces *spaces, int fd, uint32_t netns, struct error *degraded,
                struct error *error)
 {
-	struct host_space **grown =
-		realloc(spaces->spaces, ((size_t)spaces->count + 1) * sizeof(struct host_space *));
+	struct watched *grown =
+		realloc(spaces->spaces, ((size_t)spaces->count + 1) * sizeof *grown);
 	struct attribution_namespace view;
 	struct host_space *space;
 	int result;
@@ -60,7 +64,7 @@ static int add(struct host_spaces *spaces, int fd, uint32_t netns, struct error 
 		host_space_close(space);
 		return error_set(error, -result, "too many network namespaces");
 	}
-	spaces->spaces[spaces->count++] = space;
+	spaces->spaces[spaces->count++] = (struct watched){ .space = space, .alive = true };
 	spaces->options.opened(spaces->options.context, netns, fd);
 	return 0;
 }
@@ -88,7 +92,7 @@ int host_spaces_add_path(struct host_spaces *spaces, const char *path, struct er
 
 static void remove_space(struct host_spaces *spaces, int number)
 {
-	struct host_space *space = spaces->spaces[number];
+	struct host_space *space = spaces->spaces[number].space;
 	uint32_t netns = host_space_number(space);
 
 	spaces->options.closing(spaces->options.context, netns);
@@ -96,28 +100,29 @@ static void remove_space(struct host_spaces *spaces, int number)
 	host_space_add_counters(space, &spaces->closed);
 	host_space_close(space);
 	memmove(&spaces->spaces[number], &spaces->spaces[number + 1],
-	        (size_t)(--spaces->count - number) * sizeof(struct host_space *));
+	        (size_t)(--spaces->count - number) * sizeof *spaces->spaces);
 }
 
-struct census {
-	struct host_spaces *spaces;
-	bool *alive; /* of the first `count` spaces */
-	int count;
-};
+static struct watched *find(const struct host_spaces *spaces, uint32_t netns)
+{
+	for (int i = 0; i < spaces->count; i++)
+		if (host_space_number(spaces->spaces[i].space) == netns)
+			return &spaces->spaces[i];
+	return NULL;
+}
 
 static void on_namespace(void *context, uint32_t netns, const char *path)
 {
-	struct census *census = context;
-	struct host_spaces *spaces = census->spaces;
+	struct host_spaces *spaces = context;
+	struct watched *watched = find(spaces, netns);
 	struct error degraded, error;
 	uint32_t found;
 	int fd;
 
-	for (int i = 0; i < census->count; i++)
-		if (host_space_number(spaces->spaces[i]) == netns)
-			census->alive[i] = true;
-	if (host_spaces_is_open(spaces, netns))
+	if (watched) {
+		watched->alive = true;
 		return;
+	}
 	fd = netns_open_path(path, &found, &error);
 	if (fd >= 0 && found != netns) { /* the process moved or is another one by now */
 		close(fd);
@@ -130,44 +135,45 @@ static void on_namespace(void *context, uint32_t netns, const char *path)
 
 void host_spaces_look(struct host_spaces *spaces)
 {
-	struct census census = { .spaces = spaces, .count = spaces->count };
+	bool complete;
 
-	census.alive = calloc((size_t)census.count + 1, sizeof *census.alive);
-	if (!census.alive)
-		return;
-	if (netns_each(on_namespace, &census) == 0)
-		for (int i = census.count - 1; i >= 0; i--)
-			if (!census.alive[i] && host_space_fd(spaces->spaces[i]) >= 0)
-				remove_space(spaces, i);
-	free(census.alive);
+	for (int i = 0; i < spaces->count; i++) {
+		spaces->spaces[i].was_alive = spaces->spaces[i].alive;
+		spaces->spaces[i].alive = false;
+	}
+	complete = netns_each(on_namespace, spaces) == 0;
+	for (int i = spaces->count - 1; i >= 0; i--) {
+		struct watched *watched = &spaces->spaces[i];
+
+		watched->alive |= !complete;
+		/* Not at once: the last packets have come through the ring by the next look. */
+		if (!watched->alive && !watched->was_alive && host_space_fd(watched->space) >= 0)
+			remove_space(spaces, i);
+	}
 }
 
 void host_spaces_prepare(struct host_spaces *spaces)
 {
 	for (int i = 0; i < spaces->count; i++)
-		host_space_prepare(spaces->spaces[i]);
+		host_space_prepare(spaces->spaces[i].space);
 }
 
 bool host_spaces_is_open(const struct host_spaces *spaces, uint32_t netns)
 {
-	for (int i = 0; i < spaces->count; i++)
-		if (host_space_number(spaces->spaces[i]) == netns)
-			return true;
-	return false;
+	return find(spaces, netns) != NULL;
 }
 
 int host_spaces_fd(const struct host_spaces *spaces, uint32_t netns)
 {
-	for (int i = 0; i < spaces->count; i++)
-		if (host_space_number(spaces->spaces[i]) == netns)
-			return host_space_fd(spaces->spaces[i]);
-	return -1;
+	const struct watched *watched = find(spaces, netns);
+
+	return watched ? host_space_fd(watched->space) : -1;
 }
 
 int host_spaces_numbers(const struct host_spaces *spaces, uint32_t *numbers, int max)
 {
 	for (int i = 0; i < spaces->count && i < max; i++)
-		numbers[i] = host_space_number(spaces->spaces[i]);
+		numbers[i] = host_space_number(spaces->spaces[i].space);
 	return spaces->count;
 }
 
@@ -176,5 +182,5 @@ void host_spaces_read_counters(const struct host_spaces *spaces,
 {
 	*counters = spaces->closed;
 	for (int i = 0; i < spaces->count; i++)
-		host_space_add_counters(spaces->spaces[i], counters);
+		host_space_add_counters(spaces->spaces[i].space, counters);
 }

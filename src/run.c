@@ -18,6 +18,8 @@
 /* A stop takes less than a second with all the closing, whatever the reader does. */
 #define STOP_NS  (600 * NS_PER_MS)
 #define DRAIN_NS (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
+/* While a reader is waited for: what comes this soon came with the first, timeout(1) sends two. */
+#define SIGNAL_NS (100 * NS_PER_MS)
 
 static int64_t now_ns(const struct run *run)
 {
@@ -322,25 +324,47 @@ static bool is_complete(const char *reason)
 	       strcmp(reason, "count") == 0;
 }
 
+/* From here on a signal ends the program at once. One that is pending has had its effect. */
+static void unblock_signals(void)
+{
+	static const struct timespec at_once = { 0 };
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	while (sigtimedwait(&ends, NULL, &at_once) > 0)
+		;
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &ends, NULL);
+}
+
+/* As long as the run is patient; a signal ends that, and the reader then has as long as any other. */
 static enum sink_state drain(struct run *run, int64_t deadline)
 {
-	enum sink_state state = sink_drain(run->sink, deadline);
+	enum sink_state state = sink_flush(run->sink);
 
-	while (run->patient && state == SINK_OPEN && sink_pending(run->sink) > 0 &&
-	       !sink_stalled(run->sink))
-		state = sink_drain(run->sink, clock_monotonic_ns() + STOP_NS);
+	while (state == SINK_OPEN && sink_pending(run->sink) > 0 && !sink_stalled(run->sink) &&
+	       run_waits_for_reader(run)) {
+		state = sink_drain(run->sink, clock_monotonic_ns() + SIGNAL_NS);
+		deadline = clock_monotonic_ns() + STOP_NS;
+	}
+	if (state == SINK_OPEN && sink_pending(run->sink) > 0)
+		state = sink_drain(run->sink, clock_monotonic_ns() + SIGNAL_NS);
+	if (state == SINK_OPEN && sink_pending(run->sink) > 0) {
+		unblock_signals();
+		state = sink_drain(run->sink, deadline);
+	}
 	return state;
 }
 
-/* The last records. From here on a second signal ends the program at once. */
+/* The last records. */
 static void finish(struct run *run)
 {
 	int64_t deadline = clock_monotonic_ns() + STOP_NS;
 	enum sink_state state = sink_get_state(run->sink);
 
-	loop_remove(run->signals);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
 	if (state == SINK_OPEN) {
 		run->patient = is_complete(run->stop_reason);
 		emitter_set_deadline(run->emitter, deadline);

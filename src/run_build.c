@@ -45,7 +45,7 @@ static int add_timers(struct run *run, struct error *error)
 }
 
 /* Signals are blocked and delivered when the loop is back. */
-static bool waits_for_reader(void *context)
+bool run_waits_for_reader(void *context)
 {
 	const struct run *run = context;
 	sigset_t pending;
@@ -61,7 +61,7 @@ static int open_emitter(struct run *run, struct error *error)
 		.sink = run->sink,
 		.events = run->options->events,
 		.flush_each = run->options->flush_each,
-		.waits = waits_for_reader,
+		.waits = run_waits_for_reader,
 		.context = run,
 	};
 	char host_name[256] = "localhost";

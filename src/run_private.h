@@ -54,6 +54,8 @@ static inline bool run_is_replay(const struct run *run)
 /* run_build.c: makes everything in order; run_free takes what was made down in reverse. */
 int run_build(struct run *run, struct error *error);
 void run_free(struct run *run);
+/* The run is patient, and nobody has sent a signal that ends it. */
+bool run_waits_for_reader(void *context);
 
 /* run.c: what the parts call back. context is the run. */
 capture_set_packet run_on_packet;

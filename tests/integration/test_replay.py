@@ -4,6 +4,7 @@
 
 import hashlib
 import os
+import signal
 import struct
 import subprocess
 import time
@@ -71,6 +72,40 @@ def test_sleeping_reader():
     sockline.reading.set()
     check(sockline.wait() == 0 and len(sockline.find("packet")) == 12000, "and gets everything",
           len(sockline.records))
+
+
+def test_signals_while_the_reader_sleeps():
+    """Whether packets are still to be read, or all that is left is in the buffer."""
+    for packets in (3000, 20000):
+        with open(path("asleep.pcap"), "wb") as file:
+            file.write(capture_file(packets))
+        for number, again in ((signal.SIGTERM, False), (signal.SIGINT, True)):
+            sockline = HERE.sockline("-e", "packet", "-r", path("asleep.pcap"), wait=False)
+            sockline.reading.clear()
+            time.sleep(0.5)
+            begun = time.monotonic()
+            sockline.send_signal(number)
+            while sockline.popen.poll() is None and time.monotonic() - begun < 3 * SLOWDOWN:
+                time.sleep(0.1)
+                if again:
+                    sockline.send_signal(number)
+            took = time.monotonic() - begun
+            title = f"{packets} packets, a reader that sleeps, {number.name}{' twice' if again else ''}"
+            check(took < 1.5 * SLOWDOWN, f"{title}: ends soon", took)
+            check(sockline.popen.poll() == (-number if again else 1), f"{title}: the status",
+                  sockline.popen.poll())
+            sockline.validated = True  # its last line may be cut
+            sockline.kill()
+
+
+def test_two_signals_at_once():
+    """timeout(1) sends one to its child and one to its group, which is one."""
+    with Namespace() as host:
+        statuses = []
+        for _ in range(10):
+            sockline = host.sockline("-i", "lo", "-e", "packet", via=("timeout", "0.3"))
+            statuses.append((sockline.wait(), len(sockline.find("run_stopped"))))
+        check(statuses == [(124, 1)] * 10, "timeout 0.3 sockline: with its last record", statuses)
 
 
 def test_reader_of_an_avalanche():

@@ -105,6 +105,14 @@ int option_values_events(const char *text, unsigned *events, struct error *error
 	return 0;
 }
 
+/* From # to the end of the line, as in tcpdump(8). */
+static void blank_comments(char *text)
+{
+	for (char *at = strchr(text, '#'); at; at = strchr(at, '#'))
+		for (; *at != '\0' && *at != '\n'; at++)
+			*at = ' ';
+}
+
 int option_values_read_file(const char *path, char **filter, struct error *error)
 {
 	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
@@ -125,7 +133,17 @@ int option_values_read_file(const char *path, char **filter, struct error *error
 	}
 	if (file != stdin)
 		fclose(file);
+	if (length > 0 && memchr(text, '\0', (size_t)length)) {
+		free(text);
+		return error_set(error, EINVAL, "-F %s: not a text, it has a zero byte", path);
+	}
+	if (length < 0) { /* an empty file, of which getdelim writes not even a zero */
+		free(text);
+		text = NULL;
+	}
+	if (text)
+		blank_comments(text);
 	free(*filter);
-	*filter = text; /* NULL for an empty file: no filter */
+	*filter = text;
 	return 0;
 }

@@ -18,7 +18,10 @@ int option_values_word(const char *name, const char *text, const char *const *wo
                        struct error *error);
 /* "packet,stats" -> EMITTER_* */
 int option_values_events(const char *text, unsigned *events, struct error *error);
-/* The whole of a file ("-": standard input) as a string, which the caller frees; -errno. */
+/*
+ * The whole of a file ("-": standard input) as a string without its comments, which the caller
+ * frees; NULL for an empty file. 0 or -errno.
+ */
 int option_values_read_file(const char *path, char **filter, struct error *error);
 
 #endif

@@ -187,8 +187,20 @@ static int add_interface(struct options *options, const char *name, struct error
 	if (options->interface_count == OPTIONS_INTERFACES_MAX)
 		return error_set(error, EINVAL, "-i %.60s: more than %d interfaces", name,
 		                 OPTIONS_INTERFACES_MAX);
+	/* Their packets would come twice, and be counted twice. */
+	if (options->interface_count > 0 &&
+	    (strcmp(name, "any") == 0 || strcmp(options->interfaces[0], "any") == 0))
+		return error_set(error, EINVAL,
+		                 "-i %.60s: any and other interfaces exclude each other", name);
 	options->interfaces[options->interface_count++] = name;
 	return 0;
+}
+
+static int add_filter_file(struct options *options, const char *path, struct error *error)
+{
+	int result = set_file("-F", path, &options->filter_file, error);
+
+	return result == 0 ? option_values_read_file(path, &options->filter, error) : result;
 }
 
 static int add_netns(struct options *options, const char *text, struct error *error)
@@ -197,6 +209,8 @@ static int add_netns(struct options *options, const char *text, struct error *er
 	           : strcmp(text, "self") == 0 ? HOST_NETNS_SELF
 	                                       : HOST_NETNS_PATHS;
 
+	if (text[0] == '\0')
+		return error_set(error, EINVAL, "--netns: the path is empty");
 	if (options->netns_mode != HOST_NETNS_AUTO && options->netns_mode != mode)
 		return error_set(error, EINVAL,
 		                 "--netns %.60s: all, self and paths exclude each other", text);
@@ -309,7 +323,7 @@ static int apply(struct options *options, int option, const char *argument, stru
 		options->promiscuous = false;
 		break;
 	case 'F':
-		return option_values_read_file(argument, &options->filter, error);
+		return add_filter_file(options, argument, error);
 	case 'D':
 		options->mode = OPTIONS_LIST_INTERFACES;
 		break;
@@ -360,6 +374,10 @@ static int check(const struct options *options, struct error *error)
 {
 	bool snapshot = options->mode == OPTIONS_SNAPSHOT;
 
+	if (options->read_file && options->filter_file && strcmp(options->read_file, "-") == 0 &&
+	    strcmp(options->filter_file, "-") == 0)
+		return error_set(error, EINVAL,
+		                 "-r - and -F - exclude each other: there is one standard input");
 	if (options->read_file && options->interface_count > 0)
 		return error_set(error, EINVAL, "-r and -i exclude each other");
 	if (options->read_file && snapshot)

@@ -29,6 +29,7 @@ struct options {
 	int interface_count;                            /* 0 = all */
 	const char *read_file;                          /* NULL = live */
 	const char *output_file;                        /* NULL = stdout */
+	const char *filter_file;                        /* what filter was read from */
 	char *filter;                                   /* owned; NULL = everything */
 	unsigned events;                                /* EMITTER_* */
 	bool listening;                                 /* -S: only what waits for peers */

@@ -36,6 +36,9 @@ def make_files():
     os.mkdir(path("folder"))
     write("bad-filter", "udp prot 53\n")
     write("good-filter", "udp port 53\n")
+    write("commented-filter", "# of the name servers\nudp # not TCP\nport 53 # domain")
+    write("empty-filter", "")
+    write("binary-filter", b"udp\0port 53")
     write("plain.txt", "somebody's notes, without an end")
     write("linked", "")
     os.link(path("linked"), path("hard-link"))
@@ -89,6 +92,9 @@ def usage_cases():
         yield [text], text
     yield ["-F", path("bad-filter")], "udp prot 53"
     yield ["-F", path("good-filter"), "tcp"], "-F"
+    yield ["-F", path("good-filter"), "-F", path("good-filter")], "-F"
+    yield ["-F", ""], "-F"
+    yield ["-F", path("binary-filter")], path("binary-filter")
     # What cannot go together.
     good = path("good.pcap")
     yield ["-r", good, "-i", "lo"], "-i"
@@ -96,6 +102,10 @@ def usage_cases():
     yield ["-r", good, "-Q", "in"], "-Q"
     yield ["-r", good, "-r", good], "-r"
     yield ["-i", "lo", "-i", "lo"], "lo"
+    yield ["-i", "any", "-i", "lo"], "any"
+    yield ["-i", "lo", "-i", "any"], "any"
+    yield ["-r", "-", "-F", "-"], "-F"
+    yield ["--netns", ""], "--netns"
     yield ["-i", ""], "-i"
     yield ["-S", "-i", "lo"], "-i"
     yield ["-S", "tcp"], "-S"
@@ -288,11 +298,17 @@ def test_accepted():
     good = path("good.pcap")
     for arguments in (["-n"], ["-nn"], ["-l"], ["-U"], ["-lnq"], ["-p"], ["-s", "0"], ["-s96"], ["-B", "4096"],
                       ["--immediate-mode"], ["-Q", "inout"], ["udp", "port", "53"], ["udp port 53"],
-                      ["-F", path("good-filter")], ["-e", "all"], ["-c", "1"], ["-d", "1m"], ["-v"],
+                      ["-F", path("good-filter")], ["-F", path("commented-filter")],
+                      ["-F", path("empty-filter")], ["-e", "all"], ["-c", "1"], ["-d", "1m"], ["-v"],
                       ["--update-interval", "0"], ["--stats-interval", "0"]):
         result = sockline(["-r", good, *arguments])
         check(result.returncode == 0 and b'"run_stopped"' in result.stdout.splitlines()[-1],
               shown(arguments), (result.returncode, result.stderr))
+    # What was not written is then none of what was expected.
+    result = sockline(["-r", good, "-F", path("empty-filter")],
+                      env={**os.environ, "MALLOC_PERTURB_": "85"})
+    check(result.returncode == 0 and result.stdout.count(b'"action":"packet"') == 3,
+          "-F empty-filter, fresh memory not zero: all packets", (result.returncode, result.stderr))
     with open(good, "rb") as file:
         result = sockline(["-r", "-"], stdin=file)
         check(result.returncode == 0 and result.stdout.count(b'"action":"packet"') == 3,

@@ -15,6 +15,7 @@
 
 /* While an interface is down: libpcap asks for 1 ms, which costs a core what it gives nobody. */
 #define DOWN_POLL_MS 100
+#define PCAPNG_MAJOR 1 /* the major version of pcapng files; that of pcap files is 2 */
 
 struct capture {
 	pcap_t *handle;
@@ -139,14 +140,26 @@ int capture_poll_timeout_ms(const struct capture *capture)
 	return capture->drain_until_ns != 0 ? capture->timeout_ms : -1;
 }
 
-/* Seconds come from the file: a hostile one must not overflow the product. */
-static int64_t time_from(const struct timeval *time)
+/*
+ * Those of pcap files are unsigned (draft-ietf-opsawg-pcap 5) and end in 2106: libpcap takes
+ * them as signed when the byte order is ours. Others can be before 1970.
+ */
+static int64_t seconds_from(const struct capture *capture, const struct timeval *time)
 {
-	int64_t result;
+	if (time->tv_sec < 0 && capture->is_file &&
+	    pcap_major_version(capture->handle) != PCAPNG_MAJOR)
+		return (uint32_t)time->tv_sec;
+	return time->tv_sec;
+}
 
-	if (__builtin_mul_overflow((int64_t)time->tv_sec, NS_PER_SECOND, &result) ||
+/* Seconds come from the file: a hostile one must not overflow the product. */
+static int64_t time_from(const struct capture *capture, const struct timeval *time)
+{
+	int64_t seconds = seconds_from(capture, time), result;
+
+	if (__builtin_mul_overflow(seconds, NS_PER_SECOND, &result) ||
 	    __builtin_add_overflow(result, (int64_t)time->tv_usec, &result))
-		return time->tv_sec < 0 ? INT64_MIN : INT64_MAX;
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
 	return result;
 }
 
@@ -154,8 +167,8 @@ static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_ch
 {
 	struct capture *capture = (struct capture *)user;
 	struct capture_packet packet = {
-		.time_ns =
-			time_from(&header->ts), /* tv_usec holds nanoseconds: we asked for them */
+		/* tv_usec holds nanoseconds: we asked for them */
+		.time_ns = time_from(capture, &header->ts),
 		.captured = header->caplen,
 		.length = header->len,
 		.bytes = bytes,

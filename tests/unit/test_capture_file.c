@@ -399,6 +399,32 @@ static void test_extremes(void)
 	capture_close(capture);
 }
 
+/* The seconds of a pcap file are unsigned. */
+static void test_after_2038(void)
+{
+	static const uint32_t seconds[] = { 0, 0x7fffffff, 0x80000000, 0xffffffff };
+
+	for (int big = 0; big < 2; big++) {
+		struct seen seen = { .count = 0 };
+		struct capture *capture;
+		struct error error;
+
+		start(big);
+		put_pcap_header(0xa1b23c4d, 262144, LINK_ETHERNET);
+		for (int i = 0; i < 4; i++)
+			put_pcap_packet(seconds[i], 999999999, "\1\2\3\4", 4);
+		save();
+		if (!CHECK(open_file(&capture, NULL, &error) == 0, "after 2038: opens"))
+			return;
+		CHECK(read_all(capture, &seen, &error) == 0 && seen.count == 4, "after 2038: read");
+		for (int i = 0; i < 4; i++)
+			CHECK(seen.times[i] == seconds[i] * INT64_C(1000000000) + 999999999,
+			      "%s-endian, %u seconds: %lld", big ? "big" : "little", seconds[i],
+			      (long long)seen.times[i]);
+		capture_close(capture);
+	}
+}
+
 static void test_stdin(void)
 {
 	const struct capture_options options = { .filter = "port 54" };
@@ -439,6 +465,7 @@ int main(void)
 	test_damage();
 	test_differing_interfaces();
 	test_extremes();
+	test_after_2038();
 	test_stdin();
 	unlink(path);
 	return check_done();

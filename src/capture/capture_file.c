@@ -145,6 +145,10 @@ int capture_file_open(struct capture_file *file, const char *path,
 	}
 	if (status == 0)
 		status = capture_filter_install(file->handle, options->filter, error);
+	if (status == -EINVAL && file->handle != NULL &&
+	    options->filter == NULL) /* the link type */
+		status = error_set(error, EIO, "%s: not a readable capture file: %s", shown(path),
+		                   pcap_geterr(file->handle));
 	if (status != 0) {
 		if (file->handle == NULL && stdio != NULL)
 			fclose(stdio);

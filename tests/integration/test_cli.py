@@ -31,6 +31,7 @@ def make_files():
     write("gzip.pcap.gz", gzip.compress(good))
     write("cut-magic.pcap", good[:3])
     write("cut-header.pcap", good[:20])
+    write("no-such-link.pcap", good[:20] + struct.pack("<I", 0x300001) + good[24:])
     write("unreadable.pcap", good)
     os.chmod(path("unreadable.pcap"), 0)
     os.mkdir(path("folder"))
@@ -124,7 +125,7 @@ def usage_cases():
 def runtime_cases():
     """(arguments, what the line must name, possible statuses)."""
     for name in ("missing.pcap", "empty.pcap", "text.pcap", "cut-magic.pcap", "cut-header.pcap",
-                 "folder"):
+                 "folder", "no-such-link.pcap"):
         yield ["-r", path(name)], path(name), RUNTIME
     yield ["-r", path("gzip.pcap.gz")], "gzip", RUNTIME
     yield ["-r", path("gzip.pcap.gz")], path("gzip.pcap.gz"), RUNTIME

@@ -27,6 +27,9 @@ static int add_watch(struct run *run, uint32_t netns, struct error *error)
 		listener_watch_new(space->lister, host_attribution(run->host), run->emitter);
 	if (!grown[run->watch_count].watch)
 		return error_set(error, ENOMEM, "out of memory");
+	/* The snapshot, soon to be taken, has no namespaces that come later. */
+	if (!run->started)
+		listener_watch_begin(grown[run->watch_count].watch);
 	run->watch_count++;
 	return 0;
 }

@@ -22,6 +22,7 @@ struct listener_watch {
 	struct emitter *emitter;
 	struct watched *watched;
 	size_t count, capacity;
+	bool silent; /* what the next listing shows was there before */
 };
 
 struct listener_watch *listener_watch_new(struct lister *lister, struct attribution *attribution,
@@ -113,7 +114,7 @@ static void on_change(void *context, enum listener_change change, const struct s
 	switch (change) {
 	case LISTENER_PRESENT:
 	case LISTENER_STARTED:
-		appeared(watch, socket, change == LISTENER_PRESENT);
+		appeared(watch, socket, watch->silent);
 		break;
 	case LISTENER_STOPPED:
 		vanished(watch, socket);
@@ -121,11 +122,23 @@ static void on_change(void *context, enum listener_change change, const struct s
 	}
 }
 
+static void list(struct listener_watch *watch)
+{
+	if (listener_table_refresh(watch->table, true, on_change, watch) == 0)
+		watch->silent = false;
+}
+
+void listener_watch_begin(struct listener_watch *watch)
+{
+	watch->silent = true;
+	list(watch);
+}
+
 void listener_watch_refresh(struct listener_watch *watch)
 {
 	int64_t now = clock_monotonic_ns();
 
-	listener_table_refresh(watch->table, true, on_change, watch);
+	list(watch);
 	for (size_t i = 0; i < watch->count; i++) {
 		struct watched *watched = &watch->watched[i];
 

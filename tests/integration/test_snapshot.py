@@ -150,6 +150,37 @@ def test_namespaces():
         check(inside == outside, "from outside: the same sockets", inside ^ outside)
 
 
+def listeners(process, action, port):
+    """The records of the listener on that port."""
+    return process.find(action, lambda record: record.get("destination", {}).get("port") == port)
+
+
+def test_listeners():
+    """Those that begin right after the snapshot, or before their namespace is known, too."""
+    with Namespace() as host:
+        early = Mksock(host, "tcp-listen 127.0.0.1 0")
+        sockline = HERE.sockline("-e", "socket", "-i", "lo", netns="all")
+        late = Mksock(host, "tcp-listen 127.0.0.1 0")
+        with Namespace() as fresh:
+            inside = Mksock(fresh, "tcp-listen ::1 0")
+            for title, place, holder in (("right after the start", host, late),
+                                         ("in a new namespace", fresh, inside)):
+                port = int(holder.sockets[0]["local_port"])
+                netns = str(place.inode)
+                began = sockline.wait_for("listening_started", lambda record: record["sockline"]["socket"]
+                                          ["netns"] == netns and record["destination"]["port"] == port)
+                check(began.get("process", {}).get("pid") == holder.pid, f"a listener {title}", began)
+        port = int(early.sockets[0]["local_port"])
+        early.process.kill()
+        ended = sockline.wait_for("listening_stopped", lambda record: record.get("destination", {})
+                                  .get("port") == port)
+        check(len(listeners(sockline, "existing_socket", port)) == 1 and
+              not listeners(sockline, "listening_started", port) and
+              ended.get("process", {}).get("pid") == early.pid,
+              "one from before is in the snapshot, and its end is told", ended)
+        sockline.stop()
+
+
 if not shutil.which("ss"):
     raise SystemExit("1..0 # SKIP needs ss")
 run(globals())

@@ -351,11 +351,6 @@ void attribution_resolve(struct attribution *attribution,
 	}
 	if (witnessed(attribution, question, owner))
 		return;
-	if (question->gone) {
-		attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
-		                         question->asked_ns, owner);
-		return;
-	}
 	switch (question->tuple.protocol) {
 	case IPPROTO_TCP:
 		attribution_tcp_resolve(attribution, space, question, owner);

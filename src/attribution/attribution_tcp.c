@@ -113,13 +113,18 @@ static void resolve_gone(struct attribution *attribution, const struct attributi
 		attribution_unknown(owner, reason);
 }
 
-void attribution_tcp_resolve(struct attribution *attribution,
-                             const struct attribution_namespace *space,
-                             const struct attribution_question *question, struct owner *owner)
+static void resolve(struct attribution *attribution, const struct attribution_namespace *space,
+                    const struct attribution_question *question, struct owner *owner)
 {
 	struct socket socket;
-	int result = attribution_find_socket(attribution, space, question, &socket);
+	int result;
 
+	if (question->gone) {
+		attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
+		                         question->asked_ns, owner);
+		return;
+	}
+	result = attribution_find_socket(attribution, space, question, &socket);
 	if (result != 0) {
 		resolve_gone(attribution, space, question, ATTRIBUTION_NO_SOCKET, owner);
 		return;
@@ -165,4 +170,17 @@ void attribution_tcp_resolve(struct attribution *attribution,
 	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner,
 	                        NULL);
 	attribution_remember(attribution, question->netns, &question->tuple, owner);
+}
+
+void attribution_tcp_resolve(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	resolve(attribution, space, question, owner);
+	if (!question->died || owner->method != ATTRIBUTION_LISTENER)
+		return;
+	/* Who listens now may have begun after the connection did. */
+	owner_clear(owner);
+	owner->netns = question->netns;
+	attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
 }

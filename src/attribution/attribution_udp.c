@@ -80,6 +80,10 @@ void attribution_udp_resolve(struct attribution *attribution,
 	struct socket socket;
 	int result;
 
+	if (question->died) { /* and who had it was not seen */
+		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
+		return;
+	}
 	if (question->fanned_out) {
 		resolve_candidates(attribution, space, question, owner);
 		return;

@@ -12,6 +12,8 @@
 
 /* A packet's time is the wall clock's, a sighting's the monotonic one. */
 #define AROUND_NS (20 * NS_PER_MS)
+/* What was seen of a datagram is true of earlier ones as far as the clocks may differ. */
+#define CLOCKS_NS (1 * NS_PER_MS)
 
 struct sighting {
 	struct tuple tuple;
@@ -176,6 +178,9 @@ static void keep(struct sightings *sightings, const struct sentinel_sighting *se
 	}
 	sighting->owner = *owner;
 	sighting->time_ns = seen->time_ns;
+	/* A datagram's sender was sighted in the name of that datagram, however late. */
+	if (seen->tuple.protocol != IPPROTO_TCP)
+		sighting->time_ns = seen->packet_ns - (clock_realtime_ns() - clock_monotonic_ns());
 }
 
 static void on_sighting(void *context, const struct sentinel_sighting *seen)
@@ -226,10 +231,11 @@ bool sightings_find(struct sightings *sightings, const struct attribution_questi
 	uint64_t hash = tuple_hash(&sightings->key, question->netns, &question->tuple);
 	int64_t now = clock_monotonic_ns();
 	bool tcp = question->tuple.protocol == IPPROTO_TCP;
+	int64_t before_ns = question->died && !tcp ? CLOCKS_NS : AROUND_NS;
 	/* A child is seen when its connection is long open; a datagram's sender at once. */
 	const struct sighting *sighting = find(
-		sightings, hash, question->netns, &question->tuple, question->seen_ns - AROUND_NS,
-		tcp ? now : question->seen_ns + AROUND_NS, tcp ? now : question->seen_ns);
+		sightings, hash, question->netns, &question->tuple, question->seen_ns - before_ns,
+		tcp ? now : question->seen_ns + CLOCKS_NS, tcp ? now : question->seen_ns);
 
 	if (!sighting || !sighting->owner.process || now - sighting->time_ns > SIGHTINGS_KEEP_NS)
 		return false;

@@ -114,6 +114,7 @@ struct connection {
 	int64_t reported_ns;
 	struct connection_count reported[2]; /* counts at the last connection_updated */
 
+	bool fanned_out;   /* it began with a packet to several: multicast or broadcast */
 	bool has_tcp_info; /* the kernel's own numbers, of the local (source on loopback) socket */
 	struct socket_tcp_info tcp_info;
 	char community_id[32]; /* NUL-terminated, from the beginning on */

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "events/fragment.h"
+#include "stream/port_ends.h"
 
 /* Waits between attempts; each level is a queue in which all wait equally long. */
 static const int64_t level_wait_ns[] = {
@@ -75,8 +76,22 @@ static enum connection_end other_end(enum connection_end end)
 	return end == CONNECTION_SOURCE ? CONNECTION_DESTINATION : CONNECTION_SOURCE;
 }
 
-static struct attribution_question question_for(const struct connection *connection,
-                                                enum connection_end end, bool fanned_out)
+/*
+ * Has a socket died since that this end could have been? Who began a TCP connection has one
+ * of its own, which the whole tuple finds or not.
+ */
+static bool has_died(const struct binder *binder, const struct attribution_question *question)
+{
+	bool is_exact = question->tuple.protocol == IPPROTO_TCP && !question->responder;
+
+	return binder->options.port_ends && !is_exact &&
+	       port_ends_last(binder->options.port_ends, question->netns, &question->tuple) >=
+	               question->seen_ns;
+}
+
+static struct attribution_question question_for(const struct binder *binder,
+                                                const struct connection *connection,
+                                                enum connection_end end)
 {
 	struct attribution_question question = {
 		.netns = connection->netns,
@@ -86,7 +101,7 @@ static struct attribution_question question_for(const struct connection *connect
 		.responder = end == CONNECTION_DESTINATION,
 		.gone = end == CONNECTION_DESTINATION && connection->gone,
 		.sender = connection->counts[end].packets > 0,
-		.fanned_out = fanned_out && end == CONNECTION_DESTINATION,
+		.fanned_out = connection->fanned_out && end == CONNECTION_DESTINATION,
 		.has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
 		.icmp_id = connection->icmp_id,
 		.since_ns = connection->midway ? 0 : connection->seen_ns,
@@ -94,6 +109,7 @@ static struct attribution_question question_for(const struct connection *connect
 		.asked_ns = connection->asked_ns,
 	};
 
+	question.died = has_died(binder, &question);
 	return question;
 }
 
@@ -160,7 +176,7 @@ static bool worth_asking(const struct connection *connection, enum connection_en
 static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end,
                       bool spoke)
 {
-	struct attribution_question question = question_for(connection, end, false);
+	struct attribution_question question = question_for(binder, connection, end);
 	struct owner found = { 0 };
 
 	if (!worth_asking(connection, end))
@@ -186,7 +202,7 @@ static bool unsettled(const struct connection *connection)
 }
 
 void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
-                 const struct packet *packet, bool fanned_out, int64_t now_ns)
+                 const struct packet *packet, int64_t now_ns)
 {
 	connection->asked_ns = now_ns;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
@@ -194,7 +210,7 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 			connection->owners[end].reason = ATTRIBUTION_REPLAY;
 		} else if (connection->local[end]) {
 			struct attribution_question question =
-				question_for(connection, end, fanned_out);
+				question_for(binder, connection, end);
 
 			question.sender = (enum connection_end)end == from;
 			question.ifindex = packet->ifindex;
@@ -228,19 +244,19 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 }
 
 bool binder_is_same(struct binder *binder, const struct connection *connection,
-                    enum connection_end end, int64_t seen_ns)
+                    enum connection_end end, bool sender, int64_t seen_ns)
 {
-	struct attribution_question question = question_for(connection, end, false);
+	struct attribution_question question = question_for(binder, connection, end);
 	const struct owner *owner = &connection->owners[end];
 	struct owner found = { 0 };
 	bool same;
 
 	question.seen_ns = seen_ns;
 	question.since_ns = seen_ns;
-	question.sender = true;
+	question.sender = sender;
+	question.died = false; /* that another one is found is what is asked for */
 	attribution_resolve(binder->options.attribution, &question, &found);
-	same = found.process == owner->process &&
-	       (owner->process || (owner->cookie != 0 && owner->cookie == found.cookie));
+	same = found.process == owner->process && (owner->process || owner->cookie == found.cookie);
 	owner_clear(&found);
 	return same;
 }
@@ -248,7 +264,7 @@ bool binder_is_same(struct binder *binder, const struct connection *connection,
 /* A server that forks has the connection served, and closed, by a child. */
 static bool ask_last(struct binder *binder, struct connection *connection, enum connection_end end)
 {
-	struct attribution_question question = question_for(connection, end, false);
+	struct attribution_question question = question_for(binder, connection, end);
 
 	return attribution_last_holder(binder->options.attribution, &question,
 	                               &connection->owners[end]);

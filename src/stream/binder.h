@@ -14,6 +14,7 @@
 #include "connections/connection_table.h"
 
 struct binder;
+struct port_ends;
 
 /* An owner became known, or turned out to be another process, after records went out. */
 typedef void binder_callback(void *context, struct connection *connection);
@@ -21,6 +22,7 @@ typedef void binder_callback(void *context, struct connection *connection);
 struct binder_options {
 	struct attribution *attribution;      /* borrowed; NULL in a replay: every end is unknown */
 	struct connection_table *connections; /* borrowed */
+	const struct port_ends *port_ends;    /* borrowed; NULL: no deaths are told of */
 	binder_callback *callback;
 	void *context;
 };
@@ -39,7 +41,7 @@ void binder_free(struct binder *binder);
 
 /* Asks for the local ends of a new connection. `from` sent the packet at hand. */
 void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
-                 const struct packet *packet, bool fanned_out, int64_t now_ns);
+                 const struct packet *packet, int64_t now_ns);
 /*
  * A packet of a known connection: a listener's owner is refined when its end speaks. Packets
  * that were taken together have the same time.
@@ -47,12 +49,12 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
                    const struct packet *packet, int64_t now_ns);
 /*
- * A socket on the end's port has died: was the packet that it sent at seen_ns
- * (monotonic) sent by the connection's owner all the same? False when that
- * cannot be told: who sent it may be another, and gone.
+ * A socket on the end's port has died: is the end still its owner's at the packet
+ * of seen_ns (monotonic), which it sent, or received? False when that cannot be
+ * told: it may be another's, and that one gone. Nobody's remains nobody's.
  */
 bool binder_is_same(struct binder *binder, const struct connection *connection,
-                    enum connection_end end, int64_t seen_ns);
+                    enum connection_end end, bool sender, int64_t seen_ns);
 /* The connection closed: the last chance to look, then what is known is remembered and counted. */
 void binder_closing(struct binder *binder, struct connection *connection);
 

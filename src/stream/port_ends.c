@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream/port_ends.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
-
-/* Packets come in batches: one sent before the end may be read this long after it was told. */
-#define BATCH_NS (250 * NS_PER_MS)
+#define SLOTS (1 << 16) /* power of two */
 
 struct port_ends {
+	struct hash_key key;
 	struct {
-		uint32_t netns; /* of the latest */
-		uint32_t count; /* in all namespaces */
+		uint32_t count;
 		int64_t time_ns;
-	} ports[1 << 16];
+	} ports[1 << 16]; /* UDP, in all namespaces */
+	/* By protocol, namespace, port and, of connected ones, remote end: the latest of a slot. */
+	int64_t last_ns[SLOTS];
 };
 
-struct port_ends *port_ends_new(void)
+struct port_ends *port_ends_new(const struct hash_key *key)
 {
-	return calloc(1, sizeof(struct port_ends)); /* untouched pages cost nothing */
+	struct port_ends *ends = calloc(1, sizeof *ends); /* untouched pages cost nothing */
+
+	if (ends)
+		ends->key = *key;
+	return ends;
 }
 
 void port_ends_free(struct port_ends *ends)
@@ -26,28 +30,43 @@ void port_ends_free(struct port_ends *ends)
 	free(ends);
 }
 
-void port_ends_note(struct port_ends *ends, uint32_t netns, uint16_t port, int64_t now_ns)
+/* Sockets bound to any local address and to one are not told apart. */
+static uint64_t slot_of(const struct port_ends *ends, uint32_t netns, const struct tuple *tuple,
+                        bool connected)
 {
-	ends->ports[port].netns = netns;
-	ends->ports[port].count++;
-	ends->ports[port].time_ns = now_ns;
+	struct tuple end = { .protocol = tuple->protocol, .source_port = tuple->source_port };
+
+	if (connected) {
+		end.destination = tuple->destination;
+		end.destination_port = tuple->destination_port;
+	}
+	return tuple_hash(&ends->key, netns, &end) % SLOTS;
 }
 
-bool port_ends_unchanged(const struct port_ends *ends, uint16_t port, uint32_t checked)
+void port_ends_note(struct port_ends *ends, uint32_t netns, const struct tuple *dead,
+                    int64_t now_ns)
 {
-	return ends->ports[port].count == checked;
+	ends->last_ns[slot_of(ends, netns, dead, dead->destination_port != 0)] = now_ns;
+	if (dead->protocol != IPPROTO_UDP)
+		return;
+	ends->ports[dead->source_port].count++;
+	ends->ports[dead->source_port].time_ns = now_ns;
 }
 
-bool port_ends_suspect(const struct port_ends *ends, uint32_t netns, uint16_t port, int64_t seen_ns,
-                       uint32_t *checked)
+uint32_t port_ends_count(const struct port_ends *ends, uint16_t port)
 {
-	int64_t time_ns = ends->ports[port].time_ns;
-	uint32_t count = ends->ports[port].count;
+	return ends->ports[port].count;
+}
 
-	if (count == *checked || ends->ports[port].netns != netns || time_ns == 0 ||
-	    seen_ns < time_ns - BATCH_NS)
-		return false;
-	if (seen_ns > time_ns)
-		*checked = count;
-	return true;
+bool port_ends_since(const struct port_ends *ends, uint16_t port, int64_t since_ns)
+{
+	return ends->ports[port].time_ns > since_ns;
+}
+
+int64_t port_ends_last(const struct port_ends *ends, uint32_t netns, const struct tuple *tuple)
+{
+	int64_t open_ns = ends->last_ns[slot_of(ends, netns, tuple, false)];
+	int64_t connected_ns = ends->last_ns[slot_of(ends, netns, tuple, true)];
+
+	return connected_ns > open_ns ? connected_ns : open_ns;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When UDP sockets on a local port last died. A UDP tuple tells no ends: after
- * its socket is gone, the next one on the port may be another process's, and a
- * packet from it begins another connection.
+ * When sockets on a local port last died: UDP ones, and TCP listeners. Neither
+ * has ends that packets tell: after such a socket is gone the next one on the port
+ * may be another process's.
  */
 #ifndef SOCKLINE_STREAM_PORT_ENDS_H
 #define SOCKLINE_STREAM_PORT_ENDS_H
@@ -10,20 +10,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
+#include "base/inet.h"
+
 struct port_ends;
 
-struct port_ends *port_ends_new(void); /* NULL: no memory */
+/* Packets come in batches: one sent before the end may be read this long after it was told. */
+#define PORT_ENDS_BATCH_NS (INT64_C(250) * 1000000)
+
+struct port_ends *port_ends_new(const struct hash_key *key); /* NULL: no memory */
 void port_ends_free(struct port_ends *ends);
 
-void port_ends_note(struct port_ends *ends, uint32_t netns, uint16_t port, int64_t now_ns);
-/* Nothing has happened on the port since `checked`: quick, for each packet. */
-bool port_ends_unchanged(const struct port_ends *ends, uint16_t port, uint32_t checked);
+/* Times are monotonic. dead: the socket's tuple, without a remote port unless it was connected. */
+void port_ends_note(struct port_ends *ends, uint32_t netns, const struct tuple *dead,
+                    int64_t now_ns);
+
+/* How many UDP sockets have died on the port: quick, for each packet. */
+uint32_t port_ends_count(const struct port_ends *ends, uint16_t port);
+/* The last of them was told after that time. */
+bool port_ends_since(const struct port_ends *ends, uint16_t port, int64_t since_ns);
 /*
- * May a socket on this port have died between the last time that `checked` was
- * set here and the packet sent at seen_ns? Sets *checked when the answer will
- * not change any more for later packets. Monotonic times.
+ * When it was told that a socket died which the local end tuple->source could have
+ * been: one that was connected elsewhere could not. 0 = never; a later time than
+ * the right one is possible.
  */
-bool port_ends_suspect(const struct port_ends *ends, uint32_t netns, uint16_t port, int64_t seen_ns,
-                       uint32_t *checked);
+int64_t port_ends_last(const struct port_ends *ends, uint32_t netns, const struct tuple *tuple);
 
 #endif

@@ -104,10 +104,11 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->connections = connection_table_new(&table_options);
 	binder_options.connections = stream->connections;
 	binder_options.context = stream;
+	stream->port_ends = port_ends_new(&options->key);
+	binder_options.port_ends = stream->port_ends;
 	stream->binder = binder_new(&binder_options);
 	stream->duplicates = duplicates_new(&options->key);
 	stream->fragments = fragments_new(&options->key);
-	stream->port_ends = port_ends_new();
 	stream->finals = final_info_new();
 	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
 	    !stream->port_ends || !stream->finals) {
@@ -189,8 +190,9 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 {
 	int64_t now_ns = clock_monotonic_ns();
 
-	if (socket->tuple.protocol == IPPROTO_UDP)
-		port_ends_note(stream->port_ends, socket->netns, socket->tuple.source_port, now_ns);
+	/* A TCP socket without a remote port was a listener, or never connected. */
+	if (socket->tuple.protocol == IPPROTO_UDP || socket->tuple.destination_port == 0)
+		port_ends_note(stream->port_ends, socket->netns, &socket->tuple, now_ns);
 	else
 		await_connection(stream, socket, now_ns);
 }

@@ -68,6 +68,33 @@ static bool is_udp(const struct tuple *tuple)
 	return tuple->protocol == IPPROTO_UDP;
 }
 
+/* Deaths on the ports of its local ends. */
+static uint32_t count_deaths(const struct stream *stream, const struct connection *connection)
+{
+	const struct tuple *tuple = &connection->tuple;
+	uint32_t count = 0;
+
+	if (connection->local[CONNECTION_SOURCE])
+		count += port_ends_count(stream->port_ends, tuple->source_port);
+	if (connection->local[CONNECTION_DESTINATION])
+		count += port_ends_count(stream->port_ends, tuple->destination_port);
+	return count;
+}
+
+/* For packets from this one on, no death that was told so far is to be thought of any more. */
+static void settle_deaths(const struct stream *stream, struct connection *connection,
+                          int64_t seen_ns)
+{
+	const struct tuple *tuple = &connection->tuple;
+
+	if ((connection->local[CONNECTION_SOURCE] &&
+	     port_ends_since(stream->port_ends, tuple->source_port, seen_ns)) ||
+	    (connection->local[CONNECTION_DESTINATION] &&
+	     port_ends_since(stream->port_ends, tuple->destination_port, seen_ns)))
+		return;
+	connection->port_ends = count_deaths(stream, connection);
+}
+
 /* Of a short connection the end is told before its packets are read. */
 static bool is_gone(const struct stream *stream, const struct connection *connection)
 {
@@ -117,37 +144,50 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->direction = direction_of(connection, known);
 	if (packet->has_icmp_id)
 		connection->icmp_id = packet->icmp_id;
+	connection->fanned_out = locality->fanned_out;
 	connection->seen_ns = passage->seen_ns;
 	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
 	if (connection->midway)
 		connection_table_met_midway(connection);
 	connection->gone = is_gone(stream, connection);
-	if (is_udp(&connection->tuple) && connection->local[end])
-		port_ends_suspect(stream->port_ends, packet->netns, packet->tuple.source_port,
-		                  connection->seen_ns, &connection->port_ends);
+	if (is_udp(&connection->tuple))
+		settle_deaths(stream, connection, connection->seen_ns);
 	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);
 	return connection;
 }
 
-static uint16_t local_port(const struct connection *connection, enum connection_end end)
+/*
+ * What an end sends just before its socket's death is told may be another's already.
+ * What it receives is taken for its own up to then: most sockets die after an answer.
+ */
+static bool may_be_another(const struct stream *stream, const struct connection *connection,
+                           enum connection_end end, const struct passage *passage)
 {
-	return end == CONNECTION_SOURCE ? connection->tuple.source_port
-	                                : connection->tuple.destination_port;
+	struct tuple tuple =
+		end == CONNECTION_SOURCE ? connection->tuple : tuple_reverse(&connection->tuple);
+	int64_t before_ns = end == passage->from ? PORT_ENDS_BATCH_NS : 0;
+	int64_t died_ns = port_ends_last(stream->port_ends, connection->netns, &tuple);
+
+	return died_ns >= connection->seen_ns && passage->seen_ns >= died_ns - before_ns;
 }
 
-/* Sent by a local UDP port whose socket has died meanwhile, by another process. */
+/* Of a UDP port of this host whose socket has died meanwhile: it is another process's now. */
 static bool is_of_another_socket(struct stream *stream, struct connection *connection,
                                  const struct passage *passage)
 {
-	enum connection_end from = passage->from;
-	uint16_t port = local_port(connection, from);
+	bool another = false;
 
-	if (!is_udp(&connection->tuple) || !connection->local[from] || stream->options.replay ||
-	    port_ends_unchanged(stream->port_ends, port, connection->port_ends))
+	if (!is_udp(&connection->tuple) || stream->options.replay ||
+	    count_deaths(stream, connection) == connection->port_ends)
 		return false;
-	return port_ends_suspect(stream->port_ends, connection->netns, port, passage->seen_ns,
-	                         &connection->port_ends) &&
-	       !binder_is_same(stream->binder, connection, from, passage->seen_ns);
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION && !another; end++)
+		another = connection->local[end] &&
+		          may_be_another(stream, connection, (enum connection_end)end, passage) &&
+		          !binder_is_same(stream->binder, connection, (enum connection_end)end,
+		                          (enum connection_end)end == passage->from,
+		                          passage->seen_ns);
+	settle_deaths(stream, connection, passage->seen_ns);
+	return another;
 }
 
 /* The connection that this packet belongs to, a new one if need be; NULL when there is none. */
@@ -285,8 +325,7 @@ static void pass(struct stream *stream, struct passage *passage)
 		closed = connection_table_account(stream->connections, connection, passage->from,
 		                                  packet, passage->now_ns);
 	if (passage->opened) {
-		binder_bind(stream->binder, connection, passage->from, packet,
-		            passage->locality.fanned_out, passage->now_ns);
+		binder_bind(stream->binder, connection, passage->from, packet, passage->now_ns);
 		stream_emit_connection(stream, EVENT_CONNECTION_OPENED, packet->time_ns,
 		                       connection);
 	} else if (connection && connection->attributable) {

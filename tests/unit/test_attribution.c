@@ -160,7 +160,7 @@ static void expect(const struct attribution_question *asked, const char *expecte
 	CHECK(strcmp(found, expected) == 0, "%s: %s", title, found);
 }
 
-enum how { PLAIN, RESPONDER, SENDER, FANNED_OUT, ELSEWHERE, ECHO_4711, ECHO_4712 };
+enum how { PLAIN, RESPONDER, SENDER, DIED, FANNED_OUT, ELSEWHERE, ECHO_4711, ECHO_4712 };
 
 /* A question and its answer. */
 struct rule {
@@ -180,7 +180,8 @@ static void expect_rules(uint8_t protocol, const struct rule *rules, size_t coun
 		struct attribution_question asked = question(
 			protocol, rule->local, rule->local_port, rule->remote, rule->remote_port);
 
-		asked.responder = rule->how == RESPONDER;
+		asked.responder = rule->how == RESPONDER || rule->how == DIED;
+		asked.died = rule->how == DIED;
 		asked.sender = rule->how == SENDER;
 		asked.fanned_out = rule->how == FANNED_OUT;
 		asked.netns += rule->how == ELSEWHERE;
@@ -200,6 +201,8 @@ static void test_tcp(void)
 		{ SRC, 80, DST, 5002, RESPONDER, "listener 20", "not accepted: the listener" },
 		{ SRC, 80, DST, 9999, RESPONDER, "listener 20", "not even there: the listener" },
 		{ SRC, 80, DST, 9999, PLAIN, "unknown no_socket", "who began it has no listener" },
+		{ SRC, 80, DST, 9999, DIED, "unknown no_socket", "a later listener" },
+		{ SRC, 80, DST, 5001, DIED, "socket 20", "accepted: no listener is asked" },
 		{ SRC, 5003, DST, 80, PLAIN, "unknown no_socket", "orphaned" },
 		{ SRC, 5004, DST, 80, PLAIN, "unknown time_wait", "in TIME_WAIT, not seen before" },
 		{ SRC, 5004, DST, 80, ELSEWHERE, "unknown other_netns", "another namespace" },
@@ -281,6 +284,7 @@ static void test_udp(void)
 		{ SRC, 5000, DST, 53, SENDER, "socket 10", "connected, sent" },
 		{ SRC, 5001, DST, 53, PLAIN, "socket 11", "wildcard, received" },
 		{ SRC, 5001, DST, 53, SENDER, "socket 11", "wildcard, sent" },
+		{ SRC, 5001, DST, 53, DIED, "unknown no_socket", "the socket may be a later one" },
 		{ SRC, 5002, DST, 53, SENDER, "socket 11", "dual-stack, sent by IPv4" },
 		{ SRC, 5353, DST, 53, SENDER, "unknown ambiguous",
 		  "two on a port, either may have sent it" },

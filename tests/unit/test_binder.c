@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "check.h"
+#include "stream/port_ends.h"
 
 #define NOW (1000 * NS_PER_SECOND)
 #define SRC CONNECTION_SOURCE
@@ -62,6 +63,7 @@ struct fixture {
 	struct connection_table *connections;
 	struct binder *binder;
 };
+static struct port_ends *port_ends; /* of the next fixture */
 
 static struct owner answer(enum attribution_method method, struct process *process)
 {
@@ -78,7 +80,7 @@ static struct fixture begin(bool replay)
 	struct connection_table_options table_options = { .max_connections = 64,
 		                                          .key = key,
 		                                          .callback = on_change };
-	struct binder_options options = { .callback = on_bound };
+	struct binder_options options = { .callback = on_bound, .port_ends = port_ends };
 	struct fixture fixture;
 
 	fixture.connections = connection_table_new(&table_options);
@@ -122,7 +124,7 @@ static void bind_one(struct fixture *fixture, struct connection *connection)
 {
 	struct packet packet = { .ifindex = 3 };
 
-	binder_bind(fixture->binder, connection, SRC, &packet, false, NOW);
+	binder_bind(fixture->binder, connection, SRC, &packet, NOW);
 }
 
 /* As the loop does: each time when the binder asked for it. Returns when nothing is due. */
@@ -411,6 +413,73 @@ static void test_stale(void)
 	finish(&fixture);
 }
 
+/* A socket that died on the port makes the one that is found doubtful, where it could have been this. */
+static void test_died(void)
+{
+	static const struct {
+		uint8_t protocol;
+		uint16_t remote_port; /* of the dead socket; 0: it was not connected */
+		int64_t told_ns;
+		bool source, destination; /* doubtful */
+		const char *title;
+	} cases[] = {
+		{ IPPROTO_UDP, 0, NOW + 1, false, true, "after the packet" },
+		{ IPPROTO_UDP, 0, NOW - 1, false, false, "before it" },
+		{ IPPROTO_UDP, 1000, NOW + 1, false, true, "connected to this end" },
+		{ IPPROTO_UDP, 1001, NOW + 1, false, false, "connected elsewhere" },
+		{ IPPROTO_TCP, 0, NOW + 1, false, true, "a listener" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fixture fixture;
+		struct connection *connection;
+		struct tuple dead;
+
+		port_ends = port_ends_new(&key);
+		fixture = begin(false);
+		connection = open_one(&fixture, cases[i].protocol, true, true);
+		dead = tuple_reverse(&connection->tuple);
+		dead.destination_port = cases[i].remote_port;
+		port_ends_note(port_ends, 1, &dead, cases[i].told_ns);
+		bind_one(&fixture, connection);
+		CHECK(asked[SRC].died == cases[i].source && asked[DST].died == cases[i].destination,
+		      "a death %s", cases[i].title);
+		finish(&fixture);
+		port_ends_free(port_ends);
+	}
+	port_ends = NULL;
+}
+
+static void test_same(void)
+{
+	static const struct {
+		struct process *owner, *found;
+		uint64_t cookie; /* of the socket that is found */
+		bool same;
+		const char *title;
+	} cases[] = {
+		{ &parent, &parent, 8, true, "one process" },
+		{ &parent, &child, 8, false, "another" },
+		{ &parent, NULL, 0, false, "nobody any more" },
+		{ NULL, NULL, 0, true, "nobody" },
+		{ NULL, NULL, 8, false, "a socket where there was none" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fixture fixture = begin(false);
+		struct connection *connection = open_one(&fixture, IPPROTO_UDP, true, true);
+
+		connection->owners[DST].process = cases[i].owner;
+		answers[DST] = answer(ATTRIBUTION_UNKNOWN, cases[i].found);
+		answers[DST].cookie = cases[i].cookie;
+		CHECK(binder_is_same(fixture.binder, connection, DST, false, NOW + 1) ==
+		              cases[i].same,
+		      "is it the same: %s", cases[i].title);
+		CHECK(!asked[DST].sender && asked[DST].seen_ns == NOW + 1, "asked as of then");
+		finish(&fixture);
+	}
+}
+
 int main(void)
 {
 	test_who_is_asked();
@@ -422,5 +491,7 @@ int main(void)
 	test_reason();
 	test_closing();
 	test_stale();
+	test_died();
+	test_same();
 	return check_done();
 }

@@ -1,0 +1,130 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Ports change hands: what was sent by, or to, a socket that is gone is never its successor's."""
+
+import time
+
+from harness import Namespace, check, run
+from mksock import Agent, Mksock, ends_at, source_end
+
+MODES = ("tracepoints", "sentinel", "lookup")
+LIFE = 0.7  # seconds that successors live, so that a lookup finds them
+
+# The successor is born first, with no socket; it takes the port as soon as that is free.
+PROGRAM = """
+import time
+def udp(port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("127.0.0.1", port))
+    return s
+def listen(port):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", port))
+    s.listen(5)
+    return s
+reader, writer = os.pipe()
+successor = os.fork()
+if not successor:
+    port = int(os.read(reader, 10))
+    time.sleep(0.003)
+    s = {take}(port)
+    {then}
+    wait(os.getpid(), port)
+    sys.exit()
+time.sleep(0.05)
+s = {take}(0)
+port = s.getsockname()[1]
+{body}
+s.close()
+os.write(writer, b"%d" % port)
+os.waitpid(successor, 0)
+"""
+
+# Title, how the port is taken, what the first does with it, what the second does.
+CHANGES = (
+    ("a datagram to who is gone", "udp", "udp(0).sendto(b'1', ('127.0.0.1', port)); s.recv(10)", "pass"),
+    ("a datagram of who is gone", "udp", "s.sendto(b'1', ('127.0.0.1', {to}))", "pass"),
+    ("two senders in turn", "udp", "s.sendto(b'1', ('127.0.0.1', {to}))",
+     "s.sendto(b'2', ('127.0.0.1', {to}))"),
+    ("a connection to who is gone", "listen", """
+client = socket.create_connection(('127.0.0.1', port))
+server = s.accept()[0]
+server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+server.close()""", "pass"),
+    ("a connection that nobody accepted", "listen",
+     "client = socket.create_connection(('127.0.0.1', port))", "pass"),
+)
+
+
+def test_successors():
+    for mode in MODES:
+        with Namespace() as host:
+            to = Mksock(host, "udp-bind 127.0.0.1 0")
+            sockline = host.sockline("-e", "packet,connection", "--attribution", mode)
+            agents = []
+            for title, take, body, then in CHANGES:
+                agent = Agent(host, PROGRAM.format(take=take, body=body.format(to=to.port()),
+                                                   then=then.format(to=to.port())))
+                agents.append((title, agent, *map(int, agent.first.split())))
+            time.sleep(LIFE)
+            for _, agent, _, _ in agents:
+                agent.end()
+            to.end()
+            time.sleep(0.3)
+            check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
+            for title, agent, successor, port in agents:
+                ends = list(ends_at(sockline.records, port))
+                named = [end.pid for _, end in ends if end.pid]
+                right = {agent.pid}
+                if "in turn" in title:  # the second one's come after the first one's
+                    right.add(successor)
+                    named_first = [end.pid for action, end in ends if action == "packet"][:1]
+                    check(named_first in ([agent.pid], [None]), f"{mode}: {title}, the first", ends)
+                check(ends and set(named) <= right, f"{mode}: {title}", f"{right}\n{ends}")
+
+
+SERVER = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 5140))
+wait("bound")
+"""
+
+
+def test_restart():
+    """A server is started anew while a client goes on sending to it."""
+    for mode in MODES:
+        with Namespace.pair() as (left, right):
+            sockline = right.sockline("-e", "packet", "--attribution", mode, "udp")
+            server = Agent(right, SERVER)
+            client = Agent(left, f"""
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while True:
+    s.sendto(b"line", ("{right.address}", 5140))
+    wait("sent")
+""")
+            pids = []
+            for _ in range(3):
+                client.tell()
+                time.sleep(LIFE)
+                client.tell()
+                pids.append(server.pid)
+                server.end()
+                time.sleep(0.3)
+                client.tell()  # to nobody
+                pids.append(None)
+                time.sleep(0.3)
+                server = Agent(right, SERVER)
+            client.tell()
+            sockline.wait_for("packet", count=11)
+            check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
+            ends = [source_end(record) for record in sockline.find("packet")][1:-1]
+            ends = [ends[at:at + 3] for at in range(0, 9, 3)]
+            check(all(len({one.pid for one in three[:2]} - {None, pid}) == 0 and three[2].pid is None
+                      for three, pid in zip(ends, pids[::2])), f"{mode}: each datagram's server",
+                  f"{pids}\n{ends}")
+            client.end()
+            server.end()
+
+
+run(globals())

@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packets are counted exactly (P7), interfaces may come and go (P14): src/capture by itself."""
 
+import ctypes
 import json
 import os
+import socket
 import time
 
-from harness import HELPERS, HERE, Namespace, check, run
+from harness import HELPERS, HERE, LIBC, Namespace, check, run
 
 UDP = ("-f", "udp port 9")
+# linux/if_packet.h, asm-generic/socket.h
+SOL_PACKET, PACKET_VERSION, PACKET_IGNORE_OUTGOING, SO_GET_FILTER = 263, 10, 23, 26
+TPACKET_V2, TPACKET_V3 = 1, 2
 
 
 class Dump:
@@ -125,6 +130,47 @@ def test_filter():
             dump = Dump(right, *arguments)
             check(dump.first.get("error") == "EINVAL" and arguments[1] in dump.first["text"],
                   f"refused: {' '.join(arguments)}", dump.first)
+
+
+def packet_socket(process):
+    """What the kernel knows of the capture: ring version, ignores outgoing, has a filter."""
+    pidfd = os.pidfd_open(process.pid)
+    try:
+        for number in map(int, os.listdir(f"/proc/{process.pid}/fd")):
+            taken = LIBC.syscall(438, pidfd, number, 0)  # pidfd_getfd
+            if taken < 0:
+                continue
+            if not os.readlink(f"/proc/self/fd/{taken}").startswith("socket:"):
+                os.close(taken)
+                continue
+            with socket.socket(fileno=taken) as found:
+                if found.family != socket.AF_PACKET:
+                    continue
+                instructions = ctypes.c_uint32(0)
+                LIBC.getsockopt(found.fileno(), socket.SOL_SOCKET, SO_GET_FILTER, None,
+                                ctypes.byref(instructions))
+                return (found.getsockopt(SOL_PACKET, PACKET_VERSION),
+                        found.getsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING),
+                        instructions.value > 1)
+    finally:
+        os.close(pidfd)
+    return None
+
+
+def test_kernel_does_its_part():
+    with Namespace.pair() as (_, right):
+        for title, arguments, version, ignores in (
+                ("lo", (*UDP, "lo"), TPACKET_V3, 1),
+                ("any", (*UDP, "any"), TPACKET_V3, 0),
+                ("an interface", (*UDP, "veth0"), TPACKET_V3, 0),
+                ("incoming", (*UDP, "-Q", "in", "veth0"), TPACKET_V3, 1),
+                ("immediate mode", (*UDP, "-I", "veth0"), TPACKET_V2, 0)):
+            dump = Dump(right, *arguments)
+            found = packet_socket(dump.process)
+            check(found == (version, ignores, True),
+                  f"{title}: TPACKET_V{version + 1}, a filter in the kernel, and "
+                  f"{'no' if ignores else 'all'} outgoing packets looked at", found)
+            dump.end()
 
 
 def test_any_tells_the_interface():

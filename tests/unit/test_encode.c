@@ -289,6 +289,41 @@ static void test_staleness(void)
 	close(fd);
 }
 
+/* What records share is made with the first of them, and hangs on what it describes. */
+static void test_fragments(struct encoder *encoder)
+{
+	struct example example;
+	struct event packet, opened;
+	struct buf line = new_line(ENCODER_ROOM);
+	const struct fragment *process, *connection;
+	uint64_t generation;
+
+	example_begin(&example);
+	packet = example_event(&example, EVENT_PACKET);
+	opened = example_event(&example, EVENT_CONNECTION_OPENED);
+	CHECK(!example.curl.fragment && !example.connection.fragment, "no fragments yet");
+	encoder_encode(encoder, &packet, &line);
+	process = example.curl.fragment;
+	connection = example.connection.fragment;
+	CHECK(process && process->length > 0 && connection && connection->length > 0,
+	      "one for the process, one for the connection");
+	generation = process ? process->generation : 0;
+	for (int i = 0; i < 3; i++) {
+		buf_reset(&line);
+		encoder_encode(encoder, i == 1 ? &opened : &packet, &line);
+	}
+	CHECK(example.curl.fragment == process && example.connection.fragment == connection,
+	      "the same for later records of any kind");
+	example.curl.generation++;
+	buf_reset(&line);
+	encoder_encode(encoder, &packet, &line);
+	CHECK(example.curl.fragment && example.curl.fragment->generation != generation &&
+	              example.connection.fragment == connection,
+	      "after exec the process has a new one, the connection keeps its own");
+	example_end(&example);
+	buf_free(&line);
+}
+
 static void test_numbers(struct encoder *encoder)
 {
 	struct example example;
@@ -326,6 +361,7 @@ int main(int argc, char **argv)
 		test_limits(encoder);
 		test_edge(encoder);
 		test_staleness();
+		test_fragments(encoder);
 		test_numbers(encoder);
 	}
 	encoder_free(encoder);

@@ -12,6 +12,15 @@
  *	while (table_next(&cursor, &number))
  *		if (key_equal(&entries[number], key))
  *			return number;
+ *
+ * Why not a library's. uthash hangs entries into chains by a handle of 56 bytes in
+ * each, nearly a cache line, and has no way to fetch ahead: with the connections of
+ * tests/bench/bench_tables a lookup took 56 ns among a thousand and 1,017 among a
+ * million, here 38 and 482, and 36 and 67 in batches. ck_ht (Concurrency Kit) is made
+ * for readers beside a writer: that costs tombstones and sweeping, these tables have one
+ * thread, and it compares the bytes of one key, where a connection is found by
+ * its tuple either way round. libnl's never grows, allocates a node for each entry
+ * and takes libnl's objects only.
  */
 #ifndef SOCKLINE_BASE_TABLE_H
 #define SOCKLINE_BASE_TABLE_H

@@ -9,13 +9,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "capture/decode.h"
 #include "host.h"
 #include "option_values.h"
 #include "stream/emitter.h"
 
 /* Enough for every header that is decoded, with VLAN tags, options and extension headers. */
-#define DEFAULT_SNAPLEN 256
-#define SNAPLEN_MAX     262144
+#define SNAPLEN_MAX 262144
 
 enum {
 	OPTION_IMMEDIATE = 256,
@@ -413,7 +413,7 @@ static void set_defaults(struct options *options)
 {
 	*options = (struct options){
 		.events = EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS,
-		.snaplen = DEFAULT_SNAPLEN,
+		.snaplen = DECODE_SNAPLEN,
 		.buffer_kib = CAPTURE_BUFFER_KIB,
 		.promiscuous = true,
 		.flush_interval_ns = 100 * NS_PER_MS,

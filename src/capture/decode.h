@@ -20,6 +20,13 @@
 #include "capture/packet.h"
 
 #define DECODE_HEADERS_MAX 16
+/*
+ * Bytes of a packet that tell all there is to know: 248 are a cooked link header,
+ * IPv6, as many extension headers of the usual size as are followed, and a TCP
+ * header with all the options there can be. Whatever records are asked for, they
+ * are made of these headers; no payload is looked at.
+ */
+#define DECODE_SNAPLEN 256
 
 enum decode_link {
 	DECODE_LINK_NULL = 0,

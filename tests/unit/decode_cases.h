@@ -355,6 +355,21 @@ static const struct decode_case {
 	  QUOTED6("3c") "1100010400000000" UDP("0010"), 0, 100,
 	  "ok " V6 "58 ttl 64 ip 104 icmp 4/0 " QUOTED6_TEXT "17 payload 56@48 " },
 
+	/* What DECODE_SNAPLEN has room for. */
+	{ "the longest headers", 276, SLL2("00", "0001", "06", "86dd") IP6("00bc", "3c") OPTIONS15
+	  "0600010400000000" TCPX("f0", "12") BYTES8 BYTES8 BYTES8 BYTES8 BYTES8, 0, 248,
+	  "ok in if 7 mac 02:00:00:00:00:01 type 86dd " V6P "6 ttl 64 ip 228 " TCP_TEXT },
+	{ "the longest error", 276, SLL2("00", "0001", "06", "86dd") IP6("00b8", "3a")
+	  "0104 0000 00000000" QUOTED6("3c") OPTIONS15 "1100010400000000" UDP("0010"), 0, 240,
+	  "ok in if 7 mac 02:00:00:00:00:01 type 86dd " V6 "58 ttl 64 ip 224 icmp 1/4 "
+	  QUOTED6_TEXT "17 payload 176@68 " },
+	{ "the longest error of IPv4", 276, SLL2("00", "0001", "06", "0800")
+	  "4f00 0084 0000 4000 4001 0000 0a000001 0a000002" BYTES8 BYTES8 BYTES8 BYTES8 BYTES8
+	  "0303 0000 00000000" "4f00 0100 0001 0000 4011 0000 0a000002 0a000001"
+	  BYTES8 BYTES8 BYTES8 BYTES8 BYTES8 PORTS, 0, 152,
+	  "ok in if 7 mac 02:00:00:00:00:01 type 0800 " V4 "1 ttl 64 ip 132 icmp 3/3 "
+	  QUOTED_TEXT "17 payload 64@88 " },
+
 	{ "VLANs without end", 1, ETH("8100") VLANS16 "0001 8100" BYTES8, 0, 82,
 	  "unsupported " MACS "type 8100 vlan 1 vlan 1 " },
 };

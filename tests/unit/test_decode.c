@@ -163,6 +163,21 @@ static void test_prefixes(const struct decode_case *test, uint8_t *guard, const 
 	CHECK(wrong == 0, "%s: every prefix, complete from %u bytes on", test->name, test->needs);
 }
 
+/* No more is captured than is needed, and no less. */
+static void test_snaplen(void)
+{
+	uint32_t most = 0;
+
+	for (size_t i = 0; i < CASES; i++) {
+		const struct decode_case *test = &decode_cases[i];
+
+		if (strncmp(test->expected, "ok ", 3) == 0 && test->needs > most)
+			most = test->needs;
+	}
+	CHECK(most <= DECODE_SNAPLEN && DECODE_SNAPLEN - most < 16,
+	      "the longest headers are %u bytes, %d are captured", most, DECODE_SNAPLEN);
+}
+
 static void test_mutations(uint8_t *guard)
 {
 	struct random random = random_begin();
@@ -209,6 +224,7 @@ int main(void)
 		test_whole(&decode_cases[i], bytes, size);
 		test_prefixes(&decode_cases[i], guard, bytes, size);
 	}
+	test_snaplen();
 	test_mutations(guard);
 	test_kept_fields();
 	return check_done();

@@ -6,8 +6,8 @@
 #include "run_private.h"
 
 /*
- * A ring takes memory in the kernel. The rings of all other namespaces together
- * take four times the own one, with a floor for each.
+ * A ring takes memory in the kernel, so that each namespace that comes gets a smaller
+ * one: OTHERS_SHARE / (OTHERS_SHARE + captures that are open) of the own one's, with a floor.
  */
 #define OTHERS_SHARE 4
 #define OTHERS_MIN   2048 /* KiB */

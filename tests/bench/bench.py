@@ -8,12 +8,13 @@ Sections: replay, encode, tables, sockets, live, memory, idle. CAPTURE=FILE in t
 is --capture: that file is replayed instead of a generated one of a million packets.
 
 CPU is user and system time of all threads of the one program that is measured. Figures are
-medians, with the least and the most. A ratio, and the goal beside it, counts for more than a
-time; "!" stands before a goal that was missed. Programs take turns, so that a busy minute
-meets them alike.
+medians of five, with the least and the most; --quick makes do with fewer. A ratio, and the goal
+beside it, counts for more than a time; "!" stands before a goal that was missed. Programs take
+turns, so that a busy minute meets them alike.
 
 Load is made on the loopback of a network namespace of its own. replay, encode and tables need
-no privileges; the rest is left out without root. All of it takes ten minutes, --quick two.
+no privileges; the rest is left out without root. All of it takes half an hour, --quick two
+minutes.
 """
 
 import argparse
@@ -37,9 +38,11 @@ TSHARK_FIELDS = (
     "tcp.seq_raw tcp.ack_raw tcp.window_size_value tcp.len tcp.stream udp.srcport udp.dstport "
     "udp.length udp.stream icmp.type icmp.code icmp.ident icmpv6.type icmpv6.code "
     "icmpv6.echo.identifier arp.opcode arp.src.proto_ipv4 arp.dst.proto_ipv4 communityid").split()
-ENCODED = ("packet", "memcpy of that line", "connection_opened", "connection_closed",
-           "existing_socket")
-COUNTED = 20000  # packets of which instructions are counted
+APPENDED = ("packet", "connection_opened", "connection_state_changed", "connection_updated",
+            "connection_attributed", "connection_closed", "existing_socket", "listening_started",
+            "listening_stopped")  # json-c makes the others
+COUNTED = 20000  # packets of which instructions are counted; quick: half of them
+COUNTED_SLOW = 1000  # of tshark
 
 
 class Results:
@@ -57,13 +60,14 @@ class Results:
     def title(self, section, text):
         print(f"\n{section}: {text}", flush=True)
 
-    def add(self, section, name, unit, values, note=""):
+    def add(self, section, name, unit, values, note="", runs=None):
+        """runs: of which values are the median, the least and the most."""
         median = statistics.median(values)
         self.medians[section, name, unit] = median
         print(f"  {name:44} {median:10.3f} {unit:10} {min(values):10.3f} .. {max(values):10.3f} "
               f"{note}".rstrip(), flush=True)
         self.write({"bench": section, "name": name, "unit": unit, "median": median,
-                    "min": min(values), "max": max(values), "runs": len(values)})
+                    "min": min(values), "max": max(values), "runs": runs or len(values)})
 
     def goal(self, section, text, value, relation, limit):
         missed = value > limit if relation == "<=" else value < limit
@@ -103,14 +107,20 @@ class Bench:
         return os.path.join(self.scratch, name)
 
 
-def cpu_of(command):
-    """Seconds of user and system time, output to /dev/null; exact where the kernel is."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def cpu_of(command, output=subprocess.DEVNULL):
+    """Seconds of user and system time; exact where the kernel is."""
+    process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"bench: {' '.join(command)}: status {process.returncode}")
     return usage.ru_utime + usage.ru_stime
+
+
+def cpu_into_cat(command):
+    """The same when cat reads the output."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as cat:
+        return cpu_of(command, cat.stdin)
 
 
 def counted_by_perf(command):
@@ -146,10 +156,28 @@ def instructions_of(command):
 TSHARK = {"all fields": [], "our fields": TSHARK_FIELDS}
 
 
-def tshark(file, fields):
+def tshark(fields):
     """fields empty: all that there are."""
     chosen = [word for field in fields for word in ("-e", field)]
-    return ["tshark", "-n", "-r", file, "--enable-protocol", "communityid", "-T", "ek", *chosen]
+    return ["tshark", "-n", "--enable-protocol", "communityid", "-T", "ek", *chosen, "-r"]
+
+
+# A pipe that cannot be opened anew, since there is no /proc, is asked for room before each write
+# and gets PIPE_BUF at most: 4,096 bytes are whole even after kill -9 without further ado.
+SMALL_WRITES = ["unshare", "--mount", "sh", "-c", 'umount -l /proc && exec "$@"', "sh"]
+
+
+def replay_into_cat(bench, command, packets):
+    """What large writes bring."""
+    ways = {"as large as the pipe has room for": [], "of 4,096 bytes at most": SMALL_WRITES}
+    if subprocess.run([*SMALL_WRITES, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        return  # not root, or root of a container
+    times = {name: [] for name in ways}
+    for _ in range(bench.options.runs):
+        for name, prefix in ways.items():
+            times[name].append(cpu_into_cat([*prefix, *command]) / packets * 1e6)
+    for name, values in times.items():
+        bench.results.add("replay", f"| cat, writes {name}", "us/packet", values)
 
 
 def packets_in(bench, file):
@@ -161,21 +189,23 @@ def packets_in(bench, file):
 def make_captures(bench):
     """The capture, and its first packets for the slow ones: by name in the scratch directory."""
     few = 4000 if bench.options.quick else 20000
+    counted = COUNTED // 2 if bench.options.quick else COUNTED
     file, slice_file = bench.options.capture, bench.path("slice.pcap")
     if not file:
         file = bench.path("capture.pcap")
         count = 200000 if bench.options.quick else 1000000
         subprocess.run([bench.helper("make_capture"), "-n", str(count), file], check=True)
     for name, packets in ((slice_file, few), (bench.path("one.pcap"), 1),
-                          (bench.path("begin.pcap"), COUNTED), (bench.path("more.pcap"), 2 * COUNTED)):
+                          (bench.path("some.pcap"), COUNTED_SLOW),
+                          (bench.path("begin.pcap"), counted), (bench.path("more.pcap"), 2 * counted)):
         subprocess.run(["tcpdump", "-q", "-r", file, "-c", str(packets), "-w", name], check=True,
                        stderr=subprocess.DEVNULL)
     return file, slice_file
 
 
-def count_instructions(bench, programs):
-    """Of COUNTED packets after as many others: in the beginning most of them open a connection."""
-    files = [bench.path(name) for name in ("begin.pcap", "more.pcap")]
+def count_instructions(bench, programs, begin_file, more_file):
+    """Of the packets that are in one file and not in the other."""
+    files = [bench.path(name) for name in (begin_file, more_file)]
     some = packets_in(bench, files[1]) - packets_in(bench, files[0])
     for name, command in programs.items() if some > 0 else ():
         begin, more = (instructions_of([*command, file]) for file in files)
@@ -189,9 +219,9 @@ def replay_tshark(bench, file):
     packets = packets_in(bench, file)
     for what, fields in TSHARK.items():
         times = []
-        for _ in range(1 if bench.options.quick else 3):
-            start = cpu_of(tshark(bench.path("one.pcap"), fields))
-            times.append((cpu_of(tshark(file, fields)) - start) / packets * 1e6)
+        for _ in range(1 if bench.options.quick else 5):
+            start = cpu_of([*tshark(fields), bench.path("one.pcap")])
+            times.append((cpu_of([*tshark(fields), file]) - start) / packets * 1e6)
         bench.results.add("replay", f"tshark -T ek, {what}", "us/packet", times)
 
 
@@ -217,7 +247,12 @@ def run_replay(bench):
                     f"{statistics.median(values) / null:6.1f} x null")
     if shutil.which("tshark"):
         replay_tshark(bench, slice_file)
-    count_instructions(bench, programs)
+    # After as many others: in the beginning most packets open a connection.
+    count_instructions(bench, programs, "begin.pcap", "more.pcap")
+    if shutil.which("tshark") and not bench.options.quick:
+        count_instructions(bench, {f"tshark -T ek, {what}": tshark(fields)
+                                   for what, fields in TSHARK.items()}, "one.pcap", "some.pcap")
+    replay_into_cat(bench, [*programs["sockline -e packet,connection"], file], packets)
     for name in ("sockline -e packet", "sockline -e packet,connection"):
         results.ratio("replay", f"{name} / tcpdump", name, "tcpdump -nn -tt", "us/packet", "<=",
                       0.5)
@@ -236,20 +271,21 @@ def run_encode(bench):
     results = bench.results
     results.title("encode", "a record made: as a tree, with new pieces, with cached pieces")
     values = {}
-    for _ in range(1 if bench.options.quick else 3):
-        output = subprocess.run([bench.helper("bench_encode"), "5"], check=True, text=True,
-                                stdout=subprocess.PIPE).stdout
+    for _ in range(1 if bench.options.quick else 5):
+        output = subprocess.run([bench.helper("bench_encode"), "1" if bench.options.quick else "5"],
+                                check=True, text=True, stdout=subprocess.PIPE).stdout
         for line in output.splitlines()[1:]:
-            name, *numbers = re.match(r"(.{26}) +(\d+)((?: +\d+)+)$", line).groups()
-            if name.strip() not in ENCODED:
-                continue  # they are rare
-            for way, number in zip(("tree", "cold", "warm") if "memcpy" not in name else ("copy",),
-                                   numbers[1].split()):
-                values.setdefault((name.strip(), way), []).append(float(number))
-    for (name, way), numbers in values.items():
-        results.add("encode", f"{name}, {way}", "ns", numbers)
+            name, size, numbers = re.match(r"(.{26}) +(\d+)((?: +\d+)+)$", line).groups()
+            name = name.strip()
+            ways = ("tree", "cold", "warm") if name in APPENDED else ("",)
+            for way, number in zip(ways, numbers.split()):
+                key = f"{name}, {way}" if way else name
+                values.setdefault((key, f"{size} bytes"), []).append(float(number))
+    for (name, note), numbers in values.items():
+        results.add("encode", name, "ns", numbers, note)
     results.goal("encode", "warm packet record, ns", results.medians["encode", "packet, warm", "ns"],
                  "<=", 150)
+    results.ratio("encode", "packet, tree / warm", "packet, warm", "packet, tree", "ns", ">=", 30)
 
 
 def run_tables(bench):
@@ -259,8 +295,9 @@ def run_tables(bench):
     output = subprocess.run([bench.helper("bench_tables"), *entries], check=True, text=True,
                             stdout=subprocess.PIPE).stdout
     for line in output.splitlines():
-        table, size, what, value, unit = line.split(None, 4)
-        results.add("tables", f"{table} {size} {what}", unit, [float(value)])
+        table, size, what, median, least, most, unit = line.split(None, 6)
+        results.add("tables", f"{table} {size} {what}", unit,
+                    [float(least), float(median), float(most)], runs=5)
     # Packets are looked up in batches; a lookup alone waits for memory two times, whatever the table.
     results.ratio("tables", "connections batched, 1000 -> 1000000", "connections 1000000 batched",
                   "connections 1000 batched", "ns", "<=", 1.5)
@@ -273,15 +310,18 @@ def run_sockets(bench):
     output = subprocess.run([bench.helper("bench_sockets"), "20000"], check=True, text=True,
                             stdout=subprocess.PIPE).stdout
     for line in output.splitlines():
-        match = re.match(r"(find|list) (.*?) +([\d.]+) us", line)
+        match = re.match(r"(find|list) (.*?) +([\d.]+) +([\d.]+) +([\d.]+) us +(\d+) runs", line)
         if match:
             results.add("sockets", f"{match[1]} {match[2]}, {size} sockets", "us",
-                        [float(match[3])])
+                        [float(match[4]), float(match[3]), float(match[5])], runs=int(match[6]))
         elif re.match(r"\d+ sockets", line):
             size = int(line.split()[0])
     found = results.medians.get(("sockets", "find TCP, 20000 sockets", "us"))
     if found is not None:
         results.goal("sockets", "find one of 20000, us", found, "<=", 6)
+    for what in ("TCP", "UDP"):
+        results.ratio("sockets", f"find {what}, 10 -> 20000 sockets", f"find {what}, 20000 sockets",
+                      f"find {what}, 10 sockets", "us", "<=", 1.4)
 
 
 RUN = {"replay": run_replay, "encode": run_encode, "tables": run_tables, "sockets": run_sockets,

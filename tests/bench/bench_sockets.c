@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Cost of finding and of listing sockets with few and with many of them, held by
- * several processes in a network namespace of its own. Medians, microseconds of CPU.
+ * Cost of finding and of listing sockets with ten and with many of them, held by
+ * several processes in a network namespace of its own. Microseconds of CPU: the
+ * median, the least and the most of some runs.
  *
  *	bench_sockets [SOCKETS]
  */
@@ -15,14 +16,16 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "processes/proc_fd.h"
 #include "sockets/lister.h"
 #include "sockets/sock_diag.h"
 
 #include "netns.h"
 
-#define HOLDERS 8
-#define RUNS    15
-#define QUERIES 2000
+#define HOLDERS   8
+#define RUNS      15
+#define SLOW_RUNS 5
+#define QUERIES   2000
 
 static int new_socket(int type, uint16_t *port)
 {
@@ -42,7 +45,7 @@ static int new_socket(int type, uint16_t *port)
 }
 
 /* Half of them listen on TCP, half are bound UDP sockets. */
-static void hold(int count, int ready)
+static void hold(int count, int first, int ready)
 {
 	struct rlimit limit;
 	uint16_t port;
@@ -53,7 +56,7 @@ static void hold(int count, int ready)
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	for (int i = 0; i < count; i++) {
-		if (new_socket(i & 1 ? SOCK_STREAM : SOCK_DGRAM, &port) < 0) {
+		if (new_socket((first + i) & 1 ? SOCK_STREAM : SOCK_DGRAM, &port) < 0) {
 			perror("bench_sockets");
 			break;
 		}
@@ -65,6 +68,7 @@ static void hold(int count, int ready)
 	_exit(EXIT_FAILURE);
 }
 
+/* `sockets` in all. */
 static bool start_holders(int sockets)
 {
 	int ready[2];
@@ -74,7 +78,7 @@ static bool start_holders(int sockets)
 		return false;
 	for (int i = 0; i < HOLDERS; i++) {
 		if (fork() == 0)
-			hold(sockets / HOLDERS, ready[1]);
+			hold((sockets + i) / HOLDERS, i, ready[1]);
 	}
 	close(ready[1]);
 	for (int i = 0; i < HOLDERS; i++) {
@@ -92,10 +96,13 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median_us(int64_t *ns, int divisor)
+static void report(const char *what, const char *name, int64_t *ns, int runs, int divisor)
 {
-	qsort(ns, RUNS, sizeof(*ns), ascending);
-	return (double)ns[RUNS / 2] / 1e3 / divisor;
+	double unit = 1e3 * divisor;
+
+	qsort(ns, (size_t)runs, sizeof(*ns), ascending);
+	printf("%s %-24s %10.2f %10.2f %10.2f us %3d runs", what, name, (double)ns[runs / 2] / unit,
+	       (double)ns[0] / unit, (double)ns[runs - 1] / unit, runs);
 }
 
 static void bench_find(const char *name, struct sock_diag *diag, struct tuple tuple, bool tcp_info)
@@ -110,7 +117,8 @@ static void bench_find(const char *name, struct sock_diag *diag, struct tuple tu
 			result = sock_diag_find(diag, &tuple, 1, tcp_info, &socket);
 		ns[run] = clock_cpu_ns() - ns[run];
 	}
-	printf("find %-24s %10.2f us  (%d)\n", name, median_us(ns, QUERIES), result);
+	report("find", name, ns, RUNS, QUERIES);
+	printf("  (%d)\n", result);
 }
 
 static int count(void *context, const struct socket *socket)
@@ -126,19 +134,41 @@ static void bench_list(const char *name, struct lister *lister, enum socket_kind
 	int seen = 0;
 	bool complete = false;
 
-	for (int run = 0; run < RUNS; run++) {
-		if (run >= runs) { /* the slow ones are measured less often */
-			ns[run] = ns[run % runs];
-			continue;
-		}
+	for (int run = 0; run < runs; run++) {
 		seen = 0;
 		ns[run] = clock_cpu_ns();
 		lister_run(lister, SOCKET_KIND_BIT(kind), SOCK_DIAG_STATES_ALL, false, count, &seen,
 		           &complete);
 		ns[run] = clock_cpu_ns() - ns[run];
 	}
-	printf("list %-24s %10.0f us  (%d%s)\n", name, median_us(ns, 1), seen,
-	       complete ? "" : ", not complete");
+	report("list", name, ns, runs, 1);
+	printf("  (%d%s)\n", seen, complete ? "" : ", not complete");
+}
+
+/* Who holds them: all processes of the machine are looked at. */
+static bool bench_walk(void)
+{
+	static const struct hash_key key = { { 1, 2 } };
+	struct process_table *table;
+	struct proc_fd *fds;
+	struct error error;
+	int64_t ns[RUNS];
+
+	if (process_table_new(&table, "/proc", 65536, &key, &error) != 0 ||
+	    proc_fd_new(&fds, table, 1 << 20, &key, &error) != 0)
+		return false;
+	for (int run = 0; run < SLOW_RUNS; run++) {
+		ns[run] = clock_cpu_ns();
+		proc_fd_walk_start(fds, false);
+		while (!proc_fd_walk(fds, NS_PER_SECOND))
+			;
+		ns[run] = clock_cpu_ns() - ns[run];
+	}
+	report("list", "holders, /proc/PID/fd", ns, SLOW_RUNS, 1);
+	printf("  (%llu)\n", (unsigned long long)proc_fd_counters(fds)->descriptors / SLOW_RUNS);
+	proc_fd_free(fds);
+	process_table_free(table);
+	return true;
 }
 
 static int bench(int sockets)
@@ -149,7 +179,8 @@ static int bench(int sockets)
 	struct error error;
 	in_addr_t loopback = htonl(INADDR_LOOPBACK);
 
-	if (!start_holders(sockets) || new_socket(SOCK_STREAM, &tcp.source_port) < 0 ||
+	/* Two of them are our own. */
+	if (!start_holders(sockets - 2) || new_socket(SOCK_STREAM, &tcp.source_port) < 0 ||
 	    new_socket(SOCK_DGRAM, &udp.source_port) < 0 || sock_diag_open(&diag, 1, &error) != 0 ||
 	    lister_new(&by_netlink, LISTER_NETLINK, diag, "/proc/self/net", 1, &error) != 0 ||
 	    lister_new(&by_proc, LISTER_PROC, NULL, "/proc/self/net", 1, &error) != 0)
@@ -168,18 +199,18 @@ static int bench(int sockets)
 	bench_list("TCP, sock_diag", by_netlink, SOCKET_TCP, RUNS);
 	bench_list("UDP, sock_diag", by_netlink, SOCKET_UDP, RUNS);
 	bench_list("TCP, /proc/net", by_proc, SOCKET_TCP, RUNS);
-	bench_list("UDP, /proc/net", by_proc, SOCKET_UDP, 3);
+	bench_list("UDP, /proc/net", by_proc, SOCKET_UDP, SLOW_RUNS);
 	lister_free(by_proc);
 	lister_free(by_netlink);
 	sock_diag_close(diag);
-	return EXIT_SUCCESS;
+	return bench_walk() ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* Each number of sockets in a process, and so a namespace, of its own. */
 int main(int argc, char **argv)
 {
 	int many = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 20000;
-	const int numbers[] = { 16, many };
+	const int numbers[] = { 10, many };
 	int status = 0;
 
 	for (int i = 0; i < 2 && status == 0; i++) {

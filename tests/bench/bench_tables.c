@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a lookup costs with few and with many entries, ns of CPU, medians: the
- * index alone (base/table) and connections in their table.
+ * What a lookup costs with few and with many entries, ns of CPU, the median and
+ * the least and most: the index alone (base/table) and connections in their table.
  *
  *	bench_tables [ENTRIES]...     1000, 100000 and 1000000 without
  *
@@ -36,7 +36,8 @@ static int ascending(const void *a, const void *b)
 static void report(const char *table, uint32_t entries, const char *what, double *ns, int runs)
 {
 	qsort(ns, (size_t)runs, sizeof *ns, ascending);
-	printf("%-12s %8" PRIu32 " %-10s %8.1f ns\n", table, entries, what, ns[runs / 2]);
+	printf("%-12s %8" PRIu32 " %-10s %8.1f %8.1f %8.1f ns\n", table, entries, what,
+	       ns[runs / 2], ns[0], ns[runs - 1]);
 	fflush(stdout);
 }
 
@@ -237,7 +238,7 @@ static void bench_connections(uint32_t entries)
 		.key = key,
 		.callback = ignore,
 	};
-	double ns[6][RUNS];
+	double ns[6][RUNS], each;
 	size_t bytes = 0;
 
 	for (int run = 0; run < RUNS; run++) {
@@ -260,8 +261,9 @@ static void bench_connections(uint32_t entries)
 	report("connections", entries, "counted", ns[3], RUNS);
 	report("connections", entries, "chained", ns[4], RUNS);
 	report("connections", entries, "miss", ns[5], RUNS);
-	printf("%-12s %8" PRIu32 " %-10s %8.1f bytes each\n", "connections", entries, "memory",
-	       (double)bytes / entries);
+	each = (double)bytes / entries;
+	printf("%-12s %8" PRIu32 " %-10s %8.1f %8.1f %8.1f bytes each\n", "connections", entries,
+	       "memory", each, each, each);
 }
 
 int main(int argc, char **argv)

@@ -19,7 +19,8 @@
 #define STOP_NS  (600 * NS_PER_MS)
 #define DRAIN_NS (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
 /* While a reader is waited for: what comes this soon came with the first, timeout(1) sends two. */
-#define SIGNAL_NS (100 * NS_PER_MS)
+#define SIGNAL_NS     (100 * NS_PER_MS)
+#define STALL_TOLD_NS (60 * NS_PER_SECOND)
 
 static int64_t now_ns(const struct run *run)
 {
@@ -237,10 +238,23 @@ static void advance_snapshot(struct run *run)
 		stop(run, "snapshot");
 }
 
+/* Without it a run that waits for the disk cannot be told from one that hangs. */
+static void tell_stall(struct run *run)
+{
+	int64_t now = clock_monotonic_ns();
+
+	if (run->stall_told_ns != 0 && now - run->stall_told_ns < STALL_TOLD_NS)
+		return;
+	run->stall_told_ns = now;
+	log_warning(run->log, "the disk is full: the output waits for room");
+}
+
 static void flush_output(struct run *run, bool busy)
 {
 	switch (outlet_turn(run->outlet, busy)) {
 	case SINK_OPEN:
+		if (sink_stalled(run->sink))
+			tell_stall(run);
 		break;
 	case SINK_READER_GONE:
 		stop(run, "reader_gone");

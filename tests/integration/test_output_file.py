@@ -9,7 +9,7 @@ import signal
 import stat
 import time
 
-from harness import Failure, Namespace, Sockline, check, path, run, until
+from harness import HERE, Failure, Namespace, Sockline, check, path, run, until
 from traffic import PACKET, flood, packets
 
 
@@ -104,6 +104,29 @@ def test_rotation():
         check(sockline.stop() == 0 and len(packets(validated(
             content(path("moved/log.ndjson")), "the old file"))) == 10,
               "a file that cannot be opened: the old one stays in use", sockline.stderr)
+
+
+def test_full_disk():
+    """It waits, and says so; what waited is written when there is room."""
+    disk = path("disk")
+    os.mkdir(disk)
+    HERE.run("mount", "-t", "tmpfs", "-o", "size=256k", "sockline-test", disk)
+    try:
+        with Namespace() as host:
+            sockline = to_file(host, "disk/full.ndjson")
+            flood(host, "-c", "1000", "-r", "5000").wait()
+            until(lambda: "full" in sockline.stderr, "the message")
+            time.sleep(0.5)
+            check(sockline.stderr.count("\n") == 1, "a full disk: one message", sockline.stderr)
+            validated(content(path("disk/full.ndjson")), "a full disk")
+            HERE.run("mount", "-o", "remount,size=8m", disk)
+            time.sleep(0.5)
+            check(sockline.stop() == 0, "room again: status 0", sockline.stderr)
+            records = validated(content(path("disk/full.ndjson")), "room again")
+            check(len(packets(records)) == 1000 and records[-1]["event"]["action"] == "run_stopped",
+                  "and every record", len(records))
+    finally:
+        HERE.run("umount", "-l", disk)
 
 
 def test_killed():

@@ -243,7 +243,8 @@ static bool witnessed(struct attribution *attribution, const struct attribution_
 	struct process *process;
 	uint8_t protocol = question->tuple.protocol;
 
-	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE)
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE &&
+	    !question->has_icmp_id)
 		return false;
 	if (attribution->options.witness &&
 	    witness_find(attribution->options.witness, question, &process)) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attribution/trace_filter.h"
 
+#include <netinet/in.h>
+
 #define TEXT_OF(number)  #number
 #define STRING_OF(macro) TEXT_OF(macro)
 #define NOT_BYSTANDER    "!(common_flags & " STRING_OF(TRACE_RECORD_BYSTANDER) ")"
@@ -25,9 +27,12 @@ void trace_filter_make(struct buf *filter, enum trace_record_event event,
 	case TRACE_RECORD_ROUTE_V6:
 		/*
 		 * TCP sockets tell by their states. Without ports: the first of
-		 * connect()'s two lookups, forwarding, reception.
+		 * connect()'s two lookups, forwarding, reception. ICMP has none.
 		 */
-		buf_append_literal(filter, "proto == 17 && sport != 0 && " NOT_BYSTANDER);
+		buf_append_literal(filter, "((proto == 17 && sport != 0) || proto == ");
+		buf_append_u64(filter,
+		               event == TRACE_RECORD_ROUTE_V4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		buf_append_literal(filter, ") && " NOT_BYSTANDER);
 		append_excluded(filter, routes);
 		break;
 	case TRACE_RECORD_STATE:

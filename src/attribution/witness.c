@@ -237,7 +237,7 @@ static bool ask(struct witness *witness, const struct evidence_question *questio
 static bool ask_for(struct witness *witness, const struct attribution_question *question,
                     unsigned kinds, int64_t before_ns, int64_t to_ns, struct process **process)
 {
-	const struct evidence_question asked = {
+	struct evidence_question asked = {
 		.tuple = question->tuple,
 		.netns = question->netns,
 		.kinds = kinds,
@@ -245,6 +245,9 @@ static bool ask_for(struct witness *witness, const struct attribution_question *
 		.to_ns = to_ns,
 	};
 
+	/* The identifier of an echo is no part of its route. */
+	if (question->has_icmp_id)
+		asked.tuple.source_port = asked.tuple.destination_port = 0;
 	if (ask(witness, &asked, process))
 		return true;
 	witness_drain(witness);

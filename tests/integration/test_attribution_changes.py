@@ -127,4 +127,37 @@ while True:
             server.end()
 
 
+ECHO = """
+s = socket.socket(socket.{family}, socket.{kind}, socket.{protocol})
+echo = struct.pack("!BBHHH", {type}, 0, 0, 4711, 1)
+total = sum(struct.unpack("!4H", echo))
+echo = echo[:2] + struct.pack("!H", ~((total & 0xffff) + (total >> 16)) & 0xffff) + echo[4:]
+s.sendto(echo, ("{address}", 0))
+s.close()
+wait("sent")
+"""
+
+
+def test_echo():
+    """Who sent an echo request is not who could have: a raw socket that never sends."""
+    for family, protocol, kind, address, number in (
+            ("AF_INET", "IPPROTO_ICMP", "SOCK_DGRAM", "127.0.0.1", 8),
+            ("AF_INET6", "IPPROTO_ICMPV6", "SOCK_DGRAM", "::1", 128),
+            ("AF_INET", "IPPROTO_ICMP", "SOCK_RAW", "127.0.0.2", 8)):
+        with Namespace() as host:
+            host.sysctl("net.ipv4.ping_group_range", "0 2147483647")
+            sockline = host.sockline("-e", "packet", "--attribution", "tracepoints")
+            idle = Agent(host, f"s = socket.socket(socket.{family}, socket.SOCK_RAW, socket.{protocol})\n"
+                         "wait(1)\n")
+            ping = Agent(host, ECHO.format(family=family, protocol=protocol, kind=kind, address=address,
+                                           type=number))
+            record = sockline.wait_for("packet", lambda one: one["sockline"].get("icmp", {}).get("type")
+                                       == number)
+            check(source_end(record).pid == ping.pid, f"{kind}, {address}: an echo request's sender",
+                  f"{ping.pid}, not {idle.pid}: {source_end(record)}")
+            for agent in (idle, ping):
+                agent.end()
+            sockline.stop()
+
+
 run(globals())

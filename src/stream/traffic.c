@@ -88,15 +88,20 @@ void traffic_count(struct traffic *traffic, const struct connection *connection,
 	}
 }
 
+/* One whose ends are both of the same process is one. */
 static void count_connection(void *context, const struct connection *connection)
 {
 	struct traffic *traffic = context;
+	struct entry *counted = NULL;
 
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		const struct process *process = connection->owners[end].process;
+		struct entry *entry = &traffic->entries[process ? process->traffic : 0];
 
-		if (connection->local[end])
-			traffic->entries[process ? process->traffic : 0].connections++;
+		if (!connection->local[end] || entry == counted)
+			continue;
+		entry->connections++;
+		counted = entry;
 	}
 }
 

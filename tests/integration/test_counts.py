@@ -7,6 +7,7 @@ import signal
 import time
 
 from harness import HERE, Namespace, check, run, until
+from mksock import Mksock
 
 UDP = ("udp", "port", "9")
 
@@ -75,6 +76,26 @@ def flood(sockline, place, *arguments):
     finally:
         sockline.send_signal(signal.SIGCONT)
     return json.loads(gen.lines[-1])["sent"]
+
+
+def test_process_traffic():
+    """Both ends of a connection are of one process; the packets say what it sent and received."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet,process", "-i", "lo", "--stats-interval", "1")
+        holder = Mksock(host, "tcp-listen 127.0.0.1 0", "tcp-connect 127.0.0.1 $1", "tcp-accept %1")
+        record = sockline.wait_for("process_traffic", lambda record: "process" in record)
+        check(record["process"]["pid"] == holder.pid and
+              record["sockline"]["traffic"]["connections"] == 1, "one connection, of both ends of it",
+              record)
+        holder.end()
+        time.sleep(0.3)
+        sockline.stop()
+        intervals = [record["sockline"]["interval"] for record in sockline.find("process_traffic")]
+        sizes = [record["network"]["bytes"] for record in sockline.find("packet")]
+        for way in ("sent", "received"):
+            check(sum(interval[way]["packets"] for interval in intervals) == len(sizes) > 3 and
+                  sum(interval[way]["bytes"] for interval in intervals) == sum(sizes),
+                  f"{way}: the intervals add up to the packets", (intervals, sizes))
 
 
 def test_interface_removed():

@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Sockets that were handed on, inherited or used in odd ways: who is named has opened, held or used
+them, and no other process is."""
+
+import time
+
+from harness import Namespace, check, run
+from mksock import Agent, ends_at, source_end
+
+MODES = ("tracepoints", "sentinel", "lookup")
+LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
+
+# Each program says the port in question, then all who may be named; `server` is there already.
+PRELUDE = """
+import ctypes, threading, time
+libc = ctypes.CDLL(None)
+server = socket.create_server(("127.0.0.1", 0))
+there = server.getsockname()
+def connect():
+    s = socket.create_connection(there)
+    s.send(b"hello")
+    return s
+def port(s):
+    return s.getsockname()[1]
+"""
+
+CASES = (
+    ("connected to itself", "tcp", """
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.connect(s.getsockname())
+s.send(b"hello")
+wait(port(s), os.getpid())"""),
+    ("in another network namespace when it connects", "tcp", """
+s = socket.socket()
+libc.unshare(0x40000000)
+s.connect(there)
+s.send(b"hello")
+wait(port(s), os.getpid())"""),
+    ("taken from a child by pidfd_getfd", "tcp", """
+reader, writer = os.pipe()
+child = os.fork()
+if not child:
+    s = connect()
+    os.write(writer, b"%d" % s.fileno())
+    time.sleep(0.1)
+    os._exit(0)
+s = socket.socket(fileno=libc.syscall(438, os.pidfd_open(child), int(os.read(reader, 10)), 0))
+os.waitpid(child, 0)
+s.send(b"again")
+wait(port(s), os.getpid(), child)"""),
+    ("accepted by one, used by another", "tcp", """
+ours, theirs = socket.socketpair()
+child = os.fork()
+if not child:
+    server.close()
+    s = socket.socket(fileno=socket.recv_fds(theirs, 1, 1)[1][0])
+    s.recv(10)
+    s.send(b"answer")
+    time.sleep(2)
+    os._exit(0)
+client = connect()
+s = server.accept()[0]
+socket.send_fds(ours, [b"1"], [s.fileno()])
+s.close()
+client.recv(10)
+wait(there[1], os.getpid(), child)"""),
+    ("a daemon's, which forked twice", "tcp", """
+s = connect()
+reader, writer = os.pipe()
+child = os.fork()
+if not child:
+    if not os.fork():
+        os.setsid()
+        s.send(b"again")
+        os.write(writer, b"%d" % os.getpid())
+        time.sleep(2)
+    os._exit(0)
+grandchild = int(os.read(reader, 10))
+number = port(s)
+s.close()
+wait(number, os.getpid(), child, grandchild)"""),
+    ("inherited over exec", "tcp", """
+s = connect()
+os.set_inheritable(s.fileno(), True)
+child = os.posix_spawn("/bin/sleep", ["sleep", "2"], {})
+number = port(s)
+s.close()
+wait(number, os.getpid(), child)"""),
+    ("opened by TCP fast open", "tcp", """
+s = socket.socket()
+s.sendto(b"hello", 0x20000000, there)
+wait(port(s), os.getpid())"""),
+    ("opened by a thread while another ends", "tcp", """
+found = []
+for _ in range(5):
+    other = threading.Thread(target=lambda: None)
+    one = threading.Thread(target=lambda: found.append(connect()))
+    one.start(); other.start(); one.join(); other.join()
+wait(port(found[-1]), os.getpid())"""),
+    ("does not wait for its connection", "tcp", """
+s = socket.socket()
+s.setblocking(False)
+s.connect_ex(there)
+wait(port(s), os.getpid())"""),
+    ("UDP, connected to one, then to another", "udp", """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for number in range(2):
+    other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.bind(("127.0.0.1", 0))
+    s.connect(other.getsockname())
+    s.send(b"1")
+    other.recv(1)
+wait(port(s), os.getpid())"""),
+    ("UDP from an address that the datagram names", "udp", """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 0))
+IP_PKTINFO = 8
+source = struct.pack("I4s4s", 0, socket.inet_aton("127.0.0.5"), b"")
+s.sendmsg([b"1"], [(socket.IPPROTO_IP, IP_PKTINFO, source)], 0, ("127.0.0.1", 9))
+wait(port(s), os.getpid())"""),
+)
+
+
+def test_handed_on():
+    for mode in MODES:
+        with Namespace() as host:
+            sockline = host.sockline("-e", "packet,connection", "--attribution", mode)
+            agents = [(title, protocol, Agent(host, PRELUDE + program)) for title, protocol, program in CASES]
+            time.sleep(LIFE)
+            for _, _, agent in agents:
+                agent.end()
+            time.sleep(0.3)
+            check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
+            for title, protocol, agent in agents:
+                port, *pids = map(int, agent.first.split())
+                ends = list(ends_at(sockline.records, port, protocol=protocol))
+                wrong = [end for _, end in ends if not {end.pid, *end.shared} - {None} <= set(pids)]
+                known = any(end.pid for _, end in ends) or mode != "tracepoints"
+                check(ends and not wrong and known, f"{mode}: {title}", f"{pids}\n{ends}")
+
+
+RECEIVER = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("0.0.0.0", 5000))
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+             socket.inet_aton("239.1.1.1") + socket.inet_aton("{address}"))
+wait("joined")
+"""
+SENDER = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("{address}"))
+s.sendto(b"all", ("239.1.1.1", 5000))
+wait("sent")
+"""
+
+
+def test_group():
+    """Two processes receive a datagram: neither is its one owner, whenever that is found."""
+    for mode in MODES:
+        with Namespace.pair() as (left, right):
+            sockline = right.sockline("-e", "packet,connection", "--attribution", mode, "udp")
+            agents = [Agent(right, RECEIVER.format(address=right.address)) for _ in range(2)]
+            agents.append(Agent(left, SENDER.format(address=left.address)))
+            time.sleep(LIFE)
+            for agent in agents:
+                agent.end()
+            sockline.wait_for("packet")
+            check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
+            ends = [source_end(record) for record in sockline.records if "destination" in record]
+            check(ends and not any(end.pid for end in ends), f"{mode}: a group's datagram", ends)
+
+
+run(globals())

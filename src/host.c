@@ -91,6 +91,13 @@ static void on_destroyed(void *context, const struct socket *socket)
 	host->options.callbacks.socket_destroyed(host->options.callbacks.context, socket);
 }
 
+static void on_sockets_lost(void *context, int64_t since_ns)
+{
+	struct host *host = context;
+
+	host->options.callbacks.sockets_lost(host->options.callbacks.context, since_ns);
+}
+
 static void check_capabilities(struct host *host)
 {
 	uint64_t have = capabilities_effective();
@@ -192,6 +199,7 @@ static int compose_attribution(struct host *host, struct error *error)
 		.sockets = host->options.sockets,
 		.callbacks = {
 			.destroyed = on_destroyed,
+			.lost = on_sockets_lost,
 			.overrun = on_overrun,
 			.context = host,
 		},

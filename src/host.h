@@ -38,6 +38,7 @@ struct host_callbacks {
 	void (*namespace_opened)(void *context, uint32_t netns, int fd);
 	void (*namespace_closing)(void *context, uint32_t netns);
 	void (*socket_destroyed)(void *context, const struct socket *socket);
+	void (*sockets_lost)(void *context, int64_t since_ns); /* some of these, since then */
 	/* Netlink messages were lost: where from, and how many in all. */
 	void (*overrun)(void *context, const char *where, uint64_t lost);
 	void *context;

@@ -32,6 +32,7 @@ struct host_space {
 	struct sock_destroy *destroy;
 	struct loop_source *interfaces_source, *destroy_source, *rest_source;
 	uint64_t destroyed, destroy_overruns;
+	int64_t read_ns;  /* up to then, what ended is known */
 	int64_t woken_ns; /* when the end of a socket did so last */
 	bool resting;     /* such an end wakes nobody now */
 };
@@ -55,8 +56,12 @@ static int on_socket_destroyed(void *context, const struct socket *socket)
 
 static void read_destroyed(struct host_space *space)
 {
+	int64_t since_ns = space->read_ns;
+
+	space->read_ns = clock_monotonic_ns();
 	if (sock_destroy_read(space->destroy, on_socket_destroyed, space) == -ENOBUFS) {
 		space->destroy_overruns++;
+		space->callbacks.lost(space->callbacks.context, since_ns);
 		space->callbacks.overrun(space->callbacks.context, "destroy",
 		                         sock_destroy_drops(space->destroy));
 	}
@@ -91,7 +96,8 @@ static void on_rested(void *context, uint32_t expirations)
 
 void host_space_prepare(struct host_space *space)
 {
-	if (space->resting)
+	/* Not only when it rests: the wait may have ended for a signal, or a moment before. */
+	if (space->destroy)
 		read_destroyed(space);
 }
 
@@ -141,6 +147,7 @@ static int open_inside(struct host_space *space, struct loop *loop, enum lister_
 		return 0;
 	}
 	sock_destroy_set_receive_buffer(space->destroy, DESTROY_BUFFER);
+	space->read_ns = clock_monotonic_ns();
 	space->rest_source = loop_add_timer(loop, 0, 0, on_rested, space);
 	if (!space->rest_source)
 		return error_set(error, errno, "timerfd: %s", strerror(errno));

@@ -14,6 +14,7 @@ struct host_space;
 
 struct host_space_callbacks {
 	void (*destroyed)(void *context, const struct socket *socket);
+	void (*lost)(void *context, int64_t since_ns); /* some of these, since then */
 	void (*overrun)(void *context, const char *where, uint64_t lost);
 	void *context;
 };

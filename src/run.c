@@ -136,6 +136,14 @@ void run_on_destroyed(void *context, const struct socket *socket)
 		stream_socket_destroyed(run->stream, socket);
 }
 
+void run_on_destroyed_lost(void *context, int64_t since_ns)
+{
+	struct run *run = context;
+
+	if (run->stream)
+		stream_sockets_lost(run->stream, since_ns);
+}
+
 static void emit_output_opened(struct run *run, uint64_t repaired)
 {
 	struct event_log content = {

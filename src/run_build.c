@@ -83,6 +83,7 @@ static int open_host(struct run *run, struct error *error)
 		.callbacks = { .namespace_opened = run_on_namespace_opened,
 		               .namespace_closing = run_on_namespace_closing,
 		               .socket_destroyed = run_on_destroyed,
+		               .sockets_lost = run_on_destroyed_lost,
 		               .overrun = run_on_overrun,
 		               .context = run },
 		.method = (enum host_method)run->options->method,

@@ -67,6 +67,7 @@ void run_on_overrun(void *context, const char *where, uint64_t lost);
 void run_on_namespace_opened(void *context, uint32_t netns, int fd);
 void run_on_namespace_closing(void *context, uint32_t netns);
 void run_on_destroyed(void *context, const struct socket *socket);
+void run_on_destroyed_lost(void *context, int64_t since_ns);
 loop_signal_callback run_on_signal;
 loop_callback run_on_stats, run_on_second, run_on_duration;
 

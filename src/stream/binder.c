@@ -85,8 +85,8 @@ static bool has_died(const struct binder *binder, const struct attribution_quest
 	bool is_exact = question->tuple.protocol == IPPROTO_TCP && !question->responder;
 
 	return binder->options.port_ends && !is_exact &&
-	       port_ends_last(binder->options.port_ends, question->netns, &question->tuple) >=
-	               question->seen_ns;
+	       port_ends_last(binder->options.port_ends, question->netns, &question->tuple,
+	                      question->seen_ns) >= question->seen_ns;
 }
 
 static struct attribution_question question_for(const struct binder *binder,

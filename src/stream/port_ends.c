@@ -14,6 +14,7 @@ struct port_ends {
 	} ports[1 << 16]; /* UDP, in all namespaces */
 	/* By protocol, namespace, port and, of connected ones, remote end: the latest of a slot. */
 	int64_t last_ns[SLOTS];
+	int64_t lost_since_ns, lost_ns; /* between the two any may have died; 0 = never */
 };
 
 struct port_ends *port_ends_new(const struct hash_key *key)
@@ -53,6 +54,18 @@ void port_ends_note(struct port_ends *ends, uint32_t netns, const struct tuple *
 	ends->ports[dead->source_port].time_ns = now_ns;
 }
 
+void port_ends_lost(struct port_ends *ends, int64_t since_ns, int64_t now_ns)
+{
+	/* Of two losses in a row those in between are not told apart. */
+	if (ends->lost_ns == 0 || since_ns - ends->lost_ns > PORT_ENDS_BATCH_NS)
+		ends->lost_since_ns = since_ns;
+	ends->lost_ns = now_ns;
+	for (int port = 0; port < 1 << 16; port++) {
+		ends->ports[port].count++;
+		ends->ports[port].time_ns = now_ns;
+	}
+}
+
 uint32_t port_ends_count(const struct port_ends *ends, uint16_t port)
 {
 	return ends->ports[port].count;
@@ -63,10 +76,15 @@ bool port_ends_since(const struct port_ends *ends, uint16_t port, int64_t since_
 	return ends->ports[port].time_ns > since_ns;
 }
 
-int64_t port_ends_last(const struct port_ends *ends, uint32_t netns, const struct tuple *tuple)
+int64_t port_ends_last(const struct port_ends *ends, uint32_t netns, const struct tuple *tuple,
+                       int64_t seen_ns)
 {
+	bool then = seen_ns >= ends->lost_since_ns && seen_ns < ends->lost_ns;
+	int64_t last_ns = then ? seen_ns : ends->lost_ns;
 	int64_t open_ns = ends->last_ns[slot_of(ends, netns, tuple, false)];
 	int64_t connected_ns = ends->last_ns[slot_of(ends, netns, tuple, true)];
 
-	return connected_ns > open_ns ? connected_ns : open_ns;
+	if (open_ns > last_ns)
+		last_ns = open_ns;
+	return connected_ns > last_ns ? connected_ns : last_ns;
 }

@@ -25,6 +25,9 @@ void port_ends_free(struct port_ends *ends);
 void port_ends_note(struct port_ends *ends, uint32_t netns, const struct tuple *dead,
                     int64_t now_ns);
 
+/* What was told since then was lost: any socket may have died. */
+void port_ends_lost(struct port_ends *ends, int64_t since_ns, int64_t now_ns);
+
 /* How many UDP sockets have died on the port: quick, for each packet. */
 uint32_t port_ends_count(const struct port_ends *ends, uint16_t port);
 /* The last of them was told after that time. */
@@ -32,8 +35,10 @@ bool port_ends_since(const struct port_ends *ends, uint16_t port, int64_t since_
 /*
  * When it was told that a socket died which the local end tuple->source could have
  * been: one that was connected elsewhere could not. 0 = never; a later time than
- * the right one is possible.
+ * the right one is possible. seen_ns: of the packet; where word was lost at that
+ * time, the socket may have died just then.
  */
-int64_t port_ends_last(const struct port_ends *ends, uint32_t netns, const struct tuple *tuple);
+int64_t port_ends_last(const struct port_ends *ends, uint32_t netns, const struct tuple *tuple,
+                       int64_t seen_ns);
 
 #endif

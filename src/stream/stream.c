@@ -197,6 +197,11 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 		await_connection(stream, socket, now_ns);
 }
 
+void stream_sockets_lost(struct stream *stream, int64_t since_ns)
+{
+	port_ends_lost(stream->port_ends, since_ns, clock_monotonic_ns());
+}
+
 int64_t stream_tick(struct stream *stream)
 {
 	stream_take_deaths(stream);

@@ -49,6 +49,8 @@ void stream_free(struct stream *stream); /* without records: stream_finish first
 void stream_packets(struct stream *stream, struct packet *packets, int count);
 /* The kernel said that a TCP socket died: its last numbers, and the end where no packet tells it. */
 void stream_socket_destroyed(struct stream *stream, const struct socket *socket);
+/* What it said since then (monotonic) was lost. */
+void stream_sockets_lost(struct stream *stream, int64_t since_ns);
 
 /* Timers: expiry and late binding. Returns nanoseconds to the next need, -1 = in a second. */
 int64_t stream_tick(struct stream *stream);

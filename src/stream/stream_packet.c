@@ -166,7 +166,8 @@ static bool may_be_another(const struct stream *stream, const struct connection 
 	struct tuple tuple =
 		end == CONNECTION_SOURCE ? connection->tuple : tuple_reverse(&connection->tuple);
 	int64_t before_ns = end == passage->from ? PORT_ENDS_BATCH_NS : 0;
-	int64_t died_ns = port_ends_last(stream->port_ends, connection->netns, &tuple);
+	int64_t died_ns =
+		port_ends_last(stream->port_ends, connection->netns, &tuple, passage->seen_ns);
 
 	return died_ns >= connection->seen_ns && passage->seen_ns >= died_ns - before_ns;
 }

@@ -58,14 +58,19 @@ void host_on_process_event(void *context, const struct proc_event *event)
 	}
 }
 
+void host_on_process_events_lost(struct host *host)
+{
+	/* Forks, executions and exits went by unseen: every process is looked at again. */
+	proc_fd_walk_start(host->fds, true);
+	attribution_forks_lost(host->attribution);
+}
+
 void host_read_process_events(struct host *host)
 {
 	if (!host->events)
 		return;
 	if (proc_events_read(host->events, host_on_process_event, host) == -ENOBUFS) {
-		/* Forks, executions and exits went by unseen: every process is looked at again. */
-		proc_fd_walk_start(host->fds, true);
-		attribution_forks_lost(host->attribution);
+		host_on_process_events_lost(host);
 		host->options.callbacks.overrun(host->options.callbacks.context, "proc_events",
 		                                proc_events_counters(host->events)->lost);
 	}

@@ -21,7 +21,10 @@ static void on_lived(void *context, const struct fact *fact)
 		.time_ns = fact->time_ns,
 	};
 
-	host_on_process_event(context, &event);
+	if (fact->kind == FACT_LOST_PROCESSES)
+		host_on_process_events_lost(context);
+	else
+		host_on_process_event(context, &event);
 }
 
 static void on_witness(void *context, uint32_t ready)

@@ -41,6 +41,7 @@ struct host {
 void host_degrade(struct host *host, const char *what, const char *cost);
 /* A proc_events_callback; tracepoints tell the same. */
 proc_events_callback host_on_process_event;
+void host_on_process_events_lost(struct host *host);
 
 /*
  * host_method.c: opens the first of tracepoints, sentinel and lookup that can be

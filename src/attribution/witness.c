@@ -148,6 +148,7 @@ static void on_fact(void *context, const struct fact *fact)
 	case FACT_LOST_PROCESSES:
 		evidence_add(witness->evidence, fact, NULL);
 		witness->relist = true;
+		witness->options.lived(witness->options.context, fact);
 		break;
 	case FACT_NAME:
 		if (fact->executed)

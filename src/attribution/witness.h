@@ -22,7 +22,10 @@ struct witness_options {
 	struct hash_key key;
 	struct process_table *processes; /* borrowed */
 	bool namespaces; /* there are several network namespaces: follow each process's */
-	/* What became of processes, for those who keep track: FACT_FORK, _NAME after exec, _EXIT. */
+	/*
+	 * What became of processes, for those who keep track: FACT_FORK, _NAME after exec,
+	 * _EXIT; and _LOST_PROCESSES.
+	 */
 	void (*lived)(void *context, const struct fact *fact);
 	void *context;
 };

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The witness, where tracepoints are to be had: else all is skipped. */
+#include "attribution/witness.h"
+
+#include <sched.h>
+#include <sys/wait.h>
+
+#include "check.h"
+#include "processes/process_table.h"
+
+#define MANY 10000 /* each some 400 bytes of a ring of 1 MiB */
+
+static struct {
+	int forks, exits, lost;
+} lived;
+
+static void on_lived(void *context, const struct fact *fact)
+{
+	(void)context;
+	lived.forks += fact->kind == FACT_FORK && fact->parent_pid == getpid();
+	lived.exits += fact->kind == FACT_EXIT;
+	lived.lost += fact->kind == FACT_LOST_PROCESSES;
+}
+
+static pid_t begin(void)
+{
+	pid_t pid = vfork(); /* quicker than fork */
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
+static void begin_and_end(int count)
+{
+	while (count-- > 0)
+		waitpid(begin(), NULL, 0);
+}
+
+static struct witness *open_or_skip(struct process_table *processes)
+{
+	struct witness_options options = {
+		.key = { { 1, 1 } }, .processes = processes, .namespaces = true, .lived = on_lived
+	};
+	struct error error = { .text = "" };
+	struct witness *witness;
+
+	if (witness_open(&witness, &options, &error) == 0)
+		return witness;
+	CHECK(error.text[0] != '\0', "a reason is given # SKIP %s", error.text);
+	exit(check_done());
+}
+
+/* What was lost is counted, and who lives by these facts is told. */
+static void test_lost(struct witness *witness)
+{
+	begin_and_end(3);
+	witness_drain(witness);
+	CHECK(lived.lost > 0 || (lived.forks == 3 && lived.exits >= 3),
+	      "lives and ends of processes are told: %d, %d", lived.forks, lived.exits);
+	for (int i = 0; i < 3 && lived.lost == 0; i++) {
+		begin_and_end(MANY);
+		witness_drain(witness);
+		begin_and_end(1); /* the kernel tells of a loss when there is room again */
+		witness_drain(witness);
+	}
+	CHECK(lived.lost > 0 && witness_counters(witness)->lost > 0, "a loss, too: %llu",
+	      (unsigned long long)witness_counters(witness)->lost);
+	witness_expire(witness);
+	lived.forks = 0;
+	begin_and_end(3);
+	witness_drain(witness);
+	CHECK(lived.forks == 3, "and it goes on");
+}
+
+int main(void)
+{
+	struct hash_key key = { { 1, 1 } };
+	struct process_table *processes;
+	struct witness *witness;
+	cpu_set_t one;
+
+	if (process_table_new(&processes, "/proc", 65536, &key, NULL) != 0)
+		return EXIT_FAILURE;
+	witness = open_or_skip(processes);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof one, &one); /* the rings are for a CPU each */
+	test_lost(witness);
+	witness_close(witness);
+	witness_close(NULL);
+	process_table_free(processes);
+	return check_done();
+}

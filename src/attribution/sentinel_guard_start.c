@@ -31,13 +31,22 @@ void sentinel_guard_close_left(struct sentinel_guard *guard)
 	}
 }
 
+/* Its own, and that before the first guard, which all share. */
+static bool lock_memory(struct sentinel_guard *guard)
+{
+	struct sentinel_shared *shared = guard->shared;
+	size_t head = (size_t)((char *)shared->guards - (char *)shared);
+
+	return sentinel_schedule_lock(shared, head) &&
+	       sentinel_schedule_lock(guard, sizeof *guard) && sentinel_schedule_lock_stack();
+}
+
 static void *run(void *argument)
 {
 	struct sentinel_guard *guard = argument;
 
 	guard->pinned = sentinel_schedule_pin(guard->cpu);
-	guard->locked =
-		sentinel_schedule_lock(guard, sizeof *guard) && sentinel_schedule_lock_stack();
+	guard->locked = lock_memory(guard);
 	guard->mode = sentinel_schedule_urgent();
 	sem_post(&guard->ready);
 	sentinel_guard_watch(guard);

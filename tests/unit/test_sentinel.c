@@ -6,10 +6,13 @@
 #include "attribution/sentinel.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -416,6 +419,49 @@ static void test_namespaces(uint32_t first)
 	close(home);
 }
 
+/* Of this process, in kB. */
+static long locked_memory(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	long locked = -1;
+
+	while (status && fgets(line, sizeof line, status))
+		if (sscanf(line, "VmLck: %ld", &locked) == 1)
+			break;
+	if (status)
+		fclose(status);
+	return locked;
+}
+
+/* What the threads got is what is said of them. */
+static void test_mode(void)
+{
+	const char *mode = sentinel_mode(sentinel);
+	int cpus = (int)sysconf(_SC_NPROCESSORS_CONF), urgent = 0, pinned = 0, nice = 0;
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *entry;
+
+	while (tasks && (entry = readdir(tasks))) {
+		int tid = atoi(entry->d_name);
+		cpu_set_t set;
+
+		if (tid == 0 || tid == getpid())
+			continue;
+		urgent += sched_getscheduler(tid) == SCHED_FIFO;
+		nice += getpriority(PRIO_PROCESS, (id_t)tid) == -20;
+		pinned += sched_getaffinity(tid, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
+	}
+	if (tasks)
+		closedir(tasks);
+	CHECK(urgent == (strncmp(mode, "SCHED_FIFO", 10) == 0 ? cpus : 0),
+	      "%d threads of real time: %s", urgent, mode);
+	CHECK(strncmp(mode, "nice -20", 8) != 0 || nice == cpus, "%d of nice -20", nice);
+	CHECK(pinned >= cpus || strstr(mode, "not on its CPU"), "%d on a CPU each", pinned);
+	CHECK(locked_memory() > 256 * cpus || strstr(mode, "memory not locked"),
+	      "%ld kB are locked, stacks and all", locked_memory());
+}
+
 int main(void)
 {
 	const bool unprivileged = geteuid() != 0;
@@ -438,6 +484,7 @@ int main(void)
 	}
 	printf("# %s\n", sentinel_mode(sentinel));
 	poll(NULL, 0, 100);
+	test_mode();
 	test_udp();
 	test_tcp();
 	test_child();

@@ -108,6 +108,7 @@ struct connection {
 	bool midway;      /* it began before it was seen */
 	bool confirmed;   /* the responder's owner was the same a while later */
 	bool gone;        /* the responder's socket was there, and is not any more */
+	bool dead;        /* so is a local end's; no packet need tell of it */
 	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
 	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
 	int64_t seen_ns;  /* monotonic: of the first packet */

@@ -39,8 +39,9 @@ struct connection_counters {
 /* Ends of silence: after these, without a packet, a connection is closed. */
 #define CONNECTION_UNANSWERED_NS                                                                   \
 	(INT64_C(135) * 1000000000) /* TCP: longer than tcp_syn_retries lasts */
-#define CONNECTION_TCP_IDLE_NS   (INT64_C(7200) * 1000000000)
-#define CONNECTION_FIN_IDLE_NS   (INT64_C(60) * 1000000000) /* TCP: one or two FINs seen */
+#define CONNECTION_TCP_IDLE_NS (INT64_C(7200) * 1000000000)
+#define CONNECTION_FIN_IDLE_NS                                                                     \
+	(INT64_C(60) * 1000000000) /* TCP: FINs seen, or its socket is gone */
 #define CONNECTION_OTHER_IDLE_NS (INT64_C(60) * 1000000000) /* UDP, ICMP and the rest */
 #define CONNECTION_LINGER_NS     (INT64_C(15) * 1000000000) /* closed, kept for late packets */
 
@@ -92,6 +93,9 @@ void connection_table_met_midway(struct connection *connection);
 bool connection_table_account(struct connection_table *table, struct connection *connection,
                               enum connection_end from, const struct packet *packet,
                               int64_t now_ns);
+/* The kernel said that the socket of a local end is gone, which no packet need tell. */
+void connection_table_died(struct connection_table *table, struct connection *connection,
+                           int64_t now_ns);
 /* Closes now, without a callback. False when it was closed already. */
 bool connection_table_close(struct connection_table *table, struct connection *connection,
                             enum connection_reason reason, enum connection_outcome outcome,

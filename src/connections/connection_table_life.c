@@ -5,6 +5,13 @@
 #include "connections/connection_table_private.h"
 #include "connections/tcp_state.h"
 
+static bool has_fin(const struct connection *connection)
+{
+	const struct tcp_state *tcp = &connection->tcp;
+
+	return (tcp->seen[CONNECTION_SOURCE] | tcp->seen[CONNECTION_DESTINATION]) & TCP_FLAG_FIN;
+}
+
 static int64_t idle_limit(const struct connection *connection)
 {
 	const struct tcp_state *tcp = &connection->tcp;
@@ -13,7 +20,7 @@ static int64_t idle_limit(const struct connection *connection)
 		return CONNECTION_LINGER_NS;
 	if (connection->tuple.protocol != IPPROTO_TCP)
 		return CONNECTION_OTHER_IDLE_NS;
-	if ((tcp->seen[CONNECTION_SOURCE] | tcp->seen[CONNECTION_DESTINATION]) & TCP_FLAG_FIN)
+	if (connection->dead || has_fin(connection))
 		return CONNECTION_FIN_IDLE_NS;
 	return tcp->established ? CONNECTION_TCP_IDLE_NS : CONNECTION_UNANSWERED_NS;
 }
@@ -30,6 +37,23 @@ void connection_table_set_timer(struct connection_table *table, struct connectio
                                 int64_t now_ns)
 {
 	wheel_add(&table->wheel, connection->internal.number, next_deadline(connection), now_ns);
+}
+
+/* The timer may come too late. */
+static void hasten(struct connection_table *table, struct connection *connection, int64_t now_ns)
+{
+	wheel_remove(&table->wheel, connection->internal.number);
+	connection_table_set_timer(table, connection, now_ns);
+}
+
+void connection_table_died(struct connection_table *table, struct connection *connection,
+                           int64_t now_ns)
+{
+	int64_t limit = idle_limit(connection);
+
+	connection->dead = true;
+	if (idle_limit(connection) < limit)
+		hasten(table, connection, now_ns);
 }
 
 bool connection_table_close(struct connection_table *table, struct connection *connection,
@@ -70,9 +94,17 @@ static void close_and_tell(struct connection_table *table, struct connection *co
 		                        CONNECTION_CHANGE_CLOSED);
 }
 
+/* Its socket is gone, and what was captured does not tell. */
+static bool ends_unseen(const struct connection *connection)
+{
+	return connection->dead && !has_fin(connection);
+}
+
 void connection_table_close_and_tell(struct connection_table *table, struct connection *connection,
                                      enum connection_reason reason, int64_t now_ns)
 {
+	if (reason == CONNECTION_SHUTDOWN && ends_unseen(connection))
+		reason = CONNECTION_SOCKET_CLOSED;
 	close_and_tell(table, connection, reason, outcome_so_far(connection), now_ns);
 }
 
@@ -81,9 +113,11 @@ static void close_idle(struct connection_table *table, struct connection *connec
 {
 	const struct tcp_state *tcp = &connection->tcp;
 	bool fins = tcp->seen[0] & tcp->seen[1] & TCP_FLAG_FIN;
+	enum connection_reason silent =
+		ends_unseen(connection) ? CONNECTION_SOCKET_CLOSED : CONNECTION_IDLE;
 
 	if (connection->tuple.protocol != IPPROTO_TCP || tcp->established)
-		close_and_tell(table, connection, fins ? CONNECTION_FIN : CONNECTION_IDLE,
+		close_and_tell(table, connection, fins ? CONNECTION_FIN : silent,
 		               outcome_so_far(connection), now_ns);
 	else
 		close_and_tell(table, connection, CONNECTION_TIMEOUT, CONNECTION_FAILURE, now_ns);
@@ -148,10 +182,8 @@ bool connection_table_account(struct connection_table *table, struct connection 
 	connection->state = tcp_state_name(&connection->tcp);
 	if (tcp_state_closed(&connection->tcp, &reason, &outcome))
 		return connection_table_close(table, connection, reason, outcome, now_ns);
-	if (idle_limit(connection) < limit) { /* the timer would come too late */
-		wheel_remove(&table->wheel, connection->internal.number);
-		connection_table_set_timer(table, connection, now_ns);
-	}
+	if (idle_limit(connection) < limit)
+		hasten(table, connection, now_ns);
 	return false;
 }
 

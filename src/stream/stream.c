@@ -149,6 +149,9 @@ static void take_death(struct stream *stream, const struct death *death)
 		               death->told_ns);
 	if (!connection || connection_table_is_closed(connection))
 		return;
+	connection_table_died(stream->connections, connection, death->told_ns);
+	if (death->key.tuple.protocol != IPPROTO_TCP)
+		return;
 	connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
 	connection->gone |= end == CONNECTION_DESTINATION;
 	if (!death->has_tcp_info ||
@@ -193,7 +196,7 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 	/* A TCP socket without a remote port was a listener, or never connected. */
 	if (socket->tuple.protocol == IPPROTO_UDP || socket->tuple.destination_port == 0)
 		port_ends_note(stream->port_ends, socket->netns, &socket->tuple, now_ns);
-	else
+	if (socket->tuple.destination_port != 0)
 		await_connection(stream, socket, now_ns);
 }
 

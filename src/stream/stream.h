@@ -47,7 +47,10 @@ void stream_free(struct stream *stream); /* without records: stream_finish first
  */
 #define STREAM_BATCH 32
 void stream_packets(struct stream *stream, struct packet *packets, int count);
-/* The kernel said that a TCP socket died: its last numbers, and the end where no packet tells it. */
+/*
+ * The kernel said that a socket died: a TCP socket's last numbers, the end of a connection
+ * where no packet tells it, and that a UDP port may be another's from now on.
+ */
 void stream_socket_destroyed(struct stream *stream, const struct socket *socket);
 /* What it said since then (monotonic) was lost. */
 void stream_sockets_lost(struct stream *stream, int64_t since_ns);

@@ -96,12 +96,16 @@ static void settle_deaths(const struct stream *stream, struct connection *connec
 }
 
 /* Of a short connection the end is told before its packets are read. */
-static bool is_gone(const struct stream *stream, const struct connection *connection)
+static bool has_died(const struct stream *stream, const struct connection *connection,
+                     enum connection_end end)
 {
-	struct tuple accepted = tuple_reverse(&connection->tuple);
+	struct tuple tuple = connection->tuple;
 
-	return accepted.protocol == IPPROTO_TCP && connection->local[CONNECTION_DESTINATION] &&
-	       final_info_died(stream->finals, connection_table_hash(connection), &accepted,
+	if (tuple.protocol != IPPROTO_TCP || !connection->local[end])
+		return false;
+	if (end == CONNECTION_DESTINATION)
+		tuple = tuple_reverse(&tuple);
+	return final_info_died(stream->finals, connection_table_hash(connection), &tuple,
 	                       connection->seen_ns);
 }
 
@@ -149,7 +153,8 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
 	if (connection->midway)
 		connection_table_met_midway(connection);
-	connection->gone = is_gone(stream, connection);
+	connection->gone = has_died(stream, connection, CONNECTION_DESTINATION);
+	connection->dead = connection->gone || has_died(stream, connection, CONNECTION_SOURCE);
 	if (is_udp(&connection->tuple))
 		settle_deaths(stream, connection, connection->seen_ns);
 	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);

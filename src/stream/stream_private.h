@@ -12,7 +12,7 @@
 
 #define STREAM_DEATHS 16
 
-/* Of a TCP socket, as the kernel told it. */
+/* Of a socket that was connected, as the kernel told it. */
 struct death {
 	struct connection_key key; /* local end first */
 	int64_t told_ns;

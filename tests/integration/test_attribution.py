@@ -318,6 +318,31 @@ wait("sent")
             waits.end()
 
 
+def test_unseen_ends():
+    """What no packet tells, the kernel does: that a socket is closed."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "connection", "udp or tcp[tcpflags] & tcp-syn != 0")
+        server = Mksock(host, "tcp-listen 127.0.0.1 0", "udp-bind 127.0.0.1 0")
+        ports, ending = (server.port(), server.port(1)), {}
+        for life in ("short", "long", "open"):
+            # Before packets are read, only TCP's ends are kept for them.
+            kinds = ("tcp",) if life == "short" else ("tcp", "udp")
+            client = Mksock(host, *(f"{kind}-connect 127.0.0.1 {port}" for kind, port in zip(kinds, ports)))
+            for number in range(len(kinds)):
+                client.tell(f"send %{number + 1} hello")
+                ending[client.port(number)] = "shutdown" if life == "open" else "socket_closed"
+            if life == "long":
+                sockline.wait_for("connection_opened", count=3)
+            if life != "open":
+                client.end()
+        sockline.wait_for("connection_opened", count=5)
+        time.sleep(0.3)
+        check(sockline.stop() == 0, "ends well", sockline.stderr)
+        found = {record["source"]["port"]: record["event"]["reason"]
+                 for record in sockline.find("connection_closed")}
+        check(found == ending, "TCP and UDP: closed, or open until the end of the run", f"{found} {ending}")
+
+
 def drops(host):
     """Messages about closed sockets that found no room, in this namespace."""
     sockets = (line.split() for line in host.run("cat", "/proc/net/netlink").splitlines()[1:])

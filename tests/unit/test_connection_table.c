@@ -367,6 +367,38 @@ static void test_expiry(void)
 	}
 }
 
+/* The kernel told of the end of its socket, and no packet did. */
+static void test_death(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *tcp = open_at(table, IPPROTO_TCP, 1, START);
+	struct connection *udp = open_at(table, IPPROTO_UDP, 2, START);
+	struct connection *late = open_at(table, IPPROTO_TCP, 3, START);
+	int64_t now = START, end = START + CONNECTION_FIN_IDLE_NS;
+
+	handshake(table, tcp, START);
+	handshake(table, late, START);
+	connection_table_died(table, tcp, START);
+	connection_table_died(table, udp, START);
+	run_until(table, &now, end - 1);
+	CHECK(told_total == 0, "a dead socket: what was captured of it may still come");
+	connection_table_died(table, late, now);
+	run_until(table, &now, end + SECOND);
+	CHECK(told_total == 3 && told[0].reason == CONNECTION_SOCKET_CLOSED &&
+	              told[1].reason == CONNECTION_SOCKET_CLOSED &&
+	              told[2].reason == CONNECTION_SOCKET_CLOSED,
+	      "then each is closed, told early or late");
+	connection_table_free(table);
+
+	table = begin(16, 0);
+	tcp = open_at(table, IPPROTO_TCP, 1, START);
+	connection_table_died(table, tcp, START);
+	connection_table_shutdown(table, START);
+	CHECK(told_total == 1 && told[0].reason == CONNECTION_SOCKET_CLOSED,
+	      "not by the end of the run, if that comes first");
+	connection_table_free(table);
+}
+
 static void test_linger(void)
 {
 	struct connection_table *table = begin(16, 0);
@@ -672,6 +704,7 @@ int main(void)
 	test_account();
 	test_restarts();
 	test_expiry();
+	test_death();
 	test_linger();
 	test_activity();
 	test_jumps();

@@ -8,18 +8,25 @@
 #define ENTRIES          16384 /* power of two */
 #define LOOPBACK_IFINDEX 1     /* in every namespace: drivers/net/loopback.c, since Linux 3.5 */
 
+#define OTHERS 3
+
+/* Of the first of the copies. */
 struct entry {
-	uint64_t hash;
+	uint32_t hash; /* what the entry's place does not tell */
+	uint32_t netns;
 	uint64_t number;
 	int64_t time_ns;
-	uint32_t netns, ifindex;
+	uint16_t ifindex;
+	uint16_t others[OTHERS]; /* namespaces with further copies, folded; 0 = none */
 };
+
+_Static_assert(sizeof(struct entry) == 32, "two to a cache line");
 
 #define ENTRIES_BYTES (ENTRIES * sizeof(struct entry))
 
 struct duplicates {
 	struct hash_key key;
-	struct entry *entries; /* two to a cache line, none in two */
+	struct entry *entries; /* none in two cache lines */
 };
 
 struct duplicates *duplicates_new(const struct hash_key *key)
@@ -84,6 +91,29 @@ uint64_t duplicates_expect(const struct duplicates *duplicates, const struct pac
 	return hash;
 }
 
+static uint16_t fold(uint32_t netns)
+{
+	uint16_t folded = (uint16_t)(netns ^ netns >> 16);
+
+	return folded ? folded : UINT16_MAX;
+}
+
+/* True when there was a copy in this namespace before. */
+static bool was_there(struct entry *entry, uint32_t netns)
+{
+	uint16_t other = fold(netns);
+	int last = 0;
+
+	if (entry->netns == netns)
+		return true;
+	while (last < OTHERS - 1 && entry->others[last] != 0 && entry->others[last] != other)
+		last++;
+	if (entry->others[last] == other)
+		return true;
+	entry->others[last] = other;
+	return false;
+}
+
 uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet, uint64_t hash,
                           bool *same_netns)
 {
@@ -93,19 +123,19 @@ uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *pa
 	if (hash == 0)
 		return 0;
 	distance = packet->time_ns - entry->time_ns;
-	if (entry->hash == hash && distance < DUPLICATES_WINDOW_NS &&
+	if (entry->hash == hash >> 32 && distance < DUPLICATES_WINDOW_NS &&
 	    distance > -DUPLICATES_WINDOW_NS &&
-	    (entry->ifindex != packet->ifindex || entry->netns != packet->netns)) {
-		*same_netns = entry->netns == packet->netns;
+	    (entry->ifindex != (uint16_t)packet->ifindex || entry->netns != packet->netns)) {
+		*same_netns = was_there(entry, packet->netns);
 		/* The first one stays: each further copy repeats that. */
 		return entry->number;
 	}
 	*entry = (struct entry){
-		.hash = hash,
+		.hash = (uint32_t)(hash >> 32),
+		.netns = packet->netns,
 		.number = packet->number,
 		.time_ns = packet->time_ns,
-		.netns = packet->netns,
-		.ifindex = packet->ifindex,
+		.ifindex = (uint16_t)packet->ifindex,
 	};
 	return 0;
 }

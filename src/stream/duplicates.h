@@ -29,8 +29,8 @@ void duplicates_free(struct duplicates *duplicates);
 uint64_t duplicates_expect(const struct duplicates *duplicates, const struct packet *packet);
 
 /*
- * The number of the packet that this one, of that hash, repeats, and whether that was
- * in the same network namespace; 0 = none. Remembers the packet.
+ * The number of the packet that this one, of that hash, repeats, and whether one of its
+ * copies was in the same network namespace; 0 = none. Remembers the packet.
  */
 uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet, uint64_t hash,
                           bool *same_netns);

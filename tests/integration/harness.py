@@ -318,10 +318,10 @@ class Place:
     def sockline(self, *arguments, wait=True, via=(), netns="self", program=SOCKLINE, **keywords):
         """sockline -l --netns self, started by the words of via where given (such as setpriv).
 
-        The default, all namespaces, would show those of other tests: ask for it by netns="all".
+        The default, all namespaces, would show those of other tests: ask for it by netns=None.
         Waits for run_started, after which no packet is missed; not with wait=False.
         """
-        if "-r" not in arguments:
+        if "-r" not in arguments and netns:
             arguments = ("--netns", netns, *arguments)
         process = Sockline([*self.prefix, *via, program, "-l", *arguments], **keywords)
         if wait:

@@ -40,9 +40,69 @@ def test_across_namespaces():
                 check(spaces == {str(left.inode), str(right.inode)}, f"{mode}: and its namespace", spaces)
 
 
+class Bridge:
+    """Two namespaces, joined by a bridge in a third, as containers are on their host."""
+
+    def __init__(self):
+        self.host, self.ends = Namespace(), (Namespace(), Namespace())
+        self.host.ip("link", "add", "br0", "type", "bridge")
+        for number, end in enumerate(self.ends, 1):
+            end.address = f"10.77.1.{number}"
+            end.ip("link", "add", "eth0", "type", "veth", "peer", "name", f"veth{number}", "netns",
+                   self.host.name)
+            self.host.ip("link", "set", f"veth{number}", "master", "br0")
+            for place, device in ((end, "eth0"), (self.host, f"veth{number}")):
+                place.sysctl(f"net.ipv6.conf.{device}.disable_ipv6", 1)
+                place.ip("link", "set", device, "up")
+            end.ip("addr", "add", f"{end.address}/24", "dev", "eth0")
+        self.host.sysctl("net.ipv6.conf.br0.disable_ipv6", 1)
+        self.host.ip("link", "set", "br0", "up")
+
+    def __enter__(self):
+        return self.host, *self.ends
+
+    def __exit__(self, *exception):
+        for one in (*self.ends, self.host):
+            one.remove()
+
+
+def test_bridge():
+    """What two containers say to each other passes their host: nobody's there, and each packet once."""
+    for options in ((), ("--dedupe",)):
+        with Bridge() as (host, left, right):
+            spaces = [f"/run/netns/{one.name}" for one in (host, left, right)]
+            sockline = HERE.sockline("-e", "packet,connection", "--netns", spaces[1], "--netns", spaces[2],
+                                     *options, "udp", netns=spaces[0])
+            server = Mksock(right, "udp-bind 0.0.0.0 0")
+            client = Mksock(left, f"udp-connect {right.address} {server.port()}")
+            for _ in range(5):
+                client.tell("send %1 hello")
+                server.tell("recv %1")
+            sockline.wait_for("packet", count=5)
+            time.sleep(LIFE)
+            check(sockline.stop() == 0, "ends well", sockline.stderr)
+            ends = {(record["sockline"]["socket"]["netns"] if source_end(record).pid else None):
+                    (source_end(record).pid, source_end(record).reason)
+                    for record in sockline.find("connection_closed")}
+            check(ends == {None: (None, "forwarded"), str(left.inode): (client.pid, None),
+                           str(right.inode): (server.pid, None)},
+                  f"{options}: each end by its owner, on the host forwarded", ends)
+            packets = [record["sockline"]["packet"] for record in sockline.find("packet")]
+            firsts = {one["number"] for one in packets if "duplicate_of" not in one}
+            copies = [one["duplicate_of"] for one in packets if "duplicate_of" in one]
+            check(len(firsts) == 5 and (copies == [] if options else
+                                        all(copies.count(number) >= 2 for number in firsts) and
+                                        set(copies) == firsts),
+                  f"{options}: five packets, and how often each was captured", packets)
+            counts = {record["network"]["packets"] for record in sockline.find("connection_closed")}
+            check(counts == {5}, f"{options}: each connection counts each once",
+                  "\n".join(f"{record['@timestamp']} {record['sockline']['packet']}"
+                            for record in sockline.find("packet")))
+
+
 def test_new_namespace():
-    """--netns all: a namespace that is made while sockline runs."""
-    sockline = HERE.sockline("-e", "connection", "--attribution", "tracepoints", netns="all")
+    """By default all are captured: one that is made while sockline runs, too."""
+    sockline = HERE.sockline("-e", "connection", "--attribution", "tracepoints", netns=None)
     with Namespace() as host:
         idle = Mksock(host)
         time.sleep(2.5)

@@ -3,6 +3,7 @@
 """With fewer privileges sockline does less, and says so (P20): in run_started and on stderr, by the
 name of the capability; and nothing is wrong because of it."""
 
+import contextlib
 import os
 import shutil
 import stat
@@ -94,44 +95,90 @@ def alone(*names):
             f"--inh-caps={kept}", f"--ambient-caps={kept}")
 
 
+# Why a method is in use.
+BEST = "the kernel allows it"
+SECOND = "tracepoints are not to be had; "
+LAST = "neither tracepoints nor the sentinel"
+CPU_GROUPS = "/sys/fs/cgroup/cpu"  # of v1, where a new one has no budget for real time
+
+
+def enter(folder):
+    with open(f"{folder}/tasks", "w", encoding="ascii") as file:
+        file.write(str(os.getpid()))
+
+
+@contextlib.contextmanager
+def in_cpu_group():
+    """What is started meanwhile has no budget for real time. False where that cannot be had."""
+    folder = f"{CPU_GROUPS}/sockline-{os.getpid()}"
+    with open("/proc/self/cgroup", encoding="ascii") as file:
+        own = [line.strip().split(":", 2)[2] for line in file if line.split(":")[1] == "cpu"]
+    if not own or not os.path.exists(f"{CPU_GROUPS}/cpu.rt_runtime_us"):
+        yield False
+        return
+    os.mkdir(folder)
+    try:
+        enter(folder)
+        yield True
+    finally:
+        enter(CPU_GROUPS + own[0])
+        os.rmdir(folder)
+
+
+def next_method(host, program, title, via, method, why, words):
+    sockline = host.sockline("-i", "lo", "-e", "connection", via=via, program=program)
+    started = sockline.find("run_started")[0]["sockline"]
+    check(sockline.stop() == 0, f"{title}: runs and ends well", sockline.stderr)
+    check(started["config"]["attribution"] == method and
+          started["config"]["attribution_why"].startswith(why), f"{title}: by {method}, {why}",
+          started["config"])
+    # The proc connector is of the first network namespace alone, this is another.
+    lost = [text for text in started["degraded"]
+            if "process events" not in text and "network namespace is seen" not in text]
+    check(len(lost) == len(words) and all(any(word in text for text in lost) for word in words),
+          f"{title}: a text for each thing that is lost", lost)
+    lines = sockline.stderr.splitlines()
+    check(all(lines.count(f"sockline: {text}") == 1 for text in started["degraded"]),
+          f"{title}: and a line for each text", lines)
+
+
 def test_next_method():
-    """Tracepoints, else the sentinel; what that lacks, too, costs a line each and no more."""
-    # Via what, which method is then in use, and a word for each thing that is lost.
-    cases = (
-        ("no tracefs", (*HIDE_TRACEFS, *without("sys_admin")), "sentinel", ("tracefs",)),
-        ("no perf events", without("perfmon", "sys_admin"), "sentinel", ("CAP_PERFMON",)),
-        ("no urgency", without("perfmon", "sys_admin", "sys_nice"), "sentinel",
+    """Tracepoints, else the sentinel, else lookup; what is lacking costs a line each and no more."""
+    # Via what, which method is then in use and why, and a word for each thing that is lost.
+    cases = [
+        ("tracefs is mounted nowhere", HIDE_TRACEFS, "tracepoints", BEST, ()),
+        ("no tracefs", (*HIDE_TRACEFS, *without("sys_admin")), "sentinel", SECOND + "SCHED_FIFO",
+         ("tracefs",)),
+        ("no perf events", without("perfmon", "sys_admin"), "sentinel", SECOND + "SCHED_FIFO",
+         ("CAP_PERFMON",)),
+        ("no urgency", without("perfmon", "sys_admin", "sys_nice"), "sentinel", SECOND + "ordinary",
          ("CAP_PERFMON", "cap_sys_nice")),
-        ("no process events", without("perfmon", "sys_admin", "net_admin"), "sentinel", ("CAP_PERFMON",)),
-        ("no look at others", without("perfmon", "sys_admin", "sys_ptrace"), "sentinel",
+        ("no process events", without("perfmon", "sys_admin", "net_admin"), "sentinel", SECOND,
+         ("CAP_PERFMON",)),
+        ("no look at others", without("perfmon", "sys_admin", "sys_ptrace"), "sentinel", SECOND,
          ("CAP_PERFMON", "cap_sys_ptrace")),
-        ("packets alone", alone("net_raw"), "sentinel",
+        ("packets alone", alone("net_raw"), "sentinel", SECOND,
          ("CAP_PERFMON", "cap_sys_ptrace", "cap_sys_nice")),
-        ("tracefs for root", alone("net_raw", "perfmon", "sys_admin"), "sentinel",
+        ("not one thread", ("prlimit", "--nproc=1", *alone("net_raw")), "lookup", LAST,
+         ("CAP_PERFMON", "sentinel: ", "cap_sys_ptrace")),
+        ("tracefs for root", alone("net_raw", "perfmon", "sys_admin"), "sentinel", SECOND,
          ("CAP_DAC_READ_SEARCH", "cap_sys_ptrace", "cap_sys_nice")),
         ("no locked memory",
          ("prlimit", "--memlock=0", *alone("net_raw", "perfmon", "sys_admin", "dac_read_search")),
-         "tracepoints", ("cap_sys_ptrace",)),
-    )
+         "tracepoints", BEST, ("cap_sys_ptrace",)),
+    ]
     program = as_anybody()
     with Namespace() as host:
         started, _ = begun(host, "root", ())
         if started["config"]["attribution"] != "tracepoints":
             skip("the next method", "tracepoints are not to be had")
             return
-        for title, via, method, words in cases:
-            sockline = host.sockline("-i", "lo", "-e", "connection", via=via, program=program)
-            started = sockline.find("run_started")[0]["sockline"]
-            check(sockline.stop() == 0, f"{title}: runs and ends well", sockline.stderr)
-            check(started["config"]["attribution"] == method, f"{title}: by {method}", started["config"])
-            # The proc connector is of the first network namespace alone, this is another.
-            lost = [text for text in started["degraded"]
-                    if "process events" not in text and "network namespace is seen" not in text]
-            check(len(lost) == len(words) and all(any(word in text for text in lost) for word in words),
-                  f"{title}: a text for each thing that is lost", lost)
-            lines = sockline.stderr.splitlines()
-            check(all(lines.count(f"sockline: {text}") == 1 for text in started["degraded"]),
-                  f"{title}: and a line for each text", lines)
+        for case in cases:
+            next_method(host, program, *case)
+        with in_cpu_group() as possible:
+            if possible:
+                next_method(host, program, "no real time", without("perfmon", "sys_admin"), "sentinel",
+                            SECOND + "nice -20", ("CAP_PERFMON", "rt_runtime_us"))
 
 
 def test_what_is_refused():

@@ -77,9 +77,13 @@ static void clear(void)
 	fake_link("1/ns/pid", "pid:[4026531836]");
 }
 
+static bool guess;
+
 static void open_world(void)
 {
-	struct attribution_options options = { .key = key, .sees_all_processes = true };
+	struct attribution_options options = { .key = key,
+		                               .sees_all_processes = true,
+		                               .guess = guess };
 	struct attribution_namespace space = { .netns = NETNS };
 	struct error error;
 	char path[PATH_MAX], name[32];
@@ -443,6 +447,41 @@ static void test_forks(void)
 	close_world();
 }
 
+/* The likeliest is named when that is asked for, and called what it is. */
+static void test_guess(void)
+{
+	static const struct rule rules[] = {
+		{ SRC, 5353, DST, 53, SENDER, "guess 10", "two on a port, one is guessed" },
+		{ SRC, 5001, DST, 53, SENDER, "socket 11", "one on a port is no guess" },
+		{ SRC, 5999, DST, 53, SENDER, "unknown no_socket", "nor is none" },
+	};
+	struct attribution_question asked;
+	int64_t now = clock_monotonic_ns();
+
+	clear();
+	fake_process(10, "one", 1, 100);
+	fake_process(11, "two", 1, 100);
+	hold(10, 3, 100);
+	hold(10, 4, 101);
+	hold(11, 3, 110);
+	hold(11, 4, 111);
+	add(UDP, "0.0.0.0", 5001, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	add(UDP, "0.0.0.0", 5353, "0.0.0.0", 0, SOCKET_CLOSED, 100);
+	add(UDP, "0.0.0.0", 5353, "0.0.0.0", 0, SOCKET_CLOSED, 111);
+	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 101);
+	guess = true;
+	open_world();
+	guess = false;
+	walk(world.processes.fds, false);
+	EXPECT_RULES(IPPROTO_UDP, rules);
+	attribution_forked(world.attribution, 10, now);
+	asked = question(IPPROTO_TCP, SRC, 80, DST, 5000);
+	asked.responder = true;
+	asked.seen_ns = now;
+	CHECK(last_holder_is(&asked, "guess 10"), "its child may have had it: guessed");
+	close_world();
+}
+
 static const char *owner_of(const struct socket *socket, int64_t listed_ns)
 {
 	static char text[64];
@@ -491,6 +530,7 @@ int main(void)
 	test_raw();
 	test_walks();
 	test_forks();
+	test_guess();
 	test_listed();
 	fake_remove("");
 	return check_done();

@@ -64,8 +64,8 @@ static void test_lost(struct witness *witness)
 		begin_and_end(1); /* the kernel tells of a loss when there is room again */
 		witness_drain(witness);
 	}
-	CHECK(lived.lost > 0 && witness_counters(witness)->lost > 0, "a loss, too: %llu",
-	      (unsigned long long)witness_counters(witness)->lost);
+	CHECK(lived.lost > 0 && witness_counters(witness).lost > 0, "a loss, too: %llu",
+	      (unsigned long long)witness_counters(witness).lost);
 	witness_expire(witness);
 	lived.forks = 0;
 	begin_and_end(3);

@@ -193,6 +193,7 @@ static struct process *materialize(struct witness *witness, const struct lineage
 		.executable_deleted = life->executable_deleted,
 		.parent_name = life->parent_name[0] ? life->parent_name : NULL,
 		.netns = life->netns,
+		.cgroup_id = life->cgroup_id,
 		.exited_ns = life->exited_ns,
 	};
 	struct process *process;

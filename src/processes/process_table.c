@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "processes/cgroup_files.h"
 #include "processes/process_read.h"
 #include "processes/process_slots.h"
 
@@ -26,6 +27,7 @@
 
 struct process_table {
 	struct process_reader reader;
+	int cgroups; /* where cgroup v2 is mounted; -1 = not known */
 	struct process_slots store;
 	uint32_t sweep; /* next slot that process_table_expire looks at */
 	struct process_counters counters;
@@ -61,6 +63,7 @@ int process_table_new(struct process_table **table, const char *proc_dir, uint32
 		return error_set(error, ENOMEM, "out of memory");
 	}
 	process_read_init(&new->reader, fd);
+	new->cgroups = cgroup_files_open();
 	/* Others need descriptors too. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < (rlim_t)dir_max)
 		dir_max = limit.rlim_cur / 4 > DIRS_MIN ? (int)(limit.rlim_cur / 4) : DIRS_MIN;
@@ -77,6 +80,8 @@ void process_table_free(struct process_table *table)
 	if (!table)
 		return;
 	process_slots_free(&table->store);
+	if (table->cgroups >= 0)
+		close(table->cgroups);
 	close(table->reader.proc_fd);
 	free(table);
 }
@@ -323,6 +328,22 @@ struct process *process_table_find(struct process_table *table, int pid, uint64_
 	return number == NONE ? NULL : slot_at(table, number)->process;
 }
 
+/* Most likely it was in its parent's cgroup; the number says whether it was. */
+static void find_cgroup(struct process_table *table, const struct process_memory *memory)
+{
+	uint32_t parent = process_slots_find(&table->store, memory->parent_pid, 0);
+	const struct process *like = parent == NONE ? NULL : slot_at(table, parent)->process;
+	struct process_facts *facts = &table->facts;
+
+	if (!like || !like->cgroup ||
+	    !cgroup_files_is(table->cgroups, like->cgroup, memory->cgroup_id))
+		return;
+	facts->cgroup = like->cgroup;
+	facts->cgroup_length = strlen(like->cgroup);
+	facts->container_id = like->container_id;
+	facts->container_id_length = like->container_id ? strlen(like->container_id) : 0;
+}
+
 struct process *process_table_remember(struct process_table *table,
                                        const struct process_memory *memory)
 {
@@ -334,6 +355,7 @@ struct process *process_table_remember(struct process_table *table,
 	if (known != NONE)
 		return slot_at(table, known)->process;
 	memset(facts, 0, sizeof *facts);
+	find_cgroup(table, memory);
 	facts->stat.parent_pid = memory->parent_pid;
 	facts->stat.start_ticks = memory->start_ticks;
 	facts->netns = memory->netns;

@@ -59,8 +59,9 @@ struct process_memory {
 	const char *executable;
 	bool executable_deleted;
 	const char *parent_name;
-	uint32_t netns;    /* 0 = not known */
-	int64_t exited_ns; /* monotonic, > 0 */
+	uint32_t netns;     /* 0 = not known */
+	uint64_t cgroup_id; /* of cgroup v2, which is its inode number; 0 = not known */
+	int64_t exited_ns;  /* monotonic, > 0 */
 };
 /*
  * The process that was, entered as exited when it is not there yet. Borrowed as

@@ -3,11 +3,12 @@
 """Each kind of socket has its owner in the records: that process, or nobody with a reason, and never
 another. Every scenario runs under --attribution tracepoints and lookup."""
 
+import os
 import signal
 import sys
 import time
 
-from harness import Namespace, check, run
+from harness import HERE, Namespace, Place, check, run, skip
 from mksock import Agent, Mksock, ends_at, source_end
 
 MODES = ("tracepoints", "sentinel", "lookup")
@@ -341,6 +342,57 @@ def test_unseen_ends():
         found = {record["source"]["port"]: record["event"]["reason"]
                  for record in sockline.find("connection_closed")}
         check(found == ending, "TCP and UDP: closed, or open until the end of the run", f"{found} {ending}")
+
+
+def test_container():
+    """A process in a container, and a child of it that ends at once."""
+    with open("/proc/self/mounts", encoding="ascii") as file:
+        mounts = [line.split()[1] for line in file if line.split()[2] == "cgroup2"]
+    name = "docker-" + "0123abcd" * 8
+    folder = f"{mounts[0] if mounts else '/nowhere'}/{name}.scope"
+    try:
+        os.mkdir(folder)
+    except OSError as error:
+        skip("a container", str(error))
+        return
+    try:
+        for mode in MODES:
+            with Namespace() as host:
+                container(host, mode, folder, name)
+    finally:
+        os.rmdir(folder)
+
+
+def container(host, mode, folder, name):
+    place = Place()
+    place.prefix = ("sh", "-c", 'echo $$ >"$0"; exec "$@"', folder + "/cgroup.procs", *host.prefix)
+    # From outside: `ip netns exec' hides the control groups.
+    sockline = HERE.sockline("-e", "packet,connection", "--attribution", mode,
+                             netns=f"/run/netns/{host.name}")
+    port = Mksock(host, "tcp-listen 127.0.0.1 0").port()
+    agent = Agent(place, f"""
+s = socket.create_connection(("127.0.0.1", {port}))
+s.send(b"parent")
+pid = os.fork()
+if pid == 0:
+    socket.create_connection(("127.0.0.1", {port})).send(b"child")
+    os._exit(0)
+os.waitpid(pid, 0)
+wait(pid)
+""")
+    time.sleep(LIFE)
+    agent.end()
+    check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
+    for title, pid in (("its process", agent.pid), ("a child that is gone", int(agent.first))):
+        records = sockline.find(None, lambda one, pid=pid: one.get("process", {}).get("pid") == pid)
+        ids = {record.get("container", {}).get("id") for record in records}
+        groups = {record["sockline"].get("cgroup") for record in records
+                  if record["event"]["dataset"] == "sockline.connection"}
+        known = (ids, groups) == ({name.removeprefix("docker-")}, {f"/{name}.scope"})
+        if mode != "tracepoints" and pid != agent.pid:
+            continue  # they may not have seen it
+        check(known,
+              f"{mode}: the container of {title}", f"{ids} {groups}")
 
 
 def drops(host):

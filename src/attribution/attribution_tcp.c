@@ -13,20 +13,32 @@
 #include "base/clock.h"
 
 #define LISTENERS_MAX 16
-/* Listeners change rarely; when none fits, the listing may be this old and no older. */
-#define LISTENERS_FRESH_NS (500 * NS_PER_MS)
-#define LISTENERS_MISS_NS  (5 * NS_PER_MS)
+/*
+ * A second listener of a port (SO_REUSEPORT) that began after the listing is not seen. So a
+ * listing is made anew as often as takes a fiftieth of the time; when none fits, at once.
+ */
+#define LISTENERS_SHARE     50
+#define LISTENERS_AGED_NS   (500 * NS_PER_MS)
+#define LISTENERS_MISSED_NS (5 * NS_PER_MS)
+
+static bool is_aged(const struct listener_table *listeners, int64_t age_ns)
+{
+	int64_t share_ns = LISTENERS_SHARE * listener_table_took_ns(listeners);
+
+	return age_ns > LISTENERS_AGED_NS || (age_ns > LISTENERS_MISSED_NS && age_ns > share_ns);
+}
 
 static int find_listeners(const struct attribution_namespace *space, const struct tuple *tuple,
                           uint32_t ifindex, const struct socket **found)
 {
-	int64_t age = clock_monotonic_ns() - listener_table_refreshed_ns(space->listeners);
+	int64_t age_ns = clock_monotonic_ns() - listener_table_refreshed_ns(space->listeners);
+	bool aged = is_aged(space->listeners, age_ns);
 	int count = 0;
 
-	if (age > LISTENERS_FRESH_NS)
+	if (aged)
 		listener_table_refresh(space->listeners, false, NULL, NULL);
 	count = listener_table_find(space->listeners, tuple, ifindex, found, LISTENERS_MAX);
-	if (count == 0 && age > LISTENERS_MISS_NS && age <= LISTENERS_FRESH_NS) {
+	if (count == 0 && !aged && age_ns > LISTENERS_MISSED_NS) {
 		listener_table_refresh(space->listeners, false, NULL, NULL);
 		count = listener_table_find(space->listeners, tuple, ifindex, found, LISTENERS_MAX);
 	}

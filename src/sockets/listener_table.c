@@ -16,7 +16,7 @@ struct listing {
 struct listener_table {
 	struct lister *lister;
 	struct listing current;
-	int64_t refreshed_ns;
+	int64_t refreshed_ns, took_ns;
 };
 
 struct listener_table *listener_table_new(struct lister *lister)
@@ -96,6 +96,7 @@ int listener_table_refresh(struct listener_table *table, bool udp, listener_call
 {
 	struct listing next = { 0 };
 	bool complete = true, udp_complete = true;
+	int64_t begin_ns = clock_monotonic_ns();
 	int result;
 
 	result = lister_run(table->lister, SOCKET_KIND_BIT(SOCKET_TCP), 1u << SOCKET_LISTEN, false,
@@ -119,13 +120,19 @@ int listener_table_refresh(struct listener_table *table, bool udp, listener_call
 		                 callback, context);
 	free(table->current.sockets);
 	table->current = next;
-	table->refreshed_ns = clock_monotonic_ns();
+	table->refreshed_ns = begin_ns;
+	table->took_ns = clock_monotonic_ns() - begin_ns;
 	return 0;
 }
 
 int64_t listener_table_refreshed_ns(const struct listener_table *table)
 {
 	return table->refreshed_ns;
+}
+
+int64_t listener_table_took_ns(const struct listener_table *table)
+{
+	return table->took_ns;
 }
 
 /* As compute_score() in net/ipv4/inet_hashtables.c and net/ipv4/udp.c: address, device, then family. */

@@ -30,7 +30,9 @@ void listener_table_free(struct listener_table *table);
  */
 int listener_table_refresh(struct listener_table *table, bool udp, listener_callback *callback,
                            void *context);
-int64_t listener_table_refreshed_ns(const struct listener_table *table); /* monotonic, 0 = never */
+/* When the last listing began, monotonic; 0 = never. And how long it took. */
+int64_t listener_table_refreshed_ns(const struct listener_table *table);
+int64_t listener_table_took_ns(const struct listener_table *table);
 
 /*
  * The TCP listeners that a connection to tuple->source (the local end) coming in

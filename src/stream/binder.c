@@ -82,11 +82,12 @@ static enum connection_end other_end(enum connection_end end)
  */
 static bool has_died(const struct binder *binder, const struct attribution_question *question)
 {
+	const struct port_ends *ends = binder->options.port_ends;
 	bool is_exact = question->tuple.protocol == IPPROTO_TCP && !question->responder;
 
-	return binder->options.port_ends && !is_exact &&
-	       port_ends_last(binder->options.port_ends, question->netns, &question->tuple,
-	                      question->seen_ns) >= question->seen_ns;
+	return ends && !is_exact && port_ends_any(ends, question->seen_ns) &&
+	       port_ends_last(ends, question->netns, &question->tuple, question->seen_ns) >=
+	               question->seen_ns;
 }
 
 static struct attribution_question question_for(const struct binder *binder,

@@ -15,6 +15,7 @@ struct port_ends {
 	/* By protocol, namespace, port and, of connected ones, remote end: the latest of a slot. */
 	int64_t last_ns[SLOTS];
 	int64_t lost_since_ns, lost_ns; /* between the two any may have died; 0 = never */
+	int64_t latest_ns;              /* of all that was told */
 };
 
 struct port_ends *port_ends_new(const struct hash_key *key)
@@ -47,6 +48,7 @@ static uint64_t slot_of(const struct port_ends *ends, uint32_t netns, const stru
 void port_ends_note(struct port_ends *ends, uint32_t netns, const struct tuple *dead,
                     int64_t now_ns)
 {
+	ends->latest_ns = now_ns;
 	ends->last_ns[slot_of(ends, netns, dead, dead->destination_port != 0)] = now_ns;
 	if (dead->protocol != IPPROTO_UDP)
 		return;
@@ -59,7 +61,7 @@ void port_ends_lost(struct port_ends *ends, int64_t since_ns, int64_t now_ns)
 	/* Of two losses in a row those in between are not told apart. */
 	if (ends->lost_ns == 0 || since_ns - ends->lost_ns > PORT_ENDS_BATCH_NS)
 		ends->lost_since_ns = since_ns;
-	ends->lost_ns = now_ns;
+	ends->lost_ns = ends->latest_ns = now_ns;
 	for (int port = 0; port < 1 << 16; port++) {
 		ends->ports[port].count++;
 		ends->ports[port].time_ns = now_ns;
@@ -74,6 +76,11 @@ uint32_t port_ends_count(const struct port_ends *ends, uint16_t port)
 bool port_ends_since(const struct port_ends *ends, uint16_t port, int64_t since_ns)
 {
 	return ends->ports[port].time_ns > since_ns;
+}
+
+bool port_ends_any(const struct port_ends *ends, int64_t since_ns)
+{
+	return ends->latest_ns >= since_ns;
 }
 
 int64_t port_ends_last(const struct port_ends *ends, uint32_t netns, const struct tuple *tuple,

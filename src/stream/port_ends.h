@@ -32,6 +32,8 @@ void port_ends_lost(struct port_ends *ends, int64_t since_ns, int64_t now_ns);
 uint32_t port_ends_count(const struct port_ends *ends, uint16_t port);
 /* The last of them was told after that time. */
 bool port_ends_since(const struct port_ends *ends, uint16_t port, int64_t since_ns);
+/* Any socket's death was told at that time or later: quick, for each question. */
+bool port_ends_any(const struct port_ends *ends, int64_t since_ns);
 /*
  * When it was told that a socket died which the local end tuple->source could have
  * been: one that was connected elsewhere could not. 0 = never; a later time than

@@ -38,6 +38,7 @@ static void test_deaths(void)
 	port_ends_note(ends, OTHER, &open, NOW + 2);
 	CHECK(last(ends, NETNS, NOW) == NOW + 1 && last(ends, OTHER, NOW) == NOW + 2,
 	      "one on the port, in each of two namespaces");
+	CHECK(port_ends_any(ends, NOW + 2) && !port_ends_any(ends, NOW + 3), "the latest of all");
 	CHECK(port_ends_count(ends, 5000) == 3 && port_ends_count(ends, 5001) == 0 &&
 	              port_ends_since(ends, 5000, NOW + 1) && !port_ends_since(ends, 5000, NOW + 2),
 	      "they are counted together");
@@ -52,6 +53,7 @@ static void test_lost(void)
 	port_ends_lost(ends, NOW, end_ns);
 	CHECK(port_ends_count(ends, 1) == 1 && port_ends_since(ends, 65535, end_ns - 1),
 	      "word was lost: of any port");
+	CHECK(port_ends_any(ends, end_ns) && !port_ends_any(ends, end_ns + 1), "until then");
 	CHECK(last(ends, NETNS, NOW) == NOW && last(ends, NETNS, end_ns - 1) == end_ns - 1,
 	      "just when a packet was seen, for all that is known");
 	CHECK(last(ends, NETNS, end_ns + 1) == end_ns && last(ends, NETNS, NOW - 1) == end_ns,

@@ -8,13 +8,14 @@
 
 #include "sockets/netns.h"
 
+struct watched {
+	struct host_space *space;
+	bool alive, was_alive; /* at the last look, and at the one before */
+};
+
 struct host_spaces {
 	struct host_spaces_options options;
-	struct watched {
-		struct host_space *space;
-		bool alive; /* at the last look; and at the one before */
-		bool was_alive;
-	} * spaces;
+	struct watched *spaces;
 	int count;
 	struct host_space_counters closed;
 };

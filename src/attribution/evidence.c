@@ -103,10 +103,9 @@ static uint64_t hash_of(const struct evidence *evidence, const struct tuple *tup
 static uint64_t hash_asked(struct evidence *evidence, const struct tuple *tuple, bool *reversed)
 {
 	struct asked *asked = &evidence->asked;
-	struct tuple turned = tuple_reverse(tuple);
 	bool same = tuple_equal(&asked->tuple, tuple);
 
-	if (!same && tuple->protocol == IPPROTO_TCP && tuple_equal(&asked->tuple, &turned)) {
+	if (!same && tuple->protocol == IPPROTO_TCP && tuple_is_reverse(&asked->tuple, tuple)) {
 		*reversed = !asked->reversed;
 		return asked->hash;
 	}

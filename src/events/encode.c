@@ -145,32 +145,29 @@ static int cut_and_try(struct encoder *encoder, bool tree, const struct event *e
 	return result;
 }
 
-static bool has_room(const struct buf *line)
+static inline int encode(struct encoder *encoder, bool tree, const struct event *event,
+                         struct buf *line)
 {
-	return !line->overflow && line->capacity - line->length >= ENCODER_ROOM;
+	const struct attempt first = { .caching = true };
+
+	if (line->overflow || line->capacity - line->length < ENCODER_ROOM)
+		return -ENOBUFS;
+	encoder->time_ns = event->time_ns;
+	if (!tree && try(encoder, first, event, line) == 0) {
+		encoder->counters.truncated += encoder->record.raw_lost;
+		return 0;
+	}
+	return cut_and_try(encoder, tree, event, line);
 }
 
 int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line)
 {
-	const struct attempt first = { .caching = true };
-	bool frequent = records[event->action].frequent;
-
-	if (!has_room(line))
-		return -ENOBUFS;
-	encoder->time_ns = event->time_ns;
-	if (frequent && try(encoder, first, event, line) == 0) {
-		encoder->counters.truncated += encoder->record.raw_lost;
-		return 0;
-	}
-	return cut_and_try(encoder, !frequent, event, line);
+	return encode(encoder, !records[event->action].frequent, event, line);
 }
 
 int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line)
 {
-	if (!has_room(line))
-		return -ENOBUFS;
-	encoder->time_ns = event->time_ns;
-	return cut_and_try(encoder, true, event, line);
+	return encode(encoder, true, event, line);
 }
 
 const struct encoder_counters *encoder_counters(const struct encoder *encoder)

@@ -15,8 +15,7 @@
 struct fragment {
 	uint64_t generation; /* of the object when it was encoded */
 	uint32_t length;
-	uint16_t split
-		[FRAGMENT_PIECES]; /* where in bytes each piece ends, meaning known to the encoder */
+	uint16_t split[FRAGMENT_PIECES]; /* where in bytes each piece ends */
 	char bytes[];
 };
 

@@ -177,11 +177,12 @@ static bool worth_asking(const struct connection *connection, enum connection_en
 static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end,
                       bool spoke)
 {
-	struct attribution_question question = question_for(binder, connection, end);
+	struct attribution_question question;
 	struct owner found = { 0 };
 
 	if (!worth_asking(connection, end))
 		return false;
+	question = question_for(binder, connection, end);
 	attribution_resolve(binder->options.attribution, &question, &found);
 	/* Who sent data had a socket of its own. When only the listener is left, it is closed. */
 	if (spoke && found.method == ATTRIBUTION_LISTENER)

@@ -68,16 +68,20 @@ static bool is_udp(const struct tuple *tuple)
 	return tuple->protocol == IPPROTO_UDP;
 }
 
+static uint16_t port_of(const struct connection *connection, int end)
+{
+	return end == CONNECTION_SOURCE ? connection->tuple.source_port
+	                                : connection->tuple.destination_port;
+}
+
 /* Deaths on the ports of its local ends. */
 static uint32_t count_deaths(const struct stream *stream, const struct connection *connection)
 {
-	const struct tuple *tuple = &connection->tuple;
 	uint32_t count = 0;
 
-	if (connection->local[CONNECTION_SOURCE])
-		count += port_ends_count(stream->port_ends, tuple->source_port);
-	if (connection->local[CONNECTION_DESTINATION])
-		count += port_ends_count(stream->port_ends, tuple->destination_port);
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
+		if (connection->local[end])
+			count += port_ends_count(stream->port_ends, port_of(connection, end));
 	return count;
 }
 
@@ -85,13 +89,10 @@ static uint32_t count_deaths(const struct stream *stream, const struct connectio
 static void settle_deaths(const struct stream *stream, struct connection *connection,
                           int64_t seen_ns)
 {
-	const struct tuple *tuple = &connection->tuple;
-
-	if ((connection->local[CONNECTION_SOURCE] &&
-	     port_ends_since(stream->port_ends, tuple->source_port, seen_ns)) ||
-	    (connection->local[CONNECTION_DESTINATION] &&
-	     port_ends_since(stream->port_ends, tuple->destination_port, seen_ns)))
-		return;
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
+		if (connection->local[end] &&
+		    port_ends_since(stream->port_ends, port_of(connection, end), seen_ns))
+			return;
 	connection->port_ends = count_deaths(stream, connection);
 }
 

@@ -165,6 +165,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 /*
  * What an end sends just before its socket's death is told may be another's already.
  * What it receives is taken for its own up to then: most sockets die after an answer.
+ * Of what is read late the end was told late as well.
  */
 static bool may_be_another(const struct stream *stream, const struct connection *connection,
                            enum connection_end end, const struct passage *passage)
@@ -174,8 +175,9 @@ static bool may_be_another(const struct stream *stream, const struct connection 
 	int64_t before_ns = end == passage->from ? PORT_ENDS_BATCH_NS : 0;
 	int64_t died_ns =
 		port_ends_last(stream->port_ends, connection->netns, &tuple, passage->seen_ns);
+	bool late = passage->now_ns - passage->seen_ns > PORT_ENDS_BATCH_NS;
 
-	return died_ns >= connection->seen_ns && passage->seen_ns >= died_ns - before_ns;
+	return died_ns >= connection->seen_ns && (late || passage->seen_ns >= died_ns - before_ns);
 }
 
 /* Of a UDP port of this host whose socket has died meanwhile: it is another process's now. */

@@ -238,6 +238,35 @@ static pid_t begin_holder(struct order order, uint64_t *inode)
 	return child;
 }
 
+static int newest_pid(void)
+{
+	FILE *file = fopen("/proc/loadavg", "r");
+	int pid = 0;
+
+	if (!file || fscanf(file, "%*s %*s %*s %*s %d", &pid) != 1)
+		fake_fail("/proc/loadavg");
+	fclose(file);
+	return pid;
+}
+
+/*
+ * By hint, though the machine's newest process is looked at before: again while that is
+ * another one. seen: the newest before the last prediction.
+ */
+static int predict_hinted(struct proc_fd *fds, int seen, pid_t child, uint64_t inode, int budget,
+                          struct proc_fd_holders *holders)
+{
+	int result, last, tries = 0;
+
+	do {
+		last = seen;
+		seen = newest_pid();
+		proc_fd_hint(fds, child);
+		result = proc_fd_predict(fds, inode, budget, holders);
+	} while (result != 0 && (seen != last || seen != newest_pid()) && ++tries < 1000);
+	return result;
+}
+
 static void test_predict(void)
 {
 	struct fixture fixture = begin("/proc", 10000, 100000);
@@ -245,15 +274,17 @@ static void test_predict(void)
 	struct proc_fd_holders holders = { 0 };
 	uint64_t inode;
 	pid_t child;
+	int seen;
 
 	CHECK(proc_fd_predict(fds, 1, 100, &holders) == -ENOENT && holders.count == 0,
 	      "no such socket");
 	/* The newest process of the machine, or hinted: lowest descriptors first. */
 	child = begin_holder((struct order){ .fd = 5 }, &inode);
 	proc_fd_hint(fds, child);
+	seen = newest_pid();
 	CHECK(proc_fd_predict(fds, inode, 2, &holders) == -ENOENT,
 	      "two system calls are not enough");
-	CHECK(proc_fd_predict(fds, inode, 20, &holders) == 0 && holders.count == 1 &&
+	CHECK(predict_hinted(fds, seen, child, inode, 20, &holders) == 0 && holders.count == 1 &&
 	              holders.processes[0]->pid == child,
 	      "found by hint");
 	CHECK(strcmp(holders_of(fds, inode), pids(1, child)) == 0, "and known from now on");
@@ -263,8 +294,10 @@ static void test_predict(void)
 	/* Far up: the whole directory is read, when that is not too much. */
 	child = begin_holder((struct order){ .fd = 90, .count = 40 }, &inode);
 	proc_fd_hint(fds, child);
+	seen = newest_pid();
 	CHECK(proc_fd_predict(fds, inode, 40, &holders) == -ENOENT, "too many for this budget");
-	CHECK(proc_fd_predict(fds, inode, 100, &holders) == 0 && holders.processes[0]->pid == child,
+	CHECK(predict_hinted(fds, seen, child, inode, 100, &holders) == 0 &&
+	              holders.processes[0]->pid == child,
 	      "but not for this one");
 	child_end(child);
 	finish(&fixture);
@@ -277,8 +310,7 @@ static void test_predict_again(void)
 	struct proc_fd_holders holders = { 0 };
 	int found = 0, neighbours = 0, extra[3], fd = open_socket();
 
-	proc_fd_hint(fixture.fds, getpid());
-	proc_fd_predict(fixture.fds, inode_of(fd), 200, &holders);
+	predict_hinted(fixture.fds, 0, getpid(), inode_of(fd), 200, &holders);
 	close(fd);
 	for (int i = 0; i < 100; i++) {
 		fd = open_socket();

@@ -20,7 +20,9 @@ With arguments, only the tests of these names run. $SLOWDOWN multiplies bounds.
 """
 
 import atexit
+import collections
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -29,6 +31,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 import traceback
@@ -43,6 +46,7 @@ TIMEOUT = 10  # seconds, for what should take none
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
+F_GETPIPE_SZ = 1032
 
 _points = {"count": 0, "failed": 0}
 _processes = []  # not yet ended
@@ -105,15 +109,20 @@ def _die_with_parent():
 
 
 class Process:
-    """A program; both its outputs are read all the time, so that it never waits for us."""
+    """A program; both its outputs are read all the time, so that it never waits for us.
 
-    def __init__(self, argv, **keywords):
+    reads=False: but stdout not before reading.set().
+    """
+
+    def __init__(self, argv, reads=True, **keywords):
         self.argv = [str(word) for word in argv]
         self.lines = []  # of stdout, as bytes, without LF
         self.raw = open(path(f"stdout.{time.monotonic_ns()}"), "w+b")  # all of stdout
         self.errors = b""
+        self.ended = None  # when wait() saw it
         self.reading = threading.Event()  # cleared: stdout is not read
-        self.reading.set()
+        if reads:
+            self.reading.set()
         self._changed = threading.Condition()
         self._taken = 0
         keywords.setdefault("stdin", subprocess.PIPE)
@@ -146,6 +155,25 @@ class Process:
         """Used by its first thread so far."""
         with open(f"/proc/{self.pid}/schedstat", encoding="ascii") as file:
             return int(file.read().split()[0]) / 1e9
+
+    def wait_until_asleep(self, unread=lambda: 0):
+        """Waits until it has no work: its first thread sleeps, look after look, as a process that
+        only waits for a processor does not."""
+        looks = collections.deque(maxlen=30)
+
+        def found():
+            with open(f"/proc/{self.pid}/stat", encoding="utf-8", errors="replace") as file:
+                looks.append((file.read().rpartition(")")[2].split()[0], unread()))
+            return looks.count(("S", looks[-1][1])) == looks.maxlen and looks[-1][1] is not None
+        until(found, f"{self.argv} to sleep")
+
+    def wait_until_blocked(self):
+        """Waits until its stdout is full and it sleeps, as it does when nobody reads."""
+        def unread():
+            output = self.popen.stdout.fileno()
+            count = int.from_bytes(fcntl.ioctl(output, termios.FIONREAD, bytes(4)), sys.byteorder)
+            return count if count > fcntl.fcntl(output, F_GETPIPE_SZ) // 2 else None
+        self.wait_until_asleep(unread)
 
     def _read_output(self):
         rest = b""
@@ -204,6 +232,7 @@ class Process:
         """The exit status, negative for a signal. Kills the process after timeout, and fails."""
         try:
             status = self.popen.wait(timeout * SLOWDOWN)
+            self.ended = time.monotonic()
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait()

@@ -39,7 +39,7 @@ class Tcpdump:
 
     def totals(self):
         """(packets, bytes of the IP layer) by (address, port) of the sender."""
-        time.sleep(0.3)  # what it has not read by now it would not write
+        self.process.wait_until_asleep()  # what it has not read by then it would not write
         self.process.stop(signal.SIGINT)
         rows = subprocess.run(["tshark", "-n", "-r", self.file, "-T", "fields", "-e", "ip.src",
                                "-e", "tcp.srcport", "-e", "ip.len"],

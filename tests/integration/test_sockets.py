@@ -115,6 +115,17 @@ def in_both(one):
     return tuple(sorted(values.items()))
 
 
+def undisturbed(take):
+    """What take() returns when nobody else makes or closes a socket here meanwhile, such as another
+    sockline that captures in every namespace."""
+    for _ in range(20):
+        before, taken, after = list_sockets("auto")[0], take(), list_sockets("auto")[0]
+        if sorted(map(in_both, before)) == sorted(map(in_both, after)):
+            break
+        time.sleep(0.2)
+    return taken
+
+
 def difference(left, right):
     return "\n".join([f"< {item}" for item in sorted(map(str, set(left) - set(right)))] +
                      [f"> {item}" for item in sorted(map(str, set(right) - set(left)))])
@@ -239,9 +250,8 @@ def make_sockets(folder):
 
 
 def test_modes(mksock):
-    by_netlink, netlink_end = list_sockets("netlink")
-    by_proc, proc_end = list_sockets("proc")
-    mixed, mixed_end = list_sockets("auto")
+    (by_netlink, netlink_end), (by_proc, proc_end), (mixed, mixed_end) = undisturbed(
+        lambda: [list_sockets(mode) for mode in ("netlink", "proc", "auto")])
 
     check(mixed_end["complete"] == "1" and mixed_end["failed"] == "0", "auto is complete", mixed_end)
     check(proc_end["complete"] == "1" and proc_end["malformed"] == "0", "proc is complete", proc_end)
@@ -329,27 +339,28 @@ def test_details(mksock, sockets):
     check(unix[pair[0]["inode"]]["peer"] == pair[1]["inode"], "unix: the peer")
 
 
-def test_against_ss(sockets):
+def test_against_ss():
     if not shutil.which("ss"):
         check(True, "ss # SKIP not installed")
         return
-    for option, kind in (("-t", "tcp"), ("-u", "udp")):
-        ours, theirs = [as_ss(one) for one in of_kind(sockets, kind)], ss_inet(option)
+    sockets, inet, raw, unix, packet, netlink = undisturbed(lambda: (
+        list_sockets("auto")[0], [ss_inet("-t"), ss_inet("-u")], run("ss", "-Hanw").stdout, ss_unix(),
+        run("ss", "-Hane0").stdout, ss_netlink()))
+    for option, kind, theirs in zip(("-t", "-u"), ("tcp", "udp"), inet):
+        ours = [as_ss(one) for one in of_kind(sockets, kind)]
         check(sorted(ours) == sorted(theirs) and ours, f"ss {option}: the same {len(ours)}",
               difference(ours, theirs))
     # Without a handler ss reads /proc/net too, and then has no inodes.
     ours = sorted(one["protocol"] for one in of_kind(sockets, "raw"))
-    theirs = sorted(line.split()[3].rsplit(":", 1)[1] for line in run("ss", "-Hanw").stdout.splitlines())
+    theirs = sorted(line.split()[3].rsplit(":", 1)[1] for line in raw.splitlines())
     check(ours == theirs, f"ss -w: the same {len(ours)}", ours, theirs)
     ours = [(one["state"], one["inode"], one["peer"]) for one in of_kind(sockets, "unix")]
-    theirs = ss_unix()
-    check(sorted(ours) == sorted(theirs), f"ss -x: the same {len(ours)}", difference(ours, theirs))
+    check(sorted(ours) == sorted(unix), f"ss -x: the same {len(ours)}", difference(ours, unix))
     ours = {one["inode"] for one in of_kind(sockets, "packet")}
-    theirs = set(re.findall(r"ino:(\d+)", run("ss", "-Hane0").stdout))
+    theirs = set(re.findall(r"ino:(\d+)", packet))
     check(ours == theirs, f"ss -0: the same {len(ours)}", difference(ours, theirs))
     ours = {(one["protocol"], one["port_id"]) for one in of_kind(sockets, "netlink")}
-    theirs = ss_netlink()
-    check(ours == theirs, f"ss -A netlink: the same {len(ours)}", difference(ours, theirs))
+    check(ours == netlink, f"ss -A netlink: the same {len(ours)}", difference(ours, netlink))
 
 
 def test_repeated_dump():
@@ -402,7 +413,7 @@ def main():
     try:
         sockets = test_modes(mksock)
         test_details(mksock, sockets)
-        test_against_ss(list_sockets("auto")[0])
+        test_against_ss()
         test_repeated_dump()
         test_odd_paths(folder)
     finally:

@@ -245,22 +245,25 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 		tell(binder, connection);
 }
 
-bool binder_is_same(struct binder *binder, const struct connection *connection,
-                    enum connection_end end, bool sender, int64_t seen_ns)
+enum binder_now binder_who_now(struct binder *binder, const struct connection *connection,
+                               enum connection_end end, bool sender, int64_t seen_ns)
 {
 	struct attribution_question question = question_for(binder, connection, end);
 	const struct owner *owner = &connection->owners[end];
 	struct owner found = { 0 };
-	bool same;
+	enum binder_now now = BINDER_ANOTHER;
 
 	question.seen_ns = seen_ns;
 	question.since_ns = seen_ns;
 	question.sender = sender;
 	question.died = false; /* that another one is found is what is asked for */
 	attribution_resolve(binder->options.attribution, &question, &found);
-	same = found.process == owner->process && (owner->process || owner->cookie == found.cookie);
+	if (found.process == owner->process && (owner->process || owner->cookie == found.cookie))
+		now = BINDER_SAME;
+	else if (!found.process && (found.cookie == 0 || found.cookie == owner->cookie))
+		now = BINDER_UNKNOWN;
 	owner_clear(&found);
-	return same;
+	return now;
 }
 
 /* A server that forks has the connection served, and closed, by a child. */

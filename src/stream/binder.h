@@ -49,12 +49,13 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
                    const struct packet *packet, int64_t now_ns);
 /*
- * A socket on the end's port has died: is the end still its owner's at the packet
- * of seen_ns (monotonic), which it sent, or received? False when that cannot be
- * told: it may be another's, and that one gone. Nobody's remains nobody's.
+ * A socket on the end's port has died: whose is the end at the packet of seen_ns
+ * (monotonic), which it sent, or received? Nobody's remains nobody's. Unknown: its
+ * owner is not found any more, and nobody else.
  */
-bool binder_is_same(struct binder *binder, const struct connection *connection,
-                    enum connection_end end, bool sender, int64_t seen_ns);
+enum binder_now { BINDER_SAME, BINDER_ANOTHER, BINDER_UNKNOWN };
+enum binder_now binder_who_now(struct binder *binder, const struct connection *connection,
+                               enum connection_end end, bool sender, int64_t seen_ns);
 /* The connection closed: the last chance to look, then what is known is remembered and counted. */
 void binder_closing(struct binder *binder, struct connection *connection);
 

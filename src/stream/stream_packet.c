@@ -164,20 +164,26 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 
 /*
  * What an end sends just before its socket's death is told may be another's already.
- * What it receives is taken for its own up to then: most sockets die after an answer.
- * Of what is read late the end was told late as well.
+ * What it receives then is its own unless another is found: most sockets die after an
+ * answer. Of what is read late the end was told late as well.
  */
-static bool may_be_another(const struct stream *stream, const struct connection *connection,
+static bool is_another_now(struct stream *stream, const struct connection *connection,
                            enum connection_end end, const struct passage *passage)
 {
 	struct tuple tuple =
 		end == CONNECTION_SOURCE ? connection->tuple : tuple_reverse(&connection->tuple);
-	int64_t before_ns = end == passage->from ? PORT_ENDS_BATCH_NS : 0;
-	int64_t died_ns =
-		port_ends_last(stream->port_ends, connection->netns, &tuple, passage->seen_ns);
-	bool late = passage->now_ns - passage->seen_ns > PORT_ENDS_BATCH_NS;
+	bool sender = end == passage->from;
+	int64_t seen_ns = passage->seen_ns;
+	int64_t died_ns = port_ends_last(stream->port_ends, connection->netns, &tuple, seen_ns);
+	bool late = passage->now_ns - seen_ns > PORT_ENDS_BATCH_NS;
+	enum binder_now now;
 
-	return died_ns >= connection->seen_ns && (late || passage->seen_ns >= died_ns - before_ns);
+	if (died_ns < connection->seen_ns || (!late && seen_ns < died_ns - PORT_ENDS_BATCH_NS))
+		return false;
+	now = binder_who_now(stream->binder, connection, end, sender, seen_ns);
+	if (sender || late || seen_ns >= died_ns)
+		return now != BINDER_SAME;
+	return now == BINDER_ANOTHER;
 }
 
 /* Of a UDP port of this host whose socket has died meanwhile: it is another process's now. */
@@ -191,10 +197,7 @@ static bool is_of_another_socket(struct stream *stream, struct connection *conne
 		return false;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION && !another; end++)
 		another = connection->local[end] &&
-		          may_be_another(stream, connection, (enum connection_end)end, passage) &&
-		          !binder_is_same(stream->binder, connection, (enum connection_end)end,
-		                          (enum connection_end)end == passage->from,
-		                          passage->seen_ns);
+		          is_another_now(stream, connection, (enum connection_end)end, passage);
 	settle_deaths(stream, connection, passage->seen_ns);
 	return another;
 }

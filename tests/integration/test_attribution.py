@@ -9,7 +9,7 @@ import sys
 import time
 
 from harness import HERE, Namespace, Place, check, run, skip
-from mksock import Agent, Mksock, destination_end, ends_at, source_end
+from mksock import Agent, Mksock, ends_at, source_end
 
 MODES = ("tracepoints", "sentinel", "lookup")
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
@@ -443,54 +443,6 @@ wait(s.getsockname()[1])
             check([end.pid for end in ends] == [first.pid, second.pid],
                   f"{mode}: and the next one on the port is not taken for the first",
                   f"{first.pid} {second.pid}: {ends}")
-
-
-def test_late_ends():
-    """A UDP port is another process's, and packets and ends are read long after they were."""
-    server = """
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("127.0.0.1", {port}))
-wait(s.getsockname()[1])
-"""
-    client = server + """
-while True:
-    s.sendto(b"mine", ("127.0.0.1", {to}))
-    wait()
-"""
-    for mode in MODES:
-        with Namespace() as host:
-            sockline = host.sockline("-e", "connection", "--attribution", mode)
-            to = Mksock(host, "udp-bind 127.0.0.1 0").port()
-            servers, clients = [Agent(host, server.format(port=0))], []
-            here = int(servers[0].first)
-            clients.append(Agent(host, client.format(port=0, to=to)))
-            port = int(clients[0].first)
-            other = Agent(host, client.format(port=0, to=here))
-            for sender in clients[0], other:
-                sender.tell()
-            time.sleep(LIFE)
-            sockline.send_signal(signal.SIGSTOP)
-            for former in servers[0], clients[0]:
-                former.end()
-            servers.append(Agent(host, server.format(port=here)))
-            clients.append(Agent(host, client.format(port=port, to=to)))
-            for sender in clients[1], other:
-                sender.tell()
-            time.sleep(0.5)
-            sockline.send_signal(signal.SIGCONT)
-            time.sleep(LIFE)
-            check(sockline.stop() == 0, f"{mode}: ends well")
-            closed = sockline.find("connection_closed")
-            for what, ends, pids in (
-                    ("sender", [source_end(record) for record in closed
-                                if record["source"]["port"] == port], clients),
-                    ("receiver", [destination_end(record) for record in closed
-                                  if record["destination"]["port"] == here], servers)):
-                first, second = (agent.pid for agent in pids)
-                sure = mode == "tracepoints" and what == "sender"
-                known = {second} if sure else {second, None}
-                check(len(ends) == 2 and ends[0].pid == first and ends[1].pid in known,
-                      f"{mode}: each {what} is its own", f"{first} {second}: {ends}")
 
 
 run(globals())

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ports change hands: what was sent by, or to, a socket that is gone is never its successor's."""
 
+import signal
 import time
 
 from harness import Namespace, check, run
-from mksock import Agent, Mksock, ends_at, source_end
+from mksock import Agent, Mksock, destination_end, ends_at, source_end
 
 MODES = ("tracepoints", "sentinel", "lookup")
 LIFE = 0.7  # seconds that successors live, so that a lookup finds them
@@ -158,6 +159,62 @@ def test_echo():
             for agent in (idle, ping):
                 agent.end()
             sockline.stop()
+
+
+def test_late_ends():
+    """A UDP port is another process's, and packets and ends are read long after they were, or soon."""
+    server = """
+port = {port} or int(wait("born"))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", max(port, 0)))
+wait(s.getsockname()[1])
+"""
+    client = server + """
+while True:
+    s.sendto(b"mine", ("127.0.0.1", {to}))
+    wait()
+"""
+    for mode in MODES:
+        for delay in (0.5, 0):
+            with Namespace() as host:
+                late_ends(host, mode, delay, server, client)
+
+
+def late_ends(host, mode, delay, server, client):
+    sockline = host.sockline("-e", "connection", "--attribution", mode)
+    to = Mksock(host, "udp-bind 127.0.0.1 0").port()
+    servers, clients = [Agent(host, server.format(port=-1))], []
+    here = int(servers[0].first)
+    clients.append(Agent(host, client.format(port=-1, to=to)))
+    port = int(clients[0].first)
+    other = Agent(host, client.format(port=-1, to=here))
+    for sender in clients[0], other:
+        sender.tell()
+    servers.append(Agent(host, server.format(port=0)))
+    clients.append(Agent(host, client.format(port=0, to=to)))
+    time.sleep(LIFE)
+    sockline.send_signal(signal.SIGSTOP)
+    for former in servers[0], clients[0]:
+        former.end()
+    servers[1].tell(str(here))
+    clients[1].tell(str(port))
+    for sender in clients[1], other:
+        sender.tell()
+    time.sleep(delay)
+    sockline.send_signal(signal.SIGCONT)
+    time.sleep(LIFE)
+    check(sockline.stop() == 0, f"{mode}, {delay} s: ends well")
+    closed = sockline.find("connection_closed")
+    for what, ends, pids in (
+            ("sender", [source_end(record) for record in closed if record["source"]["port"] == port],
+             clients),
+            ("receiver", [destination_end(record) for record in closed
+                          if record["destination"]["port"] == here], servers)):
+        first, second = (agent.pid for agent in pids)
+        sure = mode == "tracepoints" and what == "sender"
+        known = {second} if sure else {second, None}
+        check(len(ends) == 2 and ends[0].pid == first and ends[1].pid in known,
+              f"{mode}, {delay} s: each {what} is its own", f"{first} {second}: {ends}")
 
 
 run(globals())

@@ -450,19 +450,21 @@ static void test_died(void)
 	port_ends = NULL;
 }
 
-static void test_same(void)
+static void test_who_now(void)
 {
 	static const struct {
 		struct process *owner, *found;
 		uint64_t cookie; /* of the socket that is found */
-		bool same;
+		enum binder_now now;
 		const char *title;
 	} cases[] = {
-		{ &parent, &parent, 8, true, "one process" },
-		{ &parent, &child, 8, false, "another" },
-		{ &parent, NULL, 0, false, "nobody any more" },
-		{ NULL, NULL, 0, true, "nobody" },
-		{ NULL, NULL, 8, false, "a socket where there was none" },
+		{ &parent, &parent, 8, BINDER_SAME, "one process" },
+		{ &parent, &child, 8, BINDER_ANOTHER, "another" },
+		{ &parent, NULL, 0, BINDER_UNKNOWN, "nobody any more" },
+		{ &parent, NULL, 7, BINDER_UNKNOWN, "the socket, of whom is not known" },
+		{ &parent, NULL, 8, BINDER_ANOTHER, "another socket, of whom is not known" },
+		{ NULL, NULL, 7, BINDER_SAME, "nobody" },
+		{ NULL, NULL, 8, BINDER_ANOTHER, "a socket where there was none" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -470,11 +472,12 @@ static void test_same(void)
 		struct connection *connection = open_one(&fixture, IPPROTO_UDP, true, true);
 
 		connection->owners[DST].process = cases[i].owner;
+		connection->owners[DST].cookie = 7;
 		answers[DST] = answer(ATTRIBUTION_UNKNOWN, cases[i].found);
 		answers[DST].cookie = cases[i].cookie;
-		CHECK(binder_is_same(fixture.binder, connection, DST, false, NOW + 1) ==
-		              cases[i].same,
-		      "is it the same: %s", cases[i].title);
+		CHECK(binder_who_now(fixture.binder, connection, DST, false, NOW + 1) ==
+		              cases[i].now,
+		      "who is it now: %s", cases[i].title);
 		CHECK(!asked[DST].sender && asked[DST].seen_ns == NOW + 1, "asked as of then");
 		finish(&fixture);
 	}
@@ -492,6 +495,6 @@ int main(void)
 	test_closing();
 	test_stale();
 	test_died();
-	test_same();
+	test_who_now();
 	return check_done();
 }

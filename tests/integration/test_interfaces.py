@@ -63,6 +63,9 @@ def test_delete_and_add():
         before = sockets(sockline)
         for number in range(1, 11):
             send(left, 3)  # at once before: still in the kernel's hands when the interface goes
+            if number % 2:  # it is seen to be down first
+                right.ip("link", "set", "veth0", "down")
+                sockline.wait_for("capture_lost", count=number)
             right.ip("link", "del", "veth0")
             sockline.wait_for("capture_lost", count=number)
             right.ip("link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", left.name)

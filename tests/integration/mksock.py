@@ -3,7 +3,7 @@
 
 import sys
 
-from harness import Failure
+from harness import Failure, until
 
 
 class Mksock:
@@ -108,3 +108,18 @@ def ends_at(records, port, other_port=None, protocol=None):
             yield record["event"]["action"], source_end(record)
         elif ports[1] == port and other_port in (None, ports[0]):
             yield record["event"]["action"], destination_end(record)
+
+
+def wait_until(known, what):
+    """For what a lookup finds in a moment, and on a busy machine in some more. What is not known
+    even then, the test's checks will say."""
+    try:
+        until(known, what, timeout=5, interval=0.1)
+    except Failure:
+        pass
+
+
+def wait_until_named(sockline, *pids):
+    """Until records name each of them as an owner."""
+    wait_until(lambda: {source_end(record).pid for record in sockline.records
+                        if "attribution" in record["sockline"]} >= set(pids), "owners")

@@ -9,7 +9,7 @@ import sys
 import time
 
 from harness import HERE, Namespace, Place, check, run, skip
-from mksock import Agent, Mksock, ends_at, source_end
+from mksock import Agent, Mksock, ends_at, source_end, wait_until, wait_until_named
 
 MODES = ("tracepoints", "sentinel", "lookup")
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
@@ -25,6 +25,11 @@ class Expectations:
             reasons=None, shared=None):
         """The end at this port is of one of pids (empty: of nobody). sure: it must be known."""
         self.list.append((title, port, pids, other_port, protocol, sure, methods, reasons, shared))
+
+    def are_known(self, records):
+        """Whether each that must be known is named in some record."""
+        return all(any(end.pid in pids for _, end in ends_at(records, port, other_port, protocol))
+                   for _, port, pids, other_port, protocol, sure, *_ in self.list if sure and pids)
 
     def verify(self, records):
         for title, port, pids, other_port, protocol, sure, methods, reasons, shared in self.list:
@@ -67,6 +72,7 @@ class Scene:
     def finish(self):
         """Lets sockets live, closes them, stops sockline and looks at its records."""
         time.sleep(LIFE)
+        wait_until(lambda: self.expected.are_known(self.sockline.records), "owners")
         for member in self.members:
             member.end()
         time.sleep(0.3)
@@ -381,6 +387,7 @@ os.waitpid(pid, 0)
 wait(pid)
 """)
     time.sleep(LIFE)
+    wait_until_named(sockline, agent.pid)
     agent.end()
     check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
     for title, pid in (("its process", agent.pid), ("a child that is gone", int(agent.first))):

@@ -6,7 +6,7 @@ import os
 import time
 
 from harness import HERE, Failure, Namespace, check, run, skip
-from mksock import Agent, Mksock, source_end
+from mksock import Agent, Mksock, source_end, wait_until_named
 
 MODES = ("tracepoints", "lookup")
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
@@ -26,6 +26,7 @@ def test_across_namespaces():
             client.tell("send %1 hello")
             client.tell("send %2 hello")
             time.sleep(LIFE)
+            wait_until_named(sockline, client.pid, server.pid)
             client.end()
             server.end()
             time.sleep(0.3)
@@ -80,6 +81,7 @@ def test_bridge():
                 server.tell("recv %1")
             sockline.wait_for("packet", count=5)
             time.sleep(LIFE)
+            wait_until_named(sockline, client.pid, server.pid)
             check(sockline.stop() == 0, "ends well", sockline.stderr)
             ends = {(record["sockline"]["socket"]["netns"] if source_end(record).pid else None):
                     (source_end(record).pid, source_end(record).reason)

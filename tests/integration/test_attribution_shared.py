@@ -6,7 +6,7 @@ them, and no other process is."""
 import time
 
 from harness import Namespace, check, run
-from mksock import Agent, ends_at, source_end
+from mksock import Agent, ends_at, source_end, wait_until
 
 MODES = ("tracepoints", "sentinel", "lookup")
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
@@ -58,7 +58,7 @@ if not child:
     s = socket.socket(fileno=socket.recv_fds(theirs, 1, 1)[1][0])
     s.recv(10)
     s.send(b"answer")
-    time.sleep(2)
+    sys.stdin.read()
     os._exit(0)
 client = connect()
 s = server.accept()[0]
@@ -75,7 +75,7 @@ if not child:
         os.setsid()
         s.send(b"again")
         os.write(writer, b"%d" % os.getpid())
-        time.sleep(2)
+        sys.stdin.read()
     os._exit(0)
 grandchild = int(os.read(reader, 10))
 number = port(s)
@@ -84,7 +84,7 @@ wait(number, os.getpid(), child, grandchild)"""),
     ("inherited over exec", "tcp", """
 s = connect()
 os.set_inheritable(s.fileno(), True)
-child = os.posix_spawn("/bin/sleep", ["sleep", "2"], {})
+child = os.posix_spawn("/bin/cat", ["cat"], {})
 number = port(s)
 s.close()
 wait(number, os.getpid(), child)"""),
@@ -123,12 +123,20 @@ wait(port(s), os.getpid())"""),
 )
 
 
+def known(sockline, agent, protocol):
+    port = int(agent.first.split()[0])
+    return any(end.pid for _, end in ends_at(sockline.records, port, protocol=protocol))
+
+
 def test_handed_on():
     for mode in MODES:
         with Namespace() as host:
             sockline = host.sockline("-e", "packet,connection", "--attribution", mode)
             agents = [(title, protocol, Agent(host, PRELUDE + program)) for title, protocol, program in CASES]
             time.sleep(LIFE)
+            if mode == "tracepoints":
+                wait_until(lambda: all(known(sockline, agent, protocol) for _, protocol, agent in agents),
+                           "owners")
             for _, _, agent in agents:
                 agent.end()
             time.sleep(0.3)
@@ -137,8 +145,8 @@ def test_handed_on():
                 port, *pids = map(int, agent.first.split())
                 ends = list(ends_at(sockline.records, port, protocol=protocol))
                 wrong = [end for _, end in ends if not {end.pid, *end.shared} - {None} <= set(pids)]
-                known = any(end.pid for _, end in ends) or mode != "tracepoints"
-                check(ends and not wrong and known, f"{mode}: {title}", f"{pids}\n{ends}")
+                check(ends and not wrong and (mode != "tracepoints" or known(sockline, agent, protocol)),
+                      f"{mode}: {title}", f"{pids}\n{ends}")
 
 
 RECEIVER = """

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "events/fragment.h"
+#include "processes/process.h"
 #include "stream/port_ends.h"
 
 /* Waits between attempts; each level is a queue in which all wait equally long. */
@@ -203,6 +204,16 @@ static bool unsettled(const struct connection *connection)
 	       worth_asking(connection, CONNECTION_DESTINATION);
 }
 
+/* Read late, a datagram meets a socket that was not there yet: surely so when its process was not. */
+static void leave_out_newcomer(struct owner *owner, const struct packet *packet)
+{
+	if (packet->tuple.protocol != IPPROTO_UDP || owner->method != ATTRIBUTION_SOCKET ||
+	    owner->process->start_ns <= packet->time_ns)
+		return;
+	owner_clear(owner);
+	owner->reason = ATTRIBUTION_NO_SOCKET;
+}
+
 void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
                  const struct packet *packet, int64_t now_ns)
 {
@@ -218,6 +229,7 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 			question.ifindex = packet->ifindex;
 			attribution_resolve(binder->options.attribution, &question,
 			                    &connection->owners[end]);
+			leave_out_newcomer(&connection->owners[end], packet);
 		} else if (!connection->local[other_end(end)]) {
 			connection->owners[end].reason = ATTRIBUTION_FORWARDED;
 		}

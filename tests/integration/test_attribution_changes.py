@@ -128,6 +128,29 @@ while True:
             server.end()
 
 
+def test_newcomer():
+    """A datagram that nobody received is not of who began to listen before it was read."""
+    for mode in MODES:
+        with Namespace() as host:
+            sockline = host.sockline("-e", "packet", "--attribution", mode, "udp")
+            sender = Agent(host, """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+wait("ready")
+s.sendto(b"anybody?", ("127.0.0.1", 5140))
+wait("sent")
+""")
+            sockline.send_signal(signal.SIGSTOP)
+            sender.tell()
+            time.sleep(0.05)  # processes begin in steps of 10 ms
+            server = Agent(host, SERVER)
+            sockline.send_signal(signal.SIGCONT)
+            end = destination_end(sockline.wait_for("packet"))
+            check(end.pid is None, f"{mode}: a datagram to nobody", f"{server.pid}: {end}")
+            for agent in sender, server:
+                agent.end()
+            check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
+
+
 ECHO = """
 s = socket.socket(socket.{family}, socket.{kind}, socket.{protocol})
 echo = struct.pack("!BBHHH", {type}, 0, 0, 4711, 1)

@@ -483,6 +483,38 @@ static void test_who_now(void)
 	}
 }
 
+static void test_newcomer(void)
+{
+	static const struct {
+		uint8_t protocol;
+		enum attribution_method method;
+		int64_t time_ns; /* of the packet */
+		bool named;
+		const char *title;
+	} cases[] = {
+		{ IPPROTO_UDP, ATTRIBUTION_SOCKET, NOW - 1, false, "a datagram from before" },
+		{ IPPROTO_UDP, ATTRIBUTION_SOCKET, NOW, true, "a datagram from then on" },
+		{ IPPROTO_UDP, ATTRIBUTION_TRACEPOINT, NOW - 1, true,
+		  "one that it was seen to send" },
+		{ IPPROTO_TCP, ATTRIBUTION_SOCKET, NOW - 1, true, "a connection, handed to it" },
+	};
+
+	child.start_ns = NOW;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fixture fixture = begin(false);
+		struct connection *connection = open_one(&fixture, cases[i].protocol, false, true);
+		struct packet packet = { .ifindex = 3, .time_ns = cases[i].time_ns };
+
+		packet.tuple = connection->tuple;
+		answers[DST] = answer(cases[i].method, &child);
+		binder_bind(fixture.binder, connection, SRC, &packet, NOW);
+		CHECK((connection->owners[DST].process == &child) == cases[i].named,
+		      "a process that began just now: %s", cases[i].title);
+		finish(&fixture);
+	}
+	child.start_ns = 0;
+}
+
 int main(void)
 {
 	test_who_is_asked();
@@ -496,5 +528,6 @@ int main(void)
 	test_stale();
 	test_died();
 	test_who_now();
+	test_newcomer();
 	return check_done();
 }

@@ -56,6 +56,7 @@ LONGER = {
     "tests/bench/attribution_table.py": "one table: its scenarios, their truth and how they are told",
     "tests/golden/test_replay.py": "the captures that it makes are most of it",
     "tests/unit/test_attribution.c": "one world of processes and sockets, and all rules over it",
+    "tests/unit/test_binder.c": "one world of answers, and all rules of when they are taken",
     "tests/unit/test_connection_table.c": "one model, held against the table in many ways",
     "tests/bench/bench.py": "one table: a function for each of its parts",
 }

@@ -257,6 +257,7 @@ def test_sockets_of_all_kinds():
             reuseport(scene)
             raw = icmp(scene)
             short_lived(scene)
+            wait_until_named(scene.sockline, raw.pid)
             records = scene.finish()
             dual = [record for record in records
                     if record.get("destination", {}).get("ip") == "::ffff:127.0.0.1"]

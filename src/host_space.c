@@ -27,7 +27,7 @@ struct host_space {
 	struct host_space_callbacks callbacks;
 	struct sock_diag *diag;
 	struct lister *lister;
-	struct listener_table *listeners;
+	struct listener_table *listeners, *receivers; /* TCP, UDP */
 	struct interfaces *interfaces;
 	struct sock_destroy *destroy;
 	struct loop_source *interfaces_source, *destroy_source, *rest_source;
@@ -125,8 +125,10 @@ static int open_sockets(struct host_space *space, enum lister_mode mode, struct 
 		return result;
 	if (space->fd >= 0)
 		lister_set_namespace(space->lister, space->fd);
-	space->listeners = listener_table_new(space->lister);
-	return space->listeners ? 0 : error_set(error, ENOMEM, "out of memory");
+	space->listeners = listener_table_new(space->lister, SOCKET_KIND_BIT(SOCKET_TCP));
+	space->receivers = listener_table_new(
+		space->lister, SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE));
+	return space->listeners && space->receivers ? 0 : error_set(error, ENOMEM, "out of memory");
 }
 
 /* Inside the namespace. */
@@ -199,6 +201,7 @@ void host_space_close(struct host_space *space)
 	sock_destroy_close(space->destroy);
 	interfaces_free(space->interfaces);
 	listener_table_free(space->listeners);
+	listener_table_free(space->receivers);
 	lister_free(space->lister);
 	sock_diag_close(space->diag);
 	if (space->fd >= 0)
@@ -224,6 +227,7 @@ struct attribution_namespace host_space_view(const struct host_space *space)
 		.lister = space->lister,
 		.interfaces = space->interfaces,
 		.listeners = space->listeners,
+		.receivers = space->receivers,
 	};
 }
 

@@ -33,7 +33,7 @@ struct attribution_namespace {
 	struct sock_diag *diag;
 	struct lister *lister;
 	struct interfaces *interfaces;
-	struct listener_table *listeners;
+	struct listener_table *listeners, *receivers; /* TCP; UDP and UDP-Lite */
 };
 
 struct attribution_question {

@@ -14,6 +14,7 @@
 #define ATTRIBUTION_MISS_NS        (INT64_C(20) * 1000000)
 /* System calls that one new socket's holder may cost on a packet's path. */
 #define ATTRIBUTION_PREDICT_BUDGET 48
+#define ATTRIBUTION_LISTENERS_MAX  16 /* of one port */
 
 struct attribution_miss {
 	struct tuple tuple;
@@ -62,6 +63,14 @@ void attribution_name_common_holder(struct attribution *attribution,
 int attribution_find_socket(struct attribution *attribution,
                             const struct attribution_namespace *space,
                             const struct attribution_question *question, struct socket *socket);
+/*
+ * Who waits for what comes to tuple->source on ifindex: TCP listeners, or
+ * unconnected UDP sockets; those bound most exactly. inode: one that is known to be
+ * among them, or 0. Returns how many, of which `found` has the first
+ * ATTRIBUTION_LISTENERS_MAX, valid until the next call.
+ */
+int attribution_find_listeners(const struct attribution_namespace *space, const struct tuple *tuple,
+                               uint32_t ifindex, uint64_t inode, const struct socket **found);
 /* Sets method UNKNOWN with this reason. */
 void attribution_unknown(struct owner *owner, enum attribution_reason reason);
 

@@ -12,47 +12,14 @@
 #include "attribution/witness.h"
 #include "base/clock.h"
 
-#define LISTENERS_MAX 16
-/*
- * A second listener of a port (SO_REUSEPORT) that began after the listing is not seen. So a
- * listing is made anew as often as takes a fiftieth of the time; when none fits, at once.
- */
-#define LISTENERS_SHARE     50
-#define LISTENERS_AGED_NS   (500 * NS_PER_MS)
-#define LISTENERS_MISSED_NS (5 * NS_PER_MS)
-
-static bool is_aged(const struct listener_table *listeners, int64_t age_ns)
-{
-	int64_t share_ns = LISTENERS_SHARE * listener_table_took_ns(listeners);
-
-	return age_ns > LISTENERS_AGED_NS || (age_ns > LISTENERS_MISSED_NS && age_ns > share_ns);
-}
-
-static int find_listeners(const struct attribution_namespace *space, const struct tuple *tuple,
-                          uint32_t ifindex, const struct socket **found)
-{
-	int64_t age_ns = clock_monotonic_ns() - listener_table_refreshed_ns(space->listeners);
-	bool aged = is_aged(space->listeners, age_ns);
-	int count = 0;
-
-	if (aged)
-		listener_table_refresh(space->listeners, false, NULL, NULL);
-	count = listener_table_find(space->listeners, tuple, ifindex, found, LISTENERS_MAX);
-	if (count == 0 && !aged && age_ns > LISTENERS_MISSED_NS) {
-		listener_table_refresh(space->listeners, false, NULL, NULL);
-		count = listener_table_find(space->listeners, tuple, ifindex, found, LISTENERS_MAX);
-	}
-	return count;
-}
-
 void attribution_tcp_listener(struct attribution *attribution,
                               const struct attribution_namespace *space, const struct tuple *tuple,
                               uint32_t ifindex, int64_t asked_ns, struct owner *owner)
 {
-	const struct socket *found[LISTENERS_MAX];
-	int count = find_listeners(space, tuple, ifindex, found);
+	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
+	int count = attribution_find_listeners(space, tuple, ifindex, 0, found);
 
-	attribution_name_common_holder(attribution, found, LISTENERS_MAX, count,
+	attribution_name_common_holder(attribution, found, ATTRIBUTION_LISTENERS_MAX, count,
 	                               ATTRIBUTION_LISTENER, asked_ns, owner);
 }
 
@@ -61,9 +28,9 @@ bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
 {
 	const struct attribution_namespace *space =
 		attribution ? attribution_find_namespace(attribution, netns) : NULL;
-	const struct socket *found[LISTENERS_MAX];
+	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
 
-	return space && find_listeners(space, tuple, ifindex, found) > 0;
+	return space && attribution_find_listeners(space, tuple, ifindex, 0, found) > 0;
 }
 
 /* Who holds the listener has most likely accepted: its newest descriptors are looked at first. */
@@ -71,11 +38,12 @@ static void hint_acceptors(struct attribution *attribution,
                            const struct attribution_namespace *space,
                            const struct attribution_question *question)
 {
-	const struct socket *found[LISTENERS_MAX];
-	int count = find_listeners(space, &question->tuple, question->ifindex, found);
+	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
+	int count =
+		attribution_find_listeners(space, &question->tuple, question->ifindex, 0, found);
 	struct proc_fd_holders holders;
 
-	for (int i = 0; i < count && i < LISTENERS_MAX; i++) {
+	for (int i = 0; i < count && i < ATTRIBUTION_LISTENERS_MAX; i++) {
 		if (proc_fd_find(attribution->options.fds, found[i]->inode, &holders) != 0)
 			continue;
 		for (int holder = 0; holder < holders.count; holder++)

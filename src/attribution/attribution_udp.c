@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * UDP and UDP-Lite: the exact query answers as if a packet arrived, so it is
- * right for what is received by one socket (SO_REUSEPORT members included). For
- * what is sent from an unconnected socket, or to several, every socket on the
- * port that fits is a candidate, and only a common holder is a fact.
+ * right for what is received where one socket fits best. Of several the kernel's
+ * answer is right but for a BPF program that picks (SO_ATTACH_REUSEPORT_EBPF,
+ * socket(7)), which is not asked. For those, for what is sent from an unconnected
+ * socket and for what is sent to several, every socket on the port that fits
+ * is a candidate, and only a common holder is a fact.
  */
 #include <errno.h>
 
@@ -73,6 +75,27 @@ static void resolve_candidates(struct attribution *attribution,
 	                               ATTRIBUTION_SOCKET, question->asked_ns, owner);
 }
 
+static void resolve_receiver(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question,
+                             const struct socket *socket, struct owner *owner)
+{
+	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
+	enum attribution_method method = ATTRIBUTION_SOCKET;
+	int count = attribution_find_listeners(space, &question->tuple, question->ifindex,
+	                                       socket->inode, found);
+
+	if (count > 1) {
+		attribution_name_common_holder(attribution, found, ATTRIBUTION_LISTENERS_MAX, count,
+		                               method, question->asked_ns, owner);
+		if (owner->method != ATTRIBUTION_GUESS)
+			return;
+		method = ATTRIBUTION_GUESS; /* the kernel's is the better one */
+		owner_clear(owner);
+	}
+	attribution_name_holder(attribution, socket, method, question->asked_ns, owner, NULL);
+}
+
 void attribution_udp_resolve(struct attribution *attribution,
                              const struct attribution_namespace *space,
                              const struct attribution_question *question, struct owner *owner)
@@ -93,10 +116,11 @@ void attribution_udp_resolve(struct attribution *attribution,
 		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
 		return;
 	}
-	if (question->sender && !is_connected_to(&socket, &question->tuple)) {
+	if (is_connected_to(&socket, &question->tuple))
+		attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET,
+		                        question->asked_ns, owner, NULL);
+	else if (question->sender)
 		resolve_candidates(attribution, space, question, owner);
-		return;
-	}
-	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner,
-	                        NULL);
+	else
+		resolve_receiver(attribution, space, question, &socket, owner);
 }

@@ -15,16 +15,19 @@ struct listing {
 
 struct listener_table {
 	struct lister *lister;
+	unsigned int kinds;
 	struct listing current;
 	int64_t refreshed_ns, took_ns;
 };
 
-struct listener_table *listener_table_new(struct lister *lister)
+struct listener_table *listener_table_new(struct lister *lister, unsigned int kinds)
 {
 	struct listener_table *table = calloc(1, sizeof(*table));
 
-	if (table)
+	if (table) {
 		table->lister = lister;
+		table->kinds = kinds;
+	}
 	return table;
 }
 
@@ -71,8 +74,7 @@ static int collect(void *context, const struct socket *socket)
 }
 
 static void tell_differences(const struct listing *before, const struct listing *after,
-                             enum listener_change appeared, listener_callback *callback,
-                             void *context)
+                             listener_callback *callback, void *context)
 {
 	size_t old = 0, new = 0;
 
@@ -85,29 +87,36 @@ static void tell_differences(const struct listing *before, const struct listing 
 		if (order < 0)
 			callback(context, LISTENER_STOPPED, &before->sockets[old]);
 		else if (order > 0)
-			callback(context, appeared, &after->sockets[new]);
+			callback(context, LISTENER_STARTED, &after->sockets[new]);
 		old += order <= 0;
 		new += order >= 0;
 	}
 }
 
-int listener_table_refresh(struct listener_table *table, bool udp, listener_callback *callback,
-                           void *context)
+/* Those of the kinds that are asked for. */
+static int list(struct listener_table *table, unsigned int kinds, enum socket_state state,
+                struct listing *listing)
+{
+	bool complete = true;
+	int result;
+
+	kinds &= table->kinds;
+	if (kinds == 0)
+		return 0;
+	result = lister_run(table->lister, kinds, 1u << state, false, collect, listing, &complete);
+	/* Half a listing would report listeners as stopped that are not. */
+	return result == 0 && !complete ? -EAGAIN : result;
+}
+
+int listener_table_refresh(struct listener_table *table, listener_callback *callback, void *context)
 {
 	struct listing next = { 0 };
-	bool complete = true, udp_complete = true;
 	int64_t begin_ns = clock_monotonic_ns();
 	int result;
 
-	result = lister_run(table->lister, SOCKET_KIND_BIT(SOCKET_TCP), 1u << SOCKET_LISTEN, false,
-	                    collect, &next, &complete);
-	if (result == 0 && udp)
-		result = lister_run(table->lister,
-		                    SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE),
-		                    1u << SOCKET_CLOSED, false, collect, &next, &udp_complete);
-	if (result == 0 && !(complete && udp_complete))
-		result =
-			-EAGAIN; /* half a listing would report listeners as stopped that are not */
+	result = list(table, SOCKET_KIND_BIT(SOCKET_TCP), SOCKET_LISTEN, &next);
+	if (result == 0)
+		result = list(table, ~SOCKET_KIND_BIT(SOCKET_TCP), SOCKET_CLOSED, &next);
 	if (result != 0) {
 		free(next.sockets);
 		return result;
@@ -115,9 +124,7 @@ int listener_table_refresh(struct listener_table *table, bool udp, listener_call
 	if (next.count > 0)
 		qsort(next.sockets, next.count, sizeof *next.sockets, compare);
 	if (callback)
-		tell_differences(&table->current, &next,
-		                 table->refreshed_ns == 0 ? LISTENER_PRESENT : LISTENER_STARTED,
-		                 callback, context);
+		tell_differences(&table->current, &next, callback, context);
 	free(table->current.sockets);
 	table->current = next;
 	table->refreshed_ns = begin_ns;
@@ -182,11 +189,9 @@ int listener_table_find(const struct listener_table *table, const struct tuple *
 	     low < listing->count && listing->sockets[low].tuple.source_port == tuple->source_port;
 	     low++) {
 		const struct socket *socket = &listing->sockets[low];
-		int score = socket->kind == SOCKET_TCP ? listener_score(socket, &tuple->source,
-		                                                        tuple->source_port, ifindex)
-		                                       : 0;
+		int score = listener_score(socket, &tuple->source, tuple->source_port, ifindex);
 
-		if (score == 0 || score < best)
+		if (socket->tuple.protocol != tuple->protocol || score == 0 || score < best)
 			continue;
 		if (score > best)
 			count = 0;

@@ -15,29 +15,31 @@
 
 struct listener_table;
 
-enum listener_change { LISTENER_PRESENT, LISTENER_STARTED, LISTENER_STOPPED };
+enum listener_change { LISTENER_STARTED, LISTENER_STOPPED };
 typedef void listener_callback(void *context, enum listener_change change,
                                const struct socket *socket);
 
-/* lister is borrowed. NULL when memory is short. */
-struct listener_table *listener_table_new(struct lister *lister);
+/*
+ * kinds: SOCKET_KIND_BIT of SOCKET_TCP, SOCKET_UDP and SOCKET_UDPLITE. lister is borrowed. NULL
+ * when memory is short.
+ */
+struct listener_table *listener_table_new(struct lister *lister, unsigned int kinds);
 void listener_table_free(struct listener_table *table);
 
 /*
- * Lists again: TCP listeners alone or, with udp, unconnected UDP too. callback
- * (NULL is allowed) hears of each difference to the last time; the first listing
- * is PRESENT. 0 or -errno; the table is unchanged on failure.
+ * Lists again. callback (NULL is allowed) hears of each difference to the last
+ * time. 0 or -errno; the table is unchanged on failure.
  */
-int listener_table_refresh(struct listener_table *table, bool udp, listener_callback *callback,
+int listener_table_refresh(struct listener_table *table, listener_callback *callback,
                            void *context);
 /* When the last listing began, monotonic; 0 = never. And how long it took. */
 int64_t listener_table_refreshed_ns(const struct listener_table *table);
 int64_t listener_table_took_ns(const struct listener_table *table);
 
 /*
- * The TCP listeners that a connection to tuple->source (the local end) coming in
- * on ifindex may belong to: those bound most exactly, so more than one only with
- * SO_REUSEPORT. Fills at most max pointers, valid until the next refresh; returns
+ * Those that what comes in on ifindex to tuple->source (the local end) may belong
+ * to: the ones bound most exactly, so more than one only with SO_REUSEPORT or,
+ * UDP, SO_REUSEADDR. Fills at most max pointers, valid until the next refresh; returns
  * how many there are.
  */
 int listener_table_find(const struct listener_table *table, const struct tuple *tuple,

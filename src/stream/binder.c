@@ -115,10 +115,21 @@ static struct attribution_question question_for(const struct binder *binder,
 	return question;
 }
 
-/* An answer that the next look may improve: not found yet, or only the listener. */
-static bool provisional(const struct owner *owner)
+/* One of several that wait on a port: known when it has accepted, or answers. */
+static bool is_one_of_several(const struct connection *connection, enum connection_end end)
 {
-	if (owner->method == ATTRIBUTION_LISTENER)
+	const struct owner *owner = &connection->owners[end];
+
+	return end == CONNECTION_DESTINATION && owner->method == ATTRIBUTION_UNKNOWN &&
+	       owner->reason == ATTRIBUTION_AMBIGUOUS && !connection->fanned_out;
+}
+
+/* An answer that the next look may improve: not found yet, or only the listener. */
+static bool provisional(const struct connection *connection, enum connection_end end)
+{
+	const struct owner *owner = &connection->owners[end];
+
+	if (owner->method == ATTRIBUTION_LISTENER || is_one_of_several(connection, end))
 		return true;
 	return owner->method == ATTRIBUTION_UNKNOWN &&
 	       (owner->reason == ATTRIBUTION_PENDING || owner->reason == ATTRIBUTION_NO_SOCKET ||
@@ -145,11 +156,28 @@ static int worth(const struct owner *owner)
 	return 3;
 }
 
-/* Takes the better of two answers; true when the reader must hear of it. */
-static bool improve(struct owner *owner, struct owner *better)
+/*
+ * Where several fitted, one that is left proves nothing: the others may have ended. An
+ * accepted TCP socket does, and who was seen.
+ */
+static bool proves_nothing(const struct connection *connection, enum connection_end end,
+                           const struct owner *owner)
 {
+	if (!is_one_of_several(connection, end) || owner->method == ATTRIBUTION_TRACEPOINT)
+		return false;
+	return connection->tuple.protocol != IPPROTO_TCP || owner->method != ATTRIBUTION_SOCKET;
+}
+
+/* Takes the better of two answers; true when the reader must hear of it. */
+static bool improve(struct connection *connection, enum connection_end end, struct owner *better)
+{
+	struct owner *owner = &connection->owners[end];
 	bool tells;
 
+	if (proves_nothing(connection, end, better)) {
+		owner_clear(better);
+		return false;
+	}
 	if (better->method == ATTRIBUTION_UNKNOWN && owner->method == ATTRIBUTION_UNKNOWN)
 		owner->reason = better->reason;
 	if (better->method == ATTRIBUTION_UNKNOWN || worth(better) < worth(owner)) {
@@ -172,11 +200,12 @@ static bool unconfirmed(const struct connection *connection, enum connection_end
 static bool worth_asking(const struct connection *connection, enum connection_end end)
 {
 	return connection->local[end] &&
-	       (provisional(&connection->owners[end]) || unconfirmed(connection, end));
+	       (provisional(connection, end) || unconfirmed(connection, end));
 }
 
+/* spoke_ns: when this end sent the data at hand; 0 = it did not. */
 static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end,
-                      bool spoke)
+                      int64_t spoke_ns)
 {
 	struct attribution_question question;
 	struct owner found = { 0 };
@@ -184,11 +213,15 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 	if (!worth_asking(connection, end))
 		return false;
 	question = question_for(binder, connection, end);
+	if (spoke_ns != 0 && question.tuple.protocol != IPPROTO_TCP)
+		question.seen_ns = spoke_ns;
 	attribution_resolve(binder->options.attribution, &question, &found);
-	/* Who sent data had a socket of its own. When only the listener is left, it is closed. */
-	if (spoke && found.method == ATTRIBUTION_LISTENER)
+	/* Who sent data had a socket of its own. When only the listeners are left, it is closed. */
+	if (spoke_ns != 0 &&
+	    (found.method == ATTRIBUTION_LISTENER ||
+	     (found.method == ATTRIBUTION_UNKNOWN && found.reason == ATTRIBUTION_AMBIGUOUS)))
 		connection->gone = true;
-	return improve(&connection->owners[end], &found);
+	return improve(connection, end, &found);
 }
 
 static void tell(struct binder *binder, struct connection *connection)
@@ -240,12 +273,13 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 }
 
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
-                   const struct packet *packet, int64_t now_ns)
+                   const struct packet *packet, int64_t seen_ns, int64_t now_ns)
 {
-	/* Data from an end that had only a listener: by now somebody has accepted it. */
+	/* Data from an end that had only a listener, or several: by now somebody has accepted it. */
 	if (!connection->attributable || packet->payload == 0 ||
 	    connection->refinements >= REFINEMENTS ||
-	    connection->owners[from].method != ATTRIBUTION_LISTENER)
+	    (connection->owners[from].method != ATTRIBUTION_LISTENER &&
+	     !is_one_of_several(connection, from)))
 		return;
 	/* It was taken before that end was asked for: then the listener was all there was left. */
 	if (now_ns == connection->asked_ns) {
@@ -253,7 +287,7 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 		return;
 	}
 	connection->refinements++;
-	if (ask_again(binder, connection, from, true))
+	if (ask_again(binder, connection, from, seen_ns))
 		tell(binder, connection);
 }
 
@@ -297,7 +331,7 @@ void binder_closing(struct binder *binder, struct connection *connection)
 		struct owner *owner = &connection->owners[end];
 
 		if (binder->options.attribution && connection->attributable)
-			changed |= ask_again(binder, connection, end, false);
+			changed |= ask_again(binder, connection, end, 0);
 		if (binder->options.attribution && connection->local[end] &&
 		    end == CONNECTION_DESTINATION)
 			changed |= ask_last(binder, connection, end);
@@ -320,8 +354,8 @@ static void retry(struct binder *binder, int level, const struct waiting *waitin
 
 	if (!connection || !connection->attributable)
 		return;
-	changed |= ask_again(binder, connection, CONNECTION_SOURCE, false);
-	changed |= ask_again(binder, connection, CONNECTION_DESTINATION, false);
+	changed |= ask_again(binder, connection, CONNECTION_SOURCE, 0);
+	changed |= ask_again(binder, connection, CONNECTION_DESTINATION, 0);
 	if (changed)
 		tell(binder, connection);
 	if (level_wait_ns[level] >= CONFIRM_NS)

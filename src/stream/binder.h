@@ -43,11 +43,11 @@ void binder_free(struct binder *binder);
 void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
                  const struct packet *packet, int64_t now_ns);
 /*
- * A packet of a known connection: a listener's owner is refined when its end speaks. Packets
- * that were taken together have the same time.
+ * A packet of a known connection, seen at seen_ns: a listener's owner is refined when its end
+ * speaks, and so is one of several. Packets that were taken together have the same now_ns.
  */
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
-                   const struct packet *packet, int64_t now_ns);
+                   const struct packet *packet, int64_t seen_ns, int64_t now_ns);
 /*
  * A socket on the end's port has died: whose is the end at the packet of seen_ns
  * (monotonic), which it sent, or received? Nobody's remains nobody's. Unknown: its

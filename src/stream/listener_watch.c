@@ -25,6 +25,10 @@ struct listener_watch {
 	bool silent; /* what the next listing shows was there before */
 };
 
+#define KINDS                                                                                      \
+	(SOCKET_KIND_BIT(SOCKET_TCP) | SOCKET_KIND_BIT(SOCKET_UDP) |                               \
+	 SOCKET_KIND_BIT(SOCKET_UDPLITE))
+
 struct listener_watch *listener_watch_new(struct lister *lister, struct attribution *attribution,
                                           struct emitter *emitter)
 {
@@ -34,7 +38,7 @@ struct listener_watch *listener_watch_new(struct lister *lister, struct attribut
 		return NULL;
 	watch->attribution = attribution;
 	watch->emitter = emitter;
-	watch->table = listener_table_new(lister);
+	watch->table = listener_table_new(lister, KINDS);
 	if (!watch->table) {
 		free(watch);
 		return NULL;
@@ -112,7 +116,6 @@ static void on_change(void *context, enum listener_change change, const struct s
 	struct listener_watch *watch = context;
 
 	switch (change) {
-	case LISTENER_PRESENT:
 	case LISTENER_STARTED:
 		appeared(watch, socket, watch->silent);
 		break;
@@ -124,7 +127,7 @@ static void on_change(void *context, enum listener_change change, const struct s
 
 static void list(struct listener_watch *watch)
 {
-	if (listener_table_refresh(watch->table, true, on_change, watch) == 0)
+	if (listener_table_refresh(watch->table, on_change, watch) == 0)
 		watch->silent = false;
 }
 

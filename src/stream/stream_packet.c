@@ -341,7 +341,8 @@ static void pass(struct stream *stream, struct passage *passage)
 		stream_emit_connection(stream, EVENT_CONNECTION_OPENED, packet->time_ns,
 		                       connection);
 	} else if (connection && connection->attributable) {
-		binder_packet(stream->binder, connection, passage->from, packet, passage->now_ns);
+		binder_packet(stream->binder, connection, passage->from, packet, passage->seen_ns,
+		              passage->now_ns);
 	}
 	if (connection && stream->traffic && !counted_before)
 		traffic_count(stream->traffic, connection, passage->from, packet);

@@ -63,7 +63,7 @@ static void hold(int pid, int fd, unsigned inode)
 static struct world {
 	struct fixture processes;
 	struct lister *lister;
-	struct listener_table *listeners;
+	struct listener_table *listeners, *receivers;
 	struct attribution *attribution;
 } world;
 
@@ -101,9 +101,11 @@ static void open_world(void)
 		printf("Bail out! %s\n", error.text);
 		exit(EXIT_FAILURE);
 	}
-	world.listeners = listener_table_new(world.lister);
+	world.listeners = listener_table_new(world.lister, SOCKET_KIND_BIT(SOCKET_TCP));
+	world.receivers = listener_table_new(world.lister, SOCKET_KIND_BIT(SOCKET_UDP));
 	space.lister = world.lister;
 	space.listeners = world.listeners;
+	space.receivers = world.receivers;
 	attribution_add_namespace(world.attribution, &space);
 }
 
@@ -111,6 +113,7 @@ static void close_world(void)
 {
 	attribution_free(world.attribution);
 	listener_table_free(world.listeners);
+	listener_table_free(world.receivers);
 	lister_free(world.lister);
 	finish(&world.processes);
 }
@@ -296,6 +299,11 @@ static void test_udp(void)
 		  "to a group: both receive it" },
 		{ GROUP, 5001, DST, 5353, FANNED_OUT, "socket 11", "to a group: one receives it" },
 		{ SRC, 5999, DST, 53, PLAIN, "unknown no_socket", "none" },
+		{ SRC, 5353, DST, 53, PLAIN, "unknown ambiguous",
+		  "two on a port, either may have received it" },
+		{ SRC, 5354, DST, 53, PLAIN, "socket 11", "two on a port, of one process" },
+		{ SRC, 5355, DST, 53, PLAIN, "socket 10",
+		  "two on a port, and one is bound to the address" },
 	};
 
 	clear();
@@ -310,6 +318,10 @@ static void test_udp(void)
 	add(UDP6, "::", 5002, "::", 0, SOCKET_CLOSED, 111);
 	add(UDP, "0.0.0.0", 5353, "0.0.0.0", 0, SOCKET_CLOSED, 105);
 	add(UDP, "0.0.0.0", 5353, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	add(UDP, "0.0.0.0", 5354, "0.0.0.0", 0, SOCKET_CLOSED, 111);
+	add(UDP, "0.0.0.0", 5354, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	add(UDP, "0.0.0.0", 5355, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	add(UDP, SRC, 5355, "0.0.0.0", 0, SOCKET_CLOSED, 105);
 	open_world();
 	walk(world.processes.fds, false);
 	EXPECT_RULES(IPPROTO_UDP, rules);
@@ -452,6 +464,7 @@ static void test_guess(void)
 {
 	static const struct rule rules[] = {
 		{ SRC, 5353, DST, 53, SENDER, "guess 10", "two on a port, one is guessed" },
+		{ SRC, 5353, DST, 53, PLAIN, "guess 10", "and so to whom it was sent" },
 		{ SRC, 5001, DST, 53, SENDER, "socket 11", "one on a port is no guess" },
 		{ SRC, 5999, DST, 53, SENDER, "unknown no_socket", "nor is none" },
 	};

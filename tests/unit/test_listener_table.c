@@ -10,6 +10,7 @@
 
 #define ANY4   "0.0.0.0"
 #define ANY6   "::"
+#define KINDS  (SOCKET_KIND_BIT(SOCKET_TCP) | SOCKET_KIND_BIT(SOCKET_UDP))
 #define MAX    4
 #define DEVICE 3
 
@@ -110,7 +111,7 @@ static void add(char *file, const char *local, uint16_t port, unsigned state, un
 #define ANY6_WORDS "00000000000000000000000000000000"
 
 struct heard {
-	int present, started, stopped;
+	int started, stopped;
 	uint16_t port; /* of the last */
 	enum socket_kind kind;
 };
@@ -119,33 +120,32 @@ static void on_listener(void *context, enum listener_change change, const struct
 {
 	struct heard *heard = context;
 
-	heard->present += change == LISTENER_PRESENT;
 	heard->started += change == LISTENER_STARTED;
 	heard->stopped += change == LISTENER_STOPPED;
 	heard->port = socket->tuple.source_port;
 	heard->kind = socket->kind;
 }
 
-static struct heard refresh(struct listener_table *table, bool udp)
+static struct heard refresh(struct listener_table *table)
 {
 	struct heard heard = { 0 };
 	int result;
 
 	put_all();
-	result = listener_table_refresh(table, udp, on_listener, &heard);
+	result = listener_table_refresh(table, on_listener, &heard);
 	if (result != 0)
 		CHECK(false, "refreshed: %d", result);
 	return heard;
 }
 
-static bool is(struct heard heard, int present, int started, int stopped)
+static bool is(struct heard heard, int started, int stopped)
 {
-	return heard.present == present && heard.started == started && heard.stopped == stopped;
+	return heard.started == started && heard.stopped == stopped;
 }
 
 static void test_differences(struct lister *lister)
 {
-	struct listener_table *table = listener_table_new(lister);
+	struct listener_table *table = listener_table_new(lister, KINDS);
 	struct heard heard;
 
 	CHECK(listener_table_refreshed_ns(table) == 0, "never refreshed");
@@ -156,33 +156,33 @@ static void test_differences(struct lister *lister)
 	add(udp4, ANY4_WORD, 53, SOCKET_CLOSED, 4);
 	add(udp4, LO4_WORD, 54, SOCKET_ESTABLISHED, 5); /* connected */
 	add(udp4, ANY4_WORD, 0, SOCKET_CLOSED, 6);      /* not bound */
-	CHECK(is(refresh(table, true), 3, 0, 0), "the first listing: what waits for peers");
+	CHECK(is(refresh(table), 3, 0), "the first listing: what waits for peers");
 	CHECK(listener_table_refreshed_ns(table) > 0, "refreshed");
-	CHECK(is(refresh(table, true), 0, 0, 0), "no difference");
+	CHECK(is(refresh(table), 0, 0), "no difference");
 
 	add(tcp4, LO4_WORD, 8080, SOCKET_LISTEN, 7);
-	heard = refresh(table, true);
-	CHECK(is(heard, 0, 1, 0) && heard.port == 8080, "one more");
+	heard = refresh(table);
+	CHECK(is(heard, 1, 0) && heard.port == 8080, "one more");
 	clear_all();
 	add(tcp6, ANY6_WORDS, 80, SOCKET_LISTEN, 3);
 	add(tcp4, LO4_WORD, 8080, SOCKET_LISTEN, 7);
 	add(tcp4, ANY4_WORD, 80, SOCKET_LISTEN, 1);
-	heard = refresh(table, true);
-	CHECK(is(heard, 0, 0, 1) && heard.port == 53 && heard.kind == SOCKET_UDP,
+	heard = refresh(table);
+	CHECK(is(heard, 0, 1) && heard.port == 53 && heard.kind == SOCKET_UDP,
 	      "one less, and another order, which does not matter");
 	clear_all();
 	add(tcp6, ANY6_WORDS, 80, SOCKET_LISTEN, 3);
 	add(tcp4, LO4_WORD, 8080, SOCKET_LISTEN, 7);
 	add(tcp4, ANY4_WORD, 80, SOCKET_LISTEN, 9);
-	CHECK(is(refresh(table, true), 0, 1, 1), "another socket on the same port");
+	CHECK(is(refresh(table), 1, 1), "another socket on the same port");
 	clear_all();
-	CHECK(is(refresh(table, true), 0, 0, 3), "none left");
+	CHECK(is(refresh(table), 0, 3), "none left");
 	listener_table_free(table);
 }
 
 static void test_find(struct lister *lister)
 {
-	struct listener_table *table = listener_table_new(lister);
+	struct listener_table *table = listener_table_new(lister, KINDS);
 	struct tuple tuple = { .protocol = IPPROTO_TCP, .source_port = 80 };
 	const struct socket *found[MAX];
 
@@ -195,7 +195,7 @@ static void test_find(struct lister *lister)
 	add(udp4, LO4_WORD, 80, SOCKET_CLOSED, 5);
 	for (unsigned i = 0; i < MAX + 2; i++)
 		add(tcp4, ANY4_WORD, 82, SOCKET_LISTEN, 10 + i);
-	refresh(table, true);
+	refresh(table);
 	inet_parse("127.0.0.1", &tuple.source);
 	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 1 && found[0]->inode == 1,
 	      "bound to the address, before those bound to any");
@@ -214,26 +214,30 @@ static void test_find(struct lister *lister)
 	      "several alike: all are counted, %d are given", MAX);
 	tuple.source_port = 83;
 	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 0, "nobody listens");
+	tuple = (struct tuple){ .protocol = IPPROTO_UDP, .source_port = 80 };
+	inet_parse("127.0.0.1", &tuple.source);
+	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 1 && found[0]->inode == 5,
+	      "UDP on the same port");
 	listener_table_free(table);
 }
 
 /* /proc/net goes away: the table stays as it was, nothing is said to have stopped. */
 static void test_failure(struct lister *lister)
 {
-	struct listener_table *table = listener_table_new(lister);
+	struct listener_table *table = listener_table_new(lister, KINDS);
 	struct tuple tuple = { .protocol = IPPROTO_TCP, .source_port = 80 };
 	const struct socket *found[MAX];
 	struct heard heard = { 0 };
 
 	clear_all();
 	add(tcp4, ANY4_WORD, 80, SOCKET_LISTEN, 1);
-	refresh(table, false);
+	refresh(table);
 	fake_remove("net");
-	CHECK(listener_table_refresh(table, false, on_listener, &heard) != 0 && is(heard, 0, 0, 0),
+	CHECK(listener_table_refresh(table, on_listener, &heard) != 0 && is(heard, 0, 0),
 	      "a listing that fails");
 	inet_parse("10.0.0.1", &tuple.source);
 	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 1, "leaves what is known");
-	CHECK(is(refresh(table, false), 0, 0, 0), "and makes no difference to the next");
+	CHECK(is(refresh(table), 0, 0), "and makes no difference to the next");
 	listener_table_free(table);
 	listener_table_free(NULL);
 }

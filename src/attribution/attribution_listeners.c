@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who waits on a port: several may, and the kernel or a program of theirs picks one. */
+#include <netinet/in.h>
+
+#include "attribution/attribution_private.h"
+#include "base/clock.h"
+
+/*
+ * A second socket on a port (SO_REUSEPORT) that began after the listing is not seen. So a
+ * listing is made anew as often as takes a fiftieth of the time; when none fits, at once.
+ */
+#define SHARE     50
+#define AGED_NS   (500 * NS_PER_MS)
+#define MISSED_NS (5 * NS_PER_MS)
+
+static bool is_aged(const struct listener_table *listeners, int64_t age_ns)
+{
+	int64_t share_ns = SHARE * listener_table_took_ns(listeners);
+
+	return age_ns > AGED_NS || (age_ns > MISSED_NS && age_ns > share_ns);
+}
+
+static bool has(const struct socket *const *found, int count, uint64_t inode)
+{
+	bool has = inode == 0 && count > 0;
+
+	for (int i = 0; i < count && i < ATTRIBUTION_LISTENERS_MAX && !has; i++)
+		has = found[i]->inode == inode;
+	return has;
+}
+
+int attribution_find_listeners(const struct attribution_namespace *space, const struct tuple *tuple,
+                               uint32_t ifindex, uint64_t inode, const struct socket **found)
+{
+	struct listener_table *listeners =
+		tuple->protocol == IPPROTO_TCP ? space->listeners : space->receivers;
+	int64_t age_ns = clock_monotonic_ns() - listener_table_refreshed_ns(listeners);
+	bool aged = is_aged(listeners, age_ns);
+	int count;
+
+	if (aged)
+		listener_table_refresh(listeners, NULL, NULL);
+	count = listener_table_find(listeners, tuple, ifindex, found, ATTRIBUTION_LISTENERS_MAX);
+	if (aged || age_ns <= MISSED_NS || has(found, count, inode))
+		return count;
+	listener_table_refresh(listeners, NULL, NULL);
+	return listener_table_find(listeners, tuple, ifindex, found, ATTRIBUTION_LISTENERS_MAX);
+}

@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Sockets end unseen, or word of it is lost or comes late: the next one on the port has its own owner."""
+
+import signal
+import sys
+import time
+
+from harness import Namespace, check, run
+from mksock import Agent, Mksock, source_end
+
+LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
+
+
+def test_unseen_ends():
+    """What no packet tells, the kernel does: that a socket is closed."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "connection", "udp or tcp[tcpflags] & tcp-syn != 0")
+        server = Mksock(host, "tcp-listen 127.0.0.1 0", "udp-bind 127.0.0.1 0")
+        ports, ending = (server.port(), server.port(1)), {}
+        for life in ("short", "long", "open"):
+            # Before packets are read, only TCP's ends are kept for them.
+            kinds = ("tcp",) if life == "short" else ("tcp", "udp")
+            client = Mksock(host, *(f"{kind}-connect 127.0.0.1 {port}" for kind, port in zip(kinds, ports)))
+            for number in range(len(kinds)):
+                client.tell(f"send %{number + 1} hello")
+                ending[client.port(number)] = "shutdown" if life == "open" else "socket_closed"
+            if life == "long":
+                sockline.wait_for("connection_opened", count=3)
+            if life != "open":
+                client.end()
+        sockline.wait_for("connection_opened", count=5)
+        time.sleep(0.3)
+        check(sockline.stop() == 0, "ends well", sockline.stderr)
+        found = {record["source"]["port"]: record["event"]["reason"]
+                 for record in sockline.find("connection_closed")}
+        check(found == ending, "TCP and UDP: closed, or open until the end of the run", f"{found} {ending}")
+
+
+def drops(host):
+    """Messages about closed sockets that found no room, in this namespace."""
+    sockets = (line.split() for line in host.run("cat", "/proc/net/netlink").splitlines()[1:])
+    return sum(int(words[8]) for words in sockets if words[1] == "4" and words[3] == "0000000f")
+
+
+def lose_messages(host, program):
+    """Closes sockets until there is no room for word of it. Word comes late: waits for the last of it."""
+    before, now = 0, drops(host)
+    while now == 0 or now != before:
+        if now == 0:
+            host.run(sys.executable, "-c", program)
+        time.sleep(0.3)
+        before, now = now, drops(host)
+
+
+def test_lost_ends():
+    """A UDP port is another process's, and the kernel's word of the first one's end was lost."""
+    program = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", {port}))
+s.sendto(b"mine", ("127.0.0.1", {to}))
+wait(s.getsockname()[1])
+"""
+    many = "import socket\nfor _ in range(20000):\n s = socket.socket(2, 2)\n s.bind(('127.0.0.1', 0))\n s.close()"
+    for mode in ("tracepoints",):  # to a lookup it may be nobody: any socket may have died
+        with Namespace() as host:
+            to = Mksock(host, "udp-bind 127.0.0.1 0").port()
+            sockline = host.sockline("-e", "connection", "--attribution", mode)
+            first = Agent(host, program.format(port=0, to=to))
+            port = int(first.first)
+            time.sleep(LIFE)
+            sockline.send_signal(signal.SIGSTOP)
+            lose_messages(host, many)
+            first.end()
+            time.sleep(0.1)
+            second = Agent(host, program.format(port=port, to=to))
+            time.sleep(0.5)  # before packets that are read at once
+            sockline.send_signal(signal.SIGCONT)
+            lost = sockline.wait_for("netlink_overrun")["sockline"]["loss"]
+            time.sleep(LIFE)
+            check(sockline.stop() == 0 and lost["where"] == "destroy" and lost["count"] > 0,
+                  f"{mode}: what was lost is told", lost)
+            ends = [source_end(record) for record in
+                    sockline.find("connection_closed", lambda one: one["source"]["port"] == port)]
+            check([end.pid for end in ends] == [first.pid, second.pid],
+                  f"{mode}: and the next one on the port is not taken for the first",
+                  f"{first.pid} {second.pid}: {ends}")
+
+
+run(globals())

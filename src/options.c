@@ -15,7 +15,8 @@
 #include "stream/emitter.h"
 
 /* Enough for every header that is decoded, with VLAN tags, options and extension headers. */
-#define SNAPLEN_MAX 262144
+#define SNAPLEN_MAX    262144
+#define EVENTS_DEFAULT (EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS)
 
 enum {
 	OPTION_IMMEDIATE = 256,
@@ -369,50 +370,58 @@ static int apply(struct options *options, int option, const char *argument, stru
 	return 0;
 }
 
-/* What cannot go together. Called with the defaults not yet filled in. */
+/* What cannot go together. */
 static int check(const struct options *options, struct error *error)
 {
-	bool snapshot = options->mode == OPTIONS_SNAPSHOT;
+	bool snapshot = options->mode == OPTIONS_SNAPSHOT, file = options->read_file != NULL;
+	bool all = options->events == EMITTER_ALL;
+	const struct {
+		bool is_so;
+		const char *message;
+	} conflicts[] = {
+		{ file && options->filter_file && strcmp(options->read_file, "-") == 0 &&
+		          strcmp(options->filter_file, "-") == 0,
+		  "-r - and -F - exclude each other: there is one standard input" },
+		{ file && options->interface_count > 0, "-r and -i exclude each other" },
+		{ file && snapshot, "-r and -S exclude each other: a capture file has no sockets" },
+		{ file && options->direction != CAPTURE_INOUT,
+		  "-Q: a capture file has no direction to choose" },
+		{ file && !all && (options->events & EMITTER_SOCKET),
+		  "-e socket: a capture file has no sockets" },
+		{ file && !all && (options->events & EMITTER_PROCESS),
+		  "-e process: a capture file has no processes" },
+		{ file && options->netns_mode != HOST_NETNS_AUTO,
+		  "-r and --netns exclude each other" },
+		{ snapshot && options->interface_count > 0,
+		  "-i and -S exclude each other: sockets have no interface" },
+		{ snapshot && options->filter,
+		  "-S takes no filter expression: --tcp, --udp and others choose sockets" },
+		{ snapshot && options->count > 0,
+		  "-c and -S exclude each other: a snapshot has no packets" },
+		{ snapshot && options->dedupe,
+		  "--dedupe and -S exclude each other: a snapshot has no packets" },
+		{ snapshot && options->duration_ns > 0,
+		  "-d and -S exclude each other: a snapshot ends by itself" },
+		{ snapshot && options->events != EVENTS_DEFAULT &&
+		          options->events != EMITTER_SOCKET,
+		  "-e and -S exclude each other: a snapshot has sockets only" },
+		{ !snapshot && options->listening, "--listening needs -S" },
+		{ !snapshot && options->kinds != 0,
+		  "--tcp, --udp and the other kinds of sockets need -S" },
+		{ options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1,
+		  "-L: one interface at a time" },
+	};
 
-	if (options->read_file && options->filter_file && strcmp(options->read_file, "-") == 0 &&
-	    strcmp(options->filter_file, "-") == 0)
-		return error_set(error, EINVAL,
-		                 "-r - and -F - exclude each other: there is one standard input");
-	if (options->read_file && options->interface_count > 0)
-		return error_set(error, EINVAL, "-r and -i exclude each other");
-	if (options->read_file && snapshot)
-		return error_set(error, EINVAL,
-		                 "-r and -S exclude each other: a capture file has no sockets");
-	if (options->read_file && options->direction != CAPTURE_INOUT)
-		return error_set(error, EINVAL, "-Q: a capture file has no direction to choose");
-	if (options->read_file && (options->events & EMITTER_SOCKET) &&
-	    options->events != EMITTER_ALL)
-		return error_set(error, EINVAL, "-e socket: a capture file has no sockets");
-	if (options->read_file && options->netns_mode != HOST_NETNS_AUTO)
-		return error_set(error, EINVAL, "-r and --netns exclude each other");
-	if (snapshot && options->interface_count > 0)
-		return error_set(error, EINVAL,
-		                 "-i and -S exclude each other: sockets have no interface");
-	if (snapshot && options->filter)
-		return error_set(error, EINVAL, "-S takes no filter expression ('%.60s')",
-		                 options->filter);
-	if (snapshot && options->count > 0)
-		return error_set(error, EINVAL,
-		                 "-c and -S exclude each other: a snapshot has no packets");
-	if (!snapshot && options->listening)
-		return error_set(error, EINVAL, "--listening needs -S");
-	if (!snapshot && options->kinds != 0)
-		return error_set(error, EINVAL,
-		                 "--tcp, --udp and the other kinds of sockets need -S");
-	if (options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1)
-		return error_set(error, EINVAL, "-L: one interface at a time");
+	for (size_t i = 0; i < sizeof conflicts / sizeof *conflicts; i++)
+		if (conflicts[i].is_so)
+			return error_set(error, EINVAL, "%s", conflicts[i].message);
 	return 0;
 }
 
 static void set_defaults(struct options *options)
 {
 	*options = (struct options){
-		.events = EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS,
+		.events = EVENTS_DEFAULT,
 		.snaplen = DECODE_SNAPLEN,
 		.buffer_kib = CAPTURE_BUFFER_KIB,
 		.promiscuous = true,

@@ -278,6 +278,7 @@ def run_idle(bench):
             process.wait()
             percent = [(after - before) / seconds / 1e7 for before, after in zip(used, used[1:])]
             results.add("idle", method, "%", percent)
-            results.goal("idle", f"{method}, %", sum(percent) / runs, "<=", 0.1)
+            results.goal("idle", f"{method}, %", sum(percent) / runs, "<=",
+                         0.3 if method == "sentinel" else 0.1)
     finally:
         space.close()

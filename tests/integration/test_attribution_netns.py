@@ -3,10 +3,11 @@
 """Owners across network namespaces, in one that is made meanwhile, and of the kernel's own sockets."""
 
 import os
+import signal
 import time
 
-from harness import HERE, Failure, Namespace, check, run, skip
-from mksock import Agent, Mksock, source_end, wait_until_named
+from harness import HERE, SLOWDOWN, Failure, Namespace, check, run, skip, until
+from mksock import Agent, Mksock, source_end, wait_until, wait_until_named
 
 MODES = ("tracepoints", "lookup")
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
@@ -102,12 +103,23 @@ def test_bridge():
                             for record in sockline.find("packet")))
 
 
+def is_captured(sockline, place):
+    """By counters made now, or a moment ago."""
+    sockline.send_signal(signal.SIGUSR1)
+    return any(capture.get("netns") == str(place.inode)
+               for record in sockline.find("capture_stats")[-1:]
+               for capture in record["sockline"]["stats"]["capture"])
+
+
 def test_new_namespace():
     """By default all are captured: one that is made while sockline runs, too."""
-    sockline = HERE.sockline("-e", "connection", "--attribution", "tracepoints", netns=None)
+    sockline = HERE.sockline("-e", "connection,stats", "--attribution", "tracepoints", netns=None)
     with Namespace() as host:
         idle = Mksock(host)
-        time.sleep(2.5)
+        begun = time.monotonic()
+        until(lambda: is_captured(sockline, host), "its capture", interval=0.1)
+        took = time.monotonic() - begun
+        check(took < 4 * SLOWDOWN, "a new namespace is found", took)
         server = Mksock(host, "tcp-listen 127.0.0.1 0")
         client = Mksock(host, f"tcp-connect 127.0.0.1 {server.port()}")
         record = sockline.wait_for("connection_opened", lambda one: one.get("source", {}).get("port")
@@ -149,7 +161,8 @@ s.sendto(b"through the tunnel", ("{left.address.replace("10.77", "10.78")}", 9))
 wait("sent")
 """).end()
             sockline.wait_for("connection_opened", lambda one: one["network"]["direction"] == "ingress")
-            time.sleep(3)
+            wait_until(lambda: any(source_end(record).method == "kernel"
+                                   for record in sockline.find("connection_attributed")), "its owner")
             sockline.stop()
             ends = [source_end(record) for record in sockline.find(
                 "connection_closed", lambda one: one["network"]["direction"] == "ingress")]

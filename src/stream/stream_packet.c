@@ -17,6 +17,7 @@ struct passage {
 	struct connection_key key;
 	bool has_looked;                           /* at these two: */
 	const struct attribution_namespace *space; /* NULL: not known, or a replay */
+	const struct interface *interface;         /* the same */
 	struct locality locality;
 	int64_t now_ns;  /* in the connection table's time */
 	int64_t seen_ns; /* monotonic: when it was captured; 0 in a replay */
@@ -110,6 +111,20 @@ static bool has_died(const struct stream *stream, const struct connection *conne
 	                       connection->seen_ns);
 }
 
+/* NULL: not known. Its first packets may be read before the kernel's word of it. */
+static const struct interface *find_interface(const struct attribution_namespace *space,
+                                              uint32_t ifindex)
+{
+	const struct interface *interface;
+
+	if (!space || ifindex == 0)
+		return NULL;
+	interface = interfaces_find(space->interfaces, ifindex);
+	if (interface || interfaces_read(space->interfaces) != 0)
+		return interface;
+	return interfaces_find(space->interfaces, ifindex);
+}
+
 /* A packet of a known connection that makes no record itself needs none of it. */
 static void look_around(struct stream *stream, struct passage *passage)
 {
@@ -118,6 +133,7 @@ static void look_around(struct stream *stream, struct passage *passage)
 	passage->has_looked = true;
 	passage->space =
 		attribution_find_namespace(stream->options.attribution, passage->packet->netns);
+	passage->interface = find_interface(passage->space, passage->packet->ifindex);
 	passage->locality =
 		locality_of(passage->space ? passage->space->interfaces : NULL, passage->packet);
 }
@@ -268,9 +284,7 @@ static void emit_packet(struct stream *stream, const struct passage *passage, ui
 	};
 	if (packet->netns != stream->options.netns)
 		event.packet.netns = packet->netns;
-	if (passage->space && packet->ifindex != 0)
-		event.packet.interface =
-			interfaces_find(passage->space->interfaces, packet->ifindex);
+	event.packet.interface = passage->interface;
 	if (connection) {
 		if (connection->local[from] || !connection->local[to])
 			event.packet.source = &connection->owners[from];
@@ -398,6 +412,7 @@ void stream_packets(struct stream *stream, struct packet *packets, int count)
 		passages[i].packet = &packets[i];
 		passages[i].has_looked = false;
 		passages[i].space = NULL;
+		passages[i].interface = NULL;
 		passages[i].locality = (struct locality){ 0 };
 		passages[i].now_ns = now_ns;
 		passages[i].seen_ns = stream->options.replay ? 0 : packets[i].time_ns - behind_ns;

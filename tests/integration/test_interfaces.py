@@ -3,10 +3,12 @@
 """Interfaces go down, vanish, come back (P14), or are not there at the start (P15)."""
 
 import os
+import shutil
+import signal
 import subprocess
 import time
 
-from harness import SOCKLINE, Namespace, check, run
+from harness import SOCKLINE, Namespace, check, run, skip
 
 UDP = ("udp", "port", "9")
 
@@ -96,6 +98,34 @@ def test_all_interfaces():
         names = {record["observer"]["ingress"]["interface"]["name"] for record in records}
         check(sockline.stop() == 0 and changes(sockline) == [] and names == {"veth0"},
               "all interfaces: goes on", (changes(sockline), names))
+
+
+# Of each wait, what is told during one more second is not seen until the next.
+SLOW_WAITS = ("strace", "-Dqqo", "/dev/null", "-e", "trace=?epoll_wait,?epoll_pwait",
+              "-e", "inject=?epoll_wait,?epoll_pwait:delay_exit=1000000")
+
+
+def test_new_interface():
+    """Its packets may be read before the kernel's word of it: still it has its name and address."""
+    if not shutil.which("strace"):
+        skip("a new interface", "needs strace")
+        return
+    with Namespace.pair() as (left, right):
+        sockline = right.sockline("-e", "packet", "--attribution", "lookup", *UDP, via=SLOW_WAITS)
+        time.sleep(1.5)
+        sockline.send_signal(signal.SIGUSR1)  # ends the wait
+        right.ip("link", "add", "veth1", "type", "veth", "peer", "name", "veth1", "netns", left.name)
+        for number, namespace in enumerate((left, right), 1):
+            namespace.ip("addr", "add", f"10.78.0.{number}/24", "dev", "veth1")
+            namespace.ip("link", "set", "veth1", "up")
+        left.helper("gen", "-i", "veth1", "-c", "3", "10.78.0.2").wait()
+        records = sockline.wait_for("packet", count=3)
+        names = [record.get("observer", {}).get("ingress", {}).get("interface", {}).get("name")
+                 for record in records]
+        reasons = {record["sockline"]["attribution"]["reason"] for record in records}
+        check(names == ["veth1"] * 3 and "forwarded" not in reasons,
+              "a new interface: its name and address", (names, reasons))
+        sockline.stop()
 
 
 def test_down_is_idle():

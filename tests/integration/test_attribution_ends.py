@@ -31,6 +31,7 @@ def test_unseen_ends():
                 client.end()
         sockline.wait_for("connection_opened", count=5)
         time.sleep(0.3)
+        sockline.wait_until_asleep()
         check(sockline.stop() == 0, "ends well", sockline.stderr)
         found = {record["source"]["port"]: record["event"]["reason"]
                  for record in sockline.find("connection_closed")}

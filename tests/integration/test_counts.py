@@ -3,6 +3,7 @@
 """received + dropped = sent, exactly, in the records too (P7)."""
 
 import json
+import os
 import signal
 import time
 
@@ -127,15 +128,16 @@ def removed(sockline):
 
 def test_namespace_removed():
     """What the captures of namespaces counted that went: others may come and go on the machine."""
-    filter = ("udp", "port", "9", "and", "dst", "host", "127.7.7.7")
+    address = f"127.7.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"  # nobody else's
+    filter = ("udp", "port", "9", "and", "dst", "host", address)
     sockline = HERE.sockline("-e", "stats", "-B", "512", *filter, netns="all")
     sent = 0
     for number in (1, 2):
         with Namespace() as host:
             until(lambda: any(capture.get("netns") == str(host.inode)
                               for capture in removed(sockline)[1]), "its capture")
-            sent += flood(sockline, host, "127.7.7.7")
-            host.helper("gen", "-c", "5", "127.7.7.7").wait()  # not in a full block of the ring yet
+            sent += flood(sockline, host, address)
+            host.helper("gen", "-c", "5", address).wait()  # not in a full block of the ring yet
             sent += 5
             inode = str(host.inode)
         until(lambda: all(capture.get("netns") != inode for capture in removed(sockline)[1]), "its end")

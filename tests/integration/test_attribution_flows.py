@@ -5,9 +5,11 @@ owner that is named none is wrong; and with the kernel's help nearly every one i
 tests/bench/attribution.py is the long form."""
 
 import collections
+import os
 import time
 
-from harness import HERE, Namespace, check, comment, path, run
+from harness import HERE, Namespace, check, comment, path, run, skip
+from traffic import flood
 
 COUNT = 100
 SCENARIOS = {"A": "connect, exchange, exit", "C": "many connections of one process",
@@ -94,6 +96,43 @@ def test_veth():
         with Namespace.pair() as (left, right):
             names = [f"/run/netns/{one.name}" for one in (left, right)]
             scenes(mode, "veth", left, right.address, names, names[1])
+
+
+def real_time_threads(pid):
+    """CPU time of those under SCHED_FIFO, in seconds: proc_pid_stat(5)."""
+    used = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        if int(fields[38]) == os.SCHED_FIFO:
+            used[thread] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+def test_real_time_share():
+    """The sentinel's real-time threads leave the rest of the machine its share, whatever comes.
+
+    From sched_rt_runtime_us on the kernel throttles them, sched(7).
+    """
+    with Namespace() as host:
+        sockline = HERE.sockline("-e", "connection", "--attribution", "sentinel",
+                                 netns=f"/run/netns/{host.name}")
+        loads = [host.helper("gen_flows", "-n", 4000, "-o", "/dev/null", "G"),
+                 host.helper("gen_flows", "-n", 300, "-j", 4, "-p", 7100, "-o", "/dev/null", "D"),
+                 flood(host, "-c", "200000")]
+        before, then, shares = real_time_threads(sockline.pid), time.monotonic(), []
+        while any(load.popen.poll() is None for load in loads):
+            time.sleep(0.5)
+            used, now = real_time_threads(sockline.pid), time.monotonic()
+            shares += [(used[thread] - before[thread]) / (now - then) for thread in used]
+            before, then = used, now
+        check(all(load.wait(60) == 0 for load in loads), "connections, processes and a flood")
+        check(sockline.stop() == 0, "sentinel: ends well", sockline.stderr)
+    if not before:
+        skip("the share of threads under SCHED_FIFO", "there are none")
+        return
+    comment("shares of a CPU: " + " ".join(f"{share:.2f}" for share in shares))
+    check(max(shares) < 0.9 and max(shares) > 0, "no thread under SCHED_FIFO takes a CPU for itself", shares)
 
 
 run(globals())

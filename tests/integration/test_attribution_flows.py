@@ -51,7 +51,9 @@ def answers(records):
     return found
 
 
-def evaluate(mode, place, scenario, truth, found):
+def evaluate(mode, place, scenario, truth, found, last):
+    """Whether enough are named; where not, that is a failure of the last attempt alone."""
+    missed = False
     for end, floor in zip(("client", "server"), MODES[mode]):
         counts, wrong = collections.Counter(), []
         for key, pids in truth.items():
@@ -66,12 +68,21 @@ def evaluate(mode, place, scenario, truth, found):
         title = f"{mode}, {place}, {scenario} ({SCENARIOS[scenario]}), {end}"
         comment(f"{title}: {dict(counts)}")
         check(not wrong, f"{title}: none is wrong", wrong[:3])
-        if floor:
-            check(100 * counts["right"] >= floor * sum(counts.values()), f"{title}: at least {floor} %",
-                  dict(counts))
+        enough = 100 * counts["right"] >= floor * sum(counts.values())
+        missed = missed or not enough
+        if floor and (enough or last):
+            check(enough, f"{title}: at least {floor} %", dict(counts))
+    return not missed
 
 
-def scenes(mode, place, host, address, paths, server_netns=None):
+def scenes(*arguments):
+    """A busy machine gets three attempts to name enough of them; a wrong one is wrong in any."""
+    for attempt in range(3):
+        if attempt_scenes(attempt == 2, *arguments):
+            return
+
+
+def attempt_scenes(last, mode, place, host, address, paths, server_netns=None):
     sockline = HERE.sockline("-e", "connection", "--attribution", mode,
                              *(word for name in paths[1:] for word in ("--netns", name)), netns=paths[0])
     time.sleep(0.3)
@@ -81,8 +92,7 @@ def scenes(mode, place, host, address, paths, server_netns=None):
     time.sleep(1)
     check(sockline.stop() == 0, f"{mode}, {place}: sockline ends well", sockline.stderr)
     found = answers(sockline.find("connection_closed"))
-    for scenario, truth in truths.items():
-        evaluate(mode, place, scenario, truth, found)
+    return all([evaluate(mode, place, scenario, truth, found, last) for scenario, truth in truths.items()])
 
 
 def test_loopback():

@@ -199,6 +199,9 @@ static void run_server(const struct flows *flows, int port, int ready)
 	else
 		serve_tcp(flows, &truth, fd);
 	truth_flush(&truth);
+	/* Each child of F writes its own part of the truth; reaped by themselves, they are still waited for. */
+	while (wait(NULL) >= 0 || errno == EINTR)
+		;
 }
 
 static void start_server(struct flows *flows, int port)

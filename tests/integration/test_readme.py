@@ -181,6 +181,7 @@ def test_manual():
         wrapper = write("sockline", f"""#!/bin/sh
 case " $* " in
 *" -r "*) exec {SOCKLINE} "$@" ;;
+*" -S "*) exec {SOCKLINE} "$@" --netns /run/netns/{host.name} ;;
 esac
 exec {SOCKLINE} "$@" --netns /run/netns/{host.name} -d 2
 """)

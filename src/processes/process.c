@@ -4,7 +4,9 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "events/fragment.h"
 
 struct process *process_ref(struct process *process)
@@ -20,6 +22,16 @@ void process_unref(struct process *process)
 	fragment_free(process->fragment);
 	free(process->strings);
 	free(process);
+}
+
+int64_t process_age_ns(const struct process *process)
+{
+	uint64_t tick_ns = (uint64_t)(NS_PER_SECOND / sysconf(_SC_CLK_TCK));
+	int64_t start_ns;
+
+	if (__builtin_mul_overflow(process->start_ticks, tick_ns, &start_ns))
+		return INT64_MAX;
+	return clock_boottime_ns() - start_ns;
 }
 
 /* Decimal digits at *text, at most up to end; false when there is none or it overflows. */

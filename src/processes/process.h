@@ -48,6 +48,9 @@ struct process {
 struct process *process_ref(struct process *process);
 void process_unref(struct process *process); /* NULL is fine; frees at 0, the fragment too */
 
+/* How long ago it began, in ns, or up to a tick more. Steps of the wall clock do not matter. */
+int64_t process_age_ns(const struct process *process);
+
 /* Pure: fields of /proc/PID/stat (proc(5)), from the last ')' on. False: not such a text. */
 struct process_stat {
 	char name[65];

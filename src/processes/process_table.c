@@ -252,12 +252,9 @@ static int slot_dir(struct process_table *table, uint32_t number)
 	return fd;
 }
 
-static bool is_young(const struct process_table *table, const struct process *process)
+static bool is_young(const struct process *process)
 {
-	int64_t start_ns;
-
-	return !__builtin_mul_overflow(process->start_ticks, table->reader.tick_ns, &start_ns) &&
-	       clock_boottime_ns() - start_ns < YOUNG_NS;
+	return process_age_ns(process) < YOUNG_NS;
 }
 
 /*
@@ -275,7 +272,7 @@ static int look_again(struct process_table *table, uint32_t number, bool known_a
 	if (dir < 0)
 		return dir;
 	slot = slot_at(table, number);
-	young = is_young(table, slot->process);
+	young = is_young(slot->process);
 	if (clock_monotonic_ns() - slot->read_ns < (young ? YOUNG_PERIOD_NS : PERIOD_NS)) {
 		if (!young)
 			return known_alive || fstatat(dir, "stat", &status, 0) == 0 ? 0 : -errno;

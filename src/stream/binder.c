@@ -238,10 +238,12 @@ static bool unsettled(const struct connection *connection)
 }
 
 /* Read late, a datagram meets a socket that was not there yet: surely so when its process was not. */
-static void leave_out_newcomer(struct owner *owner, const struct packet *packet)
+static void leave_out_newcomer(struct owner *owner, const struct connection *connection)
 {
-	if (packet->tuple.protocol != IPPROTO_UDP || owner->method != ATTRIBUTION_SOCKET ||
-	    owner->process->start_ns <= packet->time_ns)
+	int64_t ago_ns = clock_monotonic_ns() - connection->seen_ns;
+
+	if (connection->tuple.protocol != IPPROTO_UDP || owner->method != ATTRIBUTION_SOCKET ||
+	    process_age_ns(owner->process) >= ago_ns)
 		return;
 	owner_clear(owner);
 	owner->reason = ATTRIBUTION_NO_SOCKET;
@@ -262,7 +264,7 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 			question.ifindex = packet->ifindex;
 			attribution_resolve(binder->options.attribution, &question,
 			                    &connection->owners[end]);
-			leave_out_newcomer(&connection->owners[end], packet);
+			leave_out_newcomer(&connection->owners[end], connection);
 		} else if (!connection->local[other_end(end)]) {
 			connection->owners[end].reason = ATTRIBUTION_FORWARDED;
 		}

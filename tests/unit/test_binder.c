@@ -3,6 +3,7 @@
 #include "stream/binder.h"
 
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "check.h"
@@ -519,31 +520,30 @@ static void test_newcomer(void)
 	static const struct {
 		uint8_t protocol;
 		enum attribution_method method;
-		int64_t time_ns; /* of the packet */
+		int ago; /* the packet, in seconds */
 		bool named;
 		const char *title;
 	} cases[] = {
-		{ IPPROTO_UDP, ATTRIBUTION_SOCKET, NOW - 1, false, "a datagram from before" },
-		{ IPPROTO_UDP, ATTRIBUTION_SOCKET, NOW, true, "a datagram from then on" },
-		{ IPPROTO_UDP, ATTRIBUTION_TRACEPOINT, NOW - 1, true,
-		  "one that it was seen to send" },
-		{ IPPROTO_TCP, ATTRIBUTION_SOCKET, NOW - 1, true, "a connection, handed to it" },
+		{ IPPROTO_UDP, ATTRIBUTION_SOCKET, 4, false, "a datagram from before" },
+		{ IPPROTO_UDP, ATTRIBUTION_SOCKET, 1, true, "a datagram from then on" },
+		{ IPPROTO_UDP, ATTRIBUTION_TRACEPOINT, 4, true, "one that it was seen to send" },
+		{ IPPROTO_TCP, ATTRIBUTION_SOCKET, 4, true, "a connection, handed to it" },
 	};
+	int64_t began_ns = clock_boottime_ns() - 2 * NS_PER_SECOND;
 
-	child.start_ns = NOW;
+	child.start_ticks = (uint64_t)(began_ns / (NS_PER_SECOND / sysconf(_SC_CLK_TCK)));
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct fixture fixture = begin(false);
 		struct connection *connection = open_one(&fixture, cases[i].protocol, false, true);
-		struct packet packet = { .ifindex = 3, .time_ns = cases[i].time_ns };
 
-		packet.tuple = connection->tuple;
+		connection->seen_ns = clock_monotonic_ns() - cases[i].ago * NS_PER_SECOND;
 		answers[DST] = answer(cases[i].method, &child);
-		binder_bind(fixture.binder, connection, SRC, &packet, NOW);
+		bind_one(&fixture, connection);
 		CHECK((connection->owners[DST].process == &child) == cases[i].named,
-		      "a process that began just now: %s", cases[i].title);
+		      "a process that began two seconds ago: %s", cases[i].title);
 		finish(&fixture);
 	}
-	child.start_ns = 0;
+	child.start_ticks = 0;
 }
 
 int main(void)

@@ -284,7 +284,7 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 	     !is_one_of_several(connection, from)))
 		return;
 	/* It was taken before that end was asked for: then the listener was all there was left. */
-	if (now_ns == connection->asked_ns) {
+	if (now_ns == connection->asked_ns && connection->tuple.protocol == IPPROTO_TCP) {
 		connection->gone = true;
 		return;
 	}

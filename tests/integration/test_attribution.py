@@ -235,28 +235,36 @@ wait()
 def reuseport_udp(scene):
     """Two sockets on one UDP port: the receiver is either's, until it answers."""
     program = """
+import time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 s.bind(("127.0.0.1", {port}))
-s.settimeout(0.1)
+s.settimeout(0.3)
 wait(s.getsockname()[1])
-try:
-    data, peer = s.recvfrom(10)
-    s.sendto(b"mine", peer)
-    wait("received")
-except TimeoutError:
-    wait("nothing")
-wait()
+while True:
+    try:
+        data, peer = s.recvfrom(10)
+        time.sleep(0.01)  # and is read together with the question
+        s.sendto(b"mine", peer)
+        wait("received")
+    except TimeoutError:
+        wait("nothing")
 """
     servers = [scene.agent(program.format(port=0))]
     port = int(servers[0].first)
     servers.append(scene.agent(program.format(port=port)))
-    client = scene.mksock(f"udp-connect 127.0.0.1 {port}")
-    client.tell("send %1 whose?")
-    time.sleep(0.3)
-    received = [server.pid for server in servers if server.tell() == "received"]
-    scene.expected.add("two sockets on a port, who answers", port, set(received), client.port(), "udp",
-                       sure=scene.mode == "tracepoints")
+    for when, delay in (("late", 0.3), ("at once", 0)):
+        client = scene.mksock(f"udp-connect 127.0.0.1 {port}")
+        if delay:
+            client.tell("send %1 whose?")
+            time.sleep(delay)
+        for server in servers:
+            server.process.send("\n")
+        if not delay:
+            client.tell("send %1 whose?")
+        received = [server.pid for server in servers if server.process.line() == "received"]
+        scene.expected.add(f"two sockets on a port, who answers {when}", port, set(received),
+                           client.port(), "udp", sure=scene.mode == "tracepoints")
     silent = scene.mksock(f"udp-connect 127.0.0.1 {port}")
     silent.tell("send %1 whose?")
     scene.expected.add("two sockets on a port, neither answers", port, set(), silent.port(), "udp",

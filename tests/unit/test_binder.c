@@ -327,6 +327,13 @@ static void test_listener(void)
 	      "one of several on a UDP port: who has answered, at the time of the answer");
 	finish(&fixture);
 
+	connection = begin_bound(&fixture, IPPROTO_UDP, unknown(ATTRIBUTION_AMBIGUOUS));
+	answers[DST] = answer(ATTRIBUTION_TRACEPOINT, &child);
+	binder_packet(fixture.binder, connection, DST, &data, NOW + 7, NOW);
+	CHECK(told == 1 && connection->owners[DST].process == &child,
+	      "and so when question and answer are taken together");
+	finish(&fixture);
+
 	connection = begin_bound(&fixture, IPPROTO_TCP, unknown(ATTRIBUTION_AMBIGUOUS));
 	answers[DST] = answer(ATTRIBUTION_LISTENER, &parent);
 	run_until(&fixture, &(int64_t){ NOW }, NOW + 10 * NS_PER_MS);

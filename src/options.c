@@ -14,7 +14,6 @@
 #include "option_values.h"
 #include "stream/emitter.h"
 
-/* Enough for every header that is decoded, with VLAN tags, options and extension headers. */
 #define SNAPLEN_MAX    262144
 #define EVENTS_DEFAULT (EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS)
 

@@ -126,6 +126,13 @@ _Static_assert(offsetof(struct connection, id) == 2 * 64, "and one to count in")
 /* An even number of lines would leave the hot ones of all entries in few of a cache's sets. */
 _Static_assert(sizeof(struct connection) / 64 % 2 == 1, "an odd number of cache lines");
 
+/* As that end sees it: its own address and port are the source. */
+static inline struct tuple connection_tuple_of(const struct connection *connection,
+                                               enum connection_end end)
+{
+	return end == CONNECTION_SOURCE ? connection->tuple : tuple_reverse(&connection->tuple);
+}
+
 /* Fetches the cache line that a packet is counted in. */
 static inline void connection_prefetch_counts(const struct connection *connection)
 {

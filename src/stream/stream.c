@@ -37,12 +37,12 @@ void stream_emit_connection(struct stream *stream, enum event_action action, int
 /* What the kernel told of the socket's end before any packet of it was read. */
 static void add_final_info(const struct stream *stream, struct connection *connection)
 {
-	struct tuple tuple = connection->tuple;
+	bool source = connection->local[CONNECTION_SOURCE];
+	struct tuple tuple = connection_tuple_of(connection, source ? CONNECTION_SOURCE
+	                                                            : CONNECTION_DESTINATION);
 
 	if (connection->has_tcp_info || tuple.protocol != IPPROTO_TCP)
 		return;
-	if (!connection->local[CONNECTION_SOURCE])
-		tuple = tuple_reverse(&tuple);
 	if (final_info_find(stream->finals, connection_table_hash(connection), &tuple,
 	                    clock_monotonic_ns(), &connection->tcp_info)) {
 		connection->has_tcp_info = true;

@@ -101,12 +101,11 @@ static void settle_deaths(const struct stream *stream, struct connection *connec
 static bool has_died(const struct stream *stream, const struct connection *connection,
                      enum connection_end end)
 {
-	struct tuple tuple = connection->tuple;
+	struct tuple tuple;
 
-	if (tuple.protocol != IPPROTO_TCP || !connection->local[end])
+	if (connection->tuple.protocol != IPPROTO_TCP || !connection->local[end])
 		return false;
-	if (end == CONNECTION_DESTINATION)
-		tuple = tuple_reverse(&tuple);
+	tuple = connection_tuple_of(connection, end);
 	return final_info_died(stream->finals, connection_table_hash(connection), &tuple,
 	                       connection->seen_ns);
 }
@@ -186,8 +185,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 static bool is_another_now(struct stream *stream, const struct connection *connection,
                            enum connection_end end, const struct passage *passage)
 {
-	struct tuple tuple =
-		end == CONNECTION_SOURCE ? connection->tuple : tuple_reverse(&connection->tuple);
+	struct tuple tuple = connection_tuple_of(connection, end);
 	bool sender = end == passage->from;
 	int64_t seen_ns = passage->seen_ns;
 	int64_t died_ns = port_ends_last(stream->port_ends, connection->netns, &tuple, seen_ns);

@@ -60,6 +60,14 @@ void attribution_unknown(struct owner *owner, enum attribution_reason reason)
 	owner->reason = reason;
 }
 
+void attribution_withdraw(const struct attribution_question *question, struct owner *owner,
+                          enum attribution_reason reason)
+{
+	owner_clear(owner);
+	owner->netns = question->netns;
+	attribution_unknown(owner, reason);
+}
+
 int attribution_find_socket(struct attribution *attribution,
                             const struct attribution_namespace *space,
                             const struct attribution_question *question, struct socket *socket)
@@ -326,9 +334,7 @@ bool attribution_last_holder(struct attribution *attribution,
 		owner->method = ATTRIBUTION_GUESS;
 		return false;
 	}
-	owner_clear(owner);
-	owner->netns = question->netns;
-	attribution_unknown(owner, ATTRIBUTION_AMBIGUOUS);
+	attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);
 	return true;
 }
 

@@ -73,6 +73,9 @@ int attribution_find_listeners(const struct attribution_namespace *space, const 
                                uint32_t ifindex, uint64_t inode, const struct socket **found);
 /* Sets method UNKNOWN with this reason. */
 void attribution_unknown(struct owner *owner, enum attribution_reason reason);
+/* The same where an owner was found that is none after all. */
+void attribution_withdraw(const struct attribution_question *question, struct owner *owner,
+                          enum attribution_reason reason);
 
 void attribution_tcp_resolve(struct attribution *attribution,
                              const struct attribution_namespace *space,

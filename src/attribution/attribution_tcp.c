@@ -157,10 +157,7 @@ void attribution_tcp_resolve(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner)
 {
 	resolve(attribution, space, question, owner);
-	if (!question->died || owner->method != ATTRIBUTION_LISTENER)
-		return;
 	/* Who listens now may have begun after the connection did. */
-	owner_clear(owner);
-	owner->netns = question->netns;
-	attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
+	if (question->died && owner->method == ATTRIBUTION_LISTENER)
+		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
 }

@@ -10,6 +10,8 @@
 #include <errno.h>
 
 #include "attribution/attribution_private.h"
+#include "base/clock.h"
+#include "processes/process.h"
 #include "sockets/sock_diag.h"
 
 #define CANDIDATES_MAX 16
@@ -96,9 +98,8 @@ static void resolve_receiver(struct attribution *attribution,
 	attribution_name_holder(attribution, socket, method, question->asked_ns, owner, NULL);
 }
 
-void attribution_udp_resolve(struct attribution *attribution,
-                             const struct attribution_namespace *space,
-                             const struct attribution_question *question, struct owner *owner)
+static void resolve(struct attribution *attribution, const struct attribution_namespace *space,
+                    const struct attribution_question *question, struct owner *owner)
 {
 	struct socket socket;
 	int result;
@@ -123,4 +124,15 @@ void attribution_udp_resolve(struct attribution *attribution,
 		resolve_candidates(attribution, space, question, owner);
 	else
 		resolve_receiver(attribution, space, question, &socket, owner);
+}
+
+void attribution_udp_resolve(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	resolve(attribution, space, question, owner);
+	/* Read late, a datagram meets a socket that was not there yet: surely so when its process was not. */
+	if (owner->method == ATTRIBUTION_SOCKET &&
+	    process_age_ns(owner->process) < clock_monotonic_ns() - question->seen_ns)
+		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
 }

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "events/fragment.h"
-#include "processes/process.h"
 #include "stream/port_ends.h"
 
 /* Waits between attempts; each level is a queue in which all wait equally long. */
@@ -97,8 +96,7 @@ static struct attribution_question question_for(const struct binder *binder,
 {
 	struct attribution_question question = {
 		.netns = connection->netns,
-		.tuple = end == CONNECTION_SOURCE ? connection->tuple
-		                                  : tuple_reverse(&connection->tuple),
+		.tuple = connection_tuple_of(connection, end),
 		.ifindex = connection->ifindex,
 		.responder = end == CONNECTION_DESTINATION,
 		.gone = end == CONNECTION_DESTINATION && connection->gone,
@@ -115,13 +113,23 @@ static struct attribution_question question_for(const struct binder *binder,
 	return question;
 }
 
+static bool is_ambiguous(const struct owner *owner)
+{
+	return owner->method == ATTRIBUTION_UNKNOWN && owner->reason == ATTRIBUTION_AMBIGUOUS;
+}
+
 /* One of several that wait on a port: known when it has accepted, or answers. */
 static bool is_one_of_several(const struct connection *connection, enum connection_end end)
 {
-	const struct owner *owner = &connection->owners[end];
+	return end == CONNECTION_DESTINATION && is_ambiguous(&connection->owners[end]) &&
+	       !connection->fanned_out;
+}
 
-	return end == CONNECTION_DESTINATION && owner->method == ATTRIBUTION_UNKNOWN &&
-	       owner->reason == ATTRIBUTION_AMBIGUOUS && !connection->fanned_out;
+/* All that is known is who waits on the port: one, or several. */
+static bool is_awaited(const struct connection *connection, enum connection_end end)
+{
+	return connection->owners[end].method == ATTRIBUTION_LISTENER ||
+	       is_one_of_several(connection, end);
 }
 
 /* An answer that the next look may improve: not found yet, or only the listener. */
@@ -129,7 +137,7 @@ static bool provisional(const struct connection *connection, enum connection_end
 {
 	const struct owner *owner = &connection->owners[end];
 
-	if (owner->method == ATTRIBUTION_LISTENER || is_one_of_several(connection, end))
+	if (is_awaited(connection, end))
 		return true;
 	return owner->method == ATTRIBUTION_UNKNOWN &&
 	       (owner->reason == ATTRIBUTION_PENDING || owner->reason == ATTRIBUTION_NO_SOCKET ||
@@ -217,9 +225,7 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 		question.seen_ns = spoke_ns;
 	attribution_resolve(binder->options.attribution, &question, &found);
 	/* Who sent data had a socket of its own. When only the listeners are left, it is closed. */
-	if (spoke_ns != 0 &&
-	    (found.method == ATTRIBUTION_LISTENER ||
-	     (found.method == ATTRIBUTION_UNKNOWN && found.reason == ATTRIBUTION_AMBIGUOUS)))
+	if (spoke_ns != 0 && (found.method == ATTRIBUTION_LISTENER || is_ambiguous(&found)))
 		connection->gone = true;
 	return improve(connection, end, &found);
 }
@@ -237,18 +243,6 @@ static bool unsettled(const struct connection *connection)
 	       worth_asking(connection, CONNECTION_DESTINATION);
 }
 
-/* Read late, a datagram meets a socket that was not there yet: surely so when its process was not. */
-static void leave_out_newcomer(struct owner *owner, const struct connection *connection)
-{
-	int64_t ago_ns = clock_monotonic_ns() - connection->seen_ns;
-
-	if (connection->tuple.protocol != IPPROTO_UDP || owner->method != ATTRIBUTION_SOCKET ||
-	    process_age_ns(owner->process) >= ago_ns)
-		return;
-	owner_clear(owner);
-	owner->reason = ATTRIBUTION_NO_SOCKET;
-}
-
 void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
                  const struct packet *packet, int64_t now_ns)
 {
@@ -264,7 +258,6 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 			question.ifindex = packet->ifindex;
 			attribution_resolve(binder->options.attribution, &question,
 			                    &connection->owners[end]);
-			leave_out_newcomer(&connection->owners[end], connection);
 		} else if (!connection->local[other_end(end)]) {
 			connection->owners[end].reason = ATTRIBUTION_FORWARDED;
 		}
@@ -279,9 +272,7 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 {
 	/* Data from an end that had only a listener, or several: by now somebody has accepted it. */
 	if (!connection->attributable || packet->payload == 0 ||
-	    connection->refinements >= REFINEMENTS ||
-	    (connection->owners[from].method != ATTRIBUTION_LISTENER &&
-	     !is_one_of_several(connection, from)))
+	    connection->refinements >= REFINEMENTS || !is_awaited(connection, from))
 		return;
 	/* It was taken before that end was asked for: then the listener was all there was left. */
 	if (now_ns == connection->asked_ns && connection->tuple.protocol == IPPROTO_TCP) {

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "proc_fd_fixture.h"
 #include "sockets/listener_table.h"
@@ -129,6 +130,7 @@ static struct attribution_question question(uint8_t protocol, const char *local,
 		           .source_port = local_port,
 		           .destination_port = remote_port },
 		.asked_ns = clock_monotonic_ns(),
+		.seen_ns = clock_monotonic_ns(),
 	};
 
 	inet_parse(local, &asked.tuple.source);
@@ -167,7 +169,7 @@ static void expect(const struct attribution_question *asked, const char *expecte
 	CHECK(strcmp(found, expected) == 0, "%s: %s", title, found);
 }
 
-enum how { PLAIN, RESPONDER, SENDER, DIED, FANNED_OUT, ELSEWHERE, ECHO_4711, ECHO_4712 };
+enum how { PLAIN, RESPONDER, SENDER, DIED, FANNED_OUT, ELSEWHERE, LATE, ECHO_4711, ECHO_4712 };
 
 /* A question and its answer. */
 struct rule {
@@ -192,6 +194,7 @@ static void expect_rules(uint8_t protocol, const struct rule *rules, size_t coun
 		asked.sender = rule->how == SENDER;
 		asked.fanned_out = rule->how == FANNED_OUT;
 		asked.netns += rule->how == ELSEWHERE;
+		asked.seen_ns -= rule->how == LATE ? 4 * NS_PER_SECOND : 0;
 		asked.has_icmp_id = rule->how >= ECHO_4711;
 		asked.icmp_id = rule->how == ECHO_4711 ? 4711 : 4712;
 		expect(&asked, rule->expected, rule->title);
@@ -282,6 +285,36 @@ static void test_shared(void)
 	open_world();
 	walk(world.processes.fds, false);
 	EXPECT_RULES(IPPROTO_TCP, rules);
+	close_world();
+}
+
+/* A process that began two seconds ago, and what was four seconds on its way. */
+static void test_newcomer(void)
+{
+	static const struct rule udp[] = {
+		{ SRC, 5001, DST, 53, LATE, "unknown no_socket", "a datagram from before" },
+		{ SRC, 5001, DST, 53, PLAIN, "socket 12", "a datagram from then on" },
+		{ SRC, 5002, DST, 53, LATE, "socket 10", "a datagram to an older process" },
+	};
+	static const struct rule tcp[] = {
+		{ SRC, 5003, DST, 80, LATE, "socket 12", "a connection, handed to it" },
+	};
+	int64_t tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK);
+	int64_t began_ns = clock_boottime_ns() - 2 * NS_PER_SECOND;
+
+	clear();
+	fake_process(10, "one", 1, 100);
+	fake_process(12, "newcomer", 1, (unsigned long long)(began_ns / tick_ns));
+	hold(10, 3, 100);
+	hold(12, 3, 120);
+	hold(12, 4, 121);
+	add(UDP, "0.0.0.0", 5001, "0.0.0.0", 0, SOCKET_CLOSED, 120);
+	add(UDP, "0.0.0.0", 5002, "0.0.0.0", 0, SOCKET_CLOSED, 100);
+	add(TCP, SRC, 5003, DST, 80, SOCKET_ESTABLISHED, 121);
+	open_world();
+	walk(world.processes.fds, false);
+	EXPECT_RULES(IPPROTO_UDP, udp);
+	EXPECT_RULES(IPPROTO_TCP, tcp);
 	close_world();
 }
 
@@ -540,6 +573,7 @@ int main(void)
 	test_recent();
 	test_shared();
 	test_udp();
+	test_newcomer();
 	test_raw();
 	test_walks();
 	test_forks();

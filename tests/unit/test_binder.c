@@ -3,7 +3,6 @@
 #include "stream/binder.h"
 
 #include <netinet/in.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "check.h"
@@ -522,37 +521,6 @@ static void test_who_now(void)
 	}
 }
 
-static void test_newcomer(void)
-{
-	static const struct {
-		uint8_t protocol;
-		enum attribution_method method;
-		int ago; /* the packet, in seconds */
-		bool named;
-		const char *title;
-	} cases[] = {
-		{ IPPROTO_UDP, ATTRIBUTION_SOCKET, 4, false, "a datagram from before" },
-		{ IPPROTO_UDP, ATTRIBUTION_SOCKET, 1, true, "a datagram from then on" },
-		{ IPPROTO_UDP, ATTRIBUTION_TRACEPOINT, 4, true, "one that it was seen to send" },
-		{ IPPROTO_TCP, ATTRIBUTION_SOCKET, 4, true, "a connection, handed to it" },
-	};
-	int64_t began_ns = clock_boottime_ns() - 2 * NS_PER_SECOND;
-
-	child.start_ticks = (uint64_t)(began_ns / (NS_PER_SECOND / sysconf(_SC_CLK_TCK)));
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct fixture fixture = begin(false);
-		struct connection *connection = open_one(&fixture, cases[i].protocol, false, true);
-
-		connection->seen_ns = clock_monotonic_ns() - cases[i].ago * NS_PER_SECOND;
-		answers[DST] = answer(cases[i].method, &child);
-		bind_one(&fixture, connection);
-		CHECK((connection->owners[DST].process == &child) == cases[i].named,
-		      "a process that began two seconds ago: %s", cases[i].title);
-		finish(&fixture);
-	}
-	child.start_ticks = 0;
-}
-
 int main(void)
 {
 	test_who_is_asked();
@@ -566,6 +534,5 @@ int main(void)
 	test_stale();
 	test_died();
 	test_who_now();
-	test_newcomer();
 	return check_done();
 }

@@ -71,13 +71,20 @@ static int set_options(pcap_t *handle, const char *interface, const struct captu
 		return error_set(error, EINVAL, "buffer of %d KiB: at most %d", buffer_kib,
 		                 BUFFER_KIB_MAX);
 	/* These fail only on activated handles; nanoseconds are known to every Linux. */
-	pcap_set_snaplen(handle, options->snaplen > 0 ? options->snaplen : SNAPLEN_MAX);
-	pcap_set_buffer_size(handle, buffer_kib * 1024);
-	pcap_set_timeout(handle, capture_live_timeout_ms(options));
-	pcap_set_immediate_mode(handle, options->immediate);
-	pcap_set_promisc(handle, options->promiscuous && !is_any(interface));
-	pcap_set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO);
-	pcap_set_protocol_linux(handle, CAPTURE_SOCKET_DEAF);
+	const int refusals[] = {
+		pcap_set_snaplen(handle, options->snaplen > 0 ? options->snaplen : SNAPLEN_MAX),
+		pcap_set_buffer_size(handle, buffer_kib * 1024),
+		pcap_set_timeout(handle, capture_live_timeout_ms(options)),
+		pcap_set_immediate_mode(handle, options->immediate),
+		pcap_set_promisc(handle, options->promiscuous && !is_any(interface)),
+		pcap_set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO),
+		pcap_set_protocol_linux(handle, CAPTURE_SOCKET_DEAF),
+	};
+
+	for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+		if (refusals[i] != 0)
+			return error_set(error, EIO, "interface %s: %s", interface,
+			                 pcap_statustostr(refusals[i]));
 	return 0;
 }
 

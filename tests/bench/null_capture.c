@@ -53,9 +53,10 @@ static int open_live(const char *interface, int buffer_kib)
 	capture = pcap_create(interface, message);
 	if (!capture)
 		return fail(message);
-	pcap_set_snaplen(capture, 256);
-	pcap_set_buffer_size(capture, buffer_kib * 1024);
-	pcap_set_timeout(capture, 100);
+	if (pcap_set_snaplen(capture, 256) != 0 ||
+	    pcap_set_buffer_size(capture, buffer_kib * 1024) != 0 ||
+	    pcap_set_timeout(capture, 100) != 0)
+		return fail("the capture is active already");
 	if (pcap_activate(capture) < 0)
 		return fail(pcap_geterr(capture));
 	if (strcmp(interface, "lo") == 0)

@@ -25,6 +25,9 @@ enum { EXIT_COMM, EXIT_GROUP_DEAD };
 
 #define COMM_BYTES 16 /* TASK_COMM_LEN */
 
+/* A pointer of the kernel's, whatever size ours have: a 32-bit program may run on a 64-bit kernel. */
+#define POINTER 0
+
 static const struct {
 	const char *name;
 	struct {
@@ -47,7 +50,7 @@ static const struct {
 	                              [ROUTE_DESTINATION] = { "dst", 16, false } } },
 	/* The v6 addresses of these two are there for IPv4 too, mapped. */
 	[TRACE_RECORD_STATE] = { "sock/inet_sock_set_state",
-	                         { [STATE_SOCKET] = { "skaddr", sizeof(void *), false },
+	                         { [STATE_SOCKET] = { "skaddr", POINTER, false },
 	                           [STATE_OLD] = { "oldstate", 4, false },
 	                           [STATE_NEW] = { "newstate", 4, false },
 	                           [STATE_SPORT] = { "sport", 2, false },
@@ -71,10 +74,16 @@ const char *trace_record_event_name(enum trace_record_event event)
 	return events[event].name;
 }
 
+static bool is_of_size(uint16_t size, uint16_t wanted)
+{
+	return wanted == POINTER ? size == 4 || size == 8 : size == wanted;
+}
+
 int trace_record_learn(struct trace_record_layout *layout, enum trace_record_event event,
                        const char *format, size_t length)
 {
 	uint16_t id, bytes = 4, offsets[TRACE_RECORD_FIELDS] = { 0 };
+	bool long_pointers = layout->has_long_pointers;
 
 	if (!tracefs_parse_id(format, length, &id))
 		return -EPROTO;
@@ -86,13 +95,16 @@ int trace_record_learn(struct trace_record_layout *layout, enum trace_record_eve
 				continue; /* offset 0 is common_type: no field of ours */
 			return -EPROTO;
 		}
-		if (field.size != events[event].fields[i].size || field.offset < 8 ||
+		if (!is_of_size(field.size, events[event].fields[i].size) || field.offset < 8 ||
 		    field.offset > UINT16_MAX - field.size)
 			return -EPROTO;
 		offsets[i] = field.offset;
+		if (events[event].fields[i].size == POINTER)
+			long_pointers = field.size == 8;
 		if (field.offset + field.size > bytes)
 			bytes = (uint16_t)(field.offset + field.size);
 	}
+	layout->has_long_pointers = long_pointers;
 	layout->events[event].known = true;
 	layout->events[event].id = id;
 	layout->events[event].bytes = bytes;
@@ -150,8 +162,8 @@ static enum trace_record_result decode_route(const uint16_t *offsets, bool v6, c
 	return TRACE_RECORD_FACT;
 }
 
-static enum trace_record_result decode_state(const uint16_t *offsets, const uint8_t *raw,
-                                             struct fact *fact)
+static enum trace_record_result decode_state(const uint16_t *offsets, bool long_pointers,
+                                             const uint8_t *raw, struct fact *fact)
 {
 	uint32_t old_state = read_u32(raw + offsets[STATE_OLD]);
 	uint32_t new_state = read_u32(raw + offsets[STATE_NEW]);
@@ -161,8 +173,8 @@ static enum trace_record_result decode_state(const uint16_t *offsets, const uint
 		return TRACE_RECORD_MALFORMED;
 	fact->old_state = (uint8_t)old_state;
 	fact->new_state = (uint8_t)new_state;
-	fact->socket = sizeof(void *) == 8 ? read_u64(raw + offsets[STATE_SOCKET])
-	                                   : read_u32(raw + offsets[STATE_SOCKET]);
+	fact->socket = long_pointers ? read_u64(raw + offsets[STATE_SOCKET])
+	                             : read_u32(raw + offsets[STATE_SOCKET]);
 	fact->tuple.protocol = IPPROTO_TCP; /* the filter lets nothing else through */
 	fact->tuple.source_port = read_u16(raw + offsets[STATE_SPORT]);
 	fact->tuple.destination_port = read_u16(raw + offsets[STATE_DPORT]);
@@ -236,7 +248,7 @@ static enum trace_record_result decode_sample(const struct trace_record_layout *
 		case TRACE_RECORD_ROUTE_V6:
 			return decode_route(offsets, event == TRACE_RECORD_ROUTE_V6, raw, fact);
 		case TRACE_RECORD_STATE:
-			return decode_state(offsets, raw, fact);
+			return decode_state(offsets, layout->has_long_pointers, raw, fact);
 		case TRACE_RECORD_RECEIVE:
 			return decode_receive(offsets, raw, fact);
 		case TRACE_RECORD_EXIT:

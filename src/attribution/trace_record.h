@@ -40,7 +40,8 @@ const char *trace_record_event_name(enum trace_record_event event);
 #define TRACE_RECORD_FIELDS 7
 
 struct trace_record_layout {
-	bool has_cgroup; /* PERF_SAMPLE_CGROUP is part of the sample type */
+	bool has_cgroup;        /* PERF_SAMPLE_CGROUP is part of the sample type */
+	bool has_long_pointers; /* the kernel's have 64 bits */
 	struct {
 		bool known;
 		uint16_t id;

@@ -238,6 +238,25 @@ static void test_states(void)
 	CHECK(decode(&record, &fact) == TRACE_RECORD_MALFORMED, "a state that is none");
 }
 
+/* The size of a pointer is the kernel's, whatever this program was compiled for. */
+static void test_pointers(void)
+{
+	struct record record = state(0, 42);
+	const uint32_t address = 0xc1234560;
+	struct fact fact;
+
+	set(&record, 8, &address, sizeof address);
+	CHECK(learn(TRACE_RECORD_STATE, FORMAT_STATE_32) == 0 &&
+	              decode(&record, &fact) == TRACE_RECORD_FACT && fact.socket == address,
+	      "a socket of a 32-bit kernel");
+	CHECK(learn(TRACE_RECORD_STATE, FORMAT_STATE) == 0 &&
+	              decode(&record, &fact) == TRACE_RECORD_FACT && fact.socket > UINT32_MAX,
+	      "a socket of a 64-bit kernel");
+	CHECK(learn(TRACE_RECORD_STATE, "ID: 2287\n" FORMAT_FIELD("const void * skaddr", 8, 2)
+	                                        FORMAT_STATE_REST) == -EPROTO,
+	      "a pointer of no known size");
+}
+
 static void test_receive(void)
 {
 	static const uint8_t peer[16] = { 0x20, 0x01, [15] = 2 };
@@ -460,6 +479,7 @@ int main(void)
 		test_routes();
 		test_context();
 		test_states();
+		test_pointers();
 		test_receive();
 		test_exit();
 		test_processes();

@@ -15,6 +15,15 @@
 #define FORMAT_STATE                                                                               \
 	FORMAT_COMMON("inet_sock_set_state", 2287)                                                 \
 	FORMAT_FIELD("const void * skaddr", 8, 8)                                                  \
+	FORMAT_STATE_REST
+
+/* Of a 32-bit kernel; what is behind the pointer would begin at 12. */
+#define FORMAT_STATE_32                                                                            \
+	FORMAT_COMMON("inet_sock_set_state", 2287)                                                 \
+	FORMAT_FIELD("const void * skaddr", 8, 4)                                                  \
+	FORMAT_STATE_REST
+
+#define FORMAT_STATE_REST                                                                          \
 	FORMAT_FIELD("int oldstate", 16, 4)                                                        \
 	FORMAT_FIELD("int newstate", 20, 4)                                                        \
 	FORMAT_FIELD("__u16 sport", 24, 2)                                                         \

@@ -79,14 +79,14 @@ struct connection {
 	bool local[2];
 	bool in_use, closed; /* private to connection_table */
 
-	struct connection_count
-		counts[2]; /* by sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION] */
+	/* By sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION]. */
+	struct connection_count counts[2] __attribute__((aligned(64)));
 	int64_t last_ns;   /* latest packet; never before start_ns */
 	int64_t active_ns; /* the same in the table's time; private to connection_table */
 	struct tcp_state tcp;
 
-	uint64_t id;      /* sockline.connection.id */
-	uint32_t ifindex; /* where it was first seen */
+	uint64_t id __attribute__((aligned(64))); /* sockline.connection.id */
+	uint32_t ifindex;                         /* where it was first seen */
 
 	/* Private to connection_table; times are its own. */
 	struct {

@@ -16,11 +16,21 @@ static void write_traffic(struct writer *writer, const struct key *key,
 	writer_object_end(writer);
 }
 
-/* 128 bits, because bytes times nanoseconds a second pass 64 at 18 GB. */
+/*
+ * Digit by digit as on paper, because bytes times nanoseconds a second pass 64 bits
+ * at 18 GB, and 32-bit machines have no integer of 128.
+ */
 static uint64_t per_second(uint64_t amount, int64_t interval_ns)
 {
-	return (uint64_t)((unsigned __int128)amount * (uint64_t)NS_PER_SECOND /
-	                  (uint64_t)interval_ns);
+	uint64_t divisor = (uint64_t)interval_ns;
+	uint64_t rate = amount / divisor, rest = amount % divisor;
+
+	for (int64_t scale = NS_PER_SECOND; scale > 1; scale /= 10) {
+		rest *= 10;
+		rate = rate * 10 + rest / divisor;
+		rest %= divisor;
+	}
+	return rate;
 }
 
 static void write_rate(struct writer *writer, const struct key *key,

@@ -168,18 +168,20 @@ static void test_base64(void)
 	buf_free(&buf);
 }
 
-/* What the C library says; it knows nothing of nanoseconds. */
-static void expected_time(char *text, size_t size, int64_t time_ns)
+/* What the C library says; it knows nothing of nanoseconds. False: its time_t has 32 bits. */
+static bool expected_time(char *text, size_t size, int64_t time_ns)
 {
 	int64_t nanoseconds = (time_ns % NS_PER_SECOND + NS_PER_SECOND) % NS_PER_SECOND;
-	time_t second = (time_ns - nanoseconds) / NS_PER_SECOND;
+	int64_t whole = time_ns / NS_PER_SECOND - (time_ns % NS_PER_SECOND < 0);
+	time_t second = (time_t)whole;
 	struct tm tm;
 
-	if (time_ns < INT64_MIN + NS_PER_SECOND) /* the subtraction above would overflow */
-		second = INT64_MIN / NS_PER_SECOND - 1;
+	if (second != whole)
+		return false;
 	gmtime_r(&second, &tm);
 	snprintf(text, size, "%04d-%02d-%02dT%02d:%02d:%02d.%09" PRId64 "Z", tm.tm_year + 1900,
 	         tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, nanoseconds);
+	return true;
 }
 
 static void test_time(struct random *random)
@@ -214,7 +216,8 @@ static void test_time(struct random *random)
 
 		for (int step = 0; step < 2;
 		     step++, time_ns ^= (int64_t)(random_u64(random) >> 33)) {
-			expected_time(expected, sizeof expected, time_ns);
+			if (!expected_time(expected, sizeof expected, time_ns))
+				continue;
 			buf_put_time(buf.data, &(struct buf_time_cache){ 0 }, time_ns);
 			if (!holds(&buf, expected) && wrong++ == 0)
 				printf("# expected %s, got %.*s\n", expected, (int)buf.length,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/clock.h"
 #include "check.h"
 #include "example_event.h"
 
@@ -339,6 +340,11 @@ static void test_numbers(struct encoder *encoder)
 	CHECK(contains(&line, "\"@timestamp\":\"1969-12-31T23:59:59.999999999Z\"") &&
 	              contains(&line, "\"duration_ns\":0,"),
 	      "time before the epoch; no negative duration");
+	event = example_event(&example, EVENT_PROCESS_TRAFFIC);
+	event.process.interval_ns = INT64_C(3) * 3600 * NS_PER_SECOND + 1;
+	event.process.interval_sent.bytes = INT64_C(1) << 50; /* 10^9 times that has 80 bits */
+	CHECK(SAYS(encoder, &event, &line, "\"bytes_per_s\":104249991374,"),
+	      "a rate of more bytes than 64 bits hold in nanoseconds");
 	example_end(&example);
 	buf_free(&line);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connections/connection_table.h"
 
+#include <endian.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -210,15 +211,17 @@ static uint64_t id_of(const struct hash_key *key, const struct connection *conne
 {
 	const struct tuple *tuple = &connection->tuple;
 	struct tuple ordered = tuple_is_before(tuple) ? *tuple : tuple_reverse(tuple);
-	const struct {
-		uint64_t hash, order;
-		int64_t start_ns;
+	struct {
+		uint64_t hash, order, start_ns;
 	} identity = {
-		.hash = tuple_hash(key, connection->netns, &ordered),
-		.order = connection->internal.order,
-		.start_ns = connection->start_ns,
+		.order = htole64(connection->internal.order),
+		.start_ns = htole64((uint64_t)connection->start_ns),
 	};
 
+	/* The same on machines of either byte order. */
+	ordered.source_port = htole16(ordered.source_port);
+	ordered.destination_port = htole16(ordered.destination_port);
+	identity.hash = htole64(tuple_hash(key, htole32(connection->netns), &ordered));
 	return hash_bytes(key, &identity, sizeof identity);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app.h"
+#include "app/app.h"
 
 int main(int argc, char **argv)
 {

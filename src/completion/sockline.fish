@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Completion of sockline(8) for fish. tests/lint/check_manual.py compares it with src/options.c.
+# Completion of sockline(8) for fish. tests/lint/check_manual.py compares it with src/app/options.c.
 
 function __sockline_interfaces
     echo any

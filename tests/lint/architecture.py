@@ -26,7 +26,8 @@ LAYERS = (
     ("sources", ("capture/*", "sockets/*", "processes/*", "output/*", "security/*")),
     ("attribution", ("attribution/*",)),
     ("stream", ("stream/*",)),
-    ("app", ("app*", "host*", "option*", "report*", "run*")),
+    ("host", ("host/*",)),
+    ("app", ("app/*",)),
     ("main", ("main.c",)),
 )
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""The options in src/options.c, in --help, in sockline(8) and in the three
+"""The options in src/app/options.c, in --help, in sockline(8) and in the three
 completions are the same, and the manual is good mdoc(7). Prints TAP.
 
 An option is known by its spellings: frozenset({"-c", "--count"}). Takers are
@@ -44,7 +44,7 @@ class Options:
 
 
 def from_source():
-    text = read("src/options.c")
+    text = read("src/app/options.c")
     options = Options()
     values = {}
     entry = r'\{\s*"([\w-]+)",\s*(\w+_argument),\s*NULL,\s*([^}]+?)\s*\}'
@@ -179,7 +179,7 @@ def compare_words(wanted, other):
 
 def event_words():
     """Of --events: the table of names and bits."""
-    return set(re.findall(r'\{\s*"(\w+)",\s*EMITTER_', read("src/option_values.c")))
+    return set(re.findall(r'\{\s*"(\w+)",\s*EMITTER_', read("src/app/option_values.c")))
 
 
 def owner_words():
@@ -214,7 +214,7 @@ def syntax(shell, path):
 def points():
     """(title, complaints or None where it cannot be told here)"""
     source = from_source()
-    yield "src/options.c has options", [] if len(source.groups) > 40 else ["too few were found"]
+    yield "src/app/options.c has options", [] if len(source.groups) > 40 else ["too few were found"]
     run = subprocess.run([SOCKLINE, "--help"], capture_output=True, text=True, check=False)
     helped = from_help(run.stdout)
     yield "--help ends with 0 and is silent on stderr", \
@@ -225,7 +225,7 @@ def points():
                            ("bash", from_bash(source)), ("zsh", from_zsh()),
                            ("fish", from_fish())):
         silent = SILENT if title == "--help" else frozenset()
-        yield f"{title}: the options of src/options.c", compare(source, options, silent)
+        yield f"{title}: the options of src/app/options.c", compare(source, options, silent)
         if title != "bash":
             yield f"{title}: the spellings of an option", compare_groups(source, options, silent)
         if title != "--help":

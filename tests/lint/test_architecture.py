@@ -20,7 +20,7 @@ GOOD = {
                     "static const char *const names[] = { \"a\", \"b\" };\n"
                     "int table_size(void) { return names[0][0]; }\n",
     "capture/capture.c": '#include <pcap.h>\n#include "base/table.h"\n',
-    "app.c": '#include "base/table.h"\n',
+    "app/app.c": '#include "base/table.h"\n',
     "../contrib/README.md": "nothing\n",
 }
 
@@ -30,7 +30,7 @@ BAD = (
      "base/table.c (base) includes capture/decode.h (pure)"),
     ("layers", {"events/encode.c": '#include "capture/capture.h"\n', "capture/capture.h": ""},
      "events/encode.c (pure) includes"),
-    ("layers", {"output/sink.c": '#  include "app.h"\n', "app.h": ""}, "output/sink.c"),
+    ("layers", {"output/sink.c": '#  include "app/app.h"\n', "app/app.h": ""}, "output/sink.c"),
     ("layers", {"elsewhere/new.c": ""}, "elsewhere/new.c belongs to no layer"),
     ("layers", {"base/table.c": '#include "table.h"\n'}, '"table.h" is not a path'),
     ("cycles", {"base/a.h": '#include "base/b.h"\n', "base/b.h": '#include "base/a.h"\n'},

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Good command lines; bad ones are cases of tests/integration/test_cli.py. */
-#include "options.h"
+#include "app/options.h"
 
 #include <errno.h>
 #include <stddef.h>
 
 #include "base/clock.h"
 #include "check.h"
-#include "host.h"
+#include "host/host.h"
 #include "stream/emitter.h"
 
 #define WORDS_MAX 24

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "app.h"
+#include "app/app.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "config.h"
 #include "events/encode.h"
-#include "options.h"
-#include "run.h"
+#include "app/options.h"
+#include "app/run.h"
 #include "sockets/netlink.h"
 
 enum { EXIT_USAGE = 2 };

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What run.c and run_build.c share; nobody else includes it. */
-#ifndef SOCKLINE_RUN_PRIVATE_H
-#define SOCKLINE_RUN_PRIVATE_H
+#ifndef SOCKLINE_APP_RUN_PRIVATE_H
+#define SOCKLINE_APP_RUN_PRIVATE_H
 
 #include "base/loop.h"
 #include "capture/capture_set.h"
 #include "events/encode.h"
-#include "host.h"
+#include "host/host.h"
 #include "output/outlet.h"
-#include "report.h"
-#include "run.h"
+#include "app/report.h"
+#include "app/run.h"
 #include "stream/emitter.h"
 #include "stream/listener_watch.h"
 #include "stream/snapshot.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arguments of options -> values. -EINVAL comes with one line that names option and argument. */
-#ifndef SOCKLINE_OPTION_VALUES_H
-#define SOCKLINE_OPTION_VALUES_H
+#ifndef SOCKLINE_APP_OPTION_VALUES_H
+#define SOCKLINE_APP_OPTION_VALUES_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host_private.h"
+#include "host/host_private.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -33,7 +33,7 @@ static void note_namespace(struct host *host, int pid)
 {
 	const struct process *process = process_table_find(host->processes, pid, 0);
 
-	if (process && process->netns != 0 && !host_spaces_is_open(host->spaces, process->netns))
+	if (process && process->netns != 0 && !host_netns_set_is_open(host->spaces, process->netns))
 		host->namespaces_changed = true;
 }
 
@@ -136,7 +136,7 @@ static void look_for_namespaces(struct host *host)
 {
 	host->namespaces_changed = false;
 	host->namespaces_looked_ns = clock_monotonic_ns();
-	host_spaces_look(host->spaces);
+	host_netns_set_look(host->spaces);
 }
 
 static int open_namespaces(struct host *host, struct error *error)
@@ -149,10 +149,11 @@ static int open_namespaces(struct host *host, struct error *error)
 	host->netns_mode = options->netns_mode;
 	if (host->netns_mode == HOST_NETNS_PATHS) {
 		for (int i = 0; result == 0 && i < options->netns_path_count; i++)
-			result = host_spaces_add_path(host->spaces, options->netns_paths[i], error);
+			result = host_netns_set_add_path(host->spaces, options->netns_paths[i],
+			                                 error);
 		return result;
 	}
-	result = host_spaces_add_own(host->spaces, host->netns, &degraded, error);
+	result = host_netns_set_add_own(host->spaces, host->netns, &degraded, error);
 	if (result != 0)
 		return result;
 	if (degraded.code != 0)
@@ -199,7 +200,7 @@ static int compose_attribution(struct host *host, struct error *error)
 		.guess = host->options.guess,
 		.sees_all_processes = process_table_sees_all(host->processes),
 	};
-	struct host_spaces_options space_options = {
+	struct host_netns_set_options space_options = {
 		.loop = host->loop,
 		.sockets = host->options.sockets,
 		.callbacks = {
@@ -217,7 +218,7 @@ static int compose_attribution(struct host *host, struct error *error)
 	if (result != 0)
 		return result;
 	space_options.attribution = host->attribution;
-	host->spaces = host_spaces_new(&space_options);
+	host->spaces = host_netns_set_new(&space_options);
 	return host->spaces ? 0 : error_set(error, ENOMEM, "out of memory");
 }
 
@@ -263,7 +264,7 @@ void host_free(struct host *host)
 	if (!host)
 		return;
 	loop_remove(host->events_source);
-	host_spaces_free(host->spaces);
+	host_netns_set_free(host->spaces);
 	attribution_free(host->attribution);
 	host_method_close(host);
 	proc_events_close(host->events);
@@ -284,12 +285,12 @@ uint32_t host_netns(const struct host *host)
 
 int host_namespaces(const struct host *host, uint32_t *numbers, int max)
 {
-	return host_spaces_numbers(host->spaces, numbers, max);
+	return host_netns_set_numbers(host->spaces, numbers, max);
 }
 
 int host_namespace_fd(const struct host *host, uint32_t netns)
 {
-	return host_spaces_fd(host->spaces, netns);
+	return host_netns_set_fd(host->spaces, netns);
 }
 
 const char *const *host_degraded(const struct host *host, int *count)
@@ -339,7 +340,7 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 {
 	const struct process_counters *processes = process_table_counters(host->processes);
 	const struct proc_fd_counters *fds = proc_fd_counters(host->fds);
-	struct host_space_counters spaces;
+	struct host_netns_counters spaces;
 
 	memset(counters, 0, sizeof *counters);
 	counters->processes.tracked = process_table_count(host->processes);
@@ -349,7 +350,7 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 	counters->processes.vanished = processes->vanished + fds->vanished;
 	counters->processes.permission_denied =
 		processes->permission_denied + fds->permission_denied;
-	host_spaces_read_counters(host->spaces, &spaces);
+	host_netns_set_read_counters(host->spaces, &spaces);
 	counters->netlink.interrupted = spaces.interrupted;
 	counters->netlink.resyncs = spaces.resyncs;
 	counters->netlink.overruns = spaces.overruns;

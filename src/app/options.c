@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "options.h"
+#include "app/options.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,8 +10,8 @@
 
 #include "base/clock.h"
 #include "capture/decode.h"
-#include "host.h"
-#include "option_values.h"
+#include "host/host.h"
+#include "app/option_values.h"
 #include "stream/emitter.h"
 
 #define SNAPLEN_MAX    262144

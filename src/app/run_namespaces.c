@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "run_private.h"
+#include "app/run_private.h"
 
 /*
  * A ring takes memory in the kernel, so that each namespace that comes gets a smaller

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "run_private.h"
+#include "app/run_private.h"
 
 #include <errno.h>
 #include <signal.h>

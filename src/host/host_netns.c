@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "host_space.h"
+#include "host/host_netns.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,10 +21,10 @@
  */
 #define REST_NS (20 * NS_PER_MS)
 
-struct host_space {
+struct host_netns {
 	int fd;
 	uint32_t number;
-	struct host_space_callbacks callbacks;
+	struct host_netns_callbacks callbacks;
 	struct sock_diag *diag;
 	struct lister *lister;
 	struct listener_table *listeners, *receivers; /* TCP, UDP */
@@ -39,7 +39,7 @@ struct host_space {
 
 static void on_interfaces(void *context, uint32_t ready)
 {
-	struct host_space *space = context;
+	struct host_netns *space = context;
 
 	(void)ready;
 	interfaces_read(space->interfaces);
@@ -47,14 +47,14 @@ static void on_interfaces(void *context, uint32_t ready)
 
 static int on_socket_destroyed(void *context, const struct socket *socket)
 {
-	struct host_space *space = context;
+	struct host_netns *space = context;
 
 	space->destroyed++;
 	space->callbacks.destroyed(space->callbacks.context, socket);
 	return 0;
 }
 
-static void read_destroyed(struct host_space *space)
+static void read_destroyed(struct host_netns *space)
 {
 	int64_t since_ns = space->read_ns;
 
@@ -69,7 +69,7 @@ static void read_destroyed(struct host_space *space)
 
 static void on_destroyed(void *context, uint32_t ready)
 {
-	struct host_space *space = context;
+	struct host_netns *space = context;
 	int64_t now_ns = clock_monotonic_ns();
 
 	(void)ready;
@@ -83,7 +83,7 @@ static void on_destroyed(void *context, uint32_t ready)
 
 static void on_rested(void *context, uint32_t expirations)
 {
-	struct host_space *space = context;
+	struct host_netns *space = context;
 	uint64_t before = space->destroyed;
 
 	(void)expirations;
@@ -94,21 +94,21 @@ static void on_rested(void *context, uint32_t expirations)
 		space->resting = false;
 }
 
-void host_space_prepare(struct host_space *space)
+void host_netns_prepare(struct host_netns *space)
 {
 	/* Not only when it rests: the wait may have ended for a signal, or a moment before. */
 	if (space->destroy)
 		read_destroyed(space);
 }
 
-static int watch(struct loop *loop, int fd, loop_callback *callback, struct host_space *space,
+static int watch(struct loop *loop, int fd, loop_callback *callback, struct host_netns *space,
                  struct loop_source **source, struct error *error)
 {
 	*source = loop_add_fd(loop, fd, EPOLLIN, callback, space);
 	return *source ? 0 : error_set(error, errno, "epoll: %s", strerror(errno));
 }
 
-static int open_sockets(struct host_space *space, enum lister_mode mode, struct error *degraded,
+static int open_sockets(struct host_netns *space, enum lister_mode mode, struct error *degraded,
                         struct error *error)
 {
 	int result = sock_diag_open(&space->diag, space->number,
@@ -132,7 +132,7 @@ static int open_sockets(struct host_space *space, enum lister_mode mode, struct 
 }
 
 /* Inside the namespace. */
-static int open_inside(struct host_space *space, struct loop *loop, enum lister_mode mode,
+static int open_inside(struct host_netns *space, struct loop *loop, enum lister_mode mode,
                        struct error *degraded, struct error *error)
 {
 	int result = open_sockets(space, mode, degraded, error);
@@ -157,11 +157,11 @@ static int open_inside(struct host_space *space, struct loop *loop, enum lister_
 	             &space->destroy_source, error);
 }
 
-int host_space_open(struct host_space **result, struct loop *loop, int fd, uint32_t number,
-                    enum lister_mode mode, const struct host_space_callbacks *callbacks,
+int host_netns_open(struct host_netns **result, struct loop *loop, int fd, uint32_t number,
+                    enum lister_mode mode, const struct host_netns_callbacks *callbacks,
                     struct error *degraded, struct error *error)
 {
-	struct host_space *space = calloc(1, sizeof *space);
+	struct host_netns *space = calloc(1, sizeof *space);
 	int previous = -1, code;
 
 	if (!space) {
@@ -175,7 +175,7 @@ int host_space_open(struct host_space **result, struct loop *loop, int fd, uint3
 	if (fd >= 0) {
 		previous = netns_enter(fd);
 		if (previous < 0) {
-			host_space_close(space);
+			host_netns_close(space);
 			return error_set(error, -previous, "network namespace %u: setns: %s",
 			                 number, strerror(-previous));
 		}
@@ -184,14 +184,14 @@ int host_space_open(struct host_space **result, struct loop *loop, int fd, uint3
 	if (previous >= 0)
 		netns_leave(previous);
 	if (code != 0) {
-		host_space_close(space);
+		host_netns_close(space);
 		return code;
 	}
 	*result = space;
 	return 0;
 }
 
-void host_space_close(struct host_space *space)
+void host_netns_close(struct host_netns *space)
 {
 	if (!space)
 		return;
@@ -209,17 +209,17 @@ void host_space_close(struct host_space *space)
 	free(space);
 }
 
-uint32_t host_space_number(const struct host_space *space)
+uint32_t host_netns_number(const struct host_netns *space)
 {
 	return space->number;
 }
 
-int host_space_fd(const struct host_space *space)
+int host_netns_fd(const struct host_netns *space)
 {
 	return space->fd;
 }
 
-struct attribution_namespace host_space_view(const struct host_space *space)
+struct attribution_namespace host_netns_view(const struct host_netns *space)
 {
 	return (struct attribution_namespace){
 		.netns = space->number,
@@ -231,7 +231,7 @@ struct attribution_namespace host_space_view(const struct host_space *space)
 	};
 }
 
-void host_space_add_counters(const struct host_space *space, struct host_space_counters *sum)
+void host_netns_add_counters(const struct host_netns *space, struct host_netns_counters *sum)
 {
 	sum->interrupted += lister_counters(space->lister)->interrupted;
 	sum->resyncs += interfaces_resyncs(space->interfaces);

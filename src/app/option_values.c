@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "option_values.h"
+#include "app/option_values.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All that is open in one network namespace of the host. */
-#ifndef SOCKLINE_HOST_SPACE_H
-#define SOCKLINE_HOST_SPACE_H
+#ifndef SOCKLINE_HOST_HOST_NETNS_H
+#define SOCKLINE_HOST_HOST_NETNS_H
 
 #include <stdint.h>
 
@@ -10,9 +10,9 @@
 #include "base/loop.h"
 #include "sockets/lister.h"
 
-struct host_space;
+struct host_netns;
 
-struct host_space_callbacks {
+struct host_netns_callbacks {
 	void (*destroyed)(void *context, const struct socket *socket);
 	void (*lost)(void *context, int64_t since_ns); /* some of these, since then */
 	void (*overrun)(void *context, const char *where, uint64_t lost);
@@ -23,22 +23,22 @@ struct host_space_callbacks {
  * fd: of the namespace, taken over and closed in the end; -1 = the own one.
  * number: its inode. What sock_diag lacks is said in *degraded (empty = nothing).
  */
-int host_space_open(struct host_space **result, struct loop *loop, int fd, uint32_t number,
-                    enum lister_mode mode, const struct host_space_callbacks *callbacks,
+int host_netns_open(struct host_netns **result, struct loop *loop, int fd, uint32_t number,
+                    enum lister_mode mode, const struct host_netns_callbacks *callbacks,
                     struct error *degraded, struct error *error);
-void host_space_close(struct host_space *space);
+void host_netns_close(struct host_netns *space);
 /* Before packets are taken: what ends is known before them. */
-void host_space_prepare(struct host_space *space);
+void host_netns_prepare(struct host_netns *space);
 
-uint32_t host_space_number(const struct host_space *space);
-int host_space_fd(const struct host_space *space); /* -1 = the own one */
+uint32_t host_netns_number(const struct host_netns *space);
+int host_netns_fd(const struct host_netns *space); /* -1 = the own one */
 /* What attribution needs to know of it; borrowed. */
-struct attribution_namespace host_space_view(const struct host_space *space);
+struct attribution_namespace host_netns_view(const struct host_netns *space);
 
 /* Counters since opening. */
-struct host_space_counters {
+struct host_netns_counters {
 	uint64_t overruns, lost, resyncs, interrupted;
 };
-void host_space_add_counters(const struct host_space *space, struct host_space_counters *sum);
+void host_netns_add_counters(const struct host_netns *space, struct host_netns_counters *sum);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What host.c and host_method.c share; nobody else includes it. */
-#ifndef SOCKLINE_HOST_PRIVATE_H
-#define SOCKLINE_HOST_PRIVATE_H
+#ifndef SOCKLINE_HOST_HOST_PRIVATE_H
+#define SOCKLINE_HOST_HOST_PRIVATE_H
 
 #include "attribution/sentinel.h"
 #include "attribution/sightings.h"
 #include "attribution/witness.h"
-#include "host.h"
-#include "host_spaces.h"
+#include "host/host.h"
+#include "host/host_netns_set.h"
 #include "processes/proc_events.h"
 #include "processes/proc_fd.h"
 #include "processes/process_table.h"
@@ -20,7 +20,7 @@ struct host {
 	uint32_t netns;
 	struct process_table *processes;
 	struct proc_fd *fds;
-	struct host_spaces *spaces;
+	struct host_netns_set *spaces;
 	enum host_netns_mode netns_mode;
 	int64_t namespaces_looked_ns;
 	bool namespaces_changed; /* a process was seen in one that is not open */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run_started, capture_stats, run_stopped and the closing line on stderr, from everybody's counters. */
-#ifndef SOCKLINE_REPORT_H
-#define SOCKLINE_REPORT_H
+#ifndef SOCKLINE_APP_REPORT_H
+#define SOCKLINE_APP_REPORT_H
 
 #include <stdint.h>
 
 #include "base/log.h"
 #include "capture/capture_set.h"
-#include "host.h"
-#include "options.h"
+#include "host/host.h"
+#include "app/options.h"
 #include "output/sink.h"
 #include "stream/emitter.h"
 #include "stream/stream.h"

@@ -4,8 +4,8 @@
  * interfaces, keeps them current from the loop, and composes attribution of
  * them. What cannot be had is left out and named in `degraded`, not fatal.
  */
-#ifndef SOCKLINE_HOST_H
-#define SOCKLINE_HOST_H
+#ifndef SOCKLINE_HOST_HOST_H
+#define SOCKLINE_HOST_HOST_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line -> struct options, a plain value. Normative text: sockline(8). */
-#ifndef SOCKLINE_OPTIONS_H
-#define SOCKLINE_OPTIONS_H
+#ifndef SOCKLINE_APP_OPTIONS_H
+#define SOCKLINE_APP_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>

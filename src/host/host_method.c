@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How owners of new connections are caught: by tracepoints, by the sentinel, or by lookups alone. */
-#include "host_private.h"
+#include "host/host_private.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -192,6 +192,6 @@ void host_prepare(struct host *host)
 		witness_drain(host->witness);
 	if (host->sentinel)
 		drain_sentinel(host);
-	host_spaces_prepare(host->spaces);
+	host_netns_set_prepare(host->spaces);
 	host_read_process_events(host);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "report.h"
+#include "app/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One run: the live stream, a replay or a snapshot, from run_started to run_stopped. */
-#ifndef SOCKLINE_RUN_H
-#define SOCKLINE_RUN_H
+#ifndef SOCKLINE_APP_RUN_H
+#define SOCKLINE_APP_RUN_H
 
 #include "base/log.h"
-#include "options.h"
+#include "app/options.h"
 
 /* Returns the exit status. */
 int run_main(const struct options *options, const struct log *log);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The network namespaces of the host that are open now; attribution knows the same ones. */
+#ifndef SOCKLINE_HOST_HOST_NETNS_SET_H
+#define SOCKLINE_HOST_HOST_NETNS_SET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attribution/attribution.h"
+#include "base/error.h"
+#include "base/loop.h"
+#include "host/host_netns.h"
+
+struct host_netns_set;
+
+struct host_netns_set_options {
+	struct loop *loop;               /* borrowed */
+	struct attribution *attribution; /* borrowed */
+	enum lister_mode sockets;
+	struct host_netns_callbacks callbacks;
+	/* One was opened (fd -1: the own one), or is about to be closed. */
+	void (*opened)(void *context, uint32_t netns, int fd);
+	void (*closing)(void *context, uint32_t netns);
+	void *context;
+};
+
+struct host_netns_set *
+host_netns_set_new(const struct host_netns_set_options *options); /* NULL: no memory */
+/* Closes all, without callbacks. NULL is fine. */
+void host_netns_set_free(struct host_netns_set *spaces);
+
+/* netns: the number. *degraded says what the namespace lacks (code 0: nothing). 0 or -errno. */
+int host_netns_set_add_own(struct host_netns_set *spaces, uint32_t netns, struct error *degraded,
+                           struct error *error);
+/* A file such as /run/netns/NAME; 0 also when it is open already. */
+int host_netns_set_add_path(struct host_netns_set *spaces, const char *path, struct error *error);
+/* Before packets are taken. */
+void host_netns_set_prepare(struct host_netns_set *spaces);
+/* Opens what is new on the host; closes what has neither process nor name any more. */
+void host_netns_set_look(struct host_netns_set *spaces);
+
+bool host_netns_set_is_open(const struct host_netns_set *spaces, uint32_t netns);
+int host_netns_set_fd(const struct host_netns_set *spaces, uint32_t netns); /* -1: the own one */
+/* Up to max numbers; returns how many there are. */
+int host_netns_set_numbers(const struct host_netns_set *spaces, uint32_t *numbers, int max);
+/* Sums, closed ones included. */
+void host_netns_set_read_counters(const struct host_netns_set *spaces,
+                                  struct host_netns_counters *counters);
+
+#endif

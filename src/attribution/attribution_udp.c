@@ -5,7 +5,7 @@
  * answer is right but for a BPF program that picks (SO_ATTACH_REUSEPORT_EBPF,
  * socket(7)), which is not asked. For those, for what is sent from an unconnected
  * socket and for what is sent to several, every socket on the port that fits
- * is a candidate, and only a common holder is a fact.
+ * is a candidate, and only a common holder is a event.
  */
 #include <errno.h>
 

@@ -47,7 +47,7 @@ struct evidence {
 		uint64_t hash;
 		bool reversed;
 	} asked;
-	int64_t lost_from_ns, lost_to_ns; /* facts are missing in between; 0 = none */
+	int64_t lost_from_ns, lost_to_ns; /* events are missing in between; 0 = none */
 	int64_t evicted_ns;               /* of the latest sighting that made room */
 	struct evidence_counters counters;
 };
@@ -219,18 +219,18 @@ static void add_sighting(struct evidence *evidence, struct sighting *sighting, i
 	evidence->coming[(evidence->coming_tail + evidence->coming_count++) % COMING] = *sighting;
 }
 
-/* What the fact says of its process and its tuple. */
-static struct sighting sighting_of(const struct evidence *evidence, const struct fact *fact,
+/* What the event says of its process and its tuple. */
+static struct sighting sighting_of(const struct evidence *evidence, const struct trace_event *event,
                                    const struct lineage_process *process, uint8_t kind)
 {
 	bool reversed;
-	uint64_t hash = hash_of(evidence, &fact->tuple, &reversed);
+	uint64_t hash = hash_of(evidence, &event->tuple, &reversed);
 
 	return (struct sighting){
 		.hash = hash,
 		.reversed = reversed,
-		.source = fact->tuple.source,
-		.pid = fact->pid,
+		.source = event->tuple.source,
+		.pid = event->pid,
 		.netns = process ? process->netns : 0,
 		.kinds = kind,
 		.alone_ns = kind != EVIDENCE_CLOSED ? 0
@@ -240,11 +240,11 @@ static struct sighting sighting_of(const struct evidence *evidence, const struct
 }
 
 /* A step by the process that holds the socket, and no tool's or interrupt's. */
-static bool is_close(const struct fact *fact)
+static bool is_close(const struct trace_event *event)
 {
-	return fact->process_context && fact->tuple.destination_port != 0 &&
-	       (fact->new_state == SOCKET_FIN_WAIT_1 || fact->new_state == SOCKET_LAST_ACK ||
-	        fact->new_state == SOCKET_CLOSED);
+	return event->process_context && event->tuple.destination_port != 0 &&
+	       (event->new_state == SOCKET_FIN_WAIT_1 || event->new_state == SOCKET_LAST_ACK ||
+	        event->new_state == SOCKET_CLOSED);
 }
 
 /*
@@ -252,86 +252,86 @@ static bool is_close(const struct fact *fact)
  * closed by who began it. (perf leaves out what happens in an interrupt of a task
  * whose perf_recursion is stuck: seen with Linux 6.18, at one task of a hundred.)
  */
-static void add_opened(struct evidence *evidence, const struct fact *fact)
+static void add_opened(struct evidence *evidence, const struct trace_event *event)
 {
 	struct sighting sighting;
 	struct opening opening;
-	bool left = fact->old_state == SOCKET_SYN_SENT;
+	bool left = event->old_state == SOCKET_SYN_SENT;
 
-	if (!openings_take(evidence->openings, fact->socket, &opening)) {
+	if (!openings_take(evidence->openings, event->socket, &opening)) {
 		evidence->counters.unjoined += left;
 		return;
 	}
-	if (fact->tuple.source_port == 0 || (!left && opening.pid != fact->pid))
+	if (event->tuple.source_port == 0 || (!left && opening.pid != event->pid))
 		return;
-	sighting = sighting_of(evidence, fact, NULL, EVIDENCE_OPENED);
+	sighting = sighting_of(evidence, event, NULL, EVIDENCE_OPENED);
 	sighting.pid = opening.pid;
 	sighting.netns = opening.netns;
 	add_sighting(evidence, &sighting, opening.time_ns);
 }
 
-static void add_state(struct evidence *evidence, const struct fact *fact,
+static void add_state(struct evidence *evidence, const struct trace_event *event,
                       const struct lineage_process *process)
 {
-	struct opening opening = { fact->socket, fact->pid, process ? process->netns : 0,
-		                   fact->time_ns };
+	struct opening opening = { event->socket, event->pid, process ? process->netns : 0,
+		                   event->time_ns };
 
-	if (fact->socket == 0)
+	if (event->socket == 0)
 		return;
-	if (fact->new_state == SOCKET_SYN_SENT) {
+	if (event->new_state == SOCKET_SYN_SENT) {
 		/* In no process's name: what was known of this address is of a former socket. */
-		if (!fact->process_context)
-			openings_take(evidence->openings, fact->socket, &opening);
+		if (!event->process_context)
+			openings_take(evidence->openings, event->socket, &opening);
 		else
 			evidence->counters.evicted += openings_put(evidence->openings, &opening);
-	} else if (fact->old_state == SOCKET_SYN_SENT) {
-		add_opened(evidence, fact);
-	} else if (is_close(fact)) {
-		struct sighting sighting = sighting_of(evidence, fact, process, EVIDENCE_CLOSED);
+	} else if (event->old_state == SOCKET_SYN_SENT) {
+		add_opened(evidence, event);
+	} else if (is_close(event)) {
+		struct sighting sighting = sighting_of(evidence, event, process, EVIDENCE_CLOSED);
 
-		add_opened(evidence, fact);
-		add_sighting(evidence, &sighting, fact->time_ns);
+		add_opened(evidence, event);
+		add_sighting(evidence, &sighting, event->time_ns);
 	}
 }
 
 /* One interval is kept: it grows over what lies between two losses. */
-static void add_loss(struct evidence *evidence, const struct fact *fact)
+static void add_loss(struct evidence *evidence, const struct trace_event *event)
 {
-	bool forgotten = evidence->lost_to_ns + EVIDENCE_KEEP_NS < fact->since_ns;
+	bool forgotten = evidence->lost_to_ns + EVIDENCE_KEEP_NS < event->since_ns;
 
-	if (evidence->lost_to_ns == 0 || forgotten || fact->since_ns < evidence->lost_from_ns)
-		evidence->lost_from_ns = fact->since_ns;
-	if (fact->time_ns > evidence->lost_to_ns)
-		evidence->lost_to_ns = fact->time_ns;
+	if (evidence->lost_to_ns == 0 || forgotten || event->since_ns < evidence->lost_from_ns)
+		evidence->lost_from_ns = event->since_ns;
+	if (event->time_ns > evidence->lost_to_ns)
+		evidence->lost_to_ns = event->time_ns;
 	openings_clear(evidence->openings);
 }
 
-void evidence_add(struct evidence *evidence, const struct fact *fact,
+void evidence_add(struct evidence *evidence, const struct trace_event *event,
                   const struct lineage_process *process)
 {
 	struct sighting sighting;
 
-	switch (fact->kind) {
-	case FACT_ROUTE:
-		sighting = sighting_of(evidence, fact, process, EVIDENCE_ROUTED);
-		add_sighting(evidence, &sighting, fact->time_ns);
+	switch (event->kind) {
+	case TRACE_EVENT_ROUTE:
+		sighting = sighting_of(evidence, event, process, EVIDENCE_ROUTED);
+		add_sighting(evidence, &sighting, event->time_ns);
 		break;
-	case FACT_RECEIVE:
-		sighting = sighting_of(evidence, fact, process, EVIDENCE_RECEIVED);
-		add_sighting(evidence, &sighting, fact->time_ns);
+	case TRACE_EVENT_RECEIVE:
+		sighting = sighting_of(evidence, event, process, EVIDENCE_RECEIVED);
+		add_sighting(evidence, &sighting, event->time_ns);
 		break;
-	case FACT_STATE:
-		add_state(evidence, fact, process);
+	case TRACE_EVENT_STATE:
+		add_state(evidence, event, process);
 		break;
-	case FACT_LOST_SOCKETS:
-		add_loss(evidence, fact);
+	case TRACE_EVENT_LOST_SOCKETS:
+		add_loss(evidence, event);
 		break;
-	case FACT_FORK:
-	case FACT_NAME:
-	case FACT_IMAGE:
-	case FACT_NETNS:
-	case FACT_EXIT:
-	case FACT_LOST_PROCESSES:
+	case TRACE_EVENT_FORK:
+	case TRACE_EVENT_NAME:
+	case TRACE_EVENT_IMAGE:
+	case TRACE_EVENT_NETNS:
+	case TRACE_EVENT_EXIT:
+	case TRACE_EVENT_LOST_PROCESSES:
 		break;
 	}
 }

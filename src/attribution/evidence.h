@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who was seen with which tuple, and when: the facts of tracepoints.h that name
+ * Who was seen with which tuple, and when: the events of tracepoints.h that name
  * a socket's end, kept for a while. Pure, bounded. It never guesses: what two
- * processes may have done is ambiguous, and what lost facts may have changed is
+ * processes may have done is ambiguous, and what lost events may have changed is
  * incomplete.
  */
 #ifndef SOCKLINE_ATTRIBUTION_EVIDENCE_H
@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/fact.h"
 #include "attribution/lineage.h"
 #include "base/hash.h"
 #include "base/inet.h"
+#include "tracepoints/trace_event.h"
 
 struct evidence;
 
@@ -23,7 +23,7 @@ struct evidence;
 #define EVIDENCE_MERGE_NS (INT64_C(100) * 1000000)
 
 /* How the process was seen. */
-#define EVIDENCE_ROUTED   1u /* FACT_ROUTE: it connects or sends, at that moment */
+#define EVIDENCE_ROUTED   1u /* TRACE_EVENT_ROUTE: it connects or sends, at that moment */
 #define EVIDENCE_OPENED   2u /* it took the TCP socket to SYN_SENT: time of that */
 #define EVIDENCE_RECEIVED 4u /* it read from the TCP socket */
 /*
@@ -66,8 +66,8 @@ struct evidence_counters {
 struct evidence *evidence_new(uint32_t max, const struct hash_key *key);
 void evidence_free(struct evidence *evidence);
 
-/* Facts in the order of time, other kinds are ignored. process: of fact->pid; NULL = not known. */
-void evidence_add(struct evidence *evidence, const struct fact *fact,
+/* Facts in the order of time, other kinds are ignored. process: of event->pid; NULL = not known. */
+void evidence_add(struct evidence *evidence, const struct trace_event *event,
                   const struct lineage_process *process);
 /* Of this tuple, either end first, will be asked: what is known of it is fetched meanwhile. */
 void evidence_expect(struct evidence *evidence, const struct tuple *tuple);

@@ -7,7 +7,7 @@
 #include "base/table.h"
 
 #define NONE UINT32_MAX
-/* What may pass between the start time of a process and the fact of its fork. */
+/* What may pass between the start time of a process and the event of its fork. */
 #define START_MARGIN_NS INT64_C(500000)
 
 /* The text of an executable's path, shared by all that inherited it. */
@@ -21,7 +21,7 @@ struct entry {
 	struct lineage_process process; /* pid 0: free */
 	struct path *path;
 	int64_t known_ns;    /* when it was forked or seeded: nothing is known from before */
-	int64_t known_to_ns; /* facts were lost then; INT64_MAX = current */
+	int64_t known_to_ns; /* events were lost then; INT64_MAX = current */
 	int64_t ended_ns;    /* its exit, or the loss; 0 = in the list of the live ones */
 	bool expects_image;  /* it ran exec, the next code mapped is its executable */
 	bool mixed_netns;    /* its threads are in different ones */
@@ -201,7 +201,7 @@ static struct entry *insert(struct lineage *lineage, int pid, int64_t time_ns)
 	return &lineage->entries[number];
 }
 
-/* The entry that facts of this pid concern now; NULL when there is none to be sure of. */
+/* The entry that events of this pid concern now; NULL when there is none to be sure of. */
 static struct entry *current(const struct lineage *lineage, int pid)
 {
 	struct table_cursor cursor = table_cursor(lineage->by_pid, hash_of(lineage, pid));
@@ -295,24 +295,24 @@ void lineage_seed(struct lineage *lineage, const struct process *process, int64_
 		                         process->executable_deleted));
 }
 
-static void add_fork(struct lineage *lineage, const struct fact *fact)
+static void add_fork(struct lineage *lineage, const struct trace_event *event)
 {
 	struct entry *entry, *parent;
 
 	lineage->counters.forks++;
-	supersede(lineage, fact->pid, fact->time_ns);
-	entry = insert(lineage, fact->pid, fact->time_ns);
+	supersede(lineage, event->pid, event->time_ns);
+	entry = insert(lineage, event->pid, event->time_ns);
 	if (!entry)
 		return;
-	entry->process.parent_pid = fact->parent_pid;
-	entry->process.forked_ns = entry->process.alone_ns = fact->time_ns;
-	entry->process.started_ns = fact->boottime_ns;
-	parent = current(lineage, fact->parent_pid);
+	entry->process.parent_pid = event->parent_pid;
+	entry->process.forked_ns = entry->process.alone_ns = event->time_ns;
+	entry->process.started_ns = event->boottime_ns;
+	parent = current(lineage, event->parent_pid);
 	if (!parent) {
 		lineage->counters.orphans++;
 		return;
 	}
-	parent->process.alone_ns = fact->time_ns;
+	parent->process.alone_ns = event->time_ns;
 	entry->process.netns = parent->mixed_netns ? 0 : parent->process.netns;
 	memcpy(entry->process.name, parent->process.name, LINEAGE_NAME_MAX);
 	memcpy(entry->process.parent_name, parent->process.name, LINEAGE_NAME_MAX);
@@ -322,110 +322,110 @@ static void add_fork(struct lineage *lineage, const struct fact *fact)
 	}
 }
 
-static void add_name(struct entry *entry, const struct fact *fact)
+static void add_name(struct entry *entry, const struct trace_event *event)
 {
-	copy_name(entry->process.name, fact->text, fact->text_length);
-	if (fact->executed) {
+	copy_name(entry->process.name, event->text, event->text_length);
+	if (event->executed) {
 		set_path(entry, NULL);
 		entry->expects_image = true;
 	}
 }
 
-static void add_image(struct entry *entry, const struct fact *fact)
+static void add_image(struct entry *entry, const struct trace_event *event)
 {
 	static const char mark[] = " (deleted)"; /* d_path() of an unlinked file */
-	size_t length = fact->text_length, mark_length = sizeof mark - 1;
+	size_t length = event->text_length, mark_length = sizeof mark - 1;
 	bool deleted;
 
 	if (!entry->expects_image)
 		return;
 	entry->expects_image = false;
 	deleted = length > mark_length &&
-	          memcmp(fact->text + length - mark_length, mark, mark_length) == 0;
+	          memcmp(event->text + length - mark_length, mark, mark_length) == 0;
 	if (deleted)
 		length -= mark_length;
-	set_path(entry, path_new(fact->text, length, deleted));
+	set_path(entry, path_new(event->text, length, deleted));
 }
 
-static void add_netns(struct entry *entry, const struct fact *fact)
+static void add_netns(struct entry *entry, const struct trace_event *event)
 {
-	if (fact->tid == fact->pid && !entry->mixed_netns) {
-		entry->process.netns = fact->netns;
-	} else if (fact->netns != entry->process.netns) {
+	if (event->tid == event->pid && !entry->mixed_netns) {
+		entry->process.netns = event->netns;
+	} else if (event->netns != entry->process.netns) {
 		entry->mixed_netns = true;
 		entry->process.netns = 0;
 	}
 }
 
-static void add_exit(struct lineage *lineage, struct entry *entry, const struct fact *fact)
+static void add_exit(struct lineage *lineage, struct entry *entry, const struct trace_event *event)
 {
 	lineage->counters.exits++;
-	if (fact->text_length > 0)
-		copy_name(entry->process.name, fact->text, fact->text_length);
-	entry->process.cgroup_id = fact->cgroup_id;
-	entry->process.exited_ns = fact->time_ns;
+	if (event->text_length > 0)
+		copy_name(entry->process.name, event->text, event->text_length);
+	entry->process.cgroup_id = event->cgroup_id;
+	entry->process.exited_ns = event->time_ns;
 	if (!entry->ended_ns)
-		move(lineage, entry, fact->time_ns);
+		move(lineage, entry, event->time_ns);
 }
 
 /* What is known holds up to the loss: any pid may be another process's afterwards. */
-static void add_loss(struct lineage *lineage, const struct fact *fact)
+static void add_loss(struct lineage *lineage, const struct trace_event *event)
 {
 	for (uint32_t i = 0; i < lineage->used; i++) {
 		struct entry *entry = &lineage->entries[i];
 
 		if (entry->process.pid == 0)
 			continue;
-		if (entry->known_to_ns > fact->since_ns)
-			entry->known_to_ns = fact->since_ns;
+		if (entry->known_to_ns > event->since_ns)
+			entry->known_to_ns = event->since_ns;
 		if (!entry->ended_ns)
-			move(lineage, entry, fact->time_ns);
+			move(lineage, entry, event->time_ns);
 	}
 }
 
 /* Facts of a process that is there already. */
-static void add_to(struct lineage *lineage, struct entry *entry, const struct fact *fact)
+static void add_to(struct lineage *lineage, struct entry *entry, const struct trace_event *event)
 {
-	switch (fact->kind) {
-	case FACT_NAME:
+	switch (event->kind) {
+	case TRACE_EVENT_NAME:
 		/* An exec by another thread than the first: that one's exit was not the end. */
 		if (entry->ended_ns)
 			move(lineage, entry, 0);
 		entry->process.exited_ns = 0;
-		add_name(entry, fact);
+		add_name(entry, event);
 		break;
-	case FACT_IMAGE:
-		add_image(entry, fact);
+	case TRACE_EVENT_IMAGE:
+		add_image(entry, event);
 		break;
-	case FACT_NETNS:
+	case TRACE_EVENT_NETNS:
 		if (lineage->follows_namespaces)
-			add_netns(entry, fact);
+			add_netns(entry, event);
 		break;
-	case FACT_EXIT:
-		add_exit(lineage, entry, fact);
+	case TRACE_EVENT_EXIT:
+		add_exit(lineage, entry, event);
 		break;
-	case FACT_ROUTE:
-	case FACT_STATE:
-	case FACT_RECEIVE:
-	case FACT_FORK:
-	case FACT_LOST_SOCKETS:
-	case FACT_LOST_PROCESSES:
+	case TRACE_EVENT_ROUTE:
+	case TRACE_EVENT_STATE:
+	case TRACE_EVENT_RECEIVE:
+	case TRACE_EVENT_FORK:
+	case TRACE_EVENT_LOST_SOCKETS:
+	case TRACE_EVENT_LOST_PROCESSES:
 		break;
 	}
 }
 
-void lineage_add(struct lineage *lineage, const struct fact *fact)
+void lineage_add(struct lineage *lineage, const struct trace_event *event)
 {
 	struct entry *entry;
 
-	if (fact->kind == FACT_FORK) {
-		add_fork(lineage, fact);
-	} else if (fact->kind == FACT_LOST_PROCESSES) {
-		add_loss(lineage, fact);
-	} else if (fact->kind > FACT_FORK && fact->kind < FACT_LOST_SOCKETS) {
-		entry = current(lineage, fact->pid);
+	if (event->kind == TRACE_EVENT_FORK) {
+		add_fork(lineage, event);
+	} else if (event->kind == TRACE_EVENT_LOST_PROCESSES) {
+		add_loss(lineage, event);
+	} else if (event->kind > TRACE_EVENT_FORK && event->kind < TRACE_EVENT_LOST_SOCKETS) {
+		entry = current(lineage, event->pid);
 		if (entry)
-			add_to(lineage, entry, fact);
+			add_to(lineage, entry, event);
 	}
 }
 

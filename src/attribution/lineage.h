@@ -11,9 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/fact.h"
 #include "base/hash.h"
 #include "processes/process.h"
+#include "tracepoints/trace_event.h"
 
 struct lineage;
 
@@ -44,7 +44,7 @@ struct lineage_counters {
 
 /*
  * max: processes. With follows_namespaces every change of the network namespace
- * comes as a fact. Without, netns is what the process inherited: true unless one
+ * comes as a event. Without, netns is what the process inherited: true unless one
  * in its line called setns(2) or unshare(2) since it was seeded. NULL: no memory.
  */
 struct lineage *lineage_new(uint32_t max, const struct hash_key *key, bool follows_namespaces);
@@ -52,14 +52,14 @@ void lineage_free(struct lineage *lineage);
 
 /*
  * What /proc said of a process at time_ns: for those that were there before, and
- * again for all after FACT_LOST_PROCESSES. Seeded before facts of it came, or anew.
+ * again for all after TRACE_EVENT_LOST_PROCESSES. Seeded before events of it came, or anew.
  */
 void lineage_seed(struct lineage *lineage, const struct process *process, int64_t time_ns);
 /* Facts in the order of time; kinds that do not concern processes are ignored. */
-void lineage_add(struct lineage *lineage, const struct fact *fact);
+void lineage_add(struct lineage *lineage, const struct trace_event *event);
 /*
  * The process that had this pid at that time; NULL when that is not sure: not
- * seen, or facts were lost since. Valid until the next change.
+ * seen, or events were lost since. Valid until the next change.
  */
 const struct lineage_process *lineage_find(struct lineage *lineage, int pid, int64_t time_ns);
 void lineage_expire(struct lineage *lineage, int64_t now_ns);

@@ -29,7 +29,7 @@ void openings_free(struct openings *openings);
 bool openings_put(struct openings *openings, const struct opening *opening);
 /* Removes it; false when it is not there. */
 bool openings_take(struct openings *openings, uint64_t socket, struct opening *opening);
-/* After lost facts: an address may belong to another socket by now. */
+/* After lost events: an address may belong to another socket by now. */
 void openings_clear(struct openings *openings);
 
 #endif

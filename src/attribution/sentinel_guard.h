@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/port_budget.h"
 #include "attribution/sentinel.h"
 #include "attribution/sentinel_forks.h"
 #include "attribution/sentinel_post.h"
@@ -18,6 +17,7 @@
 #include "attribution/sentinel_search.h"
 #include "attribution/sentinel_young.h"
 #include "base/hash.h"
+#include "base/port_budget.h"
 
 struct sentinel_guard;
 

@@ -10,8 +10,8 @@
 
 #include "attribution/evidence.h"
 #include "attribution/lineage.h"
-#include "attribution/tracepoints.h"
 #include "base/clock.h"
+#include "tracepoints/tracepoints.h"
 
 #define SIGHTINGS_MAX 131072
 #define LIVES_MAX     65536
@@ -31,7 +31,7 @@ struct witness {
 	struct evidence *evidence;
 	struct lineage *lineage;
 	int64_t tick_ns;
-	bool relist; /* facts were lost: who is who must be read anew */
+	bool relist; /* events were lost: who is who must be read anew */
 };
 
 /* Reads every process into the lineage, so that their children have a parent. */
@@ -56,7 +56,7 @@ static void seed(struct witness *witness)
 	closedir(proc);
 }
 
-/* Opens the tracepoints and, after that, reads who is there: what begins meanwhile is told by facts. */
+/* Opens the tracepoints and, after that, reads who is there: what begins meanwhile is told by events. */
 static int start(struct witness *witness, struct error *error)
 {
 	struct tracepoints_options tracing = { .namespaces = witness->options.namespaces };
@@ -130,43 +130,43 @@ int witness_fd(const struct witness *witness)
 	return tracepoints_fd(witness->tracepoints);
 }
 
-static void on_fact(void *context, const struct fact *fact)
+static void on_trace_event(void *context, const struct trace_event *event)
 {
 	struct witness *witness = context;
 
-	lineage_add(witness->lineage, fact);
-	switch (fact->kind) {
-	case FACT_ROUTE:
-	case FACT_STATE:
-	case FACT_RECEIVE:
-		evidence_add(witness->evidence, fact,
-		             lineage_find(witness->lineage, fact->pid, fact->time_ns));
+	lineage_add(witness->lineage, event);
+	switch (event->kind) {
+	case TRACE_EVENT_ROUTE:
+	case TRACE_EVENT_STATE:
+	case TRACE_EVENT_RECEIVE:
+		evidence_add(witness->evidence, event,
+		             lineage_find(witness->lineage, event->pid, event->time_ns));
 		break;
-	case FACT_LOST_SOCKETS:
-		evidence_add(witness->evidence, fact, NULL);
+	case TRACE_EVENT_LOST_SOCKETS:
+		evidence_add(witness->evidence, event, NULL);
 		break;
-	case FACT_LOST_PROCESSES:
-		evidence_add(witness->evidence, fact, NULL);
+	case TRACE_EVENT_LOST_PROCESSES:
+		evidence_add(witness->evidence, event, NULL);
 		witness->relist = true;
-		witness->options.lived(witness->options.context, fact);
+		witness->options.lived(witness->options.context, event);
 		break;
-	case FACT_NAME:
-		if (fact->executed)
-			witness->options.lived(witness->options.context, fact);
+	case TRACE_EVENT_NAME:
+		if (event->executed)
+			witness->options.lived(witness->options.context, event);
 		break;
-	case FACT_FORK:
-	case FACT_EXIT:
-		witness->options.lived(witness->options.context, fact);
+	case TRACE_EVENT_FORK:
+	case TRACE_EVENT_EXIT:
+		witness->options.lived(witness->options.context, event);
 		break;
-	case FACT_IMAGE:
-	case FACT_NETNS:
+	case TRACE_EVENT_IMAGE:
+	case TRACE_EVENT_NETNS:
 		break;
 	}
 }
 
 void witness_drain(struct witness *witness)
 {
-	tracepoints_drain(witness->tracepoints, on_fact, witness);
+	tracepoints_drain(witness->tracepoints, on_trace_event, witness);
 }
 
 void witness_expire(struct witness *witness)

@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 #include "attribution/attribution.h"
-#include "attribution/fact.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "processes/process_table.h"
+#include "tracepoints/trace_event.h"
 
 struct witness;
 
@@ -23,10 +23,10 @@ struct witness_options {
 	struct process_table *processes; /* borrowed */
 	bool namespaces; /* there are several network namespaces: follow each process's */
 	/*
-	 * What became of processes, for those who keep track: FACT_FORK, _NAME after exec,
+	 * What became of processes, for those who keep track: TRACE_EVENT_FORK, _NAME after exec,
 	 * _EXIT; and _LOST_PROCESSES.
 	 */
-	void (*lived)(void *context, const struct fact *fact);
+	void (*lived)(void *context, const struct trace_event *event);
 	void *context;
 };
 

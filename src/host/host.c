@@ -250,7 +250,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 		goto failed;
 	check_capabilities(host);
 	host_method_check(host);
-	if (!host->witness) /* whose facts tell of every process */
+	if (!host->witness) /* whose events tell of every process */
 		open_process_events(host);
 	*result = host;
 	return 0;

@@ -10,21 +10,21 @@
 #include "security/capabilities.h"
 #include "sockets/netns.h"
 
-static void on_lived(void *context, const struct fact *fact)
+static void on_lived(void *context, const struct trace_event *event)
 {
-	struct proc_event event = {
-		.kind = fact->kind == FACT_FORK   ? PROC_EVENT_FORK
-		        : fact->kind == FACT_EXIT ? PROC_EVENT_EXIT
-		                                  : PROC_EVENT_EXEC,
-		.pid = fact->pid,
-		.parent_pid = fact->parent_pid,
-		.time_ns = fact->time_ns,
+	struct proc_event process_event = {
+		.kind = event->kind == TRACE_EVENT_FORK   ? PROC_EVENT_FORK
+		        : event->kind == TRACE_EVENT_EXIT ? PROC_EVENT_EXIT
+		                                          : PROC_EVENT_EXEC,
+		.pid = event->pid,
+		.parent_pid = event->parent_pid,
+		.time_ns = event->time_ns,
 	};
 
-	if (fact->kind == FACT_LOST_PROCESSES)
+	if (event->kind == TRACE_EVENT_LOST_PROCESSES)
 		host_on_process_events_lost(context);
 	else
-		host_on_process_event(context, &event);
+		host_on_process_event(context, &process_event);
 }
 
 static void on_witness(void *context, uint32_t ready)

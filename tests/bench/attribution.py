@@ -5,7 +5,7 @@
     attribution.py [-b BUILD] [-s SCENARIOS] [-t lo,veth] [-f 4,6] [-l quiet,hogs] [-r RUNS] [--json]
 
 Needs root. Everything happens in network namespaces of its own; load is two busy
-processes at most. gen_flows and trace_facts are taken from BUILD/tests/helpers
+processes at most. gen_flows and trace_events are taken from BUILD/tests/helpers
 (BUILD: top_builddir, or the working directory).
 
 A flow whose 5-tuple occurs twice in one run counts as "reused" and not as a flow;
@@ -157,11 +157,11 @@ class Bench:
         shutil.rmtree(self.scratch)
 
     def measure(self, scenario, network, family):
-        """Two lists side by side, truth and answers, and what trace_facts counted."""
+        """Two lists side by side, truth and answers, and what trace_events counted."""
         truth = os.path.join(self.scratch, "truth")
         with open(truth, "wb"):
             pass
-        facts = subprocess.Popen([os.path.join(self.helpers, "trace_facts"), "-q", truth],
+        facts = subprocess.Popen([os.path.join(self.helpers, "trace_events"), "-q", truth],
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True)
         first = facts.stderr.readline()

@@ -4,7 +4,7 @@
  * perf ring (its length is put right). Facts go on to evidence and lineage, which
  * live as long as the fuzzer.
  */
-#include "attribution/trace_record.h"
+#include "tracepoints/trace_record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,21 +45,22 @@ static void start(struct state *state)
 		abort();
 }
 
-static void use(struct state *state, struct fact *fact, const uint8_t *record, size_t size)
+static void use(struct state *state, struct trace_event *event, const uint8_t *record, size_t size)
 {
-	struct evidence_question question = { .tuple = fact->tuple, .kinds = EVIDENCE_USED };
+	struct evidence_question question = { .tuple = event->tuple, .kinds = EVIDENCE_USED };
 	struct evidence_match match;
 
-	if (fact->text_length > 0 &&
-	    ((const uint8_t *)fact->text < record ||
-	     (const uint8_t *)fact->text + fact->text_length > record + size))
+	if (event->text_length > 0 &&
+	    ((const uint8_t *)event->text < record ||
+	     (const uint8_t *)event->text + event->text_length > record + size))
 		abort();
 	/* The kernel's clock never goes back. */
 	state->now_ns += 1000000;
-	fact->time_ns = fact->boottime_ns = state->now_ns;
-	fact->since_ns = state->now_ns - 1;
-	lineage_add(state->lineage, fact);
-	evidence_add(state->evidence, fact, lineage_find(state->lineage, fact->pid, fact->time_ns));
+	event->time_ns = event->boottime_ns = state->now_ns;
+	event->since_ns = state->now_ns - 1;
+	lineage_add(state->lineage, event);
+	evidence_add(state->evidence, event,
+	             lineage_find(state->lineage, event->pid, event->time_ns));
 	question.to_ns = state->now_ns;
 	evidence_find(state->evidence, &question, &match);
 	lineage_expire(state->lineage, state->now_ns);
@@ -72,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct state state;
 	struct perf_event_header *record;
-	struct fact fact;
+	struct trace_event event;
 
 	if (!state.lineage)
 		start(&state);
@@ -86,8 +87,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(record, data + 1, size);
 	record->size = (uint16_t)size;
 	trace_record_time(record);
-	if (trace_record_decode(&state.layout, record, &fact) == TRACE_RECORD_FACT)
-		use(&state, &fact, (const uint8_t *)record, size);
+	if (trace_record_decode(&state.layout, record, &event) == TRACE_RECORD_DECODED)
+		use(&state, &event, (const uint8_t *)record, size);
 	free(record);
 	return 0;
 }

@@ -3,12 +3,12 @@
  * libFuzzer: the first byte says how many bytes of a field's name follow; the
  * rest is a format file. What is learned of it must be inside a record.
  */
-#include "attribution/tracefs.h"
+#include "tracepoints/tracefs.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "attribution/trace_record.h"
+#include "tracepoints/trace_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -20,10 +20,12 @@ LAYERS = (
     ("pure", (
         "capture/packet.h", "capture/decode*", "connections/*", "events/*", "sockets/socket.h",
         "processes/process.h", "processes/container.*", "attribution/owner.*",
+        "tracepoints/trace_event.h",
         "capture/interfaces.h",  # for its plain struct interface; interfaces.c is a source
     )),
     # Each owns a descriptor.
-    ("sources", ("capture/*", "sockets/*", "processes/*", "output/*", "security/*")),
+    ("sources", (
+        "capture/*", "sockets/*", "processes/*", "tracepoints/*", "output/*", "security/*")),
     ("attribution", ("attribution/*",)),
     ("stream", ("stream/*",)),
     ("host", ("host/*",)),

@@ -255,7 +255,7 @@ static void test_recent(void)
 	owner.method = ATTRIBUTION_LISTENER;
 	asked = question(IPPROTO_TCP, SRC, 5005, DST, 80);
 	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner);
-	expect(&asked, "unknown no_socket", "a listener's owner is not remembered as a fact");
+	expect(&asked, "unknown no_socket", "a listener's owner is not remembered as a event");
 	close_world();
 }
 

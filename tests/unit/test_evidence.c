@@ -39,40 +39,42 @@ static void begin(uint32_t max)
 	evidence = evidence_new(max, &key);
 }
 
-static void add(enum fact_kind kind, struct tuple about, int pid, int64_t time_ns,
+static void add(enum trace_event_kind kind, struct tuple about, int pid, int64_t time_ns,
                 const struct lineage_process *process)
 {
-	struct fact fact = { .kind = kind,
-		             .process_context = true,
-		             .pid = pid,
-		             .tid = pid,
-		             .time_ns = time_ns,
-		             .tuple = about };
+	struct trace_event event = { .kind = kind,
+		                     .process_context = true,
+		                     .pid = pid,
+		                     .tid = pid,
+		                     .time_ns = time_ns,
+		                     .tuple = about };
 
-	evidence_add(evidence, &fact, process);
+	evidence_add(evidence, &event, process);
 }
 
 static void add_state(struct tuple about, uint64_t socket, uint8_t old_state, uint8_t new_state,
                       int pid, bool process_context, int64_t time_ns,
                       const struct lineage_process *process)
 {
-	struct fact fact = { .kind = FACT_STATE,
-		             .process_context = process_context,
-		             .old_state = old_state,
-		             .new_state = new_state,
-		             .socket = socket,
-		             .pid = pid,
-		             .time_ns = time_ns,
-		             .tuple = about };
+	struct trace_event event = { .kind = TRACE_EVENT_STATE,
+		                     .process_context = process_context,
+		                     .old_state = old_state,
+		                     .new_state = new_state,
+		                     .socket = socket,
+		                     .pid = pid,
+		                     .time_ns = time_ns,
+		                     .tuple = about };
 
-	evidence_add(evidence, &fact, process);
+	evidence_add(evidence, &event, process);
 }
 
 static void add_loss(int64_t since_ns, int64_t time_ns)
 {
-	struct fact fact = { .kind = FACT_LOST_SOCKETS, .since_ns = since_ns, .time_ns = time_ns };
+	struct trace_event event = { .kind = TRACE_EVENT_LOST_SOCKETS,
+		                     .since_ns = since_ns,
+		                     .time_ns = time_ns };
 
-	evidence_add(evidence, &fact, NULL);
+	evidence_add(evidence, &event, NULL);
 }
 
 /* Who was it, from `before` to `after` around NOW? Pid, or minus the answer. */
@@ -101,7 +103,7 @@ static void test_routes(void)
 	struct tuple other;
 
 	begin(100);
-	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	CHECK(who(web(4000)) == 42, "found");
 	CHECK(who(web(4001)) == -EVIDENCE_NONE, "another port");
 	other = web(4000);
@@ -114,31 +116,31 @@ static void test_routes(void)
 	CHECK(ask(web(4000), EVIDENCE_OPENED | EVIDENCE_CLOSED, 0, SECOND, SECOND) ==
 	              -EVIDENCE_NONE,
 	      "seen in another way");
-	add(FACT_ROUTE, wildcard, 43, NOW, NULL);
+	add(TRACE_EVENT_ROUTE, wildcard, 43, NOW, NULL);
 	CHECK(who(packet) == 43, "a sighting without local address");
 	wildcard.source_port = packet.source_port = 5001;
 	inet_parse("::", &wildcard.source);
-	add(FACT_ROUTE, wildcard, 44, NOW, NULL);
+	add(TRACE_EVENT_ROUTE, wildcard, 44, NOW, NULL);
 	CHECK(who(packet) == 44, "or with ::, from a dual-stack socket");
 }
 
 static void test_window(void)
 {
 	begin(100);
-	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	CHECK(ask(web(4000), EVIDENCE_USED, 0, 0, 0) == 42, "at that very moment");
 	CHECK(ask(web(4000), EVIDENCE_USED, 0, SECOND, -1) == -EVIDENCE_NONE,
 	      "later than asked for");
 	CHECK(ask(web(4000), EVIDENCE_USED, 0, -1, SECOND) == -EVIDENCE_NONE,
 	      "earlier than asked for");
-	add(FACT_ROUTE, web(4000), 42, NOW + EVIDENCE_MERGE_NS, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + EVIDENCE_MERGE_NS, NULL);
 	CHECK(evidence_count(evidence) == 1 && evidence_counters(evidence)->merged == 1,
 	      "again soon: one sighting that lasts");
 	CHECK(ask(web(4000), EVIDENCE_USED, 0, -1, 1) == 42, "from its first moment to its last");
-	add(FACT_ROUTE, web(4000), 42, NOW - EVIDENCE_MERGE_NS, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW - EVIDENCE_MERGE_NS, NULL);
 	CHECK(evidence_count(evidence) == 1 && ask(web(4000), EVIDENCE_USED, 0, 2, -1) == 42,
-	      "facts slightly out of order");
-	add(FACT_ROUTE, web(4000), 42, NOW + 3 * EVIDENCE_MERGE_NS, NULL);
+	      "events slightly out of order");
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + 3 * EVIDENCE_MERGE_NS, NULL);
 	CHECK(evidence_count(evidence) == 2 && who(web(4000)) == 42,
 	      "later: another, of the same process");
 }
@@ -146,12 +148,12 @@ static void test_window(void)
 static void test_ambiguous(void)
 {
 	begin(100);
-	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
-	add(FACT_ROUTE, web(4000), 43, NOW + SECOND, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 43, NOW + SECOND, NULL);
 	CHECK(who(web(4000)) == -EVIDENCE_AMBIGUOUS, "two processes within the time asked for");
 	CHECK(ask(web(4000), EVIDENCE_USED, 0, SECOND, SECOND - 1) == 42, "the first alone");
 	CHECK(ask(web(4000), EVIDENCE_USED, 0, -1, SECOND) == 43, "the second alone");
-	add(FACT_ROUTE, web(4000), 42, NOW + SECOND / 2, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + SECOND / 2, NULL);
 	CHECK(who(web(4000)) == -EVIDENCE_AMBIGUOUS, "one of them twice changes nothing");
 }
 
@@ -160,14 +162,14 @@ static void test_netns(void)
 	const struct lineage_process here = { .netns = 1 }, there = { .netns = 2 };
 
 	begin(100);
-	add(FACT_ROUTE, web(4000), 42, NOW, &here);
-	add(FACT_ROUTE, web(4000), 43, NOW, &there);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, &here);
+	add(TRACE_EVENT_ROUTE, web(4000), 43, NOW, &there);
 	CHECK(ask(web(4000), EVIDENCE_USED, 1, 1, 1) == 42 &&
 	              ask(web(4000), EVIDENCE_USED, 2, 1, 1) == 43,
 	      "equal tuples in two network namespaces");
 	CHECK(ask(web(4000), EVIDENCE_USED, 0, 1, 1) == -EVIDENCE_AMBIGUOUS, "in any");
 	CHECK(ask(web(4000), EVIDENCE_USED, 3, 1, 1) == -EVIDENCE_NONE, "in a third");
-	add(FACT_ROUTE, web(4000), 44, NOW, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 44, NOW, NULL);
 	CHECK(ask(web(4000), EVIDENCE_USED, 1, 1, 1) == -EVIDENCE_AMBIGUOUS,
 	      "a sighting that may have been anywhere");
 }
@@ -265,7 +267,7 @@ static void test_closes(void)
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW, NULL);
 	CHECK(ask(web(4000), EVIDENCE_CLOSED, 0, SECOND, 0) == -EVIDENCE_AMBIGUOUS,
 	      "nothing is known of its forks");
-	add(FACT_RECEIVE, web(4000), 43, NOW, NULL);
+	add(TRACE_EVENT_RECEIVE, web(4000), 43, NOW, NULL);
 	CHECK(ask(web(4000), EVIDENCE_USED, 0, SECOND, 0) == 43, "who read from it had it");
 	CHECK(ask(web(4000), EVIDENCE_USED | EVIDENCE_CLOSED, 0, SECOND, 0) == -EVIDENCE_AMBIGUOUS,
 	      "another closed it");
@@ -278,13 +280,13 @@ static void test_match(void)
 		                              .kinds = EVIDENCE_USED,
 		                              .to_ns = NOW * 2 };
 	struct evidence_match match;
-	struct fact fact = {
-		.kind = FACT_RECEIVE, .pid = 42, .time_ns = NOW + 9, .tuple = web(4000)
+	struct trace_event event = {
+		.kind = TRACE_EVENT_RECEIVE, .pid = 42, .time_ns = NOW + 9, .tuple = web(4000)
 	};
 
 	begin(100);
-	add(FACT_ROUTE, web(4000), 42, NOW, &process);
-	evidence_add(evidence, &fact, &process);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, &process);
+	evidence_add(evidence, &event, &process);
 	CHECK(evidence_find(evidence, &question, &match) == EVIDENCE_FOUND && match.pid == 42 &&
 	              match.netns == 5 && match.kinds == (EVIDENCE_ROUTED | EVIDENCE_RECEIVED) &&
 	              match.first_ns == NOW && match.last_ns == NOW + 9,
@@ -294,11 +296,12 @@ static void test_match(void)
 static void test_losses(void)
 {
 	begin(100);
-	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	add_loss(NOW + 10, NOW + 20);
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, 5, 9) == 42, "facts were lost later than asked for");
+	CHECK(ask(web(4000), EVIDENCE_USED, 0, 5, 9) == 42,
+	      "events were lost later than asked for");
 	CHECK(ask(web(4000), EVIDENCE_USED, 0, 5, 10) == -EVIDENCE_INCOMPLETE, "within");
-	add(FACT_ROUTE, web(4001), 43, NOW + 30, NULL);
+	add(TRACE_EVENT_ROUTE, web(4001), 43, NOW + 30, NULL);
 	CHECK(ask(web(4001), EVIDENCE_USED, 0, -21, 40) == 43, "before");
 	CHECK(ask(web(4002), EVIDENCE_USED, 0, 5, 10) == -EVIDENCE_NONE, "none stays none");
 	add_loss(NOW + 50, NOW + 60);
@@ -311,8 +314,8 @@ static void test_losses(void)
 static void test_expiry(void)
 {
 	begin(100);
-	add(FACT_ROUTE, web(4000), 42, NOW, NULL);
-	add(FACT_ROUTE, web(4001), 42, NOW + NS_PER_MS, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
+	add(TRACE_EVENT_ROUTE, web(4001), 42, NOW + NS_PER_MS, NULL);
 	evidence_expire(evidence, NOW + EVIDENCE_KEEP_NS - 1);
 	CHECK(evidence_count(evidence) == 2, "kept for thirty seconds");
 	evidence_expire(evidence, NOW + NS_PER_MS + EVIDENCE_KEEP_NS);
@@ -320,7 +323,7 @@ static void test_expiry(void)
 	              who(web(4001)) == 42 && evidence_counters(evidence)->expired == 1,
 	      "then forgotten");
 	for (int64_t time_ns = NOW; time_ns < NOW + 40 * SECOND; time_ns += EVIDENCE_MERGE_NS)
-		add(FACT_ROUTE, web(4002), 42, time_ns, NULL);
+		add(TRACE_EVENT_ROUTE, web(4002), 42, time_ns, NULL);
 	evidence_expire(evidence, NOW + 2 * EVIDENCE_KEEP_NS);
 	CHECK(evidence_count(evidence) == 1 && who(web(4002)) == 42,
 	      "what is prolonged is kept longer");
@@ -334,7 +337,7 @@ static void test_bound(void)
 
 	begin(10);
 	for (uint16_t i = 0; i < 25; i++)
-		add(FACT_ROUTE, web((uint16_t)(4000 + i)), 42, NOW + i, NULL);
+		add(TRACE_EVENT_ROUTE, web((uint16_t)(4000 + i)), 42, NOW + i, NULL);
 	for (uint16_t i = 0; i < 25; i++)
 		found += ask(web((uint16_t)(4000 + i)), EVIDENCE_USED, 0, -15, SECOND) == 42;
 	CHECK(evidence_count(evidence) == 10 && found == 10 &&
@@ -349,23 +352,23 @@ static void test_bound(void)
 /* Against a list that is searched from end to end. */
 static void test_random(void)
 {
-	enum { FACTS = 20000, TUPLES = 40, PIDS = 3 };
+	enum { EVENTS = 20000, TUPLES = 40, PIDS = 3 };
 	static struct {
 		uint16_t port;
 		int pid;
 		int64_t time_ns;
-	} log[FACTS];
+	} log[EVENTS];
 	struct random random = random_begin();
 	int64_t now = NOW;
 	int wrong = 0;
 
-	begin(FACTS);
-	for (int i = 0; i < FACTS; i++) {
+	begin(EVENTS);
+	for (int i = 0; i < EVENTS; i++) {
 		now += random_below(&random, 1000) * NS_PER_MS / 10;
 		log[i].port = (uint16_t)(4000 + random_below(&random, TUPLES));
 		log[i].pid = 1 + (int)random_below(&random, PIDS);
 		log[i].time_ns = now;
-		add(FACT_ROUTE, web(log[i].port), log[i].pid, now, NULL);
+		add(TRACE_EVENT_ROUTE, web(log[i].port), log[i].pid, now, NULL);
 		evidence_expire(evidence, now);
 
 		int64_t from = now - 1 - (int64_t)random_below(&random, 3000) * NS_PER_MS, to = now;
@@ -383,7 +386,7 @@ static void test_random(void)
 		wrong += got != expected && got != -EVIDENCE_AMBIGUOUS &&
 		         !(expected == 0 && got > 0);
 	}
-	CHECK(wrong == 0, "%d random facts: never the wrong process", FACTS);
+	CHECK(wrong == 0, "%d random events: never the wrong process", EVENTS);
 }
 
 static void test_openings_bound(void)

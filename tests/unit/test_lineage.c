@@ -20,57 +20,60 @@ static void begin(uint32_t max, bool follows_namespaces)
 
 static void add_fork(int pid, int parent, int64_t time_ns)
 {
-	struct fact fact = { .kind = FACT_FORK,
-		             .pid = pid,
-		             .tid = pid,
-		             .parent_pid = parent,
-		             .time_ns = time_ns,
-		             .boottime_ns = time_ns + 7 * SECOND };
+	struct trace_event event = { .kind = TRACE_EVENT_FORK,
+		                     .pid = pid,
+		                     .tid = pid,
+		                     .parent_pid = parent,
+		                     .time_ns = time_ns,
+		                     .boottime_ns = time_ns + 7 * SECOND };
 
-	lineage_add(lineage, &fact);
+	lineage_add(lineage, &event);
 }
 
-static void add_text(enum fact_kind kind, int pid, const char *text, bool executed, int64_t time_ns)
+static void add_text(enum trace_event_kind kind, int pid, const char *text, bool executed,
+                     int64_t time_ns)
 {
 	/* Not NUL-terminated, and gone afterwards, as from a ring. */
 	char *copy = strdup(text);
-	struct fact fact = { .kind = kind,
-		             .pid = pid,
-		             .tid = pid,
-		             .executed = executed,
-		             .time_ns = time_ns,
-		             .cgroup_id = 99,
-		             .text = copy,
-		             .text_length = strlen(text) };
+	struct trace_event event = { .kind = kind,
+		                     .pid = pid,
+		                     .tid = pid,
+		                     .executed = executed,
+		                     .time_ns = time_ns,
+		                     .cgroup_id = 99,
+		                     .text = copy,
+		                     .text_length = strlen(text) };
 
 	copy[strlen(text)] = 'x';
-	lineage_add(lineage, &fact);
+	lineage_add(lineage, &event);
 	free(copy);
 }
 
 static void add_exec(int pid, const char *name, const char *path, int64_t time_ns)
 {
-	add_text(FACT_NAME, pid, name, true, time_ns);
-	add_text(FACT_IMAGE, pid, path, false, time_ns + 1);
-	add_text(FACT_IMAGE, pid, "/lib64/ld-linux-x86-64.so.2", false, time_ns + 2);
+	add_text(TRACE_EVENT_NAME, pid, name, true, time_ns);
+	add_text(TRACE_EVENT_IMAGE, pid, path, false, time_ns + 1);
+	add_text(TRACE_EVENT_IMAGE, pid, "/lib64/ld-linux-x86-64.so.2", false, time_ns + 2);
 }
 
 static void add_netns(int pid, int tid, uint32_t netns, int64_t time_ns)
 {
-	struct fact fact = {
-		.kind = FACT_NETNS, .pid = pid, .tid = tid, .netns = netns, .time_ns = time_ns
-	};
+	struct trace_event event = { .kind = TRACE_EVENT_NETNS,
+		                     .pid = pid,
+		                     .tid = tid,
+		                     .netns = netns,
+		                     .time_ns = time_ns };
 
-	lineage_add(lineage, &fact);
+	lineage_add(lineage, &event);
 }
 
 static void add_loss(int64_t since_ns, int64_t time_ns)
 {
-	struct fact fact = { .kind = FACT_LOST_PROCESSES,
-		             .since_ns = since_ns,
-		             .time_ns = time_ns };
+	struct trace_event event = { .kind = TRACE_EVENT_LOST_PROCESSES,
+		                     .since_ns = since_ns,
+		                     .time_ns = time_ns };
 
-	lineage_add(lineage, &fact);
+	lineage_add(lineage, &event);
 }
 
 static void seed(int pid, int64_t time_ns)
@@ -113,7 +116,7 @@ static void test_short_life(void)
 	CHECK(is(find(60, NOW + 200), 50, "curl", "/usr/bin/curl"), "until it runs exec");
 	CHECK(is(find(50, NOW + 200), 1, "bash", "/usr/bin/bash"),
 	      "which is nothing to its parent");
-	add_text(FACT_EXIT, 60, "curl", false, NOW + 300);
+	add_text(TRACE_EVENT_EXIT, 60, "curl", false, NOW + 300);
 	process = find(60, NOW + 400);
 	CHECK(is(process, 50, "curl", "/usr/bin/curl") && process->exited_ns == NOW + 300 &&
 	              process->cgroup_id == 99 && process->netns == 5 &&
@@ -136,9 +139,9 @@ static void test_names(void)
 	add_fork(60, 50, NOW);
 	CHECK(is(find(60, NOW), 50, "", NULL) && lineage_counters(lineage)->orphans == 1,
 	      "of an unknown parent nothing is inherited");
-	add_text(FACT_NAME, 60, "worker", false, NOW + 1);
+	add_text(TRACE_EVENT_NAME, 60, "worker", false, NOW + 1);
 	CHECK(is(find(60, NOW + 1), 50, "worker", NULL), "a new name is no exec");
-	add_text(FACT_IMAGE, 60, "/lib/plugin.so", false, NOW + 2);
+	add_text(TRACE_EVENT_IMAGE, 60, "/lib/plugin.so", false, NOW + 2);
 	CHECK(is(find(60, NOW + 2), 50, "worker", NULL), "nor is a mapping an executable");
 	add_exec(60, "a name of more than fifteen", "/tmp/x (deleted)", NOW + 3);
 	CHECK(is(find(60, NOW + 3), 50, "a name of more ", "/tmp/x") &&
@@ -152,9 +155,9 @@ static void test_names(void)
 	longest[LINEAGE_PATH_MAX - 1] = '\0';
 	add_exec(60, "y", longest, NOW + 5);
 	CHECK(is(find(60, NOW + 5), 50, "y", longest), "the longest one that is");
-	add_text(FACT_EXIT, 60, "", false, NOW + 6);
+	add_text(TRACE_EVENT_EXIT, 60, "", false, NOW + 6);
 	CHECK(is(find(60, NOW + 6), 50, "y", longest), "an exit without a name keeps it");
-	add_text(FACT_NAME, 61, "ghost", true, NOW + 7);
+	add_text(TRACE_EVENT_NAME, 61, "ghost", true, NOW + 7);
 	CHECK(!find(61, NOW + 7), "a process whose fork was not seen");
 }
 
@@ -162,7 +165,7 @@ static void test_exec_by_thread(void)
 {
 	begin(100, true);
 	add_fork(60, 50, NOW);
-	add_text(FACT_EXIT, 60, "", false, NOW + 1);
+	add_text(TRACE_EVENT_EXIT, 60, "", false, NOW + 1);
 	add_exec(60, "next", "/bin/next", NOW + 2);
 	CHECK(is(find(60, NOW + 3), 50, "next", "/bin/next") && find(60, NOW + 3)->exited_ns == 0,
 	      "the first thread ended because another one runs exec");
@@ -176,7 +179,7 @@ static void test_reuse(void)
 	seed(50, NOW);
 	add_fork(60, 50, NOW + 10);
 	add_exec(60, "first", "/bin/first", NOW + 20);
-	add_text(FACT_EXIT, 60, "first", false, NOW + 30);
+	add_text(TRACE_EVENT_EXIT, 60, "first", false, NOW + 30);
 	add_fork(60, 50, NOW + 40);
 	add_exec(60, "second", "/bin/second", NOW + 50);
 	CHECK(is(find(60, NOW + 39), 50, "first", "/bin/first"), "the first with this pid");
@@ -196,7 +199,7 @@ static void test_seeds(void)
 	      "it was there before we looked");
 	add_exec(50, "zsh", "/bin/zsh", NOW + 1);
 	seed(50, NOW + 2);
-	CHECK(is(find(50, NOW + 2), 1, "zsh", "/bin/zsh"), "facts know more than a second look");
+	CHECK(is(find(50, NOW + 2), 1, "zsh", "/bin/zsh"), "events know more than a second look");
 	/* The fork is in the ring, /proc was read in between. */
 	seed(60, NOW + 10);
 	add_fork(60, 50, NOW + 5);
@@ -247,14 +250,14 @@ static void test_loss(void)
 	seed(50, NOW);
 	add_fork(60, 50, NOW + 10);
 	add_fork(61, 50, NOW + 10);
-	add_text(FACT_EXIT, 61, "gone", false, NOW + 20);
+	add_text(TRACE_EVENT_EXIT, 61, "gone", false, NOW + 20);
 	add_loss(NOW + 30, NOW + 40);
 	CHECK(find(60, NOW + 30) && find(61, NOW + 30), "what was before the loss stays true");
 	CHECK(!find(60, NOW + 31) && !find(61, NOW + 31) && !find(50, NOW + 100),
 	      "after it a pid may be another's");
 	add_exec(60, "other", "/bin/other", NOW + 50);
 	CHECK(!find(60, NOW + 50) && is(find(60, NOW + 30), 50, "bash", "/usr/bin/bash"),
-	      "and facts are of somebody unknown");
+	      "and events are of somebody unknown");
 	seed(60, NOW + 60);
 	CHECK(is(find(60, NOW + 60), 1, "bash", "/usr/bin/bash") &&
 	              find(60, NOW + 30)->parent_pid == 50,
@@ -271,7 +274,7 @@ static void test_bound(void)
 	seed(50, NOW);
 	for (int i = 0; i < 20; i++) {
 		add_fork(100 + i, 50, NOW + i);
-		add_text(FACT_EXIT, 100 + i, "x", false, NOW + i);
+		add_text(TRACE_EVENT_EXIT, 100 + i, "x", false, NOW + i);
 	}
 	CHECK(lineage_count(lineage) == 10 && find(50, NOW) && find(119, NOW + 20) &&
 	              !find(110, NOW + 20) && lineage_counters(lineage)->evicted == 11,
@@ -327,7 +330,7 @@ static void test_random(void)
 		snprintf(name, sizeof name, "p%d", step);
 		snprintf(path, sizeof path, "/bin/p%d", step);
 		if (now[pid].alive && random_below(&random, 2)) {
-			add_text(FACT_EXIT, 1000 + pid, "", false, time_ns);
+			add_text(TRACE_EVENT_EXIT, 1000 + pid, "", false, time_ns);
 			now[pid].alive = false;
 		} else {
 			add_fork(1000 + pid, 1000 + (int)random_below(&random, PIDS), time_ns);

@@ -12,7 +12,7 @@ static bool is(const char *string, const char *expected)
 	return string && strcmp(string, expected) == 0;
 }
 
-static void set_facts(struct process_facts *facts, const char *name, const char *executable)
+static void set_events(struct process_facts *facts, const char *name, const char *executable)
 {
 	memset(facts, 0, sizeof *facts);
 	snprintf(facts->stat.name, sizeof facts->stat.name, "%s", name);
@@ -32,7 +32,7 @@ static void test_apply(const struct process_reader *reader)
 	struct process_facts facts;
 	struct process *process;
 
-	set_facts(&facts, "one", "/bin/one");
+	set_events(&facts, "one", "/bin/one");
 	process = process_read_make(reader, 42, &facts, "parent");
 	if (!process)
 		exit(EXIT_FAILURE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/trace_filter.h"
+#include "tracepoints/trace_filter.h"
 
 #include "base/clock.h"
 #include "check.h"

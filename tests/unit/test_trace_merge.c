@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/trace_merge.h"
+#include "tracepoints/trace_merge.h"
 
 #include "check.h"
 #include "random.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/trace_record.h"
+#include "tracepoints/trace_record.h"
 
 #include <errno.h>
 
@@ -96,27 +96,27 @@ static void end_sample(struct record *record)
 	end(record);
 }
 
-static enum trace_record_result decode(const struct record *record, struct fact *fact)
+static enum trace_record_result decode(const struct record *record, struct trace_event *event)
 {
-	return trace_record_decode(&layout, (const struct perf_event_header *)record->bytes, fact);
+	return trace_record_decode(&layout, (const struct perf_event_header *)record->bytes, event);
 }
 
-static bool is_tuple(const struct fact *fact, uint8_t protocol, const char *local,
+static bool is_tuple(const struct trace_event *event, uint8_t protocol, const char *local,
                      uint16_t local_port, const char *remote, uint16_t remote_port)
 {
 	struct inet_address source, destination;
 
 	return inet_parse(local, &source) && inet_parse(remote, &destination) &&
-	       inet_equal(&fact->tuple.source, &source) &&
-	       inet_equal(&fact->tuple.destination, &destination) &&
-	       fact->tuple.source_port == local_port &&
-	       fact->tuple.destination_port == remote_port && fact->tuple.protocol == protocol;
+	       inet_equal(&event->tuple.source, &source) &&
+	       inet_equal(&event->tuple.destination, &destination) &&
+	       event->tuple.source_port == local_port &&
+	       event->tuple.destination_port == remote_port && event->tuple.protocol == protocol;
 }
 
-static bool is_text(const struct fact *fact, const char *text)
+static bool is_text(const struct trace_event *event, const char *text)
 {
-	return fact->text_length == strlen(text) &&
-	       memcmp(fact->text, text, fact->text_length) == 0;
+	return event->text_length == strlen(text) &&
+	       memcmp(event->text, text, event->text_length) == 0;
 }
 
 static int learn(enum trace_record_event event, const char *format)
@@ -162,45 +162,45 @@ static void test_routes(void)
 {
 	static const uint8_t destination[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
 	struct record record = route_v4(0);
-	struct fact fact;
+	struct trace_event event;
 
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.kind == FACT_ROUTE &&
-	              fact.process_context && fact.pid == 42 && fact.tid == 43 &&
-	              fact.time_ns == 123456789,
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_ROUTE &&
+	              event.process_context && event.pid == 42 && event.tid == 43 &&
+	              event.time_ns == 123456789,
 	      "a route lookup");
-	CHECK(is_tuple(&fact, 17, "192.0.2.1", 40000, "198.51.100.7", 53), "its ends");
-	CHECK(fact.cgroup_id == (layout.has_cgroup ? 4711 : 0), "its cgroup");
+	CHECK(is_tuple(&event, 17, "192.0.2.1", 40000, "198.51.100.7", 53), "its ends");
+	CHECK(event.cgroup_id == (layout.has_cgroup ? 4711 : 0), "its cgroup");
 	record = begin_sample(2315, 0, 42, 43, 102);
 	set(&record, 47, destination, sizeof destination);
 	set_u16(&record, 64, 40001);
 	set_u16(&record, 66, 443);
 	set(&record, 68, "\x06", 1);
 	end_sample(&record);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT &&
-	              is_tuple(&fact, 6, "::", 40001, "2001:db8::1", 443),
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED &&
+	              is_tuple(&event, 6, "::", 40001, "2001:db8::1", 443),
 	      "a route lookup for IPv6, without local address");
 }
 
 static void test_context(void)
 {
 	static const uint8_t bystanders[] = { 0x08, 0x10, 0x40, 0x80, 0x18, 0xff };
-	struct fact fact;
+	struct trace_event event;
 
 	for (size_t i = 0; i < sizeof bystanders; i++) {
 		struct record record = route_v4(bystanders[i]);
 
-		CHECK(decode(&record, &fact) == TRACE_RECORD_IRQ, "flags %02x: nobody's lookup",
+		CHECK(decode(&record, &event) == TRACE_RECORD_IRQ, "flags %02x: nobody's lookup",
 		      bystanders[i]);
 	}
 
 	struct record record = route_v4(0x27); /* interrupts off, preemption due */
 
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT, "flags 27: the process's own");
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED, "flags 27: the process's own");
 	record = route_v4(0);
 	memset(record.bytes + 8, 0, 4);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FOREIGN, "pid 0: another pid namespace");
+	CHECK(decode(&record, &event) == TRACE_RECORD_FOREIGN, "pid 0: another pid namespace");
 	memset(record.bytes + 8, 0xff, 4);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FOREIGN, "pid -1: no process any more");
+	CHECK(decode(&record, &event) == TRACE_RECORD_FOREIGN, "pid -1: no process any more");
 }
 
 static struct record state(uint8_t flags, uint32_t pid)
@@ -224,18 +224,19 @@ static struct record state(uint8_t flags, uint32_t pid)
 static void test_states(void)
 {
 	struct record record = state(0x10, 0);
-	struct fact fact;
+	struct trace_event event;
 
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.kind == FACT_STATE &&
-	              !fact.process_context && fact.socket == 0xffff888100000000 &&
-	              fact.old_state == 2 && fact.new_state == 1 &&
-	              is_tuple(&fact, 6, "127.0.0.1", 40000, "127.0.0.1", 80),
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_STATE &&
+	              !event.process_context && event.socket == 0xffff888100000000 &&
+	              event.old_state == 2 && event.new_state == 1 &&
+	              is_tuple(&event, 6, "127.0.0.1", 40000, "127.0.0.1", 80),
 	      "a transition in an interrupt, whoever ran");
 	record = state(0, 42);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.process_context && fact.pid == 42,
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.process_context &&
+	              event.pid == 42,
 	      "a transition by a process");
 	record.bytes[28 + 17] = 1;
-	CHECK(decode(&record, &fact) == TRACE_RECORD_MALFORMED, "a state that is none");
+	CHECK(decode(&record, &event) == TRACE_RECORD_MALFORMED, "a state that is none");
 }
 
 /* The size of a pointer is the kernel's, whatever this program was compiled for. */
@@ -262,7 +263,7 @@ static void test_receive(void)
 	static const uint8_t peer[16] = { 0x20, 0x01, [15] = 2 };
 	struct record record = begin_sample(2277, 0, 42, 42, 72);
 	uint64_t cookie = 77;
-	struct fact fact;
+	struct trace_event event;
 
 	set_u16(&record, 16, 443);
 	set_u16(&record, 18, 5000);
@@ -270,11 +271,12 @@ static void test_receive(void)
 	set(&record, 46, peer, 16);
 	set(&record, 64, &cookie, 8);
 	end_sample(&record);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.kind == FACT_RECEIVE &&
-	              fact.cookie == 77 && is_tuple(&fact, 6, "2001::2", 443, "2001::2", 5000),
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED &&
+	              event.kind == TRACE_EVENT_RECEIVE && event.cookie == 77 &&
+	              is_tuple(&event, 6, "2001::2", 443, "2001::2", 5000),
 	      "a read");
 	record.bytes[28 + 2] = 0x10;
-	CHECK(decode(&record, &fact) == TRACE_RECORD_IRQ, "a read by the kernel");
+	CHECK(decode(&record, &event) == TRACE_RECORD_IRQ, "a read by the kernel");
 }
 
 static struct record exit_of(uint32_t pid, uint32_t tid, char group_dead)
@@ -290,23 +292,23 @@ static struct record exit_of(uint32_t pid, uint32_t tid, char group_dead)
 static void test_exit(void)
 {
 	struct record record = exit_of(42, 42, 1);
-	struct fact fact;
+	struct trace_event event;
 
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.kind == FACT_EXIT &&
-	              is_text(&fact, "fifteen letters"),
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_EXIT &&
+	              is_text(&event, "fifteen letters"),
 	      "a process ends");
 	record = exit_of(42, 42, 0);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_IGNORED,
+	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED,
 	      "its first thread ends, others live on");
 	record = exit_of(42, 43, 1);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.text_length == 0,
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.text_length == 0,
 	      "another thread ends last, its name is not the process's");
 	learn(TRACE_RECORD_EXIT, FORMAT_EXIT_OLD);
 	record = exit_of(42, 42, 0);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT,
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED,
 	      "before Linux 6.16 the first thread counts");
 	record = exit_of(42, 43, 0);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_IGNORED, "and no other");
+	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "and no other");
 	learn(TRACE_RECORD_EXIT, FORMAT_EXIT);
 }
 
@@ -342,43 +344,43 @@ static struct record named(uint32_t type, uint16_t misc, uint32_t pid, uint32_t 
 static void test_processes(void)
 {
 	struct record record = fork_of(42, 41, 42);
-	struct fact fact;
+	struct trace_event event;
 
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.kind == FACT_FORK &&
-	              fact.pid == 42 && fact.parent_pid == 41 && fact.time_ns == 1000,
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_FORK &&
+	              event.pid == 42 && event.parent_pid == 41 && event.time_ns == 1000,
 	      "a fork");
 	record = fork_of(42, 42, 43);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_IGNORED, "a new thread");
+	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "a new thread");
 	record = fork_of(0, 41, 0);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FOREIGN, "a fork into another pid namespace");
+	CHECK(decode(&record, &event) == TRACE_RECORD_FOREIGN, "a fork into another pid namespace");
 	record = named(PERF_RECORD_COMM, PERF_RECORD_MISC_COMM_EXEC, 42, 42, "curl");
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.kind == FACT_NAME &&
-	              fact.executed && is_text(&fact, "curl"),
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_NAME &&
+	              event.executed && is_text(&event, "curl"),
 	      "an exec");
 	record = named(PERF_RECORD_COMM, 0, 42, 42, "seven77");
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && !fact.executed &&
-	              is_text(&fact, "seven77"),
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && !event.executed &&
+	              is_text(&event, "seven77"),
 	      "a new name, as long as there is room");
 	record = named(PERF_RECORD_COMM, 0, 42, 43, "worker");
-	CHECK(decode(&record, &fact) == TRACE_RECORD_IGNORED, "a thread's name");
+	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "a thread's name");
 	record = named(PERF_RECORD_MMAP, 2, 42, 42, "/usr/bin/curl");
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.kind == FACT_IMAGE &&
-	              is_text(&fact, "/usr/bin/curl"),
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_IMAGE &&
+	              is_text(&event, "/usr/bin/curl"),
 	      "a mapping");
 	record = named(PERF_RECORD_MMAP, 2, 42, 42, "[vdso]");
-	CHECK(decode(&record, &fact) == TRACE_RECORD_IGNORED, "a mapping of no file");
+	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "a mapping of no file");
 	record = named(PERF_RECORD_MMAP, 2, 42, 42, "//anon");
-	CHECK(decode(&record, &fact) == TRACE_RECORD_IGNORED, "an anonymous mapping");
+	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "an anonymous mapping");
 	record = begin(PERF_RECORD_EXIT, 0);
 	put_u64(&record, 42);
 	end_side_band(&record, 42, 42, 1000);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_IGNORED, "what the tracepoint tells better");
+	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "what the tracepoint tells better");
 }
 
 static void test_namespaces(void)
 {
 	struct record record = begin(PERF_RECORD_NAMESPACES, 0);
-	struct fact fact;
+	struct trace_event event;
 
 	put_u32(&record, 42);
 	put_u32(&record, 43);
@@ -388,23 +390,24 @@ static void test_namespaces(void)
 		put_u64(&record, 4026531840 + i);
 	}
 	end_side_band(&record, 42, 43, 1000);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.kind == FACT_NETNS &&
-	              fact.pid == 42 && fact.tid == 43 && fact.netns == 4026531840,
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_NETNS &&
+	              event.pid == 42 && event.tid == 43 && event.netns == 4026531840,
 	      "a network namespace");
 	memset(record.bytes + 16, 0, 8);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_MALFORMED, "no namespace at all");
+	CHECK(decode(&record, &event) == TRACE_RECORD_MALFORMED, "no namespace at all");
 }
 
 static void test_lost(void)
 {
 	struct record record = begin(PERF_RECORD_LOST, 0);
-	struct fact fact;
+	struct trace_event event;
 
 	put_u64(&record, 1);
 	put_u64(&record, 5000);
 	end_side_band(&record, 0, 0, 1000);
-	CHECK(decode(&record, &fact) == TRACE_RECORD_FACT && fact.kind == FACT_LOST_SOCKETS &&
-	              fact.lost == 5000 && fact.time_ns == 1000,
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED &&
+	              event.kind == TRACE_EVENT_LOST_SOCKETS && event.lost == 5000 &&
+	              event.time_ns == 1000,
 	      "lost records, whoever runs");
 	CHECK(trace_record_time((const void *)record.bytes) == 1000, "their time");
 }
@@ -420,24 +423,25 @@ static void test_truncated(void)
 		                    named(PERF_RECORD_MMAP, 0, 42, 42, "/usr/bin/curl"),
 		                    named(PERF_RECORD_NAMESPACES, 0, 42, 42, "12345678"),
 		                    named(PERF_RECORD_LOST, 0, 42, 42, "12345678") };
-	size_t facts = 0;
+	size_t events = 0;
 
 	for (size_t i = 0; i < sizeof records / sizeof records[0]; i++) {
 		for (size_t length = 0; length + 8 <= records[i].length; length += 8) {
 			struct record cut = records[i];
-			struct fact fact;
+			struct trace_event event;
 
 			cut.length = length + 8;
 			end(&cut);
 			const void *bytes = check_guarded(cut.bytes, cut.length);
 
 			trace_record_time(bytes);
-			facts += trace_record_decode(&layout, bytes, &fact) == TRACE_RECORD_FACT;
-			facts += fact.text_length > cut.length;
+			events +=
+				trace_record_decode(&layout, bytes, &event) == TRACE_RECORD_DECODED;
+			events += event.text_length > cut.length;
 		}
 	}
 	/* The whole ones; a COMM or MMAP whose end is taken for its text; LOST without its reason. */
-	CHECK(facts >= 6 && facts < 20, "records cut to every length: %zu facts", facts);
+	CHECK(events >= 6 && events < 20, "records cut to every length: %zu events", events);
 }
 
 static void test_random(void)
@@ -448,7 +452,7 @@ static void test_random(void)
 	for (int i = 0; i < 200000; i++) {
 		struct record record =
 			begin(random_below(&random, 24), (uint16_t)random_u64(&random));
-		struct fact fact;
+		struct trace_event event;
 
 		record.length = 8 + 8 * random_below(&random, 20);
 		random_bytes(&random, record.bytes + 8, record.length - 8);
@@ -462,11 +466,11 @@ static void test_random(void)
 			memcpy(record.bytes + 24, &raw_size, sizeof raw_size);
 		}
 		end(&record);
-		results +=
-			decode(&record, &fact) <= TRACE_RECORD_MALFORMED &&
-			(fact.text_length == 0 || ((const uint8_t *)fact.text >= record.bytes &&
-		                                   (const uint8_t *)fact.text + fact.text_length <=
-		                                           record.bytes + record.length));
+		results += decode(&record, &event) <= TRACE_RECORD_MALFORMED &&
+		           (event.text_length == 0 ||
+		            ((const uint8_t *)event.text >= record.bytes &&
+		             (const uint8_t *)event.text + event.text_length <=
+		                     record.bytes + record.length));
 	}
 	CHECK(results == 200000, "random records: text stays within them");
 }

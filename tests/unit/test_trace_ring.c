@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/trace_ring.h"
+#include "tracepoints/trace_ring.h"
 
 #include "check.h"
 #include "random.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/tracefs.h"
+#include "tracepoints/tracefs.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's tracepoints, where they are to be had: else all is skipped. */
-#include "attribution/tracepoints.h"
+#include "tracepoints/tracepoints.h"
 
 #include <arpa/inet.h>
 #include <linux/capability.h>
@@ -27,36 +27,37 @@ struct seen {
 	char image[64];
 };
 
-static void take(void *context, const struct fact *fact)
+static void take(void *context, const struct trace_event *event)
 {
 	struct seen *seen = context;
 
-	if (fact->time_ns < seen->previous_ns && seen->previous_ns - fact->time_ns > seen->worst_ns)
-		seen->worst_ns = seen->previous_ns - fact->time_ns;
-	seen->previous_ns = fact->time_ns;
-	if (fact->kind >= FACT_LOST_SOCKETS)
+	if (event->time_ns < seen->previous_ns &&
+	    seen->previous_ns - event->time_ns > seen->worst_ns)
+		seen->worst_ns = seen->previous_ns - event->time_ns;
+	seen->previous_ns = event->time_ns;
+	if (event->kind >= TRACE_EVENT_LOST_SOCKETS)
 		seen->lost++;
-	if (fact->kind == FACT_ROUTE && fact->tuple.source_port == seen->port)
+	if (event->kind == TRACE_EVENT_ROUTE && event->tuple.source_port == seen->port)
 		seen->own_routes += seen->port != 0;
-	if (fact->pid != seen->pid)
+	if (event->pid != seen->pid)
 		return;
 	if (seen->first_ns == 0)
-		seen->first_ns = fact->time_ns;
-	seen->last_ns = fact->time_ns;
-	seen->boottime_ns = fact->boottime_ns;
-	seen->forks += fact->kind == FACT_FORK && fact->parent_pid == getpid();
-	seen->execs += fact->kind == FACT_NAME && fact->executed;
-	seen->netns += fact->kind == FACT_NETNS && fact->tid == fact->pid;
-	seen->exits += fact->kind == FACT_EXIT;
-	seen->routes += fact->kind == FACT_ROUTE && fact->tuple.destination_port == PORT &&
-	                inet_is_loopback(&fact->tuple.destination);
-	seen->opened += fact->kind == FACT_STATE && fact->process_context &&
-	                fact->new_state == SOCKET_SYN_SENT && fact->socket != 0;
-	seen->refused += fact->kind == FACT_STATE && fact->old_state == SOCKET_SYN_SENT &&
-	                 fact->tuple.source_port != 0;
-	if (fact->kind == FACT_IMAGE && seen->images++ == 0)
-		snprintf(seen->image, sizeof seen->image, "%.*s", (int)fact->text_length,
-		         fact->text);
+		seen->first_ns = event->time_ns;
+	seen->last_ns = event->time_ns;
+	seen->boottime_ns = event->boottime_ns;
+	seen->forks += event->kind == TRACE_EVENT_FORK && event->parent_pid == getpid();
+	seen->execs += event->kind == TRACE_EVENT_NAME && event->executed;
+	seen->netns += event->kind == TRACE_EVENT_NETNS && event->tid == event->pid;
+	seen->exits += event->kind == TRACE_EVENT_EXIT;
+	seen->routes += event->kind == TRACE_EVENT_ROUTE && event->tuple.destination_port == PORT &&
+	                inet_is_loopback(&event->tuple.destination);
+	seen->opened += event->kind == TRACE_EVENT_STATE && event->process_context &&
+	                event->new_state == SOCKET_SYN_SENT && event->socket != 0;
+	seen->refused += event->kind == TRACE_EVENT_STATE && event->old_state == SOCKET_SYN_SENT &&
+	                 event->tuple.source_port != 0;
+	if (event->kind == TRACE_EVENT_IMAGE && seen->images++ == 0)
+		snprintf(seen->image, sizeof seen->image, "%.*s", (int)event->text_length,
+		         event->text);
 }
 
 static struct tracepoints *open_or_skip(bool namespaces)
@@ -136,7 +137,7 @@ static void test_process(void)
 	boottime_ns = clock_boottime_ns();
 	tracepoints_drain(tracepoints, take, &seen);
 	if (seen.lost > 0) {
-		CHECK(true, "the life of a process # SKIP facts were lost");
+		CHECK(true, "the life of a process # SKIP events were lost");
 		tracepoints_close(tracepoints);
 		return;
 	}

@@ -14,12 +14,12 @@ static struct {
 	int forks, exits, lost;
 } lived;
 
-static void on_lived(void *context, const struct fact *fact)
+static void on_lived(void *context, const struct trace_event *event)
 {
 	(void)context;
-	lived.forks += fact->kind == FACT_FORK && fact->parent_pid == getpid();
-	lived.exits += fact->kind == FACT_EXIT;
-	lived.lost += fact->kind == FACT_LOST_PROCESSES;
+	lived.forks += event->kind == TRACE_EVENT_FORK && event->parent_pid == getpid();
+	lived.exits += event->kind == TRACE_EVENT_EXIT;
+	lived.lost += event->kind == TRACE_EVENT_LOST_PROCESSES;
 }
 
 static pid_t begin(void)
@@ -51,7 +51,7 @@ static struct witness *open_or_skip(struct process_table *processes)
 	exit(check_done());
 }
 
-/* What was lost is counted, and who lives by these facts is told. */
+/* What was lost is counted, and who lives by these events is told. */
 static void test_lost(struct witness *witness)
 {
 	begin_and_end(3);

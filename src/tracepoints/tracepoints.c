@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/tracepoints.h"
+#include "tracepoints/tracepoints.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,14 +10,14 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "attribution/port_budget.h"
-#include "attribution/trace_filter.h"
-#include "attribution/trace_group.h"
-#include "attribution/trace_merge.h"
-#include "attribution/trace_record.h"
-#include "attribution/tracefs.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/port_budget.h"
+#include "tracepoints/trace_filter.h"
+#include "tracepoints/trace_group.h"
+#include "tracepoints/trace_merge.h"
+#include "tracepoints/trace_record.h"
+#include "tracepoints/tracefs.h"
 
 #define PAUSE_NS      NS_PER_SECOND
 #define RING_SIZE_MIN ((size_t)64 * 1024)
@@ -311,22 +311,22 @@ static void update_boottime(struct tracepoints *tracepoints)
 		tracepoints->boottime_offset_ns = offset;
 }
 
-static void count_port(struct tracepoints *tracepoints, const struct fact *fact)
+static void count_port(struct tracepoints *tracepoints, const struct trace_event *event)
 {
-	if (fact->kind == FACT_ROUTE && fact->tuple.protocol == IPPROTO_UDP)
-		port_budget_count(&tracepoints->routes.budget, fact->tuple.source_port);
-	else if (fact->kind == FACT_RECEIVE)
-		port_budget_count(&tracepoints->receives.budget, fact->tuple.source_port);
+	if (event->kind == TRACE_EVENT_ROUTE && event->tuple.protocol == IPPROTO_UDP)
+		port_budget_count(&tracepoints->routes.budget, event->tuple.source_port);
+	else if (event->kind == TRACE_EVENT_RECEIVE)
+		port_budget_count(&tracepoints->receives.budget, event->tuple.source_port);
 }
 
-/* Decodes one record; true when it is a fact. */
+/* Decodes one record; true when it is a event. */
 static bool read_record(struct tracepoints *tracepoints, const struct trace_group *group,
-                        const struct perf_event_header *record, struct fact *fact)
+                        const struct perf_event_header *record, struct trace_event *event)
 {
 	struct tracepoints_counters *counters = &tracepoints->counters;
 
 	counters->samples++;
-	switch (trace_record_decode(&tracepoints->layout, record, fact)) {
+	switch (trace_record_decode(&tracepoints->layout, record, event)) {
 	case TRACE_RECORD_IGNORED:
 		return false;
 	case TRACE_RECORD_IRQ:
@@ -338,18 +338,18 @@ static bool read_record(struct tracepoints *tracepoints, const struct trace_grou
 	case TRACE_RECORD_MALFORMED:
 		counters->malformed++;
 		return false;
-	case TRACE_RECORD_FACT:
+	case TRACE_RECORD_DECODED:
 		break;
 	}
-	counters->facts++;
-	if (fact->kind == FACT_LOST_SOCKETS) {
+	counters->events++;
+	if (event->kind == TRACE_EVENT_LOST_SOCKETS) {
 		if (group->kind == TRACE_GROUP_PROCESSES)
-			fact->kind = FACT_LOST_PROCESSES;
-		counters->lost += fact->lost;
-		fact->since_ns = group->previous_ns + tracepoints->clock_shift_ns;
+			event->kind = TRACE_EVENT_LOST_PROCESSES;
+		counters->lost += event->lost;
+		event->since_ns = group->previous_ns + tracepoints->clock_shift_ns;
 	}
-	fact->time_ns = group->seen_ns + tracepoints->clock_shift_ns;
-	fact->boottime_ns = fact->time_ns + tracepoints->boottime_offset_ns;
+	event->time_ns = group->seen_ns + tracepoints->clock_shift_ns;
+	event->boottime_ns = event->time_ns + tracepoints->boottime_offset_ns;
 	return true;
 }
 
@@ -403,13 +403,13 @@ static bool take_oldest(struct tracepoints *tracepoints, int64_t now_ns,
 		return false;
 	struct trace_group *group = merge->entries[0].source;
 	const struct perf_event_header *record = trace_ring_peek(&group->ring);
-	struct fact fact;
+	struct trace_event event;
 
 	group->previous_ns = group->seen_ns;
 	group->seen_ns = merge->entries[0].time_ns;
-	if (read_record(tracepoints, group, record, &fact)) {
-		count_port(tracepoints, &fact);
-		callback(context, &fact);
+	if (read_record(tracepoints, group, record, &event)) {
+		count_port(tracepoints, &event);
+		callback(context, &event);
 	}
 	trace_ring_take(&group->ring);
 	record = trace_ring_peek(&group->ring);
@@ -425,7 +425,7 @@ long tracepoints_drain(struct tracepoints *tracepoints, tracepoints_callback *ca
 {
 	/* Of one CPU no later record than of another: what comes after this moment waits. */
 	int64_t now_ns = clock_monotonic_ns() - tracepoints->clock_shift_ns;
-	uint64_t before = tracepoints->counters.facts;
+	uint64_t before = tracepoints->counters.events;
 
 	update_boottime(tracepoints);
 	tracepoints->merge.count = 0;
@@ -449,5 +449,5 @@ long tracepoints_drain(struct tracepoints *tracepoints, tracepoints_callback *ca
 	}
 	adapt(tracepoints, &tracepoints->routes, route_events, now_ns);
 	adapt(tracepoints, &tracepoints->receives, receive_events, now_ns);
-	return (long)(tracepoints->counters.facts - before);
+	return (long)(tracepoints->counters.events - before);
 }

@@ -3,8 +3,8 @@
  * The ring buffer of one CPU, shared with the kernel (perf_event_open(2), "MMAP
  * layout"): read without system calls.
  */
-#ifndef SOCKLINE_ATTRIBUTION_TRACE_RING_H
-#define SOCKLINE_ATTRIBUTION_TRACE_RING_H
+#ifndef SOCKLINE_TRACEPOINTS_TRACE_RING_H
+#define SOCKLINE_TRACEPOINTS_TRACE_RING_H
 
 #include <linux/perf_event.h>
 #include <stddef.h>

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's tracepoints as a source of facts about who uses which socket:
- * perf_event_open(2), two rings a CPU, no BPF. The facts come from all network
+ * The kernel's tracepoints as a source of events about who uses which socket:
+ * perf_event_open(2), two rings a CPU, no BPF. The events come from all network
  * namespaces of the host. CPUs that go online later are not watched.
  *
- * Of a process that was dead long before its facts are read, they still tell
+ * Of a process that was dead long before its events are read, they still tell
  * the name, executable, parent, start time and cgroup: lineage.h keeps that.
  */
-#ifndef SOCKLINE_ATTRIBUTION_TRACEPOINTS_H
-#define SOCKLINE_ATTRIBUTION_TRACEPOINTS_H
+#ifndef SOCKLINE_TRACEPOINTS_TRACEPOINTS_H
+#define SOCKLINE_TRACEPOINTS_TRACEPOINTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/fact.h"
 #include "base/error.h"
+#include "tracepoints/trace_event.h"
 
 struct tracepoints;
 
@@ -22,12 +22,12 @@ struct tracepoints;
 
 struct tracepoints_options {
 	/*
-	 * For each CPU for facts about sockets, and half of that for facts about
+	 * For each CPU for events about sockets, and half of that for events about
 	 * processes; halved until the kernel grants it. 0 = TRACEPOINTS_RING_KIB.
 	 */
 	int ring_kib;
 	/*
-	 * FACT_NETNS with each new process and thread, and when one changes its
+	 * TRACE_EVENT_NETNS with each new process and thread, and when one changes its
 	 * namespace. It makes each fork and each new thread 17 us slower, so it is
 	 * for hosts that have more than one network namespace.
 	 */
@@ -36,7 +36,7 @@ struct tracepoints_options {
 
 struct tracepoints_counters {
 	uint64_t samples;         /* records read, all kinds */
-	uint64_t facts;           /* handed over */
+	uint64_t events;          /* handed over */
 	uint64_t lost;            /* by the kernel, for lack of room */
 	uint64_t dropped_irq;     /* not done by the process that ran */
 	uint64_t dropped_foreign; /* of a process that our pid namespace does not show */
@@ -58,11 +58,11 @@ void tracepoints_close(struct tracepoints *tracepoints); /* NULL is fine */
 /* Becomes readable each time half a ring has been written. Draining on time is up to the caller. */
 int tracepoints_fd(const struct tracepoints *tracepoints);
 
-typedef void tracepoints_callback(void *context, const struct fact *fact);
+typedef void tracepoints_callback(void *context, const struct trace_event *event);
 /*
  * Hands over what happened up to now, in the order of time over all CPUs, at
  * most microseconds out of order. Without system calls unless a filter must
- * change. Returns the number of facts.
+ * change. Returns the number of events.
  */
 long tracepoints_drain(struct tracepoints *tracepoints, tracepoints_callback *callback,
                        void *context);

@@ -4,8 +4,8 @@
  * unconnected UDP socket makes one each time it sends. Such a port is left out
  * for a while, longer each time it comes back hot. Pure.
  */
-#ifndef SOCKLINE_ATTRIBUTION_PORT_BUDGET_H
-#define SOCKLINE_ATTRIBUTION_PORT_BUDGET_H
+#ifndef SOCKLINE_BASE_PORT_BUDGET_H
+#define SOCKLINE_BASE_PORT_BUDGET_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records of a perf ring buffer as facts: perf_event_open(2), and for the raw
+ * Records of a perf ring buffer as events: perf_event_open(2), and for the raw
  * part of samples the offsets that tracefs gives. Pure. The ring must have
  * sample_type TRACE_RECORD_SAMPLE_TYPE, with or without the cgroup, and
  * sample_id_all.
  */
-#ifndef SOCKLINE_ATTRIBUTION_TRACE_RECORD_H
-#define SOCKLINE_ATTRIBUTION_TRACE_RECORD_H
+#ifndef SOCKLINE_TRACEPOINTS_TRACE_RECORD_H
+#define SOCKLINE_TRACEPOINTS_TRACE_RECORD_H
 
 #include <linux/perf_event.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "attribution/fact.h"
+#include "tracepoints/trace_event.h"
 
 #define TRACE_RECORD_SAMPLE_TYPE (PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_RAW)
 
@@ -55,7 +55,7 @@ int trace_record_learn(struct trace_record_layout *layout, enum trace_record_eve
                        const char *format, size_t length);
 
 enum trace_record_result {
-	TRACE_RECORD_FACT,
+	TRACE_RECORD_DECODED,
 	TRACE_RECORD_IGNORED,   /* of no interest: threads, mappings that are no file, ... */
 	TRACE_RECORD_IRQ,       /* a route lookup or a read in the name of nobody */
 	TRACE_RECORD_FOREIGN,   /* the process is of a pid namespace that we do not see */
@@ -63,13 +63,13 @@ enum trace_record_result {
 };
 
 /*
- * record: header and the bytes that header.size says, aligned to 8. Fills *fact
- * but for boottime_ns and since_ns, and says FACT_LOST_SOCKETS of any ring. Its text
+ * record: header and the bytes that header.size says, aligned to 8. Fills *event
+ * but for boottime_ns and since_ns, and says TRACE_EVENT_LOST_SOCKETS of any ring. Its text
  * points into the record.
  */
 enum trace_record_result trace_record_decode(const struct trace_record_layout *layout,
                                              const struct perf_event_header *record,
-                                             struct fact *fact);
+                                             struct trace_event *event);
 /* The time of any record; 0 when it is too short to have one. */
 int64_t trace_record_time(const struct perf_event_header *record);
 

@@ -5,15 +5,15 @@
  * so that a storm of connections costs no knowledge of processes, nor a storm
  * of processes that of connections.
  */
-#ifndef SOCKLINE_ATTRIBUTION_TRACE_GROUP_H
-#define SOCKLINE_ATTRIBUTION_TRACE_GROUP_H
+#ifndef SOCKLINE_TRACEPOINTS_TRACE_GROUP_H
+#define SOCKLINE_TRACEPOINTS_TRACE_GROUP_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "attribution/trace_record.h"
-#include "attribution/trace_ring.h"
+#include "tracepoints/trace_record.h"
+#include "tracepoints/trace_ring.h"
 
 enum trace_group_kind {
 	TRACE_GROUP_SOCKETS,

@@ -4,8 +4,8 @@
  * (Documentation/trace/events.rst), found where they are mounted, or read
  * through a mount of our own that no mount table ever shows.
  */
-#ifndef SOCKLINE_ATTRIBUTION_TRACEFS_H
-#define SOCKLINE_ATTRIBUTION_TRACEFS_H
+#ifndef SOCKLINE_TRACEPOINTS_TRACEFS_H
+#define SOCKLINE_TRACEPOINTS_TRACEFS_H
 
 #include <stdbool.h>
 #include <stddef.h>

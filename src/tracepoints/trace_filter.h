@@ -3,12 +3,12 @@
  * What of a tracepoint's records the kernel writes at all, in the language of
  * Documentation/trace/events.rst, "Event filtering". Pure.
  */
-#ifndef SOCKLINE_ATTRIBUTION_TRACE_FILTER_H
-#define SOCKLINE_ATTRIBUTION_TRACE_FILTER_H
+#ifndef SOCKLINE_TRACEPOINTS_TRACE_FILTER_H
+#define SOCKLINE_TRACEPOINTS_TRACE_FILTER_H
 
-#include "attribution/port_budget.h"
-#include "attribution/trace_record.h"
 #include "base/buf.h"
+#include "base/port_budget.h"
+#include "tracepoints/trace_record.h"
 
 /* Enough for all ports that the two budgets can leave out. */
 #define TRACE_FILTER_MAX 1024

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One thing the kernel said about a process at a moment. A plain value. */
-#ifndef SOCKLINE_ATTRIBUTION_FACT_H
-#define SOCKLINE_ATTRIBUTION_FACT_H
+#ifndef SOCKLINE_TRACEPOINTS_TRACE_EVENT_H
+#define SOCKLINE_TRACEPOINTS_TRACE_EVENT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,37 +9,37 @@
 
 #include "base/inet.h"
 
-enum fact_kind {
+enum trace_event_kind {
 	/*
 	 * A route was looked up for `tuple`: what connect() and each sendto() of an
 	 * unconnected socket do just before the packet. The source address is
 	 * unspecified when the socket has none yet. Not proof against malice: with
 	 * RTM_GETROUTE anybody makes the kernel look up a route for any tuple.
 	 */
-	FACT_ROUTE,
+	TRACE_EVENT_ROUTE,
 	/*
 	 * The TCP socket at `socket` went from old_state to new_state. The ports of
 	 * CLOSED -> SYN_SENT are not known yet (source port 0). In process context
 	 * `pid` did it, otherwise pid and tid are those of a bystander.
 	 */
-	FACT_STATE,
+	TRACE_EVENT_STATE,
 	/*
 	 * The process read from the TCP socket `tuple`, `cookie`, so it has it: how the
 	 * owner of an accepted socket shows itself while it lives.
 	 */
-	FACT_RECEIVE,
-	FACT_FORK,  /* pid is new; a process, not a thread. parent_pid, boottime_ns */
-	FACT_NAME,  /* text is the name (comm) from now on; executed: the process ran exec */
-	FACT_IMAGE, /* code of the file `text` was mapped; the first after exec is the executable */
-	FACT_NETNS, /* tid (a thread, or the process when it equals pid) is now in netns */
-	FACT_EXIT,  /* the process ends, its sockets are closed after this; text is its name */
-	/* `lost` facts between since_ns and time_ns are missing, of the kinds above and below FORK. */
-	FACT_LOST_SOCKETS,
-	FACT_LOST_PROCESSES,
+	TRACE_EVENT_RECEIVE,
+	TRACE_EVENT_FORK, /* pid is new; a process, not a thread. parent_pid, boottime_ns */
+	TRACE_EVENT_NAME, /* text is the name (comm) from now on; executed: the process ran exec */
+	TRACE_EVENT_IMAGE, /* code of the file `text` was mapped; the first after exec is the executable */
+	TRACE_EVENT_NETNS, /* tid (a thread, or the process when it equals pid) is now in netns */
+	TRACE_EVENT_EXIT, /* the process ends, its sockets are closed after this; text is its name */
+	/* `lost` events between since_ns and time_ns are missing, of the kinds above and below FORK. */
+	TRACE_EVENT_LOST_SOCKETS,
+	TRACE_EVENT_LOST_PROCESSES,
 };
 
-struct fact {
-	enum fact_kind kind;
+struct trace_event {
+	enum trace_event_kind kind;
 	bool process_context;
 	bool executed;
 	uint8_t old_state, new_state; /* as enum socket_state */
@@ -56,7 +56,7 @@ struct fact {
 	uint64_t
 		cgroup_id; /* of the thread; 0 = not known. v2 unless perf_event is a v1 controller */
 	struct tuple tuple; /* local end -> remote end */
-	const char *text;   /* not NUL-terminated; valid during the call that hands the fact over */
+	const char *text; /* not NUL-terminated; valid during the call that hands the event over */
 	size_t text_length;
 };
 

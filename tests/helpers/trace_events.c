@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints what the kernel's tracepoints tell, one fact a line, tab-separated.
+ * Prints what the kernel's tracepoints tell, one event a line, tab-separated.
  *
- *	trace_facts [OPTION]...
+ *	trace_events [OPTION]...
  *	  -t SECONDS   ends after so long; else at the end of standard input
  *	  -i MS        reads the rings so often (100)
  *	  -r KIB       of ring a CPU                 -n  network namespaces are not followed
- *	  -q TRUTH     prints no facts; at the end says for each line of the file, as
+ *	  -q TRUTH     prints no events; at the end says for each line of the file, as
  *	               gen_flows wrote it, what is known of its local end: the line, then
  *	               answer (found, ambiguous, incomplete, none), pid, how it was seen,
  *	               name, executable, parent, network namespace, start time in ticks, and
@@ -27,16 +27,16 @@
 
 #include "attribution/evidence.h"
 #include "attribution/lineage.h"
-#include "attribution/tracepoints.h"
 #include "base/clock.h"
 #include "processes/process_table.h"
+#include "tracepoints/tracepoints.h"
 
 #define SIGHTINGS      262144
 #define PROCESSES      65536
 #define SKIPPED        77
 #define TRUTH_LINE_MAX 512
 
-struct facts {
+struct events {
 	const char *truth;
 	int64_t seconds, interval_ms, window_ns;
 	struct tracepoints *tracepoints;
@@ -46,70 +46,70 @@ struct facts {
 };
 
 static const char *const kind_names[] = {
-	[FACT_ROUTE] = "route",
-	[FACT_STATE] = "state",
-	[FACT_RECEIVE] = "receive",
-	[FACT_FORK] = "fork",
-	[FACT_NAME] = "name",
-	[FACT_IMAGE] = "image",
-	[FACT_NETNS] = "netns",
-	[FACT_EXIT] = "exit",
-	[FACT_LOST_SOCKETS] = "lost-sockets",
-	[FACT_LOST_PROCESSES] = "lost-processes",
+	[TRACE_EVENT_ROUTE] = "route",
+	[TRACE_EVENT_STATE] = "state",
+	[TRACE_EVENT_RECEIVE] = "receive",
+	[TRACE_EVENT_FORK] = "fork",
+	[TRACE_EVENT_NAME] = "name",
+	[TRACE_EVENT_IMAGE] = "image",
+	[TRACE_EVENT_NETNS] = "netns",
+	[TRACE_EVENT_EXIT] = "exit",
+	[TRACE_EVENT_LOST_SOCKETS] = "lost-sockets",
+	[TRACE_EVENT_LOST_PROCESSES] = "lost-processes",
 };
 
-static void print_fact(const struct fact *fact)
+static void print_event(const struct trace_event *event)
 {
 	char local[INET_TEXT_MAX], remote[INET_TEXT_MAX];
 
-	printf("%" PRId64 "\t%s\t%d\t%d\t%s", fact->time_ns, kind_names[fact->kind], fact->pid,
-	       fact->tid, fact->process_context ? "process" : "irq");
-	if (fact->kind == FACT_STATE)
-		printf("\t%" PRIx64 "\t%d>%d", fact->socket, fact->old_state, fact->new_state);
-	switch (fact->kind) {
-	case FACT_STATE:
-	case FACT_RECEIVE:
-	case FACT_ROUTE:
-		inet_format(&fact->tuple.source, local);
-		inet_format(&fact->tuple.destination, remote);
-		printf("\t%d\t%s\t%d\t%s\t%d\n", fact->tuple.protocol, local,
-		       fact->tuple.source_port, remote, fact->tuple.destination_port);
+	printf("%" PRId64 "\t%s\t%d\t%d\t%s", event->time_ns, kind_names[event->kind], event->pid,
+	       event->tid, event->process_context ? "process" : "irq");
+	if (event->kind == TRACE_EVENT_STATE)
+		printf("\t%" PRIx64 "\t%d>%d", event->socket, event->old_state, event->new_state);
+	switch (event->kind) {
+	case TRACE_EVENT_STATE:
+	case TRACE_EVENT_RECEIVE:
+	case TRACE_EVENT_ROUTE:
+		inet_format(&event->tuple.source, local);
+		inet_format(&event->tuple.destination, remote);
+		printf("\t%d\t%s\t%d\t%s\t%d\n", event->tuple.protocol, local,
+		       event->tuple.source_port, remote, event->tuple.destination_port);
 		break;
-	case FACT_FORK:
-		printf("\t%d\n", fact->parent_pid);
+	case TRACE_EVENT_FORK:
+		printf("\t%d\n", event->parent_pid);
 		break;
-	case FACT_NAME:
-	case FACT_IMAGE:
-	case FACT_EXIT:
-		printf("\t%s\t%.*s\t%" PRIu64 "\n", fact->executed ? "exec" : "-",
-		       (int)fact->text_length, fact->text, fact->cgroup_id);
+	case TRACE_EVENT_NAME:
+	case TRACE_EVENT_IMAGE:
+	case TRACE_EVENT_EXIT:
+		printf("\t%s\t%.*s\t%" PRIu64 "\n", event->executed ? "exec" : "-",
+		       (int)event->text_length, event->text, event->cgroup_id);
 		break;
-	case FACT_NETNS:
-		printf("\t%" PRIu32 "\n", fact->netns);
+	case TRACE_EVENT_NETNS:
+		printf("\t%" PRIu32 "\n", event->netns);
 		break;
-	case FACT_LOST_SOCKETS:
-	case FACT_LOST_PROCESSES:
-		printf("\t%" PRIu64 "\n", fact->lost);
+	case TRACE_EVENT_LOST_SOCKETS:
+	case TRACE_EVENT_LOST_PROCESSES:
+		printf("\t%" PRIu64 "\n", event->lost);
 		break;
 	}
 }
 
-static void take_fact(void *context, const struct fact *fact)
+static void take_event(void *context, const struct trace_event *event)
 {
-	struct facts *facts = context;
+	struct events *events = context;
 	const struct lineage_process *process = NULL;
 
-	lineage_add(facts->lineage, fact);
-	if (!facts->truth) {
-		print_fact(fact);
+	lineage_add(events->lineage, event);
+	if (!events->truth) {
+		print_event(event);
 		return;
 	}
-	if (fact->process_context)
-		process = lineage_find(facts->lineage, fact->pid, fact->time_ns);
-	evidence_add(facts->evidence, fact, process);
+	if (event->process_context)
+		process = lineage_find(events->lineage, event->pid, event->time_ns);
+	evidence_add(events->evidence, event, process);
 }
 
-static void seed(struct facts *facts)
+static void seed(struct events *events)
 {
 	struct process_table *table;
 	struct hash_key key = { { 1, 2 } };
@@ -124,7 +124,7 @@ static void seed(struct facts *facts)
 		struct process *process = pid > 0 ? process_table_get(table, pid, NULL) : NULL;
 
 		if (process)
-			lineage_seed(facts->lineage, process, clock_monotonic_ns());
+			lineage_seed(events->lineage, process, clock_monotonic_ns());
 	}
 	closedir(proc);
 	process_table_free(table);
@@ -145,10 +145,10 @@ static const char *answer_name(enum evidence_answer answer)
 	return "?";
 }
 
-static void print_process(const struct facts *facts, const struct evidence_match *match)
+static void print_process(const struct events *events, const struct evidence_match *match)
 {
 	const struct lineage_process *process =
-		lineage_find(facts->lineage, match->pid, match->first_ns);
+		lineage_find(events->lineage, match->pid, match->first_ns);
 	uint64_t ticks = 0;
 	bool sure;
 
@@ -156,7 +156,7 @@ static void print_process(const struct facts *facts, const struct evidence_match
 		puts("\t-\t-\t-\t-\t-\t-");
 		return;
 	}
-	sure = lineage_start_ticks(process, facts->tick_ns, &ticks);
+	sure = lineage_start_ticks(process, events->tick_ns, &ticks);
 	printf("\t%s\t%s\t%d\t%" PRIu32 "\t%" PRIu64 "\t%s\n", process->name,
 	       process->executable ? process->executable : "-", process->parent_pid, process->netns,
 	       ticks, sure ? "sure" : "unsure");
@@ -168,7 +168,7 @@ static const char *next_word(char **line)
 	const char *word = strsep(line, "\t\n");
 
 	if (!word) {
-		fputs("trace_facts: a line of the truth is too short\n", stderr);
+		fputs("trace_events: a line of the truth is too short\n", stderr);
 		exit(EXIT_FAILURE);
 	}
 	return word;
@@ -179,7 +179,7 @@ static int64_t next_number(char **line)
 	return strtoll(next_word(line), NULL, 10);
 }
 
-static struct evidence_question parse_truth(const struct facts *facts, char *line)
+static struct evidence_question parse_truth(const struct events *events, char *line)
 {
 	struct evidence_question question = { .netns = 0 };
 	bool understood;
@@ -192,17 +192,17 @@ static struct evidence_question parse_truth(const struct facts *facts, char *lin
 	understood = inet_parse(next_word(&line), &question.tuple.destination) && understood;
 	question.tuple.destination_port = (uint16_t)next_number(&line);
 	question.netns = (uint32_t)next_number(&line);
-	question.from_ns = next_number(&line) - facts->window_ns;
-	question.to_ns = next_number(&line) + facts->window_ns;
+	question.from_ns = next_number(&line) - events->window_ns;
+	question.to_ns = next_number(&line) + events->window_ns;
 	if (!understood) {
-		fputs("trace_facts: an address of the truth is none\n", stderr);
+		fputs("trace_events: an address of the truth is none\n", stderr);
 		exit(EXIT_FAILURE);
 	}
 	return question;
 }
 
 /* Answers one line of the truth. */
-static void answer(const struct facts *facts, char *line)
+static void answer(const struct events *events, char *line)
 {
 	char copy[TRUTH_LINE_MAX];
 	struct evidence_question question;
@@ -210,73 +210,73 @@ static void answer(const struct facts *facts, char *line)
 
 	line[strcspn(line, "\n")] = '\0';
 	memcpy(copy, line, strlen(line) + 1);
-	question = parse_truth(facts, copy);
+	question = parse_truth(events, copy);
 	/* Who closed is asked only where nobody was seen using the socket. */
 	question.kinds = EVIDENCE_USED;
 
-	enum evidence_answer answer = evidence_find(facts->evidence, &question, &match);
+	enum evidence_answer answer = evidence_find(events->evidence, &question, &match);
 
 	question.kinds = EVIDENCE_CLOSED;
 	if (answer == EVIDENCE_NONE)
-		answer = evidence_find(facts->evidence, &question, &match);
+		answer = evidence_find(events->evidence, &question, &match);
 	printf("%s\t%s\t%d\t%s%s%s%s", line, answer_name(answer), match.pid,
 	       match.kinds & EVIDENCE_ROUTED ? "r" : "", match.kinds & EVIDENCE_OPENED ? "o" : "",
 	       match.kinds & EVIDENCE_RECEIVED ? "i" : "",
 	       match.kinds & EVIDENCE_CLOSED ? "c" : "");
-	print_process(facts, &match);
+	print_process(events, &match);
 }
 
-static void answer_all(const struct facts *facts)
+static void answer_all(const struct events *events)
 {
-	FILE *truth = fopen(facts->truth, "r");
+	FILE *truth = fopen(events->truth, "r");
 	char line[TRUTH_LINE_MAX];
 
 	if (!truth) {
-		perror(facts->truth);
+		perror(events->truth);
 		exit(EXIT_FAILURE);
 	}
 	while (fgets(line, sizeof line, truth))
-		answer(facts, line);
+		answer(events, line);
 	fclose(truth);
 }
 
-static void run(struct facts *facts)
+static void run(struct events *events)
 {
 	struct pollfd wait[] = { { .fd = STDIN_FILENO, .events = POLLIN },
-		                 { .fd = tracepoints_fd(facts->tracepoints), .events = POLLIN } };
-	int64_t end_ns = clock_monotonic_ns() + facts->seconds * NS_PER_SECOND;
+		                 { .fd = tracepoints_fd(events->tracepoints), .events = POLLIN } };
+	int64_t end_ns = clock_monotonic_ns() + events->seconds * NS_PER_SECOND;
 	char byte;
 
-	if (facts->seconds > 0)
+	if (events->seconds > 0)
 		wait[0].fd = -1;
 	do {
 		wait[0].revents = 0;
-		poll(wait, 2, (int)facts->interval_ms);
-		tracepoints_drain(facts->tracepoints, take_fact, facts);
+		poll(wait, 2, (int)events->interval_ms);
+		tracepoints_drain(events->tracepoints, take_event, events);
 		/* The truth is read at the end, and however long that takes, all is to be there. */
-		if (!facts->truth) {
-			evidence_expire(facts->evidence, clock_monotonic_ns());
-			lineage_expire(facts->lineage, clock_monotonic_ns());
+		if (!events->truth) {
+			evidence_expire(events->evidence, clock_monotonic_ns());
+			lineage_expire(events->lineage, clock_monotonic_ns());
 		}
 	} while (wait[0].fd < 0 ? clock_monotonic_ns() < end_ns
 	                        : wait[0].revents == 0 || read(STDIN_FILENO, &byte, 1) > 0);
 	/* What is going on as the last reading begins stays in the rings. */
-	tracepoints_drain(facts->tracepoints, take_fact, facts);
+	tracepoints_drain(events->tracepoints, take_event, events);
 }
 
-static void print_counters(const struct facts *facts)
+static void print_counters(const struct events *events)
 {
-	const struct tracepoints_counters *trace = tracepoints_counters(facts->tracepoints);
-	const struct evidence_counters *evidence = evidence_counters(facts->evidence);
-	const struct lineage_counters *lineage = lineage_counters(facts->lineage);
+	const struct tracepoints_counters *trace = tracepoints_counters(events->tracepoints);
+	const struct evidence_counters *evidence = evidence_counters(events->evidence);
+	const struct lineage_counters *lineage = lineage_counters(events->lineage);
 
 	fprintf(stderr,
-	        "samples %" PRIu64 " facts %" PRIu64 " lost %" PRIu64 " irq %" PRIu64
+	        "samples %" PRIu64 " events %" PRIu64 " lost %" PRIu64 " irq %" PRIu64
 	        " foreign %" PRIu64 " malformed %" PRIu64 " filtered_ports %" PRIu64
 	        " pauses %" PRIu64 " added %" PRIu64 " merged %" PRIu64 " unjoined %" PRIu64
 	        " expired %" PRIu64 " evicted %" PRIu64 " forks %" PRIu64 " exits %" PRIu64
 	        " orphans %" PRIu64 " processes_evicted %" PRIu64 " cpu_us %" PRId64 "\n",
-	        trace->samples, trace->facts, trace->lost, trace->dropped_irq,
+	        trace->samples, trace->events, trace->lost, trace->dropped_irq,
 	        trace->dropped_foreign, trace->malformed, trace->filtered_ports, trace->pauses,
 	        evidence->added, evidence->merged, evidence->unjoined, evidence->expired,
 	        evidence->evicted, lineage->forks, lineage->exits, lineage->orphans,
@@ -285,9 +285,9 @@ static void print_counters(const struct facts *facts)
 
 int main(int argc, char **argv)
 {
-	struct facts facts = { .interval_ms = 100,
-		               .window_ns = 100 * NS_PER_MS,
-		               .tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK) };
+	struct events events = { .interval_ms = 100,
+		                 .window_ns = 100 * NS_PER_MS,
+		                 .tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK) };
 	struct tracepoints_options options = { .namespaces = true };
 	struct hash_key key = { { 3, 4 } };
 	struct error error;
@@ -296,10 +296,10 @@ int main(int argc, char **argv)
 	while ((option = getopt(argc, argv, "t:i:r:nq:w:")) != -1) {
 		switch (option) {
 		case 't':
-			facts.seconds = strtol(optarg, NULL, 10);
+			events.seconds = strtol(optarg, NULL, 10);
 			break;
 		case 'i':
-			facts.interval_ms = strtol(optarg, NULL, 10);
+			events.interval_ms = strtol(optarg, NULL, 10);
 			break;
 		case 'r':
 			options.ring_kib = (int)strtol(optarg, NULL, 10);
@@ -308,31 +308,31 @@ int main(int argc, char **argv)
 			options.namespaces = false;
 			break;
 		case 'q':
-			facts.truth = optarg;
+			events.truth = optarg;
 			break;
 		case 'w':
-			facts.window_ns = strtol(optarg, NULL, 10) * NS_PER_MS;
+			events.window_ns = strtol(optarg, NULL, 10) * NS_PER_MS;
 			break;
 		default:
 			return 2;
 		}
 	}
-	facts.evidence = evidence_new(SIGHTINGS, &key);
-	facts.lineage = lineage_new(PROCESSES, &key, options.namespaces);
-	if (!facts.evidence || !facts.lineage)
+	events.evidence = evidence_new(SIGHTINGS, &key);
+	events.lineage = lineage_new(PROCESSES, &key, options.namespaces);
+	if (!events.evidence || !events.lineage)
 		return EXIT_FAILURE;
-	if (tracepoints_open(&facts.tracepoints, &options, &error) < 0) {
-		fprintf(stderr, "trace_facts: %s\n", error.text);
+	if (tracepoints_open(&events.tracepoints, &options, &error) < 0) {
+		fprintf(stderr, "trace_events: %s\n", error.text);
 		return SKIPPED;
 	}
-	seed(&facts);
+	seed(&events);
 	fputs("ready\n", stderr);
-	run(&facts);
-	if (facts.truth)
-		answer_all(&facts);
-	print_counters(&facts);
-	tracepoints_close(facts.tracepoints);
-	evidence_free(facts.evidence);
-	lineage_free(facts.lineage);
+	run(&events);
+	if (events.truth)
+		answer_all(&events);
+	print_counters(&events);
+	tracepoints_close(events.tracepoints);
+	evidence_free(events.evidence);
+	lineage_free(events.lineage);
 	return EXIT_SUCCESS;
 }

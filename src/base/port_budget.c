@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/port_budget.h"
+#include "base/port_budget.h"
 
 #include <string.h>
 

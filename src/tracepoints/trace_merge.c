@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/trace_merge.h"
+#include "tracepoints/trace_merge.h"
 
 void trace_merge_add(struct trace_merge *merge, int64_t time_ns, void *source)
 {

@@ -4,8 +4,8 @@
  * next record is the oldest on top (Knuth, The Art of Computer Programming,
  * vol. 3, 5.4.1). Pure.
  */
-#ifndef SOCKLINE_ATTRIBUTION_TRACE_MERGE_H
-#define SOCKLINE_ATTRIBUTION_TRACE_MERGE_H
+#ifndef SOCKLINE_TRACEPOINTS_TRACE_MERGE_H
+#define SOCKLINE_TRACEPOINTS_TRACE_MERGE_H
 
 #include <stdint.h>
 

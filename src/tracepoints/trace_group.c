@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/trace_group.h"
+#include "tracepoints/trace_group.h"
 
 #include <errno.h>
 #include <linux/perf_event.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/trace_record.h"
+#include "tracepoints/trace_record.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/types.h>
 
-#include "attribution/tracefs.h"
 #include "sockets/socket.h"
+#include "tracepoints/tracefs.h"
 
 /* Which field stands at which place of `offsets`, by event. */
 enum { ROUTE_PROTOCOL, ROUTE_SPORT, ROUTE_DPORT, ROUTE_SOURCE, ROUTE_DESTINATION };
@@ -137,86 +137,87 @@ static uint64_t read_u64(const uint8_t *at)
 }
 
 /* Bytes up to the NUL, or all. */
-static void set_text(struct fact *fact, const uint8_t *at, size_t room)
+static void set_text(struct trace_event *event, const uint8_t *at, size_t room)
 {
-	fact->text = (const char *)at;
-	fact->text_length = strnlen(fact->text, room);
+	event->text = (const char *)at;
+	event->text_length = strnlen(event->text, room);
 }
 
 static enum trace_record_result decode_route(const uint16_t *offsets, bool v6, const uint8_t *raw,
-                                             struct fact *fact)
+                                             struct trace_event *event)
 {
-	if (!fact->process_context)
+	if (!event->process_context)
 		return TRACE_RECORD_IRQ;
-	fact->kind = FACT_ROUTE;
-	fact->tuple.protocol = raw[offsets[ROUTE_PROTOCOL]];
-	fact->tuple.source_port = read_u16(raw + offsets[ROUTE_SPORT]);
-	fact->tuple.destination_port = read_u16(raw + offsets[ROUTE_DPORT]);
+	event->kind = TRACE_EVENT_ROUTE;
+	event->tuple.protocol = raw[offsets[ROUTE_PROTOCOL]];
+	event->tuple.source_port = read_u16(raw + offsets[ROUTE_SPORT]);
+	event->tuple.destination_port = read_u16(raw + offsets[ROUTE_DPORT]);
 	if (v6) {
-		inet_from_v6(&fact->tuple.source, raw + offsets[ROUTE_SOURCE]);
-		inet_from_v6(&fact->tuple.destination, raw + offsets[ROUTE_DESTINATION]);
+		inet_from_v6(&event->tuple.source, raw + offsets[ROUTE_SOURCE]);
+		inet_from_v6(&event->tuple.destination, raw + offsets[ROUTE_DESTINATION]);
 	} else {
-		inet_from_v4(&fact->tuple.source, raw + offsets[ROUTE_SOURCE]);
-		inet_from_v4(&fact->tuple.destination, raw + offsets[ROUTE_DESTINATION]);
+		inet_from_v4(&event->tuple.source, raw + offsets[ROUTE_SOURCE]);
+		inet_from_v4(&event->tuple.destination, raw + offsets[ROUTE_DESTINATION]);
 	}
-	return TRACE_RECORD_FACT;
+	return TRACE_RECORD_DECODED;
 }
 
 static enum trace_record_result decode_state(const uint16_t *offsets, bool long_pointers,
-                                             const uint8_t *raw, struct fact *fact)
+                                             const uint8_t *raw, struct trace_event *event)
 {
 	uint32_t old_state = read_u32(raw + offsets[STATE_OLD]);
 	uint32_t new_state = read_u32(raw + offsets[STATE_NEW]);
 
-	fact->kind = FACT_STATE;
+	event->kind = TRACE_EVENT_STATE;
 	if (old_state > UINT8_MAX || new_state > UINT8_MAX)
 		return TRACE_RECORD_MALFORMED;
-	fact->old_state = (uint8_t)old_state;
-	fact->new_state = (uint8_t)new_state;
-	fact->socket = long_pointers ? read_u64(raw + offsets[STATE_SOCKET])
-	                             : read_u32(raw + offsets[STATE_SOCKET]);
-	fact->tuple.protocol = IPPROTO_TCP; /* the filter lets nothing else through */
-	fact->tuple.source_port = read_u16(raw + offsets[STATE_SPORT]);
-	fact->tuple.destination_port = read_u16(raw + offsets[STATE_DPORT]);
-	inet_from_v6(&fact->tuple.source, raw + offsets[STATE_SOURCE]);
-	inet_from_v6(&fact->tuple.destination, raw + offsets[STATE_DESTINATION]);
-	return TRACE_RECORD_FACT;
+	event->old_state = (uint8_t)old_state;
+	event->new_state = (uint8_t)new_state;
+	event->socket = long_pointers ? read_u64(raw + offsets[STATE_SOCKET])
+	                              : read_u32(raw + offsets[STATE_SOCKET]);
+	event->tuple.protocol = IPPROTO_TCP; /* the filter lets nothing else through */
+	event->tuple.source_port = read_u16(raw + offsets[STATE_SPORT]);
+	event->tuple.destination_port = read_u16(raw + offsets[STATE_DPORT]);
+	inet_from_v6(&event->tuple.source, raw + offsets[STATE_SOURCE]);
+	inet_from_v6(&event->tuple.destination, raw + offsets[STATE_DESTINATION]);
+	return TRACE_RECORD_DECODED;
 }
 
 static enum trace_record_result decode_receive(const uint16_t *offsets, const uint8_t *raw,
-                                               struct fact *fact)
+                                               struct trace_event *event)
 {
-	if (!fact->process_context)
+	if (!event->process_context)
 		return TRACE_RECORD_IRQ;
-	fact->kind = FACT_RECEIVE;
-	fact->cookie = read_u64(raw + offsets[RECEIVE_COOKIE]);
-	fact->tuple.protocol = IPPROTO_TCP;
-	fact->tuple.source_port = read_u16(raw + offsets[RECEIVE_SPORT]);
-	fact->tuple.destination_port = read_u16(raw + offsets[RECEIVE_DPORT]);
-	inet_from_v6(&fact->tuple.source, raw + offsets[RECEIVE_SOURCE]);
-	inet_from_v6(&fact->tuple.destination, raw + offsets[RECEIVE_DESTINATION]);
-	return TRACE_RECORD_FACT;
+	event->kind = TRACE_EVENT_RECEIVE;
+	event->cookie = read_u64(raw + offsets[RECEIVE_COOKIE]);
+	event->tuple.protocol = IPPROTO_TCP;
+	event->tuple.source_port = read_u16(raw + offsets[RECEIVE_SPORT]);
+	event->tuple.destination_port = read_u16(raw + offsets[RECEIVE_DPORT]);
+	inet_from_v6(&event->tuple.source, raw + offsets[RECEIVE_SOURCE]);
+	inet_from_v6(&event->tuple.destination, raw + offsets[RECEIVE_DESTINATION]);
+	return TRACE_RECORD_DECODED;
 }
 
 static enum trace_record_result decode_exit(const uint16_t *offsets, const uint8_t *raw,
-                                            struct fact *fact)
+                                            struct trace_event *event)
 {
 	/* Before 6.16 the main thread's end must do, though others may outlive it. */
 	bool ends =
-		offsets[EXIT_GROUP_DEAD] ? raw[offsets[EXIT_GROUP_DEAD]] : fact->tid == fact->pid;
+		offsets[EXIT_GROUP_DEAD] ? raw[offsets[EXIT_GROUP_DEAD]] : event->tid == event->pid;
 
 	if (!ends)
 		return TRACE_RECORD_IGNORED;
-	fact->kind = FACT_EXIT;
+	event->kind = TRACE_EVENT_EXIT;
 	/* A thread may have a name of its own; comm is the one of the thread that ends last. */
-	if (fact->tid == fact->pid)
-		set_text(fact, raw + offsets[EXIT_COMM], COMM_BYTES);
-	return TRACE_RECORD_FACT;
+	if (event->tid == event->pid)
+		set_text(event, raw + offsets[EXIT_COMM], COMM_BYTES);
+	return TRACE_RECORD_DECODED;
 }
 
 /* u32 pid, tid; u64 time; u32 size; char raw[size], so that all is a multiple of 8; [u64 cgroup] */
 static enum trace_record_result decode_sample(const struct trace_record_layout *layout,
-                                              const uint8_t *body, size_t length, struct fact *fact)
+                                              const uint8_t *body, size_t length,
+                                              struct trace_event *event)
 {
 	size_t tail = layout->has_cgroup ? 8 : 0;
 
@@ -227,32 +228,32 @@ static enum trace_record_result decode_sample(const struct trace_record_layout *
 
 	if (raw_length > length - 20 - tail || raw_length < 4)
 		return TRACE_RECORD_MALFORMED;
-	fact->pid = (int)read_u32(body);
-	fact->tid = (int)read_u32(body + 4);
-	fact->time_ns = (int64_t)read_u64(body + 8);
-	fact->process_context = (raw[2] & TRACE_RECORD_BYSTANDER) == 0;
+	event->pid = (int)read_u32(body);
+	event->tid = (int)read_u32(body + 4);
+	event->time_ns = (int64_t)read_u64(body + 8);
+	event->process_context = (raw[2] & TRACE_RECORD_BYSTANDER) == 0;
 	if (layout->has_cgroup)
-		fact->cgroup_id = read_u64(body + length - 8);
+		event->cgroup_id = read_u64(body + length - 8);
 	/* In interrupts pid and tid do not matter; a transition tells of the socket still. */
-	if (fact->pid <= 0 && fact->process_context)
+	if (event->pid <= 0 && event->process_context)
 		return TRACE_RECORD_FOREIGN;
-	for (int event = 0; event < TRACE_RECORD_EVENTS; event++) {
-		const uint16_t *offsets = layout->events[event].offsets;
+	for (int number = 0; number < TRACE_RECORD_EVENTS; number++) {
+		const uint16_t *offsets = layout->events[number].offsets;
 
-		if (!layout->events[event].known || layout->events[event].id != read_u16(raw))
+		if (!layout->events[number].known || layout->events[number].id != read_u16(raw))
 			continue;
-		if (raw_length < layout->events[event].bytes)
+		if (raw_length < layout->events[number].bytes)
 			return TRACE_RECORD_MALFORMED;
-		switch ((enum trace_record_event)event) {
+		switch ((enum trace_record_event)number) {
 		case TRACE_RECORD_ROUTE_V4:
 		case TRACE_RECORD_ROUTE_V6:
-			return decode_route(offsets, event == TRACE_RECORD_ROUTE_V6, raw, fact);
+			return decode_route(offsets, number == TRACE_RECORD_ROUTE_V6, raw, event);
 		case TRACE_RECORD_STATE:
-			return decode_state(offsets, layout->has_long_pointers, raw, fact);
+			return decode_state(offsets, layout->has_long_pointers, raw, event);
 		case TRACE_RECORD_RECEIVE:
-			return decode_receive(offsets, raw, fact);
+			return decode_receive(offsets, raw, event);
 		case TRACE_RECORD_EXIT:
-			return decode_exit(offsets, raw, fact);
+			return decode_exit(offsets, raw, event);
 		case TRACE_RECORD_EVENTS:
 			break;
 		}
@@ -261,88 +262,90 @@ static enum trace_record_result decode_sample(const struct trace_record_layout *
 }
 
 /* u32 pid, ppid; u32 tid, ptid; u64 time. A new thread has its process for a parent. */
-static enum trace_record_result decode_fork(const uint8_t *body, size_t length, struct fact *fact)
+static enum trace_record_result decode_fork(const uint8_t *body, size_t length,
+                                            struct trace_event *event)
 {
 	if (length < 24)
 		return TRACE_RECORD_MALFORMED;
-	fact->kind = FACT_FORK;
-	fact->pid = (int)read_u32(body);
-	fact->parent_pid = (int)read_u32(body + 4);
-	fact->tid = (int)read_u32(body + 8);
-	if (fact->pid != fact->tid)
+	event->kind = TRACE_EVENT_FORK;
+	event->pid = (int)read_u32(body);
+	event->parent_pid = (int)read_u32(body + 4);
+	event->tid = (int)read_u32(body + 8);
+	if (event->pid != event->tid)
 		return TRACE_RECORD_IGNORED;
-	return TRACE_RECORD_FACT;
+	return TRACE_RECORD_DECODED;
 }
 
 /* u32 pid, tid; char comm[] */
 static enum trace_record_result decode_comm(const uint8_t *body, size_t length, bool executed,
-                                            struct fact *fact)
+                                            struct trace_event *event)
 {
 	if (length < 8)
 		return TRACE_RECORD_MALFORMED;
-	fact->kind = FACT_NAME;
-	fact->executed = executed;
-	set_text(fact, body + 8, length - 8);
-	return fact->pid == fact->tid ? TRACE_RECORD_FACT : TRACE_RECORD_IGNORED;
+	event->kind = TRACE_EVENT_NAME;
+	event->executed = executed;
+	set_text(event, body + 8, length - 8);
+	return event->pid == event->tid ? TRACE_RECORD_DECODED : TRACE_RECORD_IGNORED;
 }
 
 /* u32 pid, tid; u64 address, length, page offset; char filename[] */
-static enum trace_record_result decode_mmap(const uint8_t *body, size_t length, struct fact *fact)
+static enum trace_record_result decode_mmap(const uint8_t *body, size_t length,
+                                            struct trace_event *event)
 {
 	if (length < 32)
 		return TRACE_RECORD_MALFORMED;
-	fact->kind = FACT_IMAGE;
-	set_text(fact, body + 32, length - 32);
+	event->kind = TRACE_EVENT_IMAGE;
+	set_text(event, body + 32, length - 32);
 	/* "[vdso]" and "//anon" are no files. */
-	if (fact->text_length < 2 || fact->text[0] != '/' || fact->text[1] == '/')
+	if (event->text_length < 2 || event->text[0] != '/' || event->text[1] == '/')
 		return TRACE_RECORD_IGNORED;
-	return TRACE_RECORD_FACT;
+	return TRACE_RECORD_DECODED;
 }
 
 /* u32 pid, tid; u64 count; { u64 device, inode }[count], the network namespace first */
 static enum trace_record_result decode_namespaces(const uint8_t *body, size_t length,
-                                                  struct fact *fact)
+                                                  struct trace_event *event)
 {
 	if (length < 32 || read_u64(body + 8) <= NET_NS_INDEX)
 		return TRACE_RECORD_MALFORMED;
-	fact->kind = FACT_NETNS;
-	fact->netns = (uint32_t)read_u64(body + 24);
-	return fact->netns ? TRACE_RECORD_FACT : TRACE_RECORD_IGNORED;
+	event->kind = TRACE_EVENT_NETNS;
+	event->netns = (uint32_t)read_u64(body + 24);
+	return event->netns ? TRACE_RECORD_DECODED : TRACE_RECORD_IGNORED;
 }
 
 /* Records of the ring itself: the sample_id, u32 pid, tid; u64 time, stands at their end. */
 static enum trace_record_result decode_side_band(const struct perf_event_header *record,
                                                  const uint8_t *body, size_t length,
-                                                 struct fact *fact)
+                                                 struct trace_event *event)
 {
 	if (length < 16)
 		return TRACE_RECORD_MALFORMED;
-	fact->time_ns = (int64_t)read_u64(body + length - 8);
+	event->time_ns = (int64_t)read_u64(body + length - 8);
 	length -= 16;
 	if (record->type == PERF_RECORD_LOST) {
 		if (length < 16)
 			return TRACE_RECORD_MALFORMED;
-		fact->kind = FACT_LOST_SOCKETS; /* the caller knows which ring it is */
-		fact->lost = read_u64(body + 8);
-		return TRACE_RECORD_FACT;
+		event->kind = TRACE_EVENT_LOST_SOCKETS; /* the caller knows which ring it is */
+		event->lost = read_u64(body + 8);
+		return TRACE_RECORD_DECODED;
 	}
 	if (length < 8)
 		return TRACE_RECORD_MALFORMED;
-	fact->process_context = true;
-	fact->pid = (int)read_u32(body);
-	fact->tid = (int)read_u32(body + 4);
+	event->process_context = true;
+	event->pid = (int)read_u32(body);
+	event->tid = (int)read_u32(body + 4);
 	/* These are not made in interrupts: 0 is a process that our pid namespace cannot name. */
-	if (fact->pid <= 0)
+	if (event->pid <= 0)
 		return TRACE_RECORD_FOREIGN;
 	switch (record->type) {
 	case PERF_RECORD_FORK:
-		return decode_fork(body, length, fact);
+		return decode_fork(body, length, event);
 	case PERF_RECORD_COMM:
-		return decode_comm(body, length, record->misc & PERF_RECORD_MISC_COMM_EXEC, fact);
+		return decode_comm(body, length, record->misc & PERF_RECORD_MISC_COMM_EXEC, event);
 	case PERF_RECORD_MMAP:
-		return decode_mmap(body, length, fact);
+		return decode_mmap(body, length, event);
 	case PERF_RECORD_NAMESPACES:
-		return decode_namespaces(body, length, fact);
+		return decode_namespaces(body, length, event);
 	default:
 		return TRACE_RECORD_IGNORED;
 	}
@@ -350,16 +353,16 @@ static enum trace_record_result decode_side_band(const struct perf_event_header 
 
 enum trace_record_result trace_record_decode(const struct trace_record_layout *layout,
                                              const struct perf_event_header *record,
-                                             struct fact *fact)
+                                             struct trace_event *event)
 {
 	const uint8_t *body = (const uint8_t *)(record + 1);
 
-	memset(fact, 0, sizeof *fact);
+	memset(event, 0, sizeof *event);
 	if (record->size < sizeof *record)
 		return TRACE_RECORD_MALFORMED;
 	if (record->type == PERF_RECORD_SAMPLE)
-		return decode_sample(layout, body, record->size - sizeof *record, fact);
-	return decode_side_band(record, body, record->size - sizeof *record, fact);
+		return decode_sample(layout, body, record->size - sizeof *record, event);
+	return decode_side_band(record, body, record->size - sizeof *record, event);
 }
 
 int64_t trace_record_time(const struct perf_event_header *record)

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "attribution/attribution.h"
-#include "attribution/sentinel.h"
 #include "base/hash.h"
+#include "sentinel/sentinel.h"
 
 struct sightings;
 

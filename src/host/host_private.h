@@ -3,7 +3,6 @@
 #ifndef SOCKLINE_HOST_HOST_PRIVATE_H
 #define SOCKLINE_HOST_HOST_PRIVATE_H
 
-#include "attribution/sentinel.h"
 #include "attribution/sightings.h"
 #include "attribution/witness.h"
 #include "host/host.h"
@@ -11,6 +10,7 @@
 #include "processes/proc_events.h"
 #include "processes/proc_fd.h"
 #include "processes/process_table.h"
+#include "sentinel/sentinel.h"
 
 #define HOST_DEGRADED_TEXT 384
 

@@ -24,8 +24,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "attribution/sentinel.h"
 #include "base/clock.h"
+#include "sentinel/sentinel.h"
 #include "sockets/netns.h"
 
 static const char *const how_names[] = {

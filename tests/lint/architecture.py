@@ -25,7 +25,8 @@ LAYERS = (
     )),
     # Each owns a descriptor.
     ("sources", (
-        "capture/*", "sockets/*", "processes/*", "tracepoints/*", "output/*", "security/*")),
+        "capture/*", "sockets/*", "processes/*", "tracepoints/*",
+        "sentinel/*", "output/*", "security/*")),
     ("attribution", ("attribution/*",)),
     ("stream", ("stream/*",)),
     ("host", ("host/*",)),

@@ -3,7 +3,7 @@
  * The sentinel at work in a network namespace of its own. Who sends here stays until it
  * is stopped, so that what holds does not depend on how quick the threads are.
  */
-#include "attribution/sentinel.h"
+#include "sentinel/sentinel.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>

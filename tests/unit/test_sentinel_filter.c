@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_filter.h"
+#include "sentinel/sentinel_filter.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

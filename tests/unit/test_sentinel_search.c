@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the sentinel looks for a socket's holder, and what it asks a borrowed descriptor. */
-#include "attribution/sentinel_search.h"
+#include "sentinel/sentinel_search.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -10,13 +10,13 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "attribution/sentinel_borrow.h"
 #include "base/clock.h"
 #include "check.h"
+#include "sentinel/sentinel_pidfd.h"
 
 #define PATIENCE_NS (10 * NS_PER_SECOND) /* valgrind and sanitizers are slow */
 
-static struct sentinel_young young;
+static struct sentinel_pids young;
 static struct sentinel_search search;
 
 static uint64_t inode_of(int fd)
@@ -36,7 +36,7 @@ static void begin(void)
 		abort();
 }
 
-static struct sentinel_suspect *find(uint64_t inode, bool quick)
+static struct sentinel_holder *find(uint64_t inode, bool quick)
 {
 	struct sentinel_wanted wanted = { .inode = inode,
 		                          .uid = geteuid(),
@@ -46,7 +46,7 @@ static struct sentinel_suspect *find(uint64_t inode, bool quick)
 	return sentinel_search_find(&search, &wanted);
 }
 
-static bool is_found(const struct sentinel_suspect *found, int pid, int fd)
+static bool is_found(const struct sentinel_holder *found, int pid, int fd)
 {
 	return found && found->pid == pid && found->fd == fd;
 }
@@ -104,17 +104,17 @@ static void test_young(void)
 
 	begin();
 	CHECK(!find(inode, false), "nobody is young: nobody is found");
-	sentinel_young_add(&young, 1, false);
-	sentinel_young_add(&young, first, false);
-	sentinel_young_add(&young, second, false);
+	sentinel_pids_add(&young, 1, false);
+	sentinel_pids_add(&young, first, false);
+	sentinel_pids_add(&young, second, false);
 	CHECK(is_found(find(inode, false), first, 3), "a young process, its descriptor 3");
 	CHECK(is_found(find(other, false), second, 10), "another, its last descriptor");
 	CHECK(is_found(find(inode, true), first, 3), "what was found is found again, quickly");
-	CHECK(search.suspects.count == 2 && search.suspects.list[0].pid == first &&
-	              search.suspects.list[0].stat.start_ticks > 0,
+	CHECK(search.holders.count == 2 && search.holders.list[0].pid == first &&
+	              search.holders.list[0].stat.start_ticks > 0,
 	      "and stands first, with its start time");
 	stop_holder(first);
-	CHECK(!find(inode, false) && search.suspects.count == 1, "a process that is gone is not");
+	CHECK(!find(inode, false) && search.holders.count == 1, "a process that is gone is not");
 	stop_holder(second);
 	sentinel_search_destroy(&search);
 }
@@ -129,7 +129,7 @@ static void test_holes(void)
 	pid = start_holder(2, &inode);
 	high = false;
 	begin();
-	sentinel_young_add(&young, pid, false);
+	sentinel_pids_add(&young, pid, false);
 	CHECK(is_found(find(inode, true), pid, 5), "the first hole is where a new one is, quickly");
 	stop_holder(pid);
 	sentinel_search_destroy(&search);
@@ -139,7 +139,7 @@ static void test_scan(void)
 {
 	uint64_t ignored, inode;
 	int fd = socket(AF_INET, SOCK_STREAM, 0), above, pid;
-	struct sentinel_suspect *found;
+	struct sentinel_holder *found;
 
 	inode = inode_of(fd);
 	begin();
@@ -147,7 +147,7 @@ static void test_scan(void)
 	dup2(fd, 20);
 	close(fd);
 	above = open("/dev/null", O_RDONLY);
-	sentinel_young_add(&young, getpid(), false);
+	sentinel_pids_add(&young, getpid(), false);
 	CHECK(!find(inode, true), "an unlikely descriptor is not found quickly");
 	CHECK(is_found(find(inode, false), getpid(), 20), "but by looking at all");
 	/* The next ones are near. */
@@ -171,14 +171,14 @@ static void test_listener(void)
 		                          .listener = true,
 		                          .deadline_ns = clock_monotonic_ns() + PATIENCE_NS };
 	int fd = socket(AF_INET, SOCK_STREAM, 0), pid = fork();
-	struct sentinel_suspect *found;
+	struct sentinel_holder *found;
 
 	if (pid == 0) {
 		pause();
 		_exit(0);
 	}
 	begin();
-	sentinel_young_add(&young, pid, false);
+	sentinel_pids_add(&young, pid, false);
 	wanted.inode = inode_of(fd);
 	found = sentinel_search_find(&search, &wanted);
 	CHECK(is_found(found, getpid(), fd), "who listens is the parent of who has it too");
@@ -198,12 +198,12 @@ static void test_shared(void)
 	int pid = start_holder(30, &inode), told, fd;
 
 	begin();
-	sentinel_young_add(&young, pid, false);
+	sentinel_pids_add(&young, pid, false);
 	find(inode, false);
-	CHECK(!sentinel_young_get_find(&young, 0, &told, &fd), "found once: told to nobody");
-	CHECK(find(inode, false) && sentinel_young_get_find(&young, 0, &told, &fd) && fd == 33,
+	CHECK(!sentinel_pids_get_find(&young, 0, &told, &fd), "found once: told to nobody");
+	CHECK(find(inode, false) && sentinel_pids_get_find(&young, 0, &told, &fd) && fd == 33,
 	      "found again: told to other threads");
-	sentinel_young_remove(&young, pid);
+	sentinel_pids_remove(&young, pid);
 	memset(&other, 0, sizeof other);
 	sentinel_search_init(&other, &young);
 	wanted.inode = inode;
@@ -213,7 +213,7 @@ static void test_shared(void)
 	memset(&other, 0, sizeof other);
 	sentinel_search_init(&other, &young);
 	CHECK(!sentinel_search_find(&other, &wanted) &&
-	              !sentinel_young_get_find(&young, 0, &told, &fd),
+	              !sentinel_pids_get_find(&young, 0, &told, &fd),
 	      "and forget it when it is gone");
 	sentinel_search_destroy(&other);
 	sentinel_search_destroy(&search);
@@ -225,18 +225,18 @@ static void test_hint(void)
 	int pid = start_holder(0, &inode), all = 0;
 
 	begin();
-	sentinel_young_add_hint(&young, pid);
+	sentinel_pids_add_hint(&young, pid);
 	for (int i = 0; i < 20; i++)
-		sentinel_young_add(&young, getppid(), false);
-	sentinel_young_add_hint(&young, pid);
-	for (int i = 0; i < SENTINEL_YOUNG_HINTS; i++)
-		all += sentinel_young_get_hint(&young, i) == pid;
+		sentinel_pids_add(&young, getppid(), false);
+	sentinel_pids_add_hint(&young, pid);
+	for (int i = 0; i < SENTINEL_PIDS_HINTS; i++)
+		all += sentinel_pids_get_hint(&young, i) == pid;
 	CHECK(all == 1, "who is hinted at twice is there once");
 	CHECK(is_found(find(inode, true), pid, 3), "and is found quickly, though no more young");
 	stop_holder(pid);
 	find(inode, true);
-	for (int i = 0; i < SENTINEL_YOUNG_HINTS; i++)
-		CHECK(sentinel_young_get_hint(&young, i) != pid, "until it is gone");
+	for (int i = 0; i < SENTINEL_PIDS_HINTS; i++)
+		CHECK(sentinel_pids_get_hint(&young, i) != pid, "until it is gone");
 	sentinel_search_destroy(&search);
 }
 
@@ -246,42 +246,42 @@ static void test_time(void)
 	int tried = 0;
 
 	begin();
-	for (int i = 0; i < SENTINEL_YOUNG_MAX; i++)
-		sentinel_young_add(&young, getpid() + 100000 + i, false);
+	for (int i = 0; i < SENTINEL_PIDS_MAX; i++)
+		sentinel_pids_add(&young, getpid() + 100000 + i, false);
 	CHECK(!sentinel_search_find(&search, &wanted) && wanted.gave_up, "it gives up in time");
-	for (struct sentinel_young_cursor cursor = sentinel_young_first(&young);;) {
+	for (struct sentinel_pids_cursor cursor = sentinel_pids_first(&young);;) {
 		int pid;
 
-		if (!sentinel_young_next(&cursor, &pid))
+		if (!sentinel_pids_next(&cursor, &pid))
 			break;
 		tried++;
 	}
-	CHECK(tried < SENTINEL_YOUNG_MAX && tried > SENTINEL_YOUNG_MAX - 20,
-	      "after some steps: %d of %d are left", tried, SENTINEL_YOUNG_MAX);
+	CHECK(tried < SENTINEL_PIDS_MAX && tried > SENTINEL_PIDS_MAX - 20,
+	      "after some steps: %d of %d are left", tried, SENTINEL_PIDS_MAX);
 	sentinel_search_destroy(&search);
 }
 
 static void test_order(void)
 {
-	struct sentinel_young_cursor cursor;
+	struct sentinel_pids_cursor cursor;
 	int pids[4] = { 0 }, count = 0, pid;
 
 	begin();
-	for (int i = 1; i <= 2 * SENTINEL_YOUNG_MAX; i++)
-		sentinel_young_add(&young, i, false);
-	sentinel_young_add(&young, 7, true);
-	sentinel_young_remove(&young, 2 * SENTINEL_YOUNG_MAX - 1);
-	cursor = sentinel_young_first(&young);
-	while (sentinel_young_next(&cursor, &pid))
+	for (int i = 1; i <= 2 * SENTINEL_PIDS_MAX; i++)
+		sentinel_pids_add(&young, i, false);
+	sentinel_pids_add(&young, 7, true);
+	sentinel_pids_remove(&young, 2 * SENTINEL_PIDS_MAX - 1);
+	cursor = sentinel_pids_first(&young);
+	while (sentinel_pids_next(&cursor, &pid))
 		if (count++ < 4)
 			pids[count - 1] = pid;
-	CHECK(pids[0] == 7 && pids[1] == 2 * SENTINEL_YOUNG_MAX && pids[2] == pids[1] - 2,
+	CHECK(pids[0] == 7 && pids[1] == 2 * SENTINEL_PIDS_MAX && pids[2] == pids[1] - 2,
 	      "the youngest come first, who is gone does not");
-	CHECK(count == SENTINEL_YOUNG_MAX - 1, "the oldest are forgotten: %d", count);
-	CHECK(sentinel_young_executed(&young, 7) && !sentinel_young_executed(&young, pids[1]),
+	CHECK(count == SENTINEL_PIDS_MAX - 1, "the oldest are forgotten: %d", count);
+	CHECK(sentinel_pids_executed(&young, 7) && !sentinel_pids_executed(&young, pids[1]),
 	      "who ran exec is known");
-	sentinel_young_remove(&young, 7);
-	CHECK(sentinel_young_executed(&young, 7), "also when it is gone");
+	sentinel_pids_remove(&young, 7);
+	CHECK(sentinel_pids_executed(&young, 7), "also when it is gone");
 	sentinel_search_destroy(&search);
 }
 
@@ -316,12 +316,12 @@ static void test_borrow(void)
 	int plain = open_udp(0, &port), reused = open_udp(SO_REUSEADDR, &port);
 	int shared = open_udp(SO_REUSEPORT, &port);
 
-	CHECK(sentinel_borrow_is_alone(getpid(), plain, cookie_of(plain)),
+	CHECK(sentinel_pidfd_is_alone(getpid(), plain, cookie_of(plain)),
 	      "a port that nobody else can have");
-	CHECK(!sentinel_borrow_is_alone(getpid(), reused, cookie_of(reused)), "SO_REUSEADDR");
-	CHECK(!sentinel_borrow_is_alone(getpid(), shared, cookie_of(shared)), "SO_REUSEPORT");
-	CHECK(!sentinel_borrow_is_alone(getpid(), plain, cookie_of(reused)), "another socket");
-	CHECK(!sentinel_borrow_is_alone(getpid(), 999, cookie_of(plain)), "no descriptor");
+	CHECK(!sentinel_pidfd_is_alone(getpid(), reused, cookie_of(reused)), "SO_REUSEADDR");
+	CHECK(!sentinel_pidfd_is_alone(getpid(), shared, cookie_of(shared)), "SO_REUSEPORT");
+	CHECK(!sentinel_pidfd_is_alone(getpid(), plain, cookie_of(reused)), "another socket");
+	CHECK(!sentinel_pidfd_is_alone(getpid(), 999, cookie_of(plain)), "no descriptor");
 	close(plain);
 	close(reused);
 	close(shared);
@@ -334,7 +334,7 @@ static void test_connection(int family)
 	struct sockaddr *address = family == AF_INET6 ? (void *)&v6 : (void *)&v4;
 	socklen_t size = family == AF_INET6 ? sizeof v6 : sizeof v4;
 	int listener = socket(family, SOCK_STREAM, 0), client = socket(family, SOCK_STREAM, 0);
-	struct sentinel_borrow_connection found, other;
+	struct sentinel_pidfd_connection found, other;
 	int accepted;
 
 	v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -346,8 +346,8 @@ static void test_connection(int family)
 		return;
 	}
 	accepted = accept(listener, NULL, NULL);
-	CHECK(sentinel_borrow_connection(getpid(), accepted, &found) &&
-	              sentinel_borrow_connection(getpid(), client, &other),
+	CHECK(sentinel_pidfd_connection(getpid(), accepted, &found) &&
+	              sentinel_pidfd_connection(getpid(), client, &other),
 	      "both ends of a connection");
 	other.tuple = tuple_reverse(&other.tuple);
 	CHECK(tuple_equal(&found.tuple, &other.tuple) &&
@@ -357,8 +357,8 @@ static void test_connection(int family)
 	CHECK(found.inode == inode_of(accepted) && found.cookie == cookie_of(accepted) &&
 	              found.netns_cookie == other.netns_cookie,
 	      "inode, cookie and namespace");
-	CHECK(!sentinel_borrow_connection(getpid(), listener, &found), "a listener is none");
-	CHECK(!sentinel_borrow_connection(getpid(), 0, &found), "nor is what is no socket");
+	CHECK(!sentinel_pidfd_connection(getpid(), listener, &found), "a listener is none");
+	CHECK(!sentinel_pidfd_connection(getpid(), 0, &found), "nor is what is no socket");
 	close(accepted);
 	close(client);
 	close(listener);

@@ -13,8 +13,8 @@
  * The threads are the sentinel's own. They share with the caller what these
  * functions say and nothing else; all functions are for one thread, the loop's.
  */
-#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_H
-#define SOCKLINE_ATTRIBUTION_SENTINEL_H
+#ifndef SOCKLINE_SENTINEL_SENTINEL_H
+#define SOCKLINE_SENTINEL_SENTINEL_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -112,9 +112,9 @@ void sentinel_close(struct sentinel *sentinel); /* joins the threads; NULL is fi
 
 /*
  * Watches a network namespace: fd for setns(2), borrowed, or -1 for the caller's own;
- * number: its inode. 0, -EEXIST, -ENOSPC (there are SENTINEL_SPACES_MAX), other -errno.
+ * number: its inode. 0, -EEXIST, -ENOSPC (there are SENTINEL_NETNS_MAX), other -errno.
  */
-#define SENTINEL_SPACES_MAX 64
+#define SENTINEL_NETNS_MAX 64
 int sentinel_watch(struct sentinel *sentinel, int fd, uint32_t number, struct error *error);
 void sentinel_unwatch(struct sentinel *sentinel, uint32_t number); /* unknown numbers are fine */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_post.h"
+#include "sentinel/sentinel_netns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -40,67 +40,67 @@ static int join(int fd, uint16_t *group)
 	return 0;
 }
 
-static int set_up(struct sentinel_post *post, uint16_t *group)
+static int set_up(struct sentinel_netns *netns, uint16_t *group)
 {
 	struct sockaddr_ll all = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
 	struct sock_filter code[SENTINEL_FILTER_MAX];
 	const int on = 1, room = RECEIVE_BUFFER;
-	socklen_t size = sizeof post->netns_cookie;
+	socklen_t size = sizeof netns->netns_cookie;
 	int result;
 
 	/* Nothing comes before the thread has said what it wants. */
-	result = sentinel_filter_attach(post->fd, code, sentinel_filter_nothing(code));
+	result = sentinel_filter_attach(netns->fd, code, sentinel_filter_nothing(code));
 	if (result < 0)
 		return result;
-	if (setsockopt(post->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
-		setsockopt(post->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-	if (setsockopt(post->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0 ||
-	    bind(post->fd, (const void *)&all, sizeof all) != 0)
+	if (setsockopt(netns->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
+		setsockopt(netns->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+	if (setsockopt(netns->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0 ||
+	    bind(netns->fd, (const void *)&all, sizeof all) != 0)
 		return -errno;
-	if (getsockopt(post->fd, SOL_SOCKET, SO_NETNS_COOKIE, &post->netns_cookie, &size) != 0)
-		post->netns_cookie = 0;
-	return join(post->fd, group);
+	if (getsockopt(netns->fd, SOL_SOCKET, SO_NETNS_COOKIE, &netns->netns_cookie, &size) != 0)
+		netns->netns_cookie = 0;
+	return join(netns->fd, group);
 }
 
-int sentinel_post_open(struct sentinel_post *post, uint32_t netns, uint16_t *group,
-                       struct error *error)
+int sentinel_netns_open(struct sentinel_netns *netns, uint32_t number, uint16_t *group,
+                        struct error *error)
 {
 	int result;
 
 	/* All but the state, which the thread reads at any time. */
-	memset(&post->netns, 0, sizeof *post - offsetof(struct sentinel_post, netns));
-	post->netns = netns;
-	post->probes[0] = post->probes[1] = -1;
+	memset(&netns->number, 0, sizeof *netns - offsetof(struct sentinel_netns, number));
+	netns->number = number;
+	netns->probes[0] = netns->probes[1] = -1;
 	/* Protocol 0: deaf until it is bound. */
-	post->fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (post->fd < 0)
+	netns->fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (netns->fd < 0)
 		return error_set(error, errno, "packet socket: %s%s", strerror(errno),
 		                 errno == EPERM ? " (needs CAP_NET_RAW)" : "");
-	result = set_up(post, group);
+	result = set_up(netns, group);
 	if (result < 0) {
 		error_set(error, -result, "packet socket: %s", strerror(-result));
 		goto fail;
 	}
-	result = sock_diag_open(&post->diag, netns, error);
+	result = sock_diag_open(&netns->diag, number, error);
 	if (result < 0)
 		goto fail;
-	result = sentinel_post_open_probes(post->probes);
+	result = sentinel_netns_open_probes(netns->probes);
 	if (result < 0) {
 		error_set(error, -result, "socket: %s", strerror(-result));
 		goto fail;
 	}
 	return 0;
 fail:
-	sentinel_post_close(post);
+	sentinel_netns_close(netns);
 	return result;
 }
 
-void sentinel_post_close(struct sentinel_post *post)
+void sentinel_netns_close(struct sentinel_netns *netns)
 {
-	sentinel_post_close_probes(post->probes);
-	sock_diag_close(post->diag);
-	close(post->fd);
-	post->diag = NULL;
+	sentinel_netns_close_probes(netns->probes);
+	sock_diag_close(netns->diag);
+	close(netns->fd);
+	netns->diag = NULL;
 }
 
 /* What the filter lets through unseen behind extension headers, too. */
@@ -133,7 +133,7 @@ static int64_t read_time(struct msghdr *message)
 	return time.tv_sec * NS_PER_SECOND + time.tv_nsec;
 }
 
-int sentinel_post_read(const struct sentinel_post *post, struct sentinel_post_packet *packet)
+int sentinel_netns_read(const struct sentinel_netns *netns, struct sentinel_netns_packet *packet)
 {
 	uint8_t bytes[SENTINEL_FILTER_SNAPLEN];
 	union {
@@ -151,7 +151,7 @@ int sentinel_post_read(const struct sentinel_post *post, struct sentinel_post_pa
 		.msg_controllen = sizeof control,
 	};
 	struct packet *decoded = &packet->packet;
-	ssize_t length = recvmsg(post->fd, &message, MSG_DONTWAIT);
+	ssize_t length = recvmsg(netns->fd, &message, MSG_DONTWAIT);
 
 	if (length < 0)
 		return errno == EAGAIN ? 0 : -errno;
@@ -163,63 +163,64 @@ int sentinel_post_read(const struct sentinel_post *post, struct sentinel_post_pa
 	return 1;
 }
 
-unsigned sentinel_post_lost(const struct sentinel_post *post)
+unsigned sentinel_netns_lost(const struct sentinel_netns *netns)
 {
 	struct tpacket_stats stats;
 	socklen_t size = sizeof stats;
 
-	if (getsockopt(post->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0)
+	if (getsockopt(netns->fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) != 0)
 		return 0;
 	return stats.tp_drops;
 }
 
-bool sentinel_post_was_told(const struct sentinel_post *post, uint64_t flow, uint64_t cookie,
-                            int64_t now_ns)
+bool sentinel_netns_was_reported(const struct sentinel_netns *netns, uint64_t flow, uint64_t cookie,
+                                 int64_t now_ns)
 {
-	size_t at = flow % SENTINEL_POST_FLOWS;
+	size_t at = flow % SENTINEL_NETNS_FLOWS;
 
-	return post->flows[at].flow == flow && post->flows[at].cookie == cookie &&
-	       now_ns < post->flows[at].until_ns;
+	return netns->flows[at].flow == flow && netns->flows[at].cookie == cookie &&
+	       now_ns < netns->flows[at].until_ns;
 }
 
-void sentinel_post_told(struct sentinel_post *post, uint64_t flow, uint64_t cookie, int64_t now_ns,
-                        int64_t keep_ns)
+void sentinel_netns_reported(struct sentinel_netns *netns, uint64_t flow, uint64_t cookie,
+                             int64_t now_ns, int64_t keep_ns)
 {
-	size_t at = flow % SENTINEL_POST_FLOWS;
+	size_t at = flow % SENTINEL_NETNS_FLOWS;
 
-	post->flows[at].flow = flow;
-	post->flows[at].cookie = cookie;
-	post->flows[at].until_ns = now_ns + keep_ns;
+	netns->flows[at].flow = flow;
+	netns->flows[at].cookie = cookie;
+	netns->flows[at].until_ns = now_ns + keep_ns;
 }
 
-bool sentinel_post_add_listener(struct sentinel_post *post, uint16_t port, int64_t now_ns,
-                                int64_t keep_ns)
+bool sentinel_netns_add_listener(struct sentinel_netns *netns, uint16_t port, int64_t now_ns,
+                                 int64_t keep_ns)
 {
-	if (post->listener_count == SENTINEL_FILTER_PORTS_MAX)
+	if (netns->listener_count == SENTINEL_FILTER_PORTS_MAX)
 		return false;
-	post->listeners[post->listener_count].port = port;
-	post->listeners[post->listener_count++].until_ns = now_ns + keep_ns;
+	netns->listeners[netns->listener_count].port = port;
+	netns->listeners[netns->listener_count++].until_ns = now_ns + keep_ns;
 	return true;
 }
 
-bool sentinel_post_expire_listeners(struct sentinel_post *post, int64_t now_ns)
+bool sentinel_netns_expire_listeners(struct sentinel_netns *netns, int64_t now_ns)
 {
-	int kept = 0, before = post->listener_count;
+	int kept = 0, before = netns->listener_count;
 
 	for (int i = 0; i < before; i++)
-		if (now_ns < post->listeners[i].until_ns)
-			post->listeners[kept++] = post->listeners[i];
-	post->listener_count = kept;
+		if (now_ns < netns->listeners[i].until_ns)
+			netns->listeners[kept++] = netns->listeners[i];
+	netns->listener_count = kept;
 	return kept < before;
 }
 
-void sentinel_post_set_filter(struct sentinel_post *post, struct sentinel_filter_options *options)
+void sentinel_netns_set_filter(struct sentinel_netns *netns,
+                               struct sentinel_filter_options *options)
 {
 	struct sock_filter code[SENTINEL_FILTER_MAX];
 
-	options->tcp_in_except.count = post->listener_count;
-	for (int i = 0; i < post->listener_count; i++)
-		options->tcp_in_except.ports[i] = post->listeners[i].port;
+	options->tcp_in_except.count = netns->listener_count;
+	for (int i = 0; i < netns->listener_count; i++)
+		options->tcp_in_except.ports[i] = netns->listeners[i].port;
 	/* When it fails (no memory) the old filter stays: it costs, but nothing goes wrong. */
-	sentinel_filter_attach(post->fd, code, sentinel_filter_packets(code, options));
+	sentinel_filter_attach(netns->fd, code, sentinel_filter_packets(code, options));
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_look.h"
+#include "sentinel/sentinel_resolve.h"
 
 #include <netinet/in.h>
 #include <string.h>
 
-#include "attribution/sentinel_borrow.h"
 #include "base/clock.h"
+#include "sentinel/sentinel_pidfd.h"
 #include "sockets/sock_diag.h"
 
 /*
@@ -28,8 +28,8 @@
 #define NOT_FOUND_NS     (20 * NS_PER_MS)     /* nor is sought what was not found */
 
 struct look {
-	struct sentinel_guard *guard;
-	struct sentinel_post *post;
+	struct sentinel_thread *thread;
+	struct sentinel_netns *netns;
 	const struct packet *packet;
 	int64_t begin_ns;
 	uint64_t flow; /* hash */
@@ -38,17 +38,17 @@ struct look {
 
 static void count(struct look *look, enum sentinel_report_count what)
 {
-	sentinel_report_count(&look->guard->report, what);
+	sentinel_report_count(&look->thread->report, what);
 }
 
-static uint64_t hash_flow(const struct sentinel_guard *guard, const struct packet *packet)
+static uint64_t hash_flow(const struct sentinel_thread *thread, const struct packet *packet)
 {
 	struct {
 		struct tuple tuple;
 		uint32_t icmp_id;
 	} key = { packet->tuple, packet->icmp_id };
 
-	return hash_bytes(&guard->shared->key, &key, sizeof key);
+	return hash_bytes(&thread->shared->key, &key, sizeof key);
 }
 
 static struct sentinel_sighting describe(const struct look *look, enum sentinel_how how)
@@ -56,7 +56,7 @@ static struct sentinel_sighting describe(const struct look *look, enum sentinel_
 	return (struct sentinel_sighting){
 		.how = how,
 		.tuple = look->packet->tuple,
-		.netns = look->post->netns,
+		.netns = look->netns->number,
 		.ifindex = look->packet->ifindex,
 		.icmp_id = look->packet->icmp_id,
 		.has_uid = look->socket.has_uid,
@@ -68,18 +68,19 @@ static struct sentinel_sighting describe(const struct look *look, enum sentinel_
 }
 
 static void tell(struct look *look, struct sentinel_sighting *sighting,
-                 struct sentinel_suspect *holder)
+                 struct sentinel_holder *holder)
 {
 	sighting->time_ns = clock_monotonic_ns();
 	if (holder) {
 		sighting->pid = holder->pid;
 		sighting->start_ticks = holder->stat.start_ticks;
 		if (!holder->told)
-			holder->told = sentinel_report_process(&look->guard->report, holder->pid,
+			holder->told = sentinel_report_process(&look->thread->report, holder->pid,
 			                                       holder->dir, &holder->stat);
 	}
-	sentinel_report_sighting(&look->guard->report, sighting);
-	sentinel_post_told(look->post, look->flow, look->socket.cookie, look->begin_ns, TOLD_NS);
+	sentinel_report_sighting(&look->thread->report, sighting);
+	sentinel_netns_reported(look->netns, look->flow, look->socket.cookie, look->begin_ns,
+	                        TOLD_NS);
 }
 
 static uint64_t hash_remote(const struct look *look)
@@ -89,48 +90,50 @@ static uint64_t hash_remote(const struct look *look)
 		uint32_t port;
 	} key = { look->packet->tuple.destination, look->packet->tuple.destination_port };
 
-	return hash_bytes(&look->guard->shared->key, &key, sizeof key);
+	return hash_bytes(&look->thread->shared->key, &key, sizeof key);
 }
 
-static struct sentinel_suspect *find_holder(struct look *look, bool listener)
+static struct sentinel_holder *find_holder(struct look *look, bool listener)
 {
 	struct sentinel_wanted wanted = {
 		.inode = look->socket.inode,
 		.remote = listener ? 0 : hash_remote(look),
 		.uid = look->socket.uid,
 		.listener = listener,
-		.quick = look->guard->searched_in_vain > SEARCHED_IN_VAIN_MAX,
-		.deadline_ns = look->begin_ns + SENTINEL_LOOK_BUDGET_NS,
+		.quick = look->thread->searched_in_vain > SEARCHED_IN_VAIN_MAX,
+		.deadline_ns = look->begin_ns + SENTINEL_RESOLVE_BUDGET_NS,
 	};
 	uint64_t cookie = look->socket.cookie;
-	struct sentinel_suspect *found;
+	struct sentinel_holder *found;
 
 	/* A busy UDP socket whose holder was not found just now is not sought for each packet. */
-	if (wanted.inode == 0 || sentinel_post_was_told(look->post, cookie, cookie, look->begin_ns))
+	if (wanted.inode == 0 ||
+	    sentinel_netns_was_reported(look->netns, cookie, cookie, look->begin_ns))
 		return NULL;
-	found = sentinel_search_find(&look->guard->search, &wanted);
+	found = sentinel_search_find(&look->thread->search, &wanted);
 	if (found)
 		return found;
-	look->guard->searched_in_vain++;
+	look->thread->searched_in_vain++;
 	if (wanted.gave_up)
 		count(look, SENTINEL_OVER_BUDGET);
-	sentinel_post_told(look->post, cookie, cookie, look->begin_ns, NOT_FOUND_NS);
+	sentinel_netns_reported(look->netns, cookie, cookie, look->begin_ns, NOT_FOUND_NS);
 	return NULL;
 }
 
 static bool was_told(const struct look *look)
 {
-	return sentinel_post_was_told(look->post, look->flow, look->socket.cookie, look->begin_ns);
+	return sentinel_netns_was_reported(look->netns, look->flow, look->socket.cookie,
+	                                   look->begin_ns);
 }
 
 static void look_at_tcp(struct look *look)
 {
 	const struct tuple *tuple = &look->packet->tuple;
-	struct sentinel_suspect *holder;
+	struct sentinel_holder *holder;
 	struct sentinel_sighting sighting;
 
 	/* A listener is what the kernel finds for a connection that is not there. */
-	if (sock_diag_find(look->post->diag, tuple, look->packet->ifindex, false, &look->socket) !=
+	if (sock_diag_find(look->netns->diag, tuple, look->packet->ifindex, false, &look->socket) !=
 	            0 ||
 	    look->socket.state == SOCKET_LISTEN || !tuple_equal(&look->socket.tuple, tuple)) {
 		count(look, SENTINEL_NO_SOCKET);
@@ -158,29 +161,29 @@ static bool udp_fits(struct look *look)
 	/* Any address of this host, and not one that is forwarded for. */
 	return inet_equal(&bound->source, &sent->source) ||
 	       (inet_is_unspecified(&bound->source) &&
-	        sentinel_post_is_local(look->post, &sent->source, look->packet->ifindex,
-	                               look->begin_ns));
+	        sentinel_netns_is_local(look->netns, &sent->source, look->packet->ifindex,
+	                                look->begin_ns));
 }
 
 static void shut_out(struct look *look, bool *kind)
 {
 	*kind = false;
-	sentinel_guard_change_filter(look->guard);
+	sentinel_thread_change_filter(look->thread);
 	count(look, SENTINEL_PAUSED);
 }
 
 static void look_at_udp(struct look *look)
 {
-	struct sentinel_suspect *holder;
+	struct sentinel_holder *holder;
 	struct sentinel_sighting sighting;
 
-	port_budget_count(&look->guard->budget, look->packet->tuple.source_port);
-	if (sock_diag_find(look->post->diag, &look->packet->tuple, look->packet->ifindex, false,
+	port_budget_count(&look->thread->budget, look->packet->tuple.source_port);
+	if (sock_diag_find(look->netns->diag, &look->packet->tuple, look->packet->ifindex, false,
 	                   &look->socket) != 0 ||
 	    !udp_fits(look)) {
 		count(look, SENTINEL_NO_SOCKET);
-		if (++look->guard->udp_in_vain > UDP_IN_VAIN_MAX)
-			shut_out(look, &look->guard->filter.udp);
+		if (++look->thread->udp_in_vain > UDP_IN_VAIN_MAX)
+			shut_out(look, &look->thread->filter.udp);
 		return;
 	}
 	if (was_told(look)) {
@@ -189,7 +192,7 @@ static void look_at_udp(struct look *look)
 	}
 	holder = find_holder(look, false);
 	sighting = describe(look, holder ? SENTINEL_SOCKET : SENTINEL_UNRESOLVED);
-	if (holder && !sentinel_borrow_is_alone(holder->pid, holder->fd, look->socket.cookie))
+	if (holder && !sentinel_pidfd_is_alone(holder->pid, holder->fd, look->socket.cookie))
 		sighting.how = SENTINEL_PORT;
 	tell(look, &sighting, holder);
 }
@@ -199,8 +202,8 @@ static void look_at_echo(struct look *look)
 {
 	struct sentinel_sighting sighting;
 
-	if (++look->guard->echoes > ECHOES_MAX)
-		shut_out(look, &look->guard->filter.icmp);
+	if (++look->thread->echoes > ECHOES_MAX)
+		shut_out(look, &look->thread->filter.icmp);
 	if (was_told(look)) {
 		count(look, SENTINEL_REPEATED);
 		return;
@@ -214,12 +217,12 @@ static void look_at_listener(struct look *look)
 	struct tuple listener = { .source = look->packet->tuple.destination,
 		                  .source_port = look->packet->tuple.destination_port,
 		                  .protocol = IPPROTO_TCP };
-	struct sentinel_suspect *holder;
+	struct sentinel_holder *holder;
 	struct sentinel_sighting sighting;
 
-	if (++look->guard->connections_in > CONNECTIONS_IN_MAX)
-		shut_out(look, &look->guard->filter.tcp_in);
-	if (sock_diag_find(look->post->diag, &listener, look->packet->ifindex, false,
+	if (++look->thread->connections_in > CONNECTIONS_IN_MAX)
+		shut_out(look, &look->thread->filter.tcp_in);
+	if (sock_diag_find(look->netns->diag, &listener, look->packet->ifindex, false,
 	                   &look->socket) != 0 ||
 	    look->socket.state != SOCKET_LISTEN) {
 		count(look, SENTINEL_NO_SOCKET);
@@ -229,20 +232,20 @@ static void look_at_listener(struct look *look)
 	sighting = describe(look, holder ? SENTINEL_LISTENER : SENTINEL_UNRESOLVED_LISTENER);
 	sighting.tuple = listener;
 	tell(look, &sighting, holder);
-	if (holder && sentinel_listeners_add(&look->guard->shared->listeners, holder->pid)) {
-		sentinel_forks_refresh(&look->guard->forks);
-		sentinel_guard_kick_others(look->guard->shared, look->guard);
+	if (holder && sentinel_listeners_add(&look->thread->shared->listeners, holder->pid)) {
+		sentinel_forks_refresh(&look->thread->forks);
+		sentinel_thread_wakeup_others(look->thread->shared, look->thread);
 	}
-	if (holder && sentinel_post_add_listener(look->post, listener.source_port, look->begin_ns,
-	                                         LISTENER_KEEP_NS))
-		look->post->filter_generation = look->guard->filter_generation - 1;
+	if (holder && sentinel_netns_add_listener(look->netns, listener.source_port, look->begin_ns,
+	                                          LISTENER_KEEP_NS))
+		look->netns->filter_generation = look->thread->filter_generation - 1;
 }
 
-void sentinel_look_at(struct sentinel_guard *guard, struct sentinel_post *post,
-                      const struct sentinel_post_packet *packet)
+void sentinel_resolve_packet(struct sentinel_thread *thread, struct sentinel_netns *netns,
+                             const struct sentinel_netns_packet *packet)
 {
-	struct look look = { .guard = guard,
-		             .post = post,
+	struct look look = { .thread = thread,
+		             .netns = netns,
 		             .packet = &packet->packet,
 		             .begin_ns = clock_monotonic_ns() };
 	uint8_t protocol = packet->packet.tuple.protocol;
@@ -255,7 +258,7 @@ void sentinel_look_at(struct sentinel_guard *guard, struct sentinel_post *post,
 		count(&look, SENTINEL_LATE);
 		return;
 	}
-	look.flow = hash_flow(guard, &packet->packet);
+	look.flow = hash_flow(thread, &packet->packet);
 	if (packet->packet.direction == PACKET_INGRESS)
 		look_at_listener(&look);
 	else if (protocol == IPPROTO_TCP)

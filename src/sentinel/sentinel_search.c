@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_search.h"
+#include "sentinel/sentinel_search.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,13 +12,13 @@
 #define NEWEST_QUICK    2
 #define OTHERS_QUICK    4 /* and of the others, in a quick search */
 #define NEWEST_SCANNED  4 /* young processes of which all descriptors are looked at */
-#define NEAR_TRIED      2 /* suspects whose neighbouring descriptors are tried */
-#define SUSPECT_SCANNED 2 /* suspects of which all descriptors are looked at */
+#define NEAR_TRIED      2 /* holders whose neighbouring descriptors are tried */
+#define SUSPECT_SCANNED 2 /* holders of which all descriptors are looked at */
 #define LEVELS_MAX      4 /* of parents */
 
-int sentinel_search_init(struct sentinel_search *search, struct sentinel_young *young)
+int sentinel_search_init(struct sentinel_search *search, struct sentinel_pids *young)
 {
-	search->suspects.count = 0;
+	search->holders.count = 0;
 	search->young = young;
 	search->scan.fd = -1;
 	search->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -27,21 +27,21 @@ int sentinel_search_init(struct sentinel_search *search, struct sentinel_young *
 
 void sentinel_search_destroy(struct sentinel_search *search)
 {
-	sentinel_suspects_clear(&search->suspects);
+	sentinel_holders_clear(&search->holders);
 	if (search->proc_fd >= 0)
 		close(search->proc_fd);
 }
 
 /* Takes over dir. NULL when the process has just gone. */
-static struct sentinel_suspect *remember(struct sentinel_search *search, int pid, int dir, int fd,
+static struct sentinel_holder *remember(struct sentinel_search *search, int pid, int dir, int fd,
                                          const struct sentinel_wanted *wanted)
 {
 	struct process_stat stat;
 
 	/* Without events a pid may be a thread's. */
-	if (!search->young->events && sentinel_probe_leader(dir) != pid) {
+	if (!search->young->events && sentinel_fds_leader(dir) != pid) {
 		/* The leader has the same descriptors, and its turn comes: it is hinted at now. */
-		sentinel_young_add_hint(search->young, sentinel_probe_leader(dir));
+		sentinel_pids_add_hint(search->young, sentinel_fds_leader(dir));
 		close(dir);
 		return NULL;
 	}
@@ -49,98 +49,97 @@ static struct sentinel_suspect *remember(struct sentinel_search *search, int pid
 		close(dir);
 		return NULL;
 	}
-	return sentinel_suspects_add(&search->suspects,
-	                             &(struct sentinel_suspect){ .pid = pid,
-	                                                         .dir = dir,
-	                                                         .fd = fd,
-	                                                         .uid = wanted->uid,
-	                                                         .remote = wanted->remote,
-	                                                         .stat = stat });
+	return sentinel_holders_add(&search->holders,
+	                            &(struct sentinel_holder){ .pid = pid,
+	                                                        .dir = dir,
+	                                                        .fd = fd,
+	                                                        .uid = wanted->uid,
+	                                                        .remote = wanted->remote,
+	                                                        .stat = stat });
 }
 
 /* One that is known, again. */
-static struct sentinel_suspect *found_at(struct sentinel_search *search, int at, int fd,
+static struct sentinel_holder *found_at(struct sentinel_search *search, int at, int fd,
                                          struct sentinel_wanted *wanted)
 {
-	struct sentinel_suspect *suspect = &search->suspects.list[at];
+	struct sentinel_holder *holder = &search->holders.list[at];
 
-	if (!suspect->shared || suspect->fd != fd)
-		sentinel_young_add_find(search->young, suspect->pid, fd);
-	suspect->shared = true;
-	suspect->fd = fd;
-	suspect->uid = wanted->uid;
-	suspect->remote = wanted->remote;
-	return sentinel_suspects_to_front(&search->suspects, at);
+	if (!holder->shared || holder->fd != fd)
+		sentinel_pids_add_find(search->young, holder->pid, fd);
+	holder->shared = true;
+	holder->fd = fd;
+	holder->uid = wanted->uid;
+	holder->remote = wanted->remote;
+	return sentinel_holders_to_front(&search->holders, at);
 }
 
 /* Where it was last time: of those who spoke to the same remote end, or of the others. */
-static struct sentinel_suspect *find_last(struct sentinel_search *search,
+static struct sentinel_holder *find_last(struct sentinel_search *search,
                                           struct sentinel_wanted *wanted, bool same_remote)
 {
-	for (int i = 0; i < search->suspects.count; i++) {
+	for (int i = 0; i < search->holders.count; i++) {
 		int64_t inode;
 
-		if (search->suspects.list[i].uid != wanted->uid ||
-		    (search->suspects.list[i].remote == wanted->remote) != same_remote)
+		if (search->holders.list[i].uid != wanted->uid ||
+		    (search->holders.list[i].remote == wanted->remote) != same_remote)
 			continue;
-		inode = sentinel_probe_inode(search->suspects.list[i].dir,
-		                             search->suspects.list[i].fd);
+		inode = sentinel_fds_inode(search->holders.list[i].dir, search->holders.list[i].fd);
 		if (inode == (int64_t)wanted->inode)
-			return found_at(search, i, search->suspects.list[i].fd, wanted);
+			return found_at(search, i, search->holders.list[i].fd, wanted);
 		if (inode == -ESRCH)
-			sentinel_suspects_remove(&search->suspects, i--);
+			sentinel_holders_remove(&search->holders, i--);
 	}
 	return NULL;
 }
 
-static struct sentinel_suspect *find_near(struct sentinel_search *search,
+static struct sentinel_holder *find_near(struct sentinel_search *search,
                                           struct sentinel_wanted *wanted)
 {
 	static const int steps[] = { 1, -1 };
 
-	for (int i = 0; i < search->suspects.count && i < NEAR_TRIED; i++) {
-		struct sentinel_suspect *suspect = &search->suspects.list[i];
+	for (int i = 0; i < search->holders.count && i < NEAR_TRIED; i++) {
+		struct sentinel_holder *holder = &search->holders.list[i];
 
 		for (size_t step = 0; step < sizeof steps / sizeof *steps; step++) {
-			int fd = suspect->fd + steps[step];
+			int fd = holder->fd + steps[step];
 
-			if (fd >= 0 && sentinel_probe_holds(suspect->dir, fd, wanted->inode))
+			if (fd >= 0 && sentinel_fds_holds(holder->dir, fd, wanted->inode))
 				return found_at(search, i, fd, wanted);
 		}
-		if (sentinel_probe_out_of_time(wanted))
+		if (sentinel_fds_out_of_time(wanted))
 			return NULL;
 	}
 	return NULL;
 }
 
-static struct sentinel_suspect *found_in(struct sentinel_search *search, int pid, int dir, int fd,
+static struct sentinel_holder *found_in(struct sentinel_search *search, int pid, int dir, int fd,
                                          const struct sentinel_wanted *wanted)
 {
-	int known = sentinel_suspects_find(&search->suspects, pid);
+	int known = sentinel_holders_find(&search->holders, pid);
 
 	if (known >= 0) /* by another descriptor, or who had the pid before */
-		sentinel_suspects_remove(&search->suspects, known);
+		sentinel_holders_remove(&search->holders, known);
 	return remember(search, pid, dir, fd, wanted);
 }
 
 /* What other threads have found. */
-static struct sentinel_suspect *find_others(struct sentinel_search *search,
+static struct sentinel_holder *find_others(struct sentinel_search *search,
                                             struct sentinel_wanted *wanted)
 {
 	int pid, fd;
 
-	for (int i = 0; i < SENTINEL_YOUNG_FINDS; i++) {
+	for (int i = 0; i < SENTINEL_PIDS_FINDS; i++) {
 		int dir;
 
-		if (!sentinel_young_get_find(search->young, i, &pid, &fd) ||
-		    sentinel_suspects_find(&search->suspects, pid) >= 0)
+		if (!sentinel_pids_get_find(search->young, i, &pid, &fd) ||
+		    sentinel_holders_find(&search->holders, pid) >= 0)
 			continue;
 		dir = process_read_open(search->proc_fd, pid);
 		if (dir < 0) {
-			sentinel_young_remove_find(search->young, pid);
+			sentinel_pids_remove_find(search->young, pid);
 			continue;
 		}
-		if (sentinel_probe_holds(dir, fd, wanted->inode))
+		if (sentinel_fds_holds(dir, fd, wanted->inode))
 			return found_in(search, pid, dir, fd, wanted);
 		close(dir);
 	}
@@ -148,19 +147,19 @@ static struct sentinel_suspect *find_others(struct sentinel_search *search,
 }
 
 /* One young process; its likeliest descriptors, or all. */
-static struct sentinel_suspect *try_process(struct sentinel_search *search, int pid, bool all,
+static struct sentinel_holder *try_process(struct sentinel_search *search, int pid, bool all,
                                             struct sentinel_wanted *wanted)
 {
 	int dir = process_read_open(search->proc_fd, pid), fd;
 
 	if (dir < 0) {
-		sentinel_young_remove(search->young, pid);
+		sentinel_pids_remove(search->young, pid);
 		return NULL;
 	}
 	search->looked[pid % SENTINEL_SEARCH_MEMORY].pid = pid;
 	search->looked[pid % SENTINEL_SEARCH_MEMORY].time_ns = clock_monotonic_ns();
-	fd = all ? sentinel_probe_all(dir, wanted, &search->scan)
-	         : sentinel_probe_likely(dir, wanted, &search->scan);
+	fd = all ? sentinel_fds_all(dir, wanted, &search->scan)
+	         : sentinel_fds_likely(dir, wanted, &search->scan);
 	if (fd >= 0)
 		return found_in(search, pid, dir, fd, wanted);
 	close(dir);
@@ -174,19 +173,19 @@ static int64_t looked_ns(const struct sentinel_search *search, int pid)
 	return search->looked[at].pid == pid ? search->looked[at].time_ns : 0;
 }
 
-static struct sentinel_suspect *find_newest(struct sentinel_search *search, int max, bool all,
+static struct sentinel_holder *find_newest(struct sentinel_search *search, int max, bool all,
                                             struct sentinel_wanted *wanted)
 {
-	struct sentinel_young_cursor cursor = sentinel_young_first(search->young);
+	struct sentinel_pids_cursor cursor = sentinel_pids_first(search->young);
 	int pid;
 
-	while (max > 0 && sentinel_young_next(&cursor, &pid)) {
-		struct sentinel_suspect *found;
+	while (max > 0 && sentinel_pids_next(&cursor, &pid)) {
+		struct sentinel_holder *found;
 
 		if (!all && looked_ns(search, pid) >= wanted->begin_ns) /* it stands there twice */
 			continue;
 		max--;
-		if (sentinel_probe_out_of_time(wanted))
+		if (sentinel_fds_out_of_time(wanted))
 			return NULL;
 		found = try_process(search, pid, all, wanted);
 		if (found)
@@ -195,17 +194,17 @@ static struct sentinel_suspect *find_newest(struct sentinel_search *search, int 
 	return NULL;
 }
 
-static struct sentinel_suspect *find_hinted(struct sentinel_search *search,
+static struct sentinel_holder *find_hinted(struct sentinel_search *search,
                                             struct sentinel_wanted *wanted)
 {
-	struct sentinel_suspect *found = NULL;
+	struct sentinel_holder *found = NULL;
 
-	for (int i = 0; !found && i < SENTINEL_YOUNG_HINTS; i++) {
-		int pid = sentinel_young_get_hint(search->young, i);
+	for (int i = 0; !found && i < SENTINEL_PIDS_HINTS; i++) {
+		int pid = sentinel_pids_get_hint(search->young, i);
 
 		if (pid == 0 || looked_ns(search, pid) >= wanted->begin_ns)
 			continue;
-		if (sentinel_probe_out_of_time(wanted))
+		if (sentinel_fds_out_of_time(wanted))
 			return NULL;
 		found = try_process(search, pid, wanted->listener, wanted);
 	}
@@ -215,11 +214,11 @@ static struct sentinel_suspect *find_hinted(struct sentinel_search *search,
 /* The young one that was looked at longest ago, 0 when all were looked at in this search. */
 static int next_in_turn(const struct sentinel_search *search, int64_t before_ns)
 {
-	struct sentinel_young_cursor cursor = sentinel_young_first(search->young);
+	struct sentinel_pids_cursor cursor = sentinel_pids_first(search->young);
 	int pid, best = 0;
 	int64_t best_ns = before_ns;
 
-	while (best_ns > 0 && sentinel_young_next(&cursor, &pid)) {
+	while (best_ns > 0 && sentinel_pids_next(&cursor, &pid)) {
 		int64_t time_ns = looked_ns(search, pid);
 
 		if (time_ns >= best_ns)
@@ -234,29 +233,29 @@ static int next_in_turn(const struct sentinel_search *search, int64_t before_ns)
  * The young in turn: where they are many, each search gets on to others, and who sends
  * more than once is found.
  */
-static struct sentinel_suspect *find_in_turn(struct sentinel_search *search, int max,
+static struct sentinel_holder *find_in_turn(struct sentinel_search *search, int max,
                                              struct sentinel_wanted *wanted)
 {
-	struct sentinel_suspect *found = NULL;
+	struct sentinel_holder *found = NULL;
 	int pid;
 
 	while (!found && max-- > 0 && (pid = next_in_turn(search, wanted->begin_ns)) != 0) {
-		if (sentinel_probe_out_of_time(wanted))
+		if (sentinel_fds_out_of_time(wanted))
 			return NULL;
 		found = try_process(search, pid, wanted->listener, wanted);
 	}
 	return found;
 }
 
-static struct sentinel_suspect *find_anywhere(struct sentinel_search *search,
+static struct sentinel_holder *find_anywhere(struct sentinel_search *search,
                                               struct sentinel_wanted *wanted)
 {
-	for (int i = 0; i < search->suspects.count && i < SUSPECT_SCANNED; i++) {
-		int fd = sentinel_probe_all(search->suspects.list[i].dir, wanted, &search->scan);
+	for (int i = 0; i < search->holders.count && i < SUSPECT_SCANNED; i++) {
+		int fd = sentinel_fds_all(search->holders.list[i].dir, wanted, &search->scan);
 
 		if (fd >= 0)
 			return found_at(search, i, fd, wanted);
-		if (sentinel_probe_out_of_time(wanted))
+		if (sentinel_fds_out_of_time(wanted))
 			return NULL;
 	}
 	return NULL;
@@ -266,41 +265,41 @@ static struct sentinel_suspect *find_anywhere(struct sentinel_search *search,
  * Who listens has it from nobody: not one of the children that were forked with it, which
  * are young and so are found first.
  */
-static struct sentinel_suspect *climb(struct sentinel_search *search,
-                                      struct sentinel_suspect *suspect,
+static struct sentinel_holder *climb(struct sentinel_search *search,
+                                      struct sentinel_holder *holder,
                                       struct sentinel_wanted *wanted)
 {
-	for (int level = 0; level < LEVELS_MAX && suspect->stat.parent_pid > 1; level++) {
-		int pid = suspect->stat.parent_pid, fd = suspect->fd;
+	for (int level = 0; level < LEVELS_MAX && holder->stat.parent_pid > 1; level++) {
+		int pid = holder->stat.parent_pid, fd = holder->fd;
 		int dir = process_read_open(search->proc_fd, pid);
-		struct sentinel_suspect *parent;
+		struct sentinel_holder *parent;
 
 		if (dir < 0)
 			break;
-		if (!sentinel_probe_holds(dir, fd, wanted->inode)) {
+		if (!sentinel_fds_holds(dir, fd, wanted->inode)) {
 			close(dir);
 			break;
 		}
 		parent = found_in(search, pid, dir, fd, wanted);
 		if (!parent)
 			break;
-		suspect = parent;
+		holder = parent;
 	}
-	return suspect;
+	return holder;
 }
 
 /* Likely descriptors of all the young. */
-static struct sentinel_suspect *find_widely(struct sentinel_search *search,
+static struct sentinel_holder *find_widely(struct sentinel_search *search,
                                             struct sentinel_wanted *wanted)
 {
-	return find_in_turn(search, wanted->quick ? OTHERS_QUICK : SENTINEL_YOUNG_MAX, wanted);
+	return find_in_turn(search, wanted->quick ? OTHERS_QUICK : SENTINEL_PIDS_MAX, wanted);
 }
 
 /* All descriptors of the likely. */
-static struct sentinel_suspect *find_deeply(struct sentinel_search *search,
+static struct sentinel_holder *find_deeply(struct sentinel_search *search,
                                             struct sentinel_wanted *wanted)
 {
-	struct sentinel_suspect *found = NULL;
+	struct sentinel_holder *found = NULL;
 
 	if (wanted->quick)
 		return NULL;
@@ -311,9 +310,9 @@ static struct sentinel_suspect *find_deeply(struct sentinel_search *search,
 	return found;
 }
 
-static struct sentinel_suspect *find(struct sentinel_search *search, struct sentinel_wanted *wanted)
+static struct sentinel_holder *find(struct sentinel_search *search, struct sentinel_wanted *wanted)
 {
-	struct sentinel_suspect *found = find_last(search, wanted, true);
+	struct sentinel_holder *found = find_last(search, wanted, true);
 
 	if (!found)
 		found = find_last(search, wanted, false);
@@ -321,7 +320,7 @@ static struct sentinel_suspect *find(struct sentinel_search *search, struct sent
 		found = find_others(search, wanted);
 	if (found)
 		return found;
-	sentinel_young_read(search->young, 2 * SENTINEL_YOUNG_BATCH);
+	sentinel_pids_read(search->young, 2 * SENTINEL_PIDS_BATCH);
 	/* A listener's turn comes: the newest, all of whose descriptors are read, take all the time. */
 	if (!wanted->listener)
 		found = find_newest(search, wanted->quick ? NEWEST_QUICK : NEWEST_TRIED, false,
@@ -337,10 +336,10 @@ static struct sentinel_suspect *find(struct sentinel_search *search, struct sent
 	return found;
 }
 
-struct sentinel_suspect *sentinel_search_find(struct sentinel_search *search,
+struct sentinel_holder *sentinel_search_find(struct sentinel_search *search,
                                               struct sentinel_wanted *wanted)
 {
-	struct sentinel_suspect *found;
+	struct sentinel_holder *found;
 
 	wanted->begin_ns = clock_monotonic_ns();
 	wanted->gave_up = false;

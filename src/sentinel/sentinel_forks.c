@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_forks.h"
+#include "sentinel/sentinel_forks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,11 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "attribution/sentinel_borrow.h"
-#include "attribution/sentinel_probe.h"
 #include "base/clock.h"
 #include "processes/proc_events.h"
 #include "processes/process_read.h"
+#include "sentinel/sentinel_fds.h"
+#include "sentinel/sentinel_pidfd.h"
 
 #define SCAN_MAX  64 /* descriptors of a child */
 #define BUDGET_NS 150000
@@ -146,11 +146,11 @@ static void add_other(struct sentinel_parent *parent, uint64_t inode)
 /* The number of the namespace, 0 when it is not watched. */
 static uint32_t find_netns(const struct sentinel_forks *forks, uint64_t cookie)
 {
-	for (int i = 0; i < SENTINEL_SPACES_MAX; i++)
-		if (atomic_load_explicit(&forks->posts[i].state, memory_order_acquire) ==
-		            SENTINEL_POST_WATCHED &&
-		    forks->posts[i].netns_cookie == cookie)
-			return forks->posts[i].netns;
+	for (int i = 0; i < SENTINEL_NETNS_MAX; i++)
+		if (atomic_load_explicit(&forks->namespaces[i].state, memory_order_acquire) ==
+		            SENTINEL_NETNS_WATCHED &&
+		    forks->namespaces[i].netns_cookie == cookie)
+			return forks->namespaces[i].number;
 	return 0;
 }
 
@@ -171,15 +171,15 @@ static struct sentinel_child *new_child(struct sentinel_forks *forks)
 static bool try_descriptor(struct sentinel_forks *forks, struct sentinel_parent *parent, int pid,
                            int dir, int fd)
 {
-	struct sentinel_borrow_connection connection;
-	int64_t inode = sentinel_probe_inode(dir, fd);
+	struct sentinel_pidfd_connection connection;
+	int64_t inode = sentinel_fds_inode(dir, fd);
 	struct sentinel_child *child;
 	struct process_stat stat;
 	uint32_t netns;
 
 	if (inode <= 0 || is_other(parent, (uint64_t)inode))
 		return false;
-	if (!sentinel_borrow_connection(pid, fd, &connection) ||
+	if (!sentinel_pidfd_connection(pid, fd, &connection) ||
 	    connection.inode != (uint64_t)inode) {
 		add_other(parent, (uint64_t)inode);
 		return false;
@@ -268,23 +268,23 @@ void sentinel_forks_read(struct sentinel_forks *forks)
 /* A child that ran another program without the descriptor was never meant to have it. */
 static bool is_owner(struct sentinel_forks *forks, const struct sentinel_child *child)
 {
-	if (sentinel_probe_holds(child->dir, child->fd, child->sighting.inode))
+	if (sentinel_fds_holds(child->dir, child->fd, child->sighting.inode))
 		return true;
-	sentinel_young_read(forks->young, 2 * SENTINEL_YOUNG_BATCH);
-	return !sentinel_young_executed(forks->young, child->sighting.pid);
+	sentinel_pids_read(forks->young, 2 * SENTINEL_PIDS_BATCH);
+	return !sentinel_pids_executed(forks->young, child->sighting.pid);
 }
 
 /* What the parent has now where it had the connection. */
 static int64_t ask_parent(struct sentinel_forks *forks, const struct sentinel_child *child)
 {
 	struct sentinel_parent *parent = find_parent(forks, child->parent_pid);
-	int64_t inode = parent ? sentinel_probe_inode(parent->dir, child->fd) : -ESRCH;
+	int64_t inode = parent ? sentinel_fds_inode(parent->dir, child->fd) : -ESRCH;
 
 	/* What is remembered may be one who had the pid before. */
 	if (inode == -ESRCH && parent) {
 		drop_parent(parent);
 		parent = find_parent(forks, child->parent_pid);
-		inode = parent ? sentinel_probe_inode(parent->dir, child->fd) : -ESRCH;
+		inode = parent ? sentinel_fds_inode(parent->dir, child->fd) : -ESRCH;
 	}
 	return inode;
 }

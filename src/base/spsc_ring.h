@@ -3,14 +3,14 @@
  * A queue between one writing and one reading thread, without locks: neither
  * ever waits for the other. Items are copied; what finds no room is refused. Pure.
  */
-#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_RING_H
-#define SOCKLINE_ATTRIBUTION_SENTINEL_RING_H
+#ifndef SOCKLINE_BASE_SPSC_RING_H
+#define SOCKLINE_BASE_SPSC_RING_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-struct sentinel_ring {
+struct spsc_ring {
 	unsigned char *items; /* borrowed */
 	size_t item_size;
 	size_t count; /* a power of two */
@@ -20,13 +20,13 @@ struct sentinel_ring {
 };
 
 /* memory: item_size * count bytes, aligned as the items need it. */
-void sentinel_ring_init(struct sentinel_ring *ring, void *memory, size_t item_size, size_t count);
+void spsc_ring_init(struct spsc_ring *ring, void *memory, size_t item_size, size_t count);
 
 /* The writer: false when there is no room. */
-bool sentinel_ring_put(struct sentinel_ring *ring, const void *item);
+bool spsc_ring_put(struct spsc_ring *ring, const void *item);
 /* The reader: false when there is nothing. */
-bool sentinel_ring_take(struct sentinel_ring *ring, void *item);
+bool spsc_ring_take(struct spsc_ring *ring, void *item);
 /* Items that wait, as far as the caller can see: either side. */
-size_t sentinel_ring_waiting(const struct sentinel_ring *ring);
+size_t spsc_ring_waiting(const struct spsc_ring *ring);
 
 #endif

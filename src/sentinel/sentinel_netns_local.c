@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "attribution/sentinel_post.h"
 #include "base/clock.h"
+#include "sentinel/sentinel_netns.h"
 
 #define KEPT_NS NS_PER_SECOND
 
@@ -43,35 +43,35 @@ static bool can_bind(const int probes[2], const struct inet_address *address, ui
 	return connect(probe, &none, sizeof none) == 0;
 }
 
-int sentinel_post_open_probes(int probes[2])
+int sentinel_netns_open_probes(int probes[2])
 {
 	probes[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	probes[1] = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* fails without IPv6 */
 	return probes[0] < 0 ? -errno : 0;
 }
 
-void sentinel_post_close_probes(int probes[2])
+void sentinel_netns_close_probes(int probes[2])
 {
 	for (int i = 0; i < 2; i++)
 		if (probes[i] >= 0)
 			close(probes[i]);
 }
 
-bool sentinel_post_is_local(struct sentinel_post *post, const struct inet_address *address,
-                            uint32_t ifindex, int64_t now_ns)
+bool sentinel_netns_is_local(struct sentinel_netns *netns, const struct inet_address *address,
+                             uint32_t ifindex, int64_t now_ns)
 {
 	unsigned at;
 
-	for (at = 0; at < SENTINEL_POST_LOCALS; at++)
-		if (now_ns < post->locals[at].until_ns &&
-		    inet_equal(&post->locals[at].address, address))
-			return post->locals[at].local;
-	at = post->next_local++ % SENTINEL_POST_LOCALS;
-	post->locals[at].address = *address;
-	post->locals[at].until_ns = now_ns + KEPT_NS;
+	for (at = 0; at < SENTINEL_NETNS_LOCALS; at++)
+		if (now_ns < netns->locals[at].until_ns &&
+		    inet_equal(&netns->locals[at].address, address))
+			return netns->locals[at].local;
+	at = netns->next_local++ % SENTINEL_NETNS_LOCALS;
+	netns->locals[at].address = *address;
+	netns->locals[at].until_ns = now_ns + KEPT_NS;
 	/* With net.ipv4.ip_nonlocal_bind anything can be bound, and nothing is known. */
-	post->locals[at].local =
-		!inet_is_unspecified(address) && can_bind(post->probes, address, ifindex) &&
-		!can_bind(post->probes, inet_is_v4(address) ? &nobody_v4 : &nobody_v6, ifindex);
-	return post->locals[at].local;
+	netns->locals[at].local =
+		!inet_is_unspecified(address) && can_bind(netns->probes, address, ifindex) &&
+		!can_bind(netns->probes, inet_is_v4(address) ? &nobody_v4 : &nobody_v6, ifindex);
+	return netns->locals[at].local;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_borrow.h"
+#include "sentinel/sentinel_pidfd.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -46,7 +46,7 @@ static bool has_option(int fd, int option, int expected)
 	return read_option(fd, option, &value, sizeof value) && value == expected;
 }
 
-bool sentinel_borrow_is_alone(int pid, int fd, uint64_t cookie)
+bool sentinel_pidfd_is_alone(int pid, int fd, uint64_t cookie)
 {
 	int borrowed = borrow(pid, fd);
 	uint64_t found = 0;
@@ -78,7 +78,7 @@ static bool convert(const union address *from, struct inet_address *address, uin
 	return true;
 }
 
-static bool read_connection(int fd, struct sentinel_borrow_connection *connection)
+static bool read_connection(int fd, struct sentinel_pidfd_connection *connection)
 {
 	struct tuple *tuple = &connection->tuple;
 	union address local = { .any.sa_family = AF_UNSPEC }, peer = local;
@@ -100,7 +100,7 @@ static bool read_connection(int fd, struct sentinel_borrow_connection *connectio
 	                   sizeof connection->netns_cookie);
 }
 
-bool sentinel_borrow_connection(int pid, int fd, struct sentinel_borrow_connection *connection)
+bool sentinel_pidfd_connection(int pid, int fd, struct sentinel_pidfd_connection *connection)
 {
 	int borrowed = borrow(pid, fd);
 	bool is_connection;

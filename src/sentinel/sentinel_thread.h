@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One of the sentinel's threads: it looks after one CPU, in all namespaces that are watched. */
-#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_GUARD_H
-#define SOCKLINE_ATTRIBUTION_SENTINEL_GUARD_H
+#ifndef SOCKLINE_SENTINEL_SENTINEL_THREAD_H
+#define SOCKLINE_SENTINEL_SENTINEL_THREAD_H
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -9,44 +9,44 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/sentinel.h"
-#include "attribution/sentinel_forks.h"
-#include "attribution/sentinel_post.h"
-#include "attribution/sentinel_report.h"
-#include "attribution/sentinel_schedule.h"
-#include "attribution/sentinel_search.h"
-#include "attribution/sentinel_young.h"
 #include "base/hash.h"
 #include "base/port_budget.h"
+#include "sentinel/sentinel.h"
+#include "sentinel/sentinel_forks.h"
+#include "sentinel/sentinel_netns.h"
+#include "sentinel/sentinel_pids.h"
+#include "sentinel/sentinel_report.h"
+#include "sentinel/sentinel_schedule.h"
+#include "sentinel/sentinel_search.h"
 
-struct sentinel_guard;
+struct sentinel_thread;
 
 /* What all threads and the loop share; without a comment: set before the threads start. */
 struct sentinel_shared {
 	struct hash_key key;
-	int guard_count;
-	struct sentinel_guard *guards;
-	struct sentinel_young young;         /* for any thread */
+	int thread_count;
+	struct sentinel_thread *threads;
+	struct sentinel_pids young;          /* for any thread */
 	struct sentinel_listeners listeners; /* for any thread */
 	atomic_bool stop;
 	int wake_fd; /* eventfd: wakes the loop */
 	atomic_bool woken;
-	sem_t left; /* posts that are to be closed */
+	sem_t left; /* namespaces that are to be closed */
 };
 
-struct sentinel_guard {
+struct sentinel_thread {
 	struct sentinel_shared *shared;
 	int cpu;
-	int kick_fd; /* eventfd: wakes the thread */
+	int wakeup_fd; /* eventfd: wakes the thread */
 	int epoll_fd;
 	int timer_fd;
-	pthread_t thread;
+	pthread_t pthread;
 	/* How the thread could be set up: the loop's, once it is ready. */
 	sem_t ready;
 	enum sentinel_schedule_mode mode;
 	bool pinned, locked;
 	/* By the state of each, the loop's or the thread's. */
-	struct sentinel_post posts[SENTINEL_SPACES_MAX];
+	struct sentinel_netns namespaces[SENTINEL_NETNS_MAX];
 	struct sentinel_report report;
 
 	/* The thread's alone from here on. */
@@ -62,29 +62,30 @@ struct sentinel_guard {
 };
 
 /* Starts a thread with all signals blocked: they are the loop's. 0 or -errno. */
-int sentinel_guard_thread(pthread_t *thread, void *(*start)(void *argument), void *argument);
+int sentinel_thread_create(pthread_t *thread, void *(*start)(void *argument), void *argument);
 
 /* Opens what the thread needs and starts it. 0 or -errno. */
-int sentinel_guard_start(struct sentinel_guard *guard, struct sentinel_shared *shared, int cpu,
-                         struct error *error);
+int sentinel_thread_start(struct sentinel_thread *thread, struct sentinel_shared *shared, int cpu,
+                          struct error *error);
 /* After shared->stop is set. */
-void sentinel_guard_join(struct sentinel_guard *guard);
-void sentinel_guard_kick(struct sentinel_guard *guard);
+void sentinel_thread_join(struct sentinel_thread *thread);
+void sentinel_thread_wakeup(struct sentinel_thread *thread);
 /* All of them but this one (NULL: none): the listeners have changed. */
-void sentinel_guard_kick_others(struct sentinel_shared *shared, const struct sentinel_guard *but);
+void sentinel_thread_wakeup_others(struct sentinel_shared *shared,
+                                   const struct sentinel_thread *but);
 
-/* A free post of this guard becomes its own, opened. 0 or -errno. */
-int sentinel_guard_add_post(struct sentinel_guard *guard, struct sentinel_post *post);
+/* A free netns of this thread becomes its own, opened. 0 or -errno. */
+int sentinel_thread_add_netns(struct sentinel_thread *thread, struct sentinel_netns *netns);
 
-/* Closes the posts that the thread has left: it takes milliseconds, see sentinel_guard.c. */
-void sentinel_guard_close_left(struct sentinel_guard *guard);
+/* Closes the namespaces that the thread has left: it takes milliseconds, see sentinel_thread.c. */
+void sentinel_thread_close_left(struct sentinel_thread *thread);
 
 /* For the parts of the thread: */
 
 /* What it does, until shared->stop. */
-void sentinel_guard_watch(struct sentinel_guard *guard);
+void sentinel_thread_watch(struct sentinel_thread *thread);
 
-/* All posts are to have the filter as it says now; each does so when it is next seen. */
-void sentinel_guard_change_filter(struct sentinel_guard *guard);
+/* All namespaces are to have the filter as it says now; each does so when it is next seen. */
+void sentinel_thread_change_filter(struct sentinel_thread *thread);
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one of the sentinel's threads has to tell: the only way from it to the loop. */
-#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_REPORT_H
-#define SOCKLINE_ATTRIBUTION_SENTINEL_REPORT_H
+#ifndef SOCKLINE_SENTINEL_SENTINEL_REPORT_H
+#define SOCKLINE_SENTINEL_SENTINEL_REPORT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/sentinel.h"
-#include "attribution/sentinel_ring.h"
+#include "base/spsc_ring.h"
 #include "processes/process.h"
+#include "sentinel/sentinel.h"
 
 #define SENTINEL_REPORT_SIGHTINGS 4096
 #define SENTINEL_REPORT_PROCESSES 512
@@ -33,7 +33,7 @@ enum sentinel_report_count {
 };
 
 struct sentinel_report {
-	struct sentinel_ring sightings, processes;
+	struct spsc_ring sightings, processes;
 	_Atomic uint64_t counts[SENTINEL_COUNTS];
 	/* Whom to wake: an eventfd of the loop, and whether it knows already. Both shared by threads. */
 	int wake_fd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_report.h"
+#include "sentinel/sentinel_report.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -8,10 +8,10 @@
 
 void sentinel_report_init(struct sentinel_report *report, int wake_fd, atomic_bool *woken)
 {
-	sentinel_ring_init(&report->sightings, report->sighting_room, sizeof *report->sighting_room,
-	                   SENTINEL_REPORT_SIGHTINGS);
-	sentinel_ring_init(&report->processes, report->process_room, sizeof *report->process_room,
-	                   SENTINEL_REPORT_PROCESSES);
+	spsc_ring_init(&report->sightings, report->sighting_room, sizeof *report->sighting_room,
+	               SENTINEL_REPORT_SIGHTINGS);
+	spsc_ring_init(&report->processes, report->process_room, sizeof *report->process_room,
+	               SENTINEL_REPORT_PROCESSES);
 	for (int i = 0; i < SENTINEL_COUNTS; i++)
 		atomic_init(&report->counts[i], 0);
 	report->wake_fd = wake_fd;
@@ -42,9 +42,9 @@ static void wake(struct sentinel_report *report)
 	}
 }
 
-static void wake_if_half_full(struct sentinel_report *report, const struct sentinel_ring *ring)
+static void wake_if_half_full(struct sentinel_report *report, const struct spsc_ring *ring)
 {
-	if (sentinel_ring_waiting(ring) == ring->count / 2)
+	if (spsc_ring_waiting(ring) == ring->count / 2)
 		wake(report);
 }
 
@@ -74,7 +74,7 @@ bool sentinel_report_process(struct sentinel_report *report, int pid, int dir,
 
 	memcpy(process.name, stat->name, sizeof process.name - 1);
 	read_executable(dir, &process);
-	if (!sentinel_ring_put(&report->processes, &process))
+	if (!spsc_ring_put(&report->processes, &process))
 		return false;
 	wake_if_half_full(report, &report->processes);
 	return true;
@@ -84,7 +84,7 @@ void sentinel_report_sighting(struct sentinel_report *report,
                               const struct sentinel_sighting *sighting)
 {
 	sentinel_report_count(report, sighting->pid ? SENTINEL_RESOLVED : SENTINEL_NOT_RESOLVED);
-	if (!sentinel_ring_put(&report->sightings, sighting)) {
+	if (!spsc_ring_put(&report->sightings, sighting)) {
 		sentinel_report_count(report, SENTINEL_RING_LOST);
 		return;
 	}

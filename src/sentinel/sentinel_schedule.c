@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_schedule.h"
+#include "sentinel/sentinel_schedule.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel.h"
+#include "sentinel/sentinel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,15 +9,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "attribution/sentinel_guard.h"
-#include "attribution/sentinel_schedule.h"
+#include "sentinel/sentinel_schedule.h"
+#include "sentinel/sentinel_thread.h"
 #include "sockets/netns.h"
 
 #define CPUS_MAX 256 /* members of a fanout group */
 
 struct sentinel {
 	struct sentinel_shared *shared;
-	size_t size; /* of the mapping that shared begins: the guards follow */
+	size_t size; /* of the mapping that shared begins: the threads follow */
 	int started;
 	bool has_young, has_janitor;
 	pthread_t janitor;
@@ -33,15 +33,15 @@ static int make_shared(struct sentinel *sentinel, struct error *error)
 	size_t head = (sizeof *sentinel->shared + 63) & ~(size_t)63;
 	struct sentinel_shared *shared;
 
-	sentinel->size = head + (size_t)count * sizeof *shared->guards;
+	sentinel->size = head + (size_t)count * sizeof *shared->threads;
 	shared = mmap(NULL, sentinel->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 	              0);
 	if (shared == MAP_FAILED)
 		return error_set(error, ENOMEM, "out of memory");
 	sentinel->shared = shared;
 	sem_init(&shared->left, 0, 0);
-	shared->guards = (void *)((char *)shared + head);
-	shared->guard_count = count;
+	shared->threads = (void *)((char *)shared + head);
+	shared->thread_count = count;
 	shared->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (shared->wake_fd < 0)
 		return error_set(error, errno, "eventfd: %s", strerror(errno));
@@ -58,8 +58,8 @@ static void *run_janitor(void *argument)
 	while (!atomic_load(&shared->stop)) {
 		while (sem_wait(&shared->left) != 0)
 			; /* a signal */
-		for (int i = 0; i < shared->guard_count; i++)
-			sentinel_guard_close_left(&shared->guards[i]);
+		for (int i = 0; i < shared->thread_count; i++)
+			sentinel_thread_close_left(&shared->threads[i]);
 	}
 	return NULL;
 }
@@ -69,13 +69,13 @@ static int start_threads(struct sentinel *sentinel, struct error *error)
 	struct sentinel_shared *shared = sentinel->shared;
 	int result;
 
-	for (; sentinel->started < shared->guard_count; sentinel->started++) {
-		result = sentinel_guard_start(&shared->guards[sentinel->started], shared,
-		                              sentinel->started, error);
+	for (; sentinel->started < shared->thread_count; sentinel->started++) {
+		result = sentinel_thread_start(&shared->threads[sentinel->started], shared,
+		                               sentinel->started, error);
 		if (result < 0)
 			return result;
 	}
-	result = sentinel_guard_thread(&sentinel->janitor, run_janitor, shared);
+	result = sentinel_thread_create(&sentinel->janitor, run_janitor, shared);
 	if (result < 0)
 		return error_set(error, -result, "sentinel: %s", strerror(-result));
 	sentinel->has_janitor = true;
@@ -92,7 +92,7 @@ int sentinel_open(struct sentinel **sentinel, struct error *error)
 	result = make_shared(new, error);
 	if (result < 0)
 		goto fail;
-	result = sentinel_young_init(&new->shared->young, &new->events_error);
+	result = sentinel_pids_init(&new->shared->young, &new->events_error);
 	if (result < 0) {
 		*error = new->events_error;
 		goto fail;
@@ -115,18 +115,18 @@ void sentinel_close(struct sentinel *sentinel)
 	if (shared) {
 		atomic_store(&shared->stop, true);
 		for (int i = 0; i < sentinel->started; i++)
-			sentinel_guard_kick(&shared->guards[i]);
+			sentinel_thread_wakeup(&shared->threads[i]);
 		for (int i = 0; i < sentinel->started; i++)
-			sentinel_guard_join(&shared->guards[i]);
+			sentinel_thread_join(&shared->threads[i]);
 		if (sentinel->has_janitor) {
 			sem_post(&shared->left);
 			pthread_join(sentinel->janitor, NULL);
 		}
 		/* What the threads left after the janitor had looked for the last time. */
 		for (int i = 0; i < sentinel->started; i++)
-			sentinel_guard_close_left(&shared->guards[i]);
+			sentinel_thread_close_left(&shared->threads[i]);
 		if (sentinel->has_young)
-			sentinel_young_destroy(&shared->young);
+			sentinel_pids_destroy(&shared->young);
 		if (shared->wake_fd >= 0)
 			close(shared->wake_fd);
 		munmap(shared, sentinel->size);
@@ -134,39 +134,40 @@ void sentinel_close(struct sentinel *sentinel)
 	free(sentinel);
 }
 
-/* The same place in all guards: the one where nothing is, or was until now. -1 = none. */
-static int find_post(const struct sentinel_shared *shared, uint32_t number)
+/* The same place in all threads: the one where nothing is, or was until now. -1 = none. */
+static int find_netns(const struct sentinel_shared *shared, uint32_t number)
 {
-	for (int at = 0; at < SENTINEL_SPACES_MAX; at++) {
+	for (int at = 0; at < SENTINEL_NETNS_MAX; at++) {
 		int fits = 0;
 
-		for (int i = 0; i < shared->guard_count; i++) {
-			const struct sentinel_post *post = &shared->guards[i].posts[at];
-			int state = atomic_load_explicit(&post->state, memory_order_acquire);
+		for (int i = 0; i < shared->thread_count; i++) {
+			const struct sentinel_netns *netns = &shared->threads[i].namespaces[at];
+			int state = atomic_load_explicit(&netns->state, memory_order_acquire);
 
-			fits += number == 0
-			                ? state == SENTINEL_POST_FREE
-			                : state == SENTINEL_POST_WATCHED && post->netns == number;
+			fits += number == 0 ? state == SENTINEL_NETNS_FREE
+			                    : state == SENTINEL_NETNS_WATCHED &&
+			                              netns->number == number;
 		}
-		if (fits == shared->guard_count)
+		if (fits == shared->thread_count)
 			return at;
 	}
 	return -1;
 }
 
-static int open_posts(struct sentinel_shared *shared, int at, uint32_t number, struct error *error)
+static int open_namespaces(struct sentinel_shared *shared, int at, uint32_t number,
+                           struct error *error)
 {
 	uint16_t group = 0;
 	int result = 0, opened;
 
-	for (opened = 0; opened < shared->guard_count; opened++) {
-		result = sentinel_post_open(&shared->guards[opened].posts[at], number, &group,
-		                            error);
+	for (opened = 0; opened < shared->thread_count; opened++) {
+		result = sentinel_netns_open(&shared->threads[opened].namespaces[at], number,
+		                             &group, error);
 		if (result < 0)
 			break;
 	}
 	while (result < 0 && opened-- > 0)
-		sentinel_post_close(&shared->guards[opened].posts[at]);
+		sentinel_netns_close(&shared->threads[opened].namespaces[at]);
 	return result;
 }
 
@@ -175,24 +176,25 @@ int sentinel_watch(struct sentinel *sentinel, int fd, uint32_t number, struct er
 	struct sentinel_shared *shared = sentinel->shared;
 	int at, previous = -1, result;
 
-	if (find_post(shared, number) >= 0)
+	if (find_netns(shared, number) >= 0)
 		return error_set(error, EEXIST, "network namespace %u is watched already", number);
-	at = find_post(shared, 0);
+	at = find_netns(shared, 0);
 	if (at < 0)
 		return error_set(error, ENOSPC, "more than %d network namespaces",
-		                 SENTINEL_SPACES_MAX);
+		                 SENTINEL_NETNS_MAX);
 	if (fd >= 0) {
 		previous = netns_enter(fd);
 		if (previous < 0)
 			return error_set(error, -previous, "network namespace %u: %s", number,
 			                 strerror(-previous));
 	}
-	result = open_posts(shared, at, number, error);
+	result = open_namespaces(shared, at, number, error);
 	if (fd >= 0)
 		netns_leave(previous);
-	/* All before any: the guards' numbers in the kernel's group do not change any more. */
-	for (int i = 0; result == 0 && i < shared->guard_count; i++)
-		result = sentinel_guard_add_post(&shared->guards[i], &shared->guards[i].posts[at]);
+	/* All before any: the threads' numbers in the kernel's group do not change any more. */
+	for (int i = 0; result == 0 && i < shared->thread_count; i++)
+		result = sentinel_thread_add_netns(&shared->threads[i],
+		                                   &shared->threads[i].namespaces[at]);
 	if (result == -ENOMEM || result == -ENOSPC)
 		sentinel_unwatch(sentinel, number);
 	return result;
@@ -202,15 +204,15 @@ void sentinel_unwatch(struct sentinel *sentinel, uint32_t number)
 {
 	struct sentinel_shared *shared = sentinel->shared;
 
-	for (int i = 0; i < shared->guard_count; i++) {
-		for (int at = 0; at < SENTINEL_SPACES_MAX; at++) {
-			struct sentinel_post *post = &shared->guards[i].posts[at];
+	for (int i = 0; i < shared->thread_count; i++) {
+		for (int at = 0; at < SENTINEL_NETNS_MAX; at++) {
+			struct sentinel_netns *netns = &shared->threads[i].namespaces[at];
 
-			if (atomic_load(&post->state) == SENTINEL_POST_WATCHED &&
-			    post->netns == number)
-				atomic_store(&post->state, SENTINEL_POST_LEAVING);
+			if (atomic_load(&netns->state) == SENTINEL_NETNS_WATCHED &&
+			    netns->number == number)
+				atomic_store(&netns->state, SENTINEL_NETNS_LEAVING);
 		}
-		sentinel_guard_kick(&shared->guards[i]);
+		sentinel_thread_wakeup(&shared->threads[i]);
 	}
 }
 
@@ -221,15 +223,15 @@ int sentinel_fd(const struct sentinel *sentinel)
 
 static long drain(struct sentinel_report *report, const struct sentinel_callbacks *callbacks)
 {
-	size_t count = sentinel_ring_waiting(&report->sightings), done;
+	size_t count = spsc_ring_waiting(&report->sightings), done;
 	struct sentinel_sighting sighting;
 	struct sentinel_process process;
 
 	/* Counted first: the processes of these sightings are all there. */
-	while (sentinel_ring_take(&report->processes, &process))
+	while (spsc_ring_take(&report->processes, &process))
 		if (callbacks->process)
 			callbacks->process(callbacks->context, &process);
-	for (done = 0; done < count && sentinel_ring_take(&report->sightings, &sighting); done++)
+	for (done = 0; done < count && spsc_ring_take(&report->sightings, &sighting); done++)
 		callbacks->sighting(callbacks->context, &sighting);
 	return (long)done;
 }
@@ -245,21 +247,21 @@ long sentinel_drain(struct sentinel *sentinel, const struct sentinel_callbacks *
 	    read(shared->wake_fd, &ignored, sizeof ignored) < 0) {
 		/* Not written yet: that comes, and means nothing. */
 	}
-	for (int i = 0; i < shared->guard_count; i++)
-		count += drain(&shared->guards[i].report, callbacks);
+	for (int i = 0; i < shared->thread_count; i++)
+		count += drain(&shared->threads[i].report, callbacks);
 	return count;
 }
 
 void sentinel_hint(struct sentinel *sentinel, int pid)
 {
-	sentinel_young_add_hint(&sentinel->shared->young, pid);
+	sentinel_pids_add_hint(&sentinel->shared->young, pid);
 }
 
 void sentinel_listener(struct sentinel *sentinel, int pid)
 {
 	sentinel_hint(sentinel, pid);
 	if (sentinel_listeners_add(&sentinel->shared->listeners, pid))
-		sentinel_guard_kick_others(sentinel->shared, NULL);
+		sentinel_thread_wakeup_others(sentinel->shared, NULL);
 }
 
 const char *sentinel_mode(struct sentinel *sentinel)
@@ -268,11 +270,11 @@ const char *sentinel_mode(struct sentinel *sentinel)
 	enum sentinel_schedule_mode mode = SENTINEL_SCHEDULE_FIFO;
 	int unpinned = 0, unlocked = 0;
 
-	for (int i = 0; i < shared->guard_count; i++) {
-		if (shared->guards[i].mode > mode)
-			mode = shared->guards[i].mode;
-		unpinned += !shared->guards[i].pinned;
-		unlocked += !shared->guards[i].locked;
+	for (int i = 0; i < shared->thread_count; i++) {
+		if (shared->threads[i].mode > mode)
+			mode = shared->threads[i].mode;
+		unpinned += !shared->threads[i].pinned;
+		unlocked += !shared->threads[i].locked;
 	}
 	snprintf(sentinel->mode, sizeof sentinel->mode, "%s%s%s%s%s", sentinel_schedule_name(mode),
 	         unpinned > 0 ? ", not on its CPU" : "", unlocked > 0 ? ", memory not locked" : "",
@@ -282,8 +284,8 @@ const char *sentinel_mode(struct sentinel *sentinel)
 
 bool sentinel_is_urgent(const struct sentinel *sentinel)
 {
-	for (int i = 0; i < sentinel->shared->guard_count; i++)
-		if (sentinel->shared->guards[i].mode != SENTINEL_SCHEDULE_FIFO)
+	for (int i = 0; i < sentinel->shared->thread_count; i++)
+		if (sentinel->shared->threads[i].mode != SENTINEL_SCHEDULE_FIFO)
 			return false;
 	return true;
 }
@@ -292,10 +294,10 @@ void sentinel_read_counters(const struct sentinel *sentinel, struct sentinel_cou
 {
 	uint64_t sums[SENTINEL_COUNTS] = { 0 };
 
-	for (int i = 0; i < sentinel->shared->guard_count; i++)
+	for (int i = 0; i < sentinel->shared->thread_count; i++)
 		for (int what = 0; what < SENTINEL_COUNTS; what++)
 			sums[what] += atomic_load_explicit(
-				&sentinel->shared->guards[i].report.counts[what],
+				&sentinel->shared->threads[i].report.counts[what],
 				memory_order_relaxed);
 	*counters = (struct sentinel_counters){
 		.packets = sums[SENTINEL_PACKETS],

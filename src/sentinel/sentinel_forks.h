@@ -4,18 +4,18 @@
  * born: it has what the parent accepted. It is the owner as soon as the parent has
  * closed its own descriptor; until then both are, and that is for others to say.
  */
-#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_FORKS_H
-#define SOCKLINE_ATTRIBUTION_SENTINEL_FORKS_H
+#ifndef SOCKLINE_SENTINEL_SENTINEL_FORKS_H
+#define SOCKLINE_SENTINEL_SENTINEL_FORKS_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/sentinel_filter.h"
-#include "attribution/sentinel_post.h"
-#include "attribution/sentinel_report.h"
-#include "attribution/sentinel_young.h"
 #include "processes/proc_dir.h"
+#include "sentinel/sentinel_filter.h"
+#include "sentinel/sentinel_netns.h"
+#include "sentinel/sentinel_pids.h"
+#include "sentinel/sentinel_report.h"
 
 struct proc_events;
 
@@ -57,9 +57,9 @@ struct sentinel_forks {
 	uint32_t share, shares;
 	uint32_t generation; /* of the listeners in the filter */
 	struct sentinel_listeners *listeners;
-	struct sentinel_young *young;
+	struct sentinel_pids *young;
 	struct sentinel_report *report;
-	const struct sentinel_post *posts;
+	const struct sentinel_netns *namespaces;
 	int proc_fd; /* borrowed */
 	unsigned next_parent, next_child;
 	int pending;

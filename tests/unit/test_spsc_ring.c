@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_ring.h"
+#include "base/spsc_ring.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -16,7 +16,7 @@ struct item {
 #define SENT 200000
 
 static struct item room[ROOM];
-static struct sentinel_ring ring;
+static struct spsc_ring ring;
 
 static struct item item_of(uint64_t number)
 {
@@ -38,17 +38,16 @@ static void test_bounds(void)
 	struct item item = { .number = 0 };
 	int put = 0;
 
-	sentinel_ring_init(&ring, room, sizeof *room, ROOM);
-	CHECK(!sentinel_ring_take(&ring, &item) && sentinel_ring_waiting(&ring) == 0,
-	      "empty at first");
+	spsc_ring_init(&ring, room, sizeof *room, ROOM);
+	CHECK(!spsc_ring_take(&ring, &item) && spsc_ring_waiting(&ring) == 0, "empty at first");
 	do
 		item = item_of((uint64_t)put);
-	while (sentinel_ring_put(&ring, &item) && put++ < 2 * ROOM);
-	CHECK(put == ROOM && sentinel_ring_waiting(&ring) == ROOM, "%d find room", put);
-	CHECK(sentinel_ring_take(&ring, &item) && is_item(&item, 0), "the oldest comes first");
+	while (spsc_ring_put(&ring, &item) && put++ < 2 * ROOM);
+	CHECK(put == ROOM && spsc_ring_waiting(&ring) == ROOM, "%d find room", put);
+	CHECK(spsc_ring_take(&ring, &item) && is_item(&item, 0), "the oldest comes first");
 	item = item_of(ROOM);
-	CHECK(sentinel_ring_put(&ring, &item), "which makes room for one");
-	CHECK(!sentinel_ring_put(&ring, &item), "and no more");
+	CHECK(spsc_ring_put(&ring, &item), "which makes room for one");
+	CHECK(!spsc_ring_put(&ring, &item), "and no more");
 }
 
 static void test_order(void)
@@ -57,7 +56,7 @@ static void test_order(void)
 	uint64_t put = 0, taken = 0, wrong = 0;
 	struct item item;
 
-	sentinel_ring_init(&ring, room, sizeof *room, ROOM);
+	spsc_ring_init(&ring, room, sizeof *room, ROOM);
 	/* Counts have no bound: begin shortly before they wrap. */
 	ring.put = ring.taken = (size_t)-100;
 	for (int i = 0; i < 20000; i++) {
@@ -65,16 +64,16 @@ static void test_order(void)
 			bool fits = put - taken < ROOM;
 
 			item = item_of(put);
-			wrong += sentinel_ring_put(&ring, &item) != fits;
+			wrong += spsc_ring_put(&ring, &item) != fits;
 			put += fits;
 		} else {
 			bool any = put > taken;
 
-			wrong += sentinel_ring_take(&ring, &item) != any;
+			wrong += spsc_ring_take(&ring, &item) != any;
 			wrong += any && !is_item(&item, taken);
 			taken += any;
 		}
-		wrong += sentinel_ring_waiting(&ring) != put - taken;
+		wrong += spsc_ring_waiting(&ring) != put - taken;
 	}
 	CHECK(wrong == 0 && taken > 5000, "%d taken in the order they were put", (int)taken);
 }
@@ -86,7 +85,7 @@ static void *write_all(void *context)
 	for (uint64_t number = 0; number < SENT; number++) {
 		struct item item = item_of(number);
 
-		while (!sentinel_ring_put(&ring, &item)) {
+		while (!spsc_ring_put(&ring, &item)) {
 			(*refused)++;
 			sched_yield();
 		}
@@ -100,17 +99,17 @@ static void test_threads(void)
 	struct item item;
 	pthread_t writer;
 
-	sentinel_ring_init(&ring, room, sizeof *room, ROOM);
+	spsc_ring_init(&ring, room, sizeof *room, ROOM);
 	pthread_create(&writer, NULL, write_all, &refused);
 	while (next < SENT) {
-		if (!sentinel_ring_take(&ring, &item)) {
+		if (!spsc_ring_take(&ring, &item)) {
 			sched_yield();
 			continue;
 		}
 		wrong += !is_item(&item, next++);
 	}
 	pthread_join(writer, NULL);
-	CHECK(wrong == 0 && !sentinel_ring_take(&ring, &item),
+	CHECK(wrong == 0 && !spsc_ring_take(&ring, &item),
 	      "%d items between two threads, each whole and once", SENT);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* More urgent than anybody else, on one CPU, in memory that stays: as far as it is granted. */
-#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_SCHEDULE_H
-#define SOCKLINE_ATTRIBUTION_SENTINEL_SCHEDULE_H
+#ifndef SOCKLINE_SENTINEL_SENTINEL_SCHEDULE_H
+#define SOCKLINE_SENTINEL_SENTINEL_SCHEDULE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_young.h"
+#include "sentinel/sentinel_pids.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "attribution/sentinel_filter.h"
 #include "processes/proc_events.h"
+#include "sentinel/sentinel_filter.h"
 
 #define EVENT_MAX  128 /* bytes of a message with an event: 76 on Linux 6.18 */
 #define LAST_PIDS  16  /* tried below the last pid */
@@ -20,21 +20,21 @@
 #define EXECUTED 1u
 #define GONE     2u
 
-struct sentinel_young_buffers {
-	struct mmsghdr messages[SENTINEL_YOUNG_BATCH];
-	struct iovec rooms[SENTINEL_YOUNG_BATCH];
-	struct sockaddr_nl from[SENTINEL_YOUNG_BATCH];
+struct sentinel_pids_buffers {
+	struct mmsghdr messages[SENTINEL_PIDS_BATCH];
+	struct iovec rooms[SENTINEL_PIDS_BATCH];
+	struct sockaddr_nl from[SENTINEL_PIDS_BATCH];
 	union {
 		struct nlmsghdr header;
 		char bytes[EVENT_MAX];
-	} events[SENTINEL_YOUNG_BATCH];
+	} events[SENTINEL_PIDS_BATCH];
 };
 
-static struct sentinel_young_buffers *new_buffers(void)
+static struct sentinel_pids_buffers *new_buffers(void)
 {
-	struct sentinel_young_buffers *buffers = calloc(1, sizeof *buffers);
+	struct sentinel_pids_buffers *buffers = calloc(1, sizeof *buffers);
 
-	for (int i = 0; buffers && i < SENTINEL_YOUNG_BATCH; i++) {
+	for (int i = 0; buffers && i < SENTINEL_PIDS_BATCH; i++) {
 		buffers->rooms[i] = (struct iovec){ &buffers->events[i], EVENT_MAX };
 		buffers->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &buffers->from[i],
@@ -46,7 +46,7 @@ static struct sentinel_young_buffers *new_buffers(void)
 	return buffers;
 }
 
-int sentinel_young_init(struct sentinel_young *young, struct error *error)
+int sentinel_pids_init(struct sentinel_pids *young, struct error *error)
 {
 	struct sock_filter code[SENTINEL_FILTER_MAX];
 
@@ -65,7 +65,7 @@ int sentinel_young_init(struct sentinel_young *young, struct error *error)
 	return 0;
 }
 
-void sentinel_young_destroy(struct sentinel_young *young)
+void sentinel_pids_destroy(struct sentinel_pids *young)
 {
 	proc_events_close(young->events);
 	if (young->load_fd >= 0)
@@ -73,33 +73,33 @@ void sentinel_young_destroy(struct sentinel_young *young)
 	free(young->buffers);
 }
 
-void sentinel_young_add(struct sentinel_young *young, int pid, bool executed)
+void sentinel_pids_add(struct sentinel_pids *young, int pid, bool executed)
 {
 	uint32_t at = atomic_fetch_add_explicit(&young->next, 1, memory_order_acq_rel);
 
-	atomic_store_explicit(&young->entries[at % SENTINEL_YOUNG_MAX],
+	atomic_store_explicit(&young->entries[at % SENTINEL_PIDS_MAX],
 	                      (uint64_t)pid * 4 + (executed ? EXECUTED : 0), memory_order_release);
 }
 
-void sentinel_young_add_hint(struct sentinel_young *young, int pid)
+void sentinel_pids_add_hint(struct sentinel_pids *young, int pid)
 {
 	uint32_t at;
 
-	for (int i = 0; i < SENTINEL_YOUNG_HINTS; i++)
-		if (sentinel_young_get_hint(young, i) == pid)
+	for (int i = 0; i < SENTINEL_PIDS_HINTS; i++)
+		if (sentinel_pids_get_hint(young, i) == pid)
 			return;
 	at = atomic_fetch_add_explicit(&young->next_hint, 1, memory_order_relaxed);
-	atomic_store_explicit(&young->hints[at % SENTINEL_YOUNG_HINTS], pid, memory_order_relaxed);
+	atomic_store_explicit(&young->hints[at % SENTINEL_PIDS_HINTS], pid, memory_order_relaxed);
 }
 
-int sentinel_young_get_hint(const struct sentinel_young *young, int number)
+int sentinel_pids_get_hint(const struct sentinel_pids *young, int number)
 {
 	return atomic_load_explicit(&young->hints[number], memory_order_relaxed);
 }
 
-void sentinel_young_remove(struct sentinel_young *young, int pid)
+void sentinel_pids_remove(struct sentinel_pids *young, int pid)
 {
-	for (int i = 0; i < SENTINEL_YOUNG_MAX; i++) {
+	for (int i = 0; i < SENTINEL_PIDS_MAX; i++) {
 		uint64_t entry = atomic_load_explicit(&young->entries[i], memory_order_relaxed);
 
 		/* Not when another thread has just put a new one there. */
@@ -108,7 +108,7 @@ void sentinel_young_remove(struct sentinel_young *young, int pid)
 			                                        entry | GONE, memory_order_acq_rel,
 			                                        memory_order_relaxed);
 	}
-	for (int i = 0; i < SENTINEL_YOUNG_HINTS; i++) {
+	for (int i = 0; i < SENTINEL_PIDS_HINTS; i++) {
 		int expected = pid;
 
 		atomic_compare_exchange_strong_explicit(&young->hints[i], &expected, 0,
@@ -116,7 +116,7 @@ void sentinel_young_remove(struct sentinel_young *young, int pid)
 	}
 }
 
-static bool begin_reading(struct sentinel_young *young)
+static bool begin_reading(struct sentinel_pids *young)
 {
 	for (int turn = 0; turn < SPIN_TURNS; turn++)
 		if (!atomic_flag_test_and_set_explicit(&young->reading, memory_order_acquire))
@@ -124,7 +124,7 @@ static bool begin_reading(struct sentinel_young *young)
 	return false;
 }
 
-static void take_event(struct sentinel_young *young, const struct nlmsghdr *header, size_t length)
+static void take_event(struct sentinel_pids *young, const struct nlmsghdr *header, size_t length)
 {
 	struct proc_event event;
 
@@ -132,18 +132,18 @@ static void take_event(struct sentinel_young *young, const struct nlmsghdr *head
 	    !proc_events_parse((const char *)header + NLMSG_HDRLEN, length - NLMSG_HDRLEN, &event))
 		return;
 	if (event.kind != PROC_EVENT_FORK) /* it is gone, or has another place from now on */
-		sentinel_young_remove(young, event.pid);
+		sentinel_pids_remove(young, event.pid);
 	if (event.kind != PROC_EVENT_EXIT)
-		sentinel_young_add(young, event.pid, event.kind == PROC_EVENT_EXEC);
+		sentinel_pids_add(young, event.pid, event.kind == PROC_EVENT_EXEC);
 }
 
 /* Number of messages, 0 when there are none, or -errno. */
-static int read_batch(struct sentinel_young *young)
+static int read_batch(struct sentinel_pids *young)
 {
-	struct sentinel_young_buffers *buffers = young->buffers;
+	struct sentinel_pids_buffers *buffers = young->buffers;
 	int count;
 
-	count = recvmmsg(proc_events_fd(young->events), buffers->messages, SENTINEL_YOUNG_BATCH,
+	count = recvmmsg(proc_events_fd(young->events), buffers->messages, SENTINEL_PIDS_BATCH,
 	                 MSG_DONTWAIT, NULL);
 	if (count < 0)
 		return errno == EAGAIN ? 0 : -errno;
@@ -155,17 +155,17 @@ static int read_batch(struct sentinel_young *young)
 	return count;
 }
 
-int sentinel_young_read(struct sentinel_young *young, int max)
+int sentinel_pids_read(struct sentinel_pids *young, int max)
 {
-	int total = 0, count = SENTINEL_YOUNG_BATCH;
+	int total = 0, count = SENTINEL_PIDS_BATCH;
 
 	if (!young->events || !begin_reading(young))
 		return 0;
-	while (count == SENTINEL_YOUNG_BATCH && total < max) {
+	while (count == SENTINEL_PIDS_BATCH && total < max) {
 		count = read_batch(young);
 		if (count == -ENOBUFS) {
 			atomic_fetch_add_explicit(&young->lost, 1, memory_order_relaxed);
-			count = SENTINEL_YOUNG_BATCH; /* what is queued is still there */
+			count = SENTINEL_PIDS_BATCH; /* what is queued is still there */
 			max -= count;
 			continue;
 		}
@@ -190,12 +190,12 @@ static int last_pid(int load_fd)
 	return field ? (int)strtol(field + 1, NULL, 10) : 0;
 }
 
-struct sentinel_young_cursor sentinel_young_first(struct sentinel_young *young)
+struct sentinel_pids_cursor sentinel_pids_first(struct sentinel_pids *young)
 {
-	struct sentinel_young_cursor cursor = {
+	struct sentinel_pids_cursor cursor = {
 		.young = young,
 		.at = atomic_load_explicit(&young->next, memory_order_acquire),
-		.left = SENTINEL_YOUNG_MAX,
+		.left = SENTINEL_PIDS_MAX,
 	};
 
 	if (young->load_fd >= 0) {
@@ -205,7 +205,7 @@ struct sentinel_young_cursor sentinel_young_first(struct sentinel_young *young)
 	return cursor;
 }
 
-bool sentinel_young_next(struct sentinel_young_cursor *cursor, int *pid)
+bool sentinel_pids_next(struct sentinel_pids_cursor *cursor, int *pid)
 {
 	if (cursor->last_left > 0 && cursor->last_pid > 0) {
 		cursor->last_left--;
@@ -217,7 +217,7 @@ bool sentinel_young_next(struct sentinel_young_cursor *cursor, int *pid)
 
 		cursor->left--;
 		entry = atomic_load_explicit(
-			&cursor->young->entries[--cursor->at % SENTINEL_YOUNG_MAX],
+			&cursor->young->entries[--cursor->at % SENTINEL_PIDS_MAX],
 			memory_order_acquire);
 		if (entry != 0 && !(entry & GONE)) {
 			*pid = (int)(entry / 4);
@@ -227,9 +227,9 @@ bool sentinel_young_next(struct sentinel_young_cursor *cursor, int *pid)
 	return false;
 }
 
-bool sentinel_young_executed(const struct sentinel_young *young, int pid)
+bool sentinel_pids_executed(const struct sentinel_pids *young, int pid)
 {
-	for (int i = 0; i < SENTINEL_YOUNG_MAX; i++) {
+	for (int i = 0; i < SENTINEL_PIDS_MAX; i++) {
 		uint64_t entry = atomic_load_explicit(&young->entries[i], memory_order_acquire);
 
 		if (entry / 4 == (uint64_t)pid && entry & EXECUTED)
@@ -238,15 +238,15 @@ bool sentinel_young_executed(const struct sentinel_young *young, int pid)
 	return false;
 }
 
-void sentinel_young_add_find(struct sentinel_young *young, int pid, int fd)
+void sentinel_pids_add_find(struct sentinel_pids *young, int pid, int fd)
 {
 	uint32_t at = atomic_fetch_add_explicit(&young->next_find, 1, memory_order_relaxed);
 
-	atomic_store_explicit(&young->finds[at % SENTINEL_YOUNG_FINDS],
+	atomic_store_explicit(&young->finds[at % SENTINEL_PIDS_FINDS],
 	                      (uint64_t)pid << 32 | (uint32_t)fd, memory_order_relaxed);
 }
 
-bool sentinel_young_get_find(const struct sentinel_young *young, int number, int *pid, int *fd)
+bool sentinel_pids_get_find(const struct sentinel_pids *young, int number, int *pid, int *fd)
 {
 	uint64_t find = atomic_load_explicit(&young->finds[number], memory_order_relaxed);
 
@@ -257,9 +257,9 @@ bool sentinel_young_get_find(const struct sentinel_young *young, int number, int
 	return true;
 }
 
-void sentinel_young_remove_find(struct sentinel_young *young, int pid)
+void sentinel_pids_remove_find(struct sentinel_pids *young, int pid)
 {
-	for (int i = 0; i < SENTINEL_YOUNG_FINDS; i++) {
+	for (int i = 0; i < SENTINEL_PIDS_FINDS; i++) {
 		uint64_t find = atomic_load_explicit(&young->finds[i], memory_order_relaxed);
 
 		if (find >> 32 == (uint64_t)pid)

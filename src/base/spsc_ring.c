@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_ring.h"
+#include "base/spsc_ring.h"
 
 #include <string.h>
 
-void sentinel_ring_init(struct sentinel_ring *ring, void *memory, size_t item_size, size_t count)
+void spsc_ring_init(struct spsc_ring *ring, void *memory, size_t item_size, size_t count)
 {
 	ring->items = memory;
 	ring->item_size = item_size;
@@ -12,12 +12,12 @@ void sentinel_ring_init(struct sentinel_ring *ring, void *memory, size_t item_si
 	atomic_init(&ring->taken, 0);
 }
 
-static unsigned char *item_at(const struct sentinel_ring *ring, size_t number)
+static unsigned char *item_at(const struct spsc_ring *ring, size_t number)
 {
 	return ring->items + (number & (ring->count - 1)) * ring->item_size;
 }
 
-bool sentinel_ring_put(struct sentinel_ring *ring, const void *item)
+bool spsc_ring_put(struct spsc_ring *ring, const void *item)
 {
 	size_t put = atomic_load_explicit(&ring->put, memory_order_relaxed);
 	/* Pairs with the release in take: the reader is done with the place. */
@@ -30,7 +30,7 @@ bool sentinel_ring_put(struct sentinel_ring *ring, const void *item)
 	return true;
 }
 
-bool sentinel_ring_take(struct sentinel_ring *ring, void *item)
+bool spsc_ring_take(struct spsc_ring *ring, void *item)
 {
 	size_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
 	size_t put = atomic_load_explicit(&ring->put, memory_order_acquire);
@@ -42,7 +42,7 @@ bool sentinel_ring_take(struct sentinel_ring *ring, void *item)
 	return true;
 }
 
-size_t sentinel_ring_waiting(const struct sentinel_ring *ring)
+size_t spsc_ring_waiting(const struct spsc_ring *ring)
 {
 	/* taken first: it never overtakes put. */
 	size_t taken = atomic_load_explicit(&ring->taken, memory_order_acquire);

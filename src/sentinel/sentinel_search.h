@@ -4,23 +4,23 @@
  * descriptors that were right, young processes, then all descriptors of a few.
  * Never all of /proc. Each thread has one of its own.
  */
-#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_SEARCH_H
-#define SOCKLINE_ATTRIBUTION_SENTINEL_SEARCH_H
+#ifndef SOCKLINE_SENTINEL_SENTINEL_SEARCH_H
+#define SOCKLINE_SENTINEL_SENTINEL_SEARCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/sentinel_probe.h"
-#include "attribution/sentinel_suspects.h"
-#include "attribution/sentinel_young.h"
 #include "processes/proc_dir.h"
+#include "sentinel/sentinel_fds.h"
+#include "sentinel/sentinel_holders.h"
+#include "sentinel/sentinel_pids.h"
 
 #define SENTINEL_SEARCH_MEMORY 512
 
 struct sentinel_search {
 	int proc_fd;
-	struct sentinel_young *young; /* borrowed */
-	struct sentinel_suspects suspects;
+	struct sentinel_pids *young; /* borrowed */
+	struct sentinel_holders holders;
 	bool deep_first; /* alternates after searches in vain */
 	/* When young processes were looked at last (monotonic), by the low bits of the pid. */
 	struct {
@@ -30,11 +30,11 @@ struct sentinel_search {
 	struct proc_dir scan;
 };
 
-int sentinel_search_init(struct sentinel_search *search, struct sentinel_young *young);
+int sentinel_search_init(struct sentinel_search *search, struct sentinel_pids *young);
 void sentinel_search_destroy(struct sentinel_search *search);
 
 /* The holder, its descriptor in ->fd; valid until the next call. NULL: not found. */
-struct sentinel_suspect *sentinel_search_find(struct sentinel_search *search,
+struct sentinel_holder *sentinel_search_find(struct sentinel_search *search,
                                               struct sentinel_wanted *wanted);
 
 #endif

@@ -3,8 +3,8 @@
  * What wakes the sentinel: classic BPF programs made by hand, because libpcap's
  * compiler takes 191 ms for 256 ports and these are changed while packets pass. Pure, but for attaching.
  */
-#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_FILTER_H
-#define SOCKLINE_ATTRIBUTION_SENTINEL_FILTER_H
+#ifndef SOCKLINE_SENTINEL_SENTINEL_FILTER_H
+#define SOCKLINE_SENTINEL_SENTINEL_FILTER_H
 
 #include <linux/filter.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  * One process's descriptors, below an O_PATH descriptor of its directory /proc/PID:
  * whatever is found there is this process's, and nothing is when it has gone.
  */
-#ifndef SOCKLINE_ATTRIBUTION_SENTINEL_PROBE_H
-#define SOCKLINE_ATTRIBUTION_SENTINEL_PROBE_H
+#ifndef SOCKLINE_SENTINEL_SENTINEL_FDS_H
+#define SOCKLINE_SENTINEL_SENTINEL_FDS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,18 +26,18 @@ struct sentinel_wanted {
 };
 
 /* Once a step. */
-bool sentinel_probe_out_of_time(struct sentinel_wanted *wanted);
+bool sentinel_fds_out_of_time(struct sentinel_wanted *wanted);
 
 /* The inode of the socket that a descriptor leads to; 0 = something else, -errno. */
-int64_t sentinel_probe_inode(int dir, int fd);
+int64_t sentinel_fds_inode(int dir, int fd);
 /* Does it lead to this socket now? One readlink. */
-bool sentinel_probe_holds(int dir, int fd, uint64_t inode);
+bool sentinel_fds_holds(int dir, int fd, uint64_t inode);
 
 /* The descriptor that is the socket, -1 = none of those that are likely; of all. */
-int sentinel_probe_likely(int dir, const struct sentinel_wanted *wanted, struct proc_dir *scan);
-int sentinel_probe_all(int dir, struct sentinel_wanted *wanted, struct proc_dir *scan);
+int sentinel_fds_likely(int dir, const struct sentinel_wanted *wanted, struct proc_dir *scan);
+int sentinel_fds_all(int dir, struct sentinel_wanted *wanted, struct proc_dir *scan);
 
 /* /proc has threads, too, but does not list them. The process's pid; 0 when it is gone. */
-int sentinel_probe_leader(int dir);
+int sentinel_fds_leader(int dir);
 
 #endif

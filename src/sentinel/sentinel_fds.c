@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sentinel_probe.h"
+#include "sentinel/sentinel_fds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
  * The time is over. But time that the CPU was taken away (by a hypervisor, an interrupt)
  * is not our work: some steps are made in any case.
  */
-bool sentinel_probe_out_of_time(struct sentinel_wanted *wanted)
+bool sentinel_fds_out_of_time(struct sentinel_wanted *wanted)
 {
 	if (++wanted->steps <= STEPS_MIN || clock_monotonic_ns() < wanted->deadline_ns)
 		return false;
@@ -26,7 +26,7 @@ bool sentinel_probe_out_of_time(struct sentinel_wanted *wanted)
 	return true;
 }
 
-int64_t sentinel_probe_inode(int dir, int fd)
+int64_t sentinel_fds_inode(int dir, int fd)
 {
 	char path[16] = "fd/", link[64];
 	uint64_t inode;
@@ -40,9 +40,9 @@ int64_t sentinel_probe_inode(int dir, int fd)
 	return process_parse_link(link, "socket:[", &inode) ? (int64_t)inode : 0;
 }
 
-bool sentinel_probe_holds(int dir, int fd, uint64_t inode)
+bool sentinel_fds_holds(int dir, int fd, uint64_t inode)
 {
-	return sentinel_probe_inode(dir, fd) == (int64_t)inode;
+	return sentinel_fds_inode(dir, fd) == (int64_t)inode;
 }
 
 /* One of the last of the run of descriptors that begins at 0: a new one filled the first hole. */
@@ -56,7 +56,7 @@ static int probe_run(int dir, const struct sentinel_wanted *wanted, struct proc_
 		end++;
 	proc_dir_close(scan);
 	for (fd = end - 1; fd >= 0 && fd >= end - RUN_TRIED; fd--)
-		if (sentinel_probe_holds(dir, fd, wanted->inode))
+		if (sentinel_fds_holds(dir, fd, wanted->inode))
 			return fd;
 	return -1;
 }
@@ -67,7 +67,7 @@ static int probe_lowest(int dir, const struct sentinel_wanted *wanted)
 	static const int lowest[] = { 3, 5, 4 };
 
 	for (size_t i = 0; i < sizeof lowest / sizeof *lowest; i++)
-		if (sentinel_probe_holds(dir, lowest[i], wanted->inode))
+		if (sentinel_fds_holds(dir, lowest[i], wanted->inode))
 			return lowest[i];
 	return -1;
 }
@@ -76,7 +76,7 @@ static int probe_lowest(int dir, const struct sentinel_wanted *wanted)
  * A new descriptor has the lowest free number: the highest there is, if there are no holes.
  * If there are, since high ones (a shell's own, a lock) came from the parent, it is below them.
  */
-int sentinel_probe_likely(int dir, const struct sentinel_wanted *wanted, struct proc_dir *scan)
+int sentinel_fds_likely(int dir, const struct sentinel_wanted *wanted, struct proc_dir *scan)
 {
 	struct stat status;
 	int64_t highest;
@@ -89,20 +89,20 @@ int sentinel_probe_likely(int dir, const struct sentinel_wanted *wanted, struct 
 	highest = status.st_size - 1;
 	if (highest < 3 || highest > INT32_MAX) /* standard input and output, most often */
 		return -1;
-	inode = sentinel_probe_inode(dir, (int)highest);
+	inode = sentinel_fds_inode(dir, (int)highest);
 	if (inode == (int64_t)wanted->inode)
 		return (int)highest;
 	if (inode == -ENOENT && highest < SCAN_MAX)
 		return probe_run(dir, wanted, scan);
-	if (highest > 3 && sentinel_probe_holds(dir, 3, wanted->inode))
+	if (highest > 3 && sentinel_fds_holds(dir, 3, wanted->inode))
 		return 3;
-	if (highest > 4 && sentinel_probe_holds(dir, (int)highest - 1, wanted->inode))
+	if (highest > 4 && sentinel_fds_holds(dir, (int)highest - 1, wanted->inode))
 		return (int)highest - 1;
 	return -1;
 }
 
 /* The highest first. */
-int sentinel_probe_all(int dir, struct sentinel_wanted *wanted, struct proc_dir *scan)
+int sentinel_fds_all(int dir, struct sentinel_wanted *wanted, struct proc_dir *scan)
 {
 	int fds[SCAN_MAX], count = 0;
 
@@ -111,13 +111,13 @@ int sentinel_probe_all(int dir, struct sentinel_wanted *wanted, struct proc_dir 
 	while (count < SCAN_MAX && proc_dir_next(scan, &fds[count]) > 0)
 		count++;
 	proc_dir_close(scan);
-	while (count-- > 0 && !sentinel_probe_out_of_time(wanted))
-		if (sentinel_probe_holds(dir, fds[count], wanted->inode))
+	while (count-- > 0 && !sentinel_fds_out_of_time(wanted))
+		if (sentinel_fds_holds(dir, fds[count], wanted->inode))
 			return fds[count];
 	return -1;
 }
 
-int sentinel_probe_leader(int dir)
+int sentinel_fds_leader(int dir)
 {
 	char text[512]; /* "Tgid:" and "Uid:" are among the first lines */
 	int fd = openat(dir, "status", O_RDONLY | O_CLOEXEC), tgid = 0;

@@ -12,7 +12,7 @@
 #include "attribution/sightings.h"
 #include "attribution/witness.h"
 #include "base/clock.h"
-#include "capture/interfaces.h"
+#include "interfaces/interfaces.h"
 #include "sockets/sock_diag.h"
 
 #define RECENT_MAX 65536

@@ -66,8 +66,7 @@ struct connection {
 	struct tuple tuple; /* source = initiator */
 	uint32_t netns;
 	uint32_t port_ends; /* of a local UDP port: those that are known not to concern this one */
-	struct fragment
-		*fragment; /* encoded JSON, made once by the encoder; see events/fragment.h */
+	struct snippet *snippet; /* encoded JSON, made once by the encoder; see events/snippet.h */
 	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
 	enum connection_reason reason : 8;
 	uint8_t refinements; /* times a listener's owner was looked at again */

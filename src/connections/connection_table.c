@@ -9,7 +9,7 @@
 
 #include "base/pages.h"
 #include "connections/connection_table_private.h"
-#include "events/fragment.h"
+#include "events/snippet.h"
 
 #define CHUNK_BYTES (CONNECTION_CHUNK * sizeof(struct connection))
 
@@ -46,8 +46,8 @@ static void release(struct connection *connection)
 {
 	owner_clear(&connection->owners[CONNECTION_SOURCE]);
 	owner_clear(&connection->owners[CONNECTION_DESTINATION]);
-	fragment_free(connection->fragment);
-	connection->fragment = NULL;
+	snippet_free(connection->snippet);
+	connection->snippet = NULL;
 }
 
 void connection_table_free(struct connection_table *table)

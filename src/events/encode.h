@@ -42,7 +42,7 @@ void encoder_free(struct encoder *encoder);
  */
 int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line);
 /*
- * The same record by json-c alone, without cached fragments: slower, the oracle
+ * The same record by json-c alone, without cached snippets: slower, the oracle
  * of the test that both say the same.
  */
 int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line);

@@ -32,45 +32,45 @@ struct memo *encode_cache_interface(struct encoder *encoder, const struct interf
 	return &slot->memo;
 }
 
-static struct fragment *make(struct encoder *encoder, encode_builder *builder, const void *object)
+static struct snippet *make(struct encoder *encoder, encode_builder *builder, const void *object)
 {
 	const size_t most = sizeof encoder->pieces - WRITER_SLACK;
-	uint16_t ends[FRAGMENT_PIECES];
-	struct fragment *fragment;
+	uint16_t ends[SNIPPET_PIECES];
+	struct snippet *snippet;
 	struct writer *writer = encode_writer_begin(&encoder->pieces_record, encoder->pieces, most);
 	size_t length;
 
-	for (int i = 0; i < FRAGMENT_PIECES; i++) {
+	for (int i = 0; i < SNIPPET_PIECES; i++) {
 		builder(writer, object, i);
 		ends[i] = (uint16_t)(writer->at - encoder->pieces);
 	}
 	/*
 	 * A string whose exact bytes must be kept belongs into sockline.raw too, and
-	 * one that long may have to be cut: such an object gets an empty fragment,
+	 * one that long may have to be cut: such an object gets an empty snippet,
 	 * which says that it has to be built each time.
 	 */
-	length = ends[FRAGMENT_PIECES - 1];
+	length = ends[SNIPPET_PIECES - 1];
 	if (writer_is_full(writer) || encoder->pieces_record.raw_count > 0)
 		length = 0;
-	fragment = malloc(sizeof *fragment + length + WRITER_SLACK);
-	if (!fragment)
+	snippet = malloc(sizeof *snippet + length + WRITER_SLACK);
+	if (!snippet)
 		return NULL;
-	fragment->length = (uint32_t)length;
-	memcpy(fragment->split, ends, sizeof fragment->split);
-	memcpy(fragment->bytes, encoder->pieces, length);
-	return fragment;
+	snippet->length = (uint32_t)length;
+	memcpy(snippet->split, ends, sizeof snippet->split);
+	memcpy(snippet->bytes, encoder->pieces, length);
+	return snippet;
 }
 
-const struct fragment *encode_cache_renew(struct encoder *encoder, struct fragment **slot,
-                                          uint64_t generation, encode_builder *builder,
-                                          const void *object)
+const struct snippet *encode_cache_renew(struct encoder *encoder, struct snippet **slot,
+                                         uint64_t generation, encode_builder *builder,
+                                         const void *object)
 {
-	struct fragment *fragment = make(encoder, builder, object);
+	struct snippet *snippet = make(encoder, builder, object);
 
-	if (!fragment)
+	if (!snippet)
 		return NULL;
-	fragment->generation = generation;
-	fragment_free(*slot);
-	*slot = fragment;
-	return fragment->length > 0 ? fragment : NULL;
+	snippet->generation = generation;
+	snippet_free(*slot);
+	*slot = snippet;
+	return snippet->length > 0 ? snippet : NULL;
 }

@@ -107,7 +107,7 @@ static enum packet_direction direction_of(const struct connection *connection)
 }
 
 WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *connection,
-                               const struct fragment *pieces)
+                               const struct snippet *pieces)
 {
 	const struct tuple *tuple = &connection->tuple;
 	const struct connection_count *counts = connection->counts;
@@ -197,7 +197,7 @@ static void write_evidence(struct writer *writer, const void *object, int eviden
 }
 
 WRITER_INLINE void write_connection(struct writer *writer, const struct event_connection *event,
-                                    const struct fragment *pieces, enum event_action action)
+                                    const struct snippet *pieces, enum event_action action)
 {
 	const struct connection *connection = event->connection;
 
@@ -216,7 +216,7 @@ void encode_connection_event(struct writer *outside, const struct event *any)
 	const struct event_connection *event = &any->connection;
 	struct connection *connection = event->connection;
 	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
-	const struct fragment *pieces = encode_connection_fragment(writer, connection);
+	const struct snippet *pieces = encode_connection_snippet(writer, connection);
 	struct memo *evidences = writer->record->encoder->evidences;
 	const bool *local = connection->local;
 	enum connection_end end = CONNECTION_SOURCE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/encode_parts.h"
 
-/* Pieces of a process's fragment. The third and fourth make up the short form. */
+/* Pieces of a process's snippet. The third and fourth make up the short form. */
 enum {
 	PIECE_INSIDE,  /* of "process": pid, name, entity_id, executable */
 	PIECE_ORIGIN,  /* start and parent */
@@ -127,37 +127,37 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 	}
 }
 
-/* The fragment is stale when exec changed the process or when passwd(5) changed. */
-WRITER_INLINE const struct fragment *fragment_of(struct writer *writer, struct process *process)
+/* The snippet is stale when exec changed the process or when passwd(5) changed. */
+WRITER_INLINE const struct snippet *snippet_of(struct writer *writer, struct process *process)
 {
 	uint32_t names = encode_users_refresh(writer->record->encoder->users,
 	                                      writer->record->encoder->time_ns);
 
-	return encode_cache_fragment(writer, &process->fragment,
-	                             (uint64_t)process->generation << 32 | names, write_piece,
-	                             process);
+	return encode_cache_snippet(writer, &process->snippet,
+	                            (uint64_t)process->generation << 32 | names, write_piece,
+	                            process);
 }
 
 /* The user is the process's, else the one who owns the socket. */
 static void write_around(struct writer *writer, const struct owner *owner,
-                         const struct fragment *fragment)
+                         const struct snippet *snippet)
 {
 	const struct process *process = owner->process;
 
 	if (owner->has_uid && !(process && process->has_uid))
 		write_user(writer, owner->uid);
 	if (process)
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_AROUND);
+		encode_cache_piece(writer, snippet, write_piece, process, PIECE_AROUND);
 }
 
 void encode_owner_short(struct writer *writer, const struct owner *owner)
 {
 	struct process *process = owner->process;
-	const struct fragment *fragment = process ? fragment_of(writer, process) : NULL;
+	const struct snippet *snippet = process ? snippet_of(writer, process) : NULL;
 
 	if (process)
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_PROCESS);
-	write_around(writer, owner, fragment);
+		encode_cache_piece(writer, snippet, write_piece, process, PIECE_PROCESS);
+	write_around(writer, owner, snippet);
 }
 
 static void write_args(struct writer *writer, const struct event_args *args)
@@ -178,16 +178,16 @@ void encode_owner_full(struct writer *writer, const struct owner *owner,
                        const struct event_args *args)
 {
 	struct process *process = owner->process;
-	const struct fragment *fragment = process ? fragment_of(writer, process) : NULL;
+	const struct snippet *snippet = process ? snippet_of(writer, process) : NULL;
 
 	if (process) {
 		writer_object(writer, KEY("process"));
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_INSIDE);
-		encode_cache_piece(writer, fragment, write_piece, process, PIECE_ORIGIN);
+		encode_cache_piece(writer, snippet, write_piece, process, PIECE_INSIDE);
+		encode_cache_piece(writer, snippet, write_piece, process, PIECE_ORIGIN);
 		write_args(writer, args);
 		writer_object_end(writer);
 	}
-	write_around(writer, owner, fragment);
+	write_around(writer, owner, snippet);
 }
 
 void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
@@ -195,7 +195,7 @@ void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 	struct process *process = owner->process;
 
 	if (process)
-		encode_cache_piece(writer, fragment_of(writer, process), write_piece, process,
+		encode_cache_piece(writer, snippet_of(writer, process), write_piece, process,
 		                   PIECE_CGROUP);
 }
 
@@ -226,7 +226,7 @@ void encode_owner_peer(struct writer *outside, const struct owner *owner)
 
 	writer_object(writer, KEY("peer"));
 	if (process)
-		encode_cache_piece(writer, fragment_of(writer, process), write_piece, process,
+		encode_cache_piece(writer, snippet_of(writer, process), write_piece, process,
 		                   PIECE_PEER);
 	if (owner->has_uid && !(process && process->has_uid))
 		writer_call(writer, write_peer_user, owner->uid);

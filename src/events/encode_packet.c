@@ -78,7 +78,7 @@ static bool has_tuple_of(const struct packet *packet, const struct connection *c
 /* What of a packet's record is the same for all packets of its connection. */
 struct shared {
 	const struct connection *connection; /* with the packet's tuple; NULL = none */
-	const struct fragment *fragment;     /* its text; NULL = to be built */
+	const struct snippet *snippet;       /* its text; NULL = to be built */
 };
 
 static void write_vlans(struct writer *writer, const struct packet *packet)
@@ -114,7 +114,7 @@ WRITER_INLINE void write_network(struct writer *writer, const struct event_packe
 	if (event->community_id)
 		writer_name(writer, KEY("community_id"), event->community_id);
 	else if (shared->connection)
-		encode_connection_write_piece(writer, shared->fragment, shared->connection,
+		encode_connection_write_piece(writer, shared->snippet, shared->connection,
 		                              CONNECTION_PIECE_COMMUNITY_ID);
 	if (packet->ip_length > 0)
 		writer_u64(writer, KEY("bytes"), packet->ip_length);
@@ -156,7 +156,7 @@ WRITER_INLINE void write_end(struct writer *writer, const struct key *key,
 		return;
 	writer_object(writer, key);
 	if (shared->connection)
-		encode_connection_write_piece(writer, shared->fragment, shared->connection,
+		encode_connection_write_piece(writer, shared->snippet, shared->connection,
 		                              source == event->from_source
 		                                      ? CONNECTION_PIECE_SOURCE
 		                                      : CONNECTION_PIECE_DESTINATION);
@@ -313,7 +313,7 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_pa
 {
 	if (!event->connection)
 		return;
-	encode_connection_write_piece(writer, shared->fragment, event->connection,
+	encode_connection_write_piece(writer, shared->snippet, event->connection,
 	                              CONNECTION_PIECE_ID);
 	writer_object_end(writer);
 }
@@ -331,7 +331,7 @@ void encode_packet_event(struct writer *outside, const struct event *any)
 
 	if (connection && has_tuple_of(event->packet, connection, event->from_source)) {
 		shared.connection = connection;
-		shared.fragment = encode_connection_fragment(writer, connection);
+		shared.snippet = encode_connection_snippet(writer, connection);
 	}
 	encode_record_host(writer, event->interface);
 	write_network(writer, event, &shared);

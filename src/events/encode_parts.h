@@ -13,7 +13,7 @@
 #include "events/encode_users.h"
 #include "events/encode_writer.h"
 #include "events/event.h"
-#include "events/fragment.h"
+#include "events/snippet.h"
 
 #define MEMO_MAX 438 /* bytes: with its head and the slack 512 */
 
@@ -43,9 +43,9 @@ struct encoder {
 	int64_t time_ns; /* of the event at hand */
 
 	struct record record;             /* at hand */
-	struct record pieces_record;      /* a fragment, in the middle of a record */
+	struct record pieces_record;      /* a snippet, in the middle of a record */
 	struct buf scratch;               /* one string of a tree */
-	char pieces[4096 + WRITER_SLACK]; /* one fragment */
+	char pieces[4096 + WRITER_SLACK]; /* one snippet */
 
 	struct buf_time_cache times[TIME_MEMOS];
 	struct memo classes[EVENT_ACTION_COUNT];
@@ -91,40 +91,41 @@ WRITER_INLINE struct memo *encode_cache_find(struct memo *memos, uint64_t key)
 struct memo *encode_cache_interface(struct encoder *encoder, const struct interface *interface);
 
 /*
- * The object's fragment, made anew when the generation is another: it holds up to
- * FRAGMENT_PIECES runs of members, written by the builder one after the other.
+ * The object's snippet, made anew when the generation is another: it holds up to
+ * SNIPPET_PIECES runs of members, written by the builder one after the other.
  * NULL: there is none to be had (trees; exact bytes must be kept; no memory): build.
  */
-const struct fragment *encode_cache_renew(struct encoder *encoder, struct fragment **slot,
-                                          uint64_t generation, encode_builder *builder,
-                                          const void *object);
+const struct snippet *encode_cache_renew(struct encoder *encoder, struct snippet **slot,
+                                         uint64_t generation, encode_builder *builder,
+                                         const void *object);
 
-WRITER_INLINE const struct fragment *
-encode_cache_fragment(struct writer *writer, struct fragment **slot, uint64_t generation,
-                      encode_builder *builder, const void *object)
+WRITER_INLINE const struct snippet *encode_cache_snippet(struct writer *writer,
+                                                         struct snippet **slot, uint64_t generation,
+                                                         encode_builder *builder,
+                                                         const void *object)
 {
-	struct fragment *fragment = *slot;
+	struct snippet *snippet = *slot;
 
 	if (!writer->record->caching)
 		return NULL;
-	if (__builtin_expect(!fragment || fragment->generation != generation, false))
+	if (__builtin_expect(!snippet || snippet->generation != generation, false))
 		return encode_cache_renew(writer->record->encoder, slot, generation, builder,
 		                          object);
-	return fragment->length > 0 ? fragment : NULL;
+	return snippet->length > 0 ? snippet : NULL;
 }
 
-WRITER_INLINE void encode_cache_piece(struct writer *writer, const struct fragment *fragment,
+WRITER_INLINE void encode_cache_piece(struct writer *writer, const struct snippet *snippet,
                                       encode_builder *builder, const void *object, int piece)
 {
 	uint32_t from, to;
 
-	if (__builtin_expect(!fragment, false)) {
+	if (__builtin_expect(!snippet, false)) {
 		writer_call(writer, builder, object, piece);
 		return;
 	}
-	from = piece > 0 ? fragment->split[piece - 1] : 0;
-	to = fragment->split[piece];
-	writer_splice(writer, fragment->bytes + from, to - from);
+	from = piece > 0 ? snippet->split[piece - 1] : 0;
+	to = snippet->split[piece];
+	writer_splice(writer, snippet->bytes + from, to - from);
 }
 
 /* Connections begin and end in few seconds: each finds the text of its own, mostly. */
@@ -229,7 +230,7 @@ void encode_owner_peer(struct writer *writer, const struct owner *owner);
 
 /* encode_connection.c */
 void encode_connection_event(struct writer *writer, const struct event *any);
-/* Piece builder of a connection's fragment, and its numbers. */
+/* Piece builder of a connection's snippet, and its numbers. */
 enum connection_piece {
 	CONNECTION_PIECE_COMMUNITY_ID,
 	CONNECTION_PIECE_SOURCE,
@@ -238,20 +239,20 @@ enum connection_piece {
 };
 void encode_connection_piece(struct writer *writer, const void *connection, int piece);
 
-WRITER_INLINE const struct fragment *encode_connection_fragment(struct writer *writer,
-                                                                struct connection *connection)
+WRITER_INLINE const struct snippet *encode_connection_snippet(struct writer *writer,
+                                                              struct connection *connection)
 {
 	/* What it says never changes. */
-	return encode_cache_fragment(writer, &connection->fragment, 0, encode_connection_piece,
-	                             connection);
+	return encode_cache_snippet(writer, &connection->snippet, 0, encode_connection_piece,
+	                            connection);
 }
 
 WRITER_INLINE void encode_connection_write_piece(struct writer *writer,
-                                                 const struct fragment *fragment,
+                                                 const struct snippet *snippet,
                                                  const struct connection *connection,
                                                  enum connection_piece piece)
 {
-	encode_cache_piece(writer, fragment, encode_connection_piece, connection, (int)piece);
+	encode_cache_piece(writer, snippet, encode_connection_piece, connection, (int)piece);
 }
 
 void encode_connection_tcp_info(struct writer *writer, const struct socket_tcp_info *info);

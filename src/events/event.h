@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "attribution/owner.h"
-#include "capture/interfaces.h"
 #include "capture/packet.h"
 #include "connections/connection.h"
+#include "interfaces/interfaces.h"
 #include "sockets/socket.h"
 
 #define EVENT_SCHEMA_VERSION "1.0"
@@ -50,7 +50,7 @@ enum event_action {
 struct event_packet {
 	const struct packet *packet;
 	const struct interface *interface; /* NULL when not known */
-	/* NULL: ARP, later fragments without one, ... Not const: the encoder hangs a fragment on it. */
+	/* NULL: ARP, later fragments without one, ... Not const: the encoder hangs a snippet on it. */
 	struct connection *connection;
 	bool from_source; /* the sender is the connection's source */
 	/* Owner of the sender's end and of the receiver's; NULL = that end is not of this host. */

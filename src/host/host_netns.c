@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "capture/interfaces.h"
+#include "interfaces/interfaces.h"
 #include "sockets/listener_table.h"
 #include "sockets/netns.h"
 #include "sockets/sock_destroy.h"

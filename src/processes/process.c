@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "events/fragment.h"
+#include "events/snippet.h"
 
 struct process *process_ref(struct process *process)
 {
@@ -19,7 +19,7 @@ void process_unref(struct process *process)
 {
 	if (!process || --process->references > 0)
 		return;
-	fragment_free(process->fragment);
+	snippet_free(process->snippet);
 	free(process->strings);
 	free(process);
 }

@@ -41,12 +41,12 @@ struct process {
 	/* Its place in stream/traffic.h; 0 = none. Mutable. */
 	uint32_t traffic;
 
-	/* Encoded JSON of this owner, made once by the encoder; see events/fragment.h. Mutable. */
-	struct fragment *fragment;
+	/* Encoded JSON of this owner, made once by the encoder; see events/snippet.h. Mutable. */
+	struct snippet *snippet;
 };
 
 struct process *process_ref(struct process *process);
-void process_unref(struct process *process); /* NULL is fine; frees at 0, the fragment too */
+void process_unref(struct process *process); /* NULL is fine; frees at 0, the snippet too */
 
 /* How long ago it began, in ns, or up to a tick more. Steps of the wall clock do not matter. */
 int64_t process_age_ns(const struct process *process);

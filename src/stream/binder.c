@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "events/fragment.h"
+#include "events/snippet.h"
 #include "stream/port_ends.h"
 
 /* Waits between attempts; each level is a queue in which all wait equally long. */
@@ -232,8 +232,8 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 
 static void tell(struct binder *binder, struct connection *connection)
 {
-	fragment_free(connection->fragment);
-	connection->fragment = NULL;
+	snippet_free(connection->snippet);
+	connection->snippet = NULL;
 	binder->options.callback(binder->options.context, connection);
 }
 

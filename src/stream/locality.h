@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "capture/interfaces.h"
 #include "capture/packet.h"
+#include "interfaces/interfaces.h"
 
 struct locality {
 	bool source, destination; /* this host's */

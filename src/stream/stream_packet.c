@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "events/community_id.h"
-#include "events/fragment.h"
+#include "events/snippet.h"
 #include "stream/flow_key.h"
 #include "stream/locality.h"
 #include "stream/stream_private.h"
@@ -396,7 +396,7 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 			continue;
 		__builtin_prefetch(&expected[i]->owners[CONNECTION_SOURCE]);
 		__builtin_prefetch(&expected[i]->owners[CONNECTION_DESTINATION]);
-		fragment_prefetch(expected[i]->fragment);
+		snippet_prefetch(expected[i]->snippet);
 	}
 }
 

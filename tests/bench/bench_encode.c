@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one record costs: nanoseconds by kind, as a json-c tree, appended without
- * and with cached pieces. The memcpy of a line is the floor. "cold": all fragments
+ * and with cached pieces. The memcpy of a line is the floor. "cold": all snippets
  * are gone, so each record makes its own.
  *
  * What json-c makes in any case is a tree all three times.
@@ -40,10 +40,10 @@ static double median(double *values, int rounds)
 	return values[rounds / 2];
 }
 
-static void drop_fragment(struct fragment **fragment)
+static void drop_snippet(struct snippet **snippet)
 {
-	fragment_free(*fragment);
-	*fragment = NULL;
+	snippet_free(*snippet);
+	*snippet = NULL;
 }
 
 /* The usual packet: TCP over IPv4, one local end, an owner, an interface. */
@@ -54,8 +54,8 @@ static void usual(struct scene *scene, struct event *event)
 	struct connection *connection = &scene->connections[0];
 	struct process *process = &scene->processes[0];
 
-	drop_fragment(&connection->fragment);
-	drop_fragment(&process->fragment);
+	drop_snippet(&connection->snippet);
+	drop_snippet(&process->snippet);
 	*process = (struct process){
 		.pid = 41234,
 		.entity_id = 1,
@@ -124,9 +124,9 @@ static double run(struct encoder *encoder, enum way way, struct scene *scene, st
 		scene->packet.number++;
 		buf_reset(line);
 		if (way == COLD) {
-			drop_fragment(&scene->connections[0].fragment);
+			drop_snippet(&scene->connections[0].snippet);
 			for (int p = 0; p < 4; p++)
-				drop_fragment(&scene->processes[p].fragment);
+				drop_snippet(&scene->processes[p].snippet);
 		}
 		if ((way == TREE ? encoder_encode_tree : encoder_encode)(encoder, event, line) != 0)
 			exit(EXIT_FAILURE);

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "capture/capture.h"
 #include "capture/decode.h"
-#include "capture/interfaces.h"
+#include "interfaces/interfaces.h"
 #include "stream/stream.h"
 
 #define NETNS 4026531840u

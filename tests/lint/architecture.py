@@ -21,11 +21,11 @@ LAYERS = (
         "capture/packet.h", "capture/decode*", "connections/*", "events/*", "sockets/socket.h",
         "processes/process.h", "processes/container.*", "attribution/owner.*",
         "tracepoints/trace_event.h",
-        "capture/interfaces.h",  # for its plain struct interface; interfaces.c is a source
+        "interfaces/interfaces.h",  # for its plain struct interface; interfaces.c is a source
     )),
     # Each owns a descriptor.
     ("sources", (
-        "capture/*", "sockets/*", "processes/*", "tracepoints/*",
+        "capture/*", "interfaces/*", "sockets/*", "processes/*", "tracepoints/*",
         "sentinel/*", "output/*", "security/*")),
     ("attribution", ("attribution/*",)),
     ("stream", ("stream/*",)),

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #include "events/event.h"
-#include "events/fragment.h"
+#include "events/snippet.h"
 
 #define EXAMPLE_NS    INT64_C(1795342272123456789) /* 2026-11-22T10:11:12.123456789Z */
 #define EXAMPLE_RUN   UINT64_C(0xb1946ac92492d234)
@@ -97,9 +97,9 @@ static inline void example_begin(struct example *example)
 
 static inline void example_end(struct example *example)
 {
-	fragment_free(example->curl.fragment);
-	fragment_free(example->sshd.fragment);
-	fragment_free(example->connection.fragment);
+	snippet_free(example->curl.snippet);
+	snippet_free(example->sshd.snippet);
+	snippet_free(example->connection.snippet);
 }
 
 static inline void example_packet(struct example *example, struct event_packet *event)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "events/event.h"
-#include "events/fragment.h"
+#include "events/snippet.h"
 #include "random.h"
 
 #define SCENE_PROCESSES   16
@@ -178,7 +178,7 @@ static inline void scene_owner(struct scene *scene, struct owner *owner)
 
 static inline void scene_connection(struct scene *scene, struct connection *connection)
 {
-	fragment_free(connection->fragment);
+	snippet_free(connection->snippet);
 	memset(connection, 0, sizeof *connection);
 	connection->tuple = scene_tuple(scene);
 	connection->netns = scene_chance(scene, 50) ? (uint32_t)random_u64(&scene->random) : 0;
@@ -235,9 +235,9 @@ static inline void scene_begin(struct scene *scene, struct random random, bool t
 static inline void scene_end(struct scene *scene)
 {
 	for (int i = 0; i < SCENE_PROCESSES; i++)
-		fragment_free(scene->processes[i].fragment);
+		snippet_free(scene->processes[i].snippet);
 	for (int i = 0; i < SCENE_CONNECTIONS; i++)
-		fragment_free(scene->connections[i].fragment);
+		snippet_free(scene->connections[i].snippet);
 }
 
 #endif

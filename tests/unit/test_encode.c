@@ -296,16 +296,16 @@ static void test_fragments(struct encoder *encoder)
 	struct example example;
 	struct event packet, opened;
 	struct buf line = new_line(ENCODER_ROOM);
-	const struct fragment *process, *connection;
+	const struct snippet *process, *connection;
 	uint64_t generation;
 
 	example_begin(&example);
 	packet = example_event(&example, EVENT_PACKET);
 	opened = example_event(&example, EVENT_CONNECTION_OPENED);
-	CHECK(!example.curl.fragment && !example.connection.fragment, "no fragments yet");
+	CHECK(!example.curl.snippet && !example.connection.snippet, "no snippets yet");
 	encoder_encode(encoder, &packet, &line);
-	process = example.curl.fragment;
-	connection = example.connection.fragment;
+	process = example.curl.snippet;
+	connection = example.connection.snippet;
 	CHECK(process && process->length > 0 && connection && connection->length > 0,
 	      "one for the process, one for the connection");
 	generation = process ? process->generation : 0;
@@ -313,13 +313,13 @@ static void test_fragments(struct encoder *encoder)
 		buf_reset(&line);
 		encoder_encode(encoder, i == 1 ? &opened : &packet, &line);
 	}
-	CHECK(example.curl.fragment == process && example.connection.fragment == connection,
+	CHECK(example.curl.snippet == process && example.connection.snippet == connection,
 	      "the same for later records of any kind");
 	example.curl.generation++;
 	buf_reset(&line);
 	encoder_encode(encoder, &packet, &line);
-	CHECK(example.curl.fragment && example.curl.fragment->generation != generation &&
-	              example.connection.fragment == connection,
+	CHECK(example.curl.snippet && example.curl.snippet->generation != generation &&
+	              example.connection.snippet == connection,
 	      "after exec the process has a new one, the connection keeps its own");
 	example_end(&example);
 	buf_free(&line);

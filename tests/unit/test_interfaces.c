@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Against the kernel, in a namespace of its own; ip(8) makes the changes. */
-#include "capture/interfaces.h"
+#include "interfaces/interfaces.h"
 
 #include <poll.h>
 #include <sys/socket.h>

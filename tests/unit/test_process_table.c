@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "events/fragment.h"
+#include "events/snippet.h"
 #include "process_table_fixture.h"
 
 #define CONTAINER "1f2e3d4c5b6a79880123456789abcdef0123456789abcdef0123456789abcdef"
@@ -38,7 +38,7 @@ static void test_fields(void)
 	CHECK(process && is(process->parent_name, "parent"), "its parent's name");
 	CHECK(process && process->start_ns % (10 * NS_PER_MS) == 0 && process->start_ns > 0,
 	      "it started at a full tick");
-	CHECK(process && process->references == 1 && process->generation == 0 && !process->fragment,
+	CHECK(process && process->references == 1 && process->generation == 0 && !process->snippet,
 	      "it is new");
 	other = process_table_get(table, 102, &reason);
 	CHECK(other && !other->parent_name && !other->executable && !other->cgroup &&
@@ -134,7 +134,7 @@ static void test_exec(void)
 	fake_link("110/exe", "/bin/sh");
 	table = open_table(fake_proc, 100);
 	process = need(process_table_get(table, 110, NULL));
-	process->fragment = calloc(1, sizeof *process->fragment);
+	process->snippet = calloc(1, sizeof *process->snippet);
 	fake_process(110, "curl", 100, 600);
 	fake_link("110/exe", "/usr/bin/curl");
 	CHECK(process_table_get(table, 110, NULL) == process && is(process->name, "sh"),

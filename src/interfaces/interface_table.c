@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "capture/interface_table.h"
+#include "interfaces/interface_table.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * The interfaces and local addresses of one network namespace, kept current by
  * rtnetlink(7) multicast (RTNLGRP_LINK, IPV4_IFADDR, IPV6_IFADDR).
  */
-#ifndef SOCKLINE_CAPTURE_INTERFACES_H
-#define SOCKLINE_CAPTURE_INTERFACES_H
+#ifndef SOCKLINE_INTERFACES_INTERFACES_H
+#define SOCKLINE_INTERFACES_INTERFACES_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -3,14 +3,14 @@
  * The table behind interfaces.h: interfaces by ifindex, local addresses, what was
  * deleted lately. Knows nothing of netlink. No allocation but to grow.
  */
-#ifndef SOCKLINE_CAPTURE_INTERFACE_TABLE_H
-#define SOCKLINE_CAPTURE_INTERFACE_TABLE_H
+#ifndef SOCKLINE_INTERFACES_INTERFACE_TABLE_H
+#define SOCKLINE_INTERFACES_INTERFACE_TABLE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/inet.h"
-#include "capture/interfaces.h"
+#include "interfaces/interfaces.h"
 
 /* Deleted interfaces that are remembered; beyond that the oldest goes. */
 #define INTERFACE_TABLE_DELETED_MAX 1024

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "capture/interfaces.h"
+#include "interfaces/interfaces.h"
 
 #include <errno.h>
 #include <linux/if_addr.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "capture/interface_table.h"
+#include "interfaces/interface_table.h"
 #include "sockets/netlink.h"
 
 #define RECEIVE_BUFFER (1 << 20)

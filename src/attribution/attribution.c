@@ -9,8 +9,8 @@
 
 #include "attribution/attribution_private.h"
 #include "attribution/recent.h"
-#include "attribution/sightings.h"
-#include "attribution/witness.h"
+#include "attribution/sentinel_owners.h"
+#include "attribution/trace_owners.h"
 #include "base/clock.h"
 #include "interfaces/interfaces.h"
 #include "sockets/sock_diag.h"
@@ -235,8 +235,8 @@ void attribution_name_common_holder(struct attribution *attribution,
 	}
 }
 
-static void set_witnessed(const struct attribution_question *question, struct process *process,
-                          struct owner *owner)
+static void set_traced(const struct attribution_question *question, struct process *process,
+                       struct owner *owner)
 {
 	owner_clear(owner);
 	owner->method = ATTRIBUTION_TRACEPOINT;
@@ -245,8 +245,8 @@ static void set_witnessed(const struct attribution_question *question, struct pr
 }
 
 /* Somebody was watching when it happened: no need to look anything up. */
-static bool witnessed(struct attribution *attribution, const struct attribution_question *question,
-                      struct owner *owner)
+static bool traced(struct attribution *attribution, const struct attribution_question *question,
+                   struct owner *owner)
 {
 	struct process *process;
 	uint8_t protocol = question->tuple.protocol;
@@ -254,14 +254,14 @@ static bool witnessed(struct attribution *attribution, const struct attribution_
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE &&
 	    !question->has_icmp_id)
 		return false;
-	if (attribution->options.witness &&
-	    witness_find(attribution->options.witness, question, &process)) {
-		/* The witness remembers by itself: witness_find_past. */
-		set_witnessed(question, process, owner);
+	if (attribution->options.trace_owners &&
+	    trace_owners_find(attribution->options.trace_owners, question, &process)) {
+		/* trace_owners remembers by itself: trace_owners_find_past. */
+		set_traced(question, process, owner);
 		return true;
 	}
-	if (!attribution->options.sightings ||
-	    !sightings_find(attribution->options.sightings, question, owner))
+	if (!attribution->options.sentinel_owners ||
+	    !sentinel_owners_find(attribution->options.sentinel_owners, question, owner))
 		return false;
 	attribution_remember(attribution, question->netns, &question->tuple, owner);
 	return true;
@@ -273,10 +273,10 @@ static void ask_for_queued(struct attribution *attribution,
 {
 	struct process *process;
 
-	if (attribution->options.witness && owner->method == ATTRIBUTION_UNKNOWN &&
+	if (attribution->options.trace_owners && owner->method == ATTRIBUTION_UNKNOWN &&
 	    (owner->reason == ATTRIBUTION_NO_SOCKET || owner->reason == ATTRIBUTION_TIME_WAIT) &&
-	    witness_find_queued(attribution->options.witness, question, &process))
-		set_witnessed(question, process, owner);
+	    trace_owners_find_queued(attribution->options.trace_owners, question, &process))
+		set_traced(question, process, owner);
 }
 
 /* Several may have accepted, or the one that did may have handed the socket to its child. */
@@ -314,15 +314,15 @@ bool attribution_last_holder(struct attribution *attribution,
 	struct owner seen = { 0 };
 	bool changed;
 
-	if (attribution->options.witness &&
-	    witness_find_last(attribution->options.witness, question, &process)) {
+	if (attribution->options.trace_owners &&
+	    trace_owners_find_last(attribution->options.trace_owners, question, &process)) {
 		if (owner->process == process)
 			return false;
-		set_witnessed(question, process, owner);
+		set_traced(question, process, owner);
 		return true;
 	}
-	if (attribution->options.sightings &&
-	    sightings_find(attribution->options.sightings, question, &seen)) {
+	if (attribution->options.sentinel_owners &&
+	    sentinel_owners_find(attribution->options.sentinel_owners, question, &seen)) {
 		changed = owner->process != seen.process;
 		owner_clear(owner);
 		*owner = seen;
@@ -340,8 +340,8 @@ bool attribution_last_holder(struct attribution *attribution,
 
 void attribution_expect(struct attribution *attribution, const struct tuple *tuple)
 {
-	if (attribution->options.witness)
-		witness_expect(attribution->options.witness, tuple);
+	if (attribution->options.trace_owners)
+		trace_owners_expect(attribution->options.trace_owners, tuple);
 }
 
 void attribution_resolve(struct attribution *attribution,
@@ -356,7 +356,7 @@ void attribution_resolve(struct attribution *attribution,
 		attribution_unknown(owner, ATTRIBUTION_OTHER_NETNS);
 		return;
 	}
-	if (witnessed(attribution, question, owner))
+	if (traced(attribution, question, owner))
 		return;
 	switch (question->tuple.protocol) {
 	case IPPROTO_TCP:

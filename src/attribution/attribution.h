@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "attribution/owner.h"
+#include "attribution/question.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/inet.h"
@@ -36,29 +37,13 @@ struct attribution_namespace {
 	struct listener_table *listeners, *receivers; /* TCP; UDP and UDP-Lite */
 };
 
-struct attribution_question {
-	uint32_t netns;
-	struct tuple tuple; /* source = the end that is asked for */
-	uint32_t ifindex;   /* of the packet, never 0: attribution.c says why */
-	bool responder;     /* this end did not initiate: a listener may be its owner */
-	bool gone;          /* TCP, and its socket is closed: who watched, or who listens */
-	bool died; /* a socket on the port has, since seen_ns: the one there now may be its successor */
-	bool sender;      /* this end sent the packet that is at hand */
-	bool fanned_out;  /* the packet is multicast or broadcast: several may receive it */
-	bool has_icmp_id; /* ICMP echo of which this end is the requester: */
-	uint16_t icmp_id;
-	int64_t since_ns; /* monotonic: not before this did the connection begin; 0 = not known */
-	int64_t seen_ns;  /* monotonic: its first packet */
-	int64_t asked_ns; /* monotonic: when this end was first asked for */
-};
-
 struct attribution_options {
 	struct hash_key key;
-	struct process_table *processes; /* borrowed */
-	struct proc_fd *fds;             /* borrowed */
-	struct sightings *sightings;     /* borrowed; NULL = no sentinel */
-	struct witness *witness;         /* borrowed; NULL = lookups alone */
-	bool guess;                      /* name the likeliest where the owner is ambiguous */
+	struct process_table *processes;         /* borrowed */
+	struct proc_fd *fds;                     /* borrowed */
+	struct sentinel_owners *sentinel_owners; /* borrowed; NULL = no sentinel */
+	struct trace_owners *trace_owners;       /* borrowed; NULL = lookups alone */
+	bool guess;              /* name the likeliest where the owner is ambiguous */
 	bool sees_all_processes; /* initial pid namespace, so that "nobody" can be told from "hidden" */
 };
 

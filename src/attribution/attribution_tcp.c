@@ -9,7 +9,7 @@
 
 #include "attribution/attribution_private.h"
 #include "attribution/recent.h"
-#include "attribution/witness.h"
+#include "attribution/trace_owners.h"
 #include "base/clock.h"
 
 void attribution_tcp_listener(struct attribution *attribution,
@@ -52,13 +52,13 @@ static void hint_acceptors(struct attribution *attribution,
 }
 
 /* Whose it was, of a connection that is met after its end. */
-static bool find_witnessed_past(struct attribution *attribution,
-                                const struct attribution_question *question, struct owner *owner)
+static bool find_traced_past(struct attribution *attribution,
+                             const struct attribution_question *question, struct owner *owner)
 {
 	struct process *process;
 
-	if (!attribution->options.witness || question->since_ns != 0 ||
-	    !witness_find_past(attribution->options.witness, question, &process))
+	if (!attribution->options.trace_owners || question->since_ns != 0 ||
+	    !trace_owners_find_past(attribution->options.trace_owners, question, &process))
 		return false;
 	owner_clear(owner);
 	owner->method = ATTRIBUTION_RECENT;
@@ -84,7 +84,7 @@ static void resolve_gone(struct attribution *attribution, const struct attributi
 			owner->method = ATTRIBUTION_RECENT;
 		return;
 	}
-	if (find_witnessed_past(attribution, question, owner))
+	if (find_traced_past(attribution, question, owner))
 		return;
 	if (question->responder)
 		attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,

@@ -195,8 +195,8 @@ static int compose_attribution(struct host *host, struct error *error)
 		.key = host->options.key,
 		.processes = host->processes,
 		.fds = host->fds,
-		.sightings = host->sightings,
-		.witness = host->witness,
+		.sentinel_owners = host->sentinel_owners,
+		.trace_owners = host->trace_owners,
 		.guess = host->options.guess,
 		.sees_all_processes = process_table_sees_all(host->processes),
 	};
@@ -250,7 +250,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 		goto failed;
 	check_capabilities(host);
 	host_method_check(host);
-	if (!host->witness) /* whose events tell of every process */
+	if (!host->trace_owners) /* whose events tell of every process */
 		open_process_events(host);
 	*result = host;
 	return 0;
@@ -314,8 +314,8 @@ void host_tick(struct host *host)
 	int64_t now = clock_monotonic_ns();
 
 	process_table_expire(host->processes, now);
-	if (host->witness)
-		witness_expire(host->witness);
+	if (host->trace_owners)
+		trace_owners_expire(host->trace_owners);
 	if (host->netns_mode == HOST_NETNS_ALL &&
 	    (host->namespaces_changed || now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS))
 		look_for_namespaces(host);
@@ -359,9 +359,9 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 		counters->netlink.overruns += proc_events_counters(host->events)->overruns;
 		counters->netlink.lost += proc_events_counters(host->events)->lost;
 	}
-	if (host->witness) {
+	if (host->trace_owners) {
 		counters->tracepoints.present = true;
-		counters->tracepoints.counts = witness_counters(host->witness);
+		counters->tracepoints.counts = trace_owners_counters(host->trace_owners);
 	}
 	add_sentinel(host, counters);
 	counters->sockets = proc_fd_count(host->fds);

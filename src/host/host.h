@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "attribution/attribution.h"
-#include "attribution/witness.h"
+#include "attribution/trace_owners.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/loop.h"
@@ -95,7 +95,7 @@ struct host_counters {
 		uint64_t overruns, lost, resyncs, interrupted;
 	} netlink;
 	struct {
-		struct witness_counters counts;
+		struct trace_owners_counters counts;
 		bool present;
 	} tracepoints;
 	struct {

@@ -27,17 +27,23 @@ static void on_lived(void *context, const struct trace_event *event)
 		host_on_process_event(context, &process_event);
 }
 
-static void on_witness(void *context, uint32_t ready)
+static void on_trace_owners(void *context, uint32_t ready)
 {
 	struct host *host = context;
 
 	(void)ready;
-	witness_drain(host->witness);
+	trace_owners_drain(host->trace_owners);
+}
+
+static void resolve_socket(void *context, const struct socket *socket, int64_t seen_ns,
+                           struct owner *owner)
+{
+	attribution_resolve_socket(context, socket, seen_ns, owner, NULL);
 }
 
 static void drain_sentinel(struct host *host)
 {
-	sightings_drain(host->sightings, host->attribution);
+	sentinel_owners_drain(host->sentinel_owners, resolve_socket, host->attribution);
 }
 
 static void on_sentinel(void *context, uint32_t ready)
@@ -58,8 +64,9 @@ static int open_sentinel(struct host *host, struct error *error)
 		host->method_why = "neither tracepoints nor the sentinel are to be had";
 		return 0;
 	}
-	host->sightings = sightings_new(host->sentinel, host->processes, &host->options.key);
-	if (!host->sightings)
+	host->sentinel_owners =
+		sentinel_owners_new(host->sentinel, host->processes, &host->options.key);
+	if (!host->sentinel_owners)
 		return error_set(error, ENOMEM, "out of memory");
 	host->sentinel_source =
 		loop_add_fd(host->loop, sentinel_fd(host->sentinel), EPOLLIN, on_sentinel, host);
@@ -80,12 +87,12 @@ static int count_namespaces(void)
 	return netns_each(count_namespace, &count) == 0 ? count : 0;
 }
 
-static int watch_witness(struct host *host)
+static int watch_trace_owners(struct host *host)
 {
-	loop_remove(host->witness_source);
-	host->witness_source =
-		loop_add_fd(host->loop, witness_fd(host->witness), EPOLLIN, on_witness, host);
-	return host->witness_source ? 0 : -errno;
+	loop_remove(host->trace_owners_source);
+	host->trace_owners_source = loop_add_fd(host->loop, trace_owners_fd(host->trace_owners),
+	                                        EPOLLIN, on_trace_owners, host);
+	return host->trace_owners_source ? 0 : -errno;
 }
 
 /*
@@ -94,7 +101,7 @@ static int watch_witness(struct host *host)
  */
 int host_method_open(struct host *host, struct error *error)
 {
-	struct witness_options options = {
+	struct trace_owners_options options = {
 		.key = host->options.key,
 		.processes = host->processes,
 		.namespaces = count_namespaces() > 1,
@@ -108,10 +115,10 @@ int host_method_open(struct host *host, struct error *error)
 		return 0;
 	if (host->options.method == HOST_METHOD_SENTINEL)
 		return open_sentinel(host, error);
-	if (witness_open(&host->witness, &options, &refused) == 0) {
+	if (trace_owners_open(&host->trace_owners, &options, &refused) == 0) {
 		if (host->options.method == HOST_METHOD_AUTO)
 			host->method_why = "the kernel allows it, and it misses least";
-		watch_witness(host);
+		watch_trace_owners(host);
 		return 0;
 	}
 	if (host->options.method == HOST_METHOD_TRACEPOINTS)
@@ -128,12 +135,12 @@ void host_method_add_namespace(struct host *host, uint32_t netns, int fd)
 
 	if (host->sentinel && sentinel_watch(host->sentinel, fd, netns, &error) != 0)
 		host_degrade(host, error.text, "owners in a network namespace are looked up");
-	if (host->witness && fd >= 0) {
+	if (host->trace_owners && fd >= 0) {
 		/* Its watch goes first: the descriptor is another one afterwards. */
-		loop_remove(host->witness_source);
-		host->witness_source = NULL;
-		witness_follow_namespaces(host->witness, &error);
-		watch_witness(host);
+		loop_remove(host->trace_owners_source);
+		host->trace_owners_source = NULL;
+		trace_owners_follow_namespaces(host->trace_owners, &error);
+		watch_trace_owners(host);
 	}
 }
 
@@ -157,17 +164,17 @@ void host_method_check(struct host *host)
 void host_method_close(struct host *host)
 {
 	loop_remove(host->sentinel_source);
-	sightings_free(host->sightings);
+	sentinel_owners_free(host->sentinel_owners);
 	sentinel_close(host->sentinel);
-	loop_remove(host->witness_source);
-	witness_close(host->witness);
+	loop_remove(host->trace_owners_source);
+	trace_owners_close(host->trace_owners);
 }
 
 const char *host_method(struct host *host, const char **why)
 {
 	*why = host->method_why;
 	if (!host->sentinel)
-		return host->witness ? "tracepoints" : "lookup";
+		return host->trace_owners ? "tracepoints" : "lookup";
 	snprintf(host->sentinel_why, sizeof host->sentinel_why, "%s; %s", host->method_why,
 	         sentinel_mode(host->sentinel));
 	*why = host->sentinel_why;
@@ -176,20 +183,20 @@ const char *host_method(struct host *host, const char **why)
 
 bool host_is_patient(const struct host *host)
 {
-	return host->witness != NULL;
+	return host->trace_owners != NULL;
 }
 
 /* Half of a ring is full. */
 int host_urgent_fd(const struct host *host)
 {
-	return host->witness ? witness_fd(host->witness) : -1;
+	return host->trace_owners ? trace_owners_fd(host->trace_owners) : -1;
 }
 
 void host_prepare(struct host *host)
 {
 	proc_fd_next_turn(host->fds);
-	if (host->witness)
-		witness_drain(host->witness);
+	if (host->trace_owners)
+		trace_owners_drain(host->trace_owners);
 	if (host->sentinel)
 		drain_sentinel(host);
 	host_netns_set_prepare(host->spaces);

@@ -35,7 +35,7 @@ int host_netns_fd(const struct host_netns *space); /* -1 = the own one */
 /* What attribution needs to know of it; borrowed. */
 struct attribution_namespace host_netns_view(const struct host_netns *space);
 
-/* Counters since opening. */
+/* Counters since pending_connect. */
 struct host_netns_counters {
 	uint64_t overruns, lost, resyncs, interrupted;
 };

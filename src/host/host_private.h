@@ -3,8 +3,8 @@
 #ifndef SOCKLINE_HOST_HOST_PRIVATE_H
 #define SOCKLINE_HOST_HOST_PRIVATE_H
 
-#include "attribution/sightings.h"
-#include "attribution/witness.h"
+#include "attribution/sentinel_owners.h"
+#include "attribution/trace_owners.h"
 #include "host/host.h"
 #include "host/host_netns_set.h"
 #include "processes/proc_events.h"
@@ -25,13 +25,13 @@ struct host {
 	int64_t namespaces_looked_ns;
 	bool namespaces_changed; /* a process was seen in one that is not open */
 	struct proc_events *events;
-	struct witness *witness;   /* NULL: tracepoints are not in use */
-	struct sentinel *sentinel; /* NULL: nor is the sentinel */
-	struct sightings *sightings;
+	struct trace_owners *trace_owners; /* NULL: tracepoints are not in use */
+	struct sentinel *sentinel;         /* NULL: nor is the sentinel */
+	struct sentinel_owners *sentinel_owners;
 	char sentinel_why[256];
 	const char *method_why;
 	struct attribution *attribution;
-	struct loop_source *events_source, *witness_source, *sentinel_source;
+	struct loop_source *events_source, *trace_owners_source, *sentinel_source;
 	char degraded_text[HOST_DEGRADED_MAX][HOST_DEGRADED_TEXT];
 	const char *degraded[HOST_DEGRADED_MAX];
 	int degraded_count;

@@ -5,7 +5,7 @@
  * namespaces of the host. CPUs that go online later are not watched.
  *
  * Of a process that was dead long before its events are read, they still tell
- * the name, executable, parent, start time and cgroup: lineage.h keeps that.
+ * the name, executable, parent, start time and cgroup: process_history.h keeps that.
  */
 #ifndef SOCKLINE_TRACEPOINTS_TRACEPOINTS_H
 #define SOCKLINE_TRACEPOINTS_TRACEPOINTS_H

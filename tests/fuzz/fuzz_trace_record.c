@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attribution/evidence.h"
-#include "attribution/lineage.h"
+#include "attribution/process_history.h"
+#include "attribution/socket_history.h"
 #include "trace_formats.h"
 
 #define RECORD_MAX 4096
@@ -19,8 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct state {
 	struct trace_record_layout layout;
-	struct evidence *evidence;
-	struct lineage *lineage;
+	struct socket_history *evidence;
+	struct process_history *lineage;
 	int64_t now_ns;
 };
 
@@ -39,16 +39,17 @@ static void start(struct state *state)
 	learn(state, TRACE_RECORD_STATE, FORMAT_STATE);
 	learn(state, TRACE_RECORD_RECEIVE, FORMAT_RECEIVE);
 	learn(state, TRACE_RECORD_EXIT, FORMAT_EXIT);
-	state->evidence = evidence_new(64, &key);
-	state->lineage = lineage_new(64, &key, true);
+	state->evidence = socket_history_new(64, &key);
+	state->lineage = process_history_new(64, &key, true);
 	if (!state->evidence || !state->lineage)
 		abort();
 }
 
 static void use(struct state *state, struct trace_event *event, const uint8_t *record, size_t size)
 {
-	struct evidence_question question = { .tuple = event->tuple, .kinds = EVIDENCE_USED };
-	struct evidence_match match;
+	struct socket_history_question question = { .tuple = event->tuple,
+		                                    .kinds = SOCKET_HISTORY_USED };
+	struct socket_history_match match;
 
 	if (event->text_length > 0 &&
 	    ((const uint8_t *)event->text < record ||
@@ -58,14 +59,15 @@ static void use(struct state *state, struct trace_event *event, const uint8_t *r
 	state->now_ns += 1000000;
 	event->time_ns = event->boottime_ns = state->now_ns;
 	event->since_ns = state->now_ns - 1;
-	lineage_add(state->lineage, event);
-	evidence_add(state->evidence, event,
-	             lineage_find(state->lineage, event->pid, event->time_ns));
+	process_history_add(state->lineage, event);
+	socket_history_add(state->evidence, event,
+	                   process_history_find(state->lineage, event->pid, event->time_ns));
 	question.to_ns = state->now_ns;
-	evidence_find(state->evidence, &question, &match);
-	lineage_expire(state->lineage, state->now_ns);
-	evidence_expire(state->evidence, state->now_ns);
-	if (evidence_count(state->evidence) > 64 || lineage_count(state->lineage) > 64)
+	socket_history_find(state->evidence, &question, &match);
+	process_history_expire(state->lineage, state->now_ns);
+	socket_history_expire(state->evidence, state->now_ns);
+	if (socket_history_count(state->evidence) > 64 ||
+	    process_history_count(state->lineage) > 64)
 		abort();
 }
 

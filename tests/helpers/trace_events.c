@@ -25,8 +25,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "attribution/evidence.h"
-#include "attribution/lineage.h"
+#include "attribution/process_history.h"
+#include "attribution/socket_history.h"
 #include "base/clock.h"
 #include "processes/process_table.h"
 #include "tracepoints/tracepoints.h"
@@ -40,8 +40,8 @@ struct events {
 	const char *truth;
 	int64_t seconds, interval_ms, window_ns;
 	struct tracepoints *tracepoints;
-	struct evidence *evidence;
-	struct lineage *lineage;
+	struct socket_history *socket_history;
+	struct process_history *process_history;
 	int64_t tick_ns;
 };
 
@@ -97,16 +97,16 @@ static void print_event(const struct trace_event *event)
 static void take_event(void *context, const struct trace_event *event)
 {
 	struct events *events = context;
-	const struct lineage_process *process = NULL;
+	const struct process_history_process *process = NULL;
 
-	lineage_add(events->lineage, event);
+	process_history_add(events->process_history, event);
 	if (!events->truth) {
 		print_event(event);
 		return;
 	}
 	if (event->process_context)
-		process = lineage_find(events->lineage, event->pid, event->time_ns);
-	evidence_add(events->evidence, event, process);
+		process = process_history_find(events->process_history, event->pid, event->time_ns);
+	socket_history_add(events->socket_history, event, process);
 }
 
 static void seed(struct events *events)
@@ -124,31 +124,32 @@ static void seed(struct events *events)
 		struct process *process = pid > 0 ? process_table_get(table, pid, NULL) : NULL;
 
 		if (process)
-			lineage_seed(events->lineage, process, clock_monotonic_ns());
+			process_history_seed(events->process_history, process,
+			                     clock_monotonic_ns());
 	}
 	closedir(proc);
 	process_table_free(table);
 }
 
-static const char *answer_name(enum evidence_answer answer)
+static const char *answer_name(enum socket_history_answer answer)
 {
 	switch (answer) {
-	case EVIDENCE_NONE:
+	case SOCKET_HISTORY_NONE:
 		return "none";
-	case EVIDENCE_FOUND:
+	case SOCKET_HISTORY_FOUND:
 		return "found";
-	case EVIDENCE_AMBIGUOUS:
+	case SOCKET_HISTORY_AMBIGUOUS:
 		return "ambiguous";
-	case EVIDENCE_INCOMPLETE:
+	case SOCKET_HISTORY_INCOMPLETE:
 		return "incomplete";
 	}
 	return "?";
 }
 
-static void print_process(const struct events *events, const struct evidence_match *match)
+static void print_process(const struct events *events, const struct socket_history_match *match)
 {
-	const struct lineage_process *process =
-		lineage_find(events->lineage, match->pid, match->first_ns);
+	const struct process_history_process *process =
+		process_history_find(events->process_history, match->pid, match->first_ns);
 	uint64_t ticks = 0;
 	bool sure;
 
@@ -156,7 +157,7 @@ static void print_process(const struct events *events, const struct evidence_mat
 		puts("\t-\t-\t-\t-\t-\t-");
 		return;
 	}
-	sure = lineage_start_ticks(process, events->tick_ns, &ticks);
+	sure = process_history_start_ticks(process, events->tick_ns, &ticks);
 	printf("\t%s\t%s\t%d\t%" PRIu32 "\t%" PRIu64 "\t%s\n", process->name,
 	       process->executable ? process->executable : "-", process->parent_pid, process->netns,
 	       ticks, sure ? "sure" : "unsure");
@@ -179,9 +180,9 @@ static int64_t next_number(char **line)
 	return strtoll(next_word(line), NULL, 10);
 }
 
-static struct evidence_question parse_truth(const struct events *events, char *line)
+static struct socket_history_question parse_truth(const struct events *events, char *line)
 {
-	struct evidence_question question = { .netns = 0 };
+	struct socket_history_question question = { .netns = 0 };
 	bool understood;
 
 	next_word(&line); /* which end */
@@ -205,24 +206,26 @@ static struct evidence_question parse_truth(const struct events *events, char *l
 static void answer(const struct events *events, char *line)
 {
 	char copy[TRUTH_LINE_MAX];
-	struct evidence_question question;
-	struct evidence_match match = { .pid = 0 };
+	struct socket_history_question question;
+	struct socket_history_match match = { .pid = 0 };
 
 	line[strcspn(line, "\n")] = '\0';
 	memcpy(copy, line, strlen(line) + 1);
 	question = parse_truth(events, copy);
 	/* Who closed is asked only where nobody was seen using the socket. */
-	question.kinds = EVIDENCE_USED;
+	question.kinds = SOCKET_HISTORY_USED;
 
-	enum evidence_answer answer = evidence_find(events->evidence, &question, &match);
+	enum socket_history_answer answer =
+		socket_history_find(events->socket_history, &question, &match);
 
-	question.kinds = EVIDENCE_CLOSED;
-	if (answer == EVIDENCE_NONE)
-		answer = evidence_find(events->evidence, &question, &match);
+	question.kinds = SOCKET_HISTORY_CLOSED;
+	if (answer == SOCKET_HISTORY_NONE)
+		answer = socket_history_find(events->socket_history, &question, &match);
 	printf("%s\t%s\t%d\t%s%s%s%s", line, answer_name(answer), match.pid,
-	       match.kinds & EVIDENCE_ROUTED ? "r" : "", match.kinds & EVIDENCE_OPENED ? "o" : "",
-	       match.kinds & EVIDENCE_RECEIVED ? "i" : "",
-	       match.kinds & EVIDENCE_CLOSED ? "c" : "");
+	       match.kinds & SOCKET_HISTORY_ROUTED ? "r" : "",
+	       match.kinds & SOCKET_HISTORY_OPENED ? "o" : "",
+	       match.kinds & SOCKET_HISTORY_RECEIVED ? "i" : "",
+	       match.kinds & SOCKET_HISTORY_CLOSED ? "c" : "");
 	print_process(events, &match);
 }
 
@@ -255,8 +258,8 @@ static void run(struct events *events)
 		tracepoints_drain(events->tracepoints, take_event, events);
 		/* The truth is read at the end, and however long that takes, all is to be there. */
 		if (!events->truth) {
-			evidence_expire(events->evidence, clock_monotonic_ns());
-			lineage_expire(events->lineage, clock_monotonic_ns());
+			socket_history_expire(events->socket_history, clock_monotonic_ns());
+			process_history_expire(events->process_history, clock_monotonic_ns());
 		}
 	} while (wait[0].fd < 0 ? clock_monotonic_ns() < end_ns
 	                        : wait[0].revents == 0 || read(STDIN_FILENO, &byte, 1) > 0);
@@ -267,8 +270,10 @@ static void run(struct events *events)
 static void print_counters(const struct events *events)
 {
 	const struct tracepoints_counters *trace = tracepoints_counters(events->tracepoints);
-	const struct evidence_counters *evidence = evidence_counters(events->evidence);
-	const struct lineage_counters *lineage = lineage_counters(events->lineage);
+	const struct socket_history_counters *socket_history =
+		socket_history_counters(events->socket_history);
+	const struct process_history_counters *process_history =
+		process_history_counters(events->process_history);
 
 	fprintf(stderr,
 	        "samples %" PRIu64 " events %" PRIu64 " lost %" PRIu64 " irq %" PRIu64
@@ -278,9 +283,10 @@ static void print_counters(const struct events *events)
 	        " orphans %" PRIu64 " processes_evicted %" PRIu64 " cpu_us %" PRId64 "\n",
 	        trace->samples, trace->events, trace->lost, trace->dropped_irq,
 	        trace->dropped_foreign, trace->malformed, trace->filtered_ports, trace->pauses,
-	        evidence->added, evidence->merged, evidence->unjoined, evidence->expired,
-	        evidence->evicted, lineage->forks, lineage->exits, lineage->orphans,
-	        lineage->evicted, clock_cpu_ns() / 1000);
+	        socket_history->added, socket_history->merged, socket_history->unjoined,
+	        socket_history->expired, socket_history->evicted, process_history->forks,
+	        process_history->exits, process_history->orphans, process_history->evicted,
+	        clock_cpu_ns() / 1000);
 }
 
 int main(int argc, char **argv)
@@ -317,9 +323,9 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	events.evidence = evidence_new(SIGHTINGS, &key);
-	events.lineage = lineage_new(PROCESSES, &key, options.namespaces);
-	if (!events.evidence || !events.lineage)
+	events.socket_history = socket_history_new(SIGHTINGS, &key);
+	events.process_history = process_history_new(PROCESSES, &key, options.namespaces);
+	if (!events.socket_history || !events.process_history)
 		return EXIT_FAILURE;
 	if (tracepoints_open(&events.tracepoints, &options, &error) < 0) {
 		fprintf(stderr, "trace_events: %s\n", error.text);
@@ -332,7 +338,7 @@ int main(int argc, char **argv)
 		answer_all(&events);
 	print_counters(&events);
 	tracepoints_close(events.tracepoints);
-	evidence_free(events.evidence);
-	lineage_free(events.lineage);
+	socket_history_free(events.socket_history);
+	process_history_free(events.process_history);
 	return EXIT_SUCCESS;
 }

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "attribution/lineage.h"
+#include "attribution/process_history.h"
 #include "base/clock.h"
 #include "check.h"
 #include "sockets/socket.h"

@@ -4,21 +4,21 @@
  * and time: who opened, sent from, or last closed this end. No system call on
  * a packet's path; the answer stands also when socket and process are long gone.
  */
-#ifndef SOCKLINE_ATTRIBUTION_WITNESS_H
-#define SOCKLINE_ATTRIBUTION_WITNESS_H
+#ifndef SOCKLINE_ATTRIBUTION_TRACE_OWNERS_H
+#define SOCKLINE_ATTRIBUTION_TRACE_OWNERS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/attribution.h"
+#include "attribution/question.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "processes/process_table.h"
 #include "tracepoints/trace_event.h"
 
-struct witness;
+struct trace_owners;
 
-struct witness_options {
+struct trace_owners_options {
 	struct hash_key key;
 	struct process_table *processes; /* borrowed */
 	bool namespaces; /* there are several network namespaces: follow each process's */
@@ -30,48 +30,49 @@ struct witness_options {
 	void *context;
 };
 
-struct witness_counters {
+struct trace_owners_counters {
 	uint64_t samples, lost; /* struct tracepoints_counters */
 	uint64_t evicted;       /* what was seen, and processes, forgotten before their time */
 };
 
 /* As tracepoints_open. Reads every process of /proc once. */
-int witness_open(struct witness **result, const struct witness_options *options,
-                 struct error *error);
-void witness_close(struct witness *witness);
+int trace_owners_open(struct trace_owners **result, const struct trace_owners_options *options,
+                      struct error *error);
+void trace_owners_close(struct trace_owners *owners);
 /* A second network namespace appeared: from now on each process's is followed. 0 or -errno. */
-int witness_follow_namespaces(struct witness *witness, struct error *error);
-int witness_fd(
-	const struct witness
-		*witness); /* it changes with witness_follow_namespaces; readable: drain soon */
+int trace_owners_follow_namespaces(struct trace_owners *owners, struct error *error);
+int trace_owners_fd(
+	const struct trace_owners
+		*owners); /* it changes with trace_owners_follow_namespaces; readable: drain soon */
 
 /* Takes in what happened up to now; no system call in the usual case. */
-void witness_drain(struct witness *witness);
-void witness_expire(struct witness *witness); /* once a second */
+void trace_owners_drain(struct trace_owners *owners);
+void trace_owners_expire(struct trace_owners *owners); /* once a second */
 
 /* Of a connection with this tuple, either end first, will be asked in a moment. */
-void witness_expect(struct witness *witness, const struct tuple *tuple);
+void trace_owners_expect(struct trace_owners *owners, const struct tuple *tuple);
 /*
  * Who used the local end question->tuple.source. False: nobody was seen, or not
  * surely one. *process is borrowed until the process table is next called.
  */
-bool witness_find(struct witness *witness, const struct attribution_question *question,
-                  struct process **process);
+bool trace_owners_find(struct trace_owners *owners, const struct attribution_question *question,
+                       struct process **process);
 /*
  * Who sent a datagram, or opened the TCP socket of a SYN, that a shaper or address
  * resolution may have held back for a while. For when no socket is left: the one
  * that is could send it without being seen.
  */
-bool witness_find_queued(struct witness *witness, const struct attribution_question *question,
-                         struct process **process);
+bool trace_owners_find_queued(struct trace_owners *owners,
+                              const struct attribution_question *question,
+                              struct process **process);
 /* Who was seen to have the TCP socket of this end: to read from it, shut it down or close it. */
-bool witness_find_last(struct witness *witness, const struct attribution_question *question,
-                       struct process **process);
+bool trace_owners_find_last(struct trace_owners *owners,
+                            const struct attribution_question *question, struct process **process);
 
 /* Who was the only one seen with the TCP socket of this end, however long ago: it may be gone. */
-bool witness_find_past(struct witness *witness, const struct attribution_question *question,
-                       struct process **process);
+bool trace_owners_find_past(struct trace_owners *owners,
+                            const struct attribution_question *question, struct process **process);
 
-struct witness_counters witness_counters(const struct witness *witness);
+struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/sightings.h"
+#include "attribution/sentinel_owners.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/table.h"
 #include "processes/process_table.h"
 
-#define SIGHTINGS_MAX 65536
+#define SENTINEL_OWNERS_MAX 65536
 
 /* A packet's time is the wall clock's, a sighting's the monotonic one. */
 #define AROUND_NS (20 * NS_PER_MS)
@@ -24,60 +24,62 @@ struct sighting {
 };
 
 /* A ring: entries are overwritten in the order in which they were first put. */
-struct sightings {
+struct sentinel_owners {
 	struct sentinel *sentinel;
 	struct process_table *processes;
 	struct hash_key key;
 	struct table *index;
 	struct sighting *entries;
 	uint32_t used, next;
-	struct attribution *attribution; /* during a drain */
+	sentinel_owners_resolve *resolve; /* during a drain */
+	void *context;
 };
 
-struct sightings *sightings_new(struct sentinel *sentinel, struct process_table *processes,
-                                const struct hash_key *key)
+struct sentinel_owners *sentinel_owners_new(struct sentinel *sentinel,
+                                            struct process_table *processes,
+                                            const struct hash_key *key)
 {
-	struct sightings *sightings = calloc(1, sizeof *sightings);
+	struct sentinel_owners *owners = calloc(1, sizeof *owners);
 
-	if (!sightings)
+	if (!owners)
 		return NULL;
-	sightings->sentinel = sentinel;
-	sightings->processes = processes;
-	sightings->key = *key;
-	sightings->index = table_new(SIGHTINGS_MAX);
-	sightings->entries = calloc(SIGHTINGS_MAX, sizeof *sightings->entries);
-	if (!sightings->index || !sightings->entries) {
-		sightings_free(sightings);
+	owners->sentinel = sentinel;
+	owners->processes = processes;
+	owners->key = *key;
+	owners->index = table_new(SENTINEL_OWNERS_MAX);
+	owners->entries = calloc(SENTINEL_OWNERS_MAX, sizeof *owners->entries);
+	if (!owners->index || !owners->entries) {
+		sentinel_owners_free(owners);
 		return NULL;
 	}
-	return sightings;
+	return owners;
 }
 
-void sightings_free(struct sightings *sightings)
+void sentinel_owners_free(struct sentinel_owners *owners)
 {
-	if (!sightings)
+	if (!owners)
 		return;
-	for (uint32_t i = 0; i < sightings->used; i++)
-		owner_clear(&sightings->entries[i].owner);
-	free(sightings->entries);
-	table_free(sightings->index);
-	free(sightings);
+	for (uint32_t i = 0; i < owners->used; i++)
+		owner_clear(&owners->entries[i].owner);
+	free(owners->entries);
+	table_free(owners->index);
+	free(owners);
 }
 
 /*
  * The one of this tuple nearest to a time: a tuple can be another process's soon
  * after. NULL: none between from_ns and to_ns.
  */
-static const struct sighting *find(const struct sightings *sightings, uint64_t hash, uint32_t netns,
-                                   const struct tuple *tuple, int64_t from_ns, int64_t to_ns,
-                                   int64_t near_ns)
+static const struct sighting *find(const struct sentinel_owners *owners, uint64_t hash,
+                                   uint32_t netns, const struct tuple *tuple, int64_t from_ns,
+                                   int64_t to_ns, int64_t near_ns)
 {
-	struct table_cursor cursor = table_cursor(sightings->index, hash);
+	struct table_cursor cursor = table_cursor(owners->index, hash);
 	const struct sighting *nearest = NULL;
 	uint32_t number;
 
 	while (table_next(&cursor, &number)) {
-		const struct sighting *sighting = &sightings->entries[number];
+		const struct sighting *sighting = &owners->entries[number];
 
 		if (sighting->netns != netns || !tuple_equal(&sighting->tuple, tuple) ||
 		    sighting->time_ns < from_ns || sighting->time_ns > to_ns)
@@ -89,19 +91,19 @@ static const struct sighting *find(const struct sightings *sightings, uint64_t h
 	return nearest;
 }
 
-static struct sighting *make(struct sightings *sightings, uint64_t hash, uint32_t netns,
+static struct sighting *make(struct sentinel_owners *owners, uint64_t hash, uint32_t netns,
                              const struct tuple *tuple)
 {
-	struct sighting *sighting = &sightings->entries[sightings->next];
+	struct sighting *sighting = &owners->entries[owners->next];
 
-	if (sightings->used == SIGHTINGS_MAX)
-		table_remove(sightings->index, sighting->hash, sightings->next);
+	if (owners->used == SENTINEL_OWNERS_MAX)
+		table_remove(owners->index, sighting->hash, owners->next);
 	owner_clear(&sighting->owner);
-	if (table_insert(sightings->index, hash, sightings->next) != 0)
+	if (table_insert(owners->index, hash, owners->next) != 0)
 		return NULL;
-	if (sightings->used < SIGHTINGS_MAX)
-		sightings->used++;
-	sightings->next = (sightings->next + 1) % SIGHTINGS_MAX;
+	if (owners->used < SENTINEL_OWNERS_MAX)
+		owners->used++;
+	owners->next = (owners->next + 1) % SENTINEL_OWNERS_MAX;
 	sighting->tuple = *tuple;
 	sighting->netns = netns;
 	sighting->hash = hash;
@@ -111,8 +113,8 @@ static struct sighting *make(struct sightings *sightings, uint64_t hash, uint32_
 /* A process that was sighted is read while it may still be there, else remembered as it was. */
 static void on_process(void *context, const struct sentinel_process *seen)
 {
-	struct sightings *sightings = context;
-	struct process *process = process_table_get(sightings->processes, seen->pid, NULL);
+	struct sentinel_owners *owners = context;
+	struct process *process = process_table_get(owners->processes, seen->pid, NULL);
 	struct process_memory memory = {
 		.pid = seen->pid,
 		.parent_pid = seen->parent_pid,
@@ -124,11 +126,11 @@ static void on_process(void *context, const struct sentinel_process *seen)
 	};
 
 	if (!process || process->start_ticks != seen->start_ticks)
-		process_table_remember(sightings->processes, &memory);
+		process_table_remember(owners->processes, &memory);
 }
 
 /* The threads gave up for time; here there is more of it. */
-static void look_on(struct sightings *sightings, const struct sentinel_sighting *seen,
+static void look_on(struct sentinel_owners *owners, const struct sentinel_sighting *seen,
                     struct owner *owner)
 {
 	struct socket socket = {
@@ -142,11 +144,10 @@ static void look_on(struct sightings *sightings, const struct sentinel_sighting 
 	};
 
 	if (seen->inode != 0)
-		attribution_resolve_socket(sightings->attribution, &socket, seen->time_ns, owner,
-		                           NULL);
+		owners->resolve(owners->context, &socket, seen->time_ns, owner);
 }
 
-static struct owner owner_of(struct sightings *sightings, const struct sentinel_sighting *seen)
+static struct owner owner_of(struct sentinel_owners *owners, const struct sentinel_sighting *seen)
 {
 	struct owner owner = {
 		.method =
@@ -158,7 +159,7 @@ static struct owner owner_of(struct sightings *sightings, const struct sentinel_
 		.has_uid = seen->has_uid,
 	};
 	struct process *process =
-		process_table_find(sightings->processes, seen->pid, seen->start_ticks);
+		process_table_find(owners->processes, seen->pid, seen->start_ticks);
 
 	if (!process)
 		return (struct owner){ .reason = ATTRIBUTION_EXITED };
@@ -166,11 +167,11 @@ static struct owner owner_of(struct sightings *sightings, const struct sentinel_
 	return owner;
 }
 
-static void keep(struct sightings *sightings, const struct sentinel_sighting *seen,
+static void keep(struct sentinel_owners *owners, const struct sentinel_sighting *seen,
                  struct owner *owner)
 {
-	uint64_t hash = tuple_hash(&sightings->key, seen->netns, &seen->tuple);
-	struct sighting *sighting = make(sightings, hash, seen->netns, &seen->tuple);
+	uint64_t hash = tuple_hash(&owners->key, seen->netns, &seen->tuple);
+	struct sighting *sighting = make(owners, hash, seen->netns, &seen->tuple);
 
 	if (!sighting) {
 		owner_clear(owner);
@@ -185,59 +186,62 @@ static void keep(struct sightings *sightings, const struct sentinel_sighting *se
 
 static void on_sighting(void *context, const struct sentinel_sighting *seen)
 {
-	struct sightings *sightings = context;
+	struct sentinel_owners *owners = context;
 	struct owner owner = { 0 };
 
 	switch (seen->how) {
 	case SENTINEL_SOCKET:
 	case SENTINEL_CHILD:
-		owner = owner_of(sightings, seen);
+		owner = owner_of(owners, seen);
 		break;
 	case SENTINEL_UNRESOLVED:
-		look_on(sightings, seen, &owner);
+		look_on(owners, seen, &owner);
 		break;
 	case SENTINEL_LISTENER:
 	case SENTINEL_PORT:
 		/* Which of several it was is looked up when a packet asks. */
 		return;
 	case SENTINEL_UNRESOLVED_LISTENER:
-		look_on(sightings, seen, &owner);
+		look_on(owners, seen, &owner);
 		if (owner.process)
-			sentinel_listener(sightings->sentinel, owner.process->pid);
+			sentinel_listener(owners->sentinel, owner.process->pid);
 		owner_clear(&owner);
 		return;
 	}
 	if (owner.process)
-		keep(sightings, seen, &owner);
+		keep(owners, seen, &owner);
 	else
 		owner_clear(&owner);
 }
 
-void sightings_drain(struct sightings *sightings, struct attribution *attribution)
+void sentinel_owners_drain(struct sentinel_owners *owners, sentinel_owners_resolve *resolve,
+                           void *context)
 {
 	const struct sentinel_callbacks callbacks = {
 		.process = on_process,
 		.sighting = on_sighting,
-		.context = sightings,
+		.context = owners,
 	};
 
-	sightings->attribution = attribution;
-	sentinel_drain(sightings->sentinel, &callbacks);
+	owners->resolve = resolve;
+	owners->context = context;
+	sentinel_drain(owners->sentinel, &callbacks);
 }
 
-bool sightings_find(struct sightings *sightings, const struct attribution_question *question,
-                    struct owner *owner)
+bool sentinel_owners_find(struct sentinel_owners *owners,
+                          const struct attribution_question *question, struct owner *owner)
 {
-	uint64_t hash = tuple_hash(&sightings->key, question->netns, &question->tuple);
+	uint64_t hash = tuple_hash(&owners->key, question->netns, &question->tuple);
 	int64_t now = clock_monotonic_ns();
 	bool tcp = question->tuple.protocol == IPPROTO_TCP;
 	int64_t before_ns = question->died && !tcp ? CLOCKS_NS : AROUND_NS;
 	/* A child is seen when its connection is long open; a datagram's sender at once. */
-	const struct sighting *sighting = find(
-		sightings, hash, question->netns, &question->tuple, question->seen_ns - before_ns,
-		tcp ? now : question->seen_ns + CLOCKS_NS, tcp ? now : question->seen_ns);
+	const struct sighting *sighting =
+		find(owners, hash, question->netns, &question->tuple, question->seen_ns - before_ns,
+	             tcp ? now : question->seen_ns + CLOCKS_NS, tcp ? now : question->seen_ns);
 
-	if (!sighting || !sighting->owner.process || now - sighting->time_ns > SIGHTINGS_KEEP_NS)
+	if (!sighting || !sighting->owner.process ||
+	    now - sighting->time_ns > SENTINEL_OWNERS_KEEP_NS)
 		return false;
 	return owner_copy(owner, &sighting->owner) == 0;
 }

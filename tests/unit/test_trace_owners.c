@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The witness, where tracepoints are to be had: else all is skipped. */
-#include "attribution/witness.h"
+/* The owners, where tracepoints are to be had: else all is skipped. */
+#include "attribution/trace_owners.h"
 
 #include <sched.h>
 #include <sys/wait.h>
@@ -37,39 +37,39 @@ static void begin_and_end(int count)
 		waitpid(begin(), NULL, 0);
 }
 
-static struct witness *open_or_skip(struct process_table *processes)
+static struct trace_owners *open_or_skip(struct process_table *processes)
 {
-	struct witness_options options = {
+	struct trace_owners_options options = {
 		.key = { { 1, 1 } }, .processes = processes, .namespaces = true, .lived = on_lived
 	};
 	struct error error = { .text = "" };
-	struct witness *witness;
+	struct trace_owners *owners;
 
-	if (witness_open(&witness, &options, &error) == 0)
-		return witness;
+	if (trace_owners_open(&owners, &options, &error) == 0)
+		return owners;
 	CHECK(error.text[0] != '\0', "a reason is given # SKIP %s", error.text);
 	exit(check_done());
 }
 
 /* What was lost is counted, and who lives by these events is told. */
-static void test_lost(struct witness *witness)
+static void test_lost(struct trace_owners *owners)
 {
 	begin_and_end(3);
-	witness_drain(witness);
+	trace_owners_drain(owners);
 	CHECK(lived.lost > 0 || (lived.forks == 3 && lived.exits >= 3),
 	      "lives and ends of processes are told: %d, %d", lived.forks, lived.exits);
 	for (int i = 0; i < 3 && lived.lost == 0; i++) {
 		begin_and_end(MANY);
-		witness_drain(witness);
+		trace_owners_drain(owners);
 		begin_and_end(1); /* the kernel tells of a loss when there is room again */
-		witness_drain(witness);
+		trace_owners_drain(owners);
 	}
-	CHECK(lived.lost > 0 && witness_counters(witness).lost > 0, "a loss, too: %llu",
-	      (unsigned long long)witness_counters(witness).lost);
-	witness_expire(witness);
+	CHECK(lived.lost > 0 && trace_owners_counters(owners).lost > 0, "a loss, too: %llu",
+	      (unsigned long long)trace_owners_counters(owners).lost);
+	trace_owners_expire(owners);
 	lived.forks = 0;
 	begin_and_end(3);
-	witness_drain(witness);
+	trace_owners_drain(owners);
 	CHECK(lived.forks == 3, "and it goes on");
 }
 
@@ -77,18 +77,18 @@ int main(void)
 {
 	struct hash_key key = { { 1, 1 } };
 	struct process_table *processes;
-	struct witness *witness;
+	struct trace_owners *owners;
 	cpu_set_t one;
 
 	if (process_table_new(&processes, "/proc", 65536, &key, NULL) != 0)
 		return EXIT_FAILURE;
-	witness = open_or_skip(processes);
+	owners = open_or_skip(processes);
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
 	sched_setaffinity(0, sizeof one, &one); /* the rings are for a CPU each */
-	test_lost(witness);
-	witness_close(witness);
-	witness_close(NULL);
+	test_lost(owners);
+	trace_owners_close(owners);
+	trace_owners_close(NULL);
 	process_table_free(processes);
 	return check_done();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/lineage.h"
+#include "attribution/process_history.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ struct path {
 };
 
 struct entry {
-	struct lineage_process process; /* pid 0: free */
+	struct process_history_process process; /* pid 0: free */
 	struct path *path;
 	int64_t known_ns;    /* when it was forked or seeded: nothing is known from before */
 	int64_t known_to_ns; /* events were lost then; INT64_MAX = current */
@@ -32,7 +32,7 @@ struct list {
 	uint32_t newest, oldest;
 };
 
-struct lineage {
+struct process_history {
 	struct hash_key key;
 	struct table *by_pid;
 	struct entry *entries;
@@ -42,19 +42,20 @@ struct lineage {
 	/* The latest entry of the pid last asked for; NONE: not known. Facts of one come in rows. */
 	uint32_t asked;
 	bool follows_namespaces;
-	struct lineage_counters counters;
+	struct process_history_counters counters;
 };
 
-struct lineage *lineage_new(uint32_t max, const struct hash_key *key, bool follows_namespaces)
+struct process_history *process_history_new(uint32_t max, const struct hash_key *key,
+                                            bool follows_namespaces)
 {
-	struct lineage *lineage = calloc(1, sizeof *lineage);
+	struct process_history *history = calloc(1, sizeof *history);
 
-	if (!lineage)
+	if (!history)
 		return NULL;
-	*lineage = (struct lineage){
+	*history = (struct process_history){
 		.key = *key,
 		.by_pid = table_new(max),
-		.entries = calloc(max, sizeof *lineage->entries), /* untouched pages cost nothing */
+		.entries = calloc(max, sizeof *history->entries), /* untouched pages cost nothing */
 		.max = max,
 		.free = NONE,
 		.live = { NONE, NONE },
@@ -62,18 +63,18 @@ struct lineage *lineage_new(uint32_t max, const struct hash_key *key, bool follo
 		.asked = NONE,
 		.follows_namespaces = follows_namespaces,
 	};
-	if (!lineage->by_pid || !lineage->entries) {
-		lineage_free(lineage);
+	if (!history->by_pid || !history->entries) {
+		process_history_free(history);
 		return NULL;
 	}
-	return lineage;
+	return history;
 }
 
 static struct path *path_new(const char *text, size_t length, bool deleted)
 {
 	struct path *path;
 
-	if (length >= LINEAGE_PATH_MAX)
+	if (length >= PROCESS_HISTORY_PATH_MAX)
 		return NULL;
 	path = malloc(sizeof *path + length + 1);
 	if (!path)
@@ -100,116 +101,116 @@ static void set_path(struct entry *entry, struct path *path)
 	entry->process.executable_deleted = path && path->deleted;
 }
 
-void lineage_free(struct lineage *lineage)
+void process_history_free(struct process_history *history)
 {
-	if (!lineage)
+	if (!history)
 		return;
-	for (uint32_t i = 0; i < lineage->used; i++)
-		path_unref(lineage->entries[i].path);
-	free(lineage->entries);
-	table_free(lineage->by_pid);
-	free(lineage);
+	for (uint32_t i = 0; i < history->used; i++)
+		path_unref(history->entries[i].path);
+	free(history->entries);
+	table_free(history->by_pid);
+	free(history);
 }
 
-static uint64_t hash_of(const struct lineage *lineage, int pid)
+static uint64_t hash_of(const struct process_history *history, int pid)
 {
-	return hash_number(&lineage->key, (uint32_t)pid);
+	return hash_number(&history->key, (uint32_t)pid);
 }
 
-static struct list *list_of(struct lineage *lineage, const struct entry *entry)
+static struct list *list_of(struct process_history *history, const struct entry *entry)
 {
-	return entry->ended_ns ? &lineage->ended : &lineage->live;
+	return entry->ended_ns ? &history->ended : &history->live;
 }
 
-static void list_add(struct lineage *lineage, uint32_t number)
+static void list_add(struct process_history *history, uint32_t number)
 {
-	struct entry *entry = &lineage->entries[number];
-	struct list *list = list_of(lineage, entry);
+	struct entry *entry = &history->entries[number];
+	struct list *list = list_of(history, entry);
 
 	entry->newer = NONE;
 	entry->older = list->newest;
 	if (list->newest != NONE)
-		lineage->entries[list->newest].newer = number;
+		history->entries[list->newest].newer = number;
 	else
 		list->oldest = number;
 	list->newest = number;
 }
 
-static void list_remove(struct lineage *lineage, uint32_t number)
+static void list_remove(struct process_history *history, uint32_t number)
 {
-	struct entry *entry = &lineage->entries[number];
-	struct list *list = list_of(lineage, entry);
+	struct entry *entry = &history->entries[number];
+	struct list *list = list_of(history, entry);
 
 	if (entry->newer != NONE)
-		lineage->entries[entry->newer].older = entry->older;
+		history->entries[entry->newer].older = entry->older;
 	else
 		list->newest = entry->older;
 	if (entry->older != NONE)
-		lineage->entries[entry->older].newer = entry->newer;
+		history->entries[entry->older].newer = entry->newer;
 	else
 		list->oldest = entry->newer;
 }
 
-static void drop(struct lineage *lineage, uint32_t number)
+static void drop(struct process_history *history, uint32_t number)
 {
-	struct entry *entry = &lineage->entries[number];
+	struct entry *entry = &history->entries[number];
 
-	list_remove(lineage, number);
-	table_remove(lineage->by_pid, hash_of(lineage, entry->process.pid), number);
+	list_remove(history, number);
+	table_remove(history->by_pid, hash_of(history, entry->process.pid), number);
 	path_unref(entry->path);
-	*entry = (struct entry){ .older = lineage->free };
-	lineage->free = number;
-	lineage->count--;
-	lineage->asked = NONE;
+	*entry = (struct entry){ .older = history->free };
+	history->free = number;
+	history->count--;
+	history->asked = NONE;
 }
 
 /* To the list of the ended ones, or with 0 back to that of the live ones. */
-static void move(struct lineage *lineage, struct entry *entry, int64_t ended_ns)
+static void move(struct process_history *history, struct entry *entry, int64_t ended_ns)
 {
-	uint32_t number = (uint32_t)(entry - lineage->entries);
+	uint32_t number = (uint32_t)(entry - history->entries);
 
-	list_remove(lineage, number);
+	list_remove(history, number);
 	entry->ended_ns = ended_ns;
-	list_add(lineage, number);
+	list_add(history, number);
 }
 
 /* A live entry with nothing in it but the pid. NULL: no memory. */
-static struct entry *insert(struct lineage *lineage, int pid, int64_t time_ns)
+static struct entry *insert(struct process_history *history, int pid, int64_t time_ns)
 {
 	uint32_t number;
 
-	if (lineage->count == lineage->max) {
-		drop(lineage,
-		     lineage->ended.oldest != NONE ? lineage->ended.oldest : lineage->live.oldest);
-		lineage->counters.evicted++;
+	if (history->count == history->max) {
+		drop(history,
+		     history->ended.oldest != NONE ? history->ended.oldest : history->live.oldest);
+		history->counters.evicted++;
 	}
-	number = lineage->free != NONE ? lineage->free : lineage->used;
-	if (table_insert(lineage->by_pid, hash_of(lineage, pid), number) != 0)
+	number = history->free != NONE ? history->free : history->used;
+	if (table_insert(history->by_pid, hash_of(history, pid), number) != 0)
 		return NULL;
-	if (number == lineage->used)
-		lineage->used++;
+	if (number == history->used)
+		history->used++;
 	else
-		lineage->free = lineage->entries[number].older;
-	lineage->entries[number] = (struct entry){
+		history->free = history->entries[number].older;
+	history->entries[number] = (struct entry){
 		.process.pid = pid,
 		.known_ns = time_ns,
 		.known_to_ns = INT64_MAX,
 	};
-	list_add(lineage, number);
-	lineage->count++;
-	lineage->asked = NONE;
-	return &lineage->entries[number];
+	list_add(history, number);
+	history->count++;
+	history->asked = NONE;
+	return &history->entries[number];
 }
 
 /* The entry that events of this pid concern now; NULL when there is none to be sure of. */
-static struct entry *current(const struct lineage *lineage, int pid)
+static struct entry *current(const struct process_history *history, int pid)
 {
-	struct table_cursor cursor = table_cursor(lineage->by_pid, hash_of(lineage, pid));
+	struct table_cursor cursor = table_cursor(history->by_pid, hash_of(history, pid));
 	struct entry *newest = NULL;
 	uint32_t number;
 
 	while (table_next(&cursor, &number)) {
-		struct entry *entry = &lineage->entries[number];
+		struct entry *entry = &history->entries[number];
 
 		if (entry->process.pid == pid && (!newest || entry->known_ns >= newest->known_ns))
 			newest = entry;
@@ -217,22 +218,23 @@ static struct entry *current(const struct lineage *lineage, int pid)
 	return newest && newest->known_to_ns == INT64_MAX ? newest : NULL;
 }
 
-const struct lineage_process *lineage_find(struct lineage *lineage, int pid, int64_t time_ns)
+const struct process_history_process *process_history_find(struct process_history *history, int pid,
+                                                           int64_t time_ns)
 {
 	struct table_cursor cursor;
 	const struct entry *found = NULL, *seeded_later = NULL;
 	bool later = false;
 	uint32_t number;
 
-	if (lineage->asked != NONE) {
-		found = &lineage->entries[lineage->asked];
+	if (history->asked != NONE) {
+		found = &history->entries[history->asked];
 		if (found->process.pid == pid && found->known_ns <= time_ns)
 			return time_ns <= found->known_to_ns ? &found->process : NULL;
 		found = NULL;
 	}
-	cursor = table_cursor(lineage->by_pid, hash_of(lineage, pid));
+	cursor = table_cursor(history->by_pid, hash_of(history, pid));
 	while (table_next(&cursor, &number)) {
-		const struct entry *entry = &lineage->entries[number];
+		const struct entry *entry = &history->entries[number];
 
 		if (entry->process.pid != pid)
 			continue;
@@ -245,7 +247,7 @@ const struct lineage_process *lineage_find(struct lineage *lineage, int pid, int
 			found = entry;
 	}
 	if (found && !later)
-		lineage->asked = (uint32_t)(found - lineage->entries);
+		history->asked = (uint32_t)(found - history->entries);
 	if (!found)
 		found = seeded_later;
 	return found && time_ns <= found->known_to_ns ? &found->process : NULL;
@@ -253,33 +255,34 @@ const struct lineage_process *lineage_find(struct lineage *lineage, int pid, int
 
 static void copy_name(char *to, const char *name, size_t length)
 {
-	if (length > LINEAGE_NAME_MAX - 1)
-		length = LINEAGE_NAME_MAX - 1;
-	memset(to, 0, LINEAGE_NAME_MAX);
+	if (length > PROCESS_HISTORY_NAME_MAX - 1)
+		length = PROCESS_HISTORY_NAME_MAX - 1;
+	memset(to, 0, PROCESS_HISTORY_NAME_MAX);
 	memcpy(to, name, length);
 }
 
 /* Ends what was known of the pid before: its exit was lost, or it was seeded after this fork. */
-static void supersede(struct lineage *lineage, int pid, int64_t time_ns)
+static void supersede(struct process_history *history, int pid, int64_t time_ns)
 {
-	struct entry *before = current(lineage, pid);
+	struct entry *before = current(history, pid);
 
 	if (!before)
 		return;
 	if (before->known_ns >= time_ns)
-		drop(lineage, (uint32_t)(before - lineage->entries));
+		drop(history, (uint32_t)(before - history->entries));
 	else if (!before->ended_ns)
-		move(lineage, before, time_ns);
+		move(history, before, time_ns);
 }
 
-void lineage_seed(struct lineage *lineage, const struct process *process, int64_t time_ns)
+void process_history_seed(struct process_history *history, const struct process *process,
+                          int64_t time_ns)
 {
-	struct entry *entry = current(lineage, process->pid);
+	struct entry *entry = current(history, process->pid);
 
 	/* Told of since its fork, or since it was seeded: that knows more. */
 	if (process->exited_ns || (entry && !entry->ended_ns))
 		return;
-	entry = insert(lineage, process->pid, time_ns);
+	entry = insert(history, process->pid, time_ns);
 	if (!entry)
 		return;
 	entry->process.parent_pid = process->parent_pid;
@@ -295,27 +298,27 @@ void lineage_seed(struct lineage *lineage, const struct process *process, int64_
 		                         process->executable_deleted));
 }
 
-static void add_fork(struct lineage *lineage, const struct trace_event *event)
+static void add_fork(struct process_history *history, const struct trace_event *event)
 {
 	struct entry *entry, *parent;
 
-	lineage->counters.forks++;
-	supersede(lineage, event->pid, event->time_ns);
-	entry = insert(lineage, event->pid, event->time_ns);
+	history->counters.forks++;
+	supersede(history, event->pid, event->time_ns);
+	entry = insert(history, event->pid, event->time_ns);
 	if (!entry)
 		return;
 	entry->process.parent_pid = event->parent_pid;
 	entry->process.forked_ns = entry->process.alone_ns = event->time_ns;
 	entry->process.started_ns = event->boottime_ns;
-	parent = current(lineage, event->parent_pid);
+	parent = current(history, event->parent_pid);
 	if (!parent) {
-		lineage->counters.orphans++;
+		history->counters.orphans++;
 		return;
 	}
 	parent->process.alone_ns = event->time_ns;
 	entry->process.netns = parent->mixed_netns ? 0 : parent->process.netns;
-	memcpy(entry->process.name, parent->process.name, LINEAGE_NAME_MAX);
-	memcpy(entry->process.parent_name, parent->process.name, LINEAGE_NAME_MAX);
+	memcpy(entry->process.name, parent->process.name, PROCESS_HISTORY_NAME_MAX);
+	memcpy(entry->process.parent_name, parent->process.name, PROCESS_HISTORY_NAME_MAX);
 	if (parent->path) {
 		parent->path->references++;
 		set_path(entry, parent->path);
@@ -357,40 +360,42 @@ static void add_netns(struct entry *entry, const struct trace_event *event)
 	}
 }
 
-static void add_exit(struct lineage *lineage, struct entry *entry, const struct trace_event *event)
+static void add_exit(struct process_history *history, struct entry *entry,
+                     const struct trace_event *event)
 {
-	lineage->counters.exits++;
+	history->counters.exits++;
 	if (event->text_length > 0)
 		copy_name(entry->process.name, event->text, event->text_length);
 	entry->process.cgroup_id = event->cgroup_id;
 	entry->process.exited_ns = event->time_ns;
 	if (!entry->ended_ns)
-		move(lineage, entry, event->time_ns);
+		move(history, entry, event->time_ns);
 }
 
 /* What is known holds up to the loss: any pid may be another process's afterwards. */
-static void add_loss(struct lineage *lineage, const struct trace_event *event)
+static void add_loss(struct process_history *history, const struct trace_event *event)
 {
-	for (uint32_t i = 0; i < lineage->used; i++) {
-		struct entry *entry = &lineage->entries[i];
+	for (uint32_t i = 0; i < history->used; i++) {
+		struct entry *entry = &history->entries[i];
 
 		if (entry->process.pid == 0)
 			continue;
 		if (entry->known_to_ns > event->since_ns)
 			entry->known_to_ns = event->since_ns;
 		if (!entry->ended_ns)
-			move(lineage, entry, event->time_ns);
+			move(history, entry, event->time_ns);
 	}
 }
 
 /* Facts of a process that is there already. */
-static void add_to(struct lineage *lineage, struct entry *entry, const struct trace_event *event)
+static void add_to(struct process_history *history, struct entry *entry,
+                   const struct trace_event *event)
 {
 	switch (event->kind) {
 	case TRACE_EVENT_NAME:
 		/* An exec by another thread than the first: that one's exit was not the end. */
 		if (entry->ended_ns)
-			move(lineage, entry, 0);
+			move(history, entry, 0);
 		entry->process.exited_ns = 0;
 		add_name(entry, event);
 		break;
@@ -398,11 +403,11 @@ static void add_to(struct lineage *lineage, struct entry *entry, const struct tr
 		add_image(entry, event);
 		break;
 	case TRACE_EVENT_NETNS:
-		if (lineage->follows_namespaces)
+		if (history->follows_namespaces)
 			add_netns(entry, event);
 		break;
 	case TRACE_EVENT_EXIT:
-		add_exit(lineage, entry, event);
+		add_exit(history, entry, event);
 		break;
 	case TRACE_EVENT_ROUTE:
 	case TRACE_EVENT_STATE:
@@ -414,29 +419,30 @@ static void add_to(struct lineage *lineage, struct entry *entry, const struct tr
 	}
 }
 
-void lineage_add(struct lineage *lineage, const struct trace_event *event)
+void process_history_add(struct process_history *history, const struct trace_event *event)
 {
 	struct entry *entry;
 
 	if (event->kind == TRACE_EVENT_FORK) {
-		add_fork(lineage, event);
+		add_fork(history, event);
 	} else if (event->kind == TRACE_EVENT_LOST_PROCESSES) {
-		add_loss(lineage, event);
+		add_loss(history, event);
 	} else if (event->kind > TRACE_EVENT_FORK && event->kind < TRACE_EVENT_LOST_SOCKETS) {
-		entry = current(lineage, event->pid);
+		entry = current(history, event->pid);
 		if (entry)
-			add_to(lineage, entry, event);
+			add_to(history, entry, event);
 	}
 }
 
-void lineage_expire(struct lineage *lineage, int64_t now_ns)
+void process_history_expire(struct process_history *history, int64_t now_ns)
 {
-	while (lineage->ended.oldest != NONE &&
-	       now_ns - lineage->entries[lineage->ended.oldest].ended_ns > LINEAGE_KEEP_NS)
-		drop(lineage, lineage->ended.oldest);
+	while (history->ended.oldest != NONE &&
+	       now_ns - history->entries[history->ended.oldest].ended_ns > PROCESS_HISTORY_KEEP_NS)
+		drop(history, history->ended.oldest);
 }
 
-bool lineage_start_ticks(const struct lineage_process *process, int64_t tick_ns, uint64_t *ticks)
+bool process_history_start_ticks(const struct process_history_process *process, int64_t tick_ns,
+                                 uint64_t *ticks)
 {
 	if (process->started_ns <= 0)
 		return false;
@@ -444,12 +450,13 @@ bool lineage_start_ticks(const struct lineage_process *process, int64_t tick_ns,
 	return process->started_ns % tick_ns >= START_MARGIN_NS;
 }
 
-const struct lineage_counters *lineage_counters(const struct lineage *lineage)
+const struct process_history_counters *
+process_history_counters(const struct process_history *history)
 {
-	return &lineage->counters;
+	return &history->counters;
 }
 
-uint32_t lineage_count(const struct lineage *lineage)
+uint32_t process_history_count(const struct process_history *history)
 {
-	return lineage->count;
+	return history->count;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/lineage.h"
+#include "attribution/process_history.h"
 
 #include "base/clock.h"
 #include "check.h"
@@ -10,12 +10,12 @@
 #define TICK   (10 * NS_PER_MS)
 
 static const struct hash_key key = { { 1, 2 } };
-static struct lineage *lineage;
+static struct process_history *history;
 
 static void begin(uint32_t max, bool follows_namespaces)
 {
-	lineage_free(lineage);
-	lineage = lineage_new(max, &key, follows_namespaces);
+	process_history_free(history);
+	history = process_history_new(max, &key, follows_namespaces);
 }
 
 static void add_fork(int pid, int parent, int64_t time_ns)
@@ -27,7 +27,7 @@ static void add_fork(int pid, int parent, int64_t time_ns)
 		                     .time_ns = time_ns,
 		                     .boottime_ns = time_ns + 7 * SECOND };
 
-	lineage_add(lineage, &event);
+	process_history_add(history, &event);
 }
 
 static void add_text(enum trace_event_kind kind, int pid, const char *text, bool executed,
@@ -45,7 +45,7 @@ static void add_text(enum trace_event_kind kind, int pid, const char *text, bool
 		                     .text_length = strlen(text) };
 
 	copy[strlen(text)] = 'x';
-	lineage_add(lineage, &event);
+	process_history_add(history, &event);
 	free(copy);
 }
 
@@ -64,7 +64,7 @@ static void add_netns(int pid, int tid, uint32_t netns, int64_t time_ns)
 		                     .netns = netns,
 		                     .time_ns = time_ns };
 
-	lineage_add(lineage, &event);
+	process_history_add(history, &event);
 }
 
 static void add_loss(int64_t since_ns, int64_t time_ns)
@@ -73,7 +73,7 @@ static void add_loss(int64_t since_ns, int64_t time_ns)
 		                     .since_ns = since_ns,
 		                     .time_ns = time_ns };
 
-	lineage_add(lineage, &event);
+	process_history_add(history, &event);
 }
 
 static void seed(int pid, int64_t time_ns)
@@ -86,10 +86,10 @@ static void seed(int pid, int64_t time_ns)
 		                   .executable = executable,
 		                   .parent_name = parent_name };
 
-	lineage_seed(lineage, &process, time_ns);
+	process_history_seed(history, &process, time_ns);
 }
 
-static bool is(const struct lineage_process *process, int parent, const char *name,
+static bool is(const struct process_history_process *process, int parent, const char *name,
                const char *executable)
 {
 	return process && process->parent_pid == parent && strcmp(process->name, name) == 0 &&
@@ -97,14 +97,14 @@ static bool is(const struct lineage_process *process, int parent, const char *na
 	                   : !process->executable);
 }
 
-static const struct lineage_process *find(int pid, int64_t time_ns)
+static const struct process_history_process *find(int pid, int64_t time_ns)
 {
-	return lineage_find(lineage, pid, time_ns);
+	return process_history_find(history, pid, time_ns);
 }
 
 static void test_short_life(void)
 {
-	const struct lineage_process *process;
+	const struct process_history_process *process;
 
 	begin(100, true);
 	seed(50, NOW);
@@ -124,20 +124,20 @@ static void test_short_life(void)
 	              strcmp(process->parent_name, "bash") == 0,
 	      "all that is known of a process that is gone");
 	CHECK(!find(60, NOW + 99), "before its fork it was not");
-	lineage_expire(lineage, NOW + 300 + LINEAGE_KEEP_NS);
+	process_history_expire(history, NOW + 300 + PROCESS_HISTORY_KEEP_NS);
 	CHECK(find(60, NOW + 300), "kept for thirty seconds");
-	lineage_expire(lineage, NOW + 301 + LINEAGE_KEEP_NS);
-	CHECK(!find(60, NOW + 300) && find(50, NOW) && lineage_count(lineage) == 1,
+	process_history_expire(history, NOW + 301 + PROCESS_HISTORY_KEEP_NS);
+	CHECK(!find(60, NOW + 300) && find(50, NOW) && process_history_count(history) == 1,
 	      "then forgotten");
 }
 
 static void test_names(void)
 {
-	char longest[LINEAGE_PATH_MAX + 1];
+	char longest[PROCESS_HISTORY_PATH_MAX + 1];
 
 	begin(100, true);
 	add_fork(60, 50, NOW);
-	CHECK(is(find(60, NOW), 50, "", NULL) && lineage_counters(lineage)->orphans == 1,
+	CHECK(is(find(60, NOW), 50, "", NULL) && process_history_counters(history)->orphans == 1,
 	      "of an unknown parent nothing is inherited");
 	add_text(TRACE_EVENT_NAME, 60, "worker", false, NOW + 1);
 	CHECK(is(find(60, NOW + 1), 50, "worker", NULL), "a new name is no exec");
@@ -149,10 +149,10 @@ static void test_names(void)
 	      "a long name, a deleted executable");
 	memset(longest, 'x', sizeof longest);
 	longest[0] = '/';
-	longest[LINEAGE_PATH_MAX] = '\0';
+	longest[PROCESS_HISTORY_PATH_MAX] = '\0';
 	add_exec(60, "y", longest, NOW + 4);
 	CHECK(is(find(60, NOW + 4), 50, "y", NULL), "a path that is too long is not known");
-	longest[LINEAGE_PATH_MAX - 1] = '\0';
+	longest[PROCESS_HISTORY_PATH_MAX - 1] = '\0';
 	add_exec(60, "y", longest, NOW + 5);
 	CHECK(is(find(60, NOW + 5), 50, "y", longest), "the longest one that is");
 	add_text(TRACE_EVENT_EXIT, 60, "", false, NOW + 6);
@@ -169,7 +169,7 @@ static void test_exec_by_thread(void)
 	add_exec(60, "next", "/bin/next", NOW + 2);
 	CHECK(is(find(60, NOW + 3), 50, "next", "/bin/next") && find(60, NOW + 3)->exited_ns == 0,
 	      "the first thread ended because another one runs exec");
-	lineage_expire(lineage, NOW + 3 * LINEAGE_KEEP_NS);
+	process_history_expire(history, NOW + 3 * PROCESS_HISTORY_KEEP_NS);
 	CHECK(find(60, NOW + 3), "the process lives on");
 }
 
@@ -204,7 +204,8 @@ static void test_seeds(void)
 	seed(60, NOW + 10);
 	add_fork(60, 50, NOW + 5);
 	CHECK(is(find(60, NOW + 10), 50, "zsh", "/bin/zsh") &&
-	              find(60, NOW + 10)->forked_ns == NOW + 5 && lineage_count(lineage) == 2,
+	              find(60, NOW + 10)->forked_ns == NOW + 5 &&
+	              process_history_count(history) == 2,
 	      "the fork of a process that was seeded already");
 }
 
@@ -264,8 +265,8 @@ static void test_loss(void)
 	      "until it is seeded anew");
 	add_fork(70, 50, NOW + 70);
 	CHECK(is(find(70, NOW + 70), 50, "", NULL), "a child of a parent that is not sure");
-	lineage_expire(lineage, NOW + 41 + LINEAGE_KEEP_NS);
-	CHECK(lineage_count(lineage) == 2, "what the loss ended is forgotten in time");
+	process_history_expire(history, NOW + 41 + PROCESS_HISTORY_KEEP_NS);
+	CHECK(process_history_count(history) == 2, "what the loss ended is forgotten in time");
 }
 
 static void test_bound(void)
@@ -276,12 +277,12 @@ static void test_bound(void)
 		add_fork(100 + i, 50, NOW + i);
 		add_text(TRACE_EVENT_EXIT, 100 + i, "x", false, NOW + i);
 	}
-	CHECK(lineage_count(lineage) == 10 && find(50, NOW) && find(119, NOW + 20) &&
-	              !find(110, NOW + 20) && lineage_counters(lineage)->evicted == 11,
+	CHECK(process_history_count(history) == 10 && find(50, NOW) && find(119, NOW + 20) &&
+	              !find(110, NOW + 20) && process_history_counters(history)->evicted == 11,
 	      "those that ended first make room");
 	for (int i = 0; i < 20; i++)
 		add_fork(200 + i, 50, NOW + i);
-	CHECK(lineage_count(lineage) == 10 && !find(50, NOW) && find(219, NOW + 20),
+	CHECK(process_history_count(history) == 10 && !find(50, NOW) && find(219, NOW + 20),
 	      "then those not heard of for longest");
 }
 
@@ -300,10 +301,10 @@ static void test_ticks(void)
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct lineage_process process = { .started_ns = cases[i].started_ns };
+		struct process_history_process process = { .started_ns = cases[i].started_ns };
 		uint64_t ticks = 9;
 
-		CHECK(lineage_start_ticks(&process, TICK, &ticks) == cases[i].sure &&
+		CHECK(process_history_start_ticks(&process, TICK, &ticks) == cases[i].sure &&
 		              ticks == cases[i].ticks,
 		      "start time, case %zu", i);
 	}
@@ -339,11 +340,11 @@ static void test_random(void)
 			now[pid].number = step;
 			now[pid].alive = true;
 		}
-		lineage_expire(lineage, time_ns);
+		process_history_expire(history, time_ns);
 		pid = (int)random_below(&random, PIDS);
 		if (now[pid].number == 0)
 			continue;
-		const struct lineage_process *process = find(1000 + pid, time_ns + 10);
+		const struct process_history_process *process = find(1000 + pid, time_ns + 10);
 
 		snprintf(name, sizeof name, "p%d", now[pid].number);
 		snprintf(path, sizeof path, "/bin/p%d", now[pid].number);
@@ -368,6 +369,6 @@ int main(void)
 	test_bound();
 	test_ticks();
 	test_random();
-	lineage_free(lineage);
+	process_history_free(history);
 	return check_done();
 }

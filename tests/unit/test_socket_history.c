@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/evidence.h"
+#include "attribution/socket_history.h"
 
 #include <netinet/in.h>
 
-#include "attribution/openings.h"
+#include "attribution/pending_connects.h"
 #include "base/clock.h"
 #include "check.h"
 #include "random.h"
@@ -14,7 +14,7 @@
 #define SOCKET 0xffff888100000000
 
 static const struct hash_key key = { { 1, 2 } };
-static struct evidence *evidence;
+static struct socket_history *history;
 
 static struct tuple tuple(const char *local, uint16_t local_port, const char *remote,
                           uint16_t remote_port, uint8_t protocol)
@@ -35,12 +35,12 @@ static struct tuple web(uint16_t local_port)
 
 static void begin(uint32_t max)
 {
-	evidence_free(evidence);
-	evidence = evidence_new(max, &key);
+	socket_history_free(history);
+	history = socket_history_new(max, &key);
 }
 
 static void add(enum trace_event_kind kind, struct tuple about, int pid, int64_t time_ns,
-                const struct lineage_process *process)
+                const struct process_history_process *process)
 {
 	struct trace_event event = { .kind = kind,
 		                     .process_context = true,
@@ -49,12 +49,12 @@ static void add(enum trace_event_kind kind, struct tuple about, int pid, int64_t
 		                     .time_ns = time_ns,
 		                     .tuple = about };
 
-	evidence_add(evidence, &event, process);
+	socket_history_add(history, &event, process);
 }
 
 static void add_state(struct tuple about, uint64_t socket, uint8_t old_state, uint8_t new_state,
                       int pid, bool process_context, int64_t time_ns,
-                      const struct lineage_process *process)
+                      const struct process_history_process *process)
 {
 	struct trace_event event = { .kind = TRACE_EVENT_STATE,
 		                     .process_context = process_context,
@@ -65,7 +65,7 @@ static void add_state(struct tuple about, uint64_t socket, uint8_t old_state, ui
 		                     .time_ns = time_ns,
 		                     .tuple = about };
 
-	evidence_add(evidence, &event, process);
+	socket_history_add(history, &event, process);
 }
 
 static void add_loss(int64_t since_ns, int64_t time_ns)
@@ -74,26 +74,26 @@ static void add_loss(int64_t since_ns, int64_t time_ns)
 		                     .since_ns = since_ns,
 		                     .time_ns = time_ns };
 
-	evidence_add(evidence, &event, NULL);
+	socket_history_add(history, &event, NULL);
 }
 
 /* Who was it, from `before` to `after` around NOW? Pid, or minus the answer. */
 static int ask(struct tuple about, unsigned kinds, uint32_t netns, int64_t before, int64_t after)
 {
-	struct evidence_question question = { .tuple = about,
-		                              .netns = netns,
-		                              .kinds = kinds,
-		                              .from_ns = NOW - before,
-		                              .to_ns = NOW + after };
-	struct evidence_match match = { .pid = -100 };
-	enum evidence_answer answer = evidence_find(evidence, &question, &match);
+	struct socket_history_question question = { .tuple = about,
+		                                    .netns = netns,
+		                                    .kinds = kinds,
+		                                    .from_ns = NOW - before,
+		                                    .to_ns = NOW + after };
+	struct socket_history_match match = { .pid = -100 };
+	enum socket_history_answer answer = socket_history_find(history, &question, &match);
 
-	return answer == EVIDENCE_FOUND ? match.pid : -(int)answer;
+	return answer == SOCKET_HISTORY_FOUND ? match.pid : -(int)answer;
 }
 
 static int who(struct tuple about)
 {
-	return ask(about, EVIDENCE_USED, 0, SECOND, SECOND);
+	return ask(about, SOCKET_HISTORY_USED, 0, SECOND, SECOND);
 }
 
 static void test_routes(void)
@@ -105,16 +105,18 @@ static void test_routes(void)
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	CHECK(who(web(4000)) == 42, "found");
-	CHECK(who(web(4001)) == -EVIDENCE_NONE, "another port");
+	CHECK(who(web(4001)) == -SOCKET_HISTORY_NONE, "another port");
 	other = web(4000);
 	other.protocol = IPPROTO_UDP;
-	CHECK(who(other) == -EVIDENCE_NONE, "another protocol");
-	CHECK(who(tuple("192.0.2.2", 4000, "198.51.100.7", 443, IPPROTO_TCP)) == -EVIDENCE_NONE,
+	CHECK(who(other) == -SOCKET_HISTORY_NONE, "another protocol");
+	CHECK(who(tuple("192.0.2.2", 4000, "198.51.100.7", 443, IPPROTO_TCP)) ==
+	              -SOCKET_HISTORY_NONE,
 	      "another local address");
-	CHECK(who(tuple("192.0.2.1", 4000, "198.51.100.8", 443, IPPROTO_TCP)) == -EVIDENCE_NONE,
+	CHECK(who(tuple("192.0.2.1", 4000, "198.51.100.8", 443, IPPROTO_TCP)) ==
+	              -SOCKET_HISTORY_NONE,
 	      "another remote address");
-	CHECK(ask(web(4000), EVIDENCE_OPENED | EVIDENCE_CLOSED, 0, SECOND, SECOND) ==
-	              -EVIDENCE_NONE,
+	CHECK(ask(web(4000), SOCKET_HISTORY_OPENED | SOCKET_HISTORY_CLOSED, 0, SECOND, SECOND) ==
+	              -SOCKET_HISTORY_NONE,
 	      "seen in another way");
 	add(TRACE_EVENT_ROUTE, wildcard, 43, NOW, NULL);
 	CHECK(who(packet) == 43, "a sighting without local address");
@@ -128,20 +130,22 @@ static void test_window(void)
 {
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, 0, 0) == 42, "at that very moment");
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, SECOND, -1) == -EVIDENCE_NONE,
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, 0, 0) == 42, "at that very moment");
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, SECOND, -1) == -SOCKET_HISTORY_NONE,
 	      "later than asked for");
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, -1, SECOND) == -EVIDENCE_NONE,
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, SECOND) == -SOCKET_HISTORY_NONE,
 	      "earlier than asked for");
-	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + EVIDENCE_MERGE_NS, NULL);
-	CHECK(evidence_count(evidence) == 1 && evidence_counters(evidence)->merged == 1,
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + SOCKET_HISTORY_MERGE_NS, NULL);
+	CHECK(socket_history_count(history) == 1 && socket_history_counters(history)->merged == 1,
 	      "again soon: one sighting that lasts");
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, -1, 1) == 42, "from its first moment to its last");
-	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW - EVIDENCE_MERGE_NS, NULL);
-	CHECK(evidence_count(evidence) == 1 && ask(web(4000), EVIDENCE_USED, 0, 2, -1) == 42,
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, 1) == 42,
+	      "from its first moment to its last");
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW - SOCKET_HISTORY_MERGE_NS, NULL);
+	CHECK(socket_history_count(history) == 1 &&
+	              ask(web(4000), SOCKET_HISTORY_USED, 0, 2, -1) == 42,
 	      "events slightly out of order");
-	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + 3 * EVIDENCE_MERGE_NS, NULL);
-	CHECK(evidence_count(evidence) == 2 && who(web(4000)) == 42,
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + 3 * SOCKET_HISTORY_MERGE_NS, NULL);
+	CHECK(socket_history_count(history) == 2 && who(web(4000)) == 42,
 	      "later: another, of the same process");
 }
 
@@ -150,43 +154,44 @@ static void test_ambiguous(void)
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	add(TRACE_EVENT_ROUTE, web(4000), 43, NOW + SECOND, NULL);
-	CHECK(who(web(4000)) == -EVIDENCE_AMBIGUOUS, "two processes within the time asked for");
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, SECOND, SECOND - 1) == 42, "the first alone");
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, -1, SECOND) == 43, "the second alone");
+	CHECK(who(web(4000)) == -SOCKET_HISTORY_AMBIGUOUS,
+	      "two processes within the time asked for");
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, SECOND, SECOND - 1) == 42, "the first alone");
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, SECOND) == 43, "the second alone");
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + SECOND / 2, NULL);
-	CHECK(who(web(4000)) == -EVIDENCE_AMBIGUOUS, "one of them twice changes nothing");
+	CHECK(who(web(4000)) == -SOCKET_HISTORY_AMBIGUOUS, "one of them twice changes nothing");
 }
 
 static void test_netns(void)
 {
-	const struct lineage_process here = { .netns = 1 }, there = { .netns = 2 };
+	const struct process_history_process here = { .netns = 1 }, there = { .netns = 2 };
 
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, &here);
 	add(TRACE_EVENT_ROUTE, web(4000), 43, NOW, &there);
-	CHECK(ask(web(4000), EVIDENCE_USED, 1, 1, 1) == 42 &&
-	              ask(web(4000), EVIDENCE_USED, 2, 1, 1) == 43,
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 1, 1, 1) == 42 &&
+	              ask(web(4000), SOCKET_HISTORY_USED, 2, 1, 1) == 43,
 	      "equal tuples in two network namespaces");
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, 1, 1) == -EVIDENCE_AMBIGUOUS, "in any");
-	CHECK(ask(web(4000), EVIDENCE_USED, 3, 1, 1) == -EVIDENCE_NONE, "in a third");
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, 1, 1) == -SOCKET_HISTORY_AMBIGUOUS, "in any");
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 3, 1, 1) == -SOCKET_HISTORY_NONE, "in a third");
 	add(TRACE_EVENT_ROUTE, web(4000), 44, NOW, NULL);
-	CHECK(ask(web(4000), EVIDENCE_USED, 1, 1, 1) == -EVIDENCE_AMBIGUOUS,
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 1, 1, 1) == -SOCKET_HISTORY_AMBIGUOUS,
 	      "a sighting that may have been anywhere");
 }
 
-static void test_openings(void)
+static void test_pending_connects(void)
 {
 	struct tuple unbound = web(0);
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
-	CHECK(evidence_count(evidence) == 0, "connect() begins: the port is not known yet");
+	CHECK(socket_history_count(history) == 0, "connect() begins: the port is not known yet");
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW + SECOND,
 	          NULL);
-	CHECK(ask(web(4000), EVIDENCE_OPENED, 0, 0, 0) == 42,
+	CHECK(ask(web(4000), SOCKET_HISTORY_OPENED, 0, 0, 0) == 42,
 	      "the answer tells it, at the time of connect()");
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_CLOSED, 7, false, NOW, NULL);
-	CHECK(evidence_counters(evidence)->unjoined == 1, "an opening is used once");
+	CHECK(socket_history_counters(history)->unjoined == 1, "an pending_connect is used once");
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
@@ -198,17 +203,18 @@ static void test_openings(void)
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 7, false, NOW, NULL);
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW, NULL);
-	CHECK(who(web(4000)) == -EVIDENCE_NONE, "then opened in nobody's name");
+	CHECK(who(web(4000)) == -SOCKET_HISTORY_NONE, "then opened in nobody's name");
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_loss(NOW - 1, NOW);
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW + 1, NULL);
-	CHECK(who(web(4000)) == -EVIDENCE_NONE, "after a loss the address may be another socket's");
+	CHECK(who(web(4000)) == -SOCKET_HISTORY_NONE,
+	      "after a loss the address may be another socket's");
 }
 
 /* The step out of SYN_SENT was not told: the close of the same socket joins it. */
-static void test_late_openings(void)
+static void test_late_connects(void)
 {
 	struct tuple unbound = web(0);
 
@@ -216,79 +222,82 @@ static void test_late_openings(void)
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW + SECOND,
 	          NULL);
-	CHECK(ask(web(4000), EVIDENCE_OPENED, 0, 0, 0) == 42,
+	CHECK(ask(web(4000), SOCKET_HISTORY_OPENED, 0, 0, 0) == 42,
 	      "who closes what it began, at the time of connect()");
-	CHECK(evidence_counters(evidence)->unjoined == 0, "it is joined");
+	CHECK(socket_history_counters(history)->unjoined == 0, "it is joined");
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 43, true, NOW + SECOND,
 	          NULL);
-	CHECK(ask(web(4000), EVIDENCE_OPENED, 0, SECOND, SECOND) == -EVIDENCE_NONE,
+	CHECK(ask(web(4000), SOCKET_HISTORY_OPENED, 0, SECOND, SECOND) == -SOCKET_HISTORY_NONE,
 	      "another closed it: it may be another socket at that address");
 	add_state(web(4001), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW + SECOND,
 	          NULL);
-	CHECK(ask(web(4001), EVIDENCE_OPENED, 0, SECOND, SECOND) == -EVIDENCE_NONE,
+	CHECK(ask(web(4001), SOCKET_HISTORY_OPENED, 0, SECOND, SECOND) == -SOCKET_HISTORY_NONE,
 	      "the address is free for others after a close");
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_CLOSED, 42, false, NOW, NULL);
-	CHECK(who(web(4000)) == -EVIDENCE_NONE, "a reset closes in nobody's name");
+	CHECK(who(web(4000)) == -SOCKET_HISTORY_NONE, "a reset closes in nobody's name");
 }
 
 static void test_closes(void)
 {
-	const struct lineage_process alone = { .alone_ns = NOW - 2 * SECOND };
-	const struct lineage_process forked = { .alone_ns = NOW - SECOND };
+	const struct process_history_process alone = { .alone_ns = NOW - 2 * SECOND };
+	const struct process_history_process forked = { .alone_ns = NOW - SECOND };
 	static const uint8_t states[] = { SOCKET_FIN_WAIT_1, SOCKET_LAST_ACK, SOCKET_CLOSED };
 	struct tuple listener = tuple("192.0.2.1", 443, "0.0.0.0", 0, IPPROTO_TCP);
 
 	for (size_t i = 0; i < sizeof states; i++) {
 		begin(100);
 		add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, states[i], 42, true, NOW, &alone);
-		CHECK(ask(web(4000), EVIDENCE_CLOSED, 0, SECOND, 0) == 42, "closed, to state %d",
-		      states[i]);
-		CHECK(who(web(4000)) == -EVIDENCE_NONE, "which is no use of it");
+		CHECK(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND, 0) == 42,
+		      "closed, to state %d", states[i]);
+		CHECK(who(web(4000)) == -SOCKET_HISTORY_NONE, "which is no use of it");
 	}
 	begin(100);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_CLOSED, 42, false, NOW, &alone);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_CLOSE_WAIT, 42, true, NOW, &alone);
 	add_state(listener, SOCKET, SOCKET_LISTEN, SOCKET_CLOSED, 42, true, NOW, &alone);
-	CHECK(evidence_count(evidence) == 0, "a reset, the peer's end, a listener: none closed it");
+	CHECK(socket_history_count(history) == 0,
+	      "a reset, the peer's end, a listener: none closed it");
 
 	begin(100);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW, &forked);
-	CHECK(ask(web(4000), EVIDENCE_CLOSED, 0, SECOND, 0) == -EVIDENCE_AMBIGUOUS,
+	CHECK(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND, 0) == -SOCKET_HISTORY_AMBIGUOUS,
 	      "a child may have had it too");
-	CHECK(ask(web(4000), EVIDENCE_CLOSED, 0, SECOND - 1, 0) == 42,
+	CHECK(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND - 1, 0) == 42,
 	      "not when it is younger than the fork");
 	begin(100);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW, NULL);
-	CHECK(ask(web(4000), EVIDENCE_CLOSED, 0, SECOND, 0) == -EVIDENCE_AMBIGUOUS,
+	CHECK(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND, 0) == -SOCKET_HISTORY_AMBIGUOUS,
 	      "nothing is known of its forks");
 	add(TRACE_EVENT_RECEIVE, web(4000), 43, NOW, NULL);
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, SECOND, 0) == 43, "who read from it had it");
-	CHECK(ask(web(4000), EVIDENCE_USED | EVIDENCE_CLOSED, 0, SECOND, 0) == -EVIDENCE_AMBIGUOUS,
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, SECOND, 0) == 43, "who read from it had it");
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED | SOCKET_HISTORY_CLOSED, 0, SECOND, 0) ==
+	              -SOCKET_HISTORY_AMBIGUOUS,
 	      "another closed it");
 }
 
 static void test_match(void)
 {
-	const struct lineage_process process = { .netns = 5 };
-	struct evidence_question question = { .tuple = web(4000),
-		                              .kinds = EVIDENCE_USED,
-		                              .to_ns = NOW * 2 };
-	struct evidence_match match;
+	const struct process_history_process process = { .netns = 5 };
+	struct socket_history_question question = { .tuple = web(4000),
+		                                    .kinds = SOCKET_HISTORY_USED,
+		                                    .to_ns = NOW * 2 };
+	struct socket_history_match match;
 	struct trace_event event = {
 		.kind = TRACE_EVENT_RECEIVE, .pid = 42, .time_ns = NOW + 9, .tuple = web(4000)
 	};
 
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, &process);
-	evidence_add(evidence, &event, &process);
-	CHECK(evidence_find(evidence, &question, &match) == EVIDENCE_FOUND && match.pid == 42 &&
-	              match.netns == 5 && match.kinds == (EVIDENCE_ROUTED | EVIDENCE_RECEIVED) &&
+	socket_history_add(history, &event, &process);
+	CHECK(socket_history_find(history, &question, &match) == SOCKET_HISTORY_FOUND &&
+	              match.pid == 42 && match.netns == 5 &&
+	              match.kinds == (SOCKET_HISTORY_ROUTED | SOCKET_HISTORY_RECEIVED) &&
 	              match.first_ns == NOW && match.last_ns == NOW + 9,
 	      "all sightings together");
 }
@@ -298,17 +307,19 @@ static void test_losses(void)
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	add_loss(NOW + 10, NOW + 20);
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, 5, 9) == 42,
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, 5, 9) == 42,
 	      "events were lost later than asked for");
-	CHECK(ask(web(4000), EVIDENCE_USED, 0, 5, 10) == -EVIDENCE_INCOMPLETE, "within");
+	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, 5, 10) == -SOCKET_HISTORY_INCOMPLETE,
+	      "within");
 	add(TRACE_EVENT_ROUTE, web(4001), 43, NOW + 30, NULL);
-	CHECK(ask(web(4001), EVIDENCE_USED, 0, -21, 40) == 43, "before");
-	CHECK(ask(web(4002), EVIDENCE_USED, 0, 5, 10) == -EVIDENCE_NONE, "none stays none");
+	CHECK(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40) == 43, "before");
+	CHECK(ask(web(4002), SOCKET_HISTORY_USED, 0, 5, 10) == -SOCKET_HISTORY_NONE,
+	      "none stays none");
 	add_loss(NOW + 50, NOW + 60);
-	CHECK(ask(web(4001), EVIDENCE_USED, 0, -21, 40) == -EVIDENCE_INCOMPLETE,
+	CHECK(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40) == -SOCKET_HISTORY_INCOMPLETE,
 	      "between two losses nothing is sure");
-	add_loss(NOW + 60 + EVIDENCE_KEEP_NS + 1, NOW + 60 + EVIDENCE_KEEP_NS + 2);
-	CHECK(ask(web(4001), EVIDENCE_USED, 0, -21, 40) == 43, "an old loss is forgotten");
+	add_loss(NOW + 60 + SOCKET_HISTORY_KEEP_NS + 1, NOW + 60 + SOCKET_HISTORY_KEEP_NS + 2);
+	CHECK(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40) == 43, "an old loss is forgotten");
 }
 
 static void test_expiry(void)
@@ -316,19 +327,19 @@ static void test_expiry(void)
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	add(TRACE_EVENT_ROUTE, web(4001), 42, NOW + NS_PER_MS, NULL);
-	evidence_expire(evidence, NOW + EVIDENCE_KEEP_NS - 1);
-	CHECK(evidence_count(evidence) == 2, "kept for thirty seconds");
-	evidence_expire(evidence, NOW + NS_PER_MS + EVIDENCE_KEEP_NS);
-	CHECK(evidence_count(evidence) == 1 && who(web(4000)) == -EVIDENCE_NONE &&
-	              who(web(4001)) == 42 && evidence_counters(evidence)->expired == 1,
+	socket_history_expire(history, NOW + SOCKET_HISTORY_KEEP_NS - 1);
+	CHECK(socket_history_count(history) == 2, "kept for thirty seconds");
+	socket_history_expire(history, NOW + NS_PER_MS + SOCKET_HISTORY_KEEP_NS);
+	CHECK(socket_history_count(history) == 1 && who(web(4000)) == -SOCKET_HISTORY_NONE &&
+	              who(web(4001)) == 42 && socket_history_counters(history)->expired == 1,
 	      "then forgotten");
-	for (int64_t time_ns = NOW; time_ns < NOW + 40 * SECOND; time_ns += EVIDENCE_MERGE_NS)
+	for (int64_t time_ns = NOW; time_ns < NOW + 40 * SECOND; time_ns += SOCKET_HISTORY_MERGE_NS)
 		add(TRACE_EVENT_ROUTE, web(4002), 42, time_ns, NULL);
-	evidence_expire(evidence, NOW + 2 * EVIDENCE_KEEP_NS);
-	CHECK(evidence_count(evidence) == 1 && who(web(4002)) == 42,
+	socket_history_expire(history, NOW + 2 * SOCKET_HISTORY_KEEP_NS);
+	CHECK(socket_history_count(history) == 1 && who(web(4002)) == 42,
 	      "what is prolonged is kept longer");
-	evidence_expire(evidence, NOW + 40 * SECOND + EVIDENCE_KEEP_NS);
-	CHECK(evidence_count(evidence) == 0, "but not for ever");
+	socket_history_expire(history, NOW + 40 * SECOND + SOCKET_HISTORY_KEEP_NS);
+	CHECK(socket_history_count(history) == 0, "but not for ever");
 }
 
 static void test_bound(void)
@@ -339,13 +350,13 @@ static void test_bound(void)
 	for (uint16_t i = 0; i < 25; i++)
 		add(TRACE_EVENT_ROUTE, web((uint16_t)(4000 + i)), 42, NOW + i, NULL);
 	for (uint16_t i = 0; i < 25; i++)
-		found += ask(web((uint16_t)(4000 + i)), EVIDENCE_USED, 0, -15, SECOND) == 42;
-	CHECK(evidence_count(evidence) == 10 && found == 10 &&
-	              evidence_counters(evidence)->evicted == 15,
+		found += ask(web((uint16_t)(4000 + i)), SOCKET_HISTORY_USED, 0, -15, SECOND) == 42;
+	CHECK(socket_history_count(history) == 10 && found == 10 &&
+	              socket_history_counters(history)->evicted == 15,
 	      "the oldest make room, and are counted");
 	for (uint16_t i = 15; i < 25; i++)
-		incomplete += ask(web((uint16_t)(4000 + i)), EVIDENCE_USED, 0, -14, SECOND) ==
-		              -EVIDENCE_INCOMPLETE;
+		incomplete += ask(web((uint16_t)(4000 + i)), SOCKET_HISTORY_USED, 0, -14, SECOND) ==
+		              -SOCKET_HISTORY_INCOMPLETE;
 	CHECK(incomplete == 10, "who asks of the time of one that is gone is told so");
 }
 
@@ -369,7 +380,7 @@ static void test_random(void)
 		log[i].pid = 1 + (int)random_below(&random, PIDS);
 		log[i].time_ns = now;
 		add(TRACE_EVENT_ROUTE, web(log[i].port), log[i].pid, now, NULL);
-		evidence_expire(evidence, now);
+		socket_history_expire(history, now);
 
 		int64_t from = now - 1 - (int64_t)random_below(&random, 3000) * NS_PER_MS, to = now;
 		uint16_t port = (uint16_t)(4000 + random_below(&random, TUPLES));
@@ -379,31 +390,31 @@ static void test_random(void)
 			if (log[j].port == port)
 				expected = expected == 0 || expected == log[j].pid
 				                   ? log[j].pid
-				                   : -EVIDENCE_AMBIGUOUS;
-		int got = ask(web(port), EVIDENCE_USED, 0, NOW - from, to - NOW);
+				                   : -SOCKET_HISTORY_AMBIGUOUS;
+		int got = ask(web(port), SOCKET_HISTORY_USED, 0, NOW - from, to - NOW);
 
 		/* Merging may make one of two processes' sightings longer: then more is ambiguous. */
-		wrong += got != expected && got != -EVIDENCE_AMBIGUOUS &&
+		wrong += got != expected && got != -SOCKET_HISTORY_AMBIGUOUS &&
 		         !(expected == 0 && got > 0);
 	}
 	CHECK(wrong == 0, "%d random events: never the wrong process", EVENTS);
 }
 
-static void test_openings_bound(void)
+static void test_pending_connects_bound(void)
 {
-	struct openings *openings = openings_new(4, &key);
-	struct opening opening = { .pid = 1 };
+	struct pending_connects *pending_connects = pending_connects_new(4, &key);
+	struct pending_connect pending_connect = { .pid = 1 };
 	int evicted = 0, found = 0;
 
 	for (uint64_t i = 1; i <= 6; i++) {
-		opening.socket = i * 64;
-		evicted += openings_put(openings, &opening);
+		pending_connect.socket = i * 64;
+		evicted += pending_connects_put(pending_connects, &pending_connect);
 	}
 	for (uint64_t i = 1; i <= 6; i++)
-		found += openings_take(openings, i * 64, &opening) && i > 2;
-	CHECK(evicted == 2 && found == 4, "the oldest openings make room");
-	CHECK(!openings_take(openings, 64 * 6, &opening), "all are taken");
-	openings_free(openings);
+		found += pending_connects_take(pending_connects, i * 64, &pending_connect) && i > 2;
+	CHECK(evicted == 2 && found == 4, "the oldest pending_connects make room");
+	CHECK(!pending_connects_take(pending_connects, 64 * 6, &pending_connect), "all are taken");
+	pending_connects_free(pending_connects);
 }
 
 int main(void)
@@ -412,15 +423,15 @@ int main(void)
 	test_window();
 	test_ambiguous();
 	test_netns();
-	test_openings();
-	test_late_openings();
+	test_pending_connects();
+	test_late_connects();
 	test_closes();
 	test_match();
 	test_losses();
 	test_expiry();
 	test_bound();
 	test_random();
-	test_openings_bound();
-	evidence_free(evidence);
+	test_pending_connects_bound();
+	socket_history_free(history);
 	return check_done();
 }

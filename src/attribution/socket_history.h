@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who was seen with which tuple, and when: the events of tracepoints.h that name
+ * a socket's end, kept for a while. Pure, bounded. It never guesses: what two
+ * processes may have done is ambiguous, and what lost events may have changed is
+ * incomplete.
+ */
+#ifndef SOCKLINE_ATTRIBUTION_SOCKET_HISTORY_H
+#define SOCKLINE_ATTRIBUTION_SOCKET_HISTORY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "attribution/process_history.h"
+#include "base/hash.h"
+#include "base/inet.h"
+#include "tracepoints/trace_event.h"
+
+struct socket_history;
+
+#define SOCKET_HISTORY_KEEP_NS (INT64_C(30) * 1000000000)
+/* The same process seen again with the same tuple within this time is one sighting that lasts. */
+#define SOCKET_HISTORY_MERGE_NS (INT64_C(100) * 1000000)
+
+/* How the process was seen. */
+#define SOCKET_HISTORY_ROUTED   1u /* TRACE_EVENT_ROUTE: it connects or sends, at that moment */
+#define SOCKET_HISTORY_OPENED   2u /* it took the TCP socket to SYN_SENT: time of that */
+#define SOCKET_HISTORY_RECEIVED 4u /* it read from the TCP socket */
+/*
+ * It shut down or closed the TCP socket: the last who had it. When a fork after
+ * from_ns may have shared the socket, that alone is ambiguous.
+ */
+#define SOCKET_HISTORY_CLOSED 8u
+#define SOCKET_HISTORY_USED                                                                        \
+	(SOCKET_HISTORY_ROUTED | SOCKET_HISTORY_OPENED | SOCKET_HISTORY_RECEIVED)
+
+struct socket_history_question {
+	struct tuple tuple;     /* local end -> remote end */
+	uint32_t netns;         /* sightings known to be in another one do not count; 0 = any */
+	unsigned kinds;         /* which sightings count */
+	int64_t from_ns, to_ns; /* monotonic, both included */
+};
+
+struct socket_history_match {
+	int pid;
+	uint32_t netns; /* 0 = not known */
+	unsigned kinds; /* of all sightings that fit */
+	int64_t first_ns, last_ns;
+};
+
+enum socket_history_answer {
+	SOCKET_HISTORY_NONE,
+	SOCKET_HISTORY_FOUND,     /* all sightings that fit are of one process */
+	SOCKET_HISTORY_AMBIGUOUS, /* they are of several */
+	SOCKET_HISTORY_INCOMPLETE, /* they are of one, but of from_ns to to_ns not all is known any more */
+};
+
+struct socket_history_counters {
+	uint64_t added;
+	uint64_t merged;   /* into a sighting that was there */
+	uint64_t unjoined; /* transitions from SYN_SENT whose beginning was not seen */
+	uint64_t expired;
+	uint64_t evicted; /* before their time, pending_connects too */
+};
+
+/* max: sightings. NULL: no memory. */
+struct socket_history *socket_history_new(uint32_t max, const struct hash_key *key);
+void socket_history_free(struct socket_history *history);
+
+/* Facts in the order of time, other kinds are ignored. process: of event->pid; NULL = not known. */
+void socket_history_add(struct socket_history *history, const struct trace_event *event,
+                        const struct process_history_process *process);
+/* Of this tuple, either end first, will be asked: what is known of it is fetched meanwhile. */
+void socket_history_expect(struct socket_history *history, const struct tuple *tuple);
+/*
+ * A sighting without local address fits any. *match is filled for FOUND and
+ * INCOMPLETE. A pid is a process only together with the time: process_history_find.
+ */
+enum socket_history_answer socket_history_find(struct socket_history *history,
+                                               const struct socket_history_question *question,
+                                               struct socket_history_match *match);
+void socket_history_expire(struct socket_history *history, int64_t now_ns);
+
+const struct socket_history_counters *socket_history_counters(struct socket_history *history);
+uint32_t socket_history_count(struct socket_history *history);
+
+#endif

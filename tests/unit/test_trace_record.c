@@ -244,14 +244,14 @@ static void test_pointers(void)
 {
 	struct record record = state(0, 42);
 	const uint32_t address = 0xc1234560;
-	struct fact fact;
+	struct trace_event event;
 
 	set(&record, 8, &address, sizeof address);
 	CHECK(learn(TRACE_RECORD_STATE, FORMAT_STATE_32) == 0 &&
-	              decode(&record, &fact) == TRACE_RECORD_FACT && fact.socket == address,
+	              decode(&record, &event) == TRACE_RECORD_DECODED && event.socket == address,
 	      "a socket of a 32-bit kernel");
 	CHECK(learn(TRACE_RECORD_STATE, FORMAT_STATE) == 0 &&
-	              decode(&record, &fact) == TRACE_RECORD_FACT && fact.socket > UINT32_MAX,
+	              decode(&record, &event) == TRACE_RECORD_DECODED && event.socket > UINT32_MAX,
 	      "a socket of a 64-bit kernel");
 	CHECK(learn(TRACE_RECORD_STATE, "ID: 2287\n" FORMAT_FIELD("const void * skaddr", 8, 2)
 	                                        FORMAT_STATE_REST) == -EPROTO,

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/pages.h"
+#include "base/snippet.h"
 #include "connections/connection_table_private.h"
-#include "events/snippet.h"
 
 #define CHUNK_BYTES (CONNECTION_CHUNK * sizeof(struct connection))
 

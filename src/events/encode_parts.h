@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/snippet.h"
 #include "events/encode.h"
 #include "events/encode_users.h"
 #include "events/encode_writer.h"
 #include "events/event.h"
-#include "events/snippet.h"
 
 #define MEMO_MAX 438 /* bytes: with its head and the slack 512 */
 

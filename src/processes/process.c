@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "events/snippet.h"
+#include "base/snippet.h"
 
 struct process *process_ref(struct process *process)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "events/snippet.h"
+#include "base/snippet.h"
 #include "stream/port_ends.h"
 
 /* Waits between attempts; each level is a queue in which all wait equally long. */

@@ -3,8 +3,8 @@
 #include <netinet/in.h>
 
 #include "base/clock.h"
+#include "base/snippet.h"
 #include "events/community_id.h"
-#include "events/snippet.h"
 #include "stream/flow_key.h"
 #include "stream/locality.h"
 #include "stream/stream_private.h"

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/snippet.h"
 #include "events/event.h"
-#include "events/snippet.h"
 
 #define EXAMPLE_NS    INT64_C(1795342272123456789) /* 2026-11-22T10:11:12.123456789Z */
 #define EXAMPLE_RUN   UINT64_C(0xb1946ac92492d234)

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/snippet.h"
 #include "events/event.h"
-#include "events/snippet.h"
 #include "random.h"
 
 #define SCENE_PROCESSES   16

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "events/snippet.h"
+#include "base/snippet.h"
 #include "process_table_fixture.h"
 
 #define CONTAINER "1f2e3d4c5b6a79880123456789abcdef0123456789abcdef0123456789abcdef"

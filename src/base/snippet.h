@@ -4,8 +4,8 @@
  * cache of bytes and nothing else, so that the owners of processes and
  * connections need no knowledge of the encoder. One allocation.
  */
-#ifndef SOCKLINE_EVENTS_SNIPPET_H
-#define SOCKLINE_EVENTS_SNIPPET_H
+#ifndef SOCKLINE_BASE_SNIPPET_H
+#define SOCKLINE_BASE_SNIPPET_H
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 # What contrib/run and contrib/test share. Sourced with `top' set to the tree.
 

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 # Packet records that went out before their owner was known get it from their connection.
 #   jq -s -c -f contrib/jq/late.jq events.ndjson

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 # Bytes, packets and connections of each process, most bytes first.
 #   jq -n -r -f contrib/jq/top.jq events.ndjson

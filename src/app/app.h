@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The composition root: builds every module in order, runs, tears down in reverse. */
 #ifndef SOCKLINE_APP_APP_H

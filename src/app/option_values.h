@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arguments of options -> values. -EINVAL comes with one line that names option and argument. */
 #ifndef SOCKLINE_APP_OPTION_VALUES_H

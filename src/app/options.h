@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line -> struct options, a plain value. Normative text: sockline(8). */
 #ifndef SOCKLINE_APP_OPTIONS_H

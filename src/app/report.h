@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run_started, capture_stats, run_stopped and the closing line on stderr, from everybody's counters. */
 #ifndef SOCKLINE_APP_REPORT_H

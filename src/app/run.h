@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One run: the live stream, a replay or a snapshot, from run_started to run_stopped. */
 #ifndef SOCKLINE_APP_RUN_H

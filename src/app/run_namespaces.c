@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Network namespaces that come and go during a run: each has captures and listeners of its own. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What run.c and run_build.c share; nobody else includes it. */
 #ifndef SOCKLINE_APP_RUN_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who waits on a port: several may, and the kernel or a program of theirs picks one. */
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of attribution share; nobody else includes it. */
 #ifndef SOCKLINE_ATTRIBUTION_ATTRIBUTION_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TCP: the exact query finds the socket, a TIME_WAIT or request minisock, or, for

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Walks over /proc, for questions that nothing else answers: when, and how much of the time. */
 #include "attribution/attribution_private.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The answer of attribution: which process owns one end, and how we know. */
 #ifndef SOCKLINE_ATTRIBUTION_OWNER_H

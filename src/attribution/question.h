@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The question of attribution: which process owns one end of a connection, and when. */
 #ifndef SOCKLINE_ATTRIBUTION_QUESTION_H

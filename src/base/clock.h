@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clocks in nanoseconds; clock_gettime(2) cannot fail for these. */
 #ifndef SOCKLINE_BASE_CLOCK_H

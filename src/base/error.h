@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An error that a person will read: an errno value and one line of text. */
 #ifndef SOCKLINE_BASE_ERROR_H

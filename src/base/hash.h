@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keyed hashes for tables that strangers can fill: SipHash-1-3 (Aumasson and

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Strings from outside, made safe for a JSON string: strict UTF-8 (RFC 3629: no

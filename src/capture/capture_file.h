@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libpcap handles on capture files. */
 #ifndef SOCKLINE_CAPTURE_CAPTURE_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pcap-filter(7) expressions on libpcap handles. */
 #ifndef SOCKLINE_CAPTURE_CAPTURE_FILTER_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Link headers: they say who sent it, which way it went, and what follows. */
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* IPv4, IPv6 with its extension headers, ARP: addresses, protocol, where the datagram ends. */
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TCP, UDP, UDP-Lite, SCTP, ICMP and ICMPv6 with the packet that an error message quotes. */
 #include <netinet/in.h>

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One captured packet, decoded. A plain value that points nowhere. */
 #ifndef SOCKLINE_CAPTURE_PACKET_H

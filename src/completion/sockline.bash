@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 # Completion of sockline(8) for bash. tests/lint/check_manual.py compares it with src/app/options.c.
 

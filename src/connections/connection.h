@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One connection: both directions of a 5-tuple in one network namespace, as the packets told it. */
 #ifndef SOCKLINE_CONNECTIONS_CONNECTION_H

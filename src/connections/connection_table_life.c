@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a connection lives: counts and states by its packets, its timers, its end. */
 #include <netinet/in.h>

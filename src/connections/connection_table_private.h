@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What connection_table.c and connection_table_life.c share; nobody else includes it. */
 #ifndef SOCKLINE_CONNECTIONS_CONNECTION_TABLE_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files encode*.c share; private to them. */
 #ifndef SOCKLINE_EVENTS_ENCODE_PARTS_H

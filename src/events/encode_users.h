@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * User names by uid, from a file in the form of passwd(5) alone. getpwuid_r(3)

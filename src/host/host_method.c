@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How owners of new connections are caught: by tracepoints, by the sentinel, or by lookups alone. */
 #include "host/host_private.h"

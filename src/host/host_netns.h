@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All that is open in one network namespace of the host. */
 #ifndef SOCKLINE_HOST_HOST_NETNS_H

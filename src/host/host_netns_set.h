@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The network namespaces of the host that are open now; attribution knows the same ones. */
 #ifndef SOCKLINE_HOST_HOST_NETNS_SET_H

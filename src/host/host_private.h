@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What host.c and host_method.c share; nobody else includes it. */
 #ifndef SOCKLINE_HOST_HOST_PRIVATE_H

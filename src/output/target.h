@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a sink's bytes go, and how it is kept from blocking. Of use to sink alone. */
 #ifndef SOCKLINE_OUTPUT_TARGET_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the control groups of v2 are mounted, and which one has which number. */
 #ifndef SOCKLINE_PROCESSES_CGROUP_FILES_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Container id and cgroup path from the text of /proc/PID/cgroup (cgroups(7)).

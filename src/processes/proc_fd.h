@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who holds which socket: /proc/PID/fd links "socket:[inode]" (proc(5)), as an

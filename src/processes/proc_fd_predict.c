@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a new socket is likely to be. Short connections reuse the lowest free descriptor. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of proc_fd share; nobody else includes it. */
 #ifndef SOCKLINE_PROCESSES_PROC_FD_PRIVATE_H

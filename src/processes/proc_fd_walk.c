@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the descriptors of processes: of one, or of all in slices. */
 #include <errno.h>

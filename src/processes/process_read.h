@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One process read from below a descriptor of its directory /proc/PID. Such a

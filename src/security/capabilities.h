@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The effective capabilities of this process (capabilities(7)). */
 #ifndef SOCKLINE_SECURITY_CAPABILITIES_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes that had what was sought, the last one first. */
 #ifndef SOCKLINE_SENTINEL_SENTINEL_HOLDERS_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which addresses are the namespace's own: those that bind(2) takes. It costs 1.5 us and

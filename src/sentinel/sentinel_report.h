@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one of the sentinel's threads has to tell: the only way from it to the loop. */
 #ifndef SOCKLINE_SENTINEL_SENTINEL_REPORT_H

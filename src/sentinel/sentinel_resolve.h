@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a first packet to who sent it, at that moment. */
 #ifndef SOCKLINE_SENTINEL_SENTINEL_RESOLVE_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* More urgent than anybody else, on one CPU, in memory that stays: as far as it is granted. */
 #ifndef SOCKLINE_SENTINEL_SENTINEL_SCHEDULE_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One of the sentinel's threads: it looks after one CPU, in all namespaces that are watched. */
 #ifndef SOCKLINE_SENTINEL_SENTINEL_THREAD_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Netlink sockets over libnl core (netlink(7), libnl >= 3.4). The only module

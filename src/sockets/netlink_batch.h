@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many small datagrams of the kernel by one system call, recvmmsg(2): multicast under load. */
 #ifndef SOCKLINE_SOCKETS_NETLINK_BATCH_H

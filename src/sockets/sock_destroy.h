@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TCP and UDP sockets that die, as the kernel tells the SKNLGRP_*_DESTROY groups

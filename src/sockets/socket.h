@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One socket as the kernel describes it, from sock_diag(7) or /proc/net alike. A plain value. */
 #ifndef SOCKLINE_SOCKETS_SOCKET_H

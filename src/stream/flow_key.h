@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a packet says about the connection it belongs to. Pure. */
 #ifndef SOCKLINE_STREAM_FLOW_KEY_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which ends of a packet are this host's, and which way it went. Pure, but for the address table. */
 #ifndef SOCKLINE_STREAM_LOCALITY_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What stream.c and stream_packet.c share; nobody else includes it. */
 #ifndef SOCKLINE_STREAM_STREAM_PRIVATE_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One thing the kernel said about a process at a moment. A plain value. */
 #ifndef SOCKLINE_TRACEPOINTS_TRACE_EVENT_H

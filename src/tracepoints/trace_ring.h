@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ring buffer of one CPU, shared with the kernel (perf_event_open(2), "MMAP

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """The sections of bench.py that capture: live, memory, idle. Each takes its Bench."""
 

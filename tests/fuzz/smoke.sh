@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 # Runs each fuzzer for some seconds, from the seeds in tests/fuzz/corpus/NAME. TAP: a point a fuzzer.
 #

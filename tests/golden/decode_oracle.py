@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """tshark as the oracle of the decoder: both read a capture, then each packet is compared.
 

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Community IDs of packets made with scapy: those of tests/helpers/community_ids are tshark's."""
 

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Foreign capture files, many of them malformed: no crash, no hang, the same output twice.
 

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Packets of every kind, made with scapy, on every link type: the decoder agrees with tshark."""
 

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Capture files made with scapy -> exact records: `sockline -r' gives tests/golden/replay_*.ndjson,
 byte by byte, each time (P30). Community IDs and totals are compared with tshark's.

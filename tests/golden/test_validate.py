@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """The validator takes the golden records and refuses what is broken in them, one thing at a time."""
 

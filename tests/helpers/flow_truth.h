@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What gen_flows writes down of each end of a flow, see there. */
 #ifndef SOCKLINE_TESTS_FLOW_TRUTH_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes exactly the sockets it is told to and holds them: tests know the truth and
@@ -6,9 +7,8 @@
  *
  *	mksock 'tcp-listen :: 0' 'tcp-connect 127.0.0.1 $1' 'tcp-accept %1'
  *
- * In commands $N is the local port of the N-th socket that was made (from 1), and
- * %N its descriptor. "-" keeps an optional word at its default.
- *
+ * In commands $N is the local port of the N-th socket that was made (from 1), %N its descriptor;
+ * "-" keeps an optional word at its default:
  *	tcp-listen ADDRESS PORT [OPTION...]
  *	tcp-connect ADDRESS PORT [FROM-ADDRESS] [FROM-PORT] [OPTION...]
  *	tcp-accept FD           unix-accept FD

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """A JSON Schema as one Python function: the subset that sockline.schema.json uses.
 

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """tests/helpers/mksock and small Python programs, as integration tests use them; who owns an end."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Each kind of socket has its owner in the records: that process, or nobody with a reason, and never
 another. Every scenario runs under --attribution tracepoints and lookup."""

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Sockets end unseen, or word of it is lost or comes late: the next one on the port has its own owner."""
 

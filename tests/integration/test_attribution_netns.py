@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Owners across network namespaces, in one that is made meanwhile, and of the kernel's own sockets."""
 

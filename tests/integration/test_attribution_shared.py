@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Sockets that were handed on, inherited or used in odd ways: who is named has opened, held or used
 them, and no other process is."""

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Packets are counted exactly (P7), interfaces may come and go (P14): src/capture by itself."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Bad input (P28): exit status 2 (usage) or 1 (run time), one line on stderr that names what is
 wrong, nothing on stdout. And what good input does where no other test looks."""

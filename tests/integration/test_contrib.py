@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """contrib with the real programs: systemd-analyze (P21), logrotate, rsyslog."""
 

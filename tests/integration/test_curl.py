@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """The first thing that anybody tries: curl fetches from a server. Every record names both, and the
 totals are those of tcpdump's capture of the same packets."""

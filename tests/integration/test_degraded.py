@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """With fewer privileges sockline does less, and says so (P20): in run_started and on stderr, by the
 name of the capability; and nothing is wrong because of it."""

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Output to a file (P22), that is renamed under it (P23), or left behind by kill -9 (P3)."""
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """A reader of standard output that goes (P5), is slow (P6), reads nothing (P29), or is left behind by
 kill -9 (P2)."""

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """What README.md, contrib/jq and sockline(8) tell people to type is run here, on real records."""
 

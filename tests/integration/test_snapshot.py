@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """sockline -S in a namespace whose sockets are known: those of ss(8), each with its owner, and the
 same ones by sock_diag and by /proc/net."""

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Sockets of every kind: what the lister finds by sock_diag, what it finds in
 /proc/net, what ss(8) says and what mksock made must be the same.

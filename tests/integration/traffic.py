@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Numbered datagrams by tests/helpers/gen, and the records of them."""
 

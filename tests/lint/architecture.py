@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """The architecture of the tree, as rules that a machine can hold.
 
@@ -33,6 +34,9 @@ LAYERS = (
     ("app", ("app/*",)),
     ("main", ("main.c",)),
 )
+
+# At the head of each file. In two parts, as they are not this file's own.
+TAGS = ("SPDX" "-FileCopyrightText: The sockline authors", "SPDX" "-License-Identifier: Apache-2.0")
 
 # One module knows each library.
 LIBRARIES = (
@@ -245,10 +249,14 @@ def check_lengths(root):
 
 
 def check_spdx(root):
-    return [f"{path} has no SPDX-License-Identifier in its first three lines"
-            for path in written_files(root)
-            if not any("SPDX-License-Identifier: Apache-2.0" in line
-                       for line in read(os.path.join(root, path)).splitlines()[:3])]
+    """The tags of other files, as README.md, are in .reuse/dep5."""
+    complaints = []
+    for path in written_files(root):
+        head = "\n".join(read(os.path.join(root, path)).splitlines()[:3])
+        missing = [tag for tag in TAGS if tag not in head]
+        if missing:
+            complaints.append(f"{path} has no {' and no '.join(missing)} in its first three lines")
+    return complaints
 
 
 def check_readmes(root):
@@ -277,7 +285,7 @@ def main():
         ("there are no writable globals", check_globals, (archive, nm)),
         ("each source and test is in Makefile.am", check_listed, (root,)),
         (f"no file has over {LINES_MAX} lines", check_lengths, (root,)),
-        ("each file names its licence", check_spdx, (root,)),
+        ("each file names its holder and its licence", check_spdx, (root,)),
         ("each folder of contrib has a README", check_readmes, (root,)),
     )
     failed = False

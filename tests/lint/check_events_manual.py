@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """sockline-events(5), the JSON Schema and the golden records name the same things. Prints TAP.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """The options in src/app/options.c, in --help, in sockline(8) and in the three
 completions are the same, and the manual is good mdoc(7). Prints TAP.

@@ -1,3 +1,4 @@
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Each rule of architecture.py must complain about a tree that breaks it, and about no other."""
 
@@ -9,7 +10,7 @@ import tempfile
 
 import architecture
 
-SPDX = "/* SPDX-License-Identifier: Apache-2.0 */\n"
+HEAD = "".join(f"/* {tag} */\n" for tag in architecture.TAGS)
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
 NM = shlex.split(os.environ.get("NM", "nm"))
 
@@ -46,8 +47,8 @@ BAD = (
      "last"),
     ("globals", {"base/table.c": "int table_level = 1;\n"}, "table_level"),
     ("listed", {"base/buf.c": ""}, "src/base/buf.c is not in Makefile.am"),
-    ("lengths", {"base/table.c": "\n" * 500}, "base/table.c has 501 lines"),
-    ("spdx", {"base/bare.c": None}, "base/bare.c"),
+    ("lengths", {"base/table.c": "\n" * 500}, "base/table.c has 502 lines"),
+    ("spdx", {"base/bare.c": None}, "base/bare.c has no SPDX" "-FileCopyrightText"),
     ("readmes", {"../contrib/jq/README.md": ""}, "contrib/README.md does not name jq"),
     ("readmes", {"../contrib/run.d/x": "", "../contrib/README.md": "run.d"},
      "contrib/run.d has no README.md"),
@@ -59,7 +60,7 @@ def write_tree(root, files):
         full = os.path.join(root, "src", path)
         os.makedirs(os.path.dirname(full), exist_ok=True)
         with open(full, "w", encoding="utf-8") as file:
-            file.write("int bare;\n" if text is None else SPDX + text)
+            file.write("int bare;\n" if text is None else HEAD + text)
 
 
 def complaints_of(rule, files):
@@ -67,7 +68,7 @@ def complaints_of(rule, files):
     with tempfile.TemporaryDirectory() as root:
         write_tree(root, {**GOOD, **files})
         with open(root + "/Makefile.am", "w", encoding="utf-8") as file:
-            file.write("# SPDX-License-Identifier: Apache-2.0\n")
+            file.writelines(f"# {tag}\n" for tag in architecture.TAGS)
             file.writelines(f"src/{path}\n" for path in GOOD)
         function = getattr(architecture, "check_" + rule)
         if rule == "headers_alone":

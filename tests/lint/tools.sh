@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 # The analysers that `make lint' runs beside architecture.py. TAP: a test point a tool.
 #
@@ -44,6 +45,15 @@ skip()
 	echo "ok $count - $1 # SKIP $2"
 }
 
+# reuse wants the licence's text in LICENSES too, which a copy of the tree has.
+reuse_lint()
+{
+	mkdir -p "$scratch/tree/LICENSES" &&
+		git ls-files -z | xargs -0 cp --parents -t "$scratch/tree" &&
+		cp LICENSE "$scratch/tree/LICENSES/Apache-2.0.txt" &&
+		reuse --root "$scratch/tree" lint
+}
+
 # shellcheck disable=SC2086 # lists of names without spaces, and flags, are meant to split
 {
 	if clang-format --version 2>/dev/null | grep -q "version $clang_format_major\."; then
@@ -63,6 +73,11 @@ skip()
 		-I src -I tests/unit src tests
 	point shellcheck shellcheck -x $shell_scripts
 	[ -z "$manuals" ] || point mandoc mandoc -T lint -W warning $manuals
+	if command -v reuse >/dev/null && git rev-parse --git-dir >/dev/null 2>&1; then
+		point reuse reuse_lint
+	else
+		skip reuse 'needs reuse and a checkout'
+	fi
 }
 
 echo "1..$count"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Unit tests in TAP (testanything.org), one test point a CHECK; buffers that end at a guard page. */
 #ifndef SOCKLINE_TESTS_CHECK_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The data of test_decode.c: packets in hexadecimal, and the text of what they decode to. */
 #ifndef SOCKLINE_TESTS_DECODE_CASES_H

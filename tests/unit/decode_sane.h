@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What holds for every decoded packet, however broken it was; for tests and fuzzers. */
 #ifndef SOCKLINE_TESTS_DECODE_SANE_H

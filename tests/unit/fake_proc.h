@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A /proc of our own making in a temporary folder, and real child processes. */
 #ifndef SOCKLINE_TESTS_FAKE_PROC_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Does a hash fill a table as chance would? */
 #ifndef SOCKLINE_TESTS_UNIT_HASH_SPREAD_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A network namespace of its own for a test that opens sockets or changes interfaces. */
 #ifndef SOCKLINE_TESTS_NETNS_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Capture files in the making: pcap and pcapng, of both byte orders. */
 #ifndef SOCKLINE_TESTS_PCAP_WRITER_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the two tests of proc_fd share. */
 #ifndef SOCKLINE_TESTS_PROC_FD_FIXTURE_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the two tests of process_table share. */
 #ifndef SOCKLINE_TESTS_PROCESS_TABLE_FIXTURE_H

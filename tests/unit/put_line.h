@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A line into a sink, for the tests of what comes after. */
 #ifndef SOCKLINE_TESTS_PUT_LINE_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random cases that can be repeated: the seed is printed; SEED=N in the environment sets it. */
 #ifndef SOCKLINE_TESTS_RANDOM_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random events, for the tests and the benchmark of the encoder. */
 #ifndef SOCKLINE_TESTS_RANDOM_EVENT_H

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules for owners, over sockets and processes in folders of this test's own. */
 #include "attribution/attribution.h"

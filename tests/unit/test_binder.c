@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The binder with an attribution of this test's own: it answers as it is told, and counts. */
 #include "stream/binder.h"

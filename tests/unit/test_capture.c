@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What needs neither files nor privileges; see also test_capture_file, test_capture_stream. */
 #include "capture/capture.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each case of decode_cases.h, whole, then every prefix of it at the end of a guard page. */
 #include "capture/decode.h"

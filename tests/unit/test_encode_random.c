@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Random and hostile events: both ways say the same, and everything is valid. */
 #include "events/encode.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Against the kernel, in a namespace of its own; ip(8) makes the changes. */
 #include "interfaces/interfaces.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listings come from a folder of this test's own, in the form of /proc/net. */
 #include "sockets/listener_table.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Both ways of listing: the files are this test's, the kernel's answers are real. */
 #include "sockets/lister.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Against the kernel: its answers to good and to bad requests. */
 #include "sockets/netlink.h"

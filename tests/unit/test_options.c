@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Good command lines; bad ones are cases of tests/integration/test_cli.py. */
 #include "app/options.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proc_fd on the real /proc, with children of this process. */
 #include "processes/proc_fd.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* process_table on the real /proc, with children of this process. */
 #include "processes/process_table.h"

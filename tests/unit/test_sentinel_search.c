@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where the sentinel looks for a socket's holder, and what it asks a borrowed descriptor. */
 #include "sentinel/sentinel_search.h"

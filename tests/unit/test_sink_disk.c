@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sink on files: full disks, size limits, and what kill -9 leaves for file_open to repair. */
 #include "output/sink.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The exact query and the listing, against sockets that this test made. */
 #include "sockets/sock_diag.h"

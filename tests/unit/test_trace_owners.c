@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The owners, where tracepoints are to be had: else all is skipped. */
 #include "attribution/trace_owners.h"

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's tracepoints, where they are to be had: else all is skipped. */
 #include "tracepoints/tracepoints.h"

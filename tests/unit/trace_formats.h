@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Format files of tracefs as Linux 6.18 gives them, without their print fmt, for tests. */
 #ifndef SOCKLINE_TESTS_TRACE_FORMATS_H

@@ -73,8 +73,8 @@ void run_on_packet(void *context, const struct capture_origin *origin,
 	packet->number = ++run->packets;
 	packet->netns = origin->netns;
 	packet->ifindex = origin->ifindex;
-	decode_packet(origin->link_type, captured->bytes, captured->captured, captured->length,
-	              packet);
+	decode_packet_tagged(origin->link_type, captured->bytes, captured->captured,
+	                     captured->length, &captured->tag, packet);
 	start_records(run, packet->time_ns);
 	if (++run->batched == STREAM_BATCH)
 		run_hand_on(run);

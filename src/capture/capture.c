@@ -11,6 +11,7 @@
 #include "capture/capture_file.h"
 #include "capture/capture_filter.h"
 #include "capture/capture_live.h"
+#include "capture/capture_ring.h"
 #include "capture/capture_socket.h"
 #include "capture/capture_stream.h"
 
@@ -23,6 +24,8 @@ struct capture {
 	char *name;
 	bool is_file;
 	struct capture_file file; /* holds the handle too */
+	struct capture_ring ring; /* of LINUX_SLL2, live */
+	bool has_ring;
 	int timeout_ms;
 
 	/* Valid during a dispatch. */
@@ -68,6 +71,9 @@ int capture_open_live(struct capture **capture, const char *interface,
 		capture_close(opened);
 		return status;
 	}
+	opened->has_ring = pcap_datalink(opened->handle) == DLT_LINUX_SLL2;
+	if (opened->has_ring)
+		capture_ring_init(&opened->ring, pcap_fileno(opened->handle));
 	*capture = opened;
 	return 0;
 }
@@ -175,6 +181,8 @@ static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_ch
 		.bytes = bytes,
 	};
 
+	if (capture->has_ring)
+		packet.tag = capture_ring_tag(&capture->ring, bytes, header->len);
 	capture->handed++;
 	capture->delivered++;
 	capture->callback(capture->context, &packet);

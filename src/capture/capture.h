@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "capture/packet.h"
 
 struct capture;
 
@@ -41,6 +42,7 @@ struct capture_packet {
 	int64_t time_ns;
 	uint32_t captured, length;
 	const uint8_t *bytes;
+	struct packet_tag tag; /* not among the bytes */
 };
 typedef void capture_callback(void *context, const struct capture_packet *packet);
 

@@ -21,13 +21,14 @@ static enum decode_status decode_layers(struct decode_cursor *cursor, struct pac
 /* Copied rather than cleared: gcc clears this size with "rep stos", 10 ns of 26 for a packet. */
 static const struct packet nothing;
 
-void decode_packet(int link_type, const uint8_t *bytes, uint32_t captured, uint32_t length,
-                   struct packet *packet)
+void decode_packet_tagged(int link_type, const uint8_t *bytes, uint32_t captured, uint32_t length,
+                          const struct packet_tag *tag, struct packet *packet)
 {
 	struct decode_cursor cursor = {
 		.bytes = bytes,
 		.limit = captured,
 		.headers = DECODE_HEADERS_MAX,
+		.tag = tag,
 	};
 	int64_t time_ns = packet->time_ns;
 	uint64_t number = packet->number;
@@ -47,4 +48,10 @@ void decode_packet(int link_type, const uint8_t *bytes, uint32_t captured, uint3
 	packet->captured = captured;
 	packet->link_type = link_type;
 	packet->status = decode_layers(&cursor, packet);
+}
+
+void decode_packet(int link_type, const uint8_t *bytes, uint32_t captured, uint32_t length,
+                   struct packet *packet)
+{
+	decode_packet_tagged(link_type, bytes, captured, length, NULL, packet);
 }

@@ -43,10 +43,13 @@ enum decode_link {
 
 /*
  * Fills *packet entirely, except time_ns, number and netns, which it leaves as
- * they are. length is the size on the wire (>= captured, else it is raised to
- * captured). ifindex is set from SLL2 and otherwise left as it is.
+ * they are. length is the size before the packet was cut (>= captured, else it is
+ * raised to captured). ifindex is set from SLL2 and otherwise left as it is.
  */
 void decode_packet(int link_type, const uint8_t *bytes, uint32_t captured, uint32_t length,
                    struct packet *packet);
+/* The same for SLL2 with the tag that the kernel delivers beside the packet (packet(7)). */
+void decode_packet_tagged(int link_type, const uint8_t *bytes, uint32_t captured, uint32_t length,
+                          const struct packet_tag *tag, struct packet *packet);
 
 #endif

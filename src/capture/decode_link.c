@@ -7,28 +7,15 @@
 #include "capture/decode_parts.h"
 
 #define ETHERNET_SIZE 14
-#define SLL_SIZE      16
-#define SLL2_SIZE     20
 #define VLAN_SIZE     4
 #define SNAP_SIZE     8
 #define PPPOE_SIZE    6
 
-#define ETHER_VLAN       0x8100 /* 802.1Q */
-#define ETHER_SERVICE    0x88a8 /* 802.1ad */
-#define ETHER_QINQ       0x9100 /* the same before there was a standard */
 #define ETHER_PPPOE      0x8864 /* session stage */
 #define ETHER_LENGTH_MAX 1500   /* up to here the field is an 802.3 length */
-#define ETHER_TYPE_MIN   1536
 
 #define PPP_IPV4 0x0021
 #define PPP_IPV6 0x0057
-
-#define SLL_PROTOCOL_802_2 4
-
-/* linux/if_arp.h: link types whose SLL "protocol" is no EtherType. */
-#define ARPHRD_FRAME_RELAY 770
-#define ARPHRD_RADIOTAP    803
-#define ARPHRD_NETLINK     824
 
 /* Numbers that DLT_RAW had on other systems and that stay in some files. */
 #define LINK_RAW_OPENBSD 14
@@ -68,7 +55,7 @@ static enum decode_status skip_snap(struct decode_cursor *cursor, struct packet 
 	cursor->headers--;
 	packet->ether_type = decode_be16(header + 6);
 	cursor->offset += SNAP_SIZE;
-	return packet->ether_type < ETHER_TYPE_MIN ? DECODE_UNSUPPORTED : DECODE_OK;
+	return packet->ether_type < DECODE_ETHER_TYPE_MIN ? DECODE_UNSUPPORTED : DECODE_OK;
 }
 
 /* RFC 1661 2, 6.5: protocols are odd, their first byte is even and left out when it is 0. */
@@ -114,17 +101,16 @@ static enum decode_status decode_pppoe(struct decode_cursor *cursor, struct pack
 	return decode_ppp(cursor, packet, ether_type);
 }
 
-/* From packet->ether_type, just read, through tags to the one that names the network protocol. */
-static enum decode_status follow_ether_type(struct decode_cursor *cursor, struct packet *packet,
-                                            uint16_t *ether_type)
+enum decode_status decode_link_ether_type(struct decode_cursor *cursor, struct packet *packet,
+                                          uint16_t *ether_type)
 {
 	enum decode_status status = DECODE_OK;
 
 	while (status == DECODE_OK) {
 		switch (packet->ether_type) {
-		case ETHER_VLAN:
-		case ETHER_SERVICE:
-		case ETHER_QINQ:
+		case DECODE_ETHER_VLAN:
+		case DECODE_ETHER_SERVICE:
+		case DECODE_ETHER_QINQ:
 			status = skip_vlan(cursor, packet);
 			break;
 		case ETHER_PPPOE:
@@ -140,6 +126,14 @@ static enum decode_status follow_ether_type(struct decode_cursor *cursor, struct
 	return status;
 }
 
+enum decode_status decode_link_snap(struct decode_cursor *cursor, struct packet *packet,
+                                    uint16_t *ether_type)
+{
+	enum decode_status status = skip_snap(cursor, packet);
+
+	return status == DECODE_OK ? decode_link_ether_type(cursor, packet, ether_type) : status;
+}
+
 static enum decode_status decode_ethernet(struct decode_cursor *cursor, struct packet *packet,
                                           uint16_t *ether_type)
 {
@@ -152,79 +146,7 @@ static enum decode_status decode_ethernet(struct decode_cursor *cursor, struct p
 	packet->has_mac = packet->has_destination_mac = true;
 	packet->ether_type = decode_be16(header + 12);
 	cursor->offset += ETHERNET_SIZE;
-	return follow_ether_type(cursor, packet, ether_type);
-}
-
-/* linux/if_packet.h, PACKET_HOST and so on */
-static enum packet_direction sll_direction(unsigned packet_type)
-{
-	switch (packet_type) {
-	case 0: /* host */
-	case 1: /* broadcast */
-	case 2: /* multicast */
-		return PACKET_INGRESS;
-	case 3:
-		return PACKET_OTHERHOST;
-	case 4:
-		return PACKET_EGRESS;
-	default:
-		return PACKET_DIRECTION_UNKNOWN;
-	}
-}
-
-static enum decode_status follow_sll(struct decode_cursor *cursor, unsigned hardware,
-                                     uint16_t protocol, struct packet *packet, uint16_t *ether_type)
-{
-	enum decode_status status;
-
-	if (hardware == ARPHRD_NETLINK || hardware == ARPHRD_RADIOTAP ||
-	    hardware == ARPHRD_FRAME_RELAY)
-		return DECODE_UNSUPPORTED;
-	packet->ether_type = protocol;
-	if (protocol >= ETHER_TYPE_MIN)
-		return follow_ether_type(cursor, packet, ether_type);
-	if (protocol != SLL_PROTOCOL_802_2)
-		return DECODE_UNSUPPORTED;
-	status = skip_snap(cursor, packet);
-	return status == DECODE_OK ? follow_ether_type(cursor, packet, ether_type) : status;
-}
-
-static void sll_address(unsigned size, const uint8_t *address, struct packet *packet)
-{
-	if (size == sizeof(packet->source_mac)) {
-		memcpy(packet->source_mac, address, sizeof(packet->source_mac));
-		packet->has_mac = true;
-	}
-}
-
-/* https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html */
-static enum decode_status decode_sll(struct decode_cursor *cursor, struct packet *packet,
-                                     uint16_t *ether_type)
-{
-	const uint8_t *header = decode_fetch(cursor, SLL_SIZE);
-
-	if (header == NULL)
-		return decode_short(cursor, SLL_SIZE, packet);
-	packet->direction = sll_direction(decode_be16(header));
-	sll_address(decode_be16(header + 4), header + 6, packet);
-	cursor->offset += SLL_SIZE;
-	return follow_sll(cursor, decode_be16(header + 2), decode_be16(header + 14), packet,
-	                  ether_type);
-}
-
-/* https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html */
-static enum decode_status decode_sll2(struct decode_cursor *cursor, struct packet *packet,
-                                      uint16_t *ether_type)
-{
-	const uint8_t *header = decode_fetch(cursor, SLL2_SIZE);
-
-	if (header == NULL)
-		return decode_short(cursor, SLL2_SIZE, packet);
-	packet->ifindex = decode_be32(header + 4);
-	packet->direction = sll_direction(header[10]);
-	sll_address(header[11], header + 12, packet);
-	cursor->offset += SLL2_SIZE;
-	return follow_sll(cursor, decode_be16(header + 8), decode_be16(header), packet, ether_type);
+	return decode_link_ether_type(cursor, packet, ether_type);
 }
 
 /*
@@ -285,9 +207,9 @@ enum decode_status decode_link(struct decode_cursor *cursor, int link_type, stru
 	case DECODE_LINK_ETHERNET:
 		return decode_ethernet(cursor, packet, ether_type);
 	case DECODE_LINK_SLL:
-		return decode_sll(cursor, packet, ether_type);
+		return decode_cooked_sll(cursor, packet, ether_type);
 	case DECODE_LINK_SLL2:
-		return decode_sll2(cursor, packet, ether_type);
+		return decode_cooked_sll2(cursor, packet, ether_type);
 	case DECODE_LINK_NULL:
 		return decode_family(cursor, true, packet, ether_type);
 	case DECODE_LINK_LOOP:

@@ -21,6 +21,7 @@ struct decode_cursor {
 	size_t end;       /* where the headers so far say the data ends; may be above wire */
 	size_t wire;      /* bytes on the wire */
 	unsigned headers; /* that may still be followed */
+	const struct packet_tag *tag; /* not among the bytes; NULL = none */
 };
 
 /* What follows the link header. ARP and IP by EtherType, whatever the link type. */
@@ -28,10 +29,26 @@ struct decode_cursor {
 #define DECODE_ETHER_IPV4 0x0800
 #define DECODE_ETHER_ARP  0x0806
 #define DECODE_ETHER_IPV6 0x86dd
+/* On the way there. */
+#define DECODE_ETHER_VLAN     0x8100 /* 802.1Q */
+#define DECODE_ETHER_SERVICE  0x88a8 /* 802.1ad */
+#define DECODE_ETHER_QINQ     0x9100 /* the same before there was a standard */
+#define DECODE_ETHER_TYPE_MIN 1536   /* smaller numbers are 802.3 lengths and the like */
 
 /* Every status but DECODE_OK means that there is nothing for the next layer. */
 enum decode_status decode_link(struct decode_cursor *cursor, int link_type, struct packet *packet,
                                uint16_t *ether_type);
+/* From packet->ether_type, just read, through tags to the one that names the network protocol. */
+enum decode_status decode_link_ether_type(struct decode_cursor *cursor, struct packet *packet,
+                                          uint16_t *ether_type);
+/* From an 802.2 header on. */
+enum decode_status decode_link_snap(struct decode_cursor *cursor, struct packet *packet,
+                                    uint16_t *ether_type);
+/* The cooked headers. */
+enum decode_status decode_cooked_sll(struct decode_cursor *cursor, struct packet *packet,
+                                     uint16_t *ether_type);
+enum decode_status decode_cooked_sll2(struct decode_cursor *cursor, struct packet *packet,
+                                      uint16_t *ether_type);
 enum decode_status decode_network(struct decode_cursor *cursor, uint16_t ether_type,
                                   struct packet *packet);
 /* Only after IPv4 and IPv6. */

@@ -11,6 +11,12 @@
 
 #define PACKET_VLANS_MAX 2
 
+/* An 802.1Q or 802.1ad tag that the kernel took out of the packet. */
+struct packet_tag {
+	uint16_t control; /* priority and VLAN id, host byte order */
+	bool present;
+};
+
 enum packet_direction {
 	PACKET_DIRECTION_UNKNOWN,
 	PACKET_INGRESS,   /* to this host (SLL: host, broadcast, multicast) */
@@ -35,11 +41,16 @@ enum decode_status {
 struct packet {
 	int64_t time_ns;   /* since the epoch, from the capture */
 	uint64_t number;   /* 1, 2, ... in this run */
-	uint32_t length;   /* bytes on the wire, link layer included */
+	uint32_t length;   /* bytes as captured, before they were cut: see packet_wire_length */
 	uint32_t captured; /* bytes captured */
-	uint32_t netns;    /* inode number of the network namespace; 0 in a replay */
-	uint32_t ifindex;  /* 0 when not known */
-	int link_type;     /* DLT_* value as libpcap numbers them on Linux */
+	/*
+	 * Bytes of a cooked header (SLL) less those of the link header and of the tag that it
+	 * stands for: what length and captured have too much. Negative when it has too little.
+	 */
+	int32_t cooked;
+	uint32_t netns;   /* inode number of the network namespace; 0 in a replay */
+	uint32_t ifindex; /* 0 when not known */
+	int link_type;    /* DLT_* value as libpcap numbers them on Linux */
 
 	enum decode_status status;
 	enum packet_direction direction;
@@ -97,6 +108,18 @@ struct packet {
 
 	uint16_t arp_operation; /* PACKET_ARP: 1 request, 2 reply; addresses in tuple when IPv4 */
 };
+
+/* Bytes on the wire, link layer included, as the interface counts them. */
+static inline uint32_t packet_wire_length(const struct packet *packet)
+{
+	return packet->length - (uint32_t)packet->cooked;
+}
+
+/* Those of them that were captured. */
+static inline uint32_t packet_wire_captured(const struct packet *packet)
+{
+	return packet->captured - (uint32_t)packet->cooked;
+}
 
 #define TCP_FLAG_FIN 0x01
 #define TCP_FLAG_SYN 0x02

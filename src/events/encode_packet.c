@@ -219,8 +219,8 @@ WRITER_INLINE void write_packet(struct writer *writer, const struct event_packet
 	const struct packet *packet = event->packet;
 
 	writer_object(writer, KEY("packet"));
-	writer_u64(writer, KEY("length"), packet->length);
-	writer_u64(writer, KEY("captured"), packet->captured);
+	writer_u64(writer, KEY("length"), packet_wire_length(packet));
+	writer_u64(writer, KEY("captured"), packet_wire_captured(packet));
 	if (is_ip(packet))
 		writer_u64(writer, KEY("ttl"), packet->ttl);
 	writer_count(writer, KEY("number"), packet->number);

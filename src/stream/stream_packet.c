@@ -312,7 +312,7 @@ static void emit_state(struct stream *stream, struct connection *connection,
 static void account(struct stream *stream, const struct packet *packet)
 {
 	stream->counters.packets++;
-	stream->counters.bytes += packet->length;
+	stream->counters.bytes += packet_wire_length(packet);
 	stream->counters.decode[packet->status]++;
 	if (!stream->options.replay || packet->time_ns > stream->packet_time_ns)
 		stream->packet_time_ns = packet->time_ns;

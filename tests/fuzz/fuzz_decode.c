@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libFuzzer: the first byte chooses the link type, the second how much more
- * than the rest was on the wire; the rest is the packet.
+ * than the rest was on the wire, and the tag beside it; the rest is the packet.
  */
 #include "capture/decode.h"
 
@@ -17,16 +17,18 @@ static const int link_types[] = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct packet decode(int link_type, const uint8_t *bytes, size_t captured, size_t length)
+static struct packet decode(int link_type, const uint8_t *bytes, size_t captured, size_t length,
+                            uint8_t vlan)
 {
 	/* Of its own, so that the sanitizer sees both ends; never NULL. */
 	uint8_t *copy = malloc(captured + !captured);
+	struct packet_tag tag = { .present = vlan & 1, .control = vlan };
 	struct packet packet = { 0 };
 
 	if (copy == NULL)
 		abort();
 	memcpy(copy, bytes, captured);
-	decode_packet(link_type, copy, (uint32_t)captured, (uint32_t)length, &packet);
+	decode_packet_tagged(link_type, copy, (uint32_t)captured, (uint32_t)length, &tag, &packet);
 	free(copy);
 	return packet;
 }
@@ -41,9 +43,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	link_type = link_types[data[0] % (sizeof(link_types) / sizeof(link_types[0]))];
 	length = size - 2 + (size_t)data[1] * 512;
-	whole = decode(link_type, data + 2, size - 2, length);
-	again = decode(link_type, data + 2, size - 2, length);
-	prefix = decode(link_type, data + 2, (size - 2) / 2, length);
+	whole = decode(link_type, data + 2, size - 2, length, data[1]);
+	again = decode(link_type, data + 2, size - 2, length, data[1]);
+	prefix = decode(link_type, data + 2, (size - 2) / 2, length, data[1]);
 	if (!decode_is_sane(&whole) || !decode_is_same(&whole, &again) ||
 	    !decode_is_sane(&prefix) || !decode_is_prefix(&prefix, &whole))
 		abort();

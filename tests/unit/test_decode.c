@@ -213,6 +213,110 @@ static void test_kept_fields(void)
 	      "nothing at all is malformed");
 }
 
+/* A tag that the kernel delivers beside the packet, before what may be a further one. */
+static void test_tags(void)
+{
+	static const struct {
+		const char *name, *hex;
+		uint16_t control;
+		int count;
+		uint16_t vlans[2];
+		uint32_t wire;
+	} cases[] = {
+		{ "alone",
+		  SLL2("00", "0001", "06", "0800") IP4("0028", "06") TCP,
+		  5,
+		  1,
+		  { 5 },
+		  58 },
+		{ "a second one before the header",
+		  SLL2("00", "0001", "06", "0800") "4007 0800" IP4("0028", "06") TCP,
+		  5,
+		  2,
+		  { 5, 7 },
+		  62 },
+		{ "two more",
+		  SLL2("00", "0001", "06", "0800") "2007 8100 0008 0800" IP4("0028", "06") TCP,
+		  5,
+		  2,
+		  { 5, 7 },
+		  66 },
+		{ "before IPv6",
+		  SLL2("00", "0001", "06", "86dd") "6007 86dd" IP6("0014", "06") TCP,
+		  5,
+		  2,
+		  { 5, 7 },
+		  82 },
+		{ "outgoing, the same again",
+		  SLL2("04", "0001", "06", "0800") "0005 0800" IP4("0028", "06") TCP,
+		  5,
+		  1,
+		  { 5 },
+		  58 },
+		{ "outgoing, and a second one",
+		  SLL2("04", "0001", "06", "0800") "0007 0800" IP4("0028", "06") TCP,
+		  5,
+		  2,
+		  { 5, 7 },
+		  62 },
+		{ "of a tunnel",
+		  SLL2("00", "fffe", "00", "0800") IP4("0028", "06") TCP,
+		  5,
+		  1,
+		  { 5 },
+		  44 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct decode_case bytes_of = { .hex = cases[i].hex };
+		struct packet_tag tag = { .present = true, .control = cases[i].control };
+		struct packet packet = { .number = 1 };
+		uint8_t bytes[PACKET_MAX];
+		uint32_t size = decode_case_bytes(&bytes_of, bytes, sizeof(bytes));
+
+		decode_packet_tagged(DECODE_LINK_SLL2, bytes, size, size, &tag, &packet);
+		CHECK(packet.status == DECODE_OK && packet.has_tcp &&
+		              packet.vlan_count == cases[i].count &&
+		              packet.vlans[0] == cases[i].vlans[0] &&
+		              packet.vlans[1] == cases[i].vlans[1],
+		      "a tag beside the packet, %s: %d tags", cases[i].name, packet.vlan_count);
+		CHECK(packet_wire_length(&packet) == cases[i].wire &&
+		              packet_wire_captured(&packet) == cases[i].wire,
+		      "%s: %u bytes on the wire", cases[i].name, packet_wire_length(&packet));
+	}
+}
+
+static void test_wire_length(void)
+{
+	static const struct {
+		const char *name, *hex;
+		int link_type;
+		uint32_t wire;
+	} cases[] = {
+		{ "Ethernet", ETH("0800") IP4("0028", "06") TCP, 1, 54 },
+		{ "SLL of Ethernet", SLL("0000", "0001", "0006", "0800") IP4("0028", "06") TCP, 113,
+		  54 },
+		{ "SLL of loopback", SLL("0000", "0304", "0006", "0800") IP4("0028", "06") TCP, 113,
+		  54 },
+		{ "SLL2 of Ethernet", SLL2("00", "0001", "06", "0800") IP4("0028", "06") TCP, 276,
+		  54 },
+		{ "SLL2 of a tunnel", SLL2("00", "fffe", "00", "0800") IP4("0028", "06") TCP, 276,
+		  40 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct decode_case bytes_of = { .hex = cases[i].hex };
+		uint8_t bytes[PACKET_MAX];
+		uint32_t size = decode_case_bytes(&bytes_of, bytes, sizeof(bytes));
+		struct packet packet = decode(cases[i].link_type, bytes, size, size + 10);
+
+		CHECK(packet_wire_length(&packet) == cases[i].wire + 10 &&
+		              packet_wire_captured(&packet) == cases[i].wire,
+		      "%s: of %u bytes on the wire %u were captured", cases[i].name,
+		      packet_wire_length(&packet), packet_wire_captured(&packet));
+	}
+}
+
 int main(void)
 {
 	static const uint8_t nothing[PACKET_MAX];
@@ -228,5 +332,7 @@ int main(void)
 	test_snaplen();
 	test_mutations(guard);
 	test_kept_fields();
+	test_tags();
+	test_wire_length();
 	return check_done();
 }

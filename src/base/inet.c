@@ -158,3 +158,8 @@ size_t inet_format(const struct inet_address *address, char *text)
 		return format_v4(address->bytes + 12, text);
 	return format_v6(address->bytes, text);
 }
+
+size_t inet_format_v6(const struct inet_address *address, char *text)
+{
+	return format_v6(address->bytes, text);
+}

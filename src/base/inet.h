@@ -55,6 +55,8 @@ bool inet_parse(const char *text, struct inet_address *address);
  * it runs once or twice for every connection.
  */
 size_t inet_format(const struct inet_address *address, char *text);
+/* As IPv6 also when it is mapped, then in hexadecimal: ::ffff:a00:1. */
+size_t inet_format_v6(const struct inet_address *address, char *text);
 
 /* Comparing costs a packet less than a call. */
 

@@ -42,6 +42,16 @@ enum connection_direction {
 #define CONNECTION_FROM_PROC_NET    4u
 #define CONNECTION_FROM_TRACEPOINTS 8u
 
+/*
+ * What keeps connections of one tuple apart: VLAN ids, 0 = none, the outer one in the low 12
+ * bits, and whether the packets are IPv6 although an address is IPv4-mapped (RFC 4942 2.2).
+ */
+#define CONNECTION_LANE_BITS        25
+#define CONNECTION_LANE_MAPPED      (1u << 24)
+#define CONNECTION_LANE_VLAN(lane)  ((lane)&0xfffu)
+#define CONNECTION_LANE_INNER(lane) ((lane) >> 12 & 0xfffu)
+#define CONNECTION_LANES_MAX        2 /* two tags, one, none: three forms of a packet */
+
 struct connection_count {
 	uint64_t packets;
 	uint64_t bytes; /* IP layer, as the headers say */
@@ -70,14 +80,15 @@ struct connection {
 	struct snippet *snippet; /* encoded JSON, made once by the encoder; see events/snippet.h */
 	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
 	enum connection_reason reason : 8;
-	uint8_t refinements; /* times a listener's owner was looked at again */
-	bool attributable;   /* an end is still worth asking for, see stream/binder.h */
 	/*
 	 * [end]: an end that is not of this host has method UNKNOWN and local false.
 	 * Which end has an owner: on loopback both, else one.
 	 */
 	bool local[2];
-	bool in_use, closed; /* private to connection_table */
+	uint32_t lane : CONNECTION_LANE_BITS; /* of its first packet */
+	uint32_t attributable : 1; /* an end is still worth asking for, see stream/binder.h */
+	uint32_t refinements : 3;  /* times a listener's owner was looked at again */
+	uint32_t in_use : 1, closed : 1, has_lanes : 1; /* private to connection_table */
 
 	/* By sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION]. */
 	struct connection_count counts[2] __attribute__((aligned(64)));
@@ -104,21 +115,23 @@ struct connection {
 	int64_t start_ns; /* packet time, since the epoch */
 	enum connection_direction direction : 8;
 	enum connection_outcome outcome : 8;
-	uint8_t evidence; /* CONNECTION_FROM_*, or-ed */
-	bool midway;      /* it began before it was seen */
-	bool confirmed;   /* the responder's owner was the same a while later */
-	bool gone;        /* the responder's socket was there, and is not any more */
-	bool dead;        /* so is a local end's; no packet need tell of it */
-	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
-	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
-	int64_t seen_ns;  /* monotonic: of the first packet */
+	uint8_t evidence;   /* CONNECTION_FROM_*, or-ed */
+	bool midway;        /* it began before it was seen */
+	bool confirmed;     /* the responder's owner was the same a while later */
+	bool gone;          /* the responder's socket was there, and is not any more */
+	bool dead;          /* so is a local end's; no packet need tell of it */
+	bool fanned_out;    /* it began with a packet to several: multicast or broadcast */
+	bool has_tcp_info;  /* the kernel's own numbers, of the local (source on loopback) socket */
+	uint8_t lane_count; /* private to connection_table */
+	uint16_t icmp_id;   /* ICMP echo: the identifier; the tuple's ports carry it too */
+	int64_t asked_ns;   /* monotonic: when owners were first asked for; 0 = never */
+	int64_t seen_ns;    /* monotonic: of the first packet */
 	int64_t reported_ns;
 	struct connection_count reported[2]; /* counts at the last connection_updated */
 
-	bool fanned_out;   /* it began with a packet to several: multicast or broadcast */
-	bool has_tcp_info; /* the kernel's own numbers, of the local (source on loopback) socket */
 	struct socket_tcp_info tcp_info;
-	char community_id[32]; /* NUL-terminated, from the beginning on */
+	char community_id[32];                /* NUL-terminated, from the beginning on */
+	uint32_t lanes[CONNECTION_LANES_MAX]; /* of copies of its packets on other interfaces */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct connection, counts) == 64, "one cache line to find it");
@@ -131,6 +144,12 @@ static inline struct tuple connection_tuple_of(const struct connection *connecti
                                                enum connection_end end)
 {
 	return end == CONNECTION_SOURCE ? connection->tuple : tuple_reverse(&connection->tuple);
+}
+
+/* IPv4 on the wire, too. */
+static inline bool connection_is_v4(const struct connection *connection)
+{
+	return !(connection->lane & CONNECTION_LANE_MAPPED) && tuple_is_v4(&connection->tuple);
 }
 
 /* Fetches the cache line that a packet is counted in. */

@@ -86,8 +86,35 @@ struct connection_key connection_table_key(const struct connection_table *table,
 	return (struct connection_key){
 		.tuple = *tuple,
 		.netns = netns,
+		.any_lane = true,
+		.from = { true, true },
 		.hash = hash_of(&table->options.key, netns, tuple),
 	};
+}
+
+static bool has_lane(const struct connection *connection, uint32_t lane)
+{
+	for (int i = 0; i < connection->lane_count; i++)
+		if (connection->lanes[i] == lane)
+			return true;
+	return false;
+}
+
+static bool is_in_lane(const struct connection *connection, const struct connection_key *key)
+{
+	if (connection->lane == key->lane)
+		return true;
+	if ((connection->lane ^ key->lane) & CONNECTION_LANE_MAPPED)
+		return false;
+	return key->any_lane || (connection->has_lanes && has_lane(connection, key->lane));
+}
+
+void connection_table_add_lane(struct connection *connection, uint32_t lane)
+{
+	if (connection->lane_count == CONNECTION_LANES_MAX || has_lane(connection, lane))
+		return;
+	connection->lanes[connection->lane_count++] = lane;
+	connection->has_lanes = true;
 }
 
 struct connection *connection_table_find(const struct connection_table *table,
@@ -100,13 +127,14 @@ struct connection *connection_table_find(const struct connection_table *table,
 	while (table_next(&cursor, &number)) {
 		struct connection *connection = connection_table_entry(table, number);
 
-		if (connection->netns != key->netns)
+		if (connection->netns != key->netns || !is_in_lane(connection, key))
 			continue;
-		if (tuple_equal(&connection->tuple, &key->tuple)) {
+		if (key->from[CONNECTION_SOURCE] && tuple_equal(&connection->tuple, &key->tuple)) {
 			*from = CONNECTION_SOURCE;
 			return connection;
 		}
-		if (tuple_is_reverse(&connection->tuple, &key->tuple)) {
+		if (key->from[CONNECTION_DESTINATION] &&
+		    tuple_is_reverse(&connection->tuple, &key->tuple)) {
 			*from = CONNECTION_DESTINATION;
 			return connection;
 		}
@@ -236,6 +264,7 @@ struct connection *connection_table_open(struct connection_table *table,
 		return NULL;
 	connection->tuple = key->tuple;
 	connection->netns = key->netns;
+	connection->lane = key->lane & ((1u << CONNECTION_LANE_BITS) - 1);
 	connection->start_ns = time_ns;
 	connection->last_ns = time_ns;
 	connection->reported_ns = time_ns;

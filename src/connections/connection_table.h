@@ -54,15 +54,22 @@ void connection_table_free(struct connection_table *table);
 struct connection_key {
 	struct tuple tuple;
 	uint32_t netns;
+	uint32_t lane;
+	bool any_lane; /* that of the lane is no matter but for CONNECTION_LANE_MAPPED */
+	/* [end]: the packet's source may be that end. Both but for ICMP, which says it. */
+	bool from[2];
 	uint64_t hash;
 };
 
+/* In any lane, from either end. */
 struct connection_key connection_table_key(const struct connection_table *table, uint32_t netns,
                                            const struct tuple *tuple);
 /* Either orientation; *from tells which end the packet's source is. Closed ones that linger too. */
 struct connection *connection_table_find(const struct connection_table *table,
                                          const struct connection_key *key,
                                          enum connection_end *from);
+/* From now on it is found in this lane too: the same packets pass there. */
+void connection_table_add_lane(struct connection *connection, uint32_t lane);
 /*
  * For who looks up several at once: the cache lines of the index for all of
  * them first, then those that tell whether the entries are those looked for.

@@ -63,11 +63,10 @@ static uint8_t *put_address(uint8_t *to, const struct inet_address *address, boo
  * in 64 bits) it is one block, and one step of nettle's (sha1_compress, as it is called
  * since 3.9), which uses the processor's instructions for it where there are such.
  */
-static void hash(uint16_t seed, const struct tuple *tuple, bool has_ports, uint8_t *digest)
+static void hash(uint16_t seed, const struct tuple *tuple, bool v4, bool has_ports, uint8_t *digest)
 {
 	uint32_t state[] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0 };
 	uint8_t block[SHA1_BLOCK_SIZE] = { 0 };
-	bool v4 = tuple_is_v4(tuple);
 	uint8_t *to = put_be16(block, seed);
 
 	to = put_address(to, &tuple->source, v4);
@@ -90,6 +89,11 @@ static void hash(uint16_t seed, const struct tuple *tuple, bool has_ports, uint8
 }
 
 void community_id(uint16_t seed, const struct tuple *tuple, bool has_ports, char *text)
+{
+	community_id_of(seed, tuple, tuple_is_v4(tuple), has_ports, text);
+}
+
+void community_id_of(uint16_t seed, const struct tuple *tuple, bool v4, bool has_ports, char *text)
 {
 	struct tuple ordered = *tuple;
 	struct buf out = { .data = text, .capacity = COMMUNITY_ID_SIZE - 1 };
@@ -117,7 +121,7 @@ void community_id(uint16_t seed, const struct tuple *tuple, bool has_ports, char
 		ordered.source_port = ordered.destination_port = 0;
 	if (!(one_way && has_ports) && !in_order(&ordered))
 		ordered = tuple_reverse(&ordered);
-	hash(seed, &ordered, has_ports, digest);
+	hash(seed, &ordered, v4, has_ports, digest);
 	buf_append_literal(&out, "1:");
 	buf_append_base64(&out, digest, sizeof digest);
 	text[out.length] = '\0';

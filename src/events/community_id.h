@@ -25,5 +25,7 @@
  * alone. IPv4 is hashed as 4 bytes. text holds COMMUNITY_ID_SIZE bytes.
  */
 void community_id(uint16_t seed, const struct tuple *tuple, bool has_ports, char *text);
+/* Where v4 is not what tuple_is_v4 says: mapped addresses in IPv6 packets. */
+void community_id_of(uint16_t seed, const struct tuple *tuple, bool v4, bool has_ports, char *text);
 
 #endif

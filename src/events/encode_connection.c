@@ -40,16 +40,19 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 	const struct connection *connection = object;
 	const struct tuple *tuple = &connection->tuple;
 	bool has_ports = encode_tuple_has_ports(tuple->protocol);
+	bool mapped = connection->lane & CONNECTION_LANE_MAPPED;
+	void (*write_end)(struct writer *, const struct inet_address *, uint16_t, bool) =
+		mapped ? encode_tuple_end_v6 : encode_tuple_end;
 
 	switch ((enum connection_piece)piece) {
 	case CONNECTION_PIECE_COMMUNITY_ID:
 		writer_name(writer, KEY("community_id"), connection->community_id);
 		break;
 	case CONNECTION_PIECE_SOURCE:
-		encode_tuple_end(writer, &tuple->source, tuple->source_port, has_ports);
+		write_end(writer, &tuple->source, tuple->source_port, has_ports);
 		break;
 	case CONNECTION_PIECE_DESTINATION:
-		encode_tuple_end(writer, &tuple->destination, tuple->destination_port, has_ports);
+		write_end(writer, &tuple->destination, tuple->destination_port, has_ports);
 		break;
 	case CONNECTION_PIECE_ID:
 		writer_object(writer, KEY("connection"));
@@ -107,6 +110,13 @@ static enum packet_direction direction_of(const struct connection *connection)
 	return PACKET_DIRECTION_UNKNOWN;
 }
 
+static void write_vlans(struct writer *writer, uint32_t lane)
+{
+	const uint16_t ids[] = { CONNECTION_LANE_VLAN(lane), CONNECTION_LANE_INNER(lane) };
+
+	encode_tuple_vlans(writer, ids, ids[1] != 0 ? 2 : 1);
+}
+
 WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *connection,
                                const struct snippet *pieces)
 {
@@ -120,11 +130,13 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 			counts[CONNECTION_SOURCE].packets + counts[CONNECTION_DESTINATION].packets,
 	};
 
-	encode_tuple_network(writer, tuple_is_v4(tuple) ? PACKET_IPV4 : PACKET_IPV6,
+	encode_tuple_network(writer, connection_is_v4(connection) ? PACKET_IPV4 : PACKET_IPV6,
 	                     tuple->protocol, direction_of(connection));
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_COMMUNITY_ID);
 	if (counted)
 		write_counts(writer, &sum);
+	if (connection->lane & ~CONNECTION_LANE_MAPPED)
+		writer_call(writer, write_vlans, connection->lane);
 	writer_object_end(writer);
 	writer_object(writer, KEY("source"));
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_SOURCE);

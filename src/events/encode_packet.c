@@ -82,36 +82,12 @@ struct shared {
 	const struct snippet *snippet;       /* its text; NULL = to be built */
 };
 
-static void write_vlans(struct writer *writer, const struct packet *packet)
-{
-	writer_object(writer, KEY("vlan"));
-	writer_decimal(writer, KEY("id"), packet->vlans[0]);
-	writer_object_end(writer);
-	if (packet->vlan_count == 1)
-		return;
-	writer_object(writer, KEY("inner"));
-	writer_object(writer, KEY("vlan"));
-	writer_decimal(writer, KEY("id"), packet->vlans[1]);
-	writer_object_end(writer);
-	writer_object_end(writer);
-}
-
-/* An IPv6 packet may have IPv4-mapped addresses; its connection then is one of IPv4. */
-static enum packet_network network_of(const struct packet *packet, const struct shared *shared)
-{
-	if (packet->network == PACKET_IPV6 && shared->connection &&
-	    tuple_is_v4(&shared->connection->tuple))
-		return PACKET_IPV4;
-	return packet->network;
-}
-
 WRITER_INLINE void write_network(struct writer *writer, const struct event_packet *event,
                                  const struct shared *shared)
 {
 	const struct packet *packet = event->packet;
 
-	encode_tuple_network(writer, network_of(packet, shared), packet->tuple.protocol,
-	                     packet->direction);
+	encode_tuple_network(writer, packet->network, packet->tuple.protocol, packet->direction);
 	if (event->community_id)
 		writer_name(writer, KEY("community_id"), event->community_id);
 	else if (shared->connection)
@@ -120,7 +96,7 @@ WRITER_INLINE void write_network(struct writer *writer, const struct event_packe
 	if (packet->ip_length > 0)
 		writer_u64(writer, KEY("bytes"), packet->ip_length);
 	if (packet->vlan_count > 0)
-		writer_call(writer, write_vlans, packet);
+		writer_call(writer, encode_tuple_vlans, packet->vlans, packet->vlan_count);
 	writer_object_end(writer);
 }
 
@@ -134,12 +110,14 @@ static void write_address(struct writer *writer, const struct packet *packet,
                           enum connection_end end)
 {
 	const struct tuple *tuple = &packet->tuple;
+	bool source = end == CONNECTION_SOURCE;
+	const struct inet_address *address = source ? &tuple->source : &tuple->destination;
+	uint16_t port = source ? tuple->source_port : tuple->destination_port;
 
-	if (end == CONNECTION_SOURCE)
-		encode_tuple_end(writer, &tuple->source, tuple->source_port, packet->has_ports);
+	if (packet->network == PACKET_IPV6)
+		encode_tuple_end_v6(writer, address, port, packet->has_ports);
 	else
-		encode_tuple_end(writer, &tuple->destination, tuple->destination_port,
-		                 packet->has_ports);
+		encode_tuple_end(writer, address, port, packet->has_ports);
 }
 
 /* One end; mac NULL: it has none. */

@@ -169,6 +169,11 @@ void encode_tuple_direction(struct writer *writer, enum connection_direction dir
 /* ip and port; inside "source" or "destination". */
 void encode_tuple_end(struct writer *writer, const struct inet_address *address, uint16_t port,
                       bool has_port);
+/* The same for an IPv6 packet, whose addresses may be IPv4-mapped. */
+void encode_tuple_end_v6(struct writer *writer, const struct inet_address *address, uint16_t port,
+                         bool has_port);
+/* vlan.id and inner.vlan.id, of one or two; inside "network". */
+void encode_tuple_vlans(struct writer *writer, const uint16_t *ids, int count);
 bool encode_tuple_has_ports(uint8_t protocol);
 void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifindex);
 

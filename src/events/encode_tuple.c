@@ -35,15 +35,47 @@ bool encode_tuple_has_ports(uint8_t protocol)
 	       protocol == IPPROTO_SCTP;
 }
 
+static void write_end(struct writer *writer, const char *address, size_t length, uint16_t port,
+                      bool has_port)
+{
+	writer_text(writer, KEY("ip"), address, length);
+	if (has_port)
+		writer_u64(writer, KEY("port"), port);
+}
+
 void encode_tuple_end(struct writer *writer, const struct inet_address *address, uint16_t port,
                       bool has_port)
 {
 	char text[INET_TEXT_MAX];
 	size_t length = inet_format(address, text);
 
-	writer_text(writer, KEY("ip"), text, length);
-	if (has_port)
-		writer_u64(writer, KEY("port"), port);
+	write_end(writer, text, length, port, has_port);
+}
+
+void encode_tuple_end_v6(struct writer *writer, const struct inet_address *address, uint16_t port,
+                         bool has_port)
+{
+	char text[INET_TEXT_MAX];
+	size_t length = inet_format_v6(address, text);
+
+	write_end(writer, text, length, port, has_port);
+}
+
+static void write_vlan(struct writer *writer, uint16_t id)
+{
+	writer_object(writer, KEY("vlan"));
+	writer_decimal(writer, KEY("id"), id);
+	writer_object_end(writer);
+}
+
+void encode_tuple_vlans(struct writer *writer, const uint16_t *ids, int count)
+{
+	write_vlan(writer, ids[0]);
+	if (count == 1)
+		return;
+	writer_object(writer, KEY("inner"));
+	write_vlan(writer, ids[1]);
+	writer_object_end(writer);
 }
 
 void encode_tuple_direction(struct writer *writer, enum connection_direction direction)

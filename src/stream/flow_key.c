@@ -6,6 +6,7 @@
 #include <linux/icmpv6.h>
 #include <netinet/in.h>
 
+#include "connections/connection.h"
 #include "events/community_id.h"
 
 static bool is_icmp(const struct packet *packet)
@@ -38,6 +39,20 @@ bool flow_key_of(const struct packet *packet, struct tuple *key)
 		return packet->has_icmp_id;
 	}
 	return packet->status == DECODE_OK;
+}
+
+uint32_t flow_key_lane(const struct packet *packet)
+{
+	uint32_t lane = 0;
+
+	/* A tag with the id 0 has a priority and no VLAN (802.1Q 9.6). */
+	for (int i = packet->vlan_count - 1; i >= 0; i--)
+		if (packet->vlans[i] != 0)
+			lane = lane << 12 | packet->vlans[i];
+	if (packet->network == PACKET_IPV6 &&
+	    (inet_is_v4(&packet->tuple.source) || inet_is_v4(&packet->tuple.destination)))
+		lane |= CONNECTION_LANE_MAPPED;
+	return lane;
 }
 
 static bool is_reply(const struct packet *packet)
@@ -93,5 +108,5 @@ void flow_key_community_id(const struct packet *packet, uint16_t seed, char *tex
 		tuple.destination_port = packet->icmp_code;
 		has_ports = true;
 	}
-	community_id(seed, &tuple, has_ports, text);
+	community_id_of(seed, &tuple, packet->network == PACKET_IPV4, has_ports, text);
 }

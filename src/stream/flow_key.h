@@ -20,6 +20,9 @@ enum flow_key_sender { FLOW_KEY_INITIATOR, FLOW_KEY_RESPONDER, FLOW_KEY_UNKNOWN 
 /* Unknown only for TCP without SYN. UDP and the rest: who is seen first began. */
 enum flow_key_sender flow_key_sender(const struct packet *packet);
 
+/* What keeps connections of that tuple apart: CONNECTION_LANE_*. */
+uint32_t flow_key_lane(const struct packet *packet);
+
 /* An ICMP error that ends a connection attempt: port or protocol unreachable. */
 bool flow_key_is_refusal(const struct packet *packet);
 

@@ -25,6 +25,7 @@ struct passage {
 	struct connection *connection;
 	enum connection_end from;
 	bool opened;
+	bool is_copy; /* counted before, on another interface of the namespace */
 };
 
 static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
@@ -217,6 +218,22 @@ static bool is_of_another_socket(struct stream *stream, struct connection *conne
 	return another;
 }
 
+/*
+ * A copy of a packet that was counted on another interface: a VLAN's interface shows it
+ * without the tag that it has on the interface below.
+ */
+static struct connection *find_copied(struct stream *stream, struct passage *passage)
+{
+	struct connection_key key = passage->key;
+	struct connection *connection;
+
+	key.any_lane = true;
+	connection = connection_table_find(stream->connections, &key, &passage->from);
+	if (connection)
+		connection_table_add_lane(connection, key.lane);
+	return connection;
+}
+
 /* The connection that this packet belongs to, a new one if need be; NULL when there is none. */
 static struct connection *find_connection(struct stream *stream, struct passage *passage)
 {
@@ -229,6 +246,8 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 	if (!passage->has_key)
 		return NULL;
 	connection = connection_table_find(stream->connections, &passage->key, &passage->from);
+	if (!connection && passage->is_copy)
+		connection = find_copied(stream, passage);
 	if (connection && (connection_table_restarts(connection, packet) ||
 	                   is_of_another_socket(stream, connection, passage))) {
 		/* Another connection with the same tuple: the old socket must be gone. */
@@ -332,7 +351,7 @@ static void pass(struct stream *stream, struct passage *passage)
 {
 	struct packet *packet = passage->packet;
 	enum socket_state before = SOCKET_STATE_NONE;
-	bool closed = false, counted_before = false;
+	bool closed = false;
 	struct connection *connection;
 	uint64_t duplicate_of;
 
@@ -340,13 +359,13 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (stream->options.replay)
 		advance_replay(stream, passage);
 	duplicate_of =
-		duplicates_check(stream->duplicates, packet, passage->copy_hash, &counted_before);
+		duplicates_check(stream->duplicates, packet, passage->copy_hash, &passage->is_copy);
 	if (stream->wants_packets)
 		look_around(stream, passage);
 	connection = passage->connection = find_connection(stream, passage);
 	if (connection)
 		before = connection->state;
-	if (connection && !counted_before)
+	if (connection && !passage->is_copy)
 		closed = connection_table_account(stream->connections, connection, passage->from,
 		                                  packet, passage->now_ns);
 	if (passage->opened) {
@@ -357,7 +376,7 @@ static void pass(struct stream *stream, struct passage *passage)
 		binder_packet(stream->binder, connection, passage->from, packet, passage->seen_ns,
 		              passage->now_ns);
 	}
-	if (connection && stream->traffic && !counted_before)
+	if (connection && stream->traffic && !passage->is_copy)
 		traffic_count(stream->traffic, connection, passage->from, packet);
 	if (stream->wants_states && connection && !passage->opened && connection->state != before)
 		emit_state(stream, connection, before, packet->time_ns);
@@ -367,6 +386,18 @@ static void pass(struct stream *stream, struct passage *passage)
 		stream_emit_closed(stream, connection, packet->time_ns);
 	else if (!connection)
 		apply_icmp_error(stream, passage);
+}
+
+/* What the tuple does not tell. */
+static void distinguish(struct connection_key *key, const struct packet *packet)
+{
+	key->lane = flow_key_lane(packet);
+	key->any_lane = false;
+	/* Two hosts can ping each other with one identifier. */
+	if (packet->has_icmp_id) {
+		key->from[CONNECTION_SOURCE] = flow_key_sender(packet) == FLOW_KEY_INITIATOR;
+		key->from[CONNECTION_DESTINATION] = !key->from[CONNECTION_SOURCE];
+	}
 }
 
 /* Memory is slow and packets come in numbers: what is looked up for each is fetched for all at once. */
@@ -383,6 +414,7 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 		if (!passages[i].has_key)
 			continue;
 		passages[i].key = connection_table_key(stream->connections, packet->netns, &tuple);
+		distinguish(&passages[i].key, packet);
 		connection_table_prefetch(stream->connections, &passages[i].key);
 	}
 	for (int i = 0; i < count; i++) {
@@ -417,6 +449,7 @@ void stream_packets(struct stream *stream, struct packet *packets, int count)
 		passages[i].seen_ns = stream->options.replay ? 0 : packets[i].time_ns - behind_ns;
 		passages[i].from = CONNECTION_SOURCE;
 		passages[i].opened = false;
+		passages[i].is_copy = false;
 	}
 	prefetch(stream, passages, count);
 	stream_take_deaths(stream);

@@ -93,6 +93,80 @@ static struct connection *find_tuple(const struct connection_table *table, uint3
 	return connection_table_find(table, &wanted, from);
 }
 
+static struct connection *find_lane(const struct connection_table *table, const struct tuple *tuple,
+                                    uint32_t lane, bool any)
+{
+	struct connection_key wanted = connection_table_key(table, 1, tuple);
+	enum connection_end from;
+
+	wanted.lane = lane;
+	wanted.any_lane = any;
+	return connection_table_find(table, &wanted, &from);
+}
+
+static struct connection *open_lane(struct connection_table *table, const struct tuple *tuple,
+                                    uint32_t lane)
+{
+	struct connection_key wanted = connection_table_key(table, 1, tuple);
+
+	wanted.lane = lane;
+	return connection_table_open(table, &wanted, START, START);
+}
+
+static void test_lanes(void)
+{
+	enum { TEN = 10, TWENTY = 20, BOTH = 10 | 20 << 12 };
+	struct connection_table *table = begin(16, 0);
+	struct tuple tuple = make_tuple(IPPROTO_TCP, 1, 1000), back = tuple_reverse(&tuple);
+	struct connection *ten = open_lane(table, &tuple, TEN);
+	struct connection *both = open_lane(table, &tuple, BOTH);
+	struct connection *mapped = open_lane(table, &tuple, CONNECTION_LANE_MAPPED);
+
+	CHECK(find_lane(table, &tuple, TEN, false) == ten &&
+	              find_lane(table, &back, BOTH, false) == both &&
+	              find_lane(table, &tuple, CONNECTION_LANE_MAPPED, false) == mapped,
+	      "one tuple in three lanes: three connections");
+	CHECK(!find_lane(table, &tuple, TWENTY, false) && !find_lane(table, &tuple, 0, false),
+	      "none in another lane");
+	CHECK(find_lane(table, &tuple, TWENTY, true) != NULL &&
+	              find_lane(table, &tuple, TWENTY, true) != mapped &&
+	              find_lane(table, &tuple, CONNECTION_LANE_MAPPED, true) == mapped,
+	      "any lane: those of the same kind of address");
+	connection_table_add_lane(ten, 0);
+	connection_table_add_lane(ten, 0);
+	CHECK(find_lane(table, &tuple, 0, false) == ten && ten->lane_count == 1 &&
+	              find_lane(table, &tuple, TEN, false) == ten,
+	      "a lane more: found in both");
+	connection_table_free(table);
+}
+
+/* A key of ICMP says which end its source is. */
+static void test_ends(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct tuple tuple = make_tuple(IPPROTO_ICMP, 1, 443), back = tuple_reverse(&tuple);
+	struct connection_key there = connection_table_key(table, 1, &tuple), answer, asks;
+	struct connection *first, *second;
+	enum connection_end from = CONNECTION_SOURCE;
+
+	there.from[CONNECTION_DESTINATION] = false;
+	asks = answer = connection_table_key(table, 1, &back);
+	asks.from[CONNECTION_DESTINATION] = false;
+	answer.from[CONNECTION_SOURCE] = false;
+	first = connection_table_open(table, &there, START, START);
+	CHECK(!connection_table_find(table, &asks, &from),
+	      "who asks back is of none that is there");
+	second = connection_table_open(table, &asks, START, START);
+	CHECK(connection_table_find(table, &there, &from) == first && from == CONNECTION_SOURCE &&
+	              connection_table_find(table, &asks, &from) == second &&
+	              from == CONNECTION_SOURCE,
+	      "two that ask each other");
+	CHECK(connection_table_find(table, &answer, &from) == first &&
+	              from == CONNECTION_DESTINATION,
+	      "an answer belongs to what was asked");
+	connection_table_free(table);
+}
+
 static struct connection *open_at(struct connection_table *table, uint8_t protocol, uint16_t port,
                                   int64_t now)
 {
@@ -700,6 +774,8 @@ int main(void)
 	struct random random = random_begin();
 
 	test_find();
+	test_lanes();
+	test_ends();
 	test_hash();
 	test_reference();
 	test_account();

@@ -1,0 +1,118 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Which packets of a file make one connection, and what the connection's records say of them."""
+
+import os
+import struct
+import sys
+import tempfile
+
+import test_replay
+from test_replay import CLIENT, OPENED, SERVER, Capture, Tcp, check, is_valid, records_of, replay, \
+    scapy, write
+
+MACS_BYTES = b"\2\0\0\0\0\1\0\0"
+
+
+def read(capture, title, *options, link_type=1):
+    """The records of a capture, by the last word of their action."""
+    write("flows.pcap", capture.pcap(link_type))
+    output = replay("-r", "flows.pcap", *(options or ("-e", "packet,connection")))
+    is_valid(output, title)
+    found = {}
+    for record in records_of(output):
+        found.setdefault(record["event"]["action"].rpartition("_")[2], []).append(record)
+    return found
+
+
+def tagged(capture, *identifiers):
+    """The packets of the capture in these VLANs."""
+    other = Capture()
+    for time_ns, data in capture.packets:
+        tags = b"".join(b"\x81\0" + identifier.to_bytes(2, "big") for identifier in identifiers)
+        other.packets.append((time_ns, data[:12] + tags + data[12:]))
+    return other
+
+
+def test_vlans():
+    one = Capture()
+    Tcp(one, 50001).script(*OPENED)
+    both = Capture()
+    both.packets = sorted(tagged(one, 10).packets + tagged(one, 20).packets + one.packets
+                          + tagged(one, 10, 20).packets + tagged(one, 20, 10).packets)
+    found = read(both, "five lanes")
+    check([(record["network"].get("vlan"), record["network"].get("inner"), record["network"]["packets"])
+           for record in found["closed"]] ==
+          [(None, None, 3), ({"id": "10"}, None, 3), ({"id": "10"}, {"vlan": {"id": "20"}}, 3),
+           ({"id": "20"}, None, 3), ({"id": "20"}, {"vlan": {"id": "10"}}, 3)],
+          "one tuple in four VLANs and in none: five connections", found["closed"])
+    priority = Capture()
+    priority.packets = sorted(one.packets[:1] + tagged(one, 0).packets[1:])
+    check(len(read(priority, "priority")["closed"]) == 1, "a priority tag is no VLAN")
+
+
+def test_vlan_interface():
+    """An interface and that of a VLAN on it, as "any" sees both: with the tag what comes in is
+    seen first, without it what goes out."""
+    one, both = Capture(), Capture()
+    Tcp(one, 50001).script(*OPENED, ">PA ask", "<PA answer", ">FA", "<FA", ">A")
+    for time_ns, data in one.packets:
+        outgoing = data[26:30] == scapy.IP(src=CLIENT).build()[12:16]
+        for after_ns, interface in ((0, 3 if outgoing else 2), (20000, 2 if outgoing else 3)):
+            tag = b"\0\x07\x08\0" if interface == 2 else b""
+            head = struct.pack(">HHIHBB8s", 0x8100 if tag else 0x0800, 0, interface, 1,
+                               4 if outgoing else 0, 6, MACS_BYTES)
+            both.packets.append((time_ns + after_ns, head + tag + data[14:]))
+    found = read(both, "a VLAN interface", link_type=276)
+    check([record["network"]["packets"] for record in found["closed"]] == [8],
+          "a connection that is seen with a tag and without is one", found["closed"])
+    check(len({record["sockline"]["connection"]["id"] for record in found["packet"]}) == 1 and
+          len(found["packet"]) == 16, "and has the packets of both", found["packet"])
+
+
+def test_echo():
+    capture = Capture()
+    there, back = scapy.IP(src=CLIENT, dst=SERVER), scapy.IP(src=SERVER, dst=CLIENT)
+    for ask, answer in ((there, back), (back, there)):
+        for sequence in range(2):
+            capture.add(ask / scapy.ICMP(type=8, id=1, seq=sequence))
+            capture.add(answer / scapy.ICMP(type=0, id=1, seq=sequence))
+    closed = read(capture, "pings")["closed"]
+    check([(record["source"]["ip"], record["source"]["packets"], record["destination"]["packets"])
+           for record in closed] == [(CLIENT, 2, 2), (SERVER, 2, 2)],
+          "two hosts ping each other with one identifier: two connections", closed)
+    check(len({record["network"]["community_id"] for record in closed}) == 2, "two Community IDs", closed)
+
+
+def test_mapped():
+    """RFC 4942 2.2: such packets are forged; they are of no IPv4 connection."""
+    capture = Capture()
+    Tcp(capture, 50001).script(*OPENED)
+    Tcp(capture, 50001, v6=True, client="::ffff:" + CLIENT, server="::ffff:" + SERVER).script(*OPENED)
+    found = read(capture, "mapped addresses")
+    check([(record["network"]["type"], record["source"]["ip"], record["network"]["packets"])
+           for record in found["closed"]] == [("ipv4", CLIENT, 3), ("ipv6", "::ffff:a00:1", 3)],
+          "IPv6 packets with IPv4-mapped addresses are IPv6", found["closed"])
+    check([record["network"]["type"] for record in found["packet"]] == ["ipv4"] * 3 + ["ipv6"] * 3,
+          "their records say so, too", found["packet"])
+    check(len({record["network"]["community_id"] for record in found["closed"]}) == 2,
+          "with the Community ID of their addresses", found["closed"])
+
+
+def main():
+    if scapy is None:
+        print("1..0 # SKIP needs scapy")
+        return 0
+    home = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, test in list(globals().items()):
+            if name.startswith("test_") and callable(test):
+                test()
+        os.chdir(home)
+    print(f"1..{test_replay.points['count']}")
+    return 1 if test_replay.points["failed"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

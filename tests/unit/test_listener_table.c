@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "fake_proc.h"
+#include "proc_net_words.h"
 
 #define ANY4   "0.0.0.0"
 #define ANY6   "::"
@@ -107,10 +108,6 @@ static void add(char *file, const char *local, uint16_t port, unsigned state, un
 	        state, inode);
 }
 
-#define ANY4_WORD  "00000000"
-#define LO4_WORD   "0100007F"
-#define ANY6_WORDS "00000000000000000000000000000000"
-
 struct heard {
 	int started, stopped;
 	uint16_t port; /* of the last */
@@ -151,30 +148,30 @@ static void test_differences(struct lister *lister)
 
 	CHECK(listener_table_refreshed_ns(table) == 0, "never refreshed");
 	clear_all();
-	add(tcp4, ANY4_WORD, 80, SOCKET_LISTEN, 1);
-	add(tcp4, LO4_WORD, 81, SOCKET_ESTABLISHED, 2);
-	add(tcp6, ANY6_WORDS, 80, SOCKET_LISTEN, 3);
-	add(udp4, ANY4_WORD, 53, SOCKET_CLOSED, 4);
-	add(udp4, LO4_WORD, 54, SOCKET_ESTABLISHED, 5); /* connected */
-	add(udp4, ANY4_WORD, 0, SOCKET_CLOSED, 6);      /* not bound */
+	add(tcp4, PROC_NET_ANY4, 80, SOCKET_LISTEN, 1);
+	add(tcp4, PROC_NET_LOOPBACK4, 81, SOCKET_ESTABLISHED, 2);
+	add(tcp6, PROC_NET_ANY6, 80, SOCKET_LISTEN, 3);
+	add(udp4, PROC_NET_ANY4, 53, SOCKET_CLOSED, 4);
+	add(udp4, PROC_NET_LOOPBACK4, 54, SOCKET_ESTABLISHED, 5); /* connected */
+	add(udp4, PROC_NET_ANY4, 0, SOCKET_CLOSED, 6);            /* not bound */
 	CHECK(is(refresh(table), 3, 0), "the first listing: what waits for peers");
 	CHECK(listener_table_refreshed_ns(table) > 0, "refreshed");
 	CHECK(is(refresh(table), 0, 0), "no difference");
 
-	add(tcp4, LO4_WORD, 8080, SOCKET_LISTEN, 7);
+	add(tcp4, PROC_NET_LOOPBACK4, 8080, SOCKET_LISTEN, 7);
 	heard = refresh(table);
 	CHECK(is(heard, 1, 0) && heard.port == 8080, "one more");
 	clear_all();
-	add(tcp6, ANY6_WORDS, 80, SOCKET_LISTEN, 3);
-	add(tcp4, LO4_WORD, 8080, SOCKET_LISTEN, 7);
-	add(tcp4, ANY4_WORD, 80, SOCKET_LISTEN, 1);
+	add(tcp6, PROC_NET_ANY6, 80, SOCKET_LISTEN, 3);
+	add(tcp4, PROC_NET_LOOPBACK4, 8080, SOCKET_LISTEN, 7);
+	add(tcp4, PROC_NET_ANY4, 80, SOCKET_LISTEN, 1);
 	heard = refresh(table);
 	CHECK(is(heard, 0, 1) && heard.port == 53 && heard.kind == SOCKET_UDP,
 	      "one less, and another order, which does not matter");
 	clear_all();
-	add(tcp6, ANY6_WORDS, 80, SOCKET_LISTEN, 3);
-	add(tcp4, LO4_WORD, 8080, SOCKET_LISTEN, 7);
-	add(tcp4, ANY4_WORD, 80, SOCKET_LISTEN, 9);
+	add(tcp6, PROC_NET_ANY6, 80, SOCKET_LISTEN, 3);
+	add(tcp4, PROC_NET_LOOPBACK4, 8080, SOCKET_LISTEN, 7);
+	add(tcp4, PROC_NET_ANY4, 80, SOCKET_LISTEN, 9);
 	CHECK(is(refresh(table), 1, 1), "another socket on the same port");
 	clear_all();
 	CHECK(is(refresh(table), 0, 3), "none left");
@@ -189,13 +186,13 @@ static void test_find(struct lister *lister)
 
 	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 0, "before the first listing");
 	clear_all();
-	add(tcp4, LO4_WORD, 80, SOCKET_LISTEN, 1);
-	add(tcp4, ANY4_WORD, 80, SOCKET_LISTEN, 2);
-	add(tcp6, ANY6_WORDS, 80, SOCKET_LISTEN, 3);
-	add(tcp6, ANY6_WORDS, 81, SOCKET_LISTEN, 4);
-	add(udp4, LO4_WORD, 80, SOCKET_CLOSED, 5);
+	add(tcp4, PROC_NET_LOOPBACK4, 80, SOCKET_LISTEN, 1);
+	add(tcp4, PROC_NET_ANY4, 80, SOCKET_LISTEN, 2);
+	add(tcp6, PROC_NET_ANY6, 80, SOCKET_LISTEN, 3);
+	add(tcp6, PROC_NET_ANY6, 81, SOCKET_LISTEN, 4);
+	add(udp4, PROC_NET_LOOPBACK4, 80, SOCKET_CLOSED, 5);
 	for (unsigned i = 0; i < MAX + 2; i++)
-		add(tcp4, ANY4_WORD, 82, SOCKET_LISTEN, 10 + i);
+		add(tcp4, PROC_NET_ANY4, 82, SOCKET_LISTEN, 10 + i);
 	refresh(table);
 	inet_parse("127.0.0.1", &tuple.source);
 	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 1 && found[0]->inode == 1,
@@ -231,7 +228,7 @@ static void test_failure(struct lister *lister)
 	struct heard heard = { 0 };
 
 	clear_all();
-	add(tcp4, ANY4_WORD, 80, SOCKET_LISTEN, 1);
+	add(tcp4, PROC_NET_ANY4, 80, SOCKET_LISTEN, 1);
 	refresh(table);
 	fake_remove("net");
 	CHECK(listener_table_refresh(table, on_listener, &heard) != 0 && is(heard, 0, 0),

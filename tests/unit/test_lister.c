@@ -14,6 +14,7 @@
 
 #include "check.h"
 #include "netns.h"
+#include "proc_net_words.h"
 
 #define NETNS 42u
 
@@ -88,8 +89,9 @@ static void test_files(void)
 	                 &seen, &complete) == 0 &&
 	              complete && seen.count == 0,
 	      "so is one without a heading");
-	write_file("tcp", HEADING LINE("0100007F:0016", "0A", "1") LINE("0100007F:0016", "01", "2")
-	                          LINE("0100007F:0016", "06", "0"));
+	write_file("tcp", HEADING LINE(PROC_NET_LOOPBACK4 ":0016", "0A", "1")
+	                          LINE(PROC_NET_LOOPBACK4 ":0016", "01", "2")
+	                                  LINE(PROC_NET_LOOPBACK4 ":0016", "06", "0"));
 	write_file(
 		"tcp6", HEADING
 		"   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 "
@@ -110,7 +112,7 @@ static void test_files(void)
 	                 &complete) == 4711 &&
 	              seen.count == 2,
 	      "the callback's value ends it");
-	write_file("tcp", HEADING "rubbish\n" LINE("0100007F:0016", "0A", "1") "\n");
+	write_file("tcp", HEADING "rubbish\n" LINE(PROC_NET_LOOPBACK4 ":0016", "0A", "1") "\n");
 	seen = (struct seen){ 0 };
 	lister_run(lister, SOCKET_KIND_BIT(SOCKET_TCP), SOCK_DIAG_STATES_ALL, true, see, &seen,
 	           &complete);

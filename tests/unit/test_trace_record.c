@@ -373,7 +373,8 @@ static void test_processes(void)
 	record = named(PERF_RECORD_MMAP, 2, 42, 42, "//anon");
 	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "an anonymous mapping");
 	record = begin(PERF_RECORD_EXIT, 0);
-	put_u64(&record, 42);
+	put_u32(&record, 42);
+	put_u32(&record, 0);
 	end_side_band(&record, 42, 42, 1000);
 	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "what the tracepoint tells better");
 }

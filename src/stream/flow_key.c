@@ -2,9 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream/flow_key.h"
 
+/* First: musl's asks the kernel's headers to leave out what it has itself. */
+#include <netinet/in.h>
+
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
-#include <netinet/in.h>
 
 #include "connections/connection.h"
 #include "events/community_id.h"

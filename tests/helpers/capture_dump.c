@@ -55,7 +55,7 @@ static void print_counters(struct dump *dump)
 	int result = capture_read_counters(dump->capture, &counters);
 
 	if (result != 0) {
-		printf("{\"counters\":false,\"error\":\"%s\"}\n", strerrorname_np(-result));
+		printf("{\"counters\":false,\"error\":%d}\n", -result);
 		return;
 	}
 	printf("{\"counters\":true,\"received\":%" PRIu64 ",\"dropped\":%" PRIu64
@@ -71,7 +71,7 @@ static int dispatch(struct dump *dump)
 	int state = result < 0 ? result : 0;
 
 	if (state != dump->state && state != 0)
-		printf("{\"error\":\"%s\",\"text\":\"%s\"}\n", strerrorname_np(-state), error.text);
+		printf("{\"error\":%d,\"text\":\"%s\"}\n", -state, error.text);
 	else if (state != dump->state)
 		printf("{\"error\":null}\n");
 	dump->state = state;
@@ -182,8 +182,7 @@ int main(int argc, char **argv)
 	result = (is_file ? capture_open_file : capture_open_live)(&dump.capture, argv[optind],
 	                                                           &options, &error);
 	if (result != 0) {
-		printf("{\"error\":\"%s\",\"text\":\"%s\"}\n", strerrorname_np(-result),
-		       error.text);
+		printf("{\"error\":%d,\"text\":\"%s\"}\n", -result, error.text);
 		return 1;
 	}
 	printf("{\"ready\":true,\"link_type\":\"%s\",\"snaplen\":%d}\n",

@@ -49,8 +49,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "pass_fd.h"
 
 #define WORDS_MAX   16
 #define SOCKETS_MAX 20000
@@ -353,24 +356,6 @@ static void fork_holder(const struct command *command, char **words)
 	answer("process pid=%d parent=%d", pid, getpid());
 }
 
-/* Sends fd (when not negative) or receives one, with a byte; returns it or -1. */
-static int hand_over(int channel, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-	char byte = 0;
-	struct iovec data = { &byte, 1 };
-	struct msghdr message = { NULL, 0, &data, 1, &control, sizeof(control), 0 };
-
-	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-	if ((fd < 0 ? recvmsg(channel, &message, 0) : sendmsg(channel, &message, 0)) != 1)
-		return -1;
-	memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
-	return fd;
-}
-
 static void pass(const struct command *command, char **words)
 {
 	int channel[2], fd = number(words[1]), theirs = -1;
@@ -380,16 +365,16 @@ static void pass(const struct command *command, char **words)
 		return;
 	pid = new_child();
 	if (pid == 0) {
-		close_range(3, (unsigned)channel[1] - 1, 0);
-		close_range((unsigned)channel[1] + 1, UINT32_MAX, 0);
-		fd = hand_over(channel[1], -1);
+		syscall(SYS_close_range, 3, channel[1] - 1, 0);
+		syscall(SYS_close_range, channel[1] + 1, UINT32_MAX, 0);
+		fd = pass_fd(channel[1], -1);
 		if (write(channel[1], &fd, sizeof(fd)) == sizeof(fd))
 			close(channel[1]);
 		while (pause() != 0)
 			;
 	}
 	close(channel[1]);
-	failed("sendmsg", hand_over(channel[0], fd));
+	failed("sendmsg", pass_fd(channel[0], fd));
 	close(fd);
 	if (read(channel[0], &theirs, sizeof(theirs)) == sizeof(theirs))
 		answer("process pid=%d parent=%d fd=%d", pid, getpid(), theirs);

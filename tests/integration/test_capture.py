@@ -4,6 +4,7 @@
 """Packets are counted exactly (P7), interfaces may come and go (P14): src/capture by itself."""
 
 import ctypes
+import errno
 import json
 import os
 import socket
@@ -129,7 +130,7 @@ def test_filter():
         for arguments in (("-f", "tcp prot 80", "any"), ("-f", "ether host 02:00:00:00:00:01", "any"),
                           ("-y", "NOSUCH", "lo"), ("-y", "IEEE802_11", "lo"), ("-y", "EN10MB", "any")):
             dump = Dump(right, *arguments)
-            check(dump.first.get("error") == "EINVAL" and arguments[1] in dump.first["text"],
+            check(dump.first.get("error") == errno.EINVAL and arguments[1] in dump.first["text"],
                   f"refused: {' '.join(arguments)}", dump.first)
 
 
@@ -217,7 +218,7 @@ def test_down_and_up():
             right.ip("link", "set", "veth0", "down")
             news = dump.process.json()
             right.ip("link", "set", "veth0", "up")
-            if not (check(news.get("error") == "ENETDOWN", "down is reported", news) and
+            if not (check(news.get("error") == errno.ENETDOWN, "down is reported", news) and
                     check(dump.process.json() == {"error": None}, "and when it is over")):
                 break
         check(len(os.listdir(f"/proc/{dump.process.pid}/fd")) == descriptors,
@@ -247,7 +248,7 @@ def test_deletion():
         right.ip("link", "del", "veth0")
         status = dump.process.wait()
         news, counters = map(json.loads, dump.process.lines[-2:])
-        check(status == 1 and news["error"] == "ENODEV" and "veth0" in news["text"],
+        check(status == 1 and news["error"] == errno.ENODEV and "veth0" in news["text"],
               "deletion is reported", news)
         check(exact(counters, 1000), "after all packets from before", counters)
         right.ip("link", "add", "veth0", "type", "veth", "peer", "name", "veth1")
@@ -264,11 +265,11 @@ def test_refused():
         right.ip("link", "set", "veth0", "down")
         for name, error in (("veth0", "ENETDOWN"), ("nosuch0", "ENODEV")):
             dump = Dump(right, name)
-            check(dump.first.get("error") == error and name in dump.first["text"],
+            check(dump.first.get("error") == getattr(errno, error) and name in dump.first["text"],
                   f"{name}: {error}", dump.first)
     program = os.path.join(HELPERS, "capture_dump")
     first = HERE.start("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", program, "lo").json()
-    check(first.get("error") == "EPERM" and "CAP_NET_RAW" in first["text"] and
+    check(first.get("error") == errno.EPERM and "CAP_NET_RAW" in first["text"] and
           program in first["text"], "without CAP_NET_RAW: which and how to give it", first)
 
 

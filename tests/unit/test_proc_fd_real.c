@@ -406,7 +406,8 @@ static void test_no_descriptors(void)
 
 int main(void)
 {
-	close_range(3, ~0U, 0); /* descriptors of who started us would part neighbours */
+	/* Descriptors of who started us would part neighbours. */
+	syscall(SYS_close_range, 3, ~0U, 0);
 	test_real();
 	test_real_replaced();
 	test_real_passed();

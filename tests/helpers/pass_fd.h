@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Passing a descriptor over a unix socket: SCM_RIGHTS, unix(7). */
 #ifndef SOCKLINE_TESTS_PASS_FD_H

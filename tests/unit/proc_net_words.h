@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses as /proc/net prints them: words of 32 bits in the byte order of the machine. */
 #ifndef SOCKLINE_TESTS_PROC_NET_WORDS_H

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "config.h"
 #include "events/encode.h"
+#include "app/option_help.h"
 #include "app/options.h"
 #include "app/run.h"
 #include "sockets/netlink.h"
@@ -42,7 +43,7 @@ static int run_mode(const struct options *options, const struct log *log)
 {
 	switch (options->mode) {
 	case OPTIONS_HELP:
-		options_print_help(stdout);
+		option_help_print(stdout);
 		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	case OPTIONS_VERSION:
 		return print_version();

@@ -70,32 +70,35 @@ int option_values_word(const char *name, const char *text, const char *const *wo
 	return error_set(error, EINVAL, "%s: '%.60s' is not %s", name, text, list);
 }
 
+const char *const option_values_event_words[] = { "packet",  "connection", "state", "socket",
+	                                          "process", "stats",      "all",   NULL };
+
+/* The bits of a word of a list, which text begins with and which has this length; 0: no word. */
+static unsigned event_bits(const char *text, size_t length)
+{
+	static const unsigned bits[] = { EMITTER_PACKET, EMITTER_CONNECTION, EMITTER_STATE,
+		                         EMITTER_SOCKET, EMITTER_PROCESS,    EMITTER_STATS,
+		                         EMITTER_ALL };
+
+	for (int i = 0; option_values_event_words[i]; i++)
+		if (strlen(option_values_event_words[i]) == length &&
+		    strncmp(option_values_event_words[i], text, length) == 0)
+			return bits[i];
+	return 0;
+}
+
 int option_values_events(const char *text, unsigned *events, struct error *error)
 {
-	static const struct {
-		const char *name;
-		unsigned bits;
-	} known[] = {
-		{ "packet", EMITTER_PACKET },   { "connection", EMITTER_CONNECTION },
-		{ "socket", EMITTER_SOCKET },   { "state", EMITTER_STATE },
-		{ "process", EMITTER_PROCESS }, { "stats", EMITTER_STATS },
-		{ "all", EMITTER_ALL },
-	};
 	unsigned result = 0;
 
 	while (true) {
 		size_t length = strcspn(text, ",");
-		unsigned bits = 0;
+		unsigned bits = event_bits(text, length);
 
-		for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-			if (strlen(known[i].name) == length &&
-			    strncmp(known[i].name, text, length) == 0)
-				bits = known[i].bits;
 		if (bits == 0)
 			return error_set(error, EINVAL,
 			                 "--events: '%.*s' is not packet, connection, state, "
-			                 "socket, process, stats or "
-			                 "all",
+			                 "socket, process, stats or all",
 			                 length > 60 ? 60 : (int)length, text);
 		result |= bits;
 		if (text[length] == '\0')

@@ -17,6 +17,8 @@ int option_values_duration(const char *name, const char *text, uint64_t minimum,
 /* The place of text among the words, which end with NULL; the message lists them. */
 int option_values_word(const char *name, const char *text, const char *const *words,
                        struct error *error);
+/* The words of a list of events; NULL at the end. */
+extern const char *const option_values_event_words[];
 /* "packet,stats" -> EMITTER_* */
 int option_values_events(const char *text, unsigned *events, struct error *error);
 /*

@@ -6,14 +6,15 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "capture/capture.h"
+#include "host/host.h"
 #include "sockets/lister.h"
 
 #define OPTIONS_INTERFACES_MAX 64
+#define OPTIONS_SNAPLEN_MAX    262144
 
 enum options_mode {
 	OPTIONS_STREAM,          /* capture, or read a file with -r */
@@ -48,8 +49,8 @@ struct options {
 	int64_t flush_interval_ns;
 	int64_t update_interval_ns; /* 0 = off */
 	int64_t stats_interval_ns;  /* 0 = off */
-	int method;                 /* enum host_method */
-	int netns_mode;             /* enum host_netns_mode */
+	enum host_method method;
+	enum host_netns_mode netns_mode;
 	const char *netns_paths[OPTIONS_INTERFACES_MAX];
 	int netns_path_count;
 	enum lister_mode sockets;
@@ -63,7 +64,5 @@ struct options {
 /* 0; -EINVAL and one line in error for a usage error (exit status 2). Frees nothing on failure. */
 int options_parse(struct options *options, int argc, char **argv, struct error *error);
 void options_free(struct options *options);
-
-void options_print_help(FILE *stream);
 
 #endif

@@ -87,9 +87,9 @@ static int open_host(struct run *run, struct error *error)
 		               .sockets_lost = run_on_destroyed_lost,
 		               .overrun = run_on_overrun,
 		               .context = run },
-		.method = (enum host_method)run->options->method,
+		.method = run->options->method,
 		.guess = run->options->guess,
-		.netns_mode = (enum host_netns_mode)run->options->netns_mode,
+		.netns_mode = run->options->netns_mode,
 		.netns_paths = run->options->netns_paths,
 		.netns_path_count = run->options->netns_path_count,
 	};

@@ -32,7 +32,7 @@ LAYERS = (
     ("stream", ("stream/*",)),
     ("host", ("host/*",)),
     ("app", ("app/*",)),
-    ("main", ("main.c",)),
+    ("main", ("main.c", "completion/*")),
 )
 
 # At the head of each file. In two parts, as they are not this file's own.

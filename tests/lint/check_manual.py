@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""The options in src/app/options.c, in --help, in sockline(8) and in the three
-completions are the same, and the manual is good mdoc(7). Prints TAP.
+"""The options in the table of src/app/option_table.c, in --help, in sockline(8) and in the
+three completions are the same, and the manual is good mdoc(7). Prints TAP.
 
 An option is known by its spellings: frozenset({"-c", "--count"}). Takers are
 those that have an argument, words what that argument may be.
@@ -16,6 +16,8 @@ import sys
 
 ROOT = os.environ.get("top_srcdir", ".")
 SOCKLINE = os.environ.get("SOCKLINE", "build/src/sockline")
+GENERATE = os.path.join(os.path.dirname(SOCKLINE), "completion", "generate")
+COMPLETIONS = (("bash", "sockline.bash"), ("zsh", "_sockline"), ("fish", "sockline.fish"))
 MANUALS = ("sockline.8", "sockline-events.5")
 # Spellings that work and that --help need not mention.
 SILENT = frozenset({"--snapshot-length"})
@@ -44,17 +46,18 @@ class Options:
             self.words.update({name: set(words) for name in group})
 
 
-def from_source():
-    text = read("src/app/options.c")
+def generate(what):
+    return subprocess.run([GENERATE, what], capture_output=True, text=True, check=True).stdout
+
+
+def from_table():
     options = Options()
-    values = {}
-    entry = r'\{\s*"([\w-]+)",\s*(\w+_argument),\s*NULL,\s*([^}]+?)\s*\}'
-    for name, argument, value in re.findall(entry, text):
-        values[value] = values.get(value, []) + ["--" + name]
-        options.add(values[value], argument == "required_argument")
-    shorts = re.search(r'short_options\[\] = ":?([^"]*)"', text)[1]
-    for letter, colon in re.findall(r"(\w)(:?)", shorts):
-        options.add(["-" + letter, *values.get(f"'{letter}'", ())], bool(colon))
+    rows = {}
+    for line in generate("table").splitlines():
+        row, spelling, argument, words = line.split("\t")
+        spellings = rows.setdefault(row, [])
+        spellings.append(spelling)
+        options.add(spellings, bool(argument), words.split())
     return options
 
 
@@ -178,11 +181,6 @@ def compare_words(wanted, other):
                   if name in other.groups and other.words.get(name, set()) != words)
 
 
-def event_words():
-    """Of --events: the table of names and bits."""
-    return set(re.findall(r'\{\s*"(\w+)",\s*EMITTER_', read("src/app/option_values.c")))
-
-
 def owner_words():
     """The names of methods and reasons in the records."""
     return set(re.findall(r'\[ATTRIBUTION_\w+\] = "(\w+)"', read("src/attribution/owner.c")))
@@ -214,26 +212,26 @@ def syntax(shell, path):
 
 def points():
     """(title, complaints or None where it cannot be told here)"""
-    source = from_source()
-    yield "src/app/options.c has options", [] if len(source.groups) > 40 else ["too few were found"]
+    source = from_table()
+    yield "the table has options", [] if len(source.groups) > 40 else ["too few were found"]
     run = subprocess.run([SOCKLINE, "--help"], capture_output=True, text=True, check=False)
     helped = from_help(run.stdout)
     yield "--help ends with 0 and is silent on stderr", \
         [] if (run.returncode, run.stderr) == (0, "") else [f"{run.returncode} {run.stderr}"]
-    wanted = dict(helped.words)
-    wanted.update({name: event_words() for name in source.groups["-e"]})
     for title, options in (("--help", helped), ("sockline(8)", from_manual()),
                            ("bash", from_bash(source)), ("zsh", from_zsh()),
                            ("fish", from_fish())):
         silent = SILENT if title == "--help" else frozenset()
-        yield f"{title}: the options of src/app/options.c", compare(source, options, silent)
+        yield f"{title}: the options of the table", compare(source, options, silent)
         if title != "bash":
             yield f"{title}: the spellings of an option", compare_groups(source, options, silent)
         if title != "--help":
-            yield f"{title}: the words of the arguments", compare_words(wanted, options)
+            yield f"{title}: the words of the arguments", compare_words(source.words, options)
     yield "methods and reasons are explained", check_owner_words()
-    for shell, path in (("bash", "sockline.bash"), ("zsh", "_sockline"), ("fish", "sockline.fish")):
+    for shell, path in COMPLETIONS:
         path = "src/completion/" + path
+        yield f"{path}: as `make completions' writes it", \
+            [] if read(path) == generate(shell) else ["differs"]
         yield f"{path}: syntax", syntax(shell, path) if shutil.which(shell) else None
     for name in MANUALS:
         path = "src/man/" + name

@@ -1,0 +1,232 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "app/option_table.h"
+
+#include <limits.h>
+#include <stdio.h>
+
+#include "app/option_set.h"
+#include "app/option_values.h"
+#include "base/clock.h"
+#include "capture/decode.h"
+
+#define FIELD(field)                                                                               \
+	.offset = offsetof(struct options, field), .size = sizeof(((struct options *)NULL)->field)
+/* Only fields of the right type compile: the comparison of the pointers is never evaluated. */
+#define FIELD_OF(type, field)                                                                      \
+	.offset = offsetof(struct options, field),                                                 \
+	.size = sizeof(type) + 0 * sizeof((type *)NULL == &((struct options *)NULL)->field)
+#define SWITCH(field)       .kind = OPTION_SET, FIELD_OF(bool, field), .value = true
+#define SWITCH_OFF(field)   .kind = OPTION_SET, FIELD_OF(bool, field), .value = false
+#define MODE(mode_)         .kind = OPTION_SET, FIELD_OF(enum options_mode, mode), .value = (mode_)
+#define LEVEL(level)        .kind = OPTION_SET, FIELD_OF(enum log_level, log_level), .value = (level)
+#define TEXT(field)         .kind = OPTION_TEXT, FIELD_OF(const char *, field)
+#define DURATION(field)     .kind = OPTION_DURATION, .argument = "N[smh]", FIELD_OF(int64_t, field)
+#define NUMBER(type, field) .kind = OPTION_NUMBER, FIELD_OF(type, field)
+#define WORD(type, field)   .kind = OPTION_WORD, FIELD_OF(type, field)
+#define KIND(socket_kind)                                                                          \
+	.kind = OPTION_BIT, FIELD_OF(uint32_t, kinds), .value = SOCKET_KIND_BIT(socket_kind)
+
+static const char *const directions[] = { "inout", "in", "out", NULL };
+static const char *const methods[] = { "auto", "tracepoints", "sentinel", "lookup", NULL };
+static const char *const lister_modes[] = { "auto", "netlink", "proc", NULL };
+static const char *const policies[] = { "block", "drop", NULL };
+static const char *const log_formats[] = { "text", "json", NULL };
+
+const struct option_row option_table[] = {
+	{ .section = "Input",
+	  .letter = 'i',
+	  .name = "interface",
+	  .kind = OPTION_CALL,
+	  .argument = "IF",
+	  .parse = option_set_interface,
+	  .completion = OPTION_COMPLETES_INTERFACES,
+	  .repeats = true,
+	  .help = "capture there; repeatable; default: all interfaces" },
+	{ .letter = 'r',
+	  .name = "read",
+	  TEXT(read_file),
+	  .argument = "FILE",
+	  .completion = OPTION_COMPLETES_FILES,
+	  .help = "read a pcap or pcapng file instead (- = stdin)" },
+	{ .letter = 'F',
+	  .name = "filter-file",
+	  .kind = OPTION_CALL,
+	  .argument = "FILE",
+	  .parse = option_set_filter_file,
+	  .completion = OPTION_COMPLETES_FILES,
+	  .help = "read the filter expression from FILE" },
+	{ .letter = 'Q',
+	  .name = "direction",
+	  WORD(enum capture_direction, direction),
+	  .words = directions,
+	  .help = "capture only this direction" },
+	{ .letter = 'p',
+	  .name = "no-promiscuous-mode",
+	  SWITCH_OFF(promiscuous),
+	  .help = "do not put interfaces into promiscuous mode" },
+	{ .letter = 's',
+	  .name = "snaplen",
+	  .alias = "snapshot-length",
+	  NUMBER(int, snaplen),
+	  .argument = "N",
+	  .maximum = OPTIONS_SNAPLEN_MAX,
+	  .initial = DECODE_SNAPLEN,
+	  .help = "bytes to capture of each packet" },
+	{ .letter = 'B',
+	  .name = "buffer-size",
+	  NUMBER(int, buffer_kib),
+	  .argument = "KIB",
+	  .minimum = 64,
+	  .maximum = INT_MAX / 1024,
+	  .initial = CAPTURE_BUFFER_KIB,
+	  .help = "size of the kernel's capture buffer" },
+	{ .name = "immediate-mode", SWITCH(immediate), .help = "deliver each packet at once" },
+	{ .letter = 'D',
+	  .name = "list-interfaces",
+	  MODE(OPTIONS_LIST_INTERFACES),
+	  .help = "print the interfaces that can be captured on" },
+	{ .letter = 'L',
+	  .name = "list-data-link-types",
+	  MODE(OPTIONS_LIST_LINK_TYPES),
+	  .help = "print the link types of an interface" },
+	{ .name = "netns",
+	  .kind = OPTION_CALL,
+	  .argument = "PATH|all|self",
+	  .parse = option_set_netns,
+	  .completion = OPTION_COMPLETES_NAMESPACES,
+	  .repeats = true,
+	  .help = "network namespaces; repeatable; default: all, where\n"
+	          "CAP_SYS_ADMIN allows it" },
+	{ .name = "attribution",
+	  WORD(enum host_method, method),
+	  .words = methods,
+	  .help = "how owners of new connections are caught" },
+	{ .name = "guess",
+	  SWITCH(guess),
+	  .help = "name the likeliest owner where it is ambiguous (the\n"
+	          "record shows that it is a guess)" },
+	{ .name = "sockets",
+	  WORD(enum lister_mode, sockets),
+	  .words = lister_modes,
+	  .help = "where sockets are enumerated" },
+
+	{ .section = "Records",
+	  .letter = 'e',
+	  .name = "events",
+	  .kind = OPTION_CALL,
+	  .argument = "LIST",
+	  .parse = option_set_events,
+	  .words = option_values_event_words,
+	  .completion = OPTION_COMPLETES_LIST,
+	  .help = "records to write (packet,connection,state,socket,\n"
+	          "process,stats,all; default packet,connection,stats)" },
+	{ .letter = 'S',
+	  .name = "snapshot",
+	  MODE(OPTIONS_SNAPSHOT),
+	  .help = "one record for each socket, then exit" },
+	{ .name = "listening",
+	  SWITCH(listening),
+	  .help = "only sockets that wait for peers (with -S)" },
+	{ .name = "tcp", KIND(SOCKET_TCP) },
+	{ .name = "udp", KIND(SOCKET_UDP) },
+	{ .name = "udplite", KIND(SOCKET_UDPLITE) },
+	{ .name = "raw", KIND(SOCKET_RAW) },
+	{ .name = "icmp", KIND(SOCKET_ICMP) },
+	{ .name = "unix", KIND(SOCKET_UNIX) },
+	{ .name = "packet", KIND(SOCKET_PACKET) },
+	{ .name = "netlink",
+	  KIND(SOCKET_NETLINK),
+	  .help = "only these kinds of sockets (with -S)" },
+	{ .name = "dedupe",
+	  SWITCH(dedupe),
+	  .help = "no record for a packet that another interface showed\n"
+	          "before (otherwise the record names the first one)" },
+	{ .letter = 'c',
+	  .name = "count",
+	  NUMBER(uint64_t, count),
+	  .argument = "N",
+	  .minimum = 1,
+	  .maximum = INT64_MAX,
+	  .help = "stop after N packets" },
+	{ .letter = 'd',
+	  .name = "duration",
+	  DURATION(duration_ns),
+	  .minimum = 1,
+	  .help = "stop after this time" },
+	{ .name = "update-interval",
+	  DURATION(update_interval_ns),
+	  .initial = 60,
+	  .help = "time between connection_updated records; 0 = off" },
+	{ .name = "stats-interval",
+	  DURATION(stats_interval_ns),
+	  .initial = 10,
+	  .help = "time between capture_stats records; 0 = off" },
+	{ .name = "community-id-seed",
+	  NUMBER(uint16_t, community_id_seed),
+	  .argument = "N",
+	  .maximum = UINT16_MAX,
+	  .help = "seed of the Community ID (default 0)" },
+	{ .name = "max-connections",
+	  NUMBER(uint32_t, max_connections),
+	  .argument = "N",
+	  .minimum = 16,
+	  .maximum = 16777216,
+	  .initial = 65536,
+	  .help = "connections that are tracked" },
+
+	{ .section = "Output",
+	  .letter = 'o',
+	  .name = "output",
+	  TEXT(output_file),
+	  .argument = "FILE",
+	  .completion = OPTION_COMPLETES_FILES,
+	  .help = "append to FILE; SIGHUP reopens it" },
+	{ .letter = 'l', .name = "line-buffered", SWITCH(flush_each) },
+	{ .letter = 'U',
+	  .name = "packet-buffered",
+	  SWITCH(flush_each),
+	  .help = "flush each record" },
+	{ .name = "flush-interval",
+	  NUMBER(int64_t, flush_interval_ns),
+	  .argument = "MS",
+	  .minimum = 1,
+	  .maximum = 60000,
+	  .unit = NS_PER_MS,
+	  .initial = 100,
+	  .help = "flush at least this often" },
+	{ .name = "on-slow-reader",
+	  WORD(bool, drop_when_slow),
+	  .words = policies,
+	  .help = "what to do when the reader is slow" },
+	{ .letter = 'n',
+	  .kind = OPTION_NOTHING,
+	  .help = "accepted, does nothing: names are never looked up" },
+	{ .letter = 'q',
+	  .name = "quiet",
+	  LEVEL(LOG_QUIET),
+	  .help = "no messages on stderr but errors" },
+	{ .letter = 'v', .name = "verbose", LEVEL(LOG_DEBUG), .help = "more messages on stderr" },
+	{ .name = "log-format",
+	  WORD(enum log_format, log_format),
+	  .words = log_formats,
+	  .help = "form of the messages on stderr" },
+	{ .letter = 'V',
+	  .name = "version",
+	  MODE(OPTIONS_VERSION),
+	  .help = "print the version and the libraries" },
+	{ .letter = 'h', .name = "help", MODE(OPTIONS_HELP), .help = "print this text" },
+};
+const int option_table_count = sizeof option_table / sizeof option_table[0];
+
+_Static_assert(sizeof option_table / sizeof option_table[0] <= OPTION_TABLE_MAX,
+               "getopt's tables have room for all rows");
+
+const char *option_table_spelling(const struct option_row *row, char text[64])
+{
+	if (row->letter)
+		snprintf(text, 64, "-%c", row->letter);
+	else
+		snprintf(text, 64, "--%s", row->name);
+	return text;
+}

@@ -6,10 +6,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef CAP_PERFMON /* Linux 5.8 */
-#define CAP_PERFMON 38
-#endif
-
 static const struct {
 	int number;
 	const char *name;

@@ -4,8 +4,13 @@
 #ifndef SOCKLINE_SECURITY_CAPABILITIES_H
 #define SOCKLINE_SECURITY_CAPABILITIES_H
 
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#ifndef CAP_PERFMON /* Linux 5.8 */
+#define CAP_PERFMON 38
+#endif
 
 /* Bit n is capability n of linux/capability.h; 0 when the kernel does not say. */
 uint64_t capabilities_effective(void);

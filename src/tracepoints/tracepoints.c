@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/port_budget.h"
+#include "security/capabilities.h"
+#include "tracepoints/perf_refusal.h"
 #include "tracepoints/trace_filter.h"
 #include "tracepoints/trace_group.h"
 #include "tracepoints/trace_merge.h"
@@ -54,11 +58,34 @@ static long read_text(const char *path, char *text, size_t size)
 	return got;
 }
 
+static int read_number(const char *path, int otherwise)
+{
+	char text[32];
+
+	return read_text(path, text, sizeof text) > 0 ? (int)strtol(text, NULL, 10) : otherwise;
+}
+
+static int explain_refusal(struct error *error, int code)
+{
+	char lockdown[64];
+	const struct perf_refusal refusal = {
+		.code = code,
+		.paranoid =
+			read_number("/proc/sys/kernel/perf_event_paranoid", PERF_PARANOID_UNKNOWN),
+		.locked_down =
+			read_text("/sys/kernel/security/lockdown", lockdown, sizeof lockdown) > 0 &&
+			strstr(lockdown, "[confidentiality]"),
+		.knows_perfmon =
+			read_number("/proc/sys/kernel/cap_last_cap", INT_MAX) >= CAP_PERFMON,
+		.capabilities = capabilities_effective(),
+	};
+
+	return perf_refusal_explain(&refusal, error);
+}
+
 /* Why perf_event_open or the mapping of its ring was refused. */
 static int explain(struct error *error, int code)
 {
-	char text[64];
-
 	if (code == EMFILE || code == ENFILE)
 		return error_set(error, code, "no more file descriptors: seven a CPU are needed");
 	if (code == ENOSYS)
@@ -70,18 +97,7 @@ static int explain(struct error *error, int code)
 			"RLIMIT_MEMLOCK or CAP_IPC_LOCK give it");
 	if (code != EPERM && code != EACCES)
 		return error_set(error, code, "perf_event_open: %s", strerror(code));
-	if (read_text("/sys/kernel/security/lockdown", text, sizeof text) > 0 &&
-	    strstr(text, "[confidentiality]"))
-		return error_set(error, code,
-		                 "perf events: the kernel is locked down (confidentiality)");
-	if (read_text("/proc/sys/kernel/perf_event_paranoid", text, sizeof text) <= 0)
-		text[0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return error_set(
-		error, code,
-		"perf events need CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), and seccomp to "
-		"let them through; kernel.perf_event_paranoid is %s",
-		text[0] ? text : "not readable");
+	return explain_refusal(error, code);
 }
 
 static int learn_event(struct tracepoints *tracepoints, int tracefs, enum trace_record_event event,

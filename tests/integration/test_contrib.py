@@ -60,6 +60,14 @@ def test_systemd():
     check(result.returncode == 0 and not result.stderr, "systemd-analyze verify", result.stderr)
     result = result_of("systemd-analyze", "security", "--offline=true", "--threshold=20", unit)
     check(result.returncode == 0, "systemd-analyze security: an exposure of at most 2.0", result.stdout)
+    os.makedirs(unit + ".d")
+    os.rename(contrib("systemd/cap-sys-admin.conf"), os.path.join(unit + ".d", "cap-sys-admin.conf"))
+    result = result_of("systemd-analyze", "verify", "--man=no", unit)
+    check(result.returncode == 0 and not result.stderr, "and with cap-sys-admin.conf", result.stderr)
+    result = result_of("systemd-analyze", "security", "--offline=true", "--threshold=22", unit)
+    check(result.returncode == 0 and "Service has administrator privileges" in result.stdout,
+          "which costs 0.2 of exposure", result.stdout)
+    shutil.rmtree(unit + ".d")
     if not installed("systemd-sysusers"):
         return
     users = contrib("systemd/sockline.sysusers")

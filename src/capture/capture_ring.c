@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/capture_ring.h"
 

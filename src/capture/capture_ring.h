@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the kernel writes into its ring beside a packet and libpcap does not hand on: the

@@ -1,3 +1,4 @@
+/* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Linux cooked headers (SLL, SLL2), which stand for the link header of the interface. */
 #include <string.h>

@@ -14,6 +14,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from tap import check, done  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("top_builddir", ".")
 PROGRAMS = ("null pcap loop", "sockline -e connection", "sockline -e packet",
@@ -24,16 +27,6 @@ APPENDED = ("packet", "connection_opened", "connection_state_changed", "connecti
 TREES = ("snapshot_completed", "process_traffic", "capture_stats", "run_started", "run_stopped",
          "output_opened", "records_dropped", "netlink_overrun", "capture_lost", "capture_resumed",
          "clock_step")
-points = {"count": 0, "failed": 0}
-
-
-def check(holds, title, detail=""):
-    points["count"] += 1
-    points["failed"] += not holds
-    print(f"{'ok' if holds else 'not ok'} {points['count']} - {title}")
-    for line in str(detail).splitlines() if not holds else ():
-        print("# " + line)
-
 
 def run(*command, **keywords):
     return subprocess.run([sys.executable, *command], check=False, text=True,
@@ -118,8 +111,7 @@ def main():
         test_replay(folder)
         test_encode(folder)
         test_compare(folder)
-    print(f"1..{points['count']}")
-    return 1 if points["failed"] else 0
+    return done()
 
 
 if __name__ == "__main__":

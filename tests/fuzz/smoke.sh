@@ -7,26 +7,19 @@
 
 set -u
 seeds=${top_srcdir:?}/tests/fuzz/corpus
+# shellcheck source=tests/helpers/tap.sh
+. "$top_srcdir/tests/helpers/tap.sh"
 scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
-count=0
-failed=0
+trap 'rm -rf "$scratch" "$tap_output"' EXIT
 
 for fuzzer in ${FUZZERS:?}; do
-	count=$((count + 1))
 	name=${fuzzer##*/fuzz_}
 	# New inputs go into the first folder.
 	set -- "$scratch/$name"
 	mkdir "$1"
 	[ ! -d "$seeds/$name" ] || set -- "$@" "$seeds/$name"
-	if "${top_builddir:?}/$fuzzer" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=1024 \
-		-artifact_prefix="$top_builddir/" "$@" >"$scratch/log" 2>&1; then
-		echo "ok $count - $name: $(tail -n 1 "$scratch/log")"
-	else
-		echo "not ok $count - $name"
-		sed 's/^/# /' "$scratch/log"
-		failed=1
-	fi
+	point "$name" "${top_builddir:?}/$fuzzer" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=5 \
+		-rss_limit_mb=1024 -artifact_prefix="$top_builddir/" "$@"
+	tail -n 1 "$tap_output" | sed 's/^/# /'
 done
-echo "1..$count"
-exit $failed
+plan

@@ -14,6 +14,9 @@ try:
 except ImportError:
     scapy = None
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from tap import check, comment, done, skip_all  # noqa: E402
+
 HELPER = os.path.join(os.environ.get("top_builddir", "build"), "tests/helpers/community_ids")
 ADDRESSES = (
     ("10.0.0.1", "10.0.0.2"), ("10.0.0.2", "10.0.0.1"), ("127.0.0.1", "127.0.0.1"),
@@ -75,23 +78,19 @@ def from_tshark(packets):
 
 def main():
     if scapy is None or not shutil.which("tshark"):
-        print("1..0 # SKIP needs scapy and tshark")
-        return 0
+        return skip_all("needs scapy and tshark")
     seed = int(os.environ.get("SEED", random.SystemRandom().randrange(2**32)))
-    print(f"# SEED={seed}")
+    comment(f"SEED={seed}")
     all_cases = list(cases()) + list(random_cases(random.Random(seed), 300))
     ours = subprocess.run([HELPER], input="".join(" ".join(map(str, case[:5])) + "\n"
                                                   for case in all_cases),
                           capture_output=True, text=True, check=True).stdout.splitlines()
     theirs = from_tshark([case[5] for case in all_cases])
-    good = len(ours) == len(theirs) == len(all_cases)
-    for case, mine, other in zip(all_cases, ours, theirs):
-        if mine != other:
-            good = False
-            print("#", *case[:5], "ours", mine, "tshark", other)
-    print("1..1")
-    print(f"{'ok' if good else 'not ok'} 1 - {len(all_cases)} Community IDs are those of tshark")
-    return 0 if good else 1
+    differences = [f"{case[:5]}: ours {mine}, tshark {other}"
+                   for case, mine, other in zip(all_cases, ours, theirs) if mine != other]
+    check(len(ours) == len(theirs) == len(all_cases) and not differences,
+          f"{len(all_cases)} Community IDs are those of tshark", "\n".join(differences))
+    return done()
 
 
 if __name__ == "__main__":

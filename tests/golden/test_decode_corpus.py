@@ -13,6 +13,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from tap import check, comment, done, skip_all  # noqa: E402
+
 DECODE_DUMP = os.path.join(os.environ.get("top_builddir", "."), "tests/helpers/decode_dump")
 PREFIXES = "200"  # of so many packets a file
 SECONDS = 5
@@ -53,28 +56,22 @@ def complaint_about(path):
 def main():
     folder = os.environ.get("SOCKLINE_CORPUS")
     if not folder:
-        print("1..0 # SKIP SOCKLINE_CORPUS is not set")
-        return 0
+        return skip_all("SOCKLINE_CORPUS is not set")
     seed = int(os.environ.get("SEED", 0)) or random.SystemRandom().getrandbits(32)
-    print(f"# SEED={seed}")
+    comment(f"SEED={seed}")
     chance = random.Random(seed)
     names = sorted(name for name in os.listdir(folder) if not name.endswith(".tsv"))
-    failed = 0
     with tempfile.TemporaryDirectory() as temporary:
         mutated = os.path.join(temporary, "mutated")
-        for number, name in enumerate(names, 1):
+        for name in names:
             path = os.path.join(folder, name)
             write_mutated(chance, path, mutated)
             complaint = complaint_about(path)
             if not complaint:
                 complaint = run(mutated)[0]
                 complaint = complaint and f"with {MUTATIONS} bytes changed: {complaint}"
-            failed += bool(complaint)
-            print(f"{'not ok' if complaint else 'ok'} {number} - {name}")
-            if complaint:
-                print("# " + complaint.replace("\n", "\n# "))
-    print(f"1..{len(names)}")
-    return 1 if failed or not names else 0
+            check(not complaint, name, complaint)
+    return done()
 
 
 if __name__ == "__main__":

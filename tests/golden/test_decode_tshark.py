@@ -20,6 +20,9 @@ except ImportError:
 
 V4 = {"src": "10.1.2.3", "dst": "192.0.2.77"}
 V6 = {"src": "2001:db8::1:0:0:1", "dst": "fe80::a:0:0:b"}
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from tap import check, comment, done, skip_all  # noqa: E402
+
 MACS = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
 RANDOM_PACKETS = 200
 
@@ -170,42 +173,26 @@ def write_capture(path, link_type, frames):
             file.write(frame[:captured])
 
 
-class Points:
-    """Counts test points and prints them."""
-
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def point(self, holds, name, complaints=()):
-        self.count += 1
-        self.failed += not holds
-        print(f"{'ok' if holds else 'not ok'} {self.count} - {name}")
-        for complaint in complaints:
-            print(f"# {complaint}")
-
-
-def compare(points, path, name, whole):
+def compare(path, name, whole):
     found, packets = decode_oracle.differences(path)
     complaints = [f"packet {packet['number']}: {column} '{packet[column]}', tshark '{theirs}'"
                   for packet, column, theirs in found]
-    points.point(packets and not found, f"{name}: {len(packets)} packets as tshark has them",
-                 complaints[:20])
+    check(packets and not found, f"{name}: {len(packets)} packets as tshark has them",
+          "\n".join(complaints[:20]))
     allowed = {"ok"} if whole else {"ok", "truncated"}
-    points.point({packet["status"] for packet in packets} == allowed,
-                 f"{name}: status {' or '.join(sorted(allowed))}",
-                 [f"packet {packet['number']}: {packet['status']}" for packet in packets
-                  if packet["status"] not in allowed][:20])
+    complaints = [f"packet {packet['number']}: {packet['status']}" for packet in packets
+                  if packet["status"] not in allowed]
+    check({packet["status"] for packet in packets} == allowed,
+          f"{name}: status {' or '.join(sorted(allowed))}", "\n".join(complaints[:20]))
 
 
 def main():
     if scapy is None or shutil.which("tshark") is None:
-        print("1..0 # SKIP needs tshark and scapy")
-        return 0
+        return skip_all("needs tshark and scapy")
     seed = int(os.environ.get("SEED", 0)) or random.SystemRandom().getrandbits(32)
-    print(f"# SEED={seed}")
+    comment(f"SEED={seed}")
     chance = random.Random(seed)
     packets = [*ipv4_packets(), *icmp_packets(), *ipv6_packets(), *random_packets(chance)]
-    points = Points()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "capture.pcap")
         for link_type, name, header, versions in LINK_TYPES:
@@ -215,12 +202,11 @@ def main():
                 frames += [bytes(frame) for frame in ethernet_frames()]
                 frames = [frame.ljust(60, b"\0") for frame in frames]
             write_capture(path, link_type, [(frame, len(frame)) for frame in frames])
-            compare(points, path, name, True)
+            compare(path, name, True)
             write_capture(path, link_type,
                           [(frame, chance.randint(0, len(frame))) for frame in frames])
-            compare(points, path, name + ", cut", False)
-    print(f"1..{points.count}")
-    return 1 if points.failed else 0
+            compare(path, name + ", cut", False)
+    return done()
 
 
 if __name__ == "__main__":

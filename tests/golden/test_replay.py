@@ -22,6 +22,9 @@ try:
 except ImportError:
     scapy = None
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from tap import check, comment, done, skip_all  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOCKLINE = os.path.abspath(os.environ.get("SOCKLINE", "build/src/sockline"))
 VALIDATE = os.path.join(HERE, "../helpers/validate")
@@ -36,18 +39,6 @@ LOCAL = (
     (rb'"libraries":{[^}]*}', b'"libraries":{}'),
     (rb'("records":{[^}]*"bytes":)\d+', rb"\g<1>0"),
 )
-
-points = {"count": 0, "failed": 0}
-
-
-def check(holds, title, detail=""):
-    points["count"] += 1
-    print(f"{'ok' if holds else 'not ok'} {points['count']} - {title}", flush=True)
-    if not holds:
-        points["failed"] += 1
-        for line in str(detail).splitlines():
-            print("# " + line)
-    return holds
 
 
 class Capture:
@@ -456,7 +447,7 @@ def random_capture(generator):
 
 def test_totals():
     seed = int(os.environ.get("SEED", random.SystemRandom().randrange(2**32)))
-    print(f"# SEED={seed}")
+    comment(f"SEED={seed}")
     capture = random_capture(random.Random(seed))
     write("random.pcap", capture.pcap())
     packets, sizes = Counter(), Counter()
@@ -490,8 +481,7 @@ def test_totals():
 
 def main():
     if scapy is None:
-        print("1..0 # SKIP needs scapy")
-        return 0
+        return skip_all("needs scapy")
     home = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -504,8 +494,7 @@ def main():
             test_community_ids()
             test_totals()
         os.chdir(home)
-    print(f"1..{points['count']}")
-    return 1 if points["failed"] else 0
+    return done()
 
 
 if __name__ == "__main__":

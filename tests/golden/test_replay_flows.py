@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Which packets of a file make one connection, and what the connection's records say of them."""
 
@@ -7,9 +8,8 @@ import struct
 import sys
 import tempfile
 
-import test_replay
-from test_replay import CLIENT, OPENED, SERVER, Capture, Tcp, check, is_valid, records_of, replay, \
-    scapy, write
+from test_replay import CLIENT, OPENED, SERVER, Capture, Tcp, check, done, is_valid, records_of, \
+    replay, scapy, skip_all, write
 
 MACS_BYTES = b"\2\0\0\0\0\1\0\0"
 
@@ -101,8 +101,7 @@ def test_mapped():
 
 def main():
     if scapy is None:
-        print("1..0 # SKIP needs scapy")
-        return 0
+        return skip_all("needs scapy")
     home = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -110,8 +109,7 @@ def main():
             if name.startswith("test_") and callable(test):
                 test()
         os.chdir(home)
-    print(f"1..{test_replay.points['count']}")
-    return 1 if test_replay.points["failed"] else 0
+    return done()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 REGENERATE=1 writes the golden file anew: read the difference before committing it.
 """
 
+import difflib
 import json
 import os
 import subprocess
@@ -13,6 +14,9 @@ import sys
 import tempfile
 
 from scapy.all import ICMP, IP, TCP, UDP, Ether, IPv6, wrpcap  # pylint: disable=import-error
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from tap import check, done  # noqa: E402
 
 ROOT = os.environ.get("top_srcdir", ".")
 HELPER = os.path.join(os.environ.get("top_builddir", "build"), "tests/helpers/replay_sockets")
@@ -70,18 +74,13 @@ def main():
     valid = subprocess.run([os.path.join(ROOT, "tests/helpers/validate")], input=got,
                            capture_output=True, check=False)
     owners = {json.loads(line).get("process", {}).get("name") for line in got.splitlines()}
-    points = (
-        ("the golden records", got == expected),
-        ("the same bytes again", got == again),
-        ("every line is valid", valid.returncode == 0),
-        ("every recorded owner is named", owners >= {"curl", "sshd", "resolver", "client"}),
-    )
-    print(f"1..{len(points)}")
-    for number, (name, holds) in enumerate(points, 1):
-        print(f"{'ok' if holds else 'not ok'} {number} - {name}")
-    if valid.returncode != 0:
-        print("# " + valid.stderr.decode().strip())
-    return 0 if all(holds for _, holds in points) else 1
+    check(got == expected, "replay with recorded sockets gives the golden records",
+          "\n".join(difflib.unified_diff(expected.decode().splitlines(), got.decode().splitlines(),
+                                         "golden", "now", lineterm="", n=0)))
+    check(got == again, "replay with recorded sockets gives the same bytes twice")
+    check(valid.returncode == 0, "every line of it is valid", valid.stderr.decode())
+    check(owners >= {"curl", "sshd", "resolver", "client"}, "every recorded owner is named in it")
+    return done()
 
 
 if __name__ == "__main__":

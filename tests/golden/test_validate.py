@@ -18,6 +18,7 @@ HELPERS = os.path.join(ROOT, "tests/helpers")
 SCHEMA = os.path.join(ROOT, "src/schema/sockline.schema.json")
 sys.path.insert(0, HELPERS)
 import schema_check  # noqa: E402
+from tap import check, comment, done, skip_all  # noqa: E402
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -168,36 +169,26 @@ def compare_with_jsonschema(generator):
 
 def main():
     if jsonschema is None:
-        print("1..0 # SKIP needs jsonschema")
-        return 0
-    results = []
-
-    def point(good, name, output=""):
-        results.append(good)
-        print(f"{'ok' if good else 'not ok'} {len(results)} - {name}")
-        if not good:
-            print("# " + output.rstrip("\n").replace("\n", "\n# "))
-
+        return skip_all("needs jsonschema")
     validator = load_validator()
     status, output = run_validate(b"".join(LINES))
-    point(status == 0 and output == f"{len(LINES)}\n", "the golden records", output)
+    check(status == 0 and output == f"{len(LINES)}\n", "the golden records", output)
     for name, data, message in BROKEN:
         _, complaint = validator.check_stream(io.BytesIO(data))
-        point(complaint is not None and message in complaint, f"refused: {name}", str(complaint))
+        check(complaint is not None and message in complaint, f"refused: {name}", str(complaint))
     status, output = run_validate(PACKET + CLOSED)
-    point(status == 1 and "missing" in output, "status 1, and why", output)
+    check(status == 1 and "missing" in output, "status 1, and why", output)
     status, output = run_validate(PACKET + CLOSED, "--partial")
-    point(status == 0 and output == "2\n", "--partial: a gap at the end may stay unannounced", output)
+    check(status == 0 and output == "2\n", "--partial: a gap at the end may stay unannounced", output)
     status, output = run_validate(b"")
-    point(status == 0 and output == "0\n", "no lines at all", output)
+    check(status == 0 and output == "0\n", "no lines at all", output)
 
     seed = int(os.environ.get("SEED", random.SystemRandom().randrange(2**32)))
-    print(f"# SEED={seed}")
+    comment(f"SEED={seed}")
     taken, apart = compare_with_jsonschema(random.Random(seed))
-    point(not apart, f"jsonschema agrees on {RANDOM_CASES} broken records, {taken} of them valid still",
+    check(not apart, f"jsonschema agrees on {RANDOM_CASES} broken records, {taken} of them valid still",
           "\n".join(apart))
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
+    return done()
 
 
 if __name__ == "__main__":

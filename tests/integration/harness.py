@@ -24,6 +24,7 @@ import atexit
 import collections
 import ctypes
 import fcntl
+import glob
 import json
 import os
 import re
@@ -37,6 +38,10 @@ import threading
 import time
 import traceback
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+import tap  # noqa: E402
+from tap import comment, skip  # noqa: E402, F401
+
 TREE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 BUILD = os.environ.get("top_builddir", os.path.join(TREE, "build"))
 SOCKLINE = os.environ.get("SOCKLINE", os.path.join(BUILD, "src/sockline"))
@@ -49,8 +54,8 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_PDEATHSIG = 1
 F_GETPIPE_SZ = 1032
 
-_points = {"count": 0, "failed": 0}
 _processes = []  # not yet ended
+_commands = []  # of this test: (words, file with what was printed)
 _namespaces = []  # not yet removed
 _folder = tempfile.mkdtemp(prefix="sockline-test-")
 
@@ -59,26 +64,13 @@ class Failure(Exception):
     """A test cannot go on."""
 
 
-def comment(text):
-    for line in str(text).splitlines():
-        print("# " + line.encode("ascii", "backslashreplace").decode())
-    sys.stdout.flush()
-
-
 def check(holds, title, detail=""):
-    """A test point; detail is printed when it does not hold. Returns holds."""
-    _points["count"] += 1
-    title = re.sub(r"[#\n]", " ", title)
-    print(f"{'ok' if holds else 'not ok'} {_points['count']} - {title}", flush=True)
+    """A test point; what does not hold is explained by the detail, by what was started and by where
+    the records are. Returns holds."""
     if not holds:
-        _points["failed"] += 1
-        comment(detail)
-    return bool(holds)
-
-
-def skip(title, reason):
-    _points["count"] += 1
-    print(f"ok {_points['count']} - {title} # SKIP {reason}", flush=True)
+        started = [f"started: {' '.join(words)}\n  it printed: {file}" for words, file in _commands]
+        detail = "\n".join([str(detail), *started])
+    return tap.check(holds, title, detail, depth=2)
 
 
 def until(predicate, what, timeout=TIMEOUT, interval=0.01):
@@ -94,7 +86,7 @@ def until(predicate, what, timeout=TIMEOUT, interval=0.01):
 
 
 def path(name):
-    """Of a file in a folder that is removed at the end."""
+    """The name of a file in a folder that is removed at the end, unless a test point failed."""
     return os.path.join(_folder, name)
 
 
@@ -119,6 +111,7 @@ class Process:
         self.argv = [str(word) for word in argv]
         self.lines = []  # of stdout, as bytes, without LF
         self.raw = open(path(f"stdout.{time.monotonic_ns()}"), "w+b")  # all of stdout
+        _commands.append((self.argv, self.raw.name))
         self.errors = b""
         self.ended = None  # when wait() saw it
         self.reading = threading.Event()  # cleared: stdout is not read
@@ -321,7 +314,6 @@ class Sockline(Process):
                                 capture_output=True, text=True, check=False)
         if result.returncode != 0:
             check(False, "every line is valid", result.stdout + result.stderr)
-        self.raw.truncate(0)
 
 
 class Place:
@@ -442,14 +434,16 @@ def _remove_leftovers():
 @atexit.register
 def _finish():
     _clean_up()
-    shutil.rmtree(_folder, ignore_errors=True)
+    if tap.counts["failed"] and glob.glob(path("*")):
+        comment(f"records are kept in {_folder}")
+    else:
+        shutil.rmtree(_folder, ignore_errors=True)
 
 
 def run(names, root=True):
     """Runs the functions called test_* in the order of their definition, and exits."""
     if root and os.geteuid() != 0:
-        print("1..0 # SKIP needs root")
-        sys.exit(0)
+        sys.exit(tap.skip_all("needs root"))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("interrupted"))
     _remove_leftovers()
@@ -457,11 +451,15 @@ def run(names, root=True):
         if not name.startswith("test_") or (sys.argv[1:] and name not in sys.argv[1:]):
             continue
         comment(name)
+        failed = tap.counts["failed"]
+        _commands.clear()
         try:
             function()
         except Exception as error:  # a test that breaks must not hide the others
             detail = str(error) if isinstance(error, Failure) else traceback.format_exc()
             check(False, f"{name} runs to its end", detail)
         _clean_up()
-    print(f"1..{_points['count']}")
-    sys.exit(1 if _points["failed"] else 0)
+        if tap.counts["failed"] == failed:
+            for _, file in _commands:
+                os.unlink(file)
+    sys.exit(tap.done())

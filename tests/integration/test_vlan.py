@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Tags and lengths: what "any" says of a packet is what its interface says."""
 

@@ -13,6 +13,9 @@ import shlex
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+import tap  # noqa: E402
+
 # Lowest first. A file includes only files of its own layer or lower ones; the
 # first pattern that fits a path below src decides.
 LAYERS = (
@@ -288,15 +291,9 @@ def main():
         ("each file names its holder and its licence", check_spdx, (root,)),
         ("each folder of contrib has a README", check_readmes, (root,)),
     )
-    failed = False
-    print(f"1..{len(rules)}")
-    for number, (title, rule, arguments) in enumerate(rules, 1):
-        complaints = rule(*arguments)
-        failed = failed or bool(complaints)
-        print(f"{'not ok' if complaints else 'ok'} {number} - {title}")
-        for complaint in complaints:
-            print("# " + complaint.rstrip("\n").replace("\n", "\n# "))
-    return 1 if failed else 0
+    for title, rule, arguments in rules:
+        tap.complaints(title, rule(*arguments))
+    return tap.done()
 
 
 if __name__ == "__main__":

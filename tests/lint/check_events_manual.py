@@ -13,6 +13,9 @@ import shutil
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from tap import complaints, done  # noqa: E402
+
 ROOT = os.environ.get("top_srcdir", ".")
 # ECS 9.4 has more; of these it has the types that stand here.
 ECS = {
@@ -134,35 +137,27 @@ def main():
         set(schema["properties"]["sockline"]["properties"]["truncated"]["items"]["enum"]) | \
         set(schema["properties"]["event"]["properties"]["dataset"]["enum"]) | \
         set(schema["properties"]["sockline"]["properties"]["config"]["properties"]["events"]["items"]["enum"])
-    results = []
 
-    def point(name, complaints):
-        results.append(not complaints)
-        print(f"{'not ok' if complaints else 'ok'} {len(results)} - {name}")
-        for complaint in sorted(complaints):
-            print("#", complaint)
-
-    point("each field of the schema is described, with its type",
-          {f"{path} {kind}" for path, kind in specified.items() if described.get(path) != kind})
-    point("each field that is described is in the schema", described.keys() - specified.keys())
-    point("fields outside sockline are ECS's, with its types",
-          {f"{path} {kind}" for path, kind in specified.items()
-           if path not in own and ECS.get(path) != kind})
-    point("each action is explained", set(actions) - explained)
-    point("each value of an enumeration is explained",
-          set(enumerations(schema, schema)) - explained - plain - set(actions))
-    point("the golden records have one of each action, in the order of the schema",
-          [] if [json.loads(line)["event"]["action"] for line in golden] == actions
-          else ["they have not"])
+    complaints("each field of the schema is described, with its type",
+               {f"{path} {kind}" for path, kind in specified.items() if described.get(path) != kind})
+    complaints("each field that is described is in the schema", described.keys() - specified.keys())
+    complaints("fields outside sockline are ECS's, with its types",
+               {f"{path} {kind}" for path, kind in specified.items()
+                if path not in own and ECS.get(path) != kind})
+    complaints("each action is explained", set(actions) - explained)
+    complaints("each value of an enumeration is explained",
+               set(enumerations(schema, schema)) - explained - plain - set(actions))
+    complaints("the golden records have one of each action, in the order of the schema",
+               [] if [json.loads(line)["event"]["action"] for line in golden] == actions
+               else ["they have not"])
     used = {path for line in golden for path in fields_of_record(json.loads(line))}
-    point("the golden records use known fields", used - specified.keys())
-    point("the example in the manual is the first golden record",
-          [] if first_example(text) == golden[0] else [first_example(text)])
-    point("the examples with jq work on the golden records", set(failed_commands(text)))
-    point("the manual's schema version is the schema's",
-          [] if f"schema {schema['$id'].split(':')[-1]}." in text else [schema["$id"]])
-    print(f"1..{len(results)}")
-    return 0 if all(results) else 1
+    complaints("the golden records use known fields", used - specified.keys())
+    complaints("the example in the manual is the first golden record",
+               [] if first_example(text) == golden[0] else [first_example(text)])
+    complaints("the examples with jq work on the golden records", set(failed_commands(text)))
+    complaints("the manual's schema version is the schema's",
+               [] if f"schema {schema['$id'].split(':')[-1]}." in text else [schema["$id"]])
+    return done()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ import shutil
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+from tap import complaints, done, skip  # noqa: E402
+
 ROOT = os.environ.get("top_srcdir", ".")
 SOCKLINE = os.environ.get("SOCKLINE", "build/src/sockline")
 GENERATE = os.path.join(os.path.dirname(SOCKLINE), "completion", "generate")
@@ -240,15 +243,12 @@ def points():
 
 
 def main():
-    count = failed = 0
-    for count, (title, complaints) in enumerate(points(), 1):
-        failed += bool(complaints)
-        reason = " # SKIP not installed" if complaints is None else ""
-        print(f"{'not ok' if complaints else 'ok'} {count} - {title}{reason}")
-        for complaint in complaints or ():
-            print("# " + complaint)
-    print(f"1..{count}")
-    return 1 if failed else 0
+    for title, found in points():
+        if found is None:
+            skip(title, "not installed")
+        else:
+            complaints(title, found)
+    return done()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import sys
 import tempfile
 
 import architecture
+import tap  # architecture knows where it is
 
 HEAD = "".join(f"/* {tag} */\n" for tag in architecture.TAGS)
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
@@ -83,24 +84,13 @@ def complaints_of(rule, files):
 
 
 def main():
-    count, failed = 0, False
-
-    def point(holds, title, detail):
-        nonlocal count, failed
-        count += 1
-        failed = failed or not holds
-        print(f"{'ok' if holds else 'not ok'} {count} - {title}")
-        if not holds:
-            print(f"# got: {detail}")
-
     for rule in dict.fromkeys(rule for rule, _, _ in BAD):
         complaints = complaints_of(rule, {})
-        point(complaints == [], f"{rule}: a good tree", complaints)
+        tap.check(complaints == [], f"{rule}: a good tree")
     for rule, files, expected in BAD:
         complaints = complaints_of(rule, files)
-        point(len(complaints) == 1 and expected in complaints[0], f"{rule}: {expected}", complaints)
-    print(f"1..{count}")
-    return 1 if failed else 0
+        tap.check(len(complaints) == 1 and expected in complaints[0], f"{rule}: {expected}")
+    return tap.done()
 
 
 if __name__ == "__main__":

@@ -8,8 +8,10 @@
 set -u
 : "${LINT_CFLAGS:?}"
 cd "${top_srcdir:?}" || exit 1
+# shellcheck source=tests/helpers/tap.sh
+. tests/helpers/tap.sh
 scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+trap 'rm -rf "$scratch" "$tap_output"' EXIT
 # clang-format's output changes between major versions: others would complain about good code.
 clang_format_major=14
 
@@ -18,34 +20,8 @@ shell_scripts=$(find autogen.sh .ci contrib tests src -type f ! -name '*.py' ! -
 	-exec grep -lE '^#! ?/bin/(ba)?sh' {} +)
 manuals=$(find src/man -name '*.[58]')
 
-count=0
-failed=0
-
-# point NAME COMMAND...: runs COMMAND; its output is shown when it fails.
-point()
-{
-	name=$1
-	shift
-	count=$((count + 1))
-	if ! command -v "$1" >/dev/null; then
-		echo "not ok $count - $name: $1 is not installed"
-		failed=1
-	elif "$@" >"$scratch/output" 2>&1; then
-		echo "ok $count - $name"
-	else
-		echo "not ok $count - $name"
-		sed 's/^/# /' "$scratch/output"
-		failed=1
-	fi
-}
-
-skip()
-{
-	count=$((count + 1))
-	echo "ok $count - $1 # SKIP $2"
-}
-
 # reuse wants the licence's text in LICENSES too, which a copy of the tree has.
+# shellcheck disable=SC2317 # point calls it
 reuse_lint()
 {
 	mkdir -p "$scratch/tree/LICENSES" &&
@@ -80,5 +56,4 @@ reuse_lint()
 	fi
 }
 
-echo "1..$count"
-exit $failed
+plan

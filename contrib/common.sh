@@ -44,6 +44,8 @@ choose_folders()
 		mkdir -p "$source" "$build" || return 1
 		tar -C "$top" --exclude=./.git --exclude=./build -cf - . | tar -C "$source" -xf - ||
 			return 1
+		release=$(sed -n 's/^AC_INIT(\[sockline\], \[\(.*\)\])$/\1/p' "$top/configure.ac")
+		sh "$top/src/version.sh" "$top" "$release" >"$source/.version" || return 1
 	fi
 	log=$build/${0##*/}.log
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "config.h"
+#include "version.h"
 #include "events/encode.h"
 #include "app/option_help.h"
 #include "app/options.h"
@@ -19,7 +19,7 @@ enum { EXIT_USAGE = 2 };
 
 static int print_version(void)
 {
-	printf("sockline %s\n%s\nlibnl version %s\njson-c version %s\n", PACKAGE_VERSION,
+	printf("sockline %s\n%s\nlibnl version %s\njson-c version %s\n", SOCKLINE_VERSION,
 	       capture_library_version(), netlink_library_version(), encoder_library_version());
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

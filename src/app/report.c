@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "config.h"
+#include "version.h"
 #include "security/capabilities.h"
 #include "sockets/netlink.h"
 
@@ -61,7 +61,7 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 	struct utsname system;
 	char boot_id[64];
 
-	run->version = PACKAGE_VERSION;
+	run->version = SOCKLINE_VERSION;
 	run->libpcap = capture_library_version();
 	run->libnl = netlink_library_version();
 	run->json_c = encoder_library_version();

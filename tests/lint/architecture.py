@@ -38,6 +38,9 @@ LAYERS = (
     ("main", ("main.c", "completion/*")),
 )
 
+# Headers that the build makes.
+GENERATED = ("config.h", "version.h")
+
 # At the head of each file. In two parts, as they are not this file's own.
 TAGS = ("SPDX" "-FileCopyrightText: The sockline authors", "SPDX" "-License-Identifier: Apache-2.0")
 
@@ -139,7 +142,8 @@ def check_layers(root):
             if other is not None and other > layer:
                 complaints.append(f"src/{path} ({LAYERS[layer][0]}) includes "
                                   f"{name} ({LAYERS[other][0]})")
-            if quoted and name != "config.h" and not os.path.exists(os.path.join(root, "src", name)):
+            if (quoted and name not in GENERATED
+                    and not os.path.exists(os.path.join(root, "src", name))):
                 complaints.append(f"src/{path}: \"{name}\" is not a path below src")
     return complaints
 

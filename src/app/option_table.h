@@ -33,6 +33,8 @@ enum option_completion {
 	OPTION_COMPLETES_LIST, /* words, separated by commas */
 };
 
+#define OPTION_NO_CONFIG "-"
+
 struct option_row {
 	const char *section; /* in --help, above this row; NULL: as the row before */
 	char letter;         /* 0: none */
@@ -51,6 +53,11 @@ struct option_row {
 	enum option_completion completion;
 	bool repeats; /* may be given more than once with effect */
 	/*
+	 * The field of run_started's sockline.config that has the value; OPTION_NO_CONFIG: the
+	 * option does not change what the records mean. The lint asks for one of the two.
+	 */
+	const char *config;
+	/*
 	 * Lines of --help. Up to the first of ";", ":" or " (" it is the description that a shell
 	 * shows. NULL: the row stands in one line of --help with the next.
 	 */
@@ -66,6 +73,9 @@ static inline bool option_table_takes_argument(const struct option_row *row)
 {
 	return row->kind >= OPTION_NUMBER;
 }
+
+/* The word of the OPTION_WORD with this long name at a place. */
+const char *option_table_word(const char *name, unsigned place);
 
 /* "-c", or "--netns" where there is no letter. text is where it may be written. */
 const char *option_table_spelling(const struct option_row *row, char text[64]);

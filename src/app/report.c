@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "app/option_table.h"
 #include "base/clock.h"
 #include "version.h"
 #include "security/capabilities.h"
@@ -15,8 +16,6 @@
 
 #define CAPABILITIES_MAX 16
 #define EVENTS_MAX       8
-
-static const char *const sockets_names[] = { "auto", "netlink", "proc" };
 
 static int event_names(unsigned events, const char **names)
 {
@@ -51,11 +50,77 @@ static const char *read_line(const char *path, char *text, int size)
 	return line;
 }
 
-void report_run_started(const struct report_sources *sources, int64_t time_ns)
+static int kind_names(uint32_t kinds, const char **names)
+{
+	int count = 0;
+
+	for (int i = 0; i < option_table_count; i++)
+		if (option_table[i].kind == OPTION_BIT && (kinds & option_table[i].value))
+			names[count++] = option_table[i].name;
+	return count;
+}
+
+/* Options of everything but the live host. events and kinds have room for their names. */
+static void fill_config(const struct report_sources *sources, struct event_config *config,
+                        const char **events, const char **kinds)
+{
+	const struct options *options = sources->options;
+
+	config->file = options->read_file;
+	config->filter = options->filter;
+	config->events = events;
+	config->event_count = event_names(options->events, events);
+	config->snaplen = options->snaplen;
+	config->community_id_seed = options->community_id_seed;
+	config->sockets = option_table_word("sockets", options->sockets);
+	config->attribution = "replay";
+	config->attribution_why = "packets come from a file";
+	if (sources->stream) {
+		config->dedupe = options->dedupe;
+		config->max_connections = options->max_connections;
+		config->update_interval_ns = options->update_interval_ns;
+		config->count = options->count;
+		config->duration_ns = options->duration_ns;
+	} else {
+		config->kinds = kinds;
+		config->kind_count = kind_names(options->kinds, kinds);
+		config->listening = options->listening;
+	}
+	config->stats_interval_ns = options->stats_interval_ns;
+	config->flush_interval_ns = options->flush_interval_ns;
+	config->flush_each = options->flush_each;
+	config->on_slow_reader = option_table_word("on-slow-reader", options->drop_when_slow);
+}
+
+static void fill_live_config(const struct report_sources *sources, struct event_config *config)
 {
 	static const char *const any = "any";
+	static const char *const netns_modes[] = {
+		[HOST_NETNS_AUTO] = "auto",
+		[HOST_NETNS_ALL] = "all",
+		[HOST_NETNS_SELF] = "self",
+		[HOST_NETNS_PATHS] = "paths",
+	};
 	const struct options *options = sources->options;
-	const char *capabilities[CAPABILITIES_MAX], *events[EVENTS_MAX];
+
+	config->attribution = host_method(sources->host, &config->attribution_why);
+	config->netns = netns_modes[options->netns_mode];
+	config->netns_paths = options->netns_paths;
+	config->netns_path_count = options->netns_path_count;
+	config->guess = options->guess;
+	if (!sources->captures)
+		return;
+	config->direction = option_table_word("direction", options->direction);
+	config->promiscuous = options->promiscuous;
+	config->immediate_mode = options->immediate;
+	config->buffer_bytes = (int64_t)options->buffer_kib * 1024;
+	config->interfaces = options->interface_count > 0 ? options->interfaces : &any;
+	config->interface_count = options->interface_count > 0 ? options->interface_count : 1;
+}
+
+void report_run_started(const struct report_sources *sources, int64_t time_ns)
+{
+	const char *capabilities[CAPABILITIES_MAX], *events[EVENTS_MAX], *kinds[SOCKET_KIND_COUNT];
 	struct event event = { .action = EVENT_RUN_STARTED, .time_ns = time_ns };
 	struct event_run *run = &event.run;
 	struct utsname system;
@@ -65,17 +130,9 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 	run->libpcap = capture_library_version();
 	run->libnl = netlink_library_version();
 	run->json_c = encoder_library_version();
-	run->file = options->read_file;
-	run->filter = options->filter;
-	run->events = events;
-	run->event_count = event_names(options->events, events);
-	run->snaplen = options->snaplen;
-	run->community_id_seed = options->community_id_seed;
-	run->sockets = sockets_names[options->sockets];
-	run->attribution = "replay";
-	run->attribution_why = "packets come from a file";
+	fill_config(sources, &run->config, events, kinds);
 	if (sources->host) {
-		run->attribution = host_method(sources->host, &run->attribution_why);
+		fill_live_config(sources, &run->config);
 		run->netns = host_netns(sources->host);
 		run->degraded = host_degraded(sources->host, &run->degraded_count);
 		run->capabilities = capabilities;
@@ -85,11 +142,6 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 			run->kernel = system.release;
 		run->boot_id =
 			read_line("/proc/sys/kernel/random/boot_id", boot_id, sizeof boot_id);
-	}
-	if (sources->host && sources->captures) {
-		run->buffer_bytes = (int64_t)options->buffer_kib * 1024;
-		run->interfaces = options->interface_count > 0 ? options->interfaces : &any;
-		run->interface_count = options->interface_count > 0 ? options->interface_count : 1;
 	}
 	emitter_emit(sources->emitter, &event);
 }

@@ -3,8 +3,8 @@
 /*
  * generate bash|zsh|fish: prints the completion of that shell, from the table of
  * options. generate table: a line for each spelling of an option: its row's number, the
- * spelling, the argument and the words that it may be, separated by tabs, for
- * tests/lint/check_manual.py. `make completions' writes the three files.
+ * spelling, the argument, the words that it may be and its field of sockline.config, separated
+ * by tabs, for tests. `make completions' writes the three files.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,7 +309,7 @@ static void print_line(const struct option_row *row, int number, const char *das
 	                                         : "WORD");
 	if (row->words)
 		print_words(row);
-	putchar('\n');
+	printf("\t%s\n", row->config ? row->config : "");
 }
 
 static void print_table(void)

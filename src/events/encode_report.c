@@ -229,24 +229,69 @@ static void write_cuttable(struct writer *writer, const struct key *key, const c
 		encode_writer_c_string(writer, key, text, raw);
 }
 
-static void write_config(struct writer *writer, const struct event_run *run)
+static void write_capture_options(struct writer *writer, const struct event_config *config)
+{
+	writer_name(writer, KEY("direction"), config->direction);
+	encode_writer_bool(writer, KEY("promiscuous"), config->promiscuous);
+	encode_writer_bool(writer, KEY("immediate_mode"), config->immediate_mode);
+}
+
+static void write_host_options(struct writer *writer, const struct event_config *config)
+{
+	writer_name(writer, KEY("netns"), config->netns);
+	if (config->netns_path_count > 0 && !writer_cuts(writer, CUT_NETNS_PATHS))
+		write_list(writer, KEY("netns_paths"), config->netns_paths,
+		           config->netns_path_count, RAW_NONE);
+	encode_writer_bool(writer, KEY("guess"), config->guess);
+}
+
+static void write_stream_options(struct writer *writer, const struct event_config *config)
+{
+	encode_writer_bool(writer, KEY("dedupe"), config->dedupe);
+	writer_u64(writer, KEY("max_connections"), config->max_connections);
+	writer_ns(writer, KEY("update_interval_ns"), config->update_interval_ns);
+	if (config->count > 0)
+		writer_count(writer, KEY("count"), config->count);
+	if (config->duration_ns > 0)
+		writer_ns(writer, KEY("duration_ns"), config->duration_ns);
+}
+
+static void write_snapshot_options(struct writer *writer, const struct event_config *config)
+{
+	write_list(writer, KEY("kinds"), config->kinds, config->kind_count, RAW_NONE);
+	encode_writer_bool(writer, KEY("listening"), config->listening);
+}
+
+static void write_config(struct writer *writer, const struct event_config *config)
 {
 	writer_object(writer, KEY("config"));
-	if (run->file)
-		write_cuttable(writer, KEY("file"), run->file, CUT_FILE, RAW_FILE);
+	if (config->file)
+		write_cuttable(writer, KEY("file"), config->file, CUT_FILE, RAW_FILE);
 	else if (!writer_cuts(writer, CUT_INTERFACES))
-		write_list(writer, KEY("interfaces"), run->interfaces, run->interface_count,
+		write_list(writer, KEY("interfaces"), config->interfaces, config->interface_count,
 		           RAW_INTERFACES);
-	write_cuttable(writer, KEY("filter"), run->filter, CUT_FILTER, RAW_FILTER);
-	write_list(writer, KEY("events"), run->events, run->event_count, RAW_NONE);
-	if (run->snaplen > 0)
-		writer_u64(writer, KEY("snaplen"), (uint64_t)run->snaplen);
-	if (run->buffer_bytes > 0)
-		writer_u64(writer, KEY("buffer_bytes"), (uint64_t)run->buffer_bytes);
-	encode_writer_c_string(writer, KEY("attribution"), run->attribution, RAW_NONE);
-	encode_writer_c_string(writer, KEY("attribution_why"), run->attribution_why, RAW_NONE);
-	encode_writer_c_string(writer, KEY("sockets"), run->sockets, RAW_NONE);
-	writer_u64(writer, KEY("community_id_seed"), run->community_id_seed);
+	write_cuttable(writer, KEY("filter"), config->filter, CUT_FILTER, RAW_FILTER);
+	write_list(writer, KEY("events"), config->events, config->event_count, RAW_NONE);
+	if (config->snaplen > 0)
+		writer_u64(writer, KEY("snaplen"), (uint64_t)config->snaplen);
+	if (config->buffer_bytes > 0)
+		writer_u64(writer, KEY("buffer_bytes"), (uint64_t)config->buffer_bytes);
+	encode_writer_c_string(writer, KEY("attribution"), config->attribution, RAW_NONE);
+	encode_writer_c_string(writer, KEY("attribution_why"), config->attribution_why, RAW_NONE);
+	encode_writer_c_string(writer, KEY("sockets"), config->sockets, RAW_NONE);
+	writer_u64(writer, KEY("community_id_seed"), config->community_id_seed);
+	if (config->direction)
+		write_capture_options(writer, config);
+	if (config->netns)
+		write_host_options(writer, config);
+	if (config->max_connections > 0)
+		write_stream_options(writer, config);
+	if (config->kind_count > 0)
+		write_snapshot_options(writer, config);
+	writer_ns(writer, KEY("stats_interval_ns"), config->stats_interval_ns);
+	writer_ns(writer, KEY("flush_interval_ns"), config->flush_interval_ns);
+	encode_writer_bool(writer, KEY("flush_each"), config->flush_each);
+	writer_name(writer, KEY("on_slow_reader"), config->on_slow_reader);
 	writer_object_end(writer);
 }
 
@@ -280,7 +325,7 @@ void encode_report_run(struct writer *writer, const struct event *any)
 	encode_record_host_booted(writer, run->boot_id);
 	write_observer(writer, run);
 	encode_record_sockline(writer);
-	write_config(writer, run);
+	write_config(writer, &run->config);
 	write_libraries(writer, run);
 	write_list(writer, KEY("capabilities"), run->capabilities, run->capability_count, RAW_NONE);
 	if (!writer_cuts(writer, CUT_DEGRADED))

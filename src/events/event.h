@@ -166,27 +166,53 @@ struct event_stats {
 };
 
 /* EVENT_RUN_STARTED */
-struct event_run {
-	const char *version;                  /* of sockline */
-	const char *libpcap, *libnl, *json_c; /* library versions */
-	const char *kernel;                   /* uname -r; NULL in a replay */
-	const char *const *interfaces;        /* as asked for; "any" when none */
+/*
+ * Options in force. What does not apply to the run is left out: options of captures where
+ * direction is NULL, of the live host where netns is NULL, of packets where max_connections is
+ * 0, of a snapshot where kind_count is 0.
+ */
+struct event_config {
+	const char *const *interfaces; /* as asked for; "any" when none */
 	int interface_count;
 	const char *file;          /* replay */
 	const char *filter;        /* NULL = none */
 	const char *const *events; /* names of -e in force */
 	int event_count;
-	const char *const *capabilities; /* effective, lower case: "cap_net_raw" */
-	int capability_count;
-	const char *const *degraded; /* what is missing and what it costs, one short text each */
-	int degraded_count;
 	int snaplen;
 	int64_t buffer_bytes;
 	const char *attribution;     /* "tracepoints", "sentinel", "lookup", "replay" */
 	const char *attribution_why; /* one short text */
 	const char *sockets;         /* "auto", "netlink", "proc" */
-	uint32_t netns;              /* own network namespace; 0 in a replay */
 	uint16_t community_id_seed;
+	const char *direction; /* "inout", "in", "out" */
+	bool promiscuous, immediate_mode;
+	const char *netns; /* "auto", "all", "self", "paths" */
+	const char *const *netns_paths;
+	int netns_path_count;
+	bool guess;
+	bool dedupe;
+	uint32_t max_connections;
+	int64_t update_interval_ns;
+	uint64_t count;           /* 0 = no limit */
+	int64_t duration_ns;      /* 0 = no limit */
+	const char *const *kinds; /* of sockets: "tcp", "udp" */
+	int kind_count;
+	bool listening;
+	int64_t stats_interval_ns, flush_interval_ns;
+	bool flush_each;
+	const char *on_slow_reader; /* "block", "drop" */
+};
+
+struct event_run {
+	const char *version;                  /* of sockline */
+	const char *libpcap, *libnl, *json_c; /* library versions */
+	const char *kernel;                   /* uname -r; NULL in a replay */
+	struct event_config config;
+	const char *const *capabilities; /* effective, lower case: "cap_net_raw" */
+	int capability_count;
+	const char *const *degraded; /* what is missing and what it costs, one short text each */
+	int degraded_count;
+	uint32_t netns;      /* own network namespace; 0 in a replay */
 	const char *boot_id; /* NULL in a replay */
 };
 

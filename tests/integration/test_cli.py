@@ -283,6 +283,55 @@ def test_log_format():
     check(result.returncode == 0 and not result.stderr, "-q: nothing on stderr", result.stderr)
 
 
+# Options, the field of run_started's config that shows each, and its value then and without them.
+LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp", None),
+        (["-e", "stats"], "events", ["stats"], ["packet", "connection", "stats"]),
+        (["-s", "96"], "snaplen", 96, 256), (["-B", "4096"], "buffer_bytes", 4096 << 10, 32768 << 10),
+        (["--attribution", "lookup"], "attribution", "lookup", None),
+        (["--sockets", "proc"], "sockets", "proc", "auto"),
+        (["--community-id-seed", "7"], "community_id_seed", 7, 0),
+        (["-Q", "in"], "direction", "in", "inout"), (["-p"], "promiscuous", False, True),
+        (["--immediate-mode"], "immediate_mode", True, False), (["--guess"], "guess", True, False),
+        (["--netns", "/proc/self/ns/net"], "netns", "paths", "auto"),
+        ([], "netns_paths", ["/proc/self/ns/net"], None), (["--dedupe"], "dedupe", True, False),
+        (["--max-connections", "99"], "max_connections", 99, 65536), (["-c", "5"], "count", 5, None),
+        (["-d", "2"], "duration_ns", 2 * 10**9, None),
+        (["--update-interval", "0"], "update_interval_ns", 0, 60 * 10**9),
+        (["--stats-interval", "1m"], "stats_interval_ns", 60 * 10**9, 10 * 10**9),
+        (["--flush-interval", "5"], "flush_interval_ns", 5 * 10**6, 100 * 10**6),
+        (["-l"], "flush_each", True, False), (["--on-slow-reader", "drop"], "on_slow_reader", "drop", "block"))
+SNAPSHOT = ((["-S"], "events", ["socket"], None), (["--udp", "--raw"], "kinds", ["udp", "raw"], None),
+            (["--listening"], "listening", True, None))
+HOST_ONLY = {"interfaces", "buffer_bytes", "direction", "promiscuous", "immediate_mode", "netns",
+             "netns_paths", "guess"}
+
+
+def config_of(arguments):
+    result = sockline(["-q", *arguments])
+    first = json.loads(result.stdout.splitlines()[0]) if result.stdout else {}
+    return first["sockline"]["config"] if result.returncode == 0 else {"failed": result.stderr}
+
+
+def test_config():
+    """run_started has each option that changes what the records mean."""
+    for title, cases in (("a capture", LIVE), ("a snapshot", SNAPSHOT)):
+        config = config_of([word for words, _, _, _ in cases for word in words])
+        wrong = [(field, config.get(field)) for _, field, value, _ in cases if config.get(field) != value]
+        check(not wrong, f"{title} with all options: run_started has them", wrong or config)
+    config = config_of(["-d", "1"])
+    wrong = [(field, config.get(field)) for _, field, _, usual in LIVE
+             if config.get(field) != usual and field not in ("duration_ns", "attribution")]
+    check(not wrong, "without options: the defaults", (wrong, config))
+    config = config_of(["-r", path("good.pcap")])
+    check(not HOST_ONLY & set(config) and config["file"] == path("good.pcap") and
+          config["attribution"] == "replay", "of a file: only what applies to it", config)
+    generate = os.path.join(os.path.dirname(SOCKLINE), "completion", "generate")
+    table = subprocess.run([generate, "table"], capture_output=True, text=True, check=True).stdout
+    fields = {line.split("\t")[4] for line in table.splitlines()} - {"-"}
+    tried = {case[1] for case in (*LIVE, *SNAPSHOT)} | {"file"}
+    check(fields <= tried, "each field of the table of options was tried", fields - tried)
+
+
 def test_answers():
     """--help, --version, -D and -L: GNU style, to stdout, status 0."""
     for arguments, expected in ((["--help"], b"Usage: sockline"), (["-h"], b"Usage: sockline"),

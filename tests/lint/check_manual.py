@@ -8,6 +8,7 @@ An option is known by its spellings: frozenset({"-c", "--count"}). Takers are
 those that have an argument, words what that argument may be.
 """
 
+import json
 import os
 import re
 import shutil
@@ -38,6 +39,7 @@ class Options:
         self.groups = {}   # spelling -> the spellings of the same option
         self.takers = set()  # spellings
         self.words = {}    # spelling -> set of words
+        self.configs = {}  # spelling -> field of sockline.config, "-" where it has none
 
     def add(self, spellings, takes, words=()):
         group = frozenset(spellings).union(*(self.groups.get(name, ()) for name in spellings))
@@ -57,10 +59,11 @@ def from_table():
     options = Options()
     rows = {}
     for line in generate("table").splitlines():
-        row, spelling, argument, words = line.split("\t")
+        row, spelling, argument, words, config = line.split("\t")
         spellings = rows.setdefault(row, [])
         spellings.append(spelling)
         options.add(spellings, bool(argument), words.split())
+        options.configs[spelling] = config
     return options
 
 
@@ -184,6 +187,13 @@ def compare_words(wanted, other):
                   if name in other.groups and other.words.get(name, set()) != words)
 
 
+def check_configs(options):
+    schema = json.loads(read("src/schema/sockline.schema.json"))
+    fields = schema["properties"]["sockline"]["properties"]["config"]["properties"]
+    return [f"{spelling}: {config or 'no field'}" for spelling, config in options.configs.items()
+            if config != "-" and config not in fields]
+
+
 def owner_words():
     """The names of methods and reasons in the records."""
     return set(re.findall(r'\[ATTRIBUTION_\w+\] = "(\w+)"', read("src/attribution/owner.c")))
@@ -230,6 +240,7 @@ def points():
             yield f"{title}: the spellings of an option", compare_groups(source, options, silent)
         if title != "--help":
             yield f"{title}: the words of the arguments", compare_words(source.words, options)
+    yield "each option says which field of run_started has its value", check_configs(source)
     yield "methods and reasons are explained", check_owner_words()
     for shell, path in COMPLETIONS:
         path = "src/completion/" + path

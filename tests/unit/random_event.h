@@ -212,6 +212,7 @@ static inline void scene_run(struct scene *scene, struct event_run *run)
 {
 	static const char *const events[] = { "packet", "connection", "stats" };
 	static const char *const capabilities[] = { "cap_net_raw", "cap_sys_ptrace" };
+	static const char *const kinds[] = { "tcp", "unix" };
 
 	for (int i = 0; i < 8; i++)
 		scene->texts[i] = scene_string(scene, scene->text[i], 300);
@@ -221,23 +222,34 @@ static inline void scene_run(struct scene *scene, struct event_run *run)
 		.libnl = "3.7.0",
 		.json_c = "0.16",
 		.kernel = scene_chance(scene, 50) ? "6.1.0" : NULL,
+		.capabilities = capabilities,
+		.capability_count = 2,
+		.degraded = scene->texts + 5,
+		.degraded_count = (int)random_below(&scene->random, 3),
+		.netns = scene_chance(scene, 50) ? 4026531840 : 0,
+		.boot_id = scene_chance(scene, 50) ? "5f2e0f4e-5c1a-4b6e-8a53-1f0f9b1f2f10" : NULL,
+	};
+	run->config = (struct event_config){
 		.interfaces = scene->texts,
 		.interface_count = (int)random_below(&scene->random, 3),
 		.file = scene_chance(scene, 50) ? scene->texts[3] : NULL,
 		.filter = scene_chance(scene, 50) ? scene->texts[4] : NULL,
 		.events = events,
 		.event_count = 3,
-		.capabilities = capabilities,
-		.capability_count = 2,
-		.degraded = scene->texts + 5,
-		.degraded_count = (int)random_below(&scene->random, 3),
 		.snaplen = 256,
 		.buffer_bytes = 33554432,
 		.attribution = "tracepoints",
 		.attribution_why = "the kernel offers it",
 		.sockets = "auto",
-		.netns = scene_chance(scene, 50) ? 4026531840 : 0,
-		.boot_id = scene_chance(scene, 50) ? "5f2e0f4e-5c1a-4b6e-8a53-1f0f9b1f2f10" : NULL,
+		.direction = scene_chance(scene, 50) ? "in" : NULL,
+		.netns = scene_chance(scene, 50) ? "paths" : NULL,
+		.netns_paths = scene->texts + 3,
+		.netns_path_count = (int)random_below(&scene->random, 4),
+		.max_connections = scene_chance(scene, 50) ? 65536 : 0,
+		.count = scene_number(scene, 40),
+		.kinds = kinds,
+		.kind_count = (int)random_below(&scene->random, 3),
+		.on_slow_reader = "drop",
 	};
 }
 

@@ -280,6 +280,29 @@ static void ask_for_queued(struct attribution *attribution,
 		set_traced(question, process, owner);
 }
 
+/*
+ * No socket is left that received it. The only process that was seen with these ends had the
+ * socket that is gone, unless another socket has followed that.
+ */
+static void ask_for_receiver(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	struct process *process;
+	struct socket successor;
+
+	if (!attribution->options.trace_owners || question->sender || question->fanned_out ||
+	    owner->method != ATTRIBUTION_UNKNOWN || owner->reason != ATTRIBUTION_NO_SOCKET ||
+	    question->died_again)
+		return;
+	if (question->died &&
+	    (!space->diag || sock_diag_find(space->diag, &question->tuple, question->ifindex, false,
+	                                    &successor) != -ENOENT))
+		return;
+	if (trace_owners_find_receiver(attribution->options.trace_owners, question, &process))
+		set_traced(question, process, owner);
+}
+
 /* Several may have accepted, or the one that did may have handed the socket to its child. */
 static bool may_be_another(struct attribution *attribution,
                            const struct attribution_question *question, const struct owner *owner)
@@ -368,6 +391,7 @@ void attribution_resolve(struct attribution *attribution,
 	case IPPROTO_UDPLITE:
 		attribution_udp_resolve(attribution, space, question, owner);
 		ask_for_queued(attribution, question, owner);
+		ask_for_receiver(attribution, space, question, owner);
 		break;
 	default:
 		attribution_raw_resolve(attribution, space, question, owner);

@@ -16,6 +16,7 @@ struct attribution_question {
 	bool responder;     /* this end did not initiate: a listener may be its owner */
 	bool gone;          /* TCP, and its socket is closed: who watched, or who listens */
 	bool died; /* a socket on the port has, since seen_ns: the one there now may be its successor */
+	bool died_again;  /* and a second one: so there was a successor */
 	bool sender;      /* this end sent the packet that is at hand */
 	bool fanned_out;  /* the packet is multicast or broadcast: several may receive it */
 	bool has_icmp_id; /* ICMP echo of which this end is the requester: */

@@ -25,6 +25,8 @@
 #define AFTER_NS  (1 * NS_PER_MS)
 /* A shaper holds packets back; what it holds for longer stays unknown. */
 #define QUEUED_NS (3 * NS_PER_SECOND)
+/* The exit of a process is reported before its sockets are closed. */
+#define EXITING_NS (20 * NS_PER_MS)
 
 struct trace_owners {
 	struct trace_owners_options options;
@@ -282,17 +284,43 @@ bool trace_owners_find(struct trace_owners *owners, const struct attribution_que
 	return trace_owners_find_last(owners, question, process);
 }
 
+/* Its sockets are closed a moment after it is reported to have exited. */
+static bool was_alive(const struct process *process, int64_t time_ns)
+{
+	return process->exited_ns == 0 || process->exited_ns + EXITING_NS > time_ns;
+}
+
+/* A connected socket needs no route for what it sends: its connect() may be long ago. */
+static bool find_connected(struct trace_owners *owners, const struct attribution_question *question,
+                           struct process **process)
+{
+	return ask_for(owners, question, SOCKET_HISTORY_ROUTED, SOCKET_HISTORY_KEEP_NS,
+	               question->seen_ns + AFTER_NS, process) &&
+	       was_alive(*process, question->seen_ns);
+}
+
 bool trace_owners_find_queued(struct trace_owners *owners,
                               const struct attribution_question *question, struct process **process)
 {
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return question->sender &&
-		       ask_for(owners, question, SOCKET_HISTORY_ROUTED, QUEUED_NS,
-		               question->seen_ns + AFTER_NS, process);
+		       (ask_for(owners, question, SOCKET_HISTORY_ROUTED, QUEUED_NS,
+		                question->seen_ns + AFTER_NS, process) ||
+		        find_connected(owners, question, process));
 	/* A SYN may be sent again, too, and whoever opened the same tuple meanwhile was seen. */
 	return question->since_ns != 0 && !question->responder &&
 	       ask_for(owners, question, SOCKET_HISTORY_OPENED, QUEUED_NS, clock_monotonic_ns(),
 	               process);
+}
+
+bool trace_owners_find_receiver(struct trace_owners *owners,
+                                const struct attribution_question *question,
+                                struct process **process)
+{
+	return question->tuple.protocol != IPPROTO_TCP &&
+	       ask_for(owners, question, SOCKET_HISTORY_ROUTED, SOCKET_HISTORY_KEEP_NS,
+	               clock_monotonic_ns(), process) &&
+	       was_alive(*process, question->seen_ns);
 }
 
 bool trace_owners_find_last(struct trace_owners *owners,

@@ -66,6 +66,13 @@ bool trace_owners_find(struct trace_owners *owners, const struct attribution_que
 bool trace_owners_find_queued(struct trace_owners *owners,
                               const struct attribution_question *question,
                               struct process **process);
+/*
+ * For an end that received a datagram, and whose socket is gone: the only process that was seen
+ * to send from it to the other end, before or after.
+ */
+bool trace_owners_find_receiver(struct trace_owners *owners,
+                                const struct attribution_question *question,
+                                struct process **process);
 /* Who was seen to have the TCP socket of this end: to read from it, shut it down or close it. */
 bool trace_owners_find_last(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process);

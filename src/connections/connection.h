@@ -76,7 +76,7 @@ struct tcp_state {
 struct connection {
 	struct tuple tuple; /* source = initiator */
 	uint32_t netns;
-	uint32_t port_ends; /* of a local UDP port: those that are known not to concern this one */
+	uint32_t destroyed; /* sockets of local UDP ports that are known not to concern this one */
 	struct snippet *snippet; /* encoded JSON, made once by the encoder; see events/snippet.h */
 	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
 	enum connection_reason reason : 8;

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/snippet.h"
-#include "stream/port_ends.h"
+#include "stream/destroyed.h"
 
 /* Waits between attempts; each level is a queue in which all wait equally long. */
 static const int64_t level_wait_ns[] = {
@@ -78,17 +78,20 @@ static enum connection_end other_end(enum connection_end end)
 }
 
 /*
- * Has a socket died since that this end could have been? Who began a TCP connection has one
- * of its own, which the whole tuple finds or not.
+ * How many sockets that this end could have been were destroyed since? The initiator of a TCP
+ * connection has one of its own, which the whole tuple finds or not.
  */
-static bool has_died(const struct binder *binder, const struct attribution_question *question)
+static void count_destroyed(const struct binder *binder, struct attribution_question *question)
 {
-	const struct port_ends *ends = binder->options.port_ends;
+	const struct destroyed *destroyed = binder->options.destroyed;
 	bool is_exact = question->tuple.protocol == IPPROTO_TCP && !question->responder;
+	struct destroyed_times times;
 
-	return ends && !is_exact && port_ends_any(ends, question->seen_ns) &&
-	       port_ends_last(ends, question->netns, &question->tuple, question->seen_ns) >=
-	               question->seen_ns;
+	if (!destroyed || is_exact || !destroyed_any_since(destroyed, question->seen_ns))
+		return;
+	times = destroyed_last(destroyed, question->netns, &question->tuple, question->seen_ns);
+	question->died = times.last_ns >= question->seen_ns;
+	question->died_again = times.previous_ns >= question->seen_ns;
 }
 
 static struct attribution_question question_for(const struct binder *binder,
@@ -110,7 +113,7 @@ static struct attribution_question question_for(const struct binder *binder,
 		.asked_ns = connection->asked_ns,
 	};
 
-	question.died = has_died(binder, &question);
+	count_destroyed(binder, &question);
 	return question;
 }
 
@@ -131,6 +134,15 @@ static bool is_awaited(const struct connection *connection, enum connection_end 
 {
 	return connection->owners[end].method == ATTRIBUTION_LISTENER ||
 	       is_one_of_several(connection, end);
+}
+
+/* A datagram came to it, and no socket was found; what it sends names its owner. */
+static bool is_silent(const struct connection *connection, enum connection_end end)
+{
+	const struct owner *owner = &connection->owners[end];
+
+	return connection->tuple.protocol != IPPROTO_TCP && end == CONNECTION_DESTINATION &&
+	       connection->local[end] && owner->method == ATTRIBUTION_UNKNOWN;
 }
 
 /* An answer that the next look may improve: not found yet, or only the listener. */
@@ -271,9 +283,10 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
                    const struct packet *packet, int64_t seen_ns, int64_t now_ns)
 {
-	/* Data from an end that had only a listener, or several: by now somebody has accepted it. */
+	/* Data from an end that had only a listener, or several: by now a process has accepted it. */
 	if (!connection->attributable || packet->payload == 0 ||
-	    connection->refinements >= REFINEMENTS || !is_awaited(connection, from))
+	    connection->refinements >= REFINEMENTS ||
+	    !(is_awaited(connection, from) || is_silent(connection, from)))
 		return;
 	/* It was taken before that end was asked for: then the listener was all there was left. */
 	if (now_ns == connection->asked_ns && connection->tuple.protocol == IPPROTO_TCP) {

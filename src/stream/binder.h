@@ -15,7 +15,7 @@
 #include "connections/connection_table.h"
 
 struct binder;
-struct port_ends;
+struct destroyed;
 
 /* An owner became known, or turned out to be another process, after records went out. */
 typedef void binder_callback(void *context, struct connection *connection);
@@ -23,7 +23,7 @@ typedef void binder_callback(void *context, struct connection *connection);
 struct binder_options {
 	struct attribution *attribution;      /* borrowed; NULL in a replay: every end is unknown */
 	struct connection_table *connections; /* borrowed */
-	const struct port_ends *port_ends;    /* borrowed; NULL: no deaths are told of */
+	const struct destroyed *destroyed;    /* borrowed; NULL: none is reported */
 	binder_callback *callback;
 	void *context;
 };
@@ -50,9 +50,9 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
                    const struct packet *packet, int64_t seen_ns, int64_t now_ns);
 /*
- * A socket on the end's port has died: whose is the end at the packet of seen_ns
- * (monotonic), which it sent, or received? Nobody's remains nobody's. Unknown: its
- * owner is not found any more, and nobody else.
+ * A socket on the end's port was destroyed: which process has the end at the packet of
+ * seen_ns (monotonic), which it sent, or received? An end without owner remains so. Unknown:
+ * its owner is not found any more, and no other process is.
  */
 enum binder_now { BINDER_SAME, BINDER_ANOTHER, BINDER_UNKNOWN };
 enum binder_now binder_who_now(struct binder *binder, const struct connection *connection,

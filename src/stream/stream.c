@@ -35,8 +35,8 @@ void stream_emit_connection(struct stream *stream, enum event_action action, int
 	emitter_emit(stream->options.emitter, &event);
 }
 
-/* What the kernel told of the socket's end before any packet of it was read. */
-static void add_final_info(const struct stream *stream, struct connection *connection)
+/* What the kernel reported of the socket's end before any packet of it was read. */
+static void add_last_info(const struct stream *stream, struct connection *connection)
 {
 	bool source = connection->local[CONNECTION_SOURCE];
 	struct tuple tuple = connection_tuple_of(connection, source ? CONNECTION_SOURCE
@@ -44,8 +44,8 @@ static void add_final_info(const struct stream *stream, struct connection *conne
 
 	if (connection->has_tcp_info || tuple.protocol != IPPROTO_TCP)
 		return;
-	if (final_info_find(stream->finals, connection_table_hash(connection), &tuple,
-	                    clock_monotonic_ns(), &connection->tcp_info)) {
+	if (destroyed_info(stream->destroyed, connection_table_hash(connection), &tuple,
+	                   clock_monotonic_ns(), &connection->tcp_info)) {
 		connection->has_tcp_info = true;
 		connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
 	}
@@ -54,7 +54,7 @@ static void add_final_info(const struct stream *stream, struct connection *conne
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)
 {
 	if (!stream->options.replay)
-		add_final_info(stream, connection);
+		add_last_info(stream, connection);
 	binder_closing(stream->binder, connection);
 	stream_emit_connection(stream, EVENT_CONNECTION_CLOSED, time_ns, connection);
 }
@@ -105,14 +105,13 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->connections = connection_table_new(&table_options);
 	binder_options.connections = stream->connections;
 	binder_options.context = stream;
-	stream->port_ends = port_ends_new(&options->key);
-	binder_options.port_ends = stream->port_ends;
+	stream->destroyed = destroyed_new(&options->key);
+	binder_options.destroyed = stream->destroyed;
 	stream->binder = binder_new(&binder_options);
 	stream->duplicates = duplicates_new(&options->key);
 	stream->fragments = fragments_new(&options->key);
-	stream->finals = final_info_new();
 	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
-	    !stream->port_ends || !stream->finals) {
+	    !stream->destroyed) {
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
 	}
@@ -130,8 +129,7 @@ void stream_free(struct stream *stream)
 	if (!stream)
 		return;
 	traffic_free(stream->traffic);
-	final_info_free(stream->finals);
-	port_ends_free(stream->port_ends);
+	destroyed_free(stream->destroyed);
 	fragments_free(stream->fragments);
 	duplicates_free(stream->duplicates);
 	binder_free(stream->binder);
@@ -139,55 +137,53 @@ void stream_free(struct stream *stream)
 	free(stream);
 }
 
-static void take_death(struct stream *stream, const struct death *death)
+static void apply_destroyed(struct stream *stream, const struct destroyed_socket *socket)
 {
 	enum connection_end end;
 	struct connection *connection =
-		connection_table_find(stream->connections, &death->key, &end);
+		connection_table_find(stream->connections, &socket->key, &end);
 
-	if (!connection && death->has_tcp_info)
-		final_info_put(stream->finals, death->key.hash, &death->key.tuple, &death->tcp_info,
-		               death->told_ns);
+	if (!connection && socket->has_tcp_info)
+		destroyed_add_info(stream->destroyed, &socket->key, &socket->tcp_info,
+		                   socket->reported_ns);
 	if (!connection || connection_table_is_closed(connection))
 		return;
-	connection_table_died(stream->connections, connection, death->told_ns);
-	if (death->key.tuple.protocol != IPPROTO_TCP)
+	connection_table_died(stream->connections, connection, socket->reported_ns);
+	if (socket->key.tuple.protocol != IPPROTO_TCP)
 		return;
 	connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
 	connection->gone |= end == CONNECTION_DESTINATION;
-	if (!death->has_tcp_info ||
+	if (!socket->has_tcp_info ||
 	    (end == CONNECTION_DESTINATION && connection->local[CONNECTION_SOURCE]))
 		return; /* on loopback the initiator's numbers stand */
 	connection->has_tcp_info = true;
-	connection->tcp_info = death->tcp_info;
+	connection->tcp_info = socket->tcp_info;
 }
 
-static void take_first_death(struct stream *stream)
+void stream_take_destroyed(struct stream *stream)
 {
-	take_death(stream, &stream->deaths[stream->deaths_tail]);
-	stream->deaths_tail = (stream->deaths_tail + 1) % STREAM_DEATHS;
-	stream->deaths_count--;
+	struct destroyed_socket socket;
+
+	while (destroyed_take(stream->destroyed, &socket))
+		apply_destroyed(stream, &socket);
 }
 
-void stream_take_deaths(struct stream *stream)
-{
-	while (stream->deaths_count > 0)
-		take_first_death(stream);
-}
-
-/* They come in numbers: until a connection has come from memory, others are read. */
 static void await_connection(struct stream *stream, const struct socket *socket, int64_t now_ns)
 {
-	struct death *death;
+	struct destroyed_socket waiting = {
+		.key = connection_table_key(stream->connections, socket->netns, &socket->tuple),
+		.reported_ns = now_ns,
+		.has_tcp_info = socket->has_tcp_info,
+		.tcp_info = socket->tcp_info,
+	};
+	struct destroyed_socket first;
 
-	if (stream->deaths_count == STREAM_DEATHS)
-		take_first_death(stream);
-	death = &stream->deaths[(stream->deaths_tail + stream->deaths_count++) % STREAM_DEATHS];
-	death->key = connection_table_key(stream->connections, socket->netns, &socket->tuple);
-	death->told_ns = now_ns;
-	death->has_tcp_info = socket->has_tcp_info;
-	death->tcp_info = socket->tcp_info;
-	connection_table_prefetch(stream->connections, &death->key);
+	connection_table_prefetch(stream->connections, &waiting.key);
+	if (destroyed_wait(stream->destroyed, &waiting))
+		return;
+	if (destroyed_take(stream->destroyed, &first))
+		apply_destroyed(stream, &first);
+	destroyed_wait(stream->destroyed, &waiting);
 }
 
 void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
@@ -196,19 +192,19 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 
 	/* A TCP socket without a remote port was a listener, or never connected. */
 	if (socket->tuple.protocol == IPPROTO_UDP || socket->tuple.destination_port == 0)
-		port_ends_note(stream->port_ends, socket->netns, &socket->tuple, now_ns);
+		destroyed_add(stream->destroyed, socket->netns, &socket->tuple, now_ns);
 	if (socket->tuple.destination_port != 0)
 		await_connection(stream, socket, now_ns);
 }
 
 void stream_sockets_lost(struct stream *stream, int64_t since_ns)
 {
-	port_ends_lost(stream->port_ends, since_ns, clock_monotonic_ns());
+	destroyed_lost(stream->destroyed, since_ns, clock_monotonic_ns());
 }
 
 int64_t stream_tick(struct stream *stream)
 {
-	stream_take_deaths(stream);
+	stream_take_destroyed(stream);
 	connection_table_expire(stream->connections, table_time_ns(stream));
 	if (!stream->options.attribution)
 		return -1;
@@ -228,7 +224,7 @@ void stream_emit_traffic(struct stream *stream)
 
 void stream_finish(struct stream *stream)
 {
-	stream_take_deaths(stream);
+	stream_take_destroyed(stream);
 	stream_emit_traffic(stream);
 	connection_table_shutdown(stream->connections, table_time_ns(stream));
 }

@@ -77,29 +77,29 @@ static uint16_t port_of(const struct connection *connection, int end)
 	                                : connection->tuple.destination_port;
 }
 
-/* Deaths on the ports of its local ends. */
-static uint32_t count_deaths(const struct stream *stream, const struct connection *connection)
+/* Sockets that were destroyed on the ports of its local ends. */
+static uint32_t count_destroyed(const struct stream *stream, const struct connection *connection)
 {
 	uint32_t count = 0;
 
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
 		if (connection->local[end])
-			count += port_ends_count(stream->port_ends, port_of(connection, end));
+			count += destroyed_count(stream->destroyed, port_of(connection, end));
 	return count;
 }
 
-/* For packets from this one on, no death that was told so far is to be thought of any more. */
-static void settle_deaths(const struct stream *stream, struct connection *connection,
-                          int64_t seen_ns)
+/* For packets from this one on, no socket that was reported so far is looked at any more. */
+static void settle_destroyed(const struct stream *stream, struct connection *connection,
+                             int64_t seen_ns)
 {
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
 		if (connection->local[end] &&
-		    port_ends_since(stream->port_ends, port_of(connection, end), seen_ns))
+		    destroyed_port_since(stream->destroyed, port_of(connection, end), seen_ns))
 			return;
-	connection->port_ends = count_deaths(stream, connection);
+	connection->destroyed = count_destroyed(stream, connection);
 }
 
-/* Of a short connection the end is told before its packets are read. */
+/* The end of a short connection is reported before its packets are read. */
 static bool has_died(const struct stream *stream, const struct connection *connection,
                      enum connection_end end)
 {
@@ -108,7 +108,7 @@ static bool has_died(const struct stream *stream, const struct connection *conne
 	if (connection->tuple.protocol != IPPROTO_TCP || !connection->local[end])
 		return false;
 	tuple = connection_tuple_of(connection, end);
-	return final_info_died(stream->finals, connection_table_hash(connection), &tuple,
+	return destroyed_since(stream->destroyed, connection_table_hash(connection), &tuple,
 	                       connection->seen_ns);
 }
 
@@ -174,15 +174,16 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->gone = has_died(stream, connection, CONNECTION_DESTINATION);
 	connection->dead = connection->gone || has_died(stream, connection, CONNECTION_SOURCE);
 	if (is_udp(&connection->tuple))
-		settle_deaths(stream, connection, connection->seen_ns);
+		settle_destroyed(stream, connection, connection->seen_ns);
 	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);
 	return connection;
 }
 
 /*
- * What an end sends just before its socket's death is told may be another's already.
- * What it receives then is its own unless another is found: most sockets die after an
- * answer. Of what is read late the end was told late as well.
+ * A packet after the report is another socket's, if its owner is not found to be the same. One
+ * just before it may be: only an owner that is found to be another proves it, for most sockets
+ * are destroyed after an answer, before it is read. What is read late was reported late, too.
+ * A second socket that was destroyed since was a successor, which may have sent as well.
  */
 static bool is_another_now(struct stream *stream, const struct connection *connection,
                            enum connection_end end, const struct passage *passage)
@@ -190,31 +191,36 @@ static bool is_another_now(struct stream *stream, const struct connection *conne
 	struct tuple tuple = connection_tuple_of(connection, end);
 	bool sender = end == passage->from;
 	int64_t seen_ns = passage->seen_ns;
-	int64_t died_ns = port_ends_last(stream->port_ends, connection->netns, &tuple, seen_ns);
-	bool late = passage->now_ns - seen_ns > PORT_ENDS_BATCH_NS;
+	struct destroyed_times destroyed =
+		destroyed_last(stream->destroyed, connection->netns, &tuple, seen_ns);
+	bool late = passage->now_ns - seen_ns > DESTROYED_LATE_NS;
+	bool again = sender && destroyed.previous_ns >= connection->seen_ns;
+	bool surely_after = late || seen_ns >= destroyed.last_ns;
 	enum binder_now now;
 
-	if (died_ns < connection->seen_ns || (!late && seen_ns < died_ns - PORT_ENDS_BATCH_NS))
+	if (destroyed.last_ns < connection->seen_ns ||
+	    (!late && seen_ns < destroyed.last_ns - DESTROYED_LATE_NS))
+		return false;
+	/* An end without owner gets it from what it sends. */
+	if (!surely_after && !owner_known(&connection->owners[end]))
 		return false;
 	now = binder_who_now(stream->binder, connection, end, sender, seen_ns);
-	if (sender || late || seen_ns >= died_ns)
-		return now != BINDER_SAME;
-	return now == BINDER_ANOTHER;
+	return surely_after || again ? now != BINDER_SAME : now == BINDER_ANOTHER;
 }
 
-/* Of a UDP port of this host whose socket has died meanwhile: it is another process's now. */
+/* A socket of the UDP port of an end was destroyed meanwhile: it is another process's now. */
 static bool is_of_another_socket(struct stream *stream, struct connection *connection,
                                  const struct passage *passage)
 {
 	bool another = false;
 
 	if (!is_udp(&connection->tuple) || stream->options.replay ||
-	    count_deaths(stream, connection) == connection->port_ends)
+	    count_destroyed(stream, connection) == connection->destroyed)
 		return false;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION && !another; end++)
 		another = connection->local[end] &&
 		          is_another_now(stream, connection, (enum connection_end)end, passage);
-	settle_deaths(stream, connection, passage->seen_ns);
+	settle_destroyed(stream, connection, passage->seen_ns);
 	return another;
 }
 
@@ -452,7 +458,7 @@ void stream_packets(struct stream *stream, struct packet *packets, int count)
 		passages[i].is_copy = false;
 	}
 	prefetch(stream, passages, count);
-	stream_take_deaths(stream);
+	stream_take_destroyed(stream);
 	for (int i = 0; i < count; i++)
 		pass(stream, &passages[i]);
 }

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "check.h"
-#include "stream/port_ends.h"
+#include "stream/destroyed.h"
 
 #define NOW (1000 * NS_PER_SECOND)
 #define SRC CONNECTION_SOURCE
@@ -64,7 +64,7 @@ struct fixture {
 	struct connection_table *connections;
 	struct binder *binder;
 };
-static struct port_ends *port_ends; /* of the next fixture */
+static struct destroyed *destroyed; /* of the next fixture */
 
 static struct owner answer(enum attribution_method method, struct process *process)
 {
@@ -81,7 +81,7 @@ static struct fixture begin(bool replay)
 	struct connection_table_options table_options = { .max_connections = 64,
 		                                          .key = key,
 		                                          .callback = on_change };
-	struct binder_options options = { .callback = on_bound, .port_ends = port_ends };
+	struct binder_options options = { .callback = on_bound, .destroyed = destroyed };
 	struct fixture fixture;
 
 	fixture.connections = connection_table_new(&table_options);
@@ -474,19 +474,19 @@ static void test_died(void)
 		struct connection *connection;
 		struct tuple dead;
 
-		port_ends = port_ends_new(&key);
+		destroyed = destroyed_new(&key);
 		fixture = begin(false);
 		connection = open_one(&fixture, cases[i].protocol, true, true);
 		dead = tuple_reverse(&connection->tuple);
 		dead.destination_port = cases[i].remote_port;
-		port_ends_note(port_ends, 1, &dead, cases[i].told_ns);
+		destroyed_add(destroyed, 1, &dead, cases[i].told_ns);
 		bind_one(&fixture, connection);
 		CHECK(asked[SRC].died == cases[i].source && asked[DST].died == cases[i].destination,
 		      "a death %s", cases[i].title);
 		finish(&fixture);
-		port_ends_free(port_ends);
+		destroyed_free(destroyed);
 	}
-	port_ends = NULL;
+	destroyed = NULL;
 }
 
 static void test_who_now(void)

@@ -1,0 +1,222 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream/destroyed.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "base/table.h"
+
+#define SLOTS    (1 << 16) /* power of two */
+#define INFO_MAX 8192
+
+struct info {
+	uint64_t hash;      /* of the connection, in its namespace */
+	struct tuple tuple; /* from this end */
+	int64_t time_ns;
+	struct socket_tcp_info info;
+};
+
+struct destroyed {
+	struct hash_key key;
+	struct {
+		uint32_t count;
+		int64_t time_ns;
+	} ports[1 << 16]; /* UDP, in all namespaces */
+	/* By protocol, namespace, port and, of connected ones, remote end. */
+	struct destroyed_times slots[SLOTS];
+	int64_t lost_since_ns, lost_ns; /* between the two any may be; 0 = never */
+	int64_t latest_ns;              /* of all reports */
+	struct table *infos_index;
+	uint32_t infos_tail, infos_count; /* a ring in the order of time; the tail is the oldest */
+	struct info infos[INFO_MAX];
+	uint32_t waiting_tail, waiting_count; /* a ring, too */
+	struct destroyed_socket waiting[DESTROYED_WAITING_MAX];
+};
+
+struct destroyed *destroyed_new(const struct hash_key *key)
+{
+	struct destroyed *destroyed =
+		calloc(1, sizeof *destroyed); /* untouched pages cost nothing */
+
+	if (!destroyed)
+		return NULL;
+	destroyed->key = *key;
+	destroyed->infos_index = table_new(INFO_MAX);
+	if (!destroyed->infos_index) {
+		free(destroyed);
+		return NULL;
+	}
+	return destroyed;
+}
+
+void destroyed_free(struct destroyed *destroyed)
+{
+	if (!destroyed)
+		return;
+	table_free(destroyed->infos_index);
+	free(destroyed);
+}
+
+/* Sockets bound to any local address and to one are not told apart. */
+static uint64_t slot_of(const struct destroyed *destroyed, uint32_t netns,
+                        const struct tuple *tuple, bool connected)
+{
+	struct tuple end = { .protocol = tuple->protocol, .source_port = tuple->source_port };
+
+	if (connected) {
+		end.destination = tuple->destination;
+		end.destination_port = tuple->destination_port;
+	}
+	return tuple_hash(&destroyed->key, netns, &end) % SLOTS;
+}
+
+void destroyed_add(struct destroyed *destroyed, uint32_t netns, const struct tuple *tuple,
+                   int64_t now_ns)
+{
+	struct destroyed_times *slot =
+		&destroyed->slots[slot_of(destroyed, netns, tuple, tuple->destination_port != 0)];
+
+	destroyed->latest_ns = now_ns;
+	slot->previous_ns = slot->last_ns;
+	slot->last_ns = now_ns;
+	if (tuple->protocol != IPPROTO_UDP)
+		return;
+	destroyed->ports[tuple->source_port].count++;
+	destroyed->ports[tuple->source_port].time_ns = now_ns;
+}
+
+void destroyed_lost(struct destroyed *destroyed, int64_t since_ns, int64_t now_ns)
+{
+	/* Of two losses in a row those in between are not told apart. */
+	if (destroyed->lost_ns == 0 || since_ns - destroyed->lost_ns > DESTROYED_LATE_NS)
+		destroyed->lost_since_ns = since_ns;
+	destroyed->lost_ns = destroyed->latest_ns = now_ns;
+	for (int port = 0; port < 1 << 16; port++) {
+		destroyed->ports[port].count++;
+		destroyed->ports[port].time_ns = now_ns;
+	}
+}
+
+uint32_t destroyed_count(const struct destroyed *destroyed, uint16_t port)
+{
+	return destroyed->ports[port].count;
+}
+
+bool destroyed_port_since(const struct destroyed *destroyed, uint16_t port, int64_t since_ns)
+{
+	return destroyed->ports[port].time_ns > since_ns;
+}
+
+bool destroyed_any_since(const struct destroyed *destroyed, int64_t since_ns)
+{
+	return destroyed->latest_ns >= since_ns;
+}
+
+static void join(struct destroyed_times *times, int64_t time_ns)
+{
+	if (time_ns > times->last_ns) {
+		times->previous_ns = times->last_ns;
+		times->last_ns = time_ns;
+	} else if (time_ns > times->previous_ns) {
+		times->previous_ns = time_ns;
+	}
+}
+
+struct destroyed_times destroyed_last(const struct destroyed *destroyed, uint32_t netns,
+                                      const struct tuple *tuple, int64_t seen_ns)
+{
+	bool lost = seen_ns >= destroyed->lost_since_ns && seen_ns < destroyed->lost_ns;
+	const struct destroyed_times *open =
+		&destroyed->slots[slot_of(destroyed, netns, tuple, false)];
+	const struct destroyed_times *connected =
+		&destroyed->slots[slot_of(destroyed, netns, tuple, true)];
+	struct destroyed_times times = *open;
+
+	join(&times, connected->last_ns);
+	join(&times, connected->previous_ns);
+	/* Of what was lost there may have been any number. */
+	for (int i = 0; i < 2 && destroyed->lost_ns != 0; i++)
+		join(&times, lost ? seen_ns : destroyed->lost_ns);
+	return times;
+}
+
+static void remove_oldest_info(struct destroyed *destroyed)
+{
+	table_remove(destroyed->infos_index, destroyed->infos[destroyed->infos_tail].hash,
+	             destroyed->infos_tail);
+	destroyed->infos_tail = (destroyed->infos_tail + 1) % INFO_MAX;
+	destroyed->infos_count--;
+}
+
+void destroyed_add_info(struct destroyed *destroyed, const struct connection_key *key,
+                        const struct socket_tcp_info *info, int64_t now_ns)
+{
+	uint32_t number;
+
+	while (destroyed->infos_count > 0 &&
+	       (destroyed->infos_count == INFO_MAX ||
+	        now_ns - destroyed->infos[destroyed->infos_tail].time_ns > DESTROYED_INFO_KEEP_NS))
+		remove_oldest_info(destroyed);
+	number = (destroyed->infos_tail + destroyed->infos_count) % INFO_MAX;
+	if (table_insert(destroyed->infos_index, key->hash, number) != 0)
+		return; /* out of memory */
+	destroyed->infos[number] = (struct info){ key->hash, key->tuple, now_ns, *info };
+	destroyed->infos_count++;
+}
+
+/* The latest: ports are used again. */
+static const struct info *find_info(const struct destroyed *destroyed, uint64_t hash,
+                                    const struct tuple *tuple)
+{
+	struct table_cursor cursor = table_cursor(destroyed->infos_index, hash);
+	const struct info *latest = NULL;
+	uint32_t number;
+
+	while (table_next(&cursor, &number)) {
+		const struct info *info = &destroyed->infos[number];
+
+		if (info->hash == hash && tuple_equal(&info->tuple, tuple) &&
+		    (!latest || info->time_ns > latest->time_ns))
+			latest = info;
+	}
+	return latest;
+}
+
+bool destroyed_info(const struct destroyed *destroyed, uint64_t hash, const struct tuple *tuple,
+                    int64_t now_ns, struct socket_tcp_info *info)
+{
+	const struct info *found = find_info(destroyed, hash, tuple);
+
+	if (!found || now_ns - found->time_ns > DESTROYED_INFO_KEEP_NS)
+		return false;
+	*info = found->info;
+	return true;
+}
+
+bool destroyed_since(const struct destroyed *destroyed, uint64_t hash, const struct tuple *tuple,
+                     int64_t since_ns)
+{
+	const struct info *found = find_info(destroyed, hash, tuple);
+
+	return found && found->time_ns > since_ns;
+}
+
+bool destroyed_wait(struct destroyed *destroyed, const struct destroyed_socket *socket)
+{
+	if (destroyed->waiting_count == DESTROYED_WAITING_MAX)
+		return false;
+	destroyed->waiting[(destroyed->waiting_tail + destroyed->waiting_count++) %
+	                   DESTROYED_WAITING_MAX] = *socket;
+	return true;
+}
+
+bool destroyed_take(struct destroyed *destroyed, struct destroyed_socket *socket)
+{
+	if (destroyed->waiting_count == 0)
+		return false;
+	*socket = destroyed->waiting[destroyed->waiting_tail];
+	destroyed->waiting_tail = (destroyed->waiting_tail + 1) % DESTROYED_WAITING_MAX;
+	destroyed->waiting_count--;
+	return true;
+}

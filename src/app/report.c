@@ -103,7 +103,8 @@ static void fill_live_config(const struct report_sources *sources, struct event_
 	};
 	const struct options *options = sources->options;
 
-	config->attribution = host_method(sources->host, &config->attribution_why);
+	config->attribution = option_table_word("attribution", host_method(sources->host));
+	config->attribution_why = host_method_why(sources->host);
 	config->netns = netns_modes[options->netns_mode];
 	config->netns_paths = options->netns_paths;
 	config->netns_path_count = options->netns_path_count;
@@ -297,12 +298,12 @@ void report_stats(struct report_sources *sources, int64_t time_ns, int64_t now_n
 }
 
 void report_run_stopped(struct report_sources *sources, int64_t time_ns, int64_t now_ns,
-                        const char *stop_reason)
+                        enum event_stop stop)
 {
 	struct event event = { .action = EVENT_RUN_STOPPED, .time_ns = time_ns };
 
 	event.stats.final = true;
-	event.stats.stop_reason = stop_reason;
+	event.stats.stop = stop;
 	emit_stats(sources, &event, now_ns);
 }
 

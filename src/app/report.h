@@ -29,9 +29,8 @@ struct report_sources {
 
 void report_run_started(const struct report_sources *sources, int64_t time_ns);
 void report_stats(struct report_sources *sources, int64_t time_ns, int64_t now_ns);
-/* stop_reason: see struct event_stats. */
 void report_run_stopped(struct report_sources *sources, int64_t time_ns, int64_t now_ns,
-                        const char *stop_reason);
+                        enum event_stop stop);
 /* As tcpdump says good-bye. */
 void report_closing_line(const struct report_sources *sources, const struct log *log);
 

@@ -33,11 +33,11 @@ static int64_t time_ns(const struct run *run)
 	return run_is_replay(run) ? stream_time_ns(run->stream) : clock_realtime_ns();
 }
 
-static void stop(struct run *run, const char *reason)
+static void stop(struct run *run, enum event_stop reason)
 {
-	if (run->stop_reason)
+	if (run->stop != EVENT_STOP_NONE)
 		return;
-	run->stop_reason = reason;
+	run->stop = reason;
 	loop_stop(run->loop, 0);
 }
 
@@ -80,7 +80,7 @@ void run_on_packet(void *context, const struct capture_origin *origin,
 		run_hand_on(run);
 	if (run->packets == run->options->count) {
 		capture_set_break(run->captures);
-		stop(run, "count");
+		stop(run, EVENT_STOP_COUNT);
 	}
 }
 
@@ -186,7 +186,7 @@ void run_on_signal(void *context, int signal_number)
 			report_stats(&run->report, time_ns(run), now_ns(run));
 		break;
 	default:
-		stop(run, "signal");
+		stop(run, EVENT_STOP_SIGNAL);
 		break;
 	}
 }
@@ -214,7 +214,7 @@ void run_on_second(void *context, uint32_t expirations)
 void run_on_duration(void *context, uint32_t expirations)
 {
 	(void)expirations;
-	stop(context, "duration");
+	stop(context, EVENT_STOP_DURATION);
 }
 
 /* Returns whether there may be more. */
@@ -230,11 +230,11 @@ static bool dispatch_captures(struct run *run)
 	if (result < 0) {
 		log_error(run->log, "%s", error.text);
 		run->status = EXIT_FAILURE;
-		stop(run, "error");
+		stop(run, EVENT_STOP_ERROR);
 	} else if (ended) {
-		stop(run, "end_of_file");
+		stop(run, EVENT_STOP_END_OF_FILE);
 	}
-	return more && !run->stop_reason;
+	return more && run->stop == EVENT_STOP_NONE;
 }
 
 static void advance_snapshot(struct run *run)
@@ -244,7 +244,7 @@ static void advance_snapshot(struct run *run)
 	snapshot_free(run->snapshot);
 	run->snapshot = NULL;
 	if (run->options->mode == OPTIONS_SNAPSHOT)
-		stop(run, "snapshot");
+		stop(run, EVENT_STOP_SNAPSHOT);
 }
 
 /* Without it a run that waits for the disk cannot be told from one that hangs. */
@@ -266,12 +266,12 @@ static void flush_output(struct run *run, bool busy)
 			tell_stall(run);
 		break;
 	case SINK_READER_GONE:
-		stop(run, "reader_gone");
+		stop(run, EVENT_STOP_READER_GONE);
 		break;
 	case SINK_FAILED:
 		log_error(run->log, "cannot write the output: %s", strerror(sink_error(run->sink)));
 		run->status = EXIT_FAILURE;
-		stop(run, "error");
+		stop(run, EVENT_STOP_ERROR);
 		break;
 	}
 }
@@ -341,10 +341,10 @@ static int turn(void *context)
 }
 
 /* All of a file, a snapshot or a count is what was asked for, however long its reader takes. */
-static bool is_complete(const char *reason)
+static bool is_complete(enum event_stop reason)
 {
-	return strcmp(reason, "end_of_file") == 0 || strcmp(reason, "snapshot") == 0 ||
-	       strcmp(reason, "count") == 0;
+	return reason == EVENT_STOP_END_OF_FILE || reason == EVENT_STOP_SNAPSHOT ||
+	       reason == EVENT_STOP_COUNT;
 }
 
 /* From here on a signal ends the program at once. One that is pending has had its effect. */
@@ -389,7 +389,7 @@ static void finish(struct run *run)
 	enum sink_state state = sink_get_state(run->sink);
 
 	if (state == SINK_OPEN) {
-		run->patient = is_complete(run->stop_reason);
+		run->patient = is_complete(run->stop);
 		emitter_set_deadline(run->emitter, deadline);
 		if (run->captures)
 			capture_set_stop(run->captures, clock_monotonic_ns() + DRAIN_NS);
@@ -399,7 +399,7 @@ static void finish(struct run *run)
 			stream_finish(run->stream);
 		if (run->stream && run->options->stats_interval_ns > 0)
 			report_stats(&run->report, time_ns(run), now_ns(run));
-		report_run_stopped(&run->report, time_ns(run), now_ns(run), run->stop_reason);
+		report_run_stopped(&run->report, time_ns(run), now_ns(run), run->stop);
 		state = drain(run, deadline);
 	}
 	if (run->captures)

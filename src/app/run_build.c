@@ -108,9 +108,7 @@ static int open_host(struct run *run, struct error *error)
 /* Without tracepoints a socket must be looked up before it is closed. */
 static bool needs_each_packet_at_once(const struct run *run)
 {
-	const char *why;
-
-	return run->host && strcmp(host_method(run->host, &why), "lookup") == 0;
+	return run->host && host_method(run->host) == HOST_METHOD_LOOKUP;
 }
 
 /*

@@ -40,10 +40,10 @@ struct run {
 	struct packet batch[STREAM_BATCH]; /* decoded, not handed on yet */
 	int batched;
 	uint64_t packets;
-	int64_t stall_told_ns;   /* when it was last said that the disk is full; 0 = never */
-	const char *stop_reason; /* NULL while running */
-	bool started;            /* run_started is out */
-	bool patient;            /* a slow reader is waited for: nothing else can be lost */
+	int64_t stall_told_ns; /* when it was last said that the disk is full; 0 = never */
+	enum event_stop stop;
+	bool started; /* run_started is out */
+	bool patient; /* a slow reader is waited for: nothing else can be lost */
 	int status;
 };
 

@@ -192,7 +192,7 @@ void encode_report_stats(struct writer *writer, const struct event *any)
 	const struct event_stats *stats = &any->stats;
 
 	if (any->action == EVENT_RUN_STOPPED)
-		writer_name(writer, KEY("reason"), stats->stop_reason);
+		writer_name(writer, KEY("reason"), event_stop_name(stats->stop));
 	encode_record_host(writer, NULL);
 	encode_record_sockline(writer);
 	writer_object(writer, KEY("stats"));

@@ -56,3 +56,19 @@ const char *event_action_name(enum event_action action)
 {
 	return classes[action].action;
 }
+
+const char *event_stop_name(enum event_stop stop)
+{
+	static const char *const names[] = {
+		[EVENT_STOP_NONE] = "none",
+		[EVENT_STOP_SIGNAL] = "signal",
+		[EVENT_STOP_COUNT] = "count",
+		[EVENT_STOP_DURATION] = "duration",
+		[EVENT_STOP_END_OF_FILE] = "end_of_file",
+		[EVENT_STOP_READER_GONE] = "reader_gone",
+		[EVENT_STOP_ERROR] = "error",
+		[EVENT_STOP_SNAPSHOT] = "snapshot",
+	};
+
+	return names[stop];
+}

@@ -114,6 +114,18 @@ struct event_capture_counters {
 	uint64_t received, dropped, interface_dropped;
 };
 
+/* Why a run ended. */
+enum event_stop {
+	EVENT_STOP_NONE, /* it goes on */
+	EVENT_STOP_SIGNAL,
+	EVENT_STOP_COUNT,
+	EVENT_STOP_DURATION,
+	EVENT_STOP_END_OF_FILE,
+	EVENT_STOP_READER_GONE,
+	EVENT_STOP_ERROR,
+	EVENT_STOP_SNAPSHOT
+};
+
 /* EVENT_CAPTURE_STATS and EVENT_RUN_STOPPED: everything that is counted. */
 struct event_stats {
 	int64_t uptime_ns, interval_ns;
@@ -160,9 +172,8 @@ struct event_stats {
 	} sentinel;
 	uint64_t rss_bytes;
 	uint64_t cpu_ns;
-	bool final; /* RUN_STOPPED: complete totals */
-	/* RUN_STOPPED: signal, count, duration, end_of_file, reader_gone, error, snapshot, command */
-	const char *stop_reason;
+	bool final;           /* RUN_STOPPED: complete totals */
+	enum event_stop stop; /* RUN_STOPPED */
 };
 
 /* EVENT_RUN_STARTED */
@@ -253,5 +264,6 @@ struct event_class {
 
 const struct event_class *event_class(enum event_action action);
 const char *event_action_name(enum event_action action); /* event.action */
+const char *event_stop_name(enum event_stop stop);       /* event.reason of run_stopped */
 
 #endif

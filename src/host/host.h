@@ -68,8 +68,9 @@ int host_namespaces(const struct host *host, uint32_t *numbers, int max);
 int host_namespace_fd(const struct host *host, uint32_t netns);
 const char *const *host_degraded(const struct host *host, int *count);
 
-/* What is in use, "tracepoints", "sentinel" or "lookup", and why. */
-const char *host_method(struct host *host, const char **why);
+/* What is in use, never HOST_METHOD_AUTO, and why. */
+enum host_method host_method(const struct host *host);
+const char *host_method_why(struct host *host);
 /* No answer gets lost by a question that comes some milliseconds later. */
 bool host_is_patient(const struct host *host);
 int host_urgent_fd(const struct host *host); /* but what this tells of must be taken in; -1 */

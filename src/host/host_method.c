@@ -171,15 +171,20 @@ void host_method_close(struct host *host)
 	trace_owners_close(host->trace_owners);
 }
 
-const char *host_method(struct host *host, const char **why)
+enum host_method host_method(const struct host *host)
 {
-	*why = host->method_why;
+	return host->sentinel       ? HOST_METHOD_SENTINEL
+	       : host->trace_owners ? HOST_METHOD_TRACEPOINTS
+	                            : HOST_METHOD_LOOKUP;
+}
+
+const char *host_method_why(struct host *host)
+{
 	if (!host->sentinel)
-		return host->trace_owners ? "tracepoints" : "lookup";
+		return host->method_why;
 	snprintf(host->sentinel_why, sizeof host->sentinel_why, "%s; %s", host->method_why,
 	         sentinel_mode(host->sentinel));
-	*why = host->sentinel_why;
-	return "sentinel";
+	return host->sentinel_why;
 }
 
 bool host_is_patient(const struct host *host)

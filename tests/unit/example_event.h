@@ -209,7 +209,7 @@ static inline void example_stats(struct example *example, struct event *event)
 	stats->cpu_ns = 311000000;
 	stats->final = event->action == EVENT_RUN_STOPPED;
 	if (stats->final)
-		stats->stop_reason = "signal";
+		stats->stop = EVENT_STOP_SIGNAL;
 }
 
 static inline void example_run(struct event_run *run)

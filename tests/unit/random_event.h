@@ -205,7 +205,7 @@ static inline void scene_stats(struct scene *scene, struct event *event)
 	}
 	stats->final = event->action == EVENT_RUN_STOPPED;
 	if (stats->final)
-		stats->stop_reason = "signal";
+		stats->stop = EVENT_STOP_SIGNAL;
 }
 
 static inline void scene_run(struct scene *scene, struct event_run *run)

@@ -332,7 +332,7 @@ static int turn(void *context)
 	flush_output(run, more);
 	if (run->captures && run_is_ready(run))
 		timeout = sooner(timeout, capture_set_timeout_ms(run->captures));
-	if (run->snapshot)
+	if (run->snapshot || (run->stream && stream_is_behind(run->stream)))
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 	if (sink_stalled(run->sink))
 		timeout = sooner(timeout, 100);

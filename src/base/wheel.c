@@ -9,6 +9,7 @@ void wheel_init(struct wheel *wheel, wheel_entry *entry, void *context)
 	for (int i = 0; i < WHEEL_SLOTS; i++)
 		wheel->heads[i] = WHEEL_NONE;
 	wheel->second = INT64_MIN;
+	wheel->running = WHEEL_NONE;
 	wheel->entry = entry;
 	wheel->context = context;
 }
@@ -36,7 +37,9 @@ void wheel_remove(struct wheel *wheel, uint32_t number)
 {
 	struct wheel_link *link = wheel->entry(wheel->context, number);
 
-	if (link->previous == WHEEL_NONE)
+	if (wheel->running == number)
+		wheel->running = link->next;
+	else if (link->previous == WHEEL_NONE)
 		wheel->heads[link->slot] = link->next;
 	else
 		wheel->entry(wheel->context, link->previous)->next = link->next;
@@ -44,22 +47,29 @@ void wheel_remove(struct wheel *wheel, uint32_t number)
 		wheel->entry(wheel->context, link->next)->previous = link->previous;
 }
 
-void wheel_run(struct wheel *wheel, int64_t now_ns, wheel_callback *callback)
+/* A slot is taken out of the wheel before it is run: what is added anew may fall into it. */
+static void take_next_slot(struct wheel *wheel)
+{
+	uint32_t *head = &wheel->heads[++wheel->second % WHEEL_SLOTS];
+
+	wheel->running = *head;
+	*head = WHEEL_NONE;
+}
+
+bool wheel_run(struct wheel *wheel, int64_t now_ns, wheel_callback *callback)
 {
 	int64_t now = now_ns / NS_PER_SECOND;
 
 	if (wheel->second == INT64_MIN)
-		return;
+		return true;
 	if (now - wheel->second > WHEEL_SLOTS) /* a long pause: each slot once will do */
 		wheel->second = now - WHEEL_SLOTS;
-	while (wheel->second < now) {
-		uint32_t number = wheel->heads[++wheel->second % WHEEL_SLOTS];
-
-		while (number != WHEEL_NONE) {
-			uint32_t next = wheel->entry(wheel->context, number)->next;
-
-			callback(wheel->context, number, now_ns);
-			number = next;
-		}
+	for (;;) {
+		while (wheel->running != WHEEL_NONE)
+			if (!callback(wheel->context, wheel->running, now_ns))
+				return false;
+		if (wheel->second >= now)
+			return true;
+		take_next_slot(wheel);
 	}
 }

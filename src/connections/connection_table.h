@@ -30,6 +30,8 @@ struct connection_table_options {
 	int64_t update_interval_ns; /* 0 = no updates */
 	struct hash_key key;
 	connection_callback *callback;
+	/* May a timer report a change now? What is due waits until then. NULL: always. */
+	bool (*ready)(void *context);
 	void *context;
 };
 
@@ -112,8 +114,8 @@ bool connection_table_close(struct connection_table *table, struct connection *c
 void connection_table_forget(struct connection_table *table, struct connection *connection);
 bool connection_table_is_closed(const struct connection *connection);
 
-/* Runs the timers that are due. Call it at least once a second. */
-void connection_table_expire(struct connection_table *table, int64_t now_ns);
+/* Runs the timers that are due. Call it at least once a second. False: not all were run. */
+bool connection_table_expire(struct connection_table *table, int64_t now_ns);
 /* Closes all that are open, in the order of their opening. */
 void connection_table_shutdown(struct connection_table *table, int64_t now_ns);
 

@@ -193,17 +193,19 @@ bool connection_table_is_closed(const struct connection *connection)
 	return connection->closed;
 }
 
-static void on_timer(void *context, uint32_t number, int64_t now_ns)
+static bool on_timer(void *context, uint32_t number, int64_t now_ns)
 {
 	struct connection_table *table = context;
 	struct connection *connection = connection_table_entry(table, number);
 
+	if (table->options.ready && !table->options.ready(table->options.context))
+		return false;
 	if (now_ns >= connection->active_ns + idle_limit(connection)) {
 		if (!connection->closed)
 			close_idle(table, connection, now_ns); /* to linger until a later turn */
 		else
 			connection_table_forget(table, connection);
-		return;
+		return true;
 	}
 	if (connection->internal.update_ns != 0 && now_ns >= connection->internal.update_ns) {
 		connection->internal.update_ns += table->options.update_interval_ns;
@@ -214,9 +216,10 @@ static void on_timer(void *context, uint32_t number, int64_t now_ns)
 	}
 	wheel_remove(&table->wheel, number);
 	connection_table_set_timer(table, connection, now_ns);
+	return true;
 }
 
-void connection_table_expire(struct connection_table *table, int64_t now_ns)
+bool connection_table_expire(struct connection_table *table, int64_t now_ns)
 {
-	wheel_run(&table->wheel, now_ns, on_timer);
+	return wheel_run(&table->wheel, now_ns, on_timer);
 }

@@ -11,6 +11,11 @@
 #include "stream/stream_private.h"
 
 #define TRAFFIC_MAX 65536 /* processes */
+/*
+ * Timers report while the sink has this much room. However many connections end in the
+ * same second, each has its record: those that find no room are closed a turn later.
+ */
+#define ROOM_FOR_TIMERS (256u << 10)
 
 int64_t stream_time_ns(const struct stream *stream)
 {
@@ -76,6 +81,13 @@ static void on_change(void *context, struct connection *connection, enum connect
 	}
 }
 
+static bool has_room(void *context)
+{
+	const struct stream *stream = context;
+
+	return emitter_room(stream->options.emitter) >= ROOM_FOR_TIMERS;
+}
+
 static void on_bound(void *context, struct connection *connection)
 {
 	struct stream *stream = context;
@@ -91,6 +103,8 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 		.update_interval_ns = options->update_interval_ns,
 		.key = options->key,
 		.callback = on_change,
+		/* A replay waits for its reader instead, and closes at the same packet each time. */
+		.ready = options->replay ? NULL : has_room,
 	};
 	struct binder_options binder_options = {
 		.attribution = options->attribution,
@@ -205,27 +219,53 @@ void stream_sockets_lost(struct stream *stream, int64_t since_ns)
 int64_t stream_tick(struct stream *stream)
 {
 	stream_take_destroyed(stream);
-	connection_table_expire(stream->connections, table_time_ns(stream));
+	stream->behind = !connection_table_expire(stream->connections, table_time_ns(stream));
+	if (stream->traffic &&
+	    !traffic_emit(stream->traffic, stream->options.emitter, has_room, stream))
+		stream->behind = true;
 	if (!stream->options.attribution)
 		return -1;
 	return binder_retry(stream->binder, clock_monotonic_ns());
 }
 
-void stream_emit_traffic(struct stream *stream)
+bool stream_is_behind(const struct stream *stream)
+{
+	return stream->behind;
+}
+
+/* The interval goes on when the records of the one before are still to be emitted. */
+static void begin_traffic(struct stream *stream)
 {
 	int64_t now = table_time_ns(stream);
 
+	if (traffic_begin(stream->traffic, stream->connections, stream_time_ns(stream),
+	                  now - stream->traffic_ns))
+		stream->traffic_ns = now;
+}
+
+void stream_emit_traffic(struct stream *stream)
+{
 	if (!stream->traffic)
 		return;
-	traffic_emit(stream->traffic, stream->connections, stream->options.emitter,
-	             stream_time_ns(stream), now - stream->traffic_ns);
-	stream->traffic_ns = now;
+	begin_traffic(stream);
+	if (!traffic_emit(stream->traffic, stream->options.emitter, has_room, stream))
+		stream->behind = true;
+}
+
+/* What is left of the interval before, and then the last one, whatever the room. */
+static void finish_traffic(struct stream *stream)
+{
+	if (!stream->traffic)
+		return;
+	traffic_emit(stream->traffic, stream->options.emitter, NULL, NULL);
+	begin_traffic(stream);
+	traffic_emit(stream->traffic, stream->options.emitter, NULL, NULL);
 }
 
 void stream_finish(struct stream *stream)
 {
 	stream_take_destroyed(stream);
-	stream_emit_traffic(stream);
+	finish_traffic(stream);
 	connection_table_shutdown(stream->connections, table_time_ns(stream));
 }
 

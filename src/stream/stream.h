@@ -58,6 +58,8 @@ void stream_sockets_lost(struct stream *stream, int64_t since_ns);
 
 /* Timers: expiry and late binding. Returns nanoseconds to the next need, -1 = in a second. */
 int64_t stream_tick(struct stream *stream);
+/* Records of timers wait for room in the sink: call stream_tick again as soon as there is some. */
+bool stream_is_behind(const struct stream *stream);
 /* process_traffic records of the interval that ends now, when they are asked for. */
 void stream_emit_traffic(struct stream *stream);
 /* Closes what is open (reason shutdown). */

@@ -18,6 +18,7 @@ struct stream {
 	struct fragments *fragments;
 	struct destroyed *destroyed;
 	struct traffic *traffic; /* NULL: not asked for */
+	bool behind;             /* timers had more to report than the sink has room for */
 	int64_t traffic_ns;      /* when it was last reported, in the table's time */
 	int64_t packet_time_ns;  /* of the latest packet; never back in a replay */
 	int64_t tick_ns;         /* replay: when timers may be due again */

@@ -15,6 +15,9 @@ struct entry {
 struct traffic {
 	struct entry *entries;
 	uint32_t count, max;
+	/* The records of the interval that ended last: entries from next to end are to be emitted. */
+	uint32_t next, end; /* end 0: nothing is begun */
+	int64_t time_ns, interval_ns;
 };
 
 struct traffic *traffic_new(uint32_t max_processes)
@@ -114,16 +117,16 @@ static struct event_traffic since(struct event_traffic now, struct event_traffic
 	};
 }
 
-static void emit(struct entry *entry, struct emitter *emitter, int64_t time_ns, int64_t interval_ns)
+static void emit(const struct traffic *traffic, struct entry *entry, struct emitter *emitter)
 {
-	struct event event = { .action = EVENT_PROCESS_TRAFFIC, .time_ns = time_ns };
+	struct event event = { .action = EVENT_PROCESS_TRAFFIC, .time_ns = traffic->time_ns };
 
 	event.process.process = entry->process;
 	event.process.sent = entry->sent;
 	event.process.received = entry->received;
 	event.process.interval_sent = since(entry->sent, entry->reported_sent);
 	event.process.interval_received = since(entry->received, entry->reported_received);
-	event.process.interval_ns = interval_ns;
+	event.process.interval_ns = traffic->interval_ns;
 	event.process.connections = entry->connections;
 	if (event.process.interval_sent.packets + event.process.interval_received.packets == 0)
 		return;
@@ -132,16 +135,40 @@ static void emit(struct entry *entry, struct emitter *emitter, int64_t time_ns, 
 	entry->reported_received = entry->received;
 }
 
-void traffic_emit(struct traffic *traffic, const struct connection_table *connections,
-                  struct emitter *emitter, int64_t time_ns, int64_t interval_ns)
+bool traffic_begin(struct traffic *traffic, const struct connection_table *connections,
+                   int64_t time_ns, int64_t interval_ns)
 {
+	if (traffic->next < traffic->end)
+		return false;
 	for (uint32_t i = 0; i < traffic->count; i++)
 		traffic->entries[i].connections = 0;
 	connection_table_each(connections, count_connection, traffic);
-	for (uint32_t i = 0; i < traffic->count; i++)
-		emit(&traffic->entries[i], emitter, time_ns, interval_ns);
-	for (uint32_t i = traffic->count - 1; i > 0; i--)
+	traffic->next = 0;
+	traffic->end = traffic->count;
+	traffic->time_ns = time_ns;
+	traffic->interval_ns = interval_ns;
+	return true;
+}
+
+static void forget_exited(struct traffic *traffic)
+{
+	for (uint32_t i = traffic->end - 1; i > 0; i--)
 		if (traffic->entries[i].process->exited_ns != 0 &&
 		    traffic->entries[i].connections == 0)
 			forget(traffic, i);
+	traffic->next = traffic->end = 0;
+}
+
+bool traffic_emit(struct traffic *traffic, struct emitter *emitter, bool (*ready)(void *context),
+                  void *context)
+{
+	if (traffic->end == 0)
+		return true;
+	while (traffic->next < traffic->end) {
+		if (ready && !ready(context))
+			return false;
+		emit(traffic, &traffic->entries[traffic->next++], emitter);
+	}
+	forget_exited(traffic);
+	return true;
 }

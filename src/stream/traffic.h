@@ -8,6 +8,7 @@
 #ifndef SOCKLINE_STREAM_TRAFFIC_H
 #define SOCKLINE_STREAM_TRAFFIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "capture/packet.h"
@@ -23,11 +24,17 @@ void traffic_free(struct traffic *traffic);
 void traffic_count(struct traffic *traffic, const struct connection *connection,
                    enum connection_end from, const struct packet *packet);
 /*
- * One process_traffic record for each process that had traffic in the interval,
- * and one, without process, for what has no known owner. Forgets those that
- * have exited.
+ * Begins the records of an interval: one process_traffic record for each process that
+ * had traffic in it, and one, without process, for what has no known owner. False: those
+ * of an earlier interval are still to be emitted; nothing has changed.
  */
-void traffic_emit(struct traffic *traffic, const struct connection_table *connections,
-                  struct emitter *emitter, int64_t time_ns, int64_t interval_ns);
+bool traffic_begin(struct traffic *traffic, const struct connection_table *connections,
+                   int64_t time_ns, int64_t interval_ns);
+/*
+ * Emits what was begun while ready (NULL: always) returns true. True when it is done,
+ * also when nothing was begun. Processes that have exited are forgotten then.
+ */
+bool traffic_emit(struct traffic *traffic, struct emitter *emitter, bool (*ready)(void *context),
+                  void *context);
 
 #endif

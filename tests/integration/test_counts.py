@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """received + dropped = sent, exactly, in the records too (P7)."""
 
+import collections
 import json
 import os
 import signal
+import tempfile
 import time
 
-from harness import HERE, Namespace, check, run, until
+from harness import HERE, SOCKLINE, Namespace, check, run, until
 from mksock import Mksock
 
 UDP = ("udp", "port", "9")
@@ -98,6 +100,34 @@ def test_process_traffic():
             check(sum(interval[way]["packets"] for interval in intervals) == len(sizes) > 3 and
                   sum(interval[way]["bytes"] for interval in intervals) == sum(sizes),
                   f"{way}: the intervals add up to the packets", (intervals, sizes))
+
+
+def test_many_timers_at_once():
+    """What is due in the same second is more than the output buffer holds: all of it comes."""
+    flows = 20000
+    with Namespace.pair() as (left, right), tempfile.TemporaryDirectory() as folder:
+        path = folder + "/records"
+        # Without -l, which empties the buffer after each record.
+        sockline = right.start(SOCKLINE, "--netns", "self", "-e", "connection", "-i", "veth0",
+                               "--update-interval", "2", "-o", path, *UDP)
+        until(lambda: os.path.exists(path) and os.path.getsize(path) > 0, "its first record")
+        left.helper("gen", "-i", "veth0", "-c", str(flows), "-f", str(flows),
+                    "-m", right.mac, right.address).wait(60)
+        time.sleep(5)
+        status = sockline.stop()
+        with open(path, encoding="utf-8") as file:
+            records = [json.loads(line) for line in file]
+        actions = collections.Counter(record["event"]["action"] for record in records)
+        updated = {record["sockline"]["connection"]["id"] for record in records
+                   if record["event"]["action"] == "connection_updated"}
+        capture = records[-1]["sockline"]["stats"]["capture"][0]
+        check(status == 0 and "records_dropped" not in actions and
+              actions["connection_opened"] == actions["connection_closed"] == len(updated) ==
+              flows - capture["dropped"],
+              f"{flows} connections of one second: an update of each, nothing is dropped",
+              (status, actions, len(updated), capture, sockline.stderr))
+        check([record["event"]["sequence"] for record in records] == list(range(1, len(records) + 1)),
+              "in the order of their numbers, without a gap", actions)
 
 
 def test_interface_removed():

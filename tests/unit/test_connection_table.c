@@ -27,6 +27,7 @@ static struct told {
 } told[TOLD_MAX];
 static int told_count;
 static uint64_t told_total;
+static int room = -1; /* callbacks that timers may make; -1: any number */
 
 static void on_change(void *context, struct connection *connection, enum connection_change change)
 {
@@ -40,6 +41,12 @@ static void on_change(void *context, struct connection *connection, enum connect
 			                            .outcome = connection->outcome };
 }
 
+static bool is_ready(void *context)
+{
+	(void)context;
+	return room < 0 || room-- > 0;
+}
+
 static struct connection_table *begin(uint32_t max, int64_t update_interval_ns)
 {
 	struct connection_table_options options = {
@@ -47,6 +54,7 @@ static struct connection_table *begin(uint32_t max, int64_t update_interval_ns)
 		.update_interval_ns = update_interval_ns,
 		.key = key,
 		.callback = on_change,
+		.ready = is_ready,
 	};
 	struct connection_table *table = connection_table_new(&options);
 
@@ -519,6 +527,49 @@ static void test_jumps(void)
 	connection_table_free(table);
 }
 
+/* Ends that are due find room for some at a time: each comes once, the rest wait. */
+static void test_room(void)
+{
+	enum { FLOWS = 2000, AT_ONCE = 37 };
+	struct connection_table *table = begin(FLOWS, 0);
+	int64_t now = START;
+	int turns = 0;
+
+	for (int i = 0; i < FLOWS; i++)
+		open_at(table, IPPROTO_UDP, (uint16_t)(1 + i), START);
+	do {
+		now += SECOND / 100;
+		room = AT_ONCE;
+	} while (now < START + 61 * SECOND && connection_table_expire(table, now) &&
+	         told_total == 0);
+	for (; told_total < FLOWS && turns < FLOWS; turns++) {
+		room = AT_ONCE;
+		connection_table_expire(table, now);
+	}
+	room = -1;
+	CHECK(told_total == FLOWS && turns <= FLOWS / AT_ONCE + 1 &&
+	              connection_table_count(table) == 0,
+	      "%d ends in one second, %d a turn: each is reported once (%d turns)", FLOWS, AT_ONCE,
+	      turns);
+	CHECK(connection_table_expire(table, now), "then nothing is left to run");
+	connection_table_expire(table, now + 600 * SECOND);
+	CHECK(told_total == FLOWS, "nor comes one again");
+	connection_table_free(table);
+}
+
+/* An end in 512 seconds falls into the slot that is being run. */
+static void test_same_slot(void)
+{
+	struct connection_table *table = begin(16, 512 * SECOND);
+
+	play(table, ESTABLISHED, START);
+	for (int64_t at = START; at <= START + 5 * 512 * SECOND; at += SECOND)
+		connection_table_expire(table, at);
+	CHECK(told_total == 5 || told_total == 4, "an update each turn of the wheel (%d)",
+	      (int)told_total);
+	connection_table_free(table);
+}
+
 static void test_updates(void)
 {
 	struct connection_table *table = begin(16, 60 * SECOND);
@@ -785,6 +836,8 @@ int main(void)
 	test_linger();
 	test_activity();
 	test_jumps();
+	test_room();
+	test_same_slot();
 	test_updates();
 	test_shutdown();
 	test_eviction();

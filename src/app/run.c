@@ -84,7 +84,7 @@ void run_on_packet(void *context, const struct capture_origin *origin,
 	}
 }
 
-static void emit_log(struct run *run, enum event_action action, struct event_log *content)
+void run_emit_log(struct run *run, enum event_action action, struct event_log *content)
 {
 	struct event event = { .action = action, .time_ns = time_ns(run) };
 
@@ -104,7 +104,7 @@ void run_on_capture_change(void *context, const char *interface, bool back, cons
 	};
 
 	run_hand_on(run);
-	emit_log(run, back ? EVENT_CAPTURE_RESUMED : EVENT_CAPTURE_LOST, &content);
+	run_emit_log(run, back ? EVENT_CAPTURE_RESUMED : EVENT_CAPTURE_LOST, &content);
 	log_warning(run->log, "%s: %s%s%s", interface, content.message, reason ? ": " : "",
 	            reason ? reason : "");
 }
@@ -126,7 +126,7 @@ void run_on_overrun(void *context, const char *where, uint64_t lost)
 		.where = where,
 	};
 
-	emit_log(run, EVENT_NETLINK_OVERRUN, &content);
+	run_emit_log(run, EVENT_NETLINK_OVERRUN, &content);
 }
 
 void run_on_destroyed(void *context, const struct socket *socket)
@@ -154,7 +154,7 @@ static void emit_output_opened(struct run *run, uint64_t repaired)
 		.repaired_bytes = repaired,
 	};
 
-	emit_log(run, EVENT_OUTPUT_OPENED, &content);
+	run_emit_log(run, EVENT_OUTPUT_OPENED, &content);
 	if (repaired > 0)
 		log_warning(run->log, "%s: a broken last line of %llu bytes was removed",
 		            run->options->output_file, (unsigned long long)repaired);
@@ -316,7 +316,7 @@ static bool take_packets(struct run *run)
 static int turn(void *context)
 {
 	struct run *run = context;
-	int timeout = -1;
+	int timeout = -1, urgent[HOST_URGENT_MAX], urgent_count;
 	bool more = false;
 
 	if (run->host)
@@ -336,7 +336,8 @@ static int turn(void *context)
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 	if (sink_stalled(run->sink))
 		timeout = sooner(timeout, 100);
-	loop_set_pace(run->loop, pace_ns(run), run->host ? host_urgent_fd(run->host) : -1);
+	urgent_count = run->host ? host_urgent_fds(run->host, urgent) : 0;
+	loop_set_pace(run->loop, pace_ns(run), urgent, urgent_count);
 	return more ? 0 : timeout;
 }
 

@@ -81,7 +81,8 @@ static int open_host(struct run *run, struct error *error)
 	struct host_options options = {
 		.sockets = run->options->sockets,
 		.key = run->key,
-		.callbacks = { .namespace_opened = run_on_namespace_opened,
+		.callbacks = { .namespace_found = run_on_namespace_found,
+		               .namespace_opened = run_on_namespace_opened,
 		               .namespace_closing = run_on_namespace_closing,
 		               .socket_destroyed = run_on_destroyed,
 		               .sockets_lost = run_on_destroyed_lost,
@@ -152,7 +153,9 @@ static int open_captures(struct run *run, struct error *error)
 	for (int i = 0; result == 0 && i < count && i < NAMESPACES_MAX; i++) {
 		int fd = host_namespace_fd(run->host, namespaces[i]);
 
-		result = run_add_namespace(run, namespaces[i], fd, error);
+		result = run_add_captures(run, namespaces[i], fd, error);
+		if (result == 0)
+			result = run_add_watch(run, namespaces[i], error);
 		if (result != 0 && fd >= 0 && options->netns_path_count == 0)
 			result = 0; /* a namespace can be gone by now, the own one cannot */
 	}

@@ -12,14 +12,21 @@
  */
 #define OTHERS_SHARE 4
 #define OTHERS_MIN   2048 /* KiB */
+/*
+ * The kernel clears a ring page by page, 1 ms for 4 MiB and many times that when the
+ * processors are busy: one that is found while it runs is to be captured at once.
+ */
+#define LATE_MAX 4096 /* KiB */
 
-static int add_watch(struct run *run, uint32_t netns, struct error *error)
+int run_add_watch(struct run *run, uint32_t netns, struct error *error)
 {
-	const struct attribution_namespace *space =
-		attribution_find_namespace(host_attribution(run->host), netns);
-	struct run_watch *grown =
-		realloc(run->watches, ((size_t)run->watch_count + 1) * sizeof *grown);
+	const struct attribution_namespace *space;
+	struct run_watch *grown;
 
+	if (!(run->options->events & EMITTER_SOCKET))
+		return 0;
+	space = attribution_find_namespace(host_attribution(run->host), netns);
+	grown = realloc(run->watches, ((size_t)run->watch_count + 1) * sizeof *grown);
 	if (!grown)
 		return error_set(error, ENOMEM, "out of memory");
 	run->watches = grown;
@@ -42,17 +49,17 @@ static int buffer_of(const struct run *run, int fd)
 
 	if (fd < 0)
 		return 0;
+	if (run->started && kib > LATE_MAX)
+		return LATE_MAX;
 	return kib > OTHERS_MIN ? kib : OTHERS_MIN;
 }
 
-int run_add_namespace(struct run *run, uint32_t netns, int fd, struct error *error)
+int run_add_captures(struct run *run, uint32_t netns, int fd, struct error *error)
 {
 	const struct options *options = run->options;
 	int buffer_kib = buffer_of(run, fd), result = 0;
 
-	if (run->options->events & EMITTER_SOCKET)
-		result = add_watch(run, netns, error);
-	if (result == 0 && options->interface_count == 0)
+	if (options->interface_count == 0)
 		result = capture_set_add_live(run->captures, "any", netns, fd, buffer_kib, error);
 	/* Named interfaces are meant where the user is, or where --netns points. */
 	if (fd >= 0 && options->netns_path_count == 0)
@@ -63,16 +70,46 @@ int run_add_namespace(struct run *run, uint32_t netns, int fd, struct error *err
 	return result;
 }
 
-void run_on_namespace_opened(void *context, uint32_t netns, int fd)
+void run_on_namespace_found(void *context, uint32_t netns, int fd)
 {
 	struct run *run = context;
 	struct error error = { 0 };
 
 	if (!run->captures) /* not built yet: open_captures comes to it */
 		return;
-	if (run_add_namespace(run, netns, fd, &error) != 0)
+	if (run_add_captures(run, netns, fd, &error) != 0)
 		log_warning(run->log, "network namespace %u is not captured: %s", netns,
 		            error.text);
+}
+
+static bool is_captured(const struct run *run, uint32_t netns)
+{
+	for (int i = 0; i < capture_set_count(run->captures); i++)
+		if (capture_set_netns(run->captures, i) == netns)
+			return true;
+	return false;
+}
+
+void run_on_namespace_opened(void *context, uint32_t netns, int64_t age_ns, uint64_t missed)
+{
+	struct run *run = context;
+	struct error error = { 0 };
+	struct event_log content = {
+		.level = missed > 0 ? "warning" : "info",
+		.message = "a network namespace is captured from now on",
+		.netns = netns,
+		.age_ns = age_ns,
+		.missed_packets = missed,
+	};
+
+	if (!run->captures)
+		return;
+	if (run_add_watch(run, netns, &error) != 0)
+		log_warning(run->log, "network namespace %u: %s", netns, error.text);
+	if (is_captured(run, netns)) {
+		run_hand_on(run);
+		run_emit_log(run, EVENT_NETNS_OPENED, &content);
+	}
 }
 
 void run_on_namespace_closing(void *context, uint32_t netns)

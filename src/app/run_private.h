@@ -65,14 +65,19 @@ capture_set_ready run_is_ready;
 /* Hands on what run_on_packet has gathered. */
 void run_hand_on(struct run *run);
 void run_on_overrun(void *context, const char *where, uint64_t lost);
-void run_on_namespace_opened(void *context, uint32_t netns, int fd);
+void run_on_namespace_found(void *context, uint32_t netns, int fd);
+void run_on_namespace_opened(void *context, uint32_t netns, int64_t age_ns, uint64_t missed);
 void run_on_namespace_closing(void *context, uint32_t netns);
 void run_on_destroyed(void *context, const struct socket *socket);
 void run_on_destroyed_lost(void *context, int64_t since_ns);
 loop_signal_callback run_on_signal;
 loop_callback run_on_stats, run_on_second, run_on_duration;
 
+/* An event of dataset sockline.log, of now. */
+void run_emit_log(struct run *run, enum event_action action, struct event_log *content);
+
 /* run_namespaces.c: captures and listeners of one namespace. 0 or -errno. */
-int run_add_namespace(struct run *run, uint32_t netns, int fd, struct error *error);
+int run_add_captures(struct run *run, uint32_t netns, int fd, struct error *error);
+int run_add_watch(struct run *run, uint32_t netns, struct error *error);
 
 #endif

@@ -39,7 +39,7 @@ struct loop {
 	loop_prepare *prepare;
 	void *prepare_context;
 	int64_t pace_ns, woken_ns;
-	int urgent_fd;
+	int urgent_fds[LOOP_URGENT_MAX], urgent_count;
 	bool dispatching, stopped;
 	int status;
 };
@@ -226,10 +226,12 @@ void loop_set_prepare(struct loop *loop, loop_prepare *prepare, void *context)
 	loop->prepare_context = context;
 }
 
-void loop_set_pace(struct loop *loop, int64_t pace_ns, int urgent_fd)
+void loop_set_pace(struct loop *loop, int64_t pace_ns, const int *urgent_fds, int urgent_count)
 {
 	loop->pace_ns = pace_ns;
-	loop->urgent_fd = urgent_fd;
+	loop->urgent_count = urgent_count < LOOP_URGENT_MAX ? urgent_count : LOOP_URGENT_MAX;
+	for (int i = 0; i < loop->urgent_count; i++)
+		loop->urgent_fds[i] = urgent_fds[i];
 }
 
 static void dispatch_timer(struct loop_source *source)
@@ -272,8 +274,9 @@ static bool has_urgent(const struct loop *loop, const struct epoll_event *events
 	for (int i = 0; i < count; i++) {
 		const struct loop_source *source = events[i].data.ptr;
 
-		if (source->fd == loop->urgent_fd)
-			return true;
+		for (int j = 0; j < loop->urgent_count; j++)
+			if (source->fd == loop->urgent_fds[j])
+				return true;
 	}
 	return false;
 }
@@ -285,13 +288,15 @@ static bool has_urgent(const struct loop *loop, const struct epoll_event *events
 static bool keep_pace(struct loop *loop, const struct epoll_event *events, int count)
 {
 	int64_t left = loop->woken_ns + loop->pace_ns - clock_monotonic_ns();
-	struct pollfd urgent = { .fd = loop->urgent_fd, .events = POLLIN };
+	struct pollfd urgent[LOOP_URGENT_MAX];
 	struct timespec sleep = timespec_of(left);
 
+	for (int i = 0; i < loop->urgent_count; i++)
+		urgent[i] = (struct pollfd){ .fd = loop->urgent_fds[i], .events = POLLIN };
 	if (has_urgent(loop, events, count))
 		left = 0;
 	if (left > 0)
-		ppoll(&urgent, 1, &sleep, NULL); /* which does not look at -1 */
+		ppoll(urgent, (nfds_t)loop->urgent_count, &sleep, NULL);
 	loop->woken_ns = clock_monotonic_ns();
 	return left > 0;
 }

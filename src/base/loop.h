@@ -54,10 +54,11 @@ void loop_set_prepare(struct loop *loop, loop_prepare *prepare, void *context);
 /*
  * From the next wait on: one that ends sooner than this after the one before is
  * slept out, so that what comes singly and often is taken in batches. A wait for
- * nothing (0 milliseconds) is not. 0, as at first: never. urgent_fd, when readable,
- * is not waited with; -1 = none.
+ * nothing (0 milliseconds) is not. 0, as at first: never. When one of urgent_fds, at
+ * most LOOP_URGENT_MAX, is readable, the wait ends at once.
  */
-void loop_set_pace(struct loop *loop, int64_t pace_ns, int urgent_fd);
+#define LOOP_URGENT_MAX 4
+void loop_set_pace(struct loop *loop, int64_t pace_ns, const int *urgent_fds, int urgent_count);
 
 /* Runs until loop_stop; returns the status given there, or -errno of epoll_wait. */
 int loop_run(struct loop *loop);

@@ -349,6 +349,16 @@ static void write_loss(struct writer *writer, const struct event_log *log)
 	writer_object_end(writer);
 }
 
+static void write_namespace(struct writer *writer, const struct event_log *log)
+{
+	writer_object(writer, KEY("namespace"));
+	writer_decimal(writer, KEY("netns"), log->netns);
+	if (log->age_ns > 0)
+		writer_ns(writer, KEY("age_ns"), log->age_ns);
+	writer_count(writer, KEY("missed_packets"), log->missed_packets);
+	writer_object_end(writer);
+}
+
 static void write_step(struct writer *writer, const struct event_log *log)
 {
 	writer_object(writer, KEY("clock"));
@@ -386,6 +396,8 @@ void encode_report_log(struct writer *writer, const struct event *any)
 		write_output(writer, log);
 	if (log->count > 0)
 		write_loss(writer, log);
+	if (any->action == EVENT_NETNS_OPENED)
+		write_namespace(writer, log);
 	if (any->action == EVENT_CLOCK_STEP)
 		write_step(writer, log);
 }

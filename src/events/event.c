@@ -44,6 +44,7 @@ static const struct event_class classes[EVENT_ACTION_COUNT] = {
 	[EVENT_CAPTURE_LOST] = CLASS("capture_lost", "log", "event", NETWORK, .types = { "info" }),
 	[EVENT_CAPTURE_RESUMED] =
 		CLASS("capture_resumed", "log", "event", NETWORK, .types = { "info" }),
+	[EVENT_NETNS_OPENED] = CLASS("netns_opened", "log", "event", NETWORK, .types = { "info" }),
 	[EVENT_CLOCK_STEP] = CLASS("clock_step", "log", "event", NETWORK, .types = { "info" }),
 };
 

@@ -43,6 +43,7 @@ enum event_action {
 	EVENT_NETLINK_OVERRUN,
 	EVENT_CAPTURE_LOST,
 	EVENT_CAPTURE_RESUMED,
+	EVENT_NETNS_OPENED,
 	EVENT_CLOCK_STEP,
 	EVENT_ACTION_COUNT
 };
@@ -239,6 +240,9 @@ struct event_log {
 	int64_t step_ns;         /* CLOCK_STEP; negative = back */
 	const char *path;        /* OUTPUT_OPENED: the file; NULL = standard output */
 	uint64_t repaired_bytes; /* OUTPUT_OPENED: cut from a broken tail */
+	uint32_t netns;          /* NETNS_OPENED, and of it: */
+	int64_t age_ns;          /* since it was made; 0 = not known */
+	uint64_t missed_packets; /* that its interfaces had carried before */
 };
 
 struct event {

@@ -13,7 +13,7 @@
 #include "security/capabilities.h"
 #include "sockets/netns.h"
 
-/* New namespaces are looked for when a process event hints at one, and this often anyway. */
+/* Events tell of new namespaces; those that none told of are looked for so often. */
 #define NAMESPACES_LOOK_NS (2 * NS_PER_SECOND)
 #define PROCESSES_MAX      65536
 #define DESCRIPTORS_MAX    1048576
@@ -29,13 +29,25 @@ void host_degrade(struct host *host, const char *what, const char *cost)
 	host->degraded[host->degraded_count++] = text;
 }
 
+static void on_namespace(void *context, uint32_t number, const char *path, int64_t made_ns)
+{
+	struct host *host = context;
+
+	host_netns_set_offer(host->spaces, number, path, made_ns);
+}
+
 /* A process in a namespace that is not watched yet: a container has just started. */
 static void note_namespace(struct host *host, int pid)
 {
 	const struct process *process = process_table_find(host->processes, pid, 0);
+	char path[48];
 
-	if (process && process->netns != 0 && !host_netns_set_is_open(host->spaces, process->netns))
-		host->namespaces_changed = true;
+	if (!host->netns_watch || !process || process->netns == 0 ||
+	    host_netns_set_is_open(host->spaces, process->netns))
+		return;
+	host_netns_watch_look(host->netns_watch); /* which may know since when it is there */
+	snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+	on_namespace(host, process->netns, path, 0);
 }
 
 void host_on_process_event(void *context, const struct proc_event *event)
@@ -135,7 +147,6 @@ static void open_process_events(struct host *host)
 /* Opens what is new on the host, closes what is gone. */
 static void look_for_namespaces(struct host *host)
 {
-	host->namespaces_changed = false;
 	host->namespaces_looked_ns = clock_monotonic_ns();
 	host_netns_set_look(host->spaces);
 }
@@ -168,17 +179,31 @@ static int open_namespaces(struct host *host, struct error *error)
 	}
 	if (host->netns_mode == HOST_NETNS_ALL && !may_enter)
 		return error_set(error, EPERM, "--netns all: needs CAP_SYS_ADMIN");
-	if (host->netns_mode == HOST_NETNS_ALL)
-		look_for_namespaces(host);
+	if (host->netns_mode != HOST_NETNS_ALL)
+		return 0;
+	/* Without events names and new programs are left, and a look now and then. */
+	host->netns_watch = host_netns_watch_new(host->loop, on_namespace, host, &degraded);
+	if (!host->netns_watch)
+		return error_set(error, ENOMEM, "out of memory");
+	look_for_namespaces(host);
 	return 0;
 }
 
-static void on_namespace_opened(void *context, uint32_t netns, int fd)
+static void on_namespace_found(void *context, uint32_t netns, int fd)
+{
+	struct host *host = context;
+
+	host->options.callbacks.namespace_found(host->options.callbacks.context, netns, fd);
+}
+
+static void on_namespace_opened(void *context, uint32_t netns, int fd, int64_t age_ns,
+                                uint64_t missed)
 {
 	struct host *host = context;
 
 	host_method_add_namespace(host, netns, fd);
-	host->options.callbacks.namespace_opened(host->options.callbacks.context, netns, fd);
+	host->options.callbacks.namespace_opened(host->options.callbacks.context, netns, age_ns,
+	                                         missed);
 }
 
 static void on_namespace_closing(void *context, uint32_t netns)
@@ -210,6 +235,7 @@ static int compose_attribution(struct host *host, struct error *error)
 			.overrun = on_overrun,
 			.context = host,
 		},
+		.found = on_namespace_found,
 		.opened = on_namespace_opened,
 		.closing = on_namespace_closing,
 		.context = host,
@@ -265,6 +291,7 @@ void host_free(struct host *host)
 	if (!host)
 		return;
 	loop_remove(host->events_source);
+	host_netns_watch_free(host->netns_watch);
 	host_netns_set_free(host->spaces);
 	attribution_free(host->attribution);
 	host_method_close(host);
@@ -318,7 +345,7 @@ void host_tick(struct host *host)
 	if (host->trace_owners)
 		trace_owners_expire(host->trace_owners);
 	if (host->netns_mode == HOST_NETNS_ALL &&
-	    (host->namespaces_changed || now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS))
+	    now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS)
 		look_for_namespaces(host);
 }
 

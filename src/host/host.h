@@ -35,8 +35,18 @@ enum host_method {
 };
 
 struct host_callbacks {
-	/* A namespace was opened, or is about to be closed. fd -1: the own one. */
-	void (*namespace_opened)(void *context, uint32_t netns, int fd);
+	/*
+	 * A namespace is found, and its captures are to be opened: it may be a millisecond old.
+	 * fd -1: the own one.
+	 */
+	void (*namespace_found)(void *context, uint32_t netns, int fd);
+	/*
+	 * Attribution knows it from now on. age_ns: from its making to when its
+	 * captures were open, 0 = not known; missed: packets that its interfaces had
+	 * carried by then.
+	 */
+	void (*namespace_opened)(void *context, uint32_t netns, int64_t age_ns, uint64_t missed);
+	/* It is about to be closed. */
 	void (*namespace_closing)(void *context, uint32_t netns);
 	void (*socket_destroyed)(void *context, const struct socket *socket);
 	void (*sockets_lost)(void *context, int64_t since_ns); /* some of these, since then */
@@ -73,7 +83,9 @@ enum host_method host_method(const struct host *host);
 const char *host_method_why(struct host *host);
 /* No answer gets lost by a question that comes some milliseconds later. */
 bool host_is_patient(const struct host *host);
-int host_urgent_fd(const struct host *host); /* but what this tells of must be taken in; -1 */
+/* But what these report must be taken in at once. Fills fds and returns how many there are. */
+#define HOST_URGENT_MAX 2
+int host_urgent_fds(const struct host *host, int fds[HOST_URGENT_MAX]);
 /* Before packets are taken: what the kernel told of their senders comes first. */
 void host_prepare(struct host *host);
 /*

@@ -193,9 +193,15 @@ bool host_is_patient(const struct host *host)
 }
 
 /* Half of a ring is full. */
-int host_urgent_fd(const struct host *host)
+int host_urgent_fds(const struct host *host, int fds[HOST_URGENT_MAX])
 {
-	return host->trace_owners ? trace_owners_fd(host->trace_owners) : -1;
+	int count = 0, watch = host->netns_watch ? host_netns_watch_fd(host->netns_watch) : -1;
+
+	if (host->trace_owners)
+		fds[count++] = trace_owners_fd(host->trace_owners);
+	if (watch >= 0)
+		fds[count++] = watch;
+	return count;
 }
 
 void host_prepare(struct host *host)

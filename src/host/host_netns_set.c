@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "sockets/netns.h"
 
 struct watched {
@@ -40,14 +41,47 @@ void host_netns_set_free(struct host_netns_set *spaces)
 	free(spaces);
 }
 
+/* What its interfaces have carried by now. */
+static uint64_t count_missed(int fd)
+{
+	int previous = fd >= 0 ? netns_enter(fd) : -1;
+	uint64_t missed;
+
+	if (previous < 0)
+		return 0;
+	missed = netns_count_packets();
+	netns_leave(previous);
+	return missed;
+}
+
+/* Opens the namespace of fd, which it takes over, and makes it known. */
+static int open_space(struct host_netns_set *spaces, int fd, uint32_t netns,
+                      struct host_netns **space, struct error *degraded, struct error *error)
+{
+	struct attribution_namespace view;
+	int result =
+		host_netns_open(space, spaces->options.loop, fd, netns, spaces->options.sockets,
+	                        &spaces->options.callbacks, degraded, error);
+
+	if (result != 0)
+		return result;
+	view = host_netns_view(*space);
+	result = attribution_add_namespace(spaces->options.attribution, &view);
+	if (result == 0)
+		return 0;
+	host_netns_close(*space);
+	return error_set(error, -result, "too many network namespaces");
+}
+
 /* Takes fd over. */
-static int add(struct host_netns_set *spaces, int fd, uint32_t netns, struct error *degraded,
-               struct error *error)
+static int add(struct host_netns_set *spaces, int fd, uint32_t netns, int64_t made_ns,
+               struct error *degraded, struct error *error)
 {
 	struct watched *grown =
 		realloc(spaces->spaces, ((size_t)spaces->count + 1) * sizeof *grown);
-	struct attribution_namespace view;
 	struct host_netns *space;
+	int64_t age_ns;
+	uint64_t missed;
 	int result;
 
 	if (!grown) {
@@ -56,25 +90,23 @@ static int add(struct host_netns_set *spaces, int fd, uint32_t netns, struct err
 		return error_set(error, ENOMEM, "out of memory");
 	}
 	spaces->spaces = grown;
-	result = host_netns_open(&space, spaces->options.loop, fd, netns, spaces->options.sockets,
-	                         &spaces->options.callbacks, degraded, error);
-	if (result != 0)
-		return result;
-	view = host_netns_view(space);
-	result = attribution_add_namespace(spaces->options.attribution, &view);
+	spaces->options.found(spaces->options.context, netns, fd);
+	age_ns = made_ns > 0 ? clock_monotonic_ns() - made_ns : 0;
+	missed = count_missed(fd);
+	result = open_space(spaces, fd, netns, &space, degraded, error);
 	if (result != 0) {
-		host_netns_close(space);
-		return error_set(error, -result, "too many network namespaces");
+		spaces->options.closing(spaces->options.context, netns);
+		return result;
 	}
 	spaces->spaces[spaces->count++] = (struct watched){ .space = space, .alive = true };
-	spaces->options.opened(spaces->options.context, netns, fd);
+	spaces->options.opened(spaces->options.context, netns, fd, age_ns, missed);
 	return 0;
 }
 
 int host_netns_set_add_own(struct host_netns_set *spaces, uint32_t netns, struct error *degraded,
                            struct error *error)
 {
-	return add(spaces, -1, netns, degraded, error);
+	return add(spaces, -1, netns, 0, degraded, error);
 }
 
 int host_netns_set_add_path(struct host_netns_set *spaces, const char *path, struct error *error)
@@ -89,7 +121,7 @@ int host_netns_set_add_path(struct host_netns_set *spaces, const char *path, str
 		close(fd);
 		return 0;
 	}
-	return add(spaces, fd, netns, &degraded, error);
+	return add(spaces, fd, netns, 0, &degraded, error);
 }
 
 static void remove_space(struct host_netns_set *spaces, int number)
@@ -113,9 +145,9 @@ static struct watched *find(const struct host_netns_set *spaces, uint32_t netns)
 	return NULL;
 }
 
-static void on_namespace(void *context, uint32_t netns, const char *path)
+void host_netns_set_offer(struct host_netns_set *spaces, uint32_t netns, const char *path,
+                          int64_t made_ns)
 {
-	struct host_netns_set *spaces = context;
 	struct watched *watched = find(spaces, netns);
 	struct error degraded, error;
 	uint32_t found;
@@ -132,7 +164,12 @@ static void on_namespace(void *context, uint32_t netns, const char *path)
 	}
 	/* A namespace that cannot be opened is tried again at the next look. */
 	if (fd >= 0)
-		add(spaces, fd, netns, &degraded, &error);
+		add(spaces, fd, netns, made_ns, &degraded, &error);
+}
+
+static void on_namespace(void *context, uint32_t netns, const char *path)
+{
+	host_netns_set_offer(context, netns, path, 0);
 }
 
 void host_netns_set_look(struct host_netns_set *spaces)

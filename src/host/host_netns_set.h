@@ -19,8 +19,9 @@ struct host_netns_set_options {
 	struct attribution *attribution; /* borrowed */
 	enum lister_mode sockets;
 	struct host_netns_callbacks callbacks;
-	/* One was opened (fd -1: the own one), or is about to be closed. */
-	void (*opened)(void *context, uint32_t netns, int fd);
+	/* As in struct host_callbacks, fd as there. */
+	void (*found)(void *context, uint32_t netns, int fd);
+	void (*opened)(void *context, uint32_t netns, int fd, int64_t age_ns, uint64_t missed);
 	void (*closing)(void *context, uint32_t netns);
 	void *context;
 };
@@ -35,6 +36,9 @@ int host_netns_set_add_own(struct host_netns_set *spaces, uint32_t netns, struct
                            struct error *error);
 /* A file such as /run/netns/NAME; 0 also when it is open already. */
 int host_netns_set_add_path(struct host_netns_set *spaces, const char *path, struct error *error);
+/* The same for a namespace of which the number is known, when it is not open yet. */
+void host_netns_set_offer(struct host_netns_set *spaces, uint32_t netns, const char *path,
+                          int64_t made_ns);
 /* Before packets are taken. */
 void host_netns_set_prepare(struct host_netns_set *spaces);
 /* Opens what is new on the host; closes what has neither process nor name any more. */

@@ -8,6 +8,7 @@
 #include "attribution/trace_owners.h"
 #include "host/host.h"
 #include "host/host_netns_set.h"
+#include "host/host_netns_watch.h"
 #include "processes/proc_events.h"
 #include "processes/proc_fd.h"
 #include "processes/process_table.h"
@@ -23,8 +24,8 @@ struct host {
 	struct proc_fd *fds;
 	struct host_netns_set *spaces;
 	enum host_netns_mode netns_mode;
+	struct host_netns_watch *netns_watch; /* NULL: the namespaces stay the same */
 	int64_t namespaces_looked_ns;
-	bool namespaces_changed; /* a process was seen in one that is not open */
 	struct proc_events *events;
 	struct trace_owners *trace_owners; /* NULL: tracepoints are not in use */
 	struct sentinel *sentinel;         /* NULL: nor is the sentinel */

@@ -98,8 +98,7 @@ static void offer(struct seen *seen, const char *path, netns_callback *callback,
 }
 
 /* Files that are bind mounts of namespaces; what else lies there fails to open as one. */
-static void each_named(const char *folder, struct seen *seen, netns_callback *callback,
-                       void *context)
+static void each_in(const char *folder, struct seen *seen, netns_callback *callback, void *context)
 {
 	DIR *names = opendir(folder);
 	struct dirent *entry;
@@ -132,8 +131,42 @@ int netns_each(netns_callback *callback, void *context)
 			offer(&seen, path, callback, context);
 	}
 	closedir(proc);
-	each_named("/run/netns", &seen, callback, context);
-	each_named("/run/docker/netns", &seen, callback, context);
+	each_in("/run/netns", &seen, callback, context);
+	each_in("/run/docker/netns", &seen, callback, context);
 	free(seen.numbers);
 	return 0;
+}
+
+void netns_each_named(netns_callback *callback, void *context)
+{
+	struct seen seen = { 0 };
+
+	each_in("/run/netns", &seen, callback, context);
+	each_in("/run/docker/netns", &seen, callback, context);
+	free(seen.numbers);
+}
+
+/* "  lo: 90 1 0 0 0 0 0 0 90 1 0 ...": bytes and packets received, six more, the same of sent. */
+static uint64_t count_line(const char *line)
+{
+	unsigned long long received, sent;
+	const char *at = strrchr(line, ':');
+
+	if (!at ||
+	    sscanf(at + 1, "%*u %llu %*u %*u %*u %*u %*u %*u %*u %llu", &received, &sent) != 2)
+		return 0;
+	return strstr(line, " lo:") ? received : received + sent;
+}
+
+uint64_t netns_count_packets(void)
+{
+	FILE *file = fopen("/proc/thread-self/net/dev", "re");
+	uint64_t count = 0;
+	char line[512];
+
+	while (file && fgets(line, sizeof line, file))
+		count += count_line(line);
+	if (file)
+		fclose(file);
+	return count;
 }

@@ -37,5 +37,13 @@ void netns_leave(int previous_fd);
 typedef void netns_callback(void *context, uint32_t number, const char *path);
 /* Walks /proc: about 3 us a process. 0 or -errno. */
 int netns_each(netns_callback *callback, void *context);
+/* The same with those alone that have a name: about 3 us a name. */
+void netns_each_named(netns_callback *callback, void *context);
+
+/*
+ * Packets that the interfaces of the calling thread's namespace have carried since
+ * they were made, proc_net_dev(5); those of loopback once. 0 also when that cannot be read.
+ */
+uint64_t netns_count_packets(void);
 
 #endif

@@ -26,7 +26,8 @@ APPENDED = ("packet", "connection_opened", "connection_state_changed", "connecti
             "listening_stopped")
 TREES = ("snapshot_completed", "process_traffic", "capture_stats", "run_started", "run_stopped",
          "output_opened", "records_dropped", "netlink_overrun", "capture_lost", "capture_resumed",
-         "clock_step")
+         "netns_opened", "clock_step")
+
 
 def run(*command, **keywords):
     return subprocess.run([sys.executable, *command], check=False, text=True,

@@ -276,6 +276,12 @@ static inline void example_log(struct event *event)
 		log->message = "netlink messages were lost, resynchronising";
 		log->count = 166;
 		log->where = "destroy";
+	} else if (event->action == EVENT_NETNS_OPENED) {
+		event->log.level = "warning";
+		event->log.message = "a network namespace is captured from now on";
+		event->log.netns = 4026532177;
+		event->log.age_ns = 1750000;
+		event->log.missed_packets = 4;
 	} else if (event->action == EVENT_CLOCK_STEP) {
 		log->message = "the clock was set back by an hour";
 		log->step_ns = INT64_C(-3600000000000);

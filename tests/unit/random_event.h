@@ -273,6 +273,11 @@ static inline void scene_log(struct scene *scene, struct event *event)
 		log->where = event->action == EVENT_RECORDS_DROPPED ? "output" : "proc_events";
 		log->count = 1 + scene_number(scene, 10);
 	}
+	if (event->action == EVENT_NETNS_OPENED) {
+		log->netns = 1 + (uint32_t)scene_number(scene, 1000);
+		log->age_ns = (int64_t)scene_number(scene, 1000);
+		log->missed_packets = scene_number(scene, 10);
+	}
 	if (event->action == EVENT_RECORDS_DROPPED) /* the gap that it announces */
 		scene->sequence = event->sequence += log->count;
 	log->step_ns = (int64_t)random_u64(&scene->random) >> random_below(&scene->random, 60);

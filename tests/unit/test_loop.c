@@ -313,7 +313,7 @@ static void test_pace(void)
 	int64_t begin;
 	int fds[2];
 
-	loop_set_pace(loop, 10 * NS_PER_MS, -1);
+	loop_set_pace(loop, 10 * NS_PER_MS, NULL, 0);
 	loop_add_timer(loop, NS_PER_MS, NS_PER_MS, on_event, &often);
 	begin = clock_monotonic_ns();
 	CHECK(loop_run(loop) == 7, "a loop with a pace runs");
@@ -323,7 +323,7 @@ static void test_pace(void)
 
 	loop = bounded_loop();
 	often = (struct probe){ .loop = loop, .fd = -1, .stop_after = 1 };
-	loop_set_pace(loop, NS_PER_SECOND, -1);
+	loop_set_pace(loop, NS_PER_SECOND, NULL, 0);
 	loop_add_timer(loop, 1, 0, on_event, &often);
 	begin = clock_monotonic_ns();
 	CHECK(loop_run(loop) == 7 && clock_monotonic_ns() - begin < NS_PER_SECOND / 2,
@@ -334,7 +334,7 @@ static void test_pace(void)
 	often = (struct probe){ .loop = loop, .fd = -1, .stop_after = 20 };
 	open_pipe(fds);
 	CHECK(write(fds[1], "", 1) == 1, "something urgent is there");
-	loop_set_pace(loop, NS_PER_SECOND, fds[0]);
+	loop_set_pace(loop, NS_PER_SECOND, fds, 1);
 	loop_add_timer(loop, NS_PER_MS, NS_PER_MS, on_event, &often);
 	begin = clock_monotonic_ns();
 	CHECK(loop_run(loop) == 7 && clock_monotonic_ns() - begin < NS_PER_SECOND,

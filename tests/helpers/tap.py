@@ -63,10 +63,17 @@ def _explain(frame):
             comment(f"{name} = {repr(scope[name])[:VALUE_MAX]}")
 
 
+def _test_of(frame):
+    """The function test_... that the frame belongs to, with a colon, so that a title stands alone."""
+    while frame and not frame.f_code.co_name.startswith("test_"):
+        frame = frame.f_back
+    return frame.f_code.co_name + ": " if frame else ""
+
+
 def check(holds, title, detail="", depth=1):
     """A test point. depth: of the caller whose place is shown. Returns holds as a bool."""
     counts["points"] += 1
-    title = re.sub(r"[#\n]", " ", title)
+    title = re.sub(r"[#\n]", " ", _test_of(sys._getframe(depth)) + title)
     print(f"{'ok' if holds else 'not ok'} {counts['points']} - {title}", flush=True)
     if not holds:
         counts["failed"] += 1

@@ -4,6 +4,7 @@
 #ifndef SOCKLINE_TESTS_CHECK_H
 #define SOCKLINE_TESTS_CHECK_H
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,24 +17,73 @@
 
 static int check_count, check_failures;
 
-/* One test point: a name in printf form says what holds. Evaluates to the condition. */
-#define CHECK(condition, ...) check_point((condition), __FILE__, __LINE__, #condition, __VA_ARGS__)
+/*
+ * One test point: a title in printf form says what holds; the function comes before it, so that
+ * it can be read alone. Evaluates to the condition.
+ */
+#define CHECK(condition, ...)                                                                      \
+	check_point(__FILE__, __LINE__, __func__, #condition, (condition), __VA_ARGS__)
 
-static inline bool __attribute__((format(printf, 5, 6)))
-check_point(bool holds, const char *file, int line, const char *condition, const char *format, ...)
+/* Equal integers or enumerations, and texts, of which each may be NULL: both are shown if not. */
+#define CHECK_EQUAL(found, expected, ...)                                                          \
+	check_equal(__FILE__, __LINE__, __func__, #found " == " #expected, (int64_t)(found),       \
+	            (int64_t)(expected), __VA_ARGS__)
+#define CHECK_TEXT(found, expected, ...)                                                           \
+	check_text(__FILE__, __LINE__, __func__, #found, (found), (expected), __VA_ARGS__)
+
+static inline bool check_title(bool holds, const char *function, const char *format,
+                               va_list arguments)
+{
+	printf("%sok %d - %s: ", holds ? "" : "not ", ++check_count, function);
+	vprintf(format, arguments);
+	putchar('\n');
+	check_failures += !holds;
+	return holds;
+}
+
+static inline bool __attribute__((format(printf, 6, 7)))
+check_point(const char *file, int line, const char *function, const char *condition, bool holds,
+            const char *format, ...)
 {
 	va_list arguments;
 
-	printf("%sok %d - ", holds ? "" : "not ", ++check_count);
 	va_start(arguments, format);
-	vprintf(format, arguments);
+	check_title(holds, function, format, arguments);
 	va_end(arguments);
-	putchar('\n');
-	if (!holds) {
-		check_failures++;
+	if (!holds)
 		printf("# %s:%d: %s\n", file, line, condition);
-	}
 	return holds;
+}
+
+static inline bool __attribute__((format(printf, 7, 8)))
+check_equal(const char *file, int line, const char *function, const char *condition, int64_t found,
+            int64_t expected, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	check_title(found == expected, function, format, arguments);
+	va_end(arguments);
+	if (found != expected)
+		printf("# %s:%d: %s: %" PRId64 " is not %" PRId64 "\n", file, line, condition,
+		       found, expected);
+	return found == expected;
+}
+
+static inline bool __attribute__((format(printf, 7, 8)))
+check_text(const char *file, int line, const char *function, const char *condition,
+           const char *found, const char *expected, const char *format, ...)
+{
+	bool equal = found == expected || (found && expected && strcmp(found, expected) == 0);
+	va_list arguments;
+
+	va_start(arguments, format);
+	check_title(equal, function, format, arguments);
+	va_end(arguments);
+	if (!equal)
+		printf("# %s:%d: %s is \"%s\", not \"%s\"\n", file, line, condition,
+		       found ? found : "(null)", expected ? expected : "(null)");
+	return equal;
 }
 
 /* The last statement of main: prints the plan and gives the exit status. */

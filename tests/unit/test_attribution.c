@@ -167,7 +167,7 @@ static void expect(const struct attribution_question *asked, const char *expecte
 {
 	const char *found = answer(asked);
 
-	CHECK(strcmp(found, expected) == 0, "%s: %s", title, found);
+	CHECK_TEXT(found, expected, "%s: %s", title, found);
 }
 
 enum how { PLAIN, RESPONDER, SENDER, DIED, FANNED_OUT, ELSEWHERE, LATE, ECHO_4711, ECHO_4712 };
@@ -426,7 +426,7 @@ static void test_walks(void)
 	add(TCP, SRC, 5002, DST, 80, SOCKET_ESTABLISHED, 3000);
 	open_world();
 	asked = question(IPPROTO_TCP, SRC, 5000, DST, 80);
-	CHECK(strcmp(answer(&asked), "unknown pending") == 0, "nothing has been read as yet");
+	CHECK_TEXT(answer(&asked), "unknown pending", "nothing has been read as yet");
 	took = ask_until_settled(&asked, &last);
 	CHECK(took >= 0 && strcmp(last, "socket 30") == 0, "a walk finds it: %s after %d ms", last,
 	      took);
@@ -558,12 +558,12 @@ static void test_listed(void)
 	hold(10, 3, 100);
 	listed_ns = clock_monotonic_ns();
 	attribution_walk_all(world.attribution);
-	CHECK(strcmp(owner_of(&held, listed_ns), "socket  10") == 0, "a listed socket: %s",
-	      owner_of(&held, listed_ns));
-	CHECK(strcmp(owner_of(&of_nobody, listed_ns), "unknown exited 0") == 0,
-	      "of nobody, all were read since: %s", owner_of(&of_nobody, listed_ns));
-	CHECK(strcmp(owner_of(&of_kernel, listed_ns), "kernel  0") == 0,
-	      "the kernel's end of netlink: %s", owner_of(&of_kernel, listed_ns));
+	CHECK_TEXT(owner_of(&held, listed_ns), "socket  10", "a listed socket: %s",
+	           owner_of(&held, listed_ns));
+	CHECK_TEXT(owner_of(&of_nobody, listed_ns), "unknown exited 0",
+	           "of nobody, all were read since: %s", owner_of(&of_nobody, listed_ns));
+	CHECK_TEXT(owner_of(&of_kernel, listed_ns), "kernel  0", "the kernel's end of netlink: %s",
+	           owner_of(&of_kernel, listed_ns));
 	close_world();
 }
 

@@ -200,7 +200,7 @@ static void test_questions(void)
 	connection = open_one(&fixture, IPPROTO_TCP, true, false);
 	connection->midway = true;
 	bind_one(&fixture, connection);
-	CHECK(asked[SRC].since_ns == 0, "of one met midway it is not known when it began");
+	CHECK_EQUAL(asked[SRC].since_ns, 0, "of one met midway it is not known when it began");
 	finish(&fixture);
 
 	fixture = begin(true);
@@ -210,8 +210,8 @@ static void test_questions(void)
 	              binder_retry(fixture.binder, NOW + NS_PER_SECOND) == -1,
 	      "in a replay nobody is asked");
 	binder_closing(fixture.binder, connection);
-	CHECK(binder_counters(fixture.binder)->reasons[ATTRIBUTION_REPLAY] == 1,
-	      "and it is counted once");
+	CHECK_EQUAL(binder_counters(fixture.binder)->reasons[ATTRIBUTION_REPLAY], 1,
+	            "and it is counted once");
 	finish(&fixture);
 }
 
@@ -228,7 +228,7 @@ static void test_retries(void)
 	run_until(&fixture, &now, NOW + 10 * NS_PER_SECOND);
 	CHECK(asked_count[SRC] >= 5 && asked_count[SRC] <= 16, "and then more and more rarely (%d)",
 	      asked_count[SRC]);
-	CHECK(asked[SRC].asked_ns == NOW, "always with the time of the first");
+	CHECK_EQUAL(asked[SRC].asked_ns, NOW, "always with the time of the first");
 	CHECK(told == 0 && binder_retry(fixture.binder, now) == -1, "until it is given up");
 	finish(&fixture);
 
@@ -277,12 +277,12 @@ static void test_settled(void)
 			answers[SRC] = unknown(cases[i].reason);
 		bind_one(&fixture, connection);
 		run_until(&fixture, &now, NOW + 10 * NS_PER_SECOND);
-		CHECK((asked_count[SRC] > 1) == cases[i].again, "%s: %s",
-		      cases[i].method == ATTRIBUTION_UNKNOWN
-		              ? attribution_reason_name(cases[i].reason)
-		              : attribution_method_name(cases[i].method),
-		      cases[i].again ? "asked again" : "settled");
-		CHECK(told == 0, "the same answer is not told again");
+		CHECK_EQUAL((asked_count[SRC] > 1), cases[i].again, "%s: %s",
+		            cases[i].method == ATTRIBUTION_UNKNOWN
+		                    ? attribution_reason_name(cases[i].reason)
+		                    : attribution_method_name(cases[i].method),
+		            cases[i].again ? "asked again" : "settled");
+		CHECK_EQUAL(told, 0, "the same answer is not told again");
 		finish(&fixture);
 	}
 }
@@ -298,12 +298,12 @@ static void test_listener(void)
 	CHECK(asked_count[DST] == 1 && !asked[DST].gone,
 	      "an acknowledgement: nobody need have accepted it");
 	binder_packet(fixture.binder, connection, SRC, &data, NOW + 1, NOW + 1);
-	CHECK(asked_count[DST] == 1, "what the other end sends tells nothing");
+	CHECK_EQUAL(asked_count[DST], 1, "what the other end sends tells nothing");
 	for (int i = 0; i < 100; i++)
 		binder_packet(fixture.binder, connection, DST, &data, NOW + 1, NOW + 1);
 	CHECK(asked_count[DST] > 1 && asked_count[DST] < 10, "its data: asked again, not for ever");
 	CHECK(asked[DST].gone, "who has sent data and has only a listener is closed");
-	CHECK(told == 0, "nothing new");
+	CHECK_EQUAL(told, 0, "nothing new");
 	answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
 	run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
 	CHECK(told == 1 && connection->owners[DST].process == &child, "the child that accepted it");
@@ -428,7 +428,8 @@ static void test_closing(void)
 	connection = open_one(&fixture, IPPROTO_TCP, false, false);
 	bind_one(&fixture, connection);
 	binder_closing(fixture.binder, connection);
-	CHECK(counters->reasons[ATTRIBUTION_FORWARDED] == 1, "forwarded: one end, counted once");
+	CHECK_EQUAL(counters->reasons[ATTRIBUTION_FORWARDED], 1,
+	            "forwarded: one end, counted once");
 	finish(&fixture);
 }
 
@@ -445,10 +446,10 @@ static void test_stale(void)
 	                       CONNECTION_FAILURE, NOW);
 	connection_table_forget(fixture.connections, connection);
 	connection = open_one(&fixture, IPPROTO_TCP, true, false);
-	CHECK(connection_table_number(connection) == number, "its entry is another's");
+	CHECK_EQUAL(connection_table_number(connection), number, "its entry is another's");
 	connection->attributable = true;
 	run_until(&fixture, &(int64_t){ NOW }, NOW + 10 * NS_PER_SECOND);
-	CHECK(asked_count[SRC] == 1, "which is not asked for in its stead");
+	CHECK_EQUAL(asked_count[SRC], 1, "which is not asked for in its stead");
 	finish(&fixture);
 }
 
@@ -514,9 +515,8 @@ static void test_who_now(void)
 		connection->owners[DST].cookie = 7;
 		answers[DST] = answer(ATTRIBUTION_UNKNOWN, cases[i].found);
 		answers[DST].cookie = cases[i].cookie;
-		CHECK(binder_who_now(fixture.binder, connection, DST, false, NOW + 1) ==
-		              cases[i].now,
-		      "who is it now: %s", cases[i].title);
+		CHECK_EQUAL(binder_who_now(fixture.binder, connection, DST, false, NOW + 1),
+		            cases[i].now, "who is it now: %s", cases[i].title);
 		CHECK(!asked[DST].sender && asked[DST].seen_ns == NOW + 1, "asked as of then");
 		finish(&fixture);
 	}

@@ -19,7 +19,7 @@ static void test_limit(void)
 {
 	struct buf buf;
 
-	CHECK(buf_init(&buf, 4) == 0, "a buffer of 4 bytes");
+	CHECK_EQUAL(buf_init(&buf, 4), 0, "a buffer of 4 bytes");
 	buf_append(&buf, "abcd", 4);
 	CHECK(holds(&buf, "abcd"), "takes 4 bytes");
 	buf_append(&buf, "", 0);
@@ -77,7 +77,7 @@ static void test_formatters_at_the_limit(void)
 			                      : !holds(&buf, full[which]))
 				wrong++;
 		}
-		CHECK(wrong == 0, "%s: whole or nothing at every capacity", full[which]);
+		CHECK_EQUAL(wrong, 0, "%s: whole or nothing at every capacity", full[which]);
 	}
 }
 
@@ -101,7 +101,7 @@ static void test_u64(struct random *random)
 		if (!holds(&buf, expected) && wrong++ == 0)
 			printf("# expected %s, got %.*s\n", expected, (int)buf.length, buf.data);
 	}
-	CHECK(wrong == 0, "decimal numbers are those of printf");
+	CHECK_EQUAL(wrong, 0, "decimal numbers are those of printf");
 	wrong = 0;
 	for (uint64_t power = 1;; power *= 10) {
 		for (int less = 0; less < 2; less++) {
@@ -113,7 +113,7 @@ static void test_u64(struct random *random)
 		if (power > UINT64_MAX / 10)
 			break;
 	}
-	CHECK(wrong == 0, "on both sides of each power of ten");
+	CHECK_EQUAL(wrong, 0, "on both sides of each power of ten");
 	buf_reset(&buf);
 	buf_append_u64(&buf, UINT64_MAX);
 	CHECK(holds(&buf, "18446744073709551615"), "the largest number");
@@ -227,8 +227,8 @@ static void test_time(struct random *random)
 			wrong_cached += !holds(&buf, expected);
 		}
 	}
-	CHECK(wrong == 0, "600,000 instants from 1677 to 2262 are those of gmtime_r");
-	CHECK(wrong_cached == 0, "and the same with the second cached");
+	CHECK_EQUAL(wrong, 0, "600,000 instants from 1677 to 2262 are those of gmtime_r");
+	CHECK_EQUAL(wrong_cached, 0, "and the same with the second cached");
 	cache = (struct buf_time_cache){ .start_ns = 0 };
 	buf_put_time(buf.data, &cache, 5);
 	CHECK(holds(&buf, "1970-01-01T00:00:00.000000005Z"),

@@ -38,7 +38,7 @@ static void test_names(void)
 {
 	const char *names[NAMES_MAX];
 
-	CHECK(capabilities_names(0, names, NAMES_MAX) == 0, "none");
+	CHECK_EQUAL(capabilities_names(0, names, NAMES_MAX), 0, "none");
 	for (int i = 0; i < KNOWN; i++) {
 		uint64_t set = UINT64_C(1) << known[i].number;
 
@@ -49,10 +49,11 @@ static void test_names(void)
 		              !capabilities_have(~set, known[i].number),
 		      "%s: held or not", known[i].name);
 	}
-	CHECK(capabilities_names(1, names, NAMES_MAX) == 0, "cap_chown makes no difference here");
+	CHECK_EQUAL(capabilities_names(1, names, NAMES_MAX), 0,
+	            "cap_chown makes no difference here");
 	CHECK(have_all(UINT64_MAX, names, capabilities_names(UINT64_MAX, names, NAMES_MAX)),
 	      "all that do, lowest first");
-	CHECK(capabilities_names(UINT64_MAX, names, 2) == 2, "not more than there is room for");
+	CHECK_EQUAL(capabilities_names(UINT64_MAX, names, 2), 2, "not more than there is room for");
 }
 
 /* As /proc shows it. */
@@ -77,7 +78,7 @@ static void test_effective(void)
 	int status = 0;
 	pid_t child;
 
-	CHECK(capabilities_effective() == shown(), "as in /proc/self/status");
+	CHECK_EQUAL(capabilities_effective(), shown(), "as in /proc/self/status");
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {

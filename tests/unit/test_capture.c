@@ -36,7 +36,7 @@ static void test_check_filter(void)
 		const char *name = cases[i].filter != NULL ? cases[i].filter : "none";
 
 		if (cases[i].good)
-			CHECK(result == 0, "check: %s", name);
+			CHECK_EQUAL(result, 0, "check: %s", name);
 		else
 			CHECK(result == -EINVAL && strstr(error.text, name) != NULL,
 			      "check: %s: %s", name, error.text);
@@ -88,14 +88,15 @@ static void test_counter(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		CHECK(capture_counter_advance(cases[i].total, cases[i].previous, cases[i].now) ==
-		              cases[i].expected,
-		      "counter %#x -> %#x", cases[i].previous, cases[i].now);
+		CHECK_EQUAL(
+			capture_counter_advance(cases[i].total, cases[i].previous, cases[i].now),
+			cases[i].expected, "counter %#x -> %#x", cases[i].previous, cases[i].now);
 	for (i = 0; i < 10000; i++) {
 		total = capture_counter_advance(total, now, (uint32_t)(now + 3000000001u));
 		now = (uint32_t)(now + 3000000001u);
 	}
-	CHECK(total == UINT64_C(30000000010000), "a counter that wraps 6984 times loses nothing");
+	CHECK_EQUAL(total, UINT64_C(30000000010000),
+	            "a counter that wraps 6984 times loses nothing");
 }
 
 /* "3.name [...]" or "3.name (description) [...]", numbered from 1. */
@@ -118,7 +119,7 @@ static void test_print_interfaces(void)
 	int number = 0;
 	bool right = true, any = false;
 
-	CHECK(capture_print_interfaces(stream, &error) == 0, "interfaces are listed");
+	CHECK_EQUAL(capture_print_interfaces(stream, &error), 0, "interfaces are listed");
 	fclose(stream);
 	for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
 		right = right && is_interface_line(line, ++number);

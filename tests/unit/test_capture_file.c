@@ -141,7 +141,8 @@ static void test_formats(void)
 				             5);
 		}
 		save();
-		if (!CHECK(open_file(&capture, NULL, &error) == 0, "%s: opens", formats[i].name))
+		if (!CHECK_EQUAL(open_file(&capture, NULL, &error), 0, "%s: opens",
+		                 formats[i].name))
 			continue;
 		CHECK(read_all(capture, &seen, &error) == 0 && seen.count == PACKETS &&
 		              seen.length == 5 && seen.sum == (1 + 2 + 3 + 4 + 5) * PACKETS,
@@ -151,8 +152,8 @@ static void test_formats(void)
 			        seen.times[n] == second * 1000000000 +
 			                                 (123456 + n) * (int64_t)formats[i].unit_ns;
 		CHECK(right, "%s: times to the nanosecond", formats[i].name);
-		CHECK(capture_dispatch(capture, 1, see, &seen, &error) == 0, "%s: stays at the end",
-		      formats[i].name);
+		CHECK_EQUAL(capture_dispatch(capture, 1, see, &seen, &error), 0,
+		            "%s: stays at the end", formats[i].name);
 		CHECK(capture_read_counters(capture, &counters) == 0 &&
 		              counters.delivered == PACKETS && counters.received == 0 &&
 		              counters.dropped == 0,
@@ -227,7 +228,7 @@ static void test_filter(void)
 			              strncmp(error.text, "filter: ", 8) == 0 &&
 			              strstr(error.text, name) != NULL,
 			      "filter %s is refused: %s", name, error.text);
-		} else if (CHECK(result == 0, "filter %s is taken", name)) {
+		} else if (CHECK_EQUAL(result, 0, "filter %s is taken", name)) {
 			CHECK(read_all(capture, &seen, &error) == 0 && seen.count == cases[i].count,
 			      "filter %s lets %d through", name, cases[i].count);
 			capture_close(capture);
@@ -393,13 +394,13 @@ static void test_extremes(void)
 	put_enhanced(0, UINT64_MAX, "\1\2\3\4", 4); /* the year 586912: more than 63 bits of ns */
 	put_enhanced(0, 0, large, sizeof(large));
 	save();
-	if (!CHECK(open_file(&capture, NULL, &error) == 0, "extremes: opens"))
+	if (!CHECK_EQUAL(open_file(&capture, NULL, &error), 0, "extremes: opens"))
 		return;
 	CHECK(read_all(capture, &seen, &error) == 0 && seen.count == 2, "extremes: read");
 	/* libpcap's own struct has no room for it where time_t has 32 bits. */
 	CHECK((seen.times[0] == INT64_MAX || sizeof(time_t) == 4) && seen.times[1] == 0,
 	      "a time too large is the largest");
-	CHECK(seen.length == sizeof(large), "a packet of %zu bytes", sizeof(large));
+	CHECK_EQUAL(seen.length, sizeof(large), "a packet of %zu bytes", sizeof(large));
 	capture_close(capture);
 }
 
@@ -418,13 +419,13 @@ static void test_after_2038(void)
 		for (int i = 0; i < 4; i++)
 			put_pcap_packet(seconds[i], 999999999, "\1\2\3\4", 4);
 		save();
-		if (!CHECK(open_file(&capture, NULL, &error) == 0, "after 2038: opens"))
+		if (!CHECK_EQUAL(open_file(&capture, NULL, &error), 0, "after 2038: opens"))
 			return;
 		CHECK(read_all(capture, &seen, &error) == 0 && seen.count == 4, "after 2038: read");
 		for (int i = 0; i < 4; i++)
-			CHECK(seen.times[i] == seconds[i] * INT64_C(1000000000) + 999999999,
-			      "%s-endian, %u seconds: %lld", big ? "big" : "little", seconds[i],
-			      (long long)seen.times[i]);
+			CHECK_EQUAL(seen.times[i], seconds[i] * INT64_C(1000000000) + 999999999,
+			            "%s-endian, %u seconds: %lld", big ? "big" : "little",
+			            seconds[i], (long long)seen.times[i]);
 		capture_close(capture);
 	}
 }
@@ -443,8 +444,8 @@ static void test_stdin(void)
 		exit(EXIT_FAILURE);
 	close(fds[0]);
 	close(fds[1]);
-	if (!CHECK(capture_open_file(&capture, "-", &options, &error) == 0,
-	           "a pipe on stdin opens"))
+	if (!CHECK_EQUAL(capture_open_file(&capture, "-", &options, &error), 0,
+	                 "a pipe on stdin opens"))
 		return;
 	CHECK(read_all(capture, &seen, &error) == 0 && seen.count == 1, "and is read and filtered");
 	capture_close(capture);

@@ -44,7 +44,7 @@ static struct capture *open_fifo(int *writer, size_t length)
 	*writer = open(path, O_RDWR | O_CLOEXEC); /* lets the other end open at once */
 	if (*writer < 0 || write(*writer, file.bytes, length) != (ssize_t)length)
 		exit(EXIT_FAILURE);
-	if (CHECK(capture_open_file(&capture, path, &options, &error) == 0, "opens"))
+	if (CHECK_EQUAL(capture_open_file(&capture, path, &options, &error), 0, "opens"))
 		return capture;
 	printf("# %s\n", error.text);
 	exit(EXIT_FAILURE);
@@ -117,9 +117,9 @@ static void check_pieces(const char *name, size_t header, size_t piece_max)
 	CHECK(drain(capture, &seen, &error) == -EAGAIN && seen.count == 0, "%s: no packet yet",
 	      name);
 	good = feed(capture, writer, header, piece_max, &seen, &pieces);
-	CHECK(good == pieces, "%s: never waited, %zu of %zu pieces", name, good, pieces);
+	CHECK_EQUAL(good, pieces, "%s: never waited, %zu of %zu pieces", name, good, pieces);
 	close(writer);
-	CHECK(drain(capture, &seen, &error) == 0, "%s: then ends", name);
+	CHECK_EQUAL(drain(capture, &seen, &error), 0, "%s: then ends", name);
 	CHECK(expected.count == PACKETS && seen.count == expected.count && seen.sum == expected.sum,
 	      "%s: the same packets as from a file", name);
 	capture_close(capture);
@@ -292,11 +292,12 @@ static void test_stdin(void)
 	    dup2(fds[0], STDIN_FILENO) < 0)
 		exit(EXIT_FAILURE);
 	close(fds[0]);
-	if (!CHECK(capture_open_file(&capture, "-", &options, &error) == 0, "standard input opens"))
+	if (!CHECK_EQUAL(capture_open_file(&capture, "-", &options, &error), 0,
+	                 "standard input opens"))
 		return;
 	CHECK(drain(capture, &seen, &error) == -EAGAIN && seen.count == PACKETS, "is read");
 	close(fds[1]);
-	CHECK(drain(capture, &seen, &error) == 0, "ends");
+	CHECK_EQUAL(drain(capture, &seen, &error), 0, "ends");
 	capture_close(capture);
 	CHECK(fcntl(STDIN_FILENO, F_GETFD) >= 0, "and is not closed");
 }

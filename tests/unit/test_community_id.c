@@ -55,7 +55,7 @@ static void test_vectors(void)
 		char id[COMMUNITY_ID_SIZE];
 
 		community_id(0, &tuple, true, id);
-		CHECK(strcmp(id, vectors[i].id) == 0, "%s: %s", vectors[i].name, id);
+		CHECK_TEXT(id, vectors[i].id, "%s: %s", vectors[i].name, id);
 	}
 }
 
@@ -128,7 +128,7 @@ static void test_seed(void)
 	community_id(0, &tuple, false, bare);
 	CHECK(strcmp(zero, one) != 0, "the seed counts");
 	CHECK(strcmp(zero, bare) != 0, "ports count, unless there are none");
-	CHECK(strlen(zero) == COMMUNITY_ID_SIZE - 1, "length");
+	CHECK_EQUAL(strlen(zero), COMMUNITY_ID_SIZE - 1, "length");
 }
 
 int main(void)

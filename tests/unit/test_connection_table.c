@@ -229,7 +229,7 @@ static void test_find(void)
 	      "equal addresses");
 	loop.destination_port = loop.source_port; /* a socket that is connected to itself */
 	tcp = open_tuple(table, 1, &loop, START);
-	CHECK(find_tuple(table, 1, &loop, &from) == tcp, "equal addresses and ports");
+	CHECK_EQUAL(find_tuple(table, 1, &loop, &from), tcp, "equal addresses and ports");
 	connection_table_free(table);
 }
 
@@ -275,7 +275,7 @@ static void test_hash(void)
 			hashes[i] = connection_table_key(table, 1, &tuple).hash;
 			unlike += connection_table_key(table, 1, &back).hash != hashes[i];
 		}
-		CHECK(unlike == 0, "family %d: both directions hash alike", which);
+		CHECK_EQUAL(unlike, 0, "family %d: both directions hash alike", which);
 		hash_spread_check(hashes, "family", which);
 	}
 	connection_table_free(table);
@@ -288,11 +288,11 @@ static void test_reference(void)
 	uint32_t number = connection_table_number(first);
 	uint64_t id = first->id;
 
-	CHECK(connection_table_at(table, number, id) == first, "a weak reference");
+	CHECK_EQUAL(connection_table_at(table, number, id), first, "a weak reference");
 	CHECK(!connection_table_at(table, number, id + 1) && !connection_table_at(table, 99, id),
 	      "number and id are both needed");
 	connection_table_close(table, first, CONNECTION_RESET, CONNECTION_FAILURE, START);
-	CHECK(connection_table_at(table, number, id) == first, "closed, it still lingers");
+	CHECK_EQUAL(connection_table_at(table, number, id), first, "closed, it still lingers");
 	connection_table_forget(table, first);
 	CHECK(!connection_table_at(table, number, id), "forgotten");
 	first = open_at(table, IPPROTO_TCP, 5000, START);
@@ -309,9 +309,9 @@ static void test_account(void)
 
 	CHECK(tcp->state == SOCKET_SYN_SENT && tcp->start_ns == START, "opened");
 	handshake(table, tcp, START + 5);
-	CHECK(tcp->state == SOCKET_ESTABLISHED, "established");
+	CHECK_EQUAL(tcp->state, SOCKET_ESTABLISHED, "established");
 	feed(table, tcp, CONNECTION_DESTINATION, TCP_FLAG_ACK, START + 3);
-	CHECK(tcp->last_ns == START + 5, "a packet from before: the last time stays");
+	CHECK_EQUAL(tcp->last_ns, START + 5, "a packet from before: the last time stays");
 	CHECK(tcp->counts[CONNECTION_SOURCE].packets == 2 &&
 	              tcp->counts[CONNECTION_SOURCE].bytes == 200 &&
 	              tcp->counts[CONNECTION_DESTINATION].packets == 2,
@@ -328,7 +328,7 @@ static void test_account(void)
 	      "it closes once");
 	CHECK(counters->opened == 1 && counters->closed == 1 && connection_table_count(table) == 0,
 	      "counters");
-	CHECK(told_total == 0, "the caller knows of all this, no callback");
+	CHECK_EQUAL(told_total, 0, "the caller knows of all this, no callback");
 	connection_table_free(table);
 }
 
@@ -464,7 +464,7 @@ static void test_death(void)
 	connection_table_died(table, tcp, START);
 	connection_table_died(table, udp, START);
 	run_until(table, &now, end - 1);
-	CHECK(told_total == 0, "a dead socket: what was captured of it may still come");
+	CHECK_EQUAL(told_total, 0, "a dead socket: what was captured of it may still come");
 	connection_table_died(table, late, now);
 	run_until(table, &now, end + SECOND);
 	CHECK(told_total == 3 && told[0].reason == CONNECTION_SOCKET_CLOSED &&
@@ -490,7 +490,7 @@ static void test_linger(void)
 	int64_t now = START;
 
 	run_until(table, &now, START + CONNECTION_LINGER_NS - 1);
-	CHECK(find(table, IPPROTO_TCP, 5000, &from) == closed, "closed, kept for late packets");
+	CHECK_EQUAL(find(table, IPPROTO_TCP, 5000, &from), closed, "closed, kept for late packets");
 	run_until(table, &now, START + CONNECTION_LINGER_NS + SECOND);
 	CHECK(!find(table, IPPROTO_TCP, 5000, &from) && told_total == 0, "and then forgotten");
 	connection_table_free(table);
@@ -515,7 +515,7 @@ static void test_jumps(void)
 	struct connection_table *table = begin(16, 60 * SECOND);
 
 	connection_table_expire(table, START);
-	CHECK(told_total == 0, "nothing there, nothing told");
+	CHECK_EQUAL(told_total, 0, "nothing there, nothing told");
 	play(table, ESTABLISHED, START);
 	connection_table_expire(table, START + 3000 * SECOND);
 	CHECK(told_total == 1 && told[0].change == CONNECTION_CHANGE_UPDATED,
@@ -591,7 +591,7 @@ static void test_updates(void)
 	table = begin(16, 60 * SECOND);
 	play(table, CLOSED, START);
 	connection_table_expire(table, START + 61 * SECOND);
-	CHECK(told_total == 0, "none of a closed one");
+	CHECK_EQUAL(told_total, 0, "none of a closed one");
 	connection_table_free(table);
 }
 

@@ -161,7 +161,8 @@ static void test_prefixes(const struct decode_case *test, uint8_t *guard, const 
 			wrong++;
 		}
 	}
-	CHECK(wrong == 0, "%s: every prefix, complete from %u bytes on", test->name, test->needs);
+	CHECK_EQUAL(wrong, 0, "%s: every prefix, complete from %u bytes on", test->name,
+	            test->needs);
 }
 
 /* No more is captured than is needed, and no less. */
@@ -198,7 +199,7 @@ static void test_mutations(uint8_t *guard)
 		if (!is_sane(&packet))
 			wrong++;
 	}
-	CHECK(wrong == 0, "%d packets with changed bytes", MUTATIONS);
+	CHECK_EQUAL(wrong, 0, "%d packets with changed bytes", MUTATIONS);
 }
 
 static void test_kept_fields(void)

@@ -86,12 +86,12 @@ static void test_tcp(void)
 	put_attribute(&message, INET_DIAG_SHUTDOWN, &shutdown, sizeof(shutdown));
 	put_attribute(&message, INET_DIAG_INFO, &info, sizeof(info));
 	put_attribute(&message, INET_DIAG_CGROUP_ID, &cgroup, sizeof(cgroup));
-	CHECK(parse(SOCKET_TCP, &message, &socket) == 0, "TCP is read");
+	CHECK_EQUAL(parse(SOCKET_TCP, &message, &socket), 0, "TCP is read");
 	CHECK(socket.kind == SOCKET_TCP && socket.source == SOCKET_FROM_SOCK_DIAG &&
 	              socket.family == AF_INET && socket.type == SOCK_STREAM &&
 	              socket.protocol == IPPROTO_TCP && socket.tuple.protocol == IPPROTO_TCP,
 	      "TCP: kind, family, type, protocol");
-	CHECK(socket.state == SOCKET_ESTABLISHED, "TCP: state");
+	CHECK_EQUAL(socket.state, SOCKET_ESTABLISHED, "TCP: state");
 	CHECK(address_is(&socket.tuple.source, "192.0.2.1") && socket.tuple.source_port == 1234 &&
 	              address_is(&socket.tuple.destination, "198.51.100.2") &&
 	              socket.tuple.destination_port == 80,
@@ -105,8 +105,8 @@ static void test_tcp(void)
 	              socket.tcp_info.retransmits == 5 && socket.tcp_info.bytes_acked == 1002 &&
 	              socket.tcp_info.bytes_received == UINT64_C(5000000000),
 	      "TCP: tcp_info");
-	CHECK(diag_message_protocol(message.bytes, message.length) == 0,
-	      "TCP: no INET_DIAG_PROTOCOL");
+	CHECK_EQUAL(diag_message_protocol(message.bytes, message.length), 0,
+	            "TCP: no INET_DIAG_PROTOCOL");
 }
 
 /* tcp_info grew with the kernel; a part that is not there is 0. */
@@ -210,7 +210,7 @@ static void test_mapped(void)
 	      "UDP: type, protocol");
 	header.idiag_family = AF_UNIX;
 	memcpy(message.bytes, &header, sizeof(header));
-	CHECK(parse(SOCKET_UDP, &message, &socket) == -EINVAL, "another family is refused");
+	CHECK_EQUAL(parse(SOCKET_UDP, &message, &socket), -EINVAL, "another family is refused");
 }
 
 static void test_raw(void)
@@ -229,7 +229,7 @@ static void test_raw(void)
 	put_attribute(&message, INET_DIAG_PROTOCOL, &protocol, sizeof(protocol));
 	CHECK(parse(SOCKET_RAW, &message, &socket) == 0 && socket.protocol == 89,
 	      "raw: the attribute says it better");
-	CHECK(diag_message_protocol(message.bytes, message.length) == 89, "INET_DIAG_PROTOCOL");
+	CHECK_EQUAL(diag_message_protocol(message.bytes, message.length), 89, "INET_DIAG_PROTOCOL");
 }
 
 static const struct {
@@ -351,7 +351,8 @@ static void test_short(void)
 		              parse(kinds[i].kind, &message, &socket) == 0,
 		      "kind %d needs %zu bytes", (int)kinds[i].kind, kinds[i].size);
 	}
-	CHECK(parse(SOCKET_ICMP, &message, &socket) == -EINVAL, "ping sockets have no messages");
+	CHECK_EQUAL(parse(SOCKET_ICMP, &message, &socket), -EINVAL,
+	            "ping sockets have no messages");
 }
 
 /* Attributes of any length and type: none is read past the end. */

@@ -74,23 +74,23 @@ int main(void)
 	again.time_ns += DUPLICATES_WINDOW_NS - 1;
 	CHECK(second(again, &same) == 1 && same, "the same on another interface");
 	again.time_ns = NOW - DUPLICATES_WINDOW_NS + 1;
-	CHECK(second(again, &same) == 1, "though it was captured before");
+	CHECK_EQUAL(second(again, &same), 1, "though it was captured before");
 	again.time_ns = NOW + DUPLICATES_WINDOW_NS;
-	CHECK(second(again, &same) == 0, "not long after");
+	CHECK_EQUAL(second(again, &same), 0, "not long after");
 
 	again = packet(2);
-	CHECK(second(again, &same) == 0, "on the same interface it is another one");
+	CHECK_EQUAL(second(again, &same), 0, "on the same interface it is another one");
 	again.netns++;
 	CHECK(second(again, &same) == 1 && !same,
 	      "an interface of another namespace, with the same number");
 	again = packet(2);
 	again.ifindex = 3;
 	again.ip_id++;
-	CHECK(second(again, &same) == 0, "another packet of the flow");
+	CHECK_EQUAL(second(again, &same), 0, "another packet of the flow");
 	again = packet(2);
 	again.ifindex = 3;
 	again.network = PACKET_ARP;
-	CHECK(second(again, &same) == 0, "only IP has copies");
+	CHECK_EQUAL(second(again, &same), 0, "only IP has copies");
 	test_namespaces();
 	duplicates_free(NULL);
 	return check_done();

@@ -149,9 +149,9 @@ static void test_unwanted(void)
 	struct fixture fixture;
 
 	begin(&fixture, EMITTER_STATS, false);
-	CHECK(emit(&fixture) == 0, "what is not wanted has no number");
+	CHECK_EQUAL(emit(&fixture), 0, "what is not wanted has no number");
 	read_lines(&fixture, &lines);
-	CHECK(lines.count == 0, "and is not written");
+	CHECK_EQUAL(lines.count, 0, "and is not written");
 	finish(&fixture);
 }
 
@@ -164,17 +164,17 @@ static void test_numbers(void)
 	begin(&fixture, EMITTER_ALL, false);
 	for (int i = 0; i < 10; i++)
 		last = emit(&fixture);
-	CHECK(sink_counters(fixture.sink).lines == 0, "nothing is written before a flush");
+	CHECK_EQUAL(sink_counters(fixture.sink).lines, 0, "nothing is written before a flush");
 	emitter_announce(fixture.emitter, EXAMPLE_NS);
 	read_lines(&fixture, &lines);
 	CHECK(last == 10 && lines.count == 10 && missing(&lines, last) == 0,
 	      "1, 2, 3 ...; nothing to announce");
-	CHECK(emitter_room(fixture.emitter) == CAPACITY, "room for all again");
+	CHECK_EQUAL(emitter_room(fixture.emitter), CAPACITY, "room for all again");
 	finish(&fixture);
 
 	begin(&fixture, EMITTER_ALL, true);
 	emit(&fixture);
-	CHECK(sink_counters(fixture.sink).lines == 1, "-l: written at once");
+	CHECK_EQUAL(sink_counters(fixture.sink).lines, 1, "-l: written at once");
 	finish(&fixture);
 }
 
@@ -191,8 +191,8 @@ static void test_drops(void)
 			last = emit(&fixture);
 		taken = sink_counters(fixture.sink).taken;
 		emitter_announce(fixture.emitter, EXAMPLE_NS);
-		CHECK(sink_counters(fixture.sink).taken == taken,
-		      "round %d: full, so nothing is announced as yet", round);
+		CHECK_EQUAL(sink_counters(fixture.sink).taken, taken,
+		            "round %d: full, so nothing is announced as yet", round);
 		read_lines(&fixture, &lines);
 		emitter_announce(fixture.emitter, EXAMPLE_NS);
 		emitter_announce(fixture.emitter, EXAMPLE_NS);
@@ -201,7 +201,7 @@ static void test_drops(void)
 	read_lines(&fixture, &lines);
 	dropped = emitter_counters(fixture.emitter)->dropped;
 	CHECK(dropped == 15 && missing(&lines, last) == dropped, "gaps of %" PRIu64, dropped);
-	CHECK(lines.announced == dropped, "all of them announced, once");
+	CHECK_EQUAL(lines.announced, dropped, "all of them announced, once");
 	CHECK(lines.announces[lines.count - 1], "as soon as there was room");
 	finish(&fixture);
 }
@@ -219,9 +219,9 @@ static void test_deadline(void)
 	emitter_set_deadline(fixture.emitter, clock_monotonic_ns() + NS_PER_SECOND);
 	for (int i = 0; i < 20; i++)
 		last = emit(&fixture);
-	CHECK(emitter_counters(fixture.emitter)->dropped == 0, "the reader is waited for");
+	CHECK_EQUAL(emitter_counters(fixture.emitter)->dropped, 0, "the reader is waited for");
 	read_lines(&fixture, &lines);
-	CHECK(missing(&lines, last) == 0, "nothing is lost");
+	CHECK_EQUAL(missing(&lines, last), 0, "nothing is lost");
 
 	fcntl(fixture.pipe[1], F_SETPIPE_SZ, 4096);
 	before = clock_monotonic_ns();

@@ -207,7 +207,8 @@ static void test_limits(struct encoder *encoder)
 	closed.connection.args = (struct event_args){ .args = args, .count = 1 };
 	CHECK(SAYS(encoder, &closed, &line, "\"args_count\":1", "\"truncated\":[\"process.args\"]"),
 	      "connection: arguments");
-	CHECK(encoder_counters(encoder)->truncated == before + 2, "each such record is counted");
+	CHECK_EQUAL(encoder_counters(encoder)->truncated, before + 2,
+	            "each such record is counted");
 
 	CHECK(encoder_encode(encoder, &event, &small) == -ENOBUFS && small.length == 0 &&
 	              !small.overflow,
@@ -242,7 +243,7 @@ static void test_edge(struct encoder *encoder)
 		longest = line.length > longest ? line.length : longest;
 	}
 	CHECK(same, "both ways cut at the same length");
-	CHECK(longest == EVENT_LINE_MAX, "a line of %zu bytes is whole", longest);
+	CHECK_EQUAL(longest, EVENT_LINE_MAX, "a line of %zu bytes is whole", longest);
 	example_end(&example);
 	buf_free(&line);
 	buf_free(&tree);

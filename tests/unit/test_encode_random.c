@@ -127,11 +127,11 @@ static void test_random(struct encoder *encoder)
 	fclose(hostile);
 
 	snprintf(arguments, sizeof arguments, "%s %s", paths[0], paths[1]);
-	CHECK(helper("same_records", arguments) == 0, "both ways say the same");
+	CHECK_EQUAL(helper("same_records", arguments), 0, "both ways say the same");
 	for (int i = 0; i < 3; i++) {
 		snprintf(arguments, sizeof arguments, "--partial < %s", paths[i]);
-		CHECK(helper("validate", arguments) == 0, "the records of %s are valid",
-		      strrchr(paths[i], '/'));
+		CHECK_EQUAL(helper("validate", arguments), 0, "the records of %s are valid",
+		            strrchr(paths[i], '/'));
 		unlink(paths[i]);
 	}
 	rmdir(folder);

@@ -130,7 +130,7 @@ static void test_against_model(struct random *random)
 		sound = same(&index, &model);
 	}
 	CHECK(sound, "the same as by brute force");
-	CHECK(index.evicted == 0, "nothing was evicted that fitted");
+	CHECK_EQUAL(index.evicted, 0, "nothing was evicted that fitted");
 	fd_index_free(&index);
 }
 
@@ -150,7 +150,7 @@ static void test_eviction(void)
 	cursor = fd_index_cursor(&index, 1019);
 	while (table_next(&cursor, &number))
 		found += index.entries[number].inode == 1019;
-	CHECK(found == 1, "the newest is there");
+	CHECK_EQUAL(found, 1, "the newest is there");
 	for (int pid = 2; pid < 10; pid++)
 		fd_index_add_holder(&index, pid, 7);
 	CHECK(index.holder_count == 4 && fd_index_holder(&index, 9) != NONE &&

@@ -51,10 +51,10 @@ static void test_new(void)
 	fd = file_open("new", &repaired, &error);
 	CHECK(fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && repaired == 0,
 	      "a new file");
-	CHECK((status.st_mode & 07777) == 0640, "has mode 0640");
+	CHECK_EQUAL((status.st_mode & 07777), 0640, "has mode 0640");
 	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC && fcntl(fd, F_GETFL) & O_APPEND,
 	      "is O_CLOEXEC and O_APPEND");
-	CHECK(write(fd, "{one}\n", 6) == 6, "and can be written");
+	CHECK_EQUAL(write(fd, "{one}\n", 6), 6, "and can be written");
 	close(fd);
 	fd = file_open("new", &repaired, &error);
 	CHECK(fd >= 0 && write(fd, "{two}\n", 6) == 6 && fstat(fd, &status) == 0 &&
@@ -128,8 +128,8 @@ static void test_tails(void)
 		if (cases[i].cut == SIZE_MAX) {
 			refuses("tail", EBADMSG, "not a record");
 			fd = open("tail", O_RDONLY | O_CLOEXEC);
-			CHECK(read(fd, text, sizeof text) == (ssize_t)length, "%s: untouched",
-			      cases[i].name);
+			CHECK_EQUAL(read(fd, text, sizeof text), (ssize_t)length, "%s: untouched",
+			            cases[i].name);
 		} else {
 			fd = file_open("tail", &repaired, &error);
 			CHECK(fd >= 0 && repaired == cases[i].cut &&

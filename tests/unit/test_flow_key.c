@@ -242,8 +242,8 @@ static void test_cases(void)
 
 		address(&packet);
 		keyed = flow_key_of(&packet, &key);
-		CHECK(keyed == cases[i].keyed, "%s: %s a connection", cases[i].title,
-		      cases[i].keyed ? "of" : "of not");
+		CHECK_EQUAL(keyed, cases[i].keyed, "%s: %s a connection", cases[i].title,
+		            cases[i].keyed ? "of" : "of not");
 		if (keyed)
 			CHECK(key.source_port == cases[i].source_port &&
 			              key.destination_port == cases[i].destination_port &&
@@ -252,12 +252,12 @@ static void test_cases(void)
 			              key.reserved[0] == 0,
 			      "%s: its key", cases[i].title);
 		if (keyed)
-			CHECK(flow_key_sender(&packet) == cases[i].sender, "%s: its sender",
-			      cases[i].title);
-		CHECK(flow_key_is_refusal(&packet) == cases[i].refusal, "%s: a refusal or not",
-		      cases[i].title);
-		CHECK(flow_key_has_community_id(&packet) == cases[i].has_id,
-		      "%s: has a Community ID or not", cases[i].title);
+			CHECK_EQUAL(flow_key_sender(&packet), cases[i].sender, "%s: its sender",
+			            cases[i].title);
+		CHECK_EQUAL(flow_key_is_refusal(&packet), cases[i].refusal, "%s: a refusal or not",
+		            cases[i].title);
+		CHECK_EQUAL(flow_key_has_community_id(&packet), cases[i].has_id,
+		            "%s: has a Community ID or not", cases[i].title);
 	}
 }
 
@@ -295,7 +295,7 @@ static void test_community_id(void)
 		inet_parse(known[i].source, &packet.tuple.source);
 		inet_parse(known[i].destination, &packet.tuple.destination);
 		flow_key_community_id(&packet, 0, text);
-		CHECK(strcmp(text, known[i].id) == 0, "%s: %s", known[i].id, text);
+		CHECK_TEXT(text, known[i].id, "%s: %s", known[i].id, text);
 		flow_key_community_id(&packet, 1, seeded);
 		CHECK(strcmp(text, seeded) != 0, "another seed, another identifier");
 	}

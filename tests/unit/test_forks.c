@@ -8,13 +8,14 @@ int main(void)
 {
 	static struct forks forks;
 
-	CHECK(forks_latest(&forks, 10) == 0, "nobody has forked");
+	CHECK_EQUAL(forks_latest(&forks, 10), 0, "nobody has forked");
 	forks_put(&forks, 10, 100);
 	CHECK(forks_latest(&forks, 10) == 100 && forks_latest(&forks, 11) == 0, "one has");
 	forks_put(&forks, 10, 90);
-	CHECK(forks_latest(&forks, 10) == 100, "the latest counts, in whatever order they come");
+	CHECK_EQUAL(forks_latest(&forks, 10), 100,
+	            "the latest counts, in whatever order they come");
 	forks_put(&forks, 10 + FORKS_PIDS, 200);
-	CHECK(forks_latest(&forks, 10) == 200, "never earlier than the truth");
+	CHECK_EQUAL(forks_latest(&forks, 10), 200, "never earlier than the truth");
 	forks_lost(&forks, 150);
 	CHECK(forks_latest(&forks, 11) == 150 && forks_latest(&forks, 10) == 200,
 	      "after a loss, any may have");

@@ -39,8 +39,8 @@ static void test_vectors(void)
 		size_t length = vectors_2_4[i].length;
 		const uint8_t *guarded = check_guarded(bytes, length);
 
-		CHECK(hash_siphash(&key, guarded, length, 2, 4) == vectors_2_4[i].hash,
-		      "SipHash-2-4 of %zu bytes", length);
+		CHECK_EQUAL(hash_siphash(&key, guarded, length, 2, 4), vectors_2_4[i].hash,
+		            "SipHash-2-4 of %zu bytes", length);
 	}
 }
 
@@ -90,12 +90,12 @@ static void test_hash_bytes(struct random *random)
 		wrong += hash_bytes(&key, bytes + shift, length) !=
 		         plain_siphash_1_3(&key, bytes + shift, length);
 	}
-	CHECK(wrong == 0, "hash_bytes is SipHash-1-3 at any length and alignment");
+	CHECK_EQUAL(wrong, 0, "hash_bytes is SipHash-1-3 at any length and alignment");
 	wrong = 0;
 	for (size_t length = 0; length < 80; length++)
 		wrong += hash_bytes(&key, check_guarded(bytes, length), length) !=
 		         plain_siphash_1_3(&key, bytes, length);
-	CHECK(wrong == 0, "and reads no byte past the end");
+	CHECK_EQUAL(wrong, 0, "and reads no byte past the end");
 }
 
 /* Flipping any bit of a 40-byte tuple, or of the key, flips half of the hash. */
@@ -135,11 +135,12 @@ static void test_avalanche(struct random *random)
 static void test_fold(void)
 {
 	/* By hand: the high and the low half of the product. */
-	CHECK(hash_fold(UINT64_MAX, UINT64_MAX) == ((UINT64_MAX - 1) ^ 1), "the largest factors");
-	CHECK(hash_fold(UINT64_C(1) << 32, UINT64_C(1) << 32) == 1, "only a high half");
-	CHECK(hash_fold(UINT64_C(0x123456789abcdef0), 16) == (UINT64_C(0x23456789abcdef00) ^ 1),
-	      "both halves");
-	CHECK(hash_fold(UINT64_C(0xffffffff), UINT64_C(0x100000001)) == UINT64_MAX, "no carry");
+	CHECK_EQUAL(hash_fold(UINT64_MAX, UINT64_MAX), ((UINT64_MAX - 1) ^ 1),
+	            "the largest factors");
+	CHECK_EQUAL(hash_fold(UINT64_C(1) << 32, UINT64_C(1) << 32), 1, "only a high half");
+	CHECK_EQUAL(hash_fold(UINT64_C(0x123456789abcdef0), 16), (UINT64_C(0x23456789abcdef00) ^ 1),
+	            "both halves");
+	CHECK_EQUAL(hash_fold(UINT64_C(0xffffffff), UINT64_C(0x100000001)), UINT64_MAX, "no carry");
 }
 
 /* Pids, inodes, addresses of objects. */

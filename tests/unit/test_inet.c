@@ -124,7 +124,7 @@ static void test_tuple(void)
 
 	inet_from_v4(&tuple.source, "\x0a\0\0\1");
 	inet_from_v4(&tuple.destination, "\x0a\0\0\2");
-	CHECK(sizeof(tuple) == 40, "a tuple has no padding");
+	CHECK_EQUAL(sizeof(tuple), 40, "a tuple has no padding");
 	CHECK(tuple_is_v4(&tuple), "both ends are IPv4");
 	reverse = tuple_reverse(&tuple);
 	CHECK(inet_equal(&reverse.source, &tuple.destination) &&
@@ -198,9 +198,9 @@ static void test_random(void)
 			lost++;
 		}
 	}
-	CHECK(wrong == 0, "%d random addresses are written as inet_ntop writes them",
-	      RANDOM_ROUNDS);
-	CHECK(lost == 0, "each is read back");
+	CHECK_EQUAL(wrong, 0, "%d random addresses are written as inet_ntop writes them",
+	            RANDOM_ROUNDS);
+	CHECK_EQUAL(lost, 0, "each is read back");
 }
 
 static void test_length(void)

@@ -81,9 +81,9 @@ static void test_interfaces(void)
 	}
 	changed.master = 9;
 	interface_table_set(table, &changed);
-	CHECK(interface_table_find(table, 7)->master == 9, "a change of the master");
+	CHECK_EQUAL(interface_table_find(table, 7)->master, 9, "a change of the master");
 	set(table, 7, "renamed");
-	CHECK(strcmp(interface_table_find(table, 7)->name, "renamed") == 0, "a new name");
+	CHECK_TEXT(interface_table_find(table, 7)->name, "renamed", "a new name");
 	interface_table_free(table);
 	interface_table_free(NULL);
 }
@@ -99,7 +99,7 @@ static void test_deleted(void)
 	CHECK(interface_table_find(table, 2) && interface_table_find(table, 2)->deleted &&
 	              !interface_table_find(table, 2)->up,
 	      "what is deleted is remembered");
-	CHECK(strcmp(interface_table_find(table, 2)->name, "tun0") == 0, "with its name");
+	CHECK_TEXT(interface_table_find(table, 2)->name, "tun0", "with its name");
 	set(table, 3, "tun0");
 	interface_table_delete(table, 99);
 	interface_table_delete(table, 3);
@@ -112,7 +112,7 @@ static void test_deleted(void)
 	}
 	for (uint32_t i = 0; i < INTERFACE_TABLE_DELETED_MAX + 500; i++)
 		kept += interface_table_find(table, 1000 + i) != NULL;
-	CHECK(kept == INTERFACE_TABLE_DELETED_MAX, "%d deleted are remembered, no more", kept);
+	CHECK_EQUAL(kept, INTERFACE_TABLE_DELETED_MAX, "%d deleted are remembered, no more", kept);
 	CHECK(!interface_table_find(table, 3) && !interface_table_find(table, 1499) &&
 	              interface_table_find(table, 1500),
 	      "the oldest go first");
@@ -234,7 +234,7 @@ static void test_random(void)
 			wrong += interface_table_is_local(table, &one) != model[number];
 		}
 	}
-	CHECK(wrong == 0, "%d of 100,000 random steps are wrong", wrong);
+	CHECK_EQUAL(wrong, 0, "%d of 100,000 random steps are wrong", wrong);
 	interface_table_free(table);
 }
 

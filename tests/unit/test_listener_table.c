@@ -63,10 +63,10 @@ static void test_scores(void)
 	for (size_t i = 0; i < SCORES; i++) {
 		bool ordered = true;
 
-		CHECK((score(i, 80) > 0) == (scores[i].rank > 0), "%s %s %s: %s", scores[i].bound,
-		      scores[i].family == AF_INET ? "v4" : "v6", scores[i].local,
-		      scores[i].rank ? "fits" : "does not fit");
-		CHECK(score(i, 81) == 0, "but not on another port");
+		CHECK_EQUAL((score(i, 80) > 0), (scores[i].rank > 0), "%s %s %s: %s",
+		            scores[i].bound, scores[i].family == AF_INET ? "v4" : "v6",
+		            scores[i].local, scores[i].rank ? "fits" : "does not fit");
+		CHECK_EQUAL(score(i, 81), 0, "but not on another port");
 		for (size_t j = 0; j < SCORES; j++) {
 			if (scores[i].rank == 0 || scores[j].rank == 0 ||
 			    strcmp(scores[i].local, scores[j].local) != 0)
@@ -146,7 +146,7 @@ static void test_differences(struct lister *lister)
 	struct listener_table *table = listener_table_new(lister, KINDS);
 	struct heard heard;
 
-	CHECK(listener_table_refreshed_ns(table) == 0, "never refreshed");
+	CHECK_EQUAL(listener_table_refreshed_ns(table), 0, "never refreshed");
 	clear_all();
 	add(tcp4, PROC_NET_ANY4, 80, SOCKET_LISTEN, 1);
 	add(tcp4, PROC_NET_LOOPBACK4, 81, SOCKET_ESTABLISHED, 2);
@@ -184,7 +184,8 @@ static void test_find(struct lister *lister)
 	struct tuple tuple = { .protocol = IPPROTO_TCP, .source_port = 80 };
 	const struct socket *found[MAX];
 
-	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 0, "before the first listing");
+	CHECK_EQUAL(listener_table_find(table, &tuple, 1, found, MAX), 0,
+	            "before the first listing");
 	clear_all();
 	add(tcp4, PROC_NET_LOOPBACK4, 80, SOCKET_LISTEN, 1);
 	add(tcp4, PROC_NET_ANY4, 80, SOCKET_LISTEN, 2);
@@ -208,10 +209,10 @@ static void test_find(struct lister *lister)
 	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 1 && found[0]->inode == 4,
 	      "dual-stack alone");
 	tuple.source_port = 82;
-	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == MAX + 2,
-	      "several alike: all are counted, %d are given", MAX);
+	CHECK_EQUAL(listener_table_find(table, &tuple, 1, found, MAX), MAX + 2,
+	            "several alike: all are counted, %d are given", MAX);
 	tuple.source_port = 83;
-	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 0, "nobody listens");
+	CHECK_EQUAL(listener_table_find(table, &tuple, 1, found, MAX), 0, "nobody listens");
 	tuple = (struct tuple){ .protocol = IPPROTO_UDP, .source_port = 80 };
 	inet_parse("127.0.0.1", &tuple.source);
 	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 1 && found[0]->inode == 5,
@@ -234,7 +235,7 @@ static void test_failure(struct lister *lister)
 	CHECK(listener_table_refresh(table, on_listener, &heard) != 0 && is(heard, 0, 0),
 	      "a listing that fails");
 	inet_parse("10.0.0.1", &tuple.source);
-	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 1, "leaves what is known");
+	CHECK_EQUAL(listener_table_find(table, &tuple, 1, found, MAX), 1, "leaves what is known");
 	CHECK(is(refresh(table), 0, 0), "and makes no difference to the next");
 	listener_table_free(table);
 	listener_table_free(NULL);

@@ -157,12 +157,12 @@ static void test_net_dir(void)
 	struct proc_net_counters counters = { 0 };
 	struct seen seen = { 0 };
 
-	CHECK(proc_net_list("/proc/self/net/absent", NETNS, SOCKET_TCP, SOCK_DIAG_STATES_ALL, see,
-	                    &seen, &counters) == -ENOENT,
-	      "no folder: -ENOENT");
-	CHECK(proc_net_list("/proc/self/net/dev", NETNS, SOCKET_TCP, SOCK_DIAG_STATES_ALL, see,
-	                    &seen, &counters) == -ENOTDIR,
-	      "a file: -ENOTDIR");
+	CHECK_EQUAL(proc_net_list("/proc/self/net/absent", NETNS, SOCKET_TCP, SOCK_DIAG_STATES_ALL,
+	                          see, &seen, &counters),
+	            -ENOENT, "no folder: -ENOENT");
+	CHECK_EQUAL(proc_net_list("/proc/self/net/dev", NETNS, SOCKET_TCP, SOCK_DIAG_STATES_ALL,
+	                          see, &seen, &counters),
+	            -ENOTDIR, "a file: -ENOTDIR");
 }
 
 static int open_netlink_socket(uint32_t groups)

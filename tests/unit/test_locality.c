@@ -66,10 +66,10 @@ static void test_cases(const struct interfaces *interfaces)
 		              locality.destination == cases[i].ours_to,
 		      "%s: whose ends (%d %d)", cases[i].title, locality.source,
 		      locality.destination);
-		CHECK(locality.fanned_out == cases[i].fanned_out, "%s: to several or not",
-		      cases[i].title);
-		CHECK(packet.direction == cases[i].direction, "%s: direction %u", cases[i].title,
-		      packet.direction);
+		CHECK_EQUAL(locality.fanned_out, cases[i].fanned_out, "%s: to several or not",
+		            cases[i].title);
+		CHECK_EQUAL(packet.direction, cases[i].direction, "%s: direction %u",
+		            cases[i].title, packet.direction);
 	}
 }
 

@@ -27,7 +27,7 @@ static void expect(const char *expected, const char *name)
 	char line[8192];
 
 	read_line(line, sizeof line);
-	if (!CHECK(strcmp(line, expected) == 0, "%s", name))
+	if (!CHECK_TEXT(line, expected, "%s", name))
 		printf("# got %s", line);
 }
 
@@ -46,8 +46,8 @@ static void test_levels(void)
 
 			log_print(&log, messages[k], "message");
 			printed = read_line(line, sizeof line) > 0;
-			CHECK(printed == (messages[k] == LOG_ERROR || messages[k] <= levels[i]),
-			      "level %d, message %d", (int)levels[i], (int)messages[k]);
+			CHECK_EQUAL(printed, (messages[k] == LOG_ERROR || messages[k] <= levels[i]),
+			            "level %d, message %d", (int)levels[i], (int)messages[k]);
 		}
 	}
 }
@@ -64,7 +64,7 @@ static void test_text(void)
 	       "control bytes are escaped");
 	errno = EPIPE;
 	log_info(&log, "%s", "");
-	CHECK(errno == EPIPE, "errno is kept");
+	CHECK_EQUAL(errno, EPIPE, "errno is kept");
 	expect("sockline: \n", "an empty message is a line too");
 
 	memset(long_text, '\x01', sizeof long_text - 1);

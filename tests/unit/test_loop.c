@@ -82,7 +82,7 @@ static void test_fd(void)
 	      "not watched twice");
 	CHECK(!loop_add_fd(loop, null_fd, EPOLLOUT, on_event, &probe) && errno == EPERM,
 	      "/dev/null is always ready: EPERM");
-	CHECK(loop_modify(probe.source, 0) == 0, "interest withdrawn");
+	CHECK_EQUAL(loop_modify(probe.source, 0), 0, "interest withdrawn");
 
 	probe = (struct probe){ .loop = loop, .source = probe.source, .fd = -1, .stop_after = 1 };
 	close(fds[1]);
@@ -90,7 +90,7 @@ static void test_fd(void)
 	loop_remove(probe.source);
 	loop_remove(NULL);
 	loop_stop(loop, 3);
-	CHECK(loop_run(loop) == 3, "stopped before it runs: it does not wait");
+	CHECK_EQUAL(loop_run(loop), 3, "stopped before it runs: it does not wait");
 	close(fds[0]);
 	close(null_fd);
 	loop_free(loop);
@@ -126,7 +126,7 @@ static void test_timers(void)
 	CHECK(loop_set_timer(never.source, 0, 0) == 0 && loop_set_timer(once.source, 1, 0) == 0 &&
 	              loop_run(loop) == 7 && once.calls == 2,
 	      "set anew it fires again");
-	CHECK(loop_set_timer(once.source, -1, 0) == -EINVAL, "a negative time is refused");
+	CHECK_EQUAL(loop_set_timer(once.source, -1, 0), -EINVAL, "a negative time is refused");
 	errno = 0;
 	CHECK(!loop_add_timer(loop, -1, 0, on_event, &once) && errno == EINVAL, "also when adding");
 	usleep(1000);
@@ -172,7 +172,7 @@ static void test_signals(void)
 	CHECK(loop_run(loop) == 9 && probe.counts[SIGUSR1] == 2 && probe.counts[SIGTERM] == 1,
 	      "removed in its callback it delivers no further signal");
 	sigpending(&pending);
-	CHECK(sigismember(&pending, SIGTERM) == 1, "which stays blocked and pending");
+	CHECK_EQUAL(sigismember(&pending, SIGTERM), 1, "which stays blocked and pending");
 	probe = (struct signal_probe){ .loop = loop, .stop_at = SIGTERM };
 	probe.source = loop_add_signals(loop, signals, on_signal, &probe);
 	CHECK(probe.source && loop_run(loop) == 9 && probe.counts[SIGTERM] == 1,
@@ -316,7 +316,7 @@ static void test_pace(void)
 	loop_set_pace(loop, 10 * NS_PER_MS, NULL, 0);
 	loop_add_timer(loop, NS_PER_MS, NS_PER_MS, on_event, &often);
 	begin = clock_monotonic_ns();
-	CHECK(loop_run(loop) == 7, "a loop with a pace runs");
+	CHECK_EQUAL(loop_run(loop), 7, "a loop with a pace runs");
 	CHECK(often.events >= 30 && clock_monotonic_ns() - begin >= 40 * NS_PER_MS,
 	      "five turns took their time: %u expirations", often.events);
 	loop_free(loop);
@@ -368,7 +368,7 @@ static void test_descriptors(void)
 		loop_add_signals(loop, signals, on_signal, &probe);
 		loop_free(loop);
 	}
-	CHECK(count_descriptors() == before, "no descriptor is left open");
+	CHECK_EQUAL(count_descriptors(), before, "no descriptor is left open");
 }
 
 int main(void)

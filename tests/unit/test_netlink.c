@@ -24,7 +24,8 @@ static struct netlink *open_netlink(int protocol)
 	struct netlink *netlink = NULL;
 	struct error error;
 
-	if (!CHECK(netlink_open(&netlink, protocol, &error) == 0, "protocol %d opens", protocol))
+	if (!CHECK_EQUAL(netlink_open(&netlink, protocol, &error), 0, "protocol %d opens",
+	                 protocol))
 		exit(check_done());
 	return netlink;
 }
@@ -85,7 +86,7 @@ static void test_dump(struct netlink *netlink)
 	int before = 0, after = 0, seen = 0, fds[2], result;
 
 	result = dump_unix(netlink, count, &before);
-	CHECK(result == 0, "a dump: %d sockets", before);
+	CHECK_EQUAL(result, 0, "a dump: %d sockets", before);
 	for (int i = 0; i < PAIRS; i++) {
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
 			break;
@@ -98,9 +99,9 @@ static void test_dump(struct netlink *netlink)
 	after = 0;
 	CHECK(dump_unix(netlink, count, &after) == 0 && after == before + 2 * PAIRS,
 	      "nothing of the ended dump is left");
-	CHECK(netlink_dump(netlink, SOCK_DIAG_BY_FAMILY, &absent, sizeof(absent), count, NULL,
-	                   &seen) == -ENOENT,
-	      "no handler: -ENOENT");
+	CHECK_EQUAL(netlink_dump(netlink, SOCK_DIAG_BY_FAMILY, &absent, sizeof(absent), count, NULL,
+	                         &seen),
+	            -ENOENT, "no handler: -ENOENT");
 	for (int fd = netlink_fd(netlink) + 1; fd <= fds[1]; fd++)
 		close(fd);
 }
@@ -139,20 +140,20 @@ static void test_request(struct netlink *netlink)
 	result = find_listener(netlink, address.sin_port, answer, &length);
 	CHECK(result == 0 && length >= sizeof(message), "a request: %zu bytes", length);
 	memcpy(&message, answer, sizeof(message));
-	CHECK(message.id.idiag_sport == address.sin_port, "its answer is the one to it");
+	CHECK_EQUAL(message.id.idiag_sport, address.sin_port, "its answer is the one to it");
 	length = sizeof(answer);
 	CHECK(find_listener(netlink, htons(1), answer, &length) == -ENOENT &&
 	              length == sizeof(answer),
 	      "a miss: -ENOENT, nothing written");
 	length = 8;
-	CHECK(find_listener(netlink, address.sin_port, answer, &length) == -EMSGSIZE,
-	      "no room for the answer");
+	CHECK_EQUAL(find_listener(netlink, address.sin_port, answer, &length), -EMSGSIZE,
+	            "no room for the answer");
 	length = sizeof(answer);
-	CHECK(netlink_request(netlink, SOCK_DIAG_BY_FAMILY, large, sizeof(large), answer,
-	                      &length) == -EMSGSIZE,
-	      "a request that is too large");
-	CHECK(netlink_request(netlink, SOCK_DIAG_BY_FAMILY, large, 1, answer, &length) == -EINVAL,
-	      "a request that is too short for the kernel");
+	CHECK_EQUAL(netlink_request(netlink, SOCK_DIAG_BY_FAMILY, large, sizeof(large), answer,
+	                            &length),
+	            -EMSGSIZE, "a request that is too large");
+	CHECK_EQUAL(netlink_request(netlink, SOCK_DIAG_BY_FAMILY, large, 1, answer, &length),
+	            -EINVAL, "a request that is too short for the kernel");
 	close(listener);
 }
 
@@ -178,8 +179,8 @@ static void test_stale_answer(void)
 	              netlink_send(netlink, SOCK_DIAG_BY_FAMILY, &miss, sizeof(miss)) == 0 &&
 	              send(netlink_fd(netlink), &abandoned, sizeof(abandoned), 0) > 0,
 	      "two requests whose answers nobody reads");
-	CHECK(find_listener(netlink, htons(1), answer, &length) == -ENOENT,
-	      "the next request gets its own answer");
+	CHECK_EQUAL(find_listener(netlink, htons(1), answer, &length), -ENOENT,
+	            "the next request gets its own answer");
 	/* Its first part has no room beside what is unread, and the kernel says ENOBUFS. */
 	CHECK(dump_unix(netlink, count, &seen) == 0 && seen >= 2, "so does the next dump");
 	netlink_close(netlink);
@@ -214,7 +215,7 @@ static void test_nested(struct netlink *netlink)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 &&
 	              dump_unix(netlink, nest, &nested) == 1 && nested.busy == 4,
 	      "no use of a socket inside its own callback");
-	CHECK(netlink_receive(netlink, count, &nested.busy) == 0, "nothing is left to receive");
+	CHECK_EQUAL(netlink_receive(netlink, count, &nested.busy), 0, "nothing is left to receive");
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -311,13 +312,13 @@ static void test_multicast(void)
 	int seen = 0, result, lost = 0;
 	uint64_t drops;
 
-	CHECK(netlink_join(events, RTNLGRP_IPV4_IFADDR) == 0, "joins a group");
+	CHECK_EQUAL(netlink_join(events, RTNLGRP_IPV4_IFADDR), 0, "joins a group");
 	CHECK(netlink_join(events, 4711) < 0, "a group that is not there is refused");
-	CHECK(netlink_receive(events, count, &seen) == 0, "nothing happened");
+	CHECK_EQUAL(netlink_receive(events, count, &seen), 0, "nothing happened");
 	set_address(route, RTM_NEWADDR, ADDRESSES + 2);
 	CHECK(netlink_receive(events, count, &seen) == 1 && seen == 1, "one event");
-	CHECK(netlink_drops(events) == 0, "none was lost");
-	CHECK(netlink_set_receive_buffer(events, 4096) == 0, "a small buffer");
+	CHECK_EQUAL(netlink_drops(events), 0, "none was lost");
+	CHECK_EQUAL(netlink_set_receive_buffer(events, 4096), 0, "a small buffer");
 	for (int i = 0; i < 500; i++)
 		set_address(route, i & 1 ? RTM_NEWADDR : RTM_DELADDR, ADDRESSES + 2);
 	seen = 0;
@@ -327,10 +328,10 @@ static void test_multicast(void)
 	      "an overrun: %d received + %ju lost = 500", seen, (uintmax_t)drops);
 	set_address(route, RTM_NEWADDR, ADDRESSES + 3);
 	seen = 0;
-	CHECK(netlink_receive(events, count, &seen) == 1, "and it goes on");
+	CHECK_EQUAL(netlink_receive(events, count, &seen), 1, "and it goes on");
 	set_address(route, RTM_NEWADDR, ADDRESSES + 4);
-	CHECK(netlink_receive(events, stop_at_first, &lost) == 4711,
-	      "the callback's value ends it");
+	CHECK_EQUAL(netlink_receive(events, stop_at_first, &lost), 4711,
+	            "the callback's value ends it");
 	netlink_close(events);
 	netlink_close(route);
 }

@@ -44,7 +44,7 @@ static struct seen look_for(uint32_t number)
 {
 	struct seen seen = { .wanted = number };
 
-	CHECK(netns_each(on_namespace, &seen) == 0, "a look at all namespaces");
+	CHECK_EQUAL(netns_each(on_namespace, &seen), 0, "a look at all namespaces");
 	return seen;
 }
 
@@ -64,8 +64,8 @@ static void test_open(void)
 	CHECK(netns_open_path("/proc/self/status", &number, &error) == -EINVAL &&
 	              strstr(error.text, "/proc/self/status"),
 	      "a file that is no namespace: %s", error.text);
-	CHECK(netns_open_path("/proc/self/ns/uts", &number, &error) == -EINVAL,
-	      "a namespace of another kind: %s", error.text);
+	CHECK_EQUAL(netns_open_path("/proc/self/ns/uts", &number, &error), -EINVAL,
+	            "a namespace of another kind: %s", error.text);
 }
 
 /* A child in a namespace of its own, until its end of the pipe is closed. */
@@ -107,7 +107,7 @@ static void test_enter(const char *path, uint32_t number)
 	CHECK(previous >= 0 && netns_self() == number && has_interface("lo"), "entered");
 	if (previous >= 0)
 		netns_leave(previous);
-	CHECK(netns_self() == before, "and left");
+	CHECK_EQUAL(netns_self(), before, "and left");
 	close(fd);
 	fd = open("/proc/self/ns/uts", O_RDONLY | O_CLOEXEC);
 	CHECK(netns_enter(fd) == -EINVAL && netns_self() == before, "what cannot be entered");
@@ -122,7 +122,7 @@ static void test_each(void)
 	int control;
 	pid_t child;
 
-	CHECK(seen.times == 1, "the own one, once (of %d)", seen.all);
+	CHECK_EQUAL(seen.times, 1, "the own one, once (of %d)", seen.all);
 	child = begin_child(&control);
 	snprintf(path, sizeof path, "/proc/%d/ns/net", (int)child);
 	number = number_of(path);
@@ -133,7 +133,7 @@ static void test_each(void)
 	test_enter(path, number);
 	close(control);
 	waitpid(child, NULL, 0);
-	CHECK(look_for(number).times == 0, "gone with the child");
+	CHECK_EQUAL(look_for(number).times, 0, "gone with the child");
 }
 
 /* In /run/netns, where nobody else sees it: a mount namespace with a /run of its own. */
@@ -154,14 +154,13 @@ static void test_named(void)
 	number = number_of(path);
 	close(open(NAMES_FOLDER "/kept", O_CREAT | O_CLOEXEC, 0600));
 	close(open(NAMES_FOLDER "/not-one", O_CREAT | O_CLOEXEC, 0600));
-	CHECK(mount(path, NAMES_FOLDER "/kept", NULL, MS_BIND, NULL) == 0, "a name for it");
-	CHECK(look_for(number).times == 1, "with process and name: once");
+	CHECK_EQUAL(mount(path, NAMES_FOLDER "/kept", NULL, MS_BIND, NULL), 0, "a name for it");
+	CHECK_EQUAL(look_for(number).times, 1, "with process and name: once");
 	close(control);
 	waitpid(child, NULL, 0);
-	CHECK(strcmp(look_for(number).path, NAMES_FOLDER "/kept") == 0,
-	      "without a process: by its name");
+	CHECK_TEXT(look_for(number).path, NAMES_FOLDER "/kept", "without a process: by its name");
 	umount(NAMES_FOLDER "/kept");
-	CHECK(look_for(number).times == 0, "without a name: gone");
+	CHECK_EQUAL(look_for(number).times, 0, "without a name: gone");
 }
 
 int main(void)

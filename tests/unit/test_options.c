@@ -160,8 +160,8 @@ static void test_settings(void)
 			alone = alone && (fields[j].offset == settings[i].offset ||
 			                  get(&options, fields[j].offset, fields[j].size) ==
 			                          get(&before, fields[j].offset, fields[j].size));
-		CHECK(get(&options, settings[i].offset, settings[i].size) == settings[i].value,
-		      "'%s' sets %s", settings[i].line, settings[i].name);
+		CHECK_EQUAL(get(&options, settings[i].offset, settings[i].size), settings[i].value,
+		            "'%s' sets %s", settings[i].line, settings[i].name);
 		CHECK(alone, "and nothing else");
 		options_free(&options);
 	}
@@ -171,9 +171,9 @@ static void test_modes_at_once(void)
 {
 	struct options options = options_of("-V -Z");
 
-	CHECK(options.mode == OPTIONS_VERSION, "-V, whatever follows");
+	CHECK_EQUAL(options.mode, OPTIONS_VERSION, "-V, whatever follows");
 	options = options_of("--help --nosuch");
-	CHECK(options.mode == OPTIONS_HELP, "--help, whatever follows");
+	CHECK_EQUAL(options.mode, OPTIONS_HELP, "--help, whatever follows");
 }
 
 static void test_defaults(void)
@@ -184,8 +184,8 @@ static void test_defaults(void)
 	              !options.read_file && !options.output_file && !options.filter &&
 	              options.count == 0 && options.duration_ns == 0,
 	      "a stream of all interfaces, without end");
-	CHECK(options.events == (EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS),
-	      "packets, connections, stats");
+	CHECK_EQUAL(options.events, (EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS),
+	            "packets, connections, stats");
 	CHECK(options.snaplen == 256 && options.buffer_kib == 32768 && options.promiscuous &&
 	              options.direction == CAPTURE_INOUT && !options.immediate,
 	      "capture");
@@ -209,7 +209,7 @@ static void test_texts(void)
 	              strcmp(options.interfaces[1], "lo") == 0 &&
 	              strcmp(options.interfaces[2], "wlan0") == 0,
 	      "interfaces, also after the filter");
-	CHECK(strcmp(options.output_file, "out.ndjson") == 0, "output");
+	CHECK_TEXT(options.output_file, "out.ndjson", "output");
 	CHECK(options.filter && strcmp(options.filter, "tcp port 80 or udp") == 0,
 	      "words of a filter are joined");
 	options_free(&options);
@@ -222,7 +222,7 @@ static void test_texts(void)
 	options_free(&options);
 
 	options = options_of("-r file -e all");
-	CHECK(options.events == (EMITTER_ALL & ~EMITTER_SOCKET), "a file has no sockets");
+	CHECK_EQUAL(options.events, (EMITTER_ALL & ~EMITTER_SOCKET), "a file has no sockets");
 	options_free(&options);
 
 	options = options_of("--netns /run/netns/a --netns /proc/1/ns/net");
@@ -248,7 +248,7 @@ static void test_snapshot(void)
 	for (int kind = 0; kind < SOCKET_KIND_COUNT; kind++) {
 		snprintf(line, sizeof line, "-S %s", names[kind]);
 		options = options_of(line);
-		CHECK(options.kinds == SOCKET_KIND_BIT(kind), "%s", line);
+		CHECK_EQUAL(options.kinds, SOCKET_KIND_BIT(kind), "%s", line);
 		snprintf(line, sizeof line, "-S --tcp %s --listening", names[kind]);
 		options = options_of(line);
 		CHECK(options.kinds == (SOCKET_KIND_BIT(kind) | SOCKET_KIND_BIT(SOCKET_TCP)) &&
@@ -286,7 +286,7 @@ static void test_again(void)
 	      "a usage error names the option");
 	options_free(&options);
 	options = options_of("-c 5");
-	CHECK(options.count == 5, "and the next call starts anew");
+	CHECK_EQUAL(options.count, 5, "and the next call starts anew");
 }
 
 int main(void)

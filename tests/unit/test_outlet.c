@@ -138,7 +138,7 @@ static void test_full(void)
 	writes = sink_counters(sink).writes;
 	outlet_turn(scene.outlet, false);
 	wait_once(&scene, 20);
-	CHECK(sink_counters(sink).writes == writes, "nothing is tried while nobody reads");
+	CHECK_EQUAL(sink_counters(sink).writes, writes, "nothing is tried while nobody reads");
 	sum = take(&scene);
 	CHECK(sum > 0 && sum % LINE == 0, "the reader takes whole lines: %zu bytes", sum);
 	for (int i = 0; i < 20 && sum < put_in * LINE; i++) {
@@ -150,7 +150,7 @@ static void test_full(void)
 	      "then the loop writes the rest, busy or not");
 	put(&scene, 1);
 	outlet_turn(scene.outlet, true);
-	CHECK(take(&scene) == 0, "and a few records wait again");
+	CHECK_EQUAL(take(&scene), 0, "and a few records wait again");
 	end(&scene);
 }
 
@@ -161,8 +161,8 @@ static void test_reader_gone(void)
 	close(scene.reader);
 	scene.reader = -1;
 	wait_once(&scene, 2000);
-	CHECK(outlet_turn(scene.outlet, true) == SINK_READER_GONE,
-	      "a reader that goes is noticed without a write");
+	CHECK_EQUAL(outlet_turn(scene.outlet, true), SINK_READER_GONE,
+	            "a reader that goes is noticed without a write");
 	end(&scene);
 }
 

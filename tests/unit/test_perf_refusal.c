@@ -97,8 +97,8 @@ static void test_all(void)
 			empty += !strstr(error.text, "CAP_") && !refusal.locked_down;
 		}
 	}
-	CHECK(cut == 0, "every text has room");
-	CHECK(empty == 0, "every text names a capability, or the lockdown");
+	CHECK_EQUAL(cut, 0, "every text has room");
+	CHECK_EQUAL(empty, 0, "every text names a capability, or the lockdown");
 }
 
 int main(void)

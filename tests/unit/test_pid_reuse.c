@@ -174,11 +174,11 @@ static void play_rounds(bool crowded)
 			ask_crowd(fixture.table, crowd);
 		play(&fixture, &score, round % 2 == 0, round % 4 < 2);
 	}
-	CHECK(score.same_pid == ROUNDS, "%s: the same pid %d times of %d, %d in the same tick",
-	      name, score.same_pid, ROUNDS, score.same_tick);
-	CHECK(score.known == ROUNDS, "%s: the first was known %d times", name, score.known);
-	CHECK(score.wrong == 0, "%s: its socket is never the second one's: %d wrong", name,
-	      score.wrong);
+	CHECK_EQUAL(score.same_pid, ROUNDS, "%s: the same pid %d times of %d, %d in the same tick",
+	            name, score.same_pid, ROUNDS, score.same_tick);
+	CHECK_EQUAL(score.known, ROUNDS, "%s: the first was known %d times", name, score.known);
+	CHECK_EQUAL(score.wrong, 0, "%s: its socket is never the second one's: %d wrong", name,
+	            score.wrong);
 	CHECK(score.found == ROUNDS && score.misnamed == 0,
 	      "%s: the second was found %d times, misnamed %d times", name, score.found,
 	      score.misnamed);

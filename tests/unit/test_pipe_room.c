@@ -25,41 +25,41 @@ static void test_cases(void)
 	struct pipe_room room;
 
 	pipe_room_begin(&room, PAGE, PAGES, 0);
-	CHECK(pipe_room_bytes(&room, 0) == 8 * PAGE, "an empty pipe takes half of its size");
+	CHECK_EQUAL(pipe_room_bytes(&room, 0), 8 * PAGE, "an empty pipe takes half of its size");
 	pipe_room_written(&room, 8 * PAGE);
-	CHECK(pipe_room_bytes(&room, 8 * PAGE) == 8 * PAGE, "and then the other half");
+	CHECK_EQUAL(pipe_room_bytes(&room, 8 * PAGE), 8 * PAGE, "and then the other half");
 	pipe_room_written(&room, 8 * PAGE);
-	CHECK(pipe_room_bytes(&room, 16 * PAGE) == 0, "and is full");
-	CHECK(pipe_room_bytes(&room, 15 * PAGE + 1) == 0, "until a page has been read");
-	CHECK(pipe_room_bytes(&room, 15 * PAGE) == PAGE, "of which one is free then");
-	CHECK(pipe_room_bytes(&room, 0) == 8 * PAGE, "and all when it is empty");
+	CHECK_EQUAL(pipe_room_bytes(&room, 16 * PAGE), 0, "and is full");
+	CHECK_EQUAL(pipe_room_bytes(&room, 15 * PAGE + 1), 0, "until a page has been read");
+	CHECK_EQUAL(pipe_room_bytes(&room, 15 * PAGE), PAGE, "of which one is free then");
+	CHECK_EQUAL(pipe_room_bytes(&room, 0), 8 * PAGE, "and all when it is empty");
 
 	pipe_room_begin(&room, PAGE, PAGES, 0);
 	for (unsigned i = 0; i < PAGES; i++)
 		pipe_room_written(&room, 1);
-	CHECK(pipe_room_bytes(&room, PAGES) == 8 * PAGE,
-	      "small writes share a page, which is known without having looked on");
+	CHECK_EQUAL(pipe_room_bytes(&room, PAGES), 8 * PAGE,
+	            "small writes share a page, which is known without having looked on");
 	pipe_room_full(&room, 10 * PAGE);
 	CHECK(room.shared, "more in it than was written: somebody else writes too");
-	CHECK(pipe_room_bytes(&room, 0) == 0, "and nothing is certain any more");
+	CHECK_EQUAL(pipe_room_bytes(&room, 0), 0, "and nothing is certain any more");
 
 	pipe_room_begin(&room, PAGE, PAGES, 0);
 	pipe_room_written(&room, 3 * PAGE);
 	pipe_room_resize(&room, 4);
-	CHECK(pipe_room_bytes(&room, 3 * PAGE) == PAGE, "the reader made it smaller");
+	CHECK_EQUAL(pipe_room_bytes(&room, 3 * PAGE), PAGE, "the reader made it smaller");
 	pipe_room_resize(&room, 3);
-	CHECK(pipe_room_bytes(&room, 3 * PAGE) == 0, "so that it is full");
+	CHECK_EQUAL(pipe_room_bytes(&room, 3 * PAGE), 0, "so that it is full");
 	pipe_room_resize(&room, 32);
-	CHECK(pipe_room_bytes(&room, 3 * PAGE) == 16 * PAGE, "and larger again");
+	CHECK_EQUAL(pipe_room_bytes(&room, 3 * PAGE), 16 * PAGE, "and larger again");
 
 	pipe_room_begin(&room, PAGE, PAGES, 3 * PAGE);
 	CHECK(pipe_room_bytes(&room, 3 * PAGE) == 8 * PAGE && !room.shared,
 	      "what is in it at the start does not count as somebody else's");
 	CHECK(pipe_room_bytes(&room, 3 * PAGE + 1) == 0 && room.shared, "what comes later does");
 	pipe_room_begin(&room, PAGE, PAGES, SIZE_MAX);
-	CHECK(pipe_room_bytes(&room, 0) == 0, "unknown at the start: never certain");
+	CHECK_EQUAL(pipe_room_bytes(&room, 0), 0, "unknown at the start: never certain");
 	pipe_room_begin(&room, PAGE, 0, 0);
-	CHECK(pipe_room_bytes(&room, 0) == 0, "a pipe of unknown size");
+	CHECK_EQUAL(pipe_room_bytes(&room, 0), 0, "a pipe of unknown size");
 }
 
 static size_t unread_of(int fd)
@@ -128,7 +128,7 @@ static void test_pipe(struct random *random)
 		close(fds[0]);
 		close(fds[1]);
 	}
-	CHECK(tally.cut == 0, "none of %u writes is cut", tally.writes);
+	CHECK_EQUAL(tally.cut, 0, "none of %u writes is cut", tally.writes);
 	CHECK(tally.emptied > 0 && tally.reluctant == 0,
 	      "an empty pipe always takes half (%u times)", tally.emptied);
 	CHECK(tally.bytes / tally.writes > PAGE, "writes are large: %llu bytes",

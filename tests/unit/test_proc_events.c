@@ -120,7 +120,7 @@ static void test_damaged(void)
 
 	for (size_t length = 0; length < sizeof whole; length++)
 		accepted += parse(&whole, length, &event);
-	CHECK(accepted == 0, "every shorter message is refused");
+	CHECK_EQUAL(accepted, 0, "every shorter message is refused");
 	message = whole;
 	message.head.id.idx++;
 	CHECK(!parse(&message, sizeof message, &event), "another connector");
@@ -215,7 +215,7 @@ static void test_overrun(struct proc_events *events)
 	do
 		result = proc_events_read(events, note, &seen);
 	while (result >= 0 && ++tries < 10);
-	CHECK(result == -ENOBUFS, "a loss is said");
+	CHECK_EQUAL(result, -ENOBUFS, "a loss is said");
 	CHECK(proc_events_counters(events)->overruns == 1 && proc_events_counters(events)->lost > 0,
 	      "and counted: %llu", (unsigned long long)proc_events_counters(events)->lost);
 	CHECK(proc_events_read(events, note, &seen) >= 0, "then it goes on");
@@ -254,7 +254,7 @@ static void test_elsewhere(struct elsewhere elsewhere, const char *name)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
 		CHECK(true, "another %s namespace # SKIP not allowed", name);
 	else
-		CHECK(status == 0, "refused in another %s namespace, with a text", name);
+		CHECK_EQUAL(status, 0, "refused in another %s namespace, with a text", name);
 }
 
 int main(void)

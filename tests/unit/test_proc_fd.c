@@ -38,9 +38,9 @@ static void test_fake(void)
 	fake_put("4294967316/none", ""); /* 2^32 + 20 */
 	fixture = begin(fake_proc, 100, 100);
 	fds = fixture.fds;
-	CHECK(strcmp(holders_of(fds, 1000), "") == 0, "nothing is known at first");
+	CHECK_TEXT(holders_of(fds, 1000), "", "nothing is known at first");
 	walk(fds, false);
-	CHECK(strcmp(holders_of(fds, 1000), "1 20") == 0, "both, lowest first, each once");
+	CHECK_TEXT(holders_of(fds, 1000), "1 20", "both, lowest first, each once");
 	CHECK(strcmp(holders_of(fds, 2000), "20") == 0 && strcmp(holders_of(fds, 3000), "") == 0,
 	      "sockets only");
 	CHECK(proc_fd_count(fds) == 4 && proc_fd_counters(fds)->scans == 1 &&
@@ -54,19 +54,19 @@ static void test_fake(void)
 	CHECK(strcmp(holders_of(fds, 2000), "") == 0 && proc_fd_count(fds) == 3,
 	      "what is no longer true is no answer, and forgotten");
 	walk(fds, false);
-	CHECK(strcmp(holders_of(fds, 2001), "20") == 0, "the walk finds the new one");
+	CHECK_TEXT(holders_of(fds, 2001), "20", "the walk finds the new one");
 	fake_remove("20/fd/3");
 	walk(fds, false);
-	CHECK(proc_fd_count(fds) == 3, "and drops what was closed");
+	CHECK_EQUAL(proc_fd_count(fds), 3, "and drops what was closed");
 	fake_remove("20");
 	walk(fds, true);
 	CHECK(proc_fd_count(fds) == 2 && process_table_find(fixture.table, 20, 0)->exited_ns > 0,
 	      "a process that is gone has no sockets, and has exited");
 	fake_process(20, "other", 1, 400);
 	fake_fd(20, 4, "socket:[2001]");
-	CHECK(strcmp(holders_of(fds, 2001), "") == 0, "a reused pid is not looked at by itself");
+	CHECK_TEXT(holders_of(fds, 2001), "", "a reused pid is not looked at by itself");
 	proc_fd_scan_process(fds, 20);
-	CHECK(strcmp(holders_of(fds, 2001), "20") == 0, "unless read");
+	CHECK_TEXT(holders_of(fds, 2001), "20", "unless read");
 	walk(fds, true);
 	fake_rename("20", "old");
 	fake_process(20, "third", 1, 500);
@@ -113,7 +113,7 @@ static void test_complete(void)
 	CHECK(proc_fd_walked_since(fds, asked, &complete) && complete, "walked since it was asked");
 	CHECK(!proc_fd_walked_since(fds, clock_monotonic_ns(), &complete), "and not since now");
 	fake_fd(20, 4, "socket:[5555]");
-	CHECK(proc_fd_find(fds, 2001, &holders) == -ENOENT, "closed");
+	CHECK_EQUAL(proc_fd_find(fds, 2001, &holders), -ENOENT, "closed");
 	fake_fd(20, 4, "socket:[2001]");
 	proc_fd_scan_process(fds, 20);
 	CHECK(proc_fd_find(fds, 2001, &holders) == 0 && !holders.complete,
@@ -179,7 +179,7 @@ static void test_many_holders(void)
 	for (int i = 0; i < holders.count; i++)
 		right += holders.processes[i]->pid == 500 + i &&
 		         strcmp(holders.processes[i]->name, "worker") == 0;
-	CHECK(right == 16, "the lowest 16");
+	CHECK_EQUAL(right, 16, "the lowest 16");
 	CHECK(proc_fd_find(fixture.fds, 7001, &holders) == 0 && holders.count == 16 &&
 	              !holders.more,
 	      "just 16");
@@ -189,7 +189,7 @@ static void test_many_holders(void)
 		fake_fd(pid, 3, "/dev/null");
 		fake_fd(pid, 4, "/dev/null");
 	}
-	CHECK(strcmp(holders_of(fixture.fds, 7000), "599") == 0, "the last one that still does");
+	CHECK_TEXT(holders_of(fixture.fds, 7000), "599", "the last one that still does");
 	finish(&fixture);
 	for (int pid = 500; pid < 600; pid++) {
 		char name[16];
@@ -226,8 +226,8 @@ static void test_slices(void)
 	proc_fd_walk_start(fixture.fds, true);
 	while (!proc_fd_walk(fixture.fds, 0))
 		;
-	CHECK(proc_fd_counters(fixture.fds)->scans == 2,
-	      "a full walk takes the place of a lesser one");
+	CHECK_EQUAL(proc_fd_counters(fixture.fds)->scans, 2,
+	            "a full walk takes the place of a lesser one");
 	CHECK(proc_fd_walk(fixture.fds, 0), "no walk, nothing to do");
 	/* Things happen between slices. */
 	began = clock_monotonic_ns();
@@ -237,7 +237,7 @@ static void test_slices(void)
 	proc_fd_exited(fixture.fds, 40);
 	while (!proc_fd_walk(fixture.fds, 0))
 		proc_fd_scan_process(fixture.fds, 40);
-	CHECK(proc_fd_count(fixture.fds) == 2003, "a scan in the middle of the walk is kept");
+	CHECK_EQUAL(proc_fd_count(fixture.fds), 2003, "a scan in the middle of the walk is kept");
 	CHECK(proc_fd_walked_since(fixture.fds, began, &complete) && !complete,
 	      "but that walk did not see all");
 	fake_remove("40");
@@ -255,17 +255,17 @@ static void test_turns(void)
 	fake_fd(60, 3, "socket:[6000]");
 	walk(fds, false);
 	proc_fd_next_turn(fds);
-	CHECK(strcmp(holders_of(fds, 6000), "60") == 0, "verified");
+	CHECK_TEXT(holders_of(fds, 6000), "60", "verified");
 	fake_remove("60/fd/3");
-	CHECK(strcmp(holders_of(fds, 6000), "60") == 0, "for this turn");
+	CHECK_TEXT(holders_of(fds, 6000), "60", "for this turn");
 	proc_fd_next_turn(fds);
-	CHECK(strcmp(holders_of(fds, 6000), "") == 0, "and not for the next");
+	CHECK_TEXT(holders_of(fds, 6000), "", "and not for the next");
 	fake_fd(60, 3, "socket:[6000]");
 	walk(fds, false);
-	CHECK(strcmp(holders_of(fds, 6000), "60") == 0, "verified again");
+	CHECK_TEXT(holders_of(fds, 6000), "60", "verified again");
 	process_table_exited(fixture.table, 60, clock_monotonic_ns());
 	fake_remove("60");
-	CHECK(strcmp(holders_of(fds, 6000), "") == 0, "unless it is known to have exited");
+	CHECK_TEXT(holders_of(fds, 6000), "", "unless it is known to have exited");
 	finish(&fixture);
 }
 

@@ -62,8 +62,8 @@ static void test_real(void)
 	int me = getpid();
 
 	walk(fixture.fds, false);
-	CHECK(strcmp(holders_of(fixture.fds, inode), pids(2, me, child)) == 0,
-	      "a socket shared by fork has two holders");
+	CHECK_TEXT(holders_of(fixture.fds, inode), pids(2, me, child),
+	           "a socket shared by fork has two holders");
 	scanned = proc_fd_counters(fixture.fds)->descriptors;
 	walk(fixture.fds, true);
 	walk(fixture.fds, true);
@@ -73,13 +73,11 @@ static void test_real(void)
 	      (unsigned long long)scanned);
 	other = open_socket();
 	walk(fixture.fds, true);
-	CHECK(strcmp(holders_of(fixture.fds, inode_of(other)), pids(1, me)) == 0,
-	      "changed ones are");
+	CHECK_TEXT(holders_of(fixture.fds, inode_of(other)), pids(1, me), "changed ones are");
 	close(shared);
-	CHECK(strcmp(holders_of(fixture.fds, inode), pids(1, child)) == 0,
-	      "closed here, open there");
+	CHECK_TEXT(holders_of(fixture.fds, inode), pids(1, child), "closed here, open there");
 	child_end(child);
-	CHECK(strcmp(holders_of(fixture.fds, inode), "") == 0, "nobody is left");
+	CHECK_TEXT(holders_of(fixture.fds, inode), "", "nobody is left");
 	close(other);
 	finish(&fixture);
 }
@@ -112,16 +110,16 @@ static void test_real_replaced(void)
 	if (read(pair[0], &first, sizeof first) != sizeof first)
 		fake_fail("read");
 	walk(fixture.fds, false);
-	CHECK(strcmp(holders_of(fixture.fds, first), pids(1, child)) == 0, "one is known");
+	CHECK_TEXT(holders_of(fixture.fds, first), pids(1, child), "one is known");
 	if (write(pair[0], "x", 1) != 1 || read(pair[0], &second, sizeof second) != sizeof second)
 		fake_fail("write");
 	walk(fixture.fds, true);
-	CHECK(strcmp(holders_of(fixture.fds, second), "") == 0,
-	      "what replaced it is not seen by a walk over changed processes");
-	CHECK(strcmp(holders_of(fixture.fds, first), "") == 0, "but the old answer is found wrong");
+	CHECK_TEXT(holders_of(fixture.fds, second), "",
+	           "what replaced it is not seen by a walk over changed processes");
+	CHECK_TEXT(holders_of(fixture.fds, first), "", "but the old answer is found wrong");
 	walk(fixture.fds, true);
-	CHECK(strcmp(holders_of(fixture.fds, second), pids(1, child)) == 0,
-	      "and the process is read again for it");
+	CHECK_TEXT(holders_of(fixture.fds, second), pids(1, child),
+	           "and the process is read again for it");
 	child_end(child);
 	close(pair[0]);
 	close(pair[1]);
@@ -183,15 +181,15 @@ static void test_real_passed(void)
 	passed = open_socket();
 	inode = inode_of(passed);
 	walk(fixture.fds, false);
-	CHECK(strcmp(holders_of(fixture.fds, inode), pids(1, getpid())) == 0, "one holder");
+	CHECK_TEXT(holders_of(fixture.fds, inode), pids(1, getpid()), "one holder");
 	send_fd(pair[0], passed);
 	if (read(pair[0], &byte, 1) != 1)
 		fake_fail("read");
 	close(passed);
-	CHECK(strcmp(holders_of(fixture.fds, inode), "") == 0, "no longer");
+	CHECK_TEXT(holders_of(fixture.fds, inode), "", "no longer");
 	walk(fixture.fds, true);
-	CHECK(strcmp(holders_of(fixture.fds, inode), pids(1, child)) == 0,
-	      "who got it in a message has it now");
+	CHECK_TEXT(holders_of(fixture.fds, inode), pids(1, child),
+	           "who got it in a message has it now");
 	child_end(child);
 	close(pair[0]);
 	close(pair[1]);
@@ -283,20 +281,20 @@ static void test_predict(void)
 	child = begin_holder((struct order){ .fd = 5 }, &inode);
 	proc_fd_hint(fds, child);
 	seen = newest_pid();
-	CHECK(proc_fd_predict(fds, inode, 2, &holders) == -ENOENT,
-	      "two system calls are not enough");
+	CHECK_EQUAL(proc_fd_predict(fds, inode, 2, &holders), -ENOENT,
+	            "two system calls are not enough");
 	CHECK(predict_hinted(fds, seen, child, inode, 20, &holders) == 0 && holders.count == 1 &&
 	              holders.processes[0]->pid == child,
 	      "found by hint");
-	CHECK(strcmp(holders_of(fds, inode), pids(1, child)) == 0, "and known from now on");
-	CHECK(proc_fd_counters(fds)->predicted == 1, "counted");
+	CHECK_TEXT(holders_of(fds, inode), pids(1, child), "and known from now on");
+	CHECK_EQUAL(proc_fd_counters(fds)->predicted, 1, "counted");
 	child_end(child);
-	CHECK(proc_fd_predict(fds, inode, 1000, &holders) == -ENOENT, "gone");
+	CHECK_EQUAL(proc_fd_predict(fds, inode, 1000, &holders), -ENOENT, "gone");
 	/* Far up: the whole directory is read, when that is not too much. */
 	child = begin_holder((struct order){ .fd = 90, .count = 40 }, &inode);
 	proc_fd_hint(fds, child);
 	seen = newest_pid();
-	CHECK(proc_fd_predict(fds, inode, 40, &holders) == -ENOENT, "too many for this budget");
+	CHECK_EQUAL(proc_fd_predict(fds, inode, 40, &holders), -ENOENT, "too many for this budget");
 	CHECK(predict_hinted(fds, seen, child, inode, 100, &holders) == 0 &&
 	              holders.processes[0]->pid == child,
 	      "but not for this one");
@@ -319,14 +317,14 @@ static void test_predict_again(void)
 		         holders.processes[0]->pid == getpid();
 		close(fd);
 	}
-	CHECK(found == 100, "the last descriptor, %d of 100 times", found);
+	CHECK_EQUAL(found, 100, "the last descriptor, %d of 100 times", found);
 	fd = open_socket();
 	proc_fd_predict(fixture.fds, inode_of(fd), 3, &holders);
 	for (int i = 0; i < 3; i++) {
 		extra[i] = open_socket();
 		neighbours += proc_fd_predict(fixture.fds, inode_of(extra[i]), 4, &holders) == 0;
 	}
-	CHECK(neighbours == 3, "the next ones, %d of 3", neighbours);
+	CHECK_EQUAL(neighbours, 3, "the next ones, %d of 3", neighbours);
 	for (int i = 0; i < 3; i++)
 		close(extra[i]);
 	close(fd);
@@ -363,13 +361,12 @@ static void test_real_leader(void)
 		fake_fail("read");
 	usleep(50000); /* the thread is on its way out */
 	walk(fixture.fds, false);
-	CHECK(strcmp(holders_of(fixture.fds, inode), pids(1, child)) == 0,
-	      "a process whose first thread has ended holds its sockets");
+	CHECK_TEXT(holders_of(fixture.fds, inode), pids(1, child),
+	           "a process whose first thread has ended holds its sockets");
 	walk(fixture.fds, true);
-	CHECK(strcmp(holders_of(fixture.fds, inode), pids(1, child)) == 0,
-	      "also when looked at again");
+	CHECK_TEXT(holders_of(fixture.fds, inode), pids(1, child), "also when looked at again");
 	child_end(child);
-	CHECK(strcmp(holders_of(fixture.fds, inode), "") == 0, "until it ends");
+	CHECK_TEXT(holders_of(fixture.fds, inode), "", "until it ends");
 	close(pipes[0]);
 	close(pipes[1]);
 	finish(&fixture);
@@ -392,13 +389,12 @@ static void test_no_descriptors(void)
 	while (count < 64 && (null[count] = open("/dev/null", O_RDONLY)) >= 0)
 		count++;
 	walk(fixture.fds, false);
-	CHECK(proc_fd_counters(fixture.fds)->scans == 1, "no walk without a list");
+	CHECK_EQUAL(proc_fd_counters(fixture.fds)->scans, 1, "no walk without a list");
 	proc_fd_scan_process(fixture.fds, getpid());
 	for (int i = 0; i < count; i++)
 		close(null[i]);
 	setrlimit(RLIMIT_NOFILE, &limit);
-	CHECK(strcmp(holders_of(fixture.fds, inode), pids(1, getpid())) == 0,
-	      "nothing was forgotten");
+	CHECK_TEXT(holders_of(fixture.fds, inode), pids(1, getpid()), "nothing was forgotten");
 	CHECK(proc_fd_walked_since(fixture.fds, 0, &complete), "the first walk counts still");
 	close(fd);
 	finish(&fixture);

@@ -131,12 +131,13 @@ static void test_inet(void)
 		int result = parse(inet_lines[i].kind, inet_lines[i].family, inet_lines[i].line,
 		                   &socket);
 
-		if (!CHECK(result == 0, "%s: is read", name))
+		if (!CHECK_EQUAL(result, 0, "%s: is read", name))
 			continue;
 		CHECK(socket.kind == inet_lines[i].kind && socket.source == SOCKET_FROM_PROC_NET &&
 		              socket.family == inet_lines[i].family,
 		      "%s: kind, source, family", name);
-		CHECK(socket.state == inet_lines[i].state, "%s: state %d", name, (int)socket.state);
+		CHECK_EQUAL(socket.state, inet_lines[i].state, "%s: state %d", name,
+		            (int)socket.state);
 		CHECK(socket.type == inet_lines[i].type &&
 		              socket.protocol == inet_lines[i].protocol &&
 		              socket.tuple.protocol == inet_lines[i].protocol,
@@ -147,7 +148,7 @@ static void test_inet(void)
 		CHECK(address_is(&socket.tuple.destination, inet_lines[i].remote) &&
 		              socket.tuple.destination_port == inet_lines[i].remote_port,
 		      "%s: remote end", name);
-		CHECK(socket.inode == inet_lines[i].inode, "%s: inode", name);
+		CHECK_EQUAL(socket.inode, inet_lines[i].inode, "%s: inode", name);
 		CHECK(socket.has_uid == inet_lines[i].has_uid &&
 		              (!socket.has_uid || socket.uid == inet_lines[i].uid),
 		      "%s: uid", name);
@@ -199,8 +200,8 @@ static void test_unix(void)
 	for (size_t i = 0; i < sizeof(unix_lines) / sizeof(*unix_lines); i++) {
 		const char *name = unix_lines[i].name;
 
-		if (!CHECK(parse(SOCKET_UNIX, AF_INET, unix_lines[i].line, &socket) == 0, "unix %s",
-		           name))
+		if (!CHECK_EQUAL(parse(SOCKET_UNIX, AF_INET, unix_lines[i].line, &socket), 0,
+		                 "unix %s", name))
 			continue;
 		CHECK(socket.family == AF_UNIX && socket.state == unix_lines[i].state &&
 		              socket.type == unix_lines[i].type &&
@@ -217,27 +218,28 @@ static void test_unix(void)
 	              socket.path[107] == 'p',
 	      "unix: a path that fills sun_path");
 	longest[length] = 'p';
-	CHECK(parse(SOCKET_UNIX, 0, longest, &socket) == -EINVAL, "unix: one more is no path");
+	CHECK_EQUAL(parse(SOCKET_UNIX, 0, longest, &socket), -EINVAL, "unix: one more is no path");
 }
 
 static void test_packet_and_netlink(void)
 {
 	struct socket socket;
 
-	CHECK(parse(SOCKET_PACKET, 0,
-	            "0000000046441de3 3      3    0800   7     1 512    1000   39194 ",
-	            &socket) == 0,
-	      "packet: is read");
+	CHECK_EQUAL(parse(SOCKET_PACKET, 0,
+	                  "0000000046441de3 3      3    0800   7     1 512    1000   39194 ",
+	                  &socket),
+	            0, "packet: is read");
 	CHECK(socket.family == AF_PACKET && socket.type == SOCK_RAW && socket.protocol == 0x0800 &&
 	              socket.ifindex == 7 && socket.receive_queue == 512 && socket.has_uid &&
 	              socket.uid == 1000 && socket.inode == 39194 &&
 	              socket.state == SOCKET_STATE_NONE,
 	      "packet: all fields");
-	CHECK(parse(SOCKET_NETLINK, 0,
-	            "0000000046441de3 15  3913316425 80000001 832      0        0     2        5"
-	            "        39217   ",
-	            &socket) == 0,
-	      "netlink: is read");
+	CHECK_EQUAL(
+		parse(SOCKET_NETLINK, 0,
+	              "0000000046441de3 15  3913316425 80000001 832      0        0     2        5"
+	              "        39217   ",
+	              &socket),
+		0, "netlink: is read");
 	CHECK(socket.family == AF_NETLINK && socket.protocol == 15 &&
 	              socket.port_id == 3913316425 && socket.groups == 0x80000001 &&
 	              socket.receive_queue == 832 && !socket.has_uid && socket.inode == 39217 &&
@@ -295,9 +297,9 @@ static void test_bad_lines(void)
 	struct socket socket;
 
 	for (size_t i = 0; i < sizeof(bad_lines) / sizeof(*bad_lines); i++)
-		CHECK(parse(bad_lines[i].kind, bad_lines[i].family, bad_lines[i].line, &socket) ==
-		              -EINVAL,
-		      "not a line: \"%s\"", bad_lines[i].line);
+		CHECK_EQUAL(
+			parse(bad_lines[i].kind, bad_lines[i].family, bad_lines[i].line, &socket),
+			-EINVAL, "not a line: \"%s\"", bad_lines[i].line);
 }
 
 static const struct {

@@ -139,8 +139,8 @@ static void test_exited(void)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct process_stat stat = { .state = cases[i].state, .threads = cases[i].threads };
 
-		CHECK(process_stat_exited(&stat) == cases[i].exited, "%c with %d threads",
-		      cases[i].state, cases[i].threads);
+		CHECK_EQUAL(process_stat_exited(&stat), cases[i].exited, "%c with %d threads",
+		            cases[i].state, cases[i].threads);
 	}
 }
 

@@ -220,24 +220,24 @@ static void test_netns(void)
 	CHECK(find(60, NOW)->netns == 6 && find(61, NOW)->netns == 6 && find(50, NOW)->netns == 5,
 	      "a change of namespace, and children after it");
 	add_netns(60, 600, 6, NOW);
-	CHECK(find(60, NOW)->netns == 6, "a thread in the same one");
+	CHECK_EQUAL(find(60, NOW)->netns, 6, "a thread in the same one");
 	add_netns(60, 601, 7, NOW);
 	add_netns(60, 60, 6, NOW);
 	add_fork(62, 60, NOW);
 	CHECK(find(60, NOW)->netns == 0 && find(62, NOW)->netns == 0, "threads in different ones");
 	add_netns(62, 62, 6, NOW);
-	CHECK(find(62, NOW)->netns == 6, "the child's own is told");
+	CHECK_EQUAL(find(62, NOW)->netns, 6, "the child's own is told");
 	begin(100, false);
 	seed(50, NOW);
 	add_netns(50, 50, 6, NOW);
-	CHECK(find(50, NOW)->netns == 5, "not followed");
+	CHECK_EQUAL(find(50, NOW)->netns, 5, "not followed");
 }
 
 static void test_alone(void)
 {
 	begin(100, true);
 	seed(50, NOW);
-	CHECK(find(50, NOW)->alone_ns == NOW, "before it was seeded it may have forked");
+	CHECK_EQUAL(find(50, NOW)->alone_ns, NOW, "before it was seeded it may have forked");
 	add_fork(60, 50, NOW + 1);
 	CHECK(find(50, NOW + 1)->alone_ns == NOW + 1 && find(60, NOW + 1)->alone_ns == NOW + 1,
 	      "parent and child share what the parent had");
@@ -267,7 +267,7 @@ static void test_loss(void)
 	add_fork(70, 50, NOW + 70);
 	CHECK(is(find(70, NOW + 70), 50, "", NULL), "a child of a parent that is not sure");
 	process_history_expire(history, NOW + 41 + PROCESS_HISTORY_KEEP_NS);
-	CHECK(process_history_count(history) == 2, "what the loss ended is forgotten in time");
+	CHECK_EQUAL(process_history_count(history), 2, "what the loss ended is forgotten in time");
 }
 
 static void test_bound(void)
@@ -354,7 +354,7 @@ static void test_random(void)
 		         strcmp(process->name, name) != 0 || !process->executable ||
 		         strcmp(process->executable, path) != 0;
 	}
-	CHECK(wrong == 0, "%d questions about %d processes", asked, STEPS);
+	CHECK_EQUAL(wrong, 0, "%d questions about %d processes", asked, STEPS);
 }
 
 int main(void)

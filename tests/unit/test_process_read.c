@@ -130,7 +130,7 @@ static void test_failures(int proc_fd)
 	struct process_stat stat;
 	int dir;
 
-	CHECK(process_read_open(proc_fd, 4711) == -ENOENT, "no such process");
+	CHECK_EQUAL(process_read_open(proc_fd, 4711), -ENOENT, "no such process");
 	fake_put("121/status", "");
 	dir = process_read_open(proc_fd, 121);
 	CHECK(dir >= 0 && process_read_stat(dir, &stat) == -ESRCH &&

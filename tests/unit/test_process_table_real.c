@@ -167,17 +167,17 @@ static void test_real_many(void)
 		found += processes[i] != NULL;
 	}
 	opened = open("/dev/null", O_RDONLY);
-	CHECK(found == COUNT, "%d processes", found);
+	CHECK_EQUAL(found, COUNT, "%d processes", found);
 	CHECK(opened - before <= 257, "at most 256 directories stay open: %d", opened - before - 1);
 	for (int i = 0; i < COUNT; i++)
 		same += process_table_get(table, pids[i], NULL) == processes[i];
-	CHECK(same == COUNT, "the same again: %d", same);
+	CHECK_EQUAL(same, COUNT, "the same again: %d", same);
 	for (int i = 0; i < COUNT; i++)
 		child_end(pids[i]);
 	for (int i = 0; i < COUNT; i++)
 		found -= process_table_get(table, pids[i], NULL) == NULL &&
 		         processes[i]->exited_ns > 0;
-	CHECK(found == 0, "all are gone");
+	CHECK_EQUAL(found, 0, "all are gone");
 	process_table_free(table);
 	close(opened);
 	close(before);
@@ -207,7 +207,7 @@ static void test_real_leader(void)
 
 	CHECK(wait_stat(pid, 'Z', NULL), "the first thread has ended");
 	process = need(process_table_get(table, pid, NULL));
-	CHECK(process->exited_ns == 0, "the process lives on");
+	CHECK_EQUAL(process->exited_ns, 0, "the process lives on");
 	process_table_exited(table, pid, clock_monotonic_ns());
 	CHECK(process_table_get(table, pid, NULL) == process && process->exited_ns == 0,
 	      "also after the exit of its first thread was announced");

@@ -54,9 +54,9 @@ static void test_find(void)
 	struct recent *recent = recent_new(MAX, &key);
 	struct tuple reversed = tuple_of(5);
 
-	CHECK(find(recent, 1, 5, 0, NOW) == 0, "nothing there");
+	CHECK_EQUAL(find(recent, 1, 5, 0, NOW), 0, "nothing there");
 	put(recent, 1, 5, 0, NOW);
-	CHECK(find(recent, 1, 5, 0, NOW) == 1, "remembered");
+	CHECK_EQUAL(find(recent, 1, 5, 0, NOW), 1, "remembered");
 	CHECK(find(recent, 2, 5, 0, NOW) == 0 && find(recent, 1, 6, 0, NOW) == 0,
 	      "by namespace and tuple");
 	reversed = tuple_reverse(&reversed);
@@ -67,7 +67,7 @@ static void test_find(void)
 	              find(recent, 1, 5, 0, NOW + RECENT_KEEP_NS + 1) == 0,
 	      "as long as TIME_WAIT lasts");
 	put(recent, 1, 5, 1, NOW + 5);
-	CHECK(find(recent, 1, 5, NOW + 1, NOW + 6) == 2, "the later owner counts");
+	CHECK_EQUAL(find(recent, 1, 5, NOW + 1, NOW + 6), 2, "the later owner counts");
 	recent_free(recent);
 	recent_free(NULL);
 }
@@ -79,11 +79,11 @@ static void test_references(void)
 
 	for (uint16_t port = 1; port <= 10; port++)
 		put(recent, 1, port, 3, NOW);
-	CHECK(processes[3].references == before + 2, "a reference for each that is kept");
+	CHECK_EQUAL(processes[3].references, before + 2, "a reference for each that is kept");
 	put(recent, 1, 10, 3, NOW);
-	CHECK(processes[3].references == before + 2, "none for one that is put again");
+	CHECK_EQUAL(processes[3].references, before + 2, "none for one that is put again");
 	recent_free(recent);
-	CHECK(processes[3].references == before, "and none afterwards");
+	CHECK_EQUAL(processes[3].references, before, "and none afterwards");
 }
 
 /* The oldest makes room, and is found no more; a list says the same. */

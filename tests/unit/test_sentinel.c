@@ -390,7 +390,7 @@ static void test_namespaces(uint32_t first)
 	struct error error;
 	uint32_t second;
 
-	CHECK(sentinel_watch(sentinel, -1, first, &error) == -EEXIST, "a namespace twice");
+	CHECK_EQUAL(sentinel_watch(sentinel, -1, first, &error), -EEXIST, "a namespace twice");
 	if (unshare(CLONE_NEWNET) != 0 || !test_netns_set_link("lo", true))
 		abort();
 	second = netns_self();

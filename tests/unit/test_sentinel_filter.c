@@ -228,8 +228,8 @@ static void test_packets(void)
 	for (size_t i = 0; i < sizeof all_kinds / sizeof *all_kinds; i++) {
 		const struct sent *sent = &all_kinds[i];
 
-		CHECK(judge(&wanted, sent, 0) == (sent->passes ? SENTINEL_FILTER_SNAPLEN : 0),
-		      "%s %s", sent->name, sent->passes ? "passes" : "is left out");
+		CHECK_EQUAL(judge(&wanted, sent, 0), (sent->passes ? SENTINEL_FILTER_SNAPLEN : 0),
+		            "%s %s", sent->name, sent->passes ? "passes" : "is left out");
 	}
 }
 
@@ -287,7 +287,7 @@ static void test_many_ports(void)
 		udp.source_port = (uint16_t)port;
 		wrong += (judge(&most, &udp, 0) == 0) != listed;
 	}
-	CHECK(wrong == 0, "exactly those are left out");
+	CHECK_EQUAL(wrong, 0, "exactly those are left out");
 }
 
 #define FORK 1
@@ -317,8 +317,8 @@ static void expect(const struct sock_filter *code, int length, const struct hear
                    size_t count)
 {
 	for (const struct heard *heard = cases; heard < cases + count; heard++)
-		CHECK(hears(code, length, heard) == heard->passes, "%s %s", heard->name,
-		      heard->passes ? "is heard" : "is not heard");
+		CHECK_EQUAL(hears(code, length, heard), heard->passes, "%s %s", heard->name,
+		            heard->passes ? "is heard" : "is not heard");
 }
 
 static void test_lives(void)
@@ -384,7 +384,8 @@ static void test_forks(void)
 	}
 	length = sentinel_filter_nothing(code);
 	CHECK(attaches(code, length) && !hears(code, length, &cases[0]), "nothing is nothing");
-	CHECK(sentinel_filter_attach(-1, code, length) == -EBADF, "a failure to attach is told");
+	CHECK_EQUAL(sentinel_filter_attach(-1, code, length), -EBADF,
+	            "a failure to attach is told");
 }
 
 int main(void)

@@ -232,7 +232,7 @@ static void test_hint(void)
 	sentinel_pids_add_hint(&young, pid);
 	for (int i = 0; i < SENTINEL_PIDS_HINTS; i++)
 		all += sentinel_pids_get_hint(&young, i) == pid;
-	CHECK(all == 1, "who is hinted at twice is there once");
+	CHECK_EQUAL(all, 1, "who is hinted at twice is there once");
 	CHECK(is_found(find(inode, true), pid, 3), "and is found quickly, though no more young");
 	stop_holder(pid);
 	find(inode, true);
@@ -278,7 +278,7 @@ static void test_order(void)
 			pids[count - 1] = pid;
 	CHECK(pids[0] == 7 && pids[1] == 2 * SENTINEL_PIDS_MAX && pids[2] == pids[1] - 2,
 	      "the youngest come first, who is gone does not");
-	CHECK(count == SENTINEL_PIDS_MAX - 1, "the oldest are forgotten: %d", count);
+	CHECK_EQUAL(count, SENTINEL_PIDS_MAX - 1, "the oldest are forgotten: %d", count);
 	CHECK(sentinel_pids_executed(&young, 7) && !sentinel_pids_executed(&young, pids[1]),
 	      "who ran exec is known");
 	sentinel_pids_remove(&young, 7);
@@ -341,7 +341,7 @@ static void test_connection(int family)
 	v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (bind(listener, address, size) != 0 || listen(listener, 1) != 0 ||
 	    getsockname(listener, address, &size) != 0 || connect(client, address, size) != 0) {
-		CHECK(family == AF_INET6, "no IPv6 here");
+		CHECK_EQUAL(family, AF_INET6, "no IPv6 here");
 		close(client);
 		close(listener);
 		return;

@@ -122,7 +122,7 @@ static void test_room(void)
 	      "nothing to flush: no write");
 	CHECK(!sink_reserve(sink, 11), "no place for more than it takes");
 	memcpy(sink_reserve(sink, 10), "ij\nkl", 5);
-	CHECK(sink_pending(sink) == 0, "what is written in place is not there before it is said");
+	CHECK_EQUAL(sink_pending(sink), 0, "what is written in place is not there at once");
 	sink_commit(sink, 3);
 	CHECK(sink_pending(sink) == 3 && sink_flush(sink) == SINK_OPEN &&
 	              read(fds[0], text, sizeof text) == 3 && memcmp(text, "ij\n", 3) == 0 &&
@@ -199,7 +199,7 @@ static void test_pipe_ends_whole(struct random *random)
 			last = bytes[length - 1];
 		wrong += last != '\n';
 	}
-	CHECK(wrong == 0, "%d times the last byte in the pipe is LF", rounds);
+	CHECK_EQUAL(wrong, 0, "%d times the last byte in the pipe is LF", rounds);
 	sink_free(sink);
 	close(fds[0]);
 	close(fds[1]);
@@ -272,9 +272,11 @@ static void test_random(struct random *random, bool is_socket)
 		close(fds[0]);
 		close(fds[1]);
 	}
-	CHECK(broken == 0, "%s: every line is whole and in order", is_socket ? "socket" : "pipe");
-	CHECK(lost == 0, "%s: written + refused = produced", is_socket ? "socket" : "pipe");
-	CHECK(uncounted == 0, "%s: and the counters say the same", is_socket ? "socket" : "pipe");
+	CHECK_EQUAL(broken, 0, "%s: every line is whole and in order",
+	            is_socket ? "socket" : "pipe");
+	CHECK_EQUAL(lost, 0, "%s: written + refused = produced", is_socket ? "socket" : "pipe");
+	CHECK_EQUAL(uncounted, 0, "%s: and the counters say the same",
+	            is_socket ? "socket" : "pipe");
 }
 
 static void open_tcp(int fds[2])
@@ -307,12 +309,12 @@ static void test_reader_gone(void)
 	CHECK(sink_flush(sink) == SINK_READER_GONE && sink_get_state(sink) == SINK_READER_GONE &&
 	              sink_error(sink) == 0,
 	      "gone");
-	CHECK(sink_drain(sink, INT64_MAX) == SINK_READER_GONE, "draining does not wait for it");
+	CHECK_EQUAL(sink_drain(sink, INT64_MAX), SINK_READER_GONE, "draining does not wait for it");
 	CHECK(sink_counters(sink).taken == 1 && sink_counters(sink).lines == 0,
 	      "the line is known to be lost");
 	sink_free(sink);
 	sink = open_sink(fds[1], 1000);
-	CHECK(sink_check(sink) == SINK_READER_GONE, "seen without a write");
+	CHECK_EQUAL(sink_check(sink), SINK_READER_GONE, "seen without a write");
 	sink_free(sink);
 	close(fds[1]);
 
@@ -461,7 +463,7 @@ static void test_replace(void)
 	              old.lines + fresh.lines == number && fresh.next == number,
 	      "%u lines in the one, %u in the other, none in both", old.lines, fresh.lines);
 	CHECK(old.length > 0, "(the pipe ended with %zu bytes of a line)", old.length);
-	CHECK(sink_counters(sink).lines == number, "each is counted once");
+	CHECK_EQUAL(sink_counters(sink).lines, number, "each is counted once");
 
 	/* Drained first when there is time. */
 	put_line(sink, "1 x\n", 4);

@@ -86,7 +86,7 @@ static void test_tcp(struct sock_destroy *destroy)
 	server = accept(listener, NULL, NULL);
 	local = address_of(client);
 	cookie = cookie_of(client);
-	CHECK(write(client, bytes, sizeof(bytes)) == sizeof(bytes), "1,000 bytes are sent");
+	CHECK_EQUAL(write(client, bytes, sizeof(bytes)), sizeof(bytes), "1,000 bytes are sent");
 	shutdown(client, SHUT_WR);
 	while (read(server, bytes, sizeof(bytes)) > 0)
 		;
@@ -157,9 +157,9 @@ static void test_server(struct sock_destroy *destroy)
 	CHECK(seen.count == 1 && seen.last.tuple.destination_port == 7001,
 	      "mapped IPv4: the client's end alone, %d", seen.count);
 	seen = told_of(destroy, "::ffff:127.0.0.2", 0, 7002);
-	CHECK(seen.count == 2, "two addresses: both ends, %d", seen.count);
+	CHECK_EQUAL(seen.count, 2, "two addresses: both ends, %d", seen.count);
 	seen = told_of(destroy, "::1", 7003, 7004);
-	CHECK(seen.count == 2, "two ports of servers: both ends, %d", seen.count);
+	CHECK_EQUAL(seen.count, 2, "two ports of servers: both ends, %d", seen.count);
 }
 
 static void test_udp(struct sock_destroy *destroy)
@@ -173,7 +173,7 @@ static void test_udp(struct sock_destroy *destroy)
 	CHECK(read_all(destroy, &seen, 1) >= 0 && seen.count == 1 && seen.last.kind == SOCKET_UDP &&
 	              seen.last.cookie == cookie && seen.last.tuple.source_port == port,
 	      "UDP: port and cookie");
-	CHECK(sock_destroy_drops(destroy) == 0, "nothing was missed so far");
+	CHECK_EQUAL(sock_destroy_drops(destroy), 0, "nothing was missed so far");
 }
 
 /* The Drops column of this socket in /proc/net/netlink, found by its inode, the last one. */
@@ -206,7 +206,7 @@ static void test_overrun(struct sock_destroy *destroy)
 	uint64_t drops, before = 0;
 	int result;
 
-	CHECK(sock_destroy_set_receive_buffer(destroy, 4096) == 0, "a small receive buffer");
+	CHECK_EQUAL(sock_destroy_set_receive_buffer(destroy, 4096), 0, "a small receive buffer");
 	for (int i = 0; i < FLOOD; i++)
 		close(new_udp());
 	/* All are told or lost when the number stands still. */
@@ -219,10 +219,10 @@ static void test_overrun(struct sock_destroy *destroy)
 	}
 	result = sock_destroy_read(destroy, see, &seen);
 	drops = sock_destroy_drops(destroy);
-	CHECK(result == -ENOBUFS, "an overrun is told");
+	CHECK_EQUAL(result, -ENOBUFS, "an overrun is told");
 	CHECK(seen.count > 0 && (uint64_t)seen.count + drops == FLOOD,
 	      "%d received + %" PRIu64 " missed = %d", seen.count, drops, FLOOD);
-	CHECK(drops == drops_in_proc(sock_destroy_fd(destroy)), "as the Drops column has it");
+	CHECK_EQUAL(drops, drops_in_proc(sock_destroy_fd(destroy)), "as the Drops column has it");
 	seen.count = 0;
 	close(new_udp());
 	CHECK(read_all(destroy, &seen, 1) >= 0 && seen.count == 1, "afterwards it goes on");

@@ -143,7 +143,7 @@ static void test_connection(const char *name, const char *listen_on, const char 
 	close(server);
 	close(client);
 	close(listener);
-	CHECK(find(out, LOOPBACK, &socket) == -ENOENT, "%s: -ENOENT once it is closed", name);
+	CHECK_EQUAL(find(out, LOOPBACK, &socket), -ENOENT, "%s: -ENOENT once it is closed", name);
 }
 
 static void test_time_wait(void)
@@ -163,7 +163,7 @@ static void test_time_wait(void)
 	              socket.inode == 0 && !socket.has_uid && !socket.has_tcp_info &&
 	              tuple_equal(&socket.tuple, &tuple),
 	      "TIME_WAIT: tuple and state alone");
-	CHECK(socket.cookie == cookie, "TIME_WAIT: the same cookie");
+	CHECK_EQUAL(socket.cookie, cookie, "TIME_WAIT: the same cookie");
 }
 
 /* Loopback shows a wrong order of the ends: it would find the peer. */
@@ -189,7 +189,7 @@ static void test_udp(const char *name, const char *address, const char *wildcard
 	              inet_is_unspecified(&socket.tuple.source),
 	      "%s: bound to the wildcard", name);
 	tuple.source_port = 1;
-	CHECK(find(tuple, LOOPBACK, &socket) == -ENOENT, "%s: none", name);
+	CHECK_EQUAL(find(tuple, LOOPBACK, &socket), -ENOENT, "%s: none", name);
 	close(first);
 	close(second);
 	close(third);
@@ -211,7 +211,7 @@ static void test_udplite(void)
 	              socket.inode == inode_of(fd),
 	      "UDP-Lite");
 	tuple.protocol = IPPROTO_UDP;
-	CHECK(find(tuple, LOOPBACK, &socket) == -ENOENT, "its port is not UDP's");
+	CHECK_EQUAL(find(tuple, LOOPBACK, &socket), -ENOENT, "its port is not UDP's");
 	close(fd);
 }
 
@@ -234,9 +234,10 @@ static void test_bound_to_device(void)
 	CHECK(find(tuple, LOOPBACK, &socket_found) == 0 && socket_found.inode == inode_of(client) &&
 	              socket_found.ifindex == LOOPBACK,
 	      "bound to a device: found with its index");
-	CHECK(find(tuple, LOOPBACK + 1, &socket_found) == -ENOENT, "and not with another");
+	CHECK_EQUAL(find(tuple, LOOPBACK + 1, &socket_found), -ENOENT, "and not with another");
 	tuple = tuple_reverse(&tuple);
-	CHECK(find(tuple, LOOPBACK + 1, &socket_found) == 0, "what is not bound is found with any");
+	CHECK_EQUAL(find(tuple, LOOPBACK + 1, &socket_found), 0,
+	            "what is not bound is found with any");
 	close(client);
 	close(listener);
 }
@@ -292,13 +293,12 @@ static void test_list_udp(void)
 	                      0 &&
 	              seen.count == 0,
 	      "none is connected");
-	CHECK(sock_diag_list(diag, SOCKET_UDP, SOCK_DIAG_STATES_ALL, false, stop, NULL, NULL) ==
-	              4711,
-	      "the callback's value ends a listing");
-	CHECK(sock_diag_list_port(diag, IPPROTO_UDP, 0, see, &seen) == -EINVAL,
-	      "port 0 is no port");
-	CHECK(sock_diag_list_port(diag, IPPROTO_TCP, 1, see, &seen) == -EPROTONOSUPPORT,
-	      "TCP has the exact query");
+	CHECK_EQUAL(sock_diag_list(diag, SOCKET_UDP, SOCK_DIAG_STATES_ALL, false, stop, NULL, NULL),
+	            4711, "the callback's value ends a listing");
+	CHECK_EQUAL(sock_diag_list_port(diag, IPPROTO_UDP, 0, see, &seen), -EINVAL,
+	            "port 0 is no port");
+	CHECK_EQUAL(sock_diag_list_port(diag, IPPROTO_TCP, 1, see, &seen), -EPROTONOSUPPORT,
+	            "TCP has the exact query");
 	while (count > 0)
 		close(fds[--count]);
 }
@@ -314,7 +314,7 @@ static void test_list_tcp(void)
 	close(v6only);
 	v6only = socket(AF_INET6, SOCK_STREAM, 0);
 	setsockopt(v6only, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	CHECK(bind(idle, &end.any, size) == 0, "a socket that is bound and no more");
+	CHECK_EQUAL(bind(idle, &end.any, size), 0, "a socket that is bound and no more");
 	size = set_end(&end, "::", 0);
 	CHECK(bind(v6only, &end.any, size) == 0 && listen(v6only, 1) == 0, "a listener");
 	seen.inode = inode_of(v6only);
@@ -366,10 +366,10 @@ static void test_refused(void)
 	struct socket socket;
 	struct seen seen = { 0 };
 
-	CHECK(find(tuple, LOOPBACK, &socket) == -EPROTONOSUPPORT, "SCTP is not asked for");
-	CHECK(sock_diag_list(diag, SOCKET_ICMP, SOCK_DIAG_STATES_ALL, false, see, NULL, &seen) ==
-	              -ENOENT,
-	      "ping sockets have no handler");
+	CHECK_EQUAL(find(tuple, LOOPBACK, &socket), -EPROTONOSUPPORT, "SCTP is not asked for");
+	CHECK_EQUAL(
+		sock_diag_list(diag, SOCKET_ICMP, SOCK_DIAG_STATES_ALL, false, see, NULL, &seen),
+		-ENOENT, "ping sockets have no handler");
 	sock_diag_close(NULL);
 }
 

@@ -105,42 +105,42 @@ static void test_routes(void)
 
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
-	CHECK(who(web(4000)) == 42, "found");
-	CHECK(who(web(4001)) == -SOCKET_HISTORY_NONE, "another port");
+	CHECK_EQUAL(who(web(4000)), 42, "found");
+	CHECK_EQUAL(who(web(4001)), -SOCKET_HISTORY_NONE, "another port");
 	other = web(4000);
 	other.protocol = IPPROTO_UDP;
-	CHECK(who(other) == -SOCKET_HISTORY_NONE, "another protocol");
+	CHECK_EQUAL(who(other), -SOCKET_HISTORY_NONE, "another protocol");
 	CHECK(who(tuple("192.0.2.2", 4000, "198.51.100.7", 443, IPPROTO_TCP)) ==
 	              -SOCKET_HISTORY_NONE,
 	      "another local address");
 	CHECK(who(tuple("192.0.2.1", 4000, "198.51.100.8", 443, IPPROTO_TCP)) ==
 	              -SOCKET_HISTORY_NONE,
 	      "another remote address");
-	CHECK(ask(web(4000), SOCKET_HISTORY_OPENED | SOCKET_HISTORY_CLOSED, 0, SECOND, SECOND) ==
-	              -SOCKET_HISTORY_NONE,
-	      "seen in another way");
+	CHECK_EQUAL(
+		ask(web(4000), SOCKET_HISTORY_OPENED | SOCKET_HISTORY_CLOSED, 0, SECOND, SECOND),
+		-SOCKET_HISTORY_NONE, "seen in another way");
 	add(TRACE_EVENT_ROUTE, wildcard, 43, NOW, NULL);
-	CHECK(who(packet) == 43, "a sighting without local address");
+	CHECK_EQUAL(who(packet), 43, "a sighting without local address");
 	wildcard.source_port = packet.source_port = 5001;
 	inet_parse("::", &wildcard.source);
 	add(TRACE_EVENT_ROUTE, wildcard, 44, NOW, NULL);
-	CHECK(who(packet) == 44, "or with ::, from a dual-stack socket");
+	CHECK_EQUAL(who(packet), 44, "or with ::, from a dual-stack socket");
 }
 
 static void test_window(void)
 {
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, 0, 0) == 42, "at that very moment");
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, SECOND, -1) == -SOCKET_HISTORY_NONE,
-	      "later than asked for");
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, SECOND) == -SOCKET_HISTORY_NONE,
-	      "earlier than asked for");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, 0, 0), 42, "at that very moment");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, SECOND, -1), -SOCKET_HISTORY_NONE,
+	            "later than asked for");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, SECOND), -SOCKET_HISTORY_NONE,
+	            "earlier than asked for");
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + SOCKET_HISTORY_MERGE_NS, NULL);
 	CHECK(socket_history_count(history) == 1 && socket_history_counters(history)->merged == 1,
 	      "again soon: one sighting that lasts");
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, 1) == 42,
-	      "from its first moment to its last");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, 1), 42,
+	            "from its first moment to its last");
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW - SOCKET_HISTORY_MERGE_NS, NULL);
 	CHECK(socket_history_count(history) == 1 &&
 	              ask(web(4000), SOCKET_HISTORY_USED, 0, 2, -1) == 42,
@@ -155,12 +155,13 @@ static void test_ambiguous(void)
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	add(TRACE_EVENT_ROUTE, web(4000), 43, NOW + SECOND, NULL);
-	CHECK(who(web(4000)) == -SOCKET_HISTORY_AMBIGUOUS,
-	      "two processes within the time asked for");
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, SECOND, SECOND - 1) == 42, "the first alone");
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, SECOND) == 43, "the second alone");
+	CHECK_EQUAL(who(web(4000)), -SOCKET_HISTORY_AMBIGUOUS,
+	            "two processes within the time asked for");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, SECOND, SECOND - 1), 42,
+	            "the first alone");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, SECOND), 43, "the second alone");
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + SECOND / 2, NULL);
-	CHECK(who(web(4000)) == -SOCKET_HISTORY_AMBIGUOUS, "one of them twice changes nothing");
+	CHECK_EQUAL(who(web(4000)), -SOCKET_HISTORY_AMBIGUOUS, "one of them twice changes nothing");
 }
 
 static void test_netns(void)
@@ -173,11 +174,13 @@ static void test_netns(void)
 	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 1, 1, 1) == 42 &&
 	              ask(web(4000), SOCKET_HISTORY_USED, 2, 1, 1) == 43,
 	      "equal tuples in two network namespaces");
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, 1, 1) == -SOCKET_HISTORY_AMBIGUOUS, "in any");
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 3, 1, 1) == -SOCKET_HISTORY_NONE, "in a third");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, 1, 1), -SOCKET_HISTORY_AMBIGUOUS,
+	            "in any");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 3, 1, 1), -SOCKET_HISTORY_NONE,
+	            "in a third");
 	add(TRACE_EVENT_ROUTE, web(4000), 44, NOW, NULL);
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 1, 1, 1) == -SOCKET_HISTORY_AMBIGUOUS,
-	      "a sighting that may have been anywhere");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 1, 1, 1), -SOCKET_HISTORY_AMBIGUOUS,
+	            "a sighting that may have been anywhere");
 }
 
 static void test_pending_connects(void)
@@ -186,32 +189,34 @@ static void test_pending_connects(void)
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
-	CHECK(socket_history_count(history) == 0, "connect() begins: the port is not known yet");
+	CHECK_EQUAL(socket_history_count(history), 0,
+	            "connect() begins: the port is not known yet");
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW + SECOND,
 	          NULL);
-	CHECK(ask(web(4000), SOCKET_HISTORY_OPENED, 0, 0, 0) == 42,
-	      "the answer tells it, at the time of connect()");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_OPENED, 0, 0, 0), 42,
+	            "the answer tells it, at the time of connect()");
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_CLOSED, 7, false, NOW, NULL);
-	CHECK(socket_history_counters(history)->unjoined == 1, "an pending_connect is used once");
+	CHECK_EQUAL(socket_history_counters(history)->unjoined, 1,
+	            "an pending_connect is used once");
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 43, true, NOW, NULL);
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_CLOSED, 7, false, NOW, NULL);
-	CHECK(who(web(4000)) == 43, "refused; the address was another socket's before");
+	CHECK_EQUAL(who(web(4000)), 43, "refused; the address was another socket's before");
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 7, false, NOW, NULL);
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW, NULL);
-	CHECK(who(web(4000)) == -SOCKET_HISTORY_NONE, "then opened in nobody's name");
+	CHECK_EQUAL(who(web(4000)), -SOCKET_HISTORY_NONE, "then opened in nobody's name");
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_loss(NOW - 1, NOW);
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW + 1, NULL);
-	CHECK(who(web(4000)) == -SOCKET_HISTORY_NONE,
-	      "after a loss the address may be another socket's");
+	CHECK_EQUAL(who(web(4000)), -SOCKET_HISTORY_NONE,
+	            "after a loss the address may be another socket's");
 }
 
 /* The step out of SYN_SENT was not told: the close of the same socket joins it. */
@@ -223,25 +228,25 @@ static void test_late_connects(void)
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW + SECOND,
 	          NULL);
-	CHECK(ask(web(4000), SOCKET_HISTORY_OPENED, 0, 0, 0) == 42,
-	      "who closes what it began, at the time of connect()");
-	CHECK(socket_history_counters(history)->unjoined == 0, "it is joined");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_OPENED, 0, 0, 0), 42,
+	            "who closes what it began, at the time of connect()");
+	CHECK_EQUAL(socket_history_counters(history)->unjoined, 0, "it is joined");
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 43, true, NOW + SECOND,
 	          NULL);
-	CHECK(ask(web(4000), SOCKET_HISTORY_OPENED, 0, SECOND, SECOND) == -SOCKET_HISTORY_NONE,
-	      "another closed it: it may be another socket at that address");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_OPENED, 0, SECOND, SECOND), -SOCKET_HISTORY_NONE,
+	            "another closed it: it may be another socket at that address");
 	add_state(web(4001), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW + SECOND,
 	          NULL);
-	CHECK(ask(web(4001), SOCKET_HISTORY_OPENED, 0, SECOND, SECOND) == -SOCKET_HISTORY_NONE,
-	      "the address is free for others after a close");
+	CHECK_EQUAL(ask(web(4001), SOCKET_HISTORY_OPENED, 0, SECOND, SECOND), -SOCKET_HISTORY_NONE,
+	            "the address is free for others after a close");
 
 	begin(100);
 	add_state(unbound, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, 42, true, NOW, NULL);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_CLOSED, 42, false, NOW, NULL);
-	CHECK(who(web(4000)) == -SOCKET_HISTORY_NONE, "a reset closes in nobody's name");
+	CHECK_EQUAL(who(web(4000)), -SOCKET_HISTORY_NONE, "a reset closes in nobody's name");
 }
 
 static void test_closes(void)
@@ -254,32 +259,32 @@ static void test_closes(void)
 	for (size_t i = 0; i < sizeof states; i++) {
 		begin(100);
 		add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, states[i], 42, true, NOW, &alone);
-		CHECK(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND, 0) == 42,
-		      "closed, to state %d", states[i]);
-		CHECK(who(web(4000)) == -SOCKET_HISTORY_NONE, "which is no use of it");
+		CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND, 0), 42,
+		            "closed, to state %d", states[i]);
+		CHECK_EQUAL(who(web(4000)), -SOCKET_HISTORY_NONE, "which is no use of it");
 	}
 	begin(100);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_CLOSED, 42, false, NOW, &alone);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_CLOSE_WAIT, 42, true, NOW, &alone);
 	add_state(listener, SOCKET, SOCKET_LISTEN, SOCKET_CLOSED, 42, true, NOW, &alone);
-	CHECK(socket_history_count(history) == 0,
-	      "a reset, the peer's end, a listener: none closed it");
+	CHECK_EQUAL(socket_history_count(history), 0,
+	            "a reset, the peer's end, a listener: none closed it");
 
 	begin(100);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW, &forked);
-	CHECK(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND, 0) == -SOCKET_HISTORY_AMBIGUOUS,
-	      "a child may have had it too");
-	CHECK(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND - 1, 0) == 42,
-	      "not when it is younger than the fork");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND, 0), -SOCKET_HISTORY_AMBIGUOUS,
+	            "a child may have had it too");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND - 1, 0), 42,
+	            "not when it is younger than the fork");
 	begin(100);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW, NULL);
-	CHECK(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND, 0) == -SOCKET_HISTORY_AMBIGUOUS,
-	      "nothing is known of its forks");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_CLOSED, 0, SECOND, 0), -SOCKET_HISTORY_AMBIGUOUS,
+	            "nothing is known of its forks");
 	add(TRACE_EVENT_RECEIVE, web(4000), 43, NOW, NULL);
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, SECOND, 0) == 43, "who read from it had it");
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED | SOCKET_HISTORY_CLOSED, 0, SECOND, 0) ==
-	              -SOCKET_HISTORY_AMBIGUOUS,
-	      "another closed it");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, SECOND, 0), 43,
+	            "who read from it had it");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED | SOCKET_HISTORY_CLOSED, 0, SECOND, 0),
+	            -SOCKET_HISTORY_AMBIGUOUS, "another closed it");
 }
 
 static void test_match(void)
@@ -308,19 +313,20 @@ static void test_losses(void)
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	add_loss(NOW + 10, NOW + 20);
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, 5, 9) == 42,
-	      "events were lost later than asked for");
-	CHECK(ask(web(4000), SOCKET_HISTORY_USED, 0, 5, 10) == -SOCKET_HISTORY_INCOMPLETE,
-	      "within");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, 5, 9), 42,
+	            "events were lost later than asked for");
+	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, 5, 10), -SOCKET_HISTORY_INCOMPLETE,
+	            "within");
 	add(TRACE_EVENT_ROUTE, web(4001), 43, NOW + 30, NULL);
-	CHECK(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40) == 43, "before");
-	CHECK(ask(web(4002), SOCKET_HISTORY_USED, 0, 5, 10) == -SOCKET_HISTORY_NONE,
-	      "none stays none");
+	CHECK_EQUAL(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40), 43, "before");
+	CHECK_EQUAL(ask(web(4002), SOCKET_HISTORY_USED, 0, 5, 10), -SOCKET_HISTORY_NONE,
+	            "none stays none");
 	add_loss(NOW + 50, NOW + 60);
-	CHECK(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40) == -SOCKET_HISTORY_INCOMPLETE,
-	      "between two losses nothing is sure");
+	CHECK_EQUAL(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40), -SOCKET_HISTORY_INCOMPLETE,
+	            "between two losses nothing is sure");
 	add_loss(NOW + 60 + SOCKET_HISTORY_KEEP_NS + 1, NOW + 60 + SOCKET_HISTORY_KEEP_NS + 2);
-	CHECK(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40) == 43, "an old loss is forgotten");
+	CHECK_EQUAL(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40), 43,
+	            "an old loss is forgotten");
 }
 
 static void test_expiry(void)
@@ -329,7 +335,7 @@ static void test_expiry(void)
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	add(TRACE_EVENT_ROUTE, web(4001), 42, NOW + NS_PER_MS, NULL);
 	socket_history_expire(history, NOW + SOCKET_HISTORY_KEEP_NS - 1);
-	CHECK(socket_history_count(history) == 2, "kept for thirty seconds");
+	CHECK_EQUAL(socket_history_count(history), 2, "kept for thirty seconds");
 	socket_history_expire(history, NOW + NS_PER_MS + SOCKET_HISTORY_KEEP_NS);
 	CHECK(socket_history_count(history) == 1 && who(web(4000)) == -SOCKET_HISTORY_NONE &&
 	              who(web(4001)) == 42 && socket_history_counters(history)->expired == 1,
@@ -340,7 +346,7 @@ static void test_expiry(void)
 	CHECK(socket_history_count(history) == 1 && who(web(4002)) == 42,
 	      "what is prolonged is kept longer");
 	socket_history_expire(history, NOW + 40 * SECOND + SOCKET_HISTORY_KEEP_NS);
-	CHECK(socket_history_count(history) == 0, "but not for ever");
+	CHECK_EQUAL(socket_history_count(history), 0, "but not for ever");
 }
 
 static void test_bound(void)
@@ -358,7 +364,7 @@ static void test_bound(void)
 	for (uint16_t i = 15; i < 25; i++)
 		incomplete += ask(web((uint16_t)(4000 + i)), SOCKET_HISTORY_USED, 0, -14, SECOND) ==
 		              -SOCKET_HISTORY_INCOMPLETE;
-	CHECK(incomplete == 10, "who asks of the time of one that is gone is told so");
+	CHECK_EQUAL(incomplete, 10, "who asks of the time of one that is gone is told so");
 }
 
 /* Against a list that is searched from end to end. */
@@ -398,7 +404,7 @@ static void test_random(void)
 		wrong += got != expected && got != -SOCKET_HISTORY_AMBIGUOUS &&
 		         !(expected == 0 && got > 0);
 	}
-	CHECK(wrong == 0, "%d random events: never the wrong process", EVENTS);
+	CHECK_EQUAL(wrong, 0, "%d random events: never the wrong process", EVENTS);
 }
 
 static void test_pending_connects_bound(void)

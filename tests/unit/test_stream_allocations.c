@@ -179,10 +179,10 @@ static void test_events(const char *name, int fd, unsigned events)
 	CHECK(opening >= FLOWS && opening < FLOWS + 16,
 	      "%s: one fragment for each, made once: %llu allocations", name,
 	      (unsigned long long)opening);
-	CHECK(others == 0, "%s: %d packets more: %llu allocations", name, PACKETS,
-	      (unsigned long long)others);
+	CHECK_EQUAL(others, 0, "%s: %d packets more: %llu allocations", name, PACKETS,
+	            (unsigned long long)others);
 	end(&scene);
-	CHECK(held == before, "%s: and all is given back", name);
+	CHECK_EQUAL(held, before, "%s: and all is given back", name);
 }
 
 int main(void)

@@ -99,8 +99,8 @@ static void test_against_model(struct random *random)
 		if (step % 64 == 0)
 			unsound += !is_sound(table);
 	}
-	CHECK(wrong == 0, "200,000 random operations as the model says");
-	CHECK(unsound == 0, "no entry behind a hole");
+	CHECK_EQUAL(wrong, 0, "200,000 random operations as the model says");
+	CHECK_EQUAL(unsound, 0, "no entry behind a hole");
 	CHECK(full > 100, "the limit was met %d times", full);
 	while (model.count > 0) {
 		model.count--;
@@ -117,7 +117,7 @@ static void test_clear_and_limits(void)
 	uint32_t number;
 	struct table_cursor cursor;
 
-	CHECK(table_insert(table, 1, 1) == -ENOSPC, "a table for 0 entries takes none");
+	CHECK_EQUAL(table_insert(table, 1, 1), -ENOSPC, "a table for 0 entries takes none");
 	CHECK(!table_remove(table, 1, 1), "and has none to remove");
 	table_free(table);
 	table_free(NULL);

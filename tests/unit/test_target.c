@@ -53,19 +53,19 @@ static void test_pipe(void)
 	CHECK(target.owned && target.fd != fds[1] && nonblocking(target.fd) &&
 	              !nonblocking(fds[1]) && fcntl(target.fd, F_GETFD) & FD_CLOEXEC,
 	      "a description of our own, the shared one as it was");
-	CHECK(fcntl(fds[1], F_GETPIPE_SZ) == PIPE_SIZE, "of 1 MiB");
-	CHECK(target_whole_max(&target) == PIPE_SIZE / 2,
-	      "an empty pipe takes half of its size at once");
+	CHECK_EQUAL(fcntl(fds[1], F_GETPIPE_SZ), PIPE_SIZE, "of 1 MiB");
+	CHECK_EQUAL(target_whole_max(&target), PIPE_SIZE / 2,
+	            "an empty pipe takes half of its size at once");
 	CHECK(target_write(&target, "x", 1) == 1 && target_whole_max(&target) == PIPE_SIZE / 2,
 	      "one with a byte in it as well");
-	CHECK(fill(&target, PIPE_BUF) == PIPE_SIZE - PIPE_BUF,
-	      "written until it is full, then -EAGAIN");
-	CHECK(target_whole_max(&target) == PIPE_BUF, "a full one takes PIPE_BUF, or nothing");
+	CHECK_EQUAL(fill(&target, PIPE_BUF), PIPE_SIZE - PIPE_BUF,
+	            "written until it is full, then -EAGAIN");
+	CHECK_EQUAL(target_whole_max(&target), PIPE_BUF, "a full one takes PIPE_BUF, or nothing");
 	CHECK(read(fds[0], bytes, sizeof bytes) == sizeof bytes && !target_hung_up(&target),
 	      "the reader is there");
 	close(fds[0]);
 	CHECK(target_hung_up(&target), "the reader is gone");
-	CHECK(target_write(&target, "x", 1) == -EPIPE, "and writing says so");
+	CHECK_EQUAL(target_write(&target, "x", 1), -EPIPE, "and writing says so");
 	target_close(&target);
 	CHECK(fcntl(target.fd, F_GETFD) < 0 && fcntl(fds[1], F_GETFD) >= 0,
 	      "only our own is closed");
@@ -169,8 +169,9 @@ static void test_polled_pipe(void)
 		              : 4);
 	}
 	need(waitpid(child, &status, 0) == child, "waitpid");
-	CHECK(status == 0, "a pipe that cannot be reopened is filled without waiting (status %#x)",
-	      status);
+	CHECK_EQUAL(status, 0,
+	            "a pipe that cannot be reopened is filled without waiting (status %#x)",
+	            status);
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -192,7 +193,7 @@ static void test_socket(void)
 	CHECK(!target_hung_up(&target), "the reader is there");
 	close(fds[0]);
 	CHECK(target_hung_up(&target), "the reader is gone");
-	CHECK(target_write(&target, "x", 1) == -EPIPE, "and writing says so");
+	CHECK_EQUAL(target_write(&target, "x", 1), -EPIPE, "and writing says so");
 	target_close(&target);
 	close(fds[1]);
 	signal(SIGPIPE, SIG_IGN);
@@ -238,7 +239,7 @@ static void test_devices(void)
 		CHECK(target_open(&target, fd, &error) == 0 && target.kind == TARGET_DEVICE &&
 		              !target.watched && !target.owned && !target_hung_up(&target),
 		      "%s", cases[i].path);
-		CHECK(target_write(&target, "x", 1) == cases[i].result, "written to");
+		CHECK_EQUAL(target_write(&target, "x", 1), cases[i].result, "written to");
 		target_close(&target);
 		close(fd);
 	}

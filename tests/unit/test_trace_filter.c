@@ -120,7 +120,7 @@ static void test_return(void)
 		now += PORT_BUDGET_LONGEST_NS;
 		port_budget_update(&routes, now);
 	}
-	CHECK(port_budget_excluded(&routes) == 0, "never for longer than the longest pause");
+	CHECK_EQUAL(port_budget_excluded(&routes), 0, "never for longer than the longest pause");
 	port_budget_clear(&routes);
 	CHECK(routes.per_second == PER_SECOND && routes.ports[0].port == 0, "cleared");
 }

@@ -71,7 +71,7 @@ static void test_lost(struct trace_owners *owners)
 	lived.forks = 0;
 	begin_and_end(3);
 	trace_owners_drain(owners);
-	CHECK(lived.forks == 3, "and it goes on");
+	CHECK_EQUAL(lived.forks, 3, "and it goes on");
 }
 
 int main(void)

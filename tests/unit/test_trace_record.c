@@ -127,14 +127,14 @@ static int learn(enum trace_record_event event, const char *format)
 
 static void test_learn(void)
 {
-	CHECK(learn(TRACE_RECORD_STATE, FORMAT_ROUTE_V4) == -EPROTO, "a field is missing");
-	CHECK(learn(TRACE_RECORD_ROUTE_V6, FORMAT_ROUTE_V4) == -EPROTO, "a field has another size");
-	CHECK(learn(TRACE_RECORD_EXIT, "") == -EPROTO, "no number");
-	CHECK(learn(TRACE_RECORD_EXIT, "ID: 1\n" FORMAT_FIELD("char comm[16]", 0, 16)) == -EPROTO,
-	      "a field within the common ones");
-	CHECK(learn(TRACE_RECORD_EXIT, "ID: 1\n" FORMAT_FIELD("char comm[16]", 65530, 16)) ==
-	              -EPROTO,
-	      "a field behind all records");
+	CHECK_EQUAL(learn(TRACE_RECORD_STATE, FORMAT_ROUTE_V4), -EPROTO, "a field is missing");
+	CHECK_EQUAL(learn(TRACE_RECORD_ROUTE_V6, FORMAT_ROUTE_V4), -EPROTO,
+	            "a field has another size");
+	CHECK_EQUAL(learn(TRACE_RECORD_EXIT, ""), -EPROTO, "no number");
+	CHECK_EQUAL(learn(TRACE_RECORD_EXIT, "ID: 1\n" FORMAT_FIELD("char comm[16]", 0, 16)),
+	            -EPROTO, "a field within the common ones");
+	CHECK_EQUAL(learn(TRACE_RECORD_EXIT, "ID: 1\n" FORMAT_FIELD("char comm[16]", 65530, 16)),
+	            -EPROTO, "a field behind all records");
 	CHECK(!layout.events[TRACE_RECORD_STATE].known && !layout.events[TRACE_RECORD_EXIT].known,
 	      "what is not understood changes nothing");
 	CHECK(learn(TRACE_RECORD_ROUTE_V4, FORMAT_ROUTE_V4) == 0 &&
@@ -170,7 +170,7 @@ static void test_routes(void)
 	              event.time_ns == 123456789,
 	      "a route lookup");
 	CHECK(is_tuple(&event, 17, "192.0.2.1", 40000, "198.51.100.7", 53), "its ends");
-	CHECK(event.cgroup_id == (layout.has_cgroup ? 4711 : 0), "its cgroup");
+	CHECK_EQUAL(event.cgroup_id, (layout.has_cgroup ? 4711 : 0), "its cgroup");
 	record = begin_sample(2315, 0, 42, 43, 102);
 	set(&record, 47, destination, sizeof destination);
 	set_u16(&record, 64, 40001);
@@ -190,18 +190,18 @@ static void test_context(void)
 	for (size_t i = 0; i < sizeof bystanders; i++) {
 		struct record record = route_v4(bystanders[i]);
 
-		CHECK(decode(&record, &event) == TRACE_RECORD_IRQ, "flags %02x: nobody's lookup",
-		      bystanders[i]);
+		CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IRQ,
+		            "flags %02x: nobody's lookup", bystanders[i]);
 	}
 
 	struct record record = route_v4(0x27); /* interrupts off, preemption due */
 
-	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED, "flags 27: the process's own");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_DECODED, "flags 27: the process's own");
 	record = route_v4(0);
 	memset(record.bytes + 8, 0, 4);
-	CHECK(decode(&record, &event) == TRACE_RECORD_FOREIGN, "pid 0: another pid namespace");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_FOREIGN, "pid 0: another pid namespace");
 	memset(record.bytes + 8, 0xff, 4);
-	CHECK(decode(&record, &event) == TRACE_RECORD_FOREIGN, "pid -1: no process any more");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_FOREIGN, "pid -1: no process any more");
 }
 
 static struct record state(uint8_t flags, uint32_t pid)
@@ -237,7 +237,7 @@ static void test_states(void)
 	              event.pid == 42,
 	      "a transition by a process");
 	record.bytes[28 + 17] = 1;
-	CHECK(decode(&record, &event) == TRACE_RECORD_MALFORMED, "a state that is none");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_MALFORMED, "a state that is none");
 }
 
 /* The size of a pointer is the kernel's, whatever this program was compiled for. */
@@ -254,9 +254,9 @@ static void test_pointers(void)
 	CHECK(learn(TRACE_RECORD_STATE, FORMAT_STATE) == 0 &&
 	              decode(&record, &event) == TRACE_RECORD_DECODED && event.socket > UINT32_MAX,
 	      "a socket of a 64-bit kernel");
-	CHECK(learn(TRACE_RECORD_STATE, "ID: 2287\n" FORMAT_FIELD("const void * skaddr", 8, 2)
-	                                        FORMAT_STATE_REST) == -EPROTO,
-	      "a pointer of no known size");
+	CHECK_EQUAL(learn(TRACE_RECORD_STATE,
+	                  "ID: 2287\n" FORMAT_FIELD("const void * skaddr", 8, 2) FORMAT_STATE_REST),
+	            -EPROTO, "a pointer of no known size");
 }
 
 static void test_receive(void)
@@ -277,7 +277,7 @@ static void test_receive(void)
 	              is_tuple(&event, 6, "2001::2", 443, "2001::2", 5000),
 	      "a read");
 	record.bytes[28 + 2] = 0x10;
-	CHECK(decode(&record, &event) == TRACE_RECORD_IRQ, "a read by the kernel");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IRQ, "a read by the kernel");
 }
 
 static struct record exit_of(uint32_t pid, uint32_t tid, char group_dead)
@@ -299,17 +299,17 @@ static void test_exit(void)
 	              is_text(&event, "fifteen letters"),
 	      "a process ends");
 	record = exit_of(42, 42, 0);
-	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED,
-	      "its first thread ends, others live on");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IGNORED,
+	            "its first thread ends, others live on");
 	record = exit_of(42, 43, 1);
 	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.text_length == 0,
 	      "another thread ends last, its name is not the process's");
 	learn(TRACE_RECORD_EXIT, FORMAT_EXIT_OLD);
 	record = exit_of(42, 42, 0);
-	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED,
-	      "before Linux 6.16 the first thread counts");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_DECODED,
+	            "before Linux 6.16 the first thread counts");
 	record = exit_of(42, 43, 0);
-	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "and no other");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IGNORED, "and no other");
 	learn(TRACE_RECORD_EXIT, FORMAT_EXIT);
 }
 
@@ -351,9 +351,10 @@ static void test_processes(void)
 	              event.pid == 42 && event.parent_pid == 41 && event.time_ns == 1000,
 	      "a fork");
 	record = fork_of(42, 42, 43);
-	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "a new thread");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IGNORED, "a new thread");
 	record = fork_of(0, 41, 0);
-	CHECK(decode(&record, &event) == TRACE_RECORD_FOREIGN, "a fork into another pid namespace");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_FOREIGN,
+	            "a fork into another pid namespace");
 	record = named(PERF_RECORD_COMM, PERF_RECORD_MISC_COMM_EXEC, 42, 42, "curl");
 	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_NAME &&
 	              event.executed && is_text(&event, "curl"),
@@ -363,20 +364,21 @@ static void test_processes(void)
 	              is_text(&event, "seven77"),
 	      "a new name, as long as there is room");
 	record = named(PERF_RECORD_COMM, 0, 42, 43, "worker");
-	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "a thread's name");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IGNORED, "a thread's name");
 	record = named(PERF_RECORD_MMAP, 2, 42, 42, "/usr/bin/curl");
 	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_IMAGE &&
 	              is_text(&event, "/usr/bin/curl"),
 	      "a mapping");
 	record = named(PERF_RECORD_MMAP, 2, 42, 42, "[vdso]");
-	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "a mapping of no file");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IGNORED, "a mapping of no file");
 	record = named(PERF_RECORD_MMAP, 2, 42, 42, "//anon");
-	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "an anonymous mapping");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IGNORED, "an anonymous mapping");
 	record = begin(PERF_RECORD_EXIT, 0);
 	put_u32(&record, 42);
 	put_u32(&record, 0);
 	end_side_band(&record, 42, 42, 1000);
-	CHECK(decode(&record, &event) == TRACE_RECORD_IGNORED, "what the tracepoint tells better");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IGNORED,
+	            "what the tracepoint tells better");
 }
 
 static void test_namespaces(void)
@@ -396,7 +398,7 @@ static void test_namespaces(void)
 	              event.pid == 42 && event.tid == 43 && event.netns == 4026531840,
 	      "a network namespace");
 	memset(record.bytes + 16, 0, 8);
-	CHECK(decode(&record, &event) == TRACE_RECORD_MALFORMED, "no namespace at all");
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_MALFORMED, "no namespace at all");
 }
 
 static void test_lost(void)
@@ -411,7 +413,7 @@ static void test_lost(void)
 	              event.kind == TRACE_EVENT_LOST_SOCKETS && event.lost == 5000 &&
 	              event.time_ns == 1000,
 	      "lost records, whoever runs");
-	CHECK(trace_record_time((const void *)record.bytes) == 1000, "their time");
+	CHECK_EQUAL(trace_record_time((const void *)record.bytes), 1000, "their time");
 }
 
 /* Every record cut to every length: nothing is read behind the end. */
@@ -474,7 +476,7 @@ static void test_random(void)
 		             (const uint8_t *)event.text + event.text_length <=
 		                     record.bytes + record.length));
 	}
-	CHECK(results == 200000, "random records: text stays within them");
+	CHECK_EQUAL(results, 200000, "random records: text stays within them");
 }
 
 int main(void)

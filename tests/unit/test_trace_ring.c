@@ -89,9 +89,9 @@ static void test_snapshot(void)
 	CHECK(is_record(trace_ring_peek(&ring), 1), "what is there is found");
 	trace_ring_take(&ring);
 	CHECK(!trace_ring_peek(&ring), "what comes after the beginning waits");
-	CHECK(page.data_tail == SIZE - 64, "nothing is given back before the end");
+	CHECK_EQUAL(page.data_tail, SIZE - 64, "nothing is given back before the end");
 	trace_ring_end(&ring);
-	CHECK(page.data_tail == SIZE, "then what was taken is");
+	CHECK_EQUAL(page.data_tail, SIZE, "then what was taken is");
 	trace_ring_begin(&ring);
 	CHECK(is_record(trace_ring_peek(&ring), 2), "and is found the next time");
 }

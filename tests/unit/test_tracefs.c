@@ -101,7 +101,7 @@ static void test_prefixes(void)
 		    prefix[length - 1] == '\n')
 			wrong++;
 	}
-	CHECK(wrong == 0, "every prefix of a format file");
+	CHECK_EQUAL(wrong, 0, "every prefix of a format file");
 }
 
 static void test_live(void)
@@ -119,8 +119,8 @@ static void test_live(void)
 		return;
 	}
 	CHECK((fcntl(directory, F_GETFD) & FD_CLOEXEC) != 0, "the directory is not inherited");
-	CHECK(tracefs_read_format(directory, "sock/nothing_such", format) == -ENOENT,
-	      "no such tracepoint");
+	CHECK_EQUAL(tracefs_read_format(directory, "sock/nothing_such", format), -ENOENT,
+	            "no such tracepoint");
 	length = tracefs_read_format(directory, "sched/sched_process_exit", format);
 	CHECK(length > 0 && tracefs_parse_id(format, (size_t)length, &id), "a tracepoint's number");
 	close(directory);

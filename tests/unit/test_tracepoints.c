@@ -145,7 +145,7 @@ static void test_process(void)
 	CHECK(seen.forks == 1 && seen.exits == 1 && seen.execs == 1 && seen.netns == 1,
 	      "a process that is gone: fork %d, exec %d, exit %d, namespace %d", seen.forks,
 	      seen.execs, seen.exits, seen.netns);
-	CHECK(seen.image[0] == '/', "its executable: %s", seen.image);
+	CHECK_EQUAL(seen.image[0], '/', "its executable: %s", seen.image);
 	CHECK(seen.opened >= 1 && seen.refused == seen.opened,
 	      "%d connections were opened and refused", seen.opened);
 	CHECK(seen.routes >= 1, "the route of the datagram was looked up");
@@ -159,7 +159,7 @@ static void test_process(void)
 	seen.pid = -1;
 	for (int i = 0; i < 100 && tracepoints_drain(tracepoints, take, &seen) > 0; i++)
 		;
-	CHECK(tracepoints_counters(tracepoints)->malformed == 0, "all records are understood");
+	CHECK_EQUAL(tracepoints_counters(tracepoints)->malformed, 0, "all records are understood");
 	tracepoints_close(tracepoints);
 }
 
@@ -178,7 +178,7 @@ static void test_readable(void)
 		connect_to(AF_INET);
 		ready = poll(&wait, 1, 0);
 	}
-	CHECK(ready == 1, "readable when half a ring is full");
+	CHECK_EQUAL(ready, 1, "readable when half a ring is full");
 	tracepoints_close(tracepoints);
 }
 
@@ -244,7 +244,7 @@ static void test_busy_port(bool privileged)
 	connect_to(AF_INET);
 	send_one();
 	tracepoints_drain(tracepoints, take, &seen);
-	CHECK(seen.own_routes == 0, "then it makes no more events");
+	CHECK_EQUAL(seen.own_routes, 0, "then it makes no more events");
 	CHECK(seen.opened == 1 && (seen.routes > 0) == privileged, "while others do");
 	tracepoints_close(tracepoints);
 	close(fd);

@@ -76,7 +76,7 @@ static void test_classes(void)
 		const char *log = cases[i].log ? cases[i].log : cases[i].json;
 		bool intact = !strstr(cases[i].json, "\xef\xbf\xbd"), said;
 
-		CHECK(utf8_valid(bytes, length) == intact, "%s: valid or not", cases[i].name);
+		CHECK_EQUAL(utf8_valid(bytes, length), intact, "%s: valid or not", cases[i].name);
 		buf_reset(&buf);
 		said = utf8_append_json(&buf, bytes, length);
 		CHECK(said == intact && buf.length == strlen(cases[i].json) &&
@@ -139,8 +139,8 @@ static void test_exhaustive(void)
 			found += utf8_valid((const char *)bytes, length);
 		}
 	}
-	CHECK(found == expected, "of all strings of 1 to 3 bytes %llu are valid",
-	      (unsigned long long)found);
+	CHECK_EQUAL(found, expected, "of all strings of 1 to 3 bytes %llu are valid",
+	            (unsigned long long)found);
 	for (uint32_t point = 0; point < 0x200000; point++) {
 		size_t length = encode(point, bytes);
 		bool expect = point < 0x110000 && (point < 0xd800 || point > 0xdfff);
@@ -149,7 +149,8 @@ static void test_exhaustive(void)
 		for (size_t cut = 1; cut < length; cut++) /* neither is a part of it */
 			wrong += utf8_valid((const char *)bytes, cut);
 	}
-	CHECK(wrong == 0, "every code point is, whole; surrogates and those over U+10FFFF are not");
+	CHECK_EQUAL(wrong, 0,
+	            "every code point is, whole; surrogates and those over U+10FFFF are not");
 }
 
 /* What must hold for any bytes: valid output, no control, bounded growth, agreement with utf8_valid. */
@@ -182,9 +183,9 @@ static void test_random(struct random *random)
 		for (size_t i = 0; i < text.length; i++)
 			controls += (unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7f;
 	}
-	CHECK(disagree == 0, "a byte is replaced exactly when the string is not valid");
-	CHECK(invalid == 0, "what comes out is valid, at most six times as long");
-	CHECK(controls == 0, "and holds no control byte");
+	CHECK_EQUAL(disagree, 0, "a byte is replaced exactly when the string is not valid");
+	CHECK_EQUAL(invalid, 0, "what comes out is valid, at most six times as long");
+	CHECK_EQUAL(controls, 0, "and holds no control byte");
 	buf_free(&buf);
 	buf_free(&text);
 }
@@ -247,7 +248,7 @@ static void test_against_python(struct random *random)
 		buf_append_string(&buf, "\"\n");
 		fwrite(buf.data, 1, buf.length, python);
 	}
-	CHECK(pclose(python) == 0, "20,000 random strings: Python decodes the same");
+	CHECK_EQUAL(pclose(python), 0, "20,000 random strings: Python decodes the same");
 	buf_free(&buf);
 }
 

@@ -164,6 +164,10 @@ const struct option_row option_table[] = {
 	  .config = "dedupe",
 	  .help = "no record for a packet that another interface showed\n"
 	          "before (otherwise the record names the first one)" },
+	{ .name = "hash",
+	  SWITCH(hash),
+	  .config = "hash",
+	  .help = "SHA-256 of the executables of processes" },
 	{ .letter = 'c',
 	  .name = "count",
 	  NUMBER(uint64_t, count),

@@ -59,6 +59,8 @@ static int check(const struct options *options, struct error *error)
 		  "-e process: a capture file has no processes" },
 		{ file && options->netns_mode != HOST_NETNS_AUTO,
 		  "-r and --netns exclude each other" },
+		{ file && options->hash,
+		  "-r and --hash exclude each other: a file has no processes" },
 		{ snapshot && options->interface_count > 0,
 		  "-i and -S exclude each other: sockets have no interface" },
 		{ snapshot && options->filter,

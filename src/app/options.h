@@ -45,6 +45,7 @@ struct options {
 	bool immediate;
 	bool guess;
 	bool dedupe;
+	bool hash;
 	bool flush_each;
 	int64_t flush_interval_ns;
 	int64_t update_interval_ns; /* 0 = off */

@@ -55,6 +55,13 @@ bool run_waits_for_reader(void *context)
 	       !sigismember(&pending, SIGTERM);
 }
 
+static void complete(void *context, struct process *process)
+{
+	struct run *run = context;
+
+	host_complete(run->host, process);
+}
+
 static int open_emitter(struct run *run, struct error *error)
 {
 	struct encoder_options encoder_options = { 0 };
@@ -63,6 +70,7 @@ static int open_emitter(struct run *run, struct error *error)
 		.events = run->options->events,
 		.flush_each = run->options->flush_each,
 		.waits = run_waits_for_reader,
+		.complete = run_is_replay(run) ? NULL : complete,
 		.context = run,
 	};
 	char host_name[256] = "localhost";
@@ -90,6 +98,8 @@ static int open_host(struct run *run, struct error *error)
 		               .context = run },
 		.method = run->options->method,
 		.guess = run->options->guess,
+		.hash = run->options->hash,
+		.at_once = run->options->mode == OPTIONS_SNAPSHOT,
 		.netns_mode = run->options->netns_mode,
 		.netns_paths = run->options->netns_paths,
 		.netns_path_count = run->options->netns_path_count,

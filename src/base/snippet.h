@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define SNIPPET_PIECES 6
+#define SNIPPET_PIECES 7
 
 struct snippet {
 	uint64_t generation; /* of the object when it was encoded */

@@ -121,6 +121,7 @@ _sockline()
 			--packet
 			--netlink
 			--dedupe
+			--hash
 			-c
 			--count
 			-d

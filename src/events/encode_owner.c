@@ -1,15 +1,17 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/encode_parts.h"
+#include "processes/container.h"
 
 /* Pieces of a process's snippet. The third and fourth make up the short form. */
 enum {
-	PIECE_INSIDE,  /* of "process": pid, name, entity_id, executable */
-	PIECE_ORIGIN,  /* start and parent */
-	PIECE_PROCESS, /* "process" with what stands inside alone */
-	PIECE_AROUND,  /* "user", "container" */
-	PIECE_PEER,    /* "process" and the number of the user */
-	PIECE_CGROUP,  /* of "sockline" */
+	PIECE_INSIDE,     /* of "process": pid, name, entity_id, executable */
+	PIECE_ORIGIN,     /* start, hash and parent */
+	PIECE_PROCESS,    /* "process" with what stands inside alone */
+	PIECE_AROUND,     /* "user", "container" with its id and name */
+	PIECE_ALL_AROUND, /* "user", "container", "orchestrator" */
+	PIECE_PEER,       /* "process" and the number of the user */
+	PIECE_CGROUP,     /* of "sockline" */
 };
 
 static void write_user_name(struct writer *writer, uint32_t uid)
@@ -27,12 +29,56 @@ static void write_executable(struct writer *writer, const struct process *proces
 		encode_writer_c_string(writer, KEY("executable"), process->executable, raw);
 }
 
-static void write_container(struct writer *writer, const struct process *process)
+static void write_orchestrator(struct writer *writer, const struct container_facts *facts)
 {
+	if (!facts->namespace && !facts->pod)
+		return;
+	writer_object(writer, KEY("orchestrator"));
+	encode_writer_c_string(writer, KEY("namespace"), facts->namespace, RAW_NONE);
+	if (facts->pod) {
+		writer_object(writer, KEY("resource"));
+		encode_writer_c_string(writer, KEY("name"), facts->pod, RAW_NONE);
+		writer_object_end(writer);
+	}
+	writer_object_end(writer);
+}
+
+/* The names are UTF-8: container_names.c takes no others. */
+static void write_container(struct writer *writer, const struct process *process, bool all)
+{
+	const struct container_facts *facts =
+		process_has_added(process) ? process->added.container : NULL;
+
 	if (!process->container_id || writer_cuts(writer, CUT_CONTAINER_ID))
 		return;
 	writer_object(writer, KEY("container"));
 	encode_writer_c_string(writer, KEY("id"), process->container_id, RAW_CONTAINER_ID);
+	if (facts)
+		encode_writer_c_string(writer, KEY("name"), facts->name, RAW_NONE);
+	if (facts && all && facts->image) {
+		writer_object(writer, KEY("image"));
+		encode_writer_c_string(writer, KEY("name"), facts->image, RAW_NONE);
+		writer_object_end(writer);
+	}
+	if (facts && all)
+		encode_writer_c_string(writer, KEY("runtime"), facts->runtime, RAW_NONE);
+	writer_object_end(writer);
+	if (facts && all)
+		write_orchestrator(writer, facts);
+}
+
+static void write_hash(struct writer *writer, const struct process *process)
+{
+	const struct process_added *added = &process->added;
+	char text[2 * sizeof added->sha256];
+	struct buf digits = { .data = text, .capacity = sizeof text };
+
+	if (!process_has_added(process) || !added->has_sha256)
+		return;
+	for (size_t i = 0; i < sizeof added->sha256; i++)
+		buf_append_hex(&digits, added->sha256[i], 2);
+	writer_object(writer, KEY("hash"));
+	writer_text(writer, KEY("sha256"), text, digits.length);
 	writer_object_end(writer);
 }
 
@@ -49,6 +95,7 @@ static void write_origin(struct writer *writer, const struct process *process)
 {
 	if (process->start_ns > 0)
 		encode_cache_time(writer, KEY("start"), process->start_ns);
+	write_hash(writer, process);
 	if (process->parent_pid <= 0)
 		return;
 	writer_object(writer, KEY("parent"));
@@ -115,9 +162,10 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 		write_process(writer, process);
 		break;
 	case PIECE_AROUND:
+	case PIECE_ALL_AROUND:
 		if (process->has_uid)
 			write_user(writer, process->uid);
-		write_container(writer, process);
+		write_container(writer, process, piece == PIECE_ALL_AROUND);
 		break;
 	case PIECE_PEER:
 		write_peer(writer, process);
@@ -135,20 +183,21 @@ WRITER_INLINE const struct snippet *snippet_of(struct writer *writer, struct pro
 	                                      writer->record->encoder->time_ns);
 
 	return encode_cache_snippet(writer, &process->snippet,
-	                            (uint64_t)process->generation << 32 | names, write_piece,
-	                            process);
+	                            (uint64_t)(process->generation + process->added.version) << 32 |
+	                                    names,
+	                            write_piece, process);
 }
 
 /* The user is the process's, else the one who owns the socket. */
 static void write_around(struct writer *writer, const struct owner *owner,
-                         const struct snippet *snippet)
+                         const struct snippet *snippet, int piece)
 {
 	const struct process *process = owner->process;
 
 	if (owner->has_uid && !(process && process->has_uid))
 		write_user(writer, owner->uid);
 	if (process)
-		encode_cache_piece(writer, snippet, write_piece, process, PIECE_AROUND);
+		encode_cache_piece(writer, snippet, write_piece, process, piece);
 }
 
 void encode_owner_short(struct writer *writer, const struct owner *owner)
@@ -158,7 +207,7 @@ void encode_owner_short(struct writer *writer, const struct owner *owner)
 
 	if (process)
 		encode_cache_piece(writer, snippet, write_piece, process, PIECE_PROCESS);
-	write_around(writer, owner, snippet);
+	write_around(writer, owner, snippet, PIECE_AROUND);
 }
 
 static void write_args(struct writer *writer, const struct event_args *args)
@@ -188,7 +237,7 @@ void encode_owner_full(struct writer *writer, const struct owner *owner,
 		write_args(writer, args);
 		writer_object_end(writer);
 	}
-	write_around(writer, owner, snippet);
+	write_around(writer, owner, snippet, PIECE_ALL_AROUND);
 }
 
 void encode_owner_cgroup(struct writer *writer, const struct owner *owner)

@@ -243,6 +243,7 @@ static void write_host_options(struct writer *writer, const struct event_config 
 		write_list(writer, KEY("netns_paths"), config->netns_paths,
 		           config->netns_path_count, RAW_NONE);
 	encode_writer_bool(writer, KEY("guess"), config->guess);
+	encode_writer_bool(writer, KEY("hash"), config->hash);
 }
 
 static void write_stream_options(struct writer *writer, const struct event_config *config)

@@ -48,6 +48,40 @@ static const struct event_class classes[EVENT_ACTION_COUNT] = {
 	[EVENT_CLOCK_STEP] = CLASS("clock_step", "log", "event", NETWORK, .types = { "info" }),
 };
 
+struct event_owners event_owners(const struct event *event)
+{
+	const struct connection *connection;
+	struct event_owners result = { 0 };
+
+	switch (event->action) {
+	case EVENT_PACKET:
+		result.owners[0] = event->packet.source;
+		result.owners[1] = event->packet.destination;
+		break;
+	case EVENT_CONNECTION_OPENED:
+	case EVENT_CONNECTION_STATE_CHANGED:
+	case EVENT_CONNECTION_UPDATED:
+	case EVENT_CONNECTION_ATTRIBUTED:
+	case EVENT_CONNECTION_CLOSED:
+		connection = event->connection.connection;
+		for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
+			if (connection->local[end])
+				result.owners[end] = &connection->owners[end];
+		break;
+	case EVENT_EXISTING_SOCKET:
+	case EVENT_LISTENING_STARTED:
+	case EVENT_LISTENING_STOPPED:
+		result.owners[0] = event->socket.owner;
+		break;
+	case EVENT_PROCESS_TRAFFIC:
+		result.process = event->process.process;
+		break;
+	default:
+		break;
+	}
+	return result;
+}
+
 const struct event_class *event_class(enum event_action action)
 {
 	return &classes[action];

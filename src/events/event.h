@@ -202,6 +202,7 @@ struct event_config {
 	const char *const *netns_paths;
 	int netns_path_count;
 	bool guess;
+	bool hash;
 	bool dedupe;
 	uint32_t max_connections;
 	int64_t update_interval_ns;
@@ -265,6 +266,16 @@ struct event_class {
 	const char *action, *dataset, *kind;
 	const char *categories[2], *types[2]; /* NULL = no second one */
 };
+
+/*
+ * The owners that the record names, of its ends that are of this host: NULL where it has
+ * none. A record about a process alone has no owners, but that process.
+ */
+struct event_owners {
+	const struct owner *owners[2];
+	struct process *process;
+};
+struct event_owners event_owners(const struct event *event);
 
 const struct event_class *event_class(enum event_action action);
 const char *event_action_name(enum event_action action); /* event.action */

@@ -36,12 +36,14 @@ static void on_namespace(void *context, uint32_t number, const char *path, int64
 	host_netns_set_offer(host->spaces, number, path, made_ns);
 }
 
-/* A process in a namespace that is not watched yet: a container has just started. */
-static void note_namespace(struct host *host, int pid)
+/* It may be in a namespace that is not watched yet: a container has just started. */
+static void note_program(struct host *host, int pid)
 {
-	const struct process *process = process_table_find(host->processes, pid, 0);
+	struct process *process = process_table_find(host->processes, pid, 0);
 	char path[48];
 
+	if (process)
+		process_details_want(host->details, process);
 	if (!host->netns_watch || !process || process->netns == 0 ||
 	    host_netns_set_is_open(host->spaces, process->netns))
 		return;
@@ -61,7 +63,7 @@ void host_on_process_event(void *context, const struct proc_event *event)
 		break;
 	case PROC_EVENT_EXEC:
 		process_table_exec(host->processes, event->pid);
-		note_namespace(host, event->pid);
+		note_program(host, event->pid);
 		proc_fd_hint(host->fds, event->pid);
 		break;
 	case PROC_EVENT_EXIT:
@@ -263,6 +265,18 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	code = process_table_new(&host->processes, "/proc", PROCESSES_MAX, &options->key, error);
 	if (code != 0)
 		goto failed;
+	code = process_details_new(&host->details,
+	                           &(struct process_details_options){
+					   .loop = loop,
+					   .processes = host->processes,
+					   .root = "/",
+					   .key = options->key,
+					   .hash = options->hash,
+					   .at_once = options->at_once,
+				   },
+	                           error);
+	if (code != 0)
+		goto failed;
 	code = proc_fd_new(&host->fds, host->processes, DESCRIPTORS_MAX, &options->key, error);
 	if (code != 0)
 		goto failed;
@@ -297,6 +311,7 @@ void host_free(struct host *host)
 	host_method_close(host);
 	proc_events_close(host->events);
 	proc_fd_free(host->fds);
+	process_details_free(host->details);
 	process_table_free(host->processes);
 	free(host);
 }
@@ -325,6 +340,11 @@ const char *const *host_degraded(const struct host *host, int *count)
 {
 	*count = host->degraded_count;
 	return host->degraded;
+}
+
+void host_complete(struct host *host, struct process *process)
+{
+	process_details_want(host->details, process);
 }
 
 void host_walk_all(struct host *host)

@@ -60,7 +60,9 @@ struct host_options {
 	struct hash_key key;
 	struct host_callbacks callbacks;
 	enum host_method method;
-	bool guess; /* where the owner is ambiguous */
+	bool guess;   /* where the owner is ambiguous */
+	bool hash;    /* executables of processes */
+	bool at_once; /* nothing but sockets is asked for: what is read later elsewhere is read now */
 	enum host_netns_mode netns_mode;
 	const char *const *netns_paths; /* HOST_NETNS_PATHS; borrowed */
 	int netns_path_count;
@@ -93,6 +95,9 @@ void host_prepare(struct host *host);
  * are looked at: of who forked before them it is known then, however long the turn is.
  */
 void host_read_process_events(struct host *host);
+
+/* Adds what is known of a process only later, see process_details.h. */
+void host_complete(struct host *host, struct process *process);
 
 /* Reads all sockets' owners anew; returns when done. */
 void host_walk_all(struct host *host);

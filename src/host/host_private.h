@@ -11,6 +11,7 @@
 #include "host/host_netns_watch.h"
 #include "processes/proc_events.h"
 #include "processes/proc_fd.h"
+#include "processes/process_details.h"
 #include "processes/process_table.h"
 #include "sentinel/sentinel.h"
 
@@ -21,6 +22,7 @@ struct host {
 	struct loop *loop;
 	uint32_t netns;
 	struct process_table *processes;
+	struct process_details *details;
 	struct proc_fd *fds;
 	struct host_netns_set *spaces;
 	enum host_netns_mode netns_mode;

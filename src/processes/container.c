@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "processes/container.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define ID_LENGTH 64
@@ -261,4 +262,50 @@ bool container_find(const char *text, size_t length, const char **id, size_t *id
 		if (container_id(line.path.bytes, line.path.length, id, id_length))
 			return true;
 	return false;
+}
+
+static size_t size_of(const char *string)
+{
+	return string ? strlen(string) + 1 : 0;
+}
+
+static const char *copy(char **room, const char *string)
+{
+	char *to = *room;
+
+	if (!string)
+		return NULL;
+	*room = stpcpy(to, string) + 1;
+	return to;
+}
+
+struct container_facts *container_facts_new(const struct container_facts *from)
+{
+	size_t size = sizeof *from + size_of(from->name) + size_of(from->image) +
+	              size_of(from->runtime) + size_of(from->namespace) + size_of(from->pod);
+	struct container_facts *facts = malloc(size);
+	char *room;
+
+	if (!facts)
+		return NULL;
+	room = facts->strings;
+	facts->references = 1;
+	facts->name = copy(&room, from->name);
+	facts->image = copy(&room, from->image);
+	facts->runtime = copy(&room, from->runtime);
+	facts->namespace = copy(&room, from->namespace);
+	facts->pod = copy(&room, from->pod);
+	return facts;
+}
+
+struct container_facts *container_facts_ref(struct container_facts *facts)
+{
+	facts->references++;
+	return facts;
+}
+
+void container_facts_unref(struct container_facts *facts)
+{
+	if (facts && --facts->references == 0)
+		free(facts);
 }

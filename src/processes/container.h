@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Finds in text (length bytes) the cgroup path: of the v2 line "0::" when it is
@@ -31,5 +32,24 @@ bool container_id(const char *path, size_t length, const char **id, size_t *id_l
  * first line that has one (hybrid hosts where a runtime uses v1 alone).
  */
 bool container_find(const char *text, size_t length, const char **id, size_t *id_length);
+
+/*
+ * What the files of a container's runtime say about it (container_names.h). Shared by
+ * reference count, immutable. NULL = not known; strings are UTF-8.
+ */
+struct container_facts {
+	uint32_t references;
+	const char *name;
+	const char *image;     /* "docker.io/library/nginx:1.27" */
+	const char *runtime;   /* "docker", "containerd", "podman", "cri-o" */
+	const char *namespace; /* of the pod in Kubernetes */
+	const char *pod;       /* its name */
+	char strings[];
+};
+
+/* Copies the strings. NULL when memory is short. */
+struct container_facts *container_facts_new(const struct container_facts *from);
+struct container_facts *container_facts_ref(struct container_facts *facts);
+void container_facts_unref(struct container_facts *facts); /* NULL is fine */
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/snippet.h"
+#include "processes/container.h"
 
 struct process *process_ref(struct process *process)
 {
@@ -23,6 +24,12 @@ void process_unref(struct process *process)
 	snippet_free(process->snippet);
 	free(process->strings);
 	free(process);
+}
+
+void process_forget_added(struct process *process)
+{
+	container_facts_unref(process->added.container);
+	process->added = (struct process_added){ .version = process->added.version + 1 };
 }
 
 int64_t process_age_ns(const struct process *process)

@@ -11,6 +11,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct container_facts;
+
+/* What process_details.h adds, later than the rest. */
+struct process_added {
+	uint32_t generation; /* of the process, + 1, that all this is about; 0 = nothing yet */
+	uint32_t version;    /* grows when something is added */
+	uint32_t wanted;     /* private to process_details */
+	bool has_sha256;
+	uint8_t sha256[32];                /* of the executable */
+	struct container_facts *container; /* counted reference; NULL = not known */
+};
+
 struct process {
 	uint32_t references;  /* process_ref, process_unref */
 	int pid;              /* thread group id */
@@ -39,6 +51,8 @@ struct process {
 	char *container_id; /* container_find */
 	char *strings;      /* owned: one allocation */
 
+	struct process_added added; /* Mutable. */
+
 	/* Its place in stream/traffic.h; 0 = none. Mutable. */
 	uint32_t traffic;
 
@@ -48,6 +62,14 @@ struct process {
 
 struct process *process_ref(struct process *process);
 void process_unref(struct process *process); /* NULL is fine; frees at 0, the snippet too */
+
+/* What was added is still about the program that the process runs. */
+static inline bool process_has_added(const struct process *process)
+{
+	return process->added.generation == process->generation + 1;
+}
+
+void process_forget_added(struct process *process);
 
 /* How long ago it began, in ns, or up to a tick more. Steps of the wall clock do not matter. */
 int64_t process_age_ns(const struct process *process);

@@ -80,10 +80,24 @@ static char *room_for_line(struct emitter *emitter)
 	return room;
 }
 
+static void complete(const struct emitter *emitter, const struct event *event)
+{
+	const struct event_owners owners = event_owners(event);
+
+	if (owners.process)
+		emitter->options.complete(emitter->options.context, owners.process);
+	for (int end = 0; end < 2; end++)
+		if (owners.owners[end] && owners.owners[end]->process)
+			emitter->options.complete(emitter->options.context,
+			                          owners.owners[end]->process);
+}
+
 void emitter_emit(struct emitter *emitter, struct event *event)
 {
 	struct buf line = { .capacity = ENCODER_ROOM };
 
+	if (emitter->options.complete && event->action != EVENT_PACKET)
+		complete(emitter, event);
 	if (!emitter_wants(emitter, event->action))
 		return;
 	event->sequence = ++emitter->sequence;

@@ -33,6 +33,11 @@ struct emitter_options {
 	bool flush_each;         /* -l, -U */
 	/* A record that finds no room waits for the reader while this says so. NULL: it is dropped. */
 	bool (*waits)(void *context);
+	/*
+	 * Called for each process that a record names, but those of packets: their
+	 * connection_opened has come first. NULL: never.
+	 */
+	void (*complete)(void *context, struct process *process);
 	void *context;
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "processes/container.h"
+#include "processes/container_names.h"
 #include "processes/proc_events.h"
 #include "processes/process.h"
 
@@ -64,6 +65,24 @@ static void fuzz_cgroup(const char *text, size_t length)
 		      memchr(id, '/', id_length) == NULL);
 }
 
+/* The first byte chooses the format. */
+static void fuzz_container(const char *text, size_t length)
+{
+	static const char id[] = "1f2e3d4c5b6a79880123456789abcdef0123456789abcdef0123456789abcdef";
+	struct container_facts *facts;
+
+	if (length == 0)
+		return;
+	facts = container_names_parse((enum container_names_format)(text[0] & 3), text + 1,
+	                              length - 1, id);
+	if (!facts)
+		return;
+	check(facts->references == 1 && facts->runtime != NULL);
+	check(!facts->name ||
+	      (facts->name[0] != '\0' && strlen(facts->name) <= CONTAINER_NAMES_TEXT_MAX));
+	container_facts_unref(facts);
+}
+
 static void fuzz_event(const char *message, size_t length)
 {
 	struct proc_event event;
@@ -75,7 +94,7 @@ static void fuzz_event(const char *message, size_t length)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const parsers[])(const char *, size_t) = {
-		fuzz_stat, fuzz_status, fuzz_link, fuzz_cgroup, fuzz_event,
+		fuzz_stat, fuzz_status, fuzz_link, fuzz_cgroup, fuzz_event, fuzz_container,
 	};
 	char *copy;
 

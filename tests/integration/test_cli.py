@@ -292,6 +292,7 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
         (["--community-id-seed", "7"], "community_id_seed", 7, 0),
         (["-Q", "in"], "direction", "in", "inout"), (["-p"], "promiscuous", False, True),
         (["--immediate-mode"], "immediate_mode", True, False), (["--guess"], "guess", True, False),
+        (["--hash"], "hash", True, False),
         (["--netns", "/proc/self/ns/net"], "netns", "paths", "auto"),
         ([], "netns_paths", ["/proc/self/ns/net"], None), (["--dedupe"], "dedupe", True, False),
         (["--max-connections", "99"], "max_connections", 99, 65536), (["-c", "5"], "count", 5, None),
@@ -303,7 +304,7 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
 SNAPSHOT = ((["-S"], "events", ["socket"], None), (["--udp", "--raw"], "kinds", ["udp", "raw"], None),
             (["--listening"], "listening", True, None))
 HOST_ONLY = {"interfaces", "buffer_bytes", "direction", "promiscuous", "immediate_mode", "netns",
-             "netns_paths", "guess"}
+             "netns_paths", "guess", "hash"}
 
 
 def config_of(arguments):

@@ -37,7 +37,10 @@ ECS = {
     "process.pid": "integer", "process.name": "string", "process.entity_id": "string",
     "process.executable": "string", "process.start": "string", "process.parent.pid": "integer",
     "process.parent.name": "string", "process.args": "array", "process.args_count": "integer",
-    "user.id": "string", "user.name": "string", "container.id": "string", "file.path": "string",
+    "process.hash.sha256": "string",
+    "user.id": "string", "user.name": "string", "container.id": "string", "container.name": "string",
+    "container.image.name": "string", "container.runtime": "string", "orchestrator.namespace": "string",
+    "orchestrator.resource.name": "string", "file.path": "string",
     "log.level": "string", "error.message": "string",
 }
 

@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is added to a process after files were read: --hash, and the names of its container."""
+
+import hashlib
+import json
+import os
+import shutil
+import time
+
+from harness import HERE, Namespace, check, path, run, skip, until
+from mksock import Mksock
+
+ID = "5e1" + "c0de" * 15 + "f"
+DOCKER = {"ID": ID, "Name": "/sel-web", "Config": {"Image": "nginx:1.27", "Env": ["TOKEN=hunter2"]}}
+NAMES = {"id": ID, "name": "sel-web", "image": {"name": "nginx:1.27"}, "runtime": "docker"}
+
+
+def sha256(name):
+    with open(name, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def busybox():
+    """A copy of our own, so that no earlier run has made its hash known."""
+    name = path("busybox-sel")
+    shutil.copy(shutil.which("busybox"), name)
+    return name
+
+
+def owned_by(record, name):
+    return record.get("process", {}).get("executable") == name
+
+
+def test_hash():
+    """Each program that runs long enough to be opened has the hash of its file."""
+    name = busybox()
+    for method in ("auto", "lookup"):
+        with Namespace() as host:
+            server = Mksock(host, "tcp-listen 127.0.0.1 0")
+            sockline = host.sockline("--hash", "-e", "connection", "--attribution", method)
+            pids = []
+            for _ in range(2):
+                client = host.start(name, "nc", "127.0.0.1", server.port())
+                pids.append(client.pid)
+                sockline.wait_for(where=lambda one: owned_by(one, name) and one["process"]["pid"] == pids[-1])
+                time.sleep(0.3)
+                client.kill()
+            check(sockline.stop() == 0, f"{method}: ends well", sockline.stderr)
+            records = sockline.find(where=lambda one: owned_by(one, name))
+            found = [(one["process"]["pid"], one["process"].get("hash", {}).get("sha256")) for one in records]
+            check({one for _, one in found} - {None} == {sha256(name)}, f"{method}: the hash is that of the file", found)
+            check((pids[1], None) not in found, f"{method}: at the second run it is known from the beginning", found)
+
+
+def test_no_hash():
+    """Without the option nothing is read."""
+    with Namespace() as host:
+        server = Mksock(host, "tcp-listen 127.0.0.1 0")
+        sockline = host.sockline("-e", "connection")
+        client = host.start(busybox(), "nc", "127.0.0.1", server.port())
+        sockline.wait_for("connection_opened")
+        client.kill()
+        sockline.stop()
+        check(not sockline.find(where=lambda one: "hash" in one.get("process", {})), "no hash without --hash")
+
+
+def new_cgroup():
+    """Of a container of docker; where cgroup v2 is, alone or beside v1. None: there is none."""
+    for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        if os.path.exists(root + "/cgroup.procs"):
+            name = f"{root}/sel-{os.getpid()}/docker-{ID}.scope"
+            try:
+                os.makedirs(name)
+            except OSError:
+                return None
+            return name
+    return None
+
+
+def remove_cgroup(name):
+    for folder in (name, os.path.dirname(name)):
+        until(lambda one=folder: try_remove(one), f"{folder} to be empty")
+
+
+def try_remove(folder):
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return False
+    return True
+
+
+def test_container():
+    """A process in a control group of docker, and docker's file about it, in a /var/lib of our own."""
+    cgroup = new_cgroup()
+    if not cgroup:
+        skip("containers have names", "no cgroup v2 to make a group in")
+        return
+    with open(path("config.v2.json"), "w", encoding="utf-8") as file:
+        json.dump(DOCKER, file)
+    own = (f"mount --make-rprivate / && mount -t tmpfs none /var/lib && mkdir -p /var/lib/docker/containers/{ID} &&"
+           f" cp {path('config.v2.json')} /var/lib/docker/containers/{ID}/ && exec \"$@\"")
+    via = ("unshare", "-m", "sh", "-c", own, "sh")
+    try:
+        with Namespace() as host:
+            server = Mksock(host, "tcp-listen 127.0.0.1 0")
+            sockline = host.sockline("-e", "packet,connection", via=via)
+            client = host.start("sh", "-c", "read go && exec busybox nc 127.0.0.1 $1", "sh", server.port())
+            with open(f"{cgroup}/cgroup.procs", "w", encoding="ascii") as file:
+                file.write(f"{client.pid}\n")
+            client.send("go\n")
+            sockline.wait_for("connection_opened")
+            until(lambda: sockline.find(where=lambda one: "name" in one.get("container", {}))
+                  or client.send("x\n"), "a name", interval=0.2)
+            client.kill()
+            check(sockline.stop() == 0, "ends well", sockline.stderr)
+            closed = sockline.find("connection_closed")[0]
+            check(closed.get("container") == NAMES, "the closing record has all the names", closed)
+            packets = sockline.find("packet", lambda one: "name" in one.get("container", {}))
+            check(all(one["container"] == {"id": ID, "name": "sel-web"} for one in packets),
+                  "packets have the name alone", packets)
+            check(b"hunter2" not in sockline.output, "nothing of its environment is written")
+            server.end()
+    finally:
+        remove_cgroup(cgroup)
+
+
+def test_snapshot():
+    """A snapshot reads at once what is there to be read."""
+    name = busybox()
+    with Namespace() as host:
+        client = host.start(name, "nc", "-l", "-p", "7", "127.0.0.1")
+        until(lambda: "LISTEN" in HERE.run("ip", "netns", "exec", host.name, "ss", "-ltn"), "a listener")
+        sockline = host.sockline("--hash", "-S", "--tcp", wait=False)
+        check(sockline.wait() == 0, "ends well", sockline.stderr)
+        found = [one["process"].get("hash") for one in sockline.find("existing_socket", lambda one: owned_by(one, name))]
+        check(found == [{"sha256": sha256(name)}], "its sockets have the hash of their program", found)
+        client.kill()
+
+
+run(globals())

@@ -13,8 +13,10 @@
 #include "app/option_table.h"
 
 #define LICENSE                                                                                    \
-	"# SPDX-FileCopyrightText: The sockline authors\n"                                         \
-	"# SPDX-License-Identifier: Apache-2.0\n"
+	"# SPDX"                                                                                   \
+	"-FileCopyrightText: The sockline authors\n"                                               \
+	"# SPDX"                                                                                   \
+	"-License-Identifier: Apache-2.0\n"
 #define ORIGIN "for %s, made by `make completions' from src/app/option_table.c.\n"
 
 /* Calls print for each spelling of the row, with its number among them. */

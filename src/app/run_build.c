@@ -174,10 +174,12 @@ static int open_captures(struct run *run, struct error *error)
 
 static int open_stream(struct run *run, struct error *error)
 {
+	static const struct hash_key repeated = { { 0, 0 } };
 	struct stream_options options = {
 		.emitter = run->emitter,
 		.attribution = run->host ? host_attribution(run->host) : NULL,
 		.key = run->key,
+		.id_key = run_is_replay(run) ? repeated : run->key,
 		.max_connections = run->options->max_connections,
 		.update_interval_ns = run->options->update_interval_ns,
 		.community_id_seed = run->options->community_id_seed,
@@ -218,8 +220,7 @@ int run_build(struct run *run, struct error *error)
 	result = add_signals(run, error);
 	if (result != 0)
 		return result;
-	if (!run_is_replay(run)) /* a replay repeats: its keys are zero */
-		result = hash_key_random(&run->key);
+	result = hash_key_random(&run->key);
 	if (result != 0)
 		return error_set(error, -result, "getrandom: %s", strerror(-result));
 	result = outlet_new(&run->outlet, run->loop, run->options->output_file, SINK_CAPACITY,

@@ -276,7 +276,7 @@ struct connection *connection_table_open(struct connection_table *table,
 	if (table->options.update_interval_ns > 0)
 		connection->internal.update_ns = now_ns + table->options.update_interval_ns;
 	connection->internal.hash = key->hash;
-	connection->id = id_of(&table->options.key, connection);
+	connection->id = id_of(&table->options.id_key, connection);
 	if (table_insert(table->index, connection->internal.hash, connection->internal.number) !=
 	    0) {
 		give_back(table, connection);

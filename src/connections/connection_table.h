@@ -28,7 +28,8 @@ typedef void connection_callback(void *context, struct connection *connection,
 struct connection_table_options {
 	uint32_t max_connections;
 	int64_t update_interval_ns; /* 0 = no updates */
-	struct hash_key key;
+	struct hash_key key;    /* of the index: random, so that no sender can fill one bucket */
+	struct hash_key id_key; /* of connection ids alone: what they are depends on it */
 	connection_callback *callback;
 	/* May a timer report a change now? What is due waits until then. NULL: always. */
 	bool (*ready)(void *context);

@@ -102,6 +102,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 		.max_connections = options->max_connections,
 		.update_interval_ns = options->update_interval_ns,
 		.key = options->key,
+		.id_key = options->id_key,
 		.callback = on_change,
 		/* A replay waits for its reader instead, and closes at the same packet each time. */
 		.ready = options->replay ? NULL : has_room,
@@ -122,8 +123,8 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->destroyed = destroyed_new(&options->key);
 	binder_options.destroyed = stream->destroyed;
 	stream->binder = binder_new(&binder_options);
-	stream->duplicates = duplicates_new(&options->key);
-	stream->fragments = fragments_new(&options->key);
+	stream->duplicates = duplicates_new(&options->id_key);
+	stream->fragments = fragments_new(&options->id_key);
 	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
 	    !stream->destroyed) {
 		stream_free(stream);

@@ -25,7 +25,12 @@ struct stream;
 struct stream_options {
 	struct emitter *emitter;         /* borrowed */
 	struct attribution *attribution; /* borrowed; NULL in a replay */
-	struct hash_key key;
+	struct hash_key key; /* of tables that grow: random */
+	/*
+	 * Of connection ids, and of caches that have a fixed size, where a newer entry takes the
+	 * place of an older one: the same in each replay of a file.
+	 */
+	struct hash_key id_key;
 	uint32_t max_connections;
 	int64_t update_interval_ns; /* 0 = none */
 	uint16_t community_id_seed;

@@ -15,7 +15,7 @@
 #define MODEL_MAX   512
 #define MODEL_PORTS 24
 
-static const struct hash_key key = { { 3, 4 } };
+static struct hash_key key = { { 3, 4 } };
 
 /* What the callback was told, since it was last forgotten. */
 static struct told {
@@ -53,6 +53,7 @@ static struct connection_table *begin(uint32_t max, int64_t update_interval_ns)
 		.max_connections = max,
 		.update_interval_ns = update_interval_ns,
 		.key = key,
+		.id_key = { { 5, 6 } },
 		.callback = on_change,
 		.ready = is_ready,
 	};
@@ -527,6 +528,31 @@ static void test_jumps(void)
 	connection_table_free(table);
 }
 
+/* Ids and the order at the end are of the file that is replayed, not of the index's random key. */
+static void test_random_index(void)
+{
+	enum { FLOWS = 300, RUNS = 2 };
+	static uint64_t ids[RUNS][FLOWS];
+	static uint16_t ports[RUNS][TOLD_MAX];
+
+	for (int run = 0; run < RUNS; run++) {
+		struct connection_table *table;
+
+		key.k[0] += 12345 * (uint64_t)run;
+		table = begin(FLOWS, 0);
+		for (int i = 0; i < FLOWS; i++)
+			ids[run][i] = open_at(table, IPPROTO_UDP, (uint16_t)(1 + i), START)->id;
+		connection_table_shutdown(table, START + SECOND);
+		for (int i = 0; i < told_count; i++)
+			ports[run][i] = told[i].port;
+		connection_table_free(table);
+	}
+	key.k[0] -= 12345;
+	CHECK(memcmp(ids[0], ids[1], sizeof ids[0]) == 0 &&
+	              memcmp(ports[0], ports[1], sizeof ports[0]) == 0 && ids[0][0] != ids[0][1],
+	      "another key of the index: the same ids, the same order at the end");
+}
+
 /* Ends that are due find room for some at a time: each comes once, the rest wait. */
 static void test_room(void)
 {
@@ -836,6 +862,7 @@ int main(void)
 	test_linger();
 	test_activity();
 	test_jumps();
+	test_random_index();
 	test_room();
 	test_same_slot();
 	test_updates();

@@ -3,9 +3,11 @@
 #include "app/app.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "version.h"
@@ -17,11 +19,32 @@
 
 enum { EXIT_USAGE = 2 };
 
-static int print_version(void)
+/*
+ * A standard descriptor that the caller closed would be the next one that is opened: a message
+ * would land in the output file. Reading 0 and writing 1 fail as they would have.
+ */
+static void occupy_standard_descriptors(void)
+{
+	static const int flags[] = { O_WRONLY, O_RDONLY, O_WRONLY };
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)!open("/dev/null", flags[fd]);
+}
+
+/* What was printed has reached standard output. */
+static int end_printing(const struct log *log)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_SUCCESS;
+	log_error(log, "cannot write the output: %s", strerror(errno));
+	return EXIT_FAILURE;
+}
+
+static void print_version(void)
 {
 	printf("sockline %s\n%s\nlibnl version %s\njson-c version %s\n", SOCKLINE_VERSION,
 	       capture_library_version(), netlink_library_version(), encoder_library_version());
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static int print_list(const struct options *options, const struct log *log)
@@ -36,7 +59,7 @@ static int print_list(const struct options *options, const struct log *log)
 		log_error(log, "%s", error.text);
 		return EXIT_FAILURE;
 	}
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return end_printing(log);
 }
 
 static int run_mode(const struct options *options, const struct log *log)
@@ -44,9 +67,10 @@ static int run_mode(const struct options *options, const struct log *log)
 	switch (options->mode) {
 	case OPTIONS_HELP:
 		option_help_print(stdout);
-		return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+		return end_printing(log);
 	case OPTIONS_VERSION:
-		return print_version();
+		print_version();
+		return end_printing(log);
 	case OPTIONS_LIST_INTERFACES:
 	case OPTIONS_LIST_LINK_TYPES:
 		return print_list(options, log);
@@ -62,7 +86,10 @@ int app_main(int argc, char **argv)
 	struct log log = { .level = LOG_WARNING };
 	struct options options;
 	struct error error = { 0 };
-	int status, result = options_parse(&options, argc, argv, &error);
+	int status, result;
+
+	occupy_standard_descriptors();
+	result = options_parse(&options, argc, argv, &error);
 
 	log.level = options.log_level;
 	log.format = options.log_format;

@@ -27,6 +27,7 @@ def pcap(packets=3):
 def make_files():
     good = pcap()
     write("good.pcap", good)
+    write("cut-packet.pcap", good[:-3])
     write("empty.pcap", b"")
     write("text.pcap", b"this is not a capture file\n" * 10)
     write("gzip.pcap.gz", gzip.compress(good))
@@ -269,6 +270,29 @@ def test_broken_outputs():
         result = sockline(["-r", good], stdout=full, stderr=subprocess.PIPE)
         check(result.returncode == 1 and b"No space left" in result.stderr,
               "stdout full: status 1 and why", (result.returncode, result.stderr))
+
+
+def test_answers_without_room():
+    """-h, -V and -D are lost like records: a line says so, and the status is 1."""
+    for option in ("-h", "-V", "-D"):
+        with open("/dev/full", "wb") as full:
+            result = subprocess.run([SOCKLINE, option], stdout=full, stderr=subprocess.PIPE,
+                                    text=True, timeout=10 * SLOWDOWN, check=False)
+        check(result.returncode == 1 and "No space left" in result.stderr and
+              result.stderr.count("\n") == 1, f"{option} to /dev/full: status 1, and why", result)
+
+
+def test_closed_descriptors():
+    """The output file takes the number of no standard descriptor: no message lands in it."""
+    for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-"):
+        target = path(f"closed-{len(closed)}-{closed[0]}.ndjson")
+        subprocess.run(["/bin/sh", "-c", f'"$0" -v -r "$1" -o "$2" {closed}', SOCKLINE,
+                        path("cut-packet.pcap"), target],
+                       stderr=subprocess.DEVNULL, timeout=10 * SLOWDOWN, check=False)
+        with open(target, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        check(len(lines) >= 3 and all(line.startswith('{"@timestamp"') for line in lines),
+              f"{closed}: the file has records and nothing else", lines[-2:])
 
 
 def test_log_format():

@@ -27,6 +27,11 @@ void fd_scan_stop(struct fd_scan *scan)
 	fd_scan_init(scan);
 }
 
+int64_t fd_scan_size(const struct stat *status, bool unsized)
+{
+	return unsized ? 0 : status->st_size;
+}
+
 int fd_scan_read_link(int dir, const char *path, uint64_t *inode)
 {
 	char link[64];
@@ -87,7 +92,7 @@ static int open_fds(struct fd_scan *scan)
 	if (fstat(scan->dir.fd, &status) < 0)
 		return -errno;
 	scan->directory = status.st_ino;
-	scan->descriptors = status.st_size;
+	scan->descriptors = fd_scan_size(&status, scan->unsized);
 	return 0;
 }
 
@@ -102,7 +107,7 @@ int fd_scan_start(struct fd_scan *scan, struct fd_index *index, int proc_fd, int
 		return scan->process_dir == -ESRCH ? -ENOENT : scan->process_dir;
 	scan->pid = pid;
 	scan->tid = 0;
-	scan->empty = true;
+	scan->listed = 0;
 	scan->stamp = stamp;
 	result = open_fds(scan);
 	if (result == 0)
@@ -145,12 +150,13 @@ static bool open_other_thread(struct fd_scan *scan)
 
 static int finish(struct fd_scan *scan, struct fd_index *index, struct fd_holder *holder)
 {
-	bool counted = scan->tid == 0 && (scan->descriptors > 0 || scan->empty);
+	int64_t count = scan->descriptors > 0 ? scan->descriptors : scan->listed;
 
 	fd_index_sweep(index, (uint32_t)(holder - index->holders), scan->stamp);
 	holder->tid = scan->tid;
 	holder->directory = scan->directory;
-	holder->descriptors = counted ? scan->descriptors : -1;
+	/* Our own are not to be compared: looking at them takes some, not always as many. */
+	holder->descriptors = scan->tid == 0 && scan->pid != getpid() ? count : -1;
 	fd_scan_stop(scan);
 	return 0;
 }
@@ -173,11 +179,12 @@ static int run_slice(struct fd_scan *scan, struct fd_index *index,
 			return result;
 		if (result == 0) {
 			/* One that had none before is most likely a kernel thread. */
-			if (scan->empty && holder->descriptors != 0 && open_other_thread(scan))
+			if (scan->listed == 0 && holder->descriptors != 0 &&
+			    open_other_thread(scan))
 				continue;
 			return finish(scan, index, holder);
 		}
-		scan->empty = false;
+		scan->listed++;
 		counters->descriptors++;
 		result = fd_scan_read_link(scan->dir.fd, scan->dir.name, &inode);
 		if (result == -EACCES || result == -EPERM)

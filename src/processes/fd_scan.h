@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "processes/fd_index.h"
 #include "processes/proc_dir.h"
@@ -19,8 +20,9 @@ struct fd_scan {
 	int tid; /* the thread whose descriptors are read; 0 = the first */
 	uint64_t start_ticks;
 	uint64_t directory;
-	int64_t descriptors; /* st_size of the directory: their number since Linux 6.2, 0 before */
-	bool empty;          /* so far */
+	int64_t descriptors; /* as fd_scan_size said at the beginning */
+	int64_t listed;      /* so far */
+	bool unsized;        /* kept: see fd_scan_size */
 	uint32_t stamp;
 	int process_dir; /* O_PATH of /proc/PID */
 	struct proc_dir dir;
@@ -43,6 +45,11 @@ int fd_scan_start(struct fd_scan *scan, struct fd_index *index, int proc_fd, int
 int fd_scan_run(struct fd_scan *scan, struct fd_index *index, int64_t deadline_ns,
                 struct proc_fd_counters *counters);
 
+/*
+ * The number of descriptors by st_size of /proc/PID/fd, Linux 6.2. 0: there is none, or
+ * the kernel does not say; also when it is to be ignored (unsized), as if by an older kernel.
+ */
+int64_t fd_scan_size(const struct stat *status, bool unsized);
 /* Reads the link of one descriptor. 1 a socket, 0 something else, -errno. */
 int fd_scan_read_link(int dir, const char *path, uint64_t *inode);
 

@@ -69,3 +69,15 @@ int proc_dir_next(struct proc_dir *dir, int *number)
 		}
 	}
 }
+
+int proc_dir_count(struct proc_dir *dir, int at, const char *path, int max)
+{
+	int result = proc_dir_open(dir, at, path), count = 0, number;
+
+	if (result < 0)
+		return result;
+	while (count <= max && (result = proc_dir_next(dir, &number)) == 1)
+		count++;
+	proc_dir_close(dir);
+	return result < 0 ? result : count;
+}

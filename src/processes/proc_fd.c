@@ -39,6 +39,12 @@ int proc_fd_new(struct proc_fd **fds, struct process_table *table, uint32_t max_
 	return 0;
 }
 
+void proc_fd_ignore_sizes(struct proc_fd *fds)
+{
+	fds->unsized = fds->scan.unsized = fds->walk_scan.unsized = true;
+	fds->has_sizes = false;
+}
+
 static void release_held(struct proc_fd *fds)
 {
 	while (fds->held_count > 0)

@@ -4,8 +4,8 @@
  * Who holds which socket: /proc/PID/fd links "socket:[inode]" (proc(5)), as an
  * index inode -> every (process, fd) known to hold it. Full scans are made once
  * at the start; afterwards only processes whose number of open descriptors
- * changed are read again (st_size of /proc/PID/fd, Linux >= 6.2; elsewhere
- * modification is assumed), and predictions are verified by one readlink.
+ * changed are read again (st_size of /proc/PID/fd, Linux >= 6.2; elsewhere the
+ * names in it are counted), and predictions are verified by one readlink.
  * Nothing from the index is an answer until it is verified at that moment, or in
  * the same turn of the caller's.
  *
@@ -54,6 +54,9 @@ struct proc_fd_counters {
 int proc_fd_new(struct proc_fd **fds, struct process_table *table, uint32_t max_sockets,
                 const struct hash_key *key, struct error *error);
 void proc_fd_free(struct proc_fd *fds);
+
+/* From now on as on Linux before 6.2, whose /proc/PID/fd has no size. For tests. */
+void proc_fd_ignore_sizes(struct proc_fd *fds);
 
 /*
  * Holders of a socket inode from the index alone, each verified by readlink

@@ -181,22 +181,20 @@ static void scan_changed(struct attempt *attempt, int dir, int pid)
 	uint32_t number = fd_index_holder(&fds->index, pid);
 	const struct fd_holder *holder = NULL;
 	struct stat status;
-	int64_t calls;
+	int64_t count;
 
 	attempt->budget--;
 	if (fstatat(dir, "fd", &status, 0) < 0)
 		return;
 	if (number != FD_INDEX_NONE)
 		holder = &fds->index.holders[number];
-	calls = SCAN_CALLS + status.st_size;
-	if (holder && status.st_size == 0)
-		calls += holder->count; /* Linux before 6.2: as many as last time */
-	else if (holder && holder->descriptors == status.st_size &&
-	         holder->directory == status.st_ino)
+	count = proc_fd_count_descriptors(fds, dir, "fd", &status, attempt->budget);
+	if (count < 0 ||
+	    (holder && holder->descriptors == count && holder->directory == status.st_ino))
 		return;
-	if (calls > attempt->budget)
+	if (SCAN_CALLS + count > attempt->budget)
 		return;
-	attempt->budget -= (int)calls;
+	attempt->budget -= SCAN_CALLS + (int)count;
 	proc_fd_scan_process(fds, pid);
 }
 

@@ -45,7 +45,8 @@ struct proc_fd {
 	struct proc_dir list;     /* of processes, the walk's */
 	struct proc_fd_walk walk;
 	struct proc_fd_walk full; /* the last full one that is complete; number 0 = none */
-	bool counts;              /* st_size of a fd directory was seen to be more than 0 */
+	bool has_sizes;           /* st_size of a fd directory was seen to be more than 0 */
+	bool unsized;             /* proc_fd_ignore_sizes */
 	struct process *held[PROC_FD_HOLDERS_MAX]; /* references behind the holders given out */
 	int held_count;
 	struct proc_fd_match matches[PROC_FD_MATCHES]; /* newest first */
@@ -56,6 +57,12 @@ struct proc_fd {
 	struct proc_fd_counters counters;
 };
 
+/*
+ * The number of descriptors of the process in path/.. below `at`, at most max + 1: by the
+ * size of the directory or, on older kernels, by listing it. -errno.
+ */
+int64_t proc_fd_count_descriptors(struct proc_fd *fds, int at, const char *path,
+                                  const struct stat *status, int max);
 /*
  * The process of an entry when it has this socket at that descriptor now;
  * borrowed from the table. NULL: it has not, the entry is gone, perhaps its

@@ -10,6 +10,9 @@
 #include "processes/proc_fd.h"
 #include "processes/proc_fd_private.h"
 
+/* Where descriptors are counted by listing; a process with more is read again, in slices. */
+#define LISTED_MAX 4096
+
 static void count_failure(struct proc_fd *fds, int result)
 {
 	fds->counters.permission_denied += result == -EACCES;
@@ -59,6 +62,16 @@ bool proc_fd_walk_active(const struct proc_fd *fds)
 	return fds->walk.active;
 }
 
+int64_t proc_fd_count_descriptors(struct proc_fd *fds, int at, const char *path,
+                                  const struct stat *status, int max)
+{
+	int64_t size = fd_scan_size(status, fds->unsized);
+
+	fds->has_sizes |= size > 0;
+	/* Before Linux 6.2 all sizes are 0; the directory of proc_fd_scan_process is free. */
+	return fds->has_sizes ? size : proc_dir_count(&fds->scan.dir, at, path, max);
+}
+
 /* As many descriptors as when they were read, and the same process. */
 static bool is_unchanged(struct proc_fd *fds, const struct fd_holder *holder)
 {
@@ -66,12 +79,11 @@ static bool is_unchanged(struct proc_fd *fds, const struct fd_holder *holder)
 	char path[32];
 
 	snprintf(path, sizeof path, "%d/fd", holder->pid);
-	if (fstatat(process_table_proc_fd(fds->table), path, &status, 0) < 0)
+	if (fstatat(process_table_proc_fd(fds->table), path, &status, 0) < 0 ||
+	    status.st_ino != holder->directory || holder->descriptors < 0)
 		return false;
-	fds->counts |= status.st_size > 0;
-	/* Before Linux 6.2 all sizes are 0 and say nothing. */
-	return fds->counts && status.st_size == holder->descriptors &&
-	       status.st_ino == holder->directory;
+	return proc_fd_count_descriptors(fds, process_table_proc_fd(fds->table), path, &status,
+	                                 LISTED_MAX) == holder->descriptors;
 }
 
 static void note_result(struct proc_fd *fds, int result)

@@ -11,9 +11,10 @@
 #include "base/decimal.h"
 #include "processes/process.h"
 
-#define SCAN_MAX  32 /* descriptors of one process, 2.5 us each */
-#define RUN_TRIED 3
-#define STEPS_MIN 8 /* some 5 to 10 us each */
+#define SCAN_MAX    32 /* descriptors of one process, 2.5 us each */
+#define RUN_TRIED   3
+#define COUNTED_MAX 256 /* less than 1 us each */
+#define STEPS_MIN   8   /* some 5 to 10 us each */
 
 /*
  * The time is over. But time that the CPU was taken away (by a hypervisor, an interrupt)
@@ -62,7 +63,7 @@ static int probe_run(int dir, const struct sentinel_wanted *wanted, struct proc_
 	return -1;
 }
 
-/* Where the kernel does not say how many there are (before Linux 6.2). curl's is 5. */
+/* First where the kernel does not say how many there are (before Linux 6.2). curl's is 5. */
 static int probe_lowest(int dir, const struct sentinel_wanted *wanted)
 {
 	static const int lowest[] = { 3, 5, 4 };
@@ -80,14 +81,20 @@ static int probe_lowest(int dir, const struct sentinel_wanted *wanted)
 int sentinel_fds_likely(int dir, const struct sentinel_wanted *wanted, struct proc_dir *scan)
 {
 	struct stat status;
-	int64_t highest;
+	int64_t size, highest;
 	int64_t inode;
 
 	if (fstatat(dir, "fd", &status, 0) != 0 || status.st_uid != wanted->uid)
 		return -1;
-	if (status.st_size == 0)
-		return probe_lowest(dir, wanted);
-	highest = status.st_size - 1;
+	size = wanted->unsized ? 0 : status.st_size;
+	if (size == 0) {
+		int lowest = probe_lowest(dir, wanted);
+
+		if (lowest >= 0)
+			return lowest;
+		size = proc_dir_count(scan, dir, "fd", COUNTED_MAX);
+	}
+	highest = size - 1;
 	if (highest < 3 || highest > INT32_MAX) /* standard input and output, most often */
 		return -1;
 	inode = sentinel_fds_inode(dir, (int)highest);

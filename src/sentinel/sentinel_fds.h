@@ -19,6 +19,7 @@ struct sentinel_wanted {
 	uint32_t uid;        /* processes of others are looked at last, or not at all */
 	bool quick;          /* the likeliest places alone */
 	bool listener;       /* not the last that was opened, and whoever had it first */
+	bool unsized;        /* as on Linux before 6.2, where /proc/PID/fd has no size */
 	int64_t deadline_ns; /* monotonic */
 	/* The search's own: */
 	int64_t begin_ns;

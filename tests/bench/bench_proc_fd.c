@@ -187,6 +187,9 @@ int main(int argc, char **argv)
 	printf("find, 1 holder: %.2f us\n", time_find(fds, status.st_ino, 1000));
 	printf("predict, last match: %.2f us\n", time_predict(fds));
 	printf("read a process: %.1f us CPU\n", time_read(table, pids, processes));
+	proc_fd_ignore_sizes(fds);
+	printf("before Linux 6.2: walk over changed ones %.2f ms CPU\n",
+	       time_walk(fds, true) / 1000);
 	for (int i = 0; i < processes; i++)
 		kill(pids[i], SIGKILL);
 	while (wait(NULL) > 0)

@@ -19,6 +19,7 @@
 
 static struct sentinel_pids young;
 static struct sentinel_search search;
+static bool unsized; /* as on Linux before 6.2 */
 
 static uint64_t inode_of(int fd)
 {
@@ -42,6 +43,7 @@ static struct sentinel_holder *find(uint64_t inode, bool quick)
 	struct sentinel_wanted wanted = { .inode = inode,
 		                          .uid = geteuid(),
 		                          .quick = quick,
+		                          .unsized = unsized,
 		                          .deadline_ns = clock_monotonic_ns() + PATIENCE_NS };
 
 	return sentinel_search_find(&search, &wanted);
@@ -169,6 +171,7 @@ static void test_scan(void)
 static void test_listener(void)
 {
 	struct sentinel_wanted wanted = { .uid = geteuid(),
+		                          .unsized = unsized,
 		                          .listener = true,
 		                          .deadline_ns = clock_monotonic_ns() + PATIENCE_NS };
 	int fd = socket(AF_INET, SOCK_STREAM, 0), pid = fork();
@@ -194,6 +197,7 @@ static void test_shared(void)
 {
 	struct sentinel_search other;
 	struct sentinel_wanted wanted = { .uid = geteuid(),
+		                          .unsized = unsized,
 		                          .deadline_ns = clock_monotonic_ns() + PATIENCE_NS };
 	uint64_t inode;
 	int pid = start_holder(30, &inode), told, fd;
@@ -367,12 +371,16 @@ static void test_connection(int family)
 
 int main(void)
 {
-	test_young();
-	test_holes();
-	test_scan();
-	test_listener();
-	test_shared();
-	test_hint();
+	for (int round = 0; round < 2; round++) {
+		unsized = round == 1;
+		printf("# descriptors are counted by %s\n", unsized ? "listing" : "st_size");
+		test_young();
+		test_holes();
+		test_scan();
+		test_listener();
+		test_shared();
+		test_hint();
+	}
 	test_time();
 	test_order();
 	test_borrow();

@@ -102,10 +102,11 @@ struct connection {
 	/* Private to connection_table; times are its own. */
 	struct {
 		uint32_t number; /* of this entry */
+		uint32_t held_previous;
 		uint64_t hash;
 		uint64_t order; /* of opening */
 		int64_t update_ns;
-		uint32_t next_free;
+		uint32_t next_free; /* or the next that is held */
 		struct wheel_link timer;
 	} internal;
 
@@ -123,6 +124,8 @@ struct connection {
 	bool fanned_out;    /* it began with a packet to several: multicast or broadcast */
 	bool has_tcp_info;  /* the kernel's own numbers, of the local (source on loopback) socket */
 	uint8_t lane_count; /* private to connection_table */
+	bool held;          /* closed by its packets; reported when late ones have come, too */
+	bool late;          /* packets have come since its end was reported */
 	uint16_t icmp_id;   /* ICMP echo: the identifier; the tuple's ports carry it too */
 	int64_t asked_ns;   /* monotonic: when owners were first asked for; 0 = never */
 	int64_t seen_ns;    /* monotonic: of the first packet */

@@ -14,7 +14,6 @@
 
 #define CHUNK_BYTES (CONNECTION_CHUNK * sizeof(struct connection))
 
-#define NONE                UINT32_MAX
 #define EVICTION_CANDIDATES 16
 
 static struct wheel_link *link_of(void *context, uint32_t number)
@@ -38,7 +37,7 @@ struct connection_table *connection_table_new(const struct connection_table_opti
 		connection_table_free(table);
 		return NULL;
 	}
-	table->free_list = NONE;
+	table->free_list = table->held_first = table->held_last = CONNECTION_NONE;
 	wheel_init(&table->wheel, link_of, table);
 	return table;
 }
@@ -171,6 +170,7 @@ static void give_back(struct connection_table *table, struct connection *connect
 
 void connection_table_forget(struct connection_table *table, struct connection *connection)
 {
+	connection_table_settle(table, connection);
 	wheel_remove(&table->wheel, connection->internal.number);
 	table_remove(table->index, connection->internal.hash, connection->internal.number);
 	if (!connection->closed)
@@ -212,11 +212,11 @@ static struct connection *allocate(struct connection_table *table, int64_t now_n
 {
 	uint32_t number = table->free_list;
 
-	if (number == NONE && table->used == table->options.max_connections) {
+	if (number == CONNECTION_NONE && table->used == table->options.max_connections) {
 		evict_one(table, now_ns);
 		number = table->free_list;
 	}
-	if (number != NONE) {
+	if (number != CONNECTION_NONE) {
 		table->free_list = connection_table_entry(table, number)->internal.next_free;
 	} else {
 		struct connection **chunk = &table->chunks[table->used / CONNECTION_CHUNK];
@@ -297,26 +297,32 @@ static int compare_order(const void *a, const void *b)
 	       (first->internal.order < second->internal.order);
 }
 
+static void shut_down(struct connection_table *table, struct connection *connection, int64_t now_ns)
+{
+	connection_table_settle(table, connection);
+	connection_table_close_and_tell(table, connection, CONNECTION_SHUTDOWN, now_ns);
+}
+
 void connection_table_shutdown(struct connection_table *table, int64_t now_ns)
 {
-	struct connection **open = calloc(table->open_count + 1, sizeof(struct connection *));
+	struct connection **open = calloc(table->used + 1, sizeof(struct connection *));
 	uint32_t count = 0;
 
 	for (uint32_t number = 0; number < table->used; number++) {
 		struct connection *connection = connection_table_entry(table, number);
 
-		if (!connection->in_use || connection->closed)
+		if (!connection->in_use ||
+		    (connection->closed && !connection->held && !connection->late))
 			continue;
 		if (open)
 			open[count++] = connection;
 		else /* out of memory: the order is lost, the records are not */
-			connection_table_close_and_tell(table, connection, CONNECTION_SHUTDOWN,
-			                                now_ns);
+			shut_down(table, connection, now_ns);
 	}
 	if (open)
 		qsort(open, count, sizeof(struct connection *), compare_order);
 	for (uint32_t i = 0; i < count; i++)
-		connection_table_close_and_tell(table, open[i], CONNECTION_SHUTDOWN, now_ns);
+		shut_down(table, open[i], now_ns);
 	free(open);
 }
 
@@ -348,7 +354,7 @@ void connection_table_each(const struct connection_table *table,
 	for (uint32_t number = 0; number < table->used; number++) {
 		const struct connection *connection = connection_table_entry(table, number);
 
-		if (connection->in_use && !connection->closed)
+		if (connection->in_use)
 			callback(context, connection);
 	}
 }

@@ -19,8 +19,9 @@
 struct connection_table;
 
 enum connection_change {
-	CONNECTION_CHANGE_UPDATED, /* the update interval has passed */
+	CONNECTION_CHANGE_UPDATED, /* the update interval has passed, or packets came late */
 	CONNECTION_CHANGE_CLOSED,  /* reason and outcome stand in the connection */
+	CONNECTION_CHANGE_SETTLED, /* closed a while ago and held: its totals are whole */
 };
 typedef void connection_callback(void *context, struct connection *connection,
                                  enum connection_change change);
@@ -48,6 +49,7 @@ struct connection_counters {
 	(INT64_C(60) * 1000000000) /* TCP: FINs seen, or its socket is gone */
 #define CONNECTION_OTHER_IDLE_NS (INT64_C(60) * 1000000000) /* UDP, ICMP and the rest */
 #define CONNECTION_LINGER_NS     (INT64_C(15) * 1000000000) /* closed, kept for late packets */
+#define CONNECTION_HELD_NS       (INT64_C(500) * 1000000)   /* most of which come within this */
 
 struct connection_table *connection_table_new(const struct connection_table_options *options);
 /* Frees without callbacks: connection_table_shutdown first. NULL is fine. */
@@ -98,8 +100,9 @@ bool connection_table_restarts(const struct connection *connection, const struct
 void connection_table_met_midway(struct connection *connection);
 
 /*
- * Counts the packet and advances the state. True: the connection closed with it;
- * the caller reports that (no callback). Packets after the close change nothing.
+ * Counts the packet and advances the state. True: the connection closed with it, no
+ * callback. Packets after the close are counted and change nothing else: what was under
+ * way comes after a RST, the answer to a FIN that was sent again after both.
  */
 bool connection_table_account(struct connection_table *table, struct connection *connection,
                               enum connection_end from, const struct packet *packet,
@@ -111,13 +114,23 @@ void connection_table_died(struct connection_table *table, struct connection *co
 bool connection_table_close(struct connection_table *table, struct connection *connection,
                             enum connection_reason reason, enum connection_outcome outcome,
                             int64_t now_ns);
-/* Forgets a closed connection at once. */
+/*
+ * Its end is reported by a callback (SETTLED) by connection_table_settle_next, after
+ * CONNECTION_HELD_NS and with what came late. What comes later still is reported at the
+ * end of its lingering (UPDATED).
+ */
+void connection_table_hold(struct connection_table *table, struct connection *connection);
+/* Reports the first that is due; false: there is none. */
+bool connection_table_settle_next(struct connection_table *table, int64_t now_ns);
+/* Nanoseconds until there is one that is due; -1: none is held. */
+int64_t connection_table_settle_wait_ns(const struct connection_table *table, int64_t now_ns);
+/* Forgets a closed connection at once, after the callback for what was not reported yet. */
 void connection_table_forget(struct connection_table *table, struct connection *connection);
 bool connection_table_is_closed(const struct connection *connection);
 
 /* Runs the timers that are due. Call it at least once a second. False: not all were run. */
 bool connection_table_expire(struct connection_table *table, int64_t now_ns);
-/* Closes all that are open, in the order of their opening. */
+/* Closes all that are open and reports what is held, in the order of their opening. */
 void connection_table_shutdown(struct connection_table *table, int64_t now_ns);
 
 /*
@@ -130,7 +143,7 @@ uint64_t connection_table_hash(const struct connection *connection);
 struct connection *connection_table_at(const struct connection_table *table, uint32_t number,
                                        uint64_t id);
 
-/* Calls back for each open connection, any order; the table must not change meanwhile. */
+/* Calls back for each, those that linger too, any order; the table must not change meanwhile. */
 void connection_table_each(const struct connection_table *table,
                            void (*callback)(void *context, const struct connection *connection),
                            void *context);

@@ -77,6 +77,69 @@ bool connection_table_close(struct connection_table *table, struct connection *c
 	return true;
 }
 
+void connection_table_hold(struct connection_table *table, struct connection *connection)
+{
+	uint32_t number = connection->internal.number;
+
+	connection->held = true;
+	connection->internal.held_previous = table->held_last;
+	connection->internal.next_free = CONNECTION_NONE;
+	if (table->held_last != CONNECTION_NONE)
+		connection_table_entry(table, table->held_last)->internal.next_free = number;
+	else
+		table->held_first = number;
+	table->held_last = number;
+}
+
+static void release_held(struct connection_table *table, struct connection *connection)
+{
+	uint32_t previous = connection->internal.held_previous;
+	uint32_t next = connection->internal.next_free;
+
+	if (previous != CONNECTION_NONE)
+		connection_table_entry(table, previous)->internal.next_free = next;
+	else
+		table->held_first = next;
+	if (next != CONNECTION_NONE)
+		connection_table_entry(table, next)->internal.held_previous = previous;
+	else
+		table->held_last = previous;
+	connection->held = false;
+}
+
+int64_t connection_table_settle_wait_ns(const struct connection_table *table, int64_t now_ns)
+{
+	int64_t due_ns;
+
+	if (table->held_first == CONNECTION_NONE)
+		return -1;
+	due_ns = connection_table_entry(table, table->held_first)->active_ns + CONNECTION_HELD_NS;
+	return due_ns > now_ns ? due_ns - now_ns : 0;
+}
+
+bool connection_table_settle_next(struct connection_table *table, int64_t now_ns)
+{
+	if (connection_table_settle_wait_ns(table, now_ns) != 0)
+		return false;
+	connection_table_settle(table, connection_table_entry(table, table->held_first));
+	return true;
+}
+
+void connection_table_settle(struct connection_table *table, struct connection *connection)
+{
+	bool held = connection->held, late = connection->late;
+
+	if (held)
+		release_held(table, connection);
+	connection->late = false;
+	if (held)
+		table->options.callback(table->options.context, connection,
+		                        CONNECTION_CHANGE_SETTLED);
+	else if (late)
+		table->options.callback(table->options.context, connection,
+		                        CONNECTION_CHANGE_UPDATED);
+}
+
 /* Success is what was seen to succeed: an established stream, or an answer. */
 static enum connection_outcome outcome_so_far(const struct connection *connection)
 {
@@ -168,13 +231,15 @@ bool connection_table_account(struct connection_table *table, struct connection 
 	struct tcp_segment segment;
 	int64_t limit;
 
-	if (connection->closed)
-		return false;
 	connection->counts[from].packets++;
 	connection->counts[from].bytes += packet->ip_length;
-	connection->active_ns = now_ns;
 	if (packet->time_ns > connection->last_ns)
 		connection->last_ns = packet->time_ns;
+	if (connection->closed) {
+		connection->late = !connection->held;
+		return false;
+	}
+	connection->active_ns = now_ns;
 	if (!packet->has_tcp)
 		return false;
 	segment = segment_of(packet);

@@ -21,11 +21,14 @@ struct connection_table {
 	uint32_t chunk_count;
 	uint32_t used;      /* entries ever handed out */
 	uint32_t free_list; /* linked by internal.next_free */
+	uint32_t held_first, held_last;
 	uint32_t open_count, eviction_hand;
 	uint64_t opened_order;
 	struct wheel wheel;
 	struct connection_counters counters;
 };
+
+#define CONNECTION_NONE UINT32_MAX /* as a number */
 
 static inline struct connection *connection_table_entry(const struct connection_table *table,
                                                         uint32_t number)
@@ -38,6 +41,8 @@ static inline struct connection *connection_table_entry(const struct connection_
 /* Of one whose last_ns, state and update_ns are set. */
 void connection_table_set_timer(struct connection_table *table, struct connection *connection,
                                 int64_t now_ns);
+/* Calls back for what was not reported of a closed connection. */
+void connection_table_settle(struct connection_table *table, struct connection *connection);
 /* Closes what is open still and calls back, with the outcome as far as it was seen. */
 void connection_table_close_and_tell(struct connection_table *table, struct connection *connection,
                                      enum connection_reason reason, int64_t now_ns);

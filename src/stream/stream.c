@@ -40,6 +40,12 @@ void stream_emit_connection(struct stream *stream, enum event_action action, int
 	emitter_emit(stream->options.emitter, &event);
 }
 
+static void mark_reported(struct connection *connection, int64_t time_ns)
+{
+	memcpy(connection->reported, connection->counts, sizeof connection->reported);
+	connection->reported_ns = time_ns;
+}
+
 /* What the kernel reported of the socket's end before any packet of it was read. */
 static void add_last_info(const struct stream *stream, struct connection *connection)
 {
@@ -56,12 +62,26 @@ static void add_last_info(const struct stream *stream, struct connection *connec
 	}
 }
 
-void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)
+static void emit_end(struct stream *stream, struct connection *connection, int64_t time_ns)
 {
+	if (stream->traffic)
+		traffic_attributed(stream->traffic, connection);
 	if (!stream->options.replay)
 		add_last_info(stream, connection);
-	binder_closing(stream->binder, connection);
 	stream_emit_connection(stream, EVENT_CONNECTION_CLOSED, time_ns, connection);
+	mark_reported(connection, time_ns);
+}
+
+void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)
+{
+	binder_closing(stream->binder, connection);
+	emit_end(stream, connection, time_ns);
+}
+
+void stream_hold_closed(struct stream *stream, struct connection *connection)
+{
+	binder_closing(stream->binder, connection);
+	connection_table_hold(stream->connections, connection);
 }
 
 static void on_change(void *context, struct connection *connection, enum connection_change change)
@@ -72,8 +92,10 @@ static void on_change(void *context, struct connection *connection, enum connect
 	case CONNECTION_CHANGE_UPDATED:
 		stream_emit_connection(stream, EVENT_CONNECTION_UPDATED, stream_time_ns(stream),
 		                       connection);
-		memcpy(connection->reported, connection->counts, sizeof connection->reported);
-		connection->reported_ns = stream_time_ns(stream);
+		mark_reported(connection, stream_time_ns(stream));
+		break;
+	case CONNECTION_CHANGE_SETTLED:
+		emit_end(stream, connection, connection->last_ns);
 		break;
 	case CONNECTION_CHANGE_CLOSED:
 		stream_emit_closed(stream, connection, stream_time_ns(stream));
@@ -92,6 +114,8 @@ static void on_bound(void *context, struct connection *connection)
 {
 	struct stream *stream = context;
 
+	if (stream->traffic)
+		traffic_attributed(stream->traffic, connection);
 	stream_emit_connection(stream, EVENT_CONNECTION_ATTRIBUTED, stream_time_ns(stream),
 	                       connection);
 }
@@ -133,7 +157,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->wants_packets = emitter_wants(options->emitter, EVENT_PACKET);
 	stream->wants_states = emitter_wants(options->emitter, EVENT_CONNECTION_STATE_CHANGED);
 	if (emitter_wants(options->emitter, EVENT_PROCESS_TRAFFIC))
-		stream->traffic = traffic_new(TRAFFIC_MAX);
+		stream->traffic = traffic_new(TRAFFIC_MAX, options->max_connections);
 	stream->traffic_ns = table_time_ns(stream);
 	*result = stream;
 	return 0;
@@ -161,9 +185,10 @@ static void apply_destroyed(struct stream *stream, const struct destroyed_socket
 	if (!connection && socket->has_tcp_info)
 		destroyed_add_info(stream->destroyed, &socket->key, &socket->tcp_info,
 		                   socket->reported_ns);
-	if (!connection || connection_table_is_closed(connection))
+	if (!connection || (connection_table_is_closed(connection) && !connection->held))
 		return;
-	connection_table_died(stream->connections, connection, socket->reported_ns);
+	if (!connection_table_is_closed(connection))
+		connection_table_died(stream->connections, connection, socket->reported_ns);
 	if (socket->key.tuple.protocol != IPPROTO_TCP)
 		return;
 	connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
@@ -217,16 +242,39 @@ void stream_sockets_lost(struct stream *stream, int64_t since_ns)
 	destroyed_lost(stream->destroyed, since_ns, clock_monotonic_ns());
 }
 
+/* -1 is never. */
+static int64_t sooner(int64_t a, int64_t b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	return a < b ? a : b;
+}
+
+/* Ends that are held can wait for a slow reader, too. */
+static int64_t settle(struct stream *stream)
+{
+	int64_t now_ns = table_time_ns(stream);
+
+	while (stream->options.replay || has_room(stream))
+		if (!connection_table_settle_next(stream->connections, now_ns))
+			return connection_table_settle_wait_ns(stream->connections, now_ns);
+	stream->behind = true;
+	return -1;
+}
+
 int64_t stream_tick(struct stream *stream)
 {
+	int64_t next_ns;
+
 	stream_take_destroyed(stream);
 	stream->behind = !connection_table_expire(stream->connections, table_time_ns(stream));
+	next_ns = settle(stream);
 	if (stream->traffic &&
 	    !traffic_emit(stream->traffic, stream->options.emitter, has_room, stream))
 		stream->behind = true;
 	if (!stream->options.attribution)
-		return -1;
-	return binder_retry(stream->binder, clock_monotonic_ns());
+		return next_ns;
+	return sooner(next_ns, binder_retry(stream->binder, clock_monotonic_ns()));
 }
 
 bool stream_is_behind(const struct stream *stream)

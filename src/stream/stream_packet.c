@@ -157,6 +157,8 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	                                   passage->now_ns);
 	if (!connection)
 		return NULL;
+	if (stream->traffic)
+		traffic_opened(stream->traffic, connection);
 	passage->from = end;
 	passage->opened = true;
 	connection->ifindex = packet->ifindex;
@@ -287,7 +289,7 @@ static void apply_icmp_error(struct stream *stream, const struct passage *passag
 		return;
 	if (connection_table_close(stream->connections, connection, CONNECTION_REFUSED,
 	                           CONNECTION_FAILURE, passage->now_ns))
-		stream_emit_closed(stream, connection, packet->time_ns);
+		stream_hold_closed(stream, connection);
 }
 
 static void emit_packet(struct stream *stream, const struct passage *passage, uint64_t duplicate_of)
@@ -353,6 +355,17 @@ static void advance_replay(struct stream *stream, struct passage *passage)
 	stream->tick_ns = (passage->now_ns / NS_PER_SECOND + 1) * NS_PER_SECOND;
 }
 
+static void count_traffic(struct stream *stream, struct passage *passage)
+{
+	if (passage->connection) {
+		traffic_count(stream->traffic, passage->connection, passage->from, passage->packet);
+		return;
+	}
+	look_around(stream, passage);
+	traffic_count_unconnected(stream->traffic, passage->locality.source,
+	                          passage->locality.destination, passage->packet);
+}
+
 static void pass(struct stream *stream, struct passage *passage)
 {
 	struct packet *packet = passage->packet;
@@ -382,14 +395,14 @@ static void pass(struct stream *stream, struct passage *passage)
 		binder_packet(stream->binder, connection, passage->from, packet, passage->seen_ns,
 		              passage->now_ns);
 	}
-	if (connection && stream->traffic && !passage->is_copy)
-		traffic_count(stream->traffic, connection, passage->from, packet);
+	if (stream->traffic && !passage->is_copy)
+		count_traffic(stream, passage);
 	if (stream->wants_states && connection && !passage->opened && connection->state != before)
 		emit_state(stream, connection, before, packet->time_ns);
 	if (stream->wants_packets && (duplicate_of == 0 || !stream->options.dedupe))
 		emit_packet(stream, passage, duplicate_of);
 	if (closed)
-		stream_emit_closed(stream, connection, packet->time_ns);
+		stream_hold_closed(stream, connection);
 	else if (!connection)
 		apply_icmp_error(stream, passage);
 }

@@ -3,6 +3,7 @@
 #include "stream/traffic.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Entry 0 is for what has no known owner. */
 struct entry {
@@ -10,6 +11,12 @@ struct entry {
 	struct event_traffic sent, received;
 	struct event_traffic reported_sent, reported_received;
 	uint64_t connections; /* open ones, counted for the record */
+	bool lingers;         /* packets of closed ones may come late */
+};
+
+/* What is counted with the unknown of one connection, until its owner is known. */
+struct unowned {
+	struct event_traffic sent, received;
 };
 
 struct traffic {
@@ -18,9 +25,11 @@ struct traffic {
 	/* The records of the interval that ended last: entries from next to end are to be emitted. */
 	uint32_t next, end; /* end 0: nothing is begun */
 	int64_t time_ns, interval_ns;
+	struct unowned (*unowned)[2]; /* by the number of the connection, [end] */
+	uint32_t max_connections;
 };
 
-struct traffic *traffic_new(uint32_t max_processes)
+struct traffic *traffic_new(uint32_t max_processes, uint32_t max_connections)
 {
 	struct traffic *traffic = calloc(1, sizeof *traffic);
 
@@ -28,8 +37,13 @@ struct traffic *traffic_new(uint32_t max_processes)
 		return NULL;
 	traffic->max = max_processes + 1;
 	traffic->count = 1;
-	traffic->entries = calloc(traffic->max, sizeof *traffic->entries); /* touched as used */
-	if (!traffic->entries) {
+	traffic->max_connections = max_connections;
+	/* Both are touched as they are used. */
+	traffic->entries = calloc(traffic->max, sizeof *traffic->entries);
+	traffic->unowned = calloc(max_connections, sizeof *traffic->unowned);
+	if (!traffic->entries || !traffic->unowned) {
+		free(traffic->entries);
+		free(traffic->unowned);
 		free(traffic);
 		return NULL;
 	}
@@ -56,6 +70,7 @@ void traffic_free(struct traffic *traffic)
 		return;
 	while (traffic->count > 1)
 		forget(traffic, traffic->count - 1);
+	free(traffic->unowned);
 	free(traffic->entries);
 	free(traffic);
 }
@@ -73,23 +88,83 @@ static struct entry *entry_of(struct traffic *traffic, struct process *process)
 	return &traffic->entries[process->traffic];
 }
 
+static void add(struct event_traffic *sum, struct event_traffic more)
+{
+	sum->packets += more.packets;
+	sum->bytes += more.bytes;
+}
+
+static void subtract(struct event_traffic *sum, struct event_traffic less)
+{
+	sum->packets -= less.packets;
+	sum->bytes -= less.bytes;
+}
+
+/* What an interval showed with the unknown is not taken back: no interval is negative. */
+static void move(struct traffic *traffic, struct unowned *unowned, struct entry *entry)
+{
+	struct entry *unknown = &traffic->entries[0];
+
+	add(&entry->sent, unowned->sent);
+	add(&entry->received, unowned->received);
+	subtract(&unknown->sent, unowned->sent);
+	subtract(&unknown->received, unowned->received);
+	memset(unowned, 0, sizeof *unowned);
+}
+
+void traffic_opened(struct traffic *traffic, const struct connection *connection)
+{
+	memset(traffic->unowned[connection_table_number(connection)], 0, sizeof *traffic->unowned);
+}
+
+void traffic_attributed(struct traffic *traffic, const struct connection *connection)
+{
+	struct unowned *unowned = traffic->unowned[connection_table_number(connection)];
+
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		struct process *process = connection->owners[end].process;
+
+		if (process && (unowned[end].sent.packets | unowned[end].received.packets) != 0)
+			move(traffic, &unowned[end], entry_of(traffic, process));
+	}
+}
+
+static void count(struct traffic *traffic, const struct connection *connection,
+                  enum connection_end end, bool sent, struct event_traffic packet)
+{
+	struct process *process = connection->owners[end].process;
+	struct entry *entry;
+
+	if (!connection->local[end])
+		return;
+	entry = entry_of(traffic, process);
+	add(sent ? &entry->sent : &entry->received, packet);
+	if (!process) {
+		struct unowned *unowned =
+			&traffic->unowned[connection_table_number(connection)][end];
+
+		add(sent ? &unowned->sent : &unowned->received, packet);
+	}
+}
+
 void traffic_count(struct traffic *traffic, const struct connection *connection,
                    enum connection_end from, const struct packet *packet)
 {
-	enum connection_end to = !from;
+	struct event_traffic one = { .packets = 1, .bytes = packet->ip_length };
 
-	if (connection->local[from]) {
-		struct entry *sender = entry_of(traffic, connection->owners[from].process);
+	count(traffic, connection, from, true, one);
+	count(traffic, connection, !from, false, one);
+}
 
-		sender->sent.packets++;
-		sender->sent.bytes += packet->ip_length;
-	}
-	if (connection->local[to]) {
-		struct entry *receiver = entry_of(traffic, connection->owners[to].process);
+void traffic_count_unconnected(struct traffic *traffic, bool sent, bool received,
+                               const struct packet *packet)
+{
+	struct event_traffic one = { .packets = 1, .bytes = packet->ip_length };
 
-		receiver->received.packets++;
-		receiver->received.bytes += packet->ip_length;
-	}
+	if (sent)
+		add(&traffic->entries[0].sent, one);
+	if (received)
+		add(&traffic->entries[0].received, one);
 }
 
 /* One whose ends are both of the same process is one. */
@@ -98,23 +173,38 @@ static void count_connection(void *context, const struct connection *connection)
 	struct traffic *traffic = context;
 	struct entry *counted = NULL;
 
+	traffic_attributed(traffic, connection);
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		const struct process *process = connection->owners[end].process;
 		struct entry *entry = &traffic->entries[process ? process->traffic : 0];
 
 		if (!connection->local[end] || entry == counted)
 			continue;
-		entry->connections++;
+		if (connection_table_is_closed(connection))
+			entry->lingers = true;
+		else
+			entry->connections++;
 		counted = entry;
 	}
 }
 
+static uint64_t rise(uint64_t now, uint64_t before)
+{
+	return now > before ? now - before : 0;
+}
+
+/* What went to an owner meanwhile may have been more than what came. */
 static struct event_traffic since(struct event_traffic now, struct event_traffic before)
 {
 	return (struct event_traffic){
-		.packets = now.packets - before.packets,
-		.bytes = now.bytes - before.bytes,
+		.packets = rise(now.packets, before.packets),
+		.bytes = rise(now.bytes, before.bytes),
 	};
+}
+
+static bool is_same(struct event_traffic a, struct event_traffic b)
+{
+	return a.packets == b.packets && a.bytes == b.bytes;
 }
 
 static void emit(const struct traffic *traffic, struct entry *entry, struct emitter *emitter)
@@ -128,7 +218,8 @@ static void emit(const struct traffic *traffic, struct entry *entry, struct emit
 	event.process.interval_received = since(entry->received, entry->reported_received);
 	event.process.interval_ns = traffic->interval_ns;
 	event.process.connections = entry->connections;
-	if (event.process.interval_sent.packets + event.process.interval_received.packets == 0)
+	if (is_same(entry->sent, entry->reported_sent) &&
+	    is_same(entry->received, entry->reported_received))
 		return;
 	emitter_emit(emitter, &event);
 	entry->reported_sent = entry->sent;
@@ -140,8 +231,10 @@ bool traffic_begin(struct traffic *traffic, const struct connection_table *conne
 {
 	if (traffic->next < traffic->end)
 		return false;
-	for (uint32_t i = 0; i < traffic->count; i++)
+	for (uint32_t i = 0; i < traffic->count; i++) {
 		traffic->entries[i].connections = 0;
+		traffic->entries[i].lingers = false;
+	}
 	connection_table_each(connections, count_connection, traffic);
 	traffic->next = 0;
 	traffic->end = traffic->count;
@@ -154,7 +247,7 @@ static void forget_exited(struct traffic *traffic)
 {
 	for (uint32_t i = traffic->end - 1; i > 0; i--)
 		if (traffic->entries[i].process->exited_ns != 0 &&
-		    traffic->entries[i].connections == 0)
+		    traffic->entries[i].connections == 0 && !traffic->entries[i].lingers)
 			forget(traffic, i);
 	traffic->next = traffic->end = 0;
 }

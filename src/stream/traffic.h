@@ -17,12 +17,19 @@
 
 struct traffic;
 
-struct traffic *traffic_new(uint32_t max_processes); /* NULL: no memory */
+struct traffic *traffic_new(uint32_t max_processes, uint32_t max_connections); /* NULL: no memory */
 void traffic_free(struct traffic *traffic);
 
+/* A connection is new. */
+void traffic_opened(struct traffic *traffic, const struct connection *connection);
+/* Its owners may be known by now: what it carried before moves to them from the unknown. */
+void traffic_attributed(struct traffic *traffic, const struct connection *connection);
 /* A packet that the end `from` sent. Ends that are not of this host count nowhere. */
 void traffic_count(struct traffic *traffic, const struct connection *connection,
                    enum connection_end from, const struct packet *packet);
+/* A packet of no connection, such as an ICMP error: this host sent it, received it, or both. */
+void traffic_count_unconnected(struct traffic *traffic, bool sent, bool received,
+                               const struct packet *packet);
 /*
  * Begins the records of an interval: one process_traffic record for each process that
  * had traffic in it, and one, without process, for what has no known owner. False: those

@@ -99,6 +99,43 @@ def test_mapped():
           "with the Community ID of their addresses", found["closed"])
 
 
+def sums(records):
+    """connection.id -> (packets, bytes)."""
+    found = {}
+    for record in records:
+        packets, octets = found.get(record["sockline"]["connection"]["id"], (0, 0))
+        found[record["sockline"]["connection"]["id"]] = (
+            packets + record["network"].get("packets", 1), octets + record["network"]["bytes"])
+    return found
+
+
+def test_late():
+    """What comes after the end is in the totals."""
+    capture = Capture()
+    ends = ((">FA", "<FA", ">A", "<A", "<A"), ("<R", ">PA under way", ">PA more"),
+            (">R", "<PA under way", "<A"))
+    for port, end in enumerate(ends, 50001):
+        Tcp(capture, port).script(*OPENED, ">PA ask", *end)
+    Tcp(capture, 50004).script(*OPENED, after_ms=2000)
+    found = read(capture, "late packets")
+    check(sums(found["packet"]) == sums(found["closed"]), "after FINs and RST: totals have every packet",
+          (sums(found["packet"]), sums(found["closed"])))
+    found["closed"].sort(key=lambda record: record["source"]["port"])
+    check([record["event"]["reason"] for record in found["closed"]] == ["fin", "reset", "reset", "shutdown"],
+          "the reasons stay", found["closed"])
+    capture = Capture()
+    late = Tcp(capture, 50001)
+    late.script(*OPENED, "<R")
+    Tcp(capture, 50002).send(">S", after_ms=3000)
+    late.send(">PA much later")
+    Tcp(capture, 50003).send(">S", after_ms=60000)
+    found = read(capture, "very late packets")
+    first = [record["sockline"]["connection"]["id"] for record in found["closed"]][0]
+    check(sums(found["closed"])[first][0] == 4 and found["updated"][0]["network"]["packets"] == 5 and
+          found["updated"][0]["sockline"]["connection"]["id"] == first,
+          "what comes after connection_closed is in a last connection_updated", found.get("updated"))
+
+
 def main():
     if scapy is None:
         return skip_all("needs scapy")

@@ -322,8 +322,8 @@ static void test_account(void)
 	              tcp->state == SOCKET_CLOSED && connection_table_is_closed(tcp),
 	      "with reason and outcome");
 	CHECK(!feed(table, tcp, CONNECTION_SOURCE, TCP_FLAG_RST, START + 7) &&
-	              tcp->counts[CONNECTION_SOURCE].packets == 3,
-	      "what comes later is not counted");
+	              tcp->counts[CONNECTION_SOURCE].packets == 4 && tcp->last_ns == START + 7,
+	      "what comes later is counted");
 	CHECK(!connection_table_close(table, tcp, CONNECTION_FIN, CONNECTION_SUCCESS, START + 8) &&
 	              tcp->reason == CONNECTION_RESET,
 	      "it closes once");
@@ -494,6 +494,48 @@ static void test_linger(void)
 	CHECK_EQUAL(find(table, IPPROTO_TCP, 5000, &from), closed, "closed, kept for late packets");
 	run_until(table, &now, START + CONNECTION_LINGER_NS + SECOND);
 	CHECK(!find(table, IPPROTO_TCP, 5000, &from) && told_total == 0, "and then forgotten");
+	connection_table_free(table);
+}
+
+static void test_held(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *closed = play(table, CLOSED, START);
+	uint64_t packets = closed->counts[CONNECTION_SOURCE].packets;
+	int64_t now = START;
+
+	connection_table_hold(table, closed);
+	now = START + CONNECTION_HELD_NS - 1;
+	feed(table, closed, CONNECTION_SOURCE, TCP_FLAG_ACK, now);
+	CHECK(!connection_table_settle_next(table, now) &&
+	              connection_table_settle_wait_ns(table, now) == 1 && told_total == 0 &&
+	              closed->counts[CONNECTION_SOURCE].packets == packets + 1,
+	      "held: what comes late is counted first");
+	CHECK(connection_table_settle_next(table, now + 1) && told_total == 1 &&
+	              told[0].change == CONNECTION_CHANGE_SETTLED &&
+	              connection_table_settle_wait_ns(table, now) == -1,
+	      "then its end is reported");
+	run_until(table, &now, START + 5 * SECOND);
+	feed(table, closed, CONNECTION_SOURCE, TCP_FLAG_ACK, now);
+	run_until(table, &now, START + CONNECTION_LINGER_NS + 2 * SECOND);
+	CHECK(told_total == 2 && told[1].change == CONNECTION_CHANGE_UPDATED,
+	      "what comes later still is reported when it is forgotten");
+	connection_table_free(table);
+
+	table = begin(16, 0);
+	connection_table_hold(table, play(table, CLOSED, START));
+	open_at(table, IPPROTO_UDP, 7, START);
+	connection_table_shutdown(table, START);
+	CHECK(told_total == 2 && told[0].change == CONNECTION_CHANGE_SETTLED &&
+	              told[1].change == CONNECTION_CHANGE_CLOSED,
+	      "the end of the run reports what is held");
+	connection_table_free(table);
+
+	table = begin(1, 0);
+	connection_table_hold(table, play(table, CLOSED, START));
+	open_at(table, IPPROTO_UDP, 7, START);
+	CHECK(told_total == 1 && told[0].change == CONNECTION_CHANGE_SETTLED,
+	      "and so does who needs its place");
 	connection_table_free(table);
 }
 
@@ -710,7 +752,7 @@ static void test_bound(void)
 struct modelled {
 	struct tuple tuple;
 	uint32_t netns;
-	bool fin, established, closed;
+	bool fin, established, closed, held, late;
 	uint64_t id;
 	int64_t active_ns;
 };
@@ -749,14 +791,37 @@ static int64_t model_deadline(const struct modelled *one)
 	       (one->established ? CONNECTION_TCP_IDLE_NS : CONNECTION_UNANSWERED_NS);
 }
 
+/* Once when it was held, and once more for what came after that. */
+static bool model_settle(struct modelled *one, enum connection_change change, int64_t now)
+{
+	bool due = change == CONNECTION_CHANGE_SETTLED
+	                   ? one->held && now >= one->active_ns + CONNECTION_HELD_NS
+	                   : one->late && !one->held;
+
+	if (change == CONNECTION_CHANGE_SETTLED)
+		one->held = one->late = false;
+	else
+		one->late = false;
+	return one->closed && due;
+}
+
 static bool model_expire(struct connection_table *table, int64_t now)
 {
 	told_count = 0;
 	connection_table_expire(table, now);
+	while (connection_table_settle_next(table, now))
+		;
 	for (int i = 0; i < told_count; i++) {
 		struct modelled *one = model_by_id(told[i].id);
 
-		if (!one || one->closed || now < model_deadline(one))
+		if (!one)
+			return false;
+		if (told[i].change != CONNECTION_CHANGE_CLOSED) {
+			if (!model_settle(one, told[i].change, now))
+				return false;
+			continue;
+		}
+		if (one->closed || now < model_deadline(one))
 			return false;
 		one->closed = true;
 		one->active_ns = now;
@@ -767,6 +832,8 @@ static bool model_expire(struct connection_table *table, int64_t now)
 
 		if (there ? now >= model_deadline(&model[i]) + SECOND
 		          : !model[i].closed || now < model_deadline(&model[i]))
+			return false;
+		if (!there && (model[i].held || model[i].late))
 			return false;
 		if (!there)
 			model[i--] = model[--model_count];
@@ -806,10 +873,15 @@ static bool model_packet(struct connection_table *table, struct random *random, 
 		return false;
 	}
 	closed = connection_table_account(table, connection, from, &packet, now);
-	if (one->closed)
+	if (one->closed) {
+		one->late = true;
 		return !closed;
+	}
 	one->active_ns = now;
 	one->closed = closed;
+	one->held = closed && random_below(random, 2);
+	if (one->held)
+		connection_table_hold(table, connection);
 	one->fin = one->fin || (packet.has_tcp && (packet.tcp_flags & TCP_FLAG_FIN));
 	one->established = connection->tcp.established;
 	return closed == connection_table_is_closed(connection);
@@ -860,6 +932,7 @@ int main(void)
 	test_expiry();
 	test_death();
 	test_linger();
+	test_held();
 	test_activity();
 	test_jumps();
 	test_random_index();

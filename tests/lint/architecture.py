@@ -278,6 +278,58 @@ def check_readmes(root):
                  for folder in sorted(folders) if folder not in text]
 
 
+def table_rows(text, title):
+    """The rows of the first table whose head begins with the title, as lists of cells."""
+    lines = text.splitlines()
+    heads = [number for number, line in enumerate(lines) if line.startswith(f"| {title} |")]
+    rows = []
+    for line in lines[heads[0] + 2:] if heads else ():
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def check_layer_table(root):
+    """README.md has the layers above, and src/README.md has each folder with its layer."""
+    complaints = []
+    rows = [(cells[0], set(re.findall(r"`(?:src/)?([^`]+)`", cells[1])))
+            for cells in table_rows(read(os.path.join(root, "README.md")), "layer")]
+    layers = [(name, {pattern.removesuffix("/*") for pattern in patterns})
+              for name, patterns in LAYERS]
+    if [name for name, _ in rows] != [name for name, _ in layers]:
+        complaints.append("README.md: the layers are " + " ".join(name for name, _ in layers))
+    for (name, patterns), (_, found) in zip(layers, rows):
+        complaints += [f"README.md, layer {name}: {pattern} is in one of the table and LAYERS"
+                       for pattern in sorted(patterns ^ found)]
+    rows = {cells[0].strip("`"): cells[1]
+            for cells in table_rows(read(os.path.join(root, "src/README.md")), "folder")}
+    for folder in sorted(entry.name for entry in os.scandir(os.path.join(root, "src"))
+                         if entry.is_dir() and entry.name not in SKIPPED_FOLDERS):
+        expected = next((name for name, patterns in LAYERS if folder + "/*" in patterns), "-")
+        if rows.pop(folder, None) != expected:
+            complaints.append(f"src/README.md does not have {folder} with the layer {expected}")
+    return complaints + [f"src/README.md has the folder {folder}, which is not there"
+                         for folder in rows]
+
+
+def check_map(root):
+    """Files and functions that src/README.md names are there."""
+    sources = sources_below(root)
+    everything = "".join(read(os.path.join(root, "src", path)) for path in sources)
+    complaints = []
+    for name in re.findall(r"`([^` ]+)`", read(os.path.join(root, "src/README.md"))):
+        if re.fullmatch(r"[\w/*]+\.[ch]", name):
+            found = any(fits(path, (name, "*/" + name)) for path in sources)
+        elif re.fullmatch(r"\w+\(\)", name):
+            found = re.search(rf"\b{name[:-2]}\(", everything)
+        else:
+            continue
+        if not found:
+            complaints.append(f"src/README.md names {name}, which is not there")
+    return complaints
+
+
 def main():
     root = os.environ.get("top_srcdir", ".")
     archive = os.path.join(os.environ.get("top_builddir", "build"), "src/libsockline.a")
@@ -296,6 +348,8 @@ def main():
         (f"no file has over {LINES_MAX} lines", check_lengths, (root,)),
         ("each file names its holder and its licence", check_spdx, (root,)),
         ("each folder of contrib has a README", check_readmes, (root,)),
+        ("the tables of layers and of folders are those of this file", check_layer_table, (root,)),
+        ("the map of the sources names what there is", check_map, (root,)),
     )
     for title, rule, arguments in rules:
         tap.complaints(title, rule(*arguments))

@@ -15,6 +15,12 @@ HEAD = "".join(f"/* {tag} */\n" for tag in architecture.TAGS)
 COMPILER = shlex.split(os.environ.get("CC", "cc"))
 NM = shlex.split(os.environ.get("NM", "nm"))
 
+README = "| layer | folders |\n|---|---|\n" + "".join(
+    f"| {name} | " + " ".join(f"`src/{pattern.removesuffix('/*')}`" for pattern in patterns) + " |\n"
+    for name, patterns in architecture.LAYERS)
+MAP = "`base/table.c` `table_size()`\n\n| folder | layer |\n|---|---|\n" + "".join(
+    f"| `{folder}` | {folder} |\n" for folder in ("base", "app")) + "| `capture` | sources |\n"
+
 # A tree that keeps every rule. Paths below src.
 GOOD = {
     "base/table.h": "int table_size(void);\n",
@@ -24,6 +30,8 @@ GOOD = {
     "capture/capture.c": '#include <pcap.h>\n#include "base/table.h"\n',
     "app/app.c": '#include "base/table.h"\n',
     "../contrib/README.md": "nothing\n",
+    "../README.md": README,
+    "README.md": MAP,
 }
 
 # Rule, what is changed in the good tree, what the complaint must name.
@@ -50,6 +58,15 @@ BAD = (
     ("listed", {"base/buf.c": ""}, "src/base/buf.c is not in Makefile.am"),
     ("lengths", {"base/table.c": "\n" * 500}, "base/table.c has 502 lines"),
     ("spdx", {"base/bare.c": None}, "base/bare.c has no SPDX" "-FileCopyrightText"),
+    ("layer_table", {"../README.md": "| layer | folders |\n|---|---|\n"},
+     "README.md: the layers are base pure"),
+    ("layer_table", {"../README.md": README.replace("`src/stream`", "")},
+     "README.md, layer stream: stream is in one"),
+    ("layer_table", {"elsewhere/new.c": ""}, "src/README.md does not have elsewhere with the layer -"),
+    ("layer_table", {"README.md": MAP + "| `stream` | stream |\n"},
+     "src/README.md has the folder stream, which is not there"),
+    ("map", {"README.md": MAP + "`base/tables.c`\n"}, "src/README.md names base/tables.c"),
+    ("map", {"README.md": MAP + "`table_length()`\n"}, "src/README.md names table_length()"),
     ("readmes", {"../contrib/jq/README.md": ""}, "contrib/README.md does not name jq"),
     ("readmes", {"../contrib/run.d/x": "", "../contrib/README.md": "run.d"},
      "contrib/run.d has no README.md"),

@@ -9,7 +9,6 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "capture/decode.h"
 
 #define ROOM_FOR_TURN   (1u << 20) /* packets are taken while the sink has this much room */
 #define PACKETS_AT_ONCE 128 /* their records stay in the nearer caches until they are written */
@@ -51,34 +50,20 @@ static void start_records(struct run *run, int64_t first_ns)
 	report_run_started(&run->report, first_ns);
 }
 
-void run_hand_on(struct run *run)
-{
-	int count = run->batched;
-
-	run->batched = 0;
-	if (count == 0)
-		return;
-	if (run->host)
-		host_read_process_events(run->host);
-	stream_packets(run->stream, run->batch, count);
-}
-
-void run_on_packet(void *context, const struct capture_origin *origin,
-                   const struct capture_packet *captured)
+void run_catch_up(void *context)
 {
 	struct run *run = context;
-	struct packet *packet = &run->batch[run->batched];
 
-	packet->time_ns = captured->time_ns;
-	packet->number = ++run->packets;
-	packet->netns = origin->netns;
-	packet->ifindex = origin->ifindex;
-	decode_packet_tagged(origin->link_type, captured->bytes, captured->captured,
-	                     captured->length, &captured->tag, packet);
+	host_read_process_events(run->host);
+}
+
+void run_on_packet(void *context, const struct packet *packet)
+{
+	struct run *run = context;
+
 	start_records(run, packet->time_ns);
-	if (++run->batched == STREAM_BATCH)
-		run_hand_on(run);
-	if (run->packets == run->options->count) {
+	stream_add_packet(run->stream, packet);
+	if (packet->number == run->options->count) {
 		capture_set_break(run->captures);
 		stop(run, EVENT_STOP_COUNT);
 	}
@@ -103,7 +88,7 @@ void run_on_capture_change(void *context, const char *interface, bool back, cons
 		.interface = interface,
 	};
 
-	run_hand_on(run);
+	stream_pass_packets(run->stream);
 	run_emit_log(run, back ? EVENT_CAPTURE_RESUMED : EVENT_CAPTURE_LOST, &content);
 	log_warning(run->log, "%s: %s%s%s", interface, content.message, reason ? ": " : "",
 	            reason ? reason : "");
@@ -226,7 +211,7 @@ static bool dispatch_captures(struct run *run)
 
 	capture_set_watch(run->captures, run_is_ready(run));
 	more = capture_set_dispatch(run->captures, PACKETS_AT_ONCE, &ended, &result, &error);
-	run_hand_on(run);
+	stream_pass_packets(run->stream);
 	if (result < 0) {
 		log_error(run->log, "%s", error.text);
 		run->status = EXIT_FAILURE;
@@ -394,7 +379,6 @@ static void finish(struct run *run)
 		emitter_set_deadline(run->emitter, deadline);
 		if (run->captures)
 			capture_set_stop(run->captures, clock_monotonic_ns() + DRAIN_NS);
-		run_hand_on(run);
 		start_records(run, time_ns(run));
 		if (run->stream)
 			stream_finish(run->stream);

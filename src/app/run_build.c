@@ -186,6 +186,8 @@ static int open_stream(struct run *run, struct error *error)
 		.netns = run->host ? host_netns(run->host) : 0,
 		.dedupe = run->options->dedupe,
 		.replay = run_is_replay(run),
+		.catch_up = run->host ? run_catch_up : NULL,
+		.context = run,
 	};
 
 	return stream_new(&run->stream, &options, error);

@@ -107,7 +107,7 @@ void run_on_namespace_opened(void *context, uint32_t netns, int64_t age_ns, uint
 	if (run_add_watch(run, netns, &error) != 0)
 		log_warning(run->log, "network namespace %u: %s", netns, error.text);
 	if (is_captured(run, netns)) {
-		run_hand_on(run);
+		stream_pass_packets(run->stream);
 		run_emit_log(run, EVENT_NETNS_OPENED, &content);
 	}
 }
@@ -118,7 +118,7 @@ void run_on_namespace_closing(void *context, uint32_t netns)
 
 	if (run->captures) {
 		capture_set_remove(run->captures, netns);
-		run_hand_on(run);
+		stream_pass_packets(run->stream);
 	}
 	for (int i = run->watch_count - 1; i >= 0; i--) {
 		if (run->watches[i].netns != netns)

@@ -37,9 +37,6 @@ struct run {
 	int watch_count;
 	struct loop_source *signals;
 	struct report_sources report;
-	struct packet batch[STREAM_BATCH]; /* decoded, not handed on yet */
-	int batched;
-	uint64_t packets;
 	int64_t stall_told_ns; /* when it was last said that the disk is full; 0 = never */
 	enum event_stop stop;
 	bool started; /* run_started is out */
@@ -62,8 +59,7 @@ bool run_waits_for_reader(void *context);
 capture_set_packet run_on_packet;
 capture_set_change run_on_capture_change;
 capture_set_ready run_is_ready;
-/* Hands on what run_on_packet has gathered. */
-void run_hand_on(struct run *run);
+void run_catch_up(void *context);
 void run_on_overrun(void *context, const char *where, uint64_t lost);
 void run_on_namespace_found(void *context, uint32_t netns, int fd);
 void run_on_namespace_opened(void *context, uint32_t netns, int64_t age_ns, uint64_t missed);

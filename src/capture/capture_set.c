@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 
 #include "base/clock.h"
+#include "capture/decode.h"
 #include "sockets/netns.h"
 
 #define REOPEN_NS (NS_PER_SECOND / 2)
@@ -20,7 +21,9 @@ struct member {
 	char *name;
 	struct capture *capture; /* NULL while the interface is gone */
 	struct loop_source *source;
-	struct capture_origin origin;
+	uint32_t netns;
+	uint32_t ifindex; /* of a named interface; 0 for "any" and files */
+	int link_type;
 	struct capture_counters before; /* of earlier openings */
 	struct error lost;
 	int netns_fd; /* borrowed; -1 = the own namespace */
@@ -35,6 +38,7 @@ struct capture_set {
 	int count;
 	struct loop_source *reopen_timer;
 	bool watching, broken;
+	uint64_t packets; /* handed over so far */
 	int removed_count;
 	struct capture_counters removed;
 };
@@ -127,13 +131,13 @@ static int open_live(struct member *member, struct error *error)
 	}
 	result = capture_open_live(&member->capture, member->name, &options, error);
 	if (result == 0)
-		member->origin.ifindex =
+		member->ifindex =
 			strcmp(member->name, "any") == 0 ? 0 : if_nametoindex(member->name);
 	if (previous >= 0)
 		netns_leave(previous);
 	if (result != 0)
 		return result;
-	member->origin.link_type = capture_link_type(member->capture);
+	member->link_type = capture_link_type(member->capture);
 	if (member->set->watching)
 		watch(member);
 	return 0;
@@ -147,7 +151,7 @@ int capture_set_add_live(struct capture_set *set, const char *interface, uint32_
 
 	if (!member)
 		return error_set(error, ENOMEM, "out of memory");
-	member->origin.netns = netns;
+	member->netns = netns;
 	member->netns_fd = netns_fd;
 	member->buffer_kib = buffer_kib;
 	result = open_live(member, error);
@@ -171,7 +175,7 @@ int capture_set_add_file(struct capture_set *set, const char *path, struct error
 		member_free(member);
 		return result;
 	}
-	member->origin.link_type = capture_link_type(member->capture);
+	member->link_type = capture_link_type(member->capture);
 	set->members[set->count++] = member;
 	if (set->watching)
 		watch(member);
@@ -227,12 +231,22 @@ static void lose(struct member *member, const struct error *error)
 		loop_set_timer(set->reopen_timer, REOPEN_NS, REOPEN_NS);
 }
 
-static void hand_over(void *context, const struct capture_packet *packet)
+static void hand_over(void *context, const struct capture_packet *captured)
 {
 	struct member *member = context;
 
-	if (!member->set->broken)
-		member->set->options.packet(member->set->options.context, &member->origin, packet);
+	struct capture_set *set = member->set;
+	struct packet packet;
+
+	if (set->broken)
+		return;
+	packet.time_ns = captured->time_ns;
+	packet.number = ++set->packets;
+	packet.netns = member->netns;
+	packet.ifindex = member->ifindex;
+	decode_packet_tagged(member->link_type, captured->bytes, captured->captured,
+	                     captured->length, &captured->tag, &packet);
+	set->options.packet(set->options.context, &packet);
 }
 
 /* Returns the number of packets, or -errno for a damaged file. */
@@ -352,7 +366,7 @@ void capture_set_remove(struct capture_set *set, uint32_t netns)
 		struct member *member = set->members[i];
 		struct capture_counters counters;
 
-		if (member->origin.netns != netns)
+		if (member->netns != netns)
 			continue;
 		if (member->capture && set->options.ready(set->options.context)) {
 			capture_stop(member->capture);
@@ -373,7 +387,7 @@ int capture_set_count(const struct capture_set *set)
 
 uint32_t capture_set_netns(const struct capture_set *set, int number)
 {
-	return set->members[number]->origin.netns;
+	return set->members[number]->netns;
 }
 
 int capture_set_removed(const struct capture_set *set, struct capture_counters *counters)

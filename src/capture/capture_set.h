@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The captures of a run: "any", several named interfaces, or one file. Watches
- * them in the loop, opens a lost interface again by name when it is back, and
+ * The captures of a run: "any", several named interfaces, or one file. Decodes and
+ * numbers their packets. Watches them in the loop, opens a lost interface again by name when it is back, and
  * tells of both.
  */
 #ifndef SOCKLINE_CAPTURE_CAPTURE_SET_H
@@ -14,17 +14,12 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "capture/capture.h"
+#include "capture/packet.h"
 
 struct capture_set;
 
-/* What a packet came from; valid during the call. */
-struct capture_origin {
-	uint32_t netns;
-	uint32_t ifindex; /* of a named interface; 0 for "any" and files */
-	int link_type;
-};
-typedef void capture_set_packet(void *context, const struct capture_origin *origin,
-                                const struct capture_packet *packet);
+/* A decoded packet, with its number in the run; valid during the call. */
+typedef void capture_set_packet(void *context, const struct packet *packet);
 /* back false: the interface went, with the reason; true: it is captured again. */
 typedef void capture_set_change(void *context, const char *interface, bool back,
                                 const char *reason);

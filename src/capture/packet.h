@@ -53,7 +53,7 @@ struct packet {
 	int link_type;    /* DLT_* value as libpcap numbers them on Linux */
 
 	enum decode_status status;
-	enum packet_direction direction;
+	enum packet_direction direction; /* by the link layer; unknown where it has none */
 	enum packet_network network;
 
 	bool has_mac; /* Ethernet: both; SLL: source only */

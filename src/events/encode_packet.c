@@ -87,7 +87,7 @@ WRITER_INLINE void write_network(struct writer *writer, const struct event_packe
 {
 	const struct packet *packet = event->packet;
 
-	encode_tuple_network(writer, packet->network, packet->tuple.protocol, packet->direction);
+	encode_tuple_network(writer, packet->network, packet->tuple.protocol, event->direction);
 	if (event->community_id)
 		writer_name(writer, KEY("community_id"), event->community_id);
 	else if (shared->connection)

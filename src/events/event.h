@@ -54,6 +54,7 @@ struct event_packet {
 	const struct interface *interface; /* NULL when not known */
 	/* NULL: ARP, later fragments without one, ... Not const: the encoder hangs a snippet on it. */
 	struct connection *connection;
+	enum packet_direction direction;
 	bool from_source; /* the sender is the connection's source */
 	/* Owner of the sender's end and of the receiver's; NULL = that end is not of this host. */
 	const struct owner *source, *destination;

@@ -17,9 +17,9 @@ static bool is_broadcast(const struct packet *packet)
 	return memcmp(packet->tuple.destination.bytes, limited, sizeof limited) == 0;
 }
 
-struct locality locality_of(const struct interfaces *interfaces, struct packet *packet)
+struct locality locality_of(const struct interfaces *interfaces, const struct packet *packet)
 {
-	struct locality locality = { 0 };
+	struct locality locality = { .direction = packet->direction };
 	bool source_address, destination_address;
 
 	if (!interfaces || (packet->network != PACKET_IPV4 && packet->network != PACKET_IPV6))
@@ -28,10 +28,10 @@ struct locality locality_of(const struct interfaces *interfaces, struct packet *
 	destination_address = interfaces_is_local(interfaces, &packet->tuple.destination);
 	locality.fanned_out = inet_is_multicast(&packet->tuple.destination) || is_broadcast(packet);
 
-	if (packet->direction == PACKET_DIRECTION_UNKNOWN &&
+	if (locality.direction == PACKET_DIRECTION_UNKNOWN &&
 	    (source_address || destination_address))
-		packet->direction = destination_address ? PACKET_INGRESS : PACKET_EGRESS;
-	switch (packet->direction) {
+		locality.direction = destination_address ? PACKET_INGRESS : PACKET_EGRESS;
+	switch (locality.direction) {
 	case PACKET_EGRESS:
 		/* Transparent proxies and DHCP clients send from addresses that are not configured. */
 		locality.source = source_address || inet_is_unspecified(&packet->tuple.source);

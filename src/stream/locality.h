@@ -12,13 +12,14 @@
 struct locality {
 	bool source, destination; /* this host's */
 	bool fanned_out;          /* to a group or to all: several sockets may receive it */
+	/*
+	 * The link layer's word where it has one, else by the addresses. Loopback counts as
+	 * ingress, as libpcap hands it over.
+	 */
+	enum packet_direction direction;
 };
 
-/*
- * interfaces NULL: a replay, nothing is local. Completes packet->direction where
- * the link layer does not tell it (Ethernet): loopback counts as ingress, as
- * libpcap hands it over.
- */
-struct locality locality_of(const struct interfaces *interfaces, struct packet *packet);
+/* interfaces NULL: a replay, nothing is local. */
+struct locality locality_of(const struct interfaces *interfaces, const struct packet *packet);
 
 #endif

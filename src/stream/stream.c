@@ -313,6 +313,7 @@ static void finish_traffic(struct stream *stream)
 
 void stream_finish(struct stream *stream)
 {
+	stream_pass_packets(stream);
 	stream_take_destroyed(stream);
 	finish_traffic(stream);
 	connection_table_shutdown(stream->connections, table_time_ns(stream));

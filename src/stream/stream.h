@@ -37,6 +37,9 @@ struct stream_options {
 	uint32_t netns; /* our own network namespace; packets of others say theirs */
 	bool dedupe;    /* no records of packets that were seen on another interface before */
 	bool replay;    /* packets are the clock */
+	/* Called before packets pass: what the kernel reported by now has to come first. NULL: none. */
+	void (*catch_up)(void *context);
+	void *context;
 };
 
 struct stream_counters {
@@ -48,11 +51,13 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 void stream_free(struct stream *stream); /* without records: stream_finish first */
 
 /*
- * Packets in the order of their capture, at most STREAM_BATCH. Completes
- * packet->direction from the addresses of the namespace.
+ * Packets in the order of their capture. Memory is slow: STREAM_BATCH packets are gathered, and
+ * then pass together. stream_pass_packets passes those that are left; a caller that has no more
+ * packets at the moment, or whose next step must come after them, calls it.
  */
 #define STREAM_BATCH 32
-void stream_packets(struct stream *stream, struct packet *packets, int count);
+void stream_add_packet(struct stream *stream, const struct packet *packet);
+void stream_pass_packets(struct stream *stream);
 /*
  * The kernel said that a socket died: a TCP socket's last numbers, the end of a connection
  * where no packet tells it, and that a UDP port may be another's from now on.

@@ -12,7 +12,7 @@
 
 /* A packet under way, and what is known of it so far. */
 struct passage {
-	struct packet *packet;
+	const struct packet *packet;
 	uint64_t copy_hash; /* what duplicates_expect said */
 	bool has_key;       /* it belongs to a connection that can be looked up */
 	struct connection_key key;
@@ -305,6 +305,7 @@ static void emit_packet(struct stream *stream, const struct passage *passage, ui
 	event.packet = (struct event_packet){
 		.packet = packet,
 		.connection = connection,
+		.direction = passage->locality.direction,
 		.from_source = from == CONNECTION_SOURCE,
 		.duplicate_of = duplicate_of,
 	};
@@ -368,7 +369,7 @@ static void count_traffic(struct stream *stream, struct passage *passage)
 
 static void pass(struct stream *stream, struct passage *passage)
 {
-	struct packet *packet = passage->packet;
+	const struct packet *packet = passage->packet;
 	enum socket_state before = SOCKET_STATE_NONE;
 	bool closed = false;
 	struct connection *connection;
@@ -452,7 +453,7 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 	}
 }
 
-void stream_packets(struct stream *stream, struct packet *packets, int count)
+static void pass_batch(struct stream *stream, const struct packet *packets, int count)
 {
 	struct passage passages[STREAM_BATCH];
 	int64_t now_ns = stream->options.replay ? 0 : clock_monotonic_ns();
@@ -463,7 +464,7 @@ void stream_packets(struct stream *stream, struct packet *packets, int count)
 		passages[i].has_looked = false;
 		passages[i].space = NULL;
 		passages[i].interface = NULL;
-		passages[i].locality = (struct locality){ 0 };
+		passages[i].locality = (struct locality){ .direction = packets[i].direction };
 		passages[i].now_ns = now_ns;
 		passages[i].seen_ns = stream->options.replay ? 0 : packets[i].time_ns - behind_ns;
 		passages[i].from = CONNECTION_SOURCE;
@@ -474,4 +475,23 @@ void stream_packets(struct stream *stream, struct packet *packets, int count)
 	stream_take_destroyed(stream);
 	for (int i = 0; i < count; i++)
 		pass(stream, &passages[i]);
+}
+
+void stream_pass_packets(struct stream *stream)
+{
+	int count = stream->batched;
+
+	stream->batched = 0;
+	if (count == 0)
+		return;
+	if (stream->options.catch_up)
+		stream->options.catch_up(stream->options.context);
+	pass_batch(stream, stream->batch, count);
+}
+
+void stream_add_packet(struct stream *stream, const struct packet *packet)
+{
+	stream->batch[stream->batched++] = *packet;
+	if (stream->batched == STREAM_BATCH)
+		stream_pass_packets(stream);
 }

@@ -23,6 +23,8 @@ struct stream {
 	int64_t packet_time_ns;  /* of the latest packet; never back in a replay */
 	int64_t tick_ns;         /* replay: when timers may be due again */
 	bool wants_packets, wants_states;
+	struct packet batch[STREAM_BATCH]; /* added, but not passed yet */
+	int batched;
 	struct stream_counters counters;
 };
 

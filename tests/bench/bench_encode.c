@@ -89,7 +89,6 @@ static void usual(struct scene *scene, struct event *event)
 		.length = 1514,
 		.captured = 128,
 		.network = PACKET_IPV4,
-		.direction = PACKET_EGRESS,
 		.has_ports = true,
 		.has_tcp = true,
 		.tuple = connection->tuple,
@@ -105,6 +104,7 @@ static void usual(struct scene *scene, struct event *event)
 	if (event->action == EVENT_PACKET)
 		event->packet = (struct event_packet){
 			.packet = packet,
+			.direction = PACKET_EGRESS,
 			.interface = &scene->interfaces[0],
 			.connection = connection,
 			.from_source = true,

@@ -178,7 +178,8 @@ static void on_packet(void *context, const struct capture_packet *captured)
 	packet.number = ++number;
 	decode_packet(DECODE_LINK_ETHERNET, captured->bytes, captured->captured, captured->length,
 	              &packet);
-	stream_packets(context, &packet, 1);
+	stream_add_packet(context, &packet);
+	stream_pass_packets(context);
 }
 
 int main(int argc, char **argv)

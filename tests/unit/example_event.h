@@ -110,7 +110,6 @@ static inline void example_packet(struct example *example, struct event_packet *
 		.length = 74,
 		.captured = 74,
 		.link_type = 276,
-		.direction = PACKET_EGRESS,
 		.network = PACKET_IPV4,
 		.has_ports = true,
 		.has_tcp = true,
@@ -122,6 +121,7 @@ static inline void example_packet(struct example *example, struct event_packet *
 		.tcp_window = 64240,
 	};
 	event->packet = &example->packet;
+	event->direction = PACKET_EGRESS;
 	event->interface = &example->eth0;
 	event->connection = &example->connection;
 	event->from_source = true;

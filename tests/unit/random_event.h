@@ -37,7 +37,7 @@ static inline void scene_packet(struct scene *scene, struct event_packet *event)
 	packet->length = (uint32_t)scene_number(scene, 32);
 	packet->captured = packet->length / 2;
 	packet->link_type = (int)scene_number(scene, 9);
-	packet->direction = (enum packet_direction)random_below(&scene->random, 4);
+	event->direction = (enum packet_direction)random_below(&scene->random, 4);
 	packet->network = (enum packet_network)random_below(&scene->random, PACKET_ARP + 1);
 	if (scene_chance(scene, 20))
 		packet->status = (enum decode_status)random_below(&scene->random, 4);

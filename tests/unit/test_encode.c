@@ -129,7 +129,7 @@ static void test_reply(struct encoder *encoder)
 	example_begin(&example);
 	event = example_event(&example, EVENT_PACKET);
 	example.packet.tuple = tuple_reverse(&example.packet.tuple);
-	example.packet.direction = PACKET_INGRESS;
+	event.packet.direction = PACKET_INGRESS;
 	example.packet.tcp_flags = TCP_FLAG_SYN | TCP_FLAG_ACK;
 	example.packet.tcp_acknowledgement = 7;
 	event.packet.from_source = false;

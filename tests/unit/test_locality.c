@@ -68,8 +68,8 @@ static void test_cases(const struct interfaces *interfaces)
 		      locality.destination);
 		CHECK_EQUAL(locality.fanned_out, cases[i].fanned_out, "%s: to several or not",
 		            cases[i].title);
-		CHECK_EQUAL(packet.direction, cases[i].direction, "%s: direction %u",
-		            cases[i].title, packet.direction);
+		CHECK_EQUAL(locality.direction, cases[i].direction, "%s: direction %u",
+		            cases[i].title, locality.direction);
 	}
 }
 
@@ -90,11 +90,11 @@ static void test_others(const struct interfaces *interfaces)
 	struct packet packet = make(HERE, HERE, UNKNOWN);
 	struct locality locality = locality_of(NULL, &packet);
 
-	CHECK(!locality.source && !locality.destination && packet.direction == UNKNOWN,
+	CHECK(!locality.source && !locality.destination && locality.direction == UNKNOWN,
 	      "in a replay nothing is local");
 	packet.network = PACKET_ARP;
 	locality = locality_of(interfaces, &packet);
-	CHECK(!locality.source && !locality.destination && packet.direction == UNKNOWN,
+	CHECK(!locality.source && !locality.destination && locality.direction == UNKNOWN,
 	      "nor is ARP");
 }
 

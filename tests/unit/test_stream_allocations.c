@@ -153,11 +153,11 @@ static uint64_t pass(struct scene *scene, uint64_t count, uint64_t syns)
 	uint64_t before = allocations;
 
 	for (uint64_t i = 0; i < count; i += STREAM_BATCH) {
-		struct packet packets[STREAM_BATCH];
+		for (int j = 0; j<STREAM_BATCH; j++, syns -= syns> 0) {
+			struct packet packet = next_packet(scene, syns);
 
-		for (int j = 0; j<STREAM_BATCH; j++, syns -= syns> 0)
-			packets[j] = next_packet(scene, syns);
-		stream_packets(scene->stream, packets, STREAM_BATCH);
+			stream_add_packet(scene->stream, &packet);
+		}
 		sink_drain(scene->sink, clock_monotonic_ns() + NS_PER_SECOND);
 	}
 	return allocations - before;

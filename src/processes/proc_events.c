@@ -194,7 +194,11 @@ int proc_events_open(struct proc_events **events, struct error *error)
 	netlink_set_receive_buffer(new->netlink, RECEIVE_BUFFER);
 	result = netlink_join(new->netlink, CN_IDX_PROC);
 	if (result < 0) {
-		error_set(error, -result, "process events: %s", strerror(-result));
+		error_set(error, -result, "process events: %s",
+		          result == -EPERM
+		                  ? "before Linux 6.6 they need CAP_NET_ADMIN of the first "
+		                    "user namespace"
+		                  : strerror(-result));
 		goto fail;
 	}
 	result = listen_to_kernel(new->netlink, error);

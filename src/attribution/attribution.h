@@ -63,7 +63,7 @@ void attribution_remove_namespace(struct attribution *attribution, uint32_t netn
 const struct attribution_namespace *
 attribution_find_namespace(const struct attribution *attribution, uint32_t netns);
 
-/* Of a connection with this tuple will be asked in a moment: what is known is fetched meanwhile. */
+/* A question about this tuple comes in a moment: what is known of it is fetched meanwhile. */
 void attribution_expect(struct attribution *attribution, const struct tuple *tuple);
 /* *owner is cleared first and always filled: a process, the kernel, or unknown with a reason. */
 void attribution_resolve(struct attribution *attribution,

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who waits on a port: several may, and the kernel or a program of theirs picks one. */
+/* The processes that wait on a port: of several, the kernel or a BPF program picks one. */
 #include <netinet/in.h>
 
 #include "attribution/attribution_private.h"

@@ -65,7 +65,7 @@ int attribution_find_socket(struct attribution *attribution,
                             const struct attribution_namespace *space,
                             const struct attribution_question *question, struct socket *socket);
 /*
- * Who waits for what comes to tuple->source on ifindex: TCP listeners, or
+ * The sockets that wait for what comes to tuple->source on ifindex: TCP listeners, or
  * unconnected UDP sockets; those bound most exactly. inode: one that is known to be
  * among them, or 0. Returns how many, of which `found` has the first
  * ATTRIBUTION_LISTENERS_MAX, valid until the next call.

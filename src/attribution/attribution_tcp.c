@@ -34,7 +34,7 @@ bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
 	return space && attribution_find_listeners(space, tuple, ifindex, 0, found) > 0;
 }
 
-/* Who holds the listener has most likely accepted: its newest descriptors are looked at first. */
+/* A holder of the listener has most likely accepted: its newest descriptors come first. */
 static void hint_acceptors(struct attribution *attribution,
                            const struct attribution_namespace *space,
                            const struct attribution_question *question)
@@ -52,7 +52,7 @@ static void hint_acceptors(struct attribution *attribution,
 	}
 }
 
-/* Whose it was, of a connection that is met after its end. */
+/* The owner of a connection that is met after its end. */
 static bool find_traced_past(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner)
 {
@@ -158,7 +158,7 @@ void attribution_tcp_resolve(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner)
 {
 	resolve(attribution, space, question, owner);
-	/* Who listens now may have begun after the connection did. */
+	/* The process that listens now may have begun after the connection did. */
 	if (question->died && owner->method == ATTRIBUTION_LISTENER)
 		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
 }

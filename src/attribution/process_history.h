@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who was who: processes as the kernel's events told of them, so that one that
+ * Processes of the past: as the kernel's events told of them, so that one that
  * lived half a millisecond and is long gone still has a name, an executable, a
  * parent and a start time. Pure, bounded. What /proc says of a process that is
  * still there comes first; this is for those it has nothing of any more.

@@ -421,7 +421,7 @@ void socket_history_expire(struct socket_history *history, int64_t now_ns)
 	while (history->count > 0) {
 		struct sighting oldest = history->sightings[history->tail];
 
-		/* Of one millisecond it is not known which came first: they stay for another. */
+		/* The order within one millisecond is not known: they stay for another. */
 		if ((int32_t)(milliseconds(now_ns - SOCKET_HISTORY_KEEP_NS) - oldest.queued_ms) <=
 		    0)
 			return;

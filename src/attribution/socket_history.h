@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who was seen with which tuple, and when: the events of tracepoints.h that name
+ * Which process was seen with which tuple, and when: the events of tracepoints.h that name
  * a socket's end, kept for a while. Pure, bounded. It never guesses: what two
  * processes may have done is ambiguous, and what lost events may have changed is
  * incomplete.
@@ -71,7 +71,7 @@ void socket_history_free(struct socket_history *history);
 /* Facts in the order of time, other kinds are ignored. process: of event->pid; NULL = not known. */
 void socket_history_add(struct socket_history *history, const struct trace_event *event,
                         const struct process_history_process *process);
-/* Of this tuple, either end first, will be asked: what is known of it is fetched meanwhile. */
+/* A question about this tuple will come, either end first: what is known is fetched meanwhile. */
 void socket_history_expect(struct socket_history *history, const struct tuple *tuple);
 /*
  * A sighting without local address fits any. *match is filled for FOUND and

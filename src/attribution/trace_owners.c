@@ -330,7 +330,7 @@ bool trace_owners_find_last(struct trace_owners *owners,
 
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return false;
-	/* Who read from it had it; who closed it last may be the parent of who did. */
+	/* A process that read from it had it; the one that closed it last may be its parent. */
 	return ask_for(owners, question, SOCKET_HISTORY_RECEIVED, BEFORE_NS, now, process) ||
 	       ask_for(owners, question, SOCKET_HISTORY_CLOSED, BEFORE_NS, now, process);
 }

@@ -50,16 +50,16 @@ int trace_owners_fd(
 void trace_owners_drain(struct trace_owners *owners);
 void trace_owners_expire(struct trace_owners *owners); /* once a second */
 
-/* Of a connection with this tuple, either end first, will be asked in a moment. */
+/* A question about this tuple, either end first, comes in a moment. */
 void trace_owners_expect(struct trace_owners *owners, const struct tuple *tuple);
 /*
- * Who used the local end question->tuple.source. False: nobody was seen, or not
+ * The process that used the local end question->tuple.source. False: nobody was seen, or not
  * surely one. *process is borrowed until the process table is next called.
  */
 bool trace_owners_find(struct trace_owners *owners, const struct attribution_question *question,
                        struct process **process);
 /*
- * Who sent a datagram, or opened the TCP socket of a SYN, that a shaper or address
+ * The process that sent a datagram, or opened the TCP socket of a SYN, that a shaper or address
  * resolution may have held back for a while. For when no socket is left: the one
  * that is could send it without being seen.
  */
@@ -73,11 +73,11 @@ bool trace_owners_find_queued(struct trace_owners *owners,
 bool trace_owners_find_receiver(struct trace_owners *owners,
                                 const struct attribution_question *question,
                                 struct process **process);
-/* Who was seen to have the TCP socket of this end: to read from it, shut it down or close it. */
+/* The process that was seen to read from this end's TCP socket, shut it down or close it. */
 bool trace_owners_find_last(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process);
 
-/* Who was the only one seen with the TCP socket of this end, however long ago: it may be gone. */
+/* The only process seen with this end's TCP socket, however long ago: it may be gone. */
 bool trace_owners_find_past(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process);
 

@@ -109,7 +109,7 @@ static inline struct hash_key hash_factors(const struct hash_key *key)
 		                    key->k[1] ^ UINT64_C(0xbb67ae8584caa73b) } };
 }
 
-/* Of a number, such as a pid, for a table that compares them. */
+/* The hash of a number, such as a pid, for a table that compares them. */
 static inline uint64_t hash_number(const struct hash_key *key, uint64_t number)
 {
 	const struct hash_key factors = hash_factors(key);

@@ -118,7 +118,7 @@ static inline bool tuple_is_before(const struct tuple *tuple)
 	return tuple->source_port < tuple->destination_port;
 }
 
-/* Of one direction in one network namespace. */
+/* The hash of one direction in one network namespace. */
 static inline uint64_t tuple_hash(const struct hash_key *hash_key, uint32_t netns,
                                   const struct tuple *tuple)
 {

@@ -118,7 +118,7 @@ static int open_stdio(FILE **result, struct capture_file *file, const char *path
 			close(fd);
 		return error_set(error, ENOMEM, "out of memory");
 	}
-	/* Of its own the library takes a block of the file system, setvbuf(3) notwithstanding. */
+	/* By itself the library takes a block of the file system, setvbuf(3) notwithstanding. */
 	file->buffer = malloc(STREAM_BYTES);
 	if (file->buffer)
 		setvbuf(*result, file->buffer, _IOFBF, STREAM_BYTES);

@@ -43,7 +43,7 @@ static enum packet_direction sll_direction(unsigned packet_type)
 	}
 }
 
-/* Of the link header that was on the wire; tunnels have none. */
+/* The length of the link header that was on the wire; tunnels have none. */
 static int32_t hardware_header_size(unsigned hardware)
 {
 	switch (hardware) {

@@ -38,7 +38,7 @@ static inline struct connection *connection_table_entry(const struct connection_
 
 /* connection_table_life.c */
 
-/* Of one whose last_ns, state and update_ns are set. */
+/* Sets the timer of a connection whose last_ns, state and update_ns are set. */
 void connection_table_set_timer(struct connection_table *table, struct connection *connection,
                                 int64_t now_ns);
 /* Calls back for what was not reported of a closed connection. */

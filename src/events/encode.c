@@ -51,7 +51,7 @@ void encoder_free(struct encoder *encoder)
 	free(encoder);
 }
 
-/* Who writes a record. Those that come in numbers are appended; the others need not be fast. */
+/* Writes a record. Those that come in numbers are appended; the others need not be fast. */
 static const struct {
 	void (*write)(struct writer *writer, const struct event *event);
 	bool frequent;

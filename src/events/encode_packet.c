@@ -300,7 +300,7 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_pa
 void encode_packet_event(struct writer *outside, const struct event *any)
 {
 	const struct event_packet *event = &any->packet;
-	/* Of the sender's end when it is of this host, else of the receiver's. */
+	/* The owner of the sender's end when it is of this host, else of the receiver's. */
 	const struct owner *owner = event->source ? event->source : event->destination;
 	struct connection *connection = event->connection;
 	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "events/encode_parts.h"
 
-/* Of the many interfaces that a host may have, those listed when a record is too long with all. */
+/* A host may have many interfaces: so many are listed when a record is too long with all. */
 #define CAPTURES_CUT 16
 
 static void write_traffic(struct writer *writer, const struct key *key,

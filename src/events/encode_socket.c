@@ -22,7 +22,7 @@ static const char *const types[] = {
 	[SOCK_RDM] = "rdm",       [SOCK_SEQPACKET] = "seqpacket", [SOCK_PACKET] = "packet",
 };
 
-/* Of linux/netlink.h, lower case without NETLINK_. */
+/* The names of linux/netlink.h, in lower case without NETLINK_. */
 static const char *const netlink_protocols[] = {
 	[NETLINK_ROUTE] = "route",
 	[NETLINK_USERSOCK] = "usersock",

@@ -24,7 +24,7 @@ void encode_users_free(struct encode_users *users); /* NULL is fine */
  * time_ns (any clock, it may step); returns a number that changes when names may have.
  */
 uint32_t encode_users_refresh(struct encode_users *users, int64_t time_ns);
-/* Of the first entry with this uid; NULL = none. Valid until the next refresh. */
+/* The name of the first entry with this uid; NULL = none. Valid until the next refresh. */
 const char *encode_users_name(const struct encode_users *users, uint32_t uid);
 
 #endif

@@ -173,7 +173,7 @@ void encode_writer_truncated(struct writer *writer);
 void encode_writer_i64(struct writer *writer, const struct key *key, int64_t value);
 void encode_writer_bool(struct writer *writer, const struct key *key, bool value);
 
-/* Of the functions below the other way, and what is not usual. */
+/* What is not usual, for which the functions below are called. */
 void encode_writer_tree_open(struct writer *writer, const char *name, bool array);
 void encode_writer_tree_text(struct writer *writer, const char *name, const char *text,
                              size_t length);

@@ -102,7 +102,7 @@ struct event_traffic {
 struct event_process {
 	struct process *process;             /* NULL: the traffic without a known owner */
 	struct event_traffic sent, received; /* since the start of the run */
-	/* Of these, since the last such record. */
+	/* How many of these, since the last such record. */
 	struct event_traffic interval_sent, interval_received;
 	int64_t interval_ns;
 	uint64_t connections; /* open now */

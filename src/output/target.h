@@ -41,7 +41,7 @@ size_t target_whole_max(struct target *target);
 /* Bytes written (> 0), or -errno; -EAGAIN when it would have to wait. */
 ssize_t target_write(struct target *target, const char *bytes, size_t length);
 
-/* Nobody will read what is written. False where that cannot be known. */
+/* What is written has no reader any more. False where that cannot be known. */
 bool target_hung_up(const struct target *target);
 
 /*

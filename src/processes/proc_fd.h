@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who holds which socket: /proc/PID/fd links "socket:[inode]" (proc(5)), as an
+ * Which process holds which socket: /proc/PID/fd links "socket:[inode]" (proc(5)), as an
  * index inode -> every (process, fd) known to hold it. Full scans are made once
  * at the start; afterwards only processes whose number of open descriptors
  * changed are read again (st_size of /proc/PID/fd, Linux >= 6.2; elsewhere the

@@ -423,7 +423,7 @@ void process_table_expire(struct process_table *table, int64_t now_ns)
 	       now_ns - slot_at(table, store->exited.oldest)->process->exited_ns >
 	               PROCESS_EXITED_KEEP_NS)
 		process_slots_drop(store, store->exited.oldest);
-	/* Of some exits nobody was told, and nobody asked for the process since. */
+	/* Some exits were not reported, and the process was not asked for since. */
 	for (; length > 0; length--) {
 		const struct process_slot *slot;
 
@@ -474,7 +474,7 @@ bool process_table_sees_all(const struct process_table *table)
 	char link[64];
 	ssize_t length;
 
-	/* Who may look at the first process may look at all, and hidepid hides none from him. */
+	/* A process that may look at the first one may look at all, and hidepid hides none from it. */
 	length = readlinkat(fd, "1/ns/pid", link, sizeof link);
 	if (length < 0 && fstatat(fd, "1", &status, 0) == 0)
 		length = readlinkat(fd, "self/ns/pid", link, sizeof link);

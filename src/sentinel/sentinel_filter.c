@@ -184,7 +184,7 @@ int sentinel_filter_packets(struct sock_filter *code, const struct sentinel_filt
 	for (size_t i = 0; i < sizeof extensions; i++)
 		land(&program, jump_extension[i]);
 	need_outgoing(&program);
-	/* Who has shut out UDP must not let it in by this door. */
+	/* A filter that shuts out UDP must not let it in by this door. */
 	pass(&program, options->udp);
 	return program.length;
 }

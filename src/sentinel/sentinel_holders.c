@@ -36,7 +36,7 @@ struct sentinel_holder *sentinel_holders_to_front(struct sentinel_holders *holde
 }
 
 struct sentinel_holder *sentinel_holders_add(struct sentinel_holders *holders,
-                                              const struct sentinel_holder *holder)
+                                             const struct sentinel_holder *holder)
 {
 	if (holders->count == SENTINEL_HOLDERS_MAX)
 		sentinel_holders_remove(holders, SENTINEL_HOLDERS_MAX - 1);

@@ -36,7 +36,7 @@ void sentinel_holders_tidy(struct sentinel_holders *holders);
 int sentinel_holders_find(const struct sentinel_holders *holders, int pid); /* -1 = none */
 /* The first from now on; the last makes room. Takes over holder->dir. */
 struct sentinel_holder *sentinel_holders_add(struct sentinel_holders *holders,
-                                              const struct sentinel_holder *holder);
+                                             const struct sentinel_holder *holder);
 struct sentinel_holder *sentinel_holders_to_front(struct sentinel_holders *holders, int at);
 void sentinel_holders_remove(struct sentinel_holders *holders, int at);
 

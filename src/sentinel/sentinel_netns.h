@@ -21,7 +21,7 @@ struct sock_diag;
 #define SENTINEL_NETNS_LOCALS 8
 #define SENTINEL_NETNS_FLOWS  256
 
-/* Whose it is. */
+/* Which thread owns the entry. */
 enum sentinel_netns_state {
 	SENTINEL_NETNS_FREE,    /* the loop's, with nothing open */
 	SENTINEL_NETNS_WATCHED, /* the thread's */

@@ -15,7 +15,7 @@
 
 #define KEPT_NS NS_PER_SECOND
 
-/* Nobody's, by 240/4 (RFC 1112, 4) and 100::/64 (RFC 6666). */
+/* Addresses of no host, by 240/4 (RFC 1112, 4) and 100::/64 (RFC 6666). */
 static const struct inet_address nobody_v4 = { { [10] = 0xff, 0xff, 240, 0, 0, 1 } };
 static const struct inet_address nobody_v6 = { { [0] = 1, [15] = 1 } };
 

@@ -33,7 +33,7 @@ struct sentinel_pids {
 	atomic_flag reading;                         /* held by who reads events */
 	struct proc_events *events;                  /* NULL: there are none */
 	int load_fd;                                 /* /proc/loadavg then */
-	/* Of who holds the flag: */
+	/* For the thread that holds the flag: */
 	struct sentinel_pids_buffers *buffers;
 };
 

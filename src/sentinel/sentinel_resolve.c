@@ -10,9 +10,9 @@
 #include "sockets/sock_diag.h"
 
 /*
- * Who holds a socket is found out after the packet. A port may be another's by then:
- * of an unconnected UDP socket at once, of a TCP connection hardly ever; but who is
- * behind catches up only by leaving out what is too late in any case.
+ * The holder of a socket is found out after the packet. A port may be another socket's by
+ * then: an unconnected UDP socket's at once, a TCP connection's hardly ever; but a thread
+ * that is behind catches up only by leaving out what is too late in any case.
  */
 #define UDP_LATE_NS (5 * NS_PER_MS)
 #define TCP_LATE_NS (10 * NS_PER_MS)

@@ -16,7 +16,7 @@ enum sentinel_schedule_mode {
 };
 
 /*
- * Of the calling thread. SCHED_FIFO is refused (EPERM) without CAP_SYS_NICE, and to
+ * Makes the calling thread urgent. SCHED_FIFO is refused (EPERM) without CAP_SYS_NICE, and to
  * root as well in a cgroup of v1 that has no real-time budget (sched(7)).
  */
 enum sentinel_schedule_mode sentinel_schedule_urgent(void);

@@ -35,7 +35,7 @@ void sentinel_search_destroy(struct sentinel_search *search)
 
 /* Takes over dir. NULL when the process has just gone. */
 static struct sentinel_holder *remember(struct sentinel_search *search, int pid, int dir, int fd,
-                                         const struct sentinel_wanted *wanted)
+                                        const struct sentinel_wanted *wanted)
 {
 	struct process_stat stat;
 
@@ -52,16 +52,16 @@ static struct sentinel_holder *remember(struct sentinel_search *search, int pid,
 	}
 	return sentinel_holders_add(&search->holders,
 	                            &(struct sentinel_holder){ .pid = pid,
-	                                                        .dir = dir,
-	                                                        .fd = fd,
-	                                                        .uid = wanted->uid,
-	                                                        .remote = wanted->remote,
-	                                                        .stat = stat });
+	                                                       .dir = dir,
+	                                                       .fd = fd,
+	                                                       .uid = wanted->uid,
+	                                                       .remote = wanted->remote,
+	                                                       .stat = stat });
 }
 
 /* One that is known, again. */
 static struct sentinel_holder *found_at(struct sentinel_search *search, int at, int fd,
-                                         struct sentinel_wanted *wanted)
+                                        struct sentinel_wanted *wanted)
 {
 	struct sentinel_holder *holder = &search->holders.list[at];
 
@@ -76,7 +76,7 @@ static struct sentinel_holder *found_at(struct sentinel_search *search, int at, 
 
 /* Where it was last time: of those who spoke to the same remote end, or of the others. */
 static struct sentinel_holder *find_last(struct sentinel_search *search,
-                                          struct sentinel_wanted *wanted, bool same_remote)
+                                         struct sentinel_wanted *wanted, bool same_remote)
 {
 	for (int i = 0; i < search->holders.count; i++) {
 		int64_t inode;
@@ -94,7 +94,7 @@ static struct sentinel_holder *find_last(struct sentinel_search *search,
 }
 
 static struct sentinel_holder *find_near(struct sentinel_search *search,
-                                          struct sentinel_wanted *wanted)
+                                         struct sentinel_wanted *wanted)
 {
 	static const int steps[] = { 1, -1 };
 
@@ -114,7 +114,7 @@ static struct sentinel_holder *find_near(struct sentinel_search *search,
 }
 
 static struct sentinel_holder *found_in(struct sentinel_search *search, int pid, int dir, int fd,
-                                         const struct sentinel_wanted *wanted)
+                                        const struct sentinel_wanted *wanted)
 {
 	int known = sentinel_holders_find(&search->holders, pid);
 
@@ -125,7 +125,7 @@ static struct sentinel_holder *found_in(struct sentinel_search *search, int pid,
 
 /* What other threads have found. */
 static struct sentinel_holder *find_others(struct sentinel_search *search,
-                                            struct sentinel_wanted *wanted)
+                                           struct sentinel_wanted *wanted)
 {
 	int pid, fd;
 
@@ -149,7 +149,7 @@ static struct sentinel_holder *find_others(struct sentinel_search *search,
 
 /* One young process; its likeliest descriptors, or all. */
 static struct sentinel_holder *try_process(struct sentinel_search *search, int pid, bool all,
-                                            struct sentinel_wanted *wanted)
+                                           struct sentinel_wanted *wanted)
 {
 	int dir = process_read_open(search->proc_fd, pid), fd;
 
@@ -175,7 +175,7 @@ static int64_t looked_ns(const struct sentinel_search *search, int pid)
 }
 
 static struct sentinel_holder *find_newest(struct sentinel_search *search, int max, bool all,
-                                            struct sentinel_wanted *wanted)
+                                           struct sentinel_wanted *wanted)
 {
 	struct sentinel_pids_cursor cursor = sentinel_pids_first(search->young);
 	int pid;
@@ -196,7 +196,7 @@ static struct sentinel_holder *find_newest(struct sentinel_search *search, int m
 }
 
 static struct sentinel_holder *find_hinted(struct sentinel_search *search,
-                                            struct sentinel_wanted *wanted)
+                                           struct sentinel_wanted *wanted)
 {
 	struct sentinel_holder *found = NULL;
 
@@ -235,7 +235,7 @@ static int next_in_turn(const struct sentinel_search *search, int64_t before_ns)
  * more than once is found.
  */
 static struct sentinel_holder *find_in_turn(struct sentinel_search *search, int max,
-                                             struct sentinel_wanted *wanted)
+                                            struct sentinel_wanted *wanted)
 {
 	struct sentinel_holder *found = NULL;
 	int pid;
@@ -249,7 +249,7 @@ static struct sentinel_holder *find_in_turn(struct sentinel_search *search, int 
 }
 
 static struct sentinel_holder *find_anywhere(struct sentinel_search *search,
-                                              struct sentinel_wanted *wanted)
+                                             struct sentinel_wanted *wanted)
 {
 	for (int i = 0; i < search->holders.count && i < SUSPECT_SCANNED; i++) {
 		int fd = sentinel_fds_all(search->holders.list[i].dir, wanted, &search->scan);
@@ -263,12 +263,11 @@ static struct sentinel_holder *find_anywhere(struct sentinel_search *search,
 }
 
 /*
- * Who listens has it from nobody: not one of the children that were forked with it, which
- * are young and so are found first.
+ * The process that made the listener, which did not inherit it: not one of the children that
+ * were forked with it, which are young and so are found first.
  */
-static struct sentinel_holder *climb(struct sentinel_search *search,
-                                      struct sentinel_holder *holder,
-                                      struct sentinel_wanted *wanted)
+static struct sentinel_holder *climb(struct sentinel_search *search, struct sentinel_holder *holder,
+                                     struct sentinel_wanted *wanted)
 {
 	for (int level = 0; level < LEVELS_MAX && holder->stat.parent_pid > 1; level++) {
 		int pid = holder->stat.parent_pid, fd = holder->fd;
@@ -291,14 +290,14 @@ static struct sentinel_holder *climb(struct sentinel_search *search,
 
 /* Likely descriptors of all the young. */
 static struct sentinel_holder *find_widely(struct sentinel_search *search,
-                                            struct sentinel_wanted *wanted)
+                                           struct sentinel_wanted *wanted)
 {
 	return find_in_turn(search, wanted->quick ? OTHERS_QUICK : SENTINEL_PIDS_MAX, wanted);
 }
 
 /* All descriptors of the likely. */
 static struct sentinel_holder *find_deeply(struct sentinel_search *search,
-                                            struct sentinel_wanted *wanted)
+                                           struct sentinel_wanted *wanted)
 {
 	struct sentinel_holder *found = NULL;
 
@@ -338,7 +337,7 @@ static struct sentinel_holder *find(struct sentinel_search *search, struct senti
 }
 
 struct sentinel_holder *sentinel_search_find(struct sentinel_search *search,
-                                              struct sentinel_wanted *wanted)
+                                             struct sentinel_wanted *wanted)
 {
 	struct sentinel_holder *found;
 

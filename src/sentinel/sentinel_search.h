@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who has this socket open? By places that are likely, within a time: the last
+ * Finds the process that has a socket open. By places that are likely, within a time: the last
  * descriptors that were right, young processes, then all descriptors of a few.
  * Never all of /proc. Each thread has one of its own.
  */
@@ -36,6 +36,6 @@ void sentinel_search_destroy(struct sentinel_search *search);
 
 /* The holder, its descriptor in ->fd; valid until the next call. NULL: not found. */
 struct sentinel_holder *sentinel_search_find(struct sentinel_search *search,
-                                              struct sentinel_wanted *wanted);
+                                             struct sentinel_wanted *wanted);
 
 #endif

@@ -237,7 +237,7 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 	if (spoke_ns != 0 && question.tuple.protocol != IPPROTO_TCP)
 		question.seen_ns = spoke_ns;
 	attribution_resolve(binder->options.attribution, &question, &found);
-	/* Who sent data had a socket of its own. When only the listeners are left, it is closed. */
+	/* An end that sent data had a socket of its own. With only listeners left, it is closed. */
 	if (spoke_ns != 0 && (found.method == ATTRIBUTION_LISTENER || is_ambiguous(&found)))
 		connection->gone = true;
 	return improve(connection, end, &found);

@@ -88,7 +88,7 @@ void destroyed_add(struct destroyed *destroyed, uint32_t netns, const struct tup
 
 void destroyed_lost(struct destroyed *destroyed, int64_t since_ns, int64_t now_ns)
 {
-	/* Of two losses in a row those in between are not told apart. */
+	/* Two losses in a row count as one: what was reported in between is not told apart. */
 	if (destroyed->lost_ns == 0 || since_ns - destroyed->lost_ns > DESTROYED_LATE_NS)
 		destroyed->lost_since_ns = since_ns;
 	destroyed->lost_ns = destroyed->latest_ns = now_ns;
@@ -135,7 +135,7 @@ struct destroyed_times destroyed_last(const struct destroyed *destroyed, uint32_
 
 	join(&times, connected->last_ns);
 	join(&times, connected->previous_ns);
-	/* Of what was lost there may have been any number. */
+	/* Any number of reports may have been lost. */
 	for (int i = 0; i < 2 && destroyed->lost_ns != 0; i++)
 		join(&times, lost ? seen_ns : destroyed->lost_ns);
 	return times;

@@ -48,7 +48,7 @@ struct destroyed_times {
 	int64_t previous_ns;
 };
 /*
- * Of sockets that the local end tuple->source could have been: one that was connected
+ * Sockets that the local end tuple->source could have been: one that was connected
  * elsewhere could not. seen_ns: of the packet; where reports of that time were lost, the
  * socket may have been destroyed just then.
  */

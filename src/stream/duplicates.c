@@ -11,7 +11,7 @@
 
 #define OTHERS 3
 
-/* Of the first of the copies. */
+/* The first of the copies. */
 struct entry {
 	uint32_t hash; /* what the entry's place does not tell */
 	uint32_t netns;

@@ -27,7 +27,7 @@ struct stream_options {
 	struct attribution *attribution; /* borrowed; NULL in a replay */
 	struct hash_key key; /* of tables that grow: random */
 	/*
-	 * Of connection ids, and of caches that have a fixed size, where a newer entry takes the
+	 * The key of connection ids, and of caches that have a fixed size, where a newer entry takes the
 	 * place of an older one: the same in each replay of a file.
 	 */
 	struct hash_key id_key;

@@ -43,7 +43,7 @@ static enum connection_direction direction_of(const struct connection *connectio
 }
 
 /*
- * Who began it. Met in its middle, a TCP connection tells it only by a listener
+ * Which end began it. Met in its middle, a TCP connection shows that only by a listener
  * on one of its local ends; otherwise the direction is unknown, not guessed.
  */
 static enum connection_end sender_end(const struct stream *stream, const struct packet *packet,

@@ -33,7 +33,7 @@ void stream_emit_connection(struct stream *stream, enum event_action action, int
 /* All sockets that were reported as destroyed stand in the connections afterwards. */
 void stream_take_destroyed(struct stream *stream);
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns);
-/* Of one that its packets closed: the record comes when those that are late have come. */
+/* For a connection that its packets closed: the record comes after those that are late. */
 void stream_hold_closed(struct stream *stream, struct connection *connection);
 
 #endif

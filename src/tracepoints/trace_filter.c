@@ -48,7 +48,7 @@ void trace_filter_make(struct buf *filter, enum trace_record_event event,
 		                   "oldstate == 8 || oldstate == 10)))))");
 		break;
 	case TRACE_RECORD_RECEIVE:
-		/* Who connects is known already; who accepted is not. */
+		/* The process that connects is known already; the one that accepted is not. */
 		buf_append_literal(filter, "sport < " STRING_OF(CLIENT_PORTS) " && " NOT_BYSTANDER);
 		append_excluded(filter, receives);
 		break;

@@ -39,7 +39,7 @@ struct tracepoints {
 	struct trace_merge merge;   /* of the groups that have records */
 	int64_t clock_shift_ns;     /* our CLOCK_MONOTONIC - the kernel's: a time namespace */
 	int64_t boottime_offset_ns; /* CLOCK_BOOTTIME - CLOCK_MONOTONIC */
-	/* Of UDP sockets that send, of TCP sockets that read. */
+	/* Events about UDP sockets that send and about TCP sockets that read. */
 	struct adaptive {
 		struct port_budget budget;
 		int64_t resume_ns; /* the events are off until then; 0 = they are on */
@@ -440,7 +440,7 @@ static bool take_oldest(struct tracepoints *tracepoints, int64_t now_ns,
 long tracepoints_drain(struct tracepoints *tracepoints, tracepoints_callback *callback,
                        void *context)
 {
-	/* Of one CPU no later record than of another: what comes after this moment waits. */
+	/* No record of one CPU is later than this moment: what comes after it waits. */
 	int64_t now_ns = clock_monotonic_ns() - tracepoints->clock_shift_ns;
 	uint64_t before = tracepoints->counters.events;
 

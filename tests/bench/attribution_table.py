@@ -87,7 +87,7 @@ Goal = collections.namedtuple("Goal", "right cpu rate", defaults=(None, None))
 NO_GOAL = Goal(None)
 
 def goal_of(method, scenario, load, end):
-    """Of the end that the scenario is about: F's server, else the client."""
+    """The goal for the owner of the end that the scenario is about: F's server, else the client."""
     if end != ("server" if scenario == "F" else "client"):
         return NO_GOAL
     if method == "tracepoints":
@@ -101,7 +101,7 @@ def goal_of(method, scenario, load, end):
 
 
 def cpu_ns(pid):
-    """Of all threads, user and system."""
+    """Seconds of all threads, user and system."""
     total = 0
     for task in os.listdir(f"/proc/{pid}/task"):
         try:

@@ -150,7 +150,7 @@ def counted_by_callgrind(command):
 
 
 def instructions_of(command):
-    """Of user space; None where nothing can count them."""
+    """Instructions of user space; None where nothing can count them."""
     counted = counted_by_perf(command)
     return counted_by_callgrind(command) if counted is None else counted
 
@@ -212,7 +212,7 @@ def make_captures(bench):
 
 
 def count_instructions(bench, programs, begin_file, more_file):
-    """Of the packets that are in one file and not in the other."""
+    """Instructions for the packets that are in one file and not in the other."""
     files = [bench.path(name) for name in (begin_file, more_file)]
     some = packets_in(bench, files[1]) - packets_in(bench, files[0])
     for name, command in programs.items() if some > 0 else ():

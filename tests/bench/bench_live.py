@@ -151,7 +151,7 @@ def lossless(row):
 
 
 def goals(results, top, two):
-    """Of one sender at full rate, and of two."""
+    """What one sender at full rate costs, and two."""
     for where in ("| cat", "> /dev/null"):
         results.goal("live", f"sockline {where} at full rate, loss %",
                      statistics.median(top[f"sockline {where}"]["loss"]), "<=", 0)

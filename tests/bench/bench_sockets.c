@@ -146,7 +146,7 @@ static void bench_list(const char *name, struct lister *lister, enum socket_kind
 	printf("  (%d%s)\n", seen, complete ? "" : ", not complete");
 }
 
-/* Who holds them: all processes of the machine are looked at. */
+/* The holders: all processes of the machine are looked at. */
 static bool bench_walk(void)
 {
 	static const struct hash_key key = { { 1, 2 } };

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct packet decode(int link_type, const uint8_t *bytes, size_t captured, size_t length,
                             uint8_t vlan)
 {
-	/* Of its own, so that the sanitizer sees both ends; never NULL. */
+	/* A copy, so that the sanitizer sees both ends; never NULL. */
 	uint8_t *copy = malloc(captured + !captured);
 	struct packet_tag tag = { .present = vlan & 1, .control = vlan };
 	struct packet packet = { 0 };

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		return 0;
 	kind = (enum socket_kind)(data[0] % (SOCKET_KIND_COUNT + 1));
-	/* Of its own, so that the sanitizer sees both ends; never NULL. */
+	/* A copy, so that the sanitizer sees both ends; never NULL. */
 	copy = malloc(size);
 	if (!copy)
 		abort();

@@ -100,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	/* Of its own, so that the sanitizer sees both ends; never NULL. */
+	/* A copy, so that the sanitizer sees both ends; never NULL. */
 	copy = malloc(size - 1 + (size == 1));
 	check(copy != NULL);
 	memcpy(copy, data + 1, size - 1);

@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Of its own, so that the sanitizer sees both ends; never NULL. */
+/* A copy, so that the sanitizer sees both ends; never NULL. */
 static char *copy_of(const uint8_t *bytes, size_t length, size_t room)
 {
 	char *copy = malloc(room + !room);

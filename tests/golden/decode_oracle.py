@@ -185,7 +185,7 @@ def transport_fields(seen, protocol):
 
 
 def inner_fields(seen, protocol):
-    """Of the packet that an ICMP error quotes, when all that its tuple needs is there."""
+    """The tuple of the packet that an ICMP error quotes, when all that it needs is there."""
     if protocol not in ERRORS or not is_error(seen, protocol):
         return {}
     if len(seen["ip.frag_offset"]) > 1 and number(seen["ip.frag_offset"][1]) > 0:
@@ -215,7 +215,7 @@ def agrees(packet, name, theirs):
     ours = packet[name]
     if ours == theirs:
         return True
-    # Of headers that are cut, broken or not for us, each side shows other parts.
+    # Where headers are cut, broken or not for us, each side shows other parts.
     if packet["status"] != "ok" and (ours in ("", "0") or theirs == "" or name == "vlans"):
         return True
     if packet["status"] != "ok" and name == "protocol" and int(ours) in NEXT_HEADER_FIELDS:

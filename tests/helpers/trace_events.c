@@ -213,7 +213,7 @@ static void answer(const struct events *events, char *line)
 	line[strcspn(line, "\n")] = '\0';
 	memcpy(copy, line, strlen(line) + 1);
 	question = parse_truth(events, copy);
-	/* Who closed is asked only where nobody was seen using the socket. */
+	/* The process that closed is asked for only where none was seen using the socket. */
 	question.kinds = SOCKET_HISTORY_USED;
 
 	enum socket_history_answer answer =

@@ -424,7 +424,7 @@ def _clean_up():
 
 
 def _remove_leftovers():
-    """Of earlier runs that were killed."""
+    """Namespaces of earlier runs that were killed."""
     for name in os.listdir("/run/netns") if os.path.isdir("/run/netns") else ():
         match = re.fullmatch(r"sockline-(\d+)-\d+", name)
         if match and not os.path.exists("/proc/" + match[1]):

@@ -164,7 +164,7 @@ wait("sent")
 
 
 def test_echo():
-    """Who sent an echo request is not who could have: a raw socket that never sends."""
+    """A process that could have sent an echo request did not: its raw socket never sends."""
     for family, protocol, kind, address, number in (
             ("AF_INET", "IPPROTO_ICMP", "SOCK_DGRAM", "127.0.0.1", 8),
             ("AF_INET6", "IPPROTO_ICMPV6", "SOCK_DGRAM", "::1", 128),

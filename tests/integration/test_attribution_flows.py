@@ -36,7 +36,7 @@ def flows(place, number, scenario, address, server_netns):
 
 
 def answers(records):
-    """Who it is said to be: the same keys -> set of pids; nobody is None."""
+    """The owners in the records: the same keys -> set of pids; no owner is None."""
     found = collections.defaultdict(set)
     for record in records:
         source, destination = record["source"], record["destination"]

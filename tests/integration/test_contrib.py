@@ -45,7 +45,7 @@ def result_of(*argv, **keywords):
 
 
 def records_of(file):
-    """Of the whole lines of a file that is being written."""
+    """The records in the whole lines of a file that is being written."""
     if not os.path.exists(file):
         return []
     with open(file, encoding="utf-8") as lines:
@@ -96,7 +96,7 @@ def test_unit_runs():
         until(lambda: len(records_of(file)) > 1, lambda: f"records; {sockline.stderr}")
 
         def named():
-            """Of another user's processes. The first may come before all of /proc is read."""
+            """A record of another user's processes. The first may come before all of /proc is read."""
             host.run("setpriv", "--reuid=1", "--clear-groups", sys.executable, "-c", TALK)
             return [record for record in records_of(file) if "process" in record]
         found = until(named, lambda: f"a process; {records_of(file)}")

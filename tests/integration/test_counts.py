@@ -17,7 +17,7 @@ UDP = ("udp", "port", "9")
 
 
 def totals(sockline):
-    """Of the last record: (received, dropped, packets)."""
+    """(received, dropped, packets) of the last record."""
     stats = sockline.wait_for("run_stopped")["sockline"]["stats"]
     captures = stats["capture"]
     return (sum(capture["received"] for capture in captures),

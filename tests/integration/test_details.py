@@ -67,7 +67,7 @@ def test_no_hash():
 
 
 def new_cgroup():
-    """Of a container of docker; where cgroup v2 is, alone or beside v1. None: there is none."""
+    """The cgroup of a container of docker; where cgroup v2 is, alone or beside v1. None: there is none."""
     for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
         if os.path.exists(root + "/cgroup.procs"):
             name = f"{root}/sel-{os.getpid()}/docker-{ID}.scope"

@@ -101,7 +101,7 @@ def test_all_interfaces():
               "all interfaces: goes on", (changes(sockline), names))
 
 
-# Of each wait, what is told during one more second is not seen until the next.
+# What is reported during one more second of each wait is not seen until the next.
 SLOW_WAITS = ("strace", "-Dqqo", "/dev/null", "-e", "trace=?epoll_wait,?epoll_pwait",
               "-e", "inject=?epoll_wait,?epoll_pwait:delay_exit=1000000")
 

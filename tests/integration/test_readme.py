@@ -127,7 +127,7 @@ def check_line(line, folder, pattern):
 
 
 def paths_in(value, above=""):
-    """Of all members, with dots: {"a": [{"b": 1}]} has a and a.b."""
+    """The names of all members, with dots: {"a": [{"b": 1}]} has a and a.b."""
     if isinstance(value, list):
         return set().union(*(paths_in(item, above) for item in value)) if value else set()
     if not isinstance(value, dict):

@@ -268,6 +268,30 @@ def check_spdx(root):
     return complaints
 
 
+def comments_of(path, text):
+    """(line number, first words) of each comment: what follows its mark, and docstrings."""
+    if path.endswith((".c", ".h")):
+        pattern = r"/\*[\s*]*(?P<words>[^*]*)"
+    else:
+        pattern = r'(?:^|(?<=\s))# ?(?P<words>\w.*)|^\s*"""(?P<doc>.*)'
+    last = 0
+    for match in re.finditer(pattern, text, re.MULTILINE):
+        number = text.count("\n", 0, match.start()) + 1
+        # A line below another one of the same comment goes on with its sentence.
+        goes_on = not path.endswith((".c", ".h")) and match["words"] and number == last + 1
+        last = number
+        if not goes_on:
+            yield number, match["words"] or match["doc"] or ""
+
+
+def check_comments(root):
+    """The subject comes first: the process, socket or thread by its name."""
+    return [f"{path}:{number} begins a comment with \"{words.split()[0]}\": put the subject first"
+            for path in written_files(root) if not path.startswith("src/man/")
+            for number, words in comments_of(path, read(os.path.join(root, path)))
+            if re.match(r"(Of|Who|Whose|Nobody)\b", words)]
+
+
 def check_readmes(root):
     folders = [entry.name for entry in os.scandir(os.path.join(root, "contrib")) if entry.is_dir()]
     text = read(os.path.join(root, "contrib/README.md"))
@@ -347,6 +371,7 @@ def main():
         ("each source and test is in Makefile.am", check_listed, (root,)),
         (f"no file has over {LINES_MAX} lines", check_lengths, (root,)),
         ("each file names its holder and its licence", check_spdx, (root,)),
+        ("comments begin with their subject", check_comments, (root,)),
         ("each folder of contrib has a README", check_readmes, (root,)),
         ("the tables of layers and of folders are those of this file", check_layer_table, (root,)),
         ("the map of the sources names what there is", check_map, (root,)),

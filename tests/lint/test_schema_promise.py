@@ -13,7 +13,7 @@ from tap import check, complaints, done  # check_events_manual knows where it is
 
 FOLDER = "src/schema/released"
 CURRENT = "src/schema/sockline.schema.json"
-# Of a version: what it had and no program ever wrote, with the reason.
+# Version -> what it had and no program ever wrote, with the reason.
 WITHDRAWN = {}
 
 

@@ -37,7 +37,7 @@ reuse_lint()
 	else
 		skip clang-format "needs version $clang_format_major"
 	fi
-	# Of the tests it would take as long again.
+	# With the tests it would take twice as long.
 	find src -name '*.c' | sed "s|.*|clang-tidy --quiet & -- $LINT_CFLAGS 2>\&1|" >"$scratch/tidy"
 	point clang-tidy xargs -P "$(nproc)" -I '{}' -a "$scratch/tidy" sh -c '{}'
 	# Off: readdir_r is obsolete; compilers and clang-tidy find uninitialised variables without

@@ -20,7 +20,7 @@ static int hash_spread_compare(const void *a, const void *b)
 	return (first > second) - (first < second);
 }
 
-/* Of HASH_SPREAD_COUNT hashes of unequal keys hardly any shares its tag (base/table.h), or many a slot. */
+/* Hardly any of HASH_SPREAD_COUNT hashes shares its tag (base/table.h), nor many a slot. */
 static inline void hash_spread_check(const uint64_t *hashes, const char *what, int number)
 {
 	static uint32_t tags[HASH_SPREAD_COUNT];

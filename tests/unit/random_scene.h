@@ -32,7 +32,7 @@ struct scene {
 	struct interface interfaces[4];
 	int pids[OWNER_SHARED_MAX];
 
-	/* Of the event at hand. */
+	/* The parts of the event at hand. */
 	struct packet packet;
 	struct owner owners[2];
 	struct socket socket;

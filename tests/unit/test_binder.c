@@ -378,7 +378,7 @@ static void test_never_worse(void)
 	}
 }
 
-/* Of two reasons the later one, unless several were there: whose it was is not known for that. */
+/* The later one of two reasons, unless several were there: the owner is not known for that. */
 static void test_reason(void)
 {
 	static const enum attribution_reason kept[][3] = {

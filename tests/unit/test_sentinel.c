@@ -420,7 +420,7 @@ static void test_namespaces(uint32_t first)
 	close(home);
 }
 
-/* Of this process, in kB. */
+/* Locked memory of this process, in kB. */
 static long locked_memory(void)
 {
 	FILE *status = fopen("/proc/self/status", "r");

@@ -146,7 +146,7 @@ static void test_scan(void)
 
 	inode = inode_of(fd);
 	begin();
-	/* Of ours, with others above it: neither the last descriptor nor number 3. */
+	/* A descriptor of ours, with others above it: neither the last descriptor nor number 3. */
 	dup2(fd, 20);
 	close(fd);
 	above = open("/dev/null", O_RDONLY);

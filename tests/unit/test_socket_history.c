@@ -78,7 +78,7 @@ static void add_loss(int64_t since_ns, int64_t time_ns)
 	socket_history_add(history, &event, NULL);
 }
 
-/* Who was it, from `before` to `after` around NOW? Pid, or minus the answer. */
+/* The process seen from `before` to `after` around NOW: pid, or minus the answer. */
 static int ask(struct tuple about, unsigned kinds, uint32_t netns, int64_t before, int64_t after)
 {
 	struct socket_history_question question = { .tuple = about,

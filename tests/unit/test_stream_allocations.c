@@ -117,7 +117,7 @@ static void end(struct scene *scene)
 	encoder_free(scene->encoder);
 }
 
-/* Of an open connection over IPv4 or IPv6; the first `syns` begin one. */
+/* Packets of an open connection over IPv4 or IPv6; the first `syns` begin one. */
 static struct packet next_packet(struct scene *scene, uint64_t syns)
 {
 	uint32_t flow = (uint32_t)(scene->packets % FLOWS);

@@ -54,7 +54,7 @@ static void end(struct record *record)
 	memcpy(record->bytes + 6, &size, sizeof size);
 }
 
-/* Of the records but samples: ends with process and time. */
+/* The tail of all records but samples: process and time. */
 static void end_side_band(struct record *record, uint32_t pid, uint32_t tid, uint64_t time_ns)
 {
 	put_u32(record, pid);

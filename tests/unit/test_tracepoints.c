@@ -15,7 +15,7 @@
 #include "check.h"
 #include "sockets/socket.h"
 
-/* Nobody listens there, in any sane place: connections are refused at once. */
+/* No process listens there, in any sane place: connections are refused at once. */
 #define PORT 9
 
 /* What was told of one process. */

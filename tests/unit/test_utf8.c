@@ -232,7 +232,7 @@ static void test_against_python(struct random *random)
 		uint8_t bytes[24];
 		size_t length = 1 + random_below(random, sizeof bytes - 4);
 
-		/* Of random bytes nearly nothing longer than one would be valid. */
+		/* Nearly nothing in random bytes that is longer than one would be valid. */
 		if (random_below(random, 2))
 			random_bytes(random, bytes, length);
 		else

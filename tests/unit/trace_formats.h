@@ -18,7 +18,7 @@
 	FORMAT_FIELD("const void * skaddr", 8, 8)                                                  \
 	FORMAT_STATE_REST
 
-/* Of a 32-bit kernel; what is behind the pointer would begin at 12. */
+/* The format of a 32-bit kernel; what is behind the pointer would begin at 12. */
 #define FORMAT_STATE_32                                                                            \
 	FORMAT_COMMON("inet_sock_set_state", 2287)                                                 \
 	FORMAT_FIELD("const void * skaddr", 8, 4)                                                  \

@@ -368,12 +368,9 @@ void attribution_expect(struct attribution *attribution, const struct tuple *tup
 		trace_owners_expect(attribution->options.trace_owners, tuple);
 }
 
-void attribution_resolve(struct attribution *attribution,
-                         const struct attribution_question *question, struct owner *owner)
+static void resolve(struct attribution *attribution, const struct attribution_namespace *space,
+                    const struct attribution_question *question, struct owner *owner)
 {
-	const struct attribution_namespace *space =
-		attribution_find_namespace(attribution, question->netns);
-
 	owner_clear(owner);
 	owner->netns = question->netns;
 	if (!space) {
@@ -397,6 +394,21 @@ void attribution_resolve(struct attribution *attribution,
 		attribution_raw_resolve(attribution, space, question, owner);
 		break;
 	}
+}
+
+void attribution_resolve(struct attribution *attribution,
+                         const struct attribution_question *question, struct owner *owner)
+{
+	const struct attribution_namespace *space =
+		attribution_find_namespace(attribution, question->netns);
+	struct attribution_question translated;
+
+	resolve(attribution, space, question, owner);
+	if (!space || !attribution_nat_translate(attribution, space, question, owner, &translated))
+		return;
+	space = attribution_find_namespace(attribution, translated.netns);
+	resolve(attribution, space, &translated, owner);
+	owner_set_translated(owner, &translated.tuple);
 }
 
 void attribution_resolve_socket(struct attribution *attribution, const struct socket *socket,

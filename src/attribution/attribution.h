@@ -22,6 +22,7 @@
 #include "sockets/socket.h"
 
 struct attribution;
+struct conntrack;
 struct interfaces;
 struct lister;
 struct proc_fd;
@@ -36,6 +37,7 @@ struct attribution_namespace {
 	struct lister *lister;
 	struct interfaces *interfaces;
 	struct listener_table *listeners, *receivers; /* TCP; UDP and UDP-Lite */
+	struct conntrack *conntrack;                  /* NULL: none */
 };
 
 struct attribution_options {

@@ -94,6 +94,15 @@ int attribution_listed_find(struct attribution *attribution,
 void attribution_listed_port(struct attribution *attribution,
                              const struct attribution_namespace *space, uint8_t protocol,
                              uint16_t port, socket_callback *callback, void *context);
+/*
+ * Where NAT gives the end another tuple than its socket has, and owner is not surely
+ * that socket's: the question for the socket, in the namespace where it is (0: in none
+ * that is known).
+ */
+bool attribution_nat_translate(struct attribution *attribution,
+                               const struct attribution_namespace *space,
+                               const struct attribution_question *question,
+                               const struct owner *owner, struct attribution_question *translated);
 /* A socket_callback: context is a struct attribution_list. */
 int attribution_listed_add(void *context, const struct socket *socket);
 /* The listener that accepts for the local end of tuple; ambiguous where several processes could. */

@@ -10,26 +10,50 @@ void owner_clear(struct owner *owner)
 {
 	process_unref(owner->process);
 	free(owner->shared_pids);
+	free(owner->translated);
 	*owner = (struct owner){ .method = ATTRIBUTION_UNKNOWN };
+}
+
+static void *copy(const void *bytes, size_t size)
+{
+	void *copied = malloc(size);
+
+	if (copied)
+		memcpy(copied, bytes, size);
+	return copied;
 }
 
 int owner_copy(struct owner *to, const struct owner *from)
 {
+	struct tuple *translated = NULL;
 	int *pids = NULL;
 
 	owner_clear(to);
-	if (from->shared_count > 0) {
-		size_t size = from->shared_count * sizeof *pids;
-
-		pids = malloc(size);
-		if (!pids)
-			return -ENOMEM;
-		memcpy(pids, from->shared_pids, size);
+	if (from->shared_count > 0)
+		pids = copy(from->shared_pids, from->shared_count * sizeof *pids);
+	if (from->translated)
+		translated = copy(from->translated, sizeof *translated);
+	if (!pids != !from->shared_count || !translated != !from->translated) {
+		free(pids);
+		free(translated);
+		return -ENOMEM;
 	}
 	*to = *from;
 	to->shared_pids = pids;
+	to->translated = translated;
 	if (to->process)
 		process_ref(to->process);
+	return 0;
+}
+
+int owner_set_translated(struct owner *owner, const struct tuple *tuple)
+{
+	struct tuple *translated = copy(tuple, sizeof *tuple);
+
+	if (!translated)
+		return -ENOMEM;
+	free(owner->translated);
+	owner->translated = translated;
 	return 0;
 }
 

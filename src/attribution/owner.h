@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/inet.h"
 #include "processes/process.h"
 
 #define OWNER_SHARED_MAX 16
@@ -36,21 +37,25 @@ enum attribution_reason {
 };
 
 struct owner {
-	enum attribution_method method;
-	enum attribution_reason reason;
+	enum attribution_method method : 8;
+	enum attribution_reason reason : 8;
+	bool has_uid;
+	uint8_t shared_count;    /* 0 when one process holds it */
+	uint32_t netns;          /* inode number; 0 = not known */
 	struct process *process; /* counted reference of this struct; NULL when unknown or kernel */
 	uint64_t inode;          /* of the socket; 0 = not known */
 	uint64_t cookie;         /* of the socket; 0 = not known */
-	uint32_t netns;          /* inode number; 0 = not known */
 	uint32_t uid;            /* of the socket */
-	bool has_uid;
-	uint8_t shared_count; /* 0 when one process holds it */
-	int *shared_pids;     /* lowest first; owned; NULL when shared_count is 0 */
+	int *shared_pids;        /* lowest first; owned; NULL when shared_count is 0 */
+	/* Of its socket, this end as source, where NAT makes another of it; owned, else NULL. */
+	struct tuple *translated;
 };
 
 void owner_clear(struct owner *owner); /* drops references, zeroes */
 /* Takes new references; *to is cleared first. 0 or -ENOMEM. */
 int owner_copy(struct owner *to, const struct owner *from);
+/* The socket's own tuple, copied. 0 or -ENOMEM. */
+int owner_set_translated(struct owner *owner, const struct tuple *tuple);
 bool owner_known(const struct owner *owner); /* a process, or the kernel */
 const char *attribution_method_name(enum attribution_method method);
 const char *attribution_reason_name(enum attribution_reason reason); /* NULL for NONE */

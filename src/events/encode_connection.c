@@ -35,6 +35,35 @@ static const char *const outcomes[] = {
 	[CONNECTION_FAILURE] = "failure",
 };
 
+/*
+ * What the socket of one end takes this end to be, when NAT makes that another than what
+ * its packets show. The end's own socket knows best.
+ */
+static void write_translated(struct writer *writer, const struct connection *connection,
+                             enum connection_end end)
+{
+	const struct tuple wire = connection_tuple_of(connection, end);
+	const struct tuple *own = connection->owners[end].translated;
+	const struct tuple *others = connection->owners[!end].translated;
+	const struct inet_address *address = &wire.source;
+	uint16_t port = wire.source_port;
+
+	if (others) {
+		address = &others->destination;
+		port = others->destination_port;
+	}
+	if (own && (port != own->source_port || !inet_equal(address, &own->source)) &&
+	    (port == wire.source_port && inet_equal(address, &wire.source))) {
+		address = &own->source;
+		port = own->source_port;
+	}
+	if (port == wire.source_port && inet_equal(address, &wire.source))
+		return;
+	writer_object(writer, KEY("nat"));
+	encode_tuple_end(writer, address, port, encode_tuple_has_ports(wire.protocol));
+	writer_object_end(writer);
+}
+
 void encode_connection_piece(struct writer *writer, const void *object, int piece)
 {
 	const struct connection *connection = object;
@@ -50,9 +79,11 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 		break;
 	case CONNECTION_PIECE_SOURCE:
 		write_end(writer, &tuple->source, tuple->source_port, has_ports);
+		write_translated(writer, connection, CONNECTION_SOURCE);
 		break;
 	case CONNECTION_PIECE_DESTINATION:
 		write_end(writer, &tuple->destination, tuple->destination_port, has_ports);
+		write_translated(writer, connection, CONNECTION_DESTINATION);
 		break;
 	case CONNECTION_PIECE_ID:
 		writer_object(writer, KEY("connection"));

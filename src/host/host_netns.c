@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "interfaces/interfaces.h"
+#include "sockets/conntrack.h"
 #include "sockets/listener_table.h"
 #include "sockets/netns.h"
 #include "sockets/sock_destroy.h"
@@ -30,6 +31,7 @@ struct host_netns {
 	struct lister *lister;
 	struct listener_table *listeners, *receivers; /* TCP, UDP */
 	struct interfaces *interfaces;
+	struct conntrack *conntrack; /* NULL: no right to ask, or no such module */
 	struct sock_destroy *destroy;
 	struct loop_source *interfaces_source, *destroy_source, *rest_source;
 	uint64_t destroyed, destroy_overruns;
@@ -136,6 +138,7 @@ static int open_sockets(struct host_netns *space, enum lister_mode mode, struct 
 static int open_inside(struct host_netns *space, struct loop *loop, enum lister_mode mode,
                        struct error *degraded, struct error *error)
 {
+	struct error untracked;
 	int result = open_sockets(space, mode, degraded, error);
 
 	if (result == 0)
@@ -145,6 +148,9 @@ static int open_inside(struct host_netns *space, struct loop *loop, enum lister_
 		               &space->interfaces_source, error);
 	if (result != 0)
 		return result;
+	/* Without it a connection that is translated has no owner, and no address but those of the wire. */
+	if (conntrack_open(&space->conntrack, &untracked) != 0)
+		space->conntrack = NULL;
 	if (sock_destroy_open(&space->destroy, space->number, degraded) != 0) {
 		space->destroy = NULL;
 		return 0;
@@ -201,6 +207,7 @@ void host_netns_close(struct host_netns *space)
 	loop_remove(space->interfaces_source);
 	sock_destroy_close(space->destroy);
 	interfaces_free(space->interfaces);
+	conntrack_close(space->conntrack);
 	listener_table_free(space->listeners);
 	listener_table_free(space->receivers);
 	lister_free(space->lister);
@@ -229,6 +236,7 @@ struct attribution_namespace host_netns_view(const struct host_netns *space)
 		.interfaces = space->interfaces,
 		.listeners = space->listeners,
 		.receivers = space->receivers,
+		.conntrack = space->conntrack,
 	};
 }
 

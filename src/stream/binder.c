@@ -323,7 +323,12 @@ enum binder_now binder_who_now(struct binder *binder, const struct connection *c
 static bool ask_last(struct binder *binder, struct connection *connection, enum connection_end end)
 {
 	struct attribution_question question = question_for(binder, connection, end);
+	const struct owner *owner = &connection->owners[end];
 
+	if (owner->translated) {
+		question.tuple = *owner->translated;
+		question.netns = owner->netns;
+	}
 	return attribution_last_holder(binder->options.attribution, &question,
 	                               &connection->owners[end]);
 }

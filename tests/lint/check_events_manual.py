@@ -32,6 +32,8 @@ ECS = {
     "network.packets": "integer", "network.vlan.id": "string", "network.inner.vlan.id": "string",
     "source.address": "string", "source.ip": "string", "source.port": "integer", "source.mac": "string",
     "source.bytes": "integer", "source.packets": "integer",
+    "source.nat.ip": "string", "source.nat.port": "integer",
+    "destination.nat.ip": "string", "destination.nat.port": "integer",
     "destination.ip": "string", "destination.port": "integer", "destination.mac": "string",
     "destination.bytes": "integer", "destination.packets": "integer",
     "process.pid": "integer", "process.name": "string", "process.entity_id": "string",

@@ -1,0 +1,39 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What network address translation did to a connection: the entry of the kernel's
+ * connection tracking (nf_conntrack) for a tuple, by nfnetlink's ctnetlink.
+ */
+#ifndef SOCKLINE_SOCKETS_CONNTRACK_H
+#define SOCKLINE_SOCKETS_CONNTRACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/inet.h"
+
+struct conntrack;
+
+/*
+ * For the calling thread's network namespace. nfnetlink wants CAP_NET_ADMIN: -EPERM;
+ * -EPROTONOSUPPORT: the kernel has none.
+ */
+int conntrack_open(struct conntrack **conntrack, struct error *error);
+void conntrack_close(struct conntrack *conntrack); /* NULL is fine */
+
+/*
+ * wire: a connection as its packets show it, the local end as source. *socket gets the
+ * tuple that the socket of that end has: before the translation of what it sends, after
+ * that of what it receives. 0; -ENOENT: not tracked, or not translated; -EAGAIN: asked
+ * too often for now. About 5 us; a repeated question within a moment, and each
+ * in a namespace that tracks nothing, costs no system call.
+ */
+int conntrack_find(struct conntrack *conntrack, const struct tuple *wire, struct tuple *socket);
+
+/* The pure part: what an answer (nfgenmsg and attributes) says of that question. 0 or -ENOENT. */
+int conntrack_parse(const void *answer, size_t length, const struct tuple *wire,
+                    struct tuple *socket);
+
+#endif

@@ -1,0 +1,174 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""Owners of connections whose addresses the kernel rewrites, and both of their addresses."""
+
+import shutil
+import subprocess
+import sys
+import time
+
+from harness import HERE, Namespace, check, run, skip
+from mksock import source_end
+
+TIMES = 20
+SERVICE = "198.51.100.10"
+
+# Connects, exchanges a byte and ends at once: many short processes.
+TCP_CLIENT = """
+import socket, sys
+client = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+client.sendall(b"x")
+client.recv(1)
+"""
+UDP_CLIENT = """
+import socket, sys
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.settimeout(5)
+client.connect((sys.argv[1], int(sys.argv[2])))
+client.send(b"x")
+client.recv(1)
+"""
+SERVER = """
+import socket, sys, threading
+def stream(port):
+    server = socket.create_server(("0.0.0.0", port))
+    while True:
+        served = server.accept()[0]
+        served.sendall(served.recv(1))
+        served.close()
+def datagrams(port):
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("0.0.0.0", port))
+    while True:
+        server.sendto(*server.recvfrom(9))
+for port in map(int, sys.argv[1:]):
+    threading.Thread(target=stream, args=(port,), daemon=True).start()
+    threading.Thread(target=datagrams, args=(port,), daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def serve(place, *ports):
+    server = place.start(sys.executable, "-c", SERVER, *ports)
+    server.line()
+    return server
+
+
+def rules(place, text):
+    """nft -f; False where there is none."""
+    if not shutil.which("nft"):
+        return False
+    done = subprocess.run([*place.prefix, "nft", "-f", "-"], input=text, text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return done.returncode == 0
+
+
+def clients(place, code, address, port):
+    """Pids of processes that have connected, one after the other."""
+    pids = []
+    for _ in range(TIMES):
+        client = place.start(sys.executable, "-c", code, address, port)
+        pids.append(client.pid)
+        client.wait()
+        time.sleep(0.02)
+    return pids
+
+
+def closed(sockline, port, transport):
+    sockline.wait_for("connection_closed")
+    return [record for record in sockline.find("connection_closed")
+            if record["destination"]["port"] == port and record["network"]["transport"] == transport]
+
+
+def pids_of(records):
+    return sorted(record.get("process", {}).get("pid", 0) for record in records)
+
+
+def check_owners(records, pids, mode, title):
+    """Each has its own in tracepoints; none has another's in any."""
+    found = pids_of(records)
+    wrong = [pid for pid in found if pid and pid not in pids]
+    check(not wrong, f"{mode}: {title}: no owner is wrong", (found, pids))
+    if mode == "tracepoints":
+        check(found == sorted(pids), f"{mode}: {title}: each has its owner", (found, pids))
+
+
+def test_service_address():
+    """A process connects to an address that a rule in OUTPUT replaces."""
+    for mode in ("tracepoints", "sentinel", "lookup"):
+        with Namespace.pair() as (left, right):
+            left.ip("route", "add", "default", "via", right.address)
+            if not rules(left, f"""table ip nat {{ chain out {{ type nat hook output priority -100;
+                    ip daddr {SERVICE} tcp dport 80 dnat to {right.address}:8080;
+                    ip daddr {SERVICE} udp dport 53 dnat to {right.address}:8080; }}; }}"""):
+                skip("a service address", "no nftables with NAT")
+                return
+            serve(right, 8080)
+            sockline = left.sockline("-e", "connection", "--attribution", mode)
+            tcp = clients(left, TCP_CLIENT, SERVICE, 80)
+            udp = clients(left, UDP_CLIENT, SERVICE, 53)
+            sockline.stop()
+            for transport, pids, port in (("tcp", tcp, 80), ("udp", udp, 53)):
+                records = closed(sockline, 8080, transport)
+                check(len(records) == TIMES, f"{mode}: {transport}: each is one connection", len(records))
+                check_owners(records, pids, mode, transport)
+                named = [record for record in records if "process" in record]
+                nats = {(record["destination"].get("nat", {}).get("ip"),
+                         record["destination"].get("nat", {}).get("port"),
+                         "nat" in record["source"]) for record in named}
+                check(nats <= {(SERVICE, port, False)},
+                      f"{mode}: {transport}: with the address that the process knows", nats)
+
+
+def test_redirected_port():
+    """What comes to a port is redirected; the process that listens there has nothing to do with it."""
+    for mode in ("tracepoints", "lookup"):
+        with Namespace.pair() as (left, right):
+            if not rules(right, """table ip nat { chain in { type nat hook prerouting priority -100;
+                    tcp dport 80 redirect to :8080; udp dport 53 redirect to :8080; }; }"""):
+                skip("a redirected port", "no nftables with NAT")
+                return
+            decoy, server = serve(right, 80, 53), serve(right, 8080)
+            sockline = right.sockline("-e", "packet,connection", "--attribution", mode)
+            clients(left, TCP_CLIENT, right.address, 80)
+            clients(left, UDP_CLIENT, right.address, 53)
+            sockline.stop()
+            for transport, port in (("tcp", 80), ("udp", 53)):
+                records = closed(sockline, port, transport)
+                pids = {source_end(record).pid for record in records}
+                check(len(records) == TIMES, f"{mode}: {transport}: {TIMES} connections", len(records))
+                check(decoy.pid not in pids, f"{mode}: {transport}: none is of who listens there", pids)
+                if mode == "tracepoints":
+                    check(pids == {server.pid}, f"{mode}: {transport}: all are of who serves them", pids)
+
+
+def test_behind_host():
+    """A container's connections leave with its host's address."""
+    with Namespace.pair() as (host, right), Namespace() as inner:
+        inner.ip("link", "add", "eth0", "type", "veth", "peer", "name", "veth1", "netns", host.name)
+        for place, device, address in ((inner, "eth0", "10.77.2.2"), (host, "veth1", "10.77.2.1")):
+            place.sysctl(f"net.ipv6.conf.{device}.disable_ipv6", 1)
+            place.ip("addr", "add", f"{address}/24", "dev", device)
+            place.ip("link", "set", device, "up")
+        inner.ip("route", "add", "default", "via", "10.77.2.1")
+        host.sysctl("net.ipv4.ip_forward", 1)
+        if not rules(host, """table ip nat { chain post { type nat hook postrouting priority 100;
+                oifname "veth0" ip saddr 10.77.2.0/24 masquerade; }; }"""):
+            skip("behind a host", "no nftables with NAT")
+            return
+        serve(right, 8080)
+        paths = [f"/run/netns/{place.name}" for place in (host, inner)]
+        sockline = HERE.sockline("-e", "connection", "--netns", paths[1], netns=paths[0])
+        pids = clients(inner, TCP_CLIENT, right.address, 8080)
+        sockline.stop()
+        records = [record for record in closed(sockline, 8080, "tcp")
+                   if record["source"]["ip"] == host.address]
+        check(len(records) == TIMES, "masquerade: each is one connection", len(records))
+        check_owners(records, pids, "tracepoints", "masquerade")
+        check({record["source"].get("nat", {}).get("ip") for record in records} == {"10.77.2.2"},
+              "masquerade: and the address that it has inside", [record["source"] for record in records])
+
+
+run(globals())

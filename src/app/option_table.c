@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/option_select.h"
 #include "app/option_set.h"
 #include "app/option_values.h"
 #include "base/clock.h"
@@ -164,6 +165,50 @@ const struct option_row option_table[] = {
 	  .config = "dedupe",
 	  .help = "no record for a packet that another interface showed\n"
 	          "before (otherwise the record names the first one)" },
+	{ .name = "pid",
+	  .kind = OPTION_CALL,
+	  .argument = "N",
+	  .parse = option_select_pid,
+	  .repeats = true,
+	  .config = "selection",
+	  .help = "only records of this process; the six from here on are\n"
+	          "repeatable: one value of each must fit" },
+	{ .name = "process",
+	  .kind = OPTION_CALL,
+	  .argument = "NAME|PATH",
+	  .parse = option_select_process,
+	  .completion = OPTION_COMPLETES_FILES,
+	  .repeats = true,
+	  .config = "selection",
+	  .help = "only of processes with this name or executable" },
+	{ .name = "user",
+	  .kind = OPTION_CALL,
+	  .argument = "NAME|UID",
+	  .parse = option_select_user,
+	  .repeats = true,
+	  .config = "selection",
+	  .help = "only of processes of this user" },
+	{ .name = "container",
+	  .kind = OPTION_CALL,
+	  .argument = "ID|NAME",
+	  .parse = option_select_container,
+	  .repeats = true,
+	  .config = "selection",
+	  .help = "only of processes in this container" },
+	{ .name = "cgroup",
+	  .kind = OPTION_CALL,
+	  .argument = "PATH",
+	  .parse = option_select_cgroup,
+	  .repeats = true,
+	  .config = "selection",
+	  .help = "only of processes in or below this control group" },
+	{ .name = "port",
+	  .kind = OPTION_CALL,
+	  .argument = "N",
+	  .parse = option_select_port,
+	  .repeats = true,
+	  .config = "selection",
+	  .help = "only of connections and sockets with this port" },
 	{ .name = "hash",
 	  SWITCH(hash),
 	  .config = "hash",

@@ -61,6 +61,8 @@ static int check(const struct options *options, struct error *error)
 		  "-r and --netns exclude each other" },
 		{ file && options->hash,
 		  "-r and --hash exclude each other: a file has no processes" },
+		{ file && selection_needs_owner(&options->selection),
+		  "-r: a capture file has no processes to select, only --port" },
 		{ snapshot && options->interface_count > 0,
 		  "-i and -S exclude each other: sockets have no interface" },
 		{ snapshot && options->filter,

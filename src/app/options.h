@@ -12,6 +12,7 @@
 #include "capture/capture.h"
 #include "host/host.h"
 #include "sockets/lister.h"
+#include "stream/selection.h"
 
 #define OPTIONS_INTERFACES_MAX 64
 #define OPTIONS_SNAPLEN_MAX    262144
@@ -46,6 +47,7 @@ struct options {
 	bool guess;
 	bool dedupe;
 	bool hash;
+	struct selection selection;
 	bool flush_each;
 	int64_t flush_interval_ns;
 	int64_t update_interval_ns; /* 0 = off */

@@ -60,6 +60,23 @@ static int kind_names(uint32_t kinds, const char **names)
 	return count;
 }
 
+static struct event_texts texts_of(const struct selection *selection, enum selection_kind kind)
+{
+	const struct selection_list *list = &selection->lists[kind];
+
+	return (struct event_texts){ .texts = list->texts, .count = list->count };
+}
+
+static void fill_selection(const struct selection *from, struct event_selection *to)
+{
+	to->pid = texts_of(from, SELECTION_PID);
+	to->process = texts_of(from, SELECTION_PROCESS);
+	to->user = texts_of(from, SELECTION_USER);
+	to->container = texts_of(from, SELECTION_CONTAINER);
+	to->cgroup = texts_of(from, SELECTION_CGROUP);
+	to->port = texts_of(from, SELECTION_PORT);
+}
+
 /* Options of everything but the live host. events and kinds have room for their names. */
 static void fill_config(const struct report_sources *sources, struct event_config *config,
                         const char **events, const char **kinds)
@@ -89,6 +106,7 @@ static void fill_config(const struct report_sources *sources, struct event_confi
 	config->stats_interval_ns = options->stats_interval_ns;
 	config->flush_interval_ns = options->flush_interval_ns;
 	config->flush_each = options->flush_each;
+	fill_selection(&options->selection, &config->selection);
 	config->on_slow_reader = option_table_word("on-slow-reader", options->drop_when_slow);
 }
 
@@ -281,6 +299,7 @@ static void emit_stats(struct report_sources *sources, struct event *event, int6
 	stats->records.written = written.taken;
 	stats->records.bytes = written.bytes + sink_pending(sources->sink);
 	stats->records.dropped = emitter_counters(sources->emitter)->dropped;
+	stats->records.deselected = emitter_counters(sources->emitter)->deselected;
 	stats->records.truncated = encoder_counters(sources->encoder)->truncated;
 	if (sources->stream)
 		add_streams(sources, stats);

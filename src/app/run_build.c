@@ -71,6 +71,9 @@ static int open_emitter(struct run *run, struct error *error)
 		.flush_each = run->options->flush_each,
 		.waits = run_waits_for_reader,
 		.complete = run_is_replay(run) ? NULL : complete,
+		.selection = selection_is_empty(&run->options->selection)
+		                     ? NULL
+		                     : &run->options->selection,
 		.context = run,
 	};
 	char host_name[256] = "localhost";

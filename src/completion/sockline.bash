@@ -48,6 +48,26 @@ _sockline()
 		compopt -o nospace 2>/dev/null
 		return
 		;;
+	--pid)
+		return
+		;;
+	--process)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		compopt -o filenames 2>/dev/null
+		return
+		;;
+	--user)
+		return
+		;;
+	--container)
+		return
+		;;
+	--cgroup)
+		return
+		;;
+	--port)
+		return
+		;;
 	-c | --count)
 		return
 		;;
@@ -121,6 +141,12 @@ _sockline()
 			--packet
 			--netlink
 			--dedupe
+			--pid
+			--process
+			--user
+			--container
+			--cgroup
+			--port
 			--hash
 			-c
 			--count

@@ -109,6 +109,7 @@ static void write_record_counts(struct writer *writer, const struct event_stats 
 	writer_object_end(writer);
 	writer_object(writer, KEY("records"));
 	COUNT(records, written);
+	COUNT(records, deselected);
 	COUNT(records, dropped);
 	COUNT(records, truncated);
 	COUNT(records, bytes);
@@ -263,6 +264,30 @@ static void write_snapshot_options(struct writer *writer, const struct event_con
 	encode_writer_bool(writer, KEY("listening"), config->listening);
 }
 
+static void write_selected(struct writer *writer, const struct key *key, struct event_texts list)
+{
+	if (list.count > 0)
+		write_list(writer, key, list.texts, list.count, RAW_NONE);
+}
+
+static void write_selection(struct writer *writer, const struct event_selection *selection)
+{
+	if (selection->pid.count + selection->process.count + selection->user.count +
+	                    selection->container.count + selection->cgroup.count +
+	                    selection->port.count ==
+	            0 ||
+	    writer_cuts(writer, CUT_SELECTION))
+		return;
+	writer_object(writer, KEY("selection"));
+	write_selected(writer, KEY("pid"), selection->pid);
+	write_selected(writer, KEY("process"), selection->process);
+	write_selected(writer, KEY("user"), selection->user);
+	write_selected(writer, KEY("container"), selection->container);
+	write_selected(writer, KEY("cgroup"), selection->cgroup);
+	write_selected(writer, KEY("port"), selection->port);
+	writer_object_end(writer);
+}
+
 static void write_config(struct writer *writer, const struct event_config *config)
 {
 	writer_object(writer, KEY("config"));
@@ -289,6 +314,7 @@ static void write_config(struct writer *writer, const struct event_config *confi
 		write_stream_options(writer, config);
 	if (config->kind_count > 0)
 		write_snapshot_options(writer, config);
+	write_selection(writer, &config->selection);
 	writer_ns(writer, KEY("stats_interval_ns"), config->stats_interval_ns);
 	writer_ns(writer, KEY("flush_interval_ns"), config->flush_interval_ns);
 	encode_writer_bool(writer, KEY("flush_each"), config->flush_each);

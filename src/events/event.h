@@ -139,7 +139,7 @@ struct event_stats {
 		uint64_t ok, truncated, malformed, unsupported;
 	} decode;
 	struct {
-		uint64_t written, dropped, truncated, bytes;
+		uint64_t written, deselected, dropped, truncated, bytes;
 	} records;
 	/* Ends resolved, by method; those unknown by reason. */
 	struct {
@@ -178,6 +178,14 @@ struct event_stats {
 	enum event_stop stop; /* RUN_STOPPED */
 };
 
+/* What --pid, --process and the others were given, as it was written. */
+struct event_selection {
+	struct event_texts {
+		const char *const *texts;
+		int count;
+	} pid, process, user, container, cgroup, port;
+};
+
 /* EVENT_RUN_STARTED */
 /*
  * Options in force. What does not apply to the run is left out: options of captures where
@@ -204,6 +212,7 @@ struct event_config {
 	int netns_path_count;
 	bool guess;
 	bool hash;
+	struct event_selection selection;
 	bool dedupe;
 	uint32_t max_connections;
 	int64_t update_interval_ns;

@@ -100,6 +100,10 @@ void emitter_emit(struct emitter *emitter, struct event *event)
 		complete(emitter, event);
 	if (!emitter_wants(emitter, event->action))
 		return;
+	if (emitter->options.selection && !selection_matches(emitter->options.selection, event)) {
+		emitter->counters.deselected++;
+		return;
+	}
 	event->sequence = ++emitter->sequence;
 	line.data = room_for_line(emitter);
 	if (!line.data || encoder_encode(emitter->options.encoder, event, &line) != 0) {

@@ -14,6 +14,7 @@
 #include "events/encode.h"
 #include "events/event.h"
 #include "output/sink.h"
+#include "stream/selection.h"
 
 struct emitter;
 
@@ -33,6 +34,7 @@ struct emitter_options {
 	bool flush_each;         /* -l, -U */
 	/* A record that finds no room waits for the reader while this says so. NULL: it is dropped. */
 	bool (*waits)(void *context);
+	const struct selection *selection; /* which records are written; NULL = all. Borrowed. */
 	/*
 	 * Called for each process that a record names, but those of packets: their
 	 * connection_opened has come first. NULL: never.
@@ -42,7 +44,8 @@ struct emitter_options {
 };
 
 struct emitter_counters {
-	uint64_t dropped; /* records that found no room */
+	uint64_t dropped;    /* records that found no room */
+	uint64_t deselected; /* records of others: they have no number */
 };
 
 struct emitter *emitter_new(const struct emitter_options *options); /* NULL: no memory */

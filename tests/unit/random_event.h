@@ -178,6 +178,7 @@ static inline void scene_stats(struct scene *scene, struct event *event)
 		&stats->bytes,
 		&stats->decode.ok,
 		&stats->records.written,
+		&stats->records.deselected,
 		&stats->attribution.socket,
 		&stats->unknown.replay,
 		&stats->lookups.queries,

@@ -54,7 +54,7 @@ void run_catch_up(void *context)
 {
 	struct run *run = context;
 
-	host_read_process_events(run->host);
+	host_catch_up(run->host);
 }
 
 void run_on_packet(void *context, const struct packet *packet)
@@ -274,15 +274,17 @@ static int sooner(int a, int b)
 }
 
 /*
- * Tracepoints know the owner later, too, and packets come in blocks; what ends
- * of sockets come singly meanwhile can wait for them. A slow reader must not.
+ * Packets come in blocks; reports that come singly meanwhile wait for them where they keep.
+ * A slow reader must not wait.
  */
-static int64_t pace_ns(const struct run *run)
+static void set_pace(struct run *run)
 {
-	bool patient = run->host && host_is_patient(run->host) && !run->options->immediate &&
-	               !run->options->flush_each && !run->snapshot && sink_pending(run->sink) == 0;
+	int urgent[HOST_URGENT_MAX], count = 0;
+	bool may_wait = run->host && host_may_wait(run->host, urgent, &count) &&
+	                !run->options->immediate && !run->options->flush_each && !run->snapshot &&
+	                sink_pending(run->sink) == 0;
 
-	return patient ? PACE_NS : 0;
+	loop_set_pace(run->loop, may_wait ? PACE_NS : 0, urgent, count);
 }
 
 /* Returns whether there may be more. All else that a turn does can wait for some batches. */
@@ -301,11 +303,11 @@ static bool take_packets(struct run *run)
 static int turn(void *context)
 {
 	struct run *run = context;
-	int timeout = -1, urgent[HOST_URGENT_MAX], urgent_count;
+	int timeout = -1;
 	bool more = false;
 
 	if (run->host)
-		host_prepare(run->host);
+		host_catch_up(run->host);
 	if (run->captures)
 		more = take_packets(run);
 	if (run->stream && !run_is_replay(run))
@@ -321,8 +323,7 @@ static int turn(void *context)
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 	if (sink_stalled(run->sink))
 		timeout = sooner(timeout, 100);
-	urgent_count = run->host ? host_urgent_fds(run->host, urgent) : 0;
-	loop_set_pace(run->loop, pace_ns(run), urgent, urgent_count);
+	set_pace(run);
 	return more ? 0 : timeout;
 }
 

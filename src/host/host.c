@@ -354,6 +354,7 @@ void host_walk_all(struct host *host)
 
 bool host_work(struct host *host, int64_t budget_ns)
 {
+	host->in_turn = false;
 	return attribution_work(host->attribution, budget_ns);
 }
 

@@ -83,25 +83,36 @@ const char *const *host_degraded(const struct host *host, int *count);
 /* What is in use, never HOST_METHOD_AUTO, and why. */
 enum host_method host_method(const struct host *host);
 const char *host_method_why(struct host *host);
-/* No answer gets lost by a question that comes some milliseconds later. */
-bool host_is_patient(const struct host *host);
-/* But what these report must be taken in at once. Fills fds and returns how many there are. */
-#define HOST_URGENT_MAX 2
-int host_urgent_fds(const struct host *host, int fds[HOST_URGENT_MAX]);
-/* Before packets are taken: what the kernel told of their senders comes first. */
-void host_prepare(struct host *host);
 /*
- * Takes in what the connector has told by now. After packets were read and before they
- * are looked at: of who forked before them it is known then, however long the turn is.
+ * The ordering rule: what the kernel reported comes before the packet.
+ *
+ * The kernel reports that a socket was bound, connected or sent from (trace events, the
+ * sentinel's findings), that a process forked, executed or exited (trace events or the
+ * connector), and that a socket was destroyed (sock_diag), each when it happens. Packets come
+ * later, up to 100 ms, through the blocks of a capture ring. So the reports that concern a packet
+ * can be read once the packet can. A packet is looked at after all of them were taken in; it is
+ * looked at by its own time, and reports that are younger than the packet do not change its
+ * owner. Taking a report in is cheap and has no order of its own: each carries its time.
+ *
+ * host_catch_up takes in what was reported by now. It is called at the beginning of each turn, so
+ * that no ring overflows while there are no packets, and again after packets were read and before
+ * they are looked at, however long the turn is.
  */
-void host_read_process_events(struct host *host);
+void host_catch_up(struct host *host);
+/*
+ * Whether reports keep for some milliseconds, as those of tracepoints do: more of them, and of
+ * packets, can then be taken at once. fds, of which count are filled in, are readable when a
+ * report must be taken in at once, as when half of a ring is full.
+ */
+#define HOST_URGENT_MAX 2
+bool host_may_wait(const struct host *host, int fds[HOST_URGENT_MAX], int *count);
 
 /* Adds what is known of a process only later, see process_details.h. */
 void host_complete(struct host *host, struct process *process);
 
 /* Reads all sockets' owners anew; returns when done. */
 void host_walk_all(struct host *host);
-/* A slice of background work; true while there is more to do at once. */
+/* At the end of a turn: a slice of background work; true while there is more to do at once. */
 bool host_work(struct host *host, int64_t budget_ns);
 /* Once a second: expiry. */
 void host_tick(struct host *host);

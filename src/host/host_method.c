@@ -187,30 +187,33 @@ const char *host_method_why(struct host *host)
 	return host->sentinel_why;
 }
 
-bool host_is_patient(const struct host *host)
+bool host_may_wait(const struct host *host, int fds[HOST_URGENT_MAX], int *count)
 {
+	int watch = host->netns_watch ? host_netns_watch_fd(host->netns_watch) : -1;
+
+	*count = 0;
+	if (host->trace_owners)
+		fds[(*count)++] = trace_owners_fd(host->trace_owners);
+	if (watch >= 0)
+		fds[(*count)++] = watch;
 	return host->trace_owners != NULL;
 }
 
-/* Half of a ring is full. */
-int host_urgent_fds(const struct host *host, int fds[HOST_URGENT_MAX])
+static void begin_turn(struct host *host)
 {
-	int count = 0, watch = host->netns_watch ? host_netns_watch_fd(host->netns_watch) : -1;
-
-	if (host->trace_owners)
-		fds[count++] = trace_owners_fd(host->trace_owners);
-	if (watch >= 0)
-		fds[count++] = watch;
-	return count;
+	host->in_turn = true;
+	proc_fd_next_turn(host->fds);
+	/* A system call for each namespace, so once a turn: ends come earlier than packets anyway. */
+	host_netns_set_catch_up(host->spaces);
 }
 
-void host_prepare(struct host *host)
+void host_catch_up(struct host *host)
 {
-	proc_fd_next_turn(host->fds);
 	if (host->trace_owners)
 		trace_owners_drain(host->trace_owners);
 	if (host->sentinel)
 		drain_sentinel(host);
-	host_netns_set_prepare(host->spaces);
+	if (!host->in_turn)
+		begin_turn(host);
 	host_read_process_events(host);
 }

@@ -97,7 +97,7 @@ static void on_rested(void *context, uint32_t expirations)
 		space->resting = false;
 }
 
-void host_netns_prepare(struct host_netns *space)
+void host_netns_catch_up(struct host_netns *space)
 {
 	/* Not only when it rests: the wait may have ended for a signal, or a moment before. */
 	if (space->destroy)

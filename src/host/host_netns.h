@@ -28,8 +28,8 @@ int host_netns_open(struct host_netns **result, struct loop *loop, int fd, uint3
                     enum lister_mode mode, const struct host_netns_callbacks *callbacks,
                     struct error *degraded, struct error *error);
 void host_netns_close(struct host_netns *space);
-/* Before packets are taken: what ends is known before them. */
-void host_netns_prepare(struct host_netns *space);
+/* Takes in which sockets were destroyed by now, see host_catch_up. */
+void host_netns_catch_up(struct host_netns *space);
 
 uint32_t host_netns_number(const struct host_netns *space);
 int host_netns_fd(const struct host_netns *space); /* -1 = the own one */

@@ -191,10 +191,10 @@ void host_netns_set_look(struct host_netns_set *spaces)
 	}
 }
 
-void host_netns_set_prepare(struct host_netns_set *spaces)
+void host_netns_set_catch_up(struct host_netns_set *spaces)
 {
 	for (int i = 0; i < spaces->count; i++)
-		host_netns_prepare(spaces->spaces[i].space);
+		host_netns_catch_up(spaces->spaces[i].space);
 }
 
 bool host_netns_set_is_open(const struct host_netns_set *spaces, uint32_t netns)

@@ -39,8 +39,8 @@ int host_netns_set_add_path(struct host_netns_set *spaces, const char *path, str
 /* The same for a namespace of which the number is known, when it is not open yet. */
 void host_netns_set_offer(struct host_netns_set *spaces, uint32_t netns, const char *path,
                           int64_t made_ns);
-/* Before packets are taken. */
-void host_netns_set_prepare(struct host_netns_set *spaces);
+/* Takes in which sockets were destroyed by now, see host_catch_up. */
+void host_netns_set_catch_up(struct host_netns_set *spaces);
 /* Opens what is new on the host; closes what has neither process nor name any more. */
 void host_netns_set_look(struct host_netns_set *spaces);
 

@@ -25,6 +25,7 @@ struct host {
 	struct process_details *details;
 	struct proc_fd *fds;
 	struct host_netns_set *spaces;
+	bool in_turn; /* host_catch_up was called since the last host_work */
 	enum host_netns_mode netns_mode;
 	struct host_netns_watch *netns_watch; /* NULL: the namespaces stay the same */
 	int64_t namespaces_looked_ns;
@@ -46,6 +47,8 @@ void host_degrade(struct host *host, const char *what, const char *cost);
 /* A proc_events_callback; tracepoints tell the same. */
 proc_events_callback host_on_process_event;
 void host_on_process_events_lost(struct host *host);
+/* What the connector has reported by now. */
+void host_read_process_events(struct host *host);
 
 /*
  * host_method.c: opens the first of tracepoints, sentinel and lookup that can be

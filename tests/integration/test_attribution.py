@@ -2,16 +2,19 @@
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Each kind of socket has its owner in the records: that process, or nobody with a reason, and never
-another. Every scenario runs under --attribution tracepoints and lookup."""
+another. Every scenario runs under --attribution tracepoints, sentinel and lookup.
+
+A busy machine gets three attempts to name who has to be named; a wrong owner is wrong in any of them."""
 
 import os
 import time
 
-from harness import HERE, Namespace, Place, check, run, skip
+from harness import HERE, Namespace, Place, check, comment, run, skip
 from mksock import Agent, Mksock, ends_at, source_end, wait_until, wait_until_named
 
 MODES = ("tracepoints", "sentinel", "lookup")
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
+ATTEMPTS = 3
 
 
 class Expectations:
@@ -31,11 +34,14 @@ class Expectations:
                    for _, port, pids, other_port, protocol, sure, *_ in self.list if sure and pids)
 
     def verify(self, records):
+        """Yields (title, whether it is as expected, whether another owner was named, the ends)."""
         for title, port, pids, other_port, protocol, sure, methods, reasons, shared in self.list:
             ends = list(ends_at(records, port, other_port, protocol))
             last = [end for action, end in ends if action == "connection_closed"] or \
                 [end for _, end in ends]
-            wrong = [(action, end) for action, end in ends if end.pid and end.pid not in pids]
+            others = [end for _, end in ends if shared and end.pid and {*end.shared} - {*shared}]
+            wrong = others + [(action, end) for action, end in ends
+                              if end.pid and end.pid not in pids]
             good = ends and not wrong
             if sure and pids:
                 good = good and last[-1].pid in pids
@@ -45,7 +51,7 @@ class Expectations:
                 good = good and last[-1].reason in reasons
             if shared:
                 good = good and last[-1].shared == sorted(shared)
-            check(good, f"{self.mode}: {title}", f"expected {pids}\n{ends}")
+            yield f"{self.mode}: {title}", bool(good), bool(wrong), f"expected {pids}\n{ends}"
 
 
 class Scene:
@@ -55,6 +61,11 @@ class Scene:
         self.place, self.mode, self.options = place, mode, options
         self.expected = Expectations(mode)
         self.members = []
+        self.results = []  # (title, good, wrong, detail)
+
+    def check(self, holds, title, detail="", wrong=False):
+        """A test point of this attempt; only of the last one, unless an owner is wrong."""
+        self.results.append((f"{self.mode}: {title}", bool(holds), wrong, detail))
 
     def start(self):
         self.sockline = self.place.sockline("-e", "packet,connection", "--attribution", self.mode,
@@ -75,9 +86,26 @@ class Scene:
         for member in self.members:
             member.end()
         time.sleep(0.3)
-        check(self.sockline.stop() == 0, f"{self.mode}: sockline ends well", self.sockline.stderr)
-        self.expected.verify(self.sockline.records)
+        self.check(self.sockline.stop() == 0, "sockline ends well", self.sockline.stderr)
+        self.results += self.expected.verify(self.sockline.records)
         return self.sockline.records
+
+
+def play(script):
+    """Runs script(scene) in each mode, up to ATTEMPTS times, and makes its test points."""
+    for mode in MODES:
+        for attempt in range(ATTEMPTS):
+            with Namespace() as host:
+                scene = Scene(host, mode)
+                script(scene)
+            good = all(holds for _, holds, _, _ in scene.results)
+            for title, holds, wrong, detail in scene.results:
+                if good or wrong or attempt == ATTEMPTS - 1:
+                    check(holds, title, detail)
+            if good or any(wrong for _, _, wrong, _ in scene.results):
+                break
+            comment(f"{mode}: attempt {attempt + 1}: not all is named: "
+                    f"{[title for title, holds, _, _ in scene.results if not holds]}")
 
 
 def tcp_pair(scene, title, listen, connect, options="", device=""):
@@ -300,86 +328,78 @@ def short_lived(scene):
         scene.expected.add("a process that connected and ended", one.port(), {one.pid}, sure=sure)
 
 
-def test_sockets_of_all_kinds():
-    for mode in MODES:
-        with Namespace() as host:
-            scene = Scene(host, mode)
-            scene.start()
-            tcp_pair(scene, "IPv4", "127.0.0.1", "127.0.0.1")
-            tcp_pair(scene, "IPv6", "::1", "::1")
-            tcp_pair(scene, "dual-stack listener, IPv4 client", "::", "127.0.0.1", "dualstack")
-            tcp_pair(scene, "wildcard listener", "0.0.0.0", "127.0.0.9")
-            tcp_pair(scene, "bound to a device", "127.0.0.1", "127.0.0.1", "device=lo", "device=lo")
-            udp_pair(scene, "UDP IPv4", "127.0.0.1", "127.0.0.1")
-            udp_pair(scene, "UDP IPv6", "::1", "::1")
-            udp_pair(scene, "UDP bound to a device", "127.0.0.1", "127.0.0.1", "device=lo")
-            udp_unconnected(scene, "unconnected UDP", "127.0.0.1", "127.0.0.1")
-            udp_unconnected(scene, "unconnected UDP, wildcard", "0.0.0.0", "127.0.0.7")
-            udp_unconnected(scene, "unconnected UDP, dual-stack", "::", "::1")
-            not_accepted(scene)
-            refused(scene)
-            by_packet_socket(scene)
-            reuseaddr(scene)
-            reuseport(scene)
-            reuseport_accepted(scene)
-            reuseport_udp(scene)
-            raw = icmp(scene)
-            short_lived(scene)
-            wait_until_named(scene.sockline, raw.pid)
-            records = scene.finish()
-            dual = [record for record in records
-                    if record.get("destination", {}).get("ip") == "::ffff:127.0.0.1"]
-            check(not dual, f"{mode}: IPv4-mapped addresses are written as IPv4", dual)
-            echoes = [(record["event"]["action"], source_end(record)) for record in records
-                      if record.get("network", {}).get("transport") == "icmp"
-                      and record["event"]["action"].startswith("connection")]
-            check(echoes and echoes[-1][1].pid == raw.pid, f"{mode}: a raw socket's echo request", echoes)
+def sockets_of_all_kinds(scene):
+    scene.start()
+    tcp_pair(scene, "IPv4", "127.0.0.1", "127.0.0.1")
+    tcp_pair(scene, "IPv6", "::1", "::1")
+    tcp_pair(scene, "dual-stack listener, IPv4 client", "::", "127.0.0.1", "dualstack")
+    tcp_pair(scene, "wildcard listener", "0.0.0.0", "127.0.0.9")
+    tcp_pair(scene, "bound to a device", "127.0.0.1", "127.0.0.1", "device=lo", "device=lo")
+    udp_pair(scene, "UDP IPv4", "127.0.0.1", "127.0.0.1")
+    udp_pair(scene, "UDP IPv6", "::1", "::1")
+    udp_pair(scene, "UDP bound to a device", "127.0.0.1", "127.0.0.1", "device=lo")
+    udp_unconnected(scene, "unconnected UDP", "127.0.0.1", "127.0.0.1")
+    udp_unconnected(scene, "unconnected UDP, wildcard", "0.0.0.0", "127.0.0.7")
+    udp_unconnected(scene, "unconnected UDP, dual-stack", "::", "::1")
+    not_accepted(scene)
+    refused(scene)
+    by_packet_socket(scene)
+    reuseaddr(scene)
+    reuseport(scene)
+    reuseport_accepted(scene)
+    reuseport_udp(scene)
+    raw = icmp(scene)
+    short_lived(scene)
+    wait_until_named(scene.sockline, raw.pid)
+    records = scene.finish()
+    dual = [record for record in records
+            if record.get("destination", {}).get("ip") == "::ffff:127.0.0.1"]
+    scene.check(not dual, "IPv4-mapped addresses are written as IPv4", dual)
+    echoes = [(record["event"]["action"], source_end(record)) for record in records
+              if record.get("network", {}).get("transport") == "icmp"
+              and record["event"]["action"].startswith("connection")]
+    wrong = any(end.pid and end.pid != raw.pid for _, end in echoes)
+    scene.check(echoes and echoes[-1][1].pid == raw.pid, "a raw socket's echo request", echoes, wrong)
 
 
-def test_sockets_from_before():
+def sockets_from_before(scene):
     """Sockets that were there, and handed on, before sockline was."""
-    for mode in MODES:
-        with Namespace() as host:
-            scene = Scene(host, mode)
-            server = scene.mksock("tcp-listen 127.0.0.1 0")
-            shared = scene.mksock(f"tcp-connect 127.0.0.1 {server.port()}")
-            server.tell("tcp-accept %1")
-            children = [int(shared.tell("fork")["pid"]) for _ in range(2)]
-            passing = scene.mksock(f"tcp-connect 127.0.0.1 {server.port()}")
-            server.tell("tcp-accept %1")
-            passed_port = passing.port()
-            receiver = int(passing.tell("pass %1")["pid"])
-            unconnected = scene.agent(SERVER.format(family="socket.AF_INET", address="0.0.0.0"))
-            port = int(unconnected.first)
-            scene.start()
-            time.sleep(0.3)
-            shared.tell("send %1 hello")
-            server.tell("send %3 hello")
-            client = scene.mksock(f"udp-connect 127.0.0.1 {port}")
-            client.tell("send %1 question")
-            holders = {shared.pid, *children}
-            scene.expected.add("shared after fork: the lowest pid, all are named", shared.port(),
-                               {min(holders)}, shared=holders)
-            scene.expected.add("passed by SCM_RIGHTS: who has it now", passed_port, {receiver})
-            scene.expected.add("the other end", server.port(), {server.pid}, passed_port)
-            scene.expected.add("an old UDP server", port, {unconnected.pid}, client.port(), "udp")
-            records = scene.finish()
-            directions = {record["network"]["direction"] for record in records
-                          if record["event"]["action"] == "connection_closed"
-                          and record.get("destination", {}).get("port") == server.port()}
-            check(directions == {"ingress"}, f"{mode}: by the listener it is known who began", directions)
+    server = scene.mksock("tcp-listen 127.0.0.1 0")
+    shared = scene.mksock(f"tcp-connect 127.0.0.1 {server.port()}")
+    server.tell("tcp-accept %1")
+    children = [int(shared.tell("fork")["pid"]) for _ in range(2)]
+    passing = scene.mksock(f"tcp-connect 127.0.0.1 {server.port()}")
+    server.tell("tcp-accept %1")
+    passed_port = passing.port()
+    receiver = int(passing.tell("pass %1")["pid"])
+    unconnected = scene.agent(SERVER.format(family="socket.AF_INET", address="0.0.0.0"))
+    port = int(unconnected.first)
+    scene.start()
+    time.sleep(0.3)
+    shared.tell("send %1 hello")
+    server.tell("send %3 hello")
+    client = scene.mksock(f"udp-connect 127.0.0.1 {port}")
+    client.tell("send %1 question")
+    holders = {shared.pid, *children}
+    scene.expected.add("shared after fork: the lowest pid, all are named", shared.port(),
+                       {min(holders)}, shared=holders)
+    scene.expected.add("passed by SCM_RIGHTS: who has it now", passed_port, {receiver})
+    scene.expected.add("the other end", server.port(), {server.pid}, passed_port)
+    scene.expected.add("an old UDP server", port, {unconnected.pid}, client.port(), "udp")
+    records = scene.finish()
+    directions = {record["network"]["direction"] for record in records
+                  if record["event"]["action"] == "connection_closed"
+                  and record.get("destination", {}).get("port") == server.port()}
+    scene.check(directions == {"ingress"}, "by the listener it is known who began", directions)
 
 
-def test_time_wait():
+def time_wait(scene):
     """A packet of a connection that was closed before sockline began."""
-    for mode in MODES:
-        with Namespace() as host:
-            host.sysctl("net.ipv4.tcp_rfc1337", 1)  # the peer's RST does not end it
-            waits = Mksock(host, "time-wait 127.0.0.1")
-            fact = waits.sockets[0]
-            scene = Scene(host, mode)
-            scene.start()
-            scene.agent(f"""
+    scene.place.sysctl("net.ipv4.tcp_rfc1337", 1)  # the peer's RST does not end it
+    waits = Mksock(scene.place, "time-wait 127.0.0.1")
+    fact = waits.sockets[0]
+    scene.start()
+    scene.agent(f"""
 s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
 header = struct.pack("!HHIIBBHHH", {fact["remote_port"]}, {fact["local_port"]}, 1, 1, 0x50, 0x10, 100, 0, 0)
 pseudo = b"\\x7f\\0\\0\\x01" * 2 + struct.pack("!HH", 6, len(header))
@@ -388,10 +408,22 @@ total = (total & 0xffff) + (total >> 16)
 s.sendto(header[:16] + struct.pack("!H", ~total & 0xffff) + header[18:], ("127.0.0.1", 0))
 wait("sent")
 """)
-            scene.expected.add("in TIME_WAIT since before", int(fact["local_port"]), set(),
-                               reasons={"time_wait"})
-            scene.finish()
-            waits.end()
+    scene.expected.add("in TIME_WAIT since before", int(fact["local_port"]), set(),
+                       reasons={"time_wait"})
+    scene.finish()
+    waits.end()
+
+
+def test_sockets_of_all_kinds():
+    play(sockets_of_all_kinds)
+
+
+def test_sockets_from_before():
+    play(sockets_from_before)
+
+
+def test_time_wait():
+    play(time_wait)
 
 
 def test_container():

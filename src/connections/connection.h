@@ -25,6 +25,8 @@ enum connection_reason {
 	CONNECTION_EVICTED,
 	CONNECTION_SHUTDOWN,
 	CONNECTION_SOCKET_CLOSED,
+	CONNECTION_UNREACHABLE,
+	CONNECTION_REUSED, /* its tuple began another one, and its end was not captured */
 };
 
 enum connection_outcome { CONNECTION_UNKNOWN, CONNECTION_SUCCESS, CONNECTION_FAILURE };
@@ -126,9 +128,11 @@ struct connection {
 	uint8_t lane_count; /* private to connection_table */
 	bool held;          /* closed by its packets; reported when late ones have come, too */
 	bool late;          /* packets have come since its end was reported */
-	uint16_t icmp_id;   /* ICMP echo: the identifier; the tuple's ports carry it too */
-	int64_t asked_ns;   /* monotonic: when owners were first asked for; 0 = never */
-	int64_t seen_ns;    /* monotonic: of the first packet */
+	/* What an ICMP error said of it while it had no answer: REFUSED, UNREACHABLE, or none. */
+	enum connection_reason error : 8;
+	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
+	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
+	int64_t seen_ns;  /* monotonic: of the first packet */
 	int64_t reported_ns;
 	struct connection_count reported[2]; /* counts at the last connection_updated */
 

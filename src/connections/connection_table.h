@@ -110,7 +110,10 @@ bool connection_table_account(struct connection_table *table, struct connection 
 /* The kernel said that the socket of a local end is gone, which no packet need tell. */
 void connection_table_died(struct connection_table *table, struct connection *connection,
                            int64_t now_ns);
-/* Closes now, without a callback. False when it was closed already. */
+/*
+ * Closes now, without a callback. False when it was closed already. One that had an ICMP
+ * error and no answer failed with that, however it ends.
+ */
 bool connection_table_close(struct connection_table *table, struct connection *connection,
                             enum connection_reason reason, enum connection_outcome outcome,
                             int64_t now_ns);

@@ -20,7 +20,9 @@ static int64_t idle_limit(const struct connection *connection)
 	if (connection->closed)
 		return CONNECTION_LINGER_NS;
 	if (connection->tuple.protocol != IPPROTO_TCP)
-		return CONNECTION_OTHER_IDLE_NS;
+		return connection->dead && connection->error != CONNECTION_REASON_NONE
+		               ? CONNECTION_HELD_NS
+		               : CONNECTION_OTHER_IDLE_NS;
 	if (connection->dead || has_fin(connection))
 		return CONNECTION_FIN_IDLE_NS;
 	return tcp->established ? CONNECTION_TCP_IDLE_NS : CONNECTION_UNANSWERED_NS;
@@ -57,12 +59,38 @@ void connection_table_died(struct connection_table *table, struct connection *co
 		hasten(table, connection, now_ns);
 }
 
+/* Says less than an ICMP error. */
+static bool is_vague(enum connection_reason reason)
+{
+	switch (reason) {
+	case CONNECTION_TIMEOUT:
+	case CONNECTION_IDLE:
+	case CONNECTION_SHUTDOWN:
+	case CONNECTION_SOCKET_CLOSED:
+	case CONNECTION_REUSED:
+		return true;
+	case CONNECTION_REASON_NONE:
+	case CONNECTION_FIN:
+	case CONNECTION_RESET:
+	case CONNECTION_REFUSED:
+	case CONNECTION_EVICTED:
+	case CONNECTION_UNREACHABLE:
+		break;
+	}
+	return false;
+}
+
 bool connection_table_close(struct connection_table *table, struct connection *connection,
                             enum connection_reason reason, enum connection_outcome outcome,
                             int64_t now_ns)
 {
 	if (connection->closed)
 		return false;
+	if (connection->error != CONNECTION_REASON_NONE && is_vague(reason) &&
+	    connection->counts[CONNECTION_DESTINATION].packets == 0) {
+		reason = connection->error;
+		outcome = CONNECTION_FAILURE;
+	}
 	connection->closed = true;
 	connection->active_ns = now_ns;
 	connection->internal.update_ns = 0;

@@ -23,10 +23,16 @@ const char *encode_connection_state(enum socket_state state)
 }
 
 static const char *const reasons[] = {
-	[CONNECTION_FIN] = "fin",           [CONNECTION_RESET] = "reset",
-	[CONNECTION_REFUSED] = "refused",   [CONNECTION_TIMEOUT] = "timeout",
-	[CONNECTION_IDLE] = "idle",         [CONNECTION_EVICTED] = "evicted",
-	[CONNECTION_SHUTDOWN] = "shutdown", [CONNECTION_SOCKET_CLOSED] = "socket_closed",
+	[CONNECTION_FIN] = "fin",
+	[CONNECTION_RESET] = "reset",
+	[CONNECTION_REFUSED] = "refused",
+	[CONNECTION_TIMEOUT] = "timeout",
+	[CONNECTION_IDLE] = "idle",
+	[CONNECTION_EVICTED] = "evicted",
+	[CONNECTION_SHUTDOWN] = "shutdown",
+	[CONNECTION_SOCKET_CLOSED] = "socket_closed",
+	[CONNECTION_UNREACHABLE] = "unreachable",
+	[CONNECTION_REUSED] = "reused",
 };
 
 static const char *const outcomes[] = {

@@ -67,25 +67,48 @@ static bool is_reply(const struct packet *packet)
 	return packet->icmp_type == ICMPV6_ECHO_REPLY;
 }
 
+bool flow_key_is_refusal(const struct packet *packet)
+{
+	return packet->has_tcp && packet->tcp_sequence == 0 &&
+	       (packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_RST | TCP_FLAG_ACK)) ==
+	               (TCP_FLAG_RST | TCP_FLAG_ACK);
+}
+
 enum flow_key_sender flow_key_sender(const struct packet *packet)
 {
 	if (is_icmp(packet))
 		return is_reply(packet) ? FLOW_KEY_RESPONDER : FLOW_KEY_INITIATOR;
 	if (!packet->has_tcp)
 		return FLOW_KEY_INITIATOR;
+	if (flow_key_is_refusal(packet))
+		return FLOW_KEY_RESPONDER;
 	if (!(packet->tcp_flags & TCP_FLAG_SYN))
 		return FLOW_KEY_UNKNOWN;
 	return packet->tcp_flags & TCP_FLAG_ACK ? FLOW_KEY_RESPONDER : FLOW_KEY_INITIATOR;
 }
 
-bool flow_key_is_refusal(const struct packet *packet)
+bool flow_key_error_is_final(const struct packet *packet)
 {
-	if (packet->tuple.protocol == IPPROTO_ICMP)
-		return packet->icmp_type == ICMP_DEST_UNREACH &&
-		       (packet->icmp_code == ICMP_PORT_UNREACH ||
-		        packet->icmp_code == ICMP_PROT_UNREACH);
-	return packet->tuple.protocol == IPPROTO_ICMPV6 &&
-	       packet->icmp_type == ICMPV6_DEST_UNREACH && packet->icmp_code == ICMPV6_PORT_UNREACH;
+	return packet->icmp_type ==
+	       (packet->tuple.protocol == IPPROTO_ICMP ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH);
+}
+
+enum connection_reason flow_key_error(const struct packet *packet)
+{
+	bool v4 = packet->tuple.protocol == IPPROTO_ICMP;
+
+	if (!packet->has_icmp_inner)
+		return CONNECTION_REASON_NONE;
+	if (packet->icmp_type == (v4 ? ICMP_TIME_EXCEEDED : ICMPV6_TIME_EXCEED))
+		return CONNECTION_UNREACHABLE;
+	if (!flow_key_error_is_final(packet))
+		return CONNECTION_REASON_NONE;
+	if (v4 && packet->icmp_code == ICMP_FRAG_NEEDED)
+		return CONNECTION_REASON_NONE;
+	if (v4 ? packet->icmp_code == ICMP_PORT_UNREACH || packet->icmp_code == ICMP_PROT_UNREACH
+	       : packet->icmp_code == ICMPV6_PORT_UNREACH)
+		return CONNECTION_REFUSED;
+	return CONNECTION_UNREACHABLE;
 }
 
 bool flow_key_has_community_id(const struct packet *packet)

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "capture/packet.h"
+#include "connections/connection.h"
 
 /*
  * The tuple by which the connection is kept: that of the packet; for ICMP echo
@@ -16,15 +17,24 @@
  */
 bool flow_key_of(const struct packet *packet, struct tuple *key);
 
+/* RST and ACK with sequence number 0: the answer to a SYN that is refused (RFC 9293 3.5.2). */
+bool flow_key_is_refusal(const struct packet *packet);
+
 enum flow_key_sender { FLOW_KEY_INITIATOR, FLOW_KEY_RESPONDER, FLOW_KEY_UNKNOWN };
-/* Unknown only for TCP without SYN. UDP and the rest: who is seen first began. */
+/* Unknown only for TCP without SYN that refuses none. UDP and the rest: who is seen first began. */
 enum flow_key_sender flow_key_sender(const struct packet *packet);
 
 /* What keeps connections of that tuple apart: CONNECTION_LANE_*. */
 uint32_t flow_key_lane(const struct packet *packet);
 
-/* An ICMP error that ends a connection attempt: port or protocol unreachable. */
-bool flow_key_is_refusal(const struct packet *packet);
+/*
+ * What an ICMP error says of the packet it quotes: REFUSED (port or protocol unreachable),
+ * UNREACHABLE (the network, the host, or a filter in between; on the way too many hops),
+ * NONE. Refused, or not admitted, is final; Linux gives up a connect(2) for each of the
+ * destination errors (ip(7), tcp_v4_err), for too many hops others try again.
+ */
+enum connection_reason flow_key_error(const struct packet *packet);
+bool flow_key_error_is_final(const struct packet *packet);
 
 /* Community ID is defined: an IP packet with its transport header, or a portless protocol. */
 bool flow_key_has_community_id(const struct packet *packet);

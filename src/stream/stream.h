@@ -25,7 +25,7 @@ struct stream;
 struct stream_options {
 	struct emitter *emitter;         /* borrowed */
 	struct attribution *attribution; /* borrowed; NULL in a replay */
-	struct hash_key key; /* of tables that grow: random */
+	struct hash_key key;             /* of tables that grow: random */
 	/*
 	 * The key of connection ids, and of caches that have a fixed size, where a newer entry takes the
 	 * place of an older one: the same in each replay of a file.

@@ -171,7 +171,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->fanned_out = locality->fanned_out;
 	connection->seen_ns = passage->seen_ns;
 	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
-	if (connection->midway)
+	if (connection->midway && !flow_key_is_refusal(packet))
 		connection_table_met_midway(connection);
 	connection->gone = has_died(stream, connection, CONNECTION_DESTINATION);
 	connection->dead = connection->gone || has_died(stream, connection, CONNECTION_SOURCE);
@@ -242,6 +242,19 @@ static struct connection *find_copied(struct stream *stream, struct passage *pas
 	return connection;
 }
 
+/* Another connection has the same tuple: the old socket must be gone, whoever reported that. */
+static void replace_connection(struct stream *stream, struct connection *connection,
+                               const struct passage *passage)
+{
+	enum connection_reason reason =
+		stream->options.replay ? CONNECTION_REUSED : CONNECTION_SOCKET_CLOSED;
+
+	if (connection_table_close(stream->connections, connection, reason, CONNECTION_SUCCESS,
+	                           passage->now_ns))
+		stream_emit_closed(stream, connection, passage->packet->time_ns);
+	connection_table_forget(stream->connections, connection);
+}
+
 /* The connection that this packet belongs to, a new one if need be; NULL when there is none. */
 static struct connection *find_connection(struct stream *stream, struct passage *passage)
 {
@@ -258,12 +271,7 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 		connection = find_copied(stream, passage);
 	if (connection && (connection_table_restarts(connection, packet) ||
 	                   is_of_another_socket(stream, connection, passage))) {
-		/* Another connection with the same tuple: the old socket must be gone. */
-		if (connection_table_close(stream->connections, connection,
-		                           CONNECTION_SOCKET_CLOSED, CONNECTION_SUCCESS,
-		                           passage->now_ns))
-			stream_emit_closed(stream, connection, packet->time_ns);
-		connection_table_forget(stream->connections, connection);
+		replace_connection(stream, connection, passage);
 		connection = NULL;
 	}
 	if (!connection)
@@ -271,25 +279,6 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 	if (connection && packet->is_fragment)
 		fragments_put(stream->fragments, packet, connection, passage->from);
 	return connection;
-}
-
-/* A port or protocol that is unreachable ends what has not begun; later such errors are soft (RFC 1122 4.2.3.9). */
-static void apply_icmp_error(struct stream *stream, const struct passage *passage)
-{
-	const struct packet *packet = passage->packet;
-	struct connection *connection;
-	struct connection_key key;
-	enum connection_end from;
-
-	if (!packet->has_icmp_inner || !flow_key_is_refusal(packet))
-		return;
-	key = connection_table_key(stream->connections, packet->netns, &packet->icmp_inner);
-	connection = connection_table_find(stream->connections, &key, &from);
-	if (!connection || connection->counts[CONNECTION_DESTINATION].packets > 0)
-		return;
-	if (connection_table_close(stream->connections, connection, CONNECTION_REFUSED,
-	                           CONNECTION_FAILURE, passage->now_ns))
-		stream_hold_closed(stream, connection);
 }
 
 static void emit_packet(struct stream *stream, const struct passage *passage, uint64_t duplicate_of)
@@ -405,7 +394,7 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (closed)
 		stream_hold_closed(stream, connection);
 	else if (!connection)
-		apply_icmp_error(stream, passage);
+		stream_apply_icmp_error(stream, packet, passage->now_ns);
 }
 
 /* What the tuple does not tell. */

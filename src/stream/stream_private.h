@@ -33,6 +33,8 @@ void stream_emit_connection(struct stream *stream, enum event_action action, int
 /* All sockets that were reported as destroyed stand in the connections afterwards. */
 void stream_take_destroyed(struct stream *stream);
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns);
+/* A packet of no connection, which may be an ICMP error about one. */
+void stream_apply_icmp_error(struct stream *stream, const struct packet *packet, int64_t now_ns);
 /* For a connection that its packets closed: the record comes after those that are late. */
 void stream_hold_closed(struct stream *stream, struct connection *connection);
 

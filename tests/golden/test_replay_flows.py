@@ -8,7 +8,7 @@ import struct
 import sys
 import tempfile
 
-from test_replay import CLIENT, OPENED, SERVER, Capture, Tcp, check, done, is_valid, records_of, \
+from test_replay import CLIENT, CLIENT6, OPENED, SERVER, SERVER6, Capture, Tcp, check, done, is_valid, records_of, \
     replay, scapy, skip_all, write
 
 MACS_BYTES = b"\2\0\0\0\0\1\0\0"
@@ -134,6 +134,86 @@ def test_late():
     check(sums(found["closed"])[first][0] == 4 and found["updated"][0]["network"]["packets"] == 5 and
           found["updated"][0]["sockline"]["connection"]["id"] == first,
           "what comes after connection_closed is in a last connection_updated", found.get("updated"))
+
+
+def quoted(of, *, kind=3, code=3, v6=False):
+    """An ICMP error of a router, or of the host, about this IP packet."""
+    if v6:
+        error = {1: scapy.ICMPv6DestUnreach, 3: scapy.ICMPv6TimeExceeded}[kind](code=code)
+        return scapy.IPv6(src=SERVER6, dst=CLIENT6) / error / scapy.IPv6(bytes(of)[:48])
+    return scapy.IP(src=SERVER, dst=CLIENT) / scapy.ICMP(type=kind, code=code) / scapy.IP(bytes(of)[:28])
+
+
+def ends(found):
+    """(source port, reason, outcome, packets of both ends) of each connection_closed."""
+    return sorted((record["source"]["port"], record["event"]["reason"], record["event"]["outcome"],
+                   record["source"]["packets"], record["destination"]["packets"])
+                  for record in found["closed"])
+
+
+def test_refused():
+    """A SYN that was not captured: the answer is there alone."""
+    capture = Capture()
+    capture.add(scapy.IP(src=SERVER, dst=CLIENT)
+                / scapy.TCP(sport=80, dport=50001, flags="RA", seq=0, ack=777))
+    capture.add(scapy.IP(src=SERVER, dst=CLIENT)
+                / scapy.TCP(sport=80, dport=50002, flags="RA", seq=5, ack=777))
+    found = read(capture, "RST alone")
+    check(ends(found) == [(80, "reset", "success", 1, 0), (50001, "refused", "failure", 0, 1)],
+          "an RST that refuses an unseen SYN: the connecting end is the source", ends(found))
+
+
+def test_icmp_errors():
+    capture = Capture()
+    for port, kind, code in ((50001, 3, 13), (50002, 3, 10), (50003, 3, 1), (50004, 3, 3), (50005, 11, 0),
+                             (50006, 3, 4)):
+        syn = scapy.IP(src=CLIENT, dst=SERVER) / scapy.TCP(sport=port, dport=80, flags="S", seq=port)
+        capture.add(syn)
+        capture.add(quoted(syn, kind=kind, code=code))
+    for port, kind, code in ((50007, 1, 1), (50008, 1, 4), (50009, 3, 0)):
+        syn = scapy.IPv6(src=CLIENT6, dst=SERVER6) / scapy.TCP(sport=port, dport=80, flags="S", seq=port)
+        capture.add(syn)
+        capture.add(quoted(syn, kind=kind, code=code, v6=True))
+    answered = Tcp(capture, 50010)
+    answered.script(*OPENED)
+    capture.add(quoted(scapy.IP(capture.packets[-1][1][14:]), code=1))
+    found = read(capture, "ICMP errors about TCP")
+    check([end[:3] for end in ends(found)] ==
+          [(50001, "unreachable", "failure"), (50002, "unreachable", "failure"),
+           (50003, "unreachable", "failure"), (50004, "refused", "failure"),
+           (50005, "unreachable", "failure"), (50006, "shutdown", "unknown"),
+           (50007, "unreachable", "failure"), (50008, "refused", "failure"),
+           (50009, "unreachable", "failure"), (50010, "shutdown", "success")],
+          "decide reason and outcome of what has no answer", ends(found))
+
+
+def test_refused_datagrams():
+    capture = Capture()
+    for number in range(20):
+        datagram = scapy.IP(src=CLIENT, dst=SERVER) / scapy.UDP(sport=50001, dport=9) / b"x"
+        capture.add(datagram, after_ms=50)
+        capture.add(quoted(datagram))
+    prohibited = scapy.IP(src=CLIENT, dst=SERVER) / scapy.UDP(sport=50002, dport=9) / b"x"
+    capture.add(prohibited)
+    capture.add(quoted(prohibited, code=13))
+    late = scapy.IP(src=CLIENT, dst=SERVER) / scapy.UDP(sport=50003, dport=9) / b"x"
+    capture.add(late)
+    capture.add(quoted(late))
+    capture.add(scapy.IP(src=SERVER, dst=CLIENT) / scapy.UDP(sport=9, dport=50003) / b"now")
+    Tcp(capture, 50004).send(">S", after_ms=70000)
+    found = read(capture, "datagrams to a closed port")
+    check(ends(found)[:3] == [(50001, "refused", "failure", 20, 0), (50002, "unreachable", "failure", 1, 0),
+                              (50003, "idle", "success", 1, 1)],
+          "datagrams that nobody takes are one connection, refused when it is idle", ends(found))
+    check(len(found["opened"]) == 4, "opened once", found["opened"])
+
+
+def test_reused():
+    capture = Capture()
+    for number in range(2):
+        Tcp(capture, 50001).script(*OPENED, after_ms=100)
+    check([end[1] for end in ends(read(capture, "the tuple again"))] == ["reused", "shutdown"],
+          "an end that was not captured: no kernel told of it")
 
 
 def main():

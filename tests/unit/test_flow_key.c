@@ -254,10 +254,51 @@ static void test_cases(void)
 		if (keyed)
 			CHECK_EQUAL(flow_key_sender(&packet), cases[i].sender, "%s: its sender",
 			            cases[i].title);
-		CHECK_EQUAL(flow_key_is_refusal(&packet), cases[i].refusal, "%s: a refusal or not",
-		            cases[i].title);
+		packet.has_icmp_inner = packet.has_icmp;
+		CHECK_EQUAL(flow_key_error(&packet) == CONNECTION_REFUSED, cases[i].refusal,
+		            "%s: a refusal or not", cases[i].title);
 		CHECK_EQUAL(flow_key_has_community_id(&packet), cases[i].has_id,
 		            "%s: has a Community ID or not", cases[i].title);
+	}
+}
+
+static void test_errors(void)
+{
+	static const struct {
+		uint8_t protocol, type, code;
+		enum connection_reason reason;
+		bool final;
+	} errors[] = {
+		{ IPPROTO_ICMP, 3, 0, CONNECTION_UNREACHABLE, true },
+		{ IPPROTO_ICMP, 3, 1, CONNECTION_UNREACHABLE, true },
+		{ IPPROTO_ICMP, 3, 2, CONNECTION_REFUSED, true },
+		{ IPPROTO_ICMP, 3, 3, CONNECTION_REFUSED, true },
+		{ IPPROTO_ICMP, 3, 4, CONNECTION_REASON_NONE, true },
+		{ IPPROTO_ICMP, 3, 10, CONNECTION_UNREACHABLE, true },
+		{ IPPROTO_ICMP, 3, 13, CONNECTION_UNREACHABLE, true },
+		{ IPPROTO_ICMP, 11, 0, CONNECTION_UNREACHABLE, false },
+		{ IPPROTO_ICMP, 5, 0, CONNECTION_REASON_NONE, false },
+		{ IPPROTO_ICMPV6, 1, 1, CONNECTION_UNREACHABLE, true },
+		{ IPPROTO_ICMPV6, 1, 4, CONNECTION_REFUSED, true },
+		{ IPPROTO_ICMPV6, 2, 0, CONNECTION_REASON_NONE, false },
+		{ IPPROTO_ICMPV6, 3, 0, CONNECTION_UNREACHABLE, false },
+	};
+
+	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+		struct packet packet = {
+			.has_icmp = true,
+			.has_icmp_inner = true,
+			.tuple.protocol = errors[i].protocol,
+			.icmp_type = errors[i].type,
+			.icmp_code = errors[i].code,
+		};
+
+		CHECK(flow_key_error(&packet) == errors[i].reason &&
+		              flow_key_error_is_final(&packet) == errors[i].final,
+		      "protocol %u, type %u, code %u", errors[i].protocol, errors[i].type,
+		      errors[i].code);
+		packet.has_icmp_inner = false;
+		CHECK(flow_key_error(&packet) == CONNECTION_REASON_NONE, "about no packet: none");
 	}
 }
 
@@ -304,6 +345,7 @@ static void test_community_id(void)
 int main(void)
 {
 	test_cases();
+	test_errors();
 	test_community_id();
 	return check_done();
 }

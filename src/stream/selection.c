@@ -141,7 +141,7 @@ static bool has_ports(uint8_t protocol)
 	       protocol == IPPROTO_SCTP;
 }
 
-/* Of the connection, so that a later fragment has the ports of its first. NULL: there is none. */
+/* The connection's, so that a later fragment has the ports of its first. NULL: there is none. */
 static const struct tuple *tuple_of(const struct event *event)
 {
 	switch (event->action) {

@@ -24,7 +24,7 @@ def traffic(host, server):
 
 
 def test_select():
-    """Of two like clients one is selected, in several ways."""
+    """One of two like clients is selected, in several ways."""
     with Namespace() as host:
         server = Mksock(host, "tcp-listen 127.0.0.1 0")
         mine, other = traffic(host, server)

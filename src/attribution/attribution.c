@@ -443,6 +443,7 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 		attribution_unknown(owner,
 		                    ATTRIBUTION_NO_SOCKET); /* no file: closed by its process */
 	}
+	attribution_remember(attribution, socket->netns, &socket->tuple, owner);
 }
 
 void attribution_remember(struct attribution *attribution, uint32_t netns,

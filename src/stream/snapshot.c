@@ -110,7 +110,6 @@ static void emit_socket(struct snapshot *snapshot, const struct socket *socket)
 	event.socket.snapshot_id = snapshot->id;
 	event.socket.snapshot_index = ++snapshot->next;
 	emitter_emit(snapshot->options.emitter, &event);
-	attribution_remember(snapshot->options.attribution, socket->netns, &socket->tuple, &owner);
 	owner_clear(&owner);
 }
 

@@ -29,27 +29,28 @@
 #define NOT_FOUND_NS     (20 * NS_PER_MS)     /* nor is sought what was not found */
 
 struct look {
-	struct sentinel_thread *thread;
+	struct sentinel_resolver *resolver;
 	struct sentinel_netns *netns;
 	const struct packet *packet;
 	int64_t begin_ns;
 	uint64_t flow; /* hash */
 	struct socket socket;
+	unsigned flags; /* SENTINEL_RESOLVE_* */
 };
 
 static void count(struct look *look, enum sentinel_report_count what)
 {
-	sentinel_report_count(&look->thread->report, what);
+	sentinel_report_count(look->resolver->report, what);
 }
 
-static uint64_t hash_flow(const struct sentinel_thread *thread, const struct packet *packet)
+static uint64_t hash_flow(const struct sentinel_resolver *resolver, const struct packet *packet)
 {
 	struct {
 		struct tuple tuple;
 		uint32_t icmp_id;
 	} key = { packet->tuple, packet->icmp_id };
 
-	return hash_bytes(&thread->shared->key, &key, sizeof key);
+	return hash_bytes(resolver->key, &key, sizeof key);
 }
 
 static struct sentinel_sighting describe(const struct look *look, enum sentinel_how how)
@@ -76,10 +77,10 @@ static void tell(struct look *look, struct sentinel_sighting *sighting,
 		sighting->pid = holder->pid;
 		sighting->start_ticks = holder->stat.start_ticks;
 		if (!holder->told)
-			holder->told = sentinel_report_process(&look->thread->report, holder->pid,
+			holder->told = sentinel_report_process(look->resolver->report, holder->pid,
 			                                       holder->dir, &holder->stat);
 	}
-	sentinel_report_sighting(&look->thread->report, sighting);
+	sentinel_report_sighting(look->resolver->report, sighting);
 	sentinel_netns_reported(look->netns, look->flow, look->socket.cookie, look->begin_ns,
 	                        TOLD_NS);
 }
@@ -91,7 +92,7 @@ static uint64_t hash_remote(const struct look *look)
 		uint32_t port;
 	} key = { look->packet->tuple.destination, look->packet->tuple.destination_port };
 
-	return hash_bytes(&look->thread->shared->key, &key, sizeof key);
+	return hash_bytes(look->resolver->key, &key, sizeof key);
 }
 
 static struct sentinel_holder *find_holder(struct look *look, bool listener)
@@ -101,7 +102,7 @@ static struct sentinel_holder *find_holder(struct look *look, bool listener)
 		.remote = listener ? 0 : hash_remote(look),
 		.uid = look->socket.uid,
 		.listener = listener,
-		.quick = look->thread->searched_in_vain > SEARCHED_IN_VAIN_MAX,
+		.quick = look->resolver->searched_in_vain > SEARCHED_IN_VAIN_MAX,
 		.deadline_ns = look->begin_ns + SENTINEL_RESOLVE_BUDGET_NS,
 	};
 	uint64_t cookie = look->socket.cookie;
@@ -111,10 +112,10 @@ static struct sentinel_holder *find_holder(struct look *look, bool listener)
 	if (wanted.inode == 0 ||
 	    sentinel_netns_was_reported(look->netns, cookie, cookie, look->begin_ns))
 		return NULL;
-	found = sentinel_search_find(&look->thread->search, &wanted);
+	found = sentinel_search_find(&look->resolver->search, &wanted);
 	if (found)
 		return found;
-	look->thread->searched_in_vain++;
+	look->resolver->searched_in_vain++;
 	if (wanted.gave_up)
 		count(look, SENTINEL_OVER_BUDGET);
 	sentinel_netns_reported(look->netns, cookie, cookie, look->begin_ns, NOT_FOUND_NS);
@@ -169,7 +170,7 @@ static bool udp_fits(struct look *look)
 static void shut_out(struct look *look, bool *kind)
 {
 	*kind = false;
-	sentinel_thread_change_filter(look->thread);
+	look->flags |= SENTINEL_RESOLVE_FILTER;
 	count(look, SENTINEL_PAUSED);
 }
 
@@ -178,13 +179,13 @@ static void look_at_udp(struct look *look)
 	struct sentinel_holder *holder;
 	struct sentinel_sighting sighting;
 
-	port_budget_count(&look->thread->budget, look->packet->tuple.source_port);
+	port_budget_count(&look->resolver->budget, look->packet->tuple.source_port);
 	if (sock_diag_find(look->netns->diag, &look->packet->tuple, look->packet->ifindex, false,
 	                   &look->socket) != 0 ||
 	    !udp_fits(look)) {
 		count(look, SENTINEL_NO_SOCKET);
-		if (++look->thread->udp_in_vain > UDP_IN_VAIN_MAX)
-			shut_out(look, &look->thread->filter.udp);
+		if (++look->resolver->udp_in_vain > UDP_IN_VAIN_MAX)
+			shut_out(look, &look->resolver->filter.udp);
 		return;
 	}
 	if (was_told(look)) {
@@ -203,8 +204,8 @@ static void look_at_echo(struct look *look)
 {
 	struct sentinel_sighting sighting;
 
-	if (++look->thread->echoes > ECHOES_MAX)
-		shut_out(look, &look->thread->filter.icmp);
+	if (++look->resolver->echoes > ECHOES_MAX)
+		shut_out(look, &look->resolver->filter.icmp);
 	if (was_told(look)) {
 		count(look, SENTINEL_REPEATED);
 		return;
@@ -221,8 +222,8 @@ static void look_at_listener(struct look *look)
 	struct sentinel_holder *holder;
 	struct sentinel_sighting sighting;
 
-	if (++look->thread->connections_in > CONNECTIONS_IN_MAX)
-		shut_out(look, &look->thread->filter.tcp_in);
+	if (++look->resolver->connections_in > CONNECTIONS_IN_MAX)
+		shut_out(look, &look->resolver->filter.tcp_in);
 	if (sock_diag_find(look->netns->diag, &listener, look->packet->ifindex, false,
 	                   &look->socket) != 0 ||
 	    look->socket.state != SOCKET_LISTEN) {
@@ -233,19 +234,17 @@ static void look_at_listener(struct look *look)
 	sighting = describe(look, holder ? SENTINEL_LISTENER : SENTINEL_UNRESOLVED_LISTENER);
 	sighting.tuple = listener;
 	tell(look, &sighting, holder);
-	if (holder && sentinel_listeners_add(&look->thread->shared->listeners, holder->pid)) {
-		sentinel_forks_refresh(&look->thread->forks);
-		sentinel_thread_wakeup_others(look->thread->shared, look->thread);
-	}
+	if (holder && sentinel_listeners_add(look->resolver->listeners, holder->pid))
+		look->flags |= SENTINEL_RESOLVE_LISTENER;
 	if (holder && sentinel_netns_add_listener(look->netns, listener.source_port, look->begin_ns,
 	                                          LISTENER_KEEP_NS))
-		look->netns->filter_generation = look->thread->filter_generation - 1;
+		look->flags |= SENTINEL_RESOLVE_PORT;
 }
 
-void sentinel_resolve_packet(struct sentinel_thread *thread, struct sentinel_netns *netns,
-                             const struct sentinel_netns_packet *packet)
+unsigned sentinel_resolve_packet(struct sentinel_resolver *resolver, struct sentinel_netns *netns,
+                                 const struct sentinel_netns_packet *packet)
 {
-	struct look look = { .thread = thread,
+	struct look look = { .resolver = resolver,
 		             .netns = netns,
 		             .packet = &packet->packet,
 		             .begin_ns = clock_monotonic_ns() };
@@ -254,12 +253,12 @@ void sentinel_resolve_packet(struct sentinel_thread *thread, struct sentinel_net
 
 	count(&look, SENTINEL_PACKETS);
 	if (!packet->valid)
-		return;
+		return 0;
 	if (age_ns > (protocol == IPPROTO_TCP ? TCP_LATE_NS : UDP_LATE_NS)) {
 		count(&look, SENTINEL_LATE);
-		return;
+		return 0;
 	}
-	look.flow = hash_flow(thread, &packet->packet);
+	look.flow = hash_flow(resolver, &packet->packet);
 	if (packet->packet.direction == PACKET_INGRESS)
 		look_at_listener(&look);
 	else if (protocol == IPPROTO_TCP)
@@ -268,4 +267,5 @@ void sentinel_resolve_packet(struct sentinel_thread *thread, struct sentinel_net
 		look_at_udp(&look);
 	else
 		look_at_echo(&look);
+	return look.flags;
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "sentinel/sentinel_resolve.h"
 #include "sentinel/sentinel_schedule.h"
 
 #define BATCH 16 /* events taken from epoll at once */
@@ -26,7 +25,8 @@
 #define EVENTS_MANY    8
 #define EVENTS_MAX     4096
 
-void sentinel_thread_change_filter(struct sentinel_thread *thread)
+/* All namespaces are to have the filter as it is now; each gets it when it is next seen. */
+static void change_filter(struct sentinel_thread *thread)
 {
 	thread->filter_generation++;
 }
@@ -36,7 +36,7 @@ static void refresh_filter(struct sentinel_thread *thread, struct sentinel_netns
 	if (netns->filter_generation == thread->filter_generation)
 		return;
 	netns->filter_generation = thread->filter_generation;
-	sentinel_netns_set_filter(netns, &thread->filter);
+	sentinel_netns_set_filter(netns, &thread->resolver.filter);
 }
 
 static bool is_watched(const struct sentinel_netns *netns)
@@ -64,30 +64,39 @@ static void leave_namespaces(struct sentinel_thread *thread)
 
 static void take_ports(struct sentinel_thread *thread)
 {
-	struct sentinel_filter_ports *except = &thread->filter.udp_except;
+	struct sentinel_filter_ports *except = &thread->resolver.filter.udp_except;
 
 	except->count = 0;
 	for (int i = 0; i < PORT_BUDGET_EXCLUDED; i++)
-		if (thread->budget.ports[i].excluded)
-			except->ports[except->count++] = thread->budget.ports[i].port;
+		if (thread->resolver.budget.ports[i].excluded)
+			except->ports[except->count++] = thread->resolver.budget.ports[i].port;
 	sentinel_report_set(&thread->report, SENTINEL_EXCLUDED_PORTS, (uint64_t)except->count);
-	sentinel_thread_change_filter(thread);
+	change_filter(thread);
 }
 
 static void on_packet(struct sentinel_thread *thread, struct sentinel_netns *netns)
 {
 	struct sentinel_netns_packet packet;
+	unsigned flags;
 
 	if (!is_watched(netns) || sentinel_netns_read(netns, &packet) <= 0)
 		return;
-	sentinel_resolve_packet(thread, netns, &packet);
-	sentinel_holders_tidy(&thread->search.holders);
-	if (port_budget_update(&thread->budget, clock_monotonic_ns()))
+	flags = sentinel_resolve_packet(&thread->resolver, netns, &packet);
+	if (flags & SENTINEL_RESOLVE_FILTER)
+		change_filter(thread);
+	if (flags & SENTINEL_RESOLVE_PORT)
+		netns->filter_generation = thread->filter_generation - 1;
+	if (flags & SENTINEL_RESOLVE_LISTENER) {
+		sentinel_forks_refresh(&thread->forks);
+		sentinel_thread_wakeup_others(thread->shared, thread);
+	}
+	sentinel_holders_tidy(&thread->resolver.search.holders);
+	if (port_budget_update(&thread->resolver.budget, clock_monotonic_ns()))
 		take_ports(thread);
 	refresh_filter(thread, netns);
 }
 
-static void on_kick(struct sentinel_thread *thread)
+static void on_wakeup(struct sentinel_thread *thread)
 {
 	uint64_t ignored;
 
@@ -102,18 +111,18 @@ static void on_kick(struct sentinel_thread *thread)
 
 static void tick(struct sentinel_thread *thread, int64_t now_ns)
 {
-	struct sentinel_filter_options *filter = &thread->filter;
+	struct sentinel_filter_options *filter = &thread->resolver.filter;
 	uint64_t lost = atomic_load_explicit(&thread->report.counts[SENTINEL_KERNEL_LOST],
 	                                     memory_order_relaxed);
 
 	thread->second_ns = now_ns;
-	thread->searched_in_vain = thread->udp_in_vain = 0;
-	thread->connections_in = thread->echoes = 0;
+	thread->resolver.searched_in_vain = thread->resolver.udp_in_vain = 0;
+	thread->resolver.connections_in = thread->resolver.echoes = 0;
 	if (!filter->udp || !filter->tcp_in || !filter->icmp) {
 		filter->udp = filter->tcp_in = filter->icmp = true;
-		sentinel_thread_change_filter(thread);
+		change_filter(thread);
 	}
-	if (port_budget_update(&thread->budget, now_ns))
+	if (port_budget_update(&thread->resolver.budget, now_ns))
 		take_ports(thread);
 	for (int i = 0; i < SENTINEL_NETNS_MAX; i++) {
 		struct sentinel_netns *netns = &thread->namespaces[i];
@@ -195,7 +204,7 @@ static void on_timer(struct sentinel_thread *thread)
 static void dispatch(struct sentinel_thread *thread, void *what)
 {
 	if (what == &thread->wakeup_fd)
-		on_kick(thread);
+		on_wakeup(thread);
 	else if (what == &thread->timer_fd)
 		on_timer(thread);
 	else if (what == &thread->forks)

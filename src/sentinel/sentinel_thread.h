@@ -11,14 +11,13 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "base/port_budget.h"
 #include "sentinel/sentinel.h"
 #include "sentinel/sentinel_forks.h"
 #include "sentinel/sentinel_netns.h"
 #include "sentinel/sentinel_pids.h"
 #include "sentinel/sentinel_report.h"
+#include "sentinel/sentinel_resolve.h"
 #include "sentinel/sentinel_schedule.h"
-#include "sentinel/sentinel_search.h"
 
 struct sentinel_thread;
 
@@ -51,12 +50,9 @@ struct sentinel_thread {
 	struct sentinel_report report;
 
 	/* The thread's alone from here on. */
-	struct sentinel_search search;
+	struct sentinel_resolver resolver;
 	struct sentinel_forks forks;
-	struct port_budget budget; /* of local UDP ports, of all namespaces together */
-	struct sentinel_filter_options filter;
 	uint32_t filter_generation;
-	int searched_in_vain, udp_in_vain, connections_in, echoes; /* in this second */
 	int64_t second_ns;
 	int64_t timer_ns;                          /* what the timer is set to */
 	int64_t window_ns, window_cpu_ns, busy_ns; /* how much of the last moments was work */
@@ -85,8 +81,5 @@ void sentinel_thread_close_left(struct sentinel_thread *thread);
 
 /* What it does, until shared->stop. */
 void sentinel_thread_watch(struct sentinel_thread *thread);
-
-/* All namespaces are to have the filter as it says now; each does so when it is next seen. */
-void sentinel_thread_change_filter(struct sentinel_thread *thread);
 
 #endif

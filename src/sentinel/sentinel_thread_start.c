@@ -118,14 +118,14 @@ int sentinel_thread_create(pthread_t *thread, void *(*start)(void *argument), vo
 
 static int open_all(struct sentinel_thread *thread)
 {
-	int result = sentinel_search_init(&thread->search, &thread->shared->young);
+	int result = sentinel_search_init(&thread->resolver.search, &thread->shared->young);
 	uint32_t shares = (uint32_t)thread->shared->thread_count;
 
 	thread->forks.listeners = &thread->shared->listeners;
 	thread->forks.young = &thread->shared->young;
 	thread->forks.report = &thread->report;
 	thread->forks.namespaces = thread->namespaces;
-	thread->forks.proc_fd = thread->search.proc_fd;
+	thread->forks.proc_fd = thread->resolver.search.proc_fd;
 	sentinel_forks_init(&thread->forks, (uint32_t)thread->cpu,
 	                    shares < SHARES_MAX ? shares : SHARES_MAX);
 	thread->wakeup_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -145,7 +145,7 @@ static int open_all(struct sentinel_thread *thread)
 static void close_all(struct sentinel_thread *thread)
 {
 	sentinel_forks_destroy(&thread->forks);
-	sentinel_search_destroy(&thread->search);
+	sentinel_search_destroy(&thread->resolver.search);
 	if (thread->wakeup_fd >= 0)
 		close(thread->wakeup_fd);
 	if (thread->timer_fd >= 0)
@@ -162,11 +162,14 @@ int sentinel_thread_start(struct sentinel_thread *thread, struct sentinel_shared
 	/* The memory is zeroed. */
 	thread->shared = shared;
 	thread->cpu = cpu;
-	thread->budget.per_second = UDP_PORT_MAX;
+	thread->resolver.budget.per_second = UDP_PORT_MAX;
 	thread->filter_generation = 1;
-	thread->filter.tcp_out = thread->filter.tcp_in = true;
-	thread->filter.udp = thread->filter.icmp = true;
+	thread->resolver.filter.tcp_out = thread->resolver.filter.tcp_in = true;
+	thread->resolver.filter.udp = thread->resolver.filter.icmp = true;
 	thread->second_ns = thread->window_ns = clock_monotonic_ns();
+	thread->resolver.key = &shared->key;
+	thread->resolver.listeners = &shared->listeners;
+	thread->resolver.report = &thread->report;
 	sentinel_report_init(&thread->report, shared->wake_fd, &shared->woken);
 	sem_init(&thread->ready, 0, 0);
 	result = open_all(thread);

@@ -25,7 +25,7 @@ struct sighting {
 	uint64_t hash;              /* of what hash_of says: 64 bits stand for that */
 	struct inet_address source; /* may be unspecified */
 	int64_t first_ns, last_ns;
-	int64_t alone_ns; /* SOCKET_HISTORY_CLOSED: as in struct process_history_process; INT64_MAX: not known */
+	int64_t alone_ns; /* SOCKET_HISTORY_CLOSED: sole_holder_since_ns; INT64_MAX: not known */
 	int pid;
 	uint32_t netns;
 	uint32_t queued_ms; /* when it came to the head of the ring; wraps */
@@ -224,8 +224,8 @@ static void add_sighting(struct socket_history *history, struct sighting *sighti
 
 /* What the event says of its process and its tuple. */
 static struct sighting sighting_of(const struct socket_history *history,
-                                   const struct trace_event *event,
-                                   const struct process_history_process *process, uint8_t kind)
+                                   const struct trace_event *event, const struct process *process,
+                                   uint8_t kind)
 {
 	bool reversed;
 	uint64_t hash = hash_of(history, &event->tuple, &reversed);
@@ -238,7 +238,7 @@ static struct sighting sighting_of(const struct socket_history *history,
 		.netns = process ? process->netns : 0,
 		.kinds = kind,
 		.alone_ns = kind != SOCKET_HISTORY_CLOSED ? 0
-		            : process                     ? process->alone_ns
+		            : process                     ? process->sole_holder_since_ns
 		                                          : INT64_MAX,
 	};
 }
@@ -275,7 +275,7 @@ static void add_opened(struct socket_history *history, const struct trace_event 
 }
 
 static void add_state(struct socket_history *history, const struct trace_event *event,
-                      const struct process_history_process *process)
+                      const struct process *process)
 {
 	struct pending_connect pending_connect = { event->socket, event->pid,
 		                                   process ? process->netns : 0, event->time_ns };
@@ -314,7 +314,7 @@ static void add_loss(struct socket_history *history, const struct trace_event *e
 }
 
 void socket_history_add(struct socket_history *history, const struct trace_event *event,
-                        const struct process_history_process *process)
+                        const struct process *process)
 {
 	struct sighting sighting;
 

@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "attribution/process_history.h"
 #include "base/hash.h"
 #include "base/inet.h"
+#include "processes/process.h"
 #include "tracepoints/trace_event.h"
 
 struct socket_history;
@@ -70,12 +70,12 @@ void socket_history_free(struct socket_history *history);
 
 /* Facts in the order of time, other kinds are ignored. process: of event->pid; NULL = not known. */
 void socket_history_add(struct socket_history *history, const struct trace_event *event,
-                        const struct process_history_process *process);
+                        const struct process *process);
 /* A question about this tuple will come, either end first: what is known is fetched meanwhile. */
 void socket_history_expect(struct socket_history *history, const struct tuple *tuple);
 /*
  * A sighting without local address fits any. *match is filled for FOUND and
- * INCOMPLETE. A pid is a process only together with the time: process_history_find.
+ * INCOMPLETE. A pid is a process only together with the time: process_table_at.
  */
 enum socket_history_answer socket_history_find(struct socket_history *history,
                                                const struct socket_history_question *question,

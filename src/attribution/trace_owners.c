@@ -15,7 +15,6 @@
 #include "tracepoints/tracepoints.h"
 
 #define SENTINEL_OWNERS_MAX 131072
-#define LIVES_MAX           65536
 
 /*
  * A packet's time is the wall clock's, an event's the monotonic one; both are
@@ -28,13 +27,17 @@
 /* The exit of a process is reported before its sockets are closed. */
 #define EXITING_NS (20 * NS_PER_MS)
 
+#define EXECUTED_MAX 256 /* others are read when they own something */
+
 struct trace_owners {
 	struct trace_owners_options options;
 	struct tracepoints *tracepoints;
 	struct socket_history *socket_history;
-	struct process_history *process_history;
-	int64_t tick_ns;
+	struct process_history process_history;
 	bool relist; /* events were lost: who is who must be read anew */
+	/* Processes that ran exec during this drain: read when it is known that they go on. */
+	int executed[EXECUTED_MAX];
+	int executed_count;
 };
 
 /* Reads every process into the history, so that their children have a parent. */
@@ -54,7 +57,7 @@ static void seed(struct trace_owners *owners)
 		process = process_table_get(owners->options.processes,
 		                            (int)strtol(entry->d_name, NULL, 10), NULL);
 		if (process)
-			process_history_seed(owners->process_history, process, now);
+			process_table_seed(owners->options.processes, process, now);
 	}
 	closedir(proc);
 }
@@ -63,15 +66,12 @@ static void seed(struct trace_owners *owners)
 static int start(struct trace_owners *owners, struct error *error)
 {
 	struct tracepoints_options tracing = { .namespaces = owners->options.namespaces };
-	int code;
+	int code = tracepoints_open(&owners->tracepoints, &tracing, error);
 
-	owners->process_history =
-		process_history_new(LIVES_MAX, &owners->options.key, tracing.namespaces);
-	if (!owners->process_history)
-		return error_set(error, ENOMEM, "out of memory");
-	code = tracepoints_open(&owners->tracepoints, &tracing, error);
-	if (code == 0)
+	if (code == 0) {
+		owners->process_history.follows_namespaces = tracing.namespaces;
 		seed(owners);
+	}
 	return code;
 }
 
@@ -84,7 +84,7 @@ int trace_owners_open(struct trace_owners **result, const struct trace_owners_op
 	if (!owners)
 		return error_set(error, ENOMEM, "out of memory");
 	owners->options = *options;
-	owners->tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK);
+	owners->process_history.processes = options->processes;
 	owners->socket_history = socket_history_new(SENTINEL_OWNERS_MAX, &options->key);
 	code = owners->socket_history ? start(owners, error)
 	                              : error_set(error, ENOMEM, "out of memory");
@@ -99,23 +99,22 @@ int trace_owners_open(struct trace_owners **result, const struct trace_owners_op
 int trace_owners_follow_namespaces(struct trace_owners *owners, struct error *error)
 {
 	struct tracepoints *before = owners->tracepoints;
-	struct process_history *process_history = owners->process_history;
 	int code;
 
 	if (owners->options.namespaces)
 		return 0;
 	trace_owners_drain(owners);
 	owners->options.namespaces = true;
+	/* What happens until the new ones are open is reported by neither. */
+	process_table_lost(owners->options.processes, clock_monotonic_ns());
 	code = start(owners, error);
 	if (code != 0) { /* the old ones go on */
-		process_history_free(owners->process_history);
 		owners->tracepoints = before;
-		owners->process_history = process_history;
 		owners->options.namespaces = false;
+		seed(owners);
 		return code;
 	}
 	tracepoints_close(before);
-	process_history_free(process_history);
 	return 0;
 }
 
@@ -124,7 +123,6 @@ void trace_owners_close(struct trace_owners *owners)
 	if (!owners)
 		return;
 	tracepoints_close(owners->tracepoints);
-	process_history_free(owners->process_history);
 	socket_history_free(owners->socket_history);
 	free(owners);
 }
@@ -138,14 +136,13 @@ static void on_trace_event(void *context, const struct trace_event *event)
 {
 	struct trace_owners *owners = context;
 
-	process_history_add(owners->process_history, event);
+	struct process *process = process_history_add(&owners->process_history, event);
+
 	switch (event->kind) {
 	case TRACE_EVENT_ROUTE:
 	case TRACE_EVENT_STATE:
 	case TRACE_EVENT_RECEIVE:
-		socket_history_add(
-			owners->socket_history, event,
-			process_history_find(owners->process_history, event->pid, event->time_ns));
+		socket_history_add(owners->socket_history, event, process);
 		break;
 	case TRACE_EVENT_LOST_SOCKETS:
 		socket_history_add(owners->socket_history, event, NULL);
@@ -156,8 +153,11 @@ static void on_trace_event(void *context, const struct trace_event *event)
 		owners->options.lived(owners->options.context, event);
 		break;
 	case TRACE_EVENT_NAME:
-		if (event->executed)
-			owners->options.lived(owners->options.context, event);
+		if (!event->executed)
+			break;
+		if (process && owners->executed_count < EXECUTED_MAX)
+			owners->executed[owners->executed_count++] = event->pid;
+		owners->options.lived(owners->options.context, event);
 		break;
 	case TRACE_EVENT_FORK:
 	case TRACE_EVENT_EXIT:
@@ -169,9 +169,21 @@ static void on_trace_event(void *context, const struct trace_event *event)
 	}
 }
 
+/* Events tell neither its user nor its cgroup; /proc does, as long as it lives. */
+static void read_executed(struct trace_owners *owners, int pid)
+{
+	const struct process *process = process_table_current(owners->options.processes, pid);
+
+	if (process && !process->exited_ns)
+		process_table_exec(owners->options.processes, pid, process->since_ns);
+}
+
 void trace_owners_drain(struct trace_owners *owners)
 {
 	tracepoints_drain(owners->tracepoints, on_trace_event, owners);
+	for (int i = 0; i < owners->executed_count; i++)
+		read_executed(owners, owners->executed[i]);
+	owners->executed_count = 0;
 }
 
 void trace_owners_expire(struct trace_owners *owners)
@@ -180,65 +192,28 @@ void trace_owners_expire(struct trace_owners *owners)
 
 	trace_owners_drain(owners);
 	socket_history_expire(owners->socket_history, now);
-	process_history_expire(owners->process_history, now);
 	if (owners->relist)
 		seed(owners);
 	owners->relist = false;
 }
 
-/* The table's process for what the history knows; NULL when it is not surely the same. */
-static struct process *materialize(struct trace_owners *owners,
-                                   const struct process_history_process *life)
-{
-	struct process_table *processes = owners->options.processes;
-	struct process_memory memory = {
-		.pid = life->pid,
-		.parent_pid = life->parent_pid,
-		.name = life->name[0] ? life->name : NULL,
-		.executable = life->executable,
-		.executable_deleted = life->executable_deleted,
-		.parent_name = life->parent_name[0] ? life->parent_name : NULL,
-		.netns = life->netns,
-		.cgroup_id = life->cgroup_id,
-		.exited_ns = life->exited_ns,
-	};
-	struct process *process;
-	uint64_t ticks;
-	bool sure = process_history_start_ticks(life, owners->tick_ns, &ticks);
-
-	process = life->started_ns != 0 ? process_table_find(processes, life->pid, ticks) : NULL;
-	if (!process && life->started_ns != 0 && !sure)
-		process = process_table_find(processes, life->pid, ticks - 1);
-	if (process)
-		return process;
-	if (life->exited_ns == 0) {
-		process = process_table_get(processes, life->pid, NULL);
-		/* Since before we looked: the one that has the pid now is the one that had it. */
-		if (process && (life->started_ns == 0 || process->start_ticks == ticks ||
-		                (!sure && process->start_ticks == ticks - 1)))
-			return process;
-		memory.exited_ns = clock_monotonic_ns(); /* gone, and its exit not yet drained */
-	}
-	if (life->started_ns == 0)
-		return NULL;
-	memory.start_ticks = ticks;
-	memory.start_unsure = !sure;
-	return process_table_remember(processes, &memory);
-}
-
 static bool ask(struct trace_owners *owners, const struct socket_history_question *question,
                 struct process **process)
 {
-	const struct process_history_process *life;
+	struct process_table *processes = owners->options.processes;
+	struct process *found;
 	struct socket_history_match match;
 
 	if (socket_history_find(owners->socket_history, question, &match) != SOCKET_HISTORY_FOUND)
 		return false;
-	life = process_history_find(owners->process_history, match.pid, match.last_ns);
-	if (!life || (life->netns != 0 && life->netns != question->netns))
+	found = process_table_at(processes, match.pid, match.last_ns);
+	if (!found || (found->netns != 0 && match.netns == 0 && found->netns != question->netns))
 		return false;
-	*process = materialize(owners, life);
-	return *process != NULL;
+	/* What only /proc tells, while it is there. */
+	if (!found->exited_ns && !found->has_uid)
+		process_table_refresh(processes, found);
+	*process = found;
+	return true;
 }
 
 /* Asks for one kind of sighting; what the rings hold is taken in only when that is not enough. */
@@ -353,7 +328,6 @@ struct trace_owners_counters trace_owners_counters(const struct trace_owners *ow
 	return (struct trace_owners_counters){
 		.samples = tracepoints->samples,
 		.lost = tracepoints->lost,
-		.evicted = socket_history_counters(owners->socket_history)->evicted +
-		           process_history_counters(owners->process_history)->evicted,
+		.evicted = socket_history_counters(owners->socket_history)->evicted,
 	};
 }

@@ -33,7 +33,7 @@ struct trace_owners_options {
 
 struct trace_owners_counters {
 	uint64_t samples, lost; /* struct tracepoints_counters */
-	uint64_t evicted;       /* what was seen, and processes, forgotten before their time */
+	uint64_t evicted;       /* what was seen, forgotten before its time */
 };
 
 /* As tracepoints_open. Reads every process of /proc once. */

@@ -176,6 +176,14 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 	}
 }
 
+/* The owner as it was at the time of the record. */
+WRITER_INLINE struct process *process_then(struct writer *writer, const struct owner *owner)
+{
+	struct process *process = owner->process;
+
+	return process ? process_at(process, writer->record->encoder->time_ns) : NULL;
+}
+
 /* The snippet is stale when exec changed the process or when passwd(5) changed. */
 WRITER_INLINE const struct snippet *snippet_of(struct writer *writer, struct process *process)
 {
@@ -192,7 +200,7 @@ WRITER_INLINE const struct snippet *snippet_of(struct writer *writer, struct pro
 static void write_around(struct writer *writer, const struct owner *owner,
                          const struct snippet *snippet, int piece)
 {
-	const struct process *process = owner->process;
+	const struct process *process = process_then(writer, owner);
 
 	if (owner->has_uid && !(process && process->has_uid))
 		write_user(writer, owner->uid);
@@ -202,7 +210,7 @@ static void write_around(struct writer *writer, const struct owner *owner,
 
 void encode_owner_short(struct writer *writer, const struct owner *owner)
 {
-	struct process *process = owner->process;
+	struct process *process = process_then(writer, owner);
 	const struct snippet *snippet = process ? snippet_of(writer, process) : NULL;
 
 	if (process)
@@ -227,7 +235,7 @@ static void write_args(struct writer *writer, const struct event_args *args)
 void encode_owner_full(struct writer *writer, const struct owner *owner,
                        const struct event_args *args)
 {
-	struct process *process = owner->process;
+	struct process *process = process_then(writer, owner);
 	const struct snippet *snippet = process ? snippet_of(writer, process) : NULL;
 
 	if (process) {
@@ -242,7 +250,7 @@ void encode_owner_full(struct writer *writer, const struct owner *owner,
 
 void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 {
-	struct process *process = owner->process;
+	struct process *process = process_then(writer, owner);
 
 	if (process)
 		encode_cache_piece(writer, snippet_of(writer, process), write_piece, process,
@@ -272,7 +280,7 @@ void encode_owner_write_attribution(struct writer *writer, const void *object, i
 void encode_owner_peer(struct writer *outside, const struct owner *owner)
 {
 	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
-	struct process *process = owner->process;
+	struct process *process = process_then(writer, owner);
 
 	writer_object(writer, KEY("peer"));
 	if (process)

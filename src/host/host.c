@@ -62,7 +62,8 @@ void host_on_process_event(void *context, const struct proc_event *event)
 		proc_fd_hint(host->fds, event->pid);
 		break;
 	case PROC_EVENT_EXEC:
-		process_table_exec(host->processes, event->pid);
+		if (!host->trace_owners) /* which enter it themselves */
+			process_table_exec(host->processes, event->pid, event->time_ns);
 		note_program(host, event->pid);
 		proc_fd_hint(host->fds, event->pid);
 		break;

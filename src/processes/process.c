@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "processes/process.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,125 @@ struct process *process_ref(struct process *process)
 	return process;
 }
 
+static void free_one(struct process *process)
+{
+	snippet_free(process->snippet);
+	container_facts_unref(process->added.container);
+	free(process->strings);
+	free(process);
+}
+
 void process_unref(struct process *process)
 {
 	if (!process || --process->references > 0)
 		return;
-	snippet_free(process->snippet);
+	while (process) {
+		struct process *former = process->former;
+
+		free_one(process);
+		process = former;
+	}
+}
+
+static struct process_text text_of(const char *string)
+{
+	return (struct process_text){ string, string ? strlen(string) : 0 };
+}
+
+struct process_texts process_texts(const struct process *process)
+{
+	return (struct process_texts){
+		.name = text_of(process->name),
+		.executable = text_of(process->executable),
+		.parent_name = text_of(process->parent_name),
+		.parent_executable = text_of(process->parent_executable),
+		.cgroup = text_of(process->cgroup),
+		.container_id = text_of(process->container_id),
+	};
+}
+
+static char *add_text(char **room, struct process_text text)
+{
+	char *string = *room;
+
+	if (!text.text)
+		return NULL;
+	memcpy(string, text.text, text.length);
+	string[text.length] = '\0';
+	*room += text.length + 1;
+	return string;
+}
+
+int process_set_texts(struct process *process, const struct process_texts *texts)
+{
+	size_t size = texts->name.length + texts->executable.length + texts->parent_name.length +
+	              texts->parent_executable.length + texts->cgroup.length +
+	              texts->container_id.length + 6;
+	char *strings = malloc(size), *room = strings;
+
+	if (!strings)
+		return -ENOMEM;
+	process->name = add_text(&room, texts->name);
+	process->executable = add_text(&room, texts->executable);
+	process->parent_name = add_text(&room, texts->parent_name);
+	process->parent_executable = add_text(&room, texts->parent_executable);
+	process->cgroup = add_text(&room, texts->cgroup);
+	process->container_id = add_text(&room, texts->container_id);
 	free(process->strings);
-	free(process);
+	process->strings = strings;
+	return 0;
+}
+
+void process_forget_image(struct process *process)
+{
+	process->name = NULL;
+	process->executable = NULL;
+	process->executable_deleted = false;
+	process->generation++;
+}
+
+/* Of times before the states that are kept, nothing that changes is known. */
+static void forget_oldest(struct process *process)
+{
+	int count = 0;
+
+	for (; process->former; process = process->former)
+		if (++count == PROCESS_FORMER_MAX) {
+			struct process *oldest = process->former;
+
+			process_unref(oldest->former);
+			oldest->former = NULL;
+			process_forget_image(oldest);
+			oldest->has_uid = false;
+			oldest->cgroup = oldest->container_id = NULL;
+			return;
+		}
+}
+
+void process_change(struct process *process, int64_t time_ns)
+{
+	struct process *former = malloc(sizeof *former);
+	struct process_texts texts = process_texts(process);
+
+	if (former) {
+		*former = *process;
+		former->references = 1;
+		former->traffic = 0;
+		process->strings = NULL;
+		if (process_set_texts(process, &texts) == 0) {
+			process->snippet = NULL;
+			process->added = (struct process_added){
+				.version = former->added.version + 1,
+			};
+			process->former = former;
+			forget_oldest(process);
+		} else {
+			process->strings = former->strings;
+			free(former);
+		}
+	}
+	process->since_ns = time_ns;
+	process->since_wall_ns = time_ns + clock_realtime_ns() - clock_monotonic_ns();
 }
 
 void process_forget_added(struct process *process)
@@ -41,6 +154,8 @@ int64_t process_age_ns(const struct process *process)
 		return INT64_MAX;
 	return clock_boottime_ns() - start_ns;
 }
+
+#define FLAG_EXITING 0x4 /* PF_EXITING, include/linux/sched.h */
 
 /* Decimal digits at *text, at most up to end; false when there is none or it overflows. */
 static bool parse_u64(const char **text, const char *end, uint64_t *value)
@@ -91,6 +206,7 @@ bool process_parse_stat(const char *text, size_t length, struct process_stat *st
 	const char *end = text + length;
 	struct process_stat new = { 0 };
 	size_t name_length;
+	uint64_t flags;
 
 	if (!open || !close || close < open || end - close < 4 || close[1] != ' ' ||
 	    close[3] != ' ')
@@ -100,11 +216,13 @@ bool process_parse_stat(const char *text, size_t length, struct process_stat *st
 		name_length = sizeof new.name - 1;
 	memcpy(new.name, open + 1, name_length);
 	new.state = close[2];
-	text = close + 4; /* field 4; 20 is the number of threads */
-	if (!parse_int(&text, end, &new.parent_pid) || !skip_fields(&text, end, 16) ||
+	text = close + 4; /* field 4; 9 is the flags, 20 the number of threads */
+	if (!parse_int(&text, end, &new.parent_pid) || !skip_fields(&text, end, 5) ||
+	    !parse_u64(&text, end, &flags) || !skip_fields(&text, end, 11) ||
 	    !parse_int(&text, end, &new.threads) || !skip_fields(&text, end, 2) ||
 	    !parse_u64(&text, end, &new.start_ticks))
 		return false;
+	new.exiting = new.state == 'Z' || new.state == 'X' || (flags & FLAG_EXITING);
 	*stat = new;
 	return true;
 }

@@ -3,6 +3,10 @@
 /*
  * One process: identity is pid and start time, never the pid alone. Shared by
  * reference count; immutable but for the fields named below.
+ *
+ * What a process may change, its name, executable, user and so on, is kept as
+ * it is now, and as it was before each change: a packet is judged by its own
+ * time, see process_at.
  */
 #ifndef SOCKLINE_PROCESSES_PROCESS_H
 #define SOCKLINE_PROCESSES_PROCESS_H
@@ -28,6 +32,7 @@ struct process {
 	int pid;              /* thread group id */
 	int parent_pid;       /* as first read; the parent may have exited since */
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat: clock ticks since boot */
+	bool start_unsure;    /* it may be the tick before: an event gave the time. Mutable. */
 	/*
 	 * The same since the epoch, rounded down to a tick (10 ms). Ticks and
 	 * CLOCK_BOOTTIME are both shown with the reader's time namespace offset,
@@ -44,12 +49,32 @@ struct process {
 	bool executable_deleted;
 	uint32_t netns; /* inode of /proc/PID/ns/net; 0 = not readable */
 	/* Any bytes; NULL = not known. They lie in `strings`. */
-	char *name;         /* comm, at most 15 bytes (64 for kernel threads) */
-	char *executable;   /* target of /proc/PID/exe, without " (deleted)" */
-	char *parent_name;  /* as first read */
-	char *cgroup;       /* container_cgroup_path */
-	char *container_id; /* container_find */
-	char *strings;      /* owned: one allocation */
+	char *name;        /* comm, at most 15 bytes (64 for kernel threads) */
+	char *executable;  /* target of /proc/PID/exe, without " (deleted)" */
+	char *parent_name; /* the parent as it was when it forked, or as first read */
+	char *parent_executable;
+	char *cgroup;              /* container_cgroup_path */
+	char *container_id;        /* container_find */
+	char *strings;             /* owned: one allocation */
+	uint64_t parent_entity_id; /* 0 = not known */
+
+	/*
+	 * All above since "Mutable" holds from this time on, monotonic and since the
+	 * epoch; 0 = always. `former` is the process as it was before; owned.
+	 */
+	int64_t since_ns, since_wall_ns;
+	struct process *former;
+	int64_t image_read_ns; /* name and executable were read from /proc then; 0 = by events */
+
+	/* Where the kernel's events are followed; process_history. Mutable. Times are monotonic. */
+	bool followed;                /* name and executable come from events */
+	bool expects_image;           /* it ran exec: the next code mapped is its executable */
+	bool mixed_netns;             /* its threads are in different ones */
+	int64_t forked_ns;            /* 0 = it was there before events were followed */
+	int64_t known_ns;             /* nothing is known from before */
+	int64_t lost_from_ns;         /* events are missing from here; INT64_MAX = none */
+	int64_t lost_to_ns;           /* up to here; INT64_MAX = it was not read since */
+	int64_t sole_holder_since_ns; /* older descriptors it may share with a process it forked */
 
 	struct process_added added; /* Mutable. */
 
@@ -71,6 +96,47 @@ static inline bool process_has_added(const struct process *process)
 
 void process_forget_added(struct process *process);
 
+/*
+ * The process as it was at a time since the epoch. The name, executable, user and
+ * cgroup are those of then; whether and how it ended stands in `process` itself.
+ */
+static inline struct process *process_at(struct process *process, int64_t wall_ns)
+{
+	while (process->former && wall_ns < process->since_wall_ns)
+		process = process->former;
+	return process;
+}
+
+/* How many former states are kept; of times before them name, user and so on are not known. */
+#define PROCESS_FORMER_MAX 8
+
+/*
+ * What is set from now on holds since time_ns (monotonic): what was is kept as
+ * `former`. Short of memory: it is forgotten.
+ */
+void process_change(struct process *process, int64_t time_ns);
+/* Name and executable are not known. */
+void process_forget_image(struct process *process);
+
+/* Its texts; not NUL-terminated, NULL = not known. */
+struct process_text {
+	const char *text;
+	size_t length;
+};
+struct process_texts {
+	struct process_text name, executable, parent_name, parent_executable, cgroup, container_id;
+};
+struct process_texts process_texts(const struct process *process); /* valid until they are set */
+/* Replaces all; they may be the present ones. The generation is the caller's. 0 or -ENOMEM. */
+int process_set_texts(struct process *process, const struct process_texts *texts);
+
+/* It began at that time as /proc/PID/stat shows it. */
+static inline bool process_started_at(const struct process *process, uint64_t start_ticks)
+{
+	return process->start_ticks == start_ticks ||
+	       (process->start_unsure && process->start_ticks == start_ticks + 1);
+}
+
 /* How long ago it began, in ns, or up to a tick more. Steps of the wall clock do not matter. */
 int64_t process_age_ns(const struct process *process);
 
@@ -78,6 +144,7 @@ int64_t process_age_ns(const struct process *process);
 struct process_stat {
 	char name[65];
 	char state;
+	bool exiting; /* it has lost its executable and cgroup, or is about to */
 	int parent_pid;
 	int threads;
 	uint64_t start_ticks;

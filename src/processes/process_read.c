@@ -124,6 +124,15 @@ static void read_netns(int dir, struct process_facts *facts)
 		facts->netns = (uint32_t)inode;
 }
 
+/* A process that exits has no executable any more, and is in no cgroup of v1. */
+static void forget_lost(struct process_facts *facts)
+{
+	facts->executable_length = 0;
+	facts->executable_deleted = false;
+	facts->cgroup = facts->container_id = NULL;
+	facts->cgroup_length = facts->container_id_length = 0;
+}
+
 int process_read_facts(int dir, struct process_facts *facts)
 {
 	char again[sizeof facts->executable];
@@ -142,12 +151,17 @@ int process_read_facts(int dir, struct process_facts *facts)
 		facts->executable_refused = length == -EACCES;
 		facts->refused = facts->executable_refused;
 		facts->executable_length = length > 0 ? (size_t)length : 0;
-		result = process_read_stat(dir, &facts->stat);
-		if (result < 0)
-			return result;
 		read_status(dir, facts);
 		read_cgroup(dir, facts);
 		read_netns(dir, facts);
+		/* After the rest: what is not exiting now was not when that was read. */
+		result = process_read_stat(dir, &facts->stat);
+		if (result < 0)
+			return result;
+		if (facts->stat.exiting) {
+			forget_lost(facts);
+			return 0;
+		}
 		length_again = read_executable(dir, again, sizeof again, &deleted);
 		if (length == length_again &&
 		    (length <= 0 || memcmp(again, facts->executable, (size_t)length) == 0))
@@ -204,44 +218,38 @@ static int64_t start_time(const struct process_reader *reader, uint64_t start_ti
 	return start_ns - start_ns % reader->tick_ns;
 }
 
-static char *add_string(char **room, const char *text, size_t length)
+struct process *process_read_new(const struct process_reader *reader, int pid, uint64_t start_ticks)
 {
-	char *string = *room;
+	struct process *process = calloc(1, sizeof *process);
 
-	if (!text)
+	if (!process)
 		return NULL;
-	memcpy(string, text, length);
-	string[length] = '\0';
-	*room += length + 1;
-	return string;
+	process->references = 1;
+	process->pid = pid;
+	process->lost_from_ns = INT64_MAX;
+	process_read_start(reader, process, start_ticks);
+	return process;
 }
 
-/* Replaces all strings. The executable of facts, or when it was refused, the one that is known. */
-static int set_strings(struct process *process, const struct process_facts *facts,
-                       const char *executable, size_t executable_length, const char *parent_name)
+void process_read_start(const struct process_reader *reader, struct process *process,
+                        uint64_t start_ticks)
 {
-	size_t name_length = strlen(facts->stat.name);
-	size_t parent_length = parent_name ? strlen(parent_name) : 0;
-	char *strings, *room;
-
-	strings = malloc(name_length + executable_length + parent_length + facts->cgroup_length +
-	                 facts->container_id_length + 5);
-	if (!strings)
-		return -ENOMEM;
-	room = strings;
-	process->name = add_string(&room, facts->stat.name, name_length);
-	process->executable = add_string(&room, executable, executable_length);
-	process->parent_name = add_string(&room, parent_name, parent_length);
-	process->cgroup = add_string(&room, facts->cgroup, facts->cgroup_length);
-	process->container_id = add_string(&room, facts->container_id, facts->container_id_length);
-	free(process->strings);
-	process->strings = strings;
-	return 0;
+	process->start_ticks = start_ticks;
+	process->start_unsure = false;
+	process->start_ns = start_time(reader, start_ticks);
+	process->entity_id = entity_id(reader, process->pid, start_ticks);
 }
 
-static const char *executable_of(const struct process_facts *facts)
+/* What facts say of a process; of one that is exiting it is without executable and cgroup. */
+static struct process_texts texts_of(const struct process_facts *facts)
 {
-	return facts->executable_length > 0 ? facts->executable : NULL;
+	return (struct process_texts){
+		.name = { facts->stat.name, strlen(facts->stat.name) },
+		.executable = { facts->executable_length > 0 ? facts->executable : NULL,
+		                facts->executable_length },
+		.cgroup = { facts->cgroup, facts->cgroup_length },
+		.container_id = { facts->container_id, facts->container_id_length },
+	};
 }
 
 static void set_numbers(struct process *process, const struct process_facts *facts)
@@ -254,60 +262,102 @@ static void set_numbers(struct process *process, const struct process_facts *fac
 }
 
 struct process *process_read_make(const struct process_reader *reader, int pid,
-                                  const struct process_facts *facts, const char *parent_name)
+                                  const struct process_facts *facts, const struct process *parent,
+                                  const char *parent_name)
 {
-	struct process *process = calloc(1, sizeof *process);
+	struct process *process = process_read_new(reader, pid, facts->stat.start_ticks);
+	struct process_texts texts = texts_of(facts);
 
 	if (!process)
 		return NULL;
-	process->references = 1;
-	process->pid = pid;
 	process->parent_pid = facts->stat.parent_pid;
-	process->start_ticks = facts->stat.start_ticks;
-	process->start_ns = start_time(reader, facts->stat.start_ticks);
-	process->entity_id = entity_id(reader, pid, facts->stat.start_ticks);
 	process->executable_deleted = facts->executable_deleted;
 	set_numbers(process, facts);
-	if (set_strings(process, facts, executable_of(facts), facts->executable_length,
-	                parent_name) < 0) {
-		free(process);
+	if (parent_name)
+		texts.parent_name = (struct process_text){ parent_name, strlen(parent_name) };
+	if (parent) {
+		texts.parent_executable = process_texts(parent).executable;
+		process->parent_entity_id = parent->entity_id;
+	}
+	if (process_set_texts(process, &texts) < 0) {
+		process_unref(process);
 		return NULL;
 	}
+	process->image_read_ns = clock_monotonic_ns();
 	return process;
 }
 
 bool process_read_matches(const struct process *process, const struct process_facts *facts)
 {
 	bool same_name = same_text(process->name, facts->stat.name, strlen(facts->stat.name));
+	const char *executable = facts->executable_length > 0 ? facts->executable : NULL;
 
+	if (facts->stat.exiting)
+		return same_name && process_started_at(process, facts->stat.start_ticks);
 	/* What is refused today (the process changed its user) and has its name still is no change. */
 	if (!(facts->executable_refused && same_name) &&
-	    (!same_text(process->executable, executable_of(facts), facts->executable_length) ||
+	    (!same_text(process->executable, executable, facts->executable_length) ||
 	     process->executable_deleted != facts->executable_deleted))
 		return false;
-	return same_name && process->start_ticks == facts->stat.start_ticks &&
+	return same_name && process_started_at(process, facts->stat.start_ticks) &&
 	       (!facts->has_uid || (process->has_uid && process->uid == facts->uid)) &&
 	       (facts->netns == 0 || process->netns == facts->netns) &&
 	       same_text(process->cgroup, facts->cgroup, facts->cgroup_length) &&
 	       same_text(process->container_id, facts->container_id, facts->container_id_length);
 }
 
+/* Events know better which image it ran when; where they do not, it is the one read. */
+static void keep_image(const struct process *process, const struct process_facts *facts,
+                       struct process_texts *texts, bool *deleted)
+{
+	bool by_events = process->followed && process->name && !process->image_read_ns;
+	struct process_texts known = process_texts(process);
+
+	if (by_events)
+		texts->name = known.name;
+	if ((by_events && known.executable.text) ||
+	    (known.executable.text && facts->executable_refused &&
+	     same_text(process->name, facts->stat.name, strlen(facts->stat.name)))) {
+		texts->executable = known.executable;
+		*deleted = process->executable_deleted;
+	}
+}
+
+static bool contradicts(const char *known, struct process_text read)
+{
+	return known && !same_text(known, read.text, read.length);
+}
+
+/* Something that was known is otherwise now; what was not known is no change. */
+static bool is_change(const struct process *process, const struct process_facts *facts,
+                      const struct process_texts *texts)
+{
+	return contradicts(process->name, texts->name) ||
+	       contradicts(process->executable, texts->executable) ||
+	       contradicts(process->cgroup, texts->cgroup) ||
+	       (process->has_uid && facts->has_uid && process->uid != facts->uid);
+}
+
 int process_read_apply(struct process *process, const struct process_facts *facts)
 {
-	const char *executable = executable_of(facts);
-	size_t length = facts->executable_length;
+	struct process_texts texts = texts_of(facts), known = process_texts(process);
 	bool deleted = facts->executable_deleted;
 	int result;
 
-	if (process_read_matches(process, facts))
+	/* Its image and its cgroup are gone already. */
+	if (process_read_matches(process, facts) || (facts->stat.exiting && process->name))
 		return 0;
-	if (facts->executable_refused && process->executable &&
-	    same_text(process->name, facts->stat.name, strlen(facts->stat.name))) {
-		executable = process->executable;
-		length = strlen(executable);
-		deleted = process->executable_deleted;
+	texts.parent_name = known.parent_name;
+	texts.parent_executable = known.parent_executable;
+	keep_image(process, facts, &texts, &deleted);
+	if (!texts.cgroup.text) {
+		texts.cgroup = known.cgroup;
+		texts.container_id = known.container_id;
 	}
-	result = set_strings(process, facts, executable, length, process->parent_name);
+	/* What is new since it was last read came at some time since: it holds from now on. */
+	if (is_change(process, facts, &texts))
+		process_change(process, clock_monotonic_ns());
+	result = process_set_texts(process, &texts);
 	if (result < 0)
 		return result;
 	process->executable_deleted = deleted;

@@ -52,12 +52,22 @@ int process_read_facts(int dir, struct process_facts *facts);
 /* 1: the link of exe is what the process has; 0: another, or not readable; -errno: it is gone. */
 int process_read_executable_same(int dir, const struct process *process);
 
-/* A new process with one reference; NULL when memory is short. parent_name may be NULL. */
+/* A new process with one reference, of which no more is known; NULL when memory is short. */
+struct process *process_read_new(const struct process_reader *reader, int pid,
+                                 uint64_t start_ticks);
+/* When it began is known now. */
+void process_read_start(const struct process_reader *reader, struct process *process,
+                        uint64_t start_ticks);
+/* A new one as facts say; parent (as it is now) and parent_name may be NULL. */
 struct process *process_read_make(const struct process_reader *reader, int pid,
-                                  const struct process_facts *facts, const char *parent_name);
+                                  const struct process_facts *facts, const struct process *parent,
+                                  const char *parent_name);
 /* Start time and all strings are as in facts. */
 bool process_read_matches(const struct process *process, const struct process_facts *facts);
-/* Takes the facts over; the generation grows when something differs. 0 or -ENOMEM. */
+/*
+ * Takes the facts over, as of now; the generation grows when something differs. Where
+ * events are followed, name and executable are theirs. 0 or -ENOMEM.
+ */
 int process_read_apply(struct process *process, const struct process_facts *facts);
 
 #endif

@@ -183,7 +183,8 @@ uint32_t process_slots_find(const struct process_slots *slots, int pid, uint64_t
 	while (table_next(&cursor, &number)) {
 		const struct process *process = slots->slots[number].process;
 
-		if (process->pid != pid || (start_ticks && process->start_ticks != start_ticks))
+		if (process->pid != pid ||
+		    (start_ticks && !process_started_at(process, start_ticks)))
 			continue;
 		if (!process->exited_ns)
 			return number;
@@ -191,6 +192,35 @@ uint32_t process_slots_find(const struct process_slots *slots, int pid, uint64_t
 			best = number;
 	}
 	return best;
+}
+
+static bool is_known_at(const struct process *process, int64_t time_ns)
+{
+	return time_ns <= process->lost_from_ns || time_ns >= process->lost_to_ns;
+}
+
+uint32_t process_slots_find_at(const struct process_slots *slots, int pid, int64_t time_ns)
+{
+	struct table_cursor cursor = table_cursor(slots->by_pid, hash_pid(slots, pid));
+	uint32_t number, found = NONE, there_before = NONE;
+
+	while (table_next(&cursor, &number)) {
+		const struct process *process = slots->slots[number].process;
+
+		if (process->pid != pid || !process->followed)
+			continue;
+		if (process->known_ns <= time_ns) {
+			if (found == NONE ||
+			    process->known_ns > slots->slots[found].process->known_ns)
+				found = number;
+		} else if (process->forked_ns == 0) {
+			/* Had it begun since events are followed, its fork had been reported. */
+			there_before = number;
+		}
+	}
+	if (found == NONE)
+		found = there_before;
+	return found != NONE && is_known_at(slots->slots[found].process, time_ns) ? found : NONE;
 }
 
 uint32_t process_slots_find_live(const struct process_slots *slots, int pid)

@@ -66,6 +66,9 @@ void process_slots_drop(struct process_slots *slots, uint32_t number);
 uint32_t process_slots_find(const struct process_slots *slots, int pid, uint64_t start_ticks);
 uint32_t process_slots_find_live(const struct process_slots *slots, int pid);
 
+/* The one whose events are followed and that had the pid at a time (monotonic), when that is sure. */
+uint32_t process_slots_find_at(const struct process_slots *slots, int pid, int64_t time_ns);
+
 void process_slots_used(struct process_slots *slots, uint32_t number);
 void process_slots_retire(struct process_slots *slots, uint32_t number, int64_t now_ns);
 void process_slots_revive(struct process_slots *slots, uint32_t number);

@@ -13,8 +13,7 @@
 
 #include "base/clock.h"
 #include "processes/cgroup_files.h"
-#include "processes/process_read.h"
-#include "processes/process_slots.h"
+#include "processes/process_table_private.h"
 
 #define NONE PROCESS_SLOTS_NONE
 
@@ -24,21 +23,6 @@
 #define YOUNG_NS        NS_PER_SECOND
 #define YOUNG_PERIOD_NS (10 * NS_PER_MS)
 #define PERIOD_NS       NS_PER_SECOND
-#define LONG_AGO_NS     (INT64_MIN / 2) /* in differences to any time as well */
-
-struct process_table {
-	struct process_reader reader;
-	int cgroups; /* where cgroup v2 is mounted; -1 = not known */
-	struct process_slots store;
-	uint32_t sweep; /* next slot that process_table_expire looks at */
-	struct process_counters counters;
-	struct process_facts facts; /* scratch: 12 KiB, with little stack left to callers */
-};
-
-static struct process_slot *slot_at(struct process_table *table, uint32_t number)
-{
-	return &table->store.slots[number];
-}
 
 static bool is_gone(int result)
 {
@@ -92,7 +76,7 @@ void process_table_free(struct process_table *table)
  * after its child is another process with a reused pid.
  */
 static const char *parent_name(struct process_table *table, const struct process_stat *child,
-                               struct process_stat *stat)
+                               struct process_stat *stat, const struct process **parent)
 {
 	uint32_t number;
 	int dir, result;
@@ -100,8 +84,11 @@ static const char *parent_name(struct process_table *table, const struct process
 	if (child->parent_pid == 0)
 		return NULL;
 	number = process_slots_find_live(&table->store, child->parent_pid);
-	if (number != NONE && slot_at(table, number)->process->start_ticks <= child->start_ticks)
-		return slot_at(table, number)->process->name;
+	if (number != NONE &&
+	    process_table_slot(table, number)->process->start_ticks <= child->start_ticks) {
+		*parent = process_table_slot(table, number)->process;
+		return (*parent)->name;
+	}
 	dir = process_read_open(table->reader.proc_fd, child->parent_pid);
 	if (dir < 0)
 		return NULL;
@@ -120,21 +107,27 @@ static uint32_t find_described(struct process_table *table, int pid, uint64_t di
 	uint32_t number = process_slots_find(&table->store, pid, facts->stat.start_ticks);
 
 	/* A pid can be reused within one tick: start times are equal then. */
-	if (number == NONE || (slot_at(table, number)->directory != directory &&
-	                       !process_read_matches(slot_at(table, number)->process, facts)))
-		return NONE;
-	return number;
+	if (number == NONE || process_table_slot(table, number)->directory == directory)
+		return number;
+	/* Reported by events, which tell of every reuse. */
+	if (process_table_slot(table, number)->process->followed &&
+	    !process_table_slot(table, number)->process->exited_ns)
+		return number;
+	return process_read_matches(process_table_slot(table, number)->process, facts) ? number
+	                                                                               : NONE;
 }
 
 static int64_t insert_new(struct process_table *table, int pid)
 {
 	const struct process_facts *facts = &table->facts;
-	struct process_stat parent;
+	const struct process *parent = NULL;
+	struct process_stat stat;
 	struct process *process;
+	const char *name;
 	int64_t number;
 
-	process = process_read_make(&table->reader, pid, facts,
-	                            parent_name(table, &facts->stat, &parent));
+	name = parent_name(table, &facts->stat, &stat, &parent);
+	process = process_read_make(&table->reader, pid, facts, parent, name);
 	if (!process)
 		return -ENOMEM;
 	number = process_slots_insert(&table->store, process);
@@ -168,9 +161,11 @@ static int64_t read_process(struct process_table *table, int pid, int dir, uint6
 		number = insert_new(table, pid);
 	if (number < 0)
 		return number;
-	slot = slot_at(table, (uint32_t)number);
+	slot = process_table_slot(table, (uint32_t)number);
 	slot->directory = directory;
 	slot->read_ns = clock_monotonic_ns();
+	if (slot->process->start_unsure)
+		process_read_start(&table->reader, slot->process, facts->stat.start_ticks);
 	if (process_stat_exited(&facts->stat)) {
 		/* A zombie has no executable any more: what was known of it stays. */
 		if (!slot->process->exited_ns)
@@ -213,7 +208,7 @@ static int64_t read_new(struct process_table *table, int pid)
 	if (fd < 0)
 		return fd;
 	number = read_process(table, pid, fd, directory);
-	if (number < 0 || slot_at(table, (uint32_t)number)->process->exited_ns)
+	if (number < 0 || process_table_slot(table, (uint32_t)number)->process->exited_ns)
 		close(fd);
 	else
 		process_slots_keep_dir(&table->store, (uint32_t)number, fd);
@@ -226,7 +221,7 @@ static int64_t read_new(struct process_table *table, int pid)
  */
 static int slot_dir(struct process_table *table, uint32_t number)
 {
-	struct process *process = slot_at(table, number)->process;
+	struct process *process = process_table_slot(table, number)->process;
 	uint64_t directory = 0;
 	int64_t result = number;
 	int fd = process_slots_kept_dir(&table->store, number);
@@ -236,12 +231,13 @@ static int slot_dir(struct process_table *table, uint32_t number)
 	fd = open_dir(table, process->pid, &directory);
 	if (fd < 0)
 		return fd;
-	if (directory != slot_at(table, number)->directory) {
+	if (directory != process_table_slot(table, number)->directory) {
 		/* The pid is reused, or procfs had dropped the directory from its cache. */
 		process_ref(process); /* a new one might evict it */
 		result = read_process(table, process->pid, fd, directory);
 		if (result >= 0 &&
-		    (slot_at(table, (uint32_t)result)->process != process || process->exited_ns))
+		    (process_table_slot(table, (uint32_t)result)->process != process ||
+		     process->exited_ns))
 			result = -ESRCH;
 		process_unref(process);
 	}
@@ -272,7 +268,7 @@ static int look_again(struct process_table *table, uint32_t number, bool known_a
 
 	if (dir < 0)
 		return dir;
-	slot = slot_at(table, number);
+	slot = process_table_slot(table, number);
 	young = is_young(slot->process);
 	if (clock_monotonic_ns() - slot->read_ns < (young ? YOUNG_PERIOD_NS : PERIOD_NS)) {
 		if (!young)
@@ -284,7 +280,8 @@ static int look_again(struct process_table *table, uint32_t number, bool known_a
 	result = read_process(table, slot->process->pid, dir, slot->directory);
 	if (result < 0)
 		return (int)result;
-	return result == number && !slot_at(table, number)->process->exited_ns ? 0 : -ESRCH;
+	return result == number && !process_table_slot(table, number)->process->exited_ns ? 0
+	                                                                                  : -ESRCH;
 }
 
 struct process *process_table_get(struct process_table *table, int pid, int *reason)
@@ -293,25 +290,25 @@ struct process *process_table_get(struct process_table *table, int pid, int *rea
 	int64_t number = -ESRCH;
 
 	if (live != NONE) {
-		struct process *process = slot_at(table, live)->process;
+		struct process *process = process_table_slot(table, live)->process;
 		int result;
 
 		process_ref(process); /* its successor might evict it */
 		result = look_again(table, live, false);
-		if (is_gone(result) && slot_at(table, live)->process == process &&
+		if (is_gone(result) && process_table_slot(table, live)->process == process &&
 		    !process->exited_ns)
 			process_slots_retire(&table->store, live, clock_monotonic_ns());
 		process_unref(process);
 		if (result == 0) {
 			process_slots_used(&table->store, live);
-			return slot_at(table, live)->process;
+			return process_table_slot(table, live)->process;
 		}
 		number = result;
 	}
 	if (is_gone((int)number))
 		number = read_new(table, pid);
 	if (number >= 0)
-		return slot_at(table, (uint32_t)number)->process;
+		return process_table_slot(table, (uint32_t)number)->process;
 	table->counters.vanished += is_gone((int)number);
 	table->counters.permission_denied += number == -EACCES;
 	if (reason)
@@ -323,14 +320,15 @@ struct process *process_table_find(struct process_table *table, int pid, uint64_
 {
 	uint32_t number = process_slots_find(&table->store, pid, start_ticks);
 
-	return number == NONE ? NULL : slot_at(table, number)->process;
+	return number == NONE ? NULL : process_table_slot(table, number)->process;
 }
 
 /* Most likely it was in its parent's cgroup; the number says whether it was. */
 static void find_cgroup(struct process_table *table, const struct process_memory *memory)
 {
 	uint32_t parent = process_slots_find(&table->store, memory->parent_pid, 0);
-	const struct process *like = parent == NONE ? NULL : slot_at(table, parent)->process;
+	const struct process *like =
+		parent == NONE ? NULL : process_table_slot(table, parent)->process;
 	struct process_facts *facts = &table->facts;
 
 	if (!like || !like->cgroup ||
@@ -351,7 +349,7 @@ struct process *process_table_remember(struct process_table *table,
 	int64_t number;
 
 	if (known != NONE)
-		return slot_at(table, known)->process;
+		return process_table_slot(table, known)->process;
 	memset(facts, 0, sizeof *facts);
 	find_cgroup(table, memory);
 	facts->stat.parent_pid = memory->parent_pid;
@@ -365,7 +363,7 @@ struct process *process_table_remember(struct process_table *table,
 		memcpy(facts->executable, memory->executable, facts->executable_length);
 	}
 	facts->executable_deleted = memory->executable_deleted;
-	process = process_read_make(&table->reader, memory->pid, facts, memory->parent_name);
+	process = process_read_make(&table->reader, memory->pid, facts, NULL, memory->parent_name);
 	if (!process)
 		return NULL;
 	if (memory->start_unsure)
@@ -376,16 +374,7 @@ struct process *process_table_remember(struct process_table *table,
 		return NULL;
 	}
 	process_slots_retire(&table->store, (uint32_t)number, memory->exited_ns);
-	return slot_at(table, (uint32_t)number)->process;
-}
-
-void process_table_exec(struct process_table *table, int pid)
-{
-	uint32_t live = process_slots_find_live(&table->store, pid);
-
-	if (live != NONE)
-		slot_at(table, live)->read_ns = LONG_AGO_NS;
-	process_table_get(table, pid, NULL);
+	return process_table_slot(table, (uint32_t)number)->process;
 }
 
 void process_table_exited(struct process_table *table, int pid, int64_t now_ns)
@@ -409,7 +398,7 @@ static bool has_exited(const struct process_table *table, const struct process_s
 	/* Another inode number: the pid is reused, or procfs had dropped the directory. */
 	if (fstat(dir, &status) == 0 && status.st_ino != slot->directory)
 		exited = process_read_stat(dir, &stat) == 0 &&
-		         stat.start_ticks != slot->process->start_ticks;
+		         !process_started_at(slot->process, stat.start_ticks);
 	close(dir);
 	return exited;
 }
@@ -420,7 +409,7 @@ void process_table_expire(struct process_table *table, int64_t now_ns)
 	uint32_t length = store->capacity < SWEEP_LENGTH ? store->capacity : SWEEP_LENGTH;
 
 	while (store->exited.oldest != NONE &&
-	       now_ns - slot_at(table, store->exited.oldest)->process->exited_ns >
+	       now_ns - process_table_slot(table, store->exited.oldest)->process->exited_ns >
 	               PROCESS_EXITED_KEEP_NS)
 		process_slots_drop(store, store->exited.oldest);
 	/* Some exits were not reported, and the process was not asked for since. */
@@ -428,7 +417,7 @@ void process_table_expire(struct process_table *table, int64_t now_ns)
 		const struct process_slot *slot;
 
 		table->sweep = table->sweep + 1 < store->capacity ? table->sweep + 1 : 0;
-		slot = slot_at(table, table->sweep);
+		slot = process_table_slot(table, table->sweep);
 		if (slot->process && !slot->process->exited_ns && has_exited(table, slot))
 			process_slots_retire(store, table->sweep, now_ns);
 	}
@@ -448,7 +437,7 @@ int process_table_dir(struct process_table *table, const struct process *process
 {
 	uint32_t number = process_slots_find_live(&table->store, process->pid);
 
-	if (number == NONE || slot_at(table, number)->process != process)
+	if (number == NONE || process_table_slot(table, number)->process != process)
 		return -ESRCH;
 	return slot_dir(table, number);
 }
@@ -458,7 +447,7 @@ int process_table_refresh(struct process_table *table, const struct process *pro
 	uint32_t number = process_slots_find_live(&table->store, process->pid);
 	int result;
 
-	if (number == NONE || slot_at(table, number)->process != process)
+	if (number == NONE || process_table_slot(table, number)->process != process)
 		return -ESRCH;
 	result = look_again(table, number, true);
 	if (result == 0)

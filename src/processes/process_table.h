@@ -71,11 +71,51 @@ struct process_memory {
 struct process *process_table_remember(struct process_table *table,
                                        const struct process_memory *memory);
 
-/* Kernel events (proc connector) and scans say what happened; times are monotonic. */
-void process_table_exec(struct process_table *table, int pid); /* reads it anew, now */
+/*
+ * Kernel events (proc connector) and scans say what happened; times are monotonic. An exec:
+ * reads the process anew, now.
+ */
+void process_table_exec(struct process_table *table, int pid, int64_t time_ns);
 void process_table_exited(struct process_table *table, int pid, int64_t now_ns);
 /* Forgets processes that exited long ago; looks whether some of the others live. Call each second. */
 void process_table_expire(struct process_table *table, int64_t now_ns);
+
+/*
+ * process_table_events.c: for a source of events that reports each fork, exec and exit with its
+ * time, in that order. It then knows which process had a pid when, and which image it ran.
+ */
+struct process_fork {
+	int pid, parent_pid;
+	int64_t time_ns;
+	int64_t boottime_ns; /* of the same moment; 0 = not known */
+};
+/*
+ * The new process, as its parent is; one that was read from /proc meanwhile is the same. The
+ * kernel takes the start time 2 us before it reports the fork (median; up to 115 us measured):
+ * where that may be in the clock tick before, the start is unsure until /proc is read, and the
+ * process has no entity_id. NULL: memory is short.
+ */
+struct process *process_table_fork(struct process_table *table, const struct process_fork *fork);
+/* The process that events of this pid concern now; NULL when there is none to be sure of. */
+struct process *process_table_current(struct process_table *table, int pid);
+/* The process that had this pid at that time; NULL when that is not sure. No system call. */
+struct process *process_table_at(struct process_table *table, int pid, int64_t time_ns);
+/* A process of the table was there before: from now on its events are followed. */
+void process_table_seed(struct process_table *table, struct process *process, int64_t time_ns);
+/* Events are missing from since_ns on: nothing is sure until a process is seeded anew. */
+void process_table_lost(struct process_table *table, int64_t since_ns);
+/* It exits, in this cgroup of v2 (its inode number; 0 = not known). */
+void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns,
+                         uint64_t cgroup_id);
+/* It goes on: another thread than the first ran exec. */
+void process_table_revived(struct process_table *table, struct process *process);
+/* It ran exec at time_ns and has this name now; its executable is the next that is mapped. */
+void process_table_executed(struct process *process, int64_t time_ns, const char *name,
+                            size_t length);
+void process_table_renamed(struct process *process, int64_t time_ns, const char *name,
+                           size_t length);
+#define PROCESS_PATH_MAX 1024 /* longer ones are not kept: unknown */
+void process_table_mapped(struct process *process, const char *path, size_t length);
 
 /* Opens /proc/PID as a directory fd: -errno. For openat below it. */
 int process_table_open_dir(const struct process_table *table, int pid);

@@ -136,7 +136,7 @@ static double time_read(struct process_table *table, const pid_t *pids, int coun
 		int64_t began = clock_cpu_ns();
 
 		for (int n = 0; n < count; n++)
-			process_table_exec(table, pids[n]);
+			process_table_exec(table, pids[n], clock_monotonic_ns());
 		times[i] = (clock_cpu_ns() - began) / count;
 	}
 	return median_us(times);

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libFuzzer: the first byte has the cgroup switch, the rest is one record of a
- * perf ring (its length is put right). Facts go on to evidence and lineage, which
+ * perf ring (its length is put right). Events go on to the histories of sockets and processes, which
  * live as long as the fuzzer.
  */
 #include "tracepoints/trace_record.h"
@@ -20,8 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct state {
 	struct trace_record_layout layout;
-	struct socket_history *evidence;
-	struct process_history *lineage;
+	struct socket_history *sockets;
+	struct process_history history;
 	int64_t now_ns;
 };
 
@@ -40,9 +40,11 @@ static void start(struct state *state)
 	learn(state, TRACE_RECORD_STATE, FORMAT_STATE);
 	learn(state, TRACE_RECORD_RECEIVE, FORMAT_RECEIVE);
 	learn(state, TRACE_RECORD_EXIT, FORMAT_EXIT);
-	state->evidence = socket_history_new(64, &key);
-	state->lineage = process_history_new(64, &key, true);
-	if (!state->evidence || !state->lineage)
+	state->sockets = socket_history_new(64, &key);
+	state->history.follows_namespaces = true;
+	/* Any folder without processes. */
+	if (!state->sockets ||
+	    process_table_new(&state->history.processes, "/dev", 64, &key, NULL) != 0)
 		abort();
 }
 
@@ -60,15 +62,13 @@ static void use(struct state *state, struct trace_event *event, const uint8_t *r
 	state->now_ns += 1000000;
 	event->time_ns = event->boottime_ns = state->now_ns;
 	event->since_ns = state->now_ns - 1;
-	process_history_add(state->lineage, event);
-	socket_history_add(state->evidence, event,
-	                   process_history_find(state->lineage, event->pid, event->time_ns));
+	socket_history_add(state->sockets, event, process_history_add(&state->history, event));
 	question.to_ns = state->now_ns;
-	socket_history_find(state->evidence, &question, &match);
-	process_history_expire(state->lineage, state->now_ns);
-	socket_history_expire(state->evidence, state->now_ns);
-	if (socket_history_count(state->evidence) > 64 ||
-	    process_history_count(state->lineage) > 64)
+	socket_history_find(state->sockets, &question, &match);
+	process_table_expire(state->history.processes, state->now_ns);
+	socket_history_expire(state->sockets, state->now_ns);
+	if (socket_history_count(state->sockets) > 64 ||
+	    process_table_count(state->history.processes) > 64)
 		abort();
 }
 
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct perf_event_header *record;
 	struct trace_event event;
 
-	if (!state.lineage)
+	if (!state.sockets)
 		start(&state);
 	if (size < 1 + sizeof *record || size > RECORD_MAX)
 		return 0;

@@ -42,8 +42,7 @@ struct events {
 	int64_t seconds, interval_ms, window_ns;
 	struct tracepoints *tracepoints;
 	struct socket_history *socket_history;
-	struct process_history *process_history;
-	int64_t tick_ns;
+	struct process_history process_history;
 };
 
 static const char *const kind_names[] = {
@@ -98,26 +97,22 @@ static void print_event(const struct trace_event *event)
 static void take_event(void *context, const struct trace_event *event)
 {
 	struct events *events = context;
-	const struct process_history_process *process = NULL;
+	const struct process *process = process_history_add(&events->process_history, event);
 
-	process_history_add(events->process_history, event);
 	if (!events->truth) {
 		print_event(event);
 		return;
 	}
-	if (event->process_context)
-		process = process_history_find(events->process_history, event->pid, event->time_ns);
-	socket_history_add(events->socket_history, event, process);
+	socket_history_add(events->socket_history, event, event->process_context ? process : NULL);
 }
 
 static void seed(struct events *events)
 {
-	struct process_table *table;
-	struct hash_key key = { { 1, 2 } };
+	struct process_table *table = events->process_history.processes;
 	struct dirent *entry;
 	DIR *proc = opendir("/proc");
 
-	if (!proc || process_table_new(&table, "/proc", PROCESSES, &key, NULL) < 0)
+	if (!proc)
 		exit(EXIT_FAILURE);
 	/* cppcheck-suppress readdirCalled ; there is one thread */
 	while ((entry = readdir(proc)) != NULL) {
@@ -125,11 +120,9 @@ static void seed(struct events *events)
 		struct process *process = pid > 0 ? process_table_get(table, pid, NULL) : NULL;
 
 		if (process)
-			process_history_seed(events->process_history, process,
-			                     clock_monotonic_ns());
+			process_table_seed(table, process, clock_monotonic_ns());
 	}
 	closedir(proc);
-	process_table_free(table);
 }
 
 static const char *answer_name(enum socket_history_answer answer)
@@ -149,19 +142,19 @@ static const char *answer_name(enum socket_history_answer answer)
 
 static void print_process(const struct events *events, const struct socket_history_match *match)
 {
-	const struct process_history_process *process =
-		process_history_find(events->process_history, match->pid, match->first_ns);
-	uint64_t ticks = 0;
-	bool sure;
+	struct process *process =
+		process_table_at(events->process_history.processes, match->pid, match->first_ns);
+	const struct process *then = process;
 
 	if (!process) {
 		puts("\t-\t-\t-\t-\t-\t-");
 		return;
 	}
-	sure = process_history_start_ticks(process, events->tick_ns, &ticks);
-	printf("\t%s\t%s\t%d\t%" PRIu32 "\t%" PRIu64 "\t%s\n", process->name,
-	       process->executable ? process->executable : "-", process->parent_pid, process->netns,
-	       ticks, sure ? "sure" : "unsure");
+	while (then->former && match->last_ns < then->since_ns)
+		then = then->former;
+	printf("\t%s\t%s\t%d\t%" PRIu32 "\t%" PRIu64 "\t%s\n", then->name ? then->name : "-",
+	       then->executable ? then->executable : "-", process->parent_pid, process->netns,
+	       process->start_ticks, process->start_unsure ? "unsure" : "sure");
 }
 
 /* The next word of a line of the truth, see gen_flows. */
@@ -260,7 +253,8 @@ static void run(struct events *events)
 		/* The truth is read at the end, and however long that takes, all is to be there. */
 		if (!events->truth) {
 			socket_history_expire(events->socket_history, clock_monotonic_ns());
-			process_history_expire(events->process_history, clock_monotonic_ns());
+			process_table_expire(events->process_history.processes,
+			                     clock_monotonic_ns());
 		}
 	} while (wait[0].fd < 0 ? clock_monotonic_ns() < end_ns
 	                        : wait[0].revents == 0 || read(STDIN_FILENO, &byte, 1) > 0);
@@ -273,8 +267,7 @@ static void print_counters(const struct events *events)
 	const struct tracepoints_counters *trace = tracepoints_counters(events->tracepoints);
 	const struct socket_history_counters *socket_history =
 		socket_history_counters(events->socket_history);
-	const struct process_history_counters *process_history =
-		process_history_counters(events->process_history);
+	const struct process_history *history = &events->process_history;
 
 	fprintf(stderr,
 	        "samples %" PRIu64 " events %" PRIu64 " lost %" PRIu64 " irq %" PRIu64
@@ -285,16 +278,14 @@ static void print_counters(const struct events *events)
 	        trace->samples, trace->events, trace->lost, trace->dropped_irq,
 	        trace->dropped_foreign, trace->malformed, trace->filtered_ports, trace->pauses,
 	        socket_history->added, socket_history->merged, socket_history->unjoined,
-	        socket_history->expired, socket_history->evicted, process_history->forks,
-	        process_history->exits, process_history->orphans, process_history->evicted,
+	        socket_history->expired, socket_history->evicted, history->forks, history->exits,
+	        history->orphans, process_table_counters(history->processes)->evicted,
 	        clock_cpu_ns() / 1000);
 }
 
 int main(int argc, char **argv)
 {
-	struct events events = { .interval_ms = 100,
-		                 .window_ns = 100 * NS_PER_MS,
-		                 .tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK) };
+	struct events events = { .interval_ms = 100, .window_ns = 100 * NS_PER_MS };
 	struct tracepoints_options options = { .namespaces = true };
 	struct hash_key key = { { 3, 4 } };
 	struct error error;
@@ -325,8 +316,9 @@ int main(int argc, char **argv)
 		}
 	}
 	events.socket_history = socket_history_new(SIGHTINGS, &key);
-	events.process_history = process_history_new(PROCESSES, &key, options.namespaces);
-	if (!events.socket_history || !events.process_history)
+	events.process_history.follows_namespaces = options.namespaces;
+	if (!events.socket_history || process_table_new(&events.process_history.processes, "/proc",
+	                                                PROCESSES, &key, NULL) < 0)
 		return EXIT_FAILURE;
 	if (tracepoints_open(&events.tracepoints, &options, &error) < 0) {
 		fprintf(stderr, "trace_events: %s\n", error.text);
@@ -340,6 +332,6 @@ int main(int argc, char **argv)
 	print_counters(&events);
 	tracepoints_close(events.tracepoints);
 	socket_history_free(events.socket_history);
-	process_history_free(events.process_history);
+	process_table_free(events.process_history.processes);
 	return EXIT_SUCCESS;
 }

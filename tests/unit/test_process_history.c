@@ -1,313 +1,359 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tables of {events, question, answer}: which process had a pid at a time, and what it was then. */
 #include "attribution/process_history.h"
 
-#include "base/clock.h"
-#include "check.h"
+#include "process_table_fixture.h"
 #include "random.h"
 
 #define SECOND NS_PER_SECOND
 #define NOW    (1000 * SECOND)
-#define TICK   (10 * NS_PER_MS)
 
-static const struct hash_key key = { { 1, 2 } };
-static struct process_history *history;
+enum what { END, SEED, FORK, EXEC, MAP, RENAME, NETNS, EXIT, LOST };
 
-static void begin(uint32_t max, bool follows_namespaces)
+/* At NOW + at: pid did it. */
+struct step {
+	enum what what;
+	int64_t at;
+	int pid, other;          /* parent, thread or namespace */
+	const char *name, *path; /* path NULL: not mapped */
+};
+
+/* What pid was at NOW + at. */
+struct answer {
+	int64_t at;
+	int pid;
+	bool known;
+	int parent;
+	const char *name, *executable; /* NULL: not known */
+	uint32_t netns;
+};
+
+struct scenario {
+	const char *title;
+	struct step steps[12];
+	struct answer answers[8];
+};
+
+static struct process_history history;
+
+static void begin_history(uint32_t max, bool follows_namespaces)
 {
-	process_history_free(history);
-	history = process_history_new(max, &key, follows_namespaces);
+	process_table_free(history.processes);
+	history = (struct process_history){ .follows_namespaces = follows_namespaces,
+		                            .processes = open_table(fake_proc, max) };
 }
 
-static void add_fork(int pid, int parent, int64_t time_ns)
-{
-	struct trace_event event = { .kind = TRACE_EVENT_FORK,
-		                     .pid = pid,
-		                     .tid = pid,
-		                     .parent_pid = parent,
-		                     .time_ns = time_ns,
-		                     .boottime_ns = time_ns + 7 * SECOND };
-
-	process_history_add(history, &event);
-}
-
-static void add_text(enum trace_event_kind kind, int pid, const char *text, bool executed,
-                     int64_t time_ns)
+static struct process *add(enum trace_event_kind kind, const struct step *step, const char *text)
 {
 	/* Not NUL-terminated, and gone afterwards, as from a ring. */
-	char *copy = strdup(text);
-	struct trace_event event = { .kind = kind,
-		                     .pid = pid,
-		                     .tid = pid,
-		                     .executed = executed,
-		                     .time_ns = time_ns,
-		                     .cgroup_id = 99,
-		                     .text = copy,
-		                     .text_length = strlen(text) };
-
-	copy[strlen(text)] = 'x';
-	process_history_add(history, &event);
-	free(copy);
-}
-
-static void add_exec(int pid, const char *name, const char *path, int64_t time_ns)
-{
-	add_text(TRACE_EVENT_NAME, pid, name, true, time_ns);
-	add_text(TRACE_EVENT_IMAGE, pid, path, false, time_ns + 1);
-	add_text(TRACE_EVENT_IMAGE, pid, "/lib64/ld-linux-x86-64.so.2", false, time_ns + 2);
-}
-
-static void add_netns(int pid, int tid, uint32_t netns, int64_t time_ns)
-{
-	struct trace_event event = { .kind = TRACE_EVENT_NETNS,
-		                     .pid = pid,
-		                     .tid = tid,
-		                     .netns = netns,
-		                     .time_ns = time_ns };
-
-	process_history_add(history, &event);
-}
-
-static void add_loss(int64_t since_ns, int64_t time_ns)
-{
-	struct trace_event event = { .kind = TRACE_EVENT_LOST_PROCESSES,
-		                     .since_ns = since_ns,
-		                     .time_ns = time_ns };
-
-	process_history_add(history, &event);
-}
-
-static void seed(int pid, int64_t time_ns)
-{
-	static char name[] = "bash", executable[] = "/usr/bin/bash", parent_name[] = "sshd";
-	struct process process = { .pid = pid,
-		                   .parent_pid = 1,
-		                   .netns = 5,
-		                   .name = name,
-		                   .executable = executable,
-		                   .parent_name = parent_name };
-
-	process_history_seed(history, &process, time_ns);
-}
-
-static bool is(const struct process_history_process *process, int parent, const char *name,
-               const char *executable)
-{
-	return process && process->parent_pid == parent && strcmp(process->name, name) == 0 &&
-	       (executable ? process->executable && strcmp(process->executable, executable) == 0
-	                   : !process->executable);
-}
-
-static const struct process_history_process *find(int pid, int64_t time_ns)
-{
-	return process_history_find(history, pid, time_ns);
-}
-
-static void test_short_life(void)
-{
-	const struct process_history_process *process;
-
-	begin(100, true);
-	seed(50, NOW);
-	add_fork(60, 50, NOW + 100);
-	process = find(60, NOW + 100);
-	CHECK(is(process, 50, "bash", "/usr/bin/bash") && process->netns == 5,
-	      "a child is as its parent");
-	add_exec(60, "curl", "/usr/bin/curl", NOW + 200);
-	CHECK(is(find(60, NOW + 200), 50, "curl", "/usr/bin/curl"), "until it runs exec");
-	CHECK(is(find(50, NOW + 200), 1, "bash", "/usr/bin/bash"),
-	      "which is nothing to its parent");
-	add_text(TRACE_EVENT_EXIT, 60, "curl", false, NOW + 300);
-	process = find(60, NOW + 400);
-	CHECK(is(process, 50, "curl", "/usr/bin/curl") && process->exited_ns == NOW + 300 &&
-	              process->cgroup_id == 99 && process->netns == 5 &&
-	              process->started_ns == NOW + 100 + 7 * SECOND &&
-	              strcmp(process->parent_name, "bash") == 0,
-	      "all that is known of a process that is gone");
-	CHECK(!find(60, NOW + 99), "before its fork it was not");
-	process_history_expire(history, NOW + 300 + PROCESS_HISTORY_KEEP_NS);
-	CHECK(find(60, NOW + 300), "kept for thirty seconds");
-	process_history_expire(history, NOW + 301 + PROCESS_HISTORY_KEEP_NS);
-	CHECK(!find(60, NOW + 300) && find(50, NOW) && process_history_count(history) == 1,
-	      "then forgotten");
-}
-
-static void test_names(void)
-{
-	char longest[PROCESS_HISTORY_PATH_MAX + 1];
-
-	begin(100, true);
-	add_fork(60, 50, NOW);
-	CHECK(is(find(60, NOW), 50, "", NULL) && process_history_counters(history)->orphans == 1,
-	      "of an unknown parent nothing is inherited");
-	add_text(TRACE_EVENT_NAME, 60, "worker", false, NOW + 1);
-	CHECK(is(find(60, NOW + 1), 50, "worker", NULL), "a new name is no exec");
-	add_text(TRACE_EVENT_IMAGE, 60, "/lib/plugin.so", false, NOW + 2);
-	CHECK(is(find(60, NOW + 2), 50, "worker", NULL), "nor is a mapping an executable");
-	add_exec(60, "a name of more than fifteen", "/tmp/x (deleted)", NOW + 3);
-	CHECK(is(find(60, NOW + 3), 50, "a name of more ", "/tmp/x") &&
-	              find(60, NOW + 3)->executable_deleted,
-	      "a long name, a deleted executable");
-	memset(longest, 'x', sizeof longest);
-	longest[0] = '/';
-	longest[PROCESS_HISTORY_PATH_MAX] = '\0';
-	add_exec(60, "y", longest, NOW + 4);
-	CHECK(is(find(60, NOW + 4), 50, "y", NULL), "a path that is too long is not known");
-	longest[PROCESS_HISTORY_PATH_MAX - 1] = '\0';
-	add_exec(60, "y", longest, NOW + 5);
-	CHECK(is(find(60, NOW + 5), 50, "y", longest), "the longest one that is");
-	add_text(TRACE_EVENT_EXIT, 60, "", false, NOW + 6);
-	CHECK(is(find(60, NOW + 6), 50, "y", longest), "an exit without a name keeps it");
-	add_text(TRACE_EVENT_NAME, 61, "ghost", true, NOW + 7);
-	CHECK(!find(61, NOW + 7), "a process whose fork was not seen");
-}
-
-static void test_exec_by_thread(void)
-{
-	begin(100, true);
-	add_fork(60, 50, NOW);
-	add_text(TRACE_EVENT_EXIT, 60, "", false, NOW + 1);
-	add_exec(60, "next", "/bin/next", NOW + 2);
-	CHECK(is(find(60, NOW + 3), 50, "next", "/bin/next") && find(60, NOW + 3)->exited_ns == 0,
-	      "the first thread ended because another one runs exec");
-	process_history_expire(history, NOW + 3 * PROCESS_HISTORY_KEEP_NS);
-	CHECK(find(60, NOW + 3), "the process lives on");
-}
-
-static void test_reuse(void)
-{
-	begin(100, true);
-	seed(50, NOW);
-	add_fork(60, 50, NOW + 10);
-	add_exec(60, "first", "/bin/first", NOW + 20);
-	add_text(TRACE_EVENT_EXIT, 60, "first", false, NOW + 30);
-	add_fork(60, 50, NOW + 40);
-	add_exec(60, "second", "/bin/second", NOW + 50);
-	CHECK(is(find(60, NOW + 39), 50, "first", "/bin/first"), "the first with this pid");
-	CHECK(is(find(60, NOW + 40), 50, "second", "/bin/second"), "the second");
-	add_fork(60, 50, NOW + 60);
-	CHECK(is(find(60, NOW + 60), 50, "bash", "/usr/bin/bash") &&
-	              is(find(60, NOW + 59), 50, "second", "/bin/second"),
-	      "the third, though no exit was told of");
-	CHECK(!find(60, NOW + 9), "nobody had it before");
-}
-
-static void test_seeds(void)
-{
-	begin(100, true);
-	seed(50, NOW);
-	CHECK(is(find(50, NOW - SECOND), 1, "bash", "/usr/bin/bash"),
-	      "it was there before we looked");
-	add_exec(50, "zsh", "/bin/zsh", NOW + 1);
-	seed(50, NOW + 2);
-	CHECK(is(find(50, NOW + 2), 1, "zsh", "/bin/zsh"), "events know more than a second look");
-	/* The fork is in the ring, /proc was read in between. */
-	seed(60, NOW + 10);
-	add_fork(60, 50, NOW + 5);
-	CHECK(is(find(60, NOW + 10), 50, "zsh", "/bin/zsh") &&
-	              find(60, NOW + 10)->forked_ns == NOW + 5 &&
-	              process_history_count(history) == 2,
-	      "the fork of a process that was seeded already");
-}
-
-static void test_netns(void)
-{
-	begin(100, true);
-	seed(50, NOW);
-	add_fork(60, 50, NOW);
-	add_netns(60, 60, 6, NOW);
-	add_fork(61, 60, NOW);
-	CHECK(find(60, NOW)->netns == 6 && find(61, NOW)->netns == 6 && find(50, NOW)->netns == 5,
-	      "a change of namespace, and children after it");
-	add_netns(60, 600, 6, NOW);
-	CHECK_EQUAL(find(60, NOW)->netns, 6, "a thread in the same one");
-	add_netns(60, 601, 7, NOW);
-	add_netns(60, 60, 6, NOW);
-	add_fork(62, 60, NOW);
-	CHECK(find(60, NOW)->netns == 0 && find(62, NOW)->netns == 0, "threads in different ones");
-	add_netns(62, 62, 6, NOW);
-	CHECK_EQUAL(find(62, NOW)->netns, 6, "the child's own is told");
-	begin(100, false);
-	seed(50, NOW);
-	add_netns(50, 50, 6, NOW);
-	CHECK_EQUAL(find(50, NOW)->netns, 5, "not followed");
-}
-
-static void test_alone(void)
-{
-	begin(100, true);
-	seed(50, NOW);
-	CHECK_EQUAL(find(50, NOW)->alone_ns, NOW, "before it was seeded it may have forked");
-	add_fork(60, 50, NOW + 1);
-	CHECK(find(50, NOW + 1)->alone_ns == NOW + 1 && find(60, NOW + 1)->alone_ns == NOW + 1,
-	      "parent and child share what the parent had");
-	add_fork(61, 50, NOW + 2);
-	CHECK(find(50, NOW + 2)->alone_ns == NOW + 2 && find(60, NOW + 2)->alone_ns == NOW + 1,
-	      "the parent with each of its children");
-}
-
-static void test_loss(void)
-{
-	begin(100, true);
-	seed(50, NOW);
-	add_fork(60, 50, NOW + 10);
-	add_fork(61, 50, NOW + 10);
-	add_text(TRACE_EVENT_EXIT, 61, "gone", false, NOW + 20);
-	add_loss(NOW + 30, NOW + 40);
-	CHECK(find(60, NOW + 30) && find(61, NOW + 30), "what was before the loss stays true");
-	CHECK(!find(60, NOW + 31) && !find(61, NOW + 31) && !find(50, NOW + 100),
-	      "after it a pid may be another's");
-	add_exec(60, "other", "/bin/other", NOW + 50);
-	CHECK(!find(60, NOW + 50) && is(find(60, NOW + 30), 50, "bash", "/usr/bin/bash"),
-	      "and events are of somebody unknown");
-	seed(60, NOW + 60);
-	CHECK(is(find(60, NOW + 60), 1, "bash", "/usr/bin/bash") &&
-	              find(60, NOW + 30)->parent_pid == 50,
-	      "until it is seeded anew");
-	add_fork(70, 50, NOW + 70);
-	CHECK(is(find(70, NOW + 70), 50, "", NULL), "a child of a parent that is not sure");
-	process_history_expire(history, NOW + 41 + PROCESS_HISTORY_KEEP_NS);
-	CHECK_EQUAL(process_history_count(history), 2, "what the loss ended is forgotten in time");
-}
-
-static void test_bound(void)
-{
-	begin(10, true);
-	seed(50, NOW);
-	for (int i = 0; i < 20; i++) {
-		add_fork(100 + i, 50, NOW + i);
-		add_text(TRACE_EVENT_EXIT, 100 + i, "x", false, NOW + i);
-	}
-	CHECK(process_history_count(history) == 10 && find(50, NOW) && find(119, NOW + 20) &&
-	              !find(110, NOW + 20) && process_history_counters(history)->evicted == 11,
-	      "those that ended first make room");
-	for (int i = 0; i < 20; i++)
-		add_fork(200 + i, 50, NOW + i);
-	CHECK(process_history_count(history) == 10 && !find(50, NOW) && find(219, NOW + 20),
-	      "then those not heard of for longest");
-}
-
-static void test_ticks(void)
-{
-	static const struct {
-		int64_t started_ns;
-		bool sure;
-		uint64_t ticks;
-	} cases[] = {
-		{ 0, false, 9 },
-		{ 123 * TICK, false, 123 },
-		{ 123 * TICK + 499999, false, 123 },
-		{ 123 * TICK + 500000, true, 123 },
-		{ 124 * TICK - 1, true, 123 },
+	char *copy = strdup(text ? text : "");
+	struct process *process;
+	struct trace_event event = {
+		.kind = kind,
+		.pid = step->pid,
+		.tid = step->pid,
+		.parent_pid = step->other,
+		.executed = step->what == EXEC,
+		.netns = (uint32_t)step->other,
+		.time_ns = NOW + step->at,
+		.since_ns = NOW + step->at,
+		.boottime_ns = NOW + step->at + 7 * SECOND + 5 * NS_PER_MS,
+		.text = copy,
+		.text_length = strlen(copy),
 	};
 
-	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		struct process_history_process process = { .started_ns = cases[i].started_ns };
-		uint64_t ticks = 9;
+	copy[event.text_length] = 'x';
+	process = process_history_add(&history, &event);
+	free(copy);
+	return process;
+}
 
-		CHECK(process_history_start_ticks(&process, TICK, &ticks) == cases[i].sure &&
-		              ticks == cases[i].ticks,
-		      "start time, case %zu", i);
+/* pid is a shell of user 0 in namespace 5, child of 1, since the first tick. */
+static void seed(int pid, int64_t at)
+{
+	struct process *process;
+	char name[64], text[256];
+
+	snprintf(name, sizeof name, "%d/stat", pid);
+	snprintf(text, sizeof text, "%d (bash) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0\n",
+	         pid);
+	fake_put(name, text);
+	snprintf(name, sizeof name, "%d/status", pid);
+	snprintf(text, sizeof text, "Tgid:\t%d\nUid:\t0\t0\t0\t0\n", pid);
+	fake_put(name, text);
+	snprintf(name, sizeof name, "%d/exe", pid);
+	fake_link(name, "/usr/bin/bash");
+	snprintf(name, sizeof name, "%d/ns/net", pid);
+	fake_link(name, "net:[5]");
+	process = need(process_table_get(history.processes, pid, NULL));
+	process_table_seed(history.processes, process, NOW + at);
+}
+
+static void take(const struct step *step)
+{
+	struct step map = *step;
+
+	switch (step->what) {
+	case SEED:
+		seed(step->pid, step->at);
+		break;
+	case FORK:
+		add(TRACE_EVENT_FORK, step, NULL);
+		break;
+	case EXEC:
+		add(TRACE_EVENT_NAME, step, step->name);
+		map.what = MAP;
+		if (step->path)
+			add(TRACE_EVENT_IMAGE, &map, step->path);
+		break;
+	case MAP:
+		add(TRACE_EVENT_IMAGE, step, step->path);
+		break;
+	case RENAME:
+		add(TRACE_EVENT_NAME, step, step->name);
+		break;
+	case NETNS:
+		add(TRACE_EVENT_NETNS, step, NULL);
+		break;
+	case EXIT:
+		add(TRACE_EVENT_EXIT, step, step->name);
+		break;
+	case LOST:
+		add(TRACE_EVENT_LOST_PROCESSES, step, NULL);
+		break;
+	case END:
+		break;
+	}
+}
+
+static const struct process *find(int pid, int64_t at)
+{
+	struct process *process = process_table_at(history.processes, pid, NOW + at);
+
+	while (process && process->former && NOW + at < process->since_ns)
+		process = process->former;
+	return process;
+}
+
+static bool same(const char *known, const char *wanted)
+{
+	return wanted ? is(known, wanted) : !known;
+}
+
+static bool holds(const struct answer *answer)
+{
+	const struct process *process = find(answer->pid, answer->at);
+
+	if (!answer->known)
+		return !process;
+	return process && process->parent_pid == answer->parent &&
+	       same(process->name, answer->name) && same(process->executable, answer->executable) &&
+	       (answer->netns == 0 || process->netns == answer->netns);
+}
+
+#define BASH "bash", "/usr/bin/bash"
+
+static const struct scenario scenarios[] = {
+	{ "a short life",
+	  { { SEED, 0, 50, 0, NULL, NULL },
+	    { FORK, 100, 60, 50, NULL, NULL },
+	    { EXEC, 200, 60, 0, "curl", "/usr/bin/curl" },
+	    { MAP, 201, 60, 0, NULL, "/lib64/ld-linux-x86-64.so.2" },
+	    { EXIT, 300, 60, 0, "curl", NULL } },
+	  { { 99, 60, false, 0, NULL, NULL, 0 },
+	    { 100, 60, true, 50, BASH, 5 },
+	    { 199, 60, true, 50, BASH, 5 },
+	    { 200, 60, true, 50, "curl", "/usr/bin/curl", 5 },
+	    { 400, 60, true, 50, "curl", "/usr/bin/curl", 5 },
+	    { 200, 50, true, 1, BASH, 5 } } },
+	{ "four images, each at its time",
+	  { { SEED, 0, 50, 0, NULL, NULL },
+	    { FORK, 10, 60, 50, NULL, NULL },
+	    { EXEC, 20, 60, 0, "sudo", "/usr/bin/sudo" },
+	    { EXEC, 30, 60, 0, "env", "/usr/bin/env" },
+	    { EXEC, 40, 60, 0, "run.sh", "/bin/sh" },
+	    { EXEC, 50, 60, 0, "curl", "/usr/bin/curl" },
+	    { EXIT, 60, 60, 0, "curl", NULL } },
+	  { { 15, 60, true, 50, BASH, 0 },
+	    { 25, 60, true, 50, "sudo", "/usr/bin/sudo", 0 },
+	    { 39, 60, true, 50, "env", "/usr/bin/env", 0 },
+	    { 40, 60, true, 50, "run.sh", "/bin/sh", 0 },
+	    { 55, 60, true, 50, "curl", "/usr/bin/curl", 0 },
+	    { 99, 60, true, 50, "curl", "/usr/bin/curl", 0 } } },
+	{ "names without exec, mappings without exec, an unknown parent",
+	  { { FORK, 0, 60, 50, NULL, NULL },
+	    { RENAME, 1, 60, 0, "worker", NULL },
+	    { MAP, 2, 60, 0, NULL, "/lib/plugin.so" },
+	    { EXEC, 3, 60, 0, "x", "/tmp/x (deleted)" },
+	    { RENAME, 4, 61, 0, "ghost", NULL },
+	    { EXEC, 5, 60, 0, "y", NULL } },
+	  { { 0, 60, true, 50, NULL, NULL, 0 },
+	    { 2, 60, true, 50, "worker", NULL, 0 },
+	    { 3, 60, true, 50, "x", "/tmp/x", 0 },
+	    { 5, 60, true, 50, "y", NULL, 0 },
+	    { 4, 61, false, 0, NULL, NULL, 0 } } },
+	{ "the exit of a process that was there before, and its pid again",
+	  { { SEED, 0, 50, 0, NULL, NULL },
+	    { EXIT, 10, 50, 0, "bash", NULL },
+	    { FORK, 20, 50, 1, NULL, NULL },
+	    { EXEC, 21, 50, 0, "next", "/bin/next" } },
+	  { { -5, 50, true, 1, BASH, 0 },
+	    { 15, 50, true, 1, BASH, 0 },
+	    { 20, 50, true, 1, NULL, NULL, 0 },
+	    { 21, 50, true, 1, "next", "/bin/next", 0 } } },
+	{ "exec by a thread: the first thread's exit is not the end",
+	  { { FORK, 0, 60, 50, NULL, NULL },
+	    { EXIT, 1, 60, 0, NULL, NULL },
+	    { EXEC, 2, 60, 0, "next", "/bin/next" } },
+	  { { 3, 60, true, 50, "next", "/bin/next", 0 } } },
+	{ "one pid, three processes",
+	  { { SEED, 0, 50, 0, NULL, NULL },
+	    { FORK, 10, 60, 50, NULL, NULL },
+	    { EXEC, 20, 60, 0, "first", "/bin/first" },
+	    { EXIT, 30, 60, 0, "first", NULL },
+	    { FORK, 40, 60, 50, NULL, NULL },
+	    { EXEC, 50, 60, 0, "second", "/bin/second" },
+	    { FORK, 60, 60, 50, NULL, NULL } },
+	  { { 9, 60, false, 0, NULL, NULL, 0 },
+	    { 39, 60, true, 50, "first", "/bin/first", 0 },
+	    { 50, 60, true, 50, "second", "/bin/second", 0 },
+	    { 59, 60, true, 50, "second", "/bin/second", 0 },
+	    { 60, 60, true, 50, BASH, 0 } } },
+	{ "what was read from /proc may be the image that an event reports later",
+	  { { SEED, 10, 50, 0, NULL, NULL }, { EXEC, 5, 50, 0, "bash", "/usr/bin/bash" } },
+	  { { 4, 50, true, 1, NULL, NULL, 0 }, { 5, 50, true, 1, BASH, 0 } } },
+	{ "events know more than a second look",
+	  { { SEED, 0, 50, 0, NULL, NULL },
+	    { EXEC, 1, 50, 0, "zsh", "/bin/zsh" },
+	    { SEED, 2, 50, 0, NULL, NULL } },
+	  { { 0, 50, true, 1, BASH, 0 }, { 2, 50, true, 1, "zsh", "/bin/zsh", 0 } } },
+	{ "namespaces of a process, its threads and its children",
+	  { { SEED, 0, 50, 0, NULL, NULL },
+	    { FORK, 0, 60, 50, NULL, NULL },
+	    { NETNS, 0, 60, 6, NULL, NULL },
+	    { FORK, 0, 61, 60, NULL, NULL } },
+	  { { 0, 50, true, 1, BASH, 5 },
+	    { 0, 60, true, 50, BASH, 6 },
+	    { 0, 61, true, 60, BASH, 6 } } },
+	{ "a loss",
+	  { { SEED, 0, 50, 0, NULL, NULL },
+	    { FORK, 10, 60, 50, NULL, NULL },
+	    { LOST, 30, 0, 0, NULL, NULL },
+	    { EXEC, 50, 60, 0, "other", "/bin/other" },
+	    { SEED, 60, 50, 0, NULL, NULL },
+	    { FORK, 70, 70, 50, NULL, NULL } },
+	  { { 30, 60, true, 50, BASH, 0 },
+	    { 31, 60, false, 0, NULL, NULL, 0 },
+	    { 50, 60, false, 0, NULL, NULL, 0 },
+	    { 30, 50, true, 1, BASH, 0 },
+	    { 40, 50, false, 0, NULL, NULL, 0 },
+	    { 60, 50, true, 1, BASH, 0 },
+	    { 70, 70, true, 50, BASH, 0 } } },
+};
+
+static void test_scenarios(void)
+{
+	for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+		const struct scenario *scenario = &scenarios[i];
+
+		begin_history(100, true);
+		for (const struct step *step = scenario->steps; step->what != END; step++)
+			take(step);
+		for (const struct answer *answer = scenario->answers; answer->pid != 0; answer++) {
+			const struct process *got = find(answer->pid, answer->at);
+
+			CHECK(holds(answer), "%s: %d at %lld is %s, got %d %s %s", scenario->title,
+			      answer->pid, (long long)answer->at, answer->name ? answer->name : "-",
+			      got ? got->parent_pid : -1, got && got->name ? got->name : "-",
+			      got && got->executable ? got->executable : "-");
+		}
+	}
+}
+
+static void test_parent_as_it_was(void)
+{
+	const struct process *process;
+
+	begin_history(100, true);
+	take(&(struct step){ SEED, 0, 50, 0, NULL, NULL });
+	take(&(struct step){ FORK, 10, 60, 50, NULL, NULL });
+	take(&(struct step){ EXEC, 20, 50, 0, "zsh", "/bin/zsh" });
+	process = find(60, 30);
+	CHECK(process && is(process->parent_name, "bash") &&
+	              is(process->parent_executable, "/usr/bin/bash") &&
+	              process->parent_entity_id == find(50, 30)->entity_id,
+	      "the parent as it was when it forked");
+	CHECK(find(50, 10)->sole_holder_since_ns == NOW + 10 &&
+	              process->sole_holder_since_ns == NOW + 10,
+	      "parent and child share what the parent had");
+}
+
+static void test_texts(void)
+{
+	char longest[PROCESS_PATH_MAX + 1];
+
+	begin_history(100, true);
+	take(&(struct step){ FORK, 0, 60, 50, NULL, NULL });
+	memset(longest, 'x', sizeof longest);
+	longest[0] = '/';
+	longest[PROCESS_PATH_MAX] = '\0';
+	take(&(struct step){ EXEC, 4, 60, 0, "y", longest });
+	CHECK(is(find(60, 4)->name, "y") && !find(60, 4)->executable,
+	      "a path that is too long is not known");
+	longest[PROCESS_PATH_MAX - 1] = '\0';
+	take(&(struct step){ EXEC, 5, 60, 0, "y", longest });
+	CHECK(is(find(60, 5)->executable, longest), "the longest one that is");
+	take(&(struct step){ EXEC, 6, 60, 0, "z", "/memfd:z (deleted)" });
+	CHECK(is(find(60, 6)->executable, "/memfd:z") && find(60, 6)->executable_deleted,
+	      "a file that has no name");
+	for (int i = 0; i < 20; i++)
+		take(&(struct step){ RENAME, 10 + i, 60, 0, "again", NULL });
+	CHECK(is(find(60, 29)->name, "again") && !find(60, 5)->name,
+	      "of times before the states that are kept no name is known");
+}
+
+static void test_forgotten(void)
+{
+	begin_history(100, true);
+	take(&(struct step){ SEED, 0, 50, 0, NULL, NULL });
+	take(&(struct step){ FORK, 10, 60, 50, NULL, NULL });
+	take(&(struct step){ EXIT, 20, 60, 0, NULL, NULL });
+	process_table_expire(history.processes, NOW + 20 + PROCESS_EXITED_KEEP_NS);
+	CHECK(find(60, 20), "kept for thirty seconds");
+	process_table_expire(history.processes, NOW + 21 + PROCESS_EXITED_KEEP_NS);
+	CHECK(!find(60, 20) && find(50, 0), "then forgotten");
+	begin_history(10, true);
+	take(&(struct step){ SEED, 0, 50, 0, NULL, NULL });
+	for (int i = 0; i < 20; i++) {
+		take(&(struct step){ FORK, i, 100 + i, 50, NULL, NULL });
+		take(&(struct step){ EXIT, i, 100 + i, 0, "x", NULL });
+	}
+	CHECK(process_table_count(history.processes) == 10 && find(50, 0) && find(119, 20) &&
+	              !find(110, 20) && process_table_counters(history.processes)->evicted == 11,
+	      "those that ended first make room");
+}
+
+static void test_start(void)
+{
+	static const struct {
+		int64_t into_tick;
+		bool sure;
+	} cases[] = { { 0, false }, { 499999, false }, { 500000, true }, { 9999999, true } };
+
+	begin_history(100, true);
+	for (int i = 0; i < 4; i++) {
+		const struct process_fork fork = {
+			.pid = 60 + i,
+			.time_ns = NOW,
+			.boottime_ns = 123 * 10 * NS_PER_MS + cases[i].into_tick,
+		};
+		const struct process *process = process_table_fork(history.processes, &fork);
+
+		CHECK(process && process->start_ticks == 123 &&
+		              process->start_unsure != cases[i].sure &&
+		              (process->entity_id != 0) == cases[i].sure,
+		      "start time, case %d", i);
 	}
 }
 
@@ -323,53 +369,49 @@ static void test_random(void)
 	} now[PIDS] = { { 0, 0, false } };
 	int wrong = 0, asked = 0;
 
-	begin(1000, true);
+	begin_history(1000, true);
 	for (int step = 1; step < STEPS; step++) {
-		int64_t time_ns = NOW + step * NS_PER_MS;
+		int64_t at = step * NS_PER_MS;
 		int pid = (int)random_below(&random, PIDS);
+		const struct process *process;
 		char name[16], path[32];
 
 		snprintf(name, sizeof name, "p%d", step);
 		snprintf(path, sizeof path, "/bin/p%d", step);
 		if (now[pid].alive && random_below(&random, 2)) {
-			add_text(TRACE_EVENT_EXIT, 1000 + pid, "", false, time_ns);
+			take(&(struct step){ EXIT, at, 1000 + pid, 0, NULL, NULL });
 			now[pid].alive = false;
 		} else {
-			add_fork(1000 + pid, 1000 + (int)random_below(&random, PIDS), time_ns);
-			add_exec(1000 + pid, name, path, time_ns);
-			now[pid].forked_ns = time_ns;
+			take(&(struct step){ FORK, at, 1000 + pid,
+			                     1000 + (int)random_below(&random, PIDS), NULL, NULL });
+			take(&(struct step){ EXEC, at, 1000 + pid, 0, name, path });
+			now[pid].forked_ns = NOW + at;
 			now[pid].number = step;
 			now[pid].alive = true;
 		}
-		process_history_expire(history, time_ns);
 		pid = (int)random_below(&random, PIDS);
 		if (now[pid].number == 0)
 			continue;
-		const struct process_history_process *process = find(1000 + pid, time_ns + 10);
-
+		process = find(1000 + pid, at + 10);
 		snprintf(name, sizeof name, "p%d", now[pid].number);
 		snprintf(path, sizeof path, "/bin/p%d", now[pid].number);
 		asked++;
 		wrong += !process || process->forked_ns != now[pid].forked_ns ||
-		         strcmp(process->name, name) != 0 || !process->executable ||
-		         strcmp(process->executable, path) != 0;
+		         !is(process->name, name) || !is(process->executable, path);
 	}
-	CHECK_EQUAL(wrong, 0, "%d questions about %d processes", asked, STEPS);
+	CHECK(wrong == 0, "%d questions about %d processes", asked, STEPS);
 }
 
 int main(void)
 {
-	test_short_life();
-	test_names();
-	test_exec_by_thread();
-	test_reuse();
-	test_seeds();
-	test_netns();
-	test_alone();
-	test_loss();
-	test_bound();
-	test_ticks();
+	fake_begin();
+	test_scenarios();
+	test_parent_as_it_was();
+	test_texts();
+	test_forgotten();
+	test_start();
 	test_random();
-	process_history_free(history);
+	process_table_free(history.processes);
+	fake_remove("");
 	return check_done();
 }

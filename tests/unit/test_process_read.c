@@ -34,7 +34,7 @@ static void test_apply(const struct process_reader *reader)
 	struct process *process;
 
 	set_events(&facts, "one", "/bin/one");
-	process = process_read_make(reader, 42, &facts, "parent");
+	process = process_read_make(reader, 42, &facts, NULL, "parent");
 	if (!process)
 		exit(EXIT_FAILURE);
 	CHECK(process->pid == 42 && is(process->name, "one") &&

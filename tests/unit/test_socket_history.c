@@ -41,7 +41,7 @@ static void begin(uint32_t max)
 }
 
 static void add(enum trace_event_kind kind, struct tuple about, int pid, int64_t time_ns,
-                const struct process_history_process *process)
+                const struct process *process)
 {
 	struct trace_event event = { .kind = kind,
 		                     .process_context = true,
@@ -55,7 +55,7 @@ static void add(enum trace_event_kind kind, struct tuple about, int pid, int64_t
 
 static void add_state(struct tuple about, uint64_t socket, uint8_t old_state, uint8_t new_state,
                       int pid, bool process_context, int64_t time_ns,
-                      const struct process_history_process *process)
+                      const struct process *process)
 {
 	struct trace_event event = { .kind = TRACE_EVENT_STATE,
 		                     .process_context = process_context,
@@ -166,7 +166,7 @@ static void test_ambiguous(void)
 
 static void test_netns(void)
 {
-	const struct process_history_process here = { .netns = 1 }, there = { .netns = 2 };
+	const struct process here = { .netns = 1 }, there = { .netns = 2 };
 
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, &here);
@@ -251,8 +251,8 @@ static void test_late_connects(void)
 
 static void test_closes(void)
 {
-	const struct process_history_process alone = { .alone_ns = NOW - 2 * SECOND };
-	const struct process_history_process forked = { .alone_ns = NOW - SECOND };
+	const struct process alone = { .sole_holder_since_ns = NOW - 2 * SECOND };
+	const struct process forked = { .sole_holder_since_ns = NOW - SECOND };
 	static const uint8_t states[] = { SOCKET_FIN_WAIT_1, SOCKET_LAST_ACK, SOCKET_CLOSED };
 	struct tuple listener = tuple("192.0.2.1", 443, "0.0.0.0", 0, IPPROTO_TCP);
 
@@ -289,7 +289,7 @@ static void test_closes(void)
 
 static void test_match(void)
 {
-	const struct process_history_process process = { .netns = 5 };
+	const struct process process = { .netns = 5 };
 	struct socket_history_question question = { .tuple = web(4000),
 		                                    .kinds = SOCKET_HISTORY_USED,
 		                                    .to_ns = NOW * 2 };

@@ -1,0 +1,256 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the kernel's events report of processes, entered where /proc is read as well. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "processes/cgroup_files.h"
+#include "processes/process_table_private.h"
+
+#define NONE PROCESS_SLOTS_NONE
+
+/* What may pass between the start of a process and the event of its fork: see process_table_fork. */
+#define START_MARGIN_NS INT64_C(500000)
+#define LONG_AGO_NS     (INT64_MIN / 2) /* in differences to any time as well */
+
+static struct process *at(struct process_table *table, uint32_t number)
+{
+	return number == NONE ? NULL : process_table_slot(table, number)->process;
+}
+
+struct process *process_table_at(struct process_table *table, int pid, int64_t time_ns)
+{
+	return at(table, process_slots_find_at(&table->store, pid, time_ns));
+}
+
+struct process *process_table_current(struct process_table *table, int pid)
+{
+	return process_table_at(table, pid, INT64_MAX - 1);
+}
+
+/* As /proc/PID/stat would show it, or with *unsure perhaps the tick before. */
+static uint64_t ticks_of(const struct process_table *table, int64_t boottime_ns, bool *unsure)
+{
+	*unsure = boottime_ns <= 0 || boottime_ns % table->reader.tick_ns < START_MARGIN_NS;
+	return boottime_ns > 0 ? (uint64_t)(boottime_ns / table->reader.tick_ns) : 0;
+}
+
+static void set_start(struct process_table *table, struct process *process, uint64_t ticks,
+                      bool unsure)
+{
+	process_read_start(&table->reader, process, ticks);
+	process->start_unsure = unsure;
+	if (unsure)
+		process->entity_id = 0;
+}
+
+/* A process that /proc was read of before the event of its fork came. */
+static uint32_t find_read_before(struct process_table *table, const struct process_fork *fork,
+                                 uint64_t ticks, bool unsure)
+{
+	uint32_t live = process_slots_find_live(&table->store, fork->pid);
+	const struct process *process = at(table, live);
+
+	if (!process || (process->followed && process->forked_ns != 0))
+		return NONE;
+	if (fork->boottime_ns <= 0 || process->start_ticks == ticks ||
+	    (unsure && process->start_ticks == ticks - 1))
+		return live;
+	return NONE;
+}
+
+static int set_texts(struct process *process, const struct process_texts *texts)
+{
+	process->generation++;
+	return process_set_texts(process, texts);
+}
+
+/* It has its parent's image, users and namespaces. */
+static void inherit(struct process *child, const struct process *parent)
+{
+	struct process_texts texts = process_texts(child), inherited;
+
+	if (!parent)
+		return;
+	inherited = process_texts(parent);
+	texts.name = texts.parent_name = inherited.name;
+	texts.executable = texts.parent_executable = inherited.executable;
+	if (set_texts(child, &texts) < 0)
+		return;
+	child->executable_deleted = parent->executable_deleted;
+	child->parent_entity_id = parent->entity_id;
+	if (!child->has_uid) {
+		child->has_uid = parent->has_uid;
+		child->uid = parent->uid;
+	}
+	child->netns = parent->mixed_netns ? 0 : parent->netns;
+}
+
+struct process *process_table_fork(struct process_table *table, const struct process_fork *fork)
+{
+	struct process *parent = process_table_current(table, fork->parent_pid), *process;
+	bool unsure;
+	uint64_t ticks = ticks_of(table, fork->boottime_ns, &unsure);
+	uint32_t number = find_read_before(table, fork, ticks, unsure);
+	uint32_t live = process_slots_find_live(&table->store, fork->pid);
+
+	if (live != NONE && live != number) /* its exit was not reported */
+		process_slots_retire(&table->store, live, fork->time_ns);
+	process = at(table, number);
+	if (!process) {
+		int64_t inserted;
+
+		process = process_read_new(&table->reader, fork->pid, ticks);
+		if (!process)
+			return NULL;
+		set_start(table, process, ticks, unsure);
+		inserted = process_slots_insert(&table->store, process);
+		if (inserted < 0) {
+			process_unref(process);
+			return NULL;
+		}
+		process_table_slot(table, (uint32_t)inserted)->read_ns = LONG_AGO_NS;
+	}
+	process->parent_pid = fork->parent_pid;
+	process->followed = true;
+	process->forked_ns = process->known_ns = process->sole_holder_since_ns = fork->time_ns;
+	/* Its execs since are reported still, whatever /proc said in the end. */
+	process_forget_image(process);
+	process->image_read_ns = 0;
+	inherit(process, parent);
+	if (parent)
+		parent->sole_holder_since_ns = fork->time_ns;
+	return process;
+}
+
+void process_table_seed(struct process_table *table, struct process *process, int64_t time_ns)
+{
+	(void)table;
+	if (process->exited_ns || (process->followed && process->lost_from_ns == INT64_MAX))
+		return;
+	if (process->followed) {
+		process->lost_to_ns = time_ns;
+	} else {
+		process->known_ns = time_ns;
+		process->followed = true;
+	}
+	process->image_read_ns = process->sole_holder_since_ns = time_ns;
+}
+
+void process_table_lost(struct process_table *table, int64_t since_ns)
+{
+	for (uint32_t number = table->store.live.newest; number != NONE;) {
+		struct process_slot *slot = process_table_slot(table, number);
+
+		if (slot->process->followed) {
+			if (slot->process->lost_from_ns > since_ns)
+				slot->process->lost_from_ns = since_ns;
+			slot->process->lost_to_ns = INT64_MAX;
+			slot->process->image_read_ns = since_ns; /* no longer by events */
+			slot->read_ns = LONG_AGO_NS;
+		}
+		number = slot->older;
+	}
+}
+
+/* Most likely it was in its parent's cgroup; the number says whether it was. */
+static void find_cgroup(struct process_table *table, struct process *process, uint64_t cgroup_id)
+{
+	struct process *parent =
+		at(table, process_slots_find(&table->store, process->parent_pid, 0));
+	struct process_texts texts = process_texts(process), inherited;
+
+	if (process->cgroup || !parent || !parent->cgroup ||
+	    !cgroup_files_is(table->cgroups, parent->cgroup, cgroup_id))
+		return;
+	inherited = process_texts(parent);
+	texts.cgroup = inherited.cgroup;
+	texts.container_id = inherited.container_id;
+	set_texts(process, &texts);
+}
+
+void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns,
+                         uint64_t cgroup_id)
+{
+	find_cgroup(table, process, cgroup_id);
+	uint32_t number = process_slots_find_live(&table->store, process->pid);
+
+	if (number != NONE && at(table, number) == process)
+		process_slots_retire(&table->store, number, time_ns);
+	else if (process->exited_ns > time_ns)
+		process->exited_ns = time_ns;
+}
+
+void process_table_revived(struct process_table *table, struct process *process)
+{
+	uint32_t number = process_slots_find_at(&table->store, process->pid, INT64_MAX - 1);
+
+	if (process->exited_ns && at(table, number) == process)
+		process_slots_revive(&table->store, number);
+}
+
+void process_table_executed(struct process *process, int64_t time_ns, const char *name,
+                            size_t length)
+{
+	struct process_texts texts;
+	bool read_later = process->image_read_ns > time_ns;
+
+	process_change(process, time_ns);
+	/* What was read from /proc was the next image already. */
+	if (read_later && process->former)
+		process_forget_image(process->former);
+	process->image_read_ns = 0;
+	process->executable_deleted = false;
+	texts = process_texts(process);
+	texts.name = (struct process_text){ name, length };
+	texts.executable = (struct process_text){ NULL, 0 };
+	if (set_texts(process, &texts) < 0)
+		process_forget_image(process);
+	process->expects_image = true;
+	process->has_uid = false; /* the file may be set-user-ID */
+}
+
+void process_table_renamed(struct process *process, int64_t time_ns, const char *name,
+                           size_t length)
+{
+	struct process_texts texts;
+
+	process_change(process, time_ns);
+	texts = process_texts(process);
+	texts.name = (struct process_text){ name, length };
+	set_texts(process, &texts);
+}
+
+void process_table_mapped(struct process *process, const char *path, size_t length)
+{
+	static const char mark[] = " (deleted)"; /* d_path() of an unlinked file */
+	struct process_texts texts = process_texts(process);
+	size_t mark_length = sizeof mark - 1;
+
+	if (!process->expects_image)
+		return;
+	process->expects_image = false;
+	process->executable_deleted =
+		length > mark_length && memcmp(path + length - mark_length, mark, mark_length) == 0;
+	if (process->executable_deleted)
+		length -= mark_length;
+	if (length >= PROCESS_PATH_MAX)
+		return;
+	texts.executable = (struct process_text){ path, length };
+	set_texts(process, &texts);
+}
+
+void process_table_exec(struct process_table *table, int pid, int64_t time_ns)
+{
+	uint32_t live = process_slots_find_live(&table->store, pid);
+	struct process *process = at(table, live);
+
+	if (process) {
+		process_table_slot(table, live)->read_ns = LONG_AGO_NS;
+		if (!process->followed)
+			process_table_executed(process, time_ns, NULL, 0);
+	}
+	process = process_table_get(table, pid, NULL);
+	if (process && !process->followed)
+		process->image_read_ns = clock_monotonic_ns();
+}

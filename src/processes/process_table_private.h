@@ -1,0 +1,25 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What process_table.c and process_table_events.c share; nothing else includes it. */
+#ifndef SOCKLINE_PROCESSES_PROCESS_TABLE_PRIVATE_H
+#define SOCKLINE_PROCESSES_PROCESS_TABLE_PRIVATE_H
+
+#include "processes/process_read.h"
+#include "processes/process_slots.h"
+#include "processes/process_table.h"
+
+struct process_table {
+	struct process_reader reader;
+	int cgroups; /* where cgroup v2 is mounted; -1 = not known */
+	struct process_slots store;
+	uint32_t sweep; /* next slot that process_table_expire looks at */
+	struct process_counters counters;
+	struct process_facts facts; /* scratch: 12 KiB, with little stack left to callers */
+};
+
+static inline struct process_slot *process_table_slot(struct process_table *table, uint32_t number)
+{
+	return &table->store.slots[number];
+}
+
+#endif

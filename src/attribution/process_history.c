@@ -55,12 +55,13 @@ static void add_to(struct process_history *history, struct process *process,
 		break;
 	case TRACE_EVENT_EXIT:
 		history->exits++;
-		process_table_ended(history->processes, process, event->time_ns, event->cgroup_id);
+		process_table_ended(history->processes, process, event->time_ns);
 		break;
 	case TRACE_EVENT_ROUTE:
 	case TRACE_EVENT_STATE:
 	case TRACE_EVENT_RECEIVE:
 	case TRACE_EVENT_FORK:
+	case TRACE_EVENT_CGROUP:
 	case TRACE_EVENT_LOST_SOCKETS:
 	case TRACE_EVENT_LOST_PROCESSES:
 		break;
@@ -78,10 +79,17 @@ struct process *process_history_add(struct process_history *history,
 	case TRACE_EVENT_LOST_PROCESSES:
 		process_table_lost(history->processes, event->since_ns);
 		return NULL;
+	case TRACE_EVENT_CGROUP:
+		process_table_cgroup_made(history->processes, event->cgroup_id, event->text,
+		                          event->text_length);
+		return NULL;
 	case TRACE_EVENT_LOST_SOCKETS:
 		return NULL;
 	default:
 		process = process_table_at(history->processes, event->pid, event->time_ns);
+		if (process && event->process_context)
+			process_table_in_cgroup(history->processes, process, event->cgroup_id,
+			                        event->time_ns);
 		if (process)
 			add_to(history, process, event);
 		return process;

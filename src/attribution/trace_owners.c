@@ -70,6 +70,7 @@ static int start(struct trace_owners *owners, struct error *error)
 
 	if (code == 0) {
 		owners->process_history.follows_namespaces = tracing.namespaces;
+		process_table_walk_cgroups(owners->options.processes);
 		seed(owners);
 	}
 	return code;
@@ -165,6 +166,7 @@ static void on_trace_event(void *context, const struct trace_event *event)
 		break;
 	case TRACE_EVENT_IMAGE:
 	case TRACE_EVENT_NETNS:
+	case TRACE_EVENT_CGROUP:
 		break;
 	}
 }

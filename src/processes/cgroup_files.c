@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -26,11 +27,21 @@ int cgroup_files_open(void)
 	return -1;
 }
 
-bool cgroup_files_is(int cgroups, const char *path, uint64_t id)
+bool cgroup_files_are_ours(void)
 {
-	struct stat status;
+	static const char initial[] =
+		"cgroup:[4026531835]"; /* PROC_CGROUP_INIT_INO, linux/proc_ns.h */
+	char link[64];
+	ssize_t length = readlink("/proc/self/ns/cgroup", link, sizeof link);
 
-	/* A cgroup's number is that of its folder. */
-	return fstatat(cgroups, path + (path[0] == '/'), &status, AT_EMPTY_PATH) == 0 &&
-	       status.st_ino == id;
+	return length == (ssize_t)sizeof initial - 1 &&
+	       memcmp(link, initial, sizeof initial - 1) == 0;
+}
+
+bool cgroup_files_all_v2(int cgroups)
+{
+	struct stat here, usual;
+
+	return fstat(cgroups, &here) == 0 && stat("/sys/fs/cgroup", &usual) == 0 &&
+	       here.st_dev == usual.st_dev && here.st_ino == usual.st_ino;
 }

@@ -57,6 +57,7 @@ struct process {
 	char *container_id;        /* container_find */
 	char *strings;             /* owned: one allocation */
 	uint64_t parent_entity_id; /* 0 = not known */
+	uint64_t cgroup_id;        /* of v2, as events report it; 0 = not known */
 
 	/*
 	 * All above since "Mutable" holds from this time on, monotonic and since the

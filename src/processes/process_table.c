@@ -49,10 +49,12 @@ int process_table_new(struct process_table **table, const char *proc_dir, uint32
 	}
 	process_read_init(&new->reader, fd);
 	new->cgroups = cgroup_files_open();
+	new->cgroup_paths = cgroup_paths_new(key);
 	/* Others need descriptors too. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < (rlim_t)dir_max)
 		dir_max = limit.rlim_cur / 4 > DIRS_MIN ? (int)(limit.rlim_cur / 4) : DIRS_MIN;
-	if (process_slots_init(&new->store, max_processes, dir_max, key) < 0) {
+	if (process_slots_init(&new->store, max_processes, dir_max, key) < 0 ||
+	    !new->cgroup_paths) {
 		process_table_free(new);
 		return error_set(error, ENOMEM, "out of memory");
 	}
@@ -65,6 +67,7 @@ void process_table_free(struct process_table *table)
 	if (!table)
 		return;
 	process_slots_free(&table->store);
+	cgroup_paths_free(table->cgroup_paths);
 	if (table->cgroups >= 0)
 		close(table->cgroups);
 	close(table->reader.proc_fd);
@@ -323,23 +326,6 @@ struct process *process_table_find(struct process_table *table, int pid, uint64_
 	return number == NONE ? NULL : process_table_slot(table, number)->process;
 }
 
-/* Most likely it was in its parent's cgroup; the number says whether it was. */
-static void find_cgroup(struct process_table *table, const struct process_memory *memory)
-{
-	uint32_t parent = process_slots_find(&table->store, memory->parent_pid, 0);
-	const struct process *like =
-		parent == NONE ? NULL : process_table_slot(table, parent)->process;
-	struct process_facts *facts = &table->facts;
-
-	if (!like || !like->cgroup ||
-	    !cgroup_files_is(table->cgroups, like->cgroup, memory->cgroup_id))
-		return;
-	facts->cgroup = like->cgroup;
-	facts->cgroup_length = strlen(like->cgroup);
-	facts->container_id = like->container_id;
-	facts->container_id_length = like->container_id ? strlen(like->container_id) : 0;
-}
-
 struct process *process_table_remember(struct process_table *table,
                                        const struct process_memory *memory)
 {
@@ -351,7 +337,6 @@ struct process *process_table_remember(struct process_table *table,
 	if (known != NONE)
 		return process_table_slot(table, known)->process;
 	memset(facts, 0, sizeof *facts);
-	find_cgroup(table, memory);
 	facts->stat.parent_pid = memory->parent_pid;
 	facts->stat.start_ticks = memory->start_ticks;
 	facts->netns = memory->netns;

@@ -60,9 +60,8 @@ struct process_memory {
 	const char *executable;
 	bool executable_deleted;
 	const char *parent_name;
-	uint32_t netns;     /* 0 = not known */
-	uint64_t cgroup_id; /* of cgroup v2, which is its inode number; 0 = not known */
-	int64_t exited_ns;  /* monotonic, > 0 */
+	uint32_t netns;    /* 0 = not known */
+	int64_t exited_ns; /* monotonic, > 0 */
 };
 /*
  * The process that was, entered as exited when it is not there yet. Borrowed as
@@ -104,9 +103,14 @@ struct process *process_table_at(struct process_table *table, int pid, int64_t t
 void process_table_seed(struct process_table *table, struct process *process, int64_t time_ns);
 /* Events are missing from since_ns on: nothing is sure until a process is seeded anew. */
 void process_table_lost(struct process_table *table, int64_t since_ns);
-/* It exits, in this cgroup of v2 (its inode number; 0 = not known). */
-void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns,
-                         uint64_t cgroup_id);
+void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns);
+/* Reads which control groups there are, once events report those that are made. */
+void process_table_walk_cgroups(struct process_table *table);
+void process_table_cgroup_made(struct process_table *table, uint64_t id, const char *path,
+                               size_t length);
+/* It is in the cgroup of v2 with this number, at the latest since time_ns. 0: not known. */
+void process_table_in_cgroup(struct process_table *table, struct process *process, uint64_t id,
+                             int64_t time_ns);
 /* It goes on: another thread than the first ran exec. */
 void process_table_revived(struct process_table *table, struct process *process);
 /* It ran exec at time_ns and has this name now; its executable is the next that is mapped. */

@@ -13,6 +13,9 @@
 #define START_MARGIN_NS INT64_C(500000)
 #define LONG_AGO_NS     (INT64_MIN / 2) /* in differences to any time as well */
 
+/* The root of v2. Beside v1, where most processes are in it, that says nothing. */
+#define ROOT_ID 1
+
 static struct process *at(struct process_table *table, uint32_t number)
 {
 	return number == NONE ? NULL : process_table_slot(table, number)->process;
@@ -69,15 +72,22 @@ static int set_texts(struct process *process, const struct process_texts *texts)
 static void inherit(struct process *child, const struct process *parent)
 {
 	struct process_texts texts = process_texts(child), inherited;
+	/* By number: where a child begins elsewhere, its first event says so. */
+	bool inherited_cgroup = parent && parent->cgroup_id != 0 && parent->cgroup_id != ROOT_ID;
 
 	if (!parent)
 		return;
 	inherited = process_texts(parent);
 	texts.name = texts.parent_name = inherited.name;
 	texts.executable = texts.parent_executable = inherited.executable;
+	if (inherited_cgroup) {
+		texts.cgroup = inherited.cgroup;
+		texts.container_id = inherited.container_id;
+	}
 	if (set_texts(child, &texts) < 0)
 		return;
 	child->executable_deleted = parent->executable_deleted;
+	child->cgroup_id = inherited_cgroup ? parent->cgroup_id : 0;
 	child->parent_entity_id = parent->entity_id;
 	if (!child->has_uid) {
 		child->has_uid = parent->has_uid;
@@ -153,26 +163,45 @@ void process_table_lost(struct process_table *table, int64_t since_ns)
 	}
 }
 
-/* Most likely it was in its parent's cgroup; the number says whether it was. */
-static void find_cgroup(struct process_table *table, struct process *process, uint64_t cgroup_id)
+void process_table_walk_cgroups(struct process_table *table)
 {
-	struct process *parent =
-		at(table, process_slots_find(&table->store, process->parent_pid, 0));
-	struct process_texts texts = process_texts(process), inherited;
-
-	if (process->cgroup || !parent || !parent->cgroup ||
-	    !cgroup_files_is(table->cgroups, parent->cgroup, cgroup_id))
-		return;
-	inherited = process_texts(parent);
-	texts.cgroup = inherited.cgroup;
-	texts.container_id = inherited.container_id;
-	set_texts(process, &texts);
+	table->foreign_cgroups = !cgroup_files_are_ours();
+	if (table->cgroups >= 0 && !table->foreign_cgroups)
+		cgroup_paths_walk(table->cgroup_paths, table->cgroups,
+		                  cgroup_files_all_v2(table->cgroups));
 }
 
-void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns,
-                         uint64_t cgroup_id)
+void process_table_cgroup_made(struct process_table *table, uint64_t id, const char *path,
+                               size_t length)
 {
-	find_cgroup(table, process, cgroup_id);
+	if (!table->foreign_cgroups)
+		cgroup_paths_add(table->cgroup_paths, id, path, length);
+}
+
+void process_table_in_cgroup(struct process_table *table, struct process *process, uint64_t id,
+                             int64_t time_ns)
+{
+	struct process_text container = { NULL, 0 };
+	struct process_texts texts;
+	const char *path;
+
+	if (id == 0 || id == process->cgroup_id)
+		return;
+	path = cgroup_paths_find(table->cgroup_paths, id, &container.text, &container.length);
+	if (process->cgroup_id != 0)
+		process_change(process, time_ns);
+	/* Of one that is not known, what /proc says holds, and not what it was before. */
+	if (path || process->cgroup_id != 0) {
+		texts = process_texts(process);
+		texts.cgroup = (struct process_text){ path, path ? strlen(path) : 0 };
+		texts.container_id = container;
+		set_texts(process, &texts);
+	}
+	process->cgroup_id = id;
+}
+
+void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns)
+{
 	uint32_t number = process_slots_find_live(&table->store, process->pid);
 
 	if (number != NONE && at(table, number) == process)

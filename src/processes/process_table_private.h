@@ -4,6 +4,7 @@
 #ifndef SOCKLINE_PROCESSES_PROCESS_TABLE_PRIVATE_H
 #define SOCKLINE_PROCESSES_PROCESS_TABLE_PRIVATE_H
 
+#include "processes/cgroup_paths.h"
 #include "processes/process_read.h"
 #include "processes/process_slots.h"
 #include "processes/process_table.h"
@@ -11,6 +12,8 @@
 struct process_table {
 	struct process_reader reader;
 	int cgroups; /* where cgroup v2 is mounted; -1 = not known */
+	struct cgroup_paths *cgroup_paths;
+	bool foreign_cgroups; /* the paths that events report are not those of /proc */
 	struct process_slots store;
 	uint32_t sweep; /* next slot that process_table_expire looks at */
 	struct process_counters counters;

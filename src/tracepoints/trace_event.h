@@ -34,6 +34,7 @@ enum trace_event_kind {
 	TRACE_EVENT_IMAGE, /* code of the file `text` was mapped; the first after exec is the executable */
 	TRACE_EVENT_NETNS, /* tid (a thread, or the process when it equals pid) is now in netns */
 	TRACE_EVENT_EXIT, /* the process ends, its sockets are closed after this; text is its name */
+	TRACE_EVENT_CGROUP, /* a control group was made: cgroup_id has the path `text` */
 	/* `lost` events between since_ns and time_ns are missing, of the kinds above and below FORK. */
 	TRACE_EVENT_LOST_SOCKETS,
 	TRACE_EVENT_LOST_PROCESSES,

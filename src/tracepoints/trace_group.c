@@ -67,6 +67,7 @@ int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool 
 		/* Executable mappings: the path of the executable as the kernel resolved it. */
 		attributes.mmap = 1;
 		attributes.namespaces = namespaces;
+		attributes.cgroup = cgroups;
 	}
 
 	int fd = open_event(&attributes, group->cpu);

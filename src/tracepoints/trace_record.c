@@ -314,6 +314,18 @@ static enum trace_record_result decode_namespaces(const uint8_t *body, size_t le
 	return event->netns ? TRACE_RECORD_DECODED : TRACE_RECORD_IGNORED;
 }
 
+/* u64 id; char path[] */
+static enum trace_record_result decode_cgroup(const uint8_t *body, size_t length,
+                                              struct trace_event *event)
+{
+	if (length < 16)
+		return TRACE_RECORD_MALFORMED;
+	event->kind = TRACE_EVENT_CGROUP;
+	event->cgroup_id = read_u64(body);
+	set_text(event, body + 8, length - 8);
+	return event->text_length > 0 ? TRACE_RECORD_DECODED : TRACE_RECORD_IGNORED;
+}
+
 /* Records of the ring itself: the sample_id, u32 pid, tid; u64 time, stands at their end. */
 static enum trace_record_result decode_side_band(const struct perf_event_header *record,
                                                  const uint8_t *body, size_t length,
@@ -330,6 +342,8 @@ static enum trace_record_result decode_side_band(const struct perf_event_header 
 		event->lost = read_u64(body + 8);
 		return TRACE_RECORD_DECODED;
 	}
+	if (record->type == PERF_RECORD_CGROUP)
+		return decode_cgroup(body, length, event);
 	if (length < 8)
 		return TRACE_RECORD_MALFORMED;
 	event->process_context = true;

@@ -54,6 +54,7 @@ static const char *const kind_names[] = {
 	[TRACE_EVENT_IMAGE] = "image",
 	[TRACE_EVENT_NETNS] = "netns",
 	[TRACE_EVENT_EXIT] = "exit",
+	[TRACE_EVENT_CGROUP] = "cgroup",
 	[TRACE_EVENT_LOST_SOCKETS] = "lost-sockets",
 	[TRACE_EVENT_LOST_PROCESSES] = "lost-processes",
 };
@@ -81,6 +82,7 @@ static void print_event(const struct trace_event *event)
 	case TRACE_EVENT_NAME:
 	case TRACE_EVENT_IMAGE:
 	case TRACE_EVENT_EXIT:
+	case TRACE_EVENT_CGROUP:
 		printf("\t%s\t%.*s\t%" PRIu64 "\n", event->executed ? "exec" : "-",
 		       (int)event->text_length, event->text, event->cgroup_id);
 		break;

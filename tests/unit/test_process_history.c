@@ -289,6 +289,55 @@ static void test_parent_as_it_was(void)
 	      "parent and child share what the parent had");
 }
 
+static void use_cgroup(int pid, uint64_t id, int64_t at)
+{
+	struct trace_event event = { .kind = TRACE_EVENT_ROUTE,
+		                     .pid = pid,
+		                     .tid = pid,
+		                     .process_context = true,
+		                     .cgroup_id = id,
+		                     .time_ns = NOW + at };
+
+	process_history_add(&history, &event);
+}
+
+static void make_cgroup(uint64_t id, const char *path)
+{
+	struct trace_event event = { .kind = TRACE_EVENT_CGROUP,
+		                     .cgroup_id = id,
+		                     .text = path,
+		                     .text_length = strlen(path) };
+
+	process_history_add(&history, &event);
+}
+
+static void test_cgroups(void)
+{
+	static const char box[] =
+		"/docker/"
+		"0123abcd0123abcd0123abcd0123abcd0123abcd0123abcd0123abcd0123abcd";
+
+	begin_history(100, true);
+	make_cgroup(77, box);
+	make_cgroup(78, "/other");
+	take(&(struct step){ FORK, 0, 60, 50, NULL, NULL });
+	use_cgroup(60, 77, 1);
+	CHECK(is(find(60, 1)->cgroup, box) && is(find(60, 1)->container_id, box + 8),
+	      "the cgroup that an event is of, and its container");
+	take(&(struct step){ FORK, 2, 61, 60, NULL, NULL });
+	CHECK(is(find(61, 2)->cgroup, box), "a child is in its parent's");
+	use_cgroup(61, 78, 3);
+	CHECK(is(find(61, 3)->cgroup, "/other") && !find(61, 3)->container_id &&
+	              is(find(61, 2)->cgroup, box),
+	      "until it is in another, and what it was in before stays");
+	use_cgroup(61, 79, 4);
+	CHECK(!find(61, 4)->cgroup, "one that is not known is not the one before");
+	take(&(struct step){ EXIT, 5, 60, 0, NULL, NULL });
+	CHECK(is(find(60, 9)->cgroup, box), "also when it has ended");
+	use_cgroup(62, 1, 6);
+	CHECK(!find(62, 6), "of a process that is not known");
+}
+
 static void test_texts(void)
 {
 	char longest[PROCESS_PATH_MAX + 1];
@@ -407,6 +456,7 @@ int main(void)
 	fake_begin();
 	test_scenarios();
 	test_parent_as_it_was();
+	test_cgroups();
 	test_texts();
 	test_forgotten();
 	test_start();

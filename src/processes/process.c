@@ -95,7 +95,7 @@ void process_forget_image(struct process *process)
 	process->generation++;
 }
 
-/* Of times before the states that are kept, nothing that changes is known. */
+/* Nothing that changes is known of times before the states that are kept. */
 static void forget_oldest(struct process *process)
 {
 	int count = 0;

@@ -190,7 +190,7 @@ void process_table_in_cgroup(struct process_table *table, struct process *proces
 	path = cgroup_paths_find(table->cgroup_paths, id, &container.text, &container.length);
 	if (process->cgroup_id != 0)
 		process_change(process, time_ns);
-	/* Of one that is not known, what /proc says holds, and not what it was before. */
+	/* The path of an unknown number is what /proc says, and not the one before. */
 	if (path || process->cgroup_id != 0) {
 		texts = process_texts(process);
 		texts.cgroup = (struct process_text){ path, path ? strlen(path) : 0 };

@@ -190,6 +190,7 @@ void run_on_second(void *context, uint32_t expirations)
 	struct run *run = context;
 
 	(void)expirations;
+	run_check_clock(run);
 	if (run->host)
 		host_tick(run->host);
 	for (int i = 0; i < run->watch_count; i++)
@@ -426,6 +427,7 @@ int run_main(const struct options *options, const struct log *log)
 		.options = options,
 		.log = log,
 		.status = EXIT_SUCCESS,
+		.clock_fd = -1,
 		.patient = options->read_file != NULL,
 	};
 	struct error error = { 0 };

@@ -34,6 +34,7 @@ static int add_timers(struct run *run, struct error *error)
 	bool ok = true;
 
 	if (!run_is_replay(run)) {
+		run_open_clock(run);
 		ok = ok &&
 		     loop_add_timer(run->loop, NS_PER_SECOND, NS_PER_SECOND, run_on_second, run);
 		if (options->stats_interval_ns > 0 && run->stream)
@@ -254,6 +255,7 @@ void run_free(struct run *run)
 	free(run->watches);
 	stream_free(run->stream);
 	host_free(run->host);
+	run_close_clock(run);
 	emitter_free(run->emitter);
 	encoder_free(run->encoder);
 	outlet_free(run->outlet);

@@ -4,6 +4,7 @@
 #ifndef SOCKLINE_APP_RUN_PRIVATE_H
 #define SOCKLINE_APP_RUN_PRIVATE_H
 
+#include "base/clock_step.h"
 #include "base/loop.h"
 #include "capture/capture_set.h"
 #include "events/encode.h"
@@ -36,6 +37,9 @@ struct run {
 	} * watches; /* one a namespace, when -e socket asks for it */
 	int watch_count;
 	struct loop_source *signals;
+	struct clock_step clock;
+	int clock_fd; /* a timer that is cancelled when the wall clock is set; -1: none */
+	struct loop_source *clock_source;
 	struct report_sources report;
 	int64_t stall_told_ns; /* when it was last said that the disk is full; 0 = never */
 	enum event_stop stop;
@@ -71,6 +75,11 @@ loop_callback run_on_stats, run_on_second, run_on_duration;
 
 /* An event of dataset sockline.log, of now. */
 void run_emit_log(struct run *run, enum event_action action, struct event_log *content);
+
+/* run_clock.c: a record when the wall clock was set; not in a replay. */
+void run_open_clock(struct run *run);
+void run_close_clock(struct run *run);
+void run_check_clock(struct run *run);
 
 /* run_namespaces.c: captures and listeners of one namespace. 0 or -errno. */
 int run_add_captures(struct run *run, uint32_t netns, int fd, struct error *error);

@@ -140,6 +140,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	if (!stream)
 		return error_set(error, ENOMEM, "out of memory");
 	stream->options = *options;
+	clock_step_init(&stream->clock);
 	table_options.context = stream;
 	stream->connections = connection_table_new(&table_options);
 	binder_options.connections = stream->connections;

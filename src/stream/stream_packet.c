@@ -445,9 +445,13 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 static void pass_batch(struct stream *stream, const struct packet *packets, int count)
 {
 	struct passage passages[STREAM_BATCH];
-	int64_t now_ns = stream->options.replay ? 0 : clock_monotonic_ns();
-	int64_t behind_ns = stream->options.replay ? 0 : clock_realtime_ns() - now_ns;
+	bool replay = stream->options.replay;
+	int64_t now_ns = 0;
 
+	if (!replay) {
+		clock_step_check(&stream->clock);
+		now_ns = clock_monotonic_ns();
+	}
 	for (int i = 0; i < count; i++) {
 		passages[i].packet = &packets[i];
 		passages[i].has_looked = false;
@@ -455,7 +459,8 @@ static void pass_batch(struct stream *stream, const struct packet *packets, int 
 		passages[i].interface = NULL;
 		passages[i].locality = (struct locality){ .direction = packets[i].direction };
 		passages[i].now_ns = now_ns;
-		passages[i].seen_ns = stream->options.replay ? 0 : packets[i].time_ns - behind_ns;
+		passages[i].seen_ns =
+			replay ? 0 : clock_step_monotonic_ns(&stream->clock, packets[i].time_ns);
 		passages[i].from = CONNECTION_SOURCE;
 		passages[i].opened = false;
 		passages[i].is_copy = false;

@@ -5,6 +5,7 @@
 #define SOCKLINE_STREAM_STREAM_PRIVATE_H
 
 #include "stream/destroyed.h"
+#include "base/clock_step.h"
 #include "stream/duplicates.h"
 #include "stream/fragments.h"
 #include "stream/stream.h"
@@ -20,6 +21,7 @@ struct stream {
 	struct traffic *traffic; /* NULL: not asked for */
 	bool behind;             /* timers had more to report than the sink has room for */
 	int64_t traffic_ns;      /* when it was last reported, in the table's time */
+	struct clock_step clock; /* packets have the wall clock's time */
 	int64_t packet_time_ns;  /* of the latest packet; never back in a replay */
 	int64_t tick_ns;         /* replay: when timers may be due again */
 	bool wants_packets, wants_states;

@@ -70,6 +70,12 @@ void attribution_expect(struct attribution *attribution, const struct tuple *tup
 /* *owner is cleared first and always filled: a process, the kernel, or unknown with a reason. */
 void attribution_resolve(struct attribution *attribution,
                          const struct attribution_question *question, struct owner *owner);
+/*
+ * Whether the end is of this host although it has not its address: a transparent proxy
+ * has the very socket of this connection, or had it. False also when asked too often.
+ */
+bool attribution_is_of_host(struct attribution *attribution,
+                            const struct attribution_question *question);
 /* The same for a listed socket. holders (may be NULL) gets what proc_fd_find knows. */
 void attribution_resolve_socket(struct attribution *attribution, const struct socket *socket,
                                 int64_t asked_ns, struct owner *owner,

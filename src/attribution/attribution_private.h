@@ -46,6 +46,8 @@ struct attribution {
 	int64_t changed_rest_ns; /* after one over changed processes */
 	int64_t walked_ns;       /* when the last complete one began */
 	struct forks forks;
+	int64_t foreign_since_ns; /* attribution_foreign.c: the second that foreign_left is of */
+	int foreign_left;
 };
 
 /* Names the holders of a socket; unknown with its reason when there is none to be found now. */
@@ -60,6 +62,13 @@ void attribution_name_common_holder(struct attribution *attribution,
                                     const struct socket *const *sockets, int listed, int count,
                                     enum attribution_method method, int64_t asked_ns,
                                     struct owner *owner);
+/*
+ * All holders of several sockets that each got a copy: the first is the owner, and
+ * shared_pids has every one. Those that are not known are left out, unless they are pending.
+ */
+void attribution_name_all_holders(struct attribution *attribution,
+                                  const struct socket *const *sockets, int count, int64_t asked_ns,
+                                  struct owner *owner);
 /* The exact query, through the cache of misses. 0 or -errno. */
 int attribution_find_socket(struct attribution *attribution,
                             const struct attribution_namespace *space,

@@ -159,6 +159,6 @@ void attribution_tcp_resolve(struct attribution *attribution,
 {
 	resolve(attribution, space, question, owner);
 	/* The process that listens now may have begun after the connection did. */
-	if (question->died && owner->method == ATTRIBUTION_LISTENER)
+	if ((question->died || question->foreign) && owner->method == ATTRIBUTION_LISTENER)
 		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
 }

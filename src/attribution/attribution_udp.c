@@ -5,8 +5,8 @@
  * right for what is received where one socket fits best. Of several the kernel's
  * answer is right but for a BPF program that picks (SO_ATTACH_REUSEPORT_EBPF,
  * socket(7)), which is not asked. For those, for what is sent from an unconnected
- * socket and for what is sent to several, every socket on the port that fits
- * is a candidate, and only a common holder is a event.
+ * socket, every socket on the port that fits is a candidate, and only a common holder
+ * is a fact. What is sent to several is received by every socket that fits.
  */
 #include <errno.h>
 
@@ -74,6 +74,12 @@ static void resolve_candidates(struct attribution *attribution,
 	}
 	for (int i = 0; i < CANDIDATES_MAX; i++)
 		sockets[i] = &candidates.sockets[i];
+	if (question->fanned_out && !question->sender && candidates.count > 1 &&
+	    candidates.count <= CANDIDATES_MAX) {
+		attribution_name_all_holders(attribution, sockets, candidates.count,
+		                             question->asked_ns, owner);
+		return;
+	}
 	attribution_name_common_holder(attribution, sockets, CANDIDATES_MAX, candidates.count,
 	                               ATTRIBUTION_SOCKET, question->asked_ns, owner);
 }

@@ -19,6 +19,7 @@ struct attribution_question {
 	bool died_again;  /* and a second one: so there was a successor */
 	bool sender;      /* this end sent the packet that is at hand */
 	bool fanned_out;  /* the packet is multicast or broadcast: several may receive it */
+	bool foreign;     /* the end's address is not of the host: a proxy's, and no listener's */
 	bool has_icmp_id; /* ICMP echo of which this end is the requester: */
 	uint16_t icmp_id;
 	int64_t since_ns; /* monotonic: not before this did the connection begin; 0 = not known */

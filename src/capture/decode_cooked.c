@@ -159,6 +159,7 @@ enum decode_status decode_cooked_sll(struct decode_cursor *cursor, struct packet
 	if (header == NULL)
 		return decode_short(cursor, SLL_SIZE, packet);
 	packet->direction = sll_direction(decode_be16(header));
+	packet->is_broadcast = decode_be16(header) == 1;
 	take_address(decode_be16(header + 4), header + 6, packet);
 	cursor->offset += SLL_SIZE;
 	return follow_cooked(cursor, decode_be16(header + 2), decode_be16(header + 14), packet,
@@ -175,6 +176,7 @@ enum decode_status decode_cooked_sll2(struct decode_cursor *cursor, struct packe
 		return decode_short(cursor, SLL2_SIZE, packet);
 	packet->ifindex = decode_be32(header + 4);
 	packet->direction = sll_direction(header[10]);
+	packet->is_broadcast = header[10] == 1;
 	take_address(header[11], header + 12, packet);
 	cursor->offset += SLL2_SIZE;
 	return follow_cooked(cursor, decode_be16(header + 8), decode_be16(header), packet,

@@ -123,6 +123,7 @@ struct connection {
 	bool confirmed;     /* the responder's owner was the same a while later */
 	bool gone;          /* the responder's socket was there, and is not any more */
 	bool dead;          /* so is a local end's; no packet need tell of it */
+	bool proxied;       /* a local end has another's address: a transparent proxy's */
 	bool fanned_out;    /* it began with a packet to several: multicast or broadcast */
 	bool has_tcp_info;  /* the kernel's own numbers, of the local (source on loopback) socket */
 	uint8_t lane_count; /* private to connection_table */

@@ -6,23 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
+/* A packet's time is of another clock, read a moment apart. */
+#define CLOCKS_NS (1 * NS_PER_MS)
+
 struct entry {
 	struct interface interface;
 	bool listed;         /* by the listing that is under way */
 	uint64_t deleted_at; /* the oldest goes first */
 };
 
+/* An address of an interface, and from when to when. */
 struct local {
 	struct inet_address address;
 	uint32_t ifindex;
 	bool listed;
+	int64_t since_ns; /* not before that */
+	int64_t until_ns; /* not after that; 0 = it is there */
 };
 
 struct interface_table {
 	struct entry *entries; /* by ifindex */
 	size_t entry_count, entry_room, deleted_count;
 	struct local *locals; /* by address, then ifindex */
-	size_t local_count, local_room;
+	size_t local_count, local_room, removed_count;
+	int64_t after_ns, now_ns; /* as interface_table_at has it */
 	uint64_t deletions;
 };
 
@@ -149,6 +158,12 @@ static size_t local_position(const struct interface_table *table,
 	return low;
 }
 
+void interface_table_at(struct interface_table *table, int64_t after_ns, int64_t now_ns)
+{
+	table->after_ns = after_ns;
+	table->now_ns = now_ns;
+}
+
 int interface_table_add_address(struct interface_table *table, const struct inet_address *address,
                                 uint32_t ifindex)
 {
@@ -163,39 +178,66 @@ int interface_table_add_address(struct interface_table *table, const struct inet
 		table->locals = local;
 		local += position;
 		memmove(local + 1, local, (table->local_count - position) * sizeof(*local));
-		*local = (struct local){ .address = *address, .ifindex = ifindex };
+		*local = (struct local){ .address = *address,
+			                 .ifindex = ifindex,
+			                 .since_ns = table->after_ns };
 		table->local_count++;
 	}
-	table->locals[position].listed = true;
+	local = &table->locals[position];
+	local->listed = true;
+	/* It comes back: what was sent in between is not worth a second entry. */
+	table->removed_count -= local->until_ns != 0;
+	local->until_ns = 0;
 	return 0;
+}
+
+/* Packets of before the removal are still to come, but not without end. */
+static void forget_removed(struct interface_table *table)
+{
+	struct local *oldest = NULL, *end = table->locals + table->local_count;
+
+	for (struct local *local = table->locals; local < end; local++)
+		if (local->until_ns != 0 && (!oldest || local->until_ns < oldest->until_ns))
+			oldest = local;
+	if (!oldest)
+		return;
+	memmove(oldest, oldest + 1, (size_t)(end - oldest - 1) * sizeof(*oldest));
+	table->local_count--;
+	table->removed_count--;
+}
+
+static void local_remove(struct interface_table *table, struct local *local)
+{
+	if (local->until_ns != 0)
+		return;
+	local->until_ns = table->now_ns > 0 ? table->now_ns : 1;
+	table->removed_count++;
 }
 
 void interface_table_remove_address(struct interface_table *table,
                                     const struct inet_address *address, uint32_t ifindex)
 {
 	size_t position = local_position(table, address, ifindex);
-	struct local *local;
 
 	if (position == table->local_count ||
 	    local_compare(&table->locals[position], address, ifindex) != 0)
 		return;
-	local = &table->locals[position];
-	table->local_count--;
-	memmove(local, local + 1, (table->local_count - position) * sizeof(*local));
+	local_remove(table, &table->locals[position]);
+	if (table->removed_count > INTERFACE_TABLE_DELETED_MAX)
+		forget_removed(table);
 }
 
 /* Removes the addresses of one interface, or all that were not listed (ifindex 0). */
 static void local_sweep(struct interface_table *table, uint32_t ifindex)
 {
-	size_t kept = 0;
-
 	for (size_t i = 0; i < table->local_count; i++) {
-		const struct local *local = &table->locals[i];
+		struct local *local = &table->locals[i];
 
-		if (ifindex ? local->ifindex != ifindex : local->listed)
-			table->locals[kept++] = *local;
+		if (ifindex ? local->ifindex == ifindex : !local->listed)
+			local_remove(table, local);
 	}
-	table->local_count = kept;
+	while (table->removed_count > INTERFACE_TABLE_DELETED_MAX)
+		forget_removed(table);
 }
 
 int interface_table_set(struct interface_table *table, const struct interface *interface)
@@ -250,14 +292,26 @@ const struct interface *interface_table_find(const struct interface_table *table
 	return entry ? &entry->interface : NULL;
 }
 
+bool interface_table_was_local(const struct interface_table *table,
+                               const struct inet_address *address, int64_t at_ns)
+{
+	if (inet_is_loopback(address))
+		return true;
+	for (size_t i = local_position(table, address, 0);
+	     i < table->local_count && inet_equal(&table->locals[i].address, address); i++) {
+		const struct local *local = &table->locals[i];
+
+		if (at_ns == 0 ? local->until_ns == 0
+		               : at_ns >= local->since_ns - CLOCKS_NS &&
+		                         (local->until_ns == 0 ||
+		                          at_ns <= local->until_ns + CLOCKS_NS))
+			return true;
+	}
+	return false;
+}
+
 bool interface_table_is_local(const struct interface_table *table,
                               const struct inet_address *address)
 {
-	size_t position;
-
-	if (inet_is_loopback(address))
-		return true;
-	position = local_position(table, address, 0);
-	return position < table->local_count &&
-	       inet_equal(&table->locals[position].address, address);
+	return interface_table_was_local(table, address, 0);
 }

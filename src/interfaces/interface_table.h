@@ -23,7 +23,13 @@ void interface_table_free(struct interface_table *table); /* NULL is fine */
 
 /* Adds it or replaces what is there, deleted or not. 0 or -ENOMEM. */
 int interface_table_set(struct interface_table *table, const struct interface *interface);
-/* Marks it as deleted and drops its addresses. */
+/*
+ * What is told from now on happened after after_ns and before now_ns (monotonic): an
+ * address is taken to be there as early, and to go as late, as that allows. 0, 0 at
+ * first: what is there has always been.
+ */
+void interface_table_at(struct interface_table *table, int64_t after_ns, int64_t now_ns);
+/* Marks it as deleted and its addresses as removed. */
 void interface_table_delete(struct interface_table *table, uint32_t ifindex);
 /* The same address may stand on several interfaces. 0 or -ENOMEM. */
 int interface_table_add_address(struct interface_table *table, const struct inet_address *address,
@@ -40,5 +46,7 @@ void interface_table_sweep_addresses(struct interface_table *table);
 const struct interface *interface_table_find(const struct interface_table *table, uint32_t ifindex);
 bool interface_table_is_local(const struct interface_table *table,
                               const struct inet_address *address);
+bool interface_table_was_local(const struct interface_table *table,
+                               const struct inet_address *address, int64_t at_ns);
 
 #endif

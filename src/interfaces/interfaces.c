@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "interfaces/interface_table.h"
 #include "sockets/netlink.h"
 
@@ -22,6 +23,7 @@ struct interfaces {
 	struct netlink *lists; /* apart, so that no event is taken for an answer */
 	struct interface_table *table;
 	uint64_t resyncs;
+	int64_t read_ns; /* what happened before is in the table */
 };
 
 /* The attributes after a fixed part. */
@@ -214,6 +216,7 @@ int interfaces_new(struct interfaces **interfaces, struct error *error)
 	/* The default does for a quiet host; a loss costs a listing and no more. */
 	netlink_set_receive_buffer(new->events, RECEIVE_BUFFER);
 	/* First subscribe, then list: what happens in between is seen twice and not missed. */
+	new->read_ns = clock_monotonic_ns();
 	result = join(new);
 	if (result == 0)
 		result = list(new);
@@ -246,7 +249,12 @@ int interfaces_fd(const struct interfaces *interfaces)
 
 int interfaces_read(struct interfaces *interfaces)
 {
-	int result = netlink_receive(interfaces->events, take, interfaces->table);
+	int64_t now_ns = clock_monotonic_ns();
+	int result;
+
+	interface_table_at(interfaces->table, interfaces->read_ns, now_ns);
+	interfaces->read_ns = now_ns;
+	result = netlink_receive(interfaces->events, take, interfaces->table);
 
 	if (result == -ENOBUFS) {
 		interfaces->resyncs++;
@@ -263,6 +271,12 @@ const struct interface *interfaces_find(const struct interfaces *interfaces, uin
 bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_address *address)
 {
 	return interface_table_is_local(interfaces->table, address);
+}
+
+bool interfaces_was_local(const struct interfaces *interfaces, const struct inet_address *address,
+                          int64_t at_ns)
+{
+	return interface_table_was_local(interfaces->table, address, at_ns);
 }
 
 uint64_t interfaces_resyncs(const struct interfaces *interfaces)

@@ -38,6 +38,9 @@ int interfaces_read(struct interfaces *interfaces);
 const struct interface *interfaces_find(const struct interfaces *interfaces, uint32_t ifindex);
 /* An address of this namespace, all of 127/8 included. */
 bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_address *address);
+/* The same at a moment (monotonic; 0 = now): an address that was removed lately is remembered. */
+bool interfaces_was_local(const struct interfaces *interfaces, const struct inet_address *address,
+                          int64_t at_ns);
 uint64_t interfaces_resyncs(const struct interfaces *interfaces); /* lost messages, relisted */
 
 #endif

@@ -14,10 +14,11 @@ static const int64_t level_wait_ns[] = {
 	1 * NS_PER_MS,   4 * NS_PER_MS,   20 * NS_PER_MS,  75 * NS_PER_MS,
 	150 * NS_PER_MS, 250 * NS_PER_MS, 500 * NS_PER_MS, 1000 * NS_PER_MS,
 };
-#define LEVELS      ((int)(sizeof level_wait_ns / sizeof level_wait_ns[0]))
-#define CONFIRM_NS  (75 * NS_PER_MS)
-#define QUEUE_MAX   32768 /* a level, in connections; power of two */
-#define REFINEMENTS 4     /* looks at a listener's connection when its end speaks */
+#define LEVELS          ((int)(sizeof level_wait_ns / sizeof level_wait_ns[0]))
+#define FORWARDED_LEVEL 2 /* what is forwarded is looked at once more */
+#define CONFIRM_NS      (75 * NS_PER_MS)
+#define QUEUE_MAX       32768 /* a level, in connections; power of two */
+#define REFINEMENTS     4     /* looks at a listener's connection when its end speaks */
 
 struct waiting {
 	uint64_t id;
@@ -106,6 +107,7 @@ static struct attribution_question question_for(const struct binder *binder,
 		.gone = end == CONNECTION_DESTINATION && connection->gone,
 		.sender = connection->counts[end].packets > 0,
 		.fanned_out = connection->fanned_out && end == CONNECTION_DESTINATION,
+		.foreign = connection->proxied,
 		.has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
 		.icmp_id = connection->icmp_id,
 		.since_ns = connection->midway ? 0 : connection->seen_ns,
@@ -115,6 +117,11 @@ static struct attribution_question question_for(const struct binder *binder,
 
 	count_destroyed(binder, &question);
 	return question;
+}
+
+static bool is_forwarded(const struct connection *connection)
+{
+	return !connection->local[CONNECTION_SOURCE] && !connection->local[CONNECTION_DESTINATION];
 }
 
 static bool is_ambiguous(const struct owner *owner)
@@ -256,10 +263,37 @@ static bool unsettled(const struct connection *connection)
 	       worth_asking(connection, CONNECTION_DESTINATION);
 }
 
+/* Neither address is of this host: is a socket of it there all the same? */
+static bool find_proxy(struct binder *binder, struct connection *connection)
+{
+	bool found = false;
+
+	if (!binder->options.attribution || !is_forwarded(connection))
+		return false;
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		struct attribution_question question =
+			question_for(binder, connection, (enum connection_end)end);
+
+		connection->local[end] =
+			attribution_is_of_host(binder->options.attribution, &question);
+		found |= connection->local[end];
+	}
+	for (int end = CONNECTION_SOURCE; found && end <= CONNECTION_DESTINATION; end++)
+		connection->owners[end].reason =
+			connection->local[end] ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_REASON_NONE;
+	connection->proxied = found;
+	if (found)
+		connection->direction = connection->local[CONNECTION_DESTINATION]
+		                                ? CONNECTION_INGRESS
+		                                : CONNECTION_EGRESS;
+	return found;
+}
+
 void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
                  const struct packet *packet, int64_t now_ns)
 {
 	connection->asked_ns = now_ns;
+	find_proxy(binder, connection);
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		if (!binder->options.attribution) {
 			connection->owners[end].reason = ATTRIBUTION_REPLAY;
@@ -278,6 +312,12 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 	connection->attributable = unsettled(connection);
 	if (connection->attributable)
 		enqueue(binder, 0, connection, now_ns);
+	/* A proxy's socket comes after the packet that is read at once. */
+	if (binder->options.attribution && is_forwarded(connection) &&
+	    connection->tuple.protocol == IPPROTO_TCP) {
+		connection->attributable = true;
+		enqueue(binder, FORWARDED_LEVEL, connection, now_ns);
+	}
 }
 
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
@@ -335,10 +375,8 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 
 void binder_closing(struct binder *binder, struct connection *connection)
 {
-	bool changed = false, forwarded;
+	bool changed = false, forwarded = is_forwarded(connection);
 
-	forwarded =
-		!connection->local[CONNECTION_SOURCE] && !connection->local[CONNECTION_DESTINATION];
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		struct owner *owner = &connection->owners[end];
 
@@ -366,6 +404,7 @@ static void retry(struct binder *binder, int level, const struct waiting *waitin
 
 	if (!connection || !connection->attributable)
 		return;
+	find_proxy(binder, connection);
 	changed |= ask_again(binder, connection, CONNECTION_SOURCE, 0);
 	changed |= ask_again(binder, connection, CONNECTION_DESTINATION, 0);
 	if (changed)

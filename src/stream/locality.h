@@ -20,6 +20,7 @@ struct locality {
 };
 
 /* interfaces NULL: a replay, nothing is local. */
-struct locality locality_of(const struct interfaces *interfaces, const struct packet *packet);
+struct locality locality_of(const struct interfaces *interfaces, const struct packet *packet,
+                            int64_t seen_ns);
 
 #endif

@@ -135,8 +135,8 @@ static void look_around(struct stream *stream, struct passage *passage)
 	passage->space =
 		attribution_find_namespace(stream->options.attribution, passage->packet->netns);
 	passage->interface = find_interface(passage->space, passage->packet->ifindex);
-	passage->locality =
-		locality_of(passage->space ? passage->space->interfaces : NULL, passage->packet);
+	passage->locality = locality_of(passage->space ? passage->space->interfaces : NULL,
+	                                passage->packet, passage->seen_ns);
 }
 
 static struct connection *open_connection(struct stream *stream, struct passage *passage)

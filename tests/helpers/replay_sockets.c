@@ -57,6 +57,13 @@ bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_
 	return false;
 }
 
+bool interfaces_was_local(const struct interfaces *interfaces, const struct inet_address *address,
+                          int64_t at_ns)
+{
+	(void)at_ns;
+	return interfaces_is_local(interfaces, address);
+}
+
 const struct interface *interfaces_find(const struct interfaces *interfaces, uint32_t ifindex)
 {
 	(void)interfaces;

@@ -329,7 +329,7 @@ static void test_udp(void)
 		{ SRC, 5002, DST, 53, SENDER, "socket 11", "dual-stack, sent by IPv4" },
 		{ SRC, 5353, DST, 53, SENDER, "unknown ambiguous",
 		  "two on a port, either may have sent it" },
-		{ GROUP, 5353, DST, 5353, FANNED_OUT, "unknown ambiguous",
+		{ GROUP, 5353, DST, 5353, FANNED_OUT, "socket 10 (10 11)",
 		  "to a group: both receive it" },
 		{ GROUP, 5001, DST, 5353, FANNED_OUT, "socket 11", "to a group: one receives it" },
 		{ SRC, 5999, DST, 53, PLAIN, "unknown no_socket", "none" },

@@ -23,6 +23,7 @@ static struct attribution_question asked[2];
 static int asked_count[2];
 static struct owner last_holder; /* method UNKNOWN: nobody was seen */
 static int told;
+static bool proxy_is_there; /* a socket has an address that is not of this host */
 
 void attribution_resolve(struct attribution *attribution,
                          const struct attribution_question *question, struct owner *owner)
@@ -44,6 +45,13 @@ bool attribution_last_holder(struct attribution *attribution,
 	if (last_holder.method == ATTRIBUTION_UNKNOWN || owner->process == last_holder.process)
 		return false;
 	return owner_copy(owner, &last_holder) == 0;
+}
+
+bool attribution_is_of_host(struct attribution *attribution,
+                            const struct attribution_question *question)
+{
+	(void)attribution;
+	return proxy_is_there && question->responder;
 }
 
 static void on_bound(void *context, struct connection *connection)
@@ -433,6 +441,30 @@ static void test_closing(void)
 	finish(&fixture);
 }
 
+/* Its socket may be there with the first packet, or come a moment later. */
+static void test_transparent_proxy(void)
+{
+	for (int late = 0; late <= 1; late++) {
+		struct fixture fixture = begin(false);
+		struct connection *connection = open_one(&fixture, IPPROTO_TCP, false, false);
+
+		answers[DST] = answer(ATTRIBUTION_SOCKET, &parent);
+		proxy_is_there = !late;
+		bind_one(&fixture, connection);
+		proxy_is_there = true;
+		run_until(&fixture, &(int64_t){ NOW }, NOW + NS_PER_SECOND);
+		proxy_is_there = false;
+		CHECK(connection->local[DST] && !connection->local[SRC] &&
+		              connection->direction == CONNECTION_INGRESS,
+		      "the connection comes in (%d)", late);
+		CHECK(asked[DST].foreign && connection->owners[DST].process == &parent,
+		      "and is the proxy's (%d)", late);
+		CHECK_EQUAL(connection->owners[SRC].reason, ATTRIBUTION_REASON_NONE,
+		            "its client is of another host (%d)", late);
+		finish(&fixture);
+	}
+}
+
 /* A waiting connection that is gone, and whose entry is another's by now. */
 static void test_stale(void)
 {
@@ -532,6 +564,7 @@ int main(void)
 	test_never_worse();
 	test_reason();
 	test_closing();
+	test_transparent_proxy();
 	test_stale();
 	test_died();
 	test_who_now();

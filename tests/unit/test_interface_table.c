@@ -6,6 +6,7 @@
 #include "random.h"
 
 #define ADDRESSES 2000
+#define MS        INT64_C(1000000)
 
 static struct interface make(uint32_t ifindex, const char *name)
 {
@@ -238,6 +239,40 @@ static void test_random(void)
 	interface_table_free(table);
 }
 
+static void test_times(void)
+{
+	struct interface_table *table = interface_table_new();
+	struct inet_address old = address("192.0.2.1"), new = address("192.0.2.2");
+
+	add(table, "192.0.2.1", 2);
+	interface_table_at(table, 50 * MS, 60 * MS);
+	add(table, "192.0.2.2", 2);
+	interface_table_at(table, 60 * MS, 90 * MS);
+	interface_table_remove_address(table, &new, 2);
+	CHECK(!is_local(table, "192.0.2.2"), "an address that was removed is not local");
+	CHECK(interface_table_was_local(table, &new, 70 * MS), "it was, before");
+	CHECK(interface_table_was_local(table, &new, 52 * MS), "from when it may have come");
+	CHECK(!interface_table_was_local(table, &new, 40 * MS), "not earlier");
+	CHECK(interface_table_was_local(table, &new, 89 * MS), "to when it may have gone");
+	CHECK(!interface_table_was_local(table, &new, 100 * MS), "not later");
+	CHECK(interface_table_was_local(table, &old, 1 * MS), "what was there at first always was");
+	interface_table_delete(table, 2);
+	CHECK(!is_local(table, "192.0.2.1"), "the addresses of a deleted interface are not local");
+	CHECK(interface_table_was_local(table, &old, 80 * MS), "they were");
+	for (uint32_t i = 0; i < 2 * INTERFACE_TABLE_DELETED_MAX; i++) {
+		struct inet_address one = new;
+
+		one.bytes[14] = (uint8_t)(i >> 8);
+		one.bytes[15] = (uint8_t)i;
+		interface_table_at(table, (100 + i) * MS, (101 + i) * MS);
+		if (interface_table_add_address(table, &one, 3) != 0)
+			exit(EXIT_FAILURE);
+		interface_table_remove_address(table, &one, 3);
+	}
+	CHECK(!interface_table_was_local(table, &old, 80 * MS), "the oldest are forgotten");
+	interface_table_free(table);
+}
+
 int main(void)
 {
 	test_interfaces();
@@ -245,5 +280,6 @@ int main(void)
 	test_addresses();
 	test_listing();
 	test_random();
+	test_times();
 	return check_done();
 }

@@ -60,7 +60,7 @@ static void test_cases(const struct interfaces *interfaces)
 {
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct packet packet = make(cases[i].source, cases[i].destination, cases[i].link);
-		struct locality locality = locality_of(interfaces, &packet);
+		struct locality locality = locality_of(interfaces, &packet, 0);
 
 		CHECK(locality.source == cases[i].ours_from &&
 		              locality.destination == cases[i].ours_to,
@@ -76,24 +76,33 @@ static void test_cases(const struct interfaces *interfaces)
 static void test_broadcast(const struct interfaces *interfaces)
 {
 	struct packet packet = make("192.0.2.1", "192.0.2.255", PACKET_INGRESS);
-	struct locality locality = locality_of(interfaces, &packet);
+	struct locality locality = locality_of(interfaces, &packet, 0);
 
 	CHECK(!locality.fanned_out, "the broadcast address of a network: not known by its number");
 	packet.has_destination_mac = true;
 	memset(packet.destination_mac, 0xff, sizeof packet.destination_mac);
-	locality = locality_of(interfaces, &packet);
+	locality = locality_of(interfaces, &packet, 0);
 	CHECK(locality.fanned_out && locality.destination, "but by the link layer's address");
+	packet.has_destination_mac = false;
+	packet.is_broadcast = true;
+	locality = locality_of(interfaces, &packet, 0);
+	CHECK(locality.fanned_out && locality.destination,
+	      "or by the packet's type, under \"any\"");
+	packet.direction = UNKNOWN;
+	locality = locality_of(interfaces, &packet, 0);
+	CHECK(locality.direction == PACKET_INGRESS && locality.destination,
+	      "to all and from another: it came in");
 }
 
 static void test_others(const struct interfaces *interfaces)
 {
 	struct packet packet = make(HERE, HERE, UNKNOWN);
-	struct locality locality = locality_of(NULL, &packet);
+	struct locality locality = locality_of(NULL, &packet, 0);
 
 	CHECK(!locality.source && !locality.destination && locality.direction == UNKNOWN,
 	      "in a replay nothing is local");
 	packet.network = PACKET_ARP;
-	locality = locality_of(interfaces, &packet);
+	locality = locality_of(interfaces, &packet, 0);
 	CHECK(!locality.source && !locality.destination && locality.direction == UNKNOWN,
 	      "nor is ARP");
 }

@@ -1,0 +1,64 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets of this host at addresses that it does not have: transparent proxies
+ * (IP_TRANSPARENT, ip(7)) accept what was meant for others, and connect in the name
+ * of their clients. On a router almost all that looks so is forwarded.
+ */
+#include <netinet/in.h>
+
+#include "attribution/attribution_private.h"
+#include "attribution/trace_owners.h"
+#include "base/clock.h"
+#include "sockets/sock_diag.h"
+
+/* Questions a second to the kernel, 4 us each. */
+#define PER_SECOND 500
+
+static bool has_budget(struct attribution *attribution)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	if (now_ns - attribution->foreign_since_ns > NS_PER_SECOND) {
+		attribution->foreign_since_ns = now_ns;
+		attribution->foreign_left = PER_SECOND;
+	}
+	return attribution->foreign_left > 0 && attribution->foreign_left-- > 0;
+}
+
+/* The socket of this very connection: a listener or one that waits for any would fit each. */
+static bool is_exact(const struct socket *socket, const struct tuple *tuple)
+{
+	return socket->state != SOCKET_LISTEN &&
+	       inet_equal(&socket->tuple.source, &tuple->source) &&
+	       inet_equal(&socket->tuple.destination, &tuple->destination) &&
+	       socket->tuple.source_port == tuple->source_port &&
+	       socket->tuple.destination_port == tuple->destination_port;
+}
+
+static bool was_seen(struct attribution *attribution, const struct attribution_question *question)
+{
+	struct process *process;
+
+	return attribution->options.trace_owners && question->tuple.protocol == IPPROTO_TCP &&
+	       trace_owners_find(attribution->options.trace_owners, question, &process);
+}
+
+bool attribution_is_of_host(struct attribution *attribution,
+                            const struct attribution_question *question)
+{
+	const struct attribution_namespace *space =
+		attribution_find_namespace(attribution, question->netns);
+	uint8_t protocol = question->tuple.protocol;
+	struct socket socket;
+
+	if (!space || question->fanned_out ||
+	    (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE))
+		return false;
+	if (was_seen(attribution, question))
+		return true;
+	return space->diag && has_budget(attribution) &&
+	       sock_diag_find(space->diag, &question->tuple, question->ifindex, false, &socket) ==
+	               0 &&
+	       is_exact(&socket, &question->tuple);
+}

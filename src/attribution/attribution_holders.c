@@ -1,0 +1,80 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The owner of what several sockets got: each process that holds one of them. */
+#include <stdlib.h>
+
+#include "attribution/attribution_private.h"
+
+struct pids {
+	int pids[OWNER_SHARED_MAX];
+	int count;
+};
+
+/* In order, each once; beyond the bound the highest are left out. */
+static void add_pid(struct pids *pids, int pid)
+{
+	int at = 0;
+
+	while (at < pids->count && pids->pids[at] < pid)
+		at++;
+	if (at == OWNER_SHARED_MAX || (at < pids->count && pids->pids[at] == pid))
+		return;
+	if (pids->count < OWNER_SHARED_MAX)
+		pids->count++;
+	for (int i = pids->count - 1; i > at; i--)
+		pids->pids[i] = pids->pids[i - 1];
+	pids->pids[at] = pid;
+}
+
+static void add_holders(struct pids *pids, const struct owner *owner)
+{
+	if (owner->process && owner->shared_count == 0)
+		add_pid(pids, owner->process->pid);
+	for (int i = 0; i < owner->shared_count; i++)
+		add_pid(pids, owner->shared_pids[i]);
+}
+
+static void set_pids(struct owner *owner, const struct pids *pids)
+{
+	int *shared = malloc((size_t)pids->count * sizeof *shared);
+
+	if (!shared)
+		return;
+	for (int i = 0; i < pids->count; i++)
+		shared[i] = pids->pids[i];
+	free(owner->shared_pids);
+	owner->shared_pids = shared;
+	owner->shared_count = (uint8_t)pids->count;
+}
+
+void attribution_name_all_holders(struct attribution *attribution,
+                                  const struct socket *const *sockets, int count, int64_t asked_ns,
+                                  struct owner *owner)
+{
+	struct owner other = { 0 };
+	struct pids pids = { .count = 0 };
+
+	for (int i = 0; i < count; i++) {
+		bool pending;
+
+		attribution_name_holder(attribution, sockets[i], ATTRIBUTION_SOCKET, asked_ns,
+		                        &other, NULL);
+		pending =
+			other.method == ATTRIBUTION_UNKNOWN && other.reason == ATTRIBUTION_PENDING;
+		add_holders(&pids, &other);
+		/* shared_pids begins with the owner, as for a socket that several hold. */
+		if (pending || (other.process && other.process->pid == pids.pids[0]) ||
+		    !owner->process) {
+			owner_clear(owner);
+			*owner = other;
+			other = (struct owner){ 0 };
+		}
+		owner_clear(&other);
+		if (pending)
+			return;
+	}
+	owner->inode = 0; /* there are several */
+	owner->cookie = 0;
+	if (pids.count > 1)
+		set_pids(owner, &pids);
+}

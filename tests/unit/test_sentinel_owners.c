@@ -191,11 +191,9 @@ static void test_reused_pid(void)
 		0,
 		21
 	};
-	const struct process_memory other = {
-		.pid = 21, .start_ticks = 5, .exited_ns = 1, .name = "other"
-	};
 
-	process_table_remember(processes, &other);
+	fake_process(21, "other", 1, 5);
+	CHECK(process_table_get(processes, 21, NULL) != NULL, "another process has the pid");
 	test_case_of(&one);
 }
 
@@ -228,13 +226,9 @@ static void test_bound(void)
 
 int main(void)
 {
-	char folder[] = "/tmp/test_sentinel_owners.XXXXXX";
-
-	if (!mkdtemp(folder)) {
-		perror(folder);
-		return EXIT_FAILURE;
-	}
-	processes = open_table(folder, 1000);
+	fake_begin();
+	fake_put("sys/kernel/random/boot_id", "0bb58b47-5f5c-4bd7-8a4b-1a2a5a5b3b1f\n");
+	processes = open_table(fake_proc, 1000);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		test_case_of(&cases[i]);
 	CHECK_EQUAL(resolved, 1, "a socket that is known is looked up, no other");
@@ -242,6 +236,6 @@ int main(void)
 	test_reused_pid();
 	test_bound();
 	process_table_free(processes);
-	rmdir(folder);
+	fake_remove("");
 	return check_done();
 }

@@ -1,0 +1,291 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owners by tracepoints as a table: events of the kernel, a question, the answer. No privileges. */
+#include "attribution/trace_owners.h"
+
+#include <netinet/in.h>
+
+#include "base/clock.h"
+#include "check.h"
+#include "process_table_fixture.h"
+#include "sockets/socket.h"
+#include "tracepoints/tracepoints.h"
+
+#define EVENTS_MAX 4
+#define NETNS      4026531840u
+
+enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP, ICMP = IPPROTO_ICMP };
+/* What a process does; OPEN is the way of connect() from CLOSED to ESTABLISHED. */
+enum act { NOTHING, ROUTE, OPEN, RECEIVE, CLOSE, END, MOVE, LOSE };
+enum ask { FIND, QUEUED, RECEIVER, LAST, PAST };
+
+struct case_event {
+	enum act act;
+	int pid;       /* began a minute before; 8 is in another network namespace */
+	int64_t at_ms; /* from the moment of the packet */
+	uint16_t port;
+};
+
+struct test_case {
+	const char *title;
+	int protocol;
+	struct case_event events[EVENTS_MAX];
+	enum ask ask;
+	const char *end; /* s: the sender's, r: of the responder, u: since when is not known */
+	int pid;         /* the answer; 0 = none */
+};
+
+/* clang-format off */
+static const struct test_case cases[] = {
+	{ "nothing was seen", UDP, { { NOTHING, 0, 0, 0 } }, FIND, "s", 0 },
+	{ "UDP: it sent the datagram", UDP, { { ROUTE, 7, 0, 1000 } }, FIND, "s", 7 },
+	{ "UDP: from another port", UDP, { { ROUTE, 7, 0, 1001 } }, FIND, "s", 0 },
+	{ "UDP: it sent to this end, from which nothing is known", UDP, { { ROUTE, 7, 0, 1000 } }, FIND, "", 0 },
+	{ "UDP: in another namespace", UDP, { { ROUTE, 8, 0, 1000 } }, FIND, "s", 0 },
+	{ "UDP: two sent from the port at that time", UDP, { { ROUTE, 7, 0, 1000 }, { ROUTE, 9, 0, 1000 } }, FIND, "s", 0 },
+	{ "UDP: another sent later", UDP, { { ROUTE, 7, 0, 1000 }, { ROUTE, 9, 10, 1000 } }, FIND, "s", 7 },
+	{ "UDP: another sent long before", UDP, { { ROUTE, 9, -30, 1000 }, { ROUTE, 7, 0, 1000 } }, FIND, "s", 7 },
+	{ "UDP: it sent long before", UDP, { { ROUTE, 7, -30, 1000 } }, FIND, "s", 0 },
+	{ "UDP: reports were lost, another may have sent", UDP, { { ROUTE, 7, 0, 1000 }, { LOSE, 0, 1, 0 } }, FIND, "s", 0 },
+	{ "UDP: a shaper held it for two seconds", UDP, { { ROUTE, 7, -2000, 1000 } }, QUEUED, "s", 7 },
+	{ "UDP: a shaper held it, but two sent", UDP, { { ROUTE, 9, -2500, 1000 }, { ROUTE, 7, -2000, 1000 } }, QUEUED, "s", 0 },
+	{ "UDP: another sent before a shaper can have held it", UDP, { { ROUTE, 9, -9000, 1000 }, { ROUTE, 7, -2000, 1000 } }, QUEUED, "s", 7 },
+	{ "UDP: a connected socket sends without a route", UDP, { { ROUTE, 7, -9000, 1000 } }, QUEUED, "s", 7 },
+	{ "UDP: its process was gone when the datagram was sent", UDP, { { ROUTE, 7, -9000, 1000 }, { END, 7, -5000, 0 } }, QUEUED, "s", 0 },
+	{ "UDP: its process ended just before", UDP, { { ROUTE, 7, -9000, 1000 }, { END, 7, -5, 0 } }, QUEUED, "s", 7 },
+	{ "UDP: the end received", UDP, { { ROUTE, 7, -9000, 1000 } }, QUEUED, "", 0 },
+	{ "UDP: the receiver is the one that sent from there", UDP, { { ROUTE, 7, 40, 1000 } }, RECEIVER, "", 7 },
+	{ "UDP: the receiver, two sent from there", UDP, { { ROUTE, 7, 40, 1000 }, { ROUTE, 9, -40, 1000 } }, RECEIVER, "", 0 },
+	{ "UDP: the receiver was gone", UDP, { { ROUTE, 7, -90, 1000 }, { END, 7, -50, 0 } }, RECEIVER, "", 0 },
+	{ "TCP: no receiver of datagrams", TCP, { { ROUTE, 7, 0, 1000 } }, RECEIVER, "", 0 },
+	{ "ICMP: the route of an echo has no identifier", ICMP, { { ROUTE, 7, 0, 0 } }, FIND, "s", 7 },
+	{ "TCP: it opened the connection", TCP, { { OPEN, 7, 0, 1000 } }, FIND, "s", 7 },
+	{ "TCP: it opened one in another namespace", TCP, { { OPEN, 8, 0, 1000 } }, FIND, "s", 0 },
+	{ "TCP: a route is no proof", TCP, { { ROUTE, 7, 0, 1000 } }, FIND, "s", 0 },
+	{ "TCP: when it began is not known", TCP, { { OPEN, 7, 0, 1000 } }, FIND, "su", 0 },
+	{ "TCP: opened long before: the tuple of another one", TCP, { { OPEN, 7, -30, 1000 } }, FIND, "s", 0 },
+	{ "TCP: and its SYN was held back", TCP, { { OPEN, 7, -2000, 1000 } }, QUEUED, "s", 7 },
+	{ "TCP: held back, since when is not known", TCP, { { OPEN, 7, -2000, 1000 } }, QUEUED, "su", 0 },
+	{ "TCP: held back, but of the responder", TCP, { { OPEN, 7, -2000, 1000 } }, QUEUED, "sr", 0 },
+	{ "TCP: the responder reads", TCP, { { RECEIVE, 7, 20, 1000 } }, FIND, "r", 7 },
+	{ "TCP: two read from it", TCP, { { RECEIVE, 7, 20, 1000 }, { RECEIVE, 9, 30, 1000 } }, FIND, "r", 0 },
+	{ "TCP: the responder closes", TCP, { { CLOSE, 7, 20, 1000 } }, FIND, "r", 7 },
+	{ "TCP: one reads, its parent closes", TCP, { { RECEIVE, 7, 20, 1000 }, { CLOSE, 9, 30, 1000 } }, FIND, "r", 7 },
+	{ "TCP: the last that had it", TCP, { { CLOSE, 7, 20, 1000 } }, LAST, "s", 7 },
+	{ "UDP: nothing is closed", UDP, { { CLOSE, 7, 20, 1000 } }, LAST, "s", 0 },
+	{ "TCP: long ago", TCP, { { OPEN, 7, -9000, 1000 } }, PAST, "s", 7 },
+	{ "TCP: long ago, two had it", TCP, { { OPEN, 7, -9000, 1000 }, { RECEIVE, 9, -8000, 1000 } }, PAST, "s", 0 },
+	{ "UDP: no past", UDP, { { ROUTE, 7, -9000, 1000 } }, PAST, "s", 0 },
+	{ "a process that moved to another namespace", UDP, { { MOVE, 7, -100, 0 }, { ROUTE, 7, 0, 1000 } }, FIND, "s", 0 },
+};
+/* clang-format on */
+
+static struct trace_event waiting[64];
+static int waiting_count, lived;
+
+/* In place of perf events. */
+int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_options *options,
+                     struct error *error)
+{
+	(void)options;
+	(void)error;
+	*tracepoints = NULL;
+	return 0;
+}
+
+void tracepoints_close(struct tracepoints *tracepoints)
+{
+	(void)tracepoints;
+}
+
+int tracepoints_fd(const struct tracepoints *tracepoints)
+{
+	(void)tracepoints;
+	return -1;
+}
+
+long tracepoints_drain(struct tracepoints *tracepoints, tracepoints_callback *callback,
+                       void *context)
+{
+	long count = waiting_count;
+
+	(void)tracepoints;
+	for (int i = 0; i < waiting_count; i++)
+		callback(context, &waiting[i]);
+	waiting_count = 0;
+	return count;
+}
+
+const struct tracepoints_counters *tracepoints_counters(const struct tracepoints *tracepoints)
+{
+	static const struct tracepoints_counters none;
+
+	(void)tracepoints;
+	return &none;
+}
+
+static void on_lived(void *context, const struct trace_event *event)
+{
+	(void)context;
+	(void)event;
+	lived++;
+}
+
+static struct tuple tuple_of(int protocol, uint16_t port)
+{
+	struct tuple tuple = { .protocol = (uint8_t)protocol,
+		               .source_port = port,
+		               .destination_port = protocol == ICMP ? 0 : 53 };
+
+	inet_parse("192.0.2.1", &tuple.source);
+	inet_parse("192.0.2.2", &tuple.destination);
+	return tuple;
+}
+
+static struct trace_event *put(enum trace_event_kind kind, int pid, int64_t time_ns)
+{
+	struct trace_event *event = &waiting[waiting_count++];
+
+	*event = (struct trace_event){
+		.kind = kind, .process_context = true, .pid = pid, .tid = pid, .time_ns = time_ns
+	};
+	return event;
+}
+
+static void put_state(const struct case_event *one, struct tuple tuple, int64_t time_ns,
+                      enum socket_state from, enum socket_state to)
+{
+	struct trace_event *event = put(TRACE_EVENT_STATE, one->pid, time_ns);
+
+	event->socket = 0xffff888100000000 + (uint64_t)one->pid * 4096;
+	event->old_state = (uint8_t)from;
+	event->new_state = (uint8_t)to;
+	event->tuple = tuple;
+}
+
+static void put_event(const struct case_event *one, int protocol, int64_t packet_ns)
+{
+	int64_t time_ns = packet_ns + one->at_ms * NS_PER_MS;
+	struct tuple tuple = tuple_of(protocol, one->port), unbound = tuple;
+
+	switch (one->act) {
+	case ROUTE:
+		put(TRACE_EVENT_ROUTE, one->pid, time_ns)->tuple = tuple;
+		break;
+	case OPEN:
+		unbound.source_port = 0;
+		put_state(one, unbound, time_ns, SOCKET_CLOSED, SOCKET_SYN_SENT);
+		put_state(one, tuple, time_ns + 1, SOCKET_SYN_SENT, SOCKET_ESTABLISHED);
+		break;
+	case RECEIVE:
+		put(TRACE_EVENT_RECEIVE, one->pid, time_ns)->tuple = tuple;
+		break;
+	case CLOSE:
+		put_state(one, tuple, time_ns, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1);
+		break;
+	case END:
+		put(TRACE_EVENT_EXIT, one->pid, time_ns);
+		break;
+	case MOVE:
+		put(TRACE_EVENT_NETNS, one->pid, time_ns)->netns = NETNS + 1;
+		break;
+	case LOSE:
+		put(TRACE_EVENT_LOST_SOCKETS, 0, time_ns)->since_ns = time_ns - 2 * NS_PER_MS;
+		break;
+	case NOTHING:
+		break;
+	}
+}
+
+/* Three processes, a minute ago. */
+static void put_processes(int64_t packet_ns)
+{
+	int64_t begin_ns = packet_ns - 60 * NS_PER_SECOND;
+
+	for (int pid = 7; pid <= 9; pid++) {
+		struct trace_event *event = put(TRACE_EVENT_FORK, pid, begin_ns);
+
+		event->parent_pid = 1;
+		event->boottime_ns = begin_ns;
+		put(TRACE_EVENT_NETNS, pid, begin_ns + 1)->netns = pid == 8 ? NETNS + 1 : NETNS;
+	}
+}
+
+static int answer(struct trace_owners *owners, const struct test_case *one, int64_t packet_ns)
+{
+	bool knows_since = !strchr(one->end, 'u');
+	struct attribution_question question = {
+		.netns = NETNS,
+		.tuple = tuple_of(one->protocol, one->protocol == ICMP ? 77 : 1000),
+		.has_icmp_id = one->protocol == ICMP,
+		.icmp_id = 77,
+		.sender = strchr(one->end, 's'),
+		.responder = strchr(one->end, 'r'),
+		.since_ns = knows_since ? packet_ns : 0,
+		.seen_ns = packet_ns,
+		.asked_ns = packet_ns,
+	};
+	struct process *process = NULL;
+	bool found = false;
+
+	switch (one->ask) {
+	case FIND:
+		found = trace_owners_find(owners, &question, &process);
+		break;
+	case QUEUED:
+		found = trace_owners_find_queued(owners, &question, &process);
+		break;
+	case RECEIVER:
+		found = trace_owners_find_receiver(owners, &question, &process);
+		break;
+	case LAST:
+		found = trace_owners_find_last(owners, &question, &process);
+		break;
+	case PAST:
+		found = trace_owners_find_past(owners, &question, &process);
+		break;
+	}
+	return found ? process->pid : 0;
+}
+
+static void test_case_of(const struct test_case *one)
+{
+	int64_t packet_ns = clock_monotonic_ns() - 200 * NS_PER_MS;
+	struct trace_owners_options options = { .key = { { 3, 4 } },
+		                                .processes = open_table(fake_proc, 1000),
+		                                .namespaces = true,
+		                                .lived = on_lived };
+	struct trace_owners *owners;
+	struct error error = { 0 };
+
+	if (trace_owners_open(&owners, &options, &error) != 0) {
+		CHECK(false, "%s: %s", one->title, error.text);
+		return;
+	}
+	waiting_count = 0; /* a case that asks nothing leaves some */
+	put_processes(packet_ns);
+	for (int i = 0; i < EVENTS_MAX; i++)
+		put_event(&one->events[i], one->protocol, packet_ns);
+	/* In the order of time, as tracepoints hand them over. */
+	for (int i = 1; i < waiting_count; i++)
+		for (int j = i; j > 0 && waiting[j].time_ns < waiting[j - 1].time_ns; j--) {
+			struct trace_event event = waiting[j];
+
+			waiting[j] = waiting[j - 1];
+			waiting[j - 1] = event;
+		}
+	CHECK_EQUAL(answer(owners, one, packet_ns), one->pid, "%s", one->title);
+	trace_owners_close(owners);
+	process_table_free(options.processes);
+}
+
+int main(void)
+{
+	fake_begin();
+	fake_put("sys/kernel/random/boot_id", "0bb58b47-5f5c-4bd7-8a4b-1a2a5a5b3b1f\n");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		test_case_of(&cases[i]);
+	CHECK(lived >= 3 * (int)(sizeof cases / sizeof *cases), "forks and exits are handed on");
+	fake_remove("");
+	return check_done();
+}

@@ -338,6 +338,9 @@ static void test_udp(void)
 		{ SRC, 5354, DST, 53, PLAIN, "socket 11", "two on a port, of one process" },
 		{ SRC, 5355, DST, 53, PLAIN, "socket 10",
 		  "two on a port, and one is bound to the address" },
+		{ SRC, 5356, DST, 53, SENDER, "socket 11",
+		  "two on a port, and one is connected elsewhere" },
+		{ SRC, 5357, DST, 53, SENDER, "unknown ambiguous", "very many on a port" },
 	};
 
 	clear();
@@ -356,6 +359,10 @@ static void test_udp(void)
 	add(UDP, "0.0.0.0", 5354, "0.0.0.0", 0, SOCKET_CLOSED, 110);
 	add(UDP, "0.0.0.0", 5355, "0.0.0.0", 0, SOCKET_CLOSED, 110);
 	add(UDP, SRC, 5355, "0.0.0.0", 0, SOCKET_CLOSED, 105);
+	add(UDP, SRC, 5356, DST, 54, SOCKET_ESTABLISHED, 100);
+	add(UDP, "0.0.0.0", 5356, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	for (int i = 0; i < 20; i++)
+		add(UDP, "0.0.0.0", 5357, "0.0.0.0", 0, SOCKET_CLOSED, i < 19 ? 110 : 100);
 	open_world();
 	walk(world.processes.fds, false);
 	EXPECT_RULES(IPPROTO_UDP, rules);
@@ -388,6 +395,52 @@ static void test_raw(void)
 	asked = question(47, SRC, 0, DST, 0);
 	expect(&asked, "unknown no_socket", "nobody's protocol");
 	close_world();
+}
+
+/* Which process had an end at last: one that forked as it accepted may have given it to its child. */
+static void test_last_holder(void)
+{
+	static const struct {
+		enum attribution_method method;
+		unsigned inode;
+		int64_t forked_ms; /* after the connection; 0 = it did not fork */
+		int shared;
+		bool another;
+		const char *title;
+	} cases[] = {
+		{ ATTRIBUTION_SOCKET, 201, 0, 0, false, "it did not fork" },
+		{ ATTRIBUTION_SOCKET, 201, 5, 0, false, "it forked, and has the socket still" },
+		{ ATTRIBUTION_SOCKET, 299, 5, 0, true, "it forked, and has the socket no more" },
+		{ ATTRIBUTION_SOCKET, 299, 60000, 0, false, "it forked much later" },
+		{ ATTRIBUTION_LISTENER, 200, 0, 0, false, "a listener of one process" },
+		{ ATTRIBUTION_LISTENER, 200, 0, 2, true, "a listener of several" },
+		{ ATTRIBUTION_LISTENER, 200, 5, 0, true, "a listener that forked" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct attribution_question asked;
+		struct owner owner = { .method = cases[i].method, .inode = cases[i].inode };
+
+		clear();
+		fake_process(20, "server", 1, 100);
+		hold(20, 3, 200);
+		hold(20, 4, 201);
+		open_world();
+		walk(world.processes.fds, false);
+		asked = question(IPPROTO_TCP, SRC, 80, DST, 5000);
+		owner.process = process_ref(process_table_get(world.processes.table, 20, NULL));
+		owner.shared_count = (uint8_t)cases[i].shared;
+		owner.shared_pids = cases[i].shared ? calloc(2, sizeof(int)) : NULL;
+		if (cases[i].forked_ms)
+			attribution_forked(world.attribution, 20,
+			                   asked.seen_ns + cases[i].forked_ms * NS_PER_MS);
+		CHECK_EQUAL(attribution_last_holder(world.attribution, &asked, &owner),
+		            cases[i].another, "%s", cases[i].title);
+		CHECK_EQUAL(owner.process == NULL, cases[i].another, "%s: %s", cases[i].title,
+		            cases[i].another ? "no owner is left" : "the owner stays");
+		owner_clear(&owner);
+		close_world();
+	}
 }
 
 /* Asks again and again, as the binder does. How long until it is no more pending, in ms; -1: for ever. */
@@ -576,6 +629,7 @@ int main(void)
 	test_udp();
 	test_newcomer();
 	test_raw();
+	test_last_holder();
 	test_walks();
 	test_forks();
 	test_guess();

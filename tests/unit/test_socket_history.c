@@ -54,8 +54,7 @@ static void add(enum trace_event_kind kind, struct tuple about, int pid, int64_t
 }
 
 static void add_state(struct tuple about, uint64_t socket, uint8_t old_state, uint8_t new_state,
-                      int pid, bool process_context, int64_t time_ns,
-                      const struct process *process)
+                      int pid, bool process_context, int64_t time_ns, const struct process *process)
 {
 	struct trace_event event = { .kind = TRACE_EVENT_STATE,
 		                     .process_context = process_context,
@@ -125,6 +124,12 @@ static void test_routes(void)
 	inet_parse("::", &wildcard.source);
 	add(TRACE_EVENT_ROUTE, wildcard, 44, NOW, NULL);
 	CHECK_EQUAL(who(packet), 44, "or with ::, from a dual-stack socket");
+	begin(100);
+	other = tuple("127.0.0.1", 4000, "127.0.0.1", 443, IPPROTO_TCP);
+	add(TRACE_EVENT_ROUTE, other, 42, NOW, NULL);
+	CHECK_EQUAL(who(tuple_reverse(&other)), -SOCKET_HISTORY_NONE,
+	            "the other end of a connection of an address with itself");
+	CHECK_EQUAL(who(other), 42, "and its own end");
 }
 
 static void test_window(void)

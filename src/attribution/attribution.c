@@ -172,6 +172,7 @@ void attribution_name_holder(struct attribution *attribution, const struct socke
 	owner->netns = socket->netns;
 	owner->uid = socket->uid;
 	owner->has_uid = socket->has_uid;
+	owner->from_proc_net = socket->source == SOCKET_FROM_PROC_NET;
 	result = proc_fd_find(attribution->options.fds, socket->inode, &found);
 	if (result != 0) {
 		result = proc_fd_predict(attribution->options.fds, socket->inode,

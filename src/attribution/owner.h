@@ -39,7 +39,8 @@ enum attribution_reason {
 struct owner {
 	enum attribution_method method : 8;
 	enum attribution_reason reason : 8;
-	bool has_uid;
+	bool has_uid : 1;
+	bool from_proc_net : 1;  /* the socket was found in /proc/net, not by sock_diag */
 	uint8_t shared_count;    /* 0 when one process holds it */
 	uint32_t netns;          /* inode number; 0 = not known */
 	struct process *process; /* counted reference of this struct; NULL when unknown or kernel */

@@ -33,9 +33,12 @@ void stream_emit_connection(struct stream *stream, enum event_action action, int
 {
 	struct event event = { .action = action, .time_ns = time_ns };
 
-	if (connection->owners[CONNECTION_SOURCE].method == ATTRIBUTION_TRACEPOINT ||
-	    connection->owners[CONNECTION_DESTINATION].method == ATTRIBUTION_TRACEPOINT)
-		connection->evidence |= CONNECTION_FROM_TRACEPOINTS;
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		if (connection->owners[end].method == ATTRIBUTION_TRACEPOINT)
+			connection->evidence |= CONNECTION_FROM_TRACEPOINTS;
+		if (connection->owners[end].from_proc_net)
+			connection->evidence |= CONNECTION_FROM_PROC_NET;
+	}
 	event.connection.connection = connection;
 	emitter_emit(stream->options.emitter, &event);
 }

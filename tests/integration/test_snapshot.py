@@ -9,7 +9,7 @@ import shutil
 import time
 
 from harness import HERE, SOCKLINE, Namespace, check, run
-from mksock import Mksock
+from mksock import Agent, Mksock
 
 SCENE = ("tcp-listen :: 0", "tcp-connect ::1 $1", "tcp-accept %1", "tcp-listen 127.0.0.1 0",
          "tcp-connect 127.0.0.1 $4", "udp-bind 0.0.0.0 0", "udp-connect 127.0.0.1 $6",
@@ -127,6 +127,39 @@ def test_netlink_and_proc():
               listed["auto"] ^ listed["proc"])
         sources = {record["sockline"]["socket"]["source"] for record in ways["proc"]}
         check(sources == {"proc_net"}, "where from", sources)
+
+
+EXCHANGE = """
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+other = server.accept()[0]
+wait(client.getsockname()[1])
+client.send(b"x")
+other.recv(1)
+client.close()
+other.close()
+wait(0)
+"""
+
+
+def test_evidence():
+    """A connection whose socket was found in /proc/net has that as evidence, others have not."""
+    for way, expected in (("proc", True), ("netlink", False)):
+        with Namespace() as host:
+            sockline = host.sockline("-i", "lo", "-e", "connection", "--sockets", way,
+                                     "--attribution", "lookup")
+            agent = Agent(host, EXCHANGE)
+            port = int(agent.first)
+            sockline.wait_for(where=lambda record: record.get("source", {}).get("port") == port and
+                              "process" in record)
+            agent.tell()
+            closed = sockline.wait_for("connection_closed",
+                                       lambda record: record["source"]["port"] == port)
+            check(sockline.stop() == 0, f"--sockets {way}: ends well", sockline.stderr)
+            check(closed["process"]["pid"] == agent.pid and
+                  ("proc_net" in closed["sockline"]["evidence"]) == expected,
+                  f"--sockets {way}: the evidence", closed)
+
 
 
 def test_narrowed():

@@ -21,7 +21,7 @@ enum ask { FIND, QUEUED, RECEIVER, LAST, PAST };
 
 struct case_event {
 	enum act act;
-	int pid;       /* began a minute before; 8 is in another network namespace */
+	int pid; /* began a minute before; 8 is in another network namespace, 10 in none that is known */
 	int64_t at_ms; /* from the moment of the packet */
 	uint16_t port;
 };
@@ -76,6 +76,8 @@ static const struct test_case cases[] = {
 	{ "TCP: long ago", TCP, { { OPEN, 7, -9000, 1000 } }, PAST, "s", 7 },
 	{ "TCP: long ago, two had it", TCP, { { OPEN, 7, -9000, 1000 }, { RECEIVE, 9, -8000, 1000 } }, PAST, "s", 0 },
 	{ "UDP: no past", UDP, { { ROUTE, 7, -9000, 1000 } }, PAST, "s", 0 },
+	{ "a process whose namespace was known later, and is another", UDP, { { ROUTE, 10, 0, 1000 }, { MOVE, 10, 1, 0 } }, FIND, "s", 0 },
+	{ "a process whose namespace is not known", UDP, { { ROUTE, 10, 0, 1000 } }, FIND, "s", 10 },
 	{ "a process that moved to another namespace", UDP, { { MOVE, 7, -100, 0 }, { ROUTE, 7, 0, 1000 } }, FIND, "s", 0 },
 };
 /* clang-format on */
@@ -197,17 +199,19 @@ static void put_event(const struct case_event *one, int protocol, int64_t packet
 	}
 }
 
-/* Three processes, a minute ago. */
+/* Four processes, a minute ago. */
 static void put_processes(int64_t packet_ns)
 {
 	int64_t begin_ns = packet_ns - 60 * NS_PER_SECOND;
 
-	for (int pid = 7; pid <= 9; pid++) {
+	for (int pid = 7; pid <= 10; pid++) {
 		struct trace_event *event = put(TRACE_EVENT_FORK, pid, begin_ns);
 
 		event->parent_pid = 1;
 		event->boottime_ns = begin_ns;
-		put(TRACE_EVENT_NETNS, pid, begin_ns + 1)->netns = pid == 8 ? NETNS + 1 : NETNS;
+		if (pid != 10)
+			put(TRACE_EVENT_NETNS, pid, begin_ns + 1)->netns =
+				pid == 8 ? NETNS + 1 : NETNS;
 	}
 }
 
@@ -285,7 +289,7 @@ int main(void)
 	fake_put("sys/kernel/random/boot_id", "0bb58b47-5f5c-4bd7-8a4b-1a2a5a5b3b1f\n");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		test_case_of(&cases[i]);
-	CHECK(lived > 3 * 30 && lived < 4 * 60, "forks and exits are handed on");
+	CHECK(lived > 4 * 30 && lived < 5 * 60, "forks and exits are handed on");
 	fake_remove("");
 	return check_done();
 }

@@ -271,6 +271,37 @@ static void test_scenarios(void)
 	}
 }
 
+/* A thread or the process (tid == pid) is in this network namespace now. */
+static void move(int tid, int64_t netns, int64_t at)
+{
+	struct trace_event event = { .kind = TRACE_EVENT_NETNS,
+		                     .pid = 50,
+		                     .tid = tid,
+		                     .netns = (uint32_t)netns,
+		                     .time_ns = NOW + at };
+
+	process_history_add(&history, &event);
+}
+
+/* Threads in different network namespaces: the process is in none that is sure, for good. */
+static void test_threads_in_namespaces(void)
+{
+	begin_history(100, true);
+	seed(50, 0);
+	move(50, 6, 10);
+	CHECK_EQUAL(find(50, 11)->netns, 6, "the process moves");
+	move(51, 6, 20);
+	CHECK_EQUAL(find(50, 21)->netns, 6, "a thread follows it");
+	move(51, 7, 30);
+	CHECK_EQUAL(find(50, 31)->netns, 0, "a thread goes elsewhere");
+	move(50, 8, 40);
+	CHECK_EQUAL(find(50, 41)->netns, 0, "which its first thread does not make undone");
+	begin_history(100, false);
+	seed(50, 0);
+	move(50, 6, 10);
+	CHECK_EQUAL(find(50, 11)->netns, 5, "one namespace alone: events of it do not count");
+}
+
 static void test_parent_as_it_was(void)
 {
 	const struct process *process;
@@ -455,6 +486,7 @@ int main(void)
 {
 	fake_begin();
 	test_scenarios();
+	test_threads_in_namespaces();
 	test_parent_as_it_was();
 	test_cgroups();
 	test_texts();

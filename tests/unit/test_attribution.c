@@ -260,6 +260,36 @@ static void test_recent(void)
 	close_world();
 }
 
+/* A listener's end whose tuple was another process's before. */
+static void test_former_owner(void)
+{
+	struct attribution_question asked;
+	struct owner owner = { .method = ATTRIBUTION_SOCKET };
+
+	clear();
+	fake_process(10, "former", 1, 100);
+	fake_process(20, "server", 1, 100);
+	fake_process(21, "child", 20, 100);
+	hold(20, 3, 200);
+	hold(21, 4, 201);
+	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
+	add(TCP, SRC, 80, DST, 5001, SOCKET_ESTABLISHED, 201);
+	add(TCP, SRC, 80, DST, 5002, SOCKET_ESTABLISHED, 0);
+	open_world();
+	walk(world.processes.fds, false);
+	owner.process = process_table_get(world.processes.table, 10, NULL);
+	asked = question(IPPROTO_TCP, SRC, 80, DST, 5002);
+	asked.responder = true;
+	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner);
+	expect(&asked, "listener 20", "not accepted: no former owner of the tuple");
+	asked = question(IPPROTO_TCP, SRC, 80, DST, 5001);
+	asked.responder = true;
+	expect(&asked, "socket 21", "accepted by a child");
+	asked.gone = true;
+	expect(&asked, "listener 20", "its socket is closed: what is there now is another");
+	close_world();
+}
+
 static void test_shared(void)
 {
 	static const struct rule rules[] = {
@@ -625,6 +655,7 @@ int main(void)
 	fake_begin();
 	test_tcp();
 	test_recent();
+	test_former_owner();
 	test_shared();
 	test_udp();
 	test_newcomer();

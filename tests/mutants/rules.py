@@ -117,5 +117,16 @@ MUTANTS = (
     ("base/table.c", "table->slots[at].tag == tag && table->slots[at].number_up1", "table->slots[at].number_up1"),
 )
 
+COLLISION = "the hash has it too: only two tuples with one hash of 64 bits would show it"
+
 # What stays alive, and why: (file, text) -> reason.
-ALIVE = {}
+ALIVE = {
+    ("attribution/sentinel_owners.c", "sighting->netns != netns || !tuple_equal"): COLLISION,
+    ("attribution/recent.c", "entry->netns == netns && tuple_equal"): COLLISION,
+    ("attribution/trace_owners.c", "question->tuple.protocol == IPPROTO_TCP &&\n\t       ask_for"):
+        "UDP has no sightings of these kinds",
+    ("attribution/attribution_udp.c", "return socket->state == SOCKET_ESTABLISHED &&"):
+        "the remote end of a socket that is not connected is no packet's",
+    ("attribution/attribution_tcp.c", "before->method != ATTRIBUTION_KERNEL"):
+        "a socket of the kernel is never remembered",
+}

@@ -143,13 +143,19 @@ def next_method(host, program, title, via, method, why, words):
           f"{title}: and a line for each text", lines)
 
 
+def perf_event_paranoid():
+    """Above 2, on Debian and Ubuntu, perf events are for CAP_SYS_ADMIN alone."""
+    with open("/proc/sys/kernel/perf_event_paranoid", encoding="ascii") as file:
+        return int(file.read())
+
+
 def test_next_method():
     """Tracepoints, else the sentinel, else lookup; what is lacking costs a line each and no more."""
     # Via what, which method is then in use and why, and a word for each thing that is lost.
     cases = [
         ("tracefs is mounted nowhere", HIDE_TRACEFS, "tracepoints", BEST, ()),
         ("no tracefs", (*HIDE_TRACEFS, *without("sys_admin")), "sentinel", SECOND + "SCHED_FIFO",
-         ("tracefs",)),
+         ("tracefs" if perf_event_paranoid() <= 2 else "kernel.perf_event_paranoid",)),
         ("no perf events", without("perfmon", "sys_admin"), "sentinel", SECOND + "SCHED_FIFO",
          ("CAP_PERFMON",)),
         ("no urgency", without("perfmon", "sys_admin", "sys_nice"), "sentinel", SECOND + "ordinary",

@@ -230,7 +230,7 @@ static void test_find(void)
 	      "equal addresses");
 	loop.destination_port = loop.source_port; /* a socket that is connected to itself */
 	tcp = open_tuple(table, 1, &loop, START);
-	CHECK_EQUAL(find_tuple(table, 1, &loop, &from), tcp, "equal addresses and ports");
+	CHECK(find_tuple(table, 1, &loop, &from) == tcp, "equal addresses and ports");
 	connection_table_free(table);
 }
 
@@ -289,11 +289,11 @@ static void test_reference(void)
 	uint32_t number = connection_table_number(first);
 	uint64_t id = first->id;
 
-	CHECK_EQUAL(connection_table_at(table, number, id), first, "a weak reference");
+	CHECK(connection_table_at(table, number, id) == first, "a weak reference");
 	CHECK(!connection_table_at(table, number, id + 1) && !connection_table_at(table, 99, id),
 	      "number and id are both needed");
 	connection_table_close(table, first, CONNECTION_RESET, CONNECTION_FAILURE, START);
-	CHECK_EQUAL(connection_table_at(table, number, id), first, "closed, it still lingers");
+	CHECK(connection_table_at(table, number, id) == first, "closed, it still lingers");
 	connection_table_forget(table, first);
 	CHECK(!connection_table_at(table, number, id), "forgotten");
 	first = open_at(table, IPPROTO_TCP, 5000, START);

@@ -8,7 +8,8 @@
 
 #include "app/run_private.h"
 
-#define FAR_AWAY_S (INT64_C(1) << 33) /* a time in the year 2242, which the timer never reaches */
+/* A time in the year 2242, which the timer never reaches, or the last that time_t can hold. */
+#define FAR_AWAY_S ((time_t)(sizeof(time_t) == 4 ? INT32_MAX : INT64_C(1) << 33))
 
 /* The kernel makes such a timer readable when the clock is set, timerfd_create(2). */
 static void arm(int fd)

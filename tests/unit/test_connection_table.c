@@ -716,6 +716,16 @@ static void test_eviction(void)
 	CHECK(told_total <= 2 + 32 / 16, "a closed one makes room before open ones (%d evicted)",
 	      (int)told_total - 1);
 	connection_table_free(table);
+	table = begin(8, 0);
+	for (uint16_t port = 1; port <= 8; port++)
+		open_at(table, IPPROTO_UDP, port, START + port);
+	for (uint16_t port = 1; port <= 8; port++)
+		if (port != 5)
+			feed(table, find(table, IPPROTO_UDP, port, &from), CONNECTION_SOURCE, 0,
+			     START + 100);
+	open_at(table, IPPROTO_UDP, 9, START + SECOND);
+	CHECK_EQUAL(told[0].port, 5, "not the one that was opened first, but the longest silent");
+	connection_table_free(table);
 }
 
 static void test_bound(void)

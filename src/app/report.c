@@ -197,6 +197,7 @@ static void add_streams(const struct report_sources *sources, struct event_stats
 	stats->unknown.forwarded = bound->reasons[ATTRIBUTION_FORWARDED];
 	stats->unknown.ambiguous = bound->reasons[ATTRIBUTION_AMBIGUOUS];
 	stats->unknown.no_socket = bound->reasons[ATTRIBUTION_NO_SOCKET];
+	stats->unknown.raw_socket = bound->reasons[ATTRIBUTION_RAW_SOCKET];
 	stats->unknown.pending = bound->reasons[ATTRIBUTION_PENDING];
 	stats->unknown.replay = bound->reasons[ATTRIBUTION_REPLAY];
 }

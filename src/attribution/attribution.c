@@ -405,8 +405,12 @@ void attribution_resolve(struct attribution *attribution,
 	struct attribution_question translated;
 
 	resolve(attribution, space, question, owner);
-	if (!space || !attribution_nat_translate(attribution, space, question, owner, &translated))
+	if (!space)
 		return;
+	if (!attribution_nat_translate(attribution, space, question, owner, &translated)) {
+		attribution_raw_senders(attribution, space, question, owner);
+		return;
+	}
 	space = attribution_find_namespace(attribution, translated.netns);
 	resolve(attribution, space, &translated, owner);
 	owner_set_translated(owner, &translated.tuple);

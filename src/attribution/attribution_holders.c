@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The owner of what several sockets got: each process that holds one of them. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "attribution/attribution_private.h"
 
@@ -77,4 +78,30 @@ void attribution_name_all_holders(struct attribution *attribution,
 	owner->cookie = 0;
 	if (pids.count > 1)
 		set_pids(owner, &pids);
+}
+
+void attribution_name_candidates(struct attribution *attribution,
+                                 const struct socket *const *sockets, int count, int64_t asked_ns,
+                                 enum attribution_reason reason, struct owner *owner)
+{
+	struct pids pids = { .count = 0 };
+	bool pending = false;
+
+	for (int i = 0; i < count; i++) {
+		struct owner other = { 0 };
+
+		attribution_name_holder(attribution, sockets[i], ATTRIBUTION_SOCKET, asked_ns,
+		                        &other, NULL);
+		pending |= other.reason == ATTRIBUTION_PENDING;
+		/* Our own captures never send. */
+		if (!other.process || other.process->pid != getpid())
+			add_holders(&pids, &other);
+		owner_clear(&other);
+	}
+	if (pending) {
+		attribution_unknown(owner, ATTRIBUTION_PENDING);
+	} else if (pids.count > 0) {
+		attribution_unknown(owner, reason);
+		set_pids(owner, &pids);
+	}
 }

@@ -69,6 +69,17 @@ void attribution_name_common_holder(struct attribution *attribution,
 void attribution_name_all_holders(struct attribution *attribution,
                                   const struct socket *const *sockets, int count, int64_t asked_ns,
                                   struct owner *owner);
+/*
+ * No socket fits what the end sent: the raw and packet sockets that may have are looked
+ * for. UNKNOWN with RAW_SOCKET and the pids of their holders, or as it was.
+ */
+void attribution_raw_senders(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner);
+/* UNKNOWN with this reason and the pids of the sockets' holders, except ours; or as it was. */
+void attribution_name_candidates(struct attribution *attribution,
+                                 const struct socket *const *sockets, int count, int64_t asked_ns,
+                                 enum attribution_reason reason, struct owner *owner);
 /* The exact query, through the cache of misses. 0 or -errno. */
 int attribution_find_socket(struct attribution *attribution,
                             const struct attribution_namespace *space,

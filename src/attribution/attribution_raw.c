@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "attribution/attribution_private.h"
+#include "attribution/trace_owners.h"
 #include "base/clock.h"
 
 #define RAW_FRESH_NS   (50 * NS_PER_MS)
@@ -28,8 +29,9 @@ static const struct attribution_list *list_sockets(struct attribution *attributi
 		list->netns = space->netns;
 		list->listed_ns = now;
 		lister_run(space->lister,
-		           SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP), UINT32_MAX,
-		           false, attribution_listed_add, list, &complete);
+		           SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP) |
+		                   SOCKET_KIND_BIT(SOCKET_PACKET),
+		           UINT32_MAX, false, attribution_listed_add, list, &complete);
 	}
 	return list;
 }
@@ -91,4 +93,57 @@ void attribution_raw_resolve(struct attribution *attribution,
 	}
 	attribution_name_common_holder(attribution, found, CANDIDATES_MAX, count,
 	                               ATTRIBUTION_SOCKET, question->asked_ns, owner);
+}
+
+/* A raw socket sends its own protocol, or with IPPROTO_RAW any; a packet socket all that leaves there. */
+static bool may_have_sent(const struct socket *socket, const struct attribution_question *question)
+{
+	if (socket->kind == SOCKET_PACKET)
+		return socket->ifindex == 0 || socket->ifindex == question->ifindex;
+	return socket->kind == SOCKET_RAW && fits(socket, question);
+}
+
+/*
+ * Can it be made by hand? What the kernel sends without a socket, resets and errors, is
+ * an answer, or belongs to what is over.
+ */
+static bool may_be_made(const struct attribution_question *question)
+{
+	uint8_t protocol = question->tuple.protocol;
+
+	if (!question->sender || question->died || question->foreign)
+		return false;
+	if (protocol == IPPROTO_TCP)
+		return !question->responder && question->since_ns != 0;
+	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
+		return question->has_icmp_id && !question->responder;
+	return true;
+}
+
+void attribution_raw_senders(struct attribution *attribution,
+                             const struct attribution_namespace *space,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	const struct socket *found[CANDIDATES_MAX];
+	const struct attribution_list *list;
+	struct process *process;
+	int count = 0;
+
+	if (owner->method != ATTRIBUTION_UNKNOWN || owner->reason != ATTRIBUTION_NO_SOCKET ||
+	    !may_be_made(question))
+		return;
+	if (attribution->options.trace_owners &&
+	    trace_owners_find_raw(attribution->options.trace_owners, question, &process)) {
+		owner_clear(owner);
+		owner->method = ATTRIBUTION_TRACEPOINT;
+		owner->process = process_ref(process);
+		owner->netns = question->netns;
+		return;
+	}
+	list = list_sockets(attribution, space);
+	for (size_t i = 0; i < list->count && count < CANDIDATES_MAX; i++)
+		if (may_have_sent(&list->sockets[i], question))
+			found[count++] = &list->sockets[i];
+	attribution_name_candidates(attribution, found, count, question->asked_ns,
+	                            ATTRIBUTION_RAW_SOCKET, owner);
 }

@@ -85,6 +85,7 @@ const char *attribution_reason_name(enum attribution_reason reason)
 		[ATTRIBUTION_FORWARDED] = "forwarded",
 		[ATTRIBUTION_AMBIGUOUS] = "ambiguous",
 		[ATTRIBUTION_NO_SOCKET] = "no_socket",
+		[ATTRIBUTION_RAW_SOCKET] = "raw_socket",
 		[ATTRIBUTION_PENDING] = "pending",
 		[ATTRIBUTION_REPLAY] = "replay",
 	};

@@ -32,6 +32,7 @@ enum attribution_reason {
 	ATTRIBUTION_FORWARDED,   /* neither end is this host's */
 	ATTRIBUTION_AMBIGUOUS,   /* several sockets fit, their owners differ */
 	ATTRIBUTION_NO_SOCKET,   /* no socket fits: the kernel itself, or it closed unseen */
+	ATTRIBUTION_RAW_SOCKET,  /* none fits, but a raw or packet socket may have sent it */
 	ATTRIBUTION_PENDING,     /* the socket is known, its holder is being looked for */
 	ATTRIBUTION_REPLAY,      /* packets from a file */
 };

@@ -276,6 +276,18 @@ static bool find_connected(struct trace_owners *owners, const struct attribution
 	       was_alive(*process, question->seen_ns);
 }
 
+bool trace_owners_find_raw(struct trace_owners *owners, const struct attribution_question *question,
+                           struct process **process)
+{
+	struct attribution_question asked = *question;
+
+	asked.tuple.protocol = IPPROTO_RAW;
+	asked.tuple.source_port = asked.tuple.destination_port = 0;
+	asked.has_icmp_id = false;
+	return ask_for(owners, &asked, SOCKET_HISTORY_ROUTED, BEFORE_NS,
+	               question->seen_ns + AFTER_NS, process);
+}
+
 bool trace_owners_find_queued(struct trace_owners *owners,
                               const struct attribution_question *question, struct process **process)
 {

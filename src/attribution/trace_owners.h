@@ -81,6 +81,13 @@ bool trace_owners_find_last(struct trace_owners *owners,
 bool trace_owners_find_past(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process);
 
+/*
+ * The process that sent a packet from a raw socket, raw(7), to that address at that time: a route
+ * is looked up for each. For when no socket has the ports that the packet has.
+ */
+bool trace_owners_find_raw(struct trace_owners *owners, const struct attribution_question *question,
+                           struct process **process);
+
 struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners);
 
 #endif

@@ -135,6 +135,7 @@ static void write_attribution_counts(struct writer *writer, const struct event_s
 	COUNT(unknown, forwarded);
 	COUNT(unknown, ambiguous);
 	COUNT(unknown, no_socket);
+	COUNT(unknown, raw_socket);
 	COUNT(unknown, pending);
 	COUNT(unknown, replay);
 	writer_object_end(writer);

@@ -147,7 +147,7 @@ struct event_stats {
 	} attribution;
 	struct {
 		uint64_t no_permission, exited, other_netns, time_wait, forwarded, ambiguous,
-			no_socket, pending, replay;
+			no_socket, raw_socket, pending, replay;
 	} unknown;
 	struct {
 		uint64_t queries, misses, cached_misses;

@@ -206,8 +206,15 @@ static bool improve(struct connection *connection, enum connection_end end, stru
 		owner_clear(better);
 		return false;
 	}
-	if (better->method == ATTRIBUTION_UNKNOWN && owner->method == ATTRIBUTION_UNKNOWN)
+	if (better->method == ATTRIBUTION_UNKNOWN && owner->method == ATTRIBUTION_UNKNOWN) {
 		owner->reason = better->reason;
+		if (better->shared_count > 0 && owner->shared_count == 0) {
+			owner->shared_count = better->shared_count;
+			owner->shared_pids = better->shared_pids;
+			better->shared_count = 0;
+			better->shared_pids = NULL;
+		}
+	}
 	if (better->method == ATTRIBUTION_UNKNOWN || worth(better) < worth(owner)) {
 		owner_clear(better);
 		return false;

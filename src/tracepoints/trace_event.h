@@ -14,7 +14,8 @@ enum trace_event_kind {
 	/*
 	 * A route was looked up for `tuple`: what connect() and each sendto() of an
 	 * unconnected socket do just before the packet. The source address is
-	 * unspecified when the socket has none yet. Not proof against malice: with
+	 * unspecified when the socket has none yet. Of a raw socket that sends TCP, UDP, or a
+	 * header of its own the protocol is IPPROTO_RAW, and there are no ports. Not proof against malice: with
 	 * RTM_GETROUTE anybody makes the kernel look up a route for any tuple.
 	 */
 	TRACE_EVENT_ROUTE,

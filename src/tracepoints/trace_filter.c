@@ -28,9 +28,13 @@ void trace_filter_make(struct buf *filter, enum trace_record_event event,
 	case TRACE_RECORD_ROUTE_V6:
 		/*
 		 * TCP sockets tell by their states. Without ports: the first of
-		 * connect()'s two lookups, forwarding, reception. ICMP has none.
+		 * connect()'s two lookups, forwarding, reception. ICMP has none, nor
+		 * have raw sockets: 255 (IPPROTO_RAW) when they make the header, else
+		 * their protocol without the port that connect() knows.
 		 */
-		buf_append_literal(filter, "((proto == 17 && sport != 0) || proto == ");
+		buf_append_literal(filter, "((proto == 17 && sport != 0) || proto == 255 || "
+		                           "((proto == 6 || proto == 17) && dport == 0) || "
+		                           "proto == ");
 		buf_append_u64(filter,
 		               event == TRACE_RECORD_ROUTE_V4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
 		buf_append_literal(filter, ") && " NOT_BYSTANDER);

@@ -153,6 +153,11 @@ static enum trace_record_result decode_route(const uint16_t *offsets, bool v6, c
 	event->tuple.protocol = raw[offsets[ROUTE_PROTOCOL]];
 	event->tuple.source_port = read_u16(raw + offsets[ROUTE_SPORT]);
 	event->tuple.destination_port = read_u16(raw + offsets[ROUTE_DPORT]);
+	if ((event->tuple.protocol == IPPROTO_TCP || event->tuple.protocol == IPPROTO_UDP) &&
+	    event->tuple.destination_port == 0) {
+		event->tuple.protocol = IPPROTO_RAW;
+		event->tuple.source_port = 0;
+	}
 	if (v6) {
 		inet_from_v6(&event->tuple.source, raw + offsets[ROUTE_SOURCE]);
 		inet_from_v6(&event->tuple.destination, raw + offsets[ROUTE_DESTINATION]);

@@ -196,7 +196,7 @@ s.send(b"\\0" * 12 + b"\\x08\\0" + ip + udp)
 wait("sent")
 """)
     scene.expected.add("a packet socket's, who it was is not known", 9, set(), 11, "udp",
-                       reasons={"no_socket"})
+                       reasons={"no_socket", "raw_socket"})
     scene.expected.add("a packet socket's, to nobody", 11, set(), 9, "udp", reasons={"no_socket"})
     return agent
 

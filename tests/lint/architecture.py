@@ -68,6 +68,7 @@ ALSO_PREFIX = {
 LINES_MAX = 500
 # Path: why it may be longer.
 LONGER = {
+    "Makefile.am": "a line for each source file and each test",
     "src/man/sockline-events.5": "an entry for each field of the schema",
     "tests/bench/attribution_table.py": "one table: its scenarios, their truth and how they are told",
     "tests/golden/test_replay.py": "the captures that it makes are most of it",

@@ -40,7 +40,8 @@ static void test_texts(void)
 	start();
 	CHECK(filter_is(TRACE_RECORD_EXIT, ""), "exits are not filtered");
 	CHECK(filter_is(TRACE_RECORD_ROUTE_V4,
-	                "((proto == 17 && sport != 0) || proto == 1) && !(common_flags & 0xd8)"),
+	                "((proto == 17 && sport != 0) || proto == 255 || ((proto == 6 || "
+	                "proto == 17) && dport == 0) || proto == 1) && !(common_flags & 0xd8)"),
 	      "routes");
 	CHECK(filter_is(TRACE_RECORD_RECEIVE, "sport < 32768 && !(common_flags & 0xd8)"), "reads");
 	use(&routes, 53, PER_SECOND);
@@ -49,7 +50,8 @@ static void test_texts(void)
 	use(&receives, 443, PER_SECOND);
 	port_budget_update(&receives, 1000 * SECOND);
 	CHECK(filter_is(TRACE_RECORD_ROUTE_V6,
-	                "((proto == 17 && sport != 0) || proto == 58) && !(common_flags & 0xd8) && "
+	                "((proto == 17 && sport != 0) || proto == 255 || ((proto == 6 || "
+	                "proto == 17) && dport == 0) || proto == 58) && !(common_flags & 0xd8) && "
 	                "sport != 53 && sport != 123"),
 	      "routes without two busy UDP ports");
 	CHECK(filter_is(TRACE_RECORD_RECEIVE,

@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""Packets made by hand, from raw and packet sockets: their sender, or who may have sent them."""
+
+import sys
+import time
+
+from harness import Namespace, check, run
+from mksock import Agent, source_end
+
+TIMES = 20
+METHODS = ("tracepoints", "sentinel", "lookup")
+
+# Makes one SYN, and ends `life` seconds later.
+SENDER = """
+import socket, struct, sys, time
+how, source, target, port, life, mac, target_mac = sys.argv[1:]
+def checksum(data):
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+source, target = socket.inet_aton(source), socket.inet_aton(target)
+tcp = struct.pack("!HHIIBBHHH", int(port), 81, 1, 0, 5 << 4, 2, 1024, 0, 0)
+sum_ = checksum(source + target + struct.pack("!BBH", 0, 6, len(tcp)) + tcp)
+tcp = tcp[:16] + struct.pack("!H", sum_) + tcp[18:]
+ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, source, target)
+ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+if how == "packet":
+    sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    sender.bind(("veth0", 0))
+    sender.send(bytes.fromhex(target_mac.replace(":", "")) + bytes.fromhex(mac.replace(":", "")) +
+                b"\\x08\\x00" + ip + tcp)
+elif how == "header":
+    sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    sender.sendto(ip + tcp, (socket.inet_ntoa(target), 0))
+else:
+    sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    sender.sendto(tcp, (socket.inet_ntoa(target), 0))
+time.sleep(float(life))
+"""
+WATCHER = """
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+wait()
+"""
+
+
+def send(left, right, how, life):
+    """{source port: pid} of TIMES senders, one after the other."""
+    senders = {}
+    for number in range(TIMES):
+        port = 20000 + number
+        sender = left.start(sys.executable, "-c", SENDER, how, left.address, right.address, port, life,
+                            left.mac, right.mac)
+        senders[port] = sender.pid
+        sender.wait()
+    return senders
+
+
+def test_made_by_hand():
+    for method in METHODS:
+        for how in ("header", "protocol", "packet"):
+            with Namespace.pair() as (left, right):
+                # One that captures could send as well, and never does.
+                watcher = Agent(left, WATCHER)
+                sockline = left.sockline("-e", "packet", "--attribution", method,
+                                         "tcp", "dst", "port", 81)
+                life = 0.3 if how == "packet" or method != "tracepoints" else 0
+                senders = send(left, right, how, life)
+                time.sleep(0.2)
+                sockline.stop()
+                watcher.end()
+                # The kernel answers the answers with a RST, of the same connection.
+                records = [record for record in sockline.find("packet")
+                           if record["sockline"]["tcp"]["flags"] == ["syn"]]
+                ends = [(senders[record["source"]["port"]], source_end(record)) for record in records]
+                check(len(ends) == TIMES, f"{method} {how}: each is seen", len(ends))
+                check(all(end.pid in (None, pid) for pid, end in ends), f"{method} {how}: no owner is wrong",
+                      ends)
+                known = [pid for pid, end in ends if end.pid == pid or
+                         end.reason == "pending" or
+                         (end.reason == "raw_socket" and pid in end.shared and watcher.pid in end.shared)]
+                check(len(known) == TIMES, f"{method} {how}: the sender, or who may have sent it", ends)
+                if method == "tracepoints" and how != "packet":
+                    check(all(end.pid == pid for pid, end in ends), f"{method} {how}: the sender", ends)
+
+
+def test_answers_of_the_kernel():
+    """A RST is nobody's, whoever has packet sockets."""
+    for method in METHODS:
+        with Namespace.pair() as (left, right):
+            watcher = Agent(right, WATCHER)
+            sockline = right.sockline("-e", "packet", "--attribution", method, "tcp", "src", "port", 81)
+            left.run(sys.executable, "-c", f"""
+import socket
+for number in range({TIMES}):
+    try:
+        socket.create_connection(("{right.address}", 81), 2)
+    except ConnectionRefusedError:
+        pass
+""")
+            time.sleep(0.2)
+            sockline.stop()
+            watcher.end()
+            ends = [source_end(record) for record in sockline.find("packet")]
+            check(len(ends) == TIMES and all(end.reason == "no_socket" for end in ends),
+                  f"{method}: the kernel's", set(map(str, ends)))
+
+
+run(globals())

@@ -125,6 +125,7 @@ static void test_reply(struct encoder *encoder)
 	struct example example;
 	struct event event;
 	struct buf line = new_line(ENCODER_ROOM);
+	struct owner user_alone = { .reason = ATTRIBUTION_EXITED, .has_uid = true, .uid = 1234 };
 
 	example_begin(&example);
 	event = example_event(&example, EVENT_PACKET);
@@ -145,6 +146,14 @@ static void test_reply(struct encoder *encoder)
 	           "\"peer\":{\"process\":{\"pid\":4242,",
 	           "\"user\":{\"id\":\"1000\"},\"attribution\""),
 	      "both ends here: process is the sender's, peer the receiver's");
+	event.packet.destination = &user_alone;
+	CHECK(SAYS(encoder, &event, &line, "\"peer\":{\"user\":{\"id\":\"1234\"},\"attribution\"",
+	           "\"pid\":877,"),
+	      "the peer's process is not known, the user of its socket is");
+	event.packet.source = &user_alone;
+	event.packet.destination = &example.server;
+	CHECK(SAYS(encoder, &event, &line, "\"user\":{\"id\":\"1234\"}", "\"peer\":{\"process\""),
+	      "the same of the sender");
 	event.packet.source = event.packet.destination = NULL;
 	CHECK(SAYS(encoder, &event, &line, "{\"method\":\"unknown\",\"reason\":\"forwarded\"}",
 	           "!process"),

@@ -174,6 +174,26 @@ static void test_reply(struct encoder *encoder)
 	buf_free(&line);
 }
 
+static void test_deleted(struct encoder *encoder)
+{
+	struct example example;
+	struct event event;
+	struct buf line = new_line(ENCODER_ROOM);
+
+	example_begin(&example);
+	event = example_event(&example, EVENT_CONNECTION_OPENED);
+	CHECK(SAYS(encoder, &event, &line, "\"pid\":4242", "!executable_deleted"),
+	      "a program whose file is there");
+	example_end(&example);
+	example_begin(&example);
+	event = example_event(&example, EVENT_CONNECTION_OPENED);
+	example.curl.executable_deleted = true;
+	CHECK(SAYS(encoder, &event, &line, "\"pid\":4242", "\"executable_deleted\":true"),
+	      "a program whose file was removed");
+	example_end(&example);
+	buf_free(&line);
+}
+
 /* What is cut from too long a record, and that it then fits. */
 static void test_limits(struct encoder *encoder)
 {
@@ -375,6 +395,7 @@ int main(int argc, char **argv)
 	} else {
 		test_examples(encoder);
 		test_reply(encoder);
+		test_deleted(encoder);
 		test_limits(encoder);
 		test_edge(encoder);
 		test_staleness();

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <linux/filter.h>
+#include <linux/if_arp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
@@ -16,7 +17,7 @@
 #define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
 #endif
 
-#define HEAD_MAX 8 /* instructions that narrow() may put in front of a filter */
+#define HEAD_MAX 16 /* instructions that narrow() may put in front of a filter */
 
 struct head {
 	struct sock_filter code[HEAD_MAX];
@@ -58,6 +59,18 @@ static void append_drop_outgoing_on(struct head *head, unsigned int ifindex)
 	append(head, BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 3);
 	append(head, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX), 0, 0);
 	append(head, BPF_JMP | BPF_JEQ | BPF_K, ifindex, 0, 1);
+	append_reject(head);
+}
+
+/*
+ * Copies of netlink messages (nlmon) and frames of a vehicle's bus (CAN) are no network
+ * traffic: they are captured where their interface is named.
+ */
+static void append_drop_other_traffic(struct head *head)
+{
+	append(head, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_HATYPE), 0, 0);
+	append(head, BPF_JMP | BPF_JEQ | BPF_K, ARPHRD_NETLINK, 1, 0);
+	append(head, BPF_JMP | BPF_JEQ | BPF_K, ARPHRD_CAN, 0, 1);
 	append_reject(head);
 }
 
@@ -115,6 +128,8 @@ int capture_socket_narrow(int fd, bool any, bool loopback, enum capture_directio
 	}
 	if (direction == CAPTURE_OUT)
 		append_drop_incoming(&head);
+	if (any)
+		append_drop_other_traffic(&head);
 	return head.length > 0 ? prepend(fd, &head) : 0;
 }
 

@@ -19,7 +19,8 @@
 
 /*
  * Lets the kernel drop what libpcap would drop after counting it as received:
- * the outgoing copies of loopback packets and the unwanted direction. It keeps
+ * the outgoing copies of loopback packets and the unwanted direction; and for "any"
+ * what is no network traffic (nlmon, CAN). It keeps
  * the filter that is attached and puts its own tests in front.
  */
 int capture_socket_narrow(int fd, bool any, bool loopback, enum capture_direction direction);

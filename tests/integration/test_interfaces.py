@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 from harness import SOCKLINE, Namespace, check, run, skip
@@ -104,6 +105,39 @@ def test_all_interfaces():
 # What is reported during one more second of each wait is not seen until the next.
 SLOW_WAITS = ("strace", "-Dqqo", "/dev/null", "-e", "trace=?epoll_wait,?epoll_pwait",
               "-e", "inject=?epoll_wait,?epoll_pwait:delay_exit=1000000")
+
+
+TUN_PROGRAM = """
+import fcntl, os, struct, subprocess, sys
+udp = struct.pack("!HHHH", 7776, 7777, 12, 0) + b"text"
+packet = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, bytes([10, 0, 0, 1]),
+                     bytes([10, 0, 0, 2])) + udp
+kept = []
+for name, kind in (("mis-tun", None), ("mis-nlmon", 824), ("mis-can", 280)):  # ARPHRD_NETLINK, ARPHRD_CAN
+    tun = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tun, 0x400454ca, struct.pack("16sH14x", name.encode(), 0x1001))  # TUNSETIFF: TUN, NO_PI
+    if kind:
+        fcntl.ioctl(tun, 0x400454cd, kind)  # TUNSETLINK
+    subprocess.run(["ip", "link", "set", name, "up"], check=True)
+    for _ in range(5):
+        os.write(tun, packet)
+    kept.append(tun)
+print("sent", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_other_traffic():
+    """Frames of nlmon and CAN are not among those of all interfaces."""
+    with Namespace() as place:
+        sockline = place.sockline("-e", "packet")
+        agent = place.start(sys.executable, "-c", TUN_PROGRAM)
+        check(agent.line() == "sent", "frames of three interfaces")
+        time.sleep(0.3)
+        sockline.stop()
+        names = {record["observer"]["ingress"]["interface"]["name"] for record in sockline.find("packet")
+                 if record.get("destination", {}).get("port") == 7777}
+        check(names == {"mis-tun"}, "only that of the network is captured", names)
 
 
 def test_new_interface():

@@ -265,7 +265,8 @@ static bool traced(struct attribution *attribution, const struct attribution_que
 	if (!attribution->options.sentinel_owners ||
 	    !sentinel_owners_find(attribution->options.sentinel_owners, question, owner))
 		return false;
-	attribution_remember(attribution, question->netns, &question->tuple, owner);
+	attribution_remember(attribution, question->netns, &question->tuple, owner,
+	                     question->seen_ns);
 	return true;
 }
 
@@ -363,6 +364,68 @@ bool attribution_last_holder(struct attribution *attribution,
 	return true;
 }
 
+uint32_t attribution_changes(const struct attribution *attribution)
+{
+	uint32_t changes = attribution->exits;
+
+	if (attribution->options.trace_owners)
+		changes += trace_owners_changes(attribution->options.trace_owners);
+	if (attribution->options.sentinel_owners)
+		changes += sentinel_owners_changes(attribution->options.sentinel_owners);
+	return changes;
+}
+
+void attribution_exited(struct attribution *attribution)
+{
+	attribution->exits++;
+}
+
+bool attribution_is_contested(struct attribution *attribution,
+                              const struct attribution_question *question)
+{
+	if (attribution->options.trace_owners)
+		return trace_owners_is_contested(attribution->options.trace_owners, question);
+	return attribution->options.sentinel_owners &&
+	       sentinel_owners_is_contested(attribution->options.sentinel_owners, question);
+}
+
+bool attribution_find_user(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	struct process *process;
+
+	if (attribution->options.trace_owners) {
+		switch (trace_owners_find_user(attribution->options.trace_owners, question,
+		                               &process)) {
+		case TRACE_OWNERS_NONE:
+			return false;
+		case TRACE_OWNERS_ONE:
+			set_traced(question, process, owner);
+			return true;
+		case TRACE_OWNERS_AMBIGUOUS:
+			break;
+		}
+	} else if (question->tuple.protocol == IPPROTO_TCP ||
+	           (question->sender &&
+	            sentinel_owners_find(attribution->options.sentinel_owners, question, owner))) {
+		return question->tuple.protocol != IPPROTO_TCP;
+	}
+	attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);
+	return true;
+}
+
+bool attribution_find_heir(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	attribution_resolve(attribution, question, owner);
+	if ((owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_TRACEPOINT) &&
+	    owner->process->exited_ns == 0)
+		return true;
+	if (owner->method != ATTRIBUTION_UNKNOWN)
+		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
+	return false;
+}
+
 void attribution_expect(struct attribution *attribution, const struct tuple *tuple)
 {
 	if (attribution->options.trace_owners)
@@ -448,15 +511,16 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 		attribution_unknown(owner,
 		                    ATTRIBUTION_NO_SOCKET); /* no file: closed by its process */
 	}
-	attribution_remember(attribution, socket->netns, &socket->tuple, owner);
+	attribution_remember(attribution, socket->netns, &socket->tuple, owner,
+	                     clock_monotonic_ns());
 }
 
 void attribution_remember(struct attribution *attribution, uint32_t netns,
-                          const struct tuple *tuple, const struct owner *owner)
+                          const struct tuple *tuple, const struct owner *owner, int64_t time_ns)
 {
 	if (tuple->protocol == IPPROTO_TCP &&
 	    (owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_TRACEPOINT))
-		recent_put(attribution->recent, netns, tuple, owner, clock_monotonic_ns());
+		recent_put(attribution->recent, netns, tuple, owner, time_ns);
 }
 
 const struct attribution_counters *attribution_counters(const struct attribution *attribution)

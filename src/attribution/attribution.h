@@ -92,14 +92,39 @@ bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
 bool attribution_last_holder(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner);
 /*
+ * How often an owner may have become another: a process exited, or an end was seen with another
+ * process than before. As long as it does not change, owners that are known stand.
+ */
+uint32_t attribution_changes(const struct attribution *attribution);
+/* Were several processes seen to use this end of the connection? */
+bool attribution_is_contested(struct attribution *attribution,
+                              const struct attribution_question *question);
+/*
+ * The one of them whose packet of seen_ns this is: true, and *owner (must be clear) is a process,
+ * or ambiguous. False: nothing was seen that speaks against the owner that is known.
+ */
+bool attribution_find_user(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner);
+/*
+ * The process that has the socket of this end when its owner has exited. False, and *owner is
+ * unknown: none has, or it is pending.
+ */
+bool attribution_find_heir(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner);
+/* A process exited: what it had may be another's. */
+void attribution_exited(struct attribution *attribution);
+/*
  * A process forked (monotonic time), or word of such was lost: what it accepts from
  * then on may be its child's.
  */
 void attribution_forked(struct attribution *attribution, int parent_pid, int64_t time_ns);
 void attribution_forks_lost(struct attribution *attribution);
-/* Copies what a connection's end is known to be, so that its TIME_WAIT has a name. */
+/*
+ * Copies what a connection's end is known to be, so that its TIME_WAIT has a name. time_ns: when
+ * it was so (monotonic); a connection that began later has another socket.
+ */
 void attribution_remember(struct attribution *attribution, uint32_t netns,
-                          const struct tuple *tuple, const struct owner *owner);
+                          const struct tuple *tuple, const struct owner *owner, int64_t time_ns);
 
 /*
  * A slice of the walks that questions asked for, at most budget_ns. True while

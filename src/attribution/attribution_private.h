@@ -48,6 +48,7 @@ struct attribution {
 	struct forks forks;
 	int64_t foreign_since_ns; /* attribution_foreign.c: the second that foreign_left is of */
 	int foreign_left;
+	uint32_t exits; /* of processes */
 };
 
 /* Names the holders of a socket; unknown with its reason when there is none to be found now. */

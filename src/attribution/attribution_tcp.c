@@ -150,7 +150,8 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 		hint_acceptors(attribution, space, question);
 	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner,
 	                        NULL);
-	attribution_remember(attribution, question->netns, &question->tuple, owner);
+	attribution_remember(attribution, question->netns, &question->tuple, owner,
+	                     question->seen_ns);
 }
 
 void attribution_tcp_resolve(struct attribution *attribution,

@@ -60,6 +60,7 @@ static void add_to(struct process_history *history, struct process *process,
 	case TRACE_EVENT_ROUTE:
 	case TRACE_EVENT_STATE:
 	case TRACE_EVENT_RECEIVE:
+	case TRACE_EVENT_SEND:
 	case TRACE_EVENT_FORK:
 	case TRACE_EVENT_CGROUP:
 	case TRACE_EVENT_LOST_SOCKETS:

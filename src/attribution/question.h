@@ -18,12 +18,14 @@ struct attribution_question {
 	bool died; /* a socket on the port has, since seen_ns: the one there now may be its successor */
 	bool died_again;  /* and a second one: so there was a successor */
 	bool sender;      /* this end sent the packet that is at hand */
+	bool has_payload; /* and it has data */
 	bool fanned_out;  /* the packet is multicast or broadcast: several may receive it */
 	bool foreign;     /* the end's address is not of the host: a proxy's, and no listener's */
 	bool has_icmp_id; /* ICMP echo of which this end is the requester: */
 	uint16_t icmp_id;
 	int64_t since_ns; /* monotonic: not before this did the connection begin; 0 = not known */
 	int64_t seen_ns;  /* monotonic: its first packet */
+	int64_t until_ns; /* monotonic: not after this was its last packet; 0 = not known */
 	int64_t asked_ns; /* monotonic: when this end was first asked for */
 };
 

@@ -32,6 +32,8 @@ struct sentinel_owners {
 	struct table *index;
 	struct sighting *entries;
 	uint32_t used, next;
+	uint32_t changes;
+	int64_t changed_ns;               /* of the latest change */
 	sentinel_owners_resolve *resolve; /* during a drain */
 	void *context;
 };
@@ -168,21 +170,37 @@ static struct owner owner_of(struct sentinel_owners *owners, const struct sentin
 	return owner;
 }
 
+/*
+ * A socket was sighted in the name of the packet that it sent, however late; a child that has
+ * an accepted one, when its descriptor was seen.
+ */
+static int64_t time_of(const struct sentinel_sighting *seen)
+{
+	if (seen->how == SENTINEL_CHILD)
+		return seen->time_ns;
+	return seen->packet_ns - clock_realtime_offset_ns();
+}
+
 static void keep(struct sentinel_owners *owners, const struct sentinel_sighting *seen,
                  struct owner *owner)
 {
 	uint64_t hash = tuple_hash(&owners->key, seen->netns, &seen->tuple);
-	struct sighting *sighting = make(owners, hash, seen->netns, &seen->tuple);
+	int64_t time_ns = time_of(seen);
+	const struct sighting *previous =
+		find(owners, hash, seen->netns, &seen->tuple, 0, INT64_MAX, time_ns);
+	struct sighting *sighting;
 
+	if (previous && previous->owner.process != owner->process) {
+		owners->changes++;
+		owners->changed_ns = time_ns;
+	}
+	sighting = make(owners, hash, seen->netns, &seen->tuple);
 	if (!sighting) {
 		owner_clear(owner);
 		return;
 	}
 	sighting->owner = *owner;
-	sighting->time_ns = seen->time_ns;
-	/* A datagram's sender was sighted in the name of that datagram, however late. */
-	if (seen->tuple.protocol != IPPROTO_TCP)
-		sighting->time_ns = seen->packet_ns - (clock_realtime_ns() - clock_monotonic_ns());
+	sighting->time_ns = time_ns;
 }
 
 static void on_sighting(void *context, const struct sentinel_sighting *seen)
@@ -234,15 +252,46 @@ bool sentinel_owners_find(struct sentinel_owners *owners,
 {
 	uint64_t hash = tuple_hash(&owners->key, question->netns, &question->tuple);
 	int64_t now = clock_monotonic_ns();
-	bool tcp = question->tuple.protocol == IPPROTO_TCP;
-	int64_t before_ns = question->died && !tcp ? CLOCKS_NS : AROUND_NS;
-	/* A child is seen when its connection is long open; a datagram's sender at once. */
-	const struct sighting *sighting =
-		find(owners, hash, question->netns, &question->tuple, question->seen_ns - before_ns,
-	             tcp ? now : question->seen_ns + CLOCKS_NS, tcp ? now : question->seen_ns);
+	bool accepted = question->tuple.protocol == IPPROTO_TCP && question->responder;
+	int64_t before_ns = question->died && !accepted ? CLOCKS_NS : AROUND_NS;
+	/* A child is seen when its connection is long open; who sent the first packet at once. */
+	const struct sighting *sighting = find(
+		owners, hash, question->netns, &question->tuple, question->seen_ns - before_ns,
+		accepted ? now : question->seen_ns + CLOCKS_NS, accepted ? now : question->seen_ns);
 
 	if (!sighting || !sighting->owner.process ||
 	    now - sighting->time_ns > SENTINEL_OWNERS_KEEP_NS)
 		return false;
 	return owner_copy(owner, &sighting->owner) == 0;
+}
+
+uint32_t sentinel_owners_changes(const struct sentinel_owners *owners)
+{
+	return owners->changes;
+}
+
+bool sentinel_owners_is_contested(const struct sentinel_owners *owners,
+                                  const struct attribution_question *question)
+{
+	int64_t since_ns = question->since_ns - AROUND_NS;
+	const struct sighting *first = NULL;
+	struct table_cursor cursor;
+	uint32_t number;
+	uint64_t hash;
+
+	if (owners->changed_ns < since_ns || question->tuple.protocol == IPPROTO_TCP)
+		return false;
+	hash = tuple_hash(&owners->key, question->netns, &question->tuple);
+	cursor = table_cursor(owners->index, hash);
+	while (table_next(&cursor, &number)) {
+		const struct sighting *sighting = &owners->entries[number];
+
+		if (sighting->netns != question->netns || sighting->time_ns < since_ns ||
+		    !tuple_equal(&sighting->tuple, &question->tuple))
+			continue;
+		if (first && first->owner.process != sighting->owner.process)
+			return true;
+		first = sighting;
+	}
+	return false;
 }

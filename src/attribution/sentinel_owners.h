@@ -42,4 +42,10 @@ void sentinel_owners_drain(struct sentinel_owners *owners, sentinel_owners_resol
 bool sentinel_owners_find(struct sentinel_owners *owners,
                           const struct attribution_question *question, struct owner *owner);
 
+/* How often the threads named another process for an end than before. */
+uint32_t sentinel_owners_changes(const struct sentinel_owners *owners);
+/* Did they so since the connection of the question began? */
+bool sentinel_owners_is_contested(const struct sentinel_owners *owners,
+                                  const struct attribution_question *question);
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "attribution/pending_connects.h"
+#include "attribution/traced_sockets.h"
 #include "base/clock.h"
 #include "base/pages.h"
 #include "base/table.h"
@@ -21,16 +22,24 @@
  */
 #define COMING 16
 
+/* A send takes this long at most, the process that sends without waiting for the processor too. */
+#define SENDING_NS (200 * NS_PER_MS)
+
 struct sighting {
 	uint64_t hash;              /* of what hash_of says: 64 bits stand for that */
 	struct inet_address source; /* may be unspecified */
 	int64_t first_ns, last_ns;
-	int64_t alone_ns; /* SOCKET_HISTORY_CLOSED: sole_holder_since_ns; INT64_MAX: not known */
+	union {
+		/* SOCKET_HISTORY_CLOSED: sole_holder_since_ns; INT64_MAX: not known */
+		int64_t alone_ns;
+		int64_t ifindex; /* SOCKET_HISTORY_ROUTED: of the device; 0 = any */
+	};
 	int pid;
 	uint32_t netns;
 	uint32_t queued_ms; /* when it came to the head of the ring; wraps */
 	uint8_t kinds;
 	bool reversed; /* hash_of turned it round */
+	uint16_t life; /* with pid: which of the processes that had it in turn */
 };
 _Static_assert(sizeof(struct sighting) == PAGES_LINE, "a sighting is a cache line");
 
@@ -39,6 +48,7 @@ struct socket_history {
 	struct hash_key key;
 	struct table *index;
 	struct pending_connects *pending_connects;
+	struct traced_sockets *traced_sockets;
 	struct sighting *sightings;
 	uint32_t max, tail, count;
 	struct sighting coming[COMING]; /* a ring, too, of those that are not entered yet */
@@ -50,6 +60,8 @@ struct socket_history {
 	} asked;
 	int64_t lost_from_ns, lost_to_ns; /* events are missing in between; 0 = none */
 	int64_t evicted_ns;               /* of the latest sighting that made room */
+	int64_t changed_ns;               /* of the latest sighting of another process */
+	uint32_t changes;
 	struct socket_history_counters counters;
 };
 
@@ -63,9 +75,11 @@ struct socket_history *socket_history_new(uint32_t max, const struct hash_key *k
 	history->max = max;
 	history->index = table_new(max);
 	history->pending_connects = pending_connects_new(PENDING_CONNECTS_MAX, key);
+	history->traced_sockets = traced_sockets_new(key);
 	/* Written before they are read; pages that are not touched cost nothing. */
 	history->sightings = aligned_alloc(PAGES_LINE, max * sizeof *history->sightings);
-	if (!history->index || !history->pending_connects || !history->sightings) {
+	if (!history->index || !history->pending_connects || !history->traced_sockets ||
+	    !history->sightings) {
 		socket_history_free(history);
 		return NULL;
 	}
@@ -78,6 +92,7 @@ void socket_history_free(struct socket_history *history)
 		return;
 	table_free(history->index);
 	pending_connects_free(history->pending_connects);
+	traced_sockets_free(history->traced_sockets);
 	free(history->sightings);
 	free(history);
 }
@@ -157,32 +172,61 @@ static void push(struct socket_history *history, const struct sighting *sighting
 	history->count++;
 }
 
-/* The sighting that this one prolongs: same process, same tuple, shortly before. */
-static struct sighting *find_same(struct socket_history *history, const struct sighting *sighting)
+static bool is_same_process(const struct sighting *a, const struct sighting *b)
+{
+	return a->pid == b->pid && (a->life == b->life || a->life == 0 || b->life == 0);
+}
+
+/* The latest of the same tuple, as far as namespaces and devices are known. */
+static struct sighting *find_previous(struct socket_history *history,
+                                      const struct sighting *sighting)
 {
 	struct table_cursor cursor = table_cursor(history->index, sighting->hash);
+	bool routed = sighting->kinds & SOCKET_HISTORY_ROUTED;
+	struct sighting *latest = NULL;
 	uint32_t number;
 
 	while (table_next(&cursor, &number)) {
 		struct sighting *other = &history->sightings[number];
 
 		if (other->hash == sighting->hash && other->reversed == sighting->reversed &&
-		    other->pid == sighting->pid && other->netns == sighting->netns &&
+		    other->netns == sighting->netns &&
 		    inet_equal(&other->source, &sighting->source) &&
-		    sighting->first_ns <= other->last_ns + SOCKET_HISTORY_MERGE_NS &&
-		    sighting->first_ns >= other->first_ns - SOCKET_HISTORY_MERGE_NS)
-			return other;
+		    (!routed || other->ifindex == sighting->ifindex) &&
+		    (!latest || other->last_ns >= latest->last_ns))
+			latest = other;
 	}
-	return NULL;
+	return latest;
+}
+
+/* It prolongs the previous one: same process, shortly before. */
+static bool prolongs(const struct sighting *previous, const struct sighting *sighting)
+{
+	return is_same_process(previous, sighting) &&
+	       sighting->first_ns <= previous->last_ns + SOCKET_HISTORY_MERGE_NS &&
+	       sighting->first_ns >= previous->first_ns - SOCKET_HISTORY_MERGE_NS;
+}
+
+static void note_change(struct socket_history *history, const struct sighting *previous,
+                        const struct sighting *sighting)
+{
+	if (is_same_process(previous, sighting) || !(sighting->kinds & SOCKET_HISTORY_USED))
+		return;
+	history->changes++;
+	history->changed_ns = sighting->last_ns;
 }
 
 static void enter(struct socket_history *history, const struct sighting *sighting)
 {
-	struct sighting *same = find_same(history, sighting);
+	struct sighting *same = find_previous(history, sighting);
 
-	if (same) {
+	if (same && !prolongs(same, sighting)) {
+		note_change(history, same, sighting);
+	} else if (same) {
 		history->counters.merged++;
 		same->kinds |= sighting->kinds;
+		if (same->life == 0)
+			same->life = sighting->life;
 		if (sighting->alone_ns > same->alone_ns)
 			same->alone_ns = sighting->alone_ns;
 		if (sighting->first_ns < same->first_ns)
@@ -222,6 +266,14 @@ static void add_sighting(struct socket_history *history, struct sighting *sighti
 	history->coming[(history->coming_tail + history->coming_count++) % COMING] = *sighting;
 }
 
+/* 0 = not known. Pids are used again; milliseconds of the fork tell their processes apart. */
+static uint16_t life_of(const struct process *process)
+{
+	uint16_t life = process ? (uint16_t)milliseconds(process->forked_ns) : 0;
+
+	return process && life == 0 ? 1 : life;
+}
+
 /* What the event says of its process and its tuple. */
 static struct sighting sighting_of(const struct socket_history *history,
                                    const struct trace_event *event, const struct process *process,
@@ -236,6 +288,7 @@ static struct sighting sighting_of(const struct socket_history *history,
 		.source = event->tuple.source,
 		.pid = event->pid,
 		.netns = process ? process->netns : 0,
+		.life = life_of(process),
 		.kinds = kind,
 		.alone_ns = kind != SOCKET_HISTORY_CLOSED ? 0
 		            : process                     ? process->sole_holder_since_ns
@@ -249,6 +302,53 @@ static bool is_close(const struct trace_event *event)
 	return event->process_context && event->tuple.destination_port != 0 &&
 	       (event->new_state == SOCKET_FIN_WAIT_1 || event->new_state == SOCKET_LAST_ACK ||
 	        event->new_state == SOCKET_CLOSED);
+}
+
+/* What it sends from now on is reported by its address alone. */
+static void trace_socket(struct socket_history *history, const struct trace_event *event,
+                         const struct sighting *sighting)
+{
+	struct traced_socket socket = {
+		.socket = event->socket,
+		.hash = sighting->hash,
+		.source = sighting->source,
+		.used_ns = event->time_ns,
+		.pid = sighting->pid,
+		.reversed = sighting->reversed,
+	};
+
+	traced_sockets_put(history->traced_sockets, &socket);
+}
+
+/* Most send again and again, which changes nothing. */
+static void add_send(struct socket_history *history, const struct trace_event *event,
+                     const struct process *process)
+{
+	struct traced_socket *socket = traced_sockets_find(history->traced_sockets, event->socket);
+	struct sighting sighting;
+	int64_t used_ns;
+
+	if (!socket)
+		return;
+	used_ns = socket->used_ns;
+	socket->used_ns = event->time_ns;
+	if (socket->pid == event->pid)
+		return;
+	socket->pid = event->pid;
+	sighting = (struct sighting){
+		.hash = socket->hash,
+		.reversed = socket->reversed,
+		.source = socket->source,
+		.pid = event->pid,
+		.life = life_of(process),
+		.netns = process ? process->netns : 0,
+		.kinds = SOCKET_HISTORY_SENT,
+	};
+	add_sighting(history, &sighting, event->time_ns);
+	/* It is reported when it is done: its packets have left by then. */
+	history->coming[(history->coming_tail + history->coming_count - 1) % COMING].first_ns =
+		used_ns + 1 > event->time_ns - SENDING_NS ? used_ns + 1
+							  : event->time_ns - SENDING_NS;
 }
 
 /*
@@ -272,6 +372,7 @@ static void add_opened(struct socket_history *history, const struct trace_event 
 	sighting.pid = pending_connect.pid;
 	sighting.netns = pending_connect.netns;
 	add_sighting(history, &sighting, pending_connect.time_ns);
+	trace_socket(history, event, &sighting);
 }
 
 static void add_state(struct socket_history *history, const struct trace_event *event,
@@ -292,6 +393,11 @@ static void add_state(struct socket_history *history, const struct trace_event *
 				pending_connects_put(history->pending_connects, &pending_connect);
 	} else if (event->old_state == SOCKET_SYN_SENT) {
 		add_opened(history, event);
+	} else if (event->old_state == SOCKET_SYN_RECEIVED) {
+		struct sighting accepted = sighting_of(history, event, NULL, 0);
+
+		accepted.pid = 0; /* of a bystander */
+		trace_socket(history, event, &accepted);
 	} else if (is_close(event)) {
 		struct sighting sighting =
 			sighting_of(history, event, process, SOCKET_HISTORY_CLOSED);
@@ -311,6 +417,7 @@ static void add_loss(struct socket_history *history, const struct trace_event *e
 	if (event->time_ns > history->lost_to_ns)
 		history->lost_to_ns = event->time_ns;
 	pending_connects_clear(history->pending_connects);
+	traced_sockets_clear(history->traced_sockets);
 }
 
 void socket_history_add(struct socket_history *history, const struct trace_event *event,
@@ -321,11 +428,21 @@ void socket_history_add(struct socket_history *history, const struct trace_event
 	switch (event->kind) {
 	case TRACE_EVENT_ROUTE:
 		sighting = sighting_of(history, event, process, SOCKET_HISTORY_ROUTED);
+		sighting.ifindex = event->ifindex;
 		add_sighting(history, &sighting, event->time_ns);
 		break;
 	case TRACE_EVENT_RECEIVE:
 		sighting = sighting_of(history, event, process, SOCKET_HISTORY_RECEIVED);
 		add_sighting(history, &sighting, event->time_ns);
+		/* It may have been accepted before we looked. */
+		if (event->socket != 0 &&
+		    !traced_sockets_find(history->traced_sockets, event->socket)) {
+			sighting.pid = 0;
+			trace_socket(history, event, &sighting);
+		}
+		break;
+	case TRACE_EVENT_SEND:
+		add_send(history, event, process);
 		break;
 	case TRACE_EVENT_STATE:
 		add_state(history, event, process);
@@ -387,6 +504,7 @@ enum socket_history_answer socket_history_find(struct socket_history *history,
 	bool reversed;
 	uint64_t hash = hash_asked(history, &question->tuple, &reversed);
 	struct socket_history_match found = { .pid = 0 };
+	const struct sighting *last = NULL;
 	struct table_cursor cursor;
 	uint32_t number;
 
@@ -398,12 +516,13 @@ enum socket_history_answer socket_history_find(struct socket_history *history,
 		if (sighting->hash != hash || sighting->reversed != reversed ||
 		    !answers(sighting, question))
 			continue;
-		if (found.pid != 0 && sighting->pid != found.pid)
+		if (last && !is_same_process(last, sighting))
 			return SOCKET_HISTORY_AMBIGUOUS;
 		/* Only its close speaks for it, and the socket may have been another's by a fork. */
 		if (!(sighting->kinds & question->kinds & SOCKET_HISTORY_USED) &&
 		    sighting->alone_ns >= question->from_ns)
 			return SOCKET_HISTORY_AMBIGUOUS;
+		last = sighting;
 		if (found.pid == 0)
 			found = (struct socket_history_match){ .pid = sighting->pid,
 				                               .first_ns = sighting->first_ns,
@@ -414,6 +533,120 @@ enum socket_history_answer socket_history_find(struct socket_history *history,
 		return SOCKET_HISTORY_NONE;
 	*match = found;
 	return is_incomplete(history, question) ? SOCKET_HISTORY_INCOMPLETE : SOCKET_HISTORY_FOUND;
+}
+
+/* A walk over the sightings of a question; those of the packet's interface come before others. */
+struct walk {
+	struct table_cursor cursor;
+	uint64_t hash;
+	bool reversed;
+	bool has_device; /* one is of the packet's interface */
+};
+
+static const struct sighting *next(struct socket_history *history,
+                                   const struct socket_history_question *question,
+                                   struct walk *walk)
+{
+	uint32_t number;
+
+	while (table_next(&walk->cursor, &number)) {
+		const struct sighting *sighting = &history->sightings[number];
+
+		if (sighting->hash == walk->hash && sighting->reversed == walk->reversed &&
+		    answers(sighting, question) &&
+		    (!walk->has_device || sighting->ifindex == question->ifindex))
+			return sighting;
+	}
+	return NULL;
+}
+
+static struct walk begin_walk(struct socket_history *history,
+                              const struct socket_history_question *question)
+{
+	struct walk walk = { .hash = hash_asked(history, &question->tuple, &walk.reversed) };
+	const struct sighting *sighting;
+	bool has_device = false;
+
+	enter_all(history);
+	walk.cursor = table_cursor(history->index, walk.hash);
+	if (question->ifindex == 0 || question->tuple.protocol == IPPROTO_TCP)
+		return walk;
+	while ((sighting = next(history, question, &walk)))
+		has_device |= sighting->ifindex == question->ifindex;
+	walk.has_device = has_device;
+	walk.cursor = table_cursor(history->index, walk.hash);
+	return walk;
+}
+
+static enum socket_history_answer answer_one(const struct socket_history *history,
+                                             const struct socket_history_question *question,
+                                             const struct sighting *one, bool several,
+                                             struct socket_history_match *match)
+{
+	if (!one)
+		return SOCKET_HISTORY_NONE;
+	*match = (struct socket_history_match){ .pid = one->pid,
+		                                .netns = one->netns,
+		                                .kinds = one->kinds,
+		                                .first_ns = one->first_ns,
+		                                .last_ns = one->last_ns,
+		                                .several = several };
+	return is_incomplete(history, question) ? SOCKET_HISTORY_INCOMPLETE : SOCKET_HISTORY_FOUND;
+}
+
+enum socket_history_answer
+socket_history_find_latest(struct socket_history *history,
+                           const struct socket_history_question *question,
+                           struct socket_history_match *match)
+{
+	struct walk walk = begin_walk(history, question);
+	const struct sighting *latest = NULL, *sighting;
+	int64_t other_ns = INT64_MIN; /* when another than the latest was seen last */
+	bool several = false;
+
+	while ((sighting = next(history, question, &walk))) {
+		const struct sighting *earlier = sighting;
+
+		if (!latest || sighting->first_ns > latest->first_ns) {
+			earlier = latest;
+			latest = sighting;
+		}
+		if (!earlier || is_same_process(earlier, latest))
+			continue;
+		several = true;
+		if (earlier->last_ns > other_ns)
+			other_ns = earlier->last_ns;
+	}
+	if (several && other_ns >= question->apart_ns)
+		return SOCKET_HISTORY_AMBIGUOUS;
+	return answer_one(history, question, latest, several, match);
+}
+
+enum socket_history_answer socket_history_find_first(struct socket_history *history,
+                                                     const struct socket_history_question *question,
+                                                     struct socket_history_match *match)
+{
+	struct walk walk = begin_walk(history, question);
+	const struct sighting *first = NULL, *sighting;
+	bool several = false;
+
+	while ((sighting = next(history, question, &walk))) {
+		several |= first && !is_same_process(first, sighting);
+		if (!first || sighting->first_ns < first->first_ns)
+			first = sighting;
+	}
+	return answer_one(history, question, first, several, match);
+}
+
+uint32_t socket_history_changes(struct socket_history *history)
+{
+	enter_all(history);
+	return history->changes;
+}
+
+int64_t socket_history_changed_ns(const struct socket_history *history)
+{
+	return history->changed_ns;
 }
 
 void socket_history_expire(struct socket_history *history, int64_t now_ns)

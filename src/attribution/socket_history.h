@@ -20,7 +20,10 @@
 struct socket_history;
 
 #define SOCKET_HISTORY_KEEP_NS (INT64_C(30) * 1000000000)
-/* The same process seen again with the same tuple within this time is one sighting that lasts. */
+/*
+ * The same process seen again with the same tuple within this time, and no other in between, is
+ * one sighting that lasts.
+ */
 #define SOCKET_HISTORY_MERGE_NS (INT64_C(100) * 1000000)
 
 /* How the process was seen. */
@@ -32,14 +35,23 @@ struct socket_history;
  * from_ns may have shared the socket, that alone is ambiguous.
  */
 #define SOCKET_HISTORY_CLOSED 8u
+/* It was the first to send from the TCP socket, or after another process did. */
+#define SOCKET_HISTORY_SENT 16u
 #define SOCKET_HISTORY_USED                                                                        \
-	(SOCKET_HISTORY_ROUTED | SOCKET_HISTORY_OPENED | SOCKET_HISTORY_RECEIVED)
+	(SOCKET_HISTORY_ROUTED | SOCKET_HISTORY_OPENED | SOCKET_HISTORY_RECEIVED |                 \
+	 SOCKET_HISTORY_SENT)
 
 struct socket_history_question {
 	struct tuple tuple;     /* local end -> remote end */
 	uint32_t netns;         /* sightings known to be in another one do not count; 0 = any */
 	unsigned kinds;         /* which sightings count */
 	int64_t from_ns, to_ns; /* monotonic, both included */
+	/*
+	 * socket_history_find_latest: a process that was seen at this time or later makes the
+	 * answer ambiguous, if the latest is another. INT64_MAX: none does.
+	 */
+	int64_t apart_ns;
+	uint32_t ifindex; /* of the packet; 0 = any. See socket_history_find_latest */
 };
 
 struct socket_history_match {
@@ -47,6 +59,7 @@ struct socket_history_match {
 	uint32_t netns; /* 0 = not known */
 	unsigned kinds; /* of all sightings that fit */
 	int64_t first_ns, last_ns;
+	bool several; /* other processes were seen, too */
 };
 
 enum socket_history_answer {
@@ -80,6 +93,24 @@ void socket_history_expect(struct socket_history *history, const struct tuple *t
 enum socket_history_answer socket_history_find(struct socket_history *history,
                                                const struct socket_history_question *question,
                                                struct socket_history_match *match);
+/*
+ * The process that began to use the tuple last, up to to_ns: a packet of that time is its own.
+ * Where some of the sightings are of the packet's interface, the others do not count.
+ */
+enum socket_history_answer
+socket_history_find_latest(struct socket_history *history,
+                           const struct socket_history_question *question,
+                           struct socket_history_match *match);
+/* The first that used it, from from_ns on. */
+enum socket_history_answer socket_history_find_first(struct socket_history *history,
+                                                     const struct socket_history_question *question,
+                                                     struct socket_history_match *match);
+/*
+ * How often a tuple was seen with another process than before, and when that was last: as long
+ * as there is no such change, owners that are known stand.
+ */
+uint32_t socket_history_changes(struct socket_history *history);
+int64_t socket_history_changed_ns(const struct socket_history *history);
 void socket_history_expire(struct socket_history *history, int64_t now_ns);
 
 const struct socket_history_counters *socket_history_counters(struct socket_history *history);

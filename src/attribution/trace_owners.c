@@ -22,6 +22,13 @@
  */
 #define BEFORE_NS (20 * NS_PER_MS)
 #define AFTER_NS  (1 * NS_PER_MS)
+/*
+ * Both clocks are the kernel's, and their difference is read to a microsecond: what is later
+ * than a packet by more than this came after it.
+ */
+#define EXACT_NS (2 * NS_PER_MS / 1000)
+/* Of two processes that send within this time, the packets may leave in the other order. */
+#define APART_NS (100 * NS_PER_MS / 1000)
 /* A shaper holds packets back; what it holds for longer stays unknown. */
 #define QUEUED_NS (3 * NS_PER_SECOND)
 /* The exit of a process is reported before its sockets are closed. */
@@ -143,6 +150,7 @@ static void on_trace_event(void *context, const struct trace_event *event)
 	case TRACE_EVENT_ROUTE:
 	case TRACE_EVENT_STATE:
 	case TRACE_EVENT_RECEIVE:
+	case TRACE_EVENT_SEND:
 		socket_history_add(owners->socket_history, event, process);
 		break;
 	case TRACE_EVENT_LOST_SOCKETS:
@@ -199,44 +207,71 @@ void trace_owners_expire(struct trace_owners *owners)
 	owners->relist = false;
 }
 
-static bool ask(struct trace_owners *owners, const struct socket_history_question *question,
-                struct process **process)
+/* The process of a sighting; NULL when it is not surely known. */
+static struct process *process_of(struct trace_owners *owners,
+                                  const struct attribution_question *question,
+                                  const struct socket_history_match *match)
 {
 	struct process_table *processes = owners->options.processes;
-	struct process *found;
-	struct socket_history_match match;
+	struct process *found = process_table_at(processes, match->pid, match->last_ns);
 
-	if (socket_history_find(owners->socket_history, question, &match) != SOCKET_HISTORY_FOUND)
-		return false;
-	found = process_table_at(processes, match.pid, match.last_ns);
-	if (!found || (found->netns != 0 && match.netns == 0 && found->netns != question->netns))
-		return false;
+	if (!found || (found->netns != 0 && match->netns == 0 && found->netns != question->netns))
+		return NULL;
 	/* What only /proc tells, while it is there. */
 	if (!found->exited_ns && !found->has_uid)
 		process_table_refresh(processes, found);
-	*process = found;
-	return true;
+	return found;
 }
 
-/* Asks for one kind of sighting; what the rings hold is taken in only when that is not enough. */
-static bool ask_for(struct trace_owners *owners, const struct attribution_question *question,
-                    unsigned kinds, int64_t before_ns, int64_t to_ns, struct process **process)
+typedef enum socket_history_answer find_function(struct socket_history *history,
+                                                 const struct socket_history_question *question,
+                                                 struct socket_history_match *match);
+
+static struct socket_history_question asked_for(const struct attribution_question *question,
+                                                unsigned kinds, int64_t from_ns, int64_t to_ns)
 {
 	struct socket_history_question asked = {
 		.tuple = question->tuple,
 		.netns = question->netns,
 		.kinds = kinds,
-		.from_ns = question->seen_ns - before_ns,
+		.from_ns = from_ns,
 		.to_ns = to_ns,
+		.apart_ns = INT64_MAX,
+		.ifindex = question->ifindex,
 	};
 
 	/* The identifier of an echo is no part of its route. */
 	if (question->has_icmp_id)
 		asked.tuple.source_port = asked.tuple.destination_port = 0;
-	if (ask(owners, &asked, process))
+	return asked;
+}
+
+/* What the rings hold is taken in only when what is known is not enough. */
+static bool ask(struct trace_owners *owners, const struct attribution_question *question,
+                find_function *find, const struct socket_history_question *asked,
+                struct process **process)
+{
+	struct socket_history_match match;
+
+	*process = NULL;
+	if (find(owners->socket_history, asked, &match) == SOCKET_HISTORY_FOUND)
+		*process = process_of(owners, question, &match);
+	if (*process)
 		return true;
 	trace_owners_drain(owners);
-	return ask(owners, &asked, process);
+	if (find(owners->socket_history, asked, &match) == SOCKET_HISTORY_FOUND)
+		*process = process_of(owners, question, &match);
+	return *process != NULL;
+}
+
+/* Asks for one kind of sighting: all must be of one process. */
+static bool ask_for(struct trace_owners *owners, const struct attribution_question *question,
+                    unsigned kinds, int64_t before_ns, int64_t to_ns, struct process **process)
+{
+	struct socket_history_question asked =
+		asked_for(question, kinds, question->seen_ns - before_ns, to_ns);
+
+	return ask(owners, question, socket_history_find, &asked, process);
 }
 
 void trace_owners_expect(struct trace_owners *owners, const struct tuple *tuple)
@@ -244,21 +279,67 @@ void trace_owners_expect(struct trace_owners *owners, const struct tuple *tuple)
 	socket_history_expect(owners->socket_history, tuple);
 }
 
+/* The datagram's: its route was looked up just before, and no other process's at that moment. */
+static bool find_sender(struct trace_owners *owners, const struct attribution_question *question,
+                        int64_t before_ns, struct process **process)
+{
+	struct socket_history_question asked =
+		asked_for(question, SOCKET_HISTORY_ROUTED, question->seen_ns - before_ns,
+	                  question->seen_ns + EXACT_NS);
+
+	asked.apart_ns = question->seen_ns - APART_NS;
+	return ask(owners, question, socket_history_find_latest, &asked, process);
+}
+
+/* Sockets that follow each other with the same ends are opened one after the other. */
+static bool find_opener(struct trace_owners *owners, const struct attribution_question *question,
+                        struct process **process)
+{
+	struct socket_history_question asked =
+		asked_for(question, SOCKET_HISTORY_OPENED, question->seen_ns - BEFORE_NS,
+	                  question->seen_ns + EXACT_NS);
+
+	return ask(owners, question, socket_history_find_latest, &asked, process);
+}
+
+/* A socket is opened before its first packet, and accepted after it. */
+static int64_t before(const struct attribution_question *question)
+{
+	return question->responder ? EXACT_NS : BEFORE_NS;
+}
+
+static int64_t until(const struct attribution_question *question)
+{
+	return question->until_ns != 0 ? question->until_ns : clock_monotonic_ns();
+}
+
+/* Who used the accepted socket first; who closed it may be the parent of the one that had it. */
+static bool find_server(struct trace_owners *owners, const struct attribution_question *question,
+                        struct process **process)
+{
+	struct socket_history_question asked =
+		asked_for(question, SOCKET_HISTORY_RECEIVED | SOCKET_HISTORY_SENT,
+	                  question->seen_ns - EXACT_NS, until(question));
+
+	return ask(owners, question, socket_history_find_first, &asked, process) ||
+	       ask_for(owners, question, SOCKET_HISTORY_CLOSED, EXACT_NS, until(question), process);
+}
+
 bool trace_owners_find(struct trace_owners *owners, const struct attribution_question *question,
                        struct process **process)
 {
-	int64_t sent_ns = question->seen_ns + AFTER_NS;
-
+	if (question->has_icmp_id) /* whose routes have no ports: several may be under way */
+		return question->sender &&
+		       ask_for(owners, question, SOCKET_HISTORY_ROUTED, BEFORE_NS,
+		               question->seen_ns + AFTER_NS, process);
 	if (question->tuple.protocol != IPPROTO_TCP)
-		return question->sender && ask_for(owners, question, SOCKET_HISTORY_ROUTED,
-		                                   BEFORE_NS, sent_ns, process);
+		return question->sender && find_sender(owners, question, BEFORE_NS, process);
 	if (question->since_ns == 0)
 		return false;
 	/* Route lookups can be had for any tuple by RTM_GETROUTE; a socket's state cannot. */
 	if (!question->responder)
-		return ask_for(owners, question, SOCKET_HISTORY_OPENED, BEFORE_NS, sent_ns,
-		               process);
-	return trace_owners_find_last(owners, question, process);
+		return find_opener(owners, question, process);
+	return find_server(owners, question, process);
 }
 
 /* Its sockets are closed a moment after it is reported to have exited. */
@@ -312,16 +393,85 @@ bool trace_owners_find_receiver(struct trace_owners *owners,
 	       was_alive(*process, question->seen_ns);
 }
 
+uint32_t trace_owners_changes(const struct trace_owners *owners)
+{
+	return socket_history_changes(owners->socket_history);
+}
+
+/* From the beginning of the connection on. */
+static int64_t since(const struct attribution_question *question)
+{
+	return question->since_ns != 0 ? question->since_ns - before(question)
+	                               : question->seen_ns - SOCKET_HISTORY_KEEP_NS;
+}
+
+bool trace_owners_is_contested(struct trace_owners *owners,
+                               const struct attribution_question *question)
+{
+	struct socket_history_question asked =
+		asked_for(question, SOCKET_HISTORY_USED, since(question), clock_monotonic_ns());
+	struct socket_history_match match = { .several = false };
+
+	if (socket_history_changed_ns(owners->socket_history) < asked.from_ns)
+		return false;
+	socket_history_find_latest(owners->socket_history, &asked, &match);
+	return match.several;
+}
+
+/* The latest sender has the socket, as far as any was seen. */
+static enum trace_owners_user find_tcp_user(struct trace_owners *owners,
+                                            const struct attribution_question *question,
+                                            struct process **process)
+{
+	struct socket_history_question asked =
+		asked_for(question, SOCKET_HISTORY_OPENED | SOCKET_HISTORY_SENT, since(question),
+	                  question->seen_ns + EXACT_NS);
+	bool sent = question->sender && question->has_payload;
+
+	if (ask(owners, question, socket_history_find_latest, &asked, process) &&
+	    (sent || was_alive(*process, question->seen_ns)))
+		return TRACE_OWNERS_ONE;
+	asked.kinds = SOCKET_HISTORY_USED;
+	if (ask(owners, question, socket_history_find_latest, &asked, process) &&
+	    was_alive(*process, question->seen_ns))
+		return TRACE_OWNERS_ONE;
+	asked.from_ns = question->seen_ns;
+	asked.to_ns = until(question);
+	return ask(owners, question, socket_history_find_first, &asked, process)
+	               ? TRACE_OWNERS_ONE
+	               : TRACE_OWNERS_NONE;
+}
+
+enum trace_owners_user trace_owners_find_user(struct trace_owners *owners,
+                                              const struct attribution_question *question,
+                                              struct process **process)
+{
+	if (question->has_icmp_id)
+		return TRACE_OWNERS_NONE;
+	if (question->tuple.protocol == IPPROTO_TCP)
+		return find_tcp_user(owners, question, process);
+	if (question->sender && find_sender(owners, question, SOCKET_HISTORY_KEEP_NS, process))
+		return TRACE_OWNERS_ONE;
+	return TRACE_OWNERS_AMBIGUOUS;
+}
+
 bool trace_owners_find_last(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process)
 {
-	int64_t now = clock_monotonic_ns();
+	static const unsigned kinds[] = { SOCKET_HISTORY_SENT | SOCKET_HISTORY_OPENED,
+		                          SOCKET_HISTORY_RECEIVED };
 
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return false;
-	/* A process that read from it had it; the one that closed it last may be its parent. */
-	return ask_for(owners, question, SOCKET_HISTORY_RECEIVED, BEFORE_NS, now, process) ||
-	       ask_for(owners, question, SOCKET_HISTORY_CLOSED, BEFORE_NS, now, process);
+	/* Who closed it last may be the parent of who had it. */
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+		struct socket_history_question asked = asked_for(
+			question, kinds[i], question->seen_ns - before(question), until(question));
+
+		if (ask(owners, question, socket_history_find_latest, &asked, process))
+			return true;
+	}
+	return ask_for(owners, question, SOCKET_HISTORY_CLOSED, EXACT_NS, until(question), process);
 }
 
 bool trace_owners_find_past(struct trace_owners *owners,

@@ -11,7 +11,12 @@
 
 int64_t clock_realtime_ns(void);  /* since the epoch: goes into records */
 int64_t clock_monotonic_ns(void); /* for timers and intervals */
-int64_t clock_boottime_ns(void);  /* CLOCK_BOOTTIME: process start times count from here, proc(5) */
-int64_t clock_cpu_ns(void);       /* CPU time of this process, user and system */
+/*
+ * CLOCK_REALTIME - CLOCK_MONOTONIC, read so that losing the processor between the two does not
+ * show: packets have the one clock's time, what happens to sockets the other's.
+ */
+int64_t clock_realtime_offset_ns(void);
+int64_t clock_boottime_ns(void); /* CLOCK_BOOTTIME: process start times count from here, proc(5) */
+int64_t clock_cpu_ns(void);      /* CPU time of this process, user and system */
 
 #endif

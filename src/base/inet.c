@@ -23,6 +23,24 @@ void inet_from_v6(struct inet_address *address, const void *sixteen_bytes)
 	memcpy(address->bytes, sixteen_bytes, sizeof(address->bytes));
 }
 
+static bool is_of_link(const struct inet_address *address)
+{
+	static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const uint8_t *bytes = address->bytes, *v4 = bytes + 12;
+
+	if (memcmp(bytes, v4_mapped, sizeof v4_mapped) == 0)
+		return (v4[0] == 169 && v4[1] == 254) ||
+		       (v4[0] == 224 && v4[1] == 0 && v4[2] == 0) ||
+		       (v4[0] == 255 && v4[1] == 255 && v4[2] == 255 && v4[3] == 255);
+	return (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80) ||
+	       (bytes[0] == 0xff && (bytes[1] & 0x0f) <= 2);
+}
+
+bool tuple_is_of_link(const struct tuple *tuple)
+{
+	return is_of_link(&tuple->source) || is_of_link(&tuple->destination);
+}
+
 bool inet_is_unspecified(const struct inet_address *address)
 {
 	static const uint8_t v4_unspecified[4];

@@ -42,6 +42,8 @@ struct tuple {
 void inet_from_v4(struct inet_address *address, const void *four_bytes);
 void inet_from_v6(struct inet_address *address, const void *sixteen_bytes);
 
+/* Its addresses mean something on one link alone: another link may have the same. */
+bool tuple_is_of_link(const struct tuple *tuple);
 bool inet_is_unspecified(const struct inet_address *address); /* 0.0.0.0 or :: */
 bool inet_is_loopback(const struct inet_address *address);    /* 127/8 or ::1 */
 bool inet_is_multicast(const struct inet_address *address);   /* 224/4 or ff00::/8 */

@@ -78,7 +78,9 @@ struct tcp_state {
 struct connection {
 	struct tuple tuple; /* source = initiator */
 	uint32_t netns;
-	uint32_t destroyed; /* sockets of local UDP ports that are known not to concern this one */
+	uint16_t destroyed; /* sockets of local UDP ports that are known not to concern this one */
+	uint16_t changes : 15;   /* attribution_changes(), when its owners were looked at last */
+	uint16_t contested : 1;  /* several processes were seen to use an end */
 	struct snippet *snippet; /* encoded JSON, made once by the encoder; see events/snippet.h */
 	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
 	enum connection_reason reason : 8;
@@ -118,17 +120,19 @@ struct connection {
 	int64_t start_ns; /* packet time, since the epoch */
 	enum connection_direction direction : 8;
 	enum connection_outcome outcome : 8;
-	uint8_t evidence;   /* CONNECTION_FROM_*, or-ed */
-	bool midway;        /* it began before it was seen */
-	bool confirmed;     /* the responder's owner was the same a while later */
-	bool gone;          /* the responder's socket was there, and is not any more */
-	bool dead;          /* so is a local end's; no packet need tell of it */
-	bool proxied;       /* a local end has another's address: a transparent proxy's */
-	bool fanned_out;    /* it began with a packet to several: multicast or broadcast */
+	uint8_t evidence;    /* CONNECTION_FROM_*, or-ed */
+	bool midway : 1;     /* it began before it was seen */
+	bool confirmed : 1;  /* the responder's owner was the same a while later */
+	bool gone : 1;       /* the responder's socket was there, and is not any more */
+	bool dead : 1;       /* so is a local end's; no packet need tell of it */
+	bool proxied : 1;    /* a local end has another's address: a transparent proxy's */
+	bool fanned_out : 1; /* it began with a packet to several: multicast or broadcast */
+	bool held : 1;       /* closed by its packets; reported when late ones have come, too */
+	bool late : 1;       /* packets have come since its end was reported */
 	bool has_tcp_info;  /* the kernel's own numbers, of the local (source on loopback) socket */
 	uint8_t lane_count; /* private to connection_table */
-	bool held;          /* closed by its packets; reported when late ones have come, too */
-	bool late;          /* packets have come since its end was reported */
+	uint8_t moves : 6;  /* times that an owner became another, up to what is reported */
+	uint8_t orphaned : 2; /* 1 << end: its owner has exited, and no other has the socket */
 	/* What an ICMP error said of it while it had no answer: REFUSED, UNREACHABLE, or none. */
 	enum connection_reason error : 8;
 	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */

@@ -69,6 +69,7 @@ void host_on_process_event(void *context, const struct proc_event *event)
 		break;
 	case PROC_EVENT_EXIT:
 		process_table_exited(host->processes, event->pid, event->time_ns);
+		attribution_exited(host->attribution);
 		proc_fd_exited(host->fds, event->pid);
 		break;
 	}

@@ -18,7 +18,10 @@ static const int64_t level_wait_ns[] = {
 #define FORWARDED_LEVEL 2 /* what is forwarded is looked at once more */
 #define CONFIRM_NS      (75 * NS_PER_MS)
 #define QUEUE_MAX       32768 /* a level, in connections; power of two */
-#define REFINEMENTS     4     /* looks at a listener's connection when its end speaks */
+#define MOVES_TOLD      16    /* changes of owners that are reported, of a connection */
+/* A process that has a socket is seen with it at most this long after its last packet. */
+#define OVER_NS     (NS_PER_MS / 10)
+#define REFINEMENTS 4 /* looks at a listener's connection when its end speaks */
 
 struct waiting {
 	uint64_t id;
@@ -366,8 +369,129 @@ enum binder_now binder_who_now(struct binder *binder, const struct connection *c
 	return now;
 }
 
+/* Another process has the end now: the record of it names that. Returns whether it is another. */
+static bool move(struct connection *connection, enum connection_end end, struct owner *found)
+{
+	struct owner *owner = &connection->owners[end];
+
+	if (found->process == owner->process) {
+		owner_clear(found);
+		return false;
+	}
+	owner_clear(owner);
+	*owner = *found;
+	connection->orphaned &= (uint8_t) ~(1u << end) & 3;
+	return true;
+}
+
+static struct attribution_question question_of_packet(const struct binder *binder,
+                                                      const struct connection *connection,
+                                                      enum connection_end end, bool sender,
+                                                      const struct packet *packet, int64_t seen_ns)
+{
+	struct attribution_question question = question_for(binder, connection, end);
+
+	question.seen_ns = seen_ns;
+	question.ifindex = packet->ifindex;
+	question.sender = sender;
+	question.has_payload = packet->payload > 0;
+	return question;
+}
+
+/* Its owner has exited before the packet. A process that shared the socket has it alone, then. */
+static bool inherit(struct binder *binder, struct connection *connection, enum connection_end end,
+                    const struct attribution_question *question, unsigned *doubtful)
+{
+	const struct process *process = connection->owners[end].process;
+	struct owner found = { 0 };
+
+	if (!process || process->exited_ns == 0 || process->exited_ns > question->seen_ns ||
+	    connection->orphaned & 1u << end)
+		return false;
+	if (attribution_find_heir(binder->options.attribution, question, &found))
+		return move(connection, end, &found);
+	if (found.reason == ATTRIBUTION_PENDING) {
+		*doubtful |= BINDER_PENDING << end;
+		connection->changes++; /* so that the next packet asks again */
+	} else {
+		connection->orphaned |= 1u << end & 3;
+	}
+	owner_clear(&found);
+	return false;
+}
+
+/* The end's user at the packet. True when the owner is another now. */
+static bool judge(struct binder *binder, struct connection *connection, enum connection_end end,
+                  const struct attribution_question *question, unsigned *doubtful)
+{
+	struct owner found = { 0 };
+
+	if (!attribution_find_user(binder->options.attribution, question, &found))
+		return false;
+	/* No route is looked up for what goes to a link: its socket is bound to the interface. */
+	if (!found.process && tuple_is_of_link(&question->tuple) && question->sender)
+		attribution_resolve(binder->options.attribution, question, &found);
+	if (found.process)
+		return move(connection, end, &found);
+	*doubtful |= BINDER_AMBIGUOUS << end;
+	owner_clear(&found);
+	return false;
+}
+
+static void tell_move(struct binder *binder, struct connection *connection)
+{
+	if (connection->moves == MOVES_TOLD) {
+		snippet_free(connection->snippet);
+		connection->snippet = NULL;
+		return;
+	}
+	connection->moves++;
+	tell(binder, connection);
+}
+
+unsigned binder_judge(struct binder *binder, struct connection *connection,
+                      enum connection_end from, const struct packet *packet, int64_t seen_ns,
+                      uint32_t changes)
+{
+	bool changed = connection->changes != (changes & 0x7fff), moved = false;
+	unsigned doubtful = 0;
+
+	connection->changes = changes & 0x7fff;
+	/* Each interface may have a socket of its own for these ends. */
+	if (connection->tuple.protocol != IPPROTO_TCP && packet->ifindex != connection->ifindex)
+		connection->contested |= tuple_is_of_link(&connection->tuple) & 1;
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		struct attribution_question question;
+
+		if (!connection->local[end])
+			continue;
+		question = question_of_packet(binder, connection, (enum connection_end)end,
+		                              (enum connection_end)end == from, packet, seen_ns);
+		if (changed && !connection->contested)
+			connection->contested =
+				attribution_is_contested(binder->options.attribution, &question);
+		if (connection->contested)
+			moved |= judge(binder, connection, (enum connection_end)end, &question,
+			               &doubtful);
+		if (changed)
+			moved |= inherit(binder, connection, (enum connection_end)end, &question,
+			                 &doubtful);
+	}
+	if (moved)
+		tell_move(binder, connection);
+	return doubtful;
+}
+
+/* After these its process closed it, and other sockets may have the same ends. */
+static bool is_over(const struct connection *connection)
+{
+	return connection->reason == CONNECTION_FIN || connection->reason == CONNECTION_RESET ||
+	       connection->reason == CONNECTION_SOCKET_CLOSED;
+}
+
 /* A server that forks has the connection served, and closed, by a child. */
-static bool ask_last(struct binder *binder, struct connection *connection, enum connection_end end)
+static bool ask_last(struct binder *binder, struct connection *connection, enum connection_end end,
+                     int64_t last_ns)
 {
 	struct attribution_question question = question_for(binder, connection, end);
 	const struct owner *owner = &connection->owners[end];
@@ -376,11 +500,13 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 		question.tuple = *owner->translated;
 		question.netns = owner->netns;
 	}
+	if (is_over(connection))
+		question.until_ns = last_ns + OVER_NS;
 	return attribution_last_holder(binder->options.attribution, &question,
 	                               &connection->owners[end]);
 }
 
-void binder_closing(struct binder *binder, struct connection *connection)
+void binder_closing(struct binder *binder, struct connection *connection, int64_t last_ns)
 {
 	bool changed = false, forwarded = is_forwarded(connection);
 
@@ -390,8 +516,8 @@ void binder_closing(struct binder *binder, struct connection *connection)
 		if (binder->options.attribution && connection->attributable)
 			changed |= ask_again(binder, connection, end, 0);
 		if (binder->options.attribution && connection->local[end] &&
-		    end == CONNECTION_DESTINATION)
-			changed |= ask_last(binder, connection, end);
+		    (end == CONNECTION_DESTINATION || connection->contested))
+			changed |= ask_last(binder, connection, end, last_ns);
 		if (!connection->local[end] && !(forwarded && end == CONNECTION_SOURCE))
 			continue; /* the far end of the network is nobody's to name */
 		binder->counters.methods[owner->method]++;

@@ -57,8 +57,21 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 enum binder_now { BINDER_SAME, BINDER_ANOTHER, BINDER_UNKNOWN };
 enum binder_now binder_who_now(struct binder *binder, const struct connection *connection,
                                enum connection_end end, bool sender, int64_t seen_ns);
-/* The connection closed: the last chance to look, then what is known is remembered and counted. */
-void binder_closing(struct binder *binder, struct connection *connection);
+/*
+ * The owners that are known need not be those of this packet: `changes` (attribution_changes())
+ * is another than before, or several processes use an end. Returns BINDER_* << end for each end
+ * of which it is not known whose the packet is, or not yet.
+ */
+#define BINDER_AMBIGUOUS 1u
+#define BINDER_PENDING   4u
+unsigned binder_judge(struct binder *binder, struct connection *connection,
+                      enum connection_end from, const struct packet *packet, int64_t seen_ns,
+                      uint32_t changes);
+/*
+ * The connection closed: the last chance to look, then what is known is remembered and counted.
+ * last_ns: of its last packet (monotonic).
+ */
+void binder_closing(struct binder *binder, struct connection *connection, int64_t last_ns);
 
 /* Asks again where that is due. Returns the nanoseconds to the next such time, -1 = none. */
 int64_t binder_retry(struct binder *binder, int64_t now_ns);

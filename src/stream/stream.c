@@ -77,13 +77,15 @@ static void emit_end(struct stream *stream, struct connection *connection, int64
 
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)
 {
-	binder_closing(stream->binder, connection);
+	binder_closing(stream->binder, connection,
+	               clock_step_monotonic_ns(&stream->clock, connection->last_ns));
 	emit_end(stream, connection, time_ns);
 }
 
 void stream_hold_closed(struct stream *stream, struct connection *connection)
 {
-	binder_closing(stream->binder, connection);
+	binder_closing(stream->binder, connection,
+	               clock_step_monotonic_ns(&stream->clock, connection->last_ns));
 	connection_table_hold(stream->connections, connection);
 }
 

@@ -25,10 +25,13 @@ struct passage {
 	struct connection *connection;
 	enum connection_end from;
 	bool opened;
-	bool is_copy; /* counted before, on another interface of the namespace */
+	unsigned doubtful; /* what binder_judge() said */
+	bool is_copy;      /* counted before, on another interface of the namespace */
 };
 
 static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
+static const struct owner one_of_several = { .reason = ATTRIBUTION_AMBIGUOUS };
+static const struct owner not_yet_known = { .reason = ATTRIBUTION_PENDING };
 static const struct owner replayed = { .reason = ATTRIBUTION_REPLAY };
 
 static enum connection_direction direction_of(const struct connection *connection, bool known)
@@ -96,7 +99,7 @@ static void settle_destroyed(const struct stream *stream, struct connection *con
 		if (connection->local[end] &&
 		    destroyed_port_since(stream->destroyed, port_of(connection, end), seen_ns))
 			return;
-	connection->destroyed = count_destroyed(stream, connection);
+	connection->destroyed = (uint16_t)count_destroyed(stream, connection);
 }
 
 /* The end of a short connection is reported before its packets are read. */
@@ -217,7 +220,7 @@ static bool is_of_another_socket(struct stream *stream, struct connection *conne
 	bool another = false;
 
 	if (!is_udp(&connection->tuple) || stream->options.replay ||
-	    count_destroyed(stream, connection) == connection->destroyed)
+	    (uint16_t)count_destroyed(stream, connection) == connection->destroyed)
 		return false;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION && !another; end++)
 		another = connection->local[end] &&
@@ -281,6 +284,15 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 	return connection;
 }
 
+static const struct owner *owner_of(const struct passage *passage, enum connection_end end)
+{
+	if (passage->doubtful & BINDER_AMBIGUOUS << end)
+		return &one_of_several;
+	if (passage->doubtful & BINDER_PENDING << end)
+		return &not_yet_known;
+	return &passage->connection->owners[end];
+}
+
 static void emit_packet(struct stream *stream, const struct passage *passage, uint64_t duplicate_of)
 {
 	const struct packet *packet = passage->packet;
@@ -303,9 +315,9 @@ static void emit_packet(struct stream *stream, const struct passage *passage, ui
 	event.packet.interface = passage->interface;
 	if (connection) {
 		if (connection->local[from] || !connection->local[to])
-			event.packet.source = &connection->owners[from];
+			event.packet.source = owner_of(passage, from);
 		if (connection->local[to])
-			event.packet.destination = &connection->owners[to];
+			event.packet.destination = owner_of(passage, to);
 	} else {
 		event.packet.source = stream->options.attribution ? &nobody : &replayed;
 		if (flow_key_has_community_id(packet)) {
@@ -356,6 +368,17 @@ static void count_traffic(struct stream *stream, struct passage *passage)
 	                          passage->locality.destination, passage->packet);
 }
 
+/* Quick, for each packet: the owners that are known need not be those of this packet. */
+static bool may_have_moved(const struct stream *stream, const struct connection *connection,
+                           const struct packet *packet)
+{
+	if (!stream->options.attribution)
+		return false;
+	return connection->contested || connection->changes != (stream->changes & 0x7fff) ||
+	       (is_udp(&connection->tuple) && tuple_is_of_link(&connection->tuple) &&
+	        packet->ifindex != connection->ifindex);
+}
+
 static void pass(struct stream *stream, struct passage *passage)
 {
 	const struct packet *packet = passage->packet;
@@ -385,6 +408,9 @@ static void pass(struct stream *stream, struct passage *passage)
 		binder_packet(stream->binder, connection, passage->from, packet, passage->seen_ns,
 		              passage->now_ns);
 	}
+	if (connection && may_have_moved(stream, connection, packet))
+		passage->doubtful = binder_judge(stream->binder, connection, passage->from, packet,
+		                                 passage->seen_ns, stream->changes);
 	if (stream->traffic && !passage->is_copy)
 		count_traffic(stream, passage);
 	if (stream->wants_states && connection && !passage->opened && connection->state != before)
@@ -463,8 +489,11 @@ static void pass_batch(struct stream *stream, const struct packet *packets, int 
 			replay ? 0 : clock_step_monotonic_ns(&stream->clock, packets[i].time_ns);
 		passages[i].from = CONNECTION_SOURCE;
 		passages[i].opened = false;
+		passages[i].doubtful = 0;
 		passages[i].is_copy = false;
 	}
+	if (stream->options.attribution)
+		stream->changes = attribution_changes(stream->options.attribution);
 	prefetch(stream, passages, count);
 	stream_take_destroyed(stream);
 	for (int i = 0; i < count; i++)

@@ -18,6 +18,7 @@ struct stream {
 	struct duplicates *duplicates;
 	struct fragments *fragments;
 	struct destroyed *destroyed;
+	uint32_t changes;        /* attribution_changes() of this batch */
 	struct traffic *traffic; /* NULL: not asked for */
 	bool behind;             /* timers had more to report than the sink has room for */
 	int64_t traffic_ns;      /* when it was last reported, in the table's time */

@@ -15,7 +15,9 @@ enum trace_event_kind {
 	 * A route was looked up for `tuple`: what connect() and each sendto() of an
 	 * unconnected socket do just before the packet. The source address is
 	 * unspecified when the socket has none yet. Of a raw socket that sends TCP, UDP, or a
-	 * header of its own the protocol is IPPROTO_RAW, and there are no ports. Not proof against malice: with
+	 * header of its own the protocol is IPPROTO_RAW, and there are no ports. ifindex is
+	 * that of the device it is bound to, or for which it sends, or 0. Not proof against
+	 * malice: with
 	 * RTM_GETROUTE anybody makes the kernel look up a route for any tuple.
 	 */
 	TRACE_EVENT_ROUTE,
@@ -30,6 +32,8 @@ enum trace_event_kind {
 	 * owner of an accepted socket shows itself while it lives.
 	 */
 	TRACE_EVENT_RECEIVE,
+	/* The process sent from the TCP socket at `socket`: no tuple, see TRACE_EVENT_STATE. */
+	TRACE_EVENT_SEND,
 	TRACE_EVENT_FORK, /* pid is new; a process, not a thread. parent_pid, boottime_ns */
 	TRACE_EVENT_NAME, /* text is the name (comm) from now on; executed: the process ran exec */
 	TRACE_EVENT_IMAGE, /* code of the file `text` was mapped; the first after exec is the executable */
@@ -48,8 +52,9 @@ struct trace_event {
 	uint8_t old_state, new_state; /* as enum socket_state */
 	int pid;                      /* thread group id */
 	int tid;
-	int parent_pid;      /* of the process that forked it */
-	uint32_t netns;      /* inode number */
+	int parent_pid; /* of the process that forked it */
+	uint32_t netns; /* inode number */
+	uint32_t ifindex;
 	int64_t time_ns;     /* monotonic */
 	int64_t boottime_ns; /* the same moment on CLOCK_BOOTTIME, at most microseconds off */
 	int64_t since_ns;

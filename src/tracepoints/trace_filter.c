@@ -42,19 +42,25 @@ void trace_filter_make(struct buf *filter, enum trace_record_event event,
 		break;
 	case TRACE_RECORD_STATE:
 		/*
-		 * From SYN_SENT wherever: this gives the ports. By a process: to SYN_SENT,
-		 * FIN_WAIT1, LAST_ACK and LISTEN; to CLOSE when it skips the former two.
+		 * From SYN_SENT, and from SYN_RECV to ESTABLISHED, wherever: this gives the
+		 * ports. By a process: to SYN_SENT, FIN_WAIT1, LAST_ACK and LISTEN; to CLOSE
+		 * when it skips the former two.
 		 */
-		buf_append_literal(filter,
-		                   "protocol == 6 && (oldstate == 2 || (" NOT_BYSTANDER
-		                   " && (newstate == 2 || newstate == 4 || newstate == 9 || "
-		                   "newstate == 10 || (newstate == 7 && (oldstate == 1 || "
-		                   "oldstate == 8 || oldstate == 10)))))");
+		buf_append_literal(
+			filter,
+			"protocol == 6 && (oldstate == 2 || (oldstate == 3 && newstate == 1) "
+			"|| (" NOT_BYSTANDER
+			" && (newstate == 2 || newstate == 4 || newstate == 9 || "
+			"newstate == 10 || (newstate == 7 && (oldstate == 1 || "
+			"oldstate == 8 || oldstate == 10)))))");
 		break;
 	case TRACE_RECORD_RECEIVE:
 		/* The process that connects is known already; the one that accepted is not. */
 		buf_append_literal(filter, "sport < " STRING_OF(CLIENT_PORTS) " && " NOT_BYSTANDER);
 		append_excluded(filter, receives);
+		break;
+	case TRACE_RECORD_SEND:
+		buf_append_literal(filter, "protocol == 6 && ret > 0 && " NOT_BYSTANDER);
 		break;
 	case TRACE_RECORD_EXIT:
 	case TRACE_RECORD_EVENTS:

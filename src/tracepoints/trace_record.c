@@ -11,7 +11,14 @@
 #include "tracepoints/tracefs.h"
 
 /* Which field stands at which place of `offsets`, by event. */
-enum { ROUTE_PROTOCOL, ROUTE_SPORT, ROUTE_DPORT, ROUTE_SOURCE, ROUTE_DESTINATION };
+enum {
+	ROUTE_PROTOCOL,
+	ROUTE_SPORT,
+	ROUTE_DPORT,
+	ROUTE_SOURCE,
+	ROUTE_DESTINATION,
+	ROUTE_IFINDEX,
+};
 enum {
 	STATE_SOCKET,
 	STATE_OLD,
@@ -21,7 +28,15 @@ enum {
 	STATE_SOURCE,
 	STATE_DESTINATION,
 };
-enum { RECEIVE_COOKIE, RECEIVE_SPORT, RECEIVE_DPORT, RECEIVE_SOURCE, RECEIVE_DESTINATION };
+enum {
+	RECEIVE_COOKIE,
+	RECEIVE_SPORT,
+	RECEIVE_DPORT,
+	RECEIVE_SOURCE,
+	RECEIVE_DESTINATION,
+	RECEIVE_SOCKET,
+};
+enum { SEND_SOCKET, SEND_PROTOCOL, SEND_RESULT };
 enum { EXIT_COMM, EXIT_GROUP_DEAD };
 
 #define COMM_BYTES 16 /* TASK_COMM_LEN */
@@ -42,13 +57,15 @@ static const struct {
 	                              [ROUTE_SPORT] = { "sport", 2, false },
 	                              [ROUTE_DPORT] = { "dport", 2, false },
 	                              [ROUTE_SOURCE] = { "src", 4, false },
-	                              [ROUTE_DESTINATION] = { "dst", 4, false } } },
+	                              [ROUTE_DESTINATION] = { "dst", 4, false },
+	                              [ROUTE_IFINDEX] = { "oif", 4, true } } },
 	[TRACE_RECORD_ROUTE_V6] = { "fib6/fib6_table_lookup",
 	                            { [ROUTE_PROTOCOL] = { "proto", 1, false },
 	                              [ROUTE_SPORT] = { "sport", 2, false },
 	                              [ROUTE_DPORT] = { "dport", 2, false },
 	                              [ROUTE_SOURCE] = { "src", 16, false },
-	                              [ROUTE_DESTINATION] = { "dst", 16, false } } },
+	                              [ROUTE_DESTINATION] = { "dst", 16, false },
+	                              [ROUTE_IFINDEX] = { "oif", 4, true } } },
 	/* The v6 addresses of these two are there for IPv4 too, mapped. */
 	[TRACE_RECORD_STATE] = { "sock/inet_sock_set_state",
 	                         { [STATE_SOCKET] = { "skaddr", POINTER, false },
@@ -63,7 +80,12 @@ static const struct {
 	                             [RECEIVE_SPORT] = { "sport", 2, false },
 	                             [RECEIVE_DPORT] = { "dport", 2, false },
 	                             [RECEIVE_SOURCE] = { "saddr_v6", 16, false },
-	                             [RECEIVE_DESTINATION] = { "daddr_v6", 16, false } } },
+	                             [RECEIVE_DESTINATION] = { "daddr_v6", 16, false },
+	                             [RECEIVE_SOCKET] = { "skaddr", POINTER, false } } },
+	[TRACE_RECORD_SEND] = { "sock/sock_send_length",
+	                        { [SEND_SOCKET] = { "sk", POINTER, false },
+	                          [SEND_PROTOCOL] = { "protocol", 2, false },
+	                          [SEND_RESULT] = { "ret", 4, false } } },
 	/* group_dead since Linux 6.16. */
 	[TRACE_RECORD_EXIT] = { "sched/sched_process_exit",
 	                        { [EXIT_COMM] = { "comm", COMM_BYTES, false },
@@ -137,6 +159,11 @@ static uint64_t read_u64(const uint8_t *at)
 	return value;
 }
 
+static uint64_t read_pointer(const uint8_t *at, bool long_pointers)
+{
+	return long_pointers ? read_u64(at) : read_u32(at);
+}
+
 /* Bytes up to the NUL, or all. */
 static void set_text(struct trace_event *event, const uint8_t *at, size_t room)
 {
@@ -151,6 +178,8 @@ static enum trace_record_result decode_route(const uint16_t *offsets, bool v6, c
 		return TRACE_RECORD_IRQ;
 	event->kind = TRACE_EVENT_ROUTE;
 	event->tuple.protocol = raw[offsets[ROUTE_PROTOCOL]];
+	if (offsets[ROUTE_IFINDEX])
+		event->ifindex = read_u32(raw + offsets[ROUTE_IFINDEX]);
 	event->tuple.source_port = read_u16(raw + offsets[ROUTE_SPORT]);
 	event->tuple.destination_port = read_u16(raw + offsets[ROUTE_DPORT]);
 	if ((event->tuple.protocol == IPPROTO_TCP || event->tuple.protocol == IPPROTO_UDP) &&
@@ -179,8 +208,7 @@ static enum trace_record_result decode_state(const uint16_t *offsets, bool long_
 		return TRACE_RECORD_MALFORMED;
 	event->old_state = (uint8_t)old_state;
 	event->new_state = (uint8_t)new_state;
-	event->socket = long_pointers ? read_u64(raw + offsets[STATE_SOCKET])
-	                              : read_u32(raw + offsets[STATE_SOCKET]);
+	event->socket = read_pointer(raw + offsets[STATE_SOCKET], long_pointers);
 	event->tuple.protocol = IPPROTO_TCP; /* the filter lets nothing else through */
 	event->tuple.source_port = read_u16(raw + offsets[STATE_SPORT]);
 	event->tuple.destination_port = read_u16(raw + offsets[STATE_DPORT]);
@@ -189,18 +217,30 @@ static enum trace_record_result decode_state(const uint16_t *offsets, bool long_
 	return TRACE_RECORD_DECODED;
 }
 
-static enum trace_record_result decode_receive(const uint16_t *offsets, const uint8_t *raw,
-                                               struct trace_event *event)
+static enum trace_record_result decode_receive(const uint16_t *offsets, bool long_pointers,
+                                               const uint8_t *raw, struct trace_event *event)
 {
 	if (!event->process_context)
 		return TRACE_RECORD_IRQ;
 	event->kind = TRACE_EVENT_RECEIVE;
 	event->cookie = read_u64(raw + offsets[RECEIVE_COOKIE]);
+	event->socket = read_pointer(raw + offsets[RECEIVE_SOCKET], long_pointers);
 	event->tuple.protocol = IPPROTO_TCP;
 	event->tuple.source_port = read_u16(raw + offsets[RECEIVE_SPORT]);
 	event->tuple.destination_port = read_u16(raw + offsets[RECEIVE_DPORT]);
 	inet_from_v6(&event->tuple.source, raw + offsets[RECEIVE_SOURCE]);
 	inet_from_v6(&event->tuple.destination, raw + offsets[RECEIVE_DESTINATION]);
+	return TRACE_RECORD_DECODED;
+}
+
+static enum trace_record_result decode_send(const uint16_t *offsets, bool long_pointers,
+                                            const uint8_t *raw, struct trace_event *event)
+{
+	if (!event->process_context)
+		return TRACE_RECORD_IRQ;
+	event->kind = TRACE_EVENT_SEND;
+	event->socket = read_pointer(raw + offsets[SEND_SOCKET], long_pointers);
+	event->tuple.protocol = IPPROTO_TCP; /* the filter lets nothing else through */
 	return TRACE_RECORD_DECODED;
 }
 
@@ -257,7 +297,9 @@ static enum trace_record_result decode_sample(const struct trace_record_layout *
 		case TRACE_RECORD_STATE:
 			return decode_state(offsets, layout->has_long_pointers, raw, event);
 		case TRACE_RECORD_RECEIVE:
-			return decode_receive(offsets, raw, event);
+			return decode_receive(offsets, layout->has_long_pointers, raw, event);
+		case TRACE_RECORD_SEND:
+			return decode_send(offsets, layout->has_long_pointers, raw, event);
 		case TRACE_RECORD_EXIT:
 			return decode_exit(offsets, raw, event);
 		case TRACE_RECORD_EVENTS:

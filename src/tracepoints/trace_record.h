@@ -32,6 +32,7 @@ enum trace_record_event {
 	TRACE_RECORD_ROUTE_V6, /* fib6:fib6_table_lookup */
 	TRACE_RECORD_STATE,    /* sock:inet_sock_set_state */
 	TRACE_RECORD_RECEIVE,  /* tcp:tcp_rcv_space_adjust */
+	TRACE_RECORD_SEND,     /* sock:sock_send_length, since Linux 6.3 */
 	TRACE_RECORD_EXIT,     /* sched:sched_process_exit */
 	TRACE_RECORD_EVENTS
 };

@@ -30,6 +30,8 @@
 /* Events a second that a local port may make; each costs about 1 us, here and there. */
 #define ROUTES_PER_SECOND   5000
 #define RECEIVES_PER_SECOND 10000
+/* Sends of all TCP sockets together: above, they are not looked at for a second. */
+#define SENDS_PER_SECOND 40000
 
 struct tracepoints {
 	struct trace_record_layout layout;
@@ -44,6 +46,11 @@ struct tracepoints {
 		struct port_budget budget;
 		int64_t resume_ns; /* the events are off until then; 0 = they are on */
 	} routes, receives;
+	struct {
+		int64_t second_ns; /* when counting began */
+		int64_t resume_ns; /* the event is off until then; 0 = it is on */
+		uint32_t count;
+	} sends;
 	struct tracepoints_counters counters;
 };
 
@@ -107,7 +114,8 @@ static int learn_event(struct tracepoints *tracepoints, int tracefs, enum trace_
 	long length = tracefs_read_format(tracefs, name, format);
 
 	/* Without IPv6 there is no such tracepoint, nor anything it could tell; reads are a help. */
-	if (length == -ENOENT && (event == TRACE_RECORD_ROUTE_V6 || event == TRACE_RECORD_RECEIVE))
+	if (length == -ENOENT && (event == TRACE_RECORD_ROUTE_V6 || event == TRACE_RECORD_RECEIVE ||
+	                          event == TRACE_RECORD_SEND))
 		return 0;
 	if (length == -ENOENT)
 		return error_set(error, ENOENT, "the kernel has no tracepoint %s", name);
@@ -334,6 +342,8 @@ static void count_port(struct tracepoints *tracepoints, const struct trace_event
 		port_budget_count(&tracepoints->routes.budget, event->tuple.source_port);
 	else if (event->kind == TRACE_EVENT_RECEIVE)
 		port_budget_count(&tracepoints->receives.budget, event->tuple.source_port);
+	else if (event->kind == TRACE_EVENT_SEND)
+		tracepoints->sends.count++;
 }
 
 /* Decodes one record; true when it is a event. */
@@ -376,6 +386,8 @@ static const enum trace_record_event route_events[] = { TRACE_RECORD_ROUTE_V4,
 static const enum trace_record_event receive_events[] = { TRACE_RECORD_RECEIVE,
 	                                                  TRACE_RECORD_EVENTS };
 
+static const enum trace_record_event send_events[] = { TRACE_RECORD_SEND, TRACE_RECORD_EVENTS };
+
 static void pause_events(struct tracepoints *tracepoints, const enum trace_record_event *events,
                          bool pause)
 {
@@ -408,6 +420,23 @@ static void adapt(struct tracepoints *tracepoints, struct adaptive *adaptive,
 	result = port_budget_excluded(&tracepoints->routes.budget) +
 	         port_budget_excluded(&tracepoints->receives.budget);
 	tracepoints->counters.filtered_ports = (uint64_t)result;
+}
+
+/* A socket has no port that a filter could leave out. */
+static void adapt_sends(struct tracepoints *tracepoints, int64_t now_ns)
+{
+	if (tracepoints->sends.resume_ns != 0 && now_ns >= tracepoints->sends.resume_ns) {
+		pause_events(tracepoints, send_events, false);
+		tracepoints->sends.resume_ns = 0;
+	}
+	if (tracepoints->sends.count > SENDS_PER_SECOND && tracepoints->sends.resume_ns == 0) {
+		pause_events(tracepoints, send_events, true);
+		tracepoints->sends.resume_ns = now_ns + PAUSE_NS;
+	}
+	if (now_ns - tracepoints->sends.second_ns >= NS_PER_SECOND) {
+		tracepoints->sends.second_ns = now_ns;
+		tracepoints->sends.count = 0;
+	}
 }
 
 /* Takes the oldest record of all; returns false when there is none up to now_ns. */
@@ -466,5 +495,6 @@ long tracepoints_drain(struct tracepoints *tracepoints, tracepoints_callback *ca
 	}
 	adapt(tracepoints, &tracepoints->routes, route_events, now_ns);
 	adapt(tracepoints, &tracepoints->receives, receive_events, now_ns);
+	adapt_sends(tracepoints, now_ns);
 	return (long)(tracepoints->counters.events - before);
 }

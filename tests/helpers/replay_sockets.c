@@ -138,6 +138,38 @@ bool attribution_last_holder(struct attribution *attribution,
 	return false;
 }
 
+uint32_t attribution_changes(const struct attribution *attribution)
+{
+	(void)attribution;
+	return 0;
+}
+
+bool attribution_is_contested(struct attribution *attribution,
+                              const struct attribution_question *question)
+{
+	(void)attribution;
+	(void)question;
+	return false;
+}
+
+bool attribution_find_user(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	(void)attribution;
+	(void)question;
+	(void)owner;
+	return false;
+}
+
+bool attribution_find_heir(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	(void)attribution;
+	(void)question;
+	(void)owner;
+	return false;
+}
+
 static void read_line(const char *line)
 {
 	char local[64], remote[64], method[32], address[64];

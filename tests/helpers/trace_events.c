@@ -49,6 +49,7 @@ static const char *const kind_names[] = {
 	[TRACE_EVENT_ROUTE] = "route",
 	[TRACE_EVENT_STATE] = "state",
 	[TRACE_EVENT_RECEIVE] = "receive",
+	[TRACE_EVENT_SEND] = "send",
 	[TRACE_EVENT_FORK] = "fork",
 	[TRACE_EVENT_NAME] = "name",
 	[TRACE_EVENT_IMAGE] = "image",
@@ -70,6 +71,7 @@ static void print_event(const struct trace_event *event)
 	switch (event->kind) {
 	case TRACE_EVENT_STATE:
 	case TRACE_EVENT_RECEIVE:
+	case TRACE_EVENT_SEND:
 	case TRACE_EVENT_ROUTE:
 		inet_format(&event->tuple.source, local);
 		inet_format(&event->tuple.destination, remote);

@@ -5,8 +5,8 @@
 
 import time
 
-from harness import Namespace, check, run
-from mksock import Agent, ends_at
+from harness import Namespace, check, run, until
+from mksock import Agent, ends_at, source_end
 
 MODES = ("tracepoints", "sentinel", "lookup")
 EXCHANGES = 40
@@ -99,6 +99,240 @@ def test_long_flow():
             ends = [end for _, end in ends_at(records, port)]
             check(len(counted(records, "connection_opened", port)) == 1 and
                   {end.pid for end in ends} == {agent.pid}, "one connection, with its owner", ends)
+
+
+# Title; the port, then the pid of each payload packet of that end, in the order of sending.
+HANDOVERS = (
+    ("a connection that is passed on", """
+server = socket.create_server(("127.0.0.1", 0))
+ours, theirs = socket.socketpair()
+child = os.fork()
+if not child:
+    s = socket.socket(fileno=socket.recv_fds(theirs, 1, 1)[1][0])
+    for _ in range(5):
+        s.send(b"theirs")
+        time.sleep(0.02)
+    os._exit(0)
+s = socket.create_connection(server.getsockname())
+port = s.getsockname()[1]
+s.send(b"ours")
+time.sleep(0.15)
+socket.send_fds(ours, [b"1"], [s.fileno()])
+s.close()
+os.waitpid(child, 0)
+wait(port, os.getpid(), *[child] * 5)"""),
+    ("a server's child that does the rest", """
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+s = server.accept()[0]
+client.send(b"hello")
+s.recv(10)
+child = os.fork()
+if not child:
+    for _ in range(5):
+        s.send(b"data")
+        time.sleep(0.02)
+    os._exit(0)
+os.waitpid(child, 0)
+s.close()
+client.recv(100)
+client.close()
+wait(server.getsockname()[1], *[child] * 5)"""),
+    ("a program that a server starts for a connection, and that only writes", """
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+s = server.accept()[0]
+child = os.fork()
+if not child:
+    os.dup2(s.fileno(), 1)
+    os.execv("/bin/echo", ["echo", "hello"])
+s.close()
+os.waitpid(child, 0)
+client.recv(100)
+client.close()
+wait(server.getsockname()[1], child)"""),
+    ("a parent that connects, forks and exits", """
+server = socket.create_server(("127.0.0.1", 0))
+reader, writer = os.pipe()
+parent = os.fork()
+if not parent:
+    s = socket.create_connection(server.getsockname())
+    s.send(b"parent")
+    time.sleep(0.15)
+    if os.fork():
+        os._exit(0)
+    time.sleep(0.05)
+    for _ in range(5):
+        s.send(b"child")
+        time.sleep(0.02)
+    os.write(writer, b"%d %d" % (s.getsockname()[1], os.getpid()))
+    os._exit(0)
+os.waitpid(parent, 0)
+port, child = map(int, os.read(reader, 100).split())
+wait(port, parent, *[child] * 5)"""),
+    ("two processes that send by turns", """
+server = socket.create_server(("127.0.0.1", 0))
+s = socket.create_connection(server.getsockname())
+accepted = server.accept()[0]
+ours, theirs = socket.socketpair()
+child = os.fork()
+if not child:
+    while theirs.recv(1):
+        s.send(b"child")
+        theirs.send(b"1")
+    os._exit(0)
+theirs.close()
+for _ in range(3):
+    s.send(b"parent")
+    accepted.recv(10)
+    ours.send(b"1")
+    ours.recv(1)
+    accepted.recv(10)
+wait(s.getsockname()[1], *[os.getpid(), child] * 3)"""),
+)
+
+
+def sent_by(records, port):
+    """The owner of each payload packet from that port, in order."""
+    return [source_end(record) for record in records
+            if record["event"]["action"] == "packet" and record["source"].get("port") == port
+            and record["sockline"]["tcp"]["payload"]]
+
+
+def test_handovers():
+    """What a process sends is its own, whoever opened or accepted the connection."""
+    with Namespace() as host:
+        for title, program in HANDOVERS:
+            for attempt in range(2):
+                sockline = host.sockline("-e", "packet,connection", "--attribution", "tracepoints", "tcp")
+                agent = Agent(host, "import time\n" + program)
+                port, *senders = map(int, agent.first.split())
+                agent.end()
+                until(lambda: len(sent_by(sockline.records, port)) >= len(senders), "packets")
+                time.sleep(0.3)
+                records = records_of(sockline)
+                named = [end.pid for end in sent_by(records, port)]
+                check(named == senders, f"{title}, each packet, {attempt}", f"{senders}\n{named}")
+                closed = [end.pid for action, end in ends_at(records, port) if action == "connection_closed"]
+                check(closed == [senders[-1]], f"{title}, at the close, {attempt}", f"{senders}\n{closed}")
+
+
+def test_handovers_without_tracepoints():
+    """Where sends are not seen, an owner may be unknown or a holder, and no other process."""
+    for mode in ("sentinel", "lookup"):
+        with Namespace() as host:
+            sockline = host.sockline("-e", "packet", "--attribution", mode, "tcp")
+            agents = [(title, Agent(host, "import time\n" + program)) for title, program in HANDOVERS]
+            time.sleep(0.3)
+            for _, agent in agents:
+                agent.end()
+            records = records_of(sockline)
+            for title, agent in agents:
+                port, *senders = map(int, agent.first.split())
+                pids = {end.pid for end in sent_by(records, port)}
+                check(pids <= {*senders, agent.pid, None}, f"{mode}: {title}", pids)
+
+
+SUCCESSORS = """
+server = socket.create_server(("127.0.0.1", 0))
+there = server.getsockname()
+reserved = socket.socket()
+reserved.bind(("127.0.0.1", 0))
+port = reserved.getsockname()[1]
+reserved.close()
+pids = []
+for _ in range(20):
+    child = os.fork()
+    if not child:
+        s = socket.socket()
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("127.0.0.1", port))
+        s.connect(there)
+        s.send(b"1")
+        s.recv(1)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.close()
+        os._exit(0)
+    accepted = server.accept()[0]
+    accepted.recv(1)
+    accepted.send(b"2")
+    os.waitpid(child, 0)
+    accepted.close()
+    pids.append(child)
+wait(port, *pids)
+"""
+
+
+def test_successors_of_one_tuple():
+    """Processes in turn, from one port to one server, within milliseconds."""
+    for mode in MODES:
+        with Namespace() as host:
+            sockline = host.sockline("-e", "packet,connection", "--attribution", mode, "tcp")
+            agent = Agent(host, SUCCESSORS)
+            port, *pids = map(int, agent.first.split())
+            time.sleep(0.4)
+            agent.end()
+            records = records_of(sockline)
+            opened = [end.pid for action, end in ends_at(records, port) if action == "connection_opened"]
+            closed = [end.pid for action, end in ends_at(records, port) if action == "connection_closed"]
+            for found, what in ((opened, "opened"), (closed, "closed")):
+                right = [pid == wanted or (mode != "tracepoints" and pid is None)
+                         for pid, wanted in zip(found, pids)]
+                check(len(found) == len(pids) and all(right), f"{mode}: each connection's own, when {what}",
+                      f"{pids}\n{found}")
+
+
+ANSWERS = """
+other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+other.bind(("127.0.0.1", 0))
+there = other.getsockname()
+def bound(port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", port))
+    return s
+s = bound(0)
+port = s.getsockname()[1]
+ours, theirs = socket.socketpair()
+child = os.fork()
+if not child:
+    {take}
+    theirs.send(b"1")
+    while theirs.recv(1):
+        s.sendto(b"2", there)
+        theirs.send(b"1")
+    os._exit(0)
+theirs.close()
+ours.recv(1)
+for _ in range(5):
+    s.sendto(b"1", there)
+    time.sleep(0.005)
+    ours.send(b"1")
+    ours.recv(1)
+    time.sleep(0.005)
+wait(port, *[os.getpid(), child] * 5)
+"""
+
+
+def test_answers_of_two():
+    """Two processes answer one remote end from one port: with a socket each, or with one by a fork."""
+    for mode in MODES:
+        for what, take in (("a socket each", "s = bound(port)"), ("one socket", "pass")):
+            with Namespace() as host:
+                sockline = host.sockline("-e", "packet", "--attribution", mode, "udp")
+                agent = Agent(host, "import time\n" + ANSWERS.format(take=take))
+                port, *pids = map(int, agent.first.split())
+                sockline.wait_for("packet", count=len(pids))
+                agent.end()
+                records = records_of(sockline)
+                ends = [end for _, end in ends_at(records, port)]
+                if mode == "tracepoints":
+                    right = [end.pid for end in ends] == pids
+                elif what == "one socket":  # both hold it
+                    right = {end.pid for end in ends} <= {None, *pids}
+                else:
+                    right = all(end.pid in (None, pid) for end, pid in zip(ends, pids))
+                check(right, f"{mode}: {what}, each datagram's sender", f"{pids}\n{ends}")
 
 
 run(globals())

@@ -249,13 +249,13 @@ static void test_recent(void)
 	open_world();
 	asked = question(IPPROTO_TCP, SRC, 5004, DST, 80);
 	owner.process = process_table_get(world.processes.table, 10, NULL);
-	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner);
+	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner, clock_monotonic_ns());
 	expect(&asked, "recent 10", "in TIME_WAIT, and known from before");
 	asked.since_ns = clock_monotonic_ns() + 1;
 	expect(&asked, "unknown time_wait", "but not for a later connection of the same tuple");
 	owner.method = ATTRIBUTION_LISTENER;
 	asked = question(IPPROTO_TCP, SRC, 5005, DST, 80);
-	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner);
+	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner, clock_monotonic_ns());
 	expect(&asked, "unknown no_socket", "a listener's owner is not remembered as a event");
 	close_world();
 }
@@ -280,7 +280,7 @@ static void test_former_owner(void)
 	owner.process = process_table_get(world.processes.table, 10, NULL);
 	asked = question(IPPROTO_TCP, SRC, 80, DST, 5002);
 	asked.responder = true;
-	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner);
+	attribution_remember(world.attribution, NETNS, &asked.tuple, &owner, clock_monotonic_ns());
 	expect(&asked, "listener 20", "not accepted: no former owner of the tuple");
 	asked = question(IPPROTO_TCP, SRC, 80, DST, 5001);
 	asked.responder = true;

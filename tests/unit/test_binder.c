@@ -54,6 +54,34 @@ bool attribution_is_of_host(struct attribution *attribution,
 	return proxy_is_there && question->responder;
 }
 
+static bool contested, inherited;
+static struct owner user, heir; /* what is answered */
+
+bool attribution_is_contested(struct attribution *attribution,
+                              const struct attribution_question *question)
+{
+	(void)attribution;
+	(void)question;
+	return contested;
+}
+
+bool attribution_find_user(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	(void)attribution;
+	asked[question->responder ? DST : SRC] = *question;
+	return (user.process || user.reason) && owner_copy(owner, &user) == 0;
+}
+
+bool attribution_find_heir(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	(void)attribution;
+	(void)question;
+	inherited = true;
+	return owner_copy(owner, &heir) == 0 && owner->process;
+}
+
 static void on_bound(void *context, struct connection *connection)
 {
 	(void)context;
@@ -217,7 +245,7 @@ static void test_questions(void)
 	CHECK(asked_count[SRC] == 0 && connection->owners[SRC].reason == ATTRIBUTION_REPLAY &&
 	              binder_retry(fixture.binder, NOW + NS_PER_SECOND) == -1,
 	      "in a replay nobody is asked");
-	binder_closing(fixture.binder, connection);
+	binder_closing(fixture.binder, connection, NOW);
 	CHECK_EQUAL(binder_counters(fixture.binder)->reasons[ATTRIBUTION_REPLAY], 1,
 	            "and it is counted once");
 	finish(&fixture);
@@ -378,7 +406,7 @@ static void test_never_worse(void)
 
 		answers[DST] = worse[i];
 		run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
-		binder_closing(fixture.binder, connection);
+		binder_closing(fixture.binder, connection, NOW);
 		CHECK(connection->owners[DST].method == ATTRIBUTION_SOCKET &&
 		              connection->owners[DST].process == &child && told == 0,
 		      "a socket's holder is not given up for less (%zu)", i);
@@ -418,7 +446,7 @@ static void test_closing(void)
 	bind_one(&fixture, connection);
 	answers[SRC] = answer(ATTRIBUTION_SOCKET, &parent);
 	last_holder = answer(ATTRIBUTION_TRACEPOINT, &child);
-	binder_closing(fixture.binder, connection);
+	binder_closing(fixture.binder, connection, NOW);
 	CHECK(told == 1 && connection->owners[SRC].process == &parent &&
 	              connection->owners[DST].process == &child,
 	      "the last chance: both ends, told together");
@@ -435,7 +463,7 @@ static void test_closing(void)
 	counters = binder_counters(fixture.binder);
 	connection = open_one(&fixture, IPPROTO_TCP, false, false);
 	bind_one(&fixture, connection);
-	binder_closing(fixture.binder, connection);
+	binder_closing(fixture.binder, connection, NOW);
 	CHECK_EQUAL(counters->reasons[ATTRIBUTION_FORWARDED], 1,
 	            "forwarded: one end, counted once");
 	finish(&fixture);
@@ -554,6 +582,77 @@ static void test_who_now(void)
 	}
 }
 
+/* Packets of a connection that two processes use. */
+static void test_judge(void)
+{
+	struct packet packet = { .ifindex = 3, .payload = 10 };
+	struct fixture fixture;
+	struct connection *connection =
+		begin_bound(&fixture, IPPROTO_TCP, answer(ATTRIBUTION_TRACEPOINT, &parent));
+
+	contested = inherited = false;
+	user = answer(ATTRIBUTION_TRACEPOINT, &child);
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 5, 1) == 0 &&
+	              connection->owners[DST].process == &parent && told == 0 && !inherited,
+	      "owners stand where one process uses the end, and lives");
+	contested = true;
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 6, 1);
+	CHECK(!connection->contested, "no look is taken while nothing changed");
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 7, 2) == 0 &&
+	              connection->owners[DST].process == &child && told == 1,
+	      "the packet is of the process that sent it, and that is reported");
+	CHECK(asked[DST].seen_ns == NOW + 7 && asked[DST].sender && asked[DST].has_payload,
+	      "the question is about the packet");
+	binder_judge(fixture.binder, connection, SRC, &packet, NOW + 8, 2);
+	CHECK(told == 1 && !asked[DST].sender, "once is enough");
+	user = unknown(ATTRIBUTION_AMBIGUOUS);
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 9, 2) ==
+	                      BINDER_AMBIGUOUS << DST &&
+	              connection->owners[DST].process == &child,
+	      "a packet may be of either, which says nothing of the connection");
+	for (int i = 0; i < 100; i++) {
+		user = answer(ATTRIBUTION_TRACEPOINT, i % 2 ? &child : &parent);
+		binder_judge(fixture.binder, connection, DST, &packet, NOW + 10 + i, 2);
+	}
+	CHECK(connection->owners[DST].process == &child && told < 20,
+	      "an owner that changes with each packet is reported some times");
+	contested = false;
+	user = unknown(ATTRIBUTION_REASON_NONE);
+	finish(&fixture);
+}
+
+/* The owner has exited. */
+static void test_heir(void)
+{
+	static struct process dead = { .references = 1000000, .pid = 102, .exited_ns = NOW + 1 };
+	struct packet packet = { .ifindex = 3, .payload = 10 };
+	struct fixture fixture;
+	struct connection *connection =
+		begin_bound(&fixture, IPPROTO_UDP, answer(ATTRIBUTION_TRACEPOINT, &dead));
+
+	inherited = false;
+	heir = unknown(ATTRIBUTION_PENDING);
+	binder_judge(fixture.binder, connection, DST, &packet, NOW, 1);
+	CHECK(!inherited, "a packet of before is its own");
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 2, 2) == BINDER_PENDING
+	                                                                                    << DST,
+	      "the socket is there, its holder is looked for");
+	heir = answer(ATTRIBUTION_SOCKET, &child);
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 3, 2);
+	CHECK(connection->owners[DST].process == &child && told == 1,
+	      "the next packet is of the process that has the socket now");
+	finish(&fixture);
+
+	connection = begin_bound(&fixture, IPPROTO_UDP, answer(ATTRIBUTION_TRACEPOINT, &dead));
+	heir = unknown(ATTRIBUTION_NO_SOCKET);
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 2, 1);
+	CHECK(connection->owners[DST].process == &dead, "where none has it, the owner stands");
+	inherited = false;
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 3, 2);
+	CHECK(!inherited, "and is not asked for again");
+	finish(&fixture);
+}
+
 int main(void)
 {
 	test_who_is_asked();
@@ -568,5 +667,7 @@ int main(void)
 	test_stale();
 	test_died();
 	test_who_now();
+	test_judge();
+	test_heir();
 	return check_done();
 }

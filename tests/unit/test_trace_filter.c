@@ -44,6 +44,8 @@ static void test_texts(void)
 	                "proto == 17) && dport == 0) || proto == 1) && !(common_flags & 0xd8)"),
 	      "routes");
 	CHECK(filter_is(TRACE_RECORD_RECEIVE, "sport < 32768 && !(common_flags & 0xd8)"), "reads");
+	CHECK(filter_is(TRACE_RECORD_SEND, "protocol == 6 && ret > 0 && !(common_flags & 0xd8)"),
+	      "sends");
 	use(&routes, 53, PER_SECOND);
 	use(&routes, 123, PER_SECOND);
 	port_budget_update(&routes, 1000 * SECOND);

@@ -141,6 +141,7 @@ static void test_learn(void)
 	              learn(TRACE_RECORD_ROUTE_V6, FORMAT_ROUTE_V6) == 0 &&
 	              learn(TRACE_RECORD_STATE, FORMAT_STATE) == 0 &&
 	              learn(TRACE_RECORD_RECEIVE, FORMAT_RECEIVE) == 0 &&
+	              learn(TRACE_RECORD_SEND, FORMAT_SEND) == 0 &&
 	              learn(TRACE_RECORD_EXIT, FORMAT_EXIT) == 0,
 	      "all tracepoints of Linux 6.18");
 }
@@ -278,6 +279,21 @@ static void test_receive(void)
 	      "a read");
 	record.bytes[28 + 2] = 0x10;
 	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IRQ, "a read by the kernel");
+}
+
+static void test_send(void)
+{
+	struct record record = begin_sample(2284, 0, 42, 43, 28);
+	uint64_t address = 0xffff888012345678;
+	struct trace_event event;
+
+	set(&record, 8, &address, 8);
+	end_sample(&record);
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_SEND &&
+	              event.socket == address && event.pid == 42 && event.tid == 43,
+	      "a send");
+	record.bytes[28 + 2] = 0x10;
+	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IRQ, "a send by the kernel");
 }
 
 static struct record exit_of(uint32_t pid, uint32_t tid, char group_dead)
@@ -489,6 +505,7 @@ int main(void)
 		test_states();
 		test_pointers();
 		test_receive();
+		test_send();
 		test_exit();
 		test_processes();
 		test_namespaces();

@@ -58,6 +58,7 @@
 #define FORMAT_ROUTE_V6                                                                            \
 	FORMAT_COMMON("fib6_table_lookup", 2315)                                                   \
 	FORMAT_FIELD("u32 tb_id", 8, 4)                                                            \
+	FORMAT_FIELD("int oif", 16, 4)                                                             \
 	FORMAT_FIELD("__u8 src[16]", 31, 16)                                                       \
 	FORMAT_FIELD("__u8 dst[16]", 47, 16)                                                       \
 	FORMAT_FIELD("u16 sport", 64, 2)                                                           \
@@ -75,6 +76,14 @@
 	FORMAT_FIELD("__u8 saddr_v6[16]", 30, 16)                                                  \
 	FORMAT_FIELD("__u8 daddr_v6[16]", 46, 16)                                                  \
 	FORMAT_FIELD("__u64 sock_cookie", 64, 8)
+
+#define FORMAT_SEND                                                                                \
+	FORMAT_COMMON("sock_send_length", 2284)                                                    \
+	FORMAT_FIELD("void * sk", 8, 8)                                                            \
+	FORMAT_FIELD("__u16 family", 16, 2)                                                        \
+	FORMAT_FIELD("__u16 protocol", 18, 2)                                                      \
+	FORMAT_FIELD("int ret", 20, 4)                                                             \
+	FORMAT_FIELD("int flags", 24, 4)
 
 #define FORMAT_EXIT                                                                                \
 	FORMAT_COMMON("sched_process_exit", 369)                                                   \

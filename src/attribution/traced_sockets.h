@@ -1,0 +1,38 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP sockets by the kernel's address of them, since they were connected: the ends, which a
+ * send does not report, and the process that sent last. Pure, of fixed size: the socket of a
+ * set that was used least lately makes room.
+ */
+#ifndef SOCKLINE_ATTRIBUTION_TRACED_SOCKETS_H
+#define SOCKLINE_ATTRIBUTION_TRACED_SOCKETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "base/inet.h"
+
+struct traced_sockets;
+
+struct traced_socket {
+	uint64_t socket; /* 0 = free entry */
+	uint64_t hash;   /* of its tuple, as struct socket_history has it */
+	struct inet_address source;
+	int64_t used_ns;
+	int pid; /* of the process that connected it, or sent last; 0 = none did */
+	bool reversed;
+};
+
+struct traced_sockets *traced_sockets_new(const struct hash_key *key); /* NULL: no memory */
+void traced_sockets_free(struct traced_sockets *sockets);
+
+/* The latest of an address counts. */
+void traced_sockets_put(struct traced_sockets *sockets, const struct traced_socket *socket);
+/* NULL = not known. Valid until the next put; pid and used_ns may be changed. */
+struct traced_socket *traced_sockets_find(struct traced_sockets *sockets, uint64_t socket);
+/* After lost events: an address may belong to another socket by now. */
+void traced_sockets_clear(struct traced_sockets *sockets);
+
+#endif

@@ -27,7 +27,7 @@
  * than a packet by more than this came after it.
  */
 #define EXACT_NS (2 * NS_PER_MS / 1000)
-/* Of two processes that send within this time, the packets may leave in the other order. */
+/* Two processes that send within this time: their packets may leave in the other order. */
 #define APART_NS (100 * NS_PER_MS / 1000)
 /* A shaper holds packets back; what it holds for longer stays unknown. */
 #define QUEUED_NS (3 * NS_PER_SECOND)
@@ -313,7 +313,7 @@ static int64_t until(const struct attribution_question *question)
 	return question->until_ns != 0 ? question->until_ns : clock_monotonic_ns();
 }
 
-/* Who used the accepted socket first; who closed it may be the parent of the one that had it. */
+/* The process that used the accepted socket first; one that closed it may be its parent. */
 static bool find_server(struct trace_owners *owners, const struct attribution_question *question,
                         struct process **process)
 {
@@ -463,7 +463,7 @@ bool trace_owners_find_last(struct trace_owners *owners,
 
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return false;
-	/* Who closed it last may be the parent of who had it. */
+	/* The one that closed it last may be the parent of the one that had it. */
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		struct socket_history_question asked = asked_for(
 			question, kinds[i], question->seen_ns - before(question), until(question));

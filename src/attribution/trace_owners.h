@@ -82,14 +82,14 @@ uint32_t trace_owners_changes(const struct trace_owners *owners);
 bool trace_owners_is_contested(struct trace_owners *owners,
                                const struct attribution_question *question);
 /*
- * Of several that use the end: the one that sent the packet of seen_ns (TCP data, a datagram),
+ * The one of several that use the end which sent the packet of seen_ns (TCP data, a datagram),
  * or, for other packets of TCP, that used it last before.
  */
 enum trace_owners_user { TRACE_OWNERS_NONE, TRACE_OWNERS_ONE, TRACE_OWNERS_AMBIGUOUS };
 enum trace_owners_user trace_owners_find_user(struct trace_owners *owners,
                                               const struct attribution_question *question,
                                               struct process **process);
-/* Who was seen to have the TCP socket of this end: to read from it, shut it down or close it. */
+/* The process that was seen to read from this end's TCP socket, shut it down or close it. */
 bool trace_owners_find_last(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process);
 

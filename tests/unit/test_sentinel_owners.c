@@ -14,6 +14,8 @@
 #define NETNS         4026531840u
 
 enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP };
+/* A socket died on the port since; the end is a server's. */
+enum { DIED = 1, ACCEPTED = 2 };
 
 struct case_sighting {
 	enum sentinel_how how;
@@ -29,43 +31,46 @@ struct test_case {
 	const char *title;
 	int protocol;
 	struct case_sighting sightings[SIGHTINGS_MAX];
-	bool died;
+	int how;        /* DIED, ACCEPTED */
 	int64_t age_ms; /* how long before now the packet was */
 	int pid;        /* the answer; 0 = none */
 };
 
 /* clang-format off */
 static const struct test_case cases[] = {
-	{ "a socket that was open in a process", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, false, 50, 7 },
-	{ "nothing was seen", TCP, { { 0 } }, false, 50, 0 },
-	{ "another tuple", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1001, 0, 0 } }, false, 50, 0 },
-	{ "another namespace", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS + 1, 1000, 0, 0 } }, false, 50, 0 },
-	{ "a process that is not known", TCP, { { SENTINEL_SOCKET, 77, 0, NETNS, 1000, 1, 0 } }, false, 50, 0 },
-	{ "a child that was forked for the connection", TCP, { { SENTINEL_CHILD, 8, 30, NETNS, 1000, 0, 0 } }, false, 50, 8 },
-	{ "a listener is looked up when asked for", TCP, { { SENTINEL_LISTENER, 7, 0, NETNS, 1000, 0, 0 } }, false, 50, 0 },
-	{ "a port that others may share", UDP, { { SENTINEL_PORT, 7, 0, NETNS, 1000, 0, 0 } }, false, 50, 0 },
+	{ "a socket that was open in a process", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
+	{ "nothing was seen", TCP, { { 0 } }, 0, 50, 0 },
+	{ "another tuple", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1001, 0, 0 } }, 0, 50, 0 },
+	{ "another namespace", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS + 1, 1000, 0, 0 } }, 0, 50, 0 },
+	{ "a process that is not known", TCP, { { SENTINEL_SOCKET, 77, 0, NETNS, 1000, 1, 0 } }, 0, 50, 0 },
+	{ "a child that was forked for the connection", TCP, { { SENTINEL_CHILD, 8, 30, NETNS, 1000, 0, 0 } }, ACCEPTED, 50, 8 },
+	{ "a listener is looked up when asked for", TCP, { { SENTINEL_LISTENER, 7, 0, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
+	{ "a port that others may share", UDP, { { SENTINEL_PORT, 7, 0, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
 	{ "TCP: the newest of two is the one that has it now", TCP,
-	  { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 }, { SENTINEL_CHILD, 8, 10, NETNS, 1000, 0, 0 } }, false, 50, 8 },
+	  { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 }, { SENTINEL_CHILD, 8, 10, NETNS, 1000, 0, 0 } }, ACCEPTED, 50, 8 },
 	{ "TCP: the newest of two, whatever came first", TCP,
-	  { { SENTINEL_CHILD, 8, 10, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, false, 50, 8 },
-	{ "TCP: one that had the tuple long before", TCP, { { SENTINEL_SOCKET, 7, -100, NETNS, 1000, 0, 0 } }, false, 50, 0 },
-	{ "TCP: the clocks may differ", TCP, { { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0 } }, false, 50, 7 },
-	{ "UDP: the sender of the datagram", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, false, 50, 7 },
+	  { { SENTINEL_CHILD, 8, 10, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, ACCEPTED, 50, 8 },
+	{ "TCP: one that had the tuple long before", TCP, { { SENTINEL_SOCKET, 7, -100, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
+	{ "TCP: the clocks may differ", TCP, { { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
+	{ "UDP: the sender of the datagram", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
 	{ "UDP: the nearest of two", UDP,
-	  { { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 8, -1, NETNS, 1000, 0, 0 } }, false, 50, 8 },
+	  { { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 8, -1, NETNS, 1000, 0, 0 } }, 0, 50, 8 },
 	{ "UDP: the nearest of two, whatever came first", UDP,
-	  { { SENTINEL_SOCKET, 8, -1, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0 } }, false, 50, 8 },
+	  { { SENTINEL_SOCKET, 8, -1, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0 } }, 0, 50, 8 },
 	{ "UDP: the sender of a later datagram says nothing of this one", UDP,
-	  { { SENTINEL_SOCKET, 7, 10, NETNS, 1000, 0, 0 } }, false, 50, 0 },
-	{ "UDP: one that sent long before", UDP, { { SENTINEL_SOCKET, 7, -30, NETNS, 1000, 0, 0 } }, false, 50, 0 },
-	{ "UDP: the sender of a moment before", UDP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, false, 50, 7 },
+	  { { SENTINEL_SOCKET, 7, 10, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
+	{ "UDP: one that sent long before", UDP, { { SENTINEL_SOCKET, 7, -30, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
+	{ "UDP: the sender of a moment before", UDP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
 	{ "UDP: a socket died on the port meanwhile, so that was another's", UDP,
-	  { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, true, 50, 0 },
-	{ "TCP: a socket that died is no other's tuple", TCP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, true, 50, 7 },
-	{ "kept for 30 seconds", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, false, 29000, 7 },
-	{ "and no longer", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, false, 31000, 0 },
-	{ "given up for time: found here", TCP, { { SENTINEL_UNRESOLVED, 9, 0, NETNS, 1000, 0, 0 } }, false, 50, 9 },
-	{ "given up, and the socket is not known either", UDP, { { SENTINEL_UNRESOLVED, 9, 0, NETNS, 1000, 0, 1 } }, false, 50, 0 },
+	  { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, DIED, 50, 0 },
+	{ "TCP: a server's socket that died is no other's tuple", TCP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, DIED | ACCEPTED, 50, 7 },
+	{ "TCP: a client's socket died: that may have been another's", TCP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, DIED, 50, 0 },
+	{ "TCP: a client's is the one nearest to its first packet", TCP,
+	  { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 8, 10, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
+	{ "kept for 30 seconds", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, 0, 29000, 7 },
+	{ "and no longer", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, 0, 31000, 0 },
+	{ "given up for time: found here", TCP, { { SENTINEL_UNRESOLVED, 9, 0, NETNS, 1000, 0, 0 } }, 0, 50, 9 },
+	{ "given up, and the socket is not known either", UDP, { { SENTINEL_UNRESOLVED, 9, 0, NETNS, 1000, 0, 1 } }, 0, 50, 0 },
 };
 /* clang-format on */
 
@@ -148,7 +153,8 @@ static void test_case_of(const struct test_case *one)
 	struct attribution_question question = {
 		.netns = NETNS,
 		.tuple = tuple_of(one->protocol, 1000),
-		.died = one->died,
+		.died = one->how & DIED,
+		.responder = one->how & ACCEPTED,
 	};
 	struct owner owner = { 0 };
 	bool found;
@@ -173,7 +179,7 @@ static void test_case_of(const struct test_case *one)
 static void test_listener(void)
 {
 	static const struct test_case one = {
-		"", TCP, { { SENTINEL_UNRESOLVED_LISTENER, 9, 0, NETNS, 1000, 0, 0 } }, false, 0, 0
+		"", TCP, { { SENTINEL_UNRESOLVED_LISTENER, 9, 0, NETNS, 1000, 0, 0 } }, 0, 0, 0
 	};
 
 	test_case_of(&one);
@@ -187,7 +193,7 @@ static void test_reused_pid(void)
 		"the process as it was seen, not the one that has its pid now",
 		TCP,
 		{ { SENTINEL_SOCKET, 21, 0, NETNS, 1000, 0, 0 } },
-		false,
+		0,
 		0,
 		21
 	};
@@ -203,7 +209,7 @@ static void test_bound(void)
 	struct test_case one = { "the newest of very many",
 		                 TCP,
 		                 { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 1, 0 } },
-		                 false,
+		                 0,
 		                 0,
 		                 7 };
 	const struct hash_key seed = { { 3, 4 } };

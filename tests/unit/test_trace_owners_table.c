@@ -68,7 +68,7 @@ static const struct test_case cases[] = {
 	{ "TCP: held back, since when is not known", TCP, { { OPEN, 7, -2000, 1000 } }, QUEUED, "su", 0 },
 	{ "TCP: held back, but of the responder", TCP, { { OPEN, 7, -2000, 1000 } }, QUEUED, "sr", 0 },
 	{ "TCP: the responder reads", TCP, { { RECEIVE, 7, 20, 1000 } }, FIND, "r", 7 },
-	{ "TCP: two read from it", TCP, { { RECEIVE, 7, 20, 1000 }, { RECEIVE, 9, 30, 1000 } }, FIND, "r", 0 },
+	{ "TCP: two read from it, the server is the first", TCP, { { RECEIVE, 7, 20, 1000 }, { RECEIVE, 9, 30, 1000 } }, FIND, "r", 7 },
 	{ "TCP: the responder closes", TCP, { { CLOSE, 7, 20, 1000 } }, FIND, "r", 7 },
 	{ "TCP: one reads, its parent closes", TCP, { { RECEIVE, 7, 20, 1000 }, { CLOSE, 9, 30, 1000 } }, FIND, "r", 7 },
 	{ "TCP: the last that had it", TCP, { { CLOSE, 7, 20, 1000 } }, LAST, "s", 7 },

@@ -237,8 +237,8 @@ void attribution_name_common_holder(struct attribution *attribution,
 	}
 }
 
-static void set_traced(const struct attribution_question *question, struct process *process,
-                       struct owner *owner)
+void attribution_set_traced(const struct attribution_question *question, struct process *process,
+                            struct owner *owner)
 {
 	owner_clear(owner);
 	owner->method = ATTRIBUTION_TRACEPOINT;
@@ -259,7 +259,7 @@ static bool traced(struct attribution *attribution, const struct attribution_que
 	if (attribution->options.trace_owners &&
 	    trace_owners_find(attribution->options.trace_owners, question, &process)) {
 		/* trace_owners remembers by itself: trace_owners_find_past. */
-		set_traced(question, process, owner);
+		attribution_set_traced(question, process, owner);
 		return true;
 	}
 	if (!attribution->options.sentinel_owners ||
@@ -279,7 +279,7 @@ static void ask_for_queued(struct attribution *attribution,
 	if (attribution->options.trace_owners && owner->method == ATTRIBUTION_UNKNOWN &&
 	    (owner->reason == ATTRIBUTION_NO_SOCKET || owner->reason == ATTRIBUTION_TIME_WAIT) &&
 	    trace_owners_find_queued(attribution->options.trace_owners, question, &process))
-		set_traced(question, process, owner);
+		attribution_set_traced(question, process, owner);
 }
 
 /*
@@ -302,7 +302,7 @@ static void ask_for_receiver(struct attribution *attribution,
 	                                    &successor) != -ENOENT))
 		return;
 	if (trace_owners_find_receiver(attribution->options.trace_owners, question, &process))
-		set_traced(question, process, owner);
+		attribution_set_traced(question, process, owner);
 }
 
 /* Several may have accepted, or the one that did may have handed the socket to its child. */
@@ -344,7 +344,7 @@ bool attribution_last_holder(struct attribution *attribution,
 	    trace_owners_find_last(attribution->options.trace_owners, question, &process)) {
 		if (owner->process == process)
 			return false;
-		set_traced(question, process, owner);
+		attribution_set_traced(question, process, owner);
 		return true;
 	}
 	if (attribution->options.sentinel_owners &&
@@ -362,68 +362,6 @@ bool attribution_last_holder(struct attribution *attribution,
 	}
 	attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);
 	return true;
-}
-
-uint32_t attribution_changes(const struct attribution *attribution)
-{
-	uint32_t changes = attribution->exits;
-
-	if (attribution->options.trace_owners)
-		changes += trace_owners_changes(attribution->options.trace_owners);
-	if (attribution->options.sentinel_owners)
-		changes += sentinel_owners_changes(attribution->options.sentinel_owners);
-	return changes;
-}
-
-void attribution_exited(struct attribution *attribution)
-{
-	attribution->exits++;
-}
-
-bool attribution_is_contested(struct attribution *attribution,
-                              const struct attribution_question *question)
-{
-	if (attribution->options.trace_owners)
-		return trace_owners_is_contested(attribution->options.trace_owners, question);
-	return attribution->options.sentinel_owners &&
-	       sentinel_owners_is_contested(attribution->options.sentinel_owners, question);
-}
-
-bool attribution_find_user(struct attribution *attribution,
-                           const struct attribution_question *question, struct owner *owner)
-{
-	struct process *process;
-
-	if (attribution->options.trace_owners) {
-		switch (trace_owners_find_user(attribution->options.trace_owners, question,
-		                               &process)) {
-		case TRACE_OWNERS_NONE:
-			return false;
-		case TRACE_OWNERS_ONE:
-			set_traced(question, process, owner);
-			return true;
-		case TRACE_OWNERS_AMBIGUOUS:
-			break;
-		}
-	} else if (question->tuple.protocol == IPPROTO_TCP ||
-	           (question->sender &&
-	            sentinel_owners_find(attribution->options.sentinel_owners, question, owner))) {
-		return question->tuple.protocol != IPPROTO_TCP;
-	}
-	attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);
-	return true;
-}
-
-bool attribution_find_heir(struct attribution *attribution,
-                           const struct attribution_question *question, struct owner *owner)
-{
-	attribution_resolve(attribution, question, owner);
-	if ((owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_TRACEPOINT) &&
-	    owner->process->exited_ns == 0)
-		return true;
-	if (owner->method != ATTRIBUTION_UNKNOWN)
-		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
-	return false;
 }
 
 void attribution_expect(struct attribution *attribution, const struct tuple *tuple)

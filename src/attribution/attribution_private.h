@@ -99,6 +99,10 @@ void attribution_unknown(struct owner *owner, enum attribution_reason reason);
 void attribution_withdraw(const struct attribution_question *question, struct owner *owner,
                           enum attribution_reason reason);
 
+/* The kernel saw that process with the end. */
+void attribution_set_traced(const struct attribution_question *question, struct process *process,
+                            struct owner *owner);
+
 void attribution_tcp_resolve(struct attribution *attribution,
                              const struct attribution_namespace *space,
                              const struct attribution_question *question, struct owner *owner);

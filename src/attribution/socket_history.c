@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/socket_history.h"
+#include "attribution/socket_history_private.h"
 
 #include <netinet/in.h>
 #include <stddef.h>
@@ -16,54 +16,8 @@
 /* connect() calls that wait for an answer, of all processes. */
 #define PENDING_CONNECTS_MAX 16384
 
-/*
- * Where a sighting belongs in the index is far away in memory: while it comes,
- * this many that follow are decoded.
- */
-#define COMING 16
-
 /* A send takes this long at most, the process that sends without waiting for the processor too. */
 #define SENDING_NS (200 * NS_PER_MS)
-
-struct sighting {
-	uint64_t hash;              /* of what hash_of says: 64 bits stand for that */
-	struct inet_address source; /* may be unspecified */
-	int64_t first_ns, last_ns;
-	union {
-		/* SOCKET_HISTORY_CLOSED: sole_holder_since_ns; INT64_MAX: not known */
-		int64_t alone_ns;
-		int64_t ifindex; /* SOCKET_HISTORY_ROUTED: of the device; 0 = any */
-	};
-	int pid;
-	uint32_t netns;
-	uint32_t queued_ms; /* when it came to the head of the ring; wraps */
-	uint8_t kinds;
-	bool reversed; /* hash_of turned it round */
-	uint16_t life; /* with pid: which of the processes that had it in turn */
-};
-_Static_assert(sizeof(struct sighting) == PAGES_LINE, "a sighting is a cache line");
-
-/* A ring in the order of queued_ms; the tail is the oldest. */
-struct socket_history {
-	struct hash_key key;
-	struct table *index;
-	struct pending_connects *pending_connects;
-	struct traced_sockets *traced_sockets;
-	struct sighting *sightings;
-	uint32_t max, tail, count;
-	struct sighting coming[COMING]; /* a ring, too, of those that are not entered yet */
-	uint32_t coming_tail, coming_count;
-	struct asked { /* last: of both ends of a connection, and again when it closes */
-		struct tuple tuple;
-		uint64_t hash;
-		bool reversed;
-	} asked;
-	int64_t lost_from_ns, lost_to_ns; /* events are missing in between; 0 = none */
-	int64_t evicted_ns;               /* of the latest sighting that made room */
-	int64_t changed_ns;               /* of the latest sighting of another process */
-	uint32_t changes;
-	struct socket_history_counters counters;
-};
 
 struct socket_history *socket_history_new(uint32_t max, const struct hash_key *key)
 {
@@ -101,8 +55,8 @@ void socket_history_free(struct socket_history *history)
  * Both ends of a TCP connection on this host hash alike, so that they lie together.
  * Of others the local address is no part: a socket may have had none yet.
  */
-static uint64_t hash_of(const struct socket_history *history, const struct tuple *tuple,
-                        bool *reversed)
+uint64_t socket_history_hash(const struct socket_history *history, const struct tuple *tuple,
+                             bool *reversed)
 {
 	const size_t start = offsetof(struct tuple, destination);
 	struct tuple turned;
@@ -114,31 +68,6 @@ static uint64_t hash_of(const struct socket_history *history, const struct tuple
 	*reversed = !tuple_is_before(tuple);
 	turned = *reversed ? tuple_reverse(tuple) : *tuple;
 	return hash_siphash(&history->key, &turned, sizeof turned, 1, 3);
-}
-
-/* hash_of, for questions. */
-static uint64_t hash_asked(struct socket_history *history, const struct tuple *tuple,
-                           bool *reversed)
-{
-	struct asked *asked = &history->asked;
-	bool same = tuple_equal(&asked->tuple, tuple);
-
-	if (!same && tuple->protocol == IPPROTO_TCP && tuple_is_reverse(&asked->tuple, tuple)) {
-		*reversed = !asked->reversed;
-		return asked->hash;
-	}
-	if (!same) {
-		asked->tuple = *tuple;
-		asked->hash = hash_of(history, tuple, &asked->reversed);
-	}
-	*reversed = asked->reversed;
-	return asked->hash;
-}
-
-/* The same local address, as far as both are known. */
-static bool fits(const struct inet_address *a, const struct inet_address *b)
-{
-	return inet_equal(a, b) || inet_is_unspecified(a) || inet_is_unspecified(b);
 }
 
 static uint32_t milliseconds(int64_t ns)
@@ -172,11 +101,6 @@ static void push(struct socket_history *history, const struct sighting *sighting
 	history->count++;
 }
 
-static bool is_same_process(const struct sighting *a, const struct sighting *b)
-{
-	return a->pid == b->pid && (a->life == b->life || a->life == 0 || b->life == 0);
-}
-
 /* The latest of the same tuple, as far as namespaces and devices are known. */
 static struct sighting *find_previous(struct socket_history *history,
                                       const struct sighting *sighting)
@@ -202,7 +126,7 @@ static struct sighting *find_previous(struct socket_history *history,
 /* It prolongs the previous one: same process, shortly before. */
 static bool prolongs(const struct sighting *previous, const struct sighting *sighting)
 {
-	return is_same_process(previous, sighting) &&
+	return sighting_is_same_process(previous, sighting) &&
 	       sighting->first_ns <= previous->last_ns + SOCKET_HISTORY_MERGE_NS &&
 	       sighting->first_ns >= previous->first_ns - SOCKET_HISTORY_MERGE_NS;
 }
@@ -210,7 +134,8 @@ static bool prolongs(const struct sighting *previous, const struct sighting *sig
 static void note_change(struct socket_history *history, const struct sighting *previous,
                         const struct sighting *sighting)
 {
-	if (is_same_process(previous, sighting) || !(sighting->kinds & SOCKET_HISTORY_USED))
+	if (sighting_is_same_process(previous, sighting) ||
+	    !(sighting->kinds & SOCKET_HISTORY_USED))
 		return;
 	history->changes++;
 	history->changed_ns = sighting->last_ns;
@@ -249,7 +174,7 @@ static void enter_first(struct socket_history *history)
 	history->coming_count--;
 }
 
-static void enter_all(struct socket_history *history)
+void socket_history_enter_all(struct socket_history *history)
 {
 	while (history->coming_count > 0)
 		enter_first(history);
@@ -280,7 +205,7 @@ static struct sighting sighting_of(const struct socket_history *history,
                                    uint8_t kind)
 {
 	bool reversed;
-	uint64_t hash = hash_of(history, &event->tuple, &reversed);
+	uint64_t hash = socket_history_hash(history, &event->tuple, &reversed);
 
 	return (struct sighting){
 		.hash = hash,
@@ -461,186 +386,9 @@ void socket_history_add(struct socket_history *history, const struct trace_event
 	}
 }
 
-static bool answers(const struct sighting *sighting, const struct socket_history_question *question)
-{
-	return (sighting->kinds & question->kinds) && sighting->first_ns <= question->to_ns &&
-	       sighting->last_ns >= question->from_ns &&
-	       fits(&sighting->source, &question->tuple.source) &&
-	       (sighting->netns == question->netns || sighting->netns == 0 || question->netns == 0);
-}
-
-static void join(struct socket_history_match *match, const struct sighting *sighting)
-{
-	if (sighting->first_ns < match->first_ns)
-		match->first_ns = sighting->first_ns;
-	if (sighting->last_ns > match->last_ns)
-		match->last_ns = sighting->last_ns;
-	match->kinds |= sighting->kinds;
-	if (match->netns == 0)
-		match->netns = sighting->netns;
-}
-
-void socket_history_expect(struct socket_history *history, const struct tuple *tuple)
-{
-	bool reversed;
-
-	table_prefetch(history->index, hash_asked(history, tuple, &reversed));
-}
-
-/* Another process may have been seen in that time, too. */
-static bool is_incomplete(const struct socket_history *history,
-                          const struct socket_history_question *question)
-{
-	bool lost = history->lost_to_ns != 0 && history->lost_to_ns >= question->from_ns &&
-	            history->lost_from_ns <= question->to_ns;
-
-	return lost || (history->evicted_ns != 0 && history->evicted_ns >= question->from_ns);
-}
-
-enum socket_history_answer socket_history_find(struct socket_history *history,
-                                               const struct socket_history_question *question,
-                                               struct socket_history_match *match)
-{
-	bool reversed;
-	uint64_t hash = hash_asked(history, &question->tuple, &reversed);
-	struct socket_history_match found = { .pid = 0 };
-	const struct sighting *last = NULL;
-	struct table_cursor cursor;
-	uint32_t number;
-
-	enter_all(history);
-	cursor = table_cursor(history->index, hash);
-	while (table_next(&cursor, &number)) {
-		const struct sighting *sighting = &history->sightings[number];
-
-		if (sighting->hash != hash || sighting->reversed != reversed ||
-		    !answers(sighting, question))
-			continue;
-		if (last && !is_same_process(last, sighting))
-			return SOCKET_HISTORY_AMBIGUOUS;
-		/* Only its close speaks for it, and the socket may have been another's by a fork. */
-		if (!(sighting->kinds & question->kinds & SOCKET_HISTORY_USED) &&
-		    sighting->alone_ns >= question->from_ns)
-			return SOCKET_HISTORY_AMBIGUOUS;
-		last = sighting;
-		if (found.pid == 0)
-			found = (struct socket_history_match){ .pid = sighting->pid,
-				                               .first_ns = sighting->first_ns,
-				                               .last_ns = sighting->last_ns };
-		join(&found, sighting);
-	}
-	if (found.pid == 0)
-		return SOCKET_HISTORY_NONE;
-	*match = found;
-	return is_incomplete(history, question) ? SOCKET_HISTORY_INCOMPLETE : SOCKET_HISTORY_FOUND;
-}
-
-/* A walk over the sightings of a question; those of the packet's interface come before others. */
-struct walk {
-	struct table_cursor cursor;
-	uint64_t hash;
-	bool reversed;
-	bool has_device; /* one is of the packet's interface */
-};
-
-static const struct sighting *next(struct socket_history *history,
-                                   const struct socket_history_question *question,
-                                   struct walk *walk)
-{
-	uint32_t number;
-
-	while (table_next(&walk->cursor, &number)) {
-		const struct sighting *sighting = &history->sightings[number];
-
-		if (sighting->hash == walk->hash && sighting->reversed == walk->reversed &&
-		    answers(sighting, question) &&
-		    (!walk->has_device || sighting->ifindex == question->ifindex))
-			return sighting;
-	}
-	return NULL;
-}
-
-static struct walk begin_walk(struct socket_history *history,
-                              const struct socket_history_question *question)
-{
-	struct walk walk = { .hash = hash_asked(history, &question->tuple, &walk.reversed) };
-	const struct sighting *sighting;
-	bool has_device = false;
-
-	enter_all(history);
-	walk.cursor = table_cursor(history->index, walk.hash);
-	if (question->ifindex == 0 || question->tuple.protocol == IPPROTO_TCP)
-		return walk;
-	while ((sighting = next(history, question, &walk)))
-		has_device |= sighting->ifindex == question->ifindex;
-	walk.has_device = has_device;
-	walk.cursor = table_cursor(history->index, walk.hash);
-	return walk;
-}
-
-static enum socket_history_answer answer_one(const struct socket_history *history,
-                                             const struct socket_history_question *question,
-                                             const struct sighting *one, bool several,
-                                             struct socket_history_match *match)
-{
-	if (!one)
-		return SOCKET_HISTORY_NONE;
-	*match = (struct socket_history_match){ .pid = one->pid,
-		                                .netns = one->netns,
-		                                .kinds = one->kinds,
-		                                .first_ns = one->first_ns,
-		                                .last_ns = one->last_ns,
-		                                .several = several };
-	return is_incomplete(history, question) ? SOCKET_HISTORY_INCOMPLETE : SOCKET_HISTORY_FOUND;
-}
-
-enum socket_history_answer
-socket_history_find_latest(struct socket_history *history,
-                           const struct socket_history_question *question,
-                           struct socket_history_match *match)
-{
-	struct walk walk = begin_walk(history, question);
-	const struct sighting *latest = NULL, *sighting;
-	int64_t other_ns = INT64_MIN; /* when another than the latest was seen last */
-	bool several = false;
-
-	while ((sighting = next(history, question, &walk))) {
-		const struct sighting *earlier = sighting;
-
-		if (!latest || sighting->first_ns > latest->first_ns) {
-			earlier = latest;
-			latest = sighting;
-		}
-		if (!earlier || is_same_process(earlier, latest))
-			continue;
-		several = true;
-		if (earlier->last_ns > other_ns)
-			other_ns = earlier->last_ns;
-	}
-	if (several && other_ns >= question->apart_ns)
-		return SOCKET_HISTORY_AMBIGUOUS;
-	return answer_one(history, question, latest, several, match);
-}
-
-enum socket_history_answer socket_history_find_first(struct socket_history *history,
-                                                     const struct socket_history_question *question,
-                                                     struct socket_history_match *match)
-{
-	struct walk walk = begin_walk(history, question);
-	const struct sighting *first = NULL, *sighting;
-	bool several = false;
-
-	while ((sighting = next(history, question, &walk))) {
-		several |= first && !is_same_process(first, sighting);
-		if (!first || sighting->first_ns < first->first_ns)
-			first = sighting;
-	}
-	return answer_one(history, question, first, several, match);
-}
-
 uint32_t socket_history_changes(struct socket_history *history)
 {
-	enter_all(history);
+	socket_history_enter_all(history);
 	return history->changes;
 }
 
@@ -651,7 +399,7 @@ int64_t socket_history_changed_ns(const struct socket_history *history)
 
 void socket_history_expire(struct socket_history *history, int64_t now_ns)
 {
-	enter_all(history);
+	socket_history_enter_all(history);
 	while (history->count > 0) {
 		struct sighting oldest = history->sightings[history->tail];
 
@@ -672,12 +420,12 @@ void socket_history_expire(struct socket_history *history, int64_t now_ns)
 
 const struct socket_history_counters *socket_history_counters(struct socket_history *history)
 {
-	enter_all(history);
+	socket_history_enter_all(history);
 	return &history->counters;
 }
 
 uint32_t socket_history_count(struct socket_history *history)
 {
-	enter_all(history);
+	socket_history_enter_all(history);
 	return history->count;
 }

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "stream/binder.h"
+#include "stream/binder_private.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -14,31 +14,13 @@ static const int64_t level_wait_ns[] = {
 	1 * NS_PER_MS,   4 * NS_PER_MS,   20 * NS_PER_MS,  75 * NS_PER_MS,
 	150 * NS_PER_MS, 250 * NS_PER_MS, 500 * NS_PER_MS, 1000 * NS_PER_MS,
 };
-#define LEVELS          ((int)(sizeof level_wait_ns / sizeof level_wait_ns[0]))
+_Static_assert(sizeof level_wait_ns / sizeof level_wait_ns[0] == LEVELS, "one wait a level");
 #define FORWARDED_LEVEL 2 /* what is forwarded is looked at once more */
 #define CONFIRM_NS      (75 * NS_PER_MS)
 #define QUEUE_MAX       32768 /* a level, in connections; power of two */
-#define MOVES_TOLD      16    /* changes of owners that are reported, of a connection */
 /* A process that has a socket is seen with it at most this long after its last packet. */
 #define OVER_NS     (NS_PER_MS / 10)
 #define REFINEMENTS 4 /* looks at a listener's connection when its end speaks */
-
-struct waiting {
-	uint64_t id;
-	uint32_t number;
-	int64_t due_ns;
-};
-
-struct queue {
-	struct waiting *entries; /* a ring of QUEUE_MAX, made when first needed */
-	uint32_t head, count;
-};
-
-struct binder {
-	struct binder_options options;
-	struct queue levels[LEVELS];
-	struct binder_counters counters;
-};
 
 struct binder *binder_new(const struct binder_options *options)
 {
@@ -98,9 +80,9 @@ static void count_destroyed(const struct binder *binder, struct attribution_ques
 	question->died_again = times.previous_ns >= question->seen_ns;
 }
 
-static struct attribution_question question_for(const struct binder *binder,
-                                                const struct connection *connection,
-                                                enum connection_end end)
+struct attribution_question binder_question(const struct binder *binder,
+                                            const struct connection *connection,
+                                            enum connection_end end)
 {
 	struct attribution_question question = {
 		.netns = connection->netns,
@@ -250,7 +232,7 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 
 	if (!worth_asking(connection, end))
 		return false;
-	question = question_for(binder, connection, end);
+	question = binder_question(binder, connection, end);
 	if (spoke_ns != 0 && question.tuple.protocol != IPPROTO_TCP)
 		question.seen_ns = spoke_ns;
 	attribution_resolve(binder->options.attribution, &question, &found);
@@ -260,7 +242,7 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 	return improve(connection, end, &found);
 }
 
-static void tell(struct binder *binder, struct connection *connection)
+void binder_report(struct binder *binder, struct connection *connection)
 {
 	snippet_free(connection->snippet);
 	connection->snippet = NULL;
@@ -282,7 +264,7 @@ static bool find_proxy(struct binder *binder, struct connection *connection)
 		return false;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		struct attribution_question question =
-			question_for(binder, connection, (enum connection_end)end);
+			binder_question(binder, connection, (enum connection_end)end);
 
 		connection->local[end] =
 			attribution_is_of_host(binder->options.attribution, &question);
@@ -309,7 +291,7 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 			connection->owners[end].reason = ATTRIBUTION_REPLAY;
 		} else if (connection->local[end]) {
 			struct attribution_question question =
-				question_for(binder, connection, end);
+				binder_question(binder, connection, end);
 
 			question.sender = (enum connection_end)end == from;
 			question.ifindex = packet->ifindex;
@@ -345,13 +327,13 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 	}
 	connection->refinements++;
 	if (ask_again(binder, connection, from, seen_ns))
-		tell(binder, connection);
+		binder_report(binder, connection);
 }
 
 enum binder_now binder_who_now(struct binder *binder, const struct connection *connection,
                                enum connection_end end, bool sender, int64_t seen_ns)
 {
-	struct attribution_question question = question_for(binder, connection, end);
+	struct attribution_question question = binder_question(binder, connection, end);
 	const struct owner *owner = &connection->owners[end];
 	struct owner found = { 0 };
 	enum binder_now now = BINDER_ANOTHER;
@@ -369,119 +351,6 @@ enum binder_now binder_who_now(struct binder *binder, const struct connection *c
 	return now;
 }
 
-/* Another process has the end now: the record of it names that. Returns whether it is another. */
-static bool move(struct connection *connection, enum connection_end end, struct owner *found)
-{
-	struct owner *owner = &connection->owners[end];
-
-	if (found->process == owner->process) {
-		owner_clear(found);
-		return false;
-	}
-	owner_clear(owner);
-	*owner = *found;
-	connection->orphaned &= (uint8_t) ~(1u << end) & 3;
-	return true;
-}
-
-static struct attribution_question question_of_packet(const struct binder *binder,
-                                                      const struct connection *connection,
-                                                      enum connection_end end, bool sender,
-                                                      const struct packet *packet, int64_t seen_ns)
-{
-	struct attribution_question question = question_for(binder, connection, end);
-
-	question.seen_ns = seen_ns;
-	question.ifindex = packet->ifindex;
-	question.sender = sender;
-	question.has_payload = packet->payload > 0;
-	return question;
-}
-
-/* Its owner has exited before the packet. A process that shared the socket has it alone, then. */
-static bool inherit(struct binder *binder, struct connection *connection, enum connection_end end,
-                    const struct attribution_question *question, unsigned *doubtful)
-{
-	const struct process *process = connection->owners[end].process;
-	struct owner found = { 0 };
-
-	if (!process || process->exited_ns == 0 || process->exited_ns > question->seen_ns ||
-	    connection->orphaned & 1u << end)
-		return false;
-	if (attribution_find_heir(binder->options.attribution, question, &found))
-		return move(connection, end, &found);
-	if (found.reason == ATTRIBUTION_PENDING) {
-		*doubtful |= BINDER_PENDING << end;
-		connection->changes++; /* so that the next packet asks again */
-	} else {
-		connection->orphaned |= 1u << end & 3;
-	}
-	owner_clear(&found);
-	return false;
-}
-
-/* The end's user at the packet. True when the owner is another now. */
-static bool judge(struct binder *binder, struct connection *connection, enum connection_end end,
-                  const struct attribution_question *question, unsigned *doubtful)
-{
-	struct owner found = { 0 };
-
-	if (!attribution_find_user(binder->options.attribution, question, &found))
-		return false;
-	/* No route is looked up for what goes to a link: its socket is bound to the interface. */
-	if (!found.process && tuple_is_of_link(&question->tuple) && question->sender)
-		attribution_resolve(binder->options.attribution, question, &found);
-	if (found.process)
-		return move(connection, end, &found);
-	*doubtful |= BINDER_AMBIGUOUS << end;
-	owner_clear(&found);
-	return false;
-}
-
-static void tell_move(struct binder *binder, struct connection *connection)
-{
-	if (connection->moves == MOVES_TOLD) {
-		snippet_free(connection->snippet);
-		connection->snippet = NULL;
-		return;
-	}
-	connection->moves++;
-	tell(binder, connection);
-}
-
-unsigned binder_judge(struct binder *binder, struct connection *connection,
-                      enum connection_end from, const struct packet *packet, int64_t seen_ns,
-                      uint32_t changes)
-{
-	bool changed = connection->changes != (changes & 0x7fff), moved = false;
-	unsigned doubtful = 0;
-
-	connection->changes = changes & 0x7fff;
-	/* Each interface may have a socket of its own for these ends. */
-	if (connection->tuple.protocol != IPPROTO_TCP && packet->ifindex != connection->ifindex)
-		connection->contested |= tuple_is_of_link(&connection->tuple) & 1;
-	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
-		struct attribution_question question;
-
-		if (!connection->local[end])
-			continue;
-		question = question_of_packet(binder, connection, (enum connection_end)end,
-		                              (enum connection_end)end == from, packet, seen_ns);
-		if (changed && !connection->contested)
-			connection->contested =
-				attribution_is_contested(binder->options.attribution, &question);
-		if (connection->contested)
-			moved |= judge(binder, connection, (enum connection_end)end, &question,
-			               &doubtful);
-		if (changed)
-			moved |= inherit(binder, connection, (enum connection_end)end, &question,
-			                 &doubtful);
-	}
-	if (moved)
-		tell_move(binder, connection);
-	return doubtful;
-}
-
 /* After these its process closed it, and other sockets may have the same ends. */
 static bool is_over(const struct connection *connection)
 {
@@ -493,7 +362,7 @@ static bool is_over(const struct connection *connection)
 static bool ask_last(struct binder *binder, struct connection *connection, enum connection_end end,
                      int64_t last_ns)
 {
-	struct attribution_question question = question_for(binder, connection, end);
+	struct attribution_question question = binder_question(binder, connection, end);
 	const struct owner *owner = &connection->owners[end];
 
 	if (owner->translated) {
@@ -524,7 +393,7 @@ void binder_closing(struct binder *binder, struct connection *connection, int64_
 		binder->counters.reasons[owner->reason]++;
 	}
 	if (changed)
-		tell(binder, connection);
+		binder_report(binder, connection);
 	connection->attributable = false;
 }
 
@@ -541,7 +410,7 @@ static void retry(struct binder *binder, int level, const struct waiting *waitin
 	changed |= ask_again(binder, connection, CONNECTION_SOURCE, 0);
 	changed |= ask_again(binder, connection, CONNECTION_DESTINATION, 0);
 	if (changed)
-		tell(binder, connection);
+		binder_report(binder, connection);
 	if (level_wait_ns[level] >= CONFIRM_NS)
 		connection->confirmed = true;
 	connection->attributable = unsettled(connection);

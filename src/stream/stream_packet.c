@@ -74,34 +74,6 @@ static bool is_udp(const struct tuple *tuple)
 	return tuple->protocol == IPPROTO_UDP;
 }
 
-static uint16_t port_of(const struct connection *connection, int end)
-{
-	return end == CONNECTION_SOURCE ? connection->tuple.source_port
-	                                : connection->tuple.destination_port;
-}
-
-/* Sockets that were destroyed on the ports of its local ends. */
-static uint32_t count_destroyed(const struct stream *stream, const struct connection *connection)
-{
-	uint32_t count = 0;
-
-	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
-		if (connection->local[end])
-			count += destroyed_count(stream->destroyed, port_of(connection, end));
-	return count;
-}
-
-/* For packets from this one on, no socket that was reported so far is looked at any more. */
-static void settle_destroyed(const struct stream *stream, struct connection *connection,
-                             int64_t seen_ns)
-{
-	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
-		if (connection->local[end] &&
-		    destroyed_port_since(stream->destroyed, port_of(connection, end), seen_ns))
-			return;
-	connection->destroyed = (uint16_t)count_destroyed(stream, connection);
-}
-
 /* The end of a short connection is reported before its packets are read. */
 static bool has_died(const struct stream *stream, const struct connection *connection,
                      enum connection_end end)
@@ -179,54 +151,9 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->gone = has_died(stream, connection, CONNECTION_DESTINATION);
 	connection->dead = connection->gone || has_died(stream, connection, CONNECTION_SOURCE);
 	if (is_udp(&connection->tuple))
-		settle_destroyed(stream, connection, connection->seen_ns);
+		stream_settle_destroyed(stream, connection, connection->seen_ns);
 	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);
 	return connection;
-}
-
-/*
- * A packet after the report is another socket's, if its owner is not found to be the same. One
- * just before it may be: only an owner that is found to be another proves it, for most sockets
- * are destroyed after an answer, before it is read. What is read late was reported late, too.
- * A second socket that was destroyed since was a successor, which may have sent as well.
- */
-static bool is_another_now(struct stream *stream, const struct connection *connection,
-                           enum connection_end end, const struct passage *passage)
-{
-	struct tuple tuple = connection_tuple_of(connection, end);
-	bool sender = end == passage->from;
-	int64_t seen_ns = passage->seen_ns;
-	struct destroyed_times destroyed =
-		destroyed_last(stream->destroyed, connection->netns, &tuple, seen_ns);
-	bool late = passage->now_ns - seen_ns > DESTROYED_LATE_NS;
-	bool again = sender && destroyed.previous_ns >= connection->seen_ns;
-	bool surely_after = late || seen_ns >= destroyed.last_ns;
-	enum binder_now now;
-
-	if (destroyed.last_ns < connection->seen_ns ||
-	    (!late && seen_ns < destroyed.last_ns - DESTROYED_LATE_NS))
-		return false;
-	/* An end without owner gets it from what it sends. */
-	if (!surely_after && !owner_known(&connection->owners[end]))
-		return false;
-	now = binder_who_now(stream->binder, connection, end, sender, seen_ns);
-	return surely_after || again ? now != BINDER_SAME : now == BINDER_ANOTHER;
-}
-
-/* A socket of the UDP port of an end was destroyed meanwhile: it is another process's now. */
-static bool is_of_another_socket(struct stream *stream, struct connection *connection,
-                                 const struct passage *passage)
-{
-	bool another = false;
-
-	if (!is_udp(&connection->tuple) || stream->options.replay ||
-	    (uint16_t)count_destroyed(stream, connection) == connection->destroyed)
-		return false;
-	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION && !another; end++)
-		another = connection->local[end] &&
-		          is_another_now(stream, connection, (enum connection_end)end, passage);
-	settle_destroyed(stream, connection, passage->seen_ns);
-	return another;
 }
 
 /*
@@ -273,7 +200,8 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 	if (!connection && passage->is_copy)
 		connection = find_copied(stream, passage);
 	if (connection && (connection_table_restarts(connection, packet) ||
-	                   is_of_another_socket(stream, connection, passage))) {
+	                   stream_is_of_another_socket(stream, connection, passage->from,
+	                                               passage->seen_ns, passage->now_ns))) {
 		replace_connection(stream, connection, passage);
 		connection = NULL;
 	}

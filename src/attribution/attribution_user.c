@@ -1,0 +1,70 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process, of those that may have an end, that used it at the time of a packet. */
+#include <netinet/in.h>
+
+#include "attribution/attribution_private.h"
+#include "attribution/sentinel_owners.h"
+#include "attribution/trace_owners.h"
+
+uint32_t attribution_changes(const struct attribution *attribution)
+{
+	uint32_t changes = attribution->exits;
+
+	if (attribution->options.trace_owners)
+		changes += trace_owners_changes(attribution->options.trace_owners);
+	if (attribution->options.sentinel_owners)
+		changes += sentinel_owners_changes(attribution->options.sentinel_owners);
+	return changes;
+}
+
+void attribution_exited(struct attribution *attribution)
+{
+	attribution->exits++;
+}
+
+bool attribution_is_contested(struct attribution *attribution,
+                              const struct attribution_question *question)
+{
+	if (attribution->options.trace_owners)
+		return trace_owners_is_contested(attribution->options.trace_owners, question);
+	return attribution->options.sentinel_owners &&
+	       sentinel_owners_is_contested(attribution->options.sentinel_owners, question);
+}
+
+bool attribution_find_user(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	struct process *process;
+
+	if (attribution->options.trace_owners) {
+		switch (trace_owners_find_user(attribution->options.trace_owners, question,
+		                               &process)) {
+		case TRACE_OWNERS_NONE:
+			return false;
+		case TRACE_OWNERS_ONE:
+			attribution_set_traced(question, process, owner);
+			return true;
+		case TRACE_OWNERS_AMBIGUOUS:
+			break;
+		}
+	} else if (question->tuple.protocol == IPPROTO_TCP ||
+	           (question->sender &&
+	            sentinel_owners_find(attribution->options.sentinel_owners, question, owner))) {
+		return question->tuple.protocol != IPPROTO_TCP;
+	}
+	attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);
+	return true;
+}
+
+bool attribution_find_heir(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	attribution_resolve(attribution, question, owner);
+	if ((owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_TRACEPOINT) &&
+	    owner->process->exited_ns == 0)
+		return true;
+	if (owner->method != ATTRIBUTION_UNKNOWN)
+		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
+	return false;
+}

@@ -1,0 +1,73 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of socket_history share; no other file includes it. */
+#ifndef SOCKLINE_ATTRIBUTION_SOCKET_HISTORY_PRIVATE_H
+#define SOCKLINE_ATTRIBUTION_SOCKET_HISTORY_PRIVATE_H
+
+#include "attribution/pending_connects.h"
+#include "attribution/socket_history.h"
+#include "attribution/traced_sockets.h"
+#include "base/pages.h"
+#include "base/table.h"
+
+/*
+ * Where a sighting belongs in the index is far away in memory: while it comes,
+ * this many that follow are decoded.
+ */
+#define COMING 16
+
+struct sighting {
+	uint64_t hash;              /* of what hash_of says: 64 bits stand for that */
+	struct inet_address source; /* may be unspecified */
+	int64_t first_ns, last_ns;
+	union {
+		/* SOCKET_HISTORY_CLOSED: sole_holder_since_ns; INT64_MAX: not known */
+		int64_t alone_ns;
+		int64_t ifindex; /* SOCKET_HISTORY_ROUTED: of the device; 0 = any */
+	};
+	int pid;
+	uint32_t netns;
+	uint32_t queued_ms; /* when it came to the head of the ring; wraps */
+	uint8_t kinds;
+	bool reversed; /* hash_of turned it round */
+	uint16_t life; /* with pid: which of the processes that had it in turn */
+};
+_Static_assert(sizeof(struct sighting) == PAGES_LINE, "a sighting is a cache line");
+
+/* A ring in the order of queued_ms; the tail is the oldest. */
+struct socket_history {
+	struct hash_key key;
+	struct table *index;
+	struct pending_connects *pending_connects;
+	struct traced_sockets *traced_sockets;
+	struct sighting *sightings;
+	uint32_t max, tail, count;
+	struct sighting coming[COMING]; /* a ring, too, of those that are not entered yet */
+	uint32_t coming_tail, coming_count;
+	struct asked { /* last: of both ends of a connection, and again when it closes */
+		struct tuple tuple;
+		uint64_t hash;
+		bool reversed;
+	} asked;
+	int64_t lost_from_ns, lost_to_ns; /* events are missing in between; 0 = none */
+	int64_t evicted_ns;               /* of the latest sighting that made room */
+	int64_t changed_ns;               /* of the latest sighting of another process */
+	uint32_t changes;
+	struct socket_history_counters counters;
+};
+
+static inline bool sighting_is_same_process(const struct sighting *a, const struct sighting *b)
+{
+	return a->pid == b->pid && (a->life == b->life || a->life == 0 || b->life == 0);
+}
+
+/*
+ * Both ends of a TCP connection on this host hash alike, so that they lie together. The local
+ * address of others is no part: a socket may have had none yet.
+ */
+uint64_t socket_history_hash(const struct socket_history *history, const struct tuple *tuple,
+                             bool *reversed);
+/* What was added up to now is found. */
+void socket_history_enter_all(struct socket_history *history);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Owners that move: packets of an end that several processes use, or whose owner has exited. */
+#include <netinet/in.h>
+
+#include "base/snippet.h"
+#include "stream/binder_private.h"
+
+#define MOVES_TOLD 16 /* changes of owners that are reported, of a connection */
+
+/* Another process has the end now: the record of it names that. Returns whether it is another. */
+static bool move(struct connection *connection, enum connection_end end, struct owner *found)
+{
+	struct owner *owner = &connection->owners[end];
+
+	if (found->process == owner->process) {
+		owner_clear(found);
+		return false;
+	}
+	owner_clear(owner);
+	*owner = *found;
+	connection->orphaned &= (uint8_t) ~(1u << end) & 3;
+	return true;
+}
+
+static struct attribution_question question_of_packet(const struct binder *binder,
+                                                      const struct connection *connection,
+                                                      enum connection_end end, bool sender,
+                                                      const struct packet *packet, int64_t seen_ns)
+{
+	struct attribution_question question = binder_question(binder, connection, end);
+
+	question.seen_ns = seen_ns;
+	question.ifindex = packet->ifindex;
+	question.sender = sender;
+	question.has_payload = packet->payload > 0;
+	return question;
+}
+
+/* Its owner has exited before the packet. A process that shared the socket has it alone, then. */
+static bool inherit(struct binder *binder, struct connection *connection, enum connection_end end,
+                    const struct attribution_question *question, unsigned *doubtful)
+{
+	const struct process *process = connection->owners[end].process;
+	struct owner found = { 0 };
+
+	if (!process || process->exited_ns == 0 || process->exited_ns > question->seen_ns ||
+	    connection->orphaned & 1u << end)
+		return false;
+	if (attribution_find_heir(binder->options.attribution, question, &found))
+		return move(connection, end, &found);
+	if (found.reason == ATTRIBUTION_PENDING) {
+		*doubtful |= BINDER_PENDING << end;
+		connection->changes++; /* so that the next packet asks again */
+	} else {
+		connection->orphaned |= 1u << end & 3;
+	}
+	owner_clear(&found);
+	return false;
+}
+
+/* The end's user at the packet. True when the owner is another now. */
+static bool judge(struct binder *binder, struct connection *connection, enum connection_end end,
+                  const struct attribution_question *question, unsigned *doubtful)
+{
+	struct owner found = { 0 };
+
+	if (!attribution_find_user(binder->options.attribution, question, &found))
+		return false;
+	/* No route is looked up for what goes to a link: its socket is bound to the interface. */
+	if (!found.process && tuple_is_of_link(&question->tuple) && question->sender)
+		attribution_resolve(binder->options.attribution, question, &found);
+	if (found.process)
+		return move(connection, end, &found);
+	*doubtful |= BINDER_AMBIGUOUS << end;
+	owner_clear(&found);
+	return false;
+}
+
+static void tell_move(struct binder *binder, struct connection *connection)
+{
+	if (connection->moves == MOVES_TOLD) {
+		snippet_free(connection->snippet);
+		connection->snippet = NULL;
+		return;
+	}
+	connection->moves++;
+	binder_report(binder, connection);
+}
+
+unsigned binder_judge(struct binder *binder, struct connection *connection,
+                      enum connection_end from, const struct packet *packet, int64_t seen_ns,
+                      uint32_t changes)
+{
+	bool changed = connection->changes != (changes & 0x7fff), moved = false;
+	unsigned doubtful = 0;
+
+	connection->changes = changes & 0x7fff;
+	/* Each interface may have a socket of its own for these ends. */
+	if (connection->tuple.protocol != IPPROTO_TCP && packet->ifindex != connection->ifindex)
+		connection->contested |= tuple_is_of_link(&connection->tuple) & 1;
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		struct attribution_question question;
+
+		if (!connection->local[end])
+			continue;
+		question = question_of_packet(binder, connection, (enum connection_end)end,
+		                              (enum connection_end)end == from, packet, seen_ns);
+		if (changed && !connection->contested)
+			connection->contested =
+				attribution_is_contested(binder->options.attribution, &question);
+		if (connection->contested)
+			moved |= judge(binder, connection, (enum connection_end)end, &question,
+			               &doubtful);
+		if (changed)
+			moved |= inherit(binder, connection, (enum connection_end)end, &question,
+			                 &doubtful);
+	}
+	if (moved)
+		tell_move(binder, connection);
+	return doubtful;
+}

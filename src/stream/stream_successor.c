@@ -1,0 +1,80 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A UDP socket was destroyed: does a packet belong to the socket that followed it? */
+#include <netinet/in.h>
+
+#include "stream/stream_private.h"
+
+static uint16_t port_of(const struct connection *connection, int end)
+{
+	return end == CONNECTION_SOURCE ? connection->tuple.source_port
+	                                : connection->tuple.destination_port;
+}
+
+/* Sockets that were destroyed on the ports of its local ends. */
+static uint32_t count_destroyed(const struct stream *stream, const struct connection *connection)
+{
+	uint32_t count = 0;
+
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
+		if (connection->local[end])
+			count += destroyed_count(stream->destroyed, port_of(connection, end));
+	return count;
+}
+
+/* For packets from this one on, no socket that was reported so far is looked at any more. */
+void stream_settle_destroyed(const struct stream *stream, struct connection *connection,
+                             int64_t seen_ns)
+{
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
+		if (connection->local[end] &&
+		    destroyed_port_since(stream->destroyed, port_of(connection, end), seen_ns))
+			return;
+	connection->destroyed = (uint16_t)count_destroyed(stream, connection);
+}
+
+/*
+ * A packet after the report is another socket's, if its owner is not found to be the same. One
+ * just before it may be: only an owner that is found to be another proves it, for most sockets
+ * are destroyed after an answer, before it is read. What is read late was reported late, too.
+ * A second socket that was destroyed since was a successor, which may have sent as well.
+ */
+static bool is_another_now(struct stream *stream, const struct connection *connection,
+                           enum connection_end end, enum connection_end from, int64_t seen_ns,
+                           int64_t now_ns)
+{
+	struct tuple tuple = connection_tuple_of(connection, end);
+	bool sender = end == from;
+	struct destroyed_times destroyed =
+		destroyed_last(stream->destroyed, connection->netns, &tuple, seen_ns);
+	bool late = now_ns - seen_ns > DESTROYED_LATE_NS;
+	bool again = sender && destroyed.previous_ns >= connection->seen_ns;
+	bool surely_after = late || seen_ns >= destroyed.last_ns;
+	enum binder_now now;
+
+	if (destroyed.last_ns < connection->seen_ns ||
+	    (!late && seen_ns < destroyed.last_ns - DESTROYED_LATE_NS))
+		return false;
+	/* An end without owner gets it from what it sends. */
+	if (!surely_after && !owner_known(&connection->owners[end]))
+		return false;
+	now = binder_who_now(stream->binder, connection, end, sender, seen_ns);
+	return surely_after || again ? now != BINDER_SAME : now == BINDER_ANOTHER;
+}
+
+/* A socket of the UDP port of an end was destroyed meanwhile: it is another process's now. */
+bool stream_is_of_another_socket(struct stream *stream, struct connection *connection,
+                                 enum connection_end from, int64_t seen_ns, int64_t now_ns)
+{
+	bool another = false;
+
+	if (connection->tuple.protocol != IPPROTO_UDP || stream->options.replay ||
+	    (uint16_t)count_destroyed(stream, connection) == connection->destroyed)
+		return false;
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION && !another; end++)
+		another = connection->local[end] &&
+		          is_another_now(stream, connection, (enum connection_end)end, from,
+		                         seen_ns, now_ns);
+	stream_settle_destroyed(stream, connection, seen_ns);
+	return another;
+}

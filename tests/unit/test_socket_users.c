@@ -1,0 +1,227 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/socket_history.h"
+
+#include <netinet/in.h>
+
+#include "base/clock.h"
+#include "check.h"
+#include "sockets/socket.h"
+
+#define SECOND NS_PER_SECOND
+#define NOW    (1000 * SECOND)
+#define SOCKET 0xffff888100000000
+
+static const struct hash_key key = { { 1, 2 } };
+static struct socket_history *history;
+
+static struct tuple tuple(const char *local, uint16_t local_port, const char *remote,
+                          uint16_t remote_port, uint8_t protocol)
+{
+	struct tuple made = { .source_port = local_port,
+		              .destination_port = remote_port,
+		              .protocol = protocol };
+
+	inet_parse(local, &made.source);
+	inet_parse(remote, &made.destination);
+	return made;
+}
+
+static struct tuple web(uint16_t local_port)
+{
+	return tuple("192.0.2.1", local_port, "198.51.100.7", 443, IPPROTO_TCP);
+}
+
+static void begin(uint32_t max)
+{
+	socket_history_free(history);
+	history = socket_history_new(max, &key);
+}
+
+static void add_state(struct tuple about, uint64_t socket, uint8_t old_state, uint8_t new_state,
+                      int pid, bool process_context, int64_t time_ns, const struct process *process)
+{
+	struct trace_event event = { .kind = TRACE_EVENT_STATE,
+		                     .process_context = process_context,
+		                     .old_state = old_state,
+		                     .new_state = new_state,
+		                     .socket = socket,
+		                     .pid = pid,
+		                     .time_ns = time_ns,
+		                     .tuple = about };
+
+	socket_history_add(history, &event, process);
+}
+
+static void add_loss(int64_t since_ns, int64_t time_ns)
+{
+	struct trace_event event = { .kind = TRACE_EVENT_LOST_SOCKETS,
+		                     .since_ns = since_ns,
+		                     .time_ns = time_ns };
+
+	socket_history_add(history, &event, NULL);
+}
+
+/* What is answered of one tuple that several processes use: {event, pid, time}, question, answer. */
+static struct socket_history_question latest_at(struct tuple about, unsigned kinds, int64_t to_ns)
+{
+	return (struct socket_history_question){
+		.tuple = about, .kinds = kinds, .to_ns = to_ns, .apart_ns = INT64_MAX
+	};
+}
+
+static int latest_pid(struct socket_history_question question)
+{
+	struct socket_history_match match;
+
+	switch (socket_history_find_latest(history, &question, &match)) {
+	case SOCKET_HISTORY_FOUND:
+		return match.pid;
+	case SOCKET_HISTORY_AMBIGUOUS:
+		return -1;
+	case SOCKET_HISTORY_NONE:
+	case SOCKET_HISTORY_INCOMPLETE:
+		break;
+	}
+	return 0;
+}
+
+static void add_send(int pid, uint64_t socket, int64_t time_ns)
+{
+	struct trace_event event = { .kind = TRACE_EVENT_SEND,
+		                     .process_context = true,
+		                     .socket = socket,
+		                     .pid = pid,
+		                     .time_ns = time_ns };
+
+	socket_history_add(history, &event, NULL);
+}
+
+static void connect_at(struct tuple about, int pid, int64_t time_ns)
+{
+	struct tuple before = about;
+
+	before.source_port = 0;
+	add_state(before, SOCKET, SOCKET_CLOSED, SOCKET_SYN_SENT, pid, true, time_ns, NULL);
+	add_state(about, SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 1, false, time_ns + 5, NULL);
+}
+
+static void test_senders(void)
+{
+	const unsigned sends = SOCKET_HISTORY_OPENED | SOCKET_HISTORY_SENT;
+	uint32_t changes;
+
+	begin(64);
+	connect_at(web(4000), 42, NOW);
+	changes = socket_history_changes(history);
+	add_send(42, SOCKET, NOW + SECOND);
+	add_send(42, SOCKET + 64, NOW + SECOND);
+	CHECK(socket_history_changes(history) == changes && socket_history_count(history) == 1,
+	      "the process that connected sends, which says nothing new");
+	add_send(43, SOCKET, NOW + 2 * SECOND);
+	CHECK(socket_history_changes(history) == changes + 1 &&
+	              socket_history_changed_ns(history) == NOW + 2 * SECOND,
+	      "another sends");
+	CHECK_EQUAL(latest_pid(latest_at(web(4000), sends, NOW + SECOND)), 42, "the first sends");
+	CHECK_EQUAL(latest_pid(latest_at(web(4000), sends, NOW + 2 * SECOND - 1000)), 43,
+	            "a send is reported after its packet has left");
+	add_send(42, SOCKET, NOW + 3 * SECOND);
+	CHECK_EQUAL(latest_pid(latest_at(web(4000), sends, NOW + 2 * SECOND + 1)), 43,
+	            "the second sends");
+	CHECK_EQUAL(latest_pid(latest_at(web(4000), sends, NOW + 4 * SECOND)), 42,
+	            "the first again");
+	add_state(web(4001), SOCKET + 128, SOCKET_SYN_RECEIVED, SOCKET_ESTABLISHED, 7, false, NOW,
+	          NULL);
+	CHECK_EQUAL(latest_pid(latest_at(web(4001), SOCKET_HISTORY_USED, NOW + SECOND)), 0,
+	            "who ran when a connection came in does not have it");
+	add_send(44, SOCKET + 128, NOW + 1000);
+	CHECK_EQUAL(latest_pid(latest_at(web(4001), sends, NOW + SECOND)), 44,
+	            "who sends from what was accepted has it");
+	add_loss(NOW + 5 * SECOND, NOW + 6 * SECOND);
+	add_send(45, SOCKET, NOW + 7 * SECOND);
+	CHECK_EQUAL(latest_pid(latest_at(web(4000), sends, NOW + 4 * SECOND)), 42,
+	            "after a loss an address may be another socket's");
+}
+
+/* One process after the other, with the same ends. */
+static void test_successors(void)
+{
+	int wrong = 0;
+
+	begin(256);
+	for (int i = 0; i < 60; i++)
+		connect_at(web(4000), 100 + i, NOW + i * NS_PER_MS);
+	for (int i = 0; i < 60; i++)
+		wrong += latest_pid(latest_at(web(4000), SOCKET_HISTORY_OPENED,
+		                              NOW + i * NS_PER_MS + 50000)) != 100 + i;
+	CHECK_EQUAL(wrong, 0, "each has its time");
+}
+
+static void add_route(struct tuple about, int pid, uint32_t ifindex, int64_t time_ns,
+                      const struct process *process)
+{
+	struct trace_event event = { .kind = TRACE_EVENT_ROUTE,
+		                     .process_context = true,
+		                     .ifindex = ifindex,
+		                     .pid = pid,
+		                     .time_ns = time_ns,
+		                     .tuple = about };
+
+	socket_history_add(history, &event, process);
+}
+
+static void test_answers(void)
+{
+	struct tuple dns = tuple("192.0.2.1", 53, "198.51.100.7", 5000, IPPROTO_UDP);
+	struct process first = { .forked_ns = NOW - SECOND };
+	struct process second = { .forked_ns = NOW + NS_PER_MS };
+	struct socket_history_question question = latest_at(dns, SOCKET_HISTORY_ROUTED, NOW);
+	struct socket_history_match match;
+
+	begin(64);
+	add_route(dns, 42, 0, NOW, NULL);
+	add_route(dns, 43, 0, NOW + 20 * NS_PER_MS, NULL);
+	add_route(dns, 42, 0, NOW + 40 * NS_PER_MS, NULL);
+	for (int i = 0; i < 3; i++) {
+		question.to_ns = NOW + i * 20 * NS_PER_MS + 5000;
+		question.apart_ns = question.to_ns - 100000;
+		CHECK_EQUAL(latest_pid(question), i % 2 ? 43 : 42, "each answer is its sender's");
+	}
+	add_route(dns, 43, 0, NOW + 40 * NS_PER_MS + 10000, NULL);
+	question.to_ns = NOW + 40 * NS_PER_MS + 20000;
+	question.apart_ns = question.to_ns - 100000;
+	CHECK_EQUAL(latest_pid(question), -1, "two at the same moment are not told apart");
+
+	begin(64);
+	add_route(dns, 42, 3, NOW, NULL);
+	add_route(dns, 43, 4, NOW + 10, NULL);
+	question = latest_at(dns, SOCKET_HISTORY_ROUTED, NOW + 20);
+	question.ifindex = 3;
+	CHECK_EQUAL(latest_pid(question), 42, "the interface tells them apart");
+	question.ifindex = 9;
+	CHECK_EQUAL(latest_pid(question), 43, "unless it is neither's");
+
+	begin(64);
+	add_route(dns, 42, 0, NOW, &first);
+	add_route(dns, 42, 0, NOW + 5 * NS_PER_MS, &second);
+	question = latest_at(dns, SOCKET_HISTORY_ROUTED, NOW + NS_PER_MS);
+	CHECK(socket_history_find_latest(history, &question, &match) == SOCKET_HISTORY_FOUND &&
+	              match.last_ns == NOW,
+	      "a pid that is used again is another process");
+	question.to_ns = NOW + 10 * NS_PER_MS;
+	CHECK(socket_history_find_latest(history, &question, &match) == SOCKET_HISTORY_FOUND &&
+	              match.first_ns == NOW + 5 * NS_PER_MS && match.several,
+	      "from when it was seen");
+	CHECK(socket_history_find_first(history, &question, &match) == SOCKET_HISTORY_FOUND &&
+	              match.first_ns == NOW,
+	      "the first of them");
+}
+
+int main(void)
+{
+	test_senders();
+	test_successors();
+	test_answers();
+	socket_history_free(history);
+	return check_done();
+}

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 
 #define RAW_FRESH_NS   (50 * NS_PER_MS)
+#define RAW_TURN_NS    (20 * NS_PER_MS)
 #define CANDIDATES_MAX 16
 
 static const struct attribution_list *list_sockets(struct attribution *attribution,
@@ -120,6 +121,19 @@ static bool may_be_made(const struct attribution_question *question)
 	return true;
 }
 
+/*
+ * One list is kept. Many unknown senders in turn in several namespaces would have it
+ * made anew for each, some 0.3 ms; the question is asked again in a moment.
+ */
+static bool is_costly(const struct attribution *attribution,
+                      const struct attribution_namespace *space)
+{
+	const struct attribution_list *list = &attribution->raw;
+
+	return list->listed_ns != 0 && list->netns != space->netns &&
+	       clock_monotonic_ns() - list->listed_ns < RAW_TURN_NS;
+}
+
 void attribution_raw_senders(struct attribution *attribution,
                              const struct attribution_namespace *space,
                              const struct attribution_question *question, struct owner *owner)
@@ -140,6 +154,8 @@ void attribution_raw_senders(struct attribution *attribution,
 		owner->netns = question->netns;
 		return;
 	}
+	if (is_costly(attribution, space))
+		return;
 	list = list_sockets(attribution, space);
 	for (size_t i = 0; i < list->count && count < CANDIDATES_MAX; i++)
 		if (may_have_sent(&list->sockets[i], question))

@@ -144,7 +144,8 @@ int capture_file_open(struct capture_file *file, const char *path,
 			status = error_set(error, EIO, "%s: not a readable capture file: %s",
 			                   shown(path), text);
 	}
-	if (status == 0)
+	/* libpcap compiles nothing for link types that it does not know; none is needed then. */
+	if (status == 0 && options->filter != NULL && options->filter[0] != '\0')
 		status = capture_filter_install(file->handle, options->filter, error);
 	if (status == -EINVAL && file->handle != NULL &&
 	    options->filter == NULL) /* the link type */

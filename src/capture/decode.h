@@ -6,7 +6,8 @@
  * never fails: what it cannot read is a status in the result.
  *
  * Link types: Ethernet (with 802.1Q/802.1ad, SNAP, PPPoE), Linux SLL and SLL2,
- * NULL, LOOP, PPP, RAW, IPV4, IPV6. Network: IPv4 (RFC 791, options skipped, AH
+ * NULL, LOOP, PPP, RAW, IPV4, IPV6, PPP_SERIAL, C_HDLC, FRELAY, 802.11 data that is not
+ * encrypted, with radiotap and without, NFLOG, PKTAP; MPLS below each of them. Network: IPv4 (RFC 791, options skipped, AH
  * followed), IPv6 (RFC 8200, extension headers followed: hop-by-hop, routing,
  * fragment, destination options, AH RFC 4302, mobility, HIP, shim6), ARP (RFC
  * 826). Transport: TCP (RFC 9293), UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6, SCTP
@@ -34,10 +35,18 @@ enum decode_link {
 	DECODE_LINK_ETHERNET = 1,
 	DECODE_LINK_PPP = 9,
 	DECODE_LINK_RAW = 12,
+	DECODE_LINK_PPP_SERIAL = 50,
+	DECODE_LINK_CHDLC = 104,
+	DECODE_LINK_WLAN = 105,
+	DECODE_LINK_FRELAY = 107,
 	DECODE_LINK_LOOP = 108,
 	DECODE_LINK_SLL = 113,
+	DECODE_LINK_RADIOTAP = 127,
+	DECODE_LINK_PKTAP_OLD = 149, /* before it had a number of its own */
 	DECODE_LINK_IPV4 = 228,
 	DECODE_LINK_IPV6 = 229,
+	DECODE_LINK_NFLOG = 239,
+	DECODE_LINK_PKTAP = 258,
 	DECODE_LINK_SLL2 = 276,
 };
 

@@ -12,10 +12,15 @@
 #define PPPOE_SIZE    6
 
 #define ETHER_PPPOE      0x8864 /* session stage */
+#define ETHER_MPLS       0x8847
+#define ETHER_MPLS_UP    0x8848 /* upstream-assigned labels, once multicast */
 #define ETHER_LENGTH_MAX 1500   /* up to here the field is an 802.3 length */
 
 #define PPP_IPV4 0x0021
 #define PPP_IPV6 0x0057
+#define PPP_MPLS 0x0281 /* RFC 3032 4.3 */
+
+#define PPP_MPLS_MULTICAST 0x0283
 
 /* Numbers that DLT_RAW had on other systems and that stay in some files. */
 #define LINK_RAW_OPENBSD 14
@@ -59,8 +64,8 @@ static enum decode_status skip_snap(struct decode_cursor *cursor, struct packet 
 }
 
 /* RFC 1661 2, 6.5: protocols are odd, their first byte is even and left out when it is 0. */
-static enum decode_status decode_ppp(struct decode_cursor *cursor, struct packet *packet,
-                                     uint16_t *ether_type)
+enum decode_status decode_link_ppp(struct decode_cursor *cursor, struct packet *packet,
+                                   uint16_t *ether_type)
 {
 	const uint8_t *header = decode_fetch(cursor, 2);
 	uint16_t protocol;
@@ -82,6 +87,8 @@ static enum decode_status decode_ppp(struct decode_cursor *cursor, struct packet
 		*ether_type = DECODE_ETHER_IPV4;
 	else if (protocol == PPP_IPV6)
 		*ether_type = DECODE_ETHER_IPV6;
+	else if (protocol == PPP_MPLS || protocol == PPP_MPLS_MULTICAST)
+		return decode_encapsulation_mpls(cursor, packet, ether_type);
 	else
 		return DECODE_UNSUPPORTED;
 	return DECODE_OK;
@@ -98,7 +105,7 @@ static enum decode_status decode_pppoe(struct decode_cursor *cursor, struct pack
 	if (header[0] != 0x11 || header[1] != 0)
 		return DECODE_UNSUPPORTED;
 	cursor->offset += PPPOE_SIZE;
-	return decode_ppp(cursor, packet, ether_type);
+	return decode_link_ppp(cursor, packet, ether_type);
 }
 
 enum decode_status decode_link_ether_type(struct decode_cursor *cursor, struct packet *packet,
@@ -113,6 +120,9 @@ enum decode_status decode_link_ether_type(struct decode_cursor *cursor, struct p
 		case DECODE_ETHER_QINQ:
 			status = skip_vlan(cursor, packet);
 			break;
+		case ETHER_MPLS:
+		case ETHER_MPLS_UP:
+			return decode_encapsulation_mpls(cursor, packet, ether_type);
 		case ETHER_PPPOE:
 			return decode_pppoe(cursor, packet, ether_type);
 		default:
@@ -215,7 +225,7 @@ enum decode_status decode_link(struct decode_cursor *cursor, int link_type, stru
 	case DECODE_LINK_LOOP:
 		return decode_family(cursor, false, packet, ether_type);
 	case DECODE_LINK_PPP:
-		return decode_ppp(cursor, packet, ether_type);
+		return decode_link_ppp(cursor, packet, ether_type);
 	case DECODE_LINK_RAW:
 	case LINK_RAW_OPENBSD:
 	case LINK_RAW_FILE:
@@ -223,6 +233,6 @@ enum decode_status decode_link(struct decode_cursor *cursor, int link_type, stru
 	case DECODE_LINK_IPV6:
 		return decode_raw(cursor, packet, ether_type);
 	default:
-		return DECODE_UNSUPPORTED;
+		return decode_encapsulation(cursor, link_type, packet, ether_type);
 	}
 }

@@ -44,6 +44,14 @@ enum decode_status decode_link_ether_type(struct decode_cursor *cursor, struct p
 /* From an 802.2 header on. */
 enum decode_status decode_link_snap(struct decode_cursor *cursor, struct packet *packet,
                                     uint16_t *ether_type);
+enum decode_status decode_link_ppp(struct decode_cursor *cursor, struct packet *packet,
+                                   uint16_t *ether_type);
+/* Labels, and what follows them. */
+enum decode_status decode_encapsulation_mpls(struct decode_cursor *cursor, struct packet *packet,
+                                             uint16_t *ether_type);
+/* The rarer link types. */
+enum decode_status decode_encapsulation(struct decode_cursor *cursor, int link_type,
+                                        struct packet *packet, uint16_t *ether_type);
 /* The cooked headers. */
 enum decode_status decode_cooked_sll(struct decode_cursor *cursor, struct packet *packet,
                                      uint16_t *ether_type);

@@ -20,6 +20,7 @@ static const struct {
 	{ 51, "PPP_ETHER" },
 	{ 104, "C_HDLC" },
 	{ 105, "IEEE802_11" },
+	{ 107, "FRELAY" },
 	{ 108, "LOOP" },
 	{ 113, "LINUX_SLL" },
 	{ 127, "IEEE802_11_RADIO" },
@@ -31,6 +32,7 @@ static const struct {
 	{ 229, "IPV6" },
 	{ 239, "NFLOG" },
 	{ 253, "NETLINK" },
+	{ 258, "PKTAP" },
 	{ 276, "LINUX_SLL2" },
 };
 

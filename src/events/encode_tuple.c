@@ -22,8 +22,8 @@ void encode_tuple_protocol(struct writer *writer, bool v4, uint8_t protocol)
 		writer_literal(writer, "type", "ipv4");
 	else
 		writer_literal(writer, "type", "ipv6");
-	/* Not known, or hop-by-hop options were the last thing captured. */
-	if (protocol == 0)
+	/* IPv6 has hop-by-hop options there, the last thing captured; in IPv4 it is a number. */
+	if (protocol == 0 && !v4)
 		return;
 	writer_name(writer, KEY("transport"), protocols[protocol]);
 	writer_decimal(writer, KEY("iana_number"), protocol);

@@ -216,6 +216,38 @@ def test_reused():
           "an end that was not captured: no kernel told of it")
 
 
+def test_nflog():
+    """Lengths and types in the order of the host, the rest in that of the network."""
+    capture, other = Capture(), Capture()
+    Tcp(capture, 50001).script(*OPENED)
+    for number, (time_ns, data) in enumerate(capture.packets):
+        header = struct.pack(">BBH", 2, 0, 5)
+        header += struct.pack("=HH", 8, 1) + struct.pack(">HBB", 0x0800, 1 if number == 1 else 3, 0)
+        header += struct.pack("=HH", 8, 5) + struct.pack(">I", 2)
+        payload = data[14:]
+        other.packets.append((time_ns, header + struct.pack("=HH", 4 + len(payload), 9) + payload))
+    found = read(other, "NFLOG", link_type=239)
+    check([record["network"]["direction"] for record in found["packet"]] == ["egress", "ingress", "egress"]
+          and found["closed"][0]["network"]["packets"] == 3, "NFLOG: packets with their direction", found)
+
+
+def test_raw_of_openbsd():
+    """libpcap knows no name for 14, and compiles no filter for it."""
+    capture, other = Capture(), Capture()
+    Tcp(capture, 50001).script(*OPENED)
+    other.packets = [(time_ns, data[14:]) for time_ns, data in capture.packets]
+    check(read(other, "link type 14", link_type=14)["closed"][0]["network"]["packets"] == 3,
+          "link type 14 is raw IP")
+
+
+def test_protocol_0():
+    capture = Capture()
+    capture.add(scapy.IP(src=CLIENT, dst=SERVER, proto=0) / b"what is this")
+    found = read(capture, "protocol 0")
+    check([record["network"].get("iana_number") for record in found["packet"] + found["closed"]] ==
+          ["0", "0"], "IPv4 with protocol 0 says so", found)
+
+
 def main():
     if scapy is None:
         return skip_all("needs scapy")

@@ -59,6 +59,41 @@ static const struct decode_case {
 	const char *expected;
 } decode_cases[] = {
 	/* Link types */
+	{ "MPLS, two labels", 1, ETH("8847") "00064040 000c8140" IP4("0028", "06") TCP, 0, 62,
+	  "ok " MACS "type 8847 " V4P "6 ttl 64 ip 40 " TCP_TEXT },
+	{ "MPLS in a VLAN, IPv6", 1, ETH("8100") "0005 8848 00064140" IP6("0014", "06") TCP, 0, 82,
+	  "ok " MACS "type 8848 vlan 5 " V6P "6 ttl 64 ip 60 " TCP_TEXT },
+	{ "MPLS, a pseudowire", 1, ETH("8847") "00064140 00000000", 0, 19,
+	  "unsupported " MACS "type 8847 " },
+	{ "MPLS over PPP", 9, "ff03 0281 00064140" IP4("0028", "06") TCP, 0, 48,
+	  "ok " V4P "6 ttl 64 ip 40 " TCP_TEXT },
+	{ "C_HDLC", 104, "0f00 0800" IP4("0028", "06") TCP, 0, 44,
+	  "ok type 0800 " V4P "6 ttl 64 ip 40 " TCP_TEXT },
+	{ "C_HDLC, keepalive", 104, "8f00 8035", 0, 4, "unsupported type 8035 " },
+	{ "PPP_SERIAL, PPP", 50, "ff03 0021" IP4("0028", "06") TCP, 0, 44,
+	  "ok " V4P "6 ttl 64 ip 40 " TCP_TEXT },
+	{ "PPP_SERIAL, Cisco", 50, "8f00 86dd" IP6("0014", "06") TCP, 0, 64,
+	  "ok type 86dd " V6P "6 ttl 64 ip 60 " TCP_TEXT },
+	{ "FRELAY", 107, "1841 03cc" IP4("0028", "06") TCP, 0, 44,
+	  "ok " V4P "6 ttl 64 ip 40 " TCP_TEXT },
+	{ "FRELAY, four bytes of address, SNAP", 107, "18420043 0300 80 000000 86dd"
+	  IP6("0014", "06") TCP, 0, 72, "ok type 86dd " V6P "6 ttl 64 ip 60 " TCP_TEXT },
+	{ "FRELAY, Cisco", 107, "1841 0800" IP4("0028", "06") TCP, 0, 44,
+	  "ok type 0800 " V4P "6 ttl 64 ip 40 " TCP_TEXT },
+	{ "802.11, to the access point", 105, "0801 0000 020000000003 020000000001 020000000002 0000"
+	  "aaaa03 000000 0800" IP4("0028", "06") TCP, 0, 72,
+	  "ok " MACS "type 0800 " V4P "6 ttl 64 ip 40 " TCP_TEXT },
+	{ "radiotap, QoS from the access point", 127, "0000 0800 00000000"
+	  "8802 0000 020000000002 020000000003 020000000001 0000 0000"
+	  "aaaa03 000000 0800" IP4("0028", "06") TCP, 0, 82,
+	  "ok " MACS "type 0800 " V4P "6 ttl 64 ip 40 " TCP_TEXT },
+	{ "radiotap, encrypted", 127, "0000 0800 00000000"
+	  "0841 0000 020000000003 020000000001 020000000002 0000 00000000", 0, 32, "unsupported " },
+	{ "PKTAP", 258, "6c000000 01000000 01000000" "656e3000 0000000000000000000000000000000000000000"
+	  "02000000" "0000000000000000 0000000000000000 0000000000000000 0000000000000000"
+	  "0000000000000000 0000000000000000 0000000000000000 0000000000000000 00000000"
+	  ETH("0800") IP4("0028", "06") TCP, 0, 162,
+	  "ok out " MACS "type 0800 " V4P "6 ttl 64 ip 40 " TCP_TEXT },
 	{ "Ethernet", 1, ETH("0800") IP4("0028", "06") TCP, 0, 54,
 	  "ok " MACS "type 0800 " V4P "6 ttl 64 ip 40 " TCP_TEXT },
 	{ "Ethernet padding is not payload", 1,
@@ -155,7 +190,7 @@ static const struct decode_case {
 	{ "RAW, neither", 12, "50000000", 0, 1, "malformed " },
 	{ "IPV4", 228, IP4("0028", "06") TCP, 0, 40, "ok " V4P "6 ttl 64 ip 40 " TCP_TEXT },
 	{ "IPV6", 229, IP6("0014", "06") TCP, 0, 60, "ok " V6P "6 ttl 64 ip 60 " TCP_TEXT },
-	{ "link type not decoded", 127, BYTES8, 0, 0, "unsupported " },
+	{ "link type not decoded", 220, BYTES8, 0, 0, "unsupported " },
 
 	/* ARP */
 	{ "ARP request", 1, ETH("0806")

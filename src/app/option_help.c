@@ -65,7 +65,7 @@ void option_help_print(FILE *stream)
 {
 	char head[HEAD_MAX] = "";
 
-	fputs("Usage: sockline [OPTION]... [PCAP-FILTER EXPRESSION]\n"
+	fputs("Usage: sockline [OPTION]... [PCAP-FILTER EXPRESSION] [-- COMMAND [ARG]...]\n"
 	      "Turn the network activity of this host into newline-delimited JSON on standard\n"
 	      "output: each packet and each connection event, with the process that owns it.\n",
 	      stream);

@@ -12,6 +12,7 @@
 #include "stream/emitter.h"
 
 #define EVENTS_DEFAULT (EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS)
+#define FILTER_WORD    1   /* what getopt_long returns for a word that is no option */
 #define LONG_OPTION    256 /* + row of the table: what getopt_long returns for a long option */
 
 static int join_filter(int count, char **words, char **filter, struct error *error)
@@ -61,6 +62,12 @@ static int check(const struct options *options, struct error *error)
 		  "-r and --netns exclude each other" },
 		{ file && options->hash,
 		  "-r and --hash exclude each other: a file has no processes" },
+		{ file && options->command,
+		  "-r and a command exclude each other: a capture file has no processes" },
+		{ snapshot && options->command,
+		  "-S and a command exclude each other: a snapshot ends by itself" },
+		{ options->command && (options->count > 0 || options->duration_ns > 0),
+		  "-c and -d exclude a command: the run ends with the command" },
 		{ file && selection_needs_owner(&options->selection),
 		  "-r: a capture file has no processes to select, only --port" },
 		{ snapshot && options->interface_count > 0,
@@ -92,6 +99,7 @@ static int check(const struct options *options, struct error *error)
 /* getopt's tables; each has room for the whole table and its end. */
 static void fill_getopt(struct option *names, char *letters)
 {
+	*letters++ = '-'; /* other words come in their place, so that "--" ends them */
 	*letters++ = ':'; /* a missing argument is ':', not '?' */
 	for (int i = 0; i < option_table_count; i++) {
 		const struct option_row *row = &option_table[i];
@@ -134,11 +142,13 @@ static const char *as_written(char **argv, char *text, size_t size)
 	return text;
 }
 
-static int parse_words(struct options *options, int argc, char **argv, struct error *error)
+/* Words of the filter expression move to the beginning of argv; *count says how many. */
+static int parse_words(struct options *options, int argc, char **argv, int *count,
+                       struct error *error)
 {
 	struct option names[2 * OPTION_TABLE_MAX + 1];
-	char letters[2 * OPTION_TABLE_MAX + 2], text[64];
-	int option, result = 0;
+	char letters[2 * OPTION_TABLE_MAX + 3], text[64];
+	int option = 0, result = 0;
 
 	fill_getopt(names, letters);
 	opterr = 0;
@@ -152,23 +162,29 @@ static int parse_words(struct options *options, int argc, char **argv, struct er
 			return error_set(error, EINVAL,
 			                 "option '%s' needs an argument (see sockline --help)",
 			                 as_written(argv, text, sizeof text));
-		result = option_set(options, find_row(option), optarg, error);
+		if (option == FILTER_WORD)
+			argv[++*count] = optarg;
+		else
+			result = option_set(options, find_row(option), optarg, error);
 	}
-	return result;
+	if (result != 0 || option != -1 || optind == argc) /* nothing behind "--" */
+		return result;
+	options->command = argv + optind;
+	return 0;
 }
 
 int options_parse(struct options *options, int argc, char **argv, struct error *error)
 {
-	int result;
+	int result, words = 0;
 
 	option_set_defaults(options);
 	options->events = EVENTS_DEFAULT;
 	options->promiscuous = true;
 	options->log_level = LOG_INFO;
-	result = parse_words(options, argc, argv, error);
+	result = parse_words(options, argc, argv, &words, error);
 	if (result != 0 || options->mode == OPTIONS_HELP || options->mode == OPTIONS_VERSION)
 		return result;
-	result = join_filter(argc - optind, argv + optind, &options->filter, error);
+	result = join_filter(words, argv + 1, &options->filter, error);
 	if (result == 0)
 		result = check(options, error);
 	if (result != 0)

@@ -48,6 +48,7 @@ struct options {
 	bool dedupe;
 	bool hash;
 	struct selection selection;
+	char **command; /* its words, NULL at the end; in argv. NULL = there is none */
 	bool flush_each;
 	int64_t flush_interval_ns;
 	int64_t update_interval_ns; /* 0 = off */

@@ -32,7 +32,7 @@ static int64_t time_ns(const struct run *run)
 	return run_is_replay(run) ? stream_time_ns(run->stream) : clock_realtime_ns();
 }
 
-static void stop(struct run *run, enum event_stop reason)
+void run_stop(struct run *run, enum event_stop reason)
 {
 	if (run->stop != EVENT_STOP_NONE)
 		return;
@@ -65,7 +65,7 @@ void run_on_packet(void *context, const struct packet *packet)
 	stream_add_packet(run->stream, packet);
 	if (packet->number == run->options->count) {
 		capture_set_break(run->captures);
-		stop(run, EVENT_STOP_COUNT);
+		run_stop(run, EVENT_STOP_COUNT);
 	}
 }
 
@@ -170,8 +170,11 @@ void run_on_signal(void *context, int signal_number)
 		if (run->started)
 			report_stats(&run->report, time_ns(run), now_ns(run));
 		break;
+	case SIGCHLD:
+		run_command_look(run);
+		break;
 	default:
-		stop(run, EVENT_STOP_SIGNAL);
+		run_command_signal(run, signal_number);
 		break;
 	}
 }
@@ -200,7 +203,7 @@ void run_on_second(void *context, uint32_t expirations)
 void run_on_duration(void *context, uint32_t expirations)
 {
 	(void)expirations;
-	stop(context, EVENT_STOP_DURATION);
+	run_stop(context, EVENT_STOP_DURATION);
 }
 
 /* Returns whether there may be more. */
@@ -216,9 +219,9 @@ static bool dispatch_captures(struct run *run)
 	if (result < 0) {
 		log_error(run->log, "%s", error.text);
 		run->status = EXIT_FAILURE;
-		stop(run, EVENT_STOP_ERROR);
+		run_stop(run, EVENT_STOP_ERROR);
 	} else if (ended) {
-		stop(run, EVENT_STOP_END_OF_FILE);
+		run_stop(run, EVENT_STOP_END_OF_FILE);
 	}
 	return more && run->stop == EVENT_STOP_NONE;
 }
@@ -230,7 +233,7 @@ static void advance_snapshot(struct run *run)
 	snapshot_free(run->snapshot);
 	run->snapshot = NULL;
 	if (run->options->mode == OPTIONS_SNAPSHOT)
-		stop(run, EVENT_STOP_SNAPSHOT);
+		run_stop(run, EVENT_STOP_SNAPSHOT);
 }
 
 /* Without it a run that waits for the disk cannot be told from one that hangs. */
@@ -252,12 +255,12 @@ static void flush_output(struct run *run, bool busy)
 			tell_stall(run);
 		break;
 	case SINK_READER_GONE:
-		stop(run, EVENT_STOP_READER_GONE);
+		run_stop(run, EVENT_STOP_READER_GONE);
 		break;
 	case SINK_FAILED:
 		log_error(run->log, "cannot write the output: %s", strerror(sink_error(run->sink)));
 		run->status = EXIT_FAILURE;
-		stop(run, EVENT_STOP_ERROR);
+		run_stop(run, EVENT_STOP_ERROR);
 		break;
 	}
 }
@@ -332,7 +335,7 @@ static int turn(void *context)
 static bool is_complete(enum event_stop reason)
 {
 	return reason == EVENT_STOP_END_OF_FILE || reason == EVENT_STOP_SNAPSHOT ||
-	       reason == EVENT_STOP_COUNT;
+	       reason == EVENT_STOP_COMMAND || reason == EVENT_STOP_COUNT;
 }
 
 /* From here on a signal ends the program at once. One that is pending has had its effect. */
@@ -431,11 +434,14 @@ int run_main(const struct options *options, const struct log *log)
 		.patient = options->read_file != NULL,
 	};
 	struct error error = { 0 };
-	int result = run_build(&run, &error);
+	int result = run_command_start(&run, &error);
 
+	if (result == 0)
+		result = run_build(&run, &error);
 	if (result != 0) {
 		explain_failure(log, &error);
 		run_free(&run);
+		command_end(&run.command);
 		return EXIT_FAILURE;
 	}
 	run.report = (struct report_sources){
@@ -451,6 +457,7 @@ int run_main(const struct options *options, const struct log *log)
 		emit_output_opened(&run, run.repaired);
 	if (!run_is_replay(&run))
 		start_records(&run, clock_realtime_ns());
+	run_command_begin(&run);
 	loop_set_prepare(run.loop, turn, &run);
 	result = loop_run(run.loop);
 	if (result < 0) {
@@ -459,5 +466,5 @@ int run_main(const struct options *options, const struct log *log)
 	}
 	finish(&run);
 	run_free(&run);
-	return run.status;
+	return run_command_end(&run);
 }

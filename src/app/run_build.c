@@ -20,7 +20,7 @@
 /* First of all: threads that are made later inherit the blocked signals. */
 static int add_signals(struct run *run, struct error *error)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, 0 };
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD, 0 };
 
 	signal(SIGPIPE, SIG_IGN); /* EPIPE and EFBIG tell the sink */
 	signal(SIGXFSZ, SIG_IGN);
@@ -72,9 +72,7 @@ static int open_emitter(struct run *run, struct error *error)
 		.flush_each = run->options->flush_each,
 		.waits = run_waits_for_reader,
 		.complete = run_is_replay(run) ? NULL : complete,
-		.selection = selection_is_empty(&run->options->selection)
-		                     ? NULL
-		                     : &run->options->selection,
+		.selection = selection_is_empty(&run->selection) ? NULL : &run->selection,
 		.context = run,
 	};
 	char host_name[256] = "localhost";
@@ -103,6 +101,7 @@ static int open_host(struct run *run, struct error *error)
 		.method = run->options->method,
 		.guess = run->options->guess,
 		.hash = run->options->hash,
+		.tree = run->tree,
 		.at_once = run->options->mode == OPTIONS_SNAPSHOT,
 		.netns_mode = run->options->netns_mode,
 		.netns_paths = run->options->netns_paths,
@@ -234,7 +233,8 @@ int run_build(struct run *run, struct error *error)
 	if (result != 0)
 		return result;
 	run->sink = outlet_sink(run->outlet);
-	if ((result = open_emitter(run, error)) != 0 || (result = open_host(run, error)) != 0)
+	if ((result = run_command_follow(run, error)) != 0 ||
+	    (result = open_emitter(run, error)) != 0 || (result = open_host(run, error)) != 0)
 		return result;
 	if (run->options->mode == OPTIONS_STREAM &&
 	    ((result = open_stream(run, error)) != 0 || (result = open_captures(run, error)) != 0))
@@ -256,6 +256,7 @@ void run_free(struct run *run)
 	stream_free(run->stream);
 	host_free(run->host);
 	run_close_clock(run);
+	process_tree_free(run->tree);
 	emitter_free(run->emitter);
 	encoder_free(run->encoder);
 	outlet_free(run->outlet);

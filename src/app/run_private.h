@@ -5,11 +5,13 @@
 #define SOCKLINE_APP_RUN_PRIVATE_H
 
 #include "base/clock_step.h"
+#include "app/command.h"
 #include "base/loop.h"
 #include "capture/capture_set.h"
 #include "events/encode.h"
 #include "host/host.h"
 #include "output/outlet.h"
+#include "processes/process_tree.h"
 #include "app/report.h"
 #include "app/run.h"
 #include "stream/emitter.h"
@@ -40,6 +42,10 @@ struct run {
 	struct clock_step clock;
 	int clock_fd; /* a timer that is cancelled when the wall clock is set; -1: none */
 	struct loop_source *clock_source;
+	struct command command;
+	struct process_tree *tree;  /* of the command; NULL = there is none */
+	struct selection selection; /* of the options, and that */
+	bool signalled;             /* the command was sent a signal, and is to end */
 	struct report_sources report;
 	int64_t stall_told_ns; /* when it was last said that the disk is full; 0 = never */
 	enum event_stop stop;
@@ -72,6 +78,17 @@ void run_on_destroyed(void *context, const struct socket *socket);
 void run_on_destroyed_lost(void *context, int64_t since_ns);
 loop_signal_callback run_on_signal;
 loop_callback run_on_stats, run_on_second, run_on_duration;
+
+/* The first reason stands. */
+void run_stop(struct run *run, enum event_stop reason);
+
+/* run_command.c: all of these do nothing where there is no command. Start before run_build. */
+int run_command_start(struct run *run, struct error *error);
+int run_command_follow(struct run *run, struct error *error); /* its processes are selected */
+void run_command_begin(struct run *run);                      /* everything is captured now */
+void run_command_look(struct run *run);                       /* stops the run if it has ended */
+void run_command_signal(struct run *run, int signal_number);  /* which ends both */
+int run_command_end(struct run *run);                         /* the exit status of both */
 
 /* An event of dataset sockline.log, of now. */
 void run_emit_log(struct run *run, enum event_action action, struct event_log *content);

@@ -316,6 +316,7 @@ static void write_config(struct writer *writer, const struct event_config *confi
 	if (config->kind_count > 0)
 		write_snapshot_options(writer, config);
 	write_selection(writer, &config->selection);
+	write_cuttable(writer, KEY("command"), config->command, CUT_COMMAND, RAW_NONE);
 	writer_ns(writer, KEY("stats_interval_ns"), config->stats_interval_ns);
 	writer_ns(writer, KEY("flush_interval_ns"), config->flush_interval_ns);
 	encode_writer_bool(writer, KEY("flush_each"), config->flush_each);

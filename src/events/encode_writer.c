@@ -46,6 +46,7 @@ static const char *const cuts[CUT_COUNT] = {
 	[CUT_CAPTURE] = "sockline.stats.capture",
 	[CUT_FILTER] = "sockline.config.filter",
 	[CUT_INTERFACES] = "sockline.config.interfaces",
+	[CUT_COMMAND] = "sockline.config.command",
 	[CUT_SELECTION] = "sockline.config.selection",
 	[CUT_NETNS_PATHS] = "sockline.config.netns_paths",
 	[CUT_FILE] = "sockline.config.file",

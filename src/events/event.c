@@ -103,6 +103,7 @@ const char *event_stop_name(enum event_stop stop)
 		[EVENT_STOP_READER_GONE] = "reader_gone",
 		[EVENT_STOP_ERROR] = "error",
 		[EVENT_STOP_SNAPSHOT] = "snapshot",
+		[EVENT_STOP_COMMAND] = "command",
 	};
 
 	return names[stop];

@@ -125,7 +125,8 @@ enum event_stop {
 	EVENT_STOP_END_OF_FILE,
 	EVENT_STOP_READER_GONE,
 	EVENT_STOP_ERROR,
-	EVENT_STOP_SNAPSHOT
+	EVENT_STOP_SNAPSHOT,
+	EVENT_STOP_COMMAND /* it has ended */
 };
 
 /* EVENT_CAPTURE_STATS and EVENT_RUN_STOPPED: everything that is counted. */
@@ -213,6 +214,7 @@ struct event_config {
 	bool guess;
 	bool hash;
 	struct event_selection selection;
+	const char *command; /* its first word, for the others may hold secrets; NULL = none */
 	bool dedupe;
 	uint32_t max_connections;
 	int64_t update_interval_ns;

@@ -58,6 +58,9 @@ void host_on_process_event(void *context, const struct proc_event *event)
 
 	switch (event->kind) {
 	case PROC_EVENT_FORK:
+		if (host->options.tree)
+			process_tree_forked(host->options.tree, event->parent_pid, event->pid,
+			                    event->time_ns);
 		attribution_forked(host->attribution, event->parent_pid, event->time_ns);
 		proc_fd_hint(host->fds, event->pid);
 		break;
@@ -80,6 +83,8 @@ void host_on_process_events_lost(struct host *host)
 	/* Forks, executions and exits went by unseen: every process is looked at again. */
 	proc_fd_walk_start(host->fds, true);
 	attribution_forks_lost(host->attribution);
+	if (host->options.tree)
+		process_tree_forks_lost(host->options.tree);
 }
 
 void host_read_process_events(struct host *host)
@@ -295,6 +300,10 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	host_method_check(host);
 	if (!host->trace_owners) /* whose events tell of every process */
 		open_process_events(host);
+	if (options->tree)
+		process_tree_set_table(options->tree, host->processes);
+	if (options->tree && !host->trace_owners && !host->events)
+		process_tree_forks_lost(options->tree);
 	*result = host;
 	return 0;
 failed:

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/loop.h"
+#include "processes/process_tree.h"
 #include "sockets/lister.h"
 #include "sockets/socket.h"
 
@@ -60,8 +61,9 @@ struct host_options {
 	struct hash_key key;
 	struct host_callbacks callbacks;
 	enum host_method method;
-	bool guess;   /* where the owner is ambiguous */
-	bool hash;    /* executables of processes */
+	bool guess;                /* where the owner is ambiguous */
+	struct process_tree *tree; /* is told of forks; NULL = none. Borrowed. */
+	bool hash;                 /* executables of processes */
 	bool at_once; /* nothing but sockets is asked for: what is read later elsewhere is read now */
 	enum host_netns_mode netns_mode;
 	const char *const *netns_paths; /* HOST_NETNS_PATHS; borrowed */

@@ -19,7 +19,7 @@ bool selection_needs_owner(const struct selection *selection)
 	for (int kind = 0; kind < SELECTION_PORT; kind++)
 		if (selection->lists[kind].count > 0)
 			return true;
-	return false;
+	return selection->tree != NULL;
 }
 
 static bool has_number(const struct selection_list *list, uint32_t number)
@@ -132,7 +132,7 @@ static bool fits_owner(const struct selection *selection, const struct owner *ow
 		if (selection->lists[kind].count > 0 &&
 		    !fits_kind(selection, (enum selection_kind)kind, owner, process))
 			return false;
-	return true;
+	return !selection->tree || (process && process_tree_has(selection->tree, process));
 }
 
 static bool has_ports(uint8_t protocol)

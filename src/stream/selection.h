@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "events/event.h"
+#include "processes/process_tree.h"
 
 #define SELECTION_MAX 64 /* values of a kind */
 
@@ -36,6 +37,7 @@ struct selection_list {
 
 struct selection {
 	struct selection_list lists[SELECTION_KINDS];
+	struct process_tree *tree; /* whose processes fit; NULL = all. Borrowed. */
 };
 
 bool selection_is_empty(const struct selection *selection);

@@ -215,10 +215,15 @@ static void test_texts(void)
 	options_free(&options);
 	CHECK(!options.filter, "freed");
 
-	options = options_of("-r - -- -c");
-	CHECK(strcmp(options.read_file, "-") == 0 && options.count == 0 && options.filter &&
-	              strcmp(options.filter, "-c") == 0,
-	      "after -- there are no options");
+	options = options_of("-i lo tcp port 80 -- curl -i url");
+	CHECK_EQUAL(options.interface_count, 1, "after -- there are no options");
+	CHECK_TEXT(options.filter, "tcp port 80", "before -- is the filter");
+	CHECK(options.command && strcmp(options.command[0], "curl") == 0 &&
+	              strcmp(options.command[2], "url") == 0,
+	      "behind it a command");
+	options_free(&options);
+	options = options_of("tcp --");
+	CHECK(!options.command && options.filter, "nothing behind -- is no command");
 	options_free(&options);
 
 	options = options_of("-r file -e all");

@@ -1,0 +1,167 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "processes/process_tree.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/table.h"
+
+#define MEMBERS_MAX 65536 /* the oldest makes room for one more */
+#define CHAIN_MAX   64    /* parents that are followed */
+/* A start time is in steps of a tick of 10 ms, and taken a moment before the fork is told. */
+#define EARLIER_NS (40 * NS_PER_MS)
+#define LATER_NS   (20 * NS_PER_MS)
+
+struct member {
+	int pid;           /* 0 = free */
+	int64_t forked_ns; /* CLOCK_BOOTTIME, as start times are */
+};
+
+struct process_tree {
+	struct hash_key key;
+	struct process_table *processes;
+	int64_t tick_ns;
+	bool lost; /* a process that is no member may be one */
+	struct table *index;
+	uint32_t next; /* where the next member goes; 0 is the root's */
+	struct member members[MEMBERS_MAX];
+};
+
+static struct member *find(struct process_tree *tree, int pid)
+{
+	struct table_cursor cursor =
+		table_cursor(tree->index, hash_number(&tree->key, (uint64_t)pid));
+	uint32_t number;
+
+	while (table_next(&cursor, &number))
+		if (tree->members[number].pid == pid)
+			return &tree->members[number];
+	return NULL;
+}
+
+static void remove_member(struct process_tree *tree, struct member *member)
+{
+	table_remove(tree->index, hash_number(&tree->key, (uint64_t)member->pid),
+	             (uint32_t)(member - tree->members));
+	member->pid = 0;
+}
+
+static void put(struct process_tree *tree, uint32_t number, int pid, int64_t forked_ns)
+{
+	struct member *member = &tree->members[number];
+
+	if (member->pid != 0)
+		remove_member(tree, member);
+	if (table_insert(tree->index, hash_number(&tree->key, (uint64_t)pid), number) != 0)
+		return;
+	member->pid = pid;
+	member->forked_ns = forked_ns;
+}
+
+static void add(struct process_tree *tree, int pid, int64_t forked_ns)
+{
+	struct member *before = find(tree, pid);
+
+	if (before) /* an earlier process with this pid */
+		remove_member(tree, before);
+	put(tree, tree->next, pid, forked_ns);
+	tree->next = tree->next + 1 < MEMBERS_MAX ? tree->next + 1 : 1;
+}
+
+struct process_tree *process_tree_new(int pid, const struct hash_key *key)
+{
+	struct process_tree *tree = calloc(1, sizeof *tree); /* touched as used */
+	long per_second = sysconf(_SC_CLK_TCK);
+
+	if (!tree)
+		return NULL;
+	tree->key = *key;
+	tree->tick_ns = NS_PER_SECOND / (per_second > 0 ? per_second : 100);
+	tree->index = table_new(MEMBERS_MAX);
+	if (!tree->index) {
+		free(tree);
+		return NULL;
+	}
+	tree->next = 1;
+	put(tree, 0, pid, clock_boottime_ns());
+	return tree;
+}
+
+void process_tree_free(struct process_tree *tree)
+{
+	if (!tree)
+		return;
+	table_free(tree->index);
+	free(tree);
+}
+
+void process_tree_set_table(struct process_tree *tree, struct process_table *processes)
+{
+	tree->processes = processes;
+}
+
+void process_tree_forked(struct process_tree *tree, int parent_pid, int pid, int64_t time_ns)
+{
+	int64_t suspended_ns = clock_boottime_ns() - clock_monotonic_ns();
+	struct member *child;
+
+	if (find(tree, parent_pid))
+		add(tree, pid, time_ns + suspended_ns);
+	else if ((child = find(tree, pid))) /* the pid is used again, by another process */
+		remove_member(tree, child);
+}
+
+void process_tree_forks_lost(struct process_tree *tree)
+{
+	tree->lost = true;
+}
+
+static int64_t start_ns(const struct process_tree *tree, const struct process *process)
+{
+	int64_t ns;
+
+	return __builtin_mul_overflow(process->start_ticks, tree->tick_ns, &ns) ? INT64_MAX : ns;
+}
+
+static bool is_member(struct process_tree *tree, const struct process *process)
+{
+	const struct member *member = find(tree, process->pid);
+	int64_t started_ns;
+
+	if (!member)
+		return false;
+	started_ns = start_ns(tree, process);
+	return started_ns >= member->forked_ns - EARLIER_NS &&
+	       started_ns <= member->forked_ns + LATER_NS;
+}
+
+/* A parent that has started after its child is another process with the pid of the parent. */
+static bool descends(struct process_tree *tree, const struct process *process)
+{
+	uint64_t child_ticks = process->start_ticks;
+	int parent_pid = process->parent_pid;
+
+	for (int i = 0; i < CHAIN_MAX && parent_pid > 1; i++) {
+		const struct process *parent = process_table_get(tree->processes, parent_pid, NULL);
+
+		if (!parent || parent->start_ticks > child_ticks)
+			return false;
+		if (is_member(tree, parent))
+			return true;
+		child_ticks = parent->start_ticks;
+		parent_pid = parent->parent_pid;
+	}
+	return false;
+}
+
+bool process_tree_has(struct process_tree *tree, const struct process *process)
+{
+	if (is_member(tree, process))
+		return true;
+	if (!tree->lost || !tree->processes || !descends(tree, process))
+		return false;
+	add(tree, process->pid, start_ns(tree, process));
+	return true;
+}

@@ -10,6 +10,9 @@
 #include "stream/locality.h"
 #include "stream/stream_private.h"
 
+/* Timers add up to hours to the clock: a file's times can be of 2262, where 64 bits end. */
+#define CLOCK_MAX_NS (INT64_MAX - 7 * INT64_C(86400) * NS_PER_SECOND)
+
 /* A packet under way, and what is known of it so far. */
 struct passage {
 	const struct packet *packet;
@@ -273,6 +276,8 @@ static void account(struct stream *stream, const struct packet *packet)
 	stream->counters.decode[packet->status]++;
 	if (!stream->options.replay || packet->time_ns > stream->packet_time_ns)
 		stream->packet_time_ns = packet->time_ns;
+	if (stream->packet_time_ns > CLOCK_MAX_NS)
+		stream->packet_time_ns = CLOCK_MAX_NS;
 }
 
 /* Packets are the clock: what is due before this one comes before it. */

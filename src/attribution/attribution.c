@@ -262,8 +262,7 @@ static bool traced(struct attribution *attribution, const struct attribution_que
 		attribution_set_traced(question, process, owner);
 		return true;
 	}
-	if (!attribution->options.sentinel_owners ||
-	    !sentinel_owners_find(attribution->options.sentinel_owners, question, owner))
+	if (!attribution_find_sighted(attribution, question, owner))
 		return false;
 	attribution_remember(attribution, question->netns, &question->tuple, owner,
 	                     question->seen_ns);

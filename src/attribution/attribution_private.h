@@ -99,6 +99,9 @@ void attribution_unknown(struct owner *owner, enum attribution_reason reason);
 void attribution_withdraw(const struct attribution_question *question, struct owner *owner,
                           enum attribution_reason reason);
 
+/* What the sentinel saw of the end; false, and *owner is unknown: nothing that is sure. */
+bool attribution_find_sighted(struct attribution *attribution,
+                              const struct attribution_question *question, struct owner *owner);
 /* The kernel saw that process with the end. */
 void attribution_set_traced(const struct attribution_question *question, struct process *process,
                             struct owner *owner);

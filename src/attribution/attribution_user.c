@@ -7,6 +7,30 @@
 #include "attribution/sentinel_owners.h"
 #include "attribution/trace_owners.h"
 
+/* The kernel names any one of several sockets on a UDP port: which of them sent is not known. */
+static bool shares_port(struct attribution *attribution,
+                        const struct attribution_question *question)
+{
+	const struct attribution_namespace *space =
+		attribution_find_namespace(attribution, question->netns);
+	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
+
+	return question->tuple.protocol == IPPROTO_UDP && space &&
+	       attribution_find_listeners(space, &question->tuple, question->ifindex, 0, found) > 1;
+}
+
+bool attribution_find_sighted(struct attribution *attribution,
+                              const struct attribution_question *question, struct owner *owner)
+{
+	if (!attribution->options.sentinel_owners ||
+	    !sentinel_owners_find(attribution->options.sentinel_owners, question, owner))
+		return false;
+	if (!shares_port(attribution, question))
+		return true;
+	attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);
+	return false;
+}
+
 uint32_t attribution_changes(const struct attribution *attribution)
 {
 	uint32_t changes = attribution->exits;
@@ -48,10 +72,10 @@ bool attribution_find_user(struct attribution *attribution,
 		case TRACE_OWNERS_AMBIGUOUS:
 			break;
 		}
-	} else if (question->tuple.protocol == IPPROTO_TCP ||
-	           (question->sender &&
-	            sentinel_owners_find(attribution->options.sentinel_owners, question, owner))) {
-		return question->tuple.protocol != IPPROTO_TCP;
+	} else if (question->tuple.protocol == IPPROTO_TCP) {
+		return false;
+	} else if (question->sender && attribution_find_sighted(attribution, question, owner)) {
+		return true;
 	}
 	attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);
 	return true;

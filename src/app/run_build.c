@@ -135,6 +135,36 @@ static void raise_priority(void)
 		setpriority(PRIO_PROCESS, 0, LIVE_NICE);
 }
 
+static void end_at_once(int signal_number)
+{
+	(void)signal_number;
+	_exit(EXIT_SUCCESS);
+}
+
+/*
+ * libpcap reads the file's header before the loop runs, and open(2) of a FIFO waits for a
+ * writer: both may last for ever. No record has been made yet, so that a signal ends the
+ * program at once.
+ */
+static int open_file(struct run *run, struct error *error)
+{
+	struct sigaction ends = { .sa_handler = end_at_once }, before[2];
+	sigset_t signals;
+	int result;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigaction(SIGINT, &ends, &before[0]);
+	sigaction(SIGTERM, &ends, &before[1]);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+	result = capture_set_add_file(run->captures, run->options->read_file, error);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	sigaction(SIGINT, &before[0], NULL);
+	sigaction(SIGTERM, &before[1], NULL);
+	return result;
+}
+
 static int open_captures(struct run *run, struct error *error)
 {
 	const struct options *options = run->options;
@@ -161,7 +191,7 @@ static int open_captures(struct run *run, struct error *error)
 	if (!run->captures)
 		return error_set(error, ENOMEM, "out of memory");
 	if (run_is_replay(run))
-		return capture_set_add_file(run->captures, options->read_file, error);
+		return open_file(run, error);
 	count = host_namespaces(run->host, namespaces, NAMESPACES_MAX);
 	for (int i = 0; result == 0 && i < count && i < NAMESPACES_MAX; i++) {
 		int fd = host_namespace_fd(run->host, namespaces[i]);

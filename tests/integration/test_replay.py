@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-from harness import SLOWDOWN, SOCKLINE, HERE, Namespace, check, path, run
+from harness import SLOWDOWN, SOCKLINE, HERE, Namespace, check, path, run, until
 
 FILE_HEADER = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
 
@@ -34,6 +34,26 @@ def of_packets(output):
     """The lines that do not name the file."""
     return [line for line in output.splitlines() if b'"sockline.run"' not in line
             and b'"sockline.stats"' not in line]
+
+
+def blocks(pid, number):
+    """Is the signal blocked? Not while the program waits for a file."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    ours = os.readlink(f"/proc/{pid}/exe") == os.path.realpath(SOCKLINE)
+    caught = int(lines["SigCgt"], 16) >> (number - 1) & 1
+    return not ours or not caught or bool(int(lines["SigBlk"], 16) >> (number - 1) & 1)
+
+
+def test_no_first_byte():
+    """A file that has not begun ends with the first signal, as any other does."""
+    os.mkfifo(path("silent"))
+    for name, source in (("standard input", "-"), ("a FIFO without a writer", path("silent"))):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            sockline = HERE.sockline("-r", source, wait=False, stdin=subprocess.PIPE)
+            until(lambda: not blocks(sockline.popen.pid, number), f"the wait for {name}")
+            check(sockline.stop(number) == 0 and sockline.output == b"" and not sockline.stderr,
+                  f"{name}, {number.name}: a quiet end", sockline.stderr)
 
 
 def test_same_bytes():

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define GROUPS 8 /* of 16 bits in an IPv6 address */
@@ -21,6 +22,12 @@ void inet_from_v4(struct inet_address *address, const void *four_bytes)
 void inet_from_v6(struct inet_address *address, const void *sixteen_bytes)
 {
 	memcpy(address->bytes, sixteen_bytes, sizeof(address->bytes));
+}
+
+bool inet_has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
+	       protocol == IPPROTO_SCTP;
 }
 
 static bool is_of_link(const struct inet_address *address)

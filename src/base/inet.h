@@ -42,6 +42,9 @@ struct tuple {
 void inet_from_v4(struct inet_address *address, const void *four_bytes);
 void inet_from_v6(struct inet_address *address, const void *sixteen_bytes);
 
+/* TCP, UDP, UDP-Lite and SCTP: two ports begin the header. */
+bool inet_has_ports(uint8_t protocol);
+
 /* Its addresses mean something on one link alone: another link may have the same. */
 bool tuple_is_of_link(const struct tuple *tuple);
 bool inet_is_unspecified(const struct inet_address *address); /* 0.0.0.0 or :: */

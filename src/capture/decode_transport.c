@@ -11,12 +11,6 @@
 #define SCTP_SIZE  12
 #define ICMP_SIZE  8
 
-static bool has_ports(uint8_t protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
-	       protocol == IPPROTO_SCTP;
-}
-
 static bool read_ports(const struct decode_cursor *cursor, struct tuple *tuple)
 {
 	const uint8_t *header = decode_fetch(cursor, PORTS_SIZE);
@@ -116,7 +110,7 @@ static enum decode_status decode_quoted(struct decode_cursor cursor, struct pack
 		status = decode_network(&cursor, DECODE_ETHER_IPV6, &quoted);
 	else
 		status = decode_network(&cursor, DECODE_ETHER_IPV4, &quoted);
-	if (status == DECODE_OK && has_ports(quoted.tuple.protocol)) {
+	if (status == DECODE_OK && inet_has_ports(quoted.tuple.protocol)) {
 		if (quoted.is_later_fragment)
 			return DECODE_OK;
 		if (!read_ports(&cursor, &quoted.tuple))
@@ -158,7 +152,7 @@ enum decode_status decode_transport(struct decode_cursor *cursor, struct packet 
 {
 	if (packet->is_later_fragment)
 		return decode_fixed(cursor, 0, packet);
-	if (has_ports(packet->tuple.protocol))
+	if (inet_has_ports(packet->tuple.protocol))
 		packet->has_ports = read_ports(cursor, &packet->tuple);
 	switch (packet->tuple.protocol) {
 	case IPPROTO_TCP:

@@ -66,7 +66,7 @@ static void write_translated(struct writer *writer, const struct connection *con
 	if (port == wire.source_port && inet_equal(address, &wire.source))
 		return;
 	writer_object(writer, KEY("nat"));
-	encode_tuple_end(writer, address, port, encode_tuple_has_ports(wire.protocol));
+	encode_tuple_end(writer, address, port, inet_has_ports(wire.protocol));
 	writer_object_end(writer);
 }
 
@@ -74,7 +74,7 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 {
 	const struct connection *connection = object;
 	const struct tuple *tuple = &connection->tuple;
-	bool has_ports = encode_tuple_has_ports(tuple->protocol);
+	bool has_ports = inet_has_ports(tuple->protocol);
 	bool mapped = connection->lane & CONNECTION_LANE_MAPPED;
 	void (*write_end)(struct writer *, const struct inet_address *, uint16_t, bool) =
 		mapped ? encode_tuple_end_v6 : encode_tuple_end;

@@ -70,8 +70,7 @@ static bool has_tuple_of(const struct packet *packet, const struct connection *c
 	uint16_t to_port = from_source ? theirs->destination_port : theirs->source_port;
 
 	if (ours->protocol != theirs->protocol || packet->has_icmp_inner ||
-	    packet->is_later_fragment ||
-	    packet->has_ports != encode_tuple_has_ports(ours->protocol))
+	    packet->is_later_fragment || packet->has_ports != inet_has_ports(ours->protocol))
 		return false;
 	return inet_equal(&ours->source, from) && inet_equal(&ours->destination, to) &&
 	       (!packet->has_ports ||

@@ -174,7 +174,6 @@ void encode_tuple_end_v6(struct writer *writer, const struct inet_address *addre
                          bool has_port);
 /* vlan.id and inner.vlan.id, of one or two; inside "network". */
 void encode_tuple_vlans(struct writer *writer, const uint16_t *ids, int count);
-bool encode_tuple_has_ports(uint8_t protocol);
 void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifindex);
 
 /* Opens "network" and writes all but what is of one packet or connection. */

@@ -103,7 +103,7 @@ static void write_community_id(struct writer *writer, const struct event_socket 
 
 	if (event->connection) {
 		writer_name(writer, KEY("community_id"), event->connection->community_id);
-	} else if (view->source && view->destination && encode_tuple_has_ports(protocol)) {
+	} else if (view->source && view->destination && inet_has_ports(protocol)) {
 		struct tuple tuple = {
 			.source = *view->source,
 			.source_port = view->source_port,
@@ -120,7 +120,7 @@ static void write_community_id(struct writer *writer, const struct event_socket 
 static void write_inet(struct writer *writer, const struct event_socket *event)
 {
 	uint8_t protocol = (uint8_t)event->socket->protocol;
-	bool has_ports = event->socket->kind != SOCKET_RAW && encode_tuple_has_ports(protocol);
+	bool has_ports = event->socket->kind != SOCKET_RAW && inet_has_ports(protocol);
 	struct view view = view_of(event);
 
 	writer_object(writer, KEY("network"));

@@ -1,7 +1,5 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <netinet/in.h>
-
 #include "events/encode_parts.h"
 
 /*
@@ -27,12 +25,6 @@ void encode_tuple_protocol(struct writer *writer, bool v4, uint8_t protocol)
 		return;
 	writer_name(writer, KEY("transport"), protocols[protocol]);
 	writer_decimal(writer, KEY("iana_number"), protocol);
-}
-
-bool encode_tuple_has_ports(uint8_t protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
-	       protocol == IPPROTO_SCTP;
 }
 
 static void write_end(struct writer *writer, const char *address, size_t length, uint16_t port,

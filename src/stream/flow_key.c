@@ -16,12 +16,6 @@ static bool is_icmp(const struct packet *packet)
 	return packet->tuple.protocol == IPPROTO_ICMP || packet->tuple.protocol == IPPROTO_ICMPV6;
 }
 
-static bool protocol_has_ports(uint8_t protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
-	       protocol == IPPROTO_SCTP;
-}
-
 static bool is_whole_ip(const struct packet *packet)
 {
 	return (packet->network == PACKET_IPV4 || packet->network == PACKET_IPV6) &&
@@ -33,7 +27,7 @@ bool flow_key_of(const struct packet *packet, struct tuple *key)
 	if (!is_whole_ip(packet))
 		return false;
 	*key = packet->tuple;
-	if (protocol_has_ports(packet->tuple.protocol))
+	if (inet_has_ports(packet->tuple.protocol))
 		return packet->has_ports;
 	if (is_icmp(packet)) {
 		key->source_port = packet->icmp_id;
@@ -115,7 +109,7 @@ bool flow_key_has_community_id(const struct packet *packet)
 {
 	if (!is_whole_ip(packet))
 		return false;
-	if (protocol_has_ports(packet->tuple.protocol))
+	if (inet_has_ports(packet->tuple.protocol))
 		return packet->has_ports;
 	if (is_icmp(packet))
 		return packet->has_icmp;
@@ -126,7 +120,7 @@ void flow_key_community_id(const struct packet *packet, uint16_t seed, char *tex
 {
 	struct tuple tuple = packet->tuple;
 	/* The specification hashes ports for TCP, UDP, SCTP and ICMP, not for UDP-Lite. */
-	bool has_ports = protocol_has_ports(tuple.protocol) && tuple.protocol != IPPROTO_UDPLITE;
+	bool has_ports = inet_has_ports(tuple.protocol) && tuple.protocol != IPPROTO_UDPLITE;
 
 	if (is_icmp(packet)) {
 		tuple.source_port = packet->icmp_type;

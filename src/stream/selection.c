@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream/selection.h"
 
-#include <netinet/in.h>
 #include <string.h>
 
 #include "processes/container.h"
@@ -135,12 +134,6 @@ static bool fits_owner(const struct selection *selection, const struct owner *ow
 	return !selection->tree || (process && process_tree_has(selection->tree, process));
 }
 
-static bool has_ports(uint8_t protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
-	       protocol == IPPROTO_SCTP;
-}
-
 /* The connection's, so that a later fragment has the ports of its first. NULL: there is none. */
 static const struct tuple *tuple_of(const struct event *event)
 {
@@ -165,7 +158,7 @@ static bool fits_port(const struct selection_list *ports, const struct event *ev
 	if (ports->count == 0)
 		return true;
 	tuple = tuple_of(event);
-	return tuple && has_ports(tuple->protocol) &&
+	return tuple && inet_has_ports(tuple->protocol) &&
 	       (has_number(ports, tuple->source_port) ||
 	        has_number(ports, tuple->destination_port));
 }

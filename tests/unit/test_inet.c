@@ -3,6 +3,7 @@
 #include "base/inet.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include "check.h"
 #include "random.h"
@@ -117,6 +118,17 @@ static void test_classes(void)
 	}
 }
 
+static void test_ports(void)
+{
+	int count = 0;
+
+	for (int protocol = 0; protocol <= UINT8_MAX; protocol++)
+		count += inet_has_ports((uint8_t)protocol);
+	CHECK(count == 4 && inet_has_ports(IPPROTO_TCP) && inet_has_ports(IPPROTO_UDP) &&
+	              inet_has_ports(IPPROTO_UDPLITE) && inet_has_ports(IPPROTO_SCTP),
+	      "TCP, UDP, UDP-Lite and SCTP alone have ports");
+}
+
 static void test_tuple(void)
 {
 	struct tuple tuple = { .source_port = 1, .destination_port = 2, .protocol = 6 };
@@ -218,6 +230,7 @@ int main(void)
 {
 	test_texts();
 	test_classes();
+	test_ports();
 	test_tuple();
 	test_random();
 	test_length();

@@ -53,6 +53,10 @@ static void add_to(struct process_history *history, struct process *process,
 		if (history->follows_namespaces)
 			add_netns(process, event);
 		break;
+	case TRACE_EVENT_IDS:
+		process_table_started_with(process, event->ids.uid, event->ids.euid,
+		                           event->ids.gid);
+		break;
 	case TRACE_EVENT_EXIT:
 		history->exits++;
 		process_table_ended(history->processes, process, event->time_ns);

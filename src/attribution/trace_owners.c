@@ -175,16 +175,17 @@ static void on_trace_event(void *context, const struct trace_event *event)
 	case TRACE_EVENT_IMAGE:
 	case TRACE_EVENT_NETNS:
 	case TRACE_EVENT_CGROUP:
+	case TRACE_EVENT_IDS:
 		break;
 	}
 }
 
-/* Events tell neither its user nor its cgroup; /proc does, as long as it lives. */
+/* Where its ids are not known by events, /proc has them, as long as it lives. */
 static void read_executed(struct trace_owners *owners, int pid)
 {
 	const struct process *process = process_table_current(owners->options.processes, pid);
 
-	if (process && !process->exited_ns)
+	if (process && !process->exited_ns && !process->has_uid)
 		process_table_exec(owners->options.processes, pid, process->since_ns);
 }
 

@@ -107,7 +107,7 @@ static void forget_oldest(struct process *process)
 			process_unref(oldest->former);
 			oldest->former = NULL;
 			process_forget_image(oldest);
-			oldest->has_uid = false;
+			oldest->has_uid = oldest->has_real_ids = false;
 			oldest->cgroup = oldest->container_id = NULL;
 			return;
 		}
@@ -279,6 +279,32 @@ bool process_parse_status(const char *text, size_t length, int *tgid, uint32_t *
 		return false;
 	*tgid = group;
 	*uid = (uint32_t)effective;
+	return true;
+}
+
+static bool parse_real_id(const char *text, size_t length, const char *name, uint32_t *id)
+{
+	const char *end = text + length, *at = find_line(text, end, name);
+	uint64_t number;
+
+	if (!at)
+		return false;
+	at = skip_blanks(at, end);
+	if (!parse_u64(&at, end, &number) || number > UINT32_MAX)
+		return false;
+	*id = (uint32_t)number;
+	return true;
+}
+
+bool process_parse_real_ids(const char *text, size_t length, uint32_t *uid, uint32_t *gid)
+{
+	uint32_t real_uid, real_gid;
+
+	if (!parse_real_id(text, length, "Uid:", &real_uid) ||
+	    !parse_real_id(text, length, "Gid:", &real_gid))
+		return false;
+	*uid = real_uid;
+	*gid = real_gid;
 	return true;
 }
 

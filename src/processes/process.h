@@ -46,6 +46,8 @@ struct process {
 	uint32_t generation; /* grows when one of the following changed */
 	uint32_t uid;        /* effective */
 	bool has_uid;
+	bool has_real_ids; /* and the two of the line below: they outlast an exec */
+	uint32_t real_uid, real_gid;
 	bool executable_deleted;
 	uint32_t netns; /* inode of /proc/PID/ns/net; 0 = not readable */
 	/* Any bytes; NULL = not known. They lie in `strings`. */
@@ -156,6 +158,9 @@ bool process_stat_exited(const struct process_stat *stat);
 
 /* Pure: "Tgid:" and the effective one of "Uid:" of /proc/PID/status. False: one is missing. */
 bool process_parse_status(const char *text, size_t length, int *tgid, uint32_t *uid);
+
+/* Pure: the real ones of "Uid:" and "Gid:" of the same file. False: one is missing. */
+bool process_parse_real_ids(const char *text, size_t length, uint32_t *uid, uint32_t *gid);
 
 /* Pure: "net:[4026531840]" -> 4026531840; kind "net:[" or "socket:[". False: something else. */
 bool process_parse_link(const char *link, const char *kind, uint64_t *inode);

@@ -76,6 +76,9 @@ static void read_status(int dir, struct process_facts *facts)
 
 	facts->has_uid =
 		length > 0 && process_parse_status(text, (size_t)length, &facts->tgid, &facts->uid);
+	facts->has_real_ids =
+		length > 0 &&
+		process_parse_real_ids(text, (size_t)length, &facts->real_uid, &facts->real_gid);
 	facts->refused |= length == -EACCES;
 }
 
@@ -257,6 +260,11 @@ static void set_numbers(struct process *process, const struct process_facts *fac
 	if (facts->has_uid)
 		process->uid = facts->uid;
 	process->has_uid |= facts->has_uid;
+	if (facts->has_real_ids) {
+		process->real_uid = facts->real_uid;
+		process->real_gid = facts->real_gid;
+		process->has_real_ids = true;
+	}
 	if (facts->netns != 0)
 		process->netns = facts->netns;
 }
@@ -301,6 +309,9 @@ bool process_read_matches(const struct process *process, const struct process_fa
 		return false;
 	return same_name && process_started_at(process, facts->stat.start_ticks) &&
 	       (!facts->has_uid || (process->has_uid && process->uid == facts->uid)) &&
+	       (!facts->has_real_ids ||
+	        (process->has_real_ids && process->real_uid == facts->real_uid &&
+	         process->real_gid == facts->real_gid)) &&
 	       (facts->netns == 0 || process->netns == facts->netns) &&
 	       same_text(process->cgroup, facts->cgroup, facts->cgroup_length) &&
 	       same_text(process->container_id, facts->container_id, facts->container_id_length);
@@ -335,7 +346,9 @@ static bool is_change(const struct process *process, const struct process_facts 
 	return contradicts(process->name, texts->name) ||
 	       contradicts(process->executable, texts->executable) ||
 	       contradicts(process->cgroup, texts->cgroup) ||
-	       (process->has_uid && facts->has_uid && process->uid != facts->uid);
+	       (process->has_uid && facts->has_uid && process->uid != facts->uid) ||
+	       (process->has_real_ids && facts->has_real_ids &&
+	        process->real_uid != facts->real_uid);
 }
 
 int process_read_apply(struct process *process, const struct process_facts *facts)

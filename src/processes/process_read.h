@@ -28,6 +28,8 @@ struct process_facts {
 	int tgid; /* not the pid: a thread; 0 = not known */
 	uint32_t uid;
 	bool has_uid;
+	uint32_t real_uid, real_gid;
+	bool has_real_ids;
 	bool refused; /* some file was: EACCES, EPERM */
 	bool executable_refused;
 	bool executable_deleted;

@@ -116,6 +116,13 @@ void process_table_revived(struct process_table *table, struct process *process)
 /* It ran exec at time_ns and has this name now; its executable is the next that is mapped. */
 void process_table_executed(struct process *process, int64_t time_ns, const char *name,
                             size_t length);
+/* With these ids, in terms of its own user namespace, it began to run its present image. */
+void process_table_started_with(struct process *process, uint32_t uid, uint32_t effective_uid,
+                                uint32_t gid);
+/* It changed its ids without exec; in terms of the initial user namespace. */
+void process_table_user_changed(struct process *process, int64_t time_ns, uint32_t uid,
+                                uint32_t effective_uid);
+void process_table_group_changed(struct process *process, int64_t time_ns, uint32_t gid);
 void process_table_renamed(struct process *process, int64_t time_ns, const char *name,
                            size_t length);
 #define PROCESS_PATH_MAX 1024 /* longer ones are not kept: unknown */

@@ -92,6 +92,9 @@ static void inherit(struct process *child, const struct process *parent)
 	if (!child->has_uid) {
 		child->has_uid = parent->has_uid;
 		child->uid = parent->uid;
+		child->has_real_ids = parent->has_real_ids;
+		child->real_uid = parent->real_uid;
+		child->real_gid = parent->real_gid;
 	}
 	child->netns = parent->mixed_netns ? 0 : parent->netns;
 }
@@ -237,6 +240,45 @@ void process_table_executed(struct process *process, int64_t time_ns, const char
 		process_forget_image(process);
 	process->expects_image = true;
 	process->has_uid = false; /* the file may be set-user-ID */
+}
+
+void process_table_started_with(struct process *process, uint32_t uid, uint32_t effective_uid,
+                                uint32_t gid)
+{
+	/*
+	 * An exec keeps the real user. Where it seems to be another, these are numbers of another
+	 * user namespace (0 for any user who ran `unshare -U -r'), or a change was not seen.
+	 */
+	process->has_real_ids &= process->real_uid == uid;
+	/* 0 is what such a namespace shows of anybody, and a setuid(2) may be unseen: /proc says. */
+	if (!process->has_real_ids || uid == 0)
+		return;
+	process->uid = effective_uid;
+	process->has_uid = true;
+	process->real_gid = gid;
+	process->generation++;
+}
+
+void process_table_user_changed(struct process *process, int64_t time_ns, uint32_t uid,
+                                uint32_t effective_uid)
+{
+	if (process->has_uid && process->has_real_ids && process->uid == effective_uid &&
+	    process->real_uid == uid)
+		return;
+	process_change(process, time_ns);
+	process->uid = effective_uid;
+	process->has_uid = true;
+	process->real_uid = uid;
+	process->generation++;
+}
+
+void process_table_group_changed(struct process *process, int64_t time_ns, uint32_t gid)
+{
+	if (!process->has_real_ids || process->real_gid == gid)
+		return;
+	process_change(process, time_ns);
+	process->real_gid = gid;
+	process->generation++;
 }
 
 void process_table_renamed(struct process *process, int64_t time_ns, const char *name,

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/inet.h"
+#include "tracepoints/initial_stack.h"
 
 enum trace_event_kind {
 	/*
@@ -39,6 +40,7 @@ enum trace_event_kind {
 	TRACE_EVENT_IMAGE, /* code of the file `text` was mapped; the first after exec is the executable */
 	TRACE_EVENT_NETNS, /* tid (a thread, or the process when it equals pid) is now in netns */
 	TRACE_EVENT_EXIT, /* the process ends, its sockets are closed after this; text is its name */
+	TRACE_EVENT_IDS, /* what the process has run since its last exec started with these `ids` */
 	TRACE_EVENT_CGROUP, /* a control group was made: cgroup_id has the path `text` */
 	/* `lost` events between since_ns and time_ns are missing, of the kinds above and below FORK. */
 	TRACE_EVENT_LOST_SOCKETS,
@@ -63,6 +65,7 @@ struct trace_event {
 	uint64_t cookie; /* SO_COOKIE; 0 = not known */
 	uint64_t
 		cgroup_id; /* of the thread; 0 = not known. v2 unless perf_event is a v1 controller */
+	struct initial_stack ids;
 	struct tuple tuple; /* local end -> remote end */
 	const char *text; /* not NUL-terminated; valid during the call that hands the event over */
 	size_t text_length;

@@ -63,6 +63,7 @@ void trace_filter_make(struct buf *filter, enum trace_record_event event,
 		buf_append_literal(filter, "protocol == 6 && ret > 0 && " NOT_BYSTANDER);
 		break;
 	case TRACE_RECORD_EXIT:
+	case TRACE_RECORD_EXEC:
 	case TRACE_RECORD_EVENTS:
 		break;
 	}

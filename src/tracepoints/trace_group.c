@@ -9,6 +9,23 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The bit of the stack pointer in the registers of a sample, asm/perf_regs.h. */
+#if defined(__x86_64__) || defined(__i386__)
+#define STACK_POINTER (UINT64_C(1) << 7)
+#elif defined(__aarch64__)
+#define STACK_POINTER (UINT64_C(1) << 31)
+#elif defined(__arm__)
+#define STACK_POINTER (UINT64_C(1) << 13)
+#elif defined(__s390__)
+#define STACK_POINTER (UINT64_C(1) << 15)
+#elif defined(__powerpc__)
+#define STACK_POINTER (UINT64_C(1) << 1)
+#elif defined(__riscv)
+#define STACK_POINTER (UINT64_C(1) << 2)
+#else
+#define STACK_POINTER 0 /* then the kernel refuses, and the ids come from /proc */
+#endif
+
 void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int cpu)
 {
 	group->kind = kind;
@@ -19,15 +36,21 @@ void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int
 	group->seen_ns = group->previous_ns = 0;
 	group->ring.page = NULL;
 	group->ring.broken = 0;
+	group->ring.secret = false;
 }
 
 /* All events of a ring have one sample type and one clock: the decoder cannot tell them apart. */
-static struct perf_event_attr common_attributes(bool cgroups)
+static struct perf_event_attr common_attributes(enum trace_group_kind kind, bool cgroups)
 {
+	bool execs = kind == TRACE_GROUP_EXECS;
+	uint64_t type = execs ? TRACE_RECORD_EXEC_SAMPLE_TYPE : TRACE_RECORD_SAMPLE_TYPE;
+
 	return (struct perf_event_attr){
 		.size = sizeof(struct perf_event_attr),
 		.sample_period = 1,
-		.sample_type = TRACE_RECORD_SAMPLE_TYPE | (cgroups ? PERF_SAMPLE_CGROUP : 0),
+		.sample_type = type | (cgroups ? PERF_SAMPLE_CGROUP : 0),
+		.sample_regs_user = execs ? STACK_POINTER : 0,
+		.sample_stack_user = execs ? TRACE_RECORD_STACK_BYTES : 0,
 		.sample_id_all = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
@@ -54,7 +77,7 @@ static int map_ring(struct trace_group *group, size_t size)
 
 int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool namespaces)
 {
-	struct perf_event_attr attributes = common_attributes(cgroups);
+	struct perf_event_attr attributes = common_attributes(group->kind, cgroups);
 
 	attributes.type = PERF_TYPE_SOFTWARE;
 	attributes.config = PERF_COUNT_SW_DUMMY;
@@ -77,6 +100,8 @@ int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool 
 	group->leader = fd;
 	int result = map_ring(group, size);
 
+	group->ring.secret = group->kind == TRACE_GROUP_EXECS;
+
 	if (result < 0) {
 		close(group->leader);
 		group->leader = -1;
@@ -86,13 +111,20 @@ int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool 
 
 bool trace_group_has(const struct trace_group *group, enum trace_record_event event)
 {
-	return (event == TRACE_RECORD_EXIT) == (group->kind == TRACE_GROUP_PROCESSES);
+	switch (event) {
+	case TRACE_RECORD_EXIT:
+		return group->kind == TRACE_GROUP_PROCESSES;
+	case TRACE_RECORD_EXEC:
+		return group->kind == TRACE_GROUP_EXECS;
+	default:
+		return group->kind == TRACE_GROUP_SOCKETS;
+	}
 }
 
 int trace_group_start(struct trace_group *group, enum trace_record_event event,
                       const struct trace_record_layout *layout, const char *filter)
 {
-	struct perf_event_attr attributes = common_attributes(layout->has_cgroup);
+	struct perf_event_attr attributes = common_attributes(group->kind, layout->has_cgroup);
 
 	attributes.type = PERF_TYPE_TRACEPOINT;
 	attributes.config = layout->events[event].id;

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Some perf events of one CPU that share a ring: a leader, which owns the ring
- * and is polled, and tracepoints that are redirected into it. Each CPU has two,
+ * and is polled, and tracepoints that are redirected into it. Each CPU has three,
  * so that a storm of connections costs no knowledge of processes, nor a storm
  * of processes that of connections.
  */
@@ -19,6 +19,8 @@
 enum trace_group_kind {
 	TRACE_GROUP_SOCKETS,
 	TRACE_GROUP_PROCESSES, /* its leader tells of fork, exec, names and mappings */
+	TRACE_GROUP_EXECS,     /* samples of exec, which are long, and hold secrets */
+	TRACE_GROUPS
 };
 
 struct trace_group {

@@ -90,6 +90,7 @@ static const struct {
 	[TRACE_RECORD_EXIT] = { "sched/sched_process_exit",
 	                        { [EXIT_COMM] = { "comm", COMM_BYTES, false },
 	                          [EXIT_GROUP_DEAD] = { "group_dead", 1, true } } },
+	[TRACE_RECORD_EXEC] = { "sched/sched_process_exec", { { NULL, 0, false } } },
 };
 
 const char *trace_record_event_name(enum trace_record_event event)
@@ -260,6 +261,37 @@ static enum trace_record_result decode_exit(const uint16_t *offsets, const uint8
 	return TRACE_RECORD_DECODED;
 }
 
+/*
+ * After the raw part: u64 abi; u64 registers[1] unless abi is 0; u64 size, char stack[size],
+ * u64 size that is valid, unless size is 0.
+ */
+static enum trace_record_result decode_exec(const uint8_t *body, size_t length,
+                                            struct trace_event *event)
+{
+	uint64_t abi, size, valid;
+
+	event->kind = TRACE_EVENT_IDS;
+	if (length < 8)
+		return TRACE_RECORD_MALFORMED;
+	abi = read_u64(body);
+	if (abi == PERF_SAMPLE_REGS_ABI_NONE)
+		return TRACE_RECORD_IGNORED;
+	if (length < 24)
+		return TRACE_RECORD_MALFORMED;
+	size = read_u64(body + 16);
+	if (size == 0)
+		return TRACE_RECORD_IGNORED;
+	if (size > length || length - size < 32)
+		return TRACE_RECORD_MALFORMED;
+	valid = read_u64(body + 24 + size);
+	if (valid > size)
+		return TRACE_RECORD_MALFORMED;
+	return initial_stack_parse(body + 24, (size_t)valid, abi == PERF_SAMPLE_REGS_ABI_32 ? 4 : 8,
+	                           &event->ids)
+	               ? TRACE_RECORD_DECODED
+	               : TRACE_RECORD_IGNORED;
+}
+
 /* u32 pid, tid; u64 time; u32 size; char raw[size], so that all is a multiple of 8; [u64 cgroup] */
 static enum trace_record_result decode_sample(const struct trace_record_layout *layout,
                                               const uint8_t *body, size_t length,
@@ -302,6 +334,9 @@ static enum trace_record_result decode_sample(const struct trace_record_layout *
 			return decode_send(offsets, layout->has_long_pointers, raw, event);
 		case TRACE_RECORD_EXIT:
 			return decode_exit(offsets, raw, event);
+		case TRACE_RECORD_EXEC:
+			return decode_exec(raw + raw_length, length - 20 - raw_length - tail,
+			                   event);
 		case TRACE_RECORD_EVENTS:
 			break;
 		}

@@ -15,7 +15,7 @@ int trace_ring_map(struct trace_ring *ring, int fd, size_t size)
 	if (map == MAP_FAILED)
 		return -errno;
 	ring->page = map;
-	ring->data = (const uint8_t *)map + page;
+	ring->data = (uint8_t *)map + page;
 	ring->size = size;
 	ring->mapped = page + size;
 	ring->head = ring->tail = 0;
@@ -62,8 +62,11 @@ void trace_ring_take(struct trace_ring *ring)
 {
 	const struct perf_event_header *record =
 		(const void *)(ring->data + ((size_t)ring->tail & (ring->size - 1)));
+	uint16_t size = record->size;
 
-	ring->tail += record->size;
+	if (ring->secret)
+		explicit_bzero(ring->copy, size);
+	ring->tail += size;
 }
 
 void trace_ring_end(struct trace_ring *ring)

@@ -8,6 +8,7 @@
 #define SOCKLINE_TRACEPOINTS_TRACE_RING_H
 
 #include <linux/perf_event.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,7 +17,8 @@
 
 struct trace_ring {
 	struct perf_event_mmap_page *page; /* NULL: not mapped */
-	const uint8_t *data;
+	uint8_t *data;
+	bool secret; /* the copy is wiped; the kernel lets nobody write to the ring, nor dump it */
 	size_t size; /* of data, a power of two */
 	size_t mapped;
 	uint64_t head, tail; /* of the records that trace_ring_begin found */

@@ -35,7 +35,7 @@
 
 struct tracepoints {
 	struct trace_record_layout layout;
-	struct trace_group **groups; /* two for each CPU that is online */
+	struct trace_group **groups; /* three for each CPU that is online */
 	int group_count;
 	int epoll;
 	struct trace_merge merge;   /* of the groups that have records */
@@ -94,7 +94,7 @@ static int explain_refusal(struct error *error, int code)
 static int explain(struct error *error, int code)
 {
 	if (code == EMFILE || code == ENFILE)
-		return error_set(error, code, "no more file descriptors: seven a CPU are needed");
+		return error_set(error, code, "no more file descriptors: nine a CPU are needed");
 	if (code == ENOSYS)
 		return error_set(error, code, "the kernel has no perf events");
 	if (code == ENOMEM)
@@ -115,7 +115,7 @@ static int learn_event(struct tracepoints *tracepoints, int tracefs, enum trace_
 
 	/* Without IPv6 there is no such tracepoint, nor anything it could tell; reads are a help. */
 	if (length == -ENOENT && (event == TRACE_RECORD_ROUTE_V6 || event == TRACE_RECORD_RECEIVE ||
-	                          event == TRACE_RECORD_SEND))
+	                          event == TRACE_RECORD_SEND || event == TRACE_RECORD_EXEC))
 		return 0;
 	if (length == -ENOENT)
 		return error_set(error, ENOENT, "the kernel has no tracepoint %s", name);
@@ -217,6 +217,9 @@ static int try_groups(struct tracepoints *tracepoints, int cpus, size_t size, bo
 		if (result == 0)
 			result = open_group(tracepoints, TRACE_GROUP_PROCESSES, cpu, size / 2,
 			                    namespaces);
+		/* Where there is none, /proc has the ids of those that live long enough. */
+		if (result == 0)
+			open_group(tracepoints, TRACE_GROUP_EXECS, cpu, size / 4, namespaces);
 	}
 	return result;
 }
@@ -233,8 +236,9 @@ static int open_groups(struct tracepoints *tracepoints, const struct tracepoints
 		size *= 2;
 	if (cpus < 1)
 		return -EINVAL;
-	tracepoints->groups = calloc((size_t)cpus * 2, sizeof(struct trace_group *));
-	tracepoints->merge.entries = calloc((size_t)cpus * 2, sizeof *tracepoints->merge.entries);
+	tracepoints->groups = calloc((size_t)cpus * TRACE_GROUPS, sizeof(struct trace_group *));
+	tracepoints->merge.entries =
+		calloc((size_t)cpus * TRACE_GROUPS, sizeof *tracepoints->merge.entries);
 	tracepoints->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!tracepoints->groups || !tracepoints->merge.entries)
 		return -ENOMEM;
@@ -367,6 +371,10 @@ static bool read_record(struct tracepoints *tracepoints, const struct trace_grou
 		return false;
 	case TRACE_RECORD_DECODED:
 		break;
+	}
+	if (event->kind == TRACE_EVENT_LOST_SOCKETS && group->kind == TRACE_GROUP_EXECS) {
+		counters->lost += event->lost; /* their ids are not known by events */
+		return false;
 	}
 	counters->events++;
 	if (event->kind == TRACE_EVENT_LOST_SOCKETS) {

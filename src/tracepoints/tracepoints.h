@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kernel's tracepoints as a source of events about who uses which socket:
- * perf_event_open(2), two rings a CPU, no BPF. The events come from all network
+ * perf_event_open(2), three rings a CPU, no BPF. The events come from all network
  * namespaces of the host. CPUs that go online later are not watched.
  *
  * Of a process that was dead long before its events are read, they still tell

@@ -56,6 +56,7 @@ static const char *const kind_names[] = {
 	[TRACE_EVENT_NETNS] = "netns",
 	[TRACE_EVENT_EXIT] = "exit",
 	[TRACE_EVENT_CGROUP] = "cgroup",
+	[TRACE_EVENT_IDS] = "ids",
 	[TRACE_EVENT_LOST_SOCKETS] = "lost-sockets",
 	[TRACE_EVENT_LOST_PROCESSES] = "lost-processes",
 };
@@ -87,6 +88,10 @@ static void print_event(const struct trace_event *event)
 	case TRACE_EVENT_CGROUP:
 		printf("\t%s\t%.*s\t%" PRIu64 "\n", event->executed ? "exec" : "-",
 		       (int)event->text_length, event->text, event->cgroup_id);
+		break;
+	case TRACE_EVENT_IDS:
+		printf("\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu64 "\n", event->ids.uid,
+		       event->ids.euid, event->ids.gid, event->ids.argc);
 		break;
 	case TRACE_EVENT_NETNS:
 		printf("\t%" PRIu32 "\n", event->netns);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "processes/process.h"
+
 #define ID_LENGTH 64
 
 /* Not NUL-terminated. */
@@ -71,8 +73,8 @@ static bool next_line(struct text *rest, struct line *line)
 		    !take_until(&whole, ':', &line->controllers) || whole.length == 0 ||
 		    whole.bytes[0] != '/')
 			continue;
-		/* proc_cgroup_show() says so of a cgroup that was removed with processes in it. */
-		strip_suffix(&whole, TEXT(" (deleted)"));
+		/* A cgroup may be removed with processes in it. */
+		process_strip_deleted(whole.bytes, &whole.length);
 		line->path = whole;
 		return true;
 	}

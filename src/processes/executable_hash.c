@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "processes/process.h"
 
 #define BLOCK 65536
 
@@ -44,17 +45,17 @@ static int identify(int fd, unsigned sync, struct executable_identity *identity)
 /* Asks the descriptor itself: the process may execute another program at any time. */
 static bool is_executable(int fd, const char *executable)
 {
-	static const char mark[] = " (deleted)"; /* d_path() of an unlinked file */
-	char name[32], target[PATH_MAX + sizeof mark];
-	size_t length = strlen(executable);
+	char name[32], target[PATH_MAX + 16]; /* it may end with " (deleted)" */
+	size_t length = strlen(executable), target_length;
 	ssize_t got;
 
 	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
 	got = readlink(name, target, sizeof target);
 	if (got < (ssize_t)length || memcmp(target, executable, length) != 0)
 		return false;
-	return (size_t)got == length || ((size_t)got == length + sizeof mark - 1 &&
-	                                 memcmp(target + length, mark, sizeof mark - 1) == 0);
+	target_length = (size_t)got;
+	return target_length == length ||
+	       (process_strip_deleted(target, &target_length) && target_length == length);
 }
 
 int executable_hash_open(int proc_pid, const char *executable, struct executable_identity *identity)

@@ -139,6 +139,17 @@ void process_change(struct process *process, int64_t time_ns)
 	process->since_wall_ns = time_ns + clock_realtime_ns() - clock_monotonic_ns();
 }
 
+bool process_strip_deleted(const char *path, size_t *length)
+{
+	static const char mark[] = " (deleted)";
+	size_t mark_length = sizeof mark - 1;
+
+	if (*length <= mark_length || memcmp(path + *length - mark_length, mark, mark_length) != 0)
+		return false;
+	*length -= mark_length;
+	return true;
+}
+
 void process_forget_added(struct process *process)
 {
 	container_facts_unref(process->added.container);

@@ -97,6 +97,12 @@ static inline bool process_has_added(const struct process *process)
 	return process->added.generation == process->generation + 1;
 }
 
+/*
+ * Takes " (deleted)" off the end, with which d_path() marks an unlinked file and
+ * proc_cgroup_show() a removed cgroup. False: it does not end so, or is nothing else.
+ */
+bool process_strip_deleted(const char *path, size_t *length);
+
 void process_forget_added(struct process *process);
 
 /*

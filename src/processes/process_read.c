@@ -85,19 +85,15 @@ static void read_status(int dir, struct process_facts *facts)
 /* Length, 0 when there is none (kernel threads, zombies), or -errno: -EACCES, -ESRCH. */
 static ssize_t read_executable(int dir, char *target, size_t room, bool *deleted)
 {
-	static const char mark[] = " (deleted)"; /* d_path() of an unlinked file */
-	size_t mark_length = sizeof mark - 1;
 	ssize_t length = readlinkat(dir, "exe", target, room);
+	size_t kept;
 
 	*deleted = false;
 	if (length < 0)
 		return errno == ENOENT ? 0 : errno == EPERM ? -EACCES : -errno;
-	if ((size_t)length > mark_length &&
-	    memcmp(target + length - mark_length, mark, mark_length) == 0) {
-		length -= (ssize_t)mark_length;
-		*deleted = true;
-	}
-	return length;
+	kept = (size_t)length;
+	*deleted = process_strip_deleted(target, &kept);
+	return (ssize_t)kept;
 }
 
 static void read_cgroup(int dir, struct process_facts *facts)

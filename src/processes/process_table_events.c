@@ -294,17 +294,12 @@ void process_table_renamed(struct process *process, int64_t time_ns, const char 
 
 void process_table_mapped(struct process *process, const char *path, size_t length)
 {
-	static const char mark[] = " (deleted)"; /* d_path() of an unlinked file */
 	struct process_texts texts = process_texts(process);
-	size_t mark_length = sizeof mark - 1;
 
 	if (!process->expects_image)
 		return;
 	process->expects_image = false;
-	process->executable_deleted =
-		length > mark_length && memcmp(path + length - mark_length, mark, mark_length) == 0;
-	if (process->executable_deleted)
-		length -= mark_length;
+	process->executable_deleted = process_strip_deleted(path, &length);
 	if (length >= PROCESS_PATH_MAX)
 		return;
 	texts.executable = (struct process_text){ path, length };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "processes/process.h"
 
 void sentinel_report_init(struct sentinel_report *report, int wake_fd, atomic_bool *woken)
 {
@@ -51,18 +52,13 @@ static void wake_if_half_full(struct sentinel_report *report, const struct spsc_
 
 static void read_executable(int dir, struct sentinel_process *process)
 {
-	static const char mark[] = " (deleted)"; /* d_path() of an unlinked file */
-	size_t mark_length = sizeof mark - 1;
 	ssize_t length = readlinkat(dir, "exe", process->executable, sizeof process->executable);
+	size_t kept = 0;
 
-	if (length < 0 || (size_t)length == sizeof process->executable)
-		length = 0; /* perhaps cut */
-	if ((size_t)length > mark_length &&
-	    memcmp(process->executable + length - mark_length, mark, mark_length) == 0) {
-		length -= (ssize_t)mark_length;
-		process->executable_deleted = true;
-	}
-	process->executable[length] = '\0';
+	if (length > 0 && (size_t)length < sizeof process->executable) /* else perhaps cut */
+		kept = (size_t)length;
+	process->executable_deleted = process_strip_deleted(process->executable, &kept);
+	process->executable[kept] = '\0';
 }
 
 bool sentinel_report_process(struct sentinel_report *report, int pid, int dir,

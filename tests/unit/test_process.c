@@ -144,11 +144,38 @@ static void test_exited(void)
 	}
 }
 
+static void test_strip_deleted(void)
+{
+	static const struct {
+		const char *path;
+		size_t length; /* afterwards */
+	} paths[] = {
+		{ "/bin/a (deleted)", 6 },
+		{ "/bin/a (deleted) (deleted)", 16 },
+		{ "/bin/a", 6 },
+		{ "/bin/a(deleted)", 15 },
+		{ "/bin/a (deleted) ", 17 },
+		{ " (deleted)", 10 },
+		{ "(deleted)", 9 },
+		{ "", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+		size_t before = strlen(paths[i].path), length = before;
+		const char *path = (const char *)check_guarded(paths[i].path, before);
+		bool deleted = process_strip_deleted(path, &length);
+
+		CHECK(length == paths[i].length && deleted == (length != before),
+		      "'%s' has %zu bytes without the mark", paths[i].path, length);
+	}
+}
+
 int main(void)
 {
 	test_parse_stat();
 	test_parse_status();
 	test_parse_link();
 	test_exited();
+	test_strip_deleted();
 	return check_done();
 }

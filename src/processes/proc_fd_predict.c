@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a new socket is likely to be. Short connections reuse the lowest free descriptor. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/clock.h"
 #include "processes/proc_fd.h"
 #include "processes/proc_fd_private.h"
+#include "processes/proc_loadavg.h"
 
 #define NEIGHBOURS   3 /* after the last match */
 #define LOWEST_FD    3 /* 0 to 2 are the standard streams */
@@ -234,27 +234,19 @@ static bool try_hint(struct attempt *attempt, int pid)
 	return matched;
 }
 
-/* The last field of /proc/loadavg is the pid given out last: the newest process, or a thread. */
 static void hint_newest(struct attempt *attempt)
 {
 	struct proc_fd *fds = attempt->fds;
-	char text[128], *last;
-	ssize_t length;
-	long pid;
+	int pid;
 
 	if (fds->loadavg < 0)
 		return;
 	attempt->budget--;
-	length = pread(fds->loadavg, text, sizeof text - 1, 0);
-	if (length <= 0)
+	pid = proc_loadavg_last_pid(fds->loadavg);
+	if (pid == 0 || pid == fds->newest_pid)
 		return;
-	text[length] = '\0';
-	last = strrchr(text, ' ');
-	pid = last ? strtol(last, NULL, 10) : 0;
-	if (pid <= 0 || pid > INT_MAX || pid == fds->newest_pid)
-		return;
-	fds->newest_pid = (int)pid;
-	proc_fd_hint(fds, (int)pid);
+	fds->newest_pid = pid;
+	proc_fd_hint(fds, pid);
 }
 
 int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,

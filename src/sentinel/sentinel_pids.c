@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "processes/proc_events.h"
+#include "processes/proc_loadavg.h"
 #include "sentinel/sentinel_filter.h"
 
 #define EVENT_MAX  128 /* bytes of a message with an event: 76 on Linux 6.18 */
@@ -177,20 +178,6 @@ int sentinel_pids_read(struct sentinel_pids *young, int max)
 	return total;
 }
 
-/* "0.00 0.01 0.05 1/123 4567": the last field. 0 when it cannot be read. */
-static int last_pid(int load_fd)
-{
-	char text[64];
-	ssize_t length = pread(load_fd, text, sizeof text - 1, 0);
-	const char *field;
-
-	if (length <= 0)
-		return 0;
-	text[length] = '\0';
-	field = strrchr(text, ' ');
-	return field ? (int)strtol(field + 1, NULL, 10) : 0;
-}
-
 struct sentinel_pids_cursor sentinel_pids_first(struct sentinel_pids *young)
 {
 	struct sentinel_pids_cursor cursor = {
@@ -200,7 +187,7 @@ struct sentinel_pids_cursor sentinel_pids_first(struct sentinel_pids *young)
 	};
 
 	if (young->load_fd >= 0) {
-		cursor.last_pid = last_pid(young->load_fd);
+		cursor.last_pid = proc_loadavg_last_pid(young->load_fd);
 		cursor.last_left = LAST_PIDS;
 	}
 	return cursor;

@@ -354,7 +354,7 @@ static void unblock_signals(void)
 	sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
-/* As long as the run is patient; a signal ends that, and the reader then has as long as any other. */
+/* As long as the run waits for its reader. A signal ends that: then the reader has STOP_NS as in any run. */
 static enum sink_state drain(struct run *run, int64_t deadline)
 {
 	enum sink_state state = sink_flush(run->sink);
@@ -380,7 +380,7 @@ static void finish(struct run *run)
 	enum sink_state state = sink_get_state(run->sink);
 
 	if (state == SINK_OPEN) {
-		run->patient = is_complete(run->stop);
+		run->waits_for_reader = is_complete(run->stop);
 		emitter_set_deadline(run->emitter, deadline);
 		if (run->captures)
 			capture_set_stop(run->captures, clock_monotonic_ns() + DRAIN_NS);
@@ -431,7 +431,7 @@ int run_main(const struct options *options, const struct log *log)
 		.log = log,
 		.status = EXIT_SUCCESS,
 		.clock_fd = -1,
-		.patient = options->read_file != NULL,
+		.waits_for_reader = options->read_file != NULL,
 	};
 	struct error error = { 0 };
 	int result = run_command_start(&run, &error);

@@ -52,8 +52,8 @@ bool run_waits_for_reader(void *context)
 	const struct run *run = context;
 	sigset_t pending;
 
-	return run->patient && sigpending(&pending) == 0 && !sigismember(&pending, SIGINT) &&
-	       !sigismember(&pending, SIGTERM);
+	return run->waits_for_reader && sigpending(&pending) == 0 &&
+	       !sigismember(&pending, SIGINT) && !sigismember(&pending, SIGTERM);
 }
 
 static void complete(void *context, struct process *process)

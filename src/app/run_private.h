@@ -49,8 +49,8 @@ struct run {
 	struct report_sources report;
 	int64_t stall_told_ns; /* when it was last said that the disk is full; 0 = never */
 	enum event_stop stop;
-	bool started; /* run_started is out */
-	bool patient; /* a slow reader is waited for: nothing else can be lost */
+	bool started;          /* run_started is out */
+	bool waits_for_reader; /* a slow reader is waited for: nothing else can be lost */
 	int status;
 };
 
@@ -62,7 +62,7 @@ static inline bool run_is_replay(const struct run *run)
 /* run_build.c: makes everything in order; run_free takes what was made down in reverse. */
 int run_build(struct run *run, struct error *error);
 void run_free(struct run *run);
-/* The run is patient, and nobody has sent a signal that ends it. */
+/* waits_for_reader, and no signal that ends the run is pending. */
 bool run_waits_for_reader(void *context);
 
 /* run.c: what the parts call back. context is the run. */

@@ -36,8 +36,8 @@ struct attribution_namespace {
 	struct sock_diag *diag;
 	struct lister *lister;
 	struct interfaces *interfaces;
-	struct listener_table *listeners, *receivers; /* TCP; UDP and UDP-Lite */
-	struct conntrack *conntrack;                  /* NULL: none */
+	struct listener_table *listeners, *udp_listeners; /* TCP; UDP and UDP-Lite */
+	struct conntrack *conntrack;                      /* NULL: none */
 };
 
 struct attribution_options {

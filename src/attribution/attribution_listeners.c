@@ -34,7 +34,7 @@ int attribution_find_listeners(const struct attribution_namespace *space, const 
                                uint32_t ifindex, uint64_t inode, const struct socket **found)
 {
 	struct listener_table *listeners =
-		tuple->protocol == IPPROTO_TCP ? space->listeners : space->receivers;
+		tuple->protocol == IPPROTO_TCP ? space->listeners : space->udp_listeners;
 	int64_t age_ns = clock_monotonic_ns() - listener_table_refreshed_ns(listeners);
 	bool aged = is_aged(listeners, age_ns);
 	int count;

@@ -29,7 +29,7 @@ struct host_netns {
 	struct host_netns_callbacks callbacks;
 	struct sock_diag *diag;
 	struct lister *lister;
-	struct listener_table *listeners, *receivers; /* TCP, UDP */
+	struct listener_table *listeners, *udp_listeners; /* TCP, UDP */
 	struct interfaces *interfaces;
 	struct conntrack *conntrack; /* NULL: no right to ask, or no such module */
 	struct sock_destroy *destroy;
@@ -129,9 +129,10 @@ static int open_sockets(struct host_netns *space, enum lister_mode mode, struct 
 	if (space->fd >= 0)
 		lister_set_namespace(space->lister, space->fd);
 	space->listeners = listener_table_new(space->lister, SOCKET_KIND_BIT(SOCKET_TCP));
-	space->receivers = listener_table_new(
+	space->udp_listeners = listener_table_new(
 		space->lister, SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE));
-	return space->listeners && space->receivers ? 0 : error_set(error, ENOMEM, "out of memory");
+	return space->listeners && space->udp_listeners ? 0
+	                                                : error_set(error, ENOMEM, "out of memory");
 }
 
 /* Inside the namespace. */
@@ -209,7 +210,7 @@ void host_netns_close(struct host_netns *space)
 	interfaces_free(space->interfaces);
 	conntrack_close(space->conntrack);
 	listener_table_free(space->listeners);
-	listener_table_free(space->receivers);
+	listener_table_free(space->udp_listeners);
 	lister_free(space->lister);
 	sock_diag_close(space->diag);
 	if (space->fd >= 0)
@@ -235,7 +236,7 @@ struct attribution_namespace host_netns_view(const struct host_netns *space)
 		.lister = space->lister,
 		.interfaces = space->interfaces,
 		.listeners = space->listeners,
-		.receivers = space->receivers,
+		.udp_listeners = space->udp_listeners,
 		.conntrack = space->conntrack,
 	};
 }

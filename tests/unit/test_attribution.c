@@ -65,7 +65,7 @@ static void hold(int pid, int fd, unsigned inode)
 static struct world {
 	struct fixture processes;
 	struct lister *lister;
-	struct listener_table *listeners, *receivers;
+	struct listener_table *listeners, *udp_listeners;
 	struct attribution *attribution;
 } world;
 
@@ -104,10 +104,10 @@ static void open_world(void)
 		exit(EXIT_FAILURE);
 	}
 	world.listeners = listener_table_new(world.lister, SOCKET_KIND_BIT(SOCKET_TCP));
-	world.receivers = listener_table_new(world.lister, SOCKET_KIND_BIT(SOCKET_UDP));
+	world.udp_listeners = listener_table_new(world.lister, SOCKET_KIND_BIT(SOCKET_UDP));
 	space.lister = world.lister;
 	space.listeners = world.listeners;
-	space.receivers = world.receivers;
+	space.udp_listeners = world.udp_listeners;
 	attribution_add_namespace(world.attribution, &space);
 }
 
@@ -115,7 +115,7 @@ static void close_world(void)
 {
 	attribution_free(world.attribution);
 	listener_table_free(world.listeners);
-	listener_table_free(world.receivers);
+	listener_table_free(world.udp_listeners);
 	lister_free(world.lister);
 	finish(&world.processes);
 }

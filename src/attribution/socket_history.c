@@ -152,8 +152,8 @@ static void enter(struct socket_history *history, const struct sighting *sightin
 		same->kinds |= sighting->kinds;
 		if (same->life == 0)
 			same->life = sighting->life;
-		if (sighting->alone_ns > same->alone_ns)
-			same->alone_ns = sighting->alone_ns;
+		if (sighting->sole_holder_since_ns > same->sole_holder_since_ns)
+			same->sole_holder_since_ns = sighting->sole_holder_since_ns;
 		if (sighting->first_ns < same->first_ns)
 			same->first_ns = sighting->first_ns;
 		if (sighting->last_ns > same->last_ns)
@@ -215,9 +215,9 @@ static struct sighting sighting_of(const struct socket_history *history,
 		.netns = process ? process->netns : 0,
 		.life = life_of(process),
 		.kinds = kind,
-		.alone_ns = kind != SOCKET_HISTORY_CLOSED ? 0
-		            : process                     ? process->sole_holder_since_ns
-		                                          : INT64_MAX,
+		.sole_holder_since_ns = kind != SOCKET_HISTORY_CLOSED ? 0
+		                        : process ? process->sole_holder_since_ns
+		                                  : INT64_MAX,
 	};
 }
 

@@ -89,7 +89,7 @@ enum socket_history_answer socket_history_find(struct socket_history *history,
 			return SOCKET_HISTORY_AMBIGUOUS;
 		/* Only its close speaks for it, and the socket may have been another's by a fork. */
 		if (!(sighting->kinds & question->kinds & SOCKET_HISTORY_USED) &&
-		    sighting->alone_ns >= question->from_ns)
+		    sighting->sole_holder_since_ns >= question->from_ns)
 			return SOCKET_HISTORY_AMBIGUOUS;
 		last = sighting;
 		if (found.pid == 0)

@@ -21,8 +21,8 @@ struct sighting {
 	struct inet_address source; /* may be unspecified */
 	int64_t first_ns, last_ns;
 	union {
-		/* SOCKET_HISTORY_CLOSED: sole_holder_since_ns; INT64_MAX: not known */
-		int64_t alone_ns;
+		/* SOCKET_HISTORY_CLOSED: of struct process; INT64_MAX: not known */
+		int64_t sole_holder_since_ns;
 		int64_t ifindex; /* SOCKET_HISTORY_ROUTED: of the device; 0 = any */
 	};
 	int pid;

@@ -19,8 +19,8 @@
 #define STOP_NS  (600 * NS_PER_MS)
 #define DRAIN_NS (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
 /* While a reader is waited for: what comes this soon came with the first, timeout(1) sends two. */
-#define SIGNAL_NS     (100 * NS_PER_MS)
-#define STALL_TOLD_NS (60 * NS_PER_SECOND)
+#define SIGNAL_NS         (100 * NS_PER_MS)
+#define STALL_REPORTED_NS (60 * NS_PER_SECOND)
 
 static int64_t now_ns(const struct run *run)
 {
@@ -237,13 +237,13 @@ static void advance_snapshot(struct run *run)
 }
 
 /* Without it a run that waits for the disk cannot be told from one that hangs. */
-static void tell_stall(struct run *run)
+static void report_stall(struct run *run)
 {
 	int64_t now = clock_monotonic_ns();
 
-	if (run->stall_told_ns != 0 && now - run->stall_told_ns < STALL_TOLD_NS)
+	if (run->stall_reported_ns != 0 && now - run->stall_reported_ns < STALL_REPORTED_NS)
 		return;
-	run->stall_told_ns = now;
+	run->stall_reported_ns = now;
 	log_warning(run->log, "the disk is full: the output waits for room");
 }
 
@@ -252,7 +252,7 @@ static void flush_output(struct run *run, bool busy)
 	switch (outlet_turn(run->outlet, busy)) {
 	case SINK_OPEN:
 		if (sink_stalled(run->sink))
-			tell_stall(run);
+			report_stall(run);
 		break;
 	case SINK_READER_GONE:
 		run_stop(run, EVENT_STOP_READER_GONE);

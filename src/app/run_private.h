@@ -47,7 +47,7 @@ struct run {
 	struct selection selection; /* of the options, and that */
 	bool signalled;             /* the command was sent a signal, and is to end */
 	struct report_sources report;
-	int64_t stall_told_ns; /* when it was last said that the disk is full; 0 = never */
+	int64_t stall_reported_ns; /* of the last warning that the disk is full; 0 = none */
 	enum event_stop stop;
 	bool started;          /* run_started is out */
 	bool waits_for_reader; /* a slow reader is waited for: nothing else can be lost */

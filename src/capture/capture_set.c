@@ -214,7 +214,7 @@ static void lose(struct member *member, const struct error *error)
 {
 	struct capture_set *set = member->set;
 	struct capture_counters counters = { 0 };
-	bool told = member->down; /* it goes down before it vanishes, and may be seen to */
+	bool reported = member->down; /* it goes down before it vanishes, and may be seen to */
 
 	capture_read_counters(member->capture, &counters);
 	add_counters(&member->before, &counters);
@@ -222,7 +222,7 @@ static void lose(struct member *member, const struct error *error)
 	capture_close(member->capture);
 	member->capture = NULL;
 	member->down = false;
-	if (!told)
+	if (!reported)
 		set->options.change(set->options.context, member->name, false, error->text);
 	if (!set->reopen_timer)
 		set->reopen_timer =

@@ -90,7 +90,7 @@ struct sentinel_counters {
 	uint64_t resolved;    /* sightings with a process */
 	uint64_t unresolved;  /* sightings without */
 	uint64_t no_socket;   /* nobody's: forwarded, or the kernel's own */
-	uint64_t repeated;    /* of a flow that was told within the last second */
+	uint64_t repeated;    /* of a flow that was reported within the last second */
 	uint64_t late;        /* looked at too long after the packet, thrown away */
 	uint64_t over_budget; /* lookups given up in the middle, for time */
 	uint64_t paused;      /* times a kind of packets was shut out: too many in vain, too busy */

@@ -18,7 +18,7 @@ struct sentinel_holder {
 	uint32_t uid; /* of that socket */
 	uint64_t remote; /* hash of whom that socket spoke to */
 	bool shared;     /* with the other threads */
-	bool told;       /* the caller's: somebody knows this process */
+	bool reported;   /* the caller's: the attribution knows this process */
 	struct process_stat stat;
 };
 

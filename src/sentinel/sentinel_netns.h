@@ -50,7 +50,7 @@ struct sentinel_netns {
 		int64_t until_ns;
 	} listeners[SENTINEL_FILTER_PORTS_MAX];
 	int listener_count;
-	/* What was told lately, by a hash of the flow. */
+	/* What was reported lately, by a hash of the flow. */
 	struct {
 		uint64_t cookie;
 		uint64_t flow;
@@ -85,7 +85,7 @@ void sentinel_netns_close_probes(int probes[2]);
 bool sentinel_netns_is_local(struct sentinel_netns *netns, const struct inet_address *address,
                              uint32_t ifindex, int64_t now_ns);
 
-/* Has this socket been told for this flow lately? */
+/* Has this socket been reported for this flow lately? */
 bool sentinel_netns_was_reported(const struct sentinel_netns *netns, uint64_t flow, uint64_t cookie,
                                  int64_t now_ns);
 void sentinel_netns_reported(struct sentinel_netns *netns, uint64_t flow, uint64_t cookie,

@@ -25,7 +25,7 @@
 #define SEARCHED_IN_VAIN_MAX 200
 
 #define LISTENER_KEEP_NS (20 * NS_PER_SECOND) /* a port whose listener is known is let be */
-#define TOLD_NS          NS_PER_SECOND        /* what was told is not told again */
+#define REPORTED_NS      NS_PER_SECOND        /* what was reported is not reported again */
 #define NOT_FOUND_NS     (20 * NS_PER_MS)     /* nor is sought what was not found */
 
 struct look {
@@ -69,20 +69,20 @@ static struct sentinel_sighting describe(const struct look *look, enum sentinel_
 	};
 }
 
-static void tell(struct look *look, struct sentinel_sighting *sighting,
-                 struct sentinel_holder *holder)
+static void report_sighting(struct look *look, struct sentinel_sighting *sighting,
+                            struct sentinel_holder *holder)
 {
 	sighting->time_ns = clock_monotonic_ns();
 	if (holder) {
 		sighting->pid = holder->pid;
 		sighting->start_ticks = holder->stat.start_ticks;
-		if (!holder->told)
-			holder->told = sentinel_report_process(look->resolver->report, holder->pid,
-			                                       holder->dir, &holder->stat);
+		if (!holder->reported)
+			holder->reported = sentinel_report_process(
+				look->resolver->report, holder->pid, holder->dir, &holder->stat);
 	}
 	sentinel_report_sighting(look->resolver->report, sighting);
 	sentinel_netns_reported(look->netns, look->flow, look->socket.cookie, look->begin_ns,
-	                        TOLD_NS);
+	                        REPORTED_NS);
 }
 
 static uint64_t hash_remote(const struct look *look)
@@ -122,7 +122,7 @@ static struct sentinel_holder *find_holder(struct look *look, bool listener)
 	return NULL;
 }
 
-static bool was_told(const struct look *look)
+static bool was_reported(const struct look *look)
 {
 	return sentinel_netns_was_reported(look->netns, look->flow, look->socket.cookie,
 	                                   look->begin_ns);
@@ -141,13 +141,13 @@ static void look_at_tcp(struct look *look)
 		count(look, SENTINEL_NO_SOCKET);
 		return;
 	}
-	if (was_told(look)) {
+	if (was_reported(look)) {
 		count(look, SENTINEL_REPEATED);
 		return;
 	}
 	holder = find_holder(look, false);
 	sighting = describe(look, holder ? SENTINEL_SOCKET : SENTINEL_UNRESOLVED);
-	tell(look, &sighting, holder);
+	report_sighting(look, &sighting, holder);
 }
 
 /* The kernel looks for UDP sockets as for a packet that comes in, more generously than we may. */
@@ -188,7 +188,7 @@ static void look_at_udp(struct look *look)
 			shut_out(look, &look->resolver->filter.udp);
 		return;
 	}
-	if (was_told(look)) {
+	if (was_reported(look)) {
 		count(look, SENTINEL_REPEATED);
 		return;
 	}
@@ -196,7 +196,7 @@ static void look_at_udp(struct look *look)
 	sighting = describe(look, holder ? SENTINEL_SOCKET : SENTINEL_UNRESOLVED);
 	if (holder && !sentinel_pidfd_is_alone(holder->pid, holder->fd, look->socket.cookie))
 		sighting.how = SENTINEL_PORT;
-	tell(look, &sighting, holder);
+	report_sighting(look, &sighting, holder);
 }
 
 /* Nothing finds the socket of an echo request quickly: all that can be done is to say so at once. */
@@ -206,12 +206,12 @@ static void look_at_echo(struct look *look)
 
 	if (++look->resolver->echoes > ECHOES_MAX)
 		shut_out(look, &look->resolver->filter.icmp);
-	if (was_told(look)) {
+	if (was_reported(look)) {
 		count(look, SENTINEL_REPEATED);
 		return;
 	}
 	sighting = describe(look, SENTINEL_UNRESOLVED);
-	tell(look, &sighting, NULL);
+	report_sighting(look, &sighting, NULL);
 }
 
 static void look_at_listener(struct look *look)
@@ -233,7 +233,7 @@ static void look_at_listener(struct look *look)
 	holder = find_holder(look, true);
 	sighting = describe(look, holder ? SENTINEL_LISTENER : SENTINEL_UNRESOLVED_LISTENER);
 	sighting.tuple = listener;
-	tell(look, &sighting, holder);
+	report_sighting(look, &sighting, holder);
 	if (holder && sentinel_listeners_add(look->resolver->listeners, holder->pid))
 		look->flags |= SENTINEL_RESOLVE_LISTENER;
 	if (holder && sentinel_netns_add_listener(look->netns, listener.source_port, look->begin_ns,

@@ -74,7 +74,7 @@ int sentinel_thread_add_netns(struct sentinel_thread *thread, struct sentinel_ne
 	int result;
 
 	netns->filter_generation =
-		0; /* the thread's is never 0: it attaches the filter when kicked */
+		0; /* the thread's is never 0: it attaches the filter when woken up */
 	atomic_store_explicit(&netns->state, SENTINEL_NETNS_WATCHED, memory_order_release);
 	result = add_to_epoll(thread, netns->fd, netns);
 	sentinel_thread_wakeup(thread);

@@ -20,19 +20,19 @@
 
 int run_add_watch(struct run *run, uint32_t netns, struct error *error)
 {
-	const struct attribution_namespace *space;
+	const struct attribution_namespace *namespace;
 	struct run_watch *grown;
 
 	if (!(run->options->events & EMITTER_SOCKET))
 		return 0;
-	space = attribution_find_namespace(host_attribution(run->host), netns);
+	namespace = attribution_find_namespace(host_attribution(run->host), netns);
 	grown = realloc(run->watches, ((size_t)run->watch_count + 1) * sizeof *grown);
 	if (!grown)
 		return error_set(error, ENOMEM, "out of memory");
 	run->watches = grown;
 	grown[run->watch_count].netns = netns;
 	grown[run->watch_count].watch =
-		listener_watch_new(space->lister, host_attribution(run->host), run->emitter);
+		listener_watch_new(namespace->lister, host_attribution(run->host), run->emitter);
 	if (!grown[run->watch_count].watch)
 		return error_set(error, ENOMEM, "out of memory");
 	/* The snapshot, soon to be taken, has no namespaces that come later. */

@@ -70,7 +70,7 @@ void attribution_withdraw(const struct attribution_question *question, struct ow
 }
 
 int attribution_find_socket(struct attribution *attribution,
-                            const struct attribution_namespace *space,
+                            const struct attribution_namespace *namespace,
                             const struct attribution_question *question, struct socket *socket)
 {
 	int64_t now = clock_monotonic_ns();
@@ -86,9 +86,10 @@ int attribution_find_socket(struct attribution *attribution,
 		return -ENOENT;
 	}
 	attribution->counters.queries++;
-	result = space->diag ? sock_diag_find(space->diag, &question->tuple, question->ifindex,
-	                                      false, socket)
-	                     : attribution_listed_find(attribution, space, question, socket);
+	result = namespace->diag
+	                 ? sock_diag_find(namespace->diag, &question->tuple, question->ifindex,
+	                                  false, socket)
+	                 : attribution_listed_find(attribution, namespace, question, socket);
 	if (result == -ENOENT) {
 		attribution->counters.misses++;
 		*miss = (struct attribution_miss){ question->tuple, question->netns, now };
@@ -286,7 +287,7 @@ static void ask_for_queued(struct attribution *attribution,
  * socket that is gone, unless another socket has followed that.
  */
 static void ask_for_receiver(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner)
 {
 	struct process *process;
@@ -297,8 +298,8 @@ static void ask_for_receiver(struct attribution *attribution,
 	    question->died_again)
 		return;
 	if (question->died &&
-	    (!space->diag || sock_diag_find(space->diag, &question->tuple, question->ifindex, false,
-	                                    &successor) != -ENOENT))
+	    (!namespace->diag || sock_diag_find(namespace->diag, &question->tuple,
+	                                        question->ifindex, false, &successor) != -ENOENT))
 		return;
 	if (trace_owners_find_receiver(attribution->options.trace_owners, question, &process))
 		attribution_set_traced(question, process, owner);
@@ -369,12 +370,12 @@ void attribution_expect(struct attribution *attribution, const struct tuple *tup
 		trace_owners_expect(attribution->options.trace_owners, tuple);
 }
 
-static void resolve(struct attribution *attribution, const struct attribution_namespace *space,
+static void resolve(struct attribution *attribution, const struct attribution_namespace *namespace,
                     const struct attribution_question *question, struct owner *owner)
 {
 	owner_clear(owner);
 	owner->netns = question->netns;
-	if (!space) {
+	if (!namespace) {
 		attribution_unknown(owner, ATTRIBUTION_OTHER_NETNS);
 		return;
 	}
@@ -382,17 +383,17 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 		return;
 	switch (question->tuple.protocol) {
 	case IPPROTO_TCP:
-		attribution_tcp_resolve(attribution, space, question, owner);
+		attribution_tcp_resolve(attribution, namespace, question, owner);
 		ask_for_queued(attribution, question, owner);
 		break;
 	case IPPROTO_UDP:
 	case IPPROTO_UDPLITE:
-		attribution_udp_resolve(attribution, space, question, owner);
+		attribution_udp_resolve(attribution, namespace, question, owner);
 		ask_for_queued(attribution, question, owner);
-		ask_for_receiver(attribution, space, question, owner);
+		ask_for_receiver(attribution, namespace, question, owner);
 		break;
 	default:
-		attribution_raw_resolve(attribution, space, question, owner);
+		attribution_raw_resolve(attribution, namespace, question, owner);
 		break;
 	}
 }
@@ -400,19 +401,19 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 void attribution_resolve(struct attribution *attribution,
                          const struct attribution_question *question, struct owner *owner)
 {
-	const struct attribution_namespace *space =
+	const struct attribution_namespace *namespace =
 		attribution_find_namespace(attribution, question->netns);
 	struct attribution_question translated;
 
-	resolve(attribution, space, question, owner);
-	if (!space)
+	resolve(attribution, namespace, question, owner);
+	if (!namespace)
 		return;
-	if (!attribution_nat_translate(attribution, space, question, owner, &translated)) {
-		attribution_raw_senders(attribution, space, question, owner);
+	if (!attribution_nat_translate(attribution, namespace, question, owner, &translated)) {
+		attribution_raw_senders(attribution, namespace, question, owner);
 		return;
 	}
-	space = attribution_find_namespace(attribution, translated.netns);
-	resolve(attribution, space, &translated, owner);
+	namespace = attribution_find_namespace(attribution, translated.netns);
+	resolve(attribution, namespace, &translated, owner);
 	owner_set_translated(owner, &translated.tuple);
 }
 
@@ -420,7 +421,7 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
                                 int64_t asked_ns, struct owner *owner,
                                 struct proc_fd_holders *holders)
 {
-	const struct attribution_namespace *space =
+	const struct attribution_namespace *namespace =
 		attribution_find_namespace(attribution, socket->netns);
 
 	owner_clear(owner);
@@ -438,11 +439,11 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 		                        holders);
 	} else if (socket->kind == SOCKET_TCP && socket->state == SOCKET_TIME_WAIT) {
 		attribution_unknown(owner, ATTRIBUTION_TIME_WAIT);
-	} else if (socket->kind == SOCKET_TCP && space &&
+	} else if (socket->kind == SOCKET_TCP && namespace &&
 	           (socket->state == SOCKET_ESTABLISHED || socket->state == SOCKET_CLOSE_WAIT ||
 	            socket->state == SOCKET_SYN_RECEIVED ||
 	            socket->state == SOCKET_NEW_SYN_RECEIVED)) {
-		attribution_tcp_listener(attribution, space, &socket->tuple, socket->ifindex,
+		attribution_tcp_listener(attribution, namespace, &socket->tuple, socket->ifindex,
 		                         asked_ns, owner);
 	} else {
 		attribution_unknown(owner,

@@ -60,7 +60,7 @@ void attribution_free(struct attribution *attribution);
 
 /* Copied; 0 or -ENOSPC, -ENOMEM. */
 int attribution_add_namespace(struct attribution *attribution,
-                              const struct attribution_namespace *space);
+                              const struct attribution_namespace *namespace);
 void attribution_remove_namespace(struct attribution *attribution, uint32_t netns);
 const struct attribution_namespace *
 attribution_find_namespace(const struct attribution *attribution, uint32_t netns);

@@ -47,18 +47,18 @@ static bool was_seen(struct attribution *attribution, const struct attribution_q
 bool attribution_is_of_host(struct attribution *attribution,
                             const struct attribution_question *question)
 {
-	const struct attribution_namespace *space =
+	const struct attribution_namespace *namespace =
 		attribution_find_namespace(attribution, question->netns);
 	uint8_t protocol = question->tuple.protocol;
 	struct socket socket;
 
-	if (!space || question->fanned_out ||
+	if (!namespace || question->fanned_out ||
 	    (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE))
 		return false;
 	if (was_seen(attribution, question))
 		return true;
-	return space->diag && has_budget(attribution) &&
-	       sock_diag_find(space->diag, &question->tuple, question->ifindex, false, &socket) ==
-	               0 &&
+	return namespace->diag && has_budget(attribution) &&
+	       sock_diag_find(namespace->diag, &question->tuple, question->ifindex, false,
+	                      &socket) == 0 &&
 	       is_exact(&socket, &question->tuple);
 }

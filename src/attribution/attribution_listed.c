@@ -40,14 +40,14 @@ static int compare_ports(const void *a, const void *b)
 	return first->tuple.source_port - second->tuple.source_port;
 }
 
-static void list_again(struct attribution_list *list, const struct attribution_namespace *space)
+static void list_again(struct attribution_list *list, const struct attribution_namespace *namespace)
 {
 	int64_t started = clock_monotonic_ns();
 	bool complete;
 
 	list->count = 0;
-	list->netns = space->netns;
-	lister_run(space->lister,
+	list->netns = namespace->netns;
+	lister_run(namespace->lister,
 	           SOCKET_KIND_BIT(SOCKET_TCP) | SOCKET_KIND_BIT(SOCKET_UDP) |
 	                   SOCKET_KIND_BIT(SOCKET_UDPLITE),
 	           UINT32_MAX, false, attribution_listed_add, list, &complete);
@@ -58,14 +58,14 @@ static void list_again(struct attribution_list *list, const struct attribution_n
 }
 
 static const struct attribution_list *current_list(struct attribution *attribution,
-                                                   const struct attribution_namespace *space)
+                                                   const struct attribution_namespace *namespace)
 {
 	struct attribution_list *list = &attribution->listed;
 	int64_t age = clock_monotonic_ns() - list->listed_ns;
 
-	if (list->listed_ns == 0 || list->netns != space->netns ||
+	if (list->listed_ns == 0 || list->netns != namespace->netns ||
 	    (age > LISTING_GAP_NS && age > LISTING_SHARE * list->cost_ns))
-		list_again(list, space);
+		list_again(list, namespace);
 	return list;
 }
 
@@ -77,10 +77,10 @@ static enum socket_kind kind_of(uint8_t protocol)
 }
 
 void attribution_listed_port(struct attribution *attribution,
-                             const struct attribution_namespace *space, uint8_t protocol,
+                             const struct attribution_namespace *namespace, uint8_t protocol,
                              uint16_t port, socket_callback *callback, void *context)
 {
-	const struct attribution_list *list = current_list(attribution, space);
+	const struct attribution_list *list = current_list(attribution, namespace);
 
 	for (size_t i = 0; i < list->count; i++)
 		if (list->sockets[i].tuple.source_port == port &&
@@ -89,10 +89,10 @@ void attribution_listed_port(struct attribution *attribution,
 }
 
 int attribution_listed_find(struct attribution *attribution,
-                            const struct attribution_namespace *space,
+                            const struct attribution_namespace *namespace,
                             const struct attribution_question *question, struct socket *socket)
 {
-	const struct attribution_list *list = current_list(attribution, space);
+	const struct attribution_list *list = current_list(attribution, namespace);
 	const struct tuple *tuple = &question->tuple;
 	const struct socket *best = NULL;
 	int best_score = 0;

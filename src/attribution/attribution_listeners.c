@@ -30,11 +30,12 @@ static bool has(const struct socket *const *found, int count, uint64_t inode)
 	return has;
 }
 
-int attribution_find_listeners(const struct attribution_namespace *space, const struct tuple *tuple,
-                               uint32_t ifindex, uint64_t inode, const struct socket **found)
+int attribution_find_listeners(const struct attribution_namespace *namespace,
+                               const struct tuple *tuple, uint32_t ifindex, uint64_t inode,
+                               const struct socket **found)
 {
 	struct listener_table *listeners =
-		tuple->protocol == IPPROTO_TCP ? space->listeners : space->udp_listeners;
+		tuple->protocol == IPPROTO_TCP ? namespace->listeners : namespace->udp_listeners;
 	int64_t age_ns = clock_monotonic_ns() - listener_table_refreshed_ns(listeners);
 	bool aged = is_aged(listeners, age_ns);
 	int count;

@@ -44,13 +44,13 @@ static bool is_worth_asking(const struct attribution_question *question, const s
 
 /* The one namespace that has the address: NULL when none has, or several do. */
 static const struct attribution_namespace *find_home(const struct attribution *attribution,
-                                                     const struct attribution_namespace *space,
+                                                     const struct attribution_namespace *namespace,
                                                      const struct inet_address *address)
 {
 	const struct attribution_namespace *home = NULL;
 
-	if (interfaces_is_local(space->interfaces, address))
-		return space;
+	if (interfaces_is_local(namespace->interfaces, address))
+		return namespace;
 	for (int i = 0; i < attribution->namespace_count; i++) {
 		const struct attribution_namespace *other = &attribution->namespaces[i];
 
@@ -64,18 +64,18 @@ static const struct attribution_namespace *find_home(const struct attribution *a
 }
 
 bool attribution_nat_translate(struct attribution *attribution,
-                               const struct attribution_namespace *space,
+                               const struct attribution_namespace *namespace,
                                const struct attribution_question *question,
                                const struct owner *owner, struct attribution_question *translated)
 {
 	struct tuple socket;
 
-	if (!space->conntrack || !is_worth_asking(question, owner) ||
-	    conntrack_find(space->conntrack, &question->tuple, &socket) != 0)
+	if (!namespace->conntrack || !is_worth_asking(question, owner) ||
+	    conntrack_find(namespace->conntrack, &question->tuple, &socket) != 0)
 		return false;
-	space = find_home(attribution, space, &socket.source);
+	namespace = find_home(attribution, namespace, &socket.source);
 	*translated = *question;
 	translated->tuple = socket;
-	translated->netns = space ? space->netns : 0;
+	translated->netns = namespace ? namespace->netns : 0;
 	return true;
 }

@@ -7,7 +7,7 @@
 #include "attribution/attribution_private.h"
 
 int attribution_add_namespace(struct attribution *attribution,
-                              const struct attribution_namespace *space)
+                              const struct attribution_namespace *namespace)
 {
 	struct attribution_namespace *grown;
 
@@ -17,7 +17,7 @@ int attribution_add_namespace(struct attribution *attribution,
 	                ((size_t)attribution->namespace_count + 1) * sizeof *grown);
 	if (!grown)
 		return -ENOMEM;
-	grown[attribution->namespace_count++] = *space;
+	grown[attribution->namespace_count++] = *namespace;
 	attribution->namespaces = grown;
 	return 0;
 }

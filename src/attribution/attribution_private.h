@@ -75,7 +75,7 @@ void attribution_name_all_holders(struct attribution *attribution,
  * for. UNKNOWN with RAW_SOCKET and the pids of their holders, or as it was.
  */
 void attribution_raw_senders(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner);
 /* UNKNOWN with this reason and the pids of the sockets' holders, except ours; or as it was. */
 void attribution_name_candidates(struct attribution *attribution,
@@ -83,7 +83,7 @@ void attribution_name_candidates(struct attribution *attribution,
                                  enum attribution_reason reason, struct owner *owner);
 /* The exact query, through the cache of misses. 0 or -errno. */
 int attribution_find_socket(struct attribution *attribution,
-                            const struct attribution_namespace *space,
+                            const struct attribution_namespace *namespace,
                             const struct attribution_question *question, struct socket *socket);
 /*
  * The sockets that wait for what comes to tuple->source on ifindex: TCP listeners, or
@@ -91,8 +91,9 @@ int attribution_find_socket(struct attribution *attribution,
  * among them, or 0. Returns how many, of which `found` has the first
  * ATTRIBUTION_LISTENERS_MAX, valid until the next call.
  */
-int attribution_find_listeners(const struct attribution_namespace *space, const struct tuple *tuple,
-                               uint32_t ifindex, uint64_t inode, const struct socket **found);
+int attribution_find_listeners(const struct attribution_namespace *namespace,
+                               const struct tuple *tuple, uint32_t ifindex, uint64_t inode,
+                               const struct socket **found);
 /* Sets method UNKNOWN with this reason. */
 void attribution_unknown(struct owner *owner, enum attribution_reason reason);
 /* The same where an owner was found that is none after all. */
@@ -107,20 +108,20 @@ void attribution_set_traced(const struct attribution_question *question, struct 
                             struct owner *owner);
 
 void attribution_tcp_resolve(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner);
 void attribution_udp_resolve(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner);
 void attribution_raw_resolve(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner);
 /* attribution_find_socket and sock_diag_list_port without sock_diag. */
 int attribution_listed_find(struct attribution *attribution,
-                            const struct attribution_namespace *space,
+                            const struct attribution_namespace *namespace,
                             const struct attribution_question *question, struct socket *socket);
 void attribution_listed_port(struct attribution *attribution,
-                             const struct attribution_namespace *space, uint8_t protocol,
+                             const struct attribution_namespace *namespace, uint8_t protocol,
                              uint16_t port, socket_callback *callback, void *context);
 /*
  * Where NAT gives the end another tuple than its socket has, and owner is not surely
@@ -128,14 +129,15 @@ void attribution_listed_port(struct attribution *attribution,
  * that is known).
  */
 bool attribution_nat_translate(struct attribution *attribution,
-                               const struct attribution_namespace *space,
+                               const struct attribution_namespace *namespace,
                                const struct attribution_question *question,
                                const struct owner *owner, struct attribution_question *translated);
 /* A socket_callback: context is a struct attribution_list. */
 int attribution_listed_add(void *context, const struct socket *socket);
 /* The listener that accepts for the local end of tuple; ambiguous where several processes could. */
 void attribution_tcp_listener(struct attribution *attribution,
-                              const struct attribution_namespace *space, const struct tuple *tuple,
-                              uint32_t ifindex, int64_t asked_ns, struct owner *owner);
+                              const struct attribution_namespace *namespace,
+                              const struct tuple *tuple, uint32_t ifindex, int64_t asked_ns,
+                              struct owner *owner);
 
 #endif

@@ -18,18 +18,18 @@
 #define CANDIDATES_MAX 16
 
 static const struct attribution_list *list_sockets(struct attribution *attribution,
-                                                   const struct attribution_namespace *space)
+                                                   const struct attribution_namespace *namespace)
 {
 	struct attribution_list *list = &attribution->raw;
 	int64_t now = clock_monotonic_ns();
 	bool complete;
 
-	if (list->netns != space->netns || now - list->listed_ns > RAW_FRESH_NS ||
+	if (list->netns != namespace->netns || now - list->listed_ns > RAW_FRESH_NS ||
 	    list->listed_ns == 0) {
 		list->count = 0;
-		list->netns = space->netns;
+		list->netns = namespace->netns;
 		list->listed_ns = now;
-		lister_run(space->lister,
+		lister_run(namespace->lister,
 		           SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP) |
 		                   SOCKET_KIND_BIT(SOCKET_PACKET),
 		           UINT32_MAX, false, attribution_listed_add, list, &complete);
@@ -67,10 +67,10 @@ static bool fits(const struct socket *socket, const struct attribution_question 
 }
 
 void attribution_raw_resolve(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner)
 {
-	const struct attribution_list *list = list_sockets(attribution, space);
+	const struct attribution_list *list = list_sockets(attribution, namespace);
 	bool icmp = question->tuple.protocol == IPPROTO_ICMP ||
 	            question->tuple.protocol == IPPROTO_ICMPV6;
 	const struct socket *found[CANDIDATES_MAX];
@@ -126,16 +126,16 @@ static bool may_be_made(const struct attribution_question *question)
  * made anew for each, some 0.3 ms; the question is asked again in a moment.
  */
 static bool is_costly(const struct attribution *attribution,
-                      const struct attribution_namespace *space)
+                      const struct attribution_namespace *namespace)
 {
 	const struct attribution_list *list = &attribution->raw;
 
-	return list->listed_ns != 0 && list->netns != space->netns &&
+	return list->listed_ns != 0 && list->netns != namespace->netns &&
 	       clock_monotonic_ns() - list->listed_ns < RAW_TURN_NS;
 }
 
 void attribution_raw_senders(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner)
 {
 	const struct socket *found[CANDIDATES_MAX];
@@ -154,9 +154,9 @@ void attribution_raw_senders(struct attribution *attribution,
 		owner->netns = question->netns;
 		return;
 	}
-	if (is_costly(attribution, space))
+	if (is_costly(attribution, namespace))
 		return;
-	list = list_sockets(attribution, space);
+	list = list_sockets(attribution, namespace);
 	for (size_t i = 0; i < list->count && count < CANDIDATES_MAX; i++)
 		if (may_have_sent(&list->sockets[i], question))
 			found[count++] = &list->sockets[i];

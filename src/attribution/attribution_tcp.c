@@ -14,11 +14,12 @@
 #include "base/clock.h"
 
 void attribution_tcp_listener(struct attribution *attribution,
-                              const struct attribution_namespace *space, const struct tuple *tuple,
-                              uint32_t ifindex, int64_t asked_ns, struct owner *owner)
+                              const struct attribution_namespace *namespace,
+                              const struct tuple *tuple, uint32_t ifindex, int64_t asked_ns,
+                              struct owner *owner)
 {
 	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
-	int count = attribution_find_listeners(space, tuple, ifindex, 0, found);
+	int count = attribution_find_listeners(namespace, tuple, ifindex, 0, found);
 
 	attribution_name_common_holder(attribution, found, ATTRIBUTION_LISTENERS_MAX, count,
 	                               ATTRIBUTION_LISTENER, asked_ns, owner);
@@ -27,21 +28,21 @@ void attribution_tcp_listener(struct attribution *attribution,
 bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
                               const struct tuple *tuple, uint32_t ifindex)
 {
-	const struct attribution_namespace *space =
+	const struct attribution_namespace *namespace =
 		attribution ? attribution_find_namespace(attribution, netns) : NULL;
 	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
 
-	return space && attribution_find_listeners(space, tuple, ifindex, 0, found) > 0;
+	return namespace && attribution_find_listeners(namespace, tuple, ifindex, 0, found) > 0;
 }
 
 /* A holder of the listener has most likely accepted: its newest descriptors come first. */
 static void hint_acceptors(struct attribution *attribution,
-                           const struct attribution_namespace *space,
+                           const struct attribution_namespace *namespace,
                            const struct attribution_question *question)
 {
 	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
-	int count =
-		attribution_find_listeners(space, &question->tuple, question->ifindex, 0, found);
+	int count = attribution_find_listeners(namespace, &question->tuple, question->ifindex, 0,
+	                                       found);
 	struct proc_fd_holders holders;
 
 	for (int i = 0; i < count && i < ATTRIBUTION_LISTENERS_MAX; i++) {
@@ -72,7 +73,8 @@ static bool find_traced_past(struct attribution *attribution,
  * The socket is closed by now. Who it came in to is still known when that is one
  * process: the listener's.
  */
-static void resolve_gone(struct attribution *attribution, const struct attribution_namespace *space,
+static void resolve_gone(struct attribution *attribution,
+                         const struct attribution_namespace *namespace,
                          const struct attribution_question *question,
                          enum attribution_reason reason, struct owner *owner)
 {
@@ -88,45 +90,46 @@ static void resolve_gone(struct attribution *attribution, const struct attributi
 	if (find_traced_past(attribution, question, owner))
 		return;
 	if (question->responder)
-		attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
-		                         question->asked_ns, owner);
+		attribution_tcp_listener(attribution, namespace, &question->tuple,
+		                         question->ifindex, question->asked_ns, owner);
 	if (!owner_known(owner) && owner->reason != ATTRIBUTION_PENDING)
 		attribution_unknown(owner, reason);
 }
 
-static void resolve(struct attribution *attribution, const struct attribution_namespace *space,
+static void resolve(struct attribution *attribution, const struct attribution_namespace *namespace,
                     const struct attribution_question *question, struct owner *owner)
 {
 	struct socket socket;
 	int result;
 
 	if (question->gone) {
-		attribution_tcp_listener(attribution, space, &question->tuple, question->ifindex,
-		                         question->asked_ns, owner);
+		attribution_tcp_listener(attribution, namespace, &question->tuple,
+		                         question->ifindex, question->asked_ns, owner);
 		return;
 	}
-	result = attribution_find_socket(attribution, space, question, &socket);
+	result = attribution_find_socket(attribution, namespace, question, &socket);
 	if (result != 0) {
-		resolve_gone(attribution, space, question, ATTRIBUTION_NO_SOCKET, owner);
+		resolve_gone(attribution, namespace, question, ATTRIBUTION_NO_SOCKET, owner);
 		return;
 	}
 	switch (socket.state) {
 	case SOCKET_LISTEN:
 		if (question->responder)
-			attribution_tcp_listener(attribution, space, &question->tuple,
+			attribution_tcp_listener(attribution, namespace, &question->tuple,
 			                         question->ifindex, question->asked_ns, owner);
 		else
-			resolve_gone(attribution, space, question, ATTRIBUTION_NO_SOCKET, owner);
+			resolve_gone(attribution, namespace, question, ATTRIBUTION_NO_SOCKET,
+			             owner);
 		return;
 	case SOCKET_TIME_WAIT:
-		resolve_gone(attribution, space, question, ATTRIBUTION_TIME_WAIT, owner);
+		resolve_gone(attribution, namespace, question, ATTRIBUTION_TIME_WAIT, owner);
 		return;
 	case SOCKET_ESTABLISHED:
 	case SOCKET_CLOSE_WAIT:
 	case SOCKET_SYN_RECEIVED:
 	case SOCKET_NEW_SYN_RECEIVED:
 		if (socket.inode == 0 && question->responder) { /* nobody has accepted it yet */
-			attribution_tcp_listener(attribution, space, &question->tuple,
+			attribution_tcp_listener(attribution, namespace, &question->tuple,
 			                         question->ifindex, question->asked_ns, owner);
 			owner->cookie = socket.cookie;
 			return;
@@ -142,12 +145,12 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 		break;
 	}
 	if (socket.inode == 0) { /* closed by its process, the kernel sends the rest */
-		resolve_gone(attribution, space, question, ATTRIBUTION_NO_SOCKET, owner);
+		resolve_gone(attribution, namespace, question, ATTRIBUTION_NO_SOCKET, owner);
 		owner->cookie = socket.cookie;
 		return;
 	}
 	if (question->responder)
-		hint_acceptors(attribution, space, question);
+		hint_acceptors(attribution, namespace, question);
 	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner,
 	                        NULL);
 	attribution_remember(attribution, question->netns, &question->tuple, owner,
@@ -155,10 +158,10 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 }
 
 void attribution_tcp_resolve(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner)
 {
-	resolve(attribution, space, question, owner);
+	resolve(attribution, namespace, question, owner);
 	/* The process that listens now may have begun after the connection did. */
 	if ((question->died || question->foreign) && owner->method == ATTRIBUTION_LISTENER)
 		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);

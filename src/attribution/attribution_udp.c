@@ -54,18 +54,18 @@ static bool is_connected_to(const struct socket *socket, const struct tuple *tup
 }
 
 static void resolve_candidates(struct attribution *attribution,
-                               const struct attribution_namespace *space,
+                               const struct attribution_namespace *namespace,
                                const struct attribution_question *question, struct owner *owner)
 {
 	struct candidates candidates = { .question = question };
 	const struct socket *sockets[CANDIDATES_MAX];
 	int result = 0;
 
-	if (space->diag)
-		result = sock_diag_list_port(space->diag, question->tuple.protocol,
+	if (namespace->diag)
+		result = sock_diag_list_port(namespace->diag, question->tuple.protocol,
 		                             question->tuple.source_port, collect, &candidates);
 	else
-		attribution_listed_port(attribution, space, question->tuple.protocol,
+		attribution_listed_port(attribution, namespace, question->tuple.protocol,
 		                        question->tuple.source_port, collect, &candidates);
 
 	if (result != 0) { /* an incomplete list proves nothing */
@@ -85,13 +85,13 @@ static void resolve_candidates(struct attribution *attribution,
 }
 
 static void resolve_receiver(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question,
                              const struct socket *socket, struct owner *owner)
 {
 	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
 	enum attribution_method method = ATTRIBUTION_SOCKET;
-	int count = attribution_find_listeners(space, &question->tuple, question->ifindex,
+	int count = attribution_find_listeners(namespace, &question->tuple, question->ifindex,
 	                                       socket->inode, found);
 
 	if (count > 1) {
@@ -105,7 +105,7 @@ static void resolve_receiver(struct attribution *attribution,
 	attribution_name_holder(attribution, socket, method, question->asked_ns, owner, NULL);
 }
 
-static void resolve(struct attribution *attribution, const struct attribution_namespace *space,
+static void resolve(struct attribution *attribution, const struct attribution_namespace *namespace,
                     const struct attribution_question *question, struct owner *owner)
 {
 	struct socket socket;
@@ -116,10 +116,10 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 		return;
 	}
 	if (question->fanned_out) {
-		resolve_candidates(attribution, space, question, owner);
+		resolve_candidates(attribution, namespace, question, owner);
 		return;
 	}
-	result = attribution_find_socket(attribution, space, question, &socket);
+	result = attribution_find_socket(attribution, namespace, question, &socket);
 	if (result != 0) {
 		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
 		return;
@@ -128,16 +128,16 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 		attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET,
 		                        question->asked_ns, owner, NULL);
 	else if (question->sender)
-		resolve_candidates(attribution, space, question, owner);
+		resolve_candidates(attribution, namespace, question, owner);
 	else
-		resolve_receiver(attribution, space, question, &socket, owner);
+		resolve_receiver(attribution, namespace, question, &socket, owner);
 }
 
 void attribution_udp_resolve(struct attribution *attribution,
-                             const struct attribution_namespace *space,
+                             const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner)
 {
-	resolve(attribution, space, question, owner);
+	resolve(attribution, namespace, question, owner);
 	/* Read late, a datagram meets a socket that was not there yet: surely so when its process was not. */
 	if (owner->method == ATTRIBUTION_SOCKET &&
 	    process_age_ns(owner->process) < clock_monotonic_ns() - question->seen_ns)

@@ -11,12 +11,13 @@
 static bool shares_port(struct attribution *attribution,
                         const struct attribution_question *question)
 {
-	const struct attribution_namespace *space =
+	const struct attribution_namespace *namespace =
 		attribution_find_namespace(attribution, question->netns);
 	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
 
-	return question->tuple.protocol == IPPROTO_UDP && space &&
-	       attribution_find_listeners(space, &question->tuple, question->ifindex, 0, found) > 1;
+	return question->tuple.protocol == IPPROTO_UDP && namespace &&
+	       attribution_find_listeners(namespace, &question->tuple, question->ifindex, 0,
+	                                  found) > 1;
 }
 
 bool attribution_find_sighted(struct attribution *attribution,

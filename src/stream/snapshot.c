@@ -71,12 +71,12 @@ int snapshot_new(struct snapshot **result, const struct snapshot_options *option
 	snapshot->complete = true;
 	snapshot->listed_ns = clock_monotonic_ns();
 	for (int i = 0; i < netns_count; i++) {
-		const struct attribution_namespace *space =
+		const struct attribution_namespace *namespace =
 			attribution_find_namespace(options->attribution, netns[i]);
 		bool complete = false;
 
-		if (space &&
-		    lister_run(space->lister, options->kinds, UINT32_MAX, options->tcp_info,
+		if (namespace &&
+		    lister_run(namespace->lister, options->kinds, UINT32_MAX, options->tcp_info,
 		               collect, snapshot, &complete) == -ENOMEM) {
 			snapshot_free(snapshot);
 			return error_set(error, ENOMEM, "out of memory for the list of sockets");

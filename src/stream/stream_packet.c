@@ -19,9 +19,9 @@ struct passage {
 	uint64_t copy_hash; /* what duplicates_expect said */
 	bool has_key;       /* it belongs to a connection that can be looked up */
 	struct connection_key key;
-	bool has_looked;                           /* at these two: */
-	const struct attribution_namespace *space; /* NULL: not known, or a replay */
-	const struct interface *interface;         /* the same */
+	bool has_looked;                               /* at these two: */
+	const struct attribution_namespace *namespace; /* NULL: not known, or a replay */
+	const struct interface *interface;             /* the same */
 	struct locality locality;
 	int64_t now_ns;  /* in the connection table's time */
 	int64_t seen_ns; /* monotonic: when it was captured; 0 in a replay */
@@ -91,17 +91,17 @@ static bool has_died(const struct stream *stream, const struct connection *conne
 }
 
 /* NULL: not known. Its first packets may be read before the kernel's word of it. */
-static const struct interface *find_interface(const struct attribution_namespace *space,
+static const struct interface *find_interface(const struct attribution_namespace *namespace,
                                               uint32_t ifindex)
 {
 	const struct interface *interface;
 
-	if (!space || ifindex == 0)
+	if (!namespace || ifindex == 0)
 		return NULL;
-	interface = interfaces_find(space->interfaces, ifindex);
-	if (interface || interfaces_read(space->interfaces) != 0)
+	interface = interfaces_find(namespace->interfaces, ifindex);
+	if (interface || interfaces_read(namespace->interfaces) != 0)
 		return interface;
-	return interfaces_find(space->interfaces, ifindex);
+	return interfaces_find(namespace->interfaces, ifindex);
 }
 
 /* A packet of a known connection that makes no record itself needs none of it. */
@@ -110,10 +110,10 @@ static void look_around(struct stream *stream, struct passage *passage)
 	if (!stream->options.attribution || passage->has_looked)
 		return;
 	passage->has_looked = true;
-	passage->space =
+	passage->namespace =
 		attribution_find_namespace(stream->options.attribution, passage->packet->netns);
-	passage->interface = find_interface(passage->space, passage->packet->ifindex);
-	passage->locality = locality_of(passage->space ? passage->space->interfaces : NULL,
+	passage->interface = find_interface(passage->namespace, passage->packet->ifindex);
+	passage->locality = locality_of(passage->namespace ? passage->namespace->interfaces : NULL,
 	                                passage->packet, passage->seen_ns);
 }
 
@@ -414,7 +414,7 @@ static void pass_batch(struct stream *stream, const struct packet *packets, int 
 	for (int i = 0; i < count; i++) {
 		passages[i].packet = &packets[i];
 		passages[i].has_looked = false;
-		passages[i].space = NULL;
+		passages[i].namespace = NULL;
 		passages[i].interface = NULL;
 		passages[i].locality = (struct locality){ .direction = packets[i].direction };
 		passages[i].now_ns = now_ns;

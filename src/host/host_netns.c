@@ -42,211 +42,211 @@ struct host_netns {
 
 static void on_interfaces(void *context, uint32_t ready)
 {
-	struct host_netns *space = context;
+	struct host_netns *netns = context;
 
 	(void)ready;
-	interfaces_read(space->interfaces);
+	interfaces_read(netns->interfaces);
 }
 
 static int on_socket_destroyed(void *context, const struct socket *socket)
 {
-	struct host_netns *space = context;
+	struct host_netns *netns = context;
 
-	space->destroyed++;
-	space->callbacks.destroyed(space->callbacks.context, socket);
+	netns->destroyed++;
+	netns->callbacks.destroyed(netns->callbacks.context, socket);
 	return 0;
 }
 
-static void read_destroyed(struct host_netns *space)
+static void read_destroyed(struct host_netns *netns)
 {
-	int64_t since_ns = space->read_ns;
+	int64_t since_ns = netns->read_ns;
 
-	space->read_ns = clock_monotonic_ns();
-	if (sock_destroy_read(space->destroy, on_socket_destroyed, space) == -ENOBUFS) {
-		space->destroy_overruns++;
-		space->callbacks.lost(space->callbacks.context, since_ns);
-		space->callbacks.overrun(space->callbacks.context, "destroy",
-		                         sock_destroy_drops(space->destroy));
+	netns->read_ns = clock_monotonic_ns();
+	if (sock_destroy_read(netns->destroy, on_socket_destroyed, netns) == -ENOBUFS) {
+		netns->destroy_overruns++;
+		netns->callbacks.lost(netns->callbacks.context, since_ns);
+		netns->callbacks.overrun(netns->callbacks.context, "destroy",
+		                         sock_destroy_drops(netns->destroy));
 	}
 }
 
 static void on_destroyed(void *context, uint32_t ready)
 {
-	struct host_netns *space = context;
+	struct host_netns *netns = context;
 	int64_t now_ns = clock_monotonic_ns();
 
 	(void)ready;
-	read_destroyed(space);
-	if (now_ns - space->woken_ns < REST_NS && loop_modify(space->destroy_source, 0) == 0) {
-		space->resting = true;
-		loop_set_timer(space->rest_source, REST_NS, 0);
+	read_destroyed(netns);
+	if (now_ns - netns->woken_ns < REST_NS && loop_modify(netns->destroy_source, 0) == 0) {
+		netns->resting = true;
+		loop_set_timer(netns->rest_source, REST_NS, 0);
 	}
-	space->woken_ns = now_ns;
+	netns->woken_ns = now_ns;
 }
 
 static void on_rested(void *context, uint32_t expirations)
 {
-	struct host_netns *space = context;
-	uint64_t before = space->destroyed;
+	struct host_netns *netns = context;
+	uint64_t before = netns->destroyed;
 
 	(void)expirations;
-	read_destroyed(space);
-	if (space->destroyed != before || loop_modify(space->destroy_source, EPOLLIN) != 0)
-		loop_set_timer(space->rest_source, REST_NS, 0);
+	read_destroyed(netns);
+	if (netns->destroyed != before || loop_modify(netns->destroy_source, EPOLLIN) != 0)
+		loop_set_timer(netns->rest_source, REST_NS, 0);
 	else
-		space->resting = false;
+		netns->resting = false;
 }
 
-void host_netns_catch_up(struct host_netns *space)
+void host_netns_catch_up(struct host_netns *netns)
 {
 	/* Not only when it rests: the wait may have ended for a signal, or a moment before. */
-	if (space->destroy)
-		read_destroyed(space);
+	if (netns->destroy)
+		read_destroyed(netns);
 }
 
-static int watch(struct loop *loop, int fd, loop_callback *callback, struct host_netns *space,
+static int watch(struct loop *loop, int fd, loop_callback *callback, struct host_netns *netns,
                  struct loop_source **source, struct error *error)
 {
-	*source = loop_add_fd(loop, fd, EPOLLIN, callback, space);
+	*source = loop_add_fd(loop, fd, EPOLLIN, callback, netns);
 	return *source ? 0 : error_set(error, errno, "epoll: %s", strerror(errno));
 }
 
-static int open_sockets(struct host_netns *space, enum lister_mode mode, struct error *degraded,
+static int open_sockets(struct host_netns *netns, enum lister_mode mode, struct error *degraded,
                         struct error *error)
 {
-	int result = sock_diag_open(&space->diag, space->number,
+	int result = sock_diag_open(&netns->diag, netns->number,
 	                            mode == LISTER_NETLINK ? error : degraded);
 
 	if (result != 0) {
-		space->diag = NULL;
+		netns->diag = NULL;
 		if (mode == LISTER_NETLINK)
 			return result;
 	}
-	result = lister_new(&space->lister, mode, mode == LISTER_PROC ? NULL : space->diag,
-	                    "/proc/thread-self/net", space->number, error);
+	result = lister_new(&netns->lister, mode, mode == LISTER_PROC ? NULL : netns->diag,
+	                    "/proc/thread-self/net", netns->number, error);
 	if (result != 0)
 		return result;
-	if (space->fd >= 0)
-		lister_set_namespace(space->lister, space->fd);
-	space->listeners = listener_table_new(space->lister, SOCKET_KIND_BIT(SOCKET_TCP));
-	space->udp_listeners = listener_table_new(
-		space->lister, SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE));
-	return space->listeners && space->udp_listeners ? 0
+	if (netns->fd >= 0)
+		lister_set_namespace(netns->lister, netns->fd);
+	netns->listeners = listener_table_new(netns->lister, SOCKET_KIND_BIT(SOCKET_TCP));
+	netns->udp_listeners = listener_table_new(
+		netns->lister, SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE));
+	return netns->listeners && netns->udp_listeners ? 0
 	                                                : error_set(error, ENOMEM, "out of memory");
 }
 
 /* Inside the namespace. */
-static int open_inside(struct host_netns *space, struct loop *loop, enum lister_mode mode,
+static int open_inside(struct host_netns *netns, struct loop *loop, enum lister_mode mode,
                        struct error *degraded, struct error *error)
 {
 	struct error untracked;
-	int result = open_sockets(space, mode, degraded, error);
+	int result = open_sockets(netns, mode, degraded, error);
 
 	if (result == 0)
-		result = interfaces_new(&space->interfaces, error);
+		result = interfaces_new(&netns->interfaces, error);
 	if (result == 0)
-		result = watch(loop, interfaces_fd(space->interfaces), on_interfaces, space,
-		               &space->interfaces_source, error);
+		result = watch(loop, interfaces_fd(netns->interfaces), on_interfaces, netns,
+		               &netns->interfaces_source, error);
 	if (result != 0)
 		return result;
 	/* Without it a connection that is translated has no owner, and no address but those of the wire. */
-	if (conntrack_open(&space->conntrack, &untracked) != 0)
-		space->conntrack = NULL;
-	if (sock_destroy_open(&space->destroy, space->number, degraded) != 0) {
-		space->destroy = NULL;
+	if (conntrack_open(&netns->conntrack, &untracked) != 0)
+		netns->conntrack = NULL;
+	if (sock_destroy_open(&netns->destroy, netns->number, degraded) != 0) {
+		netns->destroy = NULL;
 		return 0;
 	}
-	sock_destroy_set_receive_buffer(space->destroy, DESTROY_BUFFER);
-	space->read_ns = clock_monotonic_ns();
-	space->rest_source = loop_add_timer(loop, 0, 0, on_rested, space);
-	if (!space->rest_source)
+	sock_destroy_set_receive_buffer(netns->destroy, DESTROY_BUFFER);
+	netns->read_ns = clock_monotonic_ns();
+	netns->rest_source = loop_add_timer(loop, 0, 0, on_rested, netns);
+	if (!netns->rest_source)
 		return error_set(error, errno, "timerfd: %s", strerror(errno));
-	return watch(loop, sock_destroy_fd(space->destroy), on_destroyed, space,
-	             &space->destroy_source, error);
+	return watch(loop, sock_destroy_fd(netns->destroy), on_destroyed, netns,
+	             &netns->destroy_source, error);
 }
 
 int host_netns_open(struct host_netns **result, struct loop *loop, int fd, uint32_t number,
                     enum lister_mode mode, const struct host_netns_callbacks *callbacks,
                     struct error *degraded, struct error *error)
 {
-	struct host_netns *space = calloc(1, sizeof *space);
+	struct host_netns *netns = calloc(1, sizeof *netns);
 	int previous = -1, code;
 
-	if (!space) {
+	if (!netns) {
 		if (fd >= 0)
 			close(fd);
 		return error_set(error, ENOMEM, "out of memory");
 	}
-	space->fd = fd;
-	space->number = number;
-	space->callbacks = *callbacks;
+	netns->fd = fd;
+	netns->number = number;
+	netns->callbacks = *callbacks;
 	if (fd >= 0) {
 		previous = netns_enter(fd);
 		if (previous < 0) {
-			host_netns_close(space);
+			host_netns_close(netns);
 			return error_set(error, -previous, "network namespace %u: setns: %s",
 			                 number, strerror(-previous));
 		}
 	}
-	code = open_inside(space, loop, mode, degraded, error);
+	code = open_inside(netns, loop, mode, degraded, error);
 	if (previous >= 0)
 		netns_leave(previous);
 	if (code != 0) {
-		host_netns_close(space);
+		host_netns_close(netns);
 		return code;
 	}
-	*result = space;
+	*result = netns;
 	return 0;
 }
 
-void host_netns_close(struct host_netns *space)
+void host_netns_close(struct host_netns *netns)
 {
-	if (!space)
+	if (!netns)
 		return;
-	loop_remove(space->destroy_source);
-	loop_remove(space->rest_source);
-	loop_remove(space->interfaces_source);
-	sock_destroy_close(space->destroy);
-	interfaces_free(space->interfaces);
-	conntrack_close(space->conntrack);
-	listener_table_free(space->listeners);
-	listener_table_free(space->udp_listeners);
-	lister_free(space->lister);
-	sock_diag_close(space->diag);
-	if (space->fd >= 0)
-		close(space->fd);
-	free(space);
+	loop_remove(netns->destroy_source);
+	loop_remove(netns->rest_source);
+	loop_remove(netns->interfaces_source);
+	sock_destroy_close(netns->destroy);
+	interfaces_free(netns->interfaces);
+	conntrack_close(netns->conntrack);
+	listener_table_free(netns->listeners);
+	listener_table_free(netns->udp_listeners);
+	lister_free(netns->lister);
+	sock_diag_close(netns->diag);
+	if (netns->fd >= 0)
+		close(netns->fd);
+	free(netns);
 }
 
-uint32_t host_netns_number(const struct host_netns *space)
+uint32_t host_netns_number(const struct host_netns *netns)
 {
-	return space->number;
+	return netns->number;
 }
 
-int host_netns_fd(const struct host_netns *space)
+int host_netns_fd(const struct host_netns *netns)
 {
-	return space->fd;
+	return netns->fd;
 }
 
-struct attribution_namespace host_netns_view(const struct host_netns *space)
+struct attribution_namespace host_netns_view(const struct host_netns *netns)
 {
 	return (struct attribution_namespace){
-		.netns = space->number,
-		.diag = space->diag,
-		.lister = space->lister,
-		.interfaces = space->interfaces,
-		.listeners = space->listeners,
-		.udp_listeners = space->udp_listeners,
-		.conntrack = space->conntrack,
+		.netns = netns->number,
+		.diag = netns->diag,
+		.lister = netns->lister,
+		.interfaces = netns->interfaces,
+		.listeners = netns->listeners,
+		.udp_listeners = netns->udp_listeners,
+		.conntrack = netns->conntrack,
 	};
 }
 
-void host_netns_add_counters(const struct host_netns *space, struct host_netns_counters *sum)
+void host_netns_add_counters(const struct host_netns *netns, struct host_netns_counters *sum)
 {
-	sum->interrupted += lister_counters(space->lister)->interrupted;
-	sum->resyncs += interfaces_resyncs(space->interfaces);
-	if (!space->destroy)
+	sum->interrupted += lister_counters(netns->lister)->interrupted;
+	sum->resyncs += interfaces_resyncs(netns->interfaces);
+	if (!netns->destroy)
 		return;
-	sum->overruns += space->destroy_overruns;
-	sum->lost += sock_destroy_drops(space->destroy);
+	sum->overruns += netns->destroy_overruns;
+	sum->lost += sock_destroy_drops(netns->destroy);
 }

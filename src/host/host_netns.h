@@ -27,19 +27,19 @@ struct host_netns_callbacks {
 int host_netns_open(struct host_netns **result, struct loop *loop, int fd, uint32_t number,
                     enum lister_mode mode, const struct host_netns_callbacks *callbacks,
                     struct error *degraded, struct error *error);
-void host_netns_close(struct host_netns *space);
+void host_netns_close(struct host_netns *netns);
 /* Takes in which sockets were destroyed by now, see host_catch_up. */
-void host_netns_catch_up(struct host_netns *space);
+void host_netns_catch_up(struct host_netns *netns);
 
-uint32_t host_netns_number(const struct host_netns *space);
-int host_netns_fd(const struct host_netns *space); /* -1 = the own one */
+uint32_t host_netns_number(const struct host_netns *netns);
+int host_netns_fd(const struct host_netns *netns); /* -1 = the own one */
 /* What attribution needs to know of it; borrowed. */
-struct attribution_namespace host_netns_view(const struct host_netns *space);
+struct attribution_namespace host_netns_view(const struct host_netns *netns);
 
 /* Counters since pending_connect. */
 struct host_netns_counters {
 	uint64_t overruns, lost, resyncs, interrupted;
 };
-void host_netns_add_counters(const struct host_netns *space, struct host_netns_counters *sum);
+void host_netns_add_counters(const struct host_netns *netns, struct host_netns_counters *sum);
 
 #endif

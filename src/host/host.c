@@ -55,6 +55,7 @@ static void note_program(struct host *host, int pid)
 void host_on_process_event(void *context, const struct proc_event *event)
 {
 	struct host *host = context;
+	struct process *process;
 
 	switch (event->kind) {
 	case PROC_EVENT_FORK:
@@ -74,6 +75,12 @@ void host_on_process_event(void *context, const struct proc_event *event)
 		process_table_exited(host->processes, event->pid, event->time_ns);
 		attribution_exited(host->attribution);
 		proc_fd_exited(host->fds, event->pid);
+		break;
+	case PROC_EVENT_USER:
+		process = process_table_at(host->processes, event->pid, event->time_ns);
+		if (process)
+			process_table_user_changed(process, event->time_ns, event->uid,
+			                           event->effective_uid);
 		break;
 	}
 }
@@ -140,11 +147,16 @@ static void check_capabilities(struct host *host)
 			"told from them");
 }
 
+/* Tracepoints report the rest. No tracepoint reports setuid(2) at no cost to other calls. */
 static void open_process_events(struct host *host)
 {
+	unsigned kinds =
+		host->trace_owners ? PROC_EVENTS_USERS : PROC_EVENTS_LIVES | PROC_EVENTS_USERS;
 	struct error error = { 0 };
 
-	if (proc_events_open(&host->events, &error) != 0) {
+	if (proc_events_open(&host->events, kinds, &error) != 0) {
+		if (host->trace_owners)
+			return; /* sockline(8), CAVEATS: a user that changes without exec */
 		host_degrade(host, error.text,
 		             "short-lived processes are found later or not at all");
 		return;
@@ -298,8 +310,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 		goto failed;
 	check_capabilities(host);
 	host_method_check(host);
-	if (!host->trace_owners) /* whose events tell of every process */
-		open_process_events(host);
+	open_process_events(host);
 	if (options->tree)
 		process_tree_set_table(options->tree, host->processes);
 	if (options->tree && !host->trace_owners && !host->events)

@@ -25,6 +25,7 @@
 #define EVENT_NONE 0u /* the answer to LISTEN */
 #define EVENT_FORK 1u
 #define EVENT_EXEC 2u
+#define EVENT_USER 4u
 #define EVENT_EXIT 0x80000000u
 
 struct wire_head {
@@ -44,12 +45,14 @@ struct wire_event {
 		} fork;
 		struct {
 			int32_t thread, pid;
+			uint32_t id, effective_id; /* EVENT_USER */
 		} task;
 	};
 };
 
 struct proc_events {
 	struct netlink *netlink;
+	unsigned kinds;
 	struct proc_events_counters counters;
 };
 
@@ -91,6 +94,13 @@ bool proc_events_parse(const void *message, size_t length, struct proc_event *ev
 	case EVENT_EXIT:
 		new.kind = wire.what == EVENT_EXEC ? PROC_EVENT_EXEC : PROC_EVENT_EXIT;
 		new.pid = wire.task.pid;
+		thread = wire.task.thread;
+		break;
+	case EVENT_USER: /* each thread has ids of its own, and libc changes those of all */
+		new.kind = PROC_EVENT_USER;
+		new.pid = wire.task.pid;
+		new.uid = wire.task.id;
+		new.effective_uid = wire.task.effective_id;
 		thread = wire.task.thread;
 		break;
 	default:
@@ -152,8 +162,10 @@ static int look_for_ack(void *context, const struct netlink_message *message)
  * The kernel runs the request inside send(2) and answers all listeners; where
  * it does not mean to listen to us, it says nothing at all.
  */
-static int listen_to_kernel(struct netlink *netlink, struct error *error)
+static int listen_to_kernel(struct netlink *netlink, unsigned kinds, struct error *error)
 {
+	uint32_t wanted = (kinds & PROC_EVENTS_LIVES ? EVENT_FORK | EVENT_EXEC | EVENT_EXIT : 0) |
+	                  (kinds & PROC_EVENTS_USERS ? EVENT_USER : 0);
 	uint32_t number = (uint32_t)clock_monotonic_ns();
 	struct acknowledgement answer = { .ack = number + 1 };
 	int result;
@@ -171,17 +183,18 @@ static int listen_to_kernel(struct netlink *netlink, struct error *error)
 		return error_set(error, (int)answer.error, "process events: %s",
 		                 strerror((int)answer.error));
 	/* Sent second, as older kernels do not answer it and send everything. */
-	send_operation(netlink, LISTEN, EVENT_FORK | EVENT_EXEC | EVENT_EXIT, number);
+	send_operation(netlink, LISTEN, wanted, number);
 	return 0;
 }
 
-int proc_events_open(struct proc_events **events, struct error *error)
+int proc_events_open(struct proc_events **events, unsigned kinds, struct error *error)
 {
 	struct proc_events *new = calloc(1, sizeof *new);
 	int result;
 
 	if (!new)
 		return error_set(error, ENOMEM, "out of memory");
+	new->kinds = kinds;
 	result = netlink_open(&new->netlink, NETLINK_CONNECTOR, error);
 	if (result < 0)
 		goto fail;
@@ -201,7 +214,7 @@ int proc_events_open(struct proc_events **events, struct error *error)
 		                  : strerror(-result));
 		goto fail;
 	}
-	result = listen_to_kernel(new->netlink, error);
+	result = listen_to_kernel(new->netlink, kinds, error);
 	if (result < 0)
 		goto fail;
 	*events = new;
@@ -230,6 +243,7 @@ int proc_events_fd(const struct proc_events *events)
 struct delivery {
 	proc_events_callback *callback;
 	void *context;
+	unsigned kinds;
 	int count;
 };
 
@@ -238,7 +252,8 @@ static int deliver(void *context, const struct netlink_message *message)
 	struct delivery *delivery = context;
 	struct proc_event event;
 
-	if (proc_events_parse(message->payload, message->length, &event)) {
+	if (proc_events_parse(message->payload, message->length, &event) &&
+	    delivery->kinds & 1u << event.kind) {
 		delivery->count++;
 		delivery->callback(delivery->context, &event);
 	}
@@ -247,7 +262,9 @@ static int deliver(void *context, const struct netlink_message *message)
 
 int proc_events_read(struct proc_events *events, proc_events_callback *callback, void *context)
 {
-	struct delivery delivery = { .callback = callback, .context = context };
+	struct delivery delivery = { .callback = callback,
+		                     .context = context,
+		                     .kinds = events->kinds };
 	int result = netlink_receive(events->netlink, deliver, &delivery);
 
 	events->counters.events += (uint64_t)delivery.count;

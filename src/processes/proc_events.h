@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fork, exec and exit of every process, from the kernel's process events
- * connector (drivers/connector/cn_proc.c, linux/cn_proc.h). Works in the
+ * fork, exec, exit and changes of the user of every process, from the kernel's process
+ * events connector (drivers/connector/cn_proc.c, linux/cn_proc.h). Works in the
  * initial network, pid and user namespaces only, with CAP_NET_ADMIN (any user
  * since Linux 6.6).
  */
@@ -17,13 +17,18 @@
 
 struct proc_events;
 
-enum proc_event_kind { PROC_EVENT_FORK, PROC_EVENT_EXEC, PROC_EVENT_EXIT };
+enum proc_event_kind { PROC_EVENT_FORK, PROC_EVENT_EXEC, PROC_EVENT_EXIT, PROC_EVENT_USER };
+
+/* Which kinds are delivered. Linux 6.6 and later filter in the kernel. */
+#define PROC_EVENTS_LIVES (1u << PROC_EVENT_FORK | 1u << PROC_EVENT_EXEC | 1u << PROC_EVENT_EXIT)
+#define PROC_EVENTS_USERS (1u << PROC_EVENT_USER)
 
 struct proc_event {
 	enum proc_event_kind kind;
-	int pid;         /* thread group id: the child of a fork */
-	int parent_pid;  /* fork only: thread group id of the forking thread */
-	int64_t time_ns; /* CLOCK_MONOTONIC */
+	int pid;                     /* thread group id: the child of a fork */
+	int parent_pid;              /* fork only: thread group id of the forking thread */
+	uint32_t uid, effective_uid; /* user only: after the change, of the first user namespace */
+	int64_t time_ns;             /* CLOCK_MONOTONIC */
 };
 typedef void proc_events_callback(void *context, const struct proc_event *event);
 
@@ -39,14 +44,14 @@ struct proc_events_counters {
  * another network namespace, -EPERM in another pid or user namespace or
  * without the capability, -EPROTONOSUPPORT without CONFIG_PROC_EVENTS.
  */
-int proc_events_open(struct proc_events **events, struct error *error);
+int proc_events_open(struct proc_events **events, unsigned kinds, struct error *error);
 void proc_events_close(struct proc_events *events); /* NULL is fine */
 int proc_events_fd(const struct proc_events *events);
 /* Delivers what is queued. Number of events; -ENOBUFS after a loss, already counted. */
 int proc_events_read(struct proc_events *events, proc_events_callback *callback, void *context);
 const struct proc_events_counters *proc_events_counters(struct proc_events *events);
 
-/* Pure: one message of the connector, struct cn_msg on. False: no event of the three. */
+/* Pure: one message of the connector, struct cn_msg on. False: no event of these. */
 bool proc_events_parse(const void *message, size_t length, struct proc_event *event);
 
 #endif

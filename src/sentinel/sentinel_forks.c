@@ -57,7 +57,7 @@ void sentinel_forks_init(struct sentinel_forks *forks, uint32_t share, uint32_t 
 	for (int i = 0; i < SENTINEL_FORKS_PENDING; i++)
 		forks->children[i].dir = -1;
 	forks->scan.fd = -1;
-	if (share >= shares || proc_events_open(&forks->events, NULL) < 0)
+	if (share >= shares || proc_events_open(&forks->events, PROC_EVENTS_LIVES, NULL) < 0)
 		return;
 	forks->generation = atomic_load(&forks->listeners->generation) - 1;
 	sentinel_forks_refresh(forks);

@@ -57,7 +57,7 @@ int sentinel_pids_init(struct sentinel_pids *young, struct error *error)
 	young->buffers = new_buffers();
 	if (!young->buffers)
 		return error_set(error, ENOMEM, "out of memory");
-	if (proc_events_open(&young->events, error) == 0) {
+	if (proc_events_open(&young->events, PROC_EVENTS_LIVES, error) == 0) {
 		/* What the program does not let through was the answer to opening, at most. */
 		sentinel_filter_attach(proc_events_fd(young->events), code,
 		                       sentinel_filter_lives(code));

@@ -9,7 +9,8 @@ import os
 import shutil
 import time
 
-from harness import HELPERS, Namespace, check, path, run
+from harness import HELPERS, HERE, Namespace, check, path, run, skip, until
+from mksock import Mksock
 
 ROUNDS = 12
 ATTEMPTS = 3  # to name all: a storm of events on the machine makes the kernel lose some
@@ -170,6 +171,46 @@ def older_once():
 def test_older_process():
     """It ran before, uses the network once and is gone."""
     attempt("processes that were there before", older_once)
+
+
+DROP = """
+import os, socket
+for number in range(4):
+    if number == 2:
+        os.setgroups([])
+        os.setgid(33)
+        os.setuid(33)
+    socket.create_connection(("127.0.0.1", 7700)).close()
+    input()
+"""
+
+
+def test_user_changed():
+    """A daemon that gives up root without exec: each connection has the user of its time."""
+    with Namespace() as host:
+        probe = HERE.sockline("-e", "stats", "--attribution", "lookup")
+        if "process events" in str(probe.find("run_started")[0]["sockline"]["degraded"]):
+            skip("each connection has the user of its time", "process events are refused here")
+            return
+        probe.stop()
+        listener = Mksock(host, f"tcp-listen 127.0.0.1 {PORT}")
+        # From the first network namespace: process events are refused in others.
+        sockline = HERE.sockline("-e", "connection", "--attribution", "tracepoints",
+                                 netns=f"/run/netns/{host.name}")
+        daemon = host.start("python3", "-c", DROP)
+        for count in range(1, 5):
+            until(lambda: len(sockline.find("connection_opened", to_port)) >= count, "a connection")
+            daemon.send("\n")
+        daemon.finish()
+        listener.end()
+        sockline.stop()
+        users = [record.get("user", {}).get("id")
+                 for record in sockline.find("connection_opened", to_port)]
+        check(users == ["0", "0", "33", "33"], "each connection has the user of its time", users)
+
+
+def to_port(record):
+    return record["destination"]["port"] == PORT
 
 
 run(globals())

@@ -63,7 +63,7 @@ static const struct {
 	    .timestamp_ns = 12345,
 	    .event_data.fork = { 11, 10, 20, 20 } },
 	  true,
-	  { PROC_EVENT_FORK, 20, 10, 12345 } },
+	  { .kind = PROC_EVENT_FORK, .pid = 20, .parent_pid = 10, .time_ns = 12345 } },
 	{ "a new thread",
 	  { .what = KERNEL_PROC_EVENT_FORK, .event_data.fork = { 10, 10, 21, 10 } },
 	  false,
@@ -71,19 +71,27 @@ static const struct {
 	{ "exec",
 	  { .what = KERNEL_PROC_EVENT_EXEC, .timestamp_ns = 1, .event_data.exec = { 20, 20 } },
 	  true,
-	  { PROC_EVENT_EXEC, 20, 0, 1 } },
+	  { .kind = PROC_EVENT_EXEC, .pid = 20, .time_ns = 1 } },
 	{ "exit",
 	  { .what = KERNEL_PROC_EVENT_EXIT,
 	    .timestamp_ns = INT64_MAX,
 	    .event_data.exit = { 20, 20, 0, 17, 10, 10 } },
 	  true,
-	  { PROC_EVENT_EXIT, 20, 0, INT64_MAX } },
+	  { .kind = PROC_EVENT_EXIT, .pid = 20, .time_ns = INT64_MAX } },
 	{ "exit of a thread",
 	  { .what = KERNEL_PROC_EVENT_EXIT, .event_data.exit = { 21, 20, 0, 17, 10, 10 } },
 	  false,
 	  { 0 } },
+	{ "another user",
+	  { .what = PROC_EVENT_UID, .timestamp_ns = 5, .event_data.id = { 20, 20, { 1 }, { 2 } } },
+	  true,
+	  { .kind = PROC_EVENT_USER, .pid = 20, .time_ns = 5, .uid = 1, .effective_uid = 2 } },
+	{ "another user of a thread",
+	  { .what = PROC_EVENT_UID, .event_data.id = { 21, 20, { 1 }, { 2 } } },
+	  false,
+	  { 0 } },
 	{ "another kind",
-	  { .what = PROC_EVENT_UID, .event_data.id = { 20, 20, { 1 }, { 2 } } },
+	  { .what = PROC_EVENT_GID, .event_data.id = { 20, 20, { 1 }, { 2 } } },
 	  false,
 	  { 0 } },
 	{ "an acknowledgement", { .what = KERNEL_PROC_EVENT_NONE }, false, { 0 } },
@@ -105,7 +113,9 @@ static void test_parse(void)
 		if (cases[i].good)
 			CHECK(good && event.kind == expected->kind && event.pid == expected->pid &&
 			              event.parent_pid == expected->parent_pid &&
-			              event.time_ns == expected->time_ns,
+			              event.time_ns == expected->time_ns &&
+			              event.uid == expected->uid &&
+			              event.effective_uid == expected->effective_uid,
 			      "%s", cases[i].name);
 		else
 			CHECK(!good && event.pid == -77, "no event: %s", cases[i].name);
@@ -242,7 +252,7 @@ static void open_elsewhere(void *argument)
 		waitpid(child, &status, 0);
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
 	}
-	result = proc_events_open(&events, &error);
+	result = proc_events_open(&events, PROC_EVENTS_LIVES | PROC_EVENTS_USERS, &error);
 	_exit(result == elsewhere->expected && !events && strstr(error.text, "namespace") ? 0 : 1);
 }
 
@@ -265,7 +275,7 @@ int main(void)
 
 	test_parse();
 	test_damaged();
-	result = proc_events_open(&events, &error);
+	result = proc_events_open(&events, PROC_EVENTS_LIVES | PROC_EVENTS_USERS, &error);
 	if (result != 0) {
 		CHECK(!events && error.code == -result && error.text[0], "live # SKIP %s",
 		      error.text);

@@ -33,7 +33,7 @@ static void on_namespace(void *context, uint32_t number, const char *path, int64
 {
 	struct host *host = context;
 
-	host_netns_set_offer(host->spaces, number, path, made_ns);
+	host_netns_set_offer(host->netns_set, number, path, made_ns);
 }
 
 /* It may be in a namespace that is not watched yet: a container has just started. */
@@ -45,7 +45,7 @@ static void note_program(struct host *host, int pid)
 	if (process)
 		process_details_want(host->details, process);
 	if (!host->netns_watch || !process || process->netns == 0 ||
-	    host_netns_set_is_open(host->spaces, process->netns))
+	    host_netns_set_is_open(host->netns_set, process->netns))
 		return;
 	host_netns_watch_look(host->netns_watch); /* which may know since when it is there */
 	snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
@@ -169,7 +169,7 @@ static void open_process_events(struct host *host)
 static void look_for_namespaces(struct host *host)
 {
 	host->namespaces_looked_ns = clock_monotonic_ns();
-	host_netns_set_look(host->spaces);
+	host_netns_set_look(host->netns_set);
 }
 
 static int open_namespaces(struct host *host, struct error *error)
@@ -182,11 +182,11 @@ static int open_namespaces(struct host *host, struct error *error)
 	host->netns_mode = options->netns_mode;
 	if (host->netns_mode == HOST_NETNS_PATHS) {
 		for (int i = 0; result == 0 && i < options->netns_path_count; i++)
-			result = host_netns_set_add_path(host->spaces, options->netns_paths[i],
+			result = host_netns_set_add_path(host->netns_set, options->netns_paths[i],
 			                                 error);
 		return result;
 	}
-	result = host_netns_set_add_own(host->spaces, host->netns, &degraded, error);
+	result = host_netns_set_add_own(host->netns_set, host->netns, &degraded, error);
 	if (result != 0)
 		return result;
 	if (degraded.code != 0)
@@ -247,7 +247,7 @@ static int compose_attribution(struct host *host, struct error *error)
 		.guess = host->options.guess,
 		.sees_all_processes = process_table_sees_all(host->processes),
 	};
-	struct host_netns_set_options space_options = {
+	struct host_netns_set_options netns_options = {
 		.loop = host->loop,
 		.sockets = host->options.sockets,
 		.callbacks = {
@@ -265,9 +265,9 @@ static int compose_attribution(struct host *host, struct error *error)
 
 	if (result != 0)
 		return result;
-	space_options.attribution = host->attribution;
-	host->spaces = host_netns_set_new(&space_options);
-	return host->spaces ? 0 : error_set(error, ENOMEM, "out of memory");
+	netns_options.attribution = host->attribution;
+	host->netns_set = host_netns_set_new(&netns_options);
+	return host->netns_set ? 0 : error_set(error, ENOMEM, "out of memory");
 }
 
 int host_new(struct host **result, struct loop *loop, const struct host_options *options,
@@ -328,7 +328,7 @@ void host_free(struct host *host)
 		return;
 	loop_remove(host->events_source);
 	host_netns_watch_free(host->netns_watch);
-	host_netns_set_free(host->spaces);
+	host_netns_set_free(host->netns_set);
 	attribution_free(host->attribution);
 	host_method_close(host);
 	proc_events_close(host->events);
@@ -350,12 +350,12 @@ uint32_t host_netns(const struct host *host)
 
 int host_namespaces(const struct host *host, uint32_t *numbers, int max)
 {
-	return host_netns_set_numbers(host->spaces, numbers, max);
+	return host_netns_set_numbers(host->netns_set, numbers, max);
 }
 
 int host_namespace_fd(const struct host *host, uint32_t netns)
 {
-	return host_netns_set_fd(host->spaces, netns);
+	return host_netns_set_fd(host->netns_set, netns);
 }
 
 const char *const *host_degraded(const struct host *host, int *count)
@@ -411,7 +411,7 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 {
 	const struct process_counters *processes = process_table_counters(host->processes);
 	const struct proc_fd_counters *fds = proc_fd_counters(host->fds);
-	struct host_netns_counters spaces;
+	struct host_netns_counters netns;
 
 	memset(counters, 0, sizeof *counters);
 	counters->processes.tracked = process_table_count(host->processes);
@@ -421,11 +421,11 @@ void host_read_counters(struct host *host, struct host_counters *counters)
 	counters->processes.vanished = processes->vanished + fds->vanished;
 	counters->processes.permission_denied =
 		processes->permission_denied + fds->permission_denied;
-	host_netns_set_read_counters(host->spaces, &spaces);
-	counters->netlink.interrupted = spaces.interrupted;
-	counters->netlink.resyncs = spaces.resyncs;
-	counters->netlink.overruns = spaces.overruns;
-	counters->netlink.lost = spaces.lost;
+	host_netns_set_read_counters(host->netns_set, &netns);
+	counters->netlink.interrupted = netns.interrupted;
+	counters->netlink.resyncs = netns.resyncs;
+	counters->netlink.overruns = netns.overruns;
+	counters->netlink.lost = netns.lost;
 	if (host->events) {
 		counters->netlink.overruns += proc_events_counters(host->events)->overruns;
 		counters->netlink.lost += proc_events_counters(host->events)->lost;

@@ -204,7 +204,7 @@ static void begin_turn(struct host *host)
 	host->in_turn = true;
 	proc_fd_next_turn(host->fds);
 	/* A system call for each namespace, so once a turn: ends come earlier than packets anyway. */
-	host_netns_set_catch_up(host->spaces);
+	host_netns_set_catch_up(host->netns_set);
 }
 
 void host_catch_up(struct host *host)

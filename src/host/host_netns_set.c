@@ -11,34 +11,34 @@
 #include "sockets/netns.h"
 
 struct watched {
-	struct host_netns *space;
+	struct host_netns *namespace;
 	bool alive, was_alive; /* at the last look, and at the one before */
 };
 
 struct host_netns_set {
 	struct host_netns_set_options options;
-	struct watched *spaces;
+	struct watched *watched;
 	int count;
 	struct host_netns_counters closed;
 };
 
 struct host_netns_set *host_netns_set_new(const struct host_netns_set_options *options)
 {
-	struct host_netns_set *spaces = calloc(1, sizeof *spaces);
+	struct host_netns_set *set = calloc(1, sizeof *set);
 
-	if (spaces)
-		spaces->options = *options;
-	return spaces;
+	if (set)
+		set->options = *options;
+	return set;
 }
 
-void host_netns_set_free(struct host_netns_set *spaces)
+void host_netns_set_free(struct host_netns_set *set)
 {
-	if (!spaces)
+	if (!set)
 		return;
-	for (int i = 0; i < spaces->count; i++)
-		host_netns_close(spaces->spaces[i].space);
-	free(spaces->spaces);
-	free(spaces);
+	for (int i = 0; i < set->count; i++)
+		host_netns_close(set->watched[i].namespace);
+	free(set->watched);
+	free(set);
 }
 
 /* What its interfaces have carried by now. */
@@ -55,31 +55,30 @@ static uint64_t count_missed(int fd)
 }
 
 /* Opens the namespace of fd, which it takes over, and makes it known. */
-static int open_space(struct host_netns_set *spaces, int fd, uint32_t netns,
-                      struct host_netns **space, struct error *degraded, struct error *error)
+static int open_namespace(struct host_netns_set *set, int fd, uint32_t netns,
+                          struct host_netns **namespace, struct error *degraded,
+                          struct error *error)
 {
 	struct attribution_namespace view;
-	int result =
-		host_netns_open(space, spaces->options.loop, fd, netns, spaces->options.sockets,
-	                        &spaces->options.callbacks, degraded, error);
+	int result = host_netns_open(namespace, set->options.loop, fd, netns, set->options.sockets,
+	                             &set->options.callbacks, degraded, error);
 
 	if (result != 0)
 		return result;
-	view = host_netns_view(*space);
-	result = attribution_add_namespace(spaces->options.attribution, &view);
+	view = host_netns_view(*namespace);
+	result = attribution_add_namespace(set->options.attribution, &view);
 	if (result == 0)
 		return 0;
-	host_netns_close(*space);
+	host_netns_close(*namespace);
 	return error_set(error, -result, "too many network namespaces");
 }
 
 /* Takes fd over. */
-static int add(struct host_netns_set *spaces, int fd, uint32_t netns, int64_t made_ns,
+static int add(struct host_netns_set *set, int fd, uint32_t netns, int64_t made_ns,
                struct error *degraded, struct error *error)
 {
-	struct watched *grown =
-		realloc(spaces->spaces, ((size_t)spaces->count + 1) * sizeof *grown);
-	struct host_netns *space;
+	struct watched *grown = realloc(set->watched, ((size_t)set->count + 1) * sizeof *grown);
+	struct host_netns *namespace;
 	int64_t age_ns;
 	uint64_t missed;
 	int result;
@@ -89,27 +88,27 @@ static int add(struct host_netns_set *spaces, int fd, uint32_t netns, int64_t ma
 			close(fd);
 		return error_set(error, ENOMEM, "out of memory");
 	}
-	spaces->spaces = grown;
-	spaces->options.found(spaces->options.context, netns, fd);
+	set->watched = grown;
+	set->options.found(set->options.context, netns, fd);
 	age_ns = made_ns > 0 ? clock_monotonic_ns() - made_ns : 0;
 	missed = count_missed(fd);
-	result = open_space(spaces, fd, netns, &space, degraded, error);
+	result = open_namespace(set, fd, netns, &namespace, degraded, error);
 	if (result != 0) {
-		spaces->options.closing(spaces->options.context, netns);
+		set->options.closing(set->options.context, netns);
 		return result;
 	}
-	spaces->spaces[spaces->count++] = (struct watched){ .space = space, .alive = true };
-	spaces->options.opened(spaces->options.context, netns, fd, age_ns, missed);
+	set->watched[set->count++] = (struct watched){ .namespace = namespace, .alive = true };
+	set->options.opened(set->options.context, netns, fd, age_ns, missed);
 	return 0;
 }
 
-int host_netns_set_add_own(struct host_netns_set *spaces, uint32_t netns, struct error *degraded,
+int host_netns_set_add_own(struct host_netns_set *set, uint32_t netns, struct error *degraded,
                            struct error *error)
 {
-	return add(spaces, -1, netns, 0, degraded, error);
+	return add(set, -1, netns, 0, degraded, error);
 }
 
-int host_netns_set_add_path(struct host_netns_set *spaces, const char *path, struct error *error)
+int host_netns_set_add_path(struct host_netns_set *set, const char *path, struct error *error)
 {
 	struct error degraded = { 0 };
 	uint32_t netns;
@@ -117,38 +116,38 @@ int host_netns_set_add_path(struct host_netns_set *spaces, const char *path, str
 
 	if (fd < 0)
 		return fd;
-	if (host_netns_set_is_open(spaces, netns)) {
+	if (host_netns_set_is_open(set, netns)) {
 		close(fd);
 		return 0;
 	}
-	return add(spaces, fd, netns, 0, &degraded, error);
+	return add(set, fd, netns, 0, &degraded, error);
 }
 
-static void remove_space(struct host_netns_set *spaces, int number)
+static void remove_namespace(struct host_netns_set *set, int number)
 {
-	struct host_netns *space = spaces->spaces[number].space;
-	uint32_t netns = host_netns_number(space);
+	struct host_netns *namespace = set->watched[number].namespace;
+	uint32_t netns = host_netns_number(namespace);
 
-	spaces->options.closing(spaces->options.context, netns);
-	attribution_remove_namespace(spaces->options.attribution, netns);
-	host_netns_add_counters(space, &spaces->closed);
-	host_netns_close(space);
-	memmove(&spaces->spaces[number], &spaces->spaces[number + 1],
-	        (size_t)(--spaces->count - number) * sizeof *spaces->spaces);
+	set->options.closing(set->options.context, netns);
+	attribution_remove_namespace(set->options.attribution, netns);
+	host_netns_add_counters(namespace, &set->closed);
+	host_netns_close(namespace);
+	memmove(&set->watched[number], &set->watched[number + 1],
+	        (size_t)(--set->count - number) * sizeof *set->watched);
 }
 
-static struct watched *find(const struct host_netns_set *spaces, uint32_t netns)
+static struct watched *find(const struct host_netns_set *set, uint32_t netns)
 {
-	for (int i = 0; i < spaces->count; i++)
-		if (host_netns_number(spaces->spaces[i].space) == netns)
-			return &spaces->spaces[i];
+	for (int i = 0; i < set->count; i++)
+		if (host_netns_number(set->watched[i].namespace) == netns)
+			return &set->watched[i];
 	return NULL;
 }
 
-void host_netns_set_offer(struct host_netns_set *spaces, uint32_t netns, const char *path,
+void host_netns_set_offer(struct host_netns_set *set, uint32_t netns, const char *path,
                           int64_t made_ns)
 {
-	struct watched *watched = find(spaces, netns);
+	struct watched *watched = find(set, netns);
 	struct error degraded, error;
 	uint32_t found;
 	int fd;
@@ -164,7 +163,7 @@ void host_netns_set_offer(struct host_netns_set *spaces, uint32_t netns, const c
 	}
 	/* A namespace that cannot be opened is tried again at the next look. */
 	if (fd >= 0)
-		add(spaces, fd, netns, made_ns, &degraded, &error);
+		add(set, fd, netns, made_ns, &degraded, &error);
 }
 
 static void on_namespace(void *context, uint32_t netns, const char *path)
@@ -172,54 +171,55 @@ static void on_namespace(void *context, uint32_t netns, const char *path)
 	host_netns_set_offer(context, netns, path, 0);
 }
 
-void host_netns_set_look(struct host_netns_set *spaces)
+void host_netns_set_look(struct host_netns_set *set)
 {
 	bool complete;
 
-	for (int i = 0; i < spaces->count; i++) {
-		spaces->spaces[i].was_alive = spaces->spaces[i].alive;
-		spaces->spaces[i].alive = false;
+	for (int i = 0; i < set->count; i++) {
+		set->watched[i].was_alive = set->watched[i].alive;
+		set->watched[i].alive = false;
 	}
-	complete = netns_each(on_namespace, spaces) == 0;
-	for (int i = spaces->count - 1; i >= 0; i--) {
-		struct watched *watched = &spaces->spaces[i];
+	complete = netns_each(on_namespace, set) == 0;
+	for (int i = set->count - 1; i >= 0; i--) {
+		struct watched *watched = &set->watched[i];
 
 		watched->alive |= !complete;
 		/* Not at once: the last packets have come through the ring by the next look. */
-		if (!watched->alive && !watched->was_alive && host_netns_fd(watched->space) >= 0)
-			remove_space(spaces, i);
+		if (!watched->alive && !watched->was_alive &&
+		    host_netns_fd(watched->namespace) >= 0)
+			remove_namespace(set, i);
 	}
 }
 
-void host_netns_set_catch_up(struct host_netns_set *spaces)
+void host_netns_set_catch_up(struct host_netns_set *set)
 {
-	for (int i = 0; i < spaces->count; i++)
-		host_netns_catch_up(spaces->spaces[i].space);
+	for (int i = 0; i < set->count; i++)
+		host_netns_catch_up(set->watched[i].namespace);
 }
 
-bool host_netns_set_is_open(const struct host_netns_set *spaces, uint32_t netns)
+bool host_netns_set_is_open(const struct host_netns_set *set, uint32_t netns)
 {
-	return find(spaces, netns) != NULL;
+	return find(set, netns) != NULL;
 }
 
-int host_netns_set_fd(const struct host_netns_set *spaces, uint32_t netns)
+int host_netns_set_fd(const struct host_netns_set *set, uint32_t netns)
 {
-	const struct watched *watched = find(spaces, netns);
+	const struct watched *watched = find(set, netns);
 
-	return watched ? host_netns_fd(watched->space) : -1;
+	return watched ? host_netns_fd(watched->namespace) : -1;
 }
 
-int host_netns_set_numbers(const struct host_netns_set *spaces, uint32_t *numbers, int max)
+int host_netns_set_numbers(const struct host_netns_set *set, uint32_t *numbers, int max)
 {
-	for (int i = 0; i < spaces->count && i < max; i++)
-		numbers[i] = host_netns_number(spaces->spaces[i].space);
-	return spaces->count;
+	for (int i = 0; i < set->count && i < max; i++)
+		numbers[i] = host_netns_number(set->watched[i].namespace);
+	return set->count;
 }
 
-void host_netns_set_read_counters(const struct host_netns_set *spaces,
+void host_netns_set_read_counters(const struct host_netns_set *set,
                                   struct host_netns_counters *counters)
 {
-	*counters = spaces->closed;
-	for (int i = 0; i < spaces->count; i++)
-		host_netns_add_counters(spaces->spaces[i].space, counters);
+	*counters = set->closed;
+	for (int i = 0; i < set->count; i++)
+		host_netns_add_counters(set->watched[i].namespace, counters);
 }

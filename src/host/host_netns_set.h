@@ -29,27 +29,27 @@ struct host_netns_set_options {
 struct host_netns_set *
 host_netns_set_new(const struct host_netns_set_options *options); /* NULL: no memory */
 /* Closes all, without callbacks. NULL is fine. */
-void host_netns_set_free(struct host_netns_set *spaces);
+void host_netns_set_free(struct host_netns_set *set);
 
 /* netns: the number. *degraded says what the namespace lacks (code 0: nothing). 0 or -errno. */
-int host_netns_set_add_own(struct host_netns_set *spaces, uint32_t netns, struct error *degraded,
+int host_netns_set_add_own(struct host_netns_set *set, uint32_t netns, struct error *degraded,
                            struct error *error);
 /* A file such as /run/netns/NAME; 0 also when it is open already. */
-int host_netns_set_add_path(struct host_netns_set *spaces, const char *path, struct error *error);
+int host_netns_set_add_path(struct host_netns_set *set, const char *path, struct error *error);
 /* The same for a namespace of which the number is known, when it is not open yet. */
-void host_netns_set_offer(struct host_netns_set *spaces, uint32_t netns, const char *path,
+void host_netns_set_offer(struct host_netns_set *set, uint32_t netns, const char *path,
                           int64_t made_ns);
 /* Takes in which sockets were destroyed by now, see host_catch_up. */
-void host_netns_set_catch_up(struct host_netns_set *spaces);
+void host_netns_set_catch_up(struct host_netns_set *set);
 /* Opens what is new on the host; closes what has neither process nor name any more. */
-void host_netns_set_look(struct host_netns_set *spaces);
+void host_netns_set_look(struct host_netns_set *set);
 
-bool host_netns_set_is_open(const struct host_netns_set *spaces, uint32_t netns);
-int host_netns_set_fd(const struct host_netns_set *spaces, uint32_t netns); /* -1: the own one */
+bool host_netns_set_is_open(const struct host_netns_set *set, uint32_t netns);
+int host_netns_set_fd(const struct host_netns_set *set, uint32_t netns); /* -1: the own one */
 /* Up to max numbers; returns how many there are. */
-int host_netns_set_numbers(const struct host_netns_set *spaces, uint32_t *numbers, int max);
+int host_netns_set_numbers(const struct host_netns_set *set, uint32_t *numbers, int max);
 /* Sums, closed ones included. */
-void host_netns_set_read_counters(const struct host_netns_set *spaces,
+void host_netns_set_read_counters(const struct host_netns_set *set,
                                   struct host_netns_counters *counters);
 
 #endif

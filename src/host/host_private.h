@@ -24,7 +24,7 @@ struct host {
 	struct process_table *processes;
 	struct process_details *details;
 	struct proc_fd *fds;
-	struct host_netns_set *spaces;
+	struct host_netns_set *netns_set;
 	bool in_turn; /* host_catch_up was called since the last host_work */
 	enum host_netns_mode netns_mode;
 	struct host_netns_watch *netns_watch; /* NULL: the namespaces stay the same */

@@ -147,6 +147,17 @@ static int cut_and_try(struct encoder *encoder, bool tree, const struct event *e
 	return result;
 }
 
+/*
+ * A connection is reported some time after its last packet: by then its process may have run
+ * another program, which had no part in it.
+ */
+static inline int64_t owner_time(const struct event *event)
+{
+	return records[event->action].write == encode_connection_event
+	               ? event->connection.connection->last_ns
+	               : event->time_ns;
+}
+
 static inline int encode(struct encoder *encoder, bool tree, const struct event *event,
                          struct buf *line)
 {
@@ -155,6 +166,7 @@ static inline int encode(struct encoder *encoder, bool tree, const struct event 
 	if (line->overflow || line->capacity - line->length < ENCODER_ROOM)
 		return -ENOBUFS;
 	encoder->time_ns = event->time_ns;
+	encoder->owner_ns = owner_time(event);
 	if (!tree && try(encoder, first, event, line) == 0) {
 		encoder->counters.truncated += encoder->record.raw_lost;
 		return 0;

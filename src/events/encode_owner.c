@@ -176,12 +176,12 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 	}
 }
 
-/* The owner as it was at the time of the record. */
+/* The owner as it was when it did what the record is about. */
 WRITER_INLINE struct process *process_then(struct writer *writer, const struct owner *owner)
 {
 	struct process *process = owner->process;
 
-	return process ? process_at(process, writer->record->encoder->time_ns) : NULL;
+	return process ? process_at(process, writer->record->encoder->owner_ns) : NULL;
 }
 
 /* The snippet is stale when exec changed the process or when passwd(5) changed. */

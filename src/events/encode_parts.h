@@ -41,7 +41,8 @@ struct encoder {
 	uint16_t community_id_seed;
 	struct encode_users *users;
 	struct encoder_counters counters;
-	int64_t time_ns; /* of the event at hand */
+	int64_t time_ns;  /* of the event at hand */
+	int64_t owner_ns; /* at which its owners are named */
 
 	struct record record;             /* at hand */
 	struct record pieces_record;      /* a snippet, in the middle of a record */

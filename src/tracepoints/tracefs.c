@@ -209,3 +209,14 @@ bool tracefs_parse_field(const char *format, size_t length, const char *name,
 			return true;
 	return false;
 }
+
+long tracefs_read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[got > 0 ? got : 0] = '\0';
+	return got;
+}

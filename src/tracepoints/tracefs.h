@@ -45,4 +45,10 @@ bool tracefs_parse_id(const char *format, size_t length, uint16_t *id);
 bool tracefs_parse_field(const char *format, size_t length, const char *name,
                          struct tracefs_field *field);
 
+/*
+ * The beginning of a small file of the kernel, of any file system; text is NUL-terminated.
+ * Bytes read, -1 when it cannot be read (text is empty then).
+ */
+long tracefs_read_text(const char *path, char *text, size_t size);
+
 #endif

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +14,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/port_budget.h"
-#include "security/capabilities.h"
-#include "tracepoints/perf_refusal.h"
+#include "tracepoints/perf_error.h"
 #include "tracepoints/trace_filter.h"
 #include "tracepoints/trace_group.h"
 #include "tracepoints/trace_merge.h"
@@ -53,59 +50,6 @@ struct tracepoints {
 	} sends;
 	struct tracepoints_counters counters;
 };
-
-static long read_text(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[got > 0 ? got : 0] = '\0';
-	return got;
-}
-
-static int read_number(const char *path, int otherwise)
-{
-	char text[32];
-
-	return read_text(path, text, sizeof text) > 0 ? (int)strtol(text, NULL, 10) : otherwise;
-}
-
-static int explain_refusal(struct error *error, int code)
-{
-	char lockdown[64];
-	const struct perf_refusal refusal = {
-		.code = code,
-		.paranoid =
-			read_number("/proc/sys/kernel/perf_event_paranoid", PERF_PARANOID_UNKNOWN),
-		.locked_down =
-			read_text("/sys/kernel/security/lockdown", lockdown, sizeof lockdown) > 0 &&
-			strstr(lockdown, "[confidentiality]"),
-		.knows_perfmon =
-			read_number("/proc/sys/kernel/cap_last_cap", INT_MAX) >= CAP_PERFMON,
-		.capabilities = capabilities_effective(),
-	};
-
-	return perf_refusal_explain(&refusal, error);
-}
-
-/* Why perf_event_open or the mapping of its ring was refused. */
-static int explain(struct error *error, int code)
-{
-	if (code == EMFILE || code == ENFILE)
-		return error_set(error, code, "no more file descriptors: nine a CPU are needed");
-	if (code == ENOSYS)
-		return error_set(error, code, "the kernel has no perf events");
-	if (code == ENOMEM)
-		return error_set(
-			error, code,
-			"no memory for the rings of perf events: kernel.perf_event_mlock_kb, "
-			"RLIMIT_MEMLOCK or CAP_IPC_LOCK give it");
-	if (code != EPERM && code != EACCES)
-		return error_set(error, code, "perf_event_open: %s", strerror(code));
-	return explain_refusal(error, code);
-}
 
 static int learn_event(struct tracepoints *tracepoints, int tracefs, enum trace_record_event event,
                        char *format, struct error *error)
@@ -265,7 +209,7 @@ static int64_t read_clock_shift(void)
 	char text[128], *at = text;
 	int64_t seconds;
 
-	if (read_text("/proc/self/timens_offsets", text, sizeof text) <= 0 ||
+	if (tracefs_read_text("/proc/self/timens_offsets", text, sizeof text) <= 0 ||
 	    strncmp(text, name, sizeof name - 1) != 0)
 		return 0;
 	seconds = strtoll(text + sizeof name - 1, &at, 10);
@@ -300,7 +244,7 @@ int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_
 	*tracepoints = opened;
 	return 0;
 refused:
-	explain(error, -result);
+	perf_error_explain(error, -result);
 fail:
 	tracepoints_close(opened);
 	return result;

@@ -24,7 +24,7 @@ LAYERS = (
     ("pure", (
         "capture/packet.h", "capture/decode*", "connections/*", "events/*", "sockets/socket.h",
         "processes/process.h", "processes/container.*", "attribution/owner.*",
-        "tracepoints/trace_event.h",
+        "tracepoints/trace_event.h", "tracepoints/initial_stack.*",
         "interfaces/interfaces.h",  # for its plain struct interface; interfaces.c is a source
     )),
     # Each owns a descriptor.

@@ -38,7 +38,7 @@ static void test_word(size_t size)
 	      "%zu bytes a word: the ids", size);
 	before = stack;
 	for (size_t cut = 0; cut < length; cut++) {
-		/* Of the exact size, so that a sanitizer sees each byte beyond. */
+		/* A copy of the exact size: a sanitizer sees each byte beyond. */
 		uint8_t *part = malloc(cut + (cut == 0));
 
 		memcpy(part, bytes, cut);

@@ -114,16 +114,18 @@ static int watch(struct loop *loop, int fd, loop_callback *callback, struct host
 static int open_sockets(struct host_netns *netns, enum lister_mode mode, struct error *degraded,
                         struct error *error)
 {
-	int result = sock_diag_open(&netns->diag, netns->number,
-	                            mode == LISTER_NETLINK ? error : degraded);
+	int result = mode == LISTER_PROC
+	                     ? 0
+	                     : sock_diag_open(&netns->diag, netns->number,
+	                                      mode == LISTER_NETLINK ? error : degraded);
 
 	if (result != 0) {
 		netns->diag = NULL;
 		if (mode == LISTER_NETLINK)
 			return result;
 	}
-	result = lister_new(&netns->lister, mode, mode == LISTER_PROC ? NULL : netns->diag,
-	                    "/proc/thread-self/net", netns->number, error);
+	result = lister_new(&netns->lister, mode, netns->diag, "/proc/thread-self/net",
+	                    netns->number, error);
 	if (result != 0)
 		return result;
 	if (netns->fd >= 0)

@@ -126,6 +126,12 @@ static int open_stdio(FILE **result, struct capture_file *file, const char *path
 	return 0;
 }
 
+/*
+ * Raw IP as OpenBSD numbered it. libpcap compiles no filter for a link type that it does not
+ * know, not even none at all, and a file that neither knows is refused by that.
+ */
+#define LINK_TYPE_RAW_OPENBSD 14
+
 int capture_file_open(struct capture_file *file, const char *path,
                       const struct capture_options *options, struct error *error)
 {
@@ -144,8 +150,8 @@ int capture_file_open(struct capture_file *file, const char *path,
 			status = error_set(error, EIO, "%s: not a readable capture file: %s",
 			                   shown(path), text);
 	}
-	/* libpcap compiles nothing for link types that it does not know; none is needed then. */
-	if (status == 0 && options->filter != NULL && options->filter[0] != '\0')
+	if (status == 0 &&
+	    (options->filter != NULL || pcap_datalink(file->handle) != LINK_TYPE_RAW_OPENBSD))
 		status = capture_filter_install(file->handle, options->filter, error);
 	if (status == -EINVAL && file->handle != NULL &&
 	    options->filter == NULL) /* the link type */

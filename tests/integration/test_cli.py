@@ -152,7 +152,6 @@ def runtime_cases():
     yield ["-r", good, "-o", ""], "-o", EITHER
     yield ["-r", good, "-w", path("missing/file")], "-w", EITHER
     yield ["--netns", "/nonexistent"], "/nonexistent", EITHER
-    yield ["--", "no-such-command-at-all"], "no-such-command-at-all", EITHER
 
 
 def sockline(arguments, via=(), **keywords):

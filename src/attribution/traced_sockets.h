@@ -17,7 +17,7 @@
 struct traced_sockets;
 
 struct traced_socket {
-	uint64_t socket; /* 0 = free entry */
+	uint64_t socket; /* never 0 */
 	uint64_t hash;   /* of its tuple, as struct socket_history has it */
 	struct inet_address source;
 	int64_t used_ns;

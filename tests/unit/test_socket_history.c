@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "attribution/pending_connects.h"
+#include "attribution/traced_sockets.h"
 #include "base/clock.h"
 #include "check.h"
 #include "random.h"
@@ -429,6 +430,39 @@ static void test_pending_connects_bound(void)
 	pending_connects_free(pending_connects);
 }
 
+/* Far more than there is room for: an address has its latest entry, or none. */
+static void test_traced_sockets_bound(void)
+{
+	struct traced_sockets *sockets = traced_sockets_new(&key);
+	struct traced_socket *found;
+	int wrong = 0, kept = 0;
+
+	for (int i = 1; i <= 200000; i++) {
+		struct traced_socket socket = { .socket = SOCKET + (uint64_t)i * 64,
+			                        .used_ns = i,
+			                        .pid = i };
+
+		traced_sockets_put(sockets, &socket);
+		socket.pid = -i;
+		traced_sockets_put(sockets, &socket);
+		found = traced_sockets_find(sockets, socket.socket);
+		wrong += !found || found->pid != -i;
+	}
+	CHECK_EQUAL(wrong, 0, "the latest of an address counts");
+	for (int i = 1; i <= 200000; i++) {
+		found = traced_sockets_find(sockets, SOCKET + (uint64_t)i * 64);
+		wrong += found && found->pid != -i;
+		kept += found != NULL;
+		if (i == 100000)
+			wrong += kept > 10000; /* the least lately used have made room */
+	}
+	CHECK(wrong == 0 && kept > 60000, "the sockets used least lately make room");
+	CHECK(!traced_sockets_find(sockets, 0), "a free entry is no socket");
+	traced_sockets_clear(sockets);
+	CHECK(!traced_sockets_find(sockets, SOCKET + 200000 * 64), "none after clear");
+	traced_sockets_free(sockets);
+}
+
 int main(void)
 {
 	test_routes();
@@ -444,6 +478,7 @@ int main(void)
 	test_bound();
 	test_random();
 	test_pending_connects_bound();
+	test_traced_sockets_bound();
 	socket_history_free(history);
 	return check_done();
 }

@@ -409,12 +409,13 @@ static int64_t since(const struct attribution_question *question)
 bool trace_owners_is_contested(struct trace_owners *owners,
                                const struct attribution_question *question)
 {
-	struct socket_history_question asked =
-		asked_for(question, SOCKET_HISTORY_USED, since(question), clock_monotonic_ns());
 	struct socket_history_match match = { .several = false };
+	struct socket_history_question asked;
+	int64_t since_ns = since(question);
 
-	if (socket_history_changed_ns(owners->socket_history) < asked.from_ns)
+	if (socket_history_changed_ns(owners->socket_history) < since_ns)
 		return false;
+	asked = asked_for(question, SOCKET_HISTORY_USED, since_ns, clock_monotonic_ns());
 	socket_history_find_latest(owners->socket_history, &asked, &match);
 	return match.several;
 }

@@ -67,30 +67,30 @@ static enum connection_end other_end(enum connection_end end)
  * How many sockets that this end could have been were destroyed since? The initiator of a TCP
  * connection has one of its own, which the whole tuple finds or not.
  */
-static void count_destroyed(const struct binder *binder, struct attribution_question *question)
+void binder_count_destroyed(const struct binder *binder, const struct connection *connection,
+                            struct attribution_question *question)
 {
 	const struct destroyed *destroyed = binder->options.destroyed;
 	bool is_exact = question->tuple.protocol == IPPROTO_TCP && !question->responder;
 	struct destroyed_times times;
 
-	if (!destroyed || is_exact || !destroyed_any_since(destroyed, question->seen_ns))
+	if (!destroyed || is_exact || !destroyed_any_since(destroyed, connection->seen_ns))
 		return;
-	times = destroyed_last(destroyed, question->netns, &question->tuple, question->seen_ns);
-	question->died = times.last_ns >= question->seen_ns;
-	question->died_again = times.previous_ns >= question->seen_ns;
+	times = destroyed_last(destroyed, question->netns, &question->tuple, connection->seen_ns);
+	question->died = times.last_ns >= connection->seen_ns;
+	question->died_again = times.previous_ns >= connection->seen_ns;
 }
 
-struct attribution_question binder_question(const struct binder *binder,
-                                            const struct connection *connection,
-                                            enum connection_end end)
+struct attribution_question binder_question_alone(const struct connection *connection,
+                                                  enum connection_end end)
 {
-	struct attribution_question question = {
+	return (struct attribution_question){
 		.netns = connection->netns,
 		.tuple = connection_tuple_of(connection, end),
 		.ifindex = connection->ifindex,
 		.responder = end == CONNECTION_DESTINATION,
 		.gone = end == CONNECTION_DESTINATION && connection->gone,
-		.sender = connection->counts[end].packets > 0,
+		.sender = connection->counts[end == CONNECTION_DESTINATION].packets > 0,
 		.fanned_out = connection->fanned_out && end == CONNECTION_DESTINATION,
 		.foreign = connection->proxied,
 		.has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
@@ -99,8 +99,15 @@ struct attribution_question binder_question(const struct binder *binder,
 		.seen_ns = connection->seen_ns,
 		.asked_ns = connection->asked_ns,
 	};
+}
 
-	count_destroyed(binder, &question);
+struct attribution_question binder_question(const struct binder *binder,
+                                            const struct connection *connection,
+                                            enum connection_end end)
+{
+	struct attribution_question question = binder_question_alone(connection, end);
+
+	binder_count_destroyed(binder, connection, &question);
 	return question;
 }
 

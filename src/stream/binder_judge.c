@@ -23,12 +23,12 @@ static bool move(struct connection *connection, enum connection_end end, struct 
 	return true;
 }
 
-static struct attribution_question question_of_packet(const struct binder *binder,
-                                                      const struct connection *connection,
+/* Destroyed sockets are not counted yet. */
+static struct attribution_question question_of_packet(const struct connection *connection,
                                                       enum connection_end end, bool sender,
                                                       const struct packet *packet, int64_t seen_ns)
 {
-	struct attribution_question question = binder_question(binder, connection, end);
+	struct attribution_question question = binder_question_alone(connection, end);
 
 	question.seen_ns = seen_ns;
 	question.ifindex = packet->ifindex;
@@ -37,16 +37,21 @@ static struct attribution_question question_of_packet(const struct binder *binde
 	return question;
 }
 
-/* Its owner has exited before the packet. A process that shared the socket has it alone, then. */
+/* Its owner has exited before the packet. */
+static bool is_orphan(const struct connection *connection, enum connection_end end, int64_t seen_ns)
+{
+	const struct process *process = connection->owners[end].process;
+
+	return process && process->exited_ns != 0 && process->exited_ns <= seen_ns &&
+	       !(connection->orphaned & 1u << end);
+}
+
+/* A process that shared the orphan's socket has it alone, then. */
 static bool inherit(struct binder *binder, struct connection *connection, enum connection_end end,
                     const struct attribution_question *question, unsigned *doubtful)
 {
-	const struct process *process = connection->owners[end].process;
 	struct owner found = { 0 };
 
-	if (!process || process->exited_ns == 0 || process->exited_ns > question->seen_ns ||
-	    connection->orphaned & 1u << end)
-		return false;
 	if (attribution_find_heir(binder->options.attribution, question, &found))
 		return move(connection, end, &found);
 	if (found.reason == ATTRIBUTION_PENDING) {
@@ -104,15 +109,19 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 
 		if (!connection->local[end])
 			continue;
-		question = question_of_packet(binder, connection, (enum connection_end)end,
+		question = question_of_packet(connection, (enum connection_end)end,
 		                              (enum connection_end)end == from, packet, seen_ns);
 		if (changed && !connection->contested)
 			connection->contested =
 				attribution_is_contested(binder->options.attribution, &question);
+		if (!connection->contested &&
+		    !(changed && is_orphan(connection, (enum connection_end)end, seen_ns)))
+			continue;
+		binder_count_destroyed(binder, connection, &question);
 		if (connection->contested)
 			moved |= judge(binder, connection, (enum connection_end)end, &question,
 			               &doubtful);
-		if (changed)
+		if (changed && is_orphan(connection, (enum connection_end)end, seen_ns))
 			moved |= inherit(binder, connection, (enum connection_end)end, &question,
 			                 &doubtful);
 	}

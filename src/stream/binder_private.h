@@ -28,6 +28,11 @@ struct binder {
 struct attribution_question binder_question(const struct binder *binder,
                                             const struct connection *connection,
                                             enum connection_end end);
+/* The same in two steps: destroyed sockets are dear to count, and not all answers need them. */
+struct attribution_question binder_question_alone(const struct connection *connection,
+                                                  enum connection_end end);
+void binder_count_destroyed(const struct binder *binder, const struct connection *connection,
+                            struct attribution_question *question);
 /* An owner became known, or is another: what was encoded of it is made anew. */
 void binder_report(struct binder *binder, struct connection *connection);
 

@@ -29,6 +29,7 @@ static void occupy_standard_descriptors(void)
 
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			/* cppcheck-suppress leakReturnValNotUsed */
 			(void)!open("/dev/null", flags[fd]);
 }
 

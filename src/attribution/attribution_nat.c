@@ -28,7 +28,6 @@ static bool is_worth_asking(const struct attribution_question *question, const s
 		return false;
 	switch (owner->method) {
 	case ATTRIBUTION_UNKNOWN:
-		return true;
 	case ATTRIBUTION_LISTENER:
 		return true;
 	case ATTRIBUTION_SOCKET:

@@ -106,13 +106,19 @@ static uint64_t hash_of(const struct process_details *details, const struct ques
 	return hash_bytes(&details->options.key, question, sizeof *question);
 }
 
+/* Both were zeroed before they were filled: what lies between members is 0. */
+static bool is_same(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct question)) == 0;
+}
+
 static struct answer *find(struct process_details *details, const struct question *question)
 {
 	struct table_cursor cursor = table_cursor(details->index, hash_of(details, question));
 	uint32_t number;
 
 	while (table_next(&cursor, &number))
-		if (memcmp(&details->answers[number].question, question, sizeof *question) == 0)
+		if (is_same(&details->answers[number].question, question))
 			return &details->answers[number];
 	return NULL;
 }

@@ -149,13 +149,20 @@ void netns_each_named(netns_callback *callback, void *context)
 /* "  lo: 90 1 0 0 0 0 0 0 90 1 0 ...": bytes and packets received, six more, the same of sent. */
 static uint64_t count_line(const char *line)
 {
-	unsigned long long received, sent;
+	enum { RECEIVED = 1, SENT = 9, NUMBERS };
+	unsigned long long numbers[NUMBERS];
 	const char *at = strrchr(line, ':');
+	char *end;
 
-	if (!at ||
-	    sscanf(at + 1, "%*u %llu %*u %*u %*u %*u %*u %*u %*u %llu", &received, &sent) != 2)
+	if (!at)
 		return 0;
-	return strstr(line, " lo:") ? received : received + sent;
+	at++;
+	for (int i = 0; i < NUMBERS; i++, at = end) {
+		numbers[i] = strtoull(at, &end, 10);
+		if (end == at)
+			return 0;
+	}
+	return strstr(line, " lo:") ? numbers[RECEIVED] : numbers[RECEIVED] + numbers[SENT];
 }
 
 uint64_t netns_count_packets(void)

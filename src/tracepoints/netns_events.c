@@ -87,15 +87,18 @@ int netns_events_open(struct netns_events **events, struct error *error)
 {
 	struct netns_events *opened = calloc(1, sizeof *opened);
 	long cpus = sysconf(_SC_NPROCESSORS_CONF);
-	uint16_t id;
+	uint16_t id = 0;
 	int result;
 
 	if (!opened)
 		return error_set(error, ENOMEM, "out of memory");
 	opened->epoll = epoll_create1(EPOLL_CLOEXEC);
 	opened->cpus = calloc(cpus > 0 ? (size_t)cpus : 1, sizeof *opened->cpus);
-	result = opened->epoll < 0 || !opened->cpus ? error_set(error, ENOMEM, "out of memory")
-	                                            : learn_id(&id, error);
+	if (opened->epoll < 0 || !opened->cpus) {
+		netns_events_close(opened);
+		return error_set(error, ENOMEM, "out of memory");
+	}
+	result = learn_id(&id, error);
 	for (int cpu = 0; cpu < cpus && result == 0; cpu++) {
 		result = open_cpu(opened, id, cpu);
 		if (result != 0)

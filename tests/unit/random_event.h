@@ -275,8 +275,8 @@ static inline void scene_log(struct scene *scene, struct event *event)
 		log->count = 1 + scene_number(scene, 10);
 	}
 	if (event->action == EVENT_NETNS_OPENED) {
-		log->netns = 1 + (uint32_t)scene_number(scene, 1000);
-		log->age_ns = (int64_t)scene_number(scene, 1000);
+		log->netns = 1 + (uint32_t)scene_number(scene, 30);
+		log->age_ns = (int64_t)scene_number(scene, 40);
 		log->missed_packets = scene_number(scene, 10);
 	}
 	if (event->action == EVENT_RECORDS_DROPPED) /* the gap that it announces */

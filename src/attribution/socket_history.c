@@ -53,7 +53,7 @@ void socket_history_free(struct socket_history *history)
 
 /*
  * Both ends of a TCP connection on this host hash alike, so that they lie together.
- * Of others the local address is no part: a socket may have had none yet.
+ * For others the local address is no part: a socket may have had none yet.
  */
 uint64_t socket_history_hash(const struct socket_history *history, const struct tuple *tuple,
                              bool *reversed)

@@ -15,6 +15,7 @@
 #include <pcap/pcap.h>
 
 #include "capture/capture_filter.h"
+#include "capture/decode.h"
 #include "capture/capture_stream.h"
 
 #define MAGIC_MAX    6
@@ -126,12 +127,6 @@ static int open_stdio(FILE **result, struct capture_file *file, const char *path
 	return 0;
 }
 
-/*
- * Raw IP as OpenBSD numbered it. libpcap compiles no filter for a link type that it does not
- * know, not even none at all, and a file that neither knows is refused by that.
- */
-#define LINK_TYPE_RAW_OPENBSD 14
-
 int capture_file_open(struct capture_file *file, const char *path,
                       const struct capture_options *options, struct error *error)
 {
@@ -151,7 +146,7 @@ int capture_file_open(struct capture_file *file, const char *path,
 			                   shown(path), text);
 	}
 	if (status == 0 &&
-	    (options->filter != NULL || pcap_datalink(file->handle) != LINK_TYPE_RAW_OPENBSD))
+	    (options->filter != NULL || pcap_datalink(file->handle) != DECODE_LINK_RAW_OPENBSD))
 		status = capture_filter_install(file->handle, options->filter, error);
 	if (status == -EINVAL && file->handle != NULL &&
 	    options->filter == NULL) /* the link type */

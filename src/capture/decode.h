@@ -61,4 +61,10 @@ void decode_packet(int link_type, const uint8_t *bytes, uint32_t captured, uint3
 void decode_packet_tagged(int link_type, const uint8_t *bytes, uint32_t captured, uint32_t length,
                           const struct packet_tag *tag, struct packet *packet);
 
+/*
+ * Raw IP as OpenBSD numbered it. libpcap compiles no filter for a link type that it does not
+ * know, not even none at all, and a file that neither knows is refused by that.
+ */
+#define DECODE_LINK_RAW_OPENBSD 14
+
 #endif

@@ -23,8 +23,7 @@
 #define PPP_MPLS_MULTICAST 0x0283
 
 /* Numbers that DLT_RAW had on other systems and that stay in some files. */
-#define LINK_RAW_OPENBSD 14
-#define LINK_RAW_FILE    101
+#define LINK_RAW_FILE 101
 
 static enum decode_status skip_vlan(struct decode_cursor *cursor, struct packet *packet)
 {
@@ -227,7 +226,7 @@ enum decode_status decode_link(struct decode_cursor *cursor, int link_type, stru
 	case DECODE_LINK_PPP:
 		return decode_link_ppp(cursor, packet, ether_type);
 	case DECODE_LINK_RAW:
-	case LINK_RAW_OPENBSD:
+	case DECODE_LINK_RAW_OPENBSD:
 	case LINK_RAW_FILE:
 	case DECODE_LINK_IPV4:
 	case DECODE_LINK_IPV6:

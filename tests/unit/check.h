@@ -31,8 +31,8 @@ static int check_count, check_failures;
 #define CHECK_TEXT(found, expected, ...)                                                           \
 	check_text(__FILE__, __LINE__, __func__, #found, (found), (expected), __VA_ARGS__)
 
-static inline bool check_title(bool holds, const char *function, const char *format,
-                               va_list arguments)
+static inline bool __attribute__((format(printf, 3, 0)))
+check_title(bool holds, const char *function, const char *format, va_list arguments)
 {
 	printf("%sok %d - %s: ", holds ? "" : "not ", ++check_count, function);
 	vprintf(format, arguments);

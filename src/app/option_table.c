@@ -11,6 +11,7 @@
 #include "app/option_values.h"
 #include "base/clock.h"
 #include "capture/decode.h"
+#include "output/frame.h"
 
 #define FIELD(field)                                                                               \
 	.offset = offsetof(struct options, field), .size = sizeof(((struct options *)NULL)->field)
@@ -259,7 +260,16 @@ const struct option_row option_table[] = {
 	  .argument = "FILE",
 	  .completion = OPTION_COMPLETES_FILES,
 	  .config = OPTION_NO_CONFIG,
-	  .help = "append to FILE; SIGHUP reopens it" },
+	  .help = "append to FILE; SIGHUP reopens it; compressed when\n"
+	          "its name ends in .zst" },
+	{ .name = "compress-level",
+	  NUMBER(int, compress_level),
+	  .argument = "N",
+	  .minimum = 1,
+	  .maximum = FRAME_LEVEL_MAX,
+	  .initial = 1,
+	  .config = OPTION_NO_CONFIG,
+	  .help = "of FILE.zst, as of zstd(1)" },
 	{ .letter = 'l', .name = "line-buffered", SWITCH(flush_each), .config = "flush_each" },
 	{ .letter = 'U',
 	  .name = "packet-buffered",

@@ -51,6 +51,7 @@ struct options {
 	char **command; /* its words, NULL at the end; in argv. NULL = there is none */
 	bool flush_each;
 	int64_t flush_interval_ns;
+	int compress_level;
 	int64_t update_interval_ns; /* 0 = off */
 	int64_t stats_interval_ns;  /* 0 = off */
 	enum host_method method;

@@ -286,7 +286,7 @@ static void set_pace(struct run *run)
 	int urgent[HOST_URGENT_MAX], count = 0;
 	bool may_wait = run->host && host_may_wait(run->host, urgent, &count) &&
 	                !run->options->immediate && !run->options->flush_each && !run->snapshot &&
-	                sink_pending(run->sink) == 0;
+	                !outlet_is_late(run->outlet);
 
 	loop_set_pace(run->loop, may_wait ? PACE_NS : 0, urgent, count);
 }
@@ -325,6 +325,7 @@ static int turn(void *context)
 		timeout = sooner(timeout, capture_set_timeout_ms(run->captures));
 	if (run->snapshot || (run->stream && stream_is_behind(run->stream)))
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
+	timeout = sooner(timeout, milliseconds(outlet_timeout_ns(run->outlet)));
 	if (sink_stalled(run->sink))
 		timeout = sooner(timeout, 100);
 	set_pace(run);

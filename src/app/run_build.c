@@ -245,6 +245,21 @@ static int open_snapshot(struct run *run, struct error *error)
 	return result;
 }
 
+static int open_outlet(struct run *run, struct error *error)
+{
+	struct outlet_options options = {
+		.path = run->options->output_file,
+		.capacity = SINK_CAPACITY,
+		.flush_interval_ns = run->options->flush_interval_ns,
+		.compress_level = run->options->compress_level,
+	};
+	int result = outlet_new(&run->outlet, run->loop, &options, &run->repaired, error);
+
+	if (result == 0)
+		run->sink = outlet_sink(run->outlet);
+	return result;
+}
+
 int run_build(struct run *run, struct error *error)
 {
 	int result = 0;
@@ -258,11 +273,9 @@ int run_build(struct run *run, struct error *error)
 	result = hash_key_random(&run->key);
 	if (result != 0)
 		return error_set(error, -result, "getrandom: %s", strerror(-result));
-	result = outlet_new(&run->outlet, run->loop, run->options->output_file, SINK_CAPACITY,
-	                    run->options->flush_interval_ns, &run->repaired, error);
+	result = open_outlet(run, error);
 	if (result != 0)
 		return result;
-	run->sink = outlet_sink(run->outlet);
 	if ((result = run_command_follow(run, error)) != 0 ||
 	    (result = open_emitter(run, error)) != 0 || (result = open_host(run, error)) != 0)
 		return result;

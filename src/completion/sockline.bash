@@ -91,6 +91,9 @@ _sockline()
 		compopt -o filenames 2>/dev/null
 		return
 		;;
+	--compress-level)
+		return
+		;;
 	--flush-interval)
 		return
 		;;
@@ -158,6 +161,7 @@ _sockline()
 			--max-connections
 			-o
 			--output
+			--compress-level
 			-l
 			--line-buffered
 			-U

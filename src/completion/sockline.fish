@@ -55,6 +55,7 @@ complete -c sockline -l stats-interval -x -d 'time between capture_stats records
 complete -c sockline -l community-id-seed -x -d 'seed of the Community ID'
 complete -c sockline -l max-connections -x -d 'connections that are tracked'
 complete -c sockline -s o -l output -r -F -d 'append to FILE'
+complete -c sockline -l compress-level -x -d 'of FILE.zst, as of zstd(1)'
 complete -c sockline -s l -l line-buffered -d 'flush each record'
 complete -c sockline -s U -l packet-buffered -d 'flush each record'
 complete -c sockline -l flush-interval -x -d 'flush at least this often'

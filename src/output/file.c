@@ -10,6 +10,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "output/frame.h"
+
 #define BLOCK    4096
 #define TAIL_MAX (1024 * 1024) /* far more than a line; zero bytes come in extents */
 
@@ -57,13 +59,24 @@ static off_t find_tail(int fd, off_t size, char *first)
 	return at == 0 ? 0 : -EBADMSG;
 }
 
-static int repair(int fd, off_t size, const char *path, uint64_t *repaired, struct error *error)
+/* Where the last whole line ends. -EBADMSG when what follows is not of us, or -errno. */
+static off_t find_whole(int fd, off_t size)
 {
 	char first = '{';
 	off_t whole = find_tail(fd, size, &first);
 
-	if (whole == -EBADMSG || (whole >= 0 && first != '{' && first != '\0'))
-		return error_set(error, EBADMSG, "%s ends in a text that is not a record", path);
+	return whole >= 0 && first != '{' && first != '\0' ? -EBADMSG : whole;
+}
+
+static int repair(int fd, bool compressed, off_t size, const char *path, uint64_t *repaired,
+                  struct error *error)
+{
+	off_t whole = compressed ? frame_find_end(fd) : find_whole(fd, size);
+
+	if (whole == -EBADMSG)
+		return error_set(error, EBADMSG, "%s ends in %s", path,
+		                 compressed ? "what is no Zstandard frame of records"
+		                            : "a text that is not a record");
 	if (whole < 0)
 		return error_set(error, (int)-whole, "cannot read %s: %s", path,
 		                 strerror((int)-whole));
@@ -73,8 +86,16 @@ static int repair(int fd, off_t size, const char *path, uint64_t *repaired, stru
 	return 0;
 }
 
+bool file_is_compressed(const char *path)
+{
+	size_t length = strlen(path), suffix = strlen(FILE_COMPRESSED);
+
+	return length > suffix && strcmp(path + length - suffix, FILE_COMPRESSED) == 0;
+}
+
 int file_open(const char *path, uint64_t *repaired, struct error *error)
 {
+	bool compressed = file_is_compressed(path);
 	/*
 	 * O_NONBLOCK: what is not a file must not make us wait (a FIFO would for
 	 * O_WRONLY, a modem for its carrier). O_NOCTTY: nor a terminal take us over.
@@ -92,7 +113,7 @@ int file_open(const char *path, uint64_t *repaired, struct error *error)
 		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
 	result = check(fd, path, &status, error);
 	if (result == 0)
-		result = repair(fd, status.st_size, path, repaired, error);
+		result = repair(fd, compressed, status.st_size, path, repaired, error);
 	if (result == 0)
 		return fd;
 	close(fd);

@@ -8,16 +8,23 @@
 #ifndef SOCKLINE_OUTPUT_FILE_H
 #define SOCKLINE_OUTPUT_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
+
+#define FILE_COMPRESSED ".zst"
+
+/* Does the name ask for frames of frame.h in place of lines? */
+bool file_is_compressed(const char *path);
 
 /*
  * Returns the descriptor or -errno with a text that names path. A last line
  * without LF, left by kill -9, is cut off; *repaired = bytes that were cut. It
  * must begin as our records do, or with the zero bytes that a crash of the
  * machine leaves: any other text without an end is not ours and is refused
- * (-EBADMSG), so that a mistyped path costs nobody his file.
+ * (-EBADMSG), so that a mistyped path destroys no file. A compressed file is cut
+ * behind its last whole frame by the same rule.
  */
 int file_open(const char *path, uint64_t *repaired, struct error *error);
 

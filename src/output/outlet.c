@@ -10,17 +10,19 @@
 
 #include "base/clock.h"
 #include "output/file.h"
+#include "output/frame.h"
 
 #define FLUSH_PENDING (256u << 10) /* twice what cat and most others read at a time */
 
 struct outlet {
-	const char *path; /* borrowed; NULL = standard output */
-	int fd;           /* of path, -1 = standard output */
+	struct outlet_options options;
+	bool compressed;
+	int fd; /* of the path, -1 = standard output */
 	struct sink *sink;
 	struct loop_source *source; /* NULL: never has to be waited for */
 	bool full;                  /* more is written when the source says that there is room */
 	uint32_t events;            /* that source waits for */
-	int64_t flush_interval_ns, flushed_ns;
+	int64_t flushed_ns;
 };
 
 static void flush(struct outlet *outlet)
@@ -39,18 +41,22 @@ static void on_ready(void *context, uint32_t events)
 		flush(outlet);
 }
 
-static int open_sink(struct outlet *outlet, struct loop *loop, size_t capacity, uint64_t *repaired,
+static int open_sink(struct outlet *outlet, struct loop *loop, uint64_t *repaired,
                      struct error *error)
 {
-	int result;
+	const struct outlet_options *options = &outlet->options;
+	int result, fd = STDOUT_FILENO;
 
-	if (outlet->path) {
-		outlet->fd = file_open(outlet->path, repaired, error);
-		if (outlet->fd < 0)
-			return outlet->fd;
+	if (options->path) {
+		fd = outlet->fd = file_open(options->path, repaired, error);
+		if (fd < 0)
+			return fd;
+		outlet->compressed = file_is_compressed(options->path);
 	}
-	result =
-		sink_new(&outlet->sink, outlet->path ? outlet->fd : STDOUT_FILENO, capacity, error);
+	result = sink_new(&outlet->sink, fd, options->capacity, error);
+	if (result == 0 && outlet->compressed &&
+	    sink_compress(outlet->sink, options->compress_level) != 0)
+		result = error_set(error, ENOMEM, "no memory for compression");
 	if (result != 0 || sink_fd(outlet->sink) < 0)
 		return result;
 	/* EPOLLERR and EPOLLHUP always come: the reader that goes away is noticed when idle too. */
@@ -60,18 +66,17 @@ static int open_sink(struct outlet *outlet, struct loop *loop, size_t capacity, 
 	return 0;
 }
 
-int outlet_new(struct outlet **result, struct loop *loop, const char *path, size_t capacity,
-               int64_t flush_interval_ns, uint64_t *repaired, struct error *error)
+int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_options *options,
+               uint64_t *repaired, struct error *error)
 {
 	struct outlet *outlet = calloc(1, sizeof *outlet);
 	int code;
 
 	if (!outlet)
 		return error_set(error, ENOMEM, "out of memory");
-	outlet->path = path;
+	outlet->options = *options;
 	outlet->fd = -1;
-	outlet->flush_interval_ns = flush_interval_ns;
-	code = open_sink(outlet, loop, capacity, repaired, error);
+	code = open_sink(outlet, loop, repaired, error);
 	if (code != 0) {
 		outlet_free(outlet);
 		return code;
@@ -96,13 +101,19 @@ struct sink *outlet_sink(struct outlet *outlet)
 	return outlet->sink;
 }
 
+static size_t pending_max(const struct outlet *outlet)
+{
+	return outlet->compressed ? FRAME_LINES_MAX : FLUSH_PENDING;
+}
+
 enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 {
 	int64_t now = clock_monotonic_ns();
+	bool may_wait = busy || outlet->compressed;
 	uint32_t events;
 
-	if (!outlet->full && (!busy || sink_pending(outlet->sink) >= FLUSH_PENDING ||
-	                      now - outlet->flushed_ns >= outlet->flush_interval_ns)) {
+	if (!outlet->full && (!may_wait || sink_pending(outlet->sink) >= pending_max(outlet) ||
+	                      now - outlet->flushed_ns >= outlet->options.flush_interval_ns)) {
 		flush(outlet);
 		outlet->flushed_ns = now;
 	}
@@ -114,13 +125,28 @@ enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 	return sink_get_state(outlet->sink);
 }
 
+int64_t outlet_timeout_ns(const struct outlet *outlet)
+{
+	int64_t left_ns =
+		outlet->flushed_ns + outlet->options.flush_interval_ns - clock_monotonic_ns();
+
+	if (!outlet->compressed || sink_pending(outlet->sink) == 0)
+		return -1;
+	return left_ns > 0 ? left_ns : 0;
+}
+
+bool outlet_is_late(const struct outlet *outlet)
+{
+	return !outlet->compressed && sink_pending(outlet->sink) > 0;
+}
+
 int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error)
 {
 	int fd, result;
 
-	if (!outlet->path)
+	if (!outlet->options.path)
 		return 0;
-	fd = file_open(outlet->path, repaired, error);
+	fd = file_open(outlet->options.path, repaired, error);
 	if (fd < 0)
 		return fd;
 	result = sink_replace_fd(outlet->sink, fd, clock_monotonic_ns() + NS_PER_SECOND, error);

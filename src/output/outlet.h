@@ -16,18 +16,30 @@
 
 struct outlet;
 
+struct outlet_options {
+	const char *path;          /* borrowed; NULL: standard output */
+	size_t capacity;           /* of the sink */
+	int64_t flush_interval_ns; /* lines wait so long at most */
+	int compress_level;        /* of a file that file_is_compressed() */
+};
+
 /*
- * path NULL: standard output; otherwise file_open, which may have *repaired a
- * broken tail. Lines are written when the caller is idle, when many wait, or
- * after flush_interval_ns. 0 or -errno.
+ * A file is opened by file_open, which may have *repaired a broken tail. Lines are
+ * written when the caller is idle, when many wait, or after the interval; those of
+ * a compressed file wait when the caller is idle, too: short frames compress badly.
+ * 0 or -errno.
  */
-int outlet_new(struct outlet **result, struct loop *loop, const char *path, size_t capacity,
-               int64_t flush_interval_ns, uint64_t *repaired, struct error *error);
+int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_options *options,
+               uint64_t *repaired, struct error *error);
 void outlet_free(struct outlet *outlet);
 
 struct sink *outlet_sink(struct outlet *outlet);
 /* After each turn. busy: more records are about to come at once. The state afterwards. */
 enum sink_state outlet_turn(struct outlet *outlet, bool busy);
+/* For how long the caller may wait before the next turn; -1 = for any time. */
+int64_t outlet_timeout_ns(const struct outlet *outlet);
+/* Do lines wait that a reader could have now? */
+bool outlet_is_late(const struct outlet *outlet);
 /*
  * Opens the path again, after logrotate has moved the old file away: what is
  * buffered goes to the old one. 0, also for standard output, where there is

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "output/frame.h"
 #include "output/target.h"
 
 #define STALL_RETRY_NS (100 * NS_PER_MS)
@@ -16,10 +17,12 @@
 /*
  * bytes[begin, end) is pending; the first `partial` bytes of it are written
  * already, the beginning of a line. They stay until the line is complete, so
- * that it can be taken back or said again.
+ * that it can be taken back or said again. Compressed lines stay until all of
+ * their frame is written; partial is 0 then.
  */
 struct sink {
 	struct target target;
+	struct frame *frame; /* NULL: lines are written as they are */
 	char *bytes;
 	size_t capacity, begin, end, partial;
 	enum sink_state state;
@@ -61,8 +64,15 @@ void sink_free(struct sink *sink)
 	if (!sink)
 		return;
 	target_close(&sink->target);
+	frame_free(sink->frame);
 	free(sink->bytes);
 	free(sink);
+}
+
+int sink_compress(struct sink *sink, int level)
+{
+	sink->frame = frame_new(level);
+	return sink->frame ? 0 : -ENOMEM;
 }
 
 char *sink_reserve(struct sink *sink, size_t most)
@@ -109,6 +119,17 @@ static size_t next_length(struct sink *sink, const char *bytes, size_t length)
 	return newline ? (size_t)(newline + 1 - bytes) : length;
 }
 
+/* So many bytes of whole lines are written. */
+static void consume(struct sink *sink, size_t whole)
+{
+	sink->counters.bytes += whole;
+	sink->begin += whole;
+	if (sink->begin == sink->end)
+		sink->begin = sink->end = 0; /* these pages are in the cache */
+	/* Room for a part of a line, which is taken back, would not end a stall. */
+	sink->stalled = false;
+}
+
 static void written(struct sink *sink, size_t length)
 {
 	char *at = sink->bytes + sink->begin;
@@ -118,15 +139,55 @@ static void written(struct sink *sink, size_t length)
 	if (newline) {
 		size_t whole = (size_t)(newline + 1 - at);
 
-		sink->counters.bytes += whole;
-		sink->begin += whole;
 		sink->partial -= whole;
-		/* Room for a part of a line, which is taken back, would not end a stall. */
-		sink->stalled = false;
+		consume(sink, whole);
 	}
-	if (sink->begin == sink->end)
-		sink->begin = sink->end = 0; /* these pages are in the cache */
-	sink->counters.writes++;
+}
+
+/* Bytes written, or -errno. */
+static ssize_t write_lines(struct sink *sink)
+{
+	const char *bytes = sink->bytes + sink->begin + sink->partial;
+	size_t length = sink_pending(sink) - sink->partial;
+	ssize_t result = target_write(&sink->target, bytes, next_length(sink, bytes, length));
+
+	if (result > 0)
+		written(sink, (size_t)result);
+	return result;
+}
+
+/* The same of the frame at hand, or of one that is made of the next lines. */
+static ssize_t write_frame(struct sink *sink)
+{
+	const char *bytes;
+	size_t length, lines;
+	ssize_t result;
+
+	frame_rest(sink->frame, &length);
+	if (length == 0) {
+		int code = frame_make(sink->frame, sink->bytes + sink->begin, sink_pending(sink));
+
+		if (code != 0)
+			return code;
+	}
+	bytes = frame_rest(sink->frame, &length);
+	result = target_write(&sink->target, bytes, length);
+	lines = result > 0 ? frame_advance(sink->frame, (size_t)result) : 0;
+	if (lines > 0)
+		consume(sink, lines);
+	return result;
+}
+
+/* Cuts off what is written of a line or a frame that is not complete. */
+static void take_back(struct sink *sink)
+{
+	size_t length = sink->frame ? frame_written(sink->frame) : sink->partial;
+
+	if (length == 0 || !target_take_back(&sink->target, length))
+		return;
+	sink->partial = 0;
+	if (sink->frame)
+		frame_rewind(sink->frame);
 }
 
 static void failed(struct sink *sink, int error)
@@ -135,8 +196,8 @@ static void failed(struct sink *sink, int error)
 
 	if (error == EAGAIN)
 		return;
-	if (file && sink->partial > 0 && target_take_back(&sink->target, sink->partial))
-		sink->partial = 0;
+	if (file)
+		take_back(sink);
 	if (file && (error == ENOSPC || error == EDQUOT)) {
 		sink->counters.stalls += !sink->stalled;
 		sink->stalled = true;
@@ -155,16 +216,13 @@ enum sink_state sink_flush(struct sink *sink)
 	if (sink->state != SINK_OPEN || (sink->stalled && clock_monotonic_ns() < sink->retry_at_ns))
 		return sink->state;
 	while (sink_pending(sink) > 0) {
-		const char *bytes = sink->bytes + sink->begin + sink->partial;
-		size_t length = sink_pending(sink) - sink->partial;
-		ssize_t result =
-			target_write(&sink->target, bytes, next_length(sink, bytes, length));
+		ssize_t result = sink->frame ? write_frame(sink) : write_lines(sink);
 
 		if (result < 0) {
 			failed(sink, (int)-result);
 			break;
 		}
-		written(sink, (size_t)result);
+		sink->counters.writes++;
 	}
 	return sink->state;
 }
@@ -244,6 +302,8 @@ int sink_replace_fd(struct sink *sink, int fd, int64_t deadline_ns, struct error
 	target_close(&sink->target);
 	sink->target = fresh;
 	sink->partial = 0;
+	if (sink->frame)
+		frame_rewind(sink->frame);
 	sink->state = SINK_OPEN;
 	sink->error = 0;
 	sink->stalled = false;

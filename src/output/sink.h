@@ -49,6 +49,12 @@ int sink_new(struct sink **sink, int fd, size_t capacity, struct error *error);
 void sink_free(struct sink *sink); /* what is still buffered is lost: sink_drain first */
 
 /*
+ * From now on lines are written as the frames of frame.h, one for each flush and
+ * MiB; counters go on counting lines. For a file, before the first line. 0 or -ENOMEM.
+ */
+int sink_compress(struct sink *sink, int level);
+
+/*
  * Room for a line of up to most bytes, to write it in place; NULL when there is
  * less. SINK_SLACK bytes behind it may be overwritten. sink_commit takes the length bytes that were written there, LF included;
  * without it nothing has happened.

@@ -337,7 +337,8 @@ class Place:
         """A program of tests/helpers."""
         return self.start(os.path.join(HELPERS, name), *arguments, **keywords)
 
-    def sockline(self, *arguments, wait=True, via=(), netns="self", program=SOCKLINE, **keywords):
+    def sockline(self, *arguments, wait=True, via=(), netns="self", program=SOCKLINE,
+                 flush=("-l",), **keywords):
         """sockline -l --netns self, started by the words of via where given (such as setpriv).
 
         The default, all namespaces, would show those of other tests: ask for it by netns=None.
@@ -345,7 +346,7 @@ class Place:
         """
         if "-r" not in arguments and netns:
             arguments = ("--netns", netns, *arguments)
-        process = Sockline([*self.prefix, *via, program, "-l", *arguments], **keywords)
+        process = Sockline([*self.prefix, *via, program, *flush, *arguments], **keywords)
         if wait:
             process.wait_for("run_started")
         return process

@@ -8,25 +8,32 @@ import os
 import random
 import signal
 import stat
+import subprocess
 import time
 
 from harness import HERE, Failure, Namespace, Sockline, check, path, run, until
 from traffic import PACKET, flood, packets
 
 
-def to_file(host, name, *options):
+def to_file(host, name, *options, **keywords):
     """sockline with -o, begun."""
     def runs():
         return content(path(name)).count(b'"run_started"') if os.path.exists(path(name)) else 0
     before = runs()
-    sockline = host.sockline("-i", "lo", *PACKET, "-o", path(name), *options, wait=False)
+    sockline = host.sockline("-i", "lo", *PACKET, "-o", path(name), *options, wait=False,
+                             **keywords)
     until(lambda: runs() > before, "the file")
     return sockline
 
 
 def content(name):
+    """Its lines; of a compressed file as far as frames are whole."""
     with open(name, "rb") as file:
-        return file.read()
+        data = file.read()
+    if name.endswith(".zst"):
+        data = subprocess.run(["zstdcat"], input=data, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, check=False).stdout
+    return data
 
 
 def validated(data, title, *options):
@@ -158,6 +165,38 @@ def test_killed():
                   if record["event"]["action"] == "output_opened"]
         check(len(opened) == 6 and opened[-1]["sockline"]["output"]["repaired_bytes"] == 10,
               "killed with -o: a broken tail is removed, and reported", opened[-1])
+
+
+def test_compressed():
+    """Readable while it grows, after kill -9 as well; renamed under it, nothing is lost."""
+    with Namespace() as host:
+        gen = flood(host, "-c", "0", "-r", "5000")
+        sockline = to_file(host, "log.zst", "-q", flush=())
+        until(lambda: content(path("log.zst")).count(b'"packet"') > 500, "records in whole frames")
+        sockline.popen.kill()
+        sockline.kill()
+        gen.stop()
+        with open(path("log.zst"), "ab") as file:
+            file.write(bytes.fromhex("28b52ffd2400"))
+        sockline = to_file(host, "log.zst", flush=())
+        gen = flood(host, "-c", "5000", "-r", "8000")
+        time.sleep(0.2)
+        os.rename(path("log.zst"), path("log.1.zst"))
+        sockline.send_signal(signal.SIGHUP)
+        until(lambda: os.path.exists(path("log.zst")), "the new file")
+        gen.wait()
+        check(sockline.stop() == 0, "a compressed file: status 0", sockline.stderr)
+        data = content(path("log.1.zst")) + content(path("log.zst"))
+        records = validated(data, "a compressed file")
+        opened = [record for record in records if record["event"]["action"] == "output_opened"]
+        check(opened[1]["sockline"]["output"]["repaired_bytes"] >= 6,
+              "a frame that kill -9 cut off is removed, and reported", opened)
+        ours = [record for record in records
+                if record["sockline"]["run"] == records[-1]["sockline"]["run"]]
+        check([record["event"]["sequence"] for record in ours] == list(range(1, len(ours) + 1)) and
+              len(packets(ours)) == 5000, "renamed under it: every record is in one of the two", len(ours))
+        sizes = sum(os.path.getsize(path(name)) for name in ("log.1.zst", "log.zst"))
+        check(sizes * 4 < len(data), "and they are short", [sizes, len(data)])
 
 
 run(globals())

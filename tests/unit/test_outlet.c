@@ -29,6 +29,8 @@ static void need(bool condition, const char *what)
 static struct scene begin(int64_t flush_interval_ns)
 {
 	struct scene scene = { .loop = loop_new(), .saved = dup(STDOUT_FILENO) };
+	struct outlet_options options = { .capacity = CAPACITY,
+		                          .flush_interval_ns = flush_interval_ns };
 	struct error error;
 	uint64_t repaired;
 	int fds[2];
@@ -39,9 +41,7 @@ static struct scene begin(int64_t flush_interval_ns)
 	close(fds[1]);
 	scene.reader = fds[0];
 	need(fcntl(scene.reader, F_SETFL, O_NONBLOCK) == 0, "fcntl");
-	need(outlet_new(&scene.outlet, scene.loop, NULL, CAPACITY, flush_interval_ns, &repaired,
-	                &error) == 0,
-	     "outlet_new");
+	need(outlet_new(&scene.outlet, scene.loop, &options, &repaired, &error) == 0, "outlet_new");
 	/* The outlet has a description of its own: the checks can be seen again. */
 	need(dup2(scene.saved, STDOUT_FILENO) >= 0, "dup2");
 	close(scene.saved);

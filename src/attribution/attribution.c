@@ -12,6 +12,7 @@
 #include "attribution/recent.h"
 #include "attribution/sentinel_owners.h"
 #include "attribution/trace_owners.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "interfaces/interfaces.h"
 #include "sockets/sock_diag.h"
@@ -19,9 +20,6 @@
 #define RECENT_MAX 65536
 
 #define ANCESTORS_MAX 4
-/* A server that forks for a connection does so just after accepting it. */
-#define FORK_SLACK_NS (50 * NS_PER_MS)
-#define HANDOVER_NS   (1 * NS_PER_SECOND)
 
 int attribution_new(struct attribution **result, const struct attribution_options *options,
                     struct error *error)
@@ -80,7 +78,7 @@ int attribution_find_socket(struct attribution *attribution,
 
 	hash = hash_bytes(&attribution->options.key, &question->tuple, sizeof question->tuple);
 	miss = &attribution->misses[(hash ^ question->netns) % ATTRIBUTION_MISSES];
-	if (now - miss->time_ns < ATTRIBUTION_MISS_NS && miss->netns == question->netns &&
+	if (now - miss->time_ns < WINDOW_MISS_NS && miss->netns == question->netns &&
 	    tuple_equal(&miss->tuple, &question->tuple)) {
 		attribution->counters.cached_misses++;
 		return -ENOENT;
@@ -312,12 +310,12 @@ static bool may_be_another(struct attribution *attribution,
 	struct proc_fd_holders now = { 0 };
 	int64_t forked_ns =
 		owner->process ? forks_latest(&attribution->forks, owner->process->pid) : 0;
-	bool forked = forked_ns >= question->seen_ns - FORK_SLACK_NS;
+	bool forked = forked_ns >= question->seen_ns - WINDOW_FORK_NS;
 
 	if (owner->method == ATTRIBUTION_LISTENER)
 		return forked || owner->shared_count > 0;
 	if (owner->method != ATTRIBUTION_SOCKET || !forked ||
-	    forked_ns > question->seen_ns + HANDOVER_NS)
+	    forked_ns > question->seen_ns + WINDOW_HANDOVER_NS)
 		return false;
 	return proc_fd_find(attribution->options.fds, owner->inode, &now) != 0 || now.count == 0 ||
 	       now.processes[0] != owner->process;

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #include "attribution/attribution_private.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 
-#define LISTING_GAP_NS (100 * NS_PER_MS)
-#define LISTING_SHARE  20 /* a listing takes a twentieth of the time at most */
+#define LISTING_SHARE 20 /* a listing takes a twentieth of the time at most */
 
 int attribution_listed_add(void *context, const struct socket *socket)
 {
@@ -64,7 +64,7 @@ static const struct attribution_list *current_list(struct attribution *attributi
 	int64_t age = clock_monotonic_ns() - list->listed_ns;
 
 	if (list->listed_ns == 0 || list->netns != namespace->netns ||
-	    (age > LISTING_GAP_NS && age > LISTING_SHARE * list->cost_ns))
+	    (age > WINDOW_LISTING_NS && age > LISTING_SHARE * list->cost_ns))
 		list_again(list, namespace);
 	return list;
 }

@@ -4,21 +4,17 @@
 #include <netinet/in.h>
 
 #include "attribution/attribution_private.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 
-/*
- * A second socket on a port (SO_REUSEPORT) that began after the listing is not seen. So a
- * listing is made anew as often as takes a fiftieth of the time; when none fits, at once.
- */
-#define SHARE     50
-#define AGED_NS   (500 * NS_PER_MS)
-#define MISSED_NS (5 * NS_PER_MS)
+#define SHARE 50 /* a listing takes a fiftieth of the time */
 
 static bool is_aged(const struct listener_table *listeners, int64_t age_ns)
 {
 	int64_t share_ns = SHARE * listener_table_took_ns(listeners);
 
-	return age_ns > AGED_NS || (age_ns > MISSED_NS && age_ns > share_ns);
+	return age_ns > WINDOW_LISTENERS_NS ||
+	       (age_ns > WINDOW_LISTENERS_SOON_NS && age_ns > share_ns);
 }
 
 static bool has(const struct socket *const *found, int count, uint64_t inode)
@@ -43,7 +39,7 @@ int attribution_find_listeners(const struct attribution_namespace *namespace,
 	if (aged)
 		listener_table_refresh(listeners, NULL, NULL);
 	count = listener_table_find(listeners, tuple, ifindex, found, ATTRIBUTION_LISTENERS_MAX);
-	if (aged || age_ns <= MISSED_NS || has(found, count, inode))
+	if (aged || age_ns <= WINDOW_LISTENERS_SOON_NS || has(found, count, inode))
 		return count;
 	listener_table_refresh(listeners, NULL, NULL);
 	return listener_table_find(listeners, tuple, ifindex, found, ATTRIBUTION_LISTENERS_MAX);

@@ -12,7 +12,6 @@
 
 #define ATTRIBUTION_NAMESPACES_MAX 1024
 #define ATTRIBUTION_MISSES         4096 /* power of two */
-#define ATTRIBUTION_MISS_NS        (INT64_C(20) * 1000000)
 /* System calls that one new socket's holder may cost on a packet's path. */
 #define ATTRIBUTION_PREDICT_BUDGET 48
 #define ATTRIBUTION_LISTENERS_MAX  16 /* of one port */

@@ -11,10 +11,9 @@
 
 #include "attribution/attribution_private.h"
 #include "attribution/trace_owners.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 
-#define RAW_FRESH_NS   (50 * NS_PER_MS)
-#define RAW_TURN_NS    (20 * NS_PER_MS)
 #define CANDIDATES_MAX 16
 
 static const struct attribution_list *list_sockets(struct attribution *attribution,
@@ -24,7 +23,7 @@ static const struct attribution_list *list_sockets(struct attribution *attributi
 	int64_t now = clock_monotonic_ns();
 	bool complete;
 
-	if (list->netns != namespace->netns || now - list->listed_ns > RAW_FRESH_NS ||
+	if (list->netns != namespace->netns || now - list->listed_ns > WINDOW_RAW_LISTING_NS ||
 	    list->listed_ns == 0) {
 		list->count = 0;
 		list->netns = namespace->netns;
@@ -131,7 +130,7 @@ static bool is_costly(const struct attribution *attribution,
 	const struct attribution_list *list = &attribution->raw;
 
 	return list->listed_ns != 0 && list->netns != namespace->netns &&
-	       clock_monotonic_ns() - list->listed_ns < RAW_TURN_NS;
+	       clock_monotonic_ns() - list->listed_ns < WINDOW_RAW_TURN_NS;
 }
 
 void attribution_raw_senders(struct attribution *attribution,

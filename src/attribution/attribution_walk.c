@@ -2,12 +2,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Walks over /proc, for questions that nothing else answers: when, and how much of the time. */
 #include "attribution/attribution_private.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 
 /* A twentieth of it at most: what a walk costs is waited for nineteen-fold. */
-#define WALK_SHARE       20
-#define WALK_GAP_NS      (20 * NS_PER_MS)
-#define FULL_WALK_GAP_NS (500 * NS_PER_MS)
+#define WALK_SHARE 20
 
 static void walk_finished(struct attribution *attribution, int64_t now)
 {
@@ -16,12 +15,12 @@ static void walk_finished(struct attribution *attribution, int64_t now)
 	attribution->walked_ns = attribution->walk_began_ns;
 	if (attribution->walk_is_full)
 		attribution->full_walk_next_ns =
-			now + (rest > FULL_WALK_GAP_NS ? rest : FULL_WALK_GAP_NS);
+			now + (rest > WINDOW_FULL_WALK_GAP_NS ? rest : WINDOW_FULL_WALK_GAP_NS);
 	else
 		attribution->changed_rest_ns = rest;
 	/* One over what has changed need not wait for what a full one has cost. */
 	rest = attribution->changed_rest_ns;
-	attribution->walk_next_ns = now + (rest > WALK_GAP_NS ? rest : WALK_GAP_NS);
+	attribution->walk_next_ns = now + (rest > WINDOW_WALK_GAP_NS ? rest : WINDOW_WALK_GAP_NS);
 }
 
 /*

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/windows.h"
 #include "base/table.h"
 
 struct entry {
@@ -100,7 +101,7 @@ const struct owner *recent_find(const struct recent *recent, uint32_t netns,
 		find(recent, tuple_hash(&recent->key, netns, tuple), netns, tuple);
 
 	if (!entry || entry->verified_ns < since_ns ||
-	    now_ns - entry->verified_ns > RECENT_KEEP_NS || !owner_known(&entry->owner))
+	    now_ns - entry->verified_ns > WINDOW_RECENT_KEEP_NS || !owner_known(&entry->owner))
 		return NULL;
 	return &entry->owner;
 }

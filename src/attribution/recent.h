@@ -16,8 +16,6 @@
 
 struct recent;
 
-#define RECENT_KEEP_NS (INT64_C(60) * 1000000000) /* TCP_TIMEWAIT_LEN */
-
 struct recent *recent_new(uint32_t max_entries, const struct hash_key *key); /* NULL: no memory */
 void recent_free(struct recent *recent);
 

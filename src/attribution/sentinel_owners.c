@@ -5,16 +5,12 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/table.h"
 #include "processes/process_table.h"
 
 #define SENTINEL_OWNERS_MAX 65536
-
-/* A packet's time is the wall clock's, a sighting's the monotonic one. */
-#define AROUND_NS (20 * NS_PER_MS)
-/* What was seen of a datagram is true of earlier ones as far as the clocks may differ. */
-#define CLOCKS_NS (1 * NS_PER_MS)
 
 struct sighting {
 	struct tuple tuple;
@@ -253,14 +249,16 @@ bool sentinel_owners_find(struct sentinel_owners *owners,
 	uint64_t hash = tuple_hash(&owners->key, question->netns, &question->tuple);
 	int64_t now = clock_monotonic_ns();
 	bool accepted = question->tuple.protocol == IPPROTO_TCP && question->responder;
-	int64_t before_ns = question->died && !accepted ? CLOCKS_NS : AROUND_NS;
+	int64_t before_ns =
+		question->died && !accepted ? WINDOW_SENTINEL_CLOCKS_NS : WINDOW_SENTINEL_AROUND_NS;
 	/* A child is seen when its connection is long open; who sent the first packet at once. */
-	const struct sighting *sighting = find(
-		owners, hash, question->netns, &question->tuple, question->seen_ns - before_ns,
-		accepted ? now : question->seen_ns + CLOCKS_NS, accepted ? now : question->seen_ns);
+	const struct sighting *sighting =
+		find(owners, hash, question->netns, &question->tuple, question->seen_ns - before_ns,
+	             accepted ? now : question->seen_ns + WINDOW_SENTINEL_CLOCKS_NS,
+	             accepted ? now : question->seen_ns);
 
 	if (!sighting || !sighting->owner.process ||
-	    now - sighting->time_ns > SENTINEL_OWNERS_KEEP_NS)
+	    now - sighting->time_ns > WINDOW_SENTINEL_KEEP_NS)
 		return false;
 	return owner_copy(owner, &sighting->owner) == 0;
 }
@@ -273,7 +271,7 @@ uint32_t sentinel_owners_changes(const struct sentinel_owners *owners)
 bool sentinel_owners_is_contested(const struct sentinel_owners *owners,
                                   const struct attribution_question *question)
 {
-	int64_t since_ns = question->since_ns - AROUND_NS;
+	int64_t since_ns = question->since_ns - WINDOW_SENTINEL_AROUND_NS;
 	const struct sighting *first = NULL;
 	struct table_cursor cursor;
 	uint32_t number;

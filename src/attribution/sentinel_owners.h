@@ -19,8 +19,6 @@
 struct process_table;
 struct sentinel_owners;
 
-#define SENTINEL_OWNERS_KEEP_NS (INT64_C(30) * 1000000000)
-
 /* sentinel and processes are borrowed. NULL: no memory. */
 struct sentinel_owners *sentinel_owners_new(struct sentinel *sentinel,
                                             struct process_table *processes,

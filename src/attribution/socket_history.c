@@ -8,6 +8,7 @@
 
 #include "attribution/pending_connects.h"
 #include "attribution/traced_sockets.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/pages.h"
 #include "base/table.h"
@@ -15,9 +16,6 @@
 
 /* connect() calls that wait for an answer, of all processes. */
 #define PENDING_CONNECTS_MAX 16384
-
-/* A send takes this long at most, the process that sends without waiting for the processor too. */
-#define SENDING_NS (200 * NS_PER_MS)
 
 struct socket_history *socket_history_new(uint32_t max, const struct hash_key *key)
 {
@@ -127,8 +125,8 @@ static struct sighting *find_previous(struct socket_history *history,
 static bool prolongs(const struct sighting *previous, const struct sighting *sighting)
 {
 	return sighting_is_same_process(previous, sighting) &&
-	       sighting->first_ns <= previous->last_ns + SOCKET_HISTORY_MERGE_NS &&
-	       sighting->first_ns >= previous->first_ns - SOCKET_HISTORY_MERGE_NS;
+	       sighting->first_ns <= previous->last_ns + WINDOW_SAME_SIGHTING_NS &&
+	       sighting->first_ns >= previous->first_ns - WINDOW_SAME_SIGHTING_NS;
 }
 
 static void note_change(struct socket_history *history, const struct sighting *previous,
@@ -272,8 +270,9 @@ static void add_send(struct socket_history *history, const struct trace_event *e
 	add_sighting(history, &sighting, event->time_ns);
 	/* It is reported when it is done: its packets have left by then. */
 	history->coming[(history->coming_tail + history->coming_count - 1) % COMING].first_ns =
-		used_ns + 1 > event->time_ns - SENDING_NS ? used_ns + 1
-							  : event->time_ns - SENDING_NS;
+		used_ns + 1 > event->time_ns - WINDOW_SENDING_NS
+			? used_ns + 1
+			: event->time_ns - WINDOW_SENDING_NS;
 }
 
 /*
@@ -335,7 +334,7 @@ static void add_state(struct socket_history *history, const struct trace_event *
 /* One interval is kept: it grows over what lies between two losses. */
 static void add_loss(struct socket_history *history, const struct trace_event *event)
 {
-	bool forgotten = history->lost_to_ns + SOCKET_HISTORY_KEEP_NS < event->since_ns;
+	bool forgotten = history->lost_to_ns + WINDOW_HISTORY_KEEP_NS < event->since_ns;
 
 	if (history->lost_to_ns == 0 || forgotten || event->since_ns < history->lost_from_ns)
 		history->lost_from_ns = event->since_ns;
@@ -405,11 +404,11 @@ void socket_history_expire(struct socket_history *history, int64_t now_ns)
 		struct sighting oldest = history->sightings[history->tail];
 
 		/* The order within one millisecond is not known: they stay for another. */
-		if ((int32_t)(milliseconds(now_ns - SOCKET_HISTORY_KEEP_NS) - oldest.queued_ms) <=
+		if ((int32_t)(milliseconds(now_ns - WINDOW_HISTORY_KEEP_NS) - oldest.queued_ms) <=
 		    0)
 			return;
 		remove_tail(history);
-		if (oldest.last_ns + SOCKET_HISTORY_KEEP_NS > now_ns) {
+		if (oldest.last_ns + WINDOW_HISTORY_KEEP_NS > now_ns) {
 			/* It was prolonged: it queues up again. */
 			oldest.queued_ms = milliseconds(oldest.last_ns);
 			push(history, &oldest);

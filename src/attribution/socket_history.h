@@ -19,13 +19,6 @@
 
 struct socket_history;
 
-#define SOCKET_HISTORY_KEEP_NS (INT64_C(30) * 1000000000)
-/*
- * The same process seen again with the same tuple within this time, and no other in between, is
- * one sighting that lasts.
- */
-#define SOCKET_HISTORY_MERGE_NS (INT64_C(100) * 1000000)
-
 /* How the process was seen. */
 #define SOCKET_HISTORY_ROUTED   1u /* TRACE_EVENT_ROUTE: it connects or sends, at that moment */
 #define SOCKET_HISTORY_OPENED   2u /* it took the TCP socket to SYN_SENT: time of that */

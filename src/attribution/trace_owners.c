@@ -11,28 +11,11 @@
 
 #include "attribution/process_history.h"
 #include "attribution/socket_history.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "tracepoints/tracepoints.h"
 
 #define SENTINEL_OWNERS_MAX 131072
-
-/*
- * A packet's time is the wall clock's, an event's the monotonic one; both are
- * read one after the other, and a sender is seen a moment before its packet.
- */
-#define BEFORE_NS (20 * NS_PER_MS)
-#define AFTER_NS  (1 * NS_PER_MS)
-/*
- * Both clocks are the kernel's, and their difference is read to a microsecond: what is later
- * than a packet by more than this came after it.
- */
-#define EXACT_NS (2 * NS_PER_MS / 1000)
-/* Two processes that send within this time: their packets may leave in the other order. */
-#define APART_NS (100 * NS_PER_MS / 1000)
-/* A shaper holds packets back; what it holds for longer stays unknown. */
-#define QUEUED_NS (3 * NS_PER_SECOND)
-/* The exit of a process is reported before its sockets are closed. */
-#define EXITING_NS (20 * NS_PER_MS)
 
 #define EXECUTED_MAX 256 /* others are read when they own something */
 
@@ -286,9 +269,9 @@ static bool find_sender(struct trace_owners *owners, const struct attribution_qu
 {
 	struct socket_history_question asked =
 		asked_for(question, SOCKET_HISTORY_ROUTED, question->seen_ns - before_ns,
-	                  question->seen_ns + EXACT_NS);
+	                  question->seen_ns + WINDOW_TRACE_EXACT_NS);
 
-	asked.apart_ns = question->seen_ns - APART_NS;
+	asked.apart_ns = question->seen_ns - WINDOW_TRACE_APART_NS;
 	return ask(owners, question, socket_history_find_latest, &asked, process);
 }
 
@@ -296,9 +279,9 @@ static bool find_sender(struct trace_owners *owners, const struct attribution_qu
 static bool find_opener(struct trace_owners *owners, const struct attribution_question *question,
                         struct process **process)
 {
-	struct socket_history_question asked =
-		asked_for(question, SOCKET_HISTORY_OPENED, question->seen_ns - BEFORE_NS,
-	                  question->seen_ns + EXACT_NS);
+	struct socket_history_question asked = asked_for(question, SOCKET_HISTORY_OPENED,
+	                                                 question->seen_ns - WINDOW_TRACE_BEFORE_NS,
+	                                                 question->seen_ns + WINDOW_TRACE_EXACT_NS);
 
 	return ask(owners, question, socket_history_find_latest, &asked, process);
 }
@@ -306,7 +289,7 @@ static bool find_opener(struct trace_owners *owners, const struct attribution_qu
 /* A socket is opened before its first packet, and accepted after it. */
 static int64_t before(const struct attribution_question *question)
 {
-	return question->responder ? EXACT_NS : BEFORE_NS;
+	return question->responder ? WINDOW_TRACE_EXACT_NS : WINDOW_TRACE_BEFORE_NS;
 }
 
 static int64_t until(const struct attribution_question *question)
@@ -320,10 +303,11 @@ static bool find_server(struct trace_owners *owners, const struct attribution_qu
 {
 	struct socket_history_question asked =
 		asked_for(question, SOCKET_HISTORY_RECEIVED | SOCKET_HISTORY_SENT,
-	                  question->seen_ns - EXACT_NS, until(question));
+	                  question->seen_ns - WINDOW_TRACE_EXACT_NS, until(question));
 
 	return ask(owners, question, socket_history_find_first, &asked, process) ||
-	       ask_for(owners, question, SOCKET_HISTORY_CLOSED, EXACT_NS, until(question), process);
+	       ask_for(owners, question, SOCKET_HISTORY_CLOSED, WINDOW_TRACE_EXACT_NS,
+	               until(question), process);
 }
 
 bool trace_owners_find(struct trace_owners *owners, const struct attribution_question *question,
@@ -331,10 +315,11 @@ bool trace_owners_find(struct trace_owners *owners, const struct attribution_que
 {
 	if (question->has_icmp_id) /* whose routes have no ports: several may be under way */
 		return question->sender &&
-		       ask_for(owners, question, SOCKET_HISTORY_ROUTED, BEFORE_NS,
-		               question->seen_ns + AFTER_NS, process);
+		       ask_for(owners, question, SOCKET_HISTORY_ROUTED, WINDOW_TRACE_BEFORE_NS,
+		               question->seen_ns + WINDOW_TRACE_AFTER_NS, process);
 	if (question->tuple.protocol != IPPROTO_TCP)
-		return question->sender && find_sender(owners, question, BEFORE_NS, process);
+		return question->sender &&
+		       find_sender(owners, question, WINDOW_TRACE_BEFORE_NS, process);
 	if (question->since_ns == 0)
 		return false;
 	/* Route lookups can be had for any tuple by RTM_GETROUTE; a socket's state cannot. */
@@ -346,15 +331,15 @@ bool trace_owners_find(struct trace_owners *owners, const struct attribution_que
 /* Its sockets are closed a moment after it is reported to have exited. */
 static bool was_alive(const struct process *process, int64_t time_ns)
 {
-	return process->exited_ns == 0 || process->exited_ns + EXITING_NS > time_ns;
+	return process->exited_ns == 0 || process->exited_ns + WINDOW_EXITING_NS > time_ns;
 }
 
 /* A connected socket needs no route for what it sends: its connect() may be long ago. */
 static bool find_connected(struct trace_owners *owners, const struct attribution_question *question,
                            struct process **process)
 {
-	return ask_for(owners, question, SOCKET_HISTORY_ROUTED, SOCKET_HISTORY_KEEP_NS,
-	               question->seen_ns + AFTER_NS, process) &&
+	return ask_for(owners, question, SOCKET_HISTORY_ROUTED, WINDOW_HISTORY_KEEP_NS,
+	               question->seen_ns + WINDOW_TRACE_AFTER_NS, process) &&
 	       was_alive(*process, question->seen_ns);
 }
 
@@ -366,8 +351,8 @@ bool trace_owners_find_raw(struct trace_owners *owners, const struct attribution
 	asked.tuple.protocol = IPPROTO_RAW;
 	asked.tuple.source_port = asked.tuple.destination_port = 0;
 	asked.has_icmp_id = false;
-	return ask_for(owners, &asked, SOCKET_HISTORY_ROUTED, BEFORE_NS,
-	               question->seen_ns + AFTER_NS, process);
+	return ask_for(owners, &asked, SOCKET_HISTORY_ROUTED, WINDOW_TRACE_BEFORE_NS,
+	               question->seen_ns + WINDOW_TRACE_AFTER_NS, process);
 }
 
 bool trace_owners_find_queued(struct trace_owners *owners,
@@ -375,13 +360,13 @@ bool trace_owners_find_queued(struct trace_owners *owners,
 {
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return question->sender &&
-		       (ask_for(owners, question, SOCKET_HISTORY_ROUTED, QUEUED_NS,
-		                question->seen_ns + AFTER_NS, process) ||
+		       (ask_for(owners, question, SOCKET_HISTORY_ROUTED, WINDOW_QUEUED_NS,
+		                question->seen_ns + WINDOW_TRACE_AFTER_NS, process) ||
 		        find_connected(owners, question, process));
 	/* A SYN may be sent again, too, and whoever opened the same tuple meanwhile was seen. */
 	return question->since_ns != 0 && !question->responder &&
-	       ask_for(owners, question, SOCKET_HISTORY_OPENED, QUEUED_NS, clock_monotonic_ns(),
-	               process);
+	       ask_for(owners, question, SOCKET_HISTORY_OPENED, WINDOW_QUEUED_NS,
+	               clock_monotonic_ns(), process);
 }
 
 bool trace_owners_find_receiver(struct trace_owners *owners,
@@ -389,7 +374,7 @@ bool trace_owners_find_receiver(struct trace_owners *owners,
                                 struct process **process)
 {
 	return question->tuple.protocol != IPPROTO_TCP &&
-	       ask_for(owners, question, SOCKET_HISTORY_ROUTED, SOCKET_HISTORY_KEEP_NS,
+	       ask_for(owners, question, SOCKET_HISTORY_ROUTED, WINDOW_HISTORY_KEEP_NS,
 	               clock_monotonic_ns(), process) &&
 	       was_alive(*process, question->seen_ns);
 }
@@ -403,7 +388,7 @@ uint32_t trace_owners_changes(const struct trace_owners *owners)
 static int64_t since(const struct attribution_question *question)
 {
 	return question->since_ns != 0 ? question->since_ns - before(question)
-	                               : question->seen_ns - SOCKET_HISTORY_KEEP_NS;
+	                               : question->seen_ns - WINDOW_HISTORY_KEEP_NS;
 }
 
 bool trace_owners_is_contested(struct trace_owners *owners,
@@ -427,7 +412,7 @@ static enum trace_owners_user find_tcp_user(struct trace_owners *owners,
 {
 	struct socket_history_question asked =
 		asked_for(question, SOCKET_HISTORY_OPENED | SOCKET_HISTORY_SENT, since(question),
-	                  question->seen_ns + EXACT_NS);
+	                  question->seen_ns + WINDOW_TRACE_EXACT_NS);
 	bool sent = question->sender && question->has_payload;
 
 	if (ask(owners, question, socket_history_find_latest, &asked, process) &&
@@ -452,7 +437,7 @@ enum trace_owners_user trace_owners_find_user(struct trace_owners *owners,
 		return TRACE_OWNERS_NONE;
 	if (question->tuple.protocol == IPPROTO_TCP)
 		return find_tcp_user(owners, question, process);
-	if (question->sender && find_sender(owners, question, SOCKET_HISTORY_KEEP_NS, process))
+	if (question->sender && find_sender(owners, question, WINDOW_HISTORY_KEEP_NS, process))
 		return TRACE_OWNERS_ONE;
 	return TRACE_OWNERS_AMBIGUOUS;
 }
@@ -473,7 +458,8 @@ bool trace_owners_find_last(struct trace_owners *owners,
 		if (ask(owners, question, socket_history_find_latest, &asked, process))
 			return true;
 	}
-	return ask_for(owners, question, SOCKET_HISTORY_CLOSED, EXACT_NS, until(question), process);
+	return ask_for(owners, question, SOCKET_HISTORY_CLOSED, WINDOW_TRACE_EXACT_NS,
+	               until(question), process);
 }
 
 bool trace_owners_find_past(struct trace_owners *owners,
@@ -484,7 +470,7 @@ bool trace_owners_find_past(struct trace_owners *owners,
 	return question->tuple.protocol == IPPROTO_TCP &&
 	       ask_for(owners, question,
 	               SOCKET_HISTORY_OPENED | SOCKET_HISTORY_RECEIVED | SOCKET_HISTORY_CLOSED,
-	               SOCKET_HISTORY_KEEP_NS, now, process);
+	               WINDOW_HISTORY_KEEP_NS, now, process);
 }
 
 struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners)

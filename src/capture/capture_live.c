@@ -11,12 +11,12 @@
 #include <unistd.h>
 #include <pcap/pcap.h>
 
+#include "attribution/windows.h"
 #include "capture/capture_filter.h"
 #include "capture/capture_socket.h"
 
-#define SNAPLEN_MAX        262144 /* MAXIMUM_SNAPLEN of libpcap */
-#define DEFAULT_TIMEOUT_MS 100
-#define BUFFER_KIB_MAX     (INT_MAX / 1024) /* libpcap takes an int of bytes */
+#define SNAPLEN_MAX    262144           /* MAXIMUM_SNAPLEN of libpcap */
+#define BUFFER_KIB_MAX (INT_MAX / 1024) /* libpcap takes an int of bytes */
 
 static bool is_any(const char *interface)
 {
@@ -25,7 +25,7 @@ static bool is_any(const char *interface)
 
 int capture_live_timeout_ms(const struct capture_options *options)
 {
-	return options->timeout_ms > 0 ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+	return options->timeout_ms > 0 ? options->timeout_ms : WINDOW_CAPTURE_MS;
 }
 
 static int no_such_interface(const char *interface, struct error *error)

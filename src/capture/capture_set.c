@@ -9,12 +9,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "capture/decode.h"
 #include "sockets/netns.h"
 
 #define REOPEN_NS (NS_PER_SECOND / 2)
-#define REMOVE_NS (150 * NS_PER_MS) /* a block of the ring comes after 100 ms at the latest */
 
 struct member {
 	struct capture_set *set;
@@ -370,7 +370,7 @@ void capture_set_remove(struct capture_set *set, uint32_t netns)
 			continue;
 		if (member->capture && set->options.ready(set->options.context)) {
 			capture_stop(member->capture);
-			drain(member, clock_monotonic_ns() + REMOVE_NS);
+			drain(member, clock_monotonic_ns() + WINDOW_CAPTURE_END_NS);
 		}
 		capture_set_counters(set, i, &counters);
 		add_counters(&set->removed, &counters);

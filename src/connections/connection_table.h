@@ -48,8 +48,6 @@ struct connection_counters {
 #define CONNECTION_FIN_IDLE_NS                                                                     \
 	(INT64_C(60) * 1000000000) /* TCP: FINs seen, or its socket is gone */
 #define CONNECTION_OTHER_IDLE_NS (INT64_C(60) * 1000000000) /* UDP, ICMP and the rest */
-#define CONNECTION_LINGER_NS     (INT64_C(15) * 1000000000) /* closed, kept for late packets */
-#define CONNECTION_HELD_NS       (INT64_C(500) * 1000000)   /* most of which come within this */
 
 struct connection_table *connection_table_new(const struct connection_table_options *options);
 /* Frees without callbacks: connection_table_shutdown first. NULL is fine. */
@@ -119,7 +117,7 @@ bool connection_table_close(struct connection_table *table, struct connection *c
                             int64_t now_ns);
 /*
  * Its end is reported by a callback (SETTLED) by connection_table_settle_next, after
- * CONNECTION_HELD_NS and with what came late. What comes later still is reported at the
+ * WINDOW_HELD_NS and with what came late. What comes later still is reported at the
  * end of its lingering (UPDATED).
  */
 void connection_table_hold(struct connection_table *table, struct connection *connection);

@@ -3,6 +3,7 @@
 /* How a connection lives: counts and states by its packets, its timers, its end. */
 #include <netinet/in.h>
 
+#include "attribution/windows.h"
 #include "connections/connection_table_private.h"
 #include "connections/tcp_state.h"
 
@@ -18,10 +19,10 @@ static int64_t idle_limit(const struct connection *connection)
 	const struct tcp_state *tcp = &connection->tcp;
 
 	if (connection->closed)
-		return CONNECTION_LINGER_NS;
+		return WINDOW_LINGER_NS;
 	if (connection->tuple.protocol != IPPROTO_TCP)
 		return connection->dead && connection->error != CONNECTION_REASON_NONE
-		               ? CONNECTION_HELD_NS
+		               ? WINDOW_HELD_NS
 		               : CONNECTION_OTHER_IDLE_NS;
 	if (connection->dead || has_fin(connection))
 		return CONNECTION_FIN_IDLE_NS;
@@ -141,7 +142,7 @@ int64_t connection_table_settle_wait_ns(const struct connection_table *table, in
 
 	if (table->held_first == CONNECTION_NONE)
 		return -1;
-	due_ns = connection_table_entry(table, table->held_first)->active_ns + CONNECTION_HELD_NS;
+	due_ns = connection_table_entry(table, table->held_first)->active_ns + WINDOW_HELD_NS;
 	return due_ns > now_ns ? due_ns - now_ns : 0;
 }
 

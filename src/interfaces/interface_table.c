@@ -6,10 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-
-/* A packet's time is of another clock, read a moment apart. */
-#define CLOCKS_NS (1 * NS_PER_MS)
+#include "attribution/windows.h"
 
 struct entry {
 	struct interface interface;
@@ -302,9 +299,9 @@ bool interface_table_was_local(const struct interface_table *table,
 		const struct local *local = &table->locals[i];
 
 		if (at_ns == 0 ? local->until_ns == 0
-		               : at_ns >= local->since_ns - CLOCKS_NS &&
+		               : at_ns >= local->since_ns - WINDOW_ADDRESS_NS &&
 		                         (local->until_ns == 0 ||
-		                          at_ns <= local->until_ns + CLOCKS_NS))
+		                          at_ns <= local->until_ns + WINDOW_ADDRESS_NS))
 			return true;
 	}
 	return false;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "processes/cgroup_files.h"
 #include "processes/process_table_private.h"
@@ -19,10 +20,6 @@
 
 #define DIRS_MIN     4
 #define SWEEP_LENGTH 64 /* slots that one process_table_expire looks at */
-
-#define YOUNG_NS        NS_PER_SECOND
-#define YOUNG_PERIOD_NS (10 * NS_PER_MS)
-#define PERIOD_NS       NS_PER_SECOND
 
 static bool is_gone(int result)
 {
@@ -254,7 +251,7 @@ static int slot_dir(struct process_table *table, uint32_t number)
 
 static bool is_young(const struct process *process)
 {
-	return process_age_ns(process) < YOUNG_NS;
+	return process_age_ns(process) < WINDOW_YOUNG_NS;
 }
 
 /*
@@ -273,7 +270,8 @@ static int look_again(struct process_table *table, uint32_t number, bool known_a
 		return dir;
 	slot = process_table_slot(table, number);
 	young = is_young(slot->process);
-	if (clock_monotonic_ns() - slot->read_ns < (young ? YOUNG_PERIOD_NS : PERIOD_NS)) {
+	if (clock_monotonic_ns() - slot->read_ns <
+	    (young ? WINDOW_YOUNG_REREAD_NS : WINDOW_REREAD_NS)) {
 		if (!young)
 			return known_alive || fstatat(dir, "stat", &status, 0) == 0 ? 0 : -errno;
 		result = process_read_executable_same(dir, slot->process);
@@ -395,7 +393,7 @@ void process_table_expire(struct process_table *table, int64_t now_ns)
 
 	while (store->exited.oldest != NONE &&
 	       now_ns - process_table_slot(table, store->exited.oldest)->process->exited_ns >
-	               PROCESS_EXITED_KEEP_NS)
+	               WINDOW_PROCESS_KEEP_NS)
 		process_slots_drop(store, store->exited.oldest);
 	/* Some exits were not reported, and the process was not asked for since. */
 	for (; length > 0; length--) {

@@ -29,8 +29,6 @@ struct process_counters {
 	uint64_t evicted;
 };
 
-#define PROCESS_EXITED_KEEP_NS (INT64_C(30) * 1000000000)
-
 /* proc_dir "/proc" is copied. max_processes bounds the table; 0 or -errno. */
 int process_table_new(struct process_table **table, const char *proc_dir, uint32_t max_processes,
                       const struct hash_key *key, struct error *error);

@@ -3,15 +3,14 @@
 /* What the kernel's events report of processes, entered where /proc is read as well. */
 #include <string.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "processes/cgroup_files.h"
 #include "processes/process_table_private.h"
 
 #define NONE PROCESS_SLOTS_NONE
 
-/* What may pass between the start of a process and the event of its fork: see process_table_fork. */
-#define START_MARGIN_NS INT64_C(500000)
-#define LONG_AGO_NS     (INT64_MIN / 2) /* in differences to any time as well */
+#define LONG_AGO_NS (INT64_MIN / 2) /* in differences to any time as well */
 
 /* The root of v2. Beside v1, where most processes are in it, that says nothing. */
 #define ROOT_ID 1
@@ -34,7 +33,7 @@ struct process *process_table_current(struct process_table *table, int pid)
 /* As /proc/PID/stat would show it, or with *unsure perhaps the tick before. */
 static uint64_t ticks_of(const struct process_table *table, int64_t boottime_ns, bool *unsure)
 {
-	*unsure = boottime_ns <= 0 || boottime_ns % table->reader.tick_ns < START_MARGIN_NS;
+	*unsure = boottime_ns <= 0 || boottime_ns % table->reader.tick_ns < WINDOW_START_NS;
 	return boottime_ns > 0 ? (uint64_t)(boottime_ns / table->reader.tick_ns) : 0;
 }
 

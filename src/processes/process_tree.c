@@ -5,14 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/table.h"
 
 #define MEMBERS_MAX 65536 /* the oldest makes room for one more */
 #define CHAIN_MAX   64    /* parents that are followed */
-/* A start time is in steps of a tick of 10 ms, and taken a moment before the fork is told. */
-#define EARLIER_NS (40 * NS_PER_MS)
-#define LATER_NS   (20 * NS_PER_MS)
 
 struct member {
 	int pid;           /* 0 = free */
@@ -133,8 +131,8 @@ static bool is_member(struct process_tree *tree, const struct process *process)
 	if (!member)
 		return false;
 	started_ns = start_ns(tree, process);
-	return started_ns >= member->forked_ns - EARLIER_NS &&
-	       started_ns <= member->forked_ns + LATER_NS;
+	return started_ns >= member->forked_ns - WINDOW_TREE_EARLIER_NS &&
+	       started_ns <= member->forked_ns + WINDOW_TREE_LATER_NS;
 }
 
 /* A parent that has started after its child is another process with the pid of the parent. */

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "processes/proc_events.h"
 #include "processes/process_read.h"
@@ -17,12 +18,6 @@
 
 #define SCAN_MAX  64 /* descriptors of a child */
 #define BUDGET_NS 150000
-/*
- * The parent is looked at at once, then after 0.1 ms, 0.2 ms, ... 12.8 ms. A parent that
- * closes what it accepted later than that has used it for something itself.
- */
-#define FIRST_WAIT_NS INT64_C(100000)
-#define TRIES_MAX     9
 
 bool sentinel_listeners_add(struct sentinel_listeners *listeners, int pid)
 {
@@ -306,8 +301,8 @@ static bool work_on(struct sentinel_forks *forks, struct sentinel_child *child, 
 		}
 		return true;
 	}
-	child->next_ns = now_ns + (FIRST_WAIT_NS << child->tries);
-	if (++child->tries < TRIES_MAX)
+	child->next_ns = now_ns + (WINDOW_SENTINEL_CHILD_NS << child->tries);
+	if (++child->tries < WINDOW_SENTINEL_CHILD_TRIES)
 		return false;
 	parent = find_parent(forks, child->parent_pid);
 	if (parent)

@@ -10,10 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "attribution/windows.h"
 #include "sentinel/sentinel_netns.h"
-
-#define KEPT_NS NS_PER_SECOND
 
 /* Addresses of no host, by 240/4 (RFC 1112, 4) and 100::/64 (RFC 6666). */
 static const struct inet_address nobody_v4 = { { [10] = 0xff, 0xff, 240, 0, 0, 1 } };
@@ -69,7 +67,7 @@ bool sentinel_netns_is_local(struct sentinel_netns *netns, const struct inet_add
 			return netns->locals[at].local;
 	at = netns->next_local++ % SENTINEL_NETNS_LOCALS;
 	netns->locals[at].address = *address;
-	netns->locals[at].until_ns = now_ns + KEPT_NS;
+	netns->locals[at].until_ns = now_ns + WINDOW_SENTINEL_LOCAL_NS;
 	/* With net.ipv4.ip_nonlocal_bind anything can be bound, and nothing is known. */
 	netns->locals[at].local =
 		!inet_is_unspecified(address) && can_bind(netns->probes, address, ifindex) &&

@@ -5,17 +5,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "sentinel/sentinel_pidfd.h"
 #include "sockets/sock_diag.h"
-
-/*
- * The holder of a socket is found out after the packet. A port may be another socket's by
- * then: an unconnected UDP socket's at once, a TCP connection's hardly ever; but a thread
- * that is behind catches up only by leaving out what is too late in any case.
- */
-#define UDP_LATE_NS (5 * NS_PER_MS)
-#define TCP_LATE_NS (10 * NS_PER_MS)
 
 /* A second. What comes in excess is not looked at until the next one. */
 #define UDP_IN_VAIN_MAX    1000
@@ -23,10 +16,6 @@
 #define ECHOES_MAX         100
 /* So many searches may take all their time, 30 ms in all; others then look at the likeliest alone. */
 #define SEARCHED_IN_VAIN_MAX 200
-
-#define LISTENER_KEEP_NS (20 * NS_PER_SECOND) /* a port whose listener is known is let be */
-#define REPORTED_NS      NS_PER_SECOND        /* what was reported is not reported again */
-#define NOT_FOUND_NS     (20 * NS_PER_MS)     /* nor is sought what was not found */
 
 struct look {
 	struct sentinel_resolver *resolver;
@@ -82,7 +71,7 @@ static void report_sighting(struct look *look, struct sentinel_sighting *sightin
 	}
 	sentinel_report_sighting(look->resolver->report, sighting);
 	sentinel_netns_reported(look->netns, look->flow, look->socket.cookie, look->begin_ns,
-	                        REPORTED_NS);
+	                        WINDOW_SENTINEL_REPORTED_NS);
 }
 
 static uint64_t hash_remote(const struct look *look)
@@ -118,7 +107,8 @@ static struct sentinel_holder *find_holder(struct look *look, bool listener)
 	look->resolver->searched_in_vain++;
 	if (wanted.gave_up)
 		count(look, SENTINEL_OVER_BUDGET);
-	sentinel_netns_reported(look->netns, cookie, cookie, look->begin_ns, NOT_FOUND_NS);
+	sentinel_netns_reported(look->netns, cookie, cookie, look->begin_ns,
+	                        WINDOW_SENTINEL_NOT_FOUND_NS);
 	return NULL;
 }
 
@@ -237,7 +227,7 @@ static void look_at_listener(struct look *look)
 	if (holder && sentinel_listeners_add(look->resolver->listeners, holder->pid))
 		look->flags |= SENTINEL_RESOLVE_LISTENER;
 	if (holder && sentinel_netns_add_listener(look->netns, listener.source_port, look->begin_ns,
-	                                          LISTENER_KEEP_NS))
+	                                          WINDOW_SENTINEL_LISTENER_NS))
 		look->flags |= SENTINEL_RESOLVE_PORT;
 }
 
@@ -254,7 +244,7 @@ unsigned sentinel_resolve_packet(struct sentinel_resolver *resolver, struct sent
 	count(&look, SENTINEL_PACKETS);
 	if (!packet->valid)
 		return 0;
-	if (age_ns > (protocol == IPPROTO_TCP ? TCP_LATE_NS : UDP_LATE_NS)) {
+	if (age_ns > (protocol == IPPROTO_TCP ? WINDOW_SENTINEL_TCP_NS : WINDOW_SENTINEL_UDP_NS)) {
 		count(&look, SENTINEL_LATE);
 		return 0;
 	}

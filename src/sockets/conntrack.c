@@ -12,13 +12,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "sockets/netlink.h"
 
-#define ANSWER_MAX     4096
-#define PER_SECOND     2000 /* questions to the kernel: 1 % of a processor */
-#define ANSWERS        64
-#define ANSWER_KEPT_NS (100 * NS_PER_MS)
+#define ANSWER_MAX 4096
+#define PER_SECOND 2000 /* questions to the kernel: 1 % of a processor */
+#define ANSWERS    64
 
 struct conntrack {
 	struct netlink *netlink;
@@ -275,7 +275,7 @@ int conntrack_find(struct conntrack *conntrack, const struct tuple *wire, struct
 	if (!may_ask(conntrack, now_ns) && !conntrack->tracks)
 		return -ENOENT;
 	for (unsigned i = 0; i < ANSWERS && !answer; i++)
-		if (now_ns - conntrack->answers[i].time_ns < ANSWER_KEPT_NS &&
+		if (now_ns - conntrack->answers[i].time_ns < WINDOW_NAT_ANSWER_NS &&
 		    tuple_equal(&conntrack->answers[i].wire, wire))
 			answer = &conntrack->answers[i];
 	if (!answer && conntrack->left == 0)

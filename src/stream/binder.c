@@ -5,22 +5,18 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/snippet.h"
 #include "stream/destroyed.h"
 
 /* Waits between attempts; each level is a queue in which all wait equally long. */
-static const int64_t level_wait_ns[] = {
-	1 * NS_PER_MS,   4 * NS_PER_MS,   20 * NS_PER_MS,  75 * NS_PER_MS,
-	150 * NS_PER_MS, 250 * NS_PER_MS, 500 * NS_PER_MS, 1000 * NS_PER_MS,
-};
+#define WAIT(ms) (ms) * NS_PER_MS,
+static const int64_t level_wait_ns[] = { WINDOW_RETRY_WAITS_MS(WAIT) };
 _Static_assert(sizeof level_wait_ns / sizeof level_wait_ns[0] == LEVELS, "one wait a level");
-#define FORWARDED_LEVEL 2 /* what is forwarded is looked at once more */
-#define CONFIRM_NS      (75 * NS_PER_MS)
+#define FORWARDED_LEVEL 2     /* what is forwarded is looked at once more */
 #define QUEUE_MAX       32768 /* a level, in connections; power of two */
-/* A process that has a socket is seen with it at most this long after its last packet. */
-#define OVER_NS     (NS_PER_MS / 10)
-#define REFINEMENTS 4 /* looks at a listener's connection when its end speaks */
+#define REFINEMENTS     4     /* looks at a listener's connection when its end speaks */
 
 struct binder *binder_new(const struct binder_options *options)
 {
@@ -377,7 +373,7 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 		question.netns = owner->netns;
 	}
 	if (is_over(connection))
-		question.until_ns = last_ns + OVER_NS;
+		question.until_ns = last_ns + WINDOW_LAST_PACKET_NS;
 	return attribution_last_holder(binder->options.attribution, &question,
 	                               &connection->owners[end]);
 }
@@ -418,7 +414,7 @@ static void retry(struct binder *binder, int level, const struct waiting *waitin
 	changed |= ask_again(binder, connection, CONNECTION_DESTINATION, 0);
 	if (changed)
 		binder_report(binder, connection);
-	if (level_wait_ns[level] >= CONFIRM_NS)
+	if (level_wait_ns[level] >= WINDOW_CONFIRM_NS)
 		connection->confirmed = true;
 	connection->attributable = unsettled(connection);
 	if (connection->attributable && level + 1 < LEVELS)

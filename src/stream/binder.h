@@ -35,8 +35,6 @@ struct binder_counters {
 	uint64_t forgotten; /* retries given up because too many were waiting */
 };
 
-#define BINDER_WINDOW_NS (INT64_C(2) * 1000000000)
-
 struct binder *binder_new(const struct binder_options *options); /* NULL: no memory */
 void binder_free(struct binder *binder);
 

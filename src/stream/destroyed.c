@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "attribution/windows.h"
 #include "base/table.h"
 
 #define SLOTS    (1 << 16) /* power of two */
@@ -89,7 +90,7 @@ void destroyed_add(struct destroyed *destroyed, uint32_t netns, const struct tup
 void destroyed_lost(struct destroyed *destroyed, int64_t since_ns, int64_t now_ns)
 {
 	/* Two losses in a row count as one: what was reported in between is not told apart. */
-	if (destroyed->lost_ns == 0 || since_ns - destroyed->lost_ns > DESTROYED_LATE_NS)
+	if (destroyed->lost_ns == 0 || since_ns - destroyed->lost_ns > WINDOW_DESTROYED_LATE_NS)
 		destroyed->lost_since_ns = since_ns;
 	destroyed->lost_ns = destroyed->latest_ns = now_ns;
 	for (int port = 0; port < 1 << 16; port++) {
@@ -156,7 +157,8 @@ void destroyed_add_info(struct destroyed *destroyed, const struct connection_key
 
 	while (destroyed->infos_count > 0 &&
 	       (destroyed->infos_count == INFO_MAX ||
-	        now_ns - destroyed->infos[destroyed->infos_tail].time_ns > DESTROYED_INFO_KEEP_NS))
+	        now_ns - destroyed->infos[destroyed->infos_tail].time_ns >
+	                WINDOW_DESTROYED_INFO_NS))
 		remove_oldest_info(destroyed);
 	number = (destroyed->infos_tail + destroyed->infos_count) % INFO_MAX;
 	if (table_insert(destroyed->infos_index, key->hash, number) != 0)
@@ -188,7 +190,7 @@ bool destroyed_info(const struct destroyed *destroyed, uint64_t hash, const stru
 {
 	const struct info *found = find_info(destroyed, hash, tuple);
 
-	if (!found || now_ns - found->time_ns > DESTROYED_INFO_KEEP_NS)
+	if (!found || now_ns - found->time_ns > WINDOW_DESTROYED_INFO_NS)
 		return false;
 	*info = found->info;
 	return true;

@@ -19,13 +19,6 @@
 
 struct destroyed;
 
-#define DESTROYED_INFO_KEEP_NS (INT64_C(2) * 1000000000)
-/*
- * A socket is destroyed at most this long before its report is read: the kernel reports from a
- * work queue, and the loop reads when it reads packets. A packet of an earlier time was its own.
- */
-#define DESTROYED_LATE_NS (INT64_C(250) * 1000000)
-
 struct destroyed *destroyed_new(const struct hash_key *key); /* NULL: no memory */
 void destroyed_free(struct destroyed *destroyed);
 

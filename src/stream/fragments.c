@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/windows.h"
 #include "stream/fragments.h"
 
 #include <stdlib.h>
@@ -71,7 +72,7 @@ struct connection *fragments_find(const struct fragments *fragments, const struc
 	const struct entry *entry = &fragments->entries[hash % ENTRIES];
 
 	if (entry->hash != hash || entry->id == 0 ||
-	    packet->time_ns - entry->time_ns > FRAGMENTS_KEEP_NS)
+	    packet->time_ns - entry->time_ns > WINDOW_FRAGMENTS_NS)
 		return NULL;
 	*from = entry->from;
 	return connection_table_at(connections, entry->number, entry->id);

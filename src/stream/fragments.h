@@ -16,8 +16,6 @@
 
 struct fragments;
 
-#define FRAGMENTS_KEEP_NS (INT64_C(30) * 1000000000) /* net.ipv4.ipfrag_time */
-
 struct fragments *fragments_new(const struct hash_key *key); /* NULL: no memory */
 void fragments_free(struct fragments *fragments);
 

@@ -4,11 +4,9 @@
 
 #include <stdlib.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "sockets/listener_table.h"
-
-/* A listener whose holder is not found at once is announced this late at the most. */
-#define PATIENCE_NS (2 * NS_PER_SECOND)
 
 struct watched {
 	struct socket socket;
@@ -150,7 +148,7 @@ void listener_watch_refresh(struct listener_watch *watch)
 			attribution_resolve_socket(watch->attribution, &watched->socket,
 			                           watched->seen_ns, &watched->owner, NULL);
 		if (watched->announced || (watched->owner.reason == ATTRIBUTION_PENDING &&
-		                           now - watched->seen_ns < PATIENCE_NS))
+		                           now - watched->seen_ns < WINDOW_LISTENER_NS))
 			continue;
 		watched->announced = true;
 		emit(watch, EVENT_LISTENING_STARTED, watched);

@@ -3,6 +3,7 @@
 /* A UDP socket was destroyed: does a packet belong to the socket that followed it? */
 #include <netinet/in.h>
 
+#include "attribution/windows.h"
 #include "stream/stream_private.h"
 
 static uint16_t port_of(const struct connection *connection, int end)
@@ -47,13 +48,13 @@ static bool is_another_now(struct stream *stream, const struct connection *conne
 	bool sender = end == from;
 	struct destroyed_times destroyed =
 		destroyed_last(stream->destroyed, connection->netns, &tuple, seen_ns);
-	bool late = now_ns - seen_ns > DESTROYED_LATE_NS;
+	bool late = now_ns - seen_ns > WINDOW_DESTROYED_LATE_NS;
 	bool again = sender && destroyed.previous_ns >= connection->seen_ns;
 	bool surely_after = late || seen_ns >= destroyed.last_ns;
 	enum binder_now now;
 
 	if (destroyed.last_ns < connection->seen_ns ||
-	    (!late && seen_ns < destroyed.last_ns - DESTROYED_LATE_NS))
+	    (!late && seen_ns < destroyed.last_ns - WINDOW_DESTROYED_LATE_NS))
 		return false;
 	/* An end without owner gets it from what it sends. */
 	if (!surely_after && !owner_known(&connection->owners[end]))

@@ -23,7 +23,7 @@ LAYERS = (
     # Bytes and structs in, structs and bytes out: no descriptors, no system calls.
     ("pure", (
         "capture/packet.h", "capture/decode*", "connections/*", "events/*", "sockets/socket.h",
-        "processes/process.h", "processes/container.*", "attribution/owner.*",
+        "processes/process.h", "processes/container.*", "attribution/owner.*", "attribution/windows.h",
         "tracepoints/trace_event.h", "tracepoints/initial_stack.*",
         "interfaces/interfaces.h",  # for its plain struct interface; interfaces.c is a source
     )),
@@ -53,6 +53,10 @@ LIBRARIES = (
     (r"json-c/.*|json\.h", ("events/encode*", "processes/container_names.c")),
     (r"linux/(inet|unix|packet|netlink)_diag\.h", ("sockets/sock_diag.c", "sockets/diag_message.c")),
 )
+
+# All windows of time that decide an owner stand in one header. These of the same folders decide none.
+WINDOWS = "attribution/windows.h"
+NO_WINDOWS = {"stream/duplicates.h", "stream/emitter.c", "stream/stream_packet.c"}
 
 # An exported symbol is the name of its file, or begins with it and "_"; a part of a
 # module (encode_socket.c) may use the module's name (encode.c). Here: other
@@ -294,6 +298,14 @@ def check_comments(root):
             if re.match(r"(Of|Who|Whose|Nobody)\b", words)]
 
 
+def check_windows(root):
+    return [f"src/{path} defines {name}, which belongs into {WINDOWS}"
+            for path in sources_below(root)
+            if fits(path, ("attribution/*", "stream/*")) and path not in NO_WINDOWS | {WINDOWS}
+            for name in re.findall(r"^#define (\w+_(?:NS|MS))\b", read(os.path.join(root, "src", path)),
+                                   re.MULTILINE)]
+
+
 def check_readmes(root):
     folders = [entry.name for entry in os.scandir(os.path.join(root, "contrib")) if entry.is_dir()]
     text = read(os.path.join(root, "contrib/README.md"))
@@ -374,6 +386,7 @@ def main():
         (f"no file has over {LINES_MAX} lines", check_lengths, (root,)),
         ("each file names its holder and its licence", check_spdx, (root,)),
         ("comments begin with their subject", check_comments, (root,)),
+        (f"windows of time stand in {WINDOWS}", check_windows, (root,)),
         ("each folder of contrib has a README", check_readmes, (root,)),
         ("the tables of layers and of folders are those of this file", check_layer_table, (root,)),
         ("the map of the sources names what there is", check_map, (root,)),

@@ -69,6 +69,7 @@ BAD = (
     ("comments", {"base/table.c": "int a; /* Whose" " it is. */\n"}, "src/base/table.c:3 begins"),
     ("comments", {"../tests/a.py": "x = 1  #" " Who has it\n"}, "tests/a.py:3 begins"),
     ("comments", {"../tests/a.py": 'def f():\n    """Nobody' ' has it."""\n'}, "tests/a.py:4 begins"),
+    ("windows", {"stream/binder.c": "#define SOON_NS 5\n"}, "src/stream/binder.c defines SOON_NS"),
     ("map", {"README.md": MAP + "`base/tables.c`\n"}, "src/README.md names base/tables.c"),
     ("map", {"README.md": MAP + "`table_length()`\n"}, "src/README.md names table_length()"),
     ("readmes", {"../contrib/jq/README.md": ""}, "contrib/README.md does not name jq"),

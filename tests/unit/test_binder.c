@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "check.h"
 #include "stream/destroyed.h"
@@ -275,7 +276,7 @@ static void test_retries(void)
 	now = NOW;
 	run_until(&fixture, &now, NOW + 100 * NS_PER_MS);
 	answers[SRC] = answer(ATTRIBUTION_SOCKET, &parent);
-	run_until(&fixture, &now, NOW + BINDER_WINDOW_NS + NS_PER_MS);
+	run_until(&fixture, &now, NOW + WINDOW_RETRY_NS + NS_PER_MS);
 	CHECK(told == 1 && connection->owners[SRC].process == &parent &&
 	              binder_retry(fixture.binder, now) == -1,
 	      "an answer is told, once, and ends the asking");
@@ -341,7 +342,7 @@ static void test_listener(void)
 	CHECK(asked[DST].gone, "who has sent data and has only a listener is closed");
 	CHECK_EQUAL(told, 0, "nothing new");
 	answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
-	run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
+	run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
 	CHECK(told == 1 && connection->owners[DST].process == &child, "the child that accepted it");
 	finish(&fixture);
 
@@ -376,7 +377,7 @@ static void test_listener(void)
 	CHECK(told == 0 && !connection->owners[DST].process,
 	      "one of several listeners: not the one that is left");
 	answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
-	run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
+	run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
 	CHECK(told == 1 && connection->owners[DST].process == &child, "who has accepted it");
 	finish(&fixture);
 
@@ -405,7 +406,7 @@ static void test_never_worse(void)
 			begin_bound(&fixture, IPPROTO_TCP, answer(ATTRIBUTION_SOCKET, &child));
 
 		answers[DST] = worse[i];
-		run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
+		run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
 		binder_closing(fixture.binder, connection, NOW);
 		CHECK(connection->owners[DST].method == ATTRIBUTION_SOCKET &&
 		              connection->owners[DST].process == &child && told == 0,
@@ -428,7 +429,7 @@ static void test_reason(void)
 			begin_bound(&fixture, IPPROTO_TCP, unknown(kept[i][0]));
 
 		answers[DST] = unknown(kept[i][1]);
-		run_until(&fixture, &(int64_t){ NOW }, NOW + BINDER_WINDOW_NS);
+		run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
 		CHECK(connection->owners[DST].reason == kept[i][2] && told == 0, "%s, then %s",
 		      attribution_reason_name(kept[i][0]), attribution_reason_name(kept[i][1]));
 		finish(&fixture);

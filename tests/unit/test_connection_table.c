@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "check.h"
 #include "hash_spread.h"
@@ -442,7 +443,7 @@ static void test_expiry(void)
 			              told[0].outcome == expiries[i].outcome,
 			      "%s: then closed, reason %u, outcome %u", expiries[i].title,
 			      told[0].reason, told[0].outcome);
-			run_until(table, &now, end + SECOND + CONNECTION_LINGER_NS + SECOND);
+			run_until(table, &now, end + SECOND + WINDOW_LINGER_NS + SECOND);
 			CHECK(!find(table, IPPROTO_TCP, 5000, &from) &&
 			              !find(table, IPPROTO_UDP, 5000, &from) && told_total == 1,
 			      "%s: then forgotten", expiries[i].title);
@@ -490,9 +491,9 @@ static void test_linger(void)
 	enum connection_end from;
 	int64_t now = START;
 
-	run_until(table, &now, START + CONNECTION_LINGER_NS - 1);
+	run_until(table, &now, START + WINDOW_LINGER_NS - 1);
 	CHECK(find(table, IPPROTO_TCP, 5000, &from) == closed, "closed, kept for late packets");
-	run_until(table, &now, START + CONNECTION_LINGER_NS + SECOND);
+	run_until(table, &now, START + WINDOW_LINGER_NS + SECOND);
 	CHECK(!find(table, IPPROTO_TCP, 5000, &from) && told_total == 0, "and then forgotten");
 	connection_table_free(table);
 }
@@ -505,7 +506,7 @@ static void test_held(void)
 	int64_t now = START;
 
 	connection_table_hold(table, closed);
-	now = START + CONNECTION_HELD_NS - 1;
+	now = START + WINDOW_HELD_NS - 1;
 	feed(table, closed, CONNECTION_SOURCE, TCP_FLAG_ACK, now);
 	CHECK(!connection_table_settle_next(table, now) &&
 	              connection_table_settle_wait_ns(table, now) == 1 && told_total == 0 &&
@@ -517,7 +518,7 @@ static void test_held(void)
 	      "then its end is reported");
 	run_until(table, &now, START + 5 * SECOND);
 	feed(table, closed, CONNECTION_SOURCE, TCP_FLAG_ACK, now);
-	run_until(table, &now, START + CONNECTION_LINGER_NS + 2 * SECOND);
+	run_until(table, &now, START + WINDOW_LINGER_NS + 2 * SECOND);
 	CHECK(told_total == 2 && told[1].change == CONNECTION_CHANGE_UPDATED,
 	      "what comes later still is reported when it is forgotten");
 	connection_table_free(table);
@@ -792,7 +793,7 @@ static struct modelled *model_by_id(uint64_t id)
 static int64_t model_deadline(const struct modelled *one)
 {
 	if (one->closed)
-		return one->active_ns + CONNECTION_LINGER_NS;
+		return one->active_ns + WINDOW_LINGER_NS;
 	if (one->tuple.protocol != IPPROTO_TCP)
 		return one->active_ns + CONNECTION_OTHER_IDLE_NS;
 	if (one->fin)
@@ -805,7 +806,7 @@ static int64_t model_deadline(const struct modelled *one)
 static bool model_settle(struct modelled *one, enum connection_change change, int64_t now)
 {
 	bool due = change == CONNECTION_CHANGE_SETTLED
-	                   ? one->held && now >= one->active_ns + CONNECTION_HELD_NS
+	                   ? one->held && now >= one->active_ns + WINDOW_HELD_NS
 	                   : one->late && !one->held;
 
 	if (change == CONNECTION_CHANGE_SETTLED)

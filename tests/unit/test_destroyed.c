@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "check.h"
 
@@ -109,7 +110,8 @@ static void test_info(void)
 	CHECK(!destroyed_info(destroyed, 2, &wanted.tuple, NOW, &info) &&
 	              !destroyed_info(destroyed, 1, &reversed, NOW, &info),
 	      "they are not those of another socket");
-	CHECK(!destroyed_info(destroyed, 1, &wanted.tuple, NOW + DESTROYED_INFO_KEEP_NS + 1, &info),
+	CHECK(!destroyed_info(destroyed, 1, &wanted.tuple, NOW + WINDOW_DESTROYED_INFO_NS + 1,
+	                      &info),
 	      "they are known for a while");
 	CHECK(destroyed_since(destroyed, 1, &wanted.tuple, NOW - 1) &&
 	              !destroyed_since(destroyed, 1, &wanted.tuple, NOW),

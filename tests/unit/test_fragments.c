@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "check.h"
 
@@ -51,7 +52,7 @@ static void test_one(void)
 	fragments_put(fragments, &packet, connection, CONNECTION_DESTINATION);
 	packet.is_later_fragment = true;
 	CHECK(find(fragments, packet) == connection, "connection and end of the first one");
-	packet.time_ns += FRAGMENTS_KEEP_NS;
+	packet.time_ns += WINDOW_FRAGMENTS_NS;
 	CHECK(find(fragments, packet) == connection, "as long as the kernel waits for it");
 	packet.time_ns++;
 	CHECK(!find(fragments, packet), "and no longer");

@@ -3,6 +3,7 @@
 /* Tables of {events, question, answer}: which process had a pid at a time, and what it was then. */
 #include "attribution/process_history.h"
 
+#include "attribution/windows.h"
 #include "process_table_fixture.h"
 #include "random.h"
 
@@ -399,9 +400,9 @@ static void test_forgotten(void)
 	take(&(struct step){ SEED, 0, 50, 0, NULL, NULL });
 	take(&(struct step){ FORK, 10, 60, 50, NULL, NULL });
 	take(&(struct step){ EXIT, 20, 60, 0, NULL, NULL });
-	process_table_expire(history.processes, NOW + 20 + PROCESS_EXITED_KEEP_NS);
+	process_table_expire(history.processes, NOW + 20 + WINDOW_PROCESS_KEEP_NS);
 	CHECK(find(60, 20), "kept for thirty seconds");
-	process_table_expire(history.processes, NOW + 21 + PROCESS_EXITED_KEEP_NS);
+	process_table_expire(history.processes, NOW + 21 + WINDOW_PROCESS_KEEP_NS);
 	CHECK(!find(60, 20) && find(50, 0), "then forgotten");
 	begin_history(10, true);
 	take(&(struct step){ SEED, 0, 50, 0, NULL, NULL });

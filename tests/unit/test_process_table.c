@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "attribution/windows.h"
 #include "base/snippet.h"
 #include "process_table_fixture.h"
 
@@ -203,9 +204,9 @@ static void test_bounds(void)
 	process_unref(NULL);
 	process_table_exited(table, 218, 5000);
 	process_table_exited(table, 217, 6000);
-	process_table_expire(table, 5000 + PROCESS_EXITED_KEEP_NS);
+	process_table_expire(table, 5000 + WINDOW_PROCESS_KEEP_NS);
 	CHECK(process_table_find(table, 218, 0), "kept for 30 s");
-	process_table_expire(table, 5001 + PROCESS_EXITED_KEEP_NS);
+	process_table_expire(table, 5001 + WINDOW_PROCESS_KEEP_NS);
 	CHECK(!process_table_find(table, 218, 0) && process_table_find(table, 217, 0),
 	      "and no longer");
 	fake_remove("215");

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "check.h"
 #include "random.h"
@@ -63,8 +64,8 @@ static void test_find(void)
 	CHECK(!recent_find(recent, 1, &reversed, 0, NOW), "the other end is another's");
 	CHECK(find(recent, 1, 5, NOW, NOW) == 1 && find(recent, 1, 5, NOW + 1, NOW + 2) == 0,
 	      "not for a connection that began after it was verified");
-	CHECK(find(recent, 1, 5, 0, NOW + RECENT_KEEP_NS) == 1 &&
-	              find(recent, 1, 5, 0, NOW + RECENT_KEEP_NS + 1) == 0,
+	CHECK(find(recent, 1, 5, 0, NOW + WINDOW_RECENT_KEEP_NS) == 1 &&
+	              find(recent, 1, 5, 0, NOW + WINDOW_RECENT_KEEP_NS + 1) == 0,
 	      "as long as TIME_WAIT lasts");
 	put(recent, 1, 5, 1, NOW + 5);
 	CHECK_EQUAL(find(recent, 1, 5, NOW + 1, NOW + 6), 2, "the later owner counts");

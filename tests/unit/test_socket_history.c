@@ -6,6 +6,7 @@
 
 #include "attribution/pending_connects.h"
 #include "attribution/traced_sockets.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "check.h"
 #include "random.h"
@@ -142,16 +143,16 @@ static void test_window(void)
 	            "later than asked for");
 	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, SECOND), -SOCKET_HISTORY_NONE,
 	            "earlier than asked for");
-	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + SOCKET_HISTORY_MERGE_NS, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + WINDOW_SAME_SIGHTING_NS, NULL);
 	CHECK(socket_history_count(history) == 1 && socket_history_counters(history)->merged == 1,
 	      "again soon: one sighting that lasts");
 	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_USED, 0, -1, 1), 42,
 	            "from its first moment to its last");
-	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW - SOCKET_HISTORY_MERGE_NS, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW - WINDOW_SAME_SIGHTING_NS, NULL);
 	CHECK(socket_history_count(history) == 1 &&
 	              ask(web(4000), SOCKET_HISTORY_USED, 0, 2, -1) == 42,
 	      "events slightly out of order");
-	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + 3 * SOCKET_HISTORY_MERGE_NS, NULL);
+	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW + 3 * WINDOW_SAME_SIGHTING_NS, NULL);
 	CHECK(socket_history_count(history) == 2 && who(web(4000)) == 42,
 	      "later: another, of the same process");
 }
@@ -330,7 +331,7 @@ static void test_losses(void)
 	add_loss(NOW + 50, NOW + 60);
 	CHECK_EQUAL(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40), -SOCKET_HISTORY_INCOMPLETE,
 	            "between two losses nothing is sure");
-	add_loss(NOW + 60 + SOCKET_HISTORY_KEEP_NS + 1, NOW + 60 + SOCKET_HISTORY_KEEP_NS + 2);
+	add_loss(NOW + 60 + WINDOW_HISTORY_KEEP_NS + 1, NOW + 60 + WINDOW_HISTORY_KEEP_NS + 2);
 	CHECK_EQUAL(ask(web(4001), SOCKET_HISTORY_USED, 0, -21, 40), 43,
 	            "an old loss is forgotten");
 }
@@ -340,18 +341,18 @@ static void test_expiry(void)
 	begin(100);
 	add(TRACE_EVENT_ROUTE, web(4000), 42, NOW, NULL);
 	add(TRACE_EVENT_ROUTE, web(4001), 42, NOW + NS_PER_MS, NULL);
-	socket_history_expire(history, NOW + SOCKET_HISTORY_KEEP_NS - 1);
+	socket_history_expire(history, NOW + WINDOW_HISTORY_KEEP_NS - 1);
 	CHECK_EQUAL(socket_history_count(history), 2, "kept for thirty seconds");
-	socket_history_expire(history, NOW + NS_PER_MS + SOCKET_HISTORY_KEEP_NS);
+	socket_history_expire(history, NOW + NS_PER_MS + WINDOW_HISTORY_KEEP_NS);
 	CHECK(socket_history_count(history) == 1 && who(web(4000)) == -SOCKET_HISTORY_NONE &&
 	              who(web(4001)) == 42 && socket_history_counters(history)->expired == 1,
 	      "then forgotten");
-	for (int64_t time_ns = NOW; time_ns < NOW + 40 * SECOND; time_ns += SOCKET_HISTORY_MERGE_NS)
+	for (int64_t time_ns = NOW; time_ns < NOW + 40 * SECOND; time_ns += WINDOW_SAME_SIGHTING_NS)
 		add(TRACE_EVENT_ROUTE, web(4002), 42, time_ns, NULL);
-	socket_history_expire(history, NOW + 2 * SOCKET_HISTORY_KEEP_NS);
+	socket_history_expire(history, NOW + 2 * WINDOW_HISTORY_KEEP_NS);
 	CHECK(socket_history_count(history) == 1 && who(web(4002)) == 42,
 	      "what is prolonged is kept longer");
-	socket_history_expire(history, NOW + 40 * SECOND + SOCKET_HISTORY_KEEP_NS);
+	socket_history_expire(history, NOW + 40 * SECOND + WINDOW_HISTORY_KEEP_NS);
 	CHECK_EQUAL(socket_history_count(history), 0, "but not for ever");
 }
 

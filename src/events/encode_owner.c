@@ -9,17 +9,19 @@ enum {
 	PIECE_ORIGIN,     /* start, hash and parent */
 	PIECE_PROCESS,    /* "process" with what stands inside alone */
 	PIECE_AROUND,     /* "user", "container" with its id and name */
-	PIECE_ALL_AROUND, /* "user", "container", "orchestrator" */
-	PIECE_PEER,       /* "process" and the number of the user */
+	PIECE_ALL_AROUND, /* "user", "group", "container", "orchestrator" */
+	PIECE_PEER,       /* "process" and the numbers of its users */
 	PIECE_CGROUP,     /* of "sockline" */
 };
 
-static void write_user_name(struct writer *writer, uint32_t uid)
+/* A user's number, and its name where raw is not RAW_NONE. */
+static void write_user(struct writer *writer, uint32_t uid, enum writer_raw raw)
 {
 	const char *name = encode_users_name(writer->record->encoder->users, uid);
 
-	if (name && !writer_cuts(writer, CUT_USER_NAME))
-		encode_writer_c_string(writer, KEY("name"), name, RAW_USER_NAME);
+	writer_decimal(writer, KEY("id"), uid);
+	if (name && raw != RAW_NONE && !writer_cuts(writer, CUT_USER_NAME))
+		encode_writer_c_string(writer, KEY("name"), name, raw);
 }
 
 static void write_executable(struct writer *writer, const struct process *process,
@@ -101,6 +103,11 @@ static void write_origin(struct writer *writer, const struct process *process)
 	writer_object(writer, KEY("parent"));
 	encode_writer_i64(writer, KEY("pid"), process->parent_pid);
 	encode_writer_c_string(writer, KEY("name"), process->parent_name, RAW_PARENT_NAME);
+	if (process->parent_entity_id > 0)
+		writer_id(writer, KEY("entity_id"), process->parent_entity_id);
+	if (process->parent_executable && !writer_cuts(writer, CUT_PARENT_EXECUTABLE))
+		encode_writer_c_string(writer, KEY("executable"), process->parent_executable,
+		                       RAW_PARENT_EXECUTABLE);
 	writer_object_end(writer);
 }
 
@@ -111,23 +118,53 @@ static void write_process(struct writer *writer, const struct process *process)
 	writer_object_end(writer);
 }
 
-static void write_user(struct writer *writer, uint32_t uid)
+/* For whom a process works (real), and with whose rights (effective). */
+struct users {
+	bool has_real, has_effective;
+	uint32_t real, effective;
+};
+
+static struct users users_of(const struct process *process)
 {
+	return (struct users){
+		.has_real = process->has_real_uid,
+		.has_effective = process->has_uid,
+		.real = process->real_uid,
+		.effective = process->uid,
+	};
+}
+
+static void write_users(struct writer *writer, const struct users *users, bool names)
+{
+	bool differs =
+		users->has_effective && (!users->has_real || users->real != users->effective);
+
+	if (!users->has_real && !users->has_effective)
+		return;
 	writer_object(writer, KEY("user"));
-	writer_decimal(writer, KEY("id"), uid);
-	write_user_name(writer, uid);
+	if (users->has_real)
+		write_user(writer, users->real, names ? RAW_USER_NAME : RAW_NONE);
+	if (differs) {
+		writer_object(writer, KEY("effective"));
+		write_user(writer, users->effective, names ? RAW_EFFECTIVE_USER_NAME : RAW_NONE);
+		writer_object_end(writer);
+	}
 	writer_object_end(writer);
 }
 
-static void write_peer_user(struct writer *writer, uint32_t uid)
+static void write_group(struct writer *writer, const struct process *process)
 {
-	writer_object(writer, KEY("user"));
-	writer_decimal(writer, KEY("id"), uid);
+	if (!process->has_real_gid)
+		return;
+	writer_object(writer, KEY("group"));
+	writer_decimal(writer, KEY("id"), process->real_gid);
 	writer_object_end(writer);
 }
 
 static void write_peer(struct writer *writer, const struct process *process)
 {
+	const struct users users = users_of(process);
+
 	writer_object(writer, KEY("process"));
 	encode_writer_i64(writer, KEY("pid"), process->pid);
 	encode_writer_c_string(writer, KEY("name"), process->name, RAW_PEER_PROCESS_NAME);
@@ -136,7 +173,7 @@ static void write_peer(struct writer *writer, const struct process *process)
 	write_executable(writer, process, CUT_PEER_EXECUTABLE, RAW_PEER_PROCESS_EXECUTABLE);
 	writer_object_end(writer);
 	if (process->has_uid)
-		write_peer_user(writer, process->uid);
+		write_users(writer, &users, false);
 }
 
 static void write_cgroup(struct writer *writer, const struct process *process)
@@ -150,6 +187,7 @@ static void write_cgroup(struct writer *writer, const struct process *process)
 static void write_piece(struct writer *writer, const void *object, int piece)
 {
 	const struct process *process = object;
+	const struct users users = users_of(process);
 
 	switch (piece) {
 	case PIECE_INSIDE:
@@ -164,7 +202,9 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 	case PIECE_AROUND:
 	case PIECE_ALL_AROUND:
 		if (process->has_uid)
-			write_user(writer, process->uid);
+			write_users(writer, &users, true);
+		if (piece == PIECE_ALL_AROUND)
+			write_group(writer, process);
 		write_container(writer, process, piece == PIECE_ALL_AROUND);
 		break;
 	case PIECE_PEER:
@@ -196,14 +236,32 @@ WRITER_INLINE const struct snippet *snippet_of(struct writer *writer, struct pro
 	                            write_piece, process);
 }
 
-/* The user is the process's, else the one who owns the socket. */
+/*
+ * Where the process's own effective user is not known, the socket shows it: the one with whose
+ * rights it was made. The pieces leave both users out then. A record without a process has no
+ * other user than the socket's.
+ */
+static void write_socket_user(struct writer *writer, const struct owner *owner,
+                              const struct process *process, bool names)
+{
+	struct users users = { .has_effective = owner->has_uid, .effective = owner->uid };
+
+	if (process) {
+		users.has_real = process->has_real_uid;
+		users.real = process->real_uid;
+	} else {
+		users = (struct users){ .has_real = owner->has_uid, .real = owner->uid };
+	}
+	write_users(writer, &users, names);
+}
+
 static void write_around(struct writer *writer, const struct owner *owner,
                          const struct snippet *snippet, int piece)
 {
 	const struct process *process = process_then(writer, owner);
 
-	if (owner->has_uid && !(process && process->has_uid))
-		write_user(writer, owner->uid);
+	if (!process || !process->has_uid)
+		write_socket_user(writer, owner, process, true);
 	if (process)
 		encode_cache_piece(writer, snippet, write_piece, process, piece);
 }
@@ -286,8 +344,8 @@ void encode_owner_peer(struct writer *outside, const struct owner *owner)
 	if (process)
 		encode_cache_piece(writer, snippet_of(writer, process), write_piece, process,
 		                   PIECE_PEER);
-	if (owner->has_uid && !(process && process->has_uid))
-		writer_call(writer, write_peer_user, owner->uid);
+	if (!process || !process->has_uid)
+		writer_call(writer, write_socket_user, owner, process, false);
 	encode_owner_attribution(writer, owner, ATTRIBUTION_NO_SOCKET);
 	writer_object_end(writer);
 	outside->at = own.at;

@@ -20,7 +20,9 @@ static const struct {
 	[RAW_PROCESS_EXECUTABLE] = { KEY_INIT("process_executable"), false },
 	[RAW_PROCESS_ARGS] = { KEY_INIT("process_args"), true },
 	[RAW_PARENT_NAME] = { KEY_INIT("parent_name"), false },
+	[RAW_PARENT_EXECUTABLE] = { KEY_INIT("parent_executable"), false },
 	[RAW_USER_NAME] = { KEY_INIT("user_name"), false },
+	[RAW_EFFECTIVE_USER_NAME] = { KEY_INIT("effective_user_name"), false },
 	[RAW_CONTAINER_ID] = { KEY_INIT("container_id"), false },
 	[RAW_CGROUP] = { KEY_INIT("cgroup"), false },
 	[RAW_PEER_PROCESS_NAME] = { KEY_INIT("peer_process_name"), false },
@@ -38,6 +40,7 @@ static const struct {
 static const char *const cuts[CUT_COUNT] = {
 	[CUT_DATA] = "sockline.packet.data",
 	[CUT_ARGS] = "process.args",
+	[CUT_PARENT_EXECUTABLE] = "process.parent.executable",
 	[CUT_EXECUTABLE] = "process.executable",
 	[CUT_PEER_EXECUTABLE] = "sockline.peer.process.executable",
 	[CUT_CGROUP] = "sockline.cgroup",

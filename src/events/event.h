@@ -18,7 +18,7 @@
 #include "interfaces/interfaces.h"
 #include "sockets/socket.h"
 
-#define EVENT_SCHEMA_VERSION "1.0"
+#define EVENT_SCHEMA_VERSION "2.0"
 #define EVENT_ECS_VERSION    "9.4.0"
 #define EVENT_LINE_MAX       8000 /* bytes with the LF: rsyslog keeps 8,096 */
 #define EVENT_PAYLOAD_MAX    4096 /* bytes of payload in one record, before base64 */

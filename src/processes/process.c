@@ -107,7 +107,7 @@ static void forget_oldest(struct process *process)
 			process_unref(oldest->former);
 			oldest->former = NULL;
 			process_forget_image(oldest);
-			oldest->has_uid = oldest->has_real_ids = false;
+			oldest->has_uid = oldest->has_real_uid = oldest->has_real_gid = false;
 			oldest->cgroup = oldest->container_id = NULL;
 			return;
 		}

@@ -46,7 +46,7 @@ struct process {
 	uint32_t generation; /* grows when one of the following changed */
 	uint32_t uid;        /* effective */
 	bool has_uid;
-	bool has_real_ids; /* and the two of the line below: they outlast an exec */
+	bool has_real_uid, has_real_gid; /* and the line below: these outlast an exec */
 	uint32_t real_uid, real_gid;
 	bool executable_deleted;
 	uint32_t netns; /* inode of /proc/PID/ns/net; 0 = not readable */

@@ -259,7 +259,7 @@ static void set_numbers(struct process *process, const struct process_facts *fac
 	if (facts->has_real_ids) {
 		process->real_uid = facts->real_uid;
 		process->real_gid = facts->real_gid;
-		process->has_real_ids = true;
+		process->has_real_uid = process->has_real_gid = true;
 	}
 	if (facts->netns != 0)
 		process->netns = facts->netns;
@@ -306,8 +306,8 @@ bool process_read_matches(const struct process *process, const struct process_fa
 	return same_name && process_started_at(process, facts->stat.start_ticks) &&
 	       (!facts->has_uid || (process->has_uid && process->uid == facts->uid)) &&
 	       (!facts->has_real_ids ||
-	        (process->has_real_ids && process->real_uid == facts->real_uid &&
-	         process->real_gid == facts->real_gid)) &&
+	        (process->has_real_uid && process->real_uid == facts->real_uid &&
+	         process->has_real_gid && process->real_gid == facts->real_gid)) &&
 	       (facts->netns == 0 || process->netns == facts->netns) &&
 	       same_text(process->cgroup, facts->cgroup, facts->cgroup_length) &&
 	       same_text(process->container_id, facts->container_id, facts->container_id_length);
@@ -343,8 +343,10 @@ static bool is_change(const struct process *process, const struct process_facts 
 	       contradicts(process->executable, texts->executable) ||
 	       contradicts(process->cgroup, texts->cgroup) ||
 	       (process->has_uid && facts->has_uid && process->uid != facts->uid) ||
-	       (process->has_real_ids && facts->has_real_ids &&
-	        process->real_uid != facts->real_uid);
+	       (process->has_real_uid && facts->has_real_ids &&
+	        process->real_uid != facts->real_uid) ||
+	       (process->has_real_gid && facts->has_real_ids &&
+	        process->real_gid != facts->real_gid);
 }
 
 int process_read_apply(struct process *process, const struct process_facts *facts)

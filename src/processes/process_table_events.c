@@ -91,7 +91,8 @@ static void inherit(struct process *child, const struct process *parent)
 	if (!child->has_uid) {
 		child->has_uid = parent->has_uid;
 		child->uid = parent->uid;
-		child->has_real_ids = parent->has_real_ids;
+		child->has_real_uid = parent->has_real_uid;
+		child->has_real_gid = parent->has_real_gid;
 		child->real_uid = parent->real_uid;
 		child->real_gid = parent->real_gid;
 	}
@@ -248,35 +249,37 @@ void process_table_started_with(struct process *process, uint32_t uid, uint32_t 
 	 * An exec keeps the real user. Where it seems to be another, these are numbers of another
 	 * user namespace (0 for any user who ran `unshare -U -r'), or a change was not seen.
 	 */
-	process->has_real_ids &= process->real_uid == uid;
+	process->has_real_uid &= process->real_uid == uid;
 	/* 0 is what such a namespace shows of anybody, and a setuid(2) may be unseen: /proc says. */
-	if (!process->has_real_ids || uid == 0)
+	if (!process->has_real_uid || uid == 0)
 		return;
 	process->uid = effective_uid;
 	process->has_uid = true;
 	process->real_gid = gid;
+	process->has_real_gid = true;
 	process->generation++;
 }
 
 void process_table_user_changed(struct process *process, int64_t time_ns, uint32_t uid,
                                 uint32_t effective_uid)
 {
-	if (process->has_uid && process->has_real_ids && process->uid == effective_uid &&
+	if (process->has_uid && process->has_real_uid && process->uid == effective_uid &&
 	    process->real_uid == uid)
 		return;
 	process_change(process, time_ns);
 	process->uid = effective_uid;
-	process->has_uid = true;
 	process->real_uid = uid;
+	process->has_uid = process->has_real_uid = true;
 	process->generation++;
 }
 
 void process_table_group_changed(struct process *process, int64_t time_ns, uint32_t gid)
 {
-	if (!process->has_real_ids || process->real_gid == gid)
+	if (process->has_real_gid && process->real_gid == gid)
 		return;
 	process_change(process, time_ns);
 	process->real_gid = gid;
+	process->has_real_gid = true;
 	process->generation++;
 }
 

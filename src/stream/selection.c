@@ -64,6 +64,8 @@ static bool fits_program(const struct selection_list *list, const struct process
 static bool fits_user(const struct selection_list *list, const struct owner *owner,
                       const struct process *process)
 {
+	if (process && process->has_real_uid && has_number(list, process->real_uid))
+		return true;
 	if (process && process->has_uid)
 		return has_number(list, process->uid);
 	return owner && owner->has_uid && has_number(list, owner->uid);

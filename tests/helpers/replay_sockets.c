@@ -201,6 +201,8 @@ static void read_line(const char *line)
 		.entity_id = 0x1000 + pid,
 		.has_uid = true,
 		.uid = uid,
+		.has_real_uid = true,
+		.real_uid = uid,
 		.name = entry->name,
 		.executable = entry->executable,
 	};

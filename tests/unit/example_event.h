@@ -19,7 +19,8 @@
 #define EXAMPLE_NETNS 4026531840
 
 struct example {
-	char curl_name[8], curl_path[16], bash_name[8], sshd_name[8], sshd_path[16], init_name[8];
+	char curl_name[8], curl_path[16], bash_name[8], bash_path[16], sshd_name[8], sshd_path[16],
+		init_name[8];
 	int shared[2];
 	struct process curl, sshd;
 	struct owner client, server;
@@ -37,6 +38,7 @@ static inline void example_begin(struct example *example)
 	strcpy(example->curl_name, "curl");
 	strcpy(example->curl_path, "/usr/bin/curl");
 	strcpy(example->bash_name, "bash");
+	strcpy(example->bash_path, "/usr/bin/bash");
 	strcpy(example->sshd_name, "sshd");
 	strcpy(example->sshd_path, "/usr/sbin/sshd");
 	strcpy(example->init_name, "systemd");
@@ -47,10 +49,16 @@ static inline void example_begin(struct example *example)
 		.parent_pid = 4100,
 		.entity_id = UINT64_C(0x9f86d081884c7d65),
 		.uid = 1000,
+		.real_uid = 1000,
+		.real_gid = 1000,
 		.has_uid = true,
+		.has_real_uid = true,
+		.has_real_gid = true,
 		.name = example->curl_name,
 		.executable = example->curl_path,
 		.parent_name = example->bash_name,
+		.parent_executable = example->bash_path,
+		.parent_entity_id = UINT64_C(0x4a8a08f09d37b737),
 		.start_ns = EXAMPLE_NS - 253456789,
 	};
 	example->sshd = (struct process){
@@ -58,6 +66,8 @@ static inline void example_begin(struct example *example)
 		.parent_pid = 1,
 		.entity_id = UINT64_C(0x3b5d5c3712955042),
 		.has_uid = true,
+		.has_real_uid = true,
+		.has_real_gid = true,
 		.name = example->sshd_name,
 		.executable = example->sshd_path,
 		.parent_name = example->init_name,

@@ -107,10 +107,18 @@ static inline void scene_process(struct scene *scene, int number)
 	process->entity_id = random_u64(&scene->random);
 	process->uid = (uint32_t)scene_number(scene, 32);
 	process->has_uid = scene_chance(scene, 80);
+	process->real_uid =
+		scene_chance(scene, 50) ? process->uid : (uint32_t)scene_number(scene, 32);
+	process->real_gid = (uint32_t)scene_number(scene, 32);
+	process->has_real_uid = scene_chance(scene, 80);
+	process->has_real_gid = scene_chance(scene, 80);
+	process->parent_entity_id = scene_chance(scene, 80) ? random_u64(&scene->random) : 0;
 	process->executable_deleted = scene_chance(scene, 10);
 	process->name = scene_chance(scene, 90) ? scene_string(scene, strings[0], 16) : NULL;
 	process->executable = scene_chance(scene, 90) ? scene_string(scene, strings[1], 256) : NULL;
 	process->parent_name = scene_chance(scene, 80) ? scene_string(scene, strings[2], 16) : NULL;
+	process->parent_executable =
+		scene_chance(scene, 80) ? scene_string(scene, strings[5], 256) : NULL;
 	process->cgroup = scene_chance(scene, 80) ? scene_string(scene, strings[3], 256) : NULL;
 	process->container_id =
 		scene_chance(scene, 30) ? scene_string(scene, strings[4], 100) : NULL;

@@ -174,6 +174,55 @@ static void test_reply(struct encoder *encoder)
 	buf_free(&line);
 }
 
+/* Real and effective users of a process, and that of its socket where there is no better. */
+static void test_users(struct encoder *encoder)
+{
+	static const struct {
+		const char *what;
+		bool real, effective, socket;
+		uint32_t effective_uid;
+		const char *text;
+	} cases[] = {
+		{ "both are the same", true, true, true, 1000,
+		  "},\"user\":{\"id\":\"1000\",\"name\":\"alice\"}," },
+		{ "a set-user-ID program", true, true, true, 0,
+		  "},\"user\":{\"id\":\"1000\",\"name\":\"alice\",\"effective\":{\"id\":\"0\","
+		  "\"name\":\"root\"}}," },
+		{ "the effective one is not known, nor is the socket's", true, false, false, 0,
+		  "},\"user\":{\"id\":\"1000\",\"name\":\"alice\"}," },
+		{ "it is the socket's", true, false, true, 0,
+		  "},\"user\":{\"id\":\"1000\",\"name\":\"alice\",\"effective\":{\"id\":\"33\"}}"
+		  "," },
+		{ "the real one is not known", false, true, true, 0,
+		  "},\"user\":{\"effective\":{\"id\":\"0\",\"name\":\"root\"}}," },
+		{ "the socket's alone is known", false, false, true, 0,
+		  "},\"user\":{\"effective\":{\"id\":\"33\"}}," },
+		{ "nothing is known", false, false, false, 0, "!\"user\"" },
+	};
+	struct buf line = new_line(ENCODER_ROOM);
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct example example;
+		struct event event;
+
+		example_begin(&example);
+		example.curl.has_real_uid = cases[i].real;
+		example.curl.has_uid = cases[i].effective;
+		example.curl.uid = cases[i].effective_uid;
+		example.client.has_uid = cases[i].socket;
+		example.client.uid = 33;
+		event = example_event(&example, EVENT_PACKET);
+		CHECK(SAYS(encoder, &event, &line, cases[i].text, "!\"group\""), "packet: %s",
+		      cases[i].what);
+		example.connection.owners[0] = example.client;
+		event = example_event(&example, EVENT_CONNECTION_OPENED);
+		CHECK(SAYS(encoder, &event, &line, cases[i].text, "\"group\":{\"id\":\"1000\"}"),
+		      "connection: %s", cases[i].what);
+		example_end(&example);
+	}
+	buf_free(&line);
+}
+
 static void test_deleted(struct encoder *encoder)
 {
 	struct example example;
@@ -395,6 +444,7 @@ int main(int argc, char **argv)
 	} else {
 		test_examples(encoder);
 		test_reply(encoder);
+		test_users(encoder);
 		test_deleted(encoder);
 		test_limits(encoder);
 		test_edge(encoder);

@@ -13,7 +13,9 @@ import shlex
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "../helpers"), os.path.join(HERE, "../mutants")]
+import rules as mutants  # noqa: E402
 import tap  # noqa: E402
 
 # Lowest first. A file includes only files of its own layer or lower ones; the
@@ -306,6 +308,15 @@ def check_windows(root):
                                    re.MULTILINE)]
 
 
+def check_mutants(root, broken, alive):
+    """`make mutants' breaks one rule at a time: what it breaks is still there, once."""
+    rules = [(path, text) for path, text, _ in broken]
+    return [f"tests/mutants/rules.py: src/{path} has not this once: {text}" for path, text in rules
+            if len(re.findall(mutants.pattern_of(text), read(os.path.join(root, "src", path)))) != 1
+            ] + [f"tests/mutants/rules.py: ALIVE has no mutant of {path}: {text}"
+                 for path, text in alive if (path, text) not in rules]
+
+
 def check_readmes(root):
     folders = [entry.name for entry in os.scandir(os.path.join(root, "contrib")) if entry.is_dir()]
     text = read(os.path.join(root, "contrib/README.md"))
@@ -387,6 +398,7 @@ def main():
         ("each file names its holder and its licence", check_spdx, (root,)),
         ("comments begin with their subject", check_comments, (root,)),
         (f"windows of time stand in {WINDOWS}", check_windows, (root,)),
+        ("mutants break rules that there are", check_mutants, (root, mutants.MUTANTS, mutants.ALIVE)),
         ("each folder of contrib has a README", check_readmes, (root,)),
         ("the tables of layers and of folders are those of this file", check_layer_table, (root,)),
         ("the map of the sources names what there is", check_map, (root,)),

@@ -70,6 +70,7 @@ BAD = (
     ("comments", {"../tests/a.py": "x = 1  #" " Who has it\n"}, "tests/a.py:3 begins"),
     ("comments", {"../tests/a.py": 'def f():\n    """Nobody' ' has it."""\n'}, "tests/a.py:4 begins"),
     ("windows", {"stream/binder.c": "#define SOON_NS 5\n"}, "src/stream/binder.c defines SOON_NS"),
+    ("mutants", {"base/table.c": "int table_size(void) { return 1; }\n"}, "src/base/table.c has not"),
     ("map", {"README.md": MAP + "`base/tables.c`\n"}, "src/README.md names base/tables.c"),
     ("map", {"README.md": MAP + "`table_length()`\n"}, "src/README.md names table_length()"),
     ("readmes", {"../contrib/jq/README.md": ""}, "contrib/README.md does not name jq"),
@@ -96,6 +97,8 @@ def complaints_of(rule, files):
         function = getattr(architecture, "check_" + rule)
         if rule == "headers_alone":
             return function(root, COMPILER, ["-std=gnu11"])
+        if rule == "mutants":
+            return function(root, [("base/table.c", "return  names[0][0];", "return 0;")], {})
         if rule not in ("symbols", "globals"):
             return function(root)
         # nm reads an object as well as an archive, but names the member only in an archive.

@@ -11,12 +11,13 @@ import argparse
 import concurrent.futures
 import glob
 import os
+import re
 import shlex
 import subprocess
 import sys
 import time
 
-from rules import ALIVE, MUTANTS
+from rules import ALIVE, MUTANTS, pattern_of
 
 ROOT = os.path.abspath(os.environ.get("top_srcdir", "."))
 BUILD = os.path.abspath(os.environ.get("top_builddir", "."))
@@ -126,11 +127,12 @@ def make_mutant(file, text, instead):
     """The object of the mutant; None when the text is not there, or what comes of it is no C."""
     with open(f"{ROOT}/src/{file}", encoding="utf-8") as source:
         original = source.read()
-    if original.count(text) != 1:
+    found = re.findall(pattern_of(text), original)
+    if len(found) != 1:
         return None
     path = os.path.join(WORK, "mutant.c")
     with open(path, "w", encoding="utf-8") as mutant:
-        mutant.write(original.replace(text, instead))
+        mutant.write(original.replace(found[0], instead))
     done = subprocess.run([*COMPILE, "-w", "-c", "-o", path.replace(".c", ".o"), path], cwd=BUILD,
                           check=False, stderr=subprocess.DEVNULL)
     return path.replace(".c", ".o") if done.returncode == 0 else None

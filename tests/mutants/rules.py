@@ -1,6 +1,11 @@
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Mutants: (file below src, text that is in it once, what takes its place). Each breaks one rule."""
+"""Mutants: (file below src, text that is in it once, what takes its place). Each breaks one rule.
+
+White space of any kind and length stands for any other; architecture.py holds that each text is in its file.
+"""
+
+import re
 
 MUTANTS = (
     # attribution
@@ -15,19 +20,21 @@ MUTANTS = (
      "seen->how == SENTINEL_LISTENER ? ATTRIBUTION_LISTENER : ATTRIBUTION_SOCKET", "ATTRIBUTION_LISTENER"),
     ("attribution/sentinel_owners.c", "case SENTINEL_CHILD:\n\t\towner = owner_of(owners, seen);",
      "case SENTINEL_CHILD:\n\t\tbreak;"),
-    ("attribution/sentinel_owners.c", "question->died && !accepted ? WINDOW_SENTINEL_CLOCKS_NS : WINDOW_SENTINEL_AROUND_NS", "WINDOW_SENTINEL_AROUND_NS"),
+    ("attribution/sentinel_owners.c",
+     "question->died && !accepted ? WINDOW_SENTINEL_CLOCKS_NS : WINDOW_SENTINEL_AROUND_NS",
+     "WINDOW_SENTINEL_AROUND_NS"),
     ("attribution/sentinel_owners.c", "now - sighting->time_ns > WINDOW_SENTINEL_KEEP_NS", "false"),
     ("attribution/sentinel_owners.c", "if (seen->inode != 0)", "if (true)"),
     ("attribution/sentinel_owners.c", "sentinel_listener(owners->sentinel, owner.process->pid);", ";"),
-    ("attribution/trace_owners.c", "#define WINDOW_QUEUED_NS (3 * NS_PER_SECOND)", "#define WINDOW_QUEUED_NS 0"),
+    ("attribution/trace_owners.c", "SOCKET_HISTORY_ROUTED, WINDOW_QUEUED_NS", "SOCKET_HISTORY_ROUTED, 0"),
     ("attribution/trace_owners.c", "question->tuple.protocol == IPPROTO_TCP &&\n\t       ask_for", "ask_for"),
     ("attribution/trace_owners.c", "process->exited_ns + WINDOW_EXITING_NS > time_ns", "true"),
     ("attribution/trace_owners.c", "if (!question->responder)", "if (true)"),
     ("attribution/trace_owners.c", "if (question->since_ns == 0)", "if (false)"),
-    ("attribution/socket_history.c", "sighting->hash != hash || sighting->reversed != reversed",
+    ("attribution/socket_history_find.c", "sighting->hash != hash || sighting->reversed != reversed",
      "sighting->hash != hash"),
-    ("attribution/socket_history.c", "sighting->first_ns <= question->to_ns", "true"),
-    ("attribution/socket_history.c", "history->evicted_ns >= question->from_ns", "false"),
+    ("attribution/socket_history_find.c", "sighting->first_ns <= question->to_ns", "true"),
+    ("attribution/socket_history_find.c", "history->evicted_ns >= question->from_ns", "false"),
     ("attribution/socket_history.c", "!left && pending_connect.pid != event->pid", "false"),
     ("attribution/socket_history.c", "oldest.last_ns + WINDOW_HISTORY_KEEP_NS > now_ns", "false"),
     ("attribution/socket_history.c", "event->time_ns > history->lost_to_ns", "false"),
@@ -90,9 +97,9 @@ MUTANTS = (
     ("capture/decode_transport.c", "if (size < TCP_SIZE)", "if (false)"),
     # output
     ("output/sink.c", "error == ENOSPC || error == EDQUOT", "error == EDQUOT"),
-    ("output/sink.c", "sink->partial > 0 && target_take_back", "target_take_back"),
+    ("output/sink.c", "length == 0 || !target_take_back", "!target_take_back"),
     ("output/sink.c", "return sink->capacity - sink_pending(sink);", "return sink->capacity;"),
-    ("output/outlet.c", "sink_pending(outlet->sink) >= FLUSH_PENDING", "true"),
+    ("output/outlet.c", "outlet->compressed ? FRAME_LINES_MAX : FLUSH_PENDING", "0"),
     ("output/pipe_room.c", "unread / room->page * 2 + 2", "unread / room->page"),
     # events
     ("events/encode_owner.c", "owner->has_uid && !(process && process->has_uid))\n\t\twriter",
@@ -112,6 +119,11 @@ MUTANTS = (
     ("base/table.c", "table->slots[at].tag == tag && table->slots[at].number_up1", "table->slots[at].number_up1"),
 )
 
+
+def pattern_of(text):
+    return r"\s+".join(re.escape(word) for word in text.split())
+
+
 COLLISION = "the hash has it too: only two tuples with one hash of 64 bits would show it"
 
 # What stays alive, and why: (file, text) -> reason.
@@ -120,7 +132,7 @@ ALIVE = {
         "/proc/net/raw, which the unit tests list, has no interface",
     ("stream/stream_packet.c", "duplicate_of == 0 || !stream->options.dedupe"):
         "two interfaces are needed: test_attribution_netns.py, which takes too long here, has them",
-    ("output/sink.c", "sink->partial > 0 && target_take_back"): "to take back nothing changes nothing",
+    ("output/sink.c", "length == 0 || !target_take_back"): "to take back nothing changes nothing",
     ("attribution/sentinel_owners.c", "sighting->netns != netns || !tuple_equal"): COLLISION,
     ("attribution/recent.c", "entry->netns == netns && tuple_equal"): COLLISION,
     ("connections/connection_table.c", "connection->netns != key->netns ||"): COLLISION,

@@ -102,8 +102,7 @@ MUTANTS = (
     ("output/outlet.c", "outlet->compressed ? FRAME_LINES_MAX : FLUSH_PENDING", "0"),
     ("output/pipe_room.c", "unread / room->page * 2 + 2", "unread / room->page"),
     # events
-    ("events/encode_owner.c", "owner->has_uid && !(process && process->has_uid))\n\t\twriter",
-     "false)\n\t\twriter"),
+    ("events/encode_owner.c", "if (!process || !process->has_uid) write_socket_user", "if (false) write_socket_user"),
     ("events/encode_owner.c", "if (process->executable_deleted)", "if (false)"),
     ("events/encode_owner.c", "if (process->parent_pid <= 0)", "if (false)"),
     ("events/encode_connection.c", "if (connection->midway)", "if (!connection->midway)"),

@@ -78,7 +78,7 @@ static long count_lines(const char *path)
 static struct sink *open_sink(const char *path, int *fd, uint64_t *repaired)
 {
 	struct error error;
-	struct sink *sink;
+	struct sink *sink = NULL;
 
 	*fd = file_open(path, repaired, &error);
 	need(*fd >= 0 && sink_new(&sink, *fd, CAPACITY, &error) == 0 && sink_compress(sink, 1) == 0,

@@ -33,6 +33,7 @@
 static const char *const directions[] = { "inout", "in", "out", NULL };
 static const char *const methods[] = { "auto", "tracepoints", "sentinel", "lookup", NULL };
 static const char *const lister_modes[] = { "auto", "netlink", "proc", NULL };
+static const char *const formats[] = { "auto", "ecs", "text", NULL };
 static const char *const policies[] = { "block", "drop", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 
@@ -270,6 +271,11 @@ const struct option_row option_table[] = {
 	  .initial = 1,
 	  .config = OPTION_NO_CONFIG,
 	  .help = "of FILE.zst, as of zstd(1)" },
+	{ .name = "format",
+	  WORD(enum options_format, format),
+	  .words = formats,
+	  .config = OPTION_NO_CONFIG,
+	  .help = "of the output; auto is text on a terminal, else ecs (JSON)" },
 	{ .letter = 'l', .name = "line-buffered", SWITCH(flush_each), .config = "flush_each" },
 	{ .letter = 'U',
 	  .name = "packet-buffered",

@@ -26,8 +26,16 @@ enum options_mode {
 	OPTIONS_HELP,
 };
 
+/* What a line of the output is. */
+enum options_format {
+	OPTIONS_FORMAT_AUTO, /* text on a terminal, else ECS */
+	OPTIONS_FORMAT_ECS,
+	OPTIONS_FORMAT_TEXT,
+};
+
 struct options {
 	enum options_mode mode;
+	enum options_format format;
 	const char *interfaces[OPTIONS_INTERFACES_MAX]; /* point into argv */
 	int interface_count;                            /* 0 = all */
 	const char *read_file;                          /* NULL = live */

@@ -62,6 +62,13 @@ static void complete(void *context, struct process *process)
 	host_complete(run->host, process);
 }
 
+static bool is_text(const struct options *options)
+{
+	if (options->format != OPTIONS_FORMAT_AUTO)
+		return options->format == OPTIONS_FORMAT_TEXT;
+	return !options->output_file && isatty(STDOUT_FILENO);
+}
+
 static int open_emitter(struct run *run, struct error *error)
 {
 	struct encoder_options encoder_options = { 0 };
@@ -78,6 +85,7 @@ static int open_emitter(struct run *run, struct error *error)
 
 	gethostname(host_name, sizeof host_name - 1);
 	encoder_options.host_name = host_name;
+	encoder_options.text = is_text(run->options);
 	encoder_options.run_id = run_is_replay(run) ? 0 : hash_bytes(&run->key, "run", 3);
 	run->encoder = encoder_new(&encoder_options);
 	emitter_options.encoder = run->encoder;

@@ -94,6 +94,9 @@ _sockline()
 	--compress-level)
 		return
 		;;
+	--format)
+		words='auto ecs text'
+		;;
 	--flush-interval)
 		return
 		;;
@@ -162,6 +165,7 @@ _sockline()
 			-o
 			--output
 			--compress-level
+			--format
 			-l
 			--line-buffered
 			-U

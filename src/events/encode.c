@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "events/encode_parts.h"
+#include "events/text.h"
 
 #define PASSWD_PATH "/etc/passwd"
 
@@ -30,6 +31,7 @@ struct encoder *encoder_new(const struct encoder_options *options)
 	encoder->record.encoder = encoder->pieces_record.encoder = encoder;
 	encoder->run_id = options->run_id;
 	encoder->community_id_seed = options->community_id_seed;
+	encoder->text = options->text;
 	return encoder;
 
 free_users:
@@ -165,6 +167,8 @@ static inline int encode(struct encoder *encoder, bool tree, const struct event 
 
 	if (line->overflow || line->capacity - line->length < ENCODER_ROOM)
 		return -ENOBUFS;
+	if (encoder->text)
+		return text_format(event, line);
 	encoder->time_ns = event->time_ns;
 	encoder->owner_ns = owner_time(event);
 	if (!tree && try(encoder, first, event, line) == 0) {

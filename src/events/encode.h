@@ -10,6 +10,7 @@
 #ifndef SOCKLINE_EVENTS_ENCODE_H
 #define SOCKLINE_EVENTS_ENCODE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -24,6 +25,7 @@ struct encoder_options {
 	const char *host_name;      /* host.name */
 	uint64_t run_id;            /* sockline.run */
 	uint16_t community_id_seed; /* for listed sockets; connections bring theirs */
+	bool text;                  /* lines of text.h in place of JSON */
 	const char *passwd;         /* NULL = /etc/passwd: user.name comes from this file alone */
 };
 

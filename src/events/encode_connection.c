@@ -35,6 +35,11 @@ static const char *const reasons[] = {
 	[CONNECTION_REUSED] = "reused",
 };
 
+const char *encode_connection_reason(enum connection_reason reason)
+{
+	return reasons[reason];
+}
+
 static const char *const outcomes[] = {
 	[CONNECTION_UNKNOWN] = "unknown",
 	[CONNECTION_SUCCESS] = "success",

@@ -39,6 +39,7 @@ struct encoder {
 	char *host_name;
 	uint64_t run_id;
 	uint16_t community_id_seed;
+	bool text;
 	struct encode_users *users;
 	struct encoder_counters counters;
 	int64_t time_ns;  /* of the event at hand */
@@ -165,6 +166,7 @@ WRITER_INLINE void encode_record_sockline(struct writer *writer)
 /* encode_tuple.c: addresses, protocols, interfaces. */
 
 /* network.{type,transport,iana_number}; inside "network". */
+const char *encode_tuple_protocol_name(uint8_t protocol); /* NULL = it has none */
 void encode_tuple_protocol(struct writer *writer, bool v4, uint8_t protocol);
 void encode_tuple_direction(struct writer *writer, enum connection_direction direction);
 /* ip and port; inside "source" or "destination". */
@@ -262,8 +264,10 @@ WRITER_INLINE void encode_connection_write_piece(struct writer *writer,
 }
 
 void encode_connection_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
-void encode_connection_icmp(struct writer *writer, uint16_t id); /* of an echo */
-const char *encode_connection_state(enum socket_state state);    /* NULL for NONE */
+void encode_connection_icmp(struct writer *writer, uint16_t id);     /* of an echo */
+const char *encode_connection_state(enum socket_state state);        /* NULL for NONE */
+const char *encode_connection_reason(enum connection_reason reason); /* the same */
+const char *encode_socket_kind(enum socket_kind kind);
 
 void encode_packet_event(struct writer *writer, const struct event *any);
 void encode_socket_event(struct writer *writer, const struct event *any);

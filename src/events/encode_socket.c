@@ -17,6 +17,11 @@ static const char *const kinds[SOCKET_KIND_COUNT] = {
 	[SOCKET_PACKET] = "packet", [SOCKET_NETLINK] = "netlink",
 };
 
+const char *encode_socket_kind(enum socket_kind kind)
+{
+	return kinds[kind];
+}
+
 static const char *const types[] = {
 	[SOCK_STREAM] = "stream", [SOCK_DGRAM] = "dgram",         [SOCK_RAW] = "raw",
 	[SOCK_RDM] = "rdm",       [SOCK_SEQPACKET] = "seqpacket", [SOCK_PACKET] = "packet",

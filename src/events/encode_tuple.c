@@ -14,6 +14,11 @@ static const char *const protocols[UINT8_MAX + 1] = {
 	[103] = "pim", [112] = "vrrp",     [115] = "l2tp", [132] = "sctp", [136] = "udplite",
 };
 
+const char *encode_tuple_protocol_name(uint8_t protocol)
+{
+	return protocols[protocol];
+}
+
 void encode_tuple_protocol(struct writer *writer, bool v4, uint8_t protocol)
 {
 	if (v4)

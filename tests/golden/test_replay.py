@@ -283,13 +283,31 @@ def test_golden():
         output = replay("-r", f"{name}.pcap")
         is_valid(output, name)
         check(replay("-r", f"{name}.pcap") == output, f"{name}: the same bytes again")
-        golden = os.path.join(HERE, f"replay_{name}.ndjson")
-        found = without_local(output)
-        if os.environ.get("REGENERATE"):
-            write(golden, found)
-        with open(golden, "rb") as file:
-            expected = file.read()
-        check(found == expected, f"{name}: the golden records", first_difference(expected, found))
+        compare(f"replay_{name}.ndjson", without_local(output), f"{name}: the golden records")
+
+
+def compare(name, found, title):
+    golden = os.path.join(HERE, name)
+    if os.environ.get("REGENERATE"):
+        write(golden, found)
+    with open(golden, "rb") as file:
+        expected = file.read()
+    check(found == expected, title, first_difference(expected, found))
+
+
+def test_text():
+    """--format text: a line a record, in local time."""
+    os.environ["TZ"] = "<+0530>-05:30"
+    output = b""
+    for name in ("others", "shapes"):
+        arguments = ("-r", f"{name}.pcap", "-e", "all")
+        lines = replay(*arguments, "--format", "text")
+        check(lines.count(b"\n") == replay(*arguments).count(b"\n"), f"{name}: text has a line a record")
+        output += lines
+    compare("replay_text.txt", re.sub(rb"sockline [^,]*", b"sockline VERSION", output),
+            "the golden lines of text")
+    check(replay("-r", "tcp.pcap", "--format", "ecs") == replay("-r", "tcp.pcap"),
+          "ecs is what standard output has where it is no terminal")
 
 
 def any_file(output):
@@ -486,6 +504,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         test_golden()
+        test_text()
         test_formats()
         test_link_types()
         test_epoch()

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Standard output: whole lines under signals (P1), and how sockline begins and ends."""
 
+import json
+import os
 import signal
 import subprocess
 import time
@@ -84,6 +86,40 @@ def test_full():
                                         timeout=20)
             check(result.returncode == 1 and "No space left" in result.stderr,
                   f"/dev/full, {' '.join(arguments)}: status 1 and why", result)
+
+
+def lines_of_terminal(host, *options):
+    """What sockline writes to a terminal of its own, as lines."""
+    ours, theirs = os.openpty()
+    sockline = subprocess.Popen([*host.prefix, SOCKLINE, "--netns", "self", "-i", "lo", "-c", "1", *options],
+                                stdout=theirs, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    os.close(theirs)
+    output = b""
+    gen = None
+    try:
+        while True:
+            output += os.read(ours, 65536)
+            if not gen and b"run_started" in output:
+                gen = flood(host, "-c", "20")
+    except OSError:  # EIO: the other side is closed
+        pass
+    sockline.wait()
+    os.close(ours)
+    pid = gen.popen.pid
+    gen.wait()
+    return output.decode().splitlines(), pid
+
+
+def test_terminal():
+    """A person reads there: text, unless records are asked for."""
+    with Namespace() as host:
+        lines, pid = lines_of_terminal(host)
+        packet = [line for line in lines if line.endswith(" bytes") and "closed" not in line]
+        check(len(packet) == 1 and f" gen[{pid}]" in packet[0] and " udp 127.0.0.1:" in packet[0],
+              "a terminal has lines of text, with the process", lines)
+        lines, pid = lines_of_terminal(host, "--format", "ecs")
+        actions = [json.loads(line)["event"]["action"] for line in lines]
+        check("packet" in actions, "--format ecs: records there, too", actions)
 
 
 run(globals())

@@ -1,0 +1,361 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "events/text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "events/encode_parts.h"
+
+#define PIECE_MAX 160 /* what one format makes at most; names do not go through it */
+
+static void __attribute__((format(printf, 2, 3))) add(struct buf *line, const char *format, ...)
+{
+	char piece[PIECE_MAX];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(piece, sizeof piece, format, arguments);
+	va_end(arguments);
+	buf_append_string(line, piece);
+}
+
+/* Any bytes, in quotes or not: escaped. */
+static void add_foreign(struct buf *line, const char *text)
+{
+	utf8_append_log(line, text, strlen(text));
+}
+
+static void add_time(struct buf *line, int64_t time_ns)
+{
+	int64_t rest_ns = time_ns % NS_PER_SECOND;
+	time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
+	struct tm parts = { 0 };
+
+	if (rest_ns < 0) {
+		rest_ns += NS_PER_SECOND;
+		seconds--;
+	}
+	localtime_r(&seconds, &parts);
+	add(line, "%02d:%02d:%02d.%06d", parts.tm_hour, parts.tm_min, parts.tm_sec,
+	    (int)(rest_ns / 1000));
+}
+
+/* " name[pid]", as the process was at that time. */
+static void add_process(struct buf *line, struct process *process, int64_t time_ns)
+{
+	const struct process *then = process_at(process, time_ns);
+
+	buf_append_char(line, ' ');
+	add_foreign(line, then->name ? then->name : "?");
+	add(line, "[%d]", process->pid);
+}
+
+/* " name[pid]", " kernel", or " ?" and why. */
+static void add_owner(struct buf *line, const struct owner *owner, int64_t time_ns)
+{
+	if (owner->process)
+		add_process(line, owner->process, time_ns);
+	else if (owner->method == ATTRIBUTION_KERNEL)
+		buf_append_literal(line, " kernel");
+	else if (owner->reason == ATTRIBUTION_REPLAY)
+		buf_append_literal(line, " -");
+	else if (owner->reason == ATTRIBUTION_REASON_NONE)
+		buf_append_literal(line, " ?");
+	else
+		add(line, " ?(%s)", attribution_reason_name(owner->reason));
+}
+
+/* The owner of the end that is the first in the line; of the other one as well where both are local. */
+static void add_owners(struct buf *line, const struct owner *first, const struct owner *second,
+                       int64_t time_ns)
+{
+	if (!first && !second)
+		buf_append_literal(line, " -");
+	if (first)
+		add_owner(line, first, time_ns);
+	if (second) {
+		buf_append_literal(line, " >");
+		add_owner(line, second, time_ns);
+	}
+}
+
+static void add_protocol(struct buf *line, uint8_t protocol)
+{
+	const char *name = encode_tuple_protocol_name(protocol);
+
+	if (name)
+		add(line, " %s", name);
+	else
+		add(line, " protocol %u", protocol);
+}
+
+static void add_end(struct buf *line, const struct inet_address *address, uint16_t port,
+                    bool has_port)
+{
+	char text[INET_TEXT_MAX];
+
+	inet_format(address, text);
+	if (!has_port)
+		add(line, " %s", text);
+	else if (inet_is_v4(address))
+		add(line, " %s:%u", text, port);
+	else
+		add(line, " [%s]:%u", text, port);
+}
+
+static void add_ends(struct buf *line, const struct tuple *tuple, bool has_ports)
+{
+	add_end(line, &tuple->source, tuple->source_port, has_ports);
+	buf_append_literal(line, " >");
+	add_end(line, &tuple->destination, tuple->destination_port, has_ports);
+}
+
+/* Letters of tcpdump(8). */
+static void add_flags(struct buf *line, uint8_t flags)
+{
+	static const char letters[] = "FSRP.UEW";
+
+	buf_append_literal(line, " [");
+	for (int bit = 0; bit < 8; bit++) {
+		if (flags & 1u << bit)
+			buf_append_char(line, letters[bit]);
+	}
+	buf_append_char(line, ']');
+}
+
+static void add_packet_kind(struct buf *line, const struct packet *packet)
+{
+	switch (packet->network) {
+	case PACKET_IPV4:
+	case PACKET_IPV6:
+		add_protocol(line, packet->tuple.protocol);
+		add_ends(line, &packet->tuple, packet->has_ports);
+		break;
+	case PACKET_ARP:
+		buf_append_literal(line, " arp");
+		add_ends(line, &packet->tuple, false);
+		break;
+	case PACKET_NETWORK_NONE:
+		add(line, " ethertype 0x%04x", packet->ether_type);
+		break;
+	}
+}
+
+static void add_packet(struct buf *line, const struct event *event)
+{
+	const struct packet *packet = event->packet.packet;
+
+	add_owners(line, event->packet.source, event->packet.destination, event->time_ns);
+	add_packet_kind(line, packet);
+	if (packet->has_tcp)
+		add_flags(line, packet->tcp_flags);
+	if (packet->has_icmp)
+		add(line, " type %u code %u", packet->icmp_type, packet->icmp_code);
+	if (packet->is_fragment)
+		add(line, " fragment at %" PRIu32, packet->fragment_offset);
+	add(line, " %" PRIu32 " bytes", packet_wire_length(packet));
+	if (event->packet.duplicate_of > 0)
+		add(line, ", again as %" PRIu64, event->packet.duplicate_of);
+}
+
+static void add_totals(struct buf *line, const struct connection *connection)
+{
+	const struct connection_count *there = &connection->counts[CONNECTION_SOURCE];
+	const struct connection_count *back = &connection->counts[CONNECTION_DESTINATION];
+	int64_t lasted_ns = connection->last_ns - connection->start_ns;
+
+	if (!(connection->evidence & CONNECTION_FROM_PACKETS))
+		return;
+	add(line, ", %" PRId64 ".%03d s", lasted_ns / NS_PER_SECOND,
+	    (int)(lasted_ns % NS_PER_SECOND / NS_PER_MS));
+	add(line, ", %" PRIu64 " packets %" PRIu64 " bytes", there->packets, there->bytes);
+	add(line, ", back %" PRIu64 " packets %" PRIu64 " bytes", back->packets, back->bytes);
+}
+
+static void add_connection_news(struct buf *line, const struct event *event)
+{
+	const struct connection *connection = event->connection.connection;
+
+	switch (event->action) {
+	case EVENT_CONNECTION_OPENED:
+		buf_append_string(line, connection->midway ? " met midway" : " opened");
+		break;
+	case EVENT_CONNECTION_STATE_CHANGED:
+		add(line, " is %s", encode_connection_state(connection->state));
+		break;
+	case EVENT_CONNECTION_ATTRIBUTED:
+		buf_append_literal(line, " has its owner");
+		break;
+	case EVENT_CONNECTION_CLOSED:
+		add(line, " closed (%s)", encode_connection_reason(connection->reason));
+		add_totals(line, connection);
+		break;
+	default:
+		buf_append_literal(line, " goes on");
+		add_totals(line, connection);
+		break;
+	}
+}
+
+static void add_connection(struct buf *line, const struct event *event)
+{
+	const struct connection *connection = event->connection.connection;
+	const struct event_owners owners = event_owners(event);
+
+	add_owners(line, owners.owners[CONNECTION_SOURCE], owners.owners[CONNECTION_DESTINATION],
+	           connection->last_ns);
+	add_protocol(line, connection->tuple.protocol);
+	add_ends(line, &connection->tuple, inet_has_ports(connection->tuple.protocol));
+	add_connection_news(line, event);
+}
+
+/* An abstract name begins with NUL, which is shown as ss(8) and /proc/net/unix do. */
+static void add_path(struct buf *line, const struct socket *socket)
+{
+	size_t abstract = socket->path[0] == '\0';
+
+	buf_append_char(line, ' ');
+	if (abstract)
+		buf_append_char(line, '@');
+	utf8_append_log(line, socket->path + abstract, socket->path_length - abstract);
+}
+
+static void add_socket(struct buf *line, const struct event *event)
+{
+	const struct socket *socket = event->socket.socket;
+	const char *state;
+
+	if (event->socket.owner)
+		add_owner(line, event->socket.owner, event->time_ns);
+	add(line, " %s", encode_socket_kind(socket->kind));
+	if (socket->kind <= SOCKET_ICMP)
+		add_ends(line, &socket->tuple, inet_has_ports(socket->tuple.protocol));
+	if (socket->kind == SOCKET_UNIX && socket->path_length > 0)
+		add_path(line, socket);
+	state = encode_connection_state(socket->state);
+	if (event->action == EVENT_LISTENING_STARTED)
+		buf_append_literal(line, " listens from now on");
+	else if (event->action == EVENT_LISTENING_STOPPED)
+		buf_append_literal(line, " listens no more");
+	else if (state && socket->state != SOCKET_CLOSED)
+		add(line, " %s", state);
+}
+
+static void add_traffic(struct buf *line, const struct event *event)
+{
+	const struct event_process *traffic = &event->process;
+
+	if (traffic->process)
+		add_process(line, traffic->process, event->time_ns);
+	else
+		buf_append_literal(line, " ?");
+	add(line, " sent %" PRIu64 " packets %" PRIu64 " bytes", traffic->sent.packets,
+	    traffic->sent.bytes);
+	add(line, ", received %" PRIu64 " packets %" PRIu64 " bytes", traffic->received.packets,
+	    traffic->received.bytes);
+	add(line, ", %" PRIu64 " connections", traffic->connections);
+}
+
+static void add_stats(struct buf *line, const struct event *event)
+{
+	const struct event_stats *stats = &event->stats;
+	uint64_t dropped = 0;
+
+	for (int i = 0; i < stats->capture_count; i++)
+		dropped += stats->captures[i].dropped;
+	add(line, ": %" PRIu64 " packets, %" PRIu64 " not captured", stats->packets, dropped);
+	add(line, ", %" PRIu64 " records, %" PRIu64 " dropped", stats->records.written,
+	    stats->records.dropped);
+	if (stats->final)
+		add(line, ", ended by %s", event_stop_name(stats->stop));
+}
+
+static void add_run(struct buf *line, const struct event *event)
+{
+	const struct event_config *config = &event->run.config;
+
+	add(line, ": sockline %s", event->run.version);
+	if (config->attribution)
+		add(line, ", owners by %s", config->attribution);
+	for (int i = 0; i < event->run.degraded_count; i++) {
+		buf_append_literal(line, "; ");
+		add_foreign(line, event->run.degraded[i]);
+	}
+}
+
+static void add_message(struct buf *line, const struct event *event)
+{
+	if (!event->log.message)
+		return;
+	buf_append_literal(line, ": ");
+	add_foreign(line, event->log.message);
+}
+
+static void add_rest(struct buf *line, const struct event *event)
+{
+	add(line, " %s", event_action_name(event->action));
+	switch (event->action) {
+	case EVENT_SNAPSHOT_COMPLETED:
+		add(line, ": %" PRIu64 " sockets", event->socket.snapshot_index);
+		break;
+	case EVENT_CAPTURE_STATS:
+	case EVENT_RUN_STOPPED:
+		add_stats(line, event);
+		break;
+	case EVENT_RUN_STARTED:
+		add_run(line, event);
+		break;
+	case EVENT_RECORDS_DROPPED:
+	case EVENT_NETLINK_OVERRUN:
+	case EVENT_CAPTURE_LOST:
+	case EVENT_CAPTURE_RESUMED:
+	case EVENT_NETNS_OPENED:
+	case EVENT_CLOCK_STEP:
+		add_message(line, event);
+		break;
+	default:
+		break;
+	}
+}
+
+int text_format(const struct event *event, struct buf *line)
+{
+	size_t start = line->length;
+
+	add_time(line, event->time_ns);
+	switch (event->action) {
+	case EVENT_PACKET:
+		add_packet(line, event);
+		break;
+	case EVENT_CONNECTION_OPENED:
+	case EVENT_CONNECTION_STATE_CHANGED:
+	case EVENT_CONNECTION_UPDATED:
+	case EVENT_CONNECTION_ATTRIBUTED:
+	case EVENT_CONNECTION_CLOSED:
+		add_connection(line, event);
+		break;
+	case EVENT_EXISTING_SOCKET:
+	case EVENT_LISTENING_STARTED:
+	case EVENT_LISTENING_STOPPED:
+		add_socket(line, event);
+		break;
+	case EVENT_PROCESS_TRAFFIC:
+		add_traffic(line, event);
+		break;
+	default:
+		add_rest(line, event);
+		break;
+	}
+	buf_append_char(line, '\n');
+	if (!line->overflow)
+		return 0;
+	line->length = start;
+	line->overflow = false;
+	return -ENOBUFS;
+}

@@ -80,9 +80,12 @@ bool attribution_is_of_host(struct attribution *attribution,
 void attribution_resolve_socket(struct attribution *attribution, const struct socket *socket,
                                 int64_t asked_ns, struct owner *owner,
                                 struct proc_fd_holders *holders);
-/* Does a TCP listener wait on the end tuple->source? False when attribution is NULL. */
-bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
-                              const struct tuple *tuple, uint32_t ifindex);
+/*
+ * Did the end tuple->source of an open TCP connection begin it? By its socket, or, where that does
+ * not tell, a listener on the end. Not known when attribution is NULL.
+ */
+enum socket_role attribution_find_role(struct attribution *attribution, uint32_t netns,
+                                       const struct tuple *tuple, uint32_t ifindex);
 /*
  * At the end of a TCP connection: who last had the socket of this end, when it
  * was seen, replaces *owner (a server's child in place of who accepted); a

@@ -12,6 +12,7 @@
 #include "attribution/recent.h"
 #include "attribution/trace_owners.h"
 #include "base/clock.h"
+#include "sockets/sock_diag.h"
 
 void attribution_tcp_listener(struct attribution *attribution,
                               const struct attribution_namespace *namespace,
@@ -25,14 +26,34 @@ void attribution_tcp_listener(struct attribution *attribution,
 	                               ATTRIBUTION_LISTENER, asked_ns, owner);
 }
 
-bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
-                              const struct tuple *tuple, uint32_t ifindex)
+static enum socket_role ask_socket(struct sock_diag *diag, const struct tuple *tuple,
+                                   uint32_t ifindex)
+{
+	struct socket socket, again;
+
+	if (sock_diag_find(diag, tuple, ifindex, true, &socket) != 0)
+		return SOCKET_ROLE_UNKNOWN;
+	/* With data on its way the numbers are of two moments. */
+	if (socket.send_queue > 0 &&
+	    (sock_diag_find(diag, tuple, ifindex, true, &again) != 0 || again.role != socket.role))
+		return SOCKET_ROLE_UNKNOWN;
+	return socket.role;
+}
+
+enum socket_role attribution_find_role(struct attribution *attribution, uint32_t netns,
+                                       const struct tuple *tuple, uint32_t ifindex)
 {
 	const struct attribution_namespace *namespace =
 		attribution ? attribution_find_namespace(attribution, netns) : NULL;
 	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
+	enum socket_role role = SOCKET_ROLE_UNKNOWN;
 
-	return namespace && attribution_find_listeners(namespace, tuple, ifindex, 0, found) > 0;
+	if (namespace && namespace->diag)
+		role = ask_socket(namespace->diag, tuple, ifindex);
+	if (role == SOCKET_ROLE_UNKNOWN && namespace &&
+	    attribution_find_listeners(namespace, tuple, ifindex, 0, found) > 0)
+		role = SOCKET_RESPONDER;
+	return role;
 }
 
 /* A holder of the listener has most likely accepted: its newest descriptors come first. */

@@ -49,6 +49,33 @@ static uint64_t cookie_of(const uint32_t words[2])
 	return (uint64_t)words[1] << 32 | words[0];
 }
 
+/*
+ * What a socket's peer has confirmed counts the SYN of a socket that connected
+ * (tcp_snd_una_update() in include/net/tcp.h): an accepted socket begins after its own. What it
+ * has sent is payload alone. Both are equal but for that when nothing, or what the send queue
+ * says, is on its way.
+ */
+static enum socket_role role_of(const struct socket *socket, const struct tcp_info *info,
+                                size_t length)
+{
+	uint64_t sent = info->tcpi_bytes_sent - info->tcpi_bytes_retrans;
+	uint64_t on_its_way = socket->send_queue - info->tcpi_notsent_bytes;
+
+	/* Since Linux 4.19. A FIN would count as well. */
+	if (length < offsetof(struct tcp_info, tcpi_bytes_retrans) +
+	                     sizeof info->tcpi_bytes_retrans ||
+	    (socket->state != SOCKET_ESTABLISHED && socket->state != SOCKET_CLOSE_WAIT))
+		return SOCKET_ROLE_UNKNOWN;
+	switch (info->tcpi_bytes_acked + on_its_way - sent) {
+	case 1:
+		return SOCKET_INITIATOR;
+	case 0:
+		return SOCKET_RESPONDER;
+	default:
+		return SOCKET_ROLE_UNKNOWN;
+	}
+}
+
 static void set_tcp_info(struct socket *socket, struct attributes attributes)
 {
 	struct tcp_info info;
@@ -68,6 +95,7 @@ static void set_tcp_info(struct socket *socket, struct attributes attributes)
 	socket->tcp_info.retransmits = info.tcpi_total_retrans;
 	socket->tcp_info.bytes_acked = info.tcpi_bytes_acked;
 	socket->tcp_info.bytes_received = info.tcpi_bytes_received;
+	socket->role = role_of(socket, &info, length);
 }
 
 /* A raw socket's stands in place of the local port. */

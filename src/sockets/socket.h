@@ -50,6 +50,9 @@ struct socket_tcp_info {
 	uint64_t bytes_received; /* RFC 4898 tcpEStatsAppHCThruOctetsReceived */
 };
 
+/* Which end of a TCP connection a socket is. */
+enum socket_role { SOCKET_ROLE_UNKNOWN, SOCKET_INITIATOR, SOCKET_RESPONDER };
+
 struct socket {
 	enum socket_kind kind;
 	enum socket_source source;
@@ -75,6 +78,7 @@ struct socket {
 	uint32_t send_queue;
 
 	bool has_tcp_info;
+	enum socket_role role; /* with tcp_info, of an open connection */
 	struct socket_tcp_info tcp_info;
 
 	/* SOCKET_UNIX */

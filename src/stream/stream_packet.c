@@ -13,6 +13,8 @@
 /* Timers add up to hours to the clock: a file's times can be of 2262, where 64 bits end. */
 #define CLOCK_MAX_NS (INT64_MAX - 7 * INT64_C(86400) * NS_PER_SECOND)
 
+#define SERVICE_PORTS 1024 /* System Ports, RFC 6335 section 6 */
+
 /* A packet under way, and what is known of it so far. */
 struct passage {
 	const struct packet *packet;
@@ -49,27 +51,35 @@ static enum connection_direction direction_of(const struct connection *connectio
 }
 
 /*
- * Which end began it. Met in its middle, a TCP connection shows that only by a listener
- * on one of its local ends; otherwise the direction is unknown, not guessed.
+ * Which end began it. Met in its middle, a TCP connection shows that only by the sockets of its
+ * local ends; otherwise the direction is unknown, and the source a guess: the other end of a
+ * port that is for services, else the end that is seen first.
  */
 static enum connection_end sender_end(const struct stream *stream, const struct packet *packet,
                                       const struct locality *locality, bool *known)
 {
 	struct tuple reversed = tuple_reverse(&packet->tuple);
 	enum flow_key_sender sender = flow_key_sender(packet);
+	enum socket_role role = SOCKET_ROLE_UNKNOWN;
 
 	*known = true;
 	if (sender != FLOW_KEY_UNKNOWN)
 		return sender == FLOW_KEY_INITIATOR ? CONNECTION_SOURCE : CONNECTION_DESTINATION;
-	if (locality->destination &&
-	    attribution_has_listener(stream->options.attribution, packet->netns, &reversed,
-	                             packet->ifindex))
-		return CONNECTION_SOURCE;
-	if (locality->source && attribution_has_listener(stream->options.attribution, packet->netns,
-	                                                 &packet->tuple, packet->ifindex))
-		return CONNECTION_DESTINATION;
+	if (locality->destination)
+		role = attribution_find_role(stream->options.attribution, packet->netns, &reversed,
+		                             packet->ifindex);
+	if (role != SOCKET_ROLE_UNKNOWN)
+		return role == SOCKET_RESPONDER ? CONNECTION_SOURCE : CONNECTION_DESTINATION;
+	if (locality->source)
+		role = attribution_find_role(stream->options.attribution, packet->netns,
+		                             &packet->tuple, packet->ifindex);
+	if (role != SOCKET_ROLE_UNKNOWN)
+		return role == SOCKET_INITIATOR ? CONNECTION_SOURCE : CONNECTION_DESTINATION;
 	*known = false;
-	return CONNECTION_SOURCE;
+	return packet->tuple.source_port < SERVICE_PORTS &&
+	                       packet->tuple.destination_port >= SERVICE_PORTS
+	               ? CONNECTION_DESTINATION
+	               : CONNECTION_SOURCE;
 }
 
 static bool is_udp(const struct tuple *tuple)

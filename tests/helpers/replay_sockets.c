@@ -118,15 +118,15 @@ void attribution_resolve(struct attribution *attribution,
 	owner->inode = recorded->inode;
 }
 
-bool attribution_has_listener(struct attribution *attribution, uint32_t netns,
-                              const struct tuple *tuple, uint32_t ifindex)
+enum socket_role attribution_find_role(struct attribution *attribution, uint32_t netns,
+                                       const struct tuple *tuple, uint32_t ifindex)
 {
 	struct recorded *recorded = find(tuple);
 
 	(void)attribution;
 	(void)netns;
 	(void)ifindex;
-	return recorded && recorded->any_remote;
+	return recorded && recorded->any_remote ? SOCKET_RESPONDER : SOCKET_ROLE_UNKNOWN;
 }
 
 bool attribution_last_holder(struct attribution *attribution,

@@ -144,6 +144,50 @@ static void test_short_tcp_info(void)
 	}
 }
 
+/* Confirmed bytes count the SYN of the end that connected, and of no other. */
+static void test_role(void)
+{
+	enum { WHOLE = sizeof(struct tcp_info) };
+	static const struct {
+		const char *title;
+		enum socket_state state;
+		uint64_t acked, sent, again; /* bytes */
+		uint32_t queued, unsent;
+		size_t length;
+		enum socket_role role;
+	} cases[] = {
+		{ "fresh, connected", SOCKET_ESTABLISHED, 1, 0, 0, 0, 0, WHOLE, SOCKET_INITIATOR },
+		{ "fresh, accepted", SOCKET_ESTABLISHED, 0, 0, 0, 0, 0, WHOLE, SOCKET_RESPONDER },
+		{ "both ways", SOCKET_ESTABLISHED, 501, 500, 0, 0, 0, WHOLE, SOCKET_INITIATOR },
+		{ "sent again", SOCKET_ESTABLISHED, 501, 600, 100, 0, 0, WHOLE, SOCKET_INITIATOR },
+		{ "on its way", SOCKET_ESTABLISHED, 1, 500, 0, 800, 300, WHOLE, SOCKET_INITIATOR },
+		{ "served", SOCKET_CLOSE_WAIT, 500, 700, 200, 70, 70, WHOLE, SOCKET_RESPONDER },
+		{ "of two moments", SOCKET_ESTABLISHED, 501, 499, 0, 0, 0, WHOLE,
+		  SOCKET_ROLE_UNKNOWN },
+		{ "a FIN counts, too", SOCKET_FIN_WAIT_2, 501, 500, 0, 0, 0, WHOLE,
+		  SOCKET_ROLE_UNKNOWN },
+		{ "before Linux 4.19", SOCKET_ESTABLISHED, 1, 0, 0, 0, 0,
+		  offsetof(struct tcp_info, tcpi_bytes_retrans), SOCKET_ROLE_UNKNOWN },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct inet_diag_msg header = inet_header();
+		struct message message = { .length = 0 };
+		struct tcp_info info = { .tcpi_bytes_acked = cases[i].acked,
+			                 .tcpi_bytes_sent = cases[i].sent,
+			                 .tcpi_bytes_retrans = cases[i].again,
+			                 .tcpi_notsent_bytes = cases[i].unsent };
+		struct socket socket;
+
+		header.idiag_state = (uint8_t)cases[i].state;
+		header.idiag_wqueue = cases[i].queued;
+		put(&message, &header, sizeof(header));
+		put_attribute(&message, INET_DIAG_INFO, &info, cases[i].length);
+		CHECK(parse(SOCKET_TCP, &message, &socket) == 0 && socket.role == cases[i].role,
+		      "role: %s", cases[i].title);
+	}
+}
+
 static void test_listener(void)
 {
 	struct inet_diag_msg header = inet_header();
@@ -387,6 +431,7 @@ int main(void)
 {
 	test_tcp();
 	test_short_tcp_info();
+	test_role();
 	test_listener();
 	test_owner();
 	test_mapped();

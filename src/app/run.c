@@ -374,6 +374,13 @@ static enum sink_state drain(struct run *run, int64_t deadline)
 	return state;
 }
 
+static void print_line(void *context, const char *line)
+{
+	const struct run *run = context;
+
+	log_info(run->log, "%s", line);
+}
+
 /* The last records. */
 static void finish(struct run *run)
 {
@@ -393,6 +400,8 @@ static void finish(struct run *run)
 		report_run_stopped(&run->report, time_ns(run), now_ns(run), run->stop);
 		state = drain(run, deadline);
 	}
+	if (run->summary)
+		summary_print(run->summary, print_line, run);
 	if (run->captures)
 		report_closing_line(&run->report, run->log);
 	if (state == SINK_READER_GONE)

@@ -88,7 +88,10 @@ static int open_emitter(struct run *run, struct error *error)
 	encoder_options.text = is_text(run->options);
 	encoder_options.run_id = run_is_replay(run) ? 0 : hash_bytes(&run->key, "run", 3);
 	run->encoder = encoder_new(&encoder_options);
+	if (encoder_options.text && run->options->mode == OPTIONS_STREAM)
+		run->summary = summary_new(&run->key);
 	emitter_options.encoder = run->encoder;
+	emitter_options.summary = run->summary;
 	run->emitter = run->encoder ? emitter_new(&emitter_options) : NULL;
 	return run->emitter ? 0 : error_set(error, ENOMEM, "out of memory");
 }
@@ -308,6 +311,7 @@ void run_free(struct run *run)
 	run_close_clock(run);
 	process_tree_free(run->tree);
 	emitter_free(run->emitter);
+	summary_free(run->summary);
 	encoder_free(run->encoder);
 	outlet_free(run->outlet);
 	loop_free(run->loop);

@@ -28,6 +28,7 @@ struct run {
 	struct sink *sink; /* of the outlet */
 	uint64_t repaired; /* bytes cut from a broken tail of the output file */
 	struct encoder *encoder;
+	struct summary *summary; /* of a run whose reader is a person; else NULL */
 	struct emitter *emitter;
 	struct host *host;
 	struct stream *stream;

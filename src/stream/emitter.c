@@ -104,6 +104,8 @@ void emitter_emit(struct emitter *emitter, struct event *event)
 		emitter->counters.deselected++;
 		return;
 	}
+	if (emitter->options.summary)
+		summary_add(emitter->options.summary, event);
 	event->sequence = ++emitter->sequence;
 	line.data = room_for_line(emitter);
 	if (!line.data || encoder_encode(emitter->options.encoder, event, &line) != 0) {

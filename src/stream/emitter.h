@@ -15,6 +15,7 @@
 #include "events/event.h"
 #include "output/sink.h"
 #include "stream/selection.h"
+#include "stream/summary.h"
 
 struct emitter;
 
@@ -35,6 +36,7 @@ struct emitter_options {
 	/* A record that finds no room waits for the reader while this says so. NULL: it is dropped. */
 	bool (*waits)(void *context);
 	const struct selection *selection; /* which records are written; NULL = all. Borrowed. */
+	struct summary *summary; /* takes what is written into account; NULL = none. Borrowed. */
 	/*
 	 * Called for each process that a record names, but those of packets: their
 	 * connection_opened has come first. NULL: never.

@@ -92,7 +92,7 @@ def lines_of_terminal(host, *options):
     """What sockline writes to a terminal of its own, as lines."""
     ours, theirs = os.openpty()
     sockline = subprocess.Popen([*host.prefix, SOCKLINE, "--netns", "self", "-i", "lo", "-c", "1", *options],
-                                stdout=theirs, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                stdout=theirs, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     os.close(theirs)
     output = b""
     gen = None
@@ -103,21 +103,23 @@ def lines_of_terminal(host, *options):
                 gen = flood(host, "-c", "20")
     except OSError:  # EIO: the other side is closed
         pass
-    sockline.wait()
+    messages = sockline.communicate()[1].decode()
     os.close(ours)
     pid = gen.popen.pid
     gen.wait()
-    return output.decode().splitlines(), pid
+    return output.decode().splitlines(), messages, pid
 
 
 def test_terminal():
     """A person reads there: text, unless records are asked for."""
     with Namespace() as host:
-        lines, pid = lines_of_terminal(host)
+        lines, messages, pid = lines_of_terminal(host)
         packet = [line for line in lines if line.endswith(" bytes") and "closed" not in line]
         check(len(packet) == 1 and f" gen[{pid}]" in packet[0] and " udp 127.0.0.1:" in packet[0],
               "a terminal has lines of text, with the process", lines)
-        lines, pid = lines_of_terminal(host, "--format", "ecs")
+        check("sockline:   gen  " in messages and "1 connections, 0 failed, 46 bytes" in messages,
+              "and a summary at the end", messages)
+        lines, messages, pid = lines_of_terminal(host, "--format", "ecs")
         actions = [json.loads(line)["event"]["action"] for line in lines]
         check("packet" in actions, "--format ecs: records there, too", actions)
 

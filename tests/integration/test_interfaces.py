@@ -178,6 +178,36 @@ def test_down_is_idle():
         sockline.stop()
 
 
+CLOSE = """
+import socket, sys, time
+sockets = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x0300) for _ in range(int(sys.argv[1]))]
+started = time.monotonic()
+for one in sockets:
+    one.close()
+print(time.monotonic() - started)
+"""
+
+
+def test_end_of_many():
+    """The kernel takes its time to close a capture; many are closed in less than one after the other."""
+    with Namespace() as host:
+        names = [f"v{number}{end}" for number in range(24) for end in "ab"]
+        for number in range(24):
+            host.ip("link", "add", f"v{number}a", "up", "type", "veth", "peer", "name", f"v{number}b")
+            host.ip("link", "set", f"v{number}b", "up")
+        arguments = [word for name in names for word in ("-i", name)]
+        sockline = host.sockline("-e", "stats", "--attribution", "lookup", "-B", "64", *arguments)
+        one_by_one = float(host.run(sys.executable, "-c", CLOSE, len(names)))
+        started = time.monotonic()
+        status = sockline.stop()
+        took = sockline.ended - started
+        check(status == 0, "ends well", sockline.stderr)
+        captures = sockline.wait_for("run_stopped")["sockline"]["stats"]["capture"]
+        check([capture["interface"] for capture in captures] == names, "each is reported", captures)
+        check(took < max(one_by_one, 0.3), f"{len(names)} captures end together",
+              f"{took} s, and {one_by_one} s for so many sockets in turn")
+
+
 def test_not_there_at_start():
     with Namespace.pair() as (_, right):
         right.ip("link", "set", "veth0", "down")

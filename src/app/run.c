@@ -322,7 +322,7 @@ static int turn(void *context)
 	emitter_announce(run->emitter, time_ns(run));
 	flush_output(run, more);
 	if (run->captures && run_is_ready(run))
-		timeout = sooner(timeout, capture_set_timeout_ms(run->captures));
+		timeout = sooner(timeout, run_captures_timeout(run));
 	if (run->snapshot || (run->stream && stream_is_behind(run->stream)))
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 	timeout = sooner(timeout, milliseconds(outlet_timeout_ns(run->outlet)));

@@ -49,6 +49,7 @@ struct run {
 	bool signalled;             /* the command was sent a signal, and is to end */
 	struct report_sources report;
 	int64_t stall_reported_ns; /* of the last warning that the disk is full; 0 = none */
+	int64_t held_ns;           /* replay: since when a pipe holds packets back; 0 = none */
 	enum event_stop stop;
 	bool started;          /* run_started is out */
 	bool waits_for_reader; /* a slow reader is waited for: nothing else can be lost */
@@ -98,6 +99,9 @@ void run_emit_log(struct run *run, enum event_action action, struct event_log *c
 void run_open_clock(struct run *run);
 void run_close_clock(struct run *run);
 void run_check_clock(struct run *run);
+
+/* run_replay.c: milliseconds to the next turn that the captures need, -1 = none. */
+int run_captures_timeout(struct run *run);
 
 /* run_namespaces.c: captures and listeners of one namespace. 0 or -errno. */
 int run_add_captures(struct run *run, uint32_t netns, int fd, struct error *error);

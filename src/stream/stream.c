@@ -319,6 +319,7 @@ static void finish_traffic(struct stream *stream)
 
 void stream_finish(struct stream *stream)
 {
+	stream_release_packets(stream);
 	stream_pass_packets(stream);
 	stream_take_destroyed(stream);
 	finish_traffic(stream);

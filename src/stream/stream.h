@@ -59,6 +59,13 @@ void stream_free(struct stream *stream); /* without records: stream_finish first
 void stream_add_packet(struct stream *stream, const struct packet *packet);
 void stream_pass_packets(struct stream *stream);
 /*
+ * A replay holds a few packets back that are far ahead of those before: one that is alone there has
+ * a wrong time, and moves no timer. At the end, and when a pipe brings no more for a while, they are
+ * believed.
+ */
+bool stream_holds_packets(const struct stream *stream);
+void stream_release_packets(struct stream *stream);
+/*
  * The kernel said that a socket died: a TCP socket's last numbers, the end of a connection
  * where no packet tells it, and that a UDP port may be another's from now on.
  */

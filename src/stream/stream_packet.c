@@ -10,9 +10,6 @@
 #include "stream/locality.h"
 #include "stream/stream_private.h"
 
-/* Timers add up to hours to the clock: a file's times can be of 2262, where 64 bits end. */
-#define CLOCK_MAX_NS (INT64_MAX - 7 * INT64_C(86400) * NS_PER_SECOND)
-
 #define SERVICE_PORTS 1024 /* System Ports, RFC 6335 section 6 */
 
 /* A packet under way, and what is known of it so far. */
@@ -284,16 +281,12 @@ static void account(struct stream *stream, const struct packet *packet)
 	stream->counters.packets++;
 	stream->counters.bytes += packet_wire_length(packet);
 	stream->counters.decode[packet->status]++;
-	if (!stream->options.replay || packet->time_ns > stream->packet_time_ns)
-		stream->packet_time_ns = packet->time_ns;
-	if (stream->packet_time_ns > CLOCK_MAX_NS)
-		stream->packet_time_ns = CLOCK_MAX_NS;
 }
 
 /* Packets are the clock: what is due before this one comes before it. */
 static void advance_replay(struct stream *stream, struct passage *passage)
 {
-	passage->now_ns = stream->packet_time_ns;
+	stream->packet_time_ns = passage->now_ns;
 	if (passage->now_ns < stream->tick_ns)
 		return;
 	stream_tick(stream);
@@ -411,8 +404,9 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 	}
 }
 
-static void pass_batch(struct stream *stream, const struct packet *packets, int count)
+static void pass_batch(struct stream *stream, int count)
 {
+	const struct packet *packets = stream->batch;
 	struct passage passages[STREAM_BATCH];
 	bool replay = stream->options.replay;
 	int64_t now_ns = 0;
@@ -427,7 +421,7 @@ static void pass_batch(struct stream *stream, const struct packet *packets, int 
 		passages[i].namespace = NULL;
 		passages[i].interface = NULL;
 		passages[i].locality = (struct locality){ .direction = packets[i].direction };
-		passages[i].now_ns = now_ns;
+		passages[i].now_ns = replay ? stream->batch_ns[i] : now_ns;
 		passages[i].seen_ns =
 			replay ? 0 : clock_step_monotonic_ns(&stream->clock, packets[i].time_ns);
 		passages[i].from = CONNECTION_SOURCE;
@@ -452,12 +446,21 @@ void stream_pass_packets(struct stream *stream)
 		return;
 	if (stream->options.catch_up)
 		stream->options.catch_up(stream->options.context);
-	pass_batch(stream, stream->batch, count);
+	pass_batch(stream, count);
+}
+
+void stream_gather(struct stream *stream, const struct packet *packet, int64_t clock_ns)
+{
+	stream->batch_ns[stream->batched] = clock_ns;
+	stream->batch[stream->batched++] = *packet;
+	if (stream->batched == STREAM_BATCH)
+		stream_pass_packets(stream);
 }
 
 void stream_add_packet(struct stream *stream, const struct packet *packet)
 {
-	stream->batch[stream->batched++] = *packet;
-	if (stream->batched == STREAM_BATCH)
-		stream_pass_packets(stream);
+	if (stream->options.replay)
+		stream_replay_add(stream, packet);
+	else
+		stream_gather(stream, packet, 0);
 }

@@ -4,12 +4,15 @@
 #ifndef SOCKLINE_STREAM_STREAM_PRIVATE_H
 #define SOCKLINE_STREAM_STREAM_PRIVATE_H
 
-#include "stream/destroyed.h"
 #include "base/clock_step.h"
+#include "stream/destroyed.h"
 #include "stream/duplicates.h"
 #include "stream/fragments.h"
 #include "stream/stream.h"
 #include "stream/traffic.h"
+
+/* Packets that are far ahead of the one before: see stream_replay.c. */
+#define STREAM_HELD_MAX 4
 
 struct stream {
 	struct stream_options options;
@@ -23,13 +26,22 @@ struct stream {
 	bool behind;             /* timers had more to report than the sink has room for */
 	int64_t traffic_ns;      /* when it was last reported, in the table's time */
 	struct clock_step clock; /* packets have the wall clock's time */
-	int64_t packet_time_ns;  /* of the latest packet; never back in a replay */
+	int64_t packet_time_ns;  /* replay: the clock at the latest packet; never back */
 	int64_t tick_ns;         /* replay: when timers may be due again */
 	bool wants_packets, wants_states;
 	struct packet batch[STREAM_BATCH]; /* added, but not passed yet */
+	int64_t batch_ns[STREAM_BATCH];    /* replay: the clock at each of them */
 	int batched;
+	int64_t replay_ns; /* replay: the clock at the packet that was added last */
+	struct packet held[STREAM_HELD_MAX];
+	int held_count;
 	struct stream_counters counters;
 };
+
+/* Adds a packet to the batch; clock_ns: of the replay. */
+void stream_gather(struct stream *stream, const struct packet *packet, int64_t clock_ns);
+/* stream_replay.c: the same, with the clock that the packets make. */
+void stream_replay_add(struct stream *stream, const struct packet *packet);
 
 void stream_emit_connection(struct stream *stream, enum event_action action, int64_t time_ns,
                             struct connection *connection);

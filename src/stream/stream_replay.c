@@ -1,0 +1,82 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The clock of a replay: the packets' times, without those that are wrong. A machine whose clock
+ * was a day ahead for one packet must not end all connections there. A packet that is far ahead of
+ * those before waits for the next ones: when one of them is back, the packet's time was wrong, and
+ * when none is, there was silence.
+ */
+#include "base/clock.h"
+#include "stream/stream_private.h"
+
+/* No idle timer of a connection that had an answer is shorter. */
+#define AHEAD_NS CONNECTION_OTHER_IDLE_NS
+/* Timers add up to hours to the clock: a file's times can be of 2262, where 64 bits end. */
+#define CLOCK_MAX_NS (INT64_MAX - 7 * INT64_C(86400) * NS_PER_SECOND)
+
+static int64_t clock_of(const struct packet *packet)
+{
+	return packet->time_ns < CLOCK_MAX_NS ? packet->time_ns : CLOCK_MAX_NS;
+}
+
+static bool is_far_ahead(const struct stream *stream, const struct packet *packet)
+{
+	/* The first packet begins the time. */
+	return clock_of(packet) > stream->replay_ns + AHEAD_NS && stream->replay_ns > 0;
+}
+
+/* The clock does not move: their times are wrong. */
+static void disbelieve(struct stream *stream)
+{
+	for (int i = 0; i < stream->held_count; i++)
+		stream_gather(stream, &stream->held[i], stream->replay_ns);
+	stream->held_count = 0;
+}
+
+static void believe(struct stream *stream, const struct packet *packet)
+{
+	if (clock_of(packet) > stream->replay_ns)
+		stream->replay_ns = clock_of(packet);
+	stream_gather(stream, packet, stream->replay_ns);
+}
+
+/* There was silence up to the earliest of them. Some may be far ahead of that one, too. */
+static void accept_silence(struct stream *stream)
+{
+	struct packet held[STREAM_HELD_MAX];
+	int count = stream->held_count;
+
+	stream->replay_ns = clock_of(&stream->held[0]);
+	for (int i = 0; i < count; i++) {
+		held[i] = stream->held[i];
+		if (clock_of(&held[i]) < stream->replay_ns)
+			stream->replay_ns = clock_of(&held[i]);
+	}
+	stream->held_count = 0;
+	for (int i = 0; i < count; i++)
+		stream_replay_add(stream, &held[i]);
+}
+
+void stream_replay_add(struct stream *stream, const struct packet *packet)
+{
+	if (is_far_ahead(stream, packet)) {
+		stream->held[stream->held_count++] = *packet;
+		if (stream->held_count == STREAM_HELD_MAX)
+			accept_silence(stream);
+		return;
+	}
+	if (stream->held_count > 0)
+		disbelieve(stream);
+	believe(stream, packet);
+}
+
+bool stream_holds_packets(const struct stream *stream)
+{
+	return stream->held_count > 0;
+}
+
+void stream_release_packets(struct stream *stream)
+{
+	while (stream->held_count > 0)
+		accept_silence(stream);
+}

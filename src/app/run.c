@@ -236,7 +236,7 @@ static void advance_snapshot(struct run *run)
 		run_stop(run, EVENT_STOP_SNAPSHOT);
 }
 
-/* Without it a run that waits for the disk cannot be told from one that hangs. */
+/* Without it a run that waits for the disk looks like one that hangs. */
 static void report_stall(struct run *run)
 {
 	int64_t now = clock_monotonic_ns();
@@ -355,7 +355,10 @@ static void unblock_signals(void)
 	sigprocmask(SIG_UNBLOCK, &ends, NULL);
 }
 
-/* As long as the run waits for its reader. A signal ends that: then the reader has STOP_NS as in any run. */
+/*
+ * As long as the run waits for its reader. A signal ends that: then the reader has STOP_NS as in
+ * any run.
+ */
 static enum sink_state drain(struct run *run, int64_t deadline)
 {
 	enum sink_state state = sink_flush(run->sink);

@@ -21,7 +21,7 @@ static int add_signals(struct run *run, struct error *error)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGCHLD, 0 };
 
-	signal(SIGPIPE, SIG_IGN); /* EPIPE and EFBIG tell the sink */
+	signal(SIGPIPE, SIG_IGN); /* the sink takes EPIPE and EFBIG */
 	signal(SIGXFSZ, SIG_IGN);
 	run->signals = loop_add_signals(run->loop, signals, run_on_signal, run);
 	return run->signals ? 0 : error_set(error, errno, "signals: %s", strerror(errno));

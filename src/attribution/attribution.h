@@ -47,7 +47,7 @@ struct attribution_options {
 	struct sentinel_owners *sentinel_owners; /* borrowed; NULL = no sentinel */
 	struct trace_owners *trace_owners;       /* borrowed; NULL = lookups alone */
 	bool guess;              /* name the likeliest where the owner is ambiguous */
-	bool sees_all_processes; /* initial pid namespace, so that "nobody" can be told from "hidden" */
+	bool sees_all_processes; /* initial pid namespace: no process is hidden */
 };
 
 struct attribution_counters {
@@ -89,7 +89,7 @@ enum socket_role attribution_find_role(struct attribution *attribution, uint32_t
 /*
  * At the end of a TCP connection: who last had the socket of this end, when it
  * was seen, replaces *owner (a server's child in place of who accepted); a
- * listener of several processes alone does not tell which of them had it. True
+ * listener of several processes alone does not show which of them had it. True
  * when the owner is another now.
  */
 bool attribution_last_holder(struct attribution *attribution,

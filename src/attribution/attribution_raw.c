@@ -95,7 +95,10 @@ void attribution_raw_resolve(struct attribution *attribution,
 	                               ATTRIBUTION_SOCKET, question->asked_ns, owner);
 }
 
-/* A raw socket sends its own protocol, or with IPPROTO_RAW any; a packet socket all that leaves there. */
+/*
+ * A raw socket sends its own protocol, or with IPPROTO_RAW any; a packet socket all that leaves
+ * there.
+ */
 static bool may_have_sent(const struct socket *socket, const struct attribution_question *question)
 {
 	if (socket->kind == SOCKET_PACKET)

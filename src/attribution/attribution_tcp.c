@@ -91,8 +91,8 @@ static bool find_traced_past(struct attribution *attribution,
 }
 
 /*
- * The socket is closed by now. Who it came in to is still known when that is one
- * process: the listener's.
+ * The socket is closed by now. The process that it came in to is still known when that is
+ * the only one of the listener.
  */
 static void resolve_gone(struct attribution *attribution,
                          const struct attribution_namespace *namespace,

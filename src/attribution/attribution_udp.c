@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * UDP and UDP-Lite: the exact query answers as if a packet arrived, so it is
- * right for what is received where one socket fits best. Of several the kernel's
+ * right for what is received where one socket fits best. Where several fit, the kernel's
  * answer is right but for a BPF program that picks (SO_ATTACH_REUSEPORT_EBPF,
  * socket(7)), which is not asked. For those, for what is sent from an unconnected
  * socket, every socket on the port that fits is a candidate, and only a common holder
@@ -138,7 +138,10 @@ void attribution_udp_resolve(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner)
 {
 	resolve(attribution, namespace, question, owner);
-	/* Read late, a datagram meets a socket that was not there yet: surely so when its process was not. */
+	/*
+	 * Read late, a datagram meets a socket that was not there yet: surely so when its process
+	 * was not.
+	 */
 	if (owner->method == ATTRIBUTION_SOCKET &&
 	    process_age_ns(owner->process) < clock_monotonic_ns() - question->seen_ns)
 		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);

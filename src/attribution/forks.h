@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When a process last forked, as far as the kernel told: also of processes that
- * nobody has asked for as yet, since a fork is told before the packets of the
+ * When a process last forked, as far as the kernel reported it: also of processes that
+ * have not been asked for, since a fork is reported before the packets of the
  * connection that it was for are read. Pure and small: times are kept by the low
  * bits of the pid, so that an answer may be later than the truth, never earlier.
  */

@@ -49,7 +49,10 @@ struct owner {
 	uint64_t cookie;         /* of the socket; 0 = not known */
 	uint32_t uid;            /* of the socket */
 	int *shared_pids;        /* lowest first; owned; NULL when shared_count is 0 */
-	/* The socket's own tuple, this end as source, where NAT makes another of it; owned, else NULL. */
+	/*
+	 * The socket's own tuple, this end as source, where NAT makes another of it; owned, else
+	 * NULL.
+	 */
 	struct tuple *translated;
 };
 

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TCP connections that are being opened: a process took a socket to SYN_SENT,
- * when its local port was not chosen yet; the socket's next transition tells the
+ * when its local port was not chosen yet; the socket's next transition has the
  * ports, in whatever context. Pure, bounded, keyed by the kernel's address of
  * the socket.
  */

@@ -189,7 +189,7 @@ static void add_sighting(struct socket_history *history, struct sighting *sighti
 	history->coming[(history->coming_tail + history->coming_count++) % COMING] = *sighting;
 }
 
-/* 0 = not known. Pids are used again; milliseconds of the fork tell their processes apart. */
+/* 0 = not known. Pids are used again; milliseconds of the fork distinguish their processes. */
 static uint16_t life_of(const struct process *process)
 {
 	uint16_t life = process ? (uint16_t)milliseconds(process->forked_ns) : 0;
@@ -276,7 +276,7 @@ static void add_send(struct socket_history *history, const struct trace_event *e
 }
 
 /*
- * Its ports are known: it has left SYN_SENT, or, where that was not told, it is
+ * Its ports are known: it has left SYN_SENT, or, where that was not reported, it is
  * closed by who began it. (perf leaves out what happens in an interrupt of a task
  * whose perf_recursion is stuck: seen with Linux 6.18, at one task of a hundred.)
  */

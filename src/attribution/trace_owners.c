@@ -52,7 +52,7 @@ static void seed(struct trace_owners *owners)
 	closedir(proc);
 }
 
-/* Opens the tracepoints and, after that, reads who is there: what begins meanwhile is told by events. */
+/* Opens the tracepoints, then reads all processes: events report those that begin meanwhile. */
 static int start(struct trace_owners *owners, struct error *error)
 {
 	struct tracepoints_options tracing = { .namespaces = owners->options.namespaces };
@@ -201,7 +201,7 @@ static struct process *process_of(struct trace_owners *owners,
 
 	if (!found || (found->netns != 0 && match->netns == 0 && found->netns != question->netns))
 		return NULL;
-	/* What only /proc tells, while it is there. */
+	/* What only /proc has, while it is there. */
 	if (!found->exited_ns && !found->has_uid)
 		process_table_refresh(processes, found);
 	return found;

@@ -10,7 +10,10 @@ int hash_key_random(struct hash_key *key)
 	struct hash_key fresh;
 	ssize_t got;
 
-	/* Up to 256 bytes come whole once the pool is ready, getrandom(2); before, a signal may end it. */
+	/*
+	 * Up to 256 bytes come whole once the pool is ready, getrandom(2); before, a signal may
+	 * end it.
+	 */
 	do
 		got = getrandom(&fresh, sizeof fresh, 0);
 	while (got < 0 && errno == EINTR);

@@ -283,7 +283,7 @@ static bool has_urgent(const struct loop *loop, const struct epoll_event *events
 
 /*
  * Whether the wait was slept out. Signals wait, too, blocked as they are. Readiness
- * of perf events is told once: by now it may stand in the events alone.
+ * of perf events is reported once: by now it may stand in the events alone.
  */
 static bool keep_pace(struct loop *loop, const struct epoll_event *events, int count)
 {

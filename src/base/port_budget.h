@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which local ports make so many events that they cost more than they tell: an
+ * Which local ports make so many events that they cost more than they are worth: an
  * unconnected UDP socket makes one each time it sends. Such a port is left out
  * for a while, longer each time it comes back hot. Pure.
  */

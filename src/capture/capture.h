@@ -70,8 +70,8 @@ int capture_open_live(struct capture **capture, const char *interface,
                       const struct capture_options *options, struct error *error);
 /*
  * Opens a pcap or pcapng file, micro- or nanoseconds ("-" = stdin), by the options
- * filter and nonblocking. Text names the file; a compressed one is recognised. Of
- * a pipe it waits for the file's header.
+ * filter and nonblocking. Text names the file; a compressed one is recognised. It
+ * waits for the header that comes through a pipe.
  */
 int capture_open_file(struct capture **capture, const char *path,
                       const struct capture_options *options, struct error *error);
@@ -92,9 +92,9 @@ int capture_poll_timeout_ms(const struct capture *capture);
 /*
  * Hands up to limit (> 0) packets to callback, without waiting. Returns the
  * number; 0 = nothing now (live) or the end (file); -EIO a damaged file, the text
- * with the offset; -EAGAIN nothing now from a pipe, if nonblocking. -ENODEV when the interface is gone; -ENETDOWN as long as it is
- * down: the handle stays good and goes on by itself. Both are reported after all
- * packets from before.
+ * with the offset; -EAGAIN nothing now from a pipe, if nonblocking. -ENODEV when the interface is
+ * gone; -ENETDOWN as long as it is down: the handle stays good and goes on by itself. Both are
+ * reported after all packets from before.
  */
 int capture_dispatch(struct capture *capture, int limit, capture_callback *callback, void *context,
                      struct error *error);

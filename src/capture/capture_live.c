@@ -121,7 +121,7 @@ fail:
 static int choose_link_type(pcap_t *handle, const char *interface, const char *name,
                             struct error *error)
 {
-	int link_type = DLT_LINUX_SLL2; /* the one that tells the interface of each packet */
+	int link_type = DLT_LINUX_SLL2; /* it has the interface of each packet */
 
 	if (is_any(interface)) {
 		if (name != NULL)

@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The captures of a run: "any", several named interfaces, or one file. Decodes and
- * numbers their packets. Watches them in the loop, opens a lost interface again by name when it is back, and
- * tells of both.
+ * numbers their packets. Watches them in the loop, opens a lost interface again by name
+ * when it is back, and reports both.
  */
 #ifndef SOCKLINE_CAPTURE_CAPTURE_SET_H
 #define SOCKLINE_CAPTURE_CAPTURE_SET_H

@@ -87,7 +87,7 @@ static int attach(int fd, struct sock_filter *code, size_t length)
 
 /*
  * Attaches head followed by the filter that is attached now, or by "accept".
- * SO_GET_FILTER counts instructions, not bytes; asked for none it tells their number.
+ * SO_GET_FILTER counts instructions, not bytes; asked for none it returns their number.
  */
 static int prepend(int fd, const struct head *head)
 {

@@ -118,7 +118,7 @@ static void decide_format(struct capture_stream *stream, const uint8_t *bytes)
 
 /*
  * The length of the frame that begins at bytes: a file header, a packet, a block.
- * 0: more bytes are needed to tell. What makes no sense is a frame as it is, so
+ * 0: more bytes are needed to know it. What makes no sense is a frame as it is, so
  * that libpcap can complain.
  */
 static size_t frame_length(struct capture_stream *stream, const uint8_t *bytes, size_t available)

@@ -16,8 +16,8 @@
 struct capture_stream;
 
 /*
- * Takes fd; standard input is not closed. Reads wait until capture_stream_set_blocking(stream, false): the
- * header of the file must be there for libpcap to open it. NULL when memory is short.
+ * Takes fd; standard input is not closed. Reads wait until capture_stream_set_blocking(stream,
+ * false): the header of the file must be there for libpcap to open it. NULL when memory is short.
  */
 struct capture_stream *capture_stream_new(int fd);
 void capture_stream_free(

@@ -7,11 +7,10 @@
  *
  * Link types: Ethernet (with 802.1Q/802.1ad, SNAP, PPPoE), Linux SLL and SLL2,
  * NULL, LOOP, PPP, RAW, IPV4, IPV6, PPP_SERIAL, C_HDLC, FRELAY, 802.11 data that is not
- * encrypted, with radiotap and without, NFLOG, PKTAP; MPLS below each of them. Network: IPv4 (RFC 791, options skipped, AH
- * followed), IPv6 (RFC 8200, extension headers followed: hop-by-hop, routing,
- * fragment, destination options, AH RFC 4302, mobility, HIP, shim6), ARP (RFC
- * 826). Transport: TCP (RFC 9293), UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6, SCTP
- * (RFC 9260).
+ * encrypted, with radiotap and without, NFLOG, PKTAP; MPLS below each of them. Network: IPv4 (RFC
+ * 791, options skipped, AH followed), IPv6 (RFC 8200, extension headers followed: hop-by-hop,
+ * routing, fragment, destination options, AH RFC 4302, mobility, HIP, shim6), ARP (RFC 826).
+ * Transport: TCP (RFC 9293), UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6, SCTP (RFC 9260).
  */
 #ifndef SOCKLINE_CAPTURE_DECODE_H
 #define SOCKLINE_CAPTURE_DECODE_H
@@ -23,7 +22,7 @@
 
 #define DECODE_HEADERS_MAX 16
 /*
- * Bytes of a packet that tell all there is to know: 248 are a cooked link header,
+ * Bytes of a packet that hold all there is to know: 248 are a cooked link header,
  * IPv6, as many extension headers of the usual size as are followed, and a TCP
  * header with all the options there can be. Whatever records are asked for, they
  * are made of these headers; no payload is looked at.

@@ -63,7 +63,7 @@ static enum decode_status decode_chdlc(struct decode_cursor *cursor, struct pack
 	return decode_link_ether_type(cursor, packet, ether_type);
 }
 
-/* RFC 1662, or the same line with Cisco's HDLC: the first byte tells. */
+/* RFC 1662, or the same line with Cisco's HDLC: the first byte differs. */
 static enum decode_status decode_ppp_serial(struct decode_cursor *cursor, struct packet *packet,
                                             uint16_t *ether_type)
 {

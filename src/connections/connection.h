@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection: both directions of a 5-tuple in one network namespace, as the packets told it. */
+/* One connection: both directions of a 5-tuple in one network namespace, by its packets. */
 #ifndef SOCKLINE_CONNECTIONS_CONNECTION_H
 #define SOCKLINE_CONNECTIONS_CONNECTION_H
 
@@ -124,7 +124,7 @@ struct connection {
 	bool midway : 1;     /* it began before it was seen */
 	bool confirmed : 1;  /* the responder's owner was the same a while later */
 	bool gone : 1;       /* the responder's socket was there, and is not any more */
-	bool dead : 1;       /* so is a local end's; no packet need tell of it */
+	bool dead : 1;       /* so is a local end's; no packet need show it */
 	bool proxied : 1;    /* a local end has another's address: a transparent proxy's */
 	bool fanned_out : 1; /* it began with a packet to several: multicast or broadcast */
 	bool held : 1;       /* closed by its packets; reported when late ones have come, too */

@@ -3,7 +3,7 @@
 /*
  * All connections, by 5-tuple and network namespace: bounded, seeded, with
  * timers. Time is the caller's: monotonic nanoseconds live, packet time in a
- * replay; it never goes back. Pure: what happens is told by callbacks.
+ * replay; it never goes back. Pure: what happens is reported by callbacks.
  */
 #ifndef SOCKLINE_CONNECTIONS_CONNECTION_TABLE_H
 #define SOCKLINE_CONNECTIONS_CONNECTION_TABLE_H
@@ -67,15 +67,15 @@ struct connection_key {
 /* In any lane, from either end. */
 struct connection_key connection_table_key(const struct connection_table *table, uint32_t netns,
                                            const struct tuple *tuple);
-/* Either orientation; *from tells which end the packet's source is. Closed ones that linger too. */
+/* Either orientation; *from is which end the packet's source is. Closed ones that linger too. */
 struct connection *connection_table_find(const struct connection_table *table,
                                          const struct connection_key *key,
                                          enum connection_end *from);
 /* From now on it is found in this lane too: the same packets pass there. */
 void connection_table_add_lane(struct connection *connection, uint32_t lane);
 /*
- * For who looks up several at once: the cache lines of the index for all of
- * them first, then those that tell whether the entries are those looked for.
+ * For callers that look up several at once: the cache lines of the index for all of
+ * them first, then those that show whether the entries are those looked for.
  * Returns the entry that it is most likely, NULL when there is none: what is
  * wanted of it besides can be fetched too, its counts with
  * connection_prefetch_counts.
@@ -105,7 +105,7 @@ void connection_table_met_midway(struct connection *connection);
 bool connection_table_account(struct connection_table *table, struct connection *connection,
                               enum connection_end from, const struct packet *packet,
                               int64_t now_ns);
-/* The kernel said that the socket of a local end is gone, which no packet need tell. */
+/* The kernel reported that the socket of a local end is gone, which no packet need show. */
 void connection_table_died(struct connection_table *table, struct connection *connection,
                            int64_t now_ns);
 /*

@@ -187,7 +187,7 @@ static void close_and_tell(struct connection_table *table, struct connection *co
 		                        CONNECTION_CHANGE_CLOSED);
 }
 
-/* Its socket is gone, and what was captured does not tell. */
+/* Its socket is gone, and what was captured does not show it. */
 static bool ends_unseen(const struct connection *connection)
 {
 	return connection->dead && !has_fin(connection);

@@ -164,7 +164,7 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 {
 	const struct tuple *tuple = &connection->tuple;
 	const struct connection_count *counts = connection->counts;
-	/* A connection that only its socket told of has no counts, rather than counts of 0. */
+	/* A connection that only its socket reported has no counts, rather than counts of 0. */
 	bool counted = connection->evidence & CONNECTION_FROM_PACKETS;
 	struct connection_count sum = {
 		.bytes = counts[CONNECTION_SOURCE].bytes + counts[CONNECTION_DESTINATION].bytes,

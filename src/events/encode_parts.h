@@ -139,7 +139,10 @@ WRITER_INLINE void encode_cache_time(struct writer *writer, const struct key *ke
 	writer_time(writer, key, &writer->record->encoder->times[second % TIME_MEMOS], time_ns);
 }
 
-/* encode_record.c: the frame of all records. After _begin "event" is open, after _sockline "sockline". */
+/*
+ * encode_record.c: the frame of all records. After _begin "event" is open, after _sockline
+ * "sockline".
+ */
 void encode_record_begin(struct writer *writer, const struct event *event);
 void encode_record_host_at(struct writer *writer, const void *interface, int piece);
 void encode_record_host_booted(struct writer *writer,

@@ -59,8 +59,8 @@ static bool is_inet(const struct socket *socket)
 
 /*
  * What the record says of a socket's two ends. A listener's address is a
- * destination. An end of a known connection says what the connection says. Of
- * other connected sockets the local end is the source, whoever began.
+ * destination. An end of a known connection says what the connection says. Another
+ * connected socket is the source of its connection, whichever end began it.
  */
 struct view {
 	const struct inet_address *source, *destination; /* NULL: left out */
@@ -191,7 +191,7 @@ static void write_queues(struct writer *writer, const struct socket *socket)
 {
 	if (socket->kind == SOCKET_TCP && socket->state == SOCKET_LISTEN) {
 		writer_u64(writer, KEY("backlog"), socket->receive_queue);
-		if (socket->send_queue > 0) /* /proc/net/tcp does not tell the limit */
+		if (socket->send_queue > 0) /* /proc/net/tcp does not have the limit */
 			writer_u64(writer, KEY("backlog_max"), socket->send_queue);
 	} else if (is_inet(socket)) {
 		writer_u64(writer, KEY("receive_queue"), socket->receive_queue);

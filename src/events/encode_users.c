@@ -183,7 +183,10 @@ uint32_t encode_users_refresh(struct encode_users *users, int64_t time_ns)
 {
 	int64_t since_ns = time_ns - users->checked_ns;
 
-	/* Times of events are only roughly in order; a step back of a clock is a reason to look, too. */
+	/*
+	 * Times of events are only roughly in order; a step back of a clock is a reason to look,
+	 * too.
+	 */
 	if (!users->checked || since_ns >= ENCODE_USERS_REREAD_NS ||
 	    since_ns <= -ENCODE_USERS_REREAD_NS) {
 		if (users->checked)

@@ -142,7 +142,10 @@ struct record {
 	} raws[WRITER_RAW_MAX];
 };
 
-/* Calls a function that is not inline with the record's writer, so that our own's address goes nowhere. */
+/*
+ * Calls a function that is not inline with the record's writer, so that our own's address goes
+ * nowhere.
+ */
 #define writer_call(own, function, ...)                                                            \
 	do {                                                                                       \
 		struct writer *lent = &(own)->record->writer;                                      \
@@ -165,7 +168,10 @@ void encode_writer_string(struct writer *writer, const struct key *key, const ch
 /* NULL is left out. */
 void encode_writer_c_string(struct writer *writer, const struct key *key, const char *string,
                             enum writer_raw raw);
-/* Keeps exact bytes, which must outlive the record, for sockline.raw. The two above do that by themselves. */
+/*
+ * Keeps exact bytes, which must outlive the record, for sockline.raw. The two above do that by
+ * themselves.
+ */
 void encode_writer_keep_raw(struct writer *writer, const char *bytes, size_t length,
                             enum writer_raw raw);
 void encode_writer_base64(struct writer *writer, const struct key *key, const void *bytes,
@@ -191,7 +197,7 @@ WRITER_INLINE bool writer_cuts(struct writer *writer, enum writer_cut member)
 	return writer->record->cut & 1u << member;
 }
 
-/* Seldom, as the compiler is told here: what is appended lies in one straight line then. */
+/* Seldom, by a hint to the compiler: what is appended lies in one straight line then. */
 WRITER_INLINE bool writer_is_tree(const struct writer *writer)
 {
 	return __builtin_expect(!writer->at, false);

@@ -81,7 +81,10 @@ struct event_connection {
 	struct event_args args;
 };
 
-/* EVENT_EXISTING_SOCKET, EVENT_LISTENING_*; EVENT_SNAPSHOT_COMPLETED uses snapshot_* and complete only. */
+/*
+ * EVENT_EXISTING_SOCKET, EVENT_LISTENING_*; EVENT_SNAPSHOT_COMPLETED uses snapshot_* and complete
+ * only.
+ */
 struct event_socket {
 	const struct socket *socket;
 	const struct owner *owner;

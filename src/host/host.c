@@ -13,7 +13,7 @@
 #include "security/capabilities.h"
 #include "sockets/netns.h"
 
-/* Events tell of new namespaces; those that none told of are looked for so often. */
+/* Events report new namespaces; those that no event reported are looked for so often. */
 #define NAMESPACES_LOOK_NS (2 * NS_PER_SECOND)
 #define PROCESSES_MAX      65536
 #define DESCRIPTORS_MAX    1048576
@@ -143,8 +143,8 @@ static void check_capabilities(struct host *host)
 	if (!process_table_sees_all(host->processes))
 		host_degrade(
 			host, "/proc does not show every process (pid namespace or hidepid)",
-			"sockets of hidden processes have no owner, sockets of the kernel are not "
-			"told from them");
+			"sockets of hidden processes have no owner, sockets of the kernel look "
+			"like theirs");
 }
 
 /* Tracepoints report the rest. No tracepoint reports setuid(2) at no cost to other calls. */
@@ -191,7 +191,7 @@ static int open_namespaces(struct host *host, struct error *error)
 		return result;
 	if (degraded.code != 0)
 		host_degrade(host, degraded.text,
-		             "sockets are looked up in /proc/net, or their end is not told");
+		             "sockets are looked up in /proc/net, or their end is not reported");
 	if (host->netns_mode == HOST_NETNS_AUTO) {
 		host->netns_mode = may_enter ? HOST_NETNS_ALL : HOST_NETNS_SELF;
 		if (!may_enter)

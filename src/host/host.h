@@ -62,7 +62,7 @@ struct host_options {
 	struct host_callbacks callbacks;
 	enum host_method method;
 	bool guess;                /* where the owner is ambiguous */
-	struct process_tree *tree; /* is told of forks; NULL = none. Borrowed. */
+	struct process_tree *tree; /* forks are added to it; NULL = none. Borrowed. */
 	bool hash;                 /* executables of processes */
 	bool at_once; /* nothing but sockets is asked for: what is read later elsewhere is read now */
 	enum host_netns_mode netns_mode;

@@ -151,7 +151,10 @@ static int open_inside(struct host_netns *netns, struct loop *loop, enum lister_
 		               &netns->interfaces_source, error);
 	if (result != 0)
 		return result;
-	/* Without it a connection that is translated has no owner, and no address but those of the wire. */
+	/*
+	 * Without it a connection that is translated has no owner, and no address but those of
+	 * the wire.
+	 */
 	if (conntrack_open(&netns->conntrack, &untracked) != 0)
 		netns->conntrack = NULL;
 	if (sock_destroy_open(&netns->destroy, netns->number, degraded) != 0) {

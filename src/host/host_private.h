@@ -44,7 +44,7 @@ struct host {
 
 /* Something cannot be had, and what that costs. */
 void host_degrade(struct host *host, const char *what, const char *cost);
-/* A proc_events_callback; tracepoints tell the same. */
+/* A proc_events_callback; tracepoints report the same. */
 proc_events_callback host_on_process_event;
 void host_on_process_events_lost(struct host *host);
 /* What the connector has reported by now. */

@@ -24,7 +24,7 @@ void interface_table_free(struct interface_table *table); /* NULL is fine */
 /* Adds it or replaces what is there, deleted or not. 0 or -ENOMEM. */
 int interface_table_set(struct interface_table *table, const struct interface *interface);
 /*
- * What is told from now on happened after after_ns and before now_ns (monotonic): an
+ * What is reported from now on happened after after_ns and before now_ns (monotonic): an
  * address is taken to be there as early, and to go as late, as that allows. 0, 0 at
  * first: what is there has always been.
  */

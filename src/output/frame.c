@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
-/* A frame of ours is shorter. Of another program's, only frames up to this length are known. */
+/* A frame of ours is shorter. Frames of another program are recognised up to this length. */
 #define FRAME_MAX (2 * (size_t)FRAME_LINES_MAX)
 
 struct frame {

@@ -5,7 +5,7 @@
  * its bytes is copied whole, with the pipe's mutex held, before the kernel looks
  * at a signal (pipe_write, fs/pipe.c), so that kill -9 does not cut it either.
  *
- * A pipe has room by the page, but tells how many bytes are in it (FIONREAD): the
+ * A pipe has room by the page, but counts bytes (FIONREAD): the
  * pages that are in use are bounded from above, by what was written.
  */
 #ifndef SOCKLINE_OUTPUT_PIPE_ROOM_H

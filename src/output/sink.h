@@ -56,8 +56,8 @@ int sink_compress(struct sink *sink, int level);
 
 /*
  * Room for a line of up to most bytes, to write it in place; NULL when there is
- * less. SINK_SLACK bytes behind it may be overwritten. sink_commit takes the length bytes that were written there, LF included;
- * without it nothing has happened.
+ * less. SINK_SLACK bytes behind it may be overwritten. sink_commit takes the length bytes that
+ * were written there, LF included; without it nothing has happened.
  */
 char *sink_reserve(struct sink *sink, size_t most);
 void sink_commit(struct sink *sink, size_t length);

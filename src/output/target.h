@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a sink's bytes go, and how it is kept from blocking. Of use to sink alone. */
+/* Where a sink's bytes go, and how it is kept from blocking. Only sink uses it. */
 #ifndef SOCKLINE_OUTPUT_TARGET_H
 #define SOCKLINE_OUTPUT_TARGET_H
 

@@ -137,7 +137,7 @@ void proc_fd_next_turn(struct proc_fd *fds)
 		fds->turn = 1;
 }
 
-/* Verified in this turn already, and not told to have exited since. */
+/* Verified in this turn already, and not reported to have exited since. */
 static struct process *verified_before(struct proc_fd *fds, const struct fd_entry *claim,
                                        const struct fd_holder *holder)
 {
@@ -164,7 +164,7 @@ struct process *proc_fd_verify(struct proc_fd *fds, uint32_t entry)
 		if (!process && dir == -ENOENT)
 			break;
 		if (!process)
-			return NULL; /* not to be told now */
+			return NULL; /* not known now */
 		result = read_entry(claim, holder, dir);
 		if (result == -ESRCH)
 			process_table_exited(fds->table, holder->pid, clock_monotonic_ns());

@@ -86,8 +86,8 @@ int proc_fd_scan_process(struct proc_fd *fds, int pid);
  * A walk over all processes, in slices: each call works for at most budget_ns
  * and returns true when the walk is complete. changed_only skips processes
  * whose descriptor count and identity are as they were: it misses a descriptor
- * that replaced another. Processes not seen by a walk have exited, and the table
- * is told so. A start while one is under way lets that one go on, unless it
+ * that replaced another. Processes not seen by a walk have exited, which is entered
+ * in the table. A start while one is under way lets that one go on, unless it
  * turns a walk over changed ones into a full one, which begins anew.
  */
 void proc_fd_walk_start(struct proc_fd *fds, bool changed_only);

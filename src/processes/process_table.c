@@ -109,7 +109,7 @@ static uint32_t find_described(struct process_table *table, int pid, uint64_t di
 	/* A pid can be reused within one tick: start times are equal then. */
 	if (number == NONE || process_table_slot(table, number)->directory == directory)
 		return number;
-	/* Reported by events, which tell of every reuse. */
+	/* Reported by events, which report every reuse of a pid, too. */
 	if (process_table_slot(table, number)->process->followed &&
 	    !process_table_slot(table, number)->process->exited_ns)
 		return number;

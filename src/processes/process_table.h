@@ -49,7 +49,7 @@ struct process *process_table_get(struct process_table *table, int pid, int *rea
  */
 struct process *process_table_find(struct process_table *table, int pid, uint64_t start_ticks);
 
-/* What the kernel's events told of a process that /proc has no more. */
+/* What the kernel's events reported of a process that /proc has no more. */
 struct process_memory {
 	int pid, parent_pid;
 	uint64_t start_ticks;
@@ -142,7 +142,7 @@ int process_table_dir(struct process_table *table, const struct process *process
 int process_table_refresh(struct process_table *table, const struct process *process);
 /*
  * Every process of the machine is in /proc: it is mounted for the initial pid
- * namespace, and hides nothing (hidepid). False too when that cannot be told.
+ * namespace, and hides nothing (hidepid). False too when that is not known.
  */
 bool process_table_sees_all(const struct process_table *table);
 

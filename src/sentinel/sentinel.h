@@ -48,7 +48,7 @@ enum sentinel_how {
 	 * echo requests, which sock_diag cannot look up, the socket is not known either.
 	 */
 	SENTINEL_UNRESOLVED,
-	/* The same for a listening socket: sentinel_listener tells who it is. */
+	/* The same for a listening socket: sentinel_listener passes its process on. */
 	SENTINEL_UNRESOLVED_LISTENER,
 };
 

@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What wakes the sentinel: classic BPF programs made by hand, because libpcap's
- * compiler takes 191 ms for 256 ports and these are changed while packets pass. Pure, but for attaching.
+ * compiler takes 191 ms for 256 ports and these are changed while packets pass. Pure, but for
+ * attaching.
  */
 #ifndef SOCKLINE_SENTINEL_SENTINEL_FILTER_H
 #define SOCKLINE_SENTINEL_SENTINEL_FILTER_H

@@ -25,7 +25,7 @@
 #endif
 
 #define RECEIVE_BUFFER (2 << 20) /* about 2,000 packets of 128 bytes */
-/* The filter cuts packets, and nothing tells how long they were: as long as can be. */
+/* The filter cuts packets, and their length is not known: as long as can be. */
 #define LENGTH_MAX (UINT16_MAX + 40)
 
 /* The members of a group are numbered as they join, and the kernel picks by the CPU's number. */

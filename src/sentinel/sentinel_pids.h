@@ -65,7 +65,7 @@ struct sentinel_pids_cursor sentinel_pids_first(struct sentinel_pids *young);
 bool sentinel_pids_next(struct sentinel_pids_cursor *cursor, int *pid);
 
 /*
- * What one thread found more than once is told to the others, as processes move from
+ * What one thread found more than once is shared with the others, as processes move from
  * CPU to CPU. number: 0 to SENTINEL_PIDS_FINDS - 1. False: there is none.
  */
 void sentinel_pids_add_find(struct sentinel_pids *young, int pid, int fd);

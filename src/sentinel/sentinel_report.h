@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one of the sentinel's threads has to tell: the only way from it to the loop. */
+/* What one of the sentinel's threads reports: the only way from it to the loop. */
 #ifndef SOCKLINE_SENTINEL_SENTINEL_REPORT_H
 #define SOCKLINE_SENTINEL_SENTINEL_REPORT_H
 
@@ -36,7 +36,10 @@ enum sentinel_report_count {
 struct sentinel_report {
 	struct spsc_ring sightings, processes;
 	_Atomic uint64_t counts[SENTINEL_COUNTS];
-	/* Whom to wake: an eventfd of the loop, and whether it knows already. Both shared by threads. */
+	/*
+	 * Whom to wake: an eventfd of the loop, and whether it knows already. Both shared by
+	 * threads.
+	 */
 	int wake_fd;
 	atomic_bool *woken;
 	struct sentinel_sighting sighting_room[SENTINEL_REPORT_SIGHTINGS];

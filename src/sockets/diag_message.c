@@ -300,7 +300,7 @@ unsigned diag_message_protocol(const void *payload, size_t length)
 
 /*
  * A TCP connection of an address with itself has two sockets here, and the one
- * that began it tells enough: the server's is left out by the kernel, which is
+ * that began it says enough: the server's is left out by the kernel, which is
  * half the work where many are short.
  */
 const struct sock_filter *diag_message_without_servers(size_t *count)

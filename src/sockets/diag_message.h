@@ -23,7 +23,7 @@ int diag_message_parse(enum socket_kind kind, const void *payload, size_t length
 unsigned diag_message_protocol(const void *payload, size_t length);
 
 /*
- * A classic BPF program for a multicast socket: everything but what is told of
+ * A classic BPF program for a multicast socket: everything but reports of
  * the server's end (port < 32768) of a TCP connection of an address with itself.
  */
 struct sock_filter;

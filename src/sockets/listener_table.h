@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sockets of one network namespace that wait for peers: listening TCP and
- * unconnected, bound UDP and UDP-Lite. Refreshed on demand; tells what came and went.
+ * unconnected, bound UDP and UDP-Lite. Refreshed on demand; reports what came and went.
  */
 #ifndef SOCKLINE_SOCKETS_LISTENER_TABLE_H
 #define SOCKLINE_SOCKETS_LISTENER_TABLE_H

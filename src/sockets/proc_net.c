@@ -42,8 +42,8 @@ static int report(struct listing *listing)
 
 /*
  * The kernel prints LF inside a unix path as it is. What is no line by itself
- * continues the path before; a path made to look like a line cannot be told
- * from one (sock_diag has no such doubt).
+ * continues the path before; a path made to look like a line is taken
+ * for one (sock_diag has no such doubt).
  */
 static bool continue_path(struct listing *listing, const char *line, size_t length)
 {

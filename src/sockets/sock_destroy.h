@@ -1,11 +1,11 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP and UDP sockets that die, as the kernel tells the SKNLGRP_*_DESTROY groups
- * of sock_diag(7) (what `ss -E` joins; no capability needed). It tells when the
+ * TCP and UDP sockets that die, as the kernel reports them to the SKNLGRP_*_DESTROY groups
+ * of sock_diag(7) (what `ss -E` joins; no capability needed). It reports when the
  * full socket goes, so a TCP connection before its TIME_WAIT. UDP-Lite and raw
- * sockets are not told. Of a TCP connection of an address with itself only the
- * end with a client's port is told, when the other end has a server's (< 32768).
+ * sockets are not reported. A TCP connection of an address with itself is reported by the
+ * end with a client's port alone, when the other end has a server's (< 32768).
  */
 #ifndef SOCKLINE_SOCKETS_SOCK_DESTROY_H
 #define SOCKLINE_SOCKETS_SOCK_DESTROY_H

@@ -62,7 +62,10 @@ struct socket {
 	uint16_t protocol; /* IPPROTO_*; netlink: NETLINK_*; packet: EtherType, host order */
 	uint32_t netns;    /* inode number of the network namespace it was listed in */
 
-	/* Inet kinds: source is the local end. ICMP: source_port is the echo identifier; raw: no ports. */
+	/*
+	 * Inet kinds: source is the local end. ICMP: source_port is the echo identifier; raw: no
+	 * ports.
+	 */
 	struct tuple tuple;
 	uint32_t ifindex; /* bound to this interface; 0 = not bound */
 	bool v6only;      /* AF_INET6 and never IPv4; false when not known */
@@ -91,7 +94,10 @@ struct socket {
 	uint32_t groups;
 };
 
-/* Sets type, protocol and tuple.protocol of an inet kind by kind and family; a raw socket has no ports. */
+/*
+ * Sets type, protocol and tuple.protocol of an inet kind by kind and family; a raw socket has no
+ * ports.
+ */
 void socket_set_protocol(struct socket *socket, uint8_t raw_protocol);
 /*
  * The uid as the kernel shows it; the inode is set before. A socket without inode

@@ -188,7 +188,7 @@ static bool proves_nothing(const struct connection *connection, enum connection_
 static bool improve(struct connection *connection, enum connection_end end, struct owner *better)
 {
 	struct owner *owner = &connection->owners[end];
-	bool tells;
+	bool reports;
 
 	if (proves_nothing(connection, end, better)) {
 		owner_clear(better);
@@ -207,10 +207,10 @@ static bool improve(struct connection *connection, enum connection_end end, stru
 		owner_clear(better);
 		return false;
 	}
-	tells = owner->process != better->process || owner->method == ATTRIBUTION_UNKNOWN;
+	reports = owner->process != better->process || owner->method == ATTRIBUTION_UNKNOWN;
 	owner_clear(owner);
 	*owner = *better;
-	return tells;
+	return reports;
 }
 
 /* Looked at once more: a child may have been handed what its parent had accepted. */

@@ -59,7 +59,7 @@ void destroyed_free(struct destroyed *destroyed)
 	free(destroyed);
 }
 
-/* Sockets bound to any local address and to one are not told apart. */
+/* Sockets bound to any local address and to one are not distinguished. */
 static uint64_t slot_of(const struct destroyed *destroyed, uint32_t netns,
                         const struct tuple *tuple, bool connected)
 {
@@ -89,7 +89,7 @@ void destroyed_add(struct destroyed *destroyed, uint32_t netns, const struct tup
 
 void destroyed_lost(struct destroyed *destroyed, int64_t since_ns, int64_t now_ns)
 {
-	/* Two losses in a row count as one: what was reported in between is not told apart. */
+	/* Two losses in a row count as one: what was reported in between is not distinguished. */
 	if (destroyed->lost_ns == 0 || since_ns - destroyed->lost_ns > WINDOW_DESTROYED_LATE_NS)
 		destroyed->lost_since_ns = since_ns;
 	destroyed->lost_ns = destroyed->latest_ns = now_ns;

@@ -13,7 +13,7 @@
 
 /* The first of the copies. */
 struct entry {
-	uint32_t hash; /* what the entry's place does not tell */
+	uint32_t hash; /* what the entry's place leaves open */
 	uint32_t netns;
 	uint64_t number;
 	int64_t time_ns;

@@ -14,7 +14,7 @@ _Static_assert(ENCODER_SLACK <= SINK_SLACK, "what the encoder overwrites behind 
 struct emitter {
 	struct emitter_options options;
 	uint64_t sequence;
-	uint64_t announced; /* dropped records that a records_dropped record has told of */
+	uint64_t announced; /* dropped records that a records_dropped record has counted */
 	int64_t deadline_ns;
 	struct emitter_counters counters;
 };

@@ -18,7 +18,7 @@ struct listener_watch *listener_watch_new(struct lister *lister, struct attribut
                                           struct emitter *emitter);
 void listener_watch_free(struct listener_watch *watch);
 
-/* What listens now has been told of: by a snapshot. Else the first refresh tells of all there is. */
+/* What listens now was reported, by a snapshot. Else the first refresh reports all there is. */
 void listener_watch_begin(struct listener_watch *watch);
 /* Lists, and emits what changed since the last time. */
 void listener_watch_refresh(struct listener_watch *watch);

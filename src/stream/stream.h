@@ -27,8 +27,8 @@ struct stream_options {
 	struct attribution *attribution; /* borrowed; NULL in a replay */
 	struct hash_key key;             /* of tables that grow: random */
 	/*
-	 * The key of connection ids, and of caches that have a fixed size, where a newer entry takes the
-	 * place of an older one: the same in each replay of a file.
+	 * The key of connection ids, and of caches that have a fixed size, where a newer entry
+	 * takes the place of an older one: the same in each replay of a file.
 	 */
 	struct hash_key id_key;
 	uint32_t max_connections;
@@ -67,7 +67,7 @@ bool stream_holds_packets(const struct stream *stream);
 void stream_release_packets(struct stream *stream);
 /*
  * The kernel said that a socket died: a TCP socket's last numbers, the end of a connection
- * where no packet tells it, and that a UDP port may be another's from now on.
+ * where no packet shows it, and that a UDP port may be another's from now on.
  */
 void stream_socket_destroyed(struct stream *stream, const struct socket *socket);
 /* What it said since then (monotonic) was lost. */

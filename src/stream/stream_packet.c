@@ -359,7 +359,7 @@ static void pass(struct stream *stream, struct passage *passage)
 		stream_apply_icmp_error(stream, packet, passage->now_ns);
 }
 
-/* What the tuple does not tell. */
+/* What the tuple does not distinguish. */
 static void distinguish(struct connection_key *key, const struct packet *packet)
 {
 	key->lane = flow_key_lane(packet);

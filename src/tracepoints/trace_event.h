@@ -15,11 +15,10 @@ enum trace_event_kind {
 	/*
 	 * A route was looked up for `tuple`: what connect() and each sendto() of an
 	 * unconnected socket do just before the packet. The source address is
-	 * unspecified when the socket has none yet. Of a raw socket that sends TCP, UDP, or a
-	 * header of its own the protocol is IPPROTO_RAW, and there are no ports. ifindex is
-	 * that of the device it is bound to, or for which it sends, or 0. Not proof against
-	 * malice: with
-	 * RTM_GETROUTE anybody makes the kernel look up a route for any tuple.
+	 * unspecified when the socket has none yet. A raw socket that sends TCP, UDP, or a
+	 * header of its own has the protocol IPPROTO_RAW and no ports. ifindex is that of the
+	 * device it is bound to, or for which it sends, or 0. Not proof against malice: with
+	 * RTM_GETROUTE any process makes the kernel look up a route for any tuple.
 	 */
 	TRACE_EVENT_ROUTE,
 	/*

@@ -27,7 +27,7 @@ void trace_filter_make(struct buf *filter, enum trace_record_event event,
 	case TRACE_RECORD_ROUTE_V4:
 	case TRACE_RECORD_ROUTE_V6:
 		/*
-		 * TCP sockets tell by their states. Without ports: the first of
+		 * TCP sockets are seen by their states. Without ports: the first of
 		 * connect()'s two lookups, forwarding, reception. ICMP has none, nor
 		 * have raw sockets: 255 (IPPROTO_RAW) when they make the header, else
 		 * their protocol without the port that connect() knows.

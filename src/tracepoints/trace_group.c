@@ -39,7 +39,7 @@ void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int
 	group->ring.secret = false;
 }
 
-/* All events of a ring have one sample type and one clock: the decoder cannot tell them apart. */
+/* All events of a ring have one sample type and one clock: the decoder cannot distinguish them. */
 static struct perf_event_attr common_attributes(enum trace_group_kind kind, bool cgroups)
 {
 	bool execs = kind == TRACE_GROUP_EXECS;

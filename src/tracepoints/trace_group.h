@@ -18,7 +18,7 @@
 
 enum trace_group_kind {
 	TRACE_GROUP_SOCKETS,
-	TRACE_GROUP_PROCESSES, /* its leader tells of fork, exec, names and mappings */
+	TRACE_GROUP_PROCESSES, /* its leader reports fork, exec, names and mappings */
 	TRACE_GROUP_EXECS,     /* samples of exec, which are long, and hold secrets */
 	TRACE_GROUPS
 };

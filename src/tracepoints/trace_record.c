@@ -312,7 +312,7 @@ static enum trace_record_result decode_sample(const struct trace_record_layout *
 	event->process_context = (raw[2] & TRACE_RECORD_BYSTANDER) == 0;
 	if (layout->has_cgroup)
 		event->cgroup_id = read_u64(body + length - 8);
-	/* In interrupts pid and tid do not matter; a transition tells of the socket still. */
+	/* In interrupts pid and tid do not matter; a transition is still the socket's. */
 	if (event->pid <= 0 && event->process_context)
 		return TRACE_RECORD_FOREIGN;
 	for (int number = 0; number < TRACE_RECORD_EVENTS; number++) {

@@ -57,7 +57,7 @@ static int learn_event(struct tracepoints *tracepoints, int tracefs, enum trace_
 	const char *name = trace_record_event_name(event);
 	long length = tracefs_read_format(tracefs, name, format);
 
-	/* Without IPv6 there is no such tracepoint, nor anything it could tell; reads are a help. */
+	/* Without IPv6 there is no such tracepoint, and no need of it; reads are a help. */
 	if (length == -ENOENT && (event == TRACE_RECORD_ROUTE_V6 || event == TRACE_RECORD_RECEIVE ||
 	                          event == TRACE_RECORD_SEND || event == TRACE_RECORD_EXEC))
 		return 0;

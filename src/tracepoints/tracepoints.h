@@ -5,8 +5,8 @@
  * perf_event_open(2), three rings a CPU, no BPF. The events come from all network
  * namespaces of the host. CPUs that go online later are not watched.
  *
- * Of a process that was dead long before its events are read, they still tell
- * the name, executable, parent, start time and cgroup: process_history.h keeps that.
+ * The events have the name, executable, parent, start time and cgroup even of a process that
+ * was dead long before they are read: process_history.h keeps these.
  */
 #ifndef SOCKLINE_TRACEPOINTS_TRACEPOINTS_H
 #define SOCKLINE_TRACEPOINTS_TRACEPOINTS_H

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Short flows with a known owner against what tracepoints tell of them: right, unknown, wrong.
+"""Short flows with a known owner against what tracepoints report of them: right, unknown, wrong.
 
     attribution.py [-b BUILD] [-s SCENARIOS] [-t lo,veth] [-f 4,6] [-l quiet,hogs] [-r RUNS] [--json]
 
@@ -237,7 +237,7 @@ def print_rows(title, rows, counters):
 
 
 def arguments(scenarios, loads):
-    """The options of a bench of flows, with what it measures when it is not told."""
+    """The options of a bench of flows, with what it measures by default."""
     parser = argparse.ArgumentParser()
     parser.add_argument("-b", "--build", default=os.environ.get("top_builddir", "."))
     parser.add_argument("-s", "--scenarios", default=scenarios)

@@ -7,7 +7,7 @@
                          [-f 4,6] [-l quiet,hogs,fds] [-m METHODS] [-r RUNS] [--json FILE]
 
 The program runs as a user would run it, against flows whose owners the generator
-wrote down. Scenarios (gen_flows tells more of them):
+wrote down. Scenarios (gen_flows says more of them):
 
     A  500 processes: connect, exchange, exit        D  500 processes: one datagram, exit
     B  curl, 60 times                                E  500 processes: datagram, answer, exit
@@ -79,7 +79,7 @@ SHAPER = ("tc", "qdisc", "add", "dev", "veth0", "root", "tbf", "rate", "200kbit"
           "limit", "4000000")
 FLOOD = ("-k", "-c", "0", "-t", "2", "-s", "64", "127.0.0.1")
 FLOOD_RUNS = 5
-MANY = "CG"  # as many connections as tell what one costs
+MANY = "CG"  # as many connections as show what one costs
 FLOOD_GOAL = 0.9  # of null_capture's, and of lookup's
 
 # What is asked for: least right in percent, most CPU us per connection, least flows a second.
@@ -297,7 +297,7 @@ def ends_of(record, kind):
     return [said(server, own, about)] if direction == "ingress" else []
 
 
-class Told:
+class Answered:
     """All that the records of one run say."""
 
     def __init__(self, records, kind):
@@ -328,7 +328,7 @@ class Told:
 
 
 def judge(truths, records, network):
-    told = Told(records, network.kind)
+    answered = Answered(records, network.kind)
     owners = collections.defaultdict(set)
     times = collections.Counter()
     rows = {}
@@ -338,7 +338,7 @@ def judge(truths, records, network):
     for key, pids in owners.items():
         row = rows.setdefault(key[0], {"flows": 0, "right": 0, "unknown": 0, "wrong": 0,
                                        "missing": 0, "reused": 0, "why": {}, "late_us": []})
-        answers = told.closed.get(key, [])
+        answers = answered.closed.get(key, [])
         named = {said.pid for said, _ in answers} - {None}
         if times[key] > 1:
             row["reused"] += times[key]
@@ -349,7 +349,7 @@ def judge(truths, records, network):
             verdict = "wrong"
         elif named:
             verdict = "right"
-            row["late_us"] += [told.latency[connection, key[0]] / 1000
+            row["late_us"] += [answered.latency[connection, key[0]] / 1000
                                for said, connection in answers if said.pid is not None]
         else:
             verdict = "unknown"
@@ -362,7 +362,7 @@ def judge(truths, records, network):
         late = sorted(row.pop("late_us"))
         row["late_median_us"] = statistics.median(late) if late else None
         row["late_99_us"] = late[len(late) * 99 // 100] if late else None
-        row["lost"] = told.lost
+        row["lost"] = answered.lost
     return rows
 
 

@@ -184,7 +184,7 @@ static double find_connections(const struct connection_table *table, uint32_t en
 		struct connection *found;
 
 		if (chained)
-			n += (uint32_t)(sum >> 32); /* 0, but only the one before can tell */
+			n += (uint32_t)(sum >> 32); /* 0, but only the one before can know */
 		tuple = tuple_of(n, absent);
 		wanted = connection_table_key(table, 1, &tuple);
 		found = connection_table_find(table, &wanted, &from);

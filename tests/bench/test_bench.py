@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""The benchmark runs and prints what it is asked for; compare tells its results apart.
+"""The benchmark runs and prints what it is asked for; compare distinguishes its results.
 
-Of the sections those that need neither privileges nor time, with a capture of few packets.
+Only sections run that need neither privileges nor time, with a capture of few packets.
 """
 
 import json

@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libFuzzer: the first byte has the cgroup switch, the rest is one record of a
- * perf ring (its length is put right). Events go on to the histories of sockets and processes, which
- * live as long as the fuzzer.
+ * perf ring (its length is put right). Events go on to the histories of sockets and processes,
+ * which live as long as the fuzzer.
  */
 #include "tracepoints/trace_record.h"
 

@@ -356,7 +356,7 @@ def test_link_types():
         other.packets = [(time_ns, heads[data[14] >> 4] + data[14:]) for time_ns, data in capture.packets]
         write(f"{name}.pcap", other.pcap(link_type))
         check(essence(replay("-r", f"{name}.pcap")) == expected, f"{name}: the same")
-    # Linux cooked captures tell the direction.
+    # Linux cooked captures have the direction.
     for version, link_type in ((1, 113), (2, 276)):
         other = Capture()
         for time_ns, data in capture.packets:

@@ -213,7 +213,7 @@ def test_reused():
     for number in range(2):
         Tcp(capture, 50001).script(*OPENED, after_ms=100)
     check([end[1] for end in ends(read(capture, "the tuple again"))] == ["reused", "shutdown"],
-          "an end that was not captured: no kernel told of it")
+          "an end that was not captured: no kernel reported it")
 
 
 def test_nflog():

@@ -200,7 +200,10 @@ static void run_server(const struct flows *flows, int port, int ready)
 	else
 		serve_tcp(flows, &truth, fd);
 	truth_flush(&truth);
-	/* Each child of F writes its own part of the truth; reaped by themselves, they are still waited for. */
+	/*
+	 * Each child of F writes its own part of the truth; reaped by themselves, they are still
+	 * waited for.
+	 */
 	while (wait(NULL) >= 0 || errno == EINTR)
 		;
 }

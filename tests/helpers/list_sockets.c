@@ -7,7 +7,7 @@
  *	list_sockets netlink|proc|auto [tcp udp udplite raw icmp unix packet netlink]
  *
  * Names hold hexadecimal for unix paths, since those may hold anything. The last
- * line begins with "#" and tells whether the listing is complete.
+ * line begins with "#" and says whether the listing is complete.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes exactly the sockets it is told to and holds them: tests know the truth and
+ * Makes exactly the sockets that are asked for and holds them: tests know the truth and
  * race with nothing. Each argument is a command; then it prints "ready" and takes
  * more commands as lines on stdin, until "exit" or end of file.
  *

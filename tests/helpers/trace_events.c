@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints what the kernel's tracepoints tell, one event a line, tab-separated.
+ * Prints what the kernel's tracepoints report, one event a line, tab-separated.
  *
  *	trace_events [OPTION]...
  *	  -t SECONDS   ends after so long; else at the end of standard input

@@ -14,7 +14,7 @@ LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
 
 
 def test_unseen_ends():
-    """What no packet tells, the kernel does: that a socket is closed."""
+    """The kernel reports what no packet shows: that a socket is closed."""
     with Namespace() as host:
         sockline = host.sockline("-e", "connection", "udp or tcp[tcpflags] & tcp-syn != 0")
         server = Mksock(host, "tcp-listen 127.0.0.1 0", "udp-bind 127.0.0.1 0")
@@ -81,7 +81,7 @@ wait(s.getsockname()[1])
             lost = sockline.wait_for("netlink_overrun")["sockline"]["loss"]
             time.sleep(LIFE)
             check(sockline.stop() == 0 and lost["where"] == "destroy" and lost["count"] > 0,
-                  f"{mode}: what was lost is told", lost)
+                  f"{mode}: what was lost is reported", lost)
             ends = [source_end(record) for record in
                     sockline.find("connection_closed", lambda one: one["source"]["port"] == port)]
             check([end.pid for end in ends] == [first.pid, second.pid],

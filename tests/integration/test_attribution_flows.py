@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Attribution is honest (P17), in short: flows of many short processes, whose owners are known. Of an
-owner that is named none is wrong; and with the kernel's help nearly every one is named.
+"""Attribution is honest (P17), in short: flows of many short processes, whose owners are known. No
+owner that is named is wrong; and with the kernel's help nearly every one is named.
 tests/bench/attribution.py is the long form."""
 
 import collections

@@ -65,7 +65,7 @@ def test_tree():
 
 
 def test_status():
-    """The status of the command is that of sockline, and the reason is told."""
+    """The status of the command is that of sockline, and the reason is reported."""
     with Namespace() as host:
         for words, expected in ((("true",), 0), (("sh", "-c", "exit 7"), 7), (("sh", "-c", "kill -9 $$"), 137),
                                 (("/nonexistent",), 127), (("/etc/passwd",), 126)):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""What README.md, contrib/jq and sockline(8) tell people to type is run here, on real records."""
+"""What README.md, contrib/jq and sockline(8) have people type is run here, on real records."""
 
 import contextlib
 import json

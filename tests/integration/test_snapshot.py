@@ -45,7 +45,7 @@ def own(records):
 
 
 def essence(record):
-    """What both ways of listing tell."""
+    """What both ways of listing have."""
     socket = record["sockline"]["socket"]
     ends = [(record.get(end, {}).get("ip"), record.get(end, {}).get("port"),
              record.get(end, {}).get("address")) for end in ("source", "destination")]
@@ -217,7 +217,7 @@ def test_listeners():
         check(len(listeners(sockline, "existing_socket", port)) == 1 and
               not listeners(sockline, "listening_started", port) and
               ended.get("process", {}).get("pid") == early.pid,
-              "one from before is in the snapshot, and its end is told", ended)
+              "one from before is in the snapshot, and its end is reported", ended)
         sockline.stop()
 
 

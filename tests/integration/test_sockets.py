@@ -153,7 +153,7 @@ def ss_inet(option):
             address, port = end.rsplit(":", 1)
             ends += [canonical(address), "0" if port == "*" else port]
         if words[0] == "LISTEN" or words[0] == "UNCONN" and ends[3] == "0":
-            ends[2] = "-"  # ss cannot tell 0.0.0.0 from :: here
+            ends[2] = "-"  # ss prints 0.0.0.0 and :: alike here
         extra = dict(word.split(":", 1) for word in words[5:] if re.match(r"(ino|sk|uid):", word))
         found.append((SS_STATES[words[0]], *ends, extra.get("ino", "0"), extra.get("sk", "0"),
                       extra.get("uid", "0")))

@@ -76,7 +76,7 @@ LINES_MAX = 500
 LONGER = {
     "Makefile.am": "a line for each source file and each test",
     "src/man/sockline-events.5": "an entry for each field of the schema",
-    "tests/bench/attribution_table.py": "one table: its scenarios, their truth and how they are told",
+    "tests/bench/attribution_table.py": "one table: its scenarios, their truth and how they are found",
     "tests/golden/test_replay.py": "the captures that it makes are most of it",
     "tests/unit/test_attribution.c": "one world of processes and sockets, and all rules over it",
     "tests/unit/test_binder.c": "one world of answers, and all rules of when they are taken",
@@ -277,27 +277,30 @@ def check_spdx(root):
 
 
 def comments_of(path, text):
-    """(line number, first words) of each comment: what follows its mark, and docstrings."""
+    """(line number, text in one line) of each comment, docstring, and paragraph of a manual."""
     if path.endswith((".c", ".h")):
-        pattern = r"/\*[\s*]*(?P<words>[^*]*)"
-    else:
-        pattern = r'(?:^|(?<=\s))# ?(?P<words>\w.*)|^\s*"""(?P<doc>.*)'
-    last = 0
-    for match in re.finditer(pattern, text, re.MULTILINE):
-        number = text.count("\n", 0, match.start()) + 1
-        # A line below another one of the same comment goes on with its sentence.
-        goes_on = not path.endswith((".c", ".h")) and match["words"] and number == last + 1
-        last = number
-        if not goes_on:
-            yield number, match["words"] or match["doc"] or ""
+        pattern = r"(?s)/\*(.*?)\*/"
+    elif path.startswith("src/man/"):
+        pattern = r"(?m)((?:^[^.\n].*\n)+)"
+    else:  # whole lines are one comment, and what stands behind code is another
+        pattern = r'(?m)((?:^[ \t]*#[ \w].*\n)+)|(?<=\S)[ \t]+# (.*)|(?:\A(?:#.*\n)*|:\n)[ \t]*"""((?:.|\n)*?)"""'
+    for match in re.finditer(pattern, text):
+        words = "".join(group or "" for group in match.groups())
+        # An empty line ends a sentence as a full stop does.
+        words = re.sub(r"\n[ \t*#]*\n[ \t*#]*", ". ", words)
+        yield text.count("\n", 0, match.start(match.lastindex)) + 1, re.sub(r"[\s*#]+", " ", words).strip(" .")
 
 
 def check_comments(root):
-    """The subject comes first: the process, socket or thread by its name."""
-    return [f"{path}:{number} begins a comment with \"{words.split()[0]}\": put the subject first"
-            for path in written_files(root) if not path.startswith("src/man/")
-            for number, words in comments_of(path, read(os.path.join(root, path)))
-            if re.match(r"(Of|Who|Whose|Nobody)\b", words)]
+    """The subject of a sentence comes first: the process, socket or thread by its name."""
+    complaints = []
+    for path in written_files(root):
+        for number, words in comments_of(path, read(os.path.join(root, path))):
+            complaints += [f"{path}:{number} has a sentence that begins with \"{word}\": put the subject first"
+                           for word in re.findall(r"(?:^|[.;!?] )(Of|Who|Whose|Nobody)\b", words)]
+            complaints += [f"{path}:{number} has \"{word}\": report, notify or mark"
+                           for word in re.findall(r"\b(?:told|tells?)\b", words)]
+    return complaints
 
 
 def check_windows(root):
@@ -396,7 +399,7 @@ def main():
         ("each source and test is in Makefile.am", check_listed, (root,)),
         (f"no file has over {LINES_MAX} lines", check_lengths, (root,)),
         ("each file names its holder and its licence", check_spdx, (root,)),
-        ("comments begin with their subject", check_comments, (root,)),
+        ("sentences of comments and manuals begin with their subject", check_comments, (root,)),
         (f"windows of time stand in {WINDOWS}", check_windows, (root,)),
         ("mutants break rules that there are", check_mutants, (root, mutants.MUTANTS, mutants.ALIVE)),
         ("each folder of contrib has a README", check_readmes, (root,)),

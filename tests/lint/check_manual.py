@@ -224,7 +224,7 @@ def syntax(shell, path):
 
 
 def points():
-    """(title, complaints or None where it cannot be told here)"""
+    """(title, complaints or None where it cannot be found out here)"""
     source = from_table()
     yield "the table has options", [] if len(source.groups) > 40 else ["too few were found"]
     run = subprocess.run([SOCKLINE, "--help"], capture_output=True, text=True, check=False)

@@ -473,7 +473,10 @@ static void test_last_holder(void)
 	}
 }
 
-/* Asks again and again, as the binder does. How long until it is no more pending, in ms; -1: for ever. */
+/*
+ * Asks again and again, as the binder does. How long until it is no more pending, in ms; -1: for
+ * ever.
+ */
 static int ask_until_settled(struct attribution_question *asked, const char **last)
 {
 	int64_t began = clock_monotonic_ns();
@@ -554,7 +557,7 @@ static void test_forks(void)
 	hold(20, 3, 200);
 	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
 	open_world();
-	/* Told before anybody asked for the process: packets are read later than events. */
+	/* Reported before the process was asked for: packets are read later than events. */
 	attribution_forked(world.attribution, 20, now);
 	walk(world.processes.fds, false);
 	asked = question(IPPROTO_TCP, SRC, 80, DST, 5000);

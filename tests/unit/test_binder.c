@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The binder with an attribution of this test's own: it answers as it is told, and counts. */
+/* The binder with an attribution of this test's own: it gives the answers of each test, and counts. */
 #include "stream/binder.h"
 
 #include <netinet/in.h>
@@ -23,7 +23,7 @@ static struct owner answers[2];
 static struct attribution_question asked[2];
 static int asked_count[2];
 static struct owner last_holder; /* method UNKNOWN: nobody was seen */
-static int told;
+static int reported;
 static bool proxy_is_there; /* a socket has an address that is not of this host */
 
 void attribution_resolve(struct attribution *attribution,
@@ -87,7 +87,7 @@ static void on_bound(void *context, struct connection *connection)
 {
 	(void)context;
 	(void)connection;
-	told++;
+	reported++;
 }
 
 static void on_change(void *context, struct connection *connection, enum connection_change change)
@@ -131,7 +131,7 @@ static struct fixture begin(bool replay)
 	answers[SRC] = answers[DST] = unknown(ATTRIBUTION_NO_SOCKET);
 	last_holder = unknown(ATTRIBUTION_NO_SOCKET);
 	memset(asked_count, 0, sizeof asked_count);
-	told = 0;
+	reported = 0;
 	return fixture;
 }
 
@@ -266,7 +266,7 @@ static void test_retries(void)
 	CHECK(asked_count[SRC] >= 5 && asked_count[SRC] <= 16, "and then more and more rarely (%d)",
 	      asked_count[SRC]);
 	CHECK_EQUAL(asked[SRC].asked_ns, NOW, "always with the time of the first");
-	CHECK(told == 0 && binder_retry(fixture.binder, now) == -1, "until it is given up");
+	CHECK(reported == 0 && binder_retry(fixture.binder, now) == -1, "until it is given up");
 	finish(&fixture);
 
 	fixture = begin(false);
@@ -277,9 +277,9 @@ static void test_retries(void)
 	run_until(&fixture, &now, NOW + 100 * NS_PER_MS);
 	answers[SRC] = answer(ATTRIBUTION_SOCKET, &parent);
 	run_until(&fixture, &now, NOW + WINDOW_RETRY_NS + NS_PER_MS);
-	CHECK(told == 1 && connection->owners[SRC].process == &parent &&
+	CHECK(reported == 1 && connection->owners[SRC].process == &parent &&
 	              binder_retry(fixture.binder, now) == -1,
-	      "an answer is told, once, and ends the asking");
+	      "an answer is reported, once, and ends the asking");
 	finish(&fixture);
 }
 
@@ -319,7 +319,7 @@ static void test_settled(void)
 		                    ? attribution_reason_name(cases[i].reason)
 		                    : attribution_method_name(cases[i].method),
 		            cases[i].again ? "asked again" : "settled");
-		CHECK_EQUAL(told, 0, "the same answer is not told again");
+		CHECK_EQUAL(reported, 0, "the same answer is not reported again");
 		finish(&fixture);
 	}
 }
@@ -335,22 +335,23 @@ static void test_listener(void)
 	CHECK(asked_count[DST] == 1 && !asked[DST].gone,
 	      "an acknowledgement: nobody need have accepted it");
 	binder_packet(fixture.binder, connection, SRC, &data, NOW + 1, NOW + 1);
-	CHECK_EQUAL(asked_count[DST], 1, "what the other end sends tells nothing");
+	CHECK_EQUAL(asked_count[DST], 1, "what the other end sends shows nothing");
 	for (int i = 0; i < 100; i++)
 		binder_packet(fixture.binder, connection, DST, &data, NOW + 1, NOW + 1);
 	CHECK(asked_count[DST] > 1 && asked_count[DST] < 10, "its data: asked again, not for ever");
 	CHECK(asked[DST].gone, "who has sent data and has only a listener is closed");
-	CHECK_EQUAL(told, 0, "nothing new");
+	CHECK_EQUAL(reported, 0, "nothing new");
 	answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
 	run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
-	CHECK(told == 1 && connection->owners[DST].process == &child, "the child that accepted it");
+	CHECK(reported == 1 && connection->owners[DST].process == &child,
+	      "the child that accepted it");
 	finish(&fixture);
 
 	connection = begin_bound(&fixture, IPPROTO_TCP, answer(ATTRIBUTION_LISTENER, &parent));
 	answers[DST] = answer(ATTRIBUTION_SOCKET, &parent);
 	binder_packet(fixture.binder, connection, DST, &data, NOW + 1, NOW + 1);
-	CHECK(told == 0 && connection->owners[DST].method == ATTRIBUTION_SOCKET,
-	      "the same process, known better: nothing to tell");
+	CHECK(reported == 0 && connection->owners[DST].method == ATTRIBUTION_SOCKET,
+	      "the same process, known better: nothing to report");
 	CHECK(!connection->gone, "and open");
 	finish(&fixture);
 
@@ -359,7 +360,7 @@ static void test_listener(void)
 	binder_packet(fixture.binder, connection, DST, &data, NOW + 6, NOW + 8);
 	answers[DST] = answer(ATTRIBUTION_TRACEPOINT, &child);
 	binder_packet(fixture.binder, connection, DST, &data, NOW + 7, NOW + 9);
-	CHECK(told == 1 && connection->owners[DST].process == &child &&
+	CHECK(reported == 1 && connection->owners[DST].process == &child &&
 	              asked[DST].seen_ns == NOW + 7,
 	      "one of several on a UDP port: who has answered, at the time of the answer");
 	finish(&fixture);
@@ -367,18 +368,18 @@ static void test_listener(void)
 	connection = begin_bound(&fixture, IPPROTO_UDP, unknown(ATTRIBUTION_AMBIGUOUS));
 	answers[DST] = answer(ATTRIBUTION_TRACEPOINT, &child);
 	binder_packet(fixture.binder, connection, DST, &data, NOW + 7, NOW);
-	CHECK(told == 1 && connection->owners[DST].process == &child,
+	CHECK(reported == 1 && connection->owners[DST].process == &child,
 	      "and so when question and answer are taken together");
 	finish(&fixture);
 
 	connection = begin_bound(&fixture, IPPROTO_TCP, unknown(ATTRIBUTION_AMBIGUOUS));
 	answers[DST] = answer(ATTRIBUTION_LISTENER, &parent);
 	run_until(&fixture, &(int64_t){ NOW }, NOW + 10 * NS_PER_MS);
-	CHECK(told == 0 && !connection->owners[DST].process,
+	CHECK(reported == 0 && !connection->owners[DST].process,
 	      "one of several listeners: not the one that is left");
 	answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
 	run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
-	CHECK(told == 1 && connection->owners[DST].process == &child, "who has accepted it");
+	CHECK(reported == 1 && connection->owners[DST].process == &child, "who has accepted it");
 	finish(&fixture);
 
 	connection = begin_bound(&fixture, IPPROTO_TCP, answer(ATTRIBUTION_LISTENER, &parent));
@@ -409,7 +410,7 @@ static void test_never_worse(void)
 		run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
 		binder_closing(fixture.binder, connection, NOW);
 		CHECK(connection->owners[DST].method == ATTRIBUTION_SOCKET &&
-		              connection->owners[DST].process == &child && told == 0,
+		              connection->owners[DST].process == &child && reported == 0,
 		      "a socket's holder is not given up for less (%zu)", i);
 		finish(&fixture);
 	}
@@ -430,7 +431,7 @@ static void test_reason(void)
 
 		answers[DST] = unknown(kept[i][1]);
 		run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
-		CHECK(connection->owners[DST].reason == kept[i][2] && told == 0, "%s, then %s",
+		CHECK(connection->owners[DST].reason == kept[i][2] && reported == 0, "%s, then %s",
 		      attribution_reason_name(kept[i][0]), attribution_reason_name(kept[i][1]));
 		finish(&fixture);
 	}
@@ -448,9 +449,9 @@ static void test_closing(void)
 	answers[SRC] = answer(ATTRIBUTION_SOCKET, &parent);
 	last_holder = answer(ATTRIBUTION_TRACEPOINT, &child);
 	binder_closing(fixture.binder, connection, NOW);
-	CHECK(told == 1 && connection->owners[SRC].process == &parent &&
+	CHECK(reported == 1 && connection->owners[SRC].process == &parent &&
 	              connection->owners[DST].process == &child,
-	      "the last chance: both ends, told together");
+	      "the last chance: both ends, reported together");
 	CHECK(counters->methods[ATTRIBUTION_SOCKET] == 1 &&
 	              counters->methods[ATTRIBUTION_TRACEPOINT] == 1 &&
 	              counters->methods[ATTRIBUTION_UNKNOWN] == 0,
@@ -514,7 +515,10 @@ static void test_stale(void)
 	finish(&fixture);
 }
 
-/* A socket that died on the port makes the one that is found doubtful, where it could have been this. */
+/*
+ * A socket that died on the port makes the one that is found doubtful, where it could have been
+ * this.
+ */
 static void test_died(void)
 {
 	static const struct {
@@ -594,18 +598,18 @@ static void test_judge(void)
 	contested = inherited = false;
 	user = answer(ATTRIBUTION_TRACEPOINT, &child);
 	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 5, 1) == 0 &&
-	              connection->owners[DST].process == &parent && told == 0 && !inherited,
+	              connection->owners[DST].process == &parent && reported == 0 && !inherited,
 	      "owners stand where one process uses the end, and lives");
 	contested = true;
 	binder_judge(fixture.binder, connection, DST, &packet, NOW + 6, 1);
 	CHECK(!connection->contested, "no look is taken while nothing changed");
 	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 7, 2) == 0 &&
-	              connection->owners[DST].process == &child && told == 1,
+	              connection->owners[DST].process == &child && reported == 1,
 	      "the packet is of the process that sent it, and that is reported");
 	CHECK(asked[DST].seen_ns == NOW + 7 && asked[DST].sender && asked[DST].has_payload,
 	      "the question is about the packet");
 	binder_judge(fixture.binder, connection, SRC, &packet, NOW + 8, 2);
-	CHECK(told == 1 && !asked[DST].sender, "once is enough");
+	CHECK(reported == 1 && !asked[DST].sender, "once is enough");
 	user = unknown(ATTRIBUTION_AMBIGUOUS);
 	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 9, 2) ==
 	                      BINDER_AMBIGUOUS << DST &&
@@ -615,7 +619,7 @@ static void test_judge(void)
 		user = answer(ATTRIBUTION_TRACEPOINT, i % 2 ? &child : &parent);
 		binder_judge(fixture.binder, connection, DST, &packet, NOW + 10 + i, 2);
 	}
-	CHECK(connection->owners[DST].process == &child && told < 20,
+	CHECK(connection->owners[DST].process == &child && reported < 20,
 	      "an owner that changes with each packet is reported some times");
 	contested = false;
 	user = unknown(ATTRIBUTION_REASON_NONE);
@@ -640,7 +644,7 @@ static void test_heir(void)
 	      "the socket is there, its holder is looked for");
 	heir = answer(ATTRIBUTION_SOCKET, &child);
 	binder_judge(fixture.binder, connection, DST, &packet, NOW + 3, 2);
-	CHECK(connection->owners[DST].process == &child && told == 1,
+	CHECK(connection->owners[DST].process == &child && reported == 1,
 	      "the next packet is of the process that has the socket now");
 	finish(&fixture);
 

@@ -10,36 +10,37 @@
 #include "hash_spread.h"
 #include "random.h"
 
-#define SECOND      NS_PER_SECOND
-#define START       (INT64_C(1000) * SECOND)
-#define TOLD_MAX    512
-#define MODEL_MAX   512
-#define MODEL_PORTS 24
+#define SECOND       NS_PER_SECOND
+#define START        (INT64_C(1000) * SECOND)
+#define REPORTED_MAX 512
+#define MODEL_MAX    512
+#define MODEL_PORTS  24
 
 static struct hash_key key = { { 3, 4 } };
 
-/* What the callback was told, since it was last forgotten. */
-static struct told {
+/* What was reported to the callback, since it was last forgotten. */
+static struct reported {
 	uint64_t id;
 	enum connection_change change;
 	enum connection_reason reason;
 	enum connection_outcome outcome;
 	uint16_t port;
-} told[TOLD_MAX];
-static int told_count;
-static uint64_t told_total;
+} reported[REPORTED_MAX];
+static int reported_count;
+static uint64_t reported_total;
 static int room = -1; /* callbacks that timers may make; -1: any number */
 
 static void on_change(void *context, struct connection *connection, enum connection_change change)
 {
 	(void)context;
-	told_total++;
-	if (told_count < TOLD_MAX)
-		told[told_count++] = (struct told){ .change = change,
-			                            .id = connection->id,
-			                            .port = connection->tuple.source_port,
-			                            .reason = connection->reason,
-			                            .outcome = connection->outcome };
+	reported_total++;
+	if (reported_count < REPORTED_MAX)
+		reported[reported_count++] =
+			(struct reported){ .change = change,
+			                   .id = connection->id,
+			                   .port = connection->tuple.source_port,
+			                   .reason = connection->reason,
+			                   .outcome = connection->outcome };
 }
 
 static bool is_ready(void *context)
@@ -64,8 +65,8 @@ static struct connection_table *begin(uint32_t max, int64_t update_interval_ns)
 		printf("Bail out! out of memory\n");
 		exit(EXIT_FAILURE);
 	}
-	told_count = 0;
-	told_total = 0;
+	reported_count = 0;
+	reported_total = 0;
 	return table;
 }
 
@@ -222,7 +223,7 @@ static void test_find(void)
 	CHECK(!find(table, IPPROTO_UDP, 5000, &from), "the protocol is part of the key");
 	CHECK(!find(table, IPPROTO_TCP, 5001, &from), "so is the port");
 	CHECK(!find_tuple(table, 2, &tcp->tuple, &from), "so is the namespace");
-	loop.destination = loop.source; /* as on loopback: the ports alone tell the ends apart */
+	loop.destination = loop.source; /* as on loopback: the ports alone distinguish the ends */
 	tcp = open_tuple(table, 1, &loop, START);
 	reversed = tuple_reverse(&loop);
 	CHECK(find_tuple(table, 1, &loop, &from) == tcp && from == CONNECTION_SOURCE &&
@@ -330,7 +331,7 @@ static void test_account(void)
 	      "it closes once");
 	CHECK(counters->opened == 1 && counters->closed == 1 && connection_table_count(table) == 0,
 	      "counters");
-	CHECK_EQUAL(told_total, 0, "the caller knows of all this, no callback");
+	CHECK_EQUAL(reported_total, 0, "the caller knows of all this, no callback");
 	connection_table_free(table);
 }
 
@@ -434,25 +435,26 @@ static void test_expiry(void)
 			connection_table_expire(table, now);
 			play(table, expiries[i].script, begun);
 			run_until(table, &now, end - 1);
-			CHECK(told_total == 0 && connection_table_count(table) == 1,
+			CHECK(reported_total == 0 && connection_table_count(table) == 1,
 			      "%s: open before its time, begun at %d s", expiries[i].title,
 			      (int)(begun / SECOND));
 			run_until(table, &now, end + SECOND);
-			CHECK(told_total == 1 && told[0].change == CONNECTION_CHANGE_CLOSED &&
-			              told[0].reason == expiries[i].reason &&
-			              told[0].outcome == expiries[i].outcome,
+			CHECK(reported_total == 1 &&
+			              reported[0].change == CONNECTION_CHANGE_CLOSED &&
+			              reported[0].reason == expiries[i].reason &&
+			              reported[0].outcome == expiries[i].outcome,
 			      "%s: then closed, reason %u, outcome %u", expiries[i].title,
-			      told[0].reason, told[0].outcome);
+			      reported[0].reason, reported[0].outcome);
 			run_until(table, &now, end + SECOND + WINDOW_LINGER_NS + SECOND);
 			CHECK(!find(table, IPPROTO_TCP, 5000, &from) &&
-			              !find(table, IPPROTO_UDP, 5000, &from) && told_total == 1,
+			              !find(table, IPPROTO_UDP, 5000, &from) && reported_total == 1,
 			      "%s: then forgotten", expiries[i].title);
 			connection_table_free(table);
 		}
 	}
 }
 
-/* The kernel told of the end of its socket, and no packet did. */
+/* The kernel reported the end of its socket, and no packet showed it. */
 static void test_death(void)
 {
 	struct connection_table *table = begin(16, 0);
@@ -466,20 +468,20 @@ static void test_death(void)
 	connection_table_died(table, tcp, START);
 	connection_table_died(table, udp, START);
 	run_until(table, &now, end - 1);
-	CHECK_EQUAL(told_total, 0, "a dead socket: what was captured of it may still come");
+	CHECK_EQUAL(reported_total, 0, "a dead socket: what was captured of it may still come");
 	connection_table_died(table, late, now);
 	run_until(table, &now, end + SECOND);
-	CHECK(told_total == 3 && told[0].reason == CONNECTION_SOCKET_CLOSED &&
-	              told[1].reason == CONNECTION_SOCKET_CLOSED &&
-	              told[2].reason == CONNECTION_SOCKET_CLOSED,
-	      "then each is closed, told early or late");
+	CHECK(reported_total == 3 && reported[0].reason == CONNECTION_SOCKET_CLOSED &&
+	              reported[1].reason == CONNECTION_SOCKET_CLOSED &&
+	              reported[2].reason == CONNECTION_SOCKET_CLOSED,
+	      "then each is closed, reported early or late");
 	connection_table_free(table);
 
 	table = begin(16, 0);
 	tcp = open_at(table, IPPROTO_TCP, 1, START);
 	connection_table_died(table, tcp, START);
 	connection_table_shutdown(table, START);
-	CHECK(told_total == 1 && told[0].reason == CONNECTION_SOCKET_CLOSED,
+	CHECK(reported_total == 1 && reported[0].reason == CONNECTION_SOCKET_CLOSED,
 	      "not by the end of the run, if that comes first");
 	connection_table_free(table);
 }
@@ -494,7 +496,7 @@ static void test_linger(void)
 	run_until(table, &now, START + WINDOW_LINGER_NS - 1);
 	CHECK(find(table, IPPROTO_TCP, 5000, &from) == closed, "closed, kept for late packets");
 	run_until(table, &now, START + WINDOW_LINGER_NS + SECOND);
-	CHECK(!find(table, IPPROTO_TCP, 5000, &from) && told_total == 0, "and then forgotten");
+	CHECK(!find(table, IPPROTO_TCP, 5000, &from) && reported_total == 0, "and then forgotten");
 	connection_table_free(table);
 }
 
@@ -509,17 +511,17 @@ static void test_held(void)
 	now = START + WINDOW_HELD_NS - 1;
 	feed(table, closed, CONNECTION_SOURCE, TCP_FLAG_ACK, now);
 	CHECK(!connection_table_settle_next(table, now) &&
-	              connection_table_settle_wait_ns(table, now) == 1 && told_total == 0 &&
+	              connection_table_settle_wait_ns(table, now) == 1 && reported_total == 0 &&
 	              closed->counts[CONNECTION_SOURCE].packets == packets + 1,
 	      "held: what comes late is counted first");
-	CHECK(connection_table_settle_next(table, now + 1) && told_total == 1 &&
-	              told[0].change == CONNECTION_CHANGE_SETTLED &&
+	CHECK(connection_table_settle_next(table, now + 1) && reported_total == 1 &&
+	              reported[0].change == CONNECTION_CHANGE_SETTLED &&
 	              connection_table_settle_wait_ns(table, now) == -1,
 	      "then its end is reported");
 	run_until(table, &now, START + 5 * SECOND);
 	feed(table, closed, CONNECTION_SOURCE, TCP_FLAG_ACK, now);
 	run_until(table, &now, START + WINDOW_LINGER_NS + 2 * SECOND);
-	CHECK(told_total == 2 && told[1].change == CONNECTION_CHANGE_UPDATED,
+	CHECK(reported_total == 2 && reported[1].change == CONNECTION_CHANGE_UPDATED,
 	      "what comes later still is reported when it is forgotten");
 	connection_table_free(table);
 
@@ -527,15 +529,15 @@ static void test_held(void)
 	connection_table_hold(table, play(table, CLOSED, START));
 	open_at(table, IPPROTO_UDP, 7, START);
 	connection_table_shutdown(table, START);
-	CHECK(told_total == 2 && told[0].change == CONNECTION_CHANGE_SETTLED &&
-	              told[1].change == CONNECTION_CHANGE_CLOSED,
+	CHECK(reported_total == 2 && reported[0].change == CONNECTION_CHANGE_SETTLED &&
+	              reported[1].change == CONNECTION_CHANGE_CLOSED,
 	      "the end of the run reports what is held");
 	connection_table_free(table);
 
 	table = begin(1, 0);
 	connection_table_hold(table, play(table, CLOSED, START));
 	open_at(table, IPPROTO_UDP, 7, START);
-	CHECK(told_total == 1 && told[0].change == CONNECTION_CHANGE_SETTLED,
+	CHECK(reported_total == 1 && reported[0].change == CONNECTION_CHANGE_SETTLED,
 	      "and so does who needs its place");
 	connection_table_free(table);
 }
@@ -550,7 +552,7 @@ static void test_activity(void)
 		run_until(table, &now, at);
 		feed(table, udp, CONNECTION_SOURCE, 0, at);
 	}
-	CHECK(told_total == 0 && !connection_table_is_closed(udp), "packets keep it open");
+	CHECK(reported_total == 0 && !connection_table_is_closed(udp), "packets keep it open");
 	connection_table_free(table);
 }
 
@@ -559,14 +561,14 @@ static void test_jumps(void)
 	struct connection_table *table = begin(16, 60 * SECOND);
 
 	connection_table_expire(table, START);
-	CHECK_EQUAL(told_total, 0, "nothing there, nothing told");
+	CHECK_EQUAL(reported_total, 0, "nothing there, nothing reported");
 	play(table, ESTABLISHED, START);
 	connection_table_expire(table, START + 3000 * SECOND);
-	CHECK(told_total == 1 && told[0].change == CONNECTION_CHANGE_UPDATED,
+	CHECK(reported_total == 1 && reported[0].change == CONNECTION_CHANGE_UPDATED,
 	      "an hour at once: one update, not fifty");
 	connection_table_expire(table, START + 100000 * SECOND);
-	CHECK(told_total == 2 && told[1].change == CONNECTION_CHANGE_CLOSED &&
-	              told[1].reason == CONNECTION_IDLE,
+	CHECK(reported_total == 2 && reported[1].change == CONNECTION_CHANGE_CLOSED &&
+	              reported[1].reason == CONNECTION_IDLE,
 	      "a day at once: closed once");
 	connection_table_free(table);
 }
@@ -576,7 +578,7 @@ static void test_random_index(void)
 {
 	enum { FLOWS = 300, RUNS = 2 };
 	static uint64_t ids[RUNS][FLOWS];
-	static uint16_t ports[RUNS][TOLD_MAX];
+	static uint16_t ports[RUNS][REPORTED_MAX];
 
 	for (int run = 0; run < RUNS; run++) {
 		struct connection_table *table;
@@ -586,8 +588,8 @@ static void test_random_index(void)
 		for (int i = 0; i < FLOWS; i++)
 			ids[run][i] = open_at(table, IPPROTO_UDP, (uint16_t)(1 + i), START)->id;
 		connection_table_shutdown(table, START + SECOND);
-		for (int i = 0; i < told_count; i++)
-			ports[run][i] = told[i].port;
+		for (int i = 0; i < reported_count; i++)
+			ports[run][i] = reported[i].port;
 		connection_table_free(table);
 	}
 	key.k[0] -= 12345;
@@ -610,19 +612,19 @@ static void test_room(void)
 		now += SECOND / 100;
 		room = AT_ONCE;
 	} while (now < START + 61 * SECOND && connection_table_expire(table, now) &&
-	         told_total == 0);
-	for (; told_total < FLOWS && turns < FLOWS; turns++) {
+	         reported_total == 0);
+	for (; reported_total < FLOWS && turns < FLOWS; turns++) {
 		room = AT_ONCE;
 		connection_table_expire(table, now);
 	}
 	room = -1;
-	CHECK(told_total == FLOWS && turns <= FLOWS / AT_ONCE + 1 &&
+	CHECK(reported_total == FLOWS && turns <= FLOWS / AT_ONCE + 1 &&
 	              connection_table_count(table) == 0,
 	      "%d ends in one second, %d a turn: each is reported once (%d turns)", FLOWS, AT_ONCE,
 	      turns);
 	CHECK(connection_table_expire(table, now), "then nothing is left to run");
 	connection_table_expire(table, now + 600 * SECOND);
-	CHECK(told_total == FLOWS, "nor comes one again");
+	CHECK(reported_total == FLOWS, "nor comes one again");
 	connection_table_free(table);
 }
 
@@ -634,8 +636,8 @@ static void test_same_slot(void)
 	play(table, ESTABLISHED, START);
 	for (int64_t at = START; at <= START + 5 * 512 * SECOND; at += SECOND)
 		connection_table_expire(table, at);
-	CHECK(told_total == 5 || told_total == 4, "an update each turn of the wheel (%d)",
-	      (int)told_total);
+	CHECK(reported_total == 5 || reported_total == 4, "an update each turn of the wheel (%d)",
+	      (int)reported_total);
 	connection_table_free(table);
 }
 
@@ -648,19 +650,19 @@ static void test_updates(void)
 	play(table, ESTABLISHED, START);
 	for (int minute = 1; minute <= 30; minute++) {
 		run_until(table, &now, START + minute * 60 * SECOND - SECOND / 2);
-		right = right && told_total == (uint64_t)minute - 1;
+		right = right && reported_total == (uint64_t)minute - 1;
 		run_until(table, &now, START + minute * 60 * SECOND + SECOND);
-		right = right && told_total == (uint64_t)minute;
+		right = right && reported_total == (uint64_t)minute;
 	}
-	for (int i = 0; i < told_count; i++)
-		right = right && told[i].change == CONNECTION_CHANGE_UPDATED;
-	CHECK(right, "an update each interval, no drift (%d)", (int)told_total);
+	for (int i = 0; i < reported_count; i++)
+		right = right && reported[i].change == CONNECTION_CHANGE_UPDATED;
+	CHECK(right, "an update each interval, no drift (%d)", (int)reported_total);
 	connection_table_free(table);
 
 	table = begin(16, 60 * SECOND);
 	play(table, CLOSED, START);
 	connection_table_expire(table, START + 61 * SECOND);
-	CHECK_EQUAL(told_total, 0, "none of a closed one");
+	CHECK_EQUAL(reported_total, 0, "none of a closed one");
 	connection_table_free(table);
 }
 
@@ -686,13 +688,13 @@ static void test_shutdown(void)
 	for (uint16_t port = 1; port <= 43; port++) {
 		if (port == 5 || port == 10 || port == 15)
 			continue;
-		right = right && count < told_count && told[count].port == port &&
-		        told[count].reason == CONNECTION_SHUTDOWN;
+		right = right && count < reported_count && reported[count].port == port &&
+		        reported[count].reason == CONNECTION_SHUTDOWN;
 		count++;
 	}
-	CHECK(right && told_total == 40, "all are closed, in the order of their opening");
+	CHECK(right && reported_total == 40, "all are closed, in the order of their opening");
 	connection_table_shutdown(table, START);
-	CHECK(told_total == 40 && connection_table_count(table) == 0, "once");
+	CHECK(reported_total == 40 && connection_table_count(table) == 0, "once");
 	connection_table_free(table);
 }
 
@@ -705,17 +707,17 @@ static void test_eviction(void)
 	for (uint16_t port = 1; port <= 32; port++)
 		open_at(table, IPPROTO_UDP, port, START + port);
 	open_at(table, IPPROTO_UDP, 33, START + SECOND);
-	CHECK(told_total == 1 && told[0].reason == CONNECTION_EVICTED && counters->evicted == 1 &&
-	              connection_table_count(table) == 32,
-	      "a full table: one is evicted, and told");
-	CHECK(told[0].port <= 2 && !find(table, IPPROTO_UDP, told[0].port, &from),
-	      "one of the longest silent, and it is gone (port %u)", told[0].port);
+	CHECK(reported_total == 1 && reported[0].reason == CONNECTION_EVICTED &&
+	              counters->evicted == 1 && connection_table_count(table) == 32,
+	      "a full table: one is evicted, and reported");
+	CHECK(reported[0].port <= 2 && !find(table, IPPROTO_UDP, reported[0].port, &from),
+	      "one of the longest silent, and it is gone (port %u)", reported[0].port);
 	connection_table_close(table, find(table, IPPROTO_UDP, 20, &from), CONNECTION_FIN,
 	                       CONNECTION_SUCCESS, START + 2 * SECOND);
 	for (uint16_t port = 40; find(table, IPPROTO_UDP, 20, &from) && port < 72; port++)
 		open_at(table, IPPROTO_UDP, port, START + 3 * SECOND);
-	CHECK(told_total <= 2 + 32 / 16, "a closed one makes room before open ones (%d evicted)",
-	      (int)told_total - 1);
+	CHECK(reported_total <= 2 + 32 / 16,
+	      "a closed one makes room before open ones (%d evicted)", (int)reported_total - 1);
 	connection_table_free(table);
 	table = begin(8, 0);
 	for (uint16_t port = 1; port <= 8; port++)
@@ -725,7 +727,8 @@ static void test_eviction(void)
 			feed(table, find(table, IPPROTO_UDP, port, &from), CONNECTION_SOURCE, 0,
 			     START + 100);
 	open_at(table, IPPROTO_UDP, 9, START + SECOND);
-	CHECK_EQUAL(told[0].port, 5, "not the one that was opened first, but the longest silent");
+	CHECK_EQUAL(reported[0].port, 5,
+	            "not the one that was opened first, but the longest silent");
 	connection_table_free(table);
 }
 
@@ -751,8 +754,8 @@ static void test_bound(void)
 	              bytes < MAX * (sizeof(struct connection) + 64),
 	      "in bounded memory: %zu bytes", bytes);
 	CHECK(counters->opened == FLOWS && counters->evicted == FLOWS - MAX &&
-	              counters->closed == counters->evicted && told_total == counters->evicted,
-	      "evicted = opened - live, and each was told");
+	              counters->closed == counters->evicted && reported_total == counters->evicted,
+	      "evicted = opened - live, and each was reported");
 	connection_table_free(table);
 }
 
@@ -818,17 +821,17 @@ static bool model_settle(struct modelled *one, enum connection_change change, in
 
 static bool model_expire(struct connection_table *table, int64_t now)
 {
-	told_count = 0;
+	reported_count = 0;
 	connection_table_expire(table, now);
 	while (connection_table_settle_next(table, now))
 		;
-	for (int i = 0; i < told_count; i++) {
-		struct modelled *one = model_by_id(told[i].id);
+	for (int i = 0; i < reported_count; i++) {
+		struct modelled *one = model_by_id(reported[i].id);
 
 		if (!one)
 			return false;
-		if (told[i].change != CONNECTION_CHANGE_CLOSED) {
-			if (!model_settle(one, told[i].change, now))
+		if (reported[i].change != CONNECTION_CHANGE_CLOSED) {
+			if (!model_settle(one, reported[i].change, now))
 				return false;
 			continue;
 		}

@@ -46,7 +46,7 @@ static void test_ports(void)
 	destroyed_add(destroyed, NETNS, &open, NOW + 1);
 	destroyed_add(destroyed, OTHER, &open, NOW + 2);
 	CHECK(last(destroyed, NETNS, NOW) == NOW + 1 && last(destroyed, OTHER, NOW) == NOW + 2,
-	      "sockets on a port are told apart by namespace");
+	      "sockets on a port are distinguished by namespace");
 	CHECK(destroyed_any_since(destroyed, NOW + 2) && !destroyed_any_since(destroyed, NOW + 3),
 	      "the latest report of all is known");
 	CHECK(destroyed_count(destroyed, 5000) == 3 && destroyed_count(destroyed, 5001) == 0 &&

@@ -62,7 +62,7 @@ static void test_changes(struct interfaces *interfaces)
 	CHECK(run("ip link add br0 type bridge && ip link add p0 type veth peer name p1 && "
 	          "ip link set p0 master br0 && ip link set p0 up"),
 	      "a bridge and its port");
-	CHECK(!by_name(interfaces, "br0") && interfaces_read(interfaces) == 0, "are told");
+	CHECK(!by_name(interfaces, "br0") && interfaces_read(interfaces) == 0, "are reported");
 	port = by_name(interfaces, "p0");
 	bridge = by_name(interfaces, "br0");
 	CHECK(port && bridge && port->master == bridge->ifindex && port->up, "master and state");
@@ -77,7 +77,7 @@ static void test_changes(struct interfaces *interfaces)
 	              interfaces_read(interfaces) == 0,
 	      "down, another name");
 	port = interfaces_find(interfaces, ifindex);
-	CHECK(strcmp(port->name, "q0") == 0 && !port->up, "are told");
+	CHECK(strcmp(port->name, "q0") == 0 && !port->up, "are reported");
 	CHECK(run("ip address add 10.2.0.1/24 dev q0 && ip address add fd00::2/64 dev q0 && "
 	          "ip address add 10.3.0.1 peer 10.3.0.2 dev q0") &&
 	              interfaces_read(interfaces) == 0,

@@ -13,20 +13,20 @@
 /* This host's addresses are those of lo. */
 static const struct {
 	const char *title, *source, *destination;
-	enum packet_direction link; /* what the link layer told */
+	enum packet_direction link; /* what the link layer says */
 	bool ours_from, ours_to, fanned_out;
 	enum packet_direction direction; /* afterwards */
 } cases[] = {
 	{ "loopback", HERE, "127.0.0.2", PACKET_INGRESS, true, true, false, PACKET_INGRESS },
-	{ "loopback, not told", HERE, HERE, UNKNOWN, true, true, false, PACKET_INGRESS },
+	{ "loopback, not marked", HERE, HERE, UNKNOWN, true, true, false, PACKET_INGRESS },
 	{ "IPv6 loopback", "::1", "::1", UNKNOWN, true, true, false, PACKET_INGRESS },
 	{ "sent", HERE, "192.0.2.1", PACKET_EGRESS, true, false, false, PACKET_EGRESS },
-	{ "sent, not told", HERE, "192.0.2.1", UNKNOWN, true, false, false, PACKET_EGRESS },
+	{ "sent, not marked", HERE, "192.0.2.1", UNKNOWN, true, false, false, PACKET_EGRESS },
 	{ "received", "192.0.2.1", HERE, PACKET_INGRESS, false, true, false, PACKET_INGRESS },
-	{ "received, not told", "192.0.2.1", HERE, UNKNOWN, false, true, false, PACKET_INGRESS },
+	{ "received, not marked", "192.0.2.1", HERE, UNKNOWN, false, true, false, PACKET_INGRESS },
 	{ "to others", "192.0.2.1", "192.0.2.2", PACKET_OTHERHOST, false, false, false,
 	  PACKET_OTHERHOST },
-	{ "to others, not told", "192.0.2.1", "192.0.2.2", UNKNOWN, false, false, false, UNKNOWN },
+	{ "to others, not marked", "192.0.2.1", "192.0.2.2", UNKNOWN, false, false, false, UNKNOWN },
 	{ "forwarded, coming in", "192.0.2.1", "198.51.100.1", PACKET_INGRESS, false, false, false,
 	  PACKET_INGRESS },
 	{ "forwarded, going out", "192.0.2.1", "198.51.100.1", PACKET_EGRESS, false, false, false,
@@ -38,7 +38,7 @@ static const struct {
 	{ "multicast received", "192.0.2.1", "224.0.0.251", PACKET_INGRESS, false, true, true,
 	  PACKET_INGRESS },
 	{ "multicast sent", HERE, "224.0.0.251", PACKET_EGRESS, true, false, true, PACKET_EGRESS },
-	{ "multicast sent, not told", HERE, "224.0.0.251", UNKNOWN, true, false, true,
+	{ "multicast sent, not marked", HERE, "224.0.0.251", UNKNOWN, true, false, true,
 	  PACKET_EGRESS },
 	{ "IPv6 multicast", "2001:db8::1", "ff02::fb", PACKET_INGRESS, false, true, true,
 	  PACKET_INGRESS },

@@ -33,7 +33,10 @@ static void run_child(void *argument)
 	int socket, ready;
 
 	prctl(PR_SET_NAME, child->name);
-	/* Nothing else of what the parent has open; out of the way first, as any may have our numbers. */
+	/*
+	 * Nothing else of what the parent has open; out of the way first, as any may have our
+	 * numbers.
+	 */
 	socket = fcntl(child->socket, F_DUPFD, SOCKET + 2);
 	ready = fcntl(child->ready, F_DUPFD, SOCKET + 2);
 	if (dup2(socket, SOCKET) != SOCKET || dup2(ready, SOCKET + 1) != SOCKET + 1 ||

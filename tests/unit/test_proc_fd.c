@@ -77,7 +77,7 @@ static void test_fake(void)
 	      "a reused pid with as many descriptors as before is another process");
 	proc_fd_exited(fds, 20);
 	CHECK(proc_fd_count(fds) == 2 && strcmp(holders_of(fds, 2002), "") == 0,
-	      "told that it exited");
+	      "reported to have exited");
 	finish(&fixture);
 }
 

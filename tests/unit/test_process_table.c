@@ -213,7 +213,7 @@ static void test_bounds(void)
 	process_table_expire(table, 7000);
 	CHECK(process_table_find(table, 215, 0) &&
 	              process_table_find(table, 215, 0)->exited_ns == 7000,
-	      "an exit nobody told of is found out");
+	      "an exit that was not reported is found out");
 	fake_remove("214");
 	fake_process(214, "other", 100, 601);
 	process_table_expire(table, 7001);

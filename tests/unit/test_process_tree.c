@@ -99,7 +99,7 @@ static void test_chain(void)
 	      "where all forks are heard of, an unheard one is none");
 	process_tree_set_table(tree, table);
 	process_tree_forks_lost(tree);
-	CHECK(process_tree_has(tree, process), "otherwise its parent tells");
+	CHECK(process_tree_has(tree, process), "otherwise its parent decides");
 	self = need(process_table_get(table, (int)getpid(), NULL));
 	CHECK(!process_tree_has(tree, self), "the root's parent does not belong to it");
 	child_end(root);

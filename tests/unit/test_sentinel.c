@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sentinel at work in a network namespace of its own. Who sends here stays until it
+ * The sentinel at work in a network namespace of its own. A process that sends here stays until it
  * is stopped, so that what holds does not depend on how quick the threads are.
  */
 #include "sentinel/sentinel.h"
@@ -109,7 +109,7 @@ static uint16_t send_udp(int fd, uint16_t port)
 	return port_of(fd);
 }
 
-/* Another process, which does as it is told and says what it did. */
+/* Another process, which does what it is asked for and says what it did. */
 struct actor {
 	int pid, to, from;
 };

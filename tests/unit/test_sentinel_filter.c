@@ -385,7 +385,7 @@ static void test_forks(void)
 	length = sentinel_filter_nothing(code);
 	CHECK(attaches(code, length) && !hears(code, length, &cases[0]), "nothing is nothing");
 	CHECK_EQUAL(sentinel_filter_attach(-1, code, length), -EBADF,
-	            "a failure to attach is told");
+	            "a failure to attach is reported");
 }
 
 int main(void)

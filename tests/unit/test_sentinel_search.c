@@ -56,7 +56,7 @@ static bool is_found(const struct sentinel_holder *found, int pid, int fd)
 
 static bool high; /* the next holder has some high descriptors as well */
 
-/* A process that opens so many files, then a socket, tells its inode, and waits. */
+/* A process that opens so many files, then a socket, prints its inode, and waits. */
 static int start_holder(int files, uint64_t *inode)
 {
 	int ready[2], pid;
@@ -200,14 +200,14 @@ static void test_shared(void)
 		                          .unsized = unsized,
 		                          .deadline_ns = clock_monotonic_ns() + PATIENCE_NS };
 	uint64_t inode;
-	int pid = start_holder(30, &inode), told, fd;
+	int pid = start_holder(30, &inode), shared, fd;
 
 	begin();
 	sentinel_pids_add(&young, pid, false);
 	find(inode, false);
-	CHECK(!sentinel_pids_get_find(&young, 0, &told, &fd), "found once: told to nobody");
-	CHECK(find(inode, false) && sentinel_pids_get_find(&young, 0, &told, &fd) && fd == 33,
-	      "found again: told to other threads");
+	CHECK(!sentinel_pids_get_find(&young, 0, &shared, &fd), "found once: not shared");
+	CHECK(find(inode, false) && sentinel_pids_get_find(&young, 0, &shared, &fd) && fd == 33,
+	      "found again: shared with other threads");
 	sentinel_pids_remove(&young, pid);
 	memset(&other, 0, sizeof other);
 	sentinel_search_init(&other, &young);
@@ -218,7 +218,7 @@ static void test_shared(void)
 	memset(&other, 0, sizeof other);
 	sentinel_search_init(&other, &young);
 	CHECK(!sentinel_search_find(&other, &wanted) &&
-	              !sentinel_pids_get_find(&young, 0, &told, &fd),
+	              !sentinel_pids_get_find(&young, 0, &shared, &fd),
 	      "and forget it when it is gone");
 	sentinel_search_destroy(&other);
 	sentinel_search_destroy(&search);

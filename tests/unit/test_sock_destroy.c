@@ -91,9 +91,9 @@ static void test_tcp(struct sock_destroy *destroy)
 	while (read(server, bytes, sizeof(bytes)) > 0)
 		;
 	close(server);
-	CHECK(read_all(destroy, &seen, 1) >= 0 && seen.count == 1, "the server's end is told");
+	CHECK(read_all(destroy, &seen, 1) >= 0 && seen.count == 1, "the server's end is reported");
 	close(client);
-	CHECK(read_all(destroy, &seen, 2) >= 0 && seen.count == 2, "the client's end is told");
+	CHECK(read_all(destroy, &seen, 2) >= 0 && seen.count == 2, "the client's end is reported");
 	CHECK(seen.last.kind == SOCKET_TCP && seen.last.state == SOCKET_CLOSED &&
 	              seen.last.netns == NETNS && seen.last.cookie == cookie,
 	      "kind, state, namespace, cookie");
@@ -121,7 +121,7 @@ static int new_server(const struct sockaddr_in6 *address)
 	return fd;
 }
 
-/* What is told of a connection from client_port (0: any of clients) to port at that address. */
+/* What is reported of a connection from client_port (0: any of clients) to port at that address. */
 static struct seen told_of(struct sock_destroy *destroy, const char *text, uint16_t client_port,
                            uint16_t port)
 {
@@ -209,7 +209,7 @@ static void test_overrun(struct sock_destroy *destroy)
 	CHECK_EQUAL(sock_destroy_set_receive_buffer(destroy, 4096), 0, "a small receive buffer");
 	for (int i = 0; i < FLOOD; i++)
 		close(new_udp());
-	/* All are told or lost when the number stands still. */
+	/* All are reported or lost when the number stands still. */
 	for (int still = 0; still < 10; still++) {
 		usleep(20000);
 		drops = drops_in_proc(sock_destroy_fd(destroy));
@@ -219,7 +219,7 @@ static void test_overrun(struct sock_destroy *destroy)
 	}
 	result = sock_destroy_read(destroy, see, &seen);
 	drops = sock_destroy_drops(destroy);
-	CHECK_EQUAL(result, -ENOBUFS, "an overrun is told");
+	CHECK_EQUAL(result, -ENOBUFS, "an overrun is reported");
 	CHECK(seen.count > 0 && (uint64_t)seen.count + drops == FLOOD,
 	      "%d received + %" PRIu64 " missed = %d", seen.count, drops, FLOOD);
 	CHECK_EQUAL(drops, drops_in_proc(sock_destroy_fd(destroy)), "as the Drops column has it");

@@ -201,7 +201,7 @@ static void test_pending_connects(void)
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_ESTABLISHED, 7, false, NOW + SECOND,
 	          NULL);
 	CHECK_EQUAL(ask(web(4000), SOCKET_HISTORY_OPENED, 0, 0, 0), 42,
-	            "the answer tells it, at the time of connect()");
+	            "the answer shows it, at the time of connect()");
 	add_state(web(4000), SOCKET, SOCKET_SYN_SENT, SOCKET_CLOSED, 7, false, NOW, NULL);
 	CHECK_EQUAL(socket_history_counters(history)->unjoined, 1,
 	            "an pending_connect is used once");
@@ -226,7 +226,7 @@ static void test_pending_connects(void)
 	            "after a loss the address may be another socket's");
 }
 
-/* The step out of SYN_SENT was not told: the close of the same socket joins it. */
+/* The step out of SYN_SENT was not reported: the close of the same socket joins it. */
 static void test_late_connects(void)
 {
 	struct tuple unbound = web(0);
@@ -371,7 +371,7 @@ static void test_bound(void)
 	for (uint16_t i = 15; i < 25; i++)
 		incomplete += ask(web((uint16_t)(4000 + i)), SOCKET_HISTORY_USED, 0, -14, SECOND) ==
 		              -SOCKET_HISTORY_INCOMPLETE;
-	CHECK_EQUAL(incomplete, 10, "who asks of the time of one that is gone is told so");
+	CHECK_EQUAL(incomplete, 10, "an answer about the time of one that is gone says so");
 }
 
 /* Against a list that is searched from end to end. */

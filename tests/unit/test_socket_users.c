@@ -190,14 +190,14 @@ static void test_answers(void)
 	add_route(dns, 43, 0, NOW + 40 * NS_PER_MS + 10000, NULL);
 	question.to_ns = NOW + 40 * NS_PER_MS + 20000;
 	question.apart_ns = question.to_ns - 100000;
-	CHECK_EQUAL(latest_pid(question), -1, "two at the same moment are not told apart");
+	CHECK_EQUAL(latest_pid(question), -1, "two at the same moment are not distinguished");
 
 	begin(64);
 	add_route(dns, 42, 3, NOW, NULL);
 	add_route(dns, 43, 4, NOW + 10, NULL);
 	question = latest_at(dns, SOCKET_HISTORY_ROUTED, NOW + 20);
 	question.ifindex = 3;
-	CHECK_EQUAL(latest_pid(question), 42, "the interface tells them apart");
+	CHECK_EQUAL(latest_pid(question), 42, "the interface distinguishes them");
 	question.ifindex = 9;
 	CHECK_EQUAL(latest_pid(question), 43, "unless it is neither's");
 

@@ -85,7 +85,7 @@ static void test_budget(void)
 	use(&routes, 53, 1);
 	CHECK(port_budget_update(&routes, 1000 * SECOND + 2) && port_budget_excluded(&routes) == 1,
 	      "over the budget within a second");
-	CHECK(!port_budget_update(&routes, 1000 * SECOND + 3), "told once");
+	CHECK(!port_budget_update(&routes, 1000 * SECOND + 3), "reported once");
 	start();
 	use(&routes, 53, PER_SECOND - 1);
 	port_budget_update(&routes, 1001 * SECOND);

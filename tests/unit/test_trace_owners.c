@@ -52,17 +52,17 @@ static struct trace_owners *open_or_skip(struct process_table *processes)
 	exit(check_done());
 }
 
-/* What was lost is counted, and who lives by these events is told. */
+/* What was lost is counted, and each process of these events is reported. */
 static void test_lost(struct trace_owners *owners)
 {
 	begin_and_end(3);
 	trace_owners_drain(owners);
 	CHECK(lived.lost > 0 || (lived.forks == 3 && lived.exits >= 3),
-	      "lives and ends of processes are told: %d, %d", lived.forks, lived.exits);
+	      "lives and ends of processes are reported: %d, %d", lived.forks, lived.exits);
 	for (int i = 0; i < 3 && lived.lost == 0; i++) {
 		begin_and_end(MANY);
 		trace_owners_drain(owners);
-		begin_and_end(1); /* the kernel tells of a loss when there is room again */
+		begin_and_end(1); /* the kernel reports a loss when there is room again */
 		trace_owners_drain(owners);
 	}
 	CHECK(lived.lost > 0 && trace_owners_counters(owners).lost > 0, "a loss, too: %llu",

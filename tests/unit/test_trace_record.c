@@ -394,7 +394,7 @@ static void test_processes(void)
 	put_u32(&record, 0);
 	end_side_band(&record, 42, 42, 1000);
 	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IGNORED,
-	            "what the tracepoint tells better");
+	            "what the tracepoint has better");
 }
 
 static void test_namespaces(void)

@@ -18,7 +18,7 @@
 /* No process listens there, in any sane place: connections are refused at once. */
 #define PORT 9
 
-/* What was told of one process. */
+/* What was reported of one process. */
 struct seen {
 	int pid;
 	uint16_t port; /* local, of the UDP socket */

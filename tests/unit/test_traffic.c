@@ -1,6 +1,9 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Traffic by process: which end counts for which process, intervals, and owners that are found later. */
+/*
+ * Traffic by process: which end counts for which process, intervals, and owners that are found
+ * later.
+ */
 #include "stream/traffic.h"
 
 #include <netinet/in.h>

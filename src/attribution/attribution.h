@@ -82,7 +82,7 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
                                 struct proc_fd_holders *holders);
 /*
  * Did the end tuple->source of an open TCP connection begin it? By its socket, or, where that does
- * not tell, a listener on the end. Not known when attribution is NULL.
+ * not say it, a listener on the end. Not known when attribution is NULL.
  */
 enum socket_role attribution_find_role(struct attribution *attribution, uint32_t netns,
                                        const struct tuple *tuple, uint32_t ifindex);

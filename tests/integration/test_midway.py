@@ -84,7 +84,7 @@ def test_direction():
 
 
 def test_no_sockets():
-    """Where the sockets do not tell, the direction is unknown, but for listeners."""
+    """Where the sockets do not say it, the direction is unknown, but for listeners."""
     with Namespace.pair() as (client, server):
         _connecting, serving = start(client, server)
         sockline = watch(client, "--sockets", "proc")

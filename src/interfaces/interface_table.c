@@ -12,6 +12,7 @@ struct entry {
 	struct interface interface;
 	bool listed;         /* by the listing that is under way */
 	uint64_t deleted_at; /* the oldest goes first */
+	uint32_t link;       /* an interface of lower index on the same link, or itself */
 };
 
 /* An address of an interface, and from when to when. */
@@ -30,6 +31,7 @@ struct interface_table {
 	size_t local_count, local_room, removed_count;
 	int64_t after_ns, now_ns; /* as interface_table_at has it */
 	uint64_t deletions;
+	bool linked; /* the links of entries are those of now */
 };
 
 struct interface_table *interface_table_new(void)
@@ -113,6 +115,7 @@ static void forget_oldest(struct interface_table *table)
 	if (!oldest)
 		return;
 	memmove(oldest, oldest + 1, (size_t)(end - oldest - 1) * sizeof(*oldest));
+	table->linked = false;
 	table->entry_count--;
 	table->deleted_count--;
 }
@@ -246,6 +249,7 @@ int interface_table_set(struct interface_table *table, const struct interface *i
 	if (!entry)
 		return -ENOMEM;
 	entry->listed = true;
+	table->linked = false;
 	table->deleted_count -= entry->interface.deleted;
 	entry->interface = *interface;
 	return 0;
@@ -280,6 +284,78 @@ void interface_table_sweep_interfaces(struct interface_table *table)
 void interface_table_sweep_addresses(struct interface_table *table)
 {
 	local_sweep(table, 0);
+}
+
+/* The interface of lowest index on the same link. */
+static uint32_t find_link(const struct interface_table *table, uint32_t ifindex)
+{
+	const struct entry *entry = entry_find(table, ifindex);
+
+	while (entry && entry->link != ifindex) {
+		ifindex = entry->link;
+		entry = entry_find(table, ifindex);
+	}
+	return ifindex;
+}
+
+static void join(const struct interface_table *table, uint32_t ifindex, uint32_t other)
+{
+	uint32_t a = find_link(table, ifindex), b = find_link(table, other);
+	struct entry *higher = entry_find(table, a > b ? a : b);
+
+	if (higher)
+		higher->link = a < b ? a : b;
+}
+
+static void join_all(struct interface_table *table)
+{
+	struct entry *end = table->entries + table->entry_count;
+
+	for (struct entry *entry = table->entries; entry < end; entry++)
+		entry->link = entry->interface.ifindex;
+	for (struct entry *entry = table->entries; entry < end; entry++) {
+		const struct interface *interface = &entry->interface;
+
+		if (interface->master != 0)
+			join(table, interface->ifindex, interface->master);
+		/* Each tag is a link of its own. */
+		if (interface->link != 0 && interface->vlan == 0)
+			join(table, interface->ifindex, interface->link);
+	}
+	for (struct entry *entry = table->entries; entry < end; entry++)
+		entry->link = find_link(table, entry->interface.ifindex);
+	table->linked = true;
+}
+
+/* The interface of a VLAN, 0 = there is none. */
+static uint32_t find_vlan(const struct interface_table *table, uint32_t below, uint16_t vlan)
+{
+	for (size_t i = 0; i < table->entry_count; i++) {
+		const struct interface *interface = &table->entries[i].interface;
+
+		if (interface->link == below && interface->vlan == vlan && !interface->deleted)
+			return interface->ifindex;
+	}
+	return 0;
+}
+
+uint32_t interface_table_link(struct interface_table *table, uint32_t ifindex,
+                              const uint16_t *vlans, int vlan_count)
+{
+	uint32_t tags = 0, above;
+	int i = 0;
+
+	if (!table->linked)
+		join_all(table);
+	/* A tag with the id 0 has a priority and no VLAN (802.1Q 9.6). */
+	for (; i < vlan_count && (vlans[i] == 0 || (above = find_vlan(table, ifindex, vlans[i])));
+	     i++)
+		if (vlans[i] != 0)
+			ifindex = above;
+	for (; i < vlan_count; i++)
+		tags = tags << 12 | vlans[i];
+	/* Links that are taken for one by chance have copies that are none: rarely so. */
+	return find_link(table, ifindex) ^ tags << 8;
 }
 
 const struct interface *interface_table_find(const struct interface_table *table, uint32_t ifindex)

@@ -44,6 +44,8 @@ void interface_table_sweep_addresses(struct interface_table *table);
 
 /* As in interfaces.h. Pointers are valid until the next change. */
 const struct interface *interface_table_find(const struct interface_table *table, uint32_t ifindex);
+uint32_t interface_table_link(struct interface_table *table, uint32_t ifindex,
+                              const uint16_t *vlans, int vlan_count);
 bool interface_table_is_local(const struct interface_table *table,
                               const struct inet_address *address);
 bool interface_table_was_local(const struct interface_table *table,

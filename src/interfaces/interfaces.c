@@ -37,6 +37,35 @@ static const void *attribute(const struct netlink_message *message, size_t fixed
 	return data && size >= at_least ? data : NULL;
 }
 
+/* What is below an interface, of the kinds whose frames are seen there as they are. */
+static void read_lower(const struct netlink_message *message, struct interface *interface)
+{
+	static const char *const kinds[] = { "vlan",    "veth",   "macvlan",
+		                             "macvtap", "ipvlan", "ipvtap" };
+	const size_t fixed = NLMSG_ALIGN(sizeof(struct ifinfomsg));
+	const void *link = attribute(message, fixed, IFLA_LINK, sizeof(interface->link));
+	const char *kind = NULL;
+	const void *info, *data, *vlan = NULL;
+	size_t size, length = 0;
+
+	info = netlink_attribute((const char *)message->payload + fixed, message->length - fixed,
+	                         IFLA_LINKINFO, &size);
+	if (info)
+		kind = netlink_attribute(info, size, IFLA_INFO_KIND, &length);
+	/* It may be in another namespace. */
+	if (!link || !kind || length == 0 || kind[length - 1] != '\0' ||
+	    attribute(message, fixed, IFLA_LINK_NETNSID, 0))
+		return;
+	data = netlink_attribute(info, size, IFLA_INFO_DATA, &length);
+	if (data)
+		vlan = netlink_attribute(data, length, IFLA_VLAN_ID, &length);
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+		if (strcmp(kind, kinds[i]) == 0)
+			memcpy(&interface->link, link, sizeof(interface->link));
+	if (strcmp(kind, "vlan") == 0 && vlan && length >= sizeof(interface->vlan))
+		memcpy(&interface->vlan, vlan, sizeof(interface->vlan));
+}
+
 /* The interface as the message has it; false when that is not all of it. */
 static bool read_link(const struct netlink_message *message, const struct ifinfomsg *link,
                       struct interface *interface)
@@ -62,6 +91,7 @@ static bool read_link(const struct netlink_message *message, const struct ifinfo
 	interface->loopback = link->ifi_flags & IFF_LOOPBACK;
 	if (master)
 		memcpy(&interface->master, master, sizeof(interface->master));
+	read_lower(message, interface);
 	return true;
 }
 
@@ -266,6 +296,12 @@ int interfaces_read(struct interfaces *interfaces)
 const struct interface *interfaces_find(const struct interfaces *interfaces, uint32_t ifindex)
 {
 	return interface_table_find(interfaces->table, ifindex);
+}
+
+uint32_t interfaces_link(const struct interfaces *interfaces, uint32_t ifindex,
+                         const uint16_t *vlans, int vlan_count)
+{
+	return interface_table_link(interfaces->table, ifindex, vlans, vlan_count);
 }
 
 bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_address *address)

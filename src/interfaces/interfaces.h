@@ -24,6 +24,9 @@ struct interface {
 	bool loopback;   /* IFF_LOOPBACK */
 	bool deleted;    /* gone, kept so that late packets still have a name */
 	uint32_t master; /* ifindex of bridge or bond, 0 */
+	/* ifindex of what its frames pass, too: below a VLAN or macvlan, the peer of a veth; 0 */
+	uint32_t link;
+	uint16_t vlan; /* the tag that they have there; 0 = none */
 };
 
 /* Lists everything and subscribes; call it inside the namespace it is for. */
@@ -36,6 +39,13 @@ int interfaces_read(struct interfaces *interfaces);
 
 /* NULL when unknown. Valid until the next interfaces_read. */
 const struct interface *interfaces_find(const struct interfaces *interfaces, uint32_t ifindex);
+/*
+ * The link that a frame of an interface, with these VLAN tags, the outer one first, is on: the same
+ * number for a bridge and its ports, for what has one below the other, and for a VLAN's interface
+ * and its tag below.
+ */
+uint32_t interfaces_link(const struct interfaces *interfaces, uint32_t ifindex,
+                         const uint16_t *vlans, int vlan_count);
 /* An address of this namespace, all of 127/8 included. */
 bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_address *address);
 /* The same at a moment (monotonic; 0 = now): an address that was removed lately is remembered. */

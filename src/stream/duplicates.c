@@ -3,6 +3,7 @@
 #include "stream/duplicates.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/pages.h"
 
@@ -15,7 +16,8 @@
 struct entry {
 	uint32_t hash; /* what the entry's place leaves open */
 	uint32_t netns;
-	uint64_t number;
+	uint64_t number : 48; /* at a million packets a second, for nine years */
+	uint64_t link : 16;
 	int64_t time_ns;
 	uint16_t ifindex;
 	uint16_t others[OTHERS]; /* namespaces with further copies, folded; 0 = none */
@@ -61,7 +63,7 @@ static uint64_t hash_headers(const struct duplicates *duplicates, const struct p
 		uint32_t sequence, acknowledgement;
 		uint16_t icmp_id, ip_id;
 		uint8_t flags, icmp_type;
-		uint8_t zero[2]; /* instead of padding, which has no value */
+		uint8_t source_mac[6];
 	} headers = {
 		.tuple = packet->tuple,
 		.ip_length = packet->ip_length,
@@ -76,6 +78,9 @@ static uint64_t hash_headers(const struct duplicates *duplicates, const struct p
 		.icmp_type = packet->icmp_type,
 	};
 
+	/* Hosts on two links may have one address, and no router passes what they send. */
+	if (packet->has_mac && tuple_is_of_link(&packet->tuple))
+		memcpy(headers.source_mac, packet->source_mac, sizeof headers.source_mac);
 	return hash_siphash(&duplicates->key, &headers, sizeof headers, 1, 3);
 }
 
@@ -92,9 +97,9 @@ uint64_t duplicates_expect(const struct duplicates *duplicates, const struct pac
 	return hash;
 }
 
-static uint16_t fold(uint32_t netns)
+static uint16_t fold(uint32_t number)
 {
-	uint16_t folded = (uint16_t)(netns ^ netns >> 16);
+	uint16_t folded = (uint16_t)(number ^ number >> 16);
 
 	return folded ? folded : UINT16_MAX;
 }
@@ -116,7 +121,7 @@ static bool was_there(struct entry *entry, uint32_t netns)
 }
 
 uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet, uint64_t hash,
-                          bool *same_netns)
+                          uint32_t link, bool *same_netns)
 {
 	struct entry *entry = &duplicates->entries[hash % ENTRIES];
 	int64_t distance;
@@ -126,7 +131,8 @@ uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *pa
 	distance = packet->time_ns - entry->time_ns;
 	if (entry->hash == hash >> 32 && distance < DUPLICATES_WINDOW_NS &&
 	    distance > -DUPLICATES_WINDOW_NS &&
-	    (entry->ifindex != (uint16_t)packet->ifindex || entry->netns != packet->netns)) {
+	    (entry->netns != packet->netns ||
+	     (entry->ifindex != (uint16_t)packet->ifindex && entry->link == fold(link)))) {
 		*same_netns = was_there(entry, packet->netns);
 		/* The first one stays: each further copy repeats that. */
 		return entry->number;
@@ -134,7 +140,8 @@ uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *pa
 	*entry = (struct entry){
 		.hash = (uint32_t)(hash >> 32),
 		.netns = packet->netns,
-		.number = packet->number,
+		.number = packet->number & ((UINT64_C(1) << 48) - 1),
+		.link = fold(link),
 		.time_ns = packet->time_ns,
 		.ifindex = (uint16_t)packet->ifindex,
 	};

@@ -31,9 +31,11 @@ uint64_t duplicates_expect(const struct duplicates *duplicates, const struct pac
 
 /*
  * The number of the packet that this one, of that hash, repeats, and whether one of its
- * copies was in the same network namespace; 0 = none. Remembers the packet.
+ * copies was in the same network namespace; 0 = none. Remembers the packet. link: of a packet
+ * that routers do not pass, interfaces_link() of its interface; there alone it has copies, or in
+ * another namespace. 0 of others, and where it is not known.
  */
 uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet, uint64_t hash,
-                          bool *same_netns);
+                          uint32_t link, bool *same_netns);
 
 #endif

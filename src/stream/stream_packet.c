@@ -124,6 +124,20 @@ static void look_around(struct stream *stream, struct passage *passage)
 	                                passage->packet, passage->seen_ns);
 }
 
+/* As duplicates_check() wants it. */
+static uint32_t link_of(struct stream *stream, struct passage *passage)
+{
+	const struct packet *packet = passage->packet;
+
+	if (passage->copy_hash == 0 || !tuple_is_of_link(&packet->tuple))
+		return 0;
+	look_around(stream, passage);
+	if (!passage->namespace)
+		return 0;
+	return interfaces_link(passage->namespace->interfaces, packet->ifindex, packet->vlans,
+	                       packet->vlan_count);
+}
+
 static struct connection *open_connection(struct stream *stream, struct passage *passage)
 {
 	const struct packet *packet = passage->packet;
@@ -326,8 +340,8 @@ static void pass(struct stream *stream, struct passage *passage)
 	account(stream, packet);
 	if (stream->options.replay)
 		advance_replay(stream, passage);
-	duplicate_of =
-		duplicates_check(stream->duplicates, packet, passage->copy_hash, &passage->is_copy);
+	duplicate_of = duplicates_check(stream->duplicates, packet, passage->copy_hash,
+	                                link_of(stream, passage), &passage->is_copy);
 	if (stream->wants_packets)
 		look_around(stream, passage);
 	connection = passage->connection = find_connection(stream, passage);

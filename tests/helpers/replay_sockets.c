@@ -71,6 +71,16 @@ const struct interface *interfaces_find(const struct interfaces *interfaces, uin
 	return NULL;
 }
 
+uint32_t interfaces_link(const struct interfaces *interfaces, uint32_t ifindex,
+                         const uint16_t *vlans, int vlan_count)
+{
+	(void)interfaces;
+	(void)ifindex;
+	(void)vlans;
+	(void)vlan_count;
+	return 0;
+}
+
 int interfaces_read(struct interfaces *interfaces)
 {
 	(void)interfaces;

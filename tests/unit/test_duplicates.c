@@ -31,8 +31,8 @@ static uint64_t second(struct packet again, bool *same_netns)
 	struct packet first = packet(1);
 	uint64_t number;
 
-	duplicates_check(duplicates, &first, duplicates_expect(duplicates, &first), same_netns);
-	number = duplicates_check(duplicates, &again, duplicates_expect(duplicates, &again),
+	duplicates_check(duplicates, &first, duplicates_expect(duplicates, &first), 0, same_netns);
+	number = duplicates_check(duplicates, &again, duplicates_expect(duplicates, &again), 0,
 	                          same_netns);
 	duplicates_free(duplicates);
 	return number;
@@ -58,10 +58,43 @@ static void test_namespaces(void)
 		copy.netns = copies[i].netns;
 		copy.ifindex = copies[i].ifindex;
 		number = duplicates_check(duplicates, &copy, duplicates_expect(duplicates, &copy),
-		                          &counted);
+		                          0, &counted);
 		right = right && number == (i > 0) && counted == copies[i].counted;
 	}
 	CHECK(right, "copies in several namespaces: each counts it once");
+	duplicates_free(duplicates);
+}
+
+/* A multicast of one link; what routers pass may come again on any. */
+static void test_links(void)
+{
+	struct duplicates *duplicates = duplicates_new(&(struct hash_key){ { 1, 2 } });
+	struct packet on_va = packet(1), on_vlan = packet(2), below = packet(3), on_vc = packet(4);
+	struct packet elsewhere = packet(5);
+	bool same = false;
+
+#define CHECKED(packet, link)                                                                      \
+	duplicates_check(duplicates, &(packet), duplicates_expect(duplicates, &(packet)), link,    \
+	                 &same)
+	inet_parse("224.0.0.251", &on_va.tuple.destination);
+	on_va.has_mac = true;
+	on_va.source_mac[5] = 1;
+	on_vlan.tuple = below.tuple = on_vc.tuple = elsewhere.tuple = on_va.tuple;
+	on_vlan.has_mac = below.has_mac = on_vc.has_mac = elsewhere.has_mac = true;
+	on_vlan.source_mac[5] = below.source_mac[5] = elsewhere.source_mac[5] = 1;
+	on_vlan.ifindex = 3;
+	below.ifindex = 4;
+	elsewhere.netns++;
+	CHECK_EQUAL(CHECKED(on_va, 2), 0, "the first");
+	CHECK_EQUAL(CHECKED(on_vc, 2), 0, "of another address of the link layer it is no copy");
+	CHECK_EQUAL(CHECKED(on_vlan, 70000), 0, "nor on another link");
+	CHECK(CHECKED(below, 70000) == 2 && same, "on the same link it is");
+	CHECK_EQUAL(CHECKED(elsewhere, 9), 2, "in another namespace links have other numbers");
+	on_vc.has_mac = false;
+	on_vc.ifindex = 5;
+	CHECK_EQUAL(CHECKED(on_vc, 5), 0, "without such an address");
+	on_vc.ifindex = 6;
+	CHECK_EQUAL(CHECKED(on_vc, 6), 0, "the link alone tells");
 	duplicates_free(duplicates);
 }
 
@@ -92,6 +125,7 @@ int main(void)
 	again.network = PACKET_ARP;
 	CHECK_EQUAL(second(again, &same), 0, "only IP has copies");
 	test_namespaces();
+	test_links();
 	duplicates_free(NULL);
 	return check_done();
 }

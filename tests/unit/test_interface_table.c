@@ -47,6 +47,60 @@ static void add(struct interface_table *table, const char *text, uint32_t ifinde
 		exit(EXIT_FAILURE);
 }
 
+static uint32_t link_of(struct interface_table *table, uint32_t ifindex, uint16_t outer,
+                        uint16_t inner)
+{
+	const uint16_t vlans[2] = { outer, inner };
+
+	return interface_table_link(table, ifindex, vlans, 2);
+}
+
+/*
+ * 1 eth0, below VLAN 2 (tag 10) and 3 (tag 20) and macvlan 4; 5 is a VLAN of 2 (tag 7). Bridge 9
+ * has the ports 2 and 8, whose veth peer is 6.
+ */
+static void test_links(void)
+{
+	static const struct interface interfaces[] = {
+		{ .ifindex = 9 },
+		{ .ifindex = 8, .master = 9, .link = 6 },
+		{ .ifindex = 6, .link = 8 },
+		{ .ifindex = 1 },
+		{ .ifindex = 2, .link = 1, .vlan = 10, .master = 9 },
+		{ .ifindex = 3, .link = 1, .vlan = 20 },
+		{ .ifindex = 4, .link = 1 },
+		{ .ifindex = 5, .link = 2, .vlan = 7 },
+		{ .ifindex = 7 },
+	};
+	struct interface_table *table = interface_table_new();
+	struct interface alone = { .ifindex = 2, .link = 1, .vlan = 10 };
+
+	for (size_t i = 0; i < sizeof interfaces / sizeof *interfaces; i++)
+		interface_table_set(table, &interfaces[i]);
+#define LINK(...) link_of(table, __VA_ARGS__)
+	CHECK(LINK(9, 0, 0) == LINK(8, 0, 0) && LINK(9, 0, 0) == LINK(2, 0, 0),
+	      "a bridge and its ports");
+	CHECK_EQUAL(LINK(6, 0, 0), LINK(9, 0, 0), "the peer of a veth that is one");
+	CHECK_EQUAL(LINK(4, 0, 0), LINK(1, 0, 0), "a macvlan and what is below");
+	CHECK_EQUAL(LINK(1, 10, 0), LINK(9, 0, 0), "a VLAN and its tag below");
+	CHECK_EQUAL(LINK(1, 0, 10), LINK(9, 0, 0), "a priority is no tag");
+	CHECK(LINK(1, 10, 7) == LINK(5, 0, 0) && LINK(2, 7, 0) == LINK(5, 0, 0), "two tags");
+	CHECK(LINK(2, 0, 0) != LINK(3, 0, 0) && LINK(2, 0, 0) != LINK(1, 0, 0) &&
+	              LINK(5, 0, 0) != LINK(2, 0, 0),
+	      "each tag is a link of its own");
+	CHECK(LINK(1, 30, 0) != LINK(1, 31, 0) && LINK(1, 30, 0) != LINK(1, 0, 0) &&
+	              LINK(1, 30, 31) != LINK(1, 31, 30),
+	      "without an interface, too");
+	CHECK(LINK(7, 0, 0) != LINK(1, 0, 0) && LINK(7, 0, 0) != LINK(9, 0, 0), "others are apart");
+	CHECK(LINK(100, 0, 0) != LINK(7, 0, 0), "so is what is not known");
+	interface_table_set(table, &alone);
+	CHECK(LINK(2, 0, 0) != LINK(9, 0, 0) && LINK(1, 10, 0) == LINK(2, 0, 0),
+	      "a port that has left");
+	interface_table_delete(table, 3);
+	CHECK(LINK(1, 20, 0) != LINK(3, 0, 0), "a VLAN that is deleted");
+	interface_table_free(table);
+}
+
 static void test_interfaces(void)
 {
 	struct interface_table *table = interface_table_new();
@@ -276,6 +330,7 @@ static void test_times(void)
 int main(void)
 {
 	test_interfaces();
+	test_links();
 	test_deleted();
 	test_addresses();
 	test_listing();

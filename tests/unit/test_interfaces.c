@@ -54,6 +54,44 @@ static void test_start(struct interfaces *interfaces)
 	      "nothing to read");
 }
 
+/* What the kernel says of each kind. */
+static void test_links(struct interfaces *interfaces)
+{
+	static const struct {
+		const char *make, *upper;
+		uint16_t vlan;
+		bool below;
+	} cases[] = {
+		{ "link add link l0 name l0.7 type vlan id 7", "l0.7", 7, true },
+		{ "link add link l0 name m0 type macvlan", "m0", 0, true },
+		{ "link add link l0 name i0 type ipvlan", "i0", 0, true },
+		{ "link add name g0 type gre local 10.1.0.1 remote 10.1.0.2 dev l0", "g0", 0,
+		  false },
+	};
+	const struct interface *below, *upper;
+
+	CHECK(run("ip link add l0 type veth peer name l1") && interfaces_read(interfaces) == 0,
+	      "a veth");
+	below = by_name(interfaces, "l0");
+	CHECK_EQUAL(below->link, by_name(interfaces, "l1")->ifindex, "has its peer");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char command[120];
+
+		snprintf(command, sizeof command, "ip %s 2>/dev/null", cases[i].make);
+		if (!run(command)) { /* not in this kernel */
+			CHECK(true, "%s: skipped", cases[i].upper);
+			continue;
+		}
+		interfaces_read(interfaces);
+		below = by_name(interfaces, "l0");
+		upper = by_name(interfaces, cases[i].upper);
+		CHECK(upper && upper->link == (cases[i].below ? below->ifindex : 0) &&
+		              upper->vlan == cases[i].vlan,
+		      "%s: what is below", cases[i].upper);
+	}
+	CHECK(run("ip link del l0") && interfaces_read(interfaces) == 0, "all are deleted");
+}
+
 static void test_changes(struct interfaces *interfaces)
 {
 	const struct interface *port, *bridge;
@@ -130,6 +168,7 @@ int main(void)
 		return check_done();
 	test_start(interfaces);
 	test_changes(interfaces);
+	test_links(interfaces);
 	test_overrun(interfaces);
 	interfaces_free(interfaces);
 	interfaces_free(NULL);

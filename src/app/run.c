@@ -474,7 +474,7 @@ int run_main(const struct options *options, const struct log *log)
 	loop_set_prepare(run.loop, turn, &run);
 	result = loop_run(run.loop);
 	if (result < 0) {
-		log_error(log, "epoll: %s", strerror(-result));
+		log_error(log, "the event loop: %s", strerror(-result));
 		run.status = EXIT_FAILURE;
 	}
 	finish(&run);

@@ -234,39 +234,48 @@ void loop_set_pace(struct loop *loop, int64_t pace_ns, const int *urgent_fds, in
 		loop->urgent_fds[i] = urgent_fds[i];
 }
 
-static void dispatch_timer(struct loop_source *source)
+/* A timer or signals that cannot be read would wake the loop for ever. 0 or -errno. */
+static int failure_of_read(void)
+{
+	return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+static int dispatch_timer(struct loop_source *source)
 {
 	uint64_t expirations;
 
 	/* EAGAIN: another callback of this batch set the timer anew. */
 	if (read(source->fd, &expirations, sizeof expirations) != sizeof expirations)
-		return;
+		return failure_of_read();
 	source->callback(source->context,
 	                 expirations > UINT32_MAX ? UINT32_MAX : (uint32_t)expirations);
+	return 0;
 }
 
-static void dispatch_signals(struct loop_source *source)
+static int dispatch_signals(struct loop_source *source)
 {
 	struct signalfd_siginfo info;
 
-	while (!source->removed && !source->loop->stopped &&
-	       read(source->fd, &info, sizeof info) == sizeof info)
+	while (!source->removed && !source->loop->stopped) {
+		if (read(source->fd, &info, sizeof info) != sizeof info)
+			return failure_of_read();
 		source->signal_callback(source->context, (int)info.ssi_signo);
+	}
+	return 0;
 }
 
-static void dispatch(struct loop_source *source, uint32_t events)
+static int dispatch(struct loop_source *source, uint32_t events)
 {
 	switch (source->kind) {
 	case SOURCE_FD:
 		source->callback(source->context, events);
 		break;
 	case SOURCE_TIMER:
-		dispatch_timer(source);
-		break;
+		return dispatch_timer(source);
 	case SOURCE_SIGNALS:
-		dispatch_signals(source);
-		break;
+		return dispatch_signals(source);
 	}
+	return 0;
 }
 
 static bool has_urgent(const struct loop *loop, const struct epoll_event *events, int count)
@@ -306,6 +315,7 @@ static int turn(struct loop *loop, int timeout_ms)
 {
 	struct epoll_event events[EVENTS_PER_WAIT];
 	int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_WAIT, timeout_ms);
+	int result = 0;
 
 	/* Afterwards others are ready as well, and all of one moment is taken together. */
 	if (count >= 0 && loop->pace_ns > 0 && timeout_ms != 0 && keep_pace(loop, events, count))
@@ -313,15 +323,15 @@ static int turn(struct loop *loop, int timeout_ms)
 	if (count < 0)
 		return errno == EINTR ? 0 : -errno;
 	loop->dispatching = true;
-	for (int i = 0; i < count && !loop->stopped; i++) {
+	for (int i = 0; i < count && !loop->stopped && result == 0; i++) {
 		struct loop_source *source = events[i].data.ptr;
 
 		if (!source->removed)
-			dispatch(source, events[i].events);
+			result = dispatch(source, events[i].events);
 	}
 	loop->dispatching = false;
 	free_removed(loop);
-	return 0;
+	return result;
 }
 
 int loop_run(struct loop *loop)

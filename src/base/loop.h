@@ -60,7 +60,7 @@ void loop_set_prepare(struct loop *loop, loop_prepare *prepare, void *context);
 #define LOOP_URGENT_MAX 4
 void loop_set_pace(struct loop *loop, int64_t pace_ns, const int *urgent_fds, int urgent_count);
 
-/* Runs until loop_stop; returns the status given there, or -errno of epoll_wait. */
+/* Runs until loop_stop; returns the status given there, or -errno of the system. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop, int status);
 

@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""Promises that no other file holds: memory that is bounded (P10), names that are hostile (P18),
+system calls that fail (P25)."""
+
+import concurrent.futures
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from harness import SLOWDOWN, SOCKLINE, Namespace, check, path, run, skip
+from traffic import final, flood
+
+# Calls and errors. A call fails each time, or now and then; the dynamic loader makes some of them, too, and
+# its calls are left alone.
+OF_LOADER = {"mmap": 150, "openat": 60, "read": 40, "pread64": 40}
+FAULTS = (
+    ("recvmsg", "ENOBUFS"), ("recvmsg", "ENOMEM"), ("recvmsg", "EINTR"), ("recvmmsg", "ENOBUFS"),
+    ("sendto", "ENOBUFS"), ("sendmsg", "ENOBUFS"), ("sendmsg", "EPERM"), ("socket", "EMFILE"),
+    ("socket", "EPERM"), ("bind", "ENOMEM"), ("setsockopt", "ENOMEM"), ("setsockopt", "EPERM"),
+    ("mmap", "ENOMEM"), ("openat", "EMFILE"), ("openat", "EACCES"), ("openat", "ENOMEM"),
+    ("read", "EINTR"), ("read", "EIO"), ("pread64", "EIO"), ("readlink", "EACCES"),
+    ("getdents64", "ENOMEM"), ("write", "EINTR"), ("write", "EAGAIN"), ("write", "EIO"),
+    ("epoll_wait", "EINTR"), ("epoll_ctl", "ENOMEM"), ("poll", "EINTR"), ("ppoll", "EINTR"),
+    ("perf_event_open", "EMFILE"), ("perf_event_open", "EACCES"), ("ioctl", "ENOMEM"),
+    ("clone3", "EAGAIN"), ("timerfd_create", "EMFILE"), ("timerfd_settime", "EINVAL"),
+    ("signalfd4", "EMFILE"), ("eventfd2", "EMFILE"), ("setns", "EPERM"), ("statx", "EACCES"),
+    ("getrandom", "EINTR"), ("prlimit64", "EPERM"), ("sched_setscheduler", "EPERM"),
+)
+
+
+def faulty(host, call, error, when):
+    """sockline for a second, with that call failing; what is wrong with the way it ends, or None."""
+    argv = [*host.prefix, "strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace=?{call}",
+            "-e", f"inject=?{call}:error={error}{when}", SOCKLINE, "--netns", "self", "-i", "lo",
+            "-e", "all", "-d", "1"]
+    try:
+        result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+                                timeout=30 * SLOWDOWN)
+    except subprocess.TimeoutExpired:
+        return "does not end"
+    if result.returncode not in (0, 1):
+        return f"ends with {result.returncode}: {result.stderr[-300:]}"
+    if result.returncode == 1 and call != "write" and not result.stderr.startswith(b"sockline: "):
+        return f"fails without a message: {result.stderr[-300:]}"
+    if not all(is_record(line) for line in result.stdout.splitlines(keepends=True)):
+        return f"writes what is no record: {result.stdout[-300:]}"
+    return None
+
+
+def is_record(line):
+    try:
+        return line.endswith(b"\n") and "@timestamp" in json.loads(line)
+    except ValueError:
+        return False
+
+
+def test_p25_failing_calls():
+    if not shutil.which("strace"):
+        skip("failing calls", "needs strace")
+        return
+    with Namespace() as host:
+        gen = flood(host, "-c", "0", "-r", "200")
+        cases = [(call, error, f":when={OF_LOADER.get(call, 1) + first}+{step}")
+                 for call, error in FAULTS for first, step in ((0, 1), (1, 5))]
+        # What is to be tried again must succeed at some time.
+        cases = [case for case in cases
+                 if not case[2].endswith("+1") or case[1] not in ("EINTR", "EAGAIN")]
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            faults = list(pool.map(lambda case: faulty(host, *case), cases))
+        gen.stop()
+        wrong = [f"{call} {error}{when}: {fault}" for (call, error, when), fault in zip(cases, faults) if fault]
+        check(not wrong, f"{len(cases)} failing calls: a clear end, or a valid stream", "\n".join(wrong))
+
+
+def test_p10_memory():
+    """Flows in numbers: connections are evicted, and memory does not grow with them."""
+    with Namespace() as host:
+        sockline = host.sockline("-i", "lo", "-e", "stats", "--max-connections", "1000", "--stats-interval", "0")
+
+        def status():
+            with open(f"/proc/{sockline.pid}/status", encoding="ascii") as file:
+                fields = dict(line.split(":\t", 1) for line in file if ":\t" in line)
+            return int(fields["VmRSS"].split()[0])
+        host.helper("gen", "-i", "lo", "-c", "20000", "-f", "20000", "10.9.9.9").wait()
+        before = status()
+        host.helper("gen", "-i", "lo", "-c", "60000", "-f", "60000", "10.9.9.9").wait(30)
+        grown = status() - before
+        check(sockline.stop() == 0, "60,000 flows: ends well", sockline.stderr)
+        connections = final(sockline)["sockline"]["stats"]["connections"]
+        check(connections["opened"] > 70000 and connections["evicted"] >= connections["opened"] - 1000,
+              "all but a thousand are evicted", connections)
+        check(grown < 4096, "and memory grows by less than 4 MiB", grown)
+
+
+HOSTILE = ("\033]0;x\a", "a\nb", "\"}{", "\u202egnp.exe", "%s%n")
+
+
+def test_p18_hostile_names():
+    """Control characters, quotes and text that turns around, in names and paths of processes."""
+    talk = "import ctypes, socket, sys, os\n" \
+        "ctypes.CDLL(None).prctl(15, os.fsencode(sys.argv[1]), 0, 0, 0)\n" \
+        "l = socket.create_server(('127.0.0.1', 0)); c = socket.create_connection(l.getsockname())\n" \
+        "s, _ = l.accept(); c.send(b'x'); s.recv(1); c.close(); s.close()\n"
+    with Namespace() as host:
+        sockline = host.sockline("-i", "lo", "-e", "connection,packet", "--hash")
+        text = host.start(SOCKLINE, "--netns", "self", "-i", "lo", "--format", "text", "-l")
+        text.line()
+        expected = []
+        for number, name in enumerate((*map(os.fsencode, HOSTILE), b"\xff\xfe\x80")):
+            folder = os.fsencode(path(f"hostile{number}")) + b"-" + name.replace(b"/", b"_")
+            os.mkdir(folder)
+            program = os.path.join(folder, b"python")
+            shutil.copy(sys.executable, program)
+            subprocess.run([*map(os.fsencode, host.prefix), program, b"-c", talk.encode(), name],
+                           check=True)
+            expected.append((name, program))
+        sockline.wait_for("connection_closed", count=len(expected))
+        sockline.stop()
+        text.stop()
+        check(not any(byte < 0x20 and byte != 0x0a for byte in sockline.output + text.output),
+              "no control byte but LF, in records and in lines of text")
+        check(not any(byte < 0x20 and byte != 0x0a for byte in sockline.errors + text.errors),
+              "nor in messages")
+        records = sockline.find("connection_closed")
+        names = [record.get("process", {}).get("name") for record in records]
+        check(set(HOSTILE) <= set(names), "names are what they were", names)
+        check(len(text.output.splitlines()) == len([line for line in text.output.split(b"\n") if line]),
+              "and a line is a line")
+        raw = [record for record in records if "raw" in record["sockline"]]
+        check(len(raw) == 1, "what is no UTF-8 has its exact bytes beside it", raw)
+
+
+run(globals())

@@ -64,10 +64,10 @@ struct trace_event {
 	uint64_t cookie; /* SO_COOKIE; 0 = not known */
 	uint64_t
 		cgroup_id; /* of the thread; 0 = not known. v2 unless perf_event is a v1 controller */
-	struct initial_stack ids;
 	struct tuple tuple; /* local end -> remote end */
 	const char *text; /* not NUL-terminated; valid during the call that hands the event over */
 	size_t text_length;
+	struct initial_stack ids; /* TRACE_EVENT_IDS */
 };
 
 #endif

@@ -33,9 +33,11 @@ void trace_ring_begin(struct trace_ring *ring)
 {
 	/* Pairs with the kernel's barrier between data and data_head, perf_output_put_handle. */
 	ring->head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
+	ring->peeked = NULL;
 }
 
-const struct perf_event_header *trace_ring_peek(struct trace_ring *ring)
+/* In one piece; NULL when there is none. */
+static const struct perf_event_header *look(struct trace_ring *ring)
 {
 	size_t at = (size_t)ring->tail & (ring->size - 1);
 	size_t to_end = ring->size - at;
@@ -58,15 +60,23 @@ const struct perf_event_header *trace_ring_peek(struct trace_ring *ring)
 	return (const void *)ring->copy;
 }
 
+const struct perf_event_header *trace_ring_peek(struct trace_ring *ring)
+{
+	if (!ring->peeked)
+		ring->peeked = look(ring);
+	return ring->peeked;
+}
+
 void trace_ring_take(struct trace_ring *ring)
 {
 	const struct perf_event_header *record =
 		(const void *)(ring->data + ((size_t)ring->tail & (ring->size - 1)));
 	uint16_t size = record->size;
 
-	if (ring->secret)
+	if (ring->secret && ring->peeked == (const void *)ring->copy)
 		explicit_bzero(ring->copy, size);
 	ring->tail += size;
+	ring->peeked = NULL;
 }
 
 void trace_ring_end(struct trace_ring *ring)

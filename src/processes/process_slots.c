@@ -14,6 +14,11 @@ static uint64_t hash_pid(const struct process_slots *slots, int pid)
 	return hash_number(&slots->key, (uint32_t)pid);
 }
 
+static uint32_t *recent_of(struct process_slots *slots, int pid)
+{
+	return &slots->recent[(uint32_t)pid % PROCESS_SLOTS_RECENT];
+}
+
 int process_slots_init(struct process_slots *slots, uint32_t max, int dir_max,
                        const struct hash_key *key)
 {
@@ -26,6 +31,8 @@ int process_slots_init(struct process_slots *slots, uint32_t max, int dir_max,
 		.exited = { NONE, NONE },
 		.dir_max = dir_max < PROCESS_SLOTS_DIRS_MAX ? dir_max : PROCESS_SLOTS_DIRS_MAX,
 	};
+	for (int i = 0; i < PROCESS_SLOTS_RECENT; i++)
+		slots->recent[i] = NONE;
 	return slots->by_pid ? 0 : -ENOMEM;
 }
 
@@ -168,6 +175,7 @@ int64_t process_slots_insert(struct process_slots *slots, struct process *proces
 	number = slots->free;
 	if (table_insert(slots->by_pid, hash_pid(slots, process->pid), number) < 0)
 		return -ENOMEM;
+	*recent_of(slots, process->pid) = NONE;
 	slots->free = slots->slots[number].older;
 	slots->slots[number] = (struct process_slot){ .process = process, .fd = -1 };
 	list_add(slots, number);
@@ -199,7 +207,7 @@ static bool is_known_at(const struct process *process, int64_t time_ns)
 	return time_ns <= process->lost_from_ns || time_ns >= process->lost_to_ns;
 }
 
-uint32_t process_slots_find_at(const struct process_slots *slots, int pid, int64_t time_ns)
+static uint32_t find_at(const struct process_slots *slots, int pid, int64_t time_ns)
 {
 	struct table_cursor cursor = table_cursor(slots->by_pid, hash_pid(slots, pid));
 	uint32_t number, found = NONE, there_before = NONE;
@@ -221,6 +229,24 @@ uint32_t process_slots_find_at(const struct process_slots *slots, int pid, int64
 	if (found == NONE)
 		found = there_before;
 	return found != NONE && is_known_at(slots->slots[found].process, time_ns) ? found : NONE;
+}
+
+/* No other can be meant: it lives, and none with its pid was entered since it was found. */
+static bool is_recent(const struct process_slots *slots, uint32_t recent, int pid, int64_t time_ns)
+{
+	const struct process *process = recent != NONE ? slots->slots[recent].process : NULL;
+
+	return process && process->pid == pid && process->followed && !process->exited_ns &&
+	       process->known_ns <= time_ns && is_known_at(process, time_ns);
+}
+
+uint32_t process_slots_find_at(struct process_slots *slots, int pid, int64_t time_ns)
+{
+	uint32_t *recent = recent_of(slots, pid);
+
+	if (!is_recent(slots, *recent, pid, time_ns))
+		*recent = find_at(slots, pid, time_ns);
+	return *recent;
 }
 
 uint32_t process_slots_find_live(const struct process_slots *slots, int pid)

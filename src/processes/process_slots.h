@@ -33,6 +33,8 @@ struct process_slot {
 	uint64_t fd_used;      /* turn of the last use */
 };
 
+#define PROCESS_SLOTS_RECENT 64 /* a power of two */
+
 struct process_slots_list {
 	uint32_t newest, oldest;
 };
@@ -46,6 +48,8 @@ struct process_slots {
 	struct process_slots_list live, exited;
 	uint32_t dirs[PROCESS_SLOTS_DIRS_MAX]; /* slots with a kept directory, any order */
 	int dir_count, dir_max;
+	/* By pid: what process_slots_find_at found last. Events of a busy process follow each other. */
+	uint32_t recent[PROCESS_SLOTS_RECENT];
 	uint64_t turn;
 	uint64_t evicted;
 };
@@ -67,7 +71,7 @@ uint32_t process_slots_find(const struct process_slots *slots, int pid, uint64_t
 uint32_t process_slots_find_live(const struct process_slots *slots, int pid);
 
 /* The one whose events are followed and that had the pid at a time (monotonic), when that is sure. */
-uint32_t process_slots_find_at(const struct process_slots *slots, int pid, int64_t time_ns);
+uint32_t process_slots_find_at(struct process_slots *slots, int pid, int64_t time_ns);
 
 void process_slots_used(struct process_slots *slots, uint32_t number);
 void process_slots_retire(struct process_slots *slots, uint32_t number, int64_t now_ns);

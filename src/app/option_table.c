@@ -141,7 +141,7 @@ const struct option_row option_table[] = {
 	  .completion = OPTION_COMPLETES_LIST,
 	  .config = "events",
 	  .help = "records to write (packet,connection,state,socket,\n"
-	          "process,stats,all; default packet,connection,stats)" },
+	          "process,stats,dns,all; default packet,connection,stats)" },
 	{ .letter = 'S',
 	  .name = "snapshot",
 	  MODE(OPTIONS_SNAPSHOT),
@@ -167,6 +167,10 @@ const struct option_row option_table[] = {
 	  .config = "dedupe",
 	  .help = "no record for a packet that another interface showed\n"
 	          "before (otherwise the record names the first one)" },
+	{ .name = "no-inspect",
+	  SWITCH_OFF(inspect),
+	  .config = "inspect",
+	  .help = "do not look into packets for names: no DNS, no domains" },
 	{ .name = "pid",
 	  .kind = OPTION_CALL,
 	  .argument = "N",

@@ -70,15 +70,16 @@ int option_values_word(const char *name, const char *text, const char *const *wo
 	return error_set(error, EINVAL, "%s: '%.60s' is not %s", name, text, list);
 }
 
-const char *const option_values_event_words[] = { "packet",  "connection", "state", "socket",
-	                                          "process", "stats",      "all",   NULL };
+const char *const option_values_event_words[] = { "packet", "connection", "state",
+	                                          "socket", "process",    "stats",
+	                                          "dns",    "all",        NULL };
 
 /* The bits of a word of a list, which text begins with and which has this length; 0: no word. */
 static unsigned event_bits(const char *text, size_t length)
 {
 	static const unsigned bits[] = { EMITTER_PACKET, EMITTER_CONNECTION, EMITTER_STATE,
 		                         EMITTER_SOCKET, EMITTER_PROCESS,    EMITTER_STATS,
-		                         EMITTER_ALL };
+		                         EMITTER_DNS,    EMITTER_ALL };
 
 	for (int i = 0; option_values_event_words[i]; i++)
 		if (strlen(option_values_event_words[i]) == length &&
@@ -98,7 +99,7 @@ int option_values_events(const char *text, unsigned *events, struct error *error
 		if (bits == 0)
 			return error_set(error, EINVAL,
 			                 "--events: '%.*s' is not packet, connection, state, "
-			                 "socket, process, stats or all",
+			                 "socket, process, stats, dns or all",
 			                 length > 60 ? 60 : (int)length, text);
 		result |= bits;
 		if (text[length] == '\0')

@@ -86,6 +86,10 @@ static int check(const struct options *options, struct error *error)
 		{ !snapshot && options->listening, "--listening needs -S" },
 		{ !snapshot && options->kinds != 0,
 		  "--tcp, --udp and the other kinds of sockets need -S" },
+		{ !all && !options->inspect && (options->events & EMITTER_DNS),
+		  "-e dns and --no-inspect exclude each other" },
+		{ snapshot && !options->inspect,
+		  "--no-inspect and -S exclude each other: a snapshot has no packets" },
 		{ options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1,
 		  "-L: one interface at a time" },
 	};
@@ -180,6 +184,7 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 	option_set_defaults(options);
 	options->events = EVENTS_DEFAULT;
 	options->promiscuous = true;
+	options->inspect = true;
 	options->log_level = LOG_INFO;
 	result = parse_words(options, argc, argv, &words, error);
 	if (result != 0 || options->mode == OPTIONS_HELP || options->mode == OPTIONS_VERSION)

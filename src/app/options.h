@@ -54,6 +54,7 @@ struct options {
 	bool immediate;
 	bool guess;
 	bool dedupe;
+	bool inspect;
 	bool hash;
 	struct selection selection;
 	char **command; /* its words, NULL at the end; in argv. NULL = there is none */

@@ -26,6 +26,7 @@ static int event_names(unsigned events, const char **names)
 		{ EMITTER_PACKET, "packet" },   { EMITTER_CONNECTION, "connection" },
 		{ EMITTER_STATE, "state" },     { EMITTER_SOCKET, "socket" },
 		{ EMITTER_PROCESS, "process" }, { EMITTER_STATS, "stats" },
+		{ EMITTER_DNS, "dns" },
 	};
 	int count = 0;
 
@@ -94,6 +95,7 @@ static void fill_config(const struct report_sources *sources, struct event_confi
 	config->attribution_why = "packets come from a file";
 	if (sources->stream) {
 		config->dedupe = options->dedupe;
+		config->inspect = options->inspect;
 		config->max_connections = options->max_connections;
 		config->update_interval_ns = options->update_interval_ns;
 		config->count = options->count;

@@ -57,12 +57,12 @@ void run_catch_up(void *context)
 	host_catch_up(run->host);
 }
 
-void run_on_packet(void *context, const struct packet *packet)
+void run_on_packet(void *context, const struct packet *packet, const uint8_t *bytes)
 {
 	struct run *run = context;
 
 	start_records(run, packet->time_ns);
-	stream_add_packet(run->stream, packet);
+	stream_add_packet(run->stream, packet, bytes);
 	if (packet->number == run->options->count) {
 		capture_set_break(run->captures);
 		run_stop(run, EVENT_STOP_COUNT);

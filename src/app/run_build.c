@@ -228,6 +228,7 @@ static int open_stream(struct run *run, struct error *error)
 		.community_id_seed = run->options->community_id_seed,
 		.netns = run->host ? host_netns(run->host) : 0,
 		.dedupe = run->options->dedupe,
+		.inspect = run->options->inspect,
 		.replay = run_is_replay(run),
 		.catch_up = run->host ? run_catch_up : NULL,
 		.context = run,

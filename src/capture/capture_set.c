@@ -260,7 +260,7 @@ static void hand_over(void *context, const struct capture_packet *captured)
 	packet.ifindex = member->ifindex;
 	decode_packet_tagged(member->link_type, captured->bytes, captured->captured,
 	                     captured->length, &captured->tag, &packet);
-	set->options.packet(set->options.context, &packet);
+	set->options.packet(set->options.context, &packet, captured->bytes);
 }
 
 /* Returns the number of packets, or -errno for a damaged file. */

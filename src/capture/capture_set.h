@@ -18,8 +18,8 @@
 
 struct capture_set;
 
-/* A decoded packet, with its number in the run; valid during the call. */
-typedef void capture_set_packet(void *context, const struct packet *packet);
+/* A decoded packet, with its number in the run, and its captured bytes; valid during the call. */
+typedef void capture_set_packet(void *context, const struct packet *packet, const uint8_t *bytes);
 /* back false: the interface went, with the reason; true: it is captured again. */
 typedef void capture_set_change(void *context, const char *interface, bool back,
                                 const char *reason);

@@ -41,7 +41,7 @@ _sockline()
 		words='auto netlink proc'
 		;;
 	-e | --events)
-		words='packet connection state socket process stats all'
+		words='packet connection state socket process stats dns all'
 		# After a comma, the next of the list.
 		[[ $current != *,* ]] || before=${current%,*},
 		mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words" -- "${current##*,}")
@@ -147,6 +147,7 @@ _sockline()
 			--packet
 			--netlink
 			--dedupe
+			--no-inspect
 			--pid
 			--process
 			--user

@@ -102,6 +102,7 @@ struct connection {
 
 	uint64_t id __attribute__((aligned(64))); /* sockline.connection.id */
 	uint32_t ifindex;                         /* where it was first seen */
+	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
 
 	/* Private to connection_table; times are its own. */
 	struct {
@@ -135,15 +136,15 @@ struct connection {
 	uint8_t orphaned : 2; /* 1 << end: its owner has exited, and no other has the socket */
 	/* What an ICMP error said of it while it had no answer: REFUSED, UNREACHABLE, or none. */
 	enum connection_reason error : 8;
-	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
+	uint32_t lanes[CONNECTION_LANES_MAX]; /* of copies of its packets on other interfaces */
 	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
 	int64_t seen_ns;  /* monotonic: of the first packet */
 	int64_t reported_ns;
 	struct connection_count reported[2]; /* counts at the last connection_updated */
 
+	struct names *names; /* what it is about, see inspect/names.h; NULL = nothing is known */
 	struct socket_tcp_info tcp_info;
-	char community_id[32];                /* NUL-terminated, from the beginning on */
-	uint32_t lanes[CONNECTION_LANES_MAX]; /* of copies of its packets on other interfaces */
+	char community_id[32]; /* NUL-terminated, from the beginning on */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct connection, counts) == 64, "one cache line to find it");

@@ -10,6 +10,7 @@
 
 #include "base/pages.h"
 #include "base/snippet.h"
+#include "inspect/names.h"
 #include "connections/connection_table_private.h"
 
 #define CHUNK_BYTES (CONNECTION_CHUNK * sizeof(struct connection))
@@ -48,6 +49,8 @@ static void release(struct connection *connection)
 	owner_clear(&connection->owners[CONNECTION_DESTINATION]);
 	snippet_free(connection->snippet);
 	connection->snippet = NULL;
+	names_free(connection->names);
+	connection->names = NULL;
 }
 
 void connection_table_free(struct connection_table *table)

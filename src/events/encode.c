@@ -64,6 +64,7 @@ static const struct {
 	[EVENT_CONNECTION_UPDATED] = { encode_connection_event, true },
 	[EVENT_CONNECTION_ATTRIBUTED] = { encode_connection_event, true },
 	[EVENT_CONNECTION_CLOSED] = { encode_connection_event, true },
+	[EVENT_DNS_TRANSACTION] = { encode_dns_event, true },
 	[EVENT_EXISTING_SOCKET] = { encode_socket_event, true },
 	[EVENT_SNAPSHOT_COMPLETED] = { encode_socket_event, false },
 	[EVENT_LISTENING_STARTED] = { encode_socket_event, true },

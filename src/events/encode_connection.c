@@ -179,6 +179,8 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 		write_counts(writer, &sum);
 	if (connection->lane & ~CONNECTION_LANE_MAPPED)
 		writer_call(writer, write_vlans, connection->lane);
+	if (connection->names)
+		writer_call(writer, encode_names_network, connection->names);
 	writer_object_end(writer);
 	writer_object(writer, KEY("source"));
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_SOURCE);
@@ -189,6 +191,8 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_DESTINATION);
 	if (counted)
 		write_counts(writer, &counts[CONNECTION_DESTINATION]);
+	if (connection->names)
+		writer_call(writer, encode_names_destination, connection->names);
 	writer_object_end(writer);
 }
 
@@ -266,6 +270,57 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_co
 	writer_object_end(writer);
 }
 
+/* The end whose owner is the record's process. */
+WRITER_INLINE enum connection_end owned_end(const struct connection *connection)
+{
+	return connection->local[CONNECTION_DESTINATION] && !connection->local[CONNECTION_SOURCE]
+	               ? CONNECTION_DESTINATION
+	               : CONNECTION_SOURCE;
+}
+
+WRITER_INLINE void write_attribution(struct writer *writer, const struct connection *connection,
+                                     enum connection_end end)
+{
+	const bool *local = connection->local;
+
+	writer_call(writer, encode_owner_cgroup, &connection->owners[end]);
+	encode_owner_attribution(writer, &connection->owners[end],
+	                         local[end] ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_FORWARDED);
+	if (local[CONNECTION_SOURCE] && local[CONNECTION_DESTINATION])
+		writer_call(writer, encode_owner_peer, &connection->owners[CONNECTION_DESTINATION]);
+}
+
+void encode_connection_ends(struct writer *writer, struct connection *connection)
+{
+	const struct snippet *pieces = encode_connection_snippet(writer, connection);
+
+	encode_tuple_network(writer, connection_is_v4(connection) ? PACKET_IPV4 : PACKET_IPV6,
+	                     connection->tuple.protocol, direction_of(connection));
+	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_COMMUNITY_ID);
+	if (connection->names)
+		writer_call(writer, encode_names_network, connection->names);
+	writer_object_end(writer);
+	writer_object(writer, KEY("source"));
+	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_SOURCE);
+	writer_object_end(writer);
+	writer_object(writer, KEY("destination"));
+	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_DESTINATION);
+	writer_object_end(writer);
+	writer_call(writer, encode_owner_full, &connection->owners[owned_end(connection)],
+	            &(struct event_args){ 0 });
+}
+
+void encode_connection_owners(struct writer *writer, struct connection *connection)
+{
+	const struct snippet *pieces = encode_connection_snippet(writer, connection);
+	enum connection_end end = owned_end(connection);
+
+	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_ID);
+	writer_object_end(writer);
+	write_socket(writer, connection, &connection->owners[end]);
+	write_attribution(writer, connection, end);
+}
+
 void encode_connection_event(struct writer *outside, const struct event *any)
 {
 	const struct event_connection *event = &any->connection;
@@ -273,13 +328,9 @@ void encode_connection_event(struct writer *outside, const struct event *any)
 	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
 	const struct snippet *pieces = encode_connection_snippet(writer, connection);
 	struct memo *evidences = writer->record->encoder->evidences;
-	const bool *local = connection->local;
-	enum connection_end end = CONNECTION_SOURCE;
-	const struct owner *owner;
+	enum connection_end end = owned_end(connection);
+	const struct owner *owner = &connection->owners[end];
 
-	if (local[CONNECTION_DESTINATION] && !local[CONNECTION_SOURCE])
-		end = CONNECTION_DESTINATION;
-	owner = &connection->owners[end];
 	write_event(writer, connection, any->action);
 	encode_record_host(writer, NULL);
 	write_tuple(writer, connection, pieces);
@@ -295,10 +346,8 @@ void encode_connection_event(struct writer *outside, const struct event *any)
 		writer_call(writer, write_interval, connection, any->time_ns);
 	encode_cache_memo(writer, encode_cache_find(evidences, connection->evidence),
 	                  write_evidence, NULL, (int)connection->evidence);
-	writer_call(writer, encode_owner_cgroup, owner);
-	encode_owner_attribution(writer, owner,
-	                         local[end] ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_FORWARDED);
-	if (local[CONNECTION_SOURCE] && local[CONNECTION_DESTINATION])
-		writer_call(writer, encode_owner_peer, &connection->owners[CONNECTION_DESTINATION]);
+	write_attribution(writer, connection, end);
+	if (connection->names)
+		writer_call(writer, encode_names_sockline, connection->names);
 	outside->at = own.at;
 }

@@ -15,6 +15,7 @@
 #include "events/encode_users.h"
 #include "events/encode_writer.h"
 #include "events/event.h"
+#include "inspect/names.h"
 
 #define MEMO_MAX 438 /* bytes: with its head and the slack 512 */
 
@@ -241,6 +242,9 @@ void encode_owner_peer(struct writer *writer, const struct owner *owner);
 
 /* encode_connection.c */
 void encode_connection_event(struct writer *writer, const struct event *any);
+/* For records that are about a connection besides: network, both ends and the owner; in "sockline" the rest. */
+void encode_connection_ends(struct writer *writer, struct connection *connection);
+void encode_connection_owners(struct writer *writer, struct connection *connection);
 /* Piece builder of a connection's snippet, and its numbers. */
 enum connection_piece {
 	CONNECTION_PIECE_COMMUNITY_ID,
@@ -271,6 +275,13 @@ void encode_connection_icmp(struct writer *writer, uint16_t id);     /* of an ec
 const char *encode_connection_state(enum socket_state state);        /* NULL for NONE */
 const char *encode_connection_reason(enum connection_reason reason); /* the same */
 const char *encode_socket_kind(enum socket_kind kind);
+
+/* encode_names.c: inside "network", "destination" and "sockline". */
+void encode_names_network(struct writer *writer, const struct names *names);
+void encode_names_destination(struct writer *writer, const struct names *names);
+void encode_names_sockline(struct writer *writer, const struct names *names);
+
+void encode_dns_event(struct writer *writer, const struct event *any);
 
 void encode_packet_event(struct writer *writer, const struct event *any);
 void encode_socket_event(struct writer *writer, const struct event *any);

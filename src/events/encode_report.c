@@ -251,6 +251,7 @@ static void write_host_options(struct writer *writer, const struct event_config 
 static void write_stream_options(struct writer *writer, const struct event_config *config)
 {
 	encode_writer_bool(writer, KEY("dedupe"), config->dedupe);
+	encode_writer_bool(writer, KEY("inspect"), config->inspect);
 	writer_u64(writer, KEY("max_connections"), config->max_connections);
 	writer_ns(writer, KEY("update_interval_ns"), config->update_interval_ns);
 	if (config->count > 0)

@@ -40,6 +40,7 @@ static const struct {
 static const char *const cuts[CUT_COUNT] = {
 	[CUT_DATA] = "sockline.packet.data",
 	[CUT_ARGS] = "process.args",
+	[CUT_ANSWERS] = "dns.answers",
 	[CUT_PARENT_EXECUTABLE] = "process.parent.executable",
 	[CUT_EXECUTABLE] = "process.executable",
 	[CUT_PEER_EXECUTABLE] = "sockline.peer.process.executable",

@@ -84,6 +84,7 @@ enum writer_raw {
 enum writer_cut {
 	CUT_DATA,
 	CUT_ARGS,
+	CUT_ANSWERS,
 	CUT_PARENT_EXECUTABLE,
 	CUT_EXECUTABLE,
 	CUT_PEER_EXECUTABLE,

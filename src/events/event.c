@@ -20,6 +20,8 @@ static const struct event_class classes[EVENT_ACTION_COUNT] = {
 	                                      NETWORK, .types = { "connection", "info" }),
 	[EVENT_CONNECTION_CLOSED] = CLASS("connection_closed", "connection", "event", NETWORK,
 	                                  .types = { "connection", "end" }),
+	[EVENT_DNS_TRANSACTION] =
+		CLASS("dns_transaction", "dns", "event", NETWORK, .types = { "protocol", "info" }),
 	[EVENT_EXISTING_SOCKET] =
 		CLASS("existing_socket", "socket", "state", NETWORK, .types = { "info" }),
 	[EVENT_SNAPSHOT_COMPLETED] =
@@ -63,7 +65,9 @@ struct event_owners event_owners(const struct event *event)
 	case EVENT_CONNECTION_UPDATED:
 	case EVENT_CONNECTION_ATTRIBUTED:
 	case EVENT_CONNECTION_CLOSED:
-		connection = event->connection.connection;
+	case EVENT_DNS_TRANSACTION:
+		connection = event->action == EVENT_DNS_TRANSACTION ? event->dns.connection
+		                                                    : event->connection.connection;
 		for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
 			if (connection->local[end])
 				result.owners[end] = &connection->owners[end];

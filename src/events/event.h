@@ -15,6 +15,7 @@
 #include "attribution/owner.h"
 #include "capture/packet.h"
 #include "connections/connection.h"
+#include "inspect/dns_queries.h"
 #include "interfaces/interfaces.h"
 #include "sockets/socket.h"
 
@@ -30,6 +31,7 @@ enum event_action {
 	EVENT_CONNECTION_UPDATED,
 	EVENT_CONNECTION_ATTRIBUTED,
 	EVENT_CONNECTION_CLOSED,
+	EVENT_DNS_TRANSACTION,
 	EVENT_EXISTING_SOCKET,
 	EVENT_SNAPSHOT_COMPLETED,
 	EVENT_LISTENING_STARTED,
@@ -79,6 +81,15 @@ struct event_connection {
 	struct connection *connection; /* not const: as in event_packet */
 	enum socket_state previous;    /* STATE_CHANGED */
 	struct event_args args;
+};
+
+/* EVENT_DNS_TRANSACTION: a query with its answer, or one of them alone. */
+struct event_dns {
+	struct connection *connection;     /* not const: as in event_packet */
+	const struct dns_message *message; /* the answer; a query that nothing answers; NULL */
+	const struct dns_query *query;     /* NULL: it was not seen, or is the message */
+	int64_t query_ns;                  /* time of the query; 0 = not known */
+	bool timed_out;
 };
 
 /*
@@ -218,7 +229,7 @@ struct event_config {
 	bool hash;
 	struct event_selection selection;
 	const char *command; /* its first word, for the others may hold secrets; NULL = none */
-	bool dedupe;
+	bool dedupe, inspect;
 	uint32_t max_connections;
 	int64_t update_interval_ns;
 	uint64_t count;           /* 0 = no limit */
@@ -268,6 +279,7 @@ struct event {
 	union {
 		struct event_packet packet;
 		struct event_connection connection;
+		struct event_dns dns;
 		struct event_socket socket;
 		struct event_process process;
 		struct event_stats stats;

@@ -203,6 +203,16 @@ static void add_connection_news(struct buf *line, const struct event *event)
 	}
 }
 
+static void add_domain(struct buf *line, const struct names *names)
+{
+	if (names->source == NAMES_SOURCE_NONE)
+		return;
+	buf_append_literal(line, " (");
+	utf8_append_log(line, names->bytes + names->texts[NAMES_DOMAIN].offset,
+	                names->texts[NAMES_DOMAIN].length);
+	buf_append_char(line, ')');
+}
+
 static void add_connection(struct buf *line, const struct event *event)
 {
 	const struct connection *connection = event->connection.connection;
@@ -212,7 +222,42 @@ static void add_connection(struct buf *line, const struct event *event)
 	           connection->last_ns);
 	add_protocol(line, connection->tuple.protocol);
 	add_ends(line, &connection->tuple, inet_has_ports(connection->tuple.protocol));
+	if (connection->names)
+		add_domain(line, connection->names);
 	add_connection_news(line, event);
+}
+
+static void add_answers(struct buf *line, const struct dns_message *message)
+{
+	buf_append_literal(line, " >");
+	if (message->code != 0)
+		add(line, " code %u", message->code);
+	for (int i = 0; i < message->answer_count; i++) {
+		const char *data = dns_text(message, message->answers[i].data);
+
+		if (!data)
+			continue;
+		buf_append_char(line, ' ');
+		add_foreign(line, data);
+	}
+}
+
+static void add_dns(struct buf *line, const struct event *event)
+{
+	const struct event_dns *dns = &event->dns;
+	const struct event_owners owners = event_owners(event);
+	const char *question = dns->message ? dns_text(dns->message, dns->message->question)
+	                                    : dns->query->question;
+
+	add_owners(line, owners.owners[CONNECTION_SOURCE], owners.owners[CONNECTION_DESTINATION],
+	           event->time_ns);
+	buf_append_literal(line, " dns ");
+	if (dns->message ? dns->message->has_question : dns->query->has_question)
+		add_foreign(line, question);
+	if (dns->message && dns->message->response)
+		add_answers(line, dns->message);
+	else if (dns->timed_out)
+		buf_append_literal(line, " > no answer");
 }
 
 /* An abstract name begins with NUL, which is shown as ss(8) and /proc/net/unix do. */
@@ -339,6 +384,9 @@ int text_format(const struct event *event, struct buf *line)
 	case EVENT_CONNECTION_ATTRIBUTED:
 	case EVENT_CONNECTION_CLOSED:
 		add_connection(line, event);
+		break;
+	case EVENT_DNS_TRANSACTION:
+		add_dns(line, event);
 		break;
 	case EVENT_EXISTING_SOCKET:
 	case EVENT_LISTENING_STARTED:

@@ -26,7 +26,8 @@ struct emitter;
 #define EMITTER_STATS      8u
 #define EMITTER_STATE      16u
 #define EMITTER_PROCESS    32u
-#define EMITTER_ALL        63u
+#define EMITTER_DNS        64u
+#define EMITTER_ALL        127u
 
 struct emitter_options {
 	struct encoder *encoder; /* borrowed */

@@ -148,6 +148,8 @@ static const struct tuple *tuple_of(const struct event *event)
 	case EVENT_LISTENING_STARTED:
 	case EVENT_LISTENING_STOPPED:
 		return &event->socket.socket->tuple;
+	case EVENT_DNS_TRANSACTION:
+		return &event->dns.connection->tuple;
 	default:
 		return &event->connection.connection->tuple;
 	}
@@ -185,6 +187,7 @@ bool selection_matches(const struct selection *selection, const struct event *ev
 	case EVENT_CONNECTION_UPDATED:
 	case EVENT_CONNECTION_ATTRIBUTED:
 	case EVENT_CONNECTION_CLOSED:
+	case EVENT_DNS_TRANSACTION:
 	case EVENT_EXISTING_SOCKET:
 	case EVENT_LISTENING_STARTED:
 	case EVENT_LISTENING_STOPPED:

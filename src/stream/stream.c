@@ -155,8 +155,11 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->binder = binder_new(&binder_options);
 	stream->duplicates = duplicates_new(&options->id_key);
 	stream->fragments = fragments_new(&options->id_key);
+	if (options->inspect)
+		stream->naming =
+			naming_new(&options->id_key, stream->connections, options->emitter);
 	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
-	    !stream->destroyed) {
+	    !stream->destroyed || (options->inspect && !stream->naming)) {
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
 	}
@@ -174,6 +177,7 @@ void stream_free(struct stream *stream)
 	if (!stream)
 		return;
 	traffic_free(stream->traffic);
+	naming_free(stream->naming);
 	destroyed_free(stream->destroyed);
 	fragments_free(stream->fragments);
 	duplicates_free(stream->duplicates);
@@ -273,6 +277,8 @@ int64_t stream_tick(struct stream *stream)
 	int64_t next_ns;
 
 	stream_take_destroyed(stream);
+	if (stream->naming)
+		naming_expire(stream->naming, stream_time_ns(stream) - DNS_QUERIES_KEEP_NS);
 	stream->behind = !connection_table_expire(stream->connections, table_time_ns(stream));
 	next_ns = settle(stream);
 	if (stream->traffic &&
@@ -323,6 +329,8 @@ void stream_finish(struct stream *stream)
 	stream_pass_packets(stream);
 	stream_take_destroyed(stream);
 	finish_traffic(stream);
+	if (stream->naming)
+		naming_expire(stream->naming, INT64_MAX);
 	connection_table_shutdown(stream->connections, table_time_ns(stream));
 }
 

@@ -37,6 +37,7 @@ struct stream_options {
 	uint32_t netns; /* our own network namespace; packets of others say theirs */
 	bool dedupe;    /* no records of packets that were seen on another interface before */
 	bool replay;    /* packets are the clock */
+	bool inspect;   /* look into first packets for names */
 	/* Called before packets pass: what the kernel reported by now has to come first. NULL: none. */
 	void (*catch_up)(void *context);
 	void *context;
@@ -53,10 +54,11 @@ void stream_free(struct stream *stream); /* without records: stream_finish first
 /*
  * Packets in the order of their capture. Memory is slow: STREAM_BATCH packets are gathered, and
  * then pass together. stream_pass_packets passes those that are left; a caller that has no more
- * packets at the moment, or whose next step must come after them, calls it.
+ * packets at the moment, or whose next step must come after them, calls it. The packet's bytes
+ * are looked into before this returns (inspect).
  */
 #define STREAM_BATCH 32
-void stream_add_packet(struct stream *stream, const struct packet *packet);
+void stream_add_packet(struct stream *stream, const struct packet *packet, const uint8_t *bytes);
 void stream_pass_packets(struct stream *stream);
 /*
  * A replay holds a few packets back that are far ahead of those before: one that is alone there has

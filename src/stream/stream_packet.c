@@ -352,6 +352,8 @@ static void pass(struct stream *stream, struct passage *passage)
 		                                  packet, passage->now_ns);
 	if (passage->opened) {
 		binder_bind(stream->binder, connection, passage->from, packet, passage->now_ns);
+		if (stream->naming)
+			naming_opened(stream->naming, connection);
 		stream_emit_connection(stream, EVENT_CONNECTION_OPENED, packet->time_ns,
 		                       connection);
 	} else if (connection && connection->attributable) {
@@ -367,6 +369,9 @@ static void pass(struct stream *stream, struct passage *passage)
 		emit_state(stream, connection, before, packet->time_ns);
 	if (stream->wants_packets && (duplicate_of == 0 || !stream->options.dedupe))
 		emit_packet(stream, passage, duplicate_of);
+	if (stream->naming)
+		naming_found(stream->naming, packet, passage->is_copy ? NULL : connection,
+		             passage->from);
 	if (closed)
 		stream_hold_closed(stream, connection);
 	else if (!connection)
@@ -471,8 +476,13 @@ void stream_gather(struct stream *stream, const struct packet *packet, int64_t c
 		stream_pass_packets(stream);
 }
 
-void stream_add_packet(struct stream *stream, const struct packet *packet)
+void stream_add_packet(struct stream *stream, const struct packet *packet, const uint8_t *bytes)
 {
+	if (stream->naming) {
+		if (naming_is_full(stream->naming))
+			stream_pass_packets(stream);
+		naming_look(stream->naming, packet, bytes);
+	}
 	if (stream->options.replay)
 		stream_replay_add(stream, packet);
 	else

@@ -8,6 +8,7 @@
 #include "stream/destroyed.h"
 #include "stream/duplicates.h"
 #include "stream/fragments.h"
+#include "stream/naming.h"
 #include "stream/stream.h"
 #include "stream/traffic.h"
 
@@ -21,6 +22,7 @@ struct stream {
 	struct duplicates *duplicates;
 	struct fragments *fragments;
 	struct destroyed *destroyed;
+	struct naming *naming;   /* NULL: nothing is looked into */
 	uint32_t changes;        /* attribution_changes() of this batch */
 	struct traffic *traffic; /* NULL: not asked for */
 	bool behind;             /* timers had more to report than the sink has room for */

@@ -229,7 +229,7 @@ static void on_packet(void *context, const struct capture_packet *captured)
 	packet.number = ++number;
 	decode_packet(DECODE_LINK_ETHERNET, captured->bytes, captured->captured, captured->length,
 	              &packet);
-	stream_add_packet(context, &packet);
+	stream_add_packet(context, &packet, captured->bytes);
 	stream_pass_packets(context);
 }
 

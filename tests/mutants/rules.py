@@ -106,7 +106,7 @@ MUTANTS = (
     ("events/encode_owner.c", "if (process->executable_deleted)", "if (false)"),
     ("events/encode_owner.c", "if (process->parent_pid <= 0)", "if (false)"),
     ("events/encode_connection.c", "if (connection->midway)", "if (!connection->midway)"),
-    ("events/encode_connection.c", "local[CONNECTION_DESTINATION] && !local[CONNECTION_SOURCE]", "false"),
+    ("events/encode_connection.c", "connection->local[CONNECTION_DESTINATION] && !connection->local[CONNECTION_SOURCE]", "false"),
     # base
     ("base/utf8.c", "first < 0xc2 || first > 0xf4", "first > 0xf4"),
     ("base/utf8.c", "point >= 0x7f && point <= 0x9f", "point == 0x7f"),

@@ -13,6 +13,7 @@
 
 #include "base/snippet.h"
 #include "events/event.h"
+#include "inspect/names.h"
 
 #define EXAMPLE_NS    INT64_C(1795342272123456789) /* 2026-11-22T10:11:12.123456789Z */
 #define EXAMPLE_RUN   UINT64_C(0xb1946ac92492d234)
@@ -26,6 +27,7 @@ struct example {
 	struct owner client, server;
 	struct connection connection;
 	struct interface eth0;
+	struct dns_message answer;
 	struct packet packet;
 	struct socket socket;
 	struct event_capture_counters capture;
@@ -111,6 +113,7 @@ static inline void example_end(struct example *example)
 	snippet_free(example->curl.snippet);
 	snippet_free(example->sshd.snippet);
 	snippet_free(example->connection.snippet);
+	names_free(example->connection.names);
 }
 
 static inline void example_packet(struct example *example, struct event_packet *event)
@@ -165,6 +168,41 @@ static inline void example_connection(struct example *example, struct event *eve
 		connection->tcp_info.bytes_acked = 760;
 		connection->tcp_info.bytes_received = 5100;
 	}
+}
+
+/* The same process asked for the name of a mail server. */
+static inline void example_dns(struct example *example, struct event_dns *event)
+{
+	struct dns_message *answer = &example->answer;
+	static const char texts[] = "example.com\00010 mail.example.com\000mail.example.com\000"
+				    "198.51.100.25";
+
+	*answer = (struct dns_message){
+		.id = 48879,
+		.response = true,
+		.flags = DNS_RD | DNS_RA,
+		.has_question = true,
+		.question_type = 15,
+		.question_class = DNS_CLASS_IN,
+		.answer_total = 3,
+		.answer_count = 2,
+		.answers = { { .name = 0,
+		               .data = 12,
+		               .type = 15,
+		               .class = DNS_CLASS_IN,
+		               .ttl = 300 },
+		             { .name = 32,
+		               .data = 49,
+		               .type = DNS_TYPE_A,
+		               .class = DNS_CLASS_IN,
+		               .ttl = 60,
+		               .has_address = true } },
+	};
+	memcpy(answer->texts, texts, sizeof texts);
+	names_set_protocol(&example->connection.names, NAMES_DNS);
+	event->connection = &example->connection;
+	event->message = answer;
+	event->query_ns = EXAMPLE_NS - 12345678;
 }
 
 static inline void example_socket(struct example *example, struct event *event)
@@ -258,6 +296,7 @@ static inline void example_run(struct event_run *run)
 		.direction = "inout",
 		.promiscuous = true,
 		.netns = "auto",
+		.inspect = true,
 		.max_connections = 65536,
 		.update_interval_ns = INT64_C(60000000000),
 		.duration_ns = INT64_C(3600000000000),
@@ -331,6 +370,8 @@ static inline struct event example_event(struct example *example, enum event_act
 		example_packet(example, &event.packet);
 	else if (action <= EVENT_CONNECTION_CLOSED)
 		example_connection(example, &event);
+	else if (action == EVENT_DNS_TRANSACTION)
+		example_dns(example, &event.dns);
 	else if (action <= EVENT_LISTENING_STOPPED)
 		example_socket(example, &event);
 	else if (action == EVENT_PROCESS_TRAFFIC)

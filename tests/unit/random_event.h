@@ -298,6 +298,63 @@ static inline void scene_traffic(struct scene *scene, struct event_process *proc
 	process->connections = scene_number(scene, 20);
 }
 
+/* A text of names, or none. */
+static inline uint16_t scene_dns_text(struct scene *scene)
+{
+	struct dns_message *message = &scene->dns;
+	size_t length = 1 + random_below(&scene->random, 300);
+	uint16_t text = message->text_length;
+
+	if (scene_chance(scene, 10) || length >= DNS_TEXTS_MAX - (size_t)text)
+		return DNS_TEXT_NONE;
+	for (size_t i = 0; i < length; i++)
+		message->texts[text + i] = (char)('!' + random_below(&scene->random, '~' - '!'));
+	message->texts[text + length] = '\0';
+	message->text_length = (uint16_t)(text + length + 1);
+	return text;
+}
+
+static inline void scene_answer(struct scene *scene, struct dns_answer *answer)
+{
+	answer->type = (uint16_t)scene_number(scene, 16);
+	answer->class = (uint16_t)scene_number(scene, 16);
+	answer->ttl = (uint32_t)scene_number(scene, 32);
+	answer->name = scene_dns_text(scene);
+	answer->data = scene_dns_text(scene);
+}
+
+static inline void scene_dns(struct scene *scene, struct event_dns *event)
+{
+	struct dns_message *message = &scene->dns;
+
+	event->connection = &scene->connections[random_below(&scene->random, SCENE_CONNECTIONS)];
+	names_set_protocol(&event->connection->names, NAMES_DNS);
+	event->query_ns = scene->time_ns - (int64_t)scene_number(scene, 34);
+	memset(message, 0, sizeof *message);
+	message->response = scene_chance(scene, 80);
+	message->id = (uint16_t)scene_number(scene, 16);
+	message->opcode = (uint8_t)scene_number(scene, 4);
+	message->flags = (uint8_t)random_below(&scene->random, 128);
+	message->code = (uint16_t)scene_number(scene, 12);
+	message->question = scene_dns_text(scene);
+	message->has_question = message->question != DNS_TEXT_NONE;
+	message->question_type = (uint16_t)scene_number(scene, 16);
+	message->question_class = (uint16_t)scene_number(scene, 16);
+	message->answer_count = (uint16_t)random_below(&scene->random, DNS_ANSWERS_MAX + 1);
+	message->answer_total = (uint16_t)(message->answer_count + scene_chance(scene, 20));
+	for (int i = 0; i < message->answer_count; i++)
+		scene_answer(scene, &message->answers[i]);
+	event->message = message;
+	if (scene_chance(scene, 70))
+		return;
+	scene->query = (struct dns_query){ .id = message->id,
+		                           .has_question = scene_chance(scene, 80),
+		                           .question = "www.example.org" };
+	event->message = NULL;
+	event->query = &scene->query;
+	event->timed_out = scene_chance(scene, 50);
+}
+
 /* Valid until the next event of the scene. */
 static inline struct event scene_event(struct scene *scene, enum event_action action)
 {
@@ -318,6 +375,8 @@ static inline struct event scene_event(struct scene *scene, enum event_action ac
 			&scene->connections[random_below(&scene->random, SCENE_CONNECTIONS)];
 		event.connection.previous = SOCKET_SYN_SENT;
 		event.connection.args = scene_args(scene);
+	} else if (action == EVENT_DNS_TRANSACTION) {
+		scene_dns(scene, &event.dns);
 	} else if (action <= EVENT_LISTENING_STOPPED) {
 		scene_socket(scene, &event.socket);
 		if (action <= EVENT_SNAPSHOT_COMPLETED) {

@@ -13,6 +13,7 @@
 
 #include "base/snippet.h"
 #include "events/event.h"
+#include "inspect/names.h"
 #include "random.h"
 
 #define SCENE_PROCESSES   16
@@ -37,6 +38,8 @@ struct scene {
 	struct owner owners[2];
 	struct socket socket;
 	const struct process *holders[3];
+	struct dns_message dns;
+	struct dns_query query;
 	const char *texts[8];
 	char text[8][300];
 	struct event_capture_counters captures[64];
@@ -188,6 +191,7 @@ static inline void scene_owner(struct scene *scene, struct owner *owner)
 static inline void scene_connection(struct scene *scene, struct connection *connection)
 {
 	snippet_free(connection->snippet);
+	names_free(connection->names);
 	memset(connection, 0, sizeof *connection);
 	connection->tuple = scene_tuple(scene);
 	connection->netns = scene_chance(scene, 50) ? (uint32_t)random_u64(&scene->random) : 0;
@@ -213,6 +217,12 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 			connection->owners[end] = (struct owner){ .method = ATTRIBUTION_UNKNOWN };
 	}
 	connection->midway = scene_chance(scene, 20);
+	if (scene_chance(scene, 30))
+		names_set_domain(&connection->names, NAMES_FROM_DNS, "www.example.org");
+	if (scene_chance(scene, 30))
+		names_set_protocol(
+			&connection->names,
+			(enum names_protocol)(1 + random_below(&scene->random, NAMES_LLMNR)));
 	if (connection->tuple.protocol == IPPROTO_ICMP)
 		connection->icmp_id = (uint16_t)random_u64(&scene->random);
 	connection->has_tcp_info =
@@ -245,8 +255,10 @@ static inline void scene_end(struct scene *scene)
 {
 	for (int i = 0; i < SCENE_PROCESSES; i++)
 		snippet_free(scene->processes[i].snippet);
-	for (int i = 0; i < SCENE_CONNECTIONS; i++)
+	for (int i = 0; i < SCENE_CONNECTIONS; i++) {
 		snippet_free(scene->connections[i].snippet);
+		names_free(scene->connections[i].names);
+	}
 }
 
 #endif

@@ -111,7 +111,8 @@ static uint64_t missing(const struct lines *lines, uint64_t last)
 static void test_wants(void)
 {
 	static const unsigned classes[] = { EMITTER_PACKET, EMITTER_CONNECTION, EMITTER_SOCKET,
-		                            EMITTER_STATS,  EMITTER_STATE,      EMITTER_PROCESS };
+		                            EMITTER_STATS,  EMITTER_STATE,      EMITTER_PROCESS,
+		                            EMITTER_DNS };
 	static const struct {
 		enum event_action first, last;
 		unsigned events; /* 0: always */
@@ -120,6 +121,7 @@ static void test_wants(void)
 		{ EVENT_CONNECTION_OPENED, EVENT_CONNECTION_OPENED, EMITTER_CONNECTION },
 		{ EVENT_CONNECTION_STATE_CHANGED, EVENT_CONNECTION_STATE_CHANGED, EMITTER_STATE },
 		{ EVENT_CONNECTION_UPDATED, EVENT_CONNECTION_CLOSED, EMITTER_CONNECTION },
+		{ EVENT_DNS_TRANSACTION, EVENT_DNS_TRANSACTION, EMITTER_DNS },
 		{ EVENT_PROCESS_TRAFFIC, EVENT_PROCESS_TRAFFIC, EMITTER_PROCESS },
 		{ EVENT_EXISTING_SOCKET, EVENT_LISTENING_STOPPED, EMITTER_SOCKET },
 		{ EVENT_CAPTURE_STATS, EVENT_CAPTURE_STATS, EMITTER_STATS },

@@ -156,7 +156,7 @@ static uint64_t pass(struct scene *scene, uint64_t count, uint64_t syns)
 		for (int j = 0; j<STREAM_BATCH; j++, syns -= syns> 0) {
 			struct packet packet = next_packet(scene, syns);
 
-			stream_add_packet(scene->stream, &packet);
+			stream_add_packet(scene->stream, &packet, NULL);
 		}
 		sink_drain(scene->sink, clock_monotonic_ns() + NS_PER_SECOND);
 	}

@@ -1,0 +1,227 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inspect/dns.h"
+
+#include <arpa/nameser.h>
+#include <stdio.h>
+#include <string.h>
+#include <resolv.h>
+
+#include "inspect/dns_name.h"
+
+#define HEADER_SIZE    12
+#define EDNS_DO        0x8000u /* RFC 3225, in the TTL of OPT */
+#define CLASS_BITS     0x7fffu
+#define QUESTION_FIXED 4 /* type and class behind the name */
+
+/* One record, and what is the same for all of a message. */
+struct reader {
+	const uint8_t *bytes;
+	size_t length;
+	bool multicast;
+	struct dns_message *message;
+};
+
+/* Takes what was written behind the texts; length without the NUL. */
+static uint16_t keep_text(struct dns_message *message, int length)
+{
+	uint16_t text = message->text_length;
+
+	if (length < 0 || (size_t)length >= DNS_TEXTS_MAX - (size_t)text)
+		return DNS_TEXT_NONE;
+	message->text_length = (uint16_t)(text + length + 1);
+	return text;
+}
+
+static uint16_t read_name(const struct reader *reader, size_t offset)
+{
+	struct dns_message *message = reader->message;
+
+	return keep_text(message, dns_name_read(reader->bytes, reader->length, offset,
+	                                        message->texts + message->text_length,
+	                                        DNS_TEXTS_MAX - message->text_length));
+}
+
+/* Numbers, and then a name that begins behind them. */
+static uint16_t read_numbers_and_name(const struct reader *reader, const ns_rr *record, int numbers)
+{
+	struct dns_message *message = reader->message;
+	const uint8_t *data = ns_rr_rdata(*record);
+	char text[DNS_NAME_MAX + 32];
+	size_t used = 0;
+	int length;
+
+	if (ns_rr_rdlen(*record) < 2 * numbers + 1)
+		return DNS_TEXT_NONE;
+	for (int i = 0; i < numbers; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "%u ",
+		                         ns_get16(data + (size_t)2 * (size_t)i));
+	length = dns_name_read(reader->bytes, reader->length,
+	                       (size_t)(data - reader->bytes) + 2 * (size_t)numbers, text + used,
+	                       sizeof text - used);
+	if (length < 0 || used + (size_t)length >= DNS_TEXTS_MAX - (size_t)message->text_length)
+		return DNS_TEXT_NONE;
+	used += (size_t)length;
+	memcpy(message->texts + message->text_length, text, used + 1);
+	return keep_text(message, (int)used);
+}
+
+static uint16_t read_address(struct dns_message *message, struct dns_answer *answer,
+                             const ns_rr *record)
+{
+	char text[INET_TEXT_MAX];
+	size_t length;
+
+	if (answer->class != DNS_CLASS_IN ||
+	    ns_rr_rdlen(*record) != (answer->type == DNS_TYPE_A ? 4 : 16))
+		return DNS_TEXT_NONE;
+	if (answer->type == DNS_TYPE_A)
+		inet_from_v4(&answer->address, ns_rr_rdata(*record));
+	else
+		inet_from_v6(&answer->address, ns_rr_rdata(*record));
+	answer->has_address = true;
+	length = answer->type == DNS_TYPE_A ? inet_format(&answer->address, text)
+	                                    : inet_format_v6(&answer->address, text);
+	if (length >= DNS_TEXTS_MAX - (size_t)message->text_length)
+		return DNS_TEXT_NONE;
+	memcpy(message->texts + message->text_length, text, length + 1);
+	return keep_text(message, (int)length);
+}
+
+static uint16_t read_data(const struct reader *reader, struct dns_answer *answer,
+                          const ns_rr *record)
+{
+	switch (ns_rr_type(*record)) {
+	case ns_t_a:
+	case ns_t_aaaa:
+		return read_address(reader->message, answer, record);
+	case ns_t_cname:
+	case ns_t_ns:
+	case ns_t_ptr:
+	case ns_t_dname:
+		return read_numbers_and_name(reader, record, 0);
+	case ns_t_mx:
+		return read_numbers_and_name(reader, record, 1);
+	case ns_t_srv:
+		return read_numbers_and_name(reader, record, 3);
+	default:
+		return DNS_TEXT_NONE;
+	}
+}
+
+static uint16_t class_of(const struct reader *reader, const ns_rr *record)
+{
+	unsigned class = ns_rr_class(*record);
+
+	return (uint16_t)(reader->multicast ? class & CLASS_BITS : class);
+}
+
+/* Returns where the first answer begins; 0: the question is malformed. */
+static size_t read_question(const struct reader *reader, ns_msg *handle)
+{
+	struct dns_message *message = reader->message;
+	const uint8_t *end = reader->bytes + reader->length;
+	const uint8_t *at = reader->bytes + HEADER_SIZE;
+	ns_rr record;
+
+	for (int i = 0; i < ns_msg_count(*handle, ns_s_qd); i++) {
+		int skipped = dn_skipname(at, end);
+
+		if (skipped < 0 || ns_parserr(handle, ns_s_qd, i, &record) != 0)
+			return 0;
+		if (i == 0) {
+			message->question = read_name(reader, HEADER_SIZE);
+			message->has_question = message->question != DNS_TEXT_NONE;
+			message->question_type = (uint16_t)ns_rr_type(record);
+			message->question_class = class_of(reader, &record);
+			if (!message->has_question)
+				return 0;
+		}
+		at += skipped + QUESTION_FIXED;
+	}
+	return (size_t)(at - reader->bytes);
+}
+
+static bool read_answers(const struct reader *reader, ns_msg *handle, size_t offset)
+{
+	struct dns_message *message = reader->message;
+
+	for (int i = 0; i < ns_msg_count(*handle, ns_s_an) && i < DNS_ANSWERS_MAX; i++) {
+		struct dns_answer *answer = &message->answers[i];
+		ns_rr record;
+
+		if (ns_parserr(handle, ns_s_an, i, &record) != 0)
+			return false;
+		*answer = (struct dns_answer){
+			.name = read_name(reader, offset),
+			.type = (uint16_t)ns_rr_type(record),
+			.class = class_of(reader, &record),
+			.ttl = ns_rr_ttl(record),
+		};
+		answer->data = read_data(reader, answer, &record);
+		message->answer_count++;
+		offset = (size_t)(ns_rr_rdata(record) - reader->bytes) + ns_rr_rdlen(record);
+	}
+	return true;
+}
+
+/* RFC 6891 6.1.3: OPT, one of the additional records. */
+static void read_edns(ns_msg *handle, struct dns_message *message)
+{
+	ns_rr record;
+
+	for (int i = 0; i < ns_msg_count(*handle, ns_s_ar); i++) {
+		if (ns_parserr(handle, ns_s_ar, i, &record) != 0)
+			return;
+		if (ns_rr_type(record) != ns_t_opt)
+			continue;
+		message->code |= (uint16_t)(ns_rr_ttl(record) >> 24 << 4);
+		if (ns_rr_ttl(record) & EDNS_DO)
+			message->flags |= DNS_DO;
+		return;
+	}
+}
+
+static uint8_t flags_of(ns_msg *handle)
+{
+	static const struct {
+		ns_flag flag;
+		uint8_t bit;
+	} flags[] = {
+		{ ns_f_aa, DNS_AA }, { ns_f_tc, DNS_TC }, { ns_f_rd, DNS_RD },
+		{ ns_f_ra, DNS_RA }, { ns_f_ad, DNS_AD }, { ns_f_cd, DNS_CD },
+	};
+	uint8_t result = 0;
+
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (ns_msg_getflag(*handle, flags[i].flag))
+			result |= flags[i].bit;
+	return result;
+}
+
+bool dns_parse(const uint8_t *bytes, size_t length, bool multicast, struct dns_message *message)
+{
+	struct reader reader = { bytes, length, multicast, message };
+	ns_msg handle;
+	size_t answers;
+
+	if (length < HEADER_SIZE || length > UINT16_MAX ||
+	    ns_initparse(bytes, (int)length, &handle) != 0)
+		return false;
+	message->id = ns_msg_id(handle);
+	message->response = ns_msg_getflag(handle, ns_f_qr);
+	message->opcode = (uint8_t)ns_msg_getflag(handle, ns_f_opcode);
+	message->code = (uint16_t)ns_msg_getflag(handle, ns_f_rcode);
+	message->flags = flags_of(&handle);
+	message->has_question = false;
+	message->answer_total = ns_msg_count(handle, ns_s_an);
+	message->answer_count = 0;
+	message->text_length = 0;
+	answers = read_question(&reader, &handle);
+	if (answers == 0 || !read_answers(&reader, &handle, answers))
+		return false;
+	read_edns(&handle, message);
+	/* A header alone could be anything; a server may refuse with no more than that. */
+	return message->has_question || message->answer_total > 0 ||
+	       (message->response && message->code != 0);
+}

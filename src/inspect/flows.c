@@ -1,0 +1,335 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inspect/flows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define WAYS      4
+#define SETS      (FLOWS_MAX / WAYS)
+#define NO_BUFFER (-1)
+#define GAPS_MAX  4 /* pieces that came before those in front of them */
+
+enum stage { STAGE_NONE, STAGE_FIRST, STAGE_MIDDLE, STAGE_DONE };
+
+struct flow_direction {
+	uint32_t next; /* sequence number of the first byte that was not looked at */
+	int16_t buffer;
+	uint8_t stage; /* enum stage */
+};
+
+struct flow {
+	struct tuple tuple; /* of the packet that opened it */
+	uint32_t netns;
+	uint32_t used; /* flows->clock, when it was used last; 0: free */
+	struct flow_direction directions[2];
+};
+
+struct piece {
+	uint16_t from, to;
+};
+
+struct buffer {
+	struct flow_direction *direction; /* NULL: free */
+	uint32_t used;
+	bool cut;      /* what is behind the bytes was not captured */
+	uint16_t have; /* bytes without a gap */
+	struct piece later[GAPS_MAX];
+	uint8_t bytes[FLOWS_BYTES];
+};
+
+struct flows {
+	struct hash_key key;
+	uint32_t clock;
+	struct flow flows[SETS][WAYS];
+	struct buffer buffers[FLOWS_BUFFERS]; /* pages that are never touched cost nothing */
+};
+
+struct flows *flows_new(const struct hash_key *key)
+{
+	struct flows *flows = calloc(1, sizeof *flows);
+
+	if (flows)
+		flows->key = *key;
+	return flows;
+}
+
+void flows_free(struct flows *flows)
+{
+	free(flows);
+}
+
+/* Alike for both directions. */
+static struct flow *set_of(struct flows *flows, const struct packet *packet)
+{
+	const struct hash_key factors = hash_factors(&flows->key);
+	const struct tuple *tuple = &packet->tuple;
+	uint64_t source[2], destination[2], hash;
+
+	memcpy(source, &tuple->source, sizeof source);
+	memcpy(destination, &tuple->destination, sizeof destination);
+	hash = hash_fold(source[0] ^ factors.k[0] ^ tuple->source_port, source[1] ^ factors.k[1]) +
+	       hash_fold(destination[0] ^ factors.k[0] ^ tuple->destination_port,
+	                 destination[1] ^ factors.k[1]);
+	hash = hash_fold(hash ^ packet->netns, factors.k[0]);
+	return flows->flows[hash % SETS];
+}
+
+static struct flow *find(struct flow *set, const struct packet *packet, bool *reversed)
+{
+	for (int i = 0; i < WAYS; i++) {
+		struct flow *flow = &set[i];
+
+		if (flow->used == 0 || flow->netns != packet->netns)
+			continue;
+		*reversed = !tuple_equal(&flow->tuple, &packet->tuple);
+		if (!*reversed || tuple_is_reverse(&flow->tuple, &packet->tuple))
+			return flow;
+	}
+	return NULL;
+}
+
+static void release(struct flows *flows, struct flow_direction *direction)
+{
+	if (direction->buffer != NO_BUFFER)
+		flows->buffers[direction->buffer].direction = NULL;
+	direction->buffer = NO_BUFFER;
+}
+
+void flows_done(struct flows *flows, struct flow_direction *direction)
+{
+	release(flows, direction);
+	direction->stage = STAGE_DONE;
+}
+
+static bool is_done(const struct flow *flow)
+{
+	return flow->directions[0].stage == STAGE_DONE && flow->directions[1].stage == STAGE_DONE;
+}
+
+/* In the place of a free one, of one that is done with, or of the one idle longest. */
+static struct flow *open_flow(struct flows *flows, struct flow *set, const struct packet *packet)
+{
+	struct flow *place = &set[0];
+
+	for (int i = 1; i < WAYS && place->used != 0; i++) {
+		struct flow *other = &set[i];
+		bool better = is_done(other) != is_done(place) ? is_done(other)
+		                                               : other->used < place->used;
+
+		if (other->used == 0 || better)
+			place = other;
+	}
+	if (place->used != 0)
+		for (int end = 0; end < 2; end++)
+			release(flows, &place->directions[end]);
+	*place =
+		(struct flow){ .tuple = packet->tuple,
+		               .netns = packet->netns,
+		               .directions = { { .buffer = NO_BUFFER }, { .buffer = NO_BUFFER } } };
+	return place;
+}
+
+/* A SYN: the direction begins with what follows it. */
+static void begin(struct flows *flows, struct flow *set, const struct packet *packet)
+{
+	bool reversed = false, answers = packet->tcp_flags & TCP_FLAG_ACK;
+	struct flow *flow = find(set, packet, &reversed);
+	struct flow_direction *direction;
+	uint32_t next = packet->tcp_sequence + 1;
+
+	if (flow && !answers && flow->directions[reversed].stage != STAGE_NONE &&
+	    flow->directions[reversed].next != next) { /* another connection with this tuple */
+		flows_done(flows, &flow->directions[0]);
+		flows_done(flows, &flow->directions[1]);
+		flow->used = 0;
+		flow = NULL;
+	}
+	if (!flow) {
+		flow = open_flow(flows, set, packet);
+		reversed = false;
+	}
+	flow->used = flows->clock;
+	direction = &flow->directions[reversed];
+	if (direction->stage != STAGE_NONE)
+		return;
+	direction->stage = STAGE_FIRST;
+	direction->next = next;
+}
+
+static struct buffer *buffer_of(struct flows *flows, struct flow_direction *direction)
+{
+	struct buffer *place = &flows->buffers[0];
+
+	if (direction->buffer != NO_BUFFER)
+		return &flows->buffers[direction->buffer];
+	for (int i = 1; i < FLOWS_BUFFERS && place->direction; i++) {
+		struct buffer *other = &flows->buffers[i];
+
+		if (!other->direction || other->used < place->used)
+			place = other;
+	}
+	if (place->direction)
+		flows_done(flows, place->direction);
+	place->direction = direction;
+	place->have = 0;
+	place->cut = false;
+	memset(place->later, 0, sizeof place->later);
+	direction->buffer = (int16_t)(place - flows->buffers);
+	return place;
+}
+
+/* Those behind a gap that is filled now belong to what there is without one. */
+static void join(struct buffer *buffer)
+{
+	for (int i = 0; i < GAPS_MAX; i++) {
+		struct piece *piece = &buffer->later[i];
+
+		if (piece->to == 0 || piece->from > buffer->have)
+			continue;
+		if (piece->to > buffer->have)
+			buffer->have = piece->to;
+		*piece = (struct piece){ 0 };
+		i = -1; /* it may have filled the gap before another */
+	}
+}
+
+/* offset + length <= FLOWS_BYTES */
+static void store(struct buffer *buffer, size_t offset, const uint8_t *bytes, size_t length)
+{
+	struct piece piece = { (uint16_t)offset, (uint16_t)(offset + length) };
+
+	if (offset > buffer->have) {
+		int free_place = 0;
+
+		while (free_place < GAPS_MAX && buffer->later[free_place].to != 0)
+			free_place++;
+		if (free_place == GAPS_MAX)
+			return; /* it will come again, or not be looked at */
+		buffer->later[free_place] = piece;
+	} else if (piece.to > buffer->have) {
+		buffer->have = piece.to;
+	}
+	memcpy(buffer->bytes + offset, bytes, length);
+	join(buffer);
+}
+
+/* Payload that begins offset bytes behind what was looked at last. */
+static void keep(struct flows *flows, struct flow_direction *direction, size_t offset,
+                 const uint8_t *payload, size_t length, bool cut)
+{
+	struct buffer *buffer = buffer_of(flows, direction);
+
+	buffer->used = flows->clock;
+	if (offset >= FLOWS_BYTES)
+		return;
+	if (length > FLOWS_BYTES - offset) {
+		length = FLOWS_BYTES - offset;
+		cut = true;
+	}
+	store(buffer, offset, payload, length);
+	/* With a gap before it this may be said too early: then less is found. */
+	buffer->cut |= cut;
+}
+
+static bool look(struct flows *flows, struct flow_direction *direction, const struct packet *packet,
+                 const uint8_t *payload, size_t captured, struct flow_view *view)
+{
+	bool cut = captured < packet->payload;
+	int32_t offset = (int32_t)(packet->tcp_sequence - direction->next);
+	uint16_t before =
+		direction->buffer == NO_BUFFER ? 0 : flows->buffers[direction->buffer].have;
+	const struct buffer *buffer;
+
+	if (offset < 0) { /* sent again, perhaps with more behind it */
+		size_t known = (size_t) - (int64_t)offset;
+
+		if (known >= captured)
+			return false;
+		payload += known;
+		captured -= known;
+		offset = 0;
+	}
+	view->initial = direction->stage == STAGE_FIRST;
+	view->direction = direction;
+	if (offset == 0 && direction->buffer == NO_BUFFER && captured <= FLOWS_BYTES) {
+		view->bytes = payload;
+		view->length = captured;
+		view->cut = cut;
+		return captured > 0;
+	}
+	if (offset >= FLOWS_BYTES)
+		return false;
+	keep(flows, direction, (size_t)offset, payload, captured, cut);
+	buffer = &flows->buffers[direction->buffer];
+	if (buffer->have == before)
+		return false; /* nothing new, or behind a gap */
+	view->bytes = buffer->bytes;
+	view->length = buffer->have;
+	view->cut = buffer->cut || buffer->have == FLOWS_BYTES;
+	return true;
+}
+
+bool flows_add(struct flows *flows, const struct packet *packet, const uint8_t *payload,
+               size_t captured, bool starts, struct flow_view *view)
+{
+	struct flow *set = set_of(flows, packet), *flow;
+	struct flow_direction *direction;
+	bool reversed = false;
+
+	if (++flows->clock == 0) /* after 2^32 packets: the order is lost, once */
+		flows->clock = 1;
+	if (packet->tcp_flags & TCP_FLAG_SYN) {
+		begin(flows, set, packet);
+		return false; /* what a SYN carries (TCP Fast Open) comes again, or is not seen */
+	}
+	flow = find(set, packet, &reversed);
+	if (!flow) {
+		if (!starts || captured == 0)
+			return false;
+		flow = open_flow(flows, set, packet);
+	}
+	flow->used = flows->clock;
+	direction = &flow->directions[reversed];
+	if (direction->stage == STAGE_NONE && starts) {
+		direction->stage = STAGE_MIDDLE;
+		direction->next = packet->tcp_sequence;
+	}
+	if (direction->stage == STAGE_NONE || direction->stage == STAGE_DONE)
+		return false;
+	view->other = &flow->directions[!reversed];
+	return look(flows, direction, packet, payload, captured, view);
+}
+
+void flows_wait(struct flows *flows, const struct flow_view *view, size_t consumed)
+{
+	struct flow_direction *direction = view->direction;
+	struct buffer *buffer;
+
+	if (view->cut) {
+		flows_done(flows, direction);
+		return;
+	}
+	direction->next += (uint32_t)consumed;
+	if (direction->buffer == NO_BUFFER) {
+		if (consumed < view->length)
+			keep(flows, direction, 0, view->bytes + consumed, view->length - consumed,
+			     false);
+		return;
+	}
+	if (consumed == 0)
+		return;
+	buffer = &flows->buffers[direction->buffer];
+	memmove(buffer->bytes, buffer->bytes + consumed, FLOWS_BYTES - consumed);
+	buffer->have = (uint16_t)(buffer->have - consumed);
+	for (int i = 0; i < GAPS_MAX; i++) {
+		struct piece *piece = &buffer->later[i];
+
+		if (piece->to != 0)
+			*piece = (struct piece){ (uint16_t)(piece->from - consumed),
+				                 (uint16_t)(piece->to - consumed) };
+	}
+	if (buffer->have == 0 && buffer->later[0].to == 0 && buffer->later[1].to == 0 &&
+	    buffer->later[2].to == 0 && buffer->later[3].to == 0)
+		release(flows, direction);
+}

@@ -1,0 +1,134 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "inspect/inspector.h"
+
+#include <stdlib.h>
+
+#include "inspect/flows.h"
+
+#define DNS_LENGTH 2 /* RFC 1035 4.2.2: in front of each message over TCP */
+
+struct inspector {
+	struct flows *flows;
+	inspector_callback *callback;
+	void *context;
+	struct inspector_finding finding; /* at hand */
+};
+
+struct inspector *inspector_new(const struct hash_key *key, inspector_callback *callback,
+                                void *context)
+{
+	struct inspector *inspector = calloc(1, sizeof *inspector);
+
+	if (!inspector)
+		return NULL;
+	inspector->callback = callback;
+	inspector->context = context;
+	inspector->flows = flows_new(key);
+	if (!inspector->flows) {
+		free(inspector);
+		return NULL;
+	}
+	return inspector;
+}
+
+void inspector_free(struct inspector *inspector)
+{
+	if (!inspector)
+		return;
+	flows_free(inspector->flows);
+	free(inspector);
+}
+
+static bool has_port(const struct packet *packet, uint16_t port)
+{
+	return packet->tuple.source_port == port || packet->tuple.destination_port == port;
+}
+
+static void report(struct inspector *inspector, enum inspector_kind kind)
+{
+	inspector->finding.kind = kind;
+	inspector->callback(inspector->context, &inspector->finding);
+}
+
+static bool look_at_dns(struct inspector *inspector, const uint8_t *bytes, size_t length,
+                        bool multicast)
+{
+	if (!dns_parse(bytes, length, multicast, &inspector->finding.dns))
+		return false;
+	report(inspector, INSPECTOR_DNS);
+	return true;
+}
+
+static void look_at_datagram(struct inspector *inspector, const struct packet *packet,
+                             const uint8_t *payload, size_t captured)
+{
+	bool multicast = has_port(packet, DNS_MDNS_PORT);
+
+	if (captured == packet->payload &&
+	    (multicast || has_port(packet, DNS_PORT) || has_port(packet, DNS_LLMNR_PORT)))
+		look_at_dns(inspector, payload, captured, multicast);
+}
+
+static size_t dns_length(const uint8_t *bytes)
+{
+	return (size_t)bytes[0] << 8 | bytes[1];
+}
+
+/* All messages that are whole; the next begins where the last ended. */
+static void look_at_dns_stream(struct inspector *inspector, const struct flow_view *view)
+{
+	size_t at = 0;
+
+	while (view->length - at > DNS_LENGTH) {
+		size_t length = dns_length(view->bytes + at);
+
+		if (length > view->length - at - DNS_LENGTH)
+			break;
+		if (!look_at_dns(inspector, view->bytes + at + DNS_LENGTH, length, false)) {
+			flows_done(inspector->flows, view->direction);
+			return;
+		}
+		at += DNS_LENGTH + length;
+	}
+	flows_wait(inspector->flows, view, at);
+}
+
+/* A connection that was met in its middle: a message that fills the packet. */
+static bool starts_dns(const struct packet *packet, const uint8_t *payload, size_t captured)
+{
+	return captured > DNS_LENGTH && captured == packet->payload &&
+	       dns_length(payload) + DNS_LENGTH == captured;
+}
+
+static void look_at_segment(struct inspector *inspector, const struct packet *packet,
+                            const uint8_t *payload, size_t captured)
+{
+	bool dns = has_port(packet, DNS_PORT);
+	struct flow_view view;
+
+	if (!flows_add(inspector->flows, packet, payload, captured,
+	               dns && starts_dns(packet, payload, captured), &view))
+		return;
+	if (dns)
+		look_at_dns_stream(inspector, &view);
+	else
+		flows_done(inspector->flows, view.direction);
+}
+
+void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes)
+{
+	const uint8_t *payload = bytes;
+	size_t captured = 0;
+
+	if (packet->payload > 0) {
+		payload += packet->payload_offset;
+		captured = packet->captured - packet->payload_offset;
+		if (captured > packet->payload)
+			captured = packet->payload;
+	}
+	if (packet->has_tcp)
+		look_at_segment(inspector, packet, payload, captured);
+	else if (packet->tuple.protocol == IPPROTO_UDP)
+		look_at_datagram(inspector, packet, payload, captured);
+}

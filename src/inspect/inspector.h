@@ -1,0 +1,50 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looks into the first bytes that packets carry, and says what they are when that is certain.
+ * Pure and bounded; it takes packets as they are captured, while their bytes are there.
+ */
+#ifndef SOCKLINE_INSPECT_INSPECTOR_H
+#define SOCKLINE_INSPECT_INSPECTOR_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "capture/packet.h"
+#include "inspect/dns.h"
+
+struct inspector;
+
+enum inspector_kind { INSPECTOR_DNS };
+
+/* What was found in one packet, or in the last of several. */
+struct inspector_finding {
+	enum inspector_kind kind;
+	union {
+		struct dns_message dns;
+	};
+};
+
+/* Valid during the call. */
+typedef void inspector_callback(void *context, const struct inspector_finding *finding);
+
+struct inspector *inspector_new(const struct hash_key *key, inspector_callback *callback,
+                                void *context); /* NULL: no memory */
+void inspector_free(struct inspector *inspector);
+
+void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes);
+
+/* Most packets need no look; bytes are those from which the packet was decoded. */
+static inline void inspector_packet(struct inspector *inspector, const struct packet *packet,
+                                    const uint8_t *bytes)
+{
+	if (!packet->has_ports || packet->is_fragment)
+		return;
+	if (packet->payload > 0 ? packet->payload_offset < packet->captured
+	                        : packet->has_tcp && (packet->tcp_flags & TCP_FLAG_SYN))
+		inspector_look(inspector, packet, bytes);
+}
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream/naming.h"
+
+#include <stdlib.h>
+
+#include "inspect/dns_queries.h"
+#include "inspect/domains.h"
+#include "inspect/inspector.h"
+#include "inspect/names.h"
+#include "stream/stream_private.h"
+
+#define FINDINGS_MAX  24 /* of a batch */
+#define FINDINGS_EACH 8  /* of one packet; those over it are not looked at */
+
+struct found {
+	uint64_t packet; /* its number; 0: free */
+	struct inspector_finding finding;
+};
+
+struct naming {
+	struct connection_table *connections;
+	struct emitter *emitter;
+	bool wants_dns;
+	struct inspector *inspector;
+	struct dns_queries *queries;
+	struct domains *domains;
+	uint64_t packet; /* that is looked into: its number */
+	int count;       /* of found that are not free */
+	int limit;       /* of count, for this packet */
+	struct found found[FINDINGS_MAX];
+};
+
+static void on_finding(void *context, const struct inspector_finding *finding)
+{
+	struct naming *naming = context;
+
+	if (naming->count == naming->limit)
+		return;
+	for (int i = 0; i < FINDINGS_MAX; i++) {
+		struct found *found = &naming->found[i];
+
+		if (found->packet != 0)
+			continue;
+		found->packet = naming->packet;
+		found->finding = *finding;
+		naming->count++;
+		return;
+	}
+}
+
+struct naming *naming_new(const struct hash_key *key, struct connection_table *connections,
+                          struct emitter *emitter)
+{
+	struct naming *naming = calloc(1, sizeof *naming);
+
+	if (!naming)
+		return NULL;
+	naming->connections = connections;
+	naming->emitter = emitter;
+	naming->wants_dns = emitter_wants(emitter, EVENT_DNS_TRANSACTION);
+	naming->inspector = inspector_new(key, on_finding, naming);
+	naming->queries = dns_queries_new(key);
+	naming->domains = domains_new(key);
+	if (!naming->inspector || !naming->queries || !naming->domains) {
+		naming_free(naming);
+		return NULL;
+	}
+	return naming;
+}
+
+void naming_free(struct naming *naming)
+{
+	if (!naming)
+		return;
+	domains_free(naming->domains);
+	dns_queries_free(naming->queries);
+	inspector_free(naming->inspector);
+	free(naming);
+}
+
+bool naming_is_full(const struct naming *naming)
+{
+	return naming->count > FINDINGS_MAX - FINDINGS_EACH;
+}
+
+void naming_look(struct naming *naming, const struct packet *packet, const uint8_t *bytes)
+{
+	naming->packet = packet->number;
+	naming->limit = naming->count + FINDINGS_EACH;
+	inspector_packet(naming->inspector, packet, bytes);
+}
+
+static void emit(struct naming *naming, int64_t time_ns, const struct event_dns *dns)
+{
+	struct event event = { .action = EVENT_DNS_TRANSACTION, .time_ns = time_ns };
+
+	if (!naming->wants_dns)
+		return;
+	event.dns = *dns;
+	emitter_emit(naming->emitter, &event);
+}
+
+/* A query without an answer. Its connection may be gone: then there is nothing to name. */
+static void emit_unanswered(struct naming *naming, const struct dns_query *query, bool timed_out)
+{
+	struct event_dns dns = {
+		.connection =
+			connection_table_at(naming->connections, query->number, query->connection),
+		.query = query,
+		.query_ns = query->time_ns,
+		.timed_out = timed_out,
+	};
+
+	if (dns.connection)
+		emit(naming, query->time_ns + (timed_out ? DNS_QUERIES_KEEP_NS : 0), &dns);
+}
+
+void naming_expire(struct naming *naming, int64_t before_ns)
+{
+	struct dns_query query;
+
+	while (dns_queries_expire(naming->queries, before_ns, &query))
+		emit_unanswered(naming, &query, before_ns != INT64_MAX);
+}
+
+static uint64_t owner_of(const struct connection *connection, enum connection_end end)
+{
+	const struct process *process = connection->owners[end].process;
+
+	return process ? process->entity_id : 0;
+}
+
+static void take_answer(struct naming *naming, const struct packet *packet,
+                        struct connection *connection, enum connection_end from,
+                        const struct dns_message *message)
+{
+	struct event_dns dns = { .connection = connection, .message = message };
+	struct domains_client client = {
+		.address = packet->tuple.destination,
+		.netns = packet->netns,
+		.local = connection->local[!from],
+		.owner = owner_of(connection, !from),
+	};
+	struct dns_query query;
+
+	if (dns_queries_answer(naming->queries, packet->netns, &packet->tuple, message, &query)) {
+		dns.query = &query;
+		dns.query_ns = query.time_ns;
+		domains_add(naming->domains, &client, message, packet->time_ns);
+	}
+	emit(naming, packet->time_ns, &dns);
+}
+
+static void take_query(struct naming *naming, const struct packet *packet,
+                       const struct connection *connection, const struct dns_message *message)
+{
+	struct dns_query query = {
+		.tuple = packet->tuple,
+		.netns = packet->netns,
+		.number = connection_table_number(connection),
+		.connection = connection->id,
+		.time_ns = packet->time_ns,
+	};
+	struct dns_query displaced;
+
+	if (dns_queries_add(naming->queries, &query, message, &displaced))
+		emit_unanswered(naming, &displaced, false);
+}
+
+static enum names_protocol protocol_of(const struct tuple *tuple)
+{
+	if (tuple->source_port == DNS_MDNS_PORT || tuple->destination_port == DNS_MDNS_PORT)
+		return NAMES_MDNS;
+	if (tuple->source_port == DNS_LLMNR_PORT || tuple->destination_port == DNS_LLMNR_PORT)
+		return NAMES_LLMNR;
+	return NAMES_DNS;
+}
+
+static void take_dns(struct naming *naming, const struct packet *packet,
+                     struct connection *connection, enum connection_end from,
+                     const struct dns_message *message)
+{
+	enum names_protocol protocol = protocol_of(&packet->tuple);
+	struct event_dns dns = { .connection = connection, .message = message };
+
+	names_set_protocol(&connection->names, protocol);
+	if (protocol == NAMES_MDNS) /* a group asks, and a group is answered */
+		emit(naming, packet->time_ns, &dns);
+	else if (message->response)
+		take_answer(naming, packet, connection, from, message);
+	else
+		take_query(naming, packet, connection, message);
+}
+
+static void apply(struct naming *naming, const struct packet *packet, struct connection *connection,
+                  enum connection_end from, const struct inspector_finding *finding)
+{
+	switch (finding->kind) {
+	case INSPECTOR_DNS:
+		take_dns(naming, packet, connection, from, &finding->dns);
+		break;
+	}
+}
+
+void naming_found(struct naming *naming, const struct packet *packet, struct connection *connection,
+                  enum connection_end from)
+{
+	for (int i = 0; naming->count > 0 && i < FINDINGS_MAX; i++) {
+		struct found *found = &naming->found[i];
+
+		if (found->packet != packet->number)
+			continue;
+		if (connection)
+			apply(naming, packet, connection, from, &found->finding);
+		found->packet = 0;
+		naming->count--;
+	}
+}
+
+void naming_opened(struct naming *naming, struct connection *connection)
+{
+	struct domains_client client = {
+		.address = connection->tuple.source,
+		.netns = connection->netns,
+		.local = connection->local[CONNECTION_SOURCE],
+		.owner = owner_of(connection, CONNECTION_SOURCE),
+	};
+	const char *domain;
+
+	if (connection->midway) /* when it began is not known */
+		return;
+	domain = domains_find(naming->domains, &client, &connection->tuple.destination,
+	                      connection->start_ns);
+	if (domain)
+		names_set_domain(&connection->names, NAMES_FROM_DNS, domain);
+}

@@ -1,0 +1,40 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What connections are about: puts what inspection found in packets where the connection is,
+ * ties answers of DNS to their queries, and connections to the names that were answered.
+ */
+#ifndef SOCKLINE_STREAM_NAMING_H
+#define SOCKLINE_STREAM_NAMING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "capture/packet.h"
+#include "connections/connection_table.h"
+#include "stream/emitter.h"
+
+struct naming;
+
+/* The table and the emitter are borrowed. NULL: no memory. */
+struct naming *naming_new(const struct hash_key *key, struct connection_table *connections,
+                          struct emitter *emitter);
+void naming_free(struct naming *naming); /* NULL is fine */
+
+/* Looks into a packet; what is found is kept until the packet passes. When full, others must pass first. */
+void naming_look(struct naming *naming, const struct packet *packet, const uint8_t *bytes);
+bool naming_is_full(const struct naming *naming);
+/*
+ * The packet passes: what was found in it stands in its connection now, and in records. Without
+ * a connection it is forgotten.
+ */
+void naming_found(struct naming *naming, const struct packet *packet, struct connection *connection,
+                  enum connection_end from);
+
+/* A connection begins, its owner is known if it is at once: its destination may have a name. */
+void naming_opened(struct naming *naming, struct connection *connection);
+/* Emits the queries from before that time which had no answer; INT64_MAX: at the end, all. */
+void naming_expire(struct naming *naming, int64_t before_ns);
+
+#endif

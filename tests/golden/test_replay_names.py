@@ -1,0 +1,200 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""Names in packets of a file: questions of DNS and their answers, and the connections that follow."""
+
+import os
+import sys
+import tempfile
+
+from test_replay import CLIENT, CLIENT6, SERVER, SERVER6, Capture, Tcp, check, done, is_valid, records_of, replay, \
+    scapy, skip_all, write
+
+RESOLVER = "192.0.2.53"
+
+
+def read(capture, title, *options):
+    """The records of a capture, by the last word of their action."""
+    write("names.pcap", capture.pcap())
+    output = replay("-r", "names.pcap", *(options or ("-e", "connection,dns")))
+    is_valid(output, title)
+    found = {}
+    for record in records_of(output):
+        found.setdefault(record["event"]["action"].rpartition("_")[2], []).append(record)
+    return found
+
+
+def ask(name, identifier=1, kind="A", **fields):
+    return scapy.DNS(id=identifier, qd=scapy.DNSQR(qname=name, qtype=kind), **fields)
+
+
+def reply(name, *records, identifier=1, kind="A", **fields):
+    answers = None
+    for record in records:
+        answers = answers / record if answers else record
+    return ask(name, identifier, kind, qr=1, ra=1, an=answers, ancount=len(records), **fields)
+
+
+def address(name, ip, ttl=60):
+    return scapy.DNSRR(rrname=name, type="AAAA" if ":" in ip else "A", rdata=ip, ttl=ttl)
+
+
+def exchange(capture, question, *answers, port=40000, after_ms=5.0):
+    there = scapy.IP(src=CLIENT, dst=RESOLVER) / scapy.UDP(sport=port, dport=53)
+    back = scapy.IP(src=RESOLVER, dst=CLIENT) / scapy.UDP(sport=53, dport=port)
+    capture.add(there / question)
+    for answer in answers:
+        capture.add(back / answer, after_ms=after_ms)
+
+
+def test_transactions():
+    capture = Capture()
+    alias = scapy.DNSRR(rrname="WWW.example.com", type="CNAME", rdata="web.example.net", ttl=300)
+    exchange(capture, ask("WWW.example.com"), reply("WWW.example.com", alias, address("web.example.net", SERVER)))
+    exchange(capture, ask("gone.example.com", 2), reply("gone.example.com", identifier=2, rcode=3))
+    exchange(capture, ask("late.example.com", 3))
+    exchange(capture, ask("last.example.com", 4, "HTTPS"), port=40001)
+    capture.packets[-1] = (capture.packets[-1][0] + 15 * 10**9, capture.packets[-1][1])
+    found = read(capture, "four questions")["transaction"]
+    brief = [(record["dns"]["question"]["name"], record["dns"]["question"]["type"], record["dns"]["type"],
+              record["dns"].get("response_code"), record["event"].get("duration"), record["event"].get("outcome"),
+              record["event"].get("reason")) for record in found]
+    check(brief == [
+        ("WWW.example.com", "A", "answer", "NOERROR", 5000000, "success", None),
+        ("gone.example.com", "A", "answer", "NXDOMAIN", 5000000, "failure", None),
+        ("late.example.com", "A", "query", None, None, "failure", "timeout"),
+        ("last.example.com", "HTTPS", "query", None, None, None, None)],
+          "answered twice, not answered in time, under way at the end", brief)
+    check([(answer["name"], answer["type"], answer["ttl"], answer["data"]) for answer in found[0]["dns"]["answers"]]
+          == [("WWW.example.com", "CNAME", 300, "web.example.net"), ("web.example.net", "A", 60, SERVER)]
+          and found[0]["dns"]["resolved_ip"] == [SERVER], "the answers", found[0]["dns"])
+    check(all(record["network"]["protocol"] == "dns" and record["source"]["ip"] == CLIENT for record in found),
+          "who asked is the source", found)
+
+
+def test_domains():
+    """The address is that of the name from the answer on, until its time to live has passed."""
+    capture = Capture()
+    Tcp(capture, 50000).script(">S")
+    exchange(capture, ask("www.example.com"),
+             reply("www.example.com", address("www.example.com", SERVER), address("www.example.com", "192.0.2.81")))
+    exchange(capture, ask("www.example.com", 2, "AAAA"),
+             reply("www.example.com", address("www.example.com", SERVER6), identifier=2, kind="AAAA"))
+    exchange(capture, reply("spoof.example", address("spoof.example", "192.0.2.82")), port=40009)
+    Tcp(capture, 50001).script(">S")
+    Tcp(capture, 50002, v6=True).script(">S")
+    Tcp(capture, 50003, client="10.0.0.2").script(">S")
+    Tcp(capture, 50004, server="192.0.2.82").script(">S")
+    Tcp(capture, 50005).script(">A")
+    exchange(capture, ask("other.example.com", 3),
+             reply("other.example.com", address("other.example.com", "192.0.2.81"), identifier=3))
+    Tcp(capture, 50006, server="192.0.2.81").script(">S")
+    Tcp(capture, 50007).send(">S", after_ms=61000)
+    found = {record["source"]["port"]: record for record in read(capture, "names of addresses")["opened"]}
+    domains = {port: (record["destination"].get("domain"), record["sockline"].get("domain"))
+               for port, record in found.items() if port >= 50000}
+    name, none = ("www.example.com", {"source": "dns"}), (None, None)
+    check(domains == {50000: none, 50001: name, 50002: none, 50003: none, 50004: none, 50005: none, 50006: none,
+                      50007: none},
+          "not before the answer, for another client, after it, of an answer nobody asked for, in the middle, "
+          "nor where two names have the address", domains)
+    check(read(capture, "without")["opened"] and
+          not [record for record in read(capture, "not inspected", "-e", "connection", "--no-inspect")["opened"]
+               if "domain" in record["destination"] or "protocol" in record["network"]],
+          "--no-inspect: no names")
+
+
+def test_v6_client():
+    capture = Capture()
+    there = scapy.IPv6(src=CLIENT6, dst="2001:db8::53") / scapy.UDP(sport=40000, dport=53)
+    back = scapy.IPv6(src="2001:db8::53", dst=CLIENT6) / scapy.UDP(sport=53, dport=40000)
+    capture.add(there / ask("six.example.com", kind="AAAA"))
+    capture.add(back / reply("six.example.com", address("six.example.com", SERVER6), kind="AAAA"))
+    Tcp(capture, 50001, v6=True).script(">S")
+    opened = read(capture, "IPv6")["opened"]
+    check(opened[-1]["destination"].get("domain") == "six.example.com", "and over IPv6", opened[-1])
+
+
+def stream(capture, port, data, *cuts, back=b""):
+    """A TCP connection to port 53 whose client sends data in pieces, and whose server answers at once."""
+    ends = scapy.IP(src=CLIENT, dst=RESOLVER), scapy.IP(src=RESOLVER, dst=CLIENT)
+    capture.add(ends[0] / scapy.TCP(sport=port, dport=53, flags="S", seq=999))
+    capture.add(ends[1] / scapy.TCP(sport=53, dport=port, flags="SA", seq=4999, ack=1000))
+    places = [0, *cuts, len(data)]
+    for start, end in zip(places, places[1:]):
+        capture.add(ends[0] / scapy.TCP(sport=port, dport=53, flags="PA", seq=1000 + start, ack=5000)
+                    / data[start:end])
+    if back:
+        capture.add(ends[1] / scapy.TCP(sport=53, dport=port, flags="PA", seq=5000, ack=1000 + len(data)) / back)
+
+
+def framed(*messages):
+    return b"".join(len(bytes(message)).to_bytes(2, "big") + bytes(message) for message in messages)
+
+
+def test_tcp():
+    """Two messages in one segment, and one message cut at each place."""
+    names = ["a.example", "b.example"]
+    data = framed(*(ask(name, number) for number, name in enumerate(names)))
+    back = framed(*(reply(name, address(name, SERVER), identifier=number) for number, name in enumerate(names)))
+    capture = Capture()
+    stream(capture, 50000, data, back=back)
+    for cut in range(1, len(data)):
+        stream(capture, 50000 + cut, data, cut, back=back)
+    found = read(capture, "DNS over TCP")
+    asked = [record["dns"]["question"]["name"] for record in found["transaction"]
+             if record["dns"]["type"] == "answer" and "duration" in record["event"]]
+    check(asked == names * len(data), f"two questions in each of {len(data)} connections, cut at each place",
+          len(asked))
+    check({record["network"].get("protocol") for record in found["closed"]} == {"dns"}, "their protocol is dns")
+
+
+def test_multicast():
+    capture = Capture()
+    host = scapy.IP(src=CLIENT, dst="224.0.0.251")
+    capture.add(host / scapy.UDP(sport=5353, dport=5353) / ask("printer.local", 0))
+    capture.add(scapy.IP(src=SERVER, dst="224.0.0.251") / scapy.UDP(sport=5353, dport=5353) /
+                scapy.DNS(qr=1, aa=1, qdcount=0, qd=None, ancount=1,
+                          an=scapy.DNSRR(rrname="printer.local", type="A", rclass=0x8001, rdata=SERVER, ttl=120)))
+    capture.add(scapy.IP(src=CLIENT, dst="224.0.0.252") / scapy.UDP(sport=40000, dport=5355) / ask("nas", 7))
+    capture.add(scapy.IP(src=SERVER, dst=CLIENT) / scapy.UDP(sport=5355, dport=40000) /
+                reply("nas", address("nas", SERVER), identifier=7))
+    Tcp(capture, 50001).script(">S")
+    found = read(capture, "mDNS and LLMNR")
+    brief = [(record["network"]["protocol"], record["dns"]["type"], record["dns"].get("question", {}).get("name"),
+              record["event"].get("duration")) for record in found["transaction"]]
+    check(brief == [("mdns", "query", "printer.local", None), ("mdns", "answer", None, None),
+                    ("llmnr", "answer", "nas", 1000000)], "mDNS: each message; LLMNR: answered", brief)
+    check(found["transaction"][1]["dns"]["answers"][0]["class"] == "IN", "the highest bit of a class is none",
+          found["transaction"][1])
+    check(found["opened"][-1]["destination"].get("domain") == "nas", "and names the address", found["opened"][-1])
+
+
+def test_others():
+    """What is at port 53 and is no DNS; a message that was cut."""
+    capture = Capture()
+    host = scapy.IP(src=CLIENT, dst=RESOLVER)
+    capture.add(host / scapy.UDP(sport=40000, dport=53) / b"answer")
+    capture.add(host / scapy.UDP(sport=40001, dport=53) / bytes(ask("www.example.com"))[:-1])
+    capture.add(host / scapy.UDP(sport=40002, dport=54) / ask("www.example.com"))
+    stream(capture, 50001, b"GET / HTTP/1.0\r\n\r\n")
+    found = read(capture, "no DNS")
+    check("transaction" not in found and not [record for record in found["opened"] + found["closed"]
+                                              if "protocol" in record["network"]], "no DNS, no protocol", found)
+
+
+def main():
+    if scapy is None:
+        return skip_all("needs scapy")
+    home = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, test in list(globals().items()):
+            if name.startswith("test_") and callable(test):
+                test()
+        os.chdir(home)
+    return done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

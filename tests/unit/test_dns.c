@@ -1,0 +1,163 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DNS messages, byte by byte: names, answers, and every prefix at the end of a page. */
+#include "inspect/dns.h"
+
+#include <errno.h>
+
+#include "check.h"
+#include "inspect/dns_name.h"
+
+/* www.example.com A?: a CNAME to web.example.net, whose address is 192.0.2.1; and OPT. */
+static const uint8_t
+	answer[] = {
+		0xbe, 0xef, 0x81, 0x80, 0, 1,    0,   2,    0,   0,    0,   1, /* QR RD RA */
+		3,    'w',  'w',  'w',  7, 'e',  'x', 'a',  'm', 'p',  'l', 'e',
+		3,    'c',  'o',  'm',  0, 0,    1,   0,    1,   0xc0, 12,  0,
+		5,    0,    1,    0,    0, 1,    44,  0,    17, /* CNAME, 300 s */
+		3,    'w',  'e',  'b',  7, 'e',  'x', 'a',  'm', 'p',  'l', 'e',
+		3,    'n',  'e',  't',  0, 0xc0, 45,  0,    1,   0,    1,   0,
+		0,    0,    60,   0,    4, 192,  0,   2,    1,            /* A, 60 s */
+		0,    0,    41,   16,   0, 0,    0,   0x80, 0,   0,    0, /* OPT with DO */
+	};
+
+static void test_answer(void)
+{
+	static struct dns_message message;
+
+	if (!CHECK(dns_parse(answer, sizeof answer, false, &message), "an answer is one"))
+		return;
+	CHECK(message.id == 0xbeef && message.response && message.opcode == 0 && message.code == 0,
+	      "its header");
+	CHECK_EQUAL(message.flags, DNS_RD | DNS_RA | DNS_DO, "flags, that of EDNS too");
+	CHECK_TEXT(dns_text(&message, message.question), "www.example.com", "the question");
+	CHECK(message.question_type == DNS_TYPE_A && message.question_class == DNS_CLASS_IN &&
+	              message.answer_total == 2 && message.answer_count == 2,
+	      "its type and class, and two answers");
+	CHECK_TEXT(dns_text(&message, message.answers[0].name), "www.example.com", "CNAME: owner");
+	CHECK_TEXT(dns_text(&message, message.answers[0].data), "web.example.net", "CNAME: target");
+	CHECK_TEXT(dns_text(&message, message.answers[1].name), "web.example.net", "A: owner");
+	CHECK_TEXT(dns_text(&message, message.answers[1].data), "192.0.2.1", "A: address");
+	CHECK(message.answers[0].ttl == 300 && message.answers[1].ttl == 60 &&
+	              message.answers[1].has_address && !message.answers[0].has_address,
+	      "times to live, and which has an address");
+}
+
+/* Cut anywhere it is no message; no byte behind it is read, whatever its bytes are. */
+static void test_prefixes(void)
+{
+	static struct dns_message message;
+	bool whole = false, silent = true;
+
+	for (size_t length = 0; length <= sizeof answer; length++) {
+		uint8_t *bytes = check_guarded(answer, length);
+
+		whole = dns_parse(bytes, length, false, &message);
+		silent &= whole == (length == sizeof answer);
+		for (size_t i = 0; i < length; i++) {
+			uint8_t before = bytes[i];
+
+			for (int value = 0; value < 256; value += 15) {
+				bytes[i] = (uint8_t)value;
+				dns_parse(bytes, length, true, &message);
+			}
+			bytes[i] = before;
+		}
+	}
+	CHECK(whole && silent, "a message that is cut is none, at each of %zu places",
+	      sizeof answer);
+}
+
+static void test_names(void)
+{
+	static const struct {
+		uint8_t bytes[16];
+		size_t length, offset;
+		const char *text; /* NULL: -EINVAL */
+	} names[] = {
+		{ { 0 }, 1, 0, "." },
+		{ { 1, 'a', 0 }, 3, 0, "a" },
+		{ { 3, 'a', '.', '\\', 1, 0, 0 }, 7, 0, "a\\.\\\\.\\000" },
+		{ { 2, 0xff, ' ', 0 }, 4, 0, "\\255\\032" },
+		{ { 1, 'a', 0, 1, 'b', 0xc0, 0 }, 7, 3, "b.a" },
+		{ { 1, 'a' }, 2, 0, NULL },
+		{ { 2, 'a' }, 2, 0, NULL },
+		{ { 0xc0, 0 }, 2, 0, NULL },         /* at itself */
+		{ { 1, 'a', 0xc0, 0 }, 4, 2, NULL }, /* at a name that ends with this pointer */
+		{ { 0xc0, 2, 0 }, 3, 0, NULL },      /* forward */
+		{ { 0xc0 }, 1, 0, NULL },
+		{ { 0x40, 'a', 0 }, 3, 0, NULL }, /* RFC 6891 5: no such label */
+		{ { 0 }, 1, 1, NULL },
+	};
+	char text[DNS_NAME_MAX];
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const uint8_t *bytes = check_guarded(names[i].bytes, names[i].length);
+		int length =
+			dns_name_read(bytes, names[i].length, names[i].offset, text, sizeof text);
+
+		if (names[i].text)
+			CHECK(length == (int)strlen(names[i].text) &&
+			              strcmp(text, names[i].text) == 0,
+			      "name %zu is %s", i, names[i].text);
+		else
+			CHECK_EQUAL(length, -EINVAL, "name %zu is none", i);
+	}
+}
+
+static void test_longest_name(void)
+{
+	uint8_t bytes[256];
+	char text[DNS_NAME_MAX];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = i % 2 ? 0xff : 1;
+	bytes[254] = 0;
+	CHECK_EQUAL(dns_name_read(bytes, 255, 0, text, sizeof text), 127 * 5 - 1,
+	            "a name of 255 octets");
+	CHECK_EQUAL(dns_name_read(bytes, 255, 0, text, 127 * 5 - 1), -ENOSPC,
+	            "without room for it");
+	bytes[254] = 1;
+	bytes[255] = 0;
+	CHECK_EQUAL(dns_name_read(bytes, 256, 1, text, sizeof text), -EINVAL, "no label of 255");
+	CHECK(dns_name_equal("WWW.Example.com", "www.eXAMPLE.COM") &&
+	              !dns_name_equal("www.example.com", "www.example.co") &&
+	              !dns_name_equal("a", "b"),
+	      "capitals are no difference, anything else is");
+	dns_name_lower(text, "A.Z-a[@", 8);
+	CHECK_TEXT(text, "a.z-a[@", "small letters");
+}
+
+/* More answers and longer texts than are kept. */
+static void test_bounds(void)
+{
+	static uint8_t bytes[12 + 40 * (12 + 255)];
+	static struct dns_message message;
+	size_t length = 12, kept = 0;
+
+	memcpy(bytes, (const uint8_t[]){ 0, 1, 0x80, 0, 0, 0, 0, 40, 0, 0, 0, 0 }, 12);
+	for (int i = 0; i < 40; i++) {
+		memcpy(bytes + length, (const uint8_t[]){ 0, 0, 5, 0, 1, 0, 0, 0, 0, 0, 251 }, 11);
+		length += 11;
+		for (int j = 0; j < 250; j++)
+			bytes[length++] = j % 50 == 0 ? 49 : 0xff;
+		bytes[length++] = 0;
+	}
+	CHECK(dns_parse(bytes, length, false, &message) && message.answer_total == 40 &&
+	              message.answer_count == DNS_ANSWERS_MAX,
+	      "of 40 answers %d are kept", DNS_ANSWERS_MAX);
+	for (int i = 0; i < message.answer_count; i++)
+		kept += message.answers[i].data != DNS_TEXT_NONE;
+	CHECK(kept == 2 && message.text_length <= DNS_TEXTS_MAX,
+	      "and their texts as far as there is room: %zu", kept);
+}
+
+int main(void)
+{
+	test_answer();
+	test_prefixes();
+	test_names();
+	test_longest_name();
+	test_bounds();
+	return check_done();
+}

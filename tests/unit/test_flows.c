@@ -1,0 +1,176 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The first bytes of a connection come in order, however its segments come. */
+#include "inspect/flows.h"
+
+#include <netinet/in.h>
+
+#include "check.h"
+#include "random.h"
+
+#define ISN    0xfffffff0u /* the sequence numbers wrap */
+#define LENGTH 3000
+
+static const struct hash_key key = { { 1, 2 } };
+static uint8_t text[LENGTH];
+static uint8_t *end; /* of so many bytes, at a guard page */
+
+static struct packet segment(uint16_t port, uint32_t offset, size_t length, uint8_t flags)
+{
+	struct packet packet = {
+		.has_tcp = true,
+		.has_ports = true,
+		.tcp_flags = flags,
+		.tcp_sequence = ISN + 1 + offset,
+		.payload = (uint32_t)length,
+		.tuple = { .source_port = port, .destination_port = 443, .protocol = IPPROTO_TCP }
+	};
+
+	if (flags & TCP_FLAG_SYN)
+		packet.tcp_sequence = ISN;
+	inet_parse("192.0.2.1", &packet.tuple.source);
+	inet_parse("192.0.2.2", &packet.tuple.destination);
+	return packet;
+}
+
+static void begin(struct flows *flows, uint16_t port)
+{
+	struct packet packet = segment(port, 0, 0, TCP_FLAG_SYN);
+	struct flow_view view;
+
+	flows_add(flows, &packet, NULL, 0, false, &view);
+}
+
+/* Adds text[offset, offset + length); the bytes that are there without a gap, or 0. */
+static size_t add(struct flows *flows, uint16_t port, size_t offset, size_t length)
+{
+	struct packet packet = segment(port, (uint32_t)offset, length, TCP_FLAG_ACK);
+	struct flow_view view;
+	size_t found;
+
+	memcpy(end - length, text + offset, length);
+	if (!flows_add(flows, &packet, end - length, length, false, &view))
+		return 0;
+	found = memcmp(view.bytes, text, view.length) == 0 && view.initial ? view.length
+	                                                                   : LENGTH + 1;
+	flows_wait(flows, &view, 0);
+	return found;
+}
+
+static void test_order(void)
+{
+	struct flows *flows = flows_new(&key);
+
+	CHECK_EQUAL(add(flows, 1, 0, 100), 0, "without its SYN a connection is not looked at");
+	begin(flows, 2);
+	CHECK_EQUAL(add(flows, 2, 0, 100), 100, "the first segment");
+	CHECK_EQUAL(add(flows, 2, 0, 100), 0, "the same again: nothing new");
+	CHECK_EQUAL(add(flows, 2, 100, 50), 150, "the second");
+	CHECK_EQUAL(add(flows, 2, 300, 50), 0, "one behind a gap waits");
+	CHECK_EQUAL(add(flows, 2, 120, 180), 350, "what fills the gap, and overlaps");
+	begin(flows, 3);
+	CHECK_EQUAL(add(flows, 3, 500, 500), 0, "the second first");
+	CHECK_EQUAL(add(flows, 3, 0, 500), 1000, "then both");
+	flows_free(flows);
+}
+
+/* Any order, any overlap, some lost: what is given is a prefix of the text, at last all of it. */
+static void test_random(void)
+{
+	struct random random = random_begin();
+	struct flows *flows = flows_new(&key);
+	int good = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		uint16_t port = (uint16_t)(1000 + i % 5000);
+		size_t most = 0;
+		bool right = true;
+
+		begin(flows, port);
+		for (int j = 0; j < 200 && most < LENGTH; j++) {
+			size_t offset = random_below(&random, LENGTH);
+			size_t length = 1 + random_below(&random, 1460), found;
+
+			if (j > 30 && random_below(&random, 2))
+				offset = most;
+			if (length > LENGTH - offset)
+				length = LENGTH - offset;
+			found = add(flows, port, offset, length);
+			right &= found == 0 || (found >= most && found <= LENGTH);
+			most = found > most ? found : most;
+		}
+		good += right && most == LENGTH;
+	}
+	CHECK_EQUAL(good, 2000, "2,000 texts in random segments");
+	flows_free(flows);
+}
+
+static void test_consumed(void)
+{
+	struct flows *flows = flows_new(&key);
+	struct packet packet = segment(4, 0, 100, TCP_FLAG_ACK);
+	struct flow_view view;
+	bool there;
+
+	begin(flows, 4);
+	there = flows_add(flows, &packet, text, 100, false, &view);
+	flows_wait(flows, &view, 60);
+	packet = segment(4, 100, 100, TCP_FLAG_ACK);
+	there &= flows_add(flows, &packet, text + 100, 100, false, &view);
+	CHECK(there && view.length == 140 && memcmp(view.bytes, text + 60, 140) == 0,
+	      "the rest of the first, then the second");
+	flows_wait(flows, &view, 140);
+	packet = segment(4, 200, 30, TCP_FLAG_ACK);
+	CHECK(flows_add(flows, &packet, text + 200, 30, false, &view) && view.length == 30,
+	      "the third alone");
+	flows_done(flows, view.direction);
+	packet = segment(4, 230, 30, TCP_FLAG_ACK);
+	CHECK(!flows_add(flows, &packet, text + 230, 30, false, &view), "done: no more");
+	begin(flows, 5);
+	packet = segment(5, 0, 100, TCP_FLAG_ACK);
+	there = flows_add(flows, &packet, text, 40, false, &view);
+	CHECK(there && view.cut && view.length == 40, "a segment that was cut is marked");
+	flows_wait(flows, &view, 0);
+	packet = segment(5, 100, 100, TCP_FLAG_ACK);
+	CHECK(!flows_add(flows, &packet, text, 100, false, &view), "nothing can follow it");
+	packet = segment(6, 0, 100, TCP_FLAG_ACK);
+	CHECK(flows_add(flows, &packet, text, 100, true, &view) && !view.initial,
+	      "one met in its middle, whose packet could begin something");
+	flows_free(flows);
+}
+
+/* More connections, and more that wait, than there is room for. */
+static void test_bounds(void)
+{
+	struct flows *flows = flows_new(&key);
+	int kept = 0;
+
+	for (uint16_t port = 1; port <= 4 * FLOWS_BUFFERS; port++) {
+		begin(flows, port);
+		add(flows, port, 0, 100);
+	}
+	for (uint16_t port = 1; port <= 4 * FLOWS_BUFFERS; port++)
+		kept += add(flows, port, 100, 50) == 150;
+	CHECK(kept > 0 && kept <= FLOWS_BUFFERS, "%d of %d that wait are kept", kept,
+	      4 * FLOWS_BUFFERS);
+	for (uint16_t port = 1; port < 4 * FLOWS_MAX; port++)
+		begin(flows, port);
+	kept = 0;
+	for (uint16_t port = 1; port < 4 * FLOWS_MAX; port++)
+		kept += add(flows, port, 0, 100) == 100;
+	CHECK(kept > FLOWS_MAX / 2 && kept <= FLOWS_MAX, "%d of %d connections", kept,
+	      4 * FLOWS_MAX);
+	flows_free(flows);
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (uint8_t)(i * 7 + i / 256);
+	end = check_guarded(text, sizeof text) + sizeof text;
+	test_order();
+	test_random();
+	test_consumed();
+	test_bounds();
+	return check_done();
+}

@@ -11,6 +11,7 @@
 #include "app/option_values.h"
 #include "base/clock.h"
 #include "capture/decode.h"
+#include "events/event.h"
 #include "output/frame.h"
 
 #define FIELD(field)                                                                               \
@@ -219,6 +220,12 @@ const struct option_row option_table[] = {
 	  SWITCH(hash),
 	  .config = "hash",
 	  .help = "SHA-256 of the executables of processes" },
+	{ .name = "payload",
+	  NUMBER(uint32_t, payload),
+	  .argument = "N",
+	  .maximum = EVENT_PAYLOAD_MAX,
+	  .config = "payload",
+	  .help = "up to N bytes of the payload of packets, in base64" },
 	{ .letter = 'c',
 	  .name = "count",
 	  NUMBER(uint64_t, count),

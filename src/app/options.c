@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "app/option_set.h"
+#include "capture/decode.h"
 #include "stream/emitter.h"
 
 #define EVENTS_DEFAULT (EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS)
@@ -78,6 +79,8 @@ static int check(const struct options *options, struct error *error)
 		  "-c and -S exclude each other: a snapshot has no packets" },
 		{ snapshot && options->dedupe,
 		  "--dedupe and -S exclude each other: a snapshot has no packets" },
+		{ snapshot && options->payload > 0,
+		  "--payload and -S exclude each other: a snapshot has no packets" },
 		{ snapshot && options->duration_ns > 0,
 		  "-d and -S exclude each other: a snapshot ends by itself" },
 		{ snapshot && options->events != EVENTS_DEFAULT &&
@@ -194,6 +197,8 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		result = check(options, error);
 	if (result != 0)
 		return result;
+	if (options->snaplen == DECODE_SNAPLEN)
+		options->snaplen += (int)options->payload;
 	if (options->snaplen == 0) /* all of each packet, as in tcpdump */
 		options->snaplen = OPTIONS_SNAPLEN_MAX;
 	if (options->kinds == 0)

@@ -55,6 +55,7 @@ struct options {
 	bool guess;
 	bool dedupe;
 	bool inspect;
+	uint32_t payload; /* bytes of each packet; 0 = none */
 	bool hash;
 	struct selection selection;
 	char **command; /* its words, NULL at the end; in argv. NULL = there is none */

@@ -89,6 +89,7 @@ static void fill_config(const struct report_sources *sources, struct event_confi
 	config->events = events;
 	config->event_count = event_names(options->events, events);
 	config->snaplen = options->snaplen;
+	config->payload = options->payload;
 	config->community_id_seed = options->community_id_seed;
 	config->sockets = option_table_word("sockets", options->sockets);
 	config->attribution = "replay";

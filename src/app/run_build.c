@@ -229,6 +229,7 @@ static int open_stream(struct run *run, struct error *error)
 		.netns = run->host ? host_netns(run->host) : 0,
 		.dedupe = run->options->dedupe,
 		.inspect = run->options->inspect,
+		.payload_max = run->options->payload,
 		.replay = run_is_replay(run),
 		.catch_up = run->host ? run_catch_up : NULL,
 		.context = run,

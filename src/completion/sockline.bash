@@ -68,6 +68,9 @@ _sockline()
 	--port)
 		return
 		;;
+	--payload)
+		return
+		;;
 	-c | --count)
 		return
 		;;
@@ -155,6 +158,7 @@ _sockline()
 			--cgroup
 			--port
 			--hash
+			--payload
 			-c
 			--count
 			-d

@@ -188,8 +188,11 @@ static void write_data(struct writer *writer, const struct event_packet *event)
 {
 	uint32_t length = event->payload_length;
 
-	encode_writer_base64(writer, KEY("data"), event->payload,
-	                     length < EVENT_PAYLOAD_MAX ? length : EVENT_PAYLOAD_MAX);
+	if (length > EVENT_PAYLOAD_MAX)
+		length = EVENT_PAYLOAD_MAX;
+	if (length < event->packet->payload)
+		encode_writer_bool(writer, KEY("data_truncated"), true);
+	encode_writer_base64(writer, KEY("data"), event->payload, length);
 }
 
 WRITER_INLINE void write_packet(struct writer *writer, const struct event_packet *event,

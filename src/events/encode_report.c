@@ -302,6 +302,8 @@ static void write_config(struct writer *writer, const struct event_config *confi
 	write_list(writer, KEY("events"), config->events, config->event_count, RAW_NONE);
 	if (config->snaplen > 0)
 		writer_u64(writer, KEY("snaplen"), (uint64_t)config->snaplen);
+	if (config->payload > 0)
+		writer_u64(writer, KEY("payload"), config->payload);
 	if (config->buffer_bytes > 0)
 		writer_u64(writer, KEY("buffer_bytes"), (uint64_t)config->buffer_bytes);
 	encode_writer_c_string(writer, KEY("attribution"), config->attribution, RAW_NONE);

@@ -215,6 +215,7 @@ struct event_config {
 	const char *const *events; /* names of -e in force */
 	int event_count;
 	int snaplen;
+	uint32_t payload; /* 0 = none */
 	int64_t buffer_bytes;
 	const char *attribution;     /* "tracepoints", "sentinel", "lookup", "replay" */
 	const char *attribution_why; /* one short text */

@@ -158,7 +158,9 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	if (options->inspect)
 		stream->naming =
 			naming_new(&options->id_key, stream->connections, options->emitter);
-	if (!stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
+	if (payload_store_init(&stream->payloads, options->payload_max,
+	                       STREAM_BATCH + STREAM_HELD_MAX) != 0 ||
+	    !stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
 	    !stream->destroyed || (options->inspect && !stream->naming)) {
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
@@ -178,6 +180,7 @@ void stream_free(struct stream *stream)
 		return;
 	traffic_free(stream->traffic);
 	naming_free(stream->naming);
+	payload_store_fini(&stream->payloads);
 	destroyed_free(stream->destroyed);
 	fragments_free(stream->fragments);
 	duplicates_free(stream->duplicates);

@@ -34,10 +34,11 @@ struct stream_options {
 	uint32_t max_connections;
 	int64_t update_interval_ns; /* 0 = none */
 	uint16_t community_id_seed;
-	uint32_t netns; /* our own network namespace; packets of others say theirs */
-	bool dedupe;    /* no records of packets that were seen on another interface before */
-	bool replay;    /* packets are the clock */
-	bool inspect;   /* look into first packets for names */
+	uint32_t netns;       /* our own network namespace; packets of others say theirs */
+	bool dedupe;          /* no records of packets that were seen on another interface before */
+	bool replay;          /* packets are the clock */
+	bool inspect;         /* look into first packets for names */
+	uint32_t payload_max; /* bytes of payload in a packet's record; 0 = none */
 	/* Called before packets pass: what the kernel reported by now has to come first. NULL: none. */
 	void (*catch_up)(void *context);
 	void *context;
@@ -58,6 +59,7 @@ void stream_free(struct stream *stream); /* without records: stream_finish first
  * are looked into before this returns (inspect).
  */
 #define STREAM_BATCH 32
+/* bytes: as captured, for options.payload_max; NULL = they are not there. */
 void stream_add_packet(struct stream *stream, const struct packet *packet, const uint8_t *bytes);
 void stream_pass_packets(struct stream *stream);
 /*

@@ -250,6 +250,8 @@ static void emit_packet(struct stream *stream, const struct passage *passage, ui
 	const struct packet *packet = passage->packet;
 	struct connection *connection = passage->connection;
 	enum connection_end from = passage->from, to = !from;
+	struct payload payload =
+		payload_store_get(&stream->payloads, (uint32_t)(packet - stream->batch));
 	struct event event;
 	char text[COMMUNITY_ID_SIZE];
 
@@ -261,6 +263,8 @@ static void emit_packet(struct stream *stream, const struct passage *passage, ui
 		.direction = passage->locality.direction,
 		.from_source = from == CONNECTION_SOURCE,
 		.duplicate_of = duplicate_of,
+		.payload = payload.bytes,
+		.payload_length = payload.length,
 	};
 	if (packet->netns != stream->options.netns)
 		event.packet.netns = packet->netns;
@@ -468,8 +472,10 @@ void stream_pass_packets(struct stream *stream)
 	pass_batch(stream, count);
 }
 
-void stream_gather(struct stream *stream, const struct packet *packet, int64_t clock_ns)
+void stream_gather(struct stream *stream, const struct packet *packet, struct payload payload,
+                   int64_t clock_ns)
 {
+	payload_store_put(&stream->payloads, (uint32_t)stream->batched, payload);
 	stream->batch_ns[stream->batched] = clock_ns;
 	stream->batch[stream->batched++] = *packet;
 	if (stream->batched == STREAM_BATCH)
@@ -478,13 +484,15 @@ void stream_gather(struct stream *stream, const struct packet *packet, int64_t c
 
 void stream_add_packet(struct stream *stream, const struct packet *packet, const uint8_t *bytes)
 {
+	struct payload payload = payload_of(&stream->payloads, packet, bytes);
+
 	if (stream->naming) {
 		if (naming_is_full(stream->naming))
 			stream_pass_packets(stream);
 		naming_look(stream->naming, packet, bytes);
 	}
 	if (stream->options.replay)
-		stream_replay_add(stream, packet);
+		stream_replay_add(stream, packet, payload);
 	else
-		stream_gather(stream, packet, 0);
+		stream_gather(stream, packet, payload, 0);
 }

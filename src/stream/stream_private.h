@@ -9,6 +9,7 @@
 #include "stream/duplicates.h"
 #include "stream/fragments.h"
 #include "stream/naming.h"
+#include "stream/payload.h"
 #include "stream/stream.h"
 #include "stream/traffic.h"
 
@@ -37,13 +38,15 @@ struct stream {
 	int64_t replay_ns; /* replay: the clock at the packet that was added last */
 	struct packet held[STREAM_HELD_MAX];
 	int held_count;
+	struct payload_store payloads; /* of batch, then of held */
 	struct stream_counters counters;
 };
 
 /* Adds a packet to the batch; clock_ns: of the replay. */
-void stream_gather(struct stream *stream, const struct packet *packet, int64_t clock_ns);
+void stream_gather(struct stream *stream, const struct packet *packet, struct payload payload,
+                   int64_t clock_ns);
 /* stream_replay.c: the same, with the clock that the packets make. */
-void stream_replay_add(struct stream *stream, const struct packet *packet);
+void stream_replay_add(struct stream *stream, const struct packet *packet, struct payload payload);
 
 void stream_emit_connection(struct stream *stream, enum event_action action, int64_t time_ns,
                             struct connection *connection);

@@ -25,19 +25,24 @@ static bool is_far_ahead(const struct stream *stream, const struct packet *packe
 	return clock_of(packet) > stream->replay_ns + AHEAD_NS && stream->replay_ns > 0;
 }
 
+static struct payload held_payload(const struct stream *stream, int number)
+{
+	return payload_store_get(&stream->payloads, (uint32_t)(STREAM_BATCH + number));
+}
+
 /* The clock does not move: their times are wrong. */
 static void disbelieve(struct stream *stream)
 {
 	for (int i = 0; i < stream->held_count; i++)
-		stream_gather(stream, &stream->held[i], stream->replay_ns);
+		stream_gather(stream, &stream->held[i], held_payload(stream, i), stream->replay_ns);
 	stream->held_count = 0;
 }
 
-static void believe(struct stream *stream, const struct packet *packet)
+static void believe(struct stream *stream, const struct packet *packet, struct payload payload)
 {
 	if (clock_of(packet) > stream->replay_ns)
 		stream->replay_ns = clock_of(packet);
-	stream_gather(stream, packet, stream->replay_ns);
+	stream_gather(stream, packet, payload, stream->replay_ns);
 }
 
 /* There was silence up to the earliest of them. Some may be far ahead of that one, too. */
@@ -53,13 +58,16 @@ static void accept_silence(struct stream *stream)
 			stream->replay_ns = clock_of(&held[i]);
 	}
 	stream->held_count = 0;
+	/* One that is held again takes its own place, or that of one before. */
 	for (int i = 0; i < count; i++)
-		stream_replay_add(stream, &held[i]);
+		stream_replay_add(stream, &held[i], held_payload(stream, i));
 }
 
-void stream_replay_add(struct stream *stream, const struct packet *packet)
+void stream_replay_add(struct stream *stream, const struct packet *packet, struct payload payload)
 {
 	if (is_far_ahead(stream, packet)) {
+		payload_store_put(&stream->payloads, (uint32_t)(STREAM_BATCH + stream->held_count),
+		                  payload);
 		stream->held[stream->held_count++] = *packet;
 		if (stream->held_count == STREAM_HELD_MAX)
 			accept_silence(stream);
@@ -67,7 +75,7 @@ void stream_replay_add(struct stream *stream, const struct packet *packet)
 	}
 	if (stream->held_count > 0)
 		disbelieve(stream);
-	believe(stream, packet);
+	believe(stream, packet, payload);
 }
 
 bool stream_holds_packets(const struct stream *stream)

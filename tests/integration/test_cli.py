@@ -116,6 +116,8 @@ def usage_cases():
     yield ["-S", "-d", "3"], "-d"
     yield ["-S", "-e", "packet"], "-e"
     yield ["-S", "--dedupe"], "--dedupe"
+    yield ["-S", "--payload", "9"], "--payload"
+    yield ["--payload", "4097"], "--payload"
     yield ["-r", good, "-e", "process"], "-e process"
     yield ["--listening"], "--listening"
     yield ["--tcp"], "--tcp"
@@ -322,6 +324,8 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
           "port": ["443"]}, None),
         (["--netns", "/proc/self/ns/net"], "netns", "paths", "auto"),
         ([], "netns_paths", ["/proc/self/ns/net"], None), (["--dedupe"], "dedupe", True, False),
+        (["--payload", "64"], "payload", 64, None),
+        (["--no-inspect"], "inspect", False, True),
         (["--max-connections", "99"], "max_connections", 99, 65536), (["-c", "5"], "count", 5, None),
         (["-d", "2"], "duration_ns", 2 * 10**9, None),
         (["--update-interval", "0"], "update_interval_ns", 0, 60 * 10**9),

@@ -41,7 +41,7 @@ MUTANTS = (
     ("attribution/process_history.c", "event->tid == event->pid && !process->mixed_netns",
      "event->tid == event->pid"),
     ("attribution/process_history.c", "if (history->follows_namespaces)", "if (true)"),
-    ("processes/process_slots.c", "process->known_ns <= time_ns", "true"),
+    ("processes/process_slots.c", "if (process->known_ns <= time_ns) {", "if (true) {"),
     ("processes/process_slots.c", "process->known_ns > slots->slots[found].process->known_ns", "false"),
     ("processes/process_slots.c", "is_known_at(slots->slots[found].process, time_ns) ? found : NONE",
      "true ? found : NONE"),

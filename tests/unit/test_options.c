@@ -52,6 +52,7 @@ static const struct {
 	{ FIELD(immediate) },
 	{ FIELD(dedupe) },
 	{ FIELD(inspect) },
+	{ FIELD(payload) },
 	{ FIELD(flush_each) },
 	{ FIELD(flush_interval_ns) },
 	{ FIELD(update_interval_ns) },
@@ -98,6 +99,7 @@ static const struct {
 	SETS("--dedupe", dedupe, true),
 	SETS("--no-inspect", inspect, false),
 	SETS("-e dns", events, EMITTER_DNS),
+	SETS("--payload 0", payload, 0),
 	SETS("-l", flush_each, true),
 	SETS("-U", flush_each, true),
 	SETS("--line-buffered", flush_each, true),
@@ -203,6 +205,29 @@ static void test_defaults(void)
 	options_free(&options);
 }
 
+/* What is asked for is captured, too, unless -s says how much. */
+static void test_payload(void)
+{
+	static const struct {
+		const char *line;
+		unsigned payload;
+		int snaplen;
+	} cases[] = {
+		{ "--payload 100", 100, 356 },
+		{ "--payload 4096", 4096, 4352 },
+		{ "--payload 100 -s 300", 100, 300 },
+		{ "--payload 100 -s 0", 100, 262144 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct options options = options_of(cases[i].line);
+
+		CHECK(options.payload == cases[i].payload && options.snaplen == cases[i].snaplen,
+		      "'%s': %u of %d bytes", cases[i].line, options.payload, options.snaplen);
+		options_free(&options);
+	}
+}
+
 static void test_texts(void)
 {
 	struct options options =
@@ -300,6 +325,7 @@ static void test_again(void)
 int main(void)
 {
 	test_defaults();
+	test_payload();
 	test_settings();
 	test_modes_at_once();
 	test_texts();

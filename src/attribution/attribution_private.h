@@ -30,6 +30,12 @@ struct attribution_list {
 	uint32_t netns;
 };
 
+/* attribution_udp_ports.c: time that questions of which nothing comes may still take. */
+struct attribution_budget {
+	int64_t left_ns, since_ns;
+	int64_t listing_ns; /* what the last listing took */
+};
+
 struct attribution {
 	struct attribution_options options;
 	struct attribution_namespace *namespaces;
@@ -38,6 +44,7 @@ struct attribution {
 	struct attribution_miss *misses;
 	struct attribution_list raw;    /* raw and ping sockets */
 	struct attribution_list listed; /* TCP and UDP, where there is no sock_diag */
+	struct attribution_budget budget;
 	struct attribution_counters counters;
 	/* Walks over /proc: what unanswered questions asked for, and when the next may start. */
 	bool walk_wanted, full_walk_wanted, walk_is_full;
@@ -84,6 +91,24 @@ void attribution_name_candidates(struct attribution *attribution,
 int attribution_find_socket(struct attribution *attribution,
                             const struct attribution_namespace *namespace,
                             const struct attribution_question *question, struct socket *socket);
+/*
+ * What is known without a question to the kernel of the UDP sockets that a packet to
+ * tuple->source fits. NONE: no socket of the port was open when the packet came. LATER: nothing,
+ * as too many such questions came lately; a listing that is as young as the packet will be made.
+ * LISTED: the table has all that were open then. ASK: the kernel is to be asked.
+ */
+enum attribution_udp_ports {
+	ATTRIBUTION_UDP_NONE,
+	ATTRIBUTION_UDP_LATER,
+	ATTRIBUTION_UDP_LISTED,
+	ATTRIBUTION_UDP_ASK,
+};
+enum attribution_udp_ports attribution_udp_ports(struct attribution *attribution,
+                                                 const struct attribution_namespace *namespace,
+                                                 const struct attribution_question *question);
+bool attribution_udp_fits(const struct socket *socket, const struct attribution_question *question);
+/* A question to the kernel was without answer. */
+void attribution_udp_missed(struct attribution *attribution);
 /*
  * The sockets that wait for what comes to tuple->source on ifindex: TCP listeners, or
  * unconnected UDP sockets; those bound most exactly. inode: one that is known to be

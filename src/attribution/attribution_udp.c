@@ -26,19 +26,8 @@ struct candidates {
 static int collect(void *context, const struct socket *socket)
 {
 	struct candidates *candidates = context;
-	const struct attribution_question *question = candidates->question;
-	const struct inet_address *local = &question->tuple.source;
-	bool fits;
 
-	/* A datagram to a group fits what is bound to the group or to any address. */
-	fits = listener_score(socket, local, question->tuple.source_port, question->ifindex) > 0;
-	if (question->fanned_out && socket->tuple.source_port == question->tuple.source_port)
-		fits = fits || inet_is_unspecified(&socket->tuple.source);
-	if (!inet_is_unspecified(&socket->tuple.destination))
-		fits = fits &&
-		       inet_equal(&socket->tuple.destination, &question->tuple.destination) &&
-		       socket->tuple.destination_port == question->tuple.destination_port;
-	if (!fits)
+	if (!attribution_udp_fits(socket, candidates->question))
 		return 0;
 	if (candidates->count < CANDIDATES_MAX)
 		candidates->sockets[candidates->count] = *socket;
@@ -55,13 +44,21 @@ static bool is_connected_to(const struct socket *socket, const struct tuple *tup
 
 static void resolve_candidates(struct attribution *attribution,
                                const struct attribution_namespace *namespace,
-                               const struct attribution_question *question, struct owner *owner)
+                               const struct attribution_question *question, bool listed,
+                               struct owner *owner)
 {
 	struct candidates candidates = { .question = question };
-	const struct socket *sockets[CANDIDATES_MAX];
+	const struct socket *sockets[CANDIDATES_MAX], *first;
+	size_t count;
 	int result = 0;
 
-	if (namespace->diag)
+	if (listed) {
+		first = listener_table_port(namespace->udp_listeners, question->tuple.source_port,
+		                            &count);
+		for (size_t i = 0; i < count; i++)
+			if (first[i].tuple.protocol == question->tuple.protocol)
+				collect(&candidates, &first[i]);
+	} else if (namespace->diag)
 		result = sock_diag_list_port(namespace->diag, question->tuple.protocol,
 		                             question->tuple.source_port, collect, &candidates);
 	else
@@ -105,22 +102,15 @@ static void resolve_receiver(struct attribution *attribution,
 	attribution_name_holder(attribution, socket, method, question->asked_ns, owner, NULL);
 }
 
-static void resolve(struct attribution *attribution, const struct attribution_namespace *namespace,
-                    const struct attribution_question *question, struct owner *owner)
+static void resolve_one(struct attribution *attribution,
+                        const struct attribution_namespace *namespace,
+                        const struct attribution_question *question, struct owner *owner)
 {
 	struct socket socket;
-	int result;
+	int result = attribution_find_socket(attribution, namespace, question, &socket);
 
-	if (question->died) { /* and who had it was not seen */
-		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
-		return;
-	}
-	if (question->fanned_out) {
-		resolve_candidates(attribution, namespace, question, owner);
-		return;
-	}
-	result = attribution_find_socket(attribution, namespace, question, &socket);
 	if (result != 0) {
+		attribution_udp_missed(attribution);
 		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
 		return;
 	}
@@ -128,9 +118,39 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 		attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET,
 		                        question->asked_ns, owner, NULL);
 	else if (question->sender)
-		resolve_candidates(attribution, namespace, question, owner);
+		resolve_candidates(attribution, namespace, question, false, owner);
 	else
 		resolve_receiver(attribution, namespace, question, &socket, owner);
+}
+
+static void resolve(struct attribution *attribution, const struct attribution_namespace *namespace,
+                    const struct attribution_question *question, struct owner *owner)
+{
+	if (question->died) { /* and who had it was not seen */
+		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
+		return;
+	}
+	switch (attribution_udp_ports(attribution, namespace, question)) {
+	case ATTRIBUTION_UDP_NONE:
+		attribution->counters.cached_misses++;
+		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
+		return;
+	case ATTRIBUTION_UDP_LATER:
+		attribution_unknown(owner, ATTRIBUTION_PENDING);
+		return;
+	case ATTRIBUTION_UDP_LISTED:
+		if (question->fanned_out)
+			resolve_candidates(attribution, namespace, question, true, owner);
+		else
+			resolve_one(attribution, namespace, question, owner);
+		return;
+	case ATTRIBUTION_UDP_ASK:
+		break;
+	}
+	if (question->fanned_out)
+		resolve_candidates(attribution, namespace, question, false, owner);
+	else
+		resolve_one(attribution, namespace, question, owner);
 }
 
 void attribution_udp_resolve(struct attribution *attribution,

@@ -18,5 +18,6 @@ int64_t clock_monotonic_ns(void); /* for timers and intervals */
 int64_t clock_realtime_offset_ns(void);
 int64_t clock_boottime_ns(void); /* CLOCK_BOOTTIME: process start times count from here, proc(5) */
 int64_t clock_cpu_ns(void);      /* CPU time of this process, user and system */
+int64_t clock_thread_ns(void);   /* of the calling thread alone */
 
 #endif

@@ -130,9 +130,9 @@ static int open_sockets(struct host_netns *netns, enum lister_mode mode, struct 
 		return result;
 	if (netns->fd >= 0)
 		lister_set_namespace(netns->lister, netns->fd);
-	netns->listeners = listener_table_new(netns->lister, SOCKET_KIND_BIT(SOCKET_TCP));
+	netns->listeners = listener_table_new(netns->lister, SOCKET_KIND_BIT(SOCKET_TCP), false);
 	netns->udp_listeners = listener_table_new(
-		netns->lister, SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE));
+		netns->lister, SOCKET_KIND_BIT(SOCKET_UDP) | SOCKET_KIND_BIT(SOCKET_UDPLITE), true);
 	return netns->listeners && netns->udp_listeners ? 0
 	                                                : error_set(error, ENOMEM, "out of memory");
 }

@@ -17,17 +17,19 @@ struct listing {
 struct listener_table {
 	struct lister *lister;
 	unsigned int kinds;
+	bool connected;
 	struct listing current;
 	int64_t refreshed_ns, took_ns;
 };
 
-struct listener_table *listener_table_new(struct lister *lister, unsigned int kinds)
+struct listener_table *listener_table_new(struct lister *lister, unsigned int kinds, bool connected)
 {
 	struct listener_table *table = calloc(1, sizeof(*table));
 
 	if (table) {
 		table->lister = lister;
 		table->kinds = kinds;
+		table->connected = connected;
 	}
 	return table;
 }
@@ -58,8 +60,7 @@ static int collect(void *context, const struct socket *socket)
 {
 	struct listing *listing = context;
 
-	if (socket->kind != SOCKET_TCP &&
-	    (socket->state == SOCKET_ESTABLISHED || socket->tuple.source_port == 0))
+	if (socket->kind != SOCKET_TCP && socket->tuple.source_port == 0)
 		return 0;
 	if (listing->count == listing->capacity) {
 		size_t capacity = listing->capacity ? 2 * listing->capacity : 64;
@@ -95,7 +96,7 @@ static void tell_differences(const struct listing *before, const struct listing 
 }
 
 /* Those of the kinds that are asked for. */
-static int list(struct listener_table *table, unsigned int kinds, enum socket_state state,
+static int list(struct listener_table *table, unsigned int kinds, uint32_t states,
                 struct listing *listing)
 {
 	bool complete = true;
@@ -104,20 +105,21 @@ static int list(struct listener_table *table, unsigned int kinds, enum socket_st
 	kinds &= table->kinds;
 	if (kinds == 0)
 		return 0;
-	result = lister_run(table->lister, kinds, 1u << state, false, collect, listing, &complete);
+	result = lister_run(table->lister, kinds, states, false, collect, listing, &complete);
 	/* Half a listing would report listeners as stopped that are not. */
 	return result == 0 && !complete ? -EAGAIN : result;
 }
 
 int listener_table_refresh(struct listener_table *table, listener_callback *callback, void *context)
 {
+	uint32_t udp = 1u << SOCKET_CLOSED | (table->connected ? 1u << SOCKET_ESTABLISHED : 0);
 	struct listing next = { 0 };
 	int64_t begin_ns = clock_monotonic_ns();
 	int result;
 
-	result = list(table, SOCKET_KIND_BIT(SOCKET_TCP), SOCKET_LISTEN, &next);
+	result = list(table, SOCKET_KIND_BIT(SOCKET_TCP), 1u << SOCKET_LISTEN, &next);
 	if (result == 0)
-		result = list(table, ~SOCKET_KIND_BIT(SOCKET_TCP), SOCKET_CLOSED, &next);
+		result = list(table, ~SOCKET_KIND_BIT(SOCKET_TCP), udp, &next);
 	if (result != 0) {
 		free(next.sockets);
 		return result;
@@ -171,28 +173,47 @@ int listener_score(const struct socket *bound, const struct inet_address *local,
 	return score;
 }
 
-int listener_table_find(const struct listener_table *table, const struct tuple *tuple,
-                        uint32_t ifindex, const struct socket **found, int max)
+/* The place of its first socket, or of the first one above it. */
+static size_t find_port(const struct listing *listing, uint16_t port)
 {
-	const struct listing *listing = &table->current;
 	size_t low = 0, high = listing->count;
-	int best = 0, count = 0;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (listing->sockets[middle].tuple.source_port < tuple->source_port)
+		if (listing->sockets[middle].tuple.source_port < port)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (;
-	     low < listing->count && listing->sockets[low].tuple.source_port == tuple->source_port;
-	     low++) {
-		const struct socket *socket = &listing->sockets[low];
+	return low;
+}
+
+const struct socket *listener_table_port(const struct listener_table *table, uint16_t port,
+                                         size_t *count)
+{
+	const struct listing *listing = &table->current;
+	size_t first = find_port(listing, port), end = first;
+
+	while (end < listing->count && listing->sockets[end].tuple.source_port == port)
+		end++;
+	*count = end - first;
+	return *count > 0 ? &listing->sockets[first] : NULL;
+}
+
+int listener_table_find(const struct listener_table *table, const struct tuple *tuple,
+                        uint32_t ifindex, const struct socket **found, int max)
+{
+	size_t listed;
+	const struct socket *first = listener_table_port(table, tuple->source_port, &listed);
+	int best = 0, count = 0;
+
+	for (size_t i = 0; i < listed; i++) {
+		const struct socket *socket = &first[i];
 		int score = listener_score(socket, &tuple->source, tuple->source_port, ifindex);
 
-		if (socket->tuple.protocol != tuple->protocol || score == 0 || score < best)
+		if (socket->tuple.protocol != tuple->protocol ||
+		    socket->state == SOCKET_ESTABLISHED || score == 0 || score < best)
 			continue;
 		if (score > best)
 			count = 0;

@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sockets of one network namespace that wait for peers: listening TCP and
- * unconnected, bound UDP and UDP-Lite. Refreshed on demand; reports what came and went.
+ * unconnected, bound UDP and UDP-Lite, and on demand connected UDP as well. Refreshed on
+ * demand; reports what came and went.
  */
 #ifndef SOCKLINE_SOCKETS_LISTENER_TABLE_H
 #define SOCKLINE_SOCKETS_LISTENER_TABLE_H
@@ -21,10 +22,11 @@ typedef void listener_callback(void *context, enum listener_change change,
                                const struct socket *socket);
 
 /*
- * kinds: SOCKET_KIND_BIT of SOCKET_TCP, SOCKET_UDP and SOCKET_UDPLITE. lister is borrowed. NULL
- * when memory is short.
+ * kinds: SOCKET_KIND_BIT of SOCKET_TCP, SOCKET_UDP and SOCKET_UDPLITE. connected: UDP sockets that
+ * are connected, too, for listener_table_port. lister is borrowed. NULL when memory is short.
  */
-struct listener_table *listener_table_new(struct lister *lister, unsigned int kinds);
+struct listener_table *listener_table_new(struct lister *lister, unsigned int kinds,
+                                          bool connected);
 void listener_table_free(struct listener_table *table);
 
 /*
@@ -45,6 +47,13 @@ int64_t listener_table_took_ns(const struct listener_table *table);
  */
 int listener_table_find(const struct listener_table *table, const struct tuple *tuple,
                         uint32_t ifindex, const struct socket **found, int max);
+
+/*
+ * All sockets of a local port, connected ones too if the table has them: the first, valid until
+ * the next refresh, and how many follow it.
+ */
+const struct socket *listener_table_port(const struct listener_table *table, uint16_t port,
+                                         size_t *count);
 
 /* How exactly a socket bound as `bound` matches a local end; 0 = not at all. Pure. */
 int listener_score(const struct socket *bound, const struct inet_address *local, uint16_t port,

@@ -10,13 +10,8 @@
 #include "base/snippet.h"
 #include "stream/destroyed.h"
 
-/* Waits between attempts; each level is a queue in which all wait equally long. */
-#define WAIT(ms) (ms) * NS_PER_MS,
-static const int64_t level_wait_ns[] = { WINDOW_RETRY_WAITS_MS(WAIT) };
-_Static_assert(sizeof level_wait_ns / sizeof level_wait_ns[0] == LEVELS, "one wait a level");
-#define FORWARDED_LEVEL 2     /* what is forwarded is looked at once more */
-#define QUEUE_MAX       32768 /* a level, in connections; power of two */
-#define REFINEMENTS     4     /* looks at a listener's connection when its end speaks */
+#define FORWARDED_LEVEL 2 /* what is forwarded is looked at once more */
+#define REFINEMENTS     4 /* looks at a listener's connection when its end speaks */
 
 struct binder *binder_new(const struct binder_options *options)
 {
@@ -34,24 +29,6 @@ void binder_free(struct binder *binder)
 	for (int level = 0; level < LEVELS; level++)
 		free(binder->levels[level].entries);
 	free(binder);
-}
-
-static void enqueue(struct binder *binder, int level, const struct connection *connection,
-                    int64_t now_ns)
-{
-	struct queue *queue = &binder->levels[level];
-
-	if (!queue->entries)
-		queue->entries = malloc(QUEUE_MAX * sizeof *queue->entries);
-	if (!queue->entries || queue->count == QUEUE_MAX) {
-		binder->counters.forgotten++;
-		return;
-	}
-	queue->entries[(queue->head + queue->count++) % QUEUE_MAX] = (struct waiting){
-		.id = connection->id,
-		.number = connection_table_number(connection),
-		.due_ns = now_ns + level_wait_ns[level],
-	};
 }
 
 static enum connection_end other_end(enum connection_end end)
@@ -220,7 +197,7 @@ static bool unconfirmed(const struct connection *connection, enum connection_end
 	       connection->owners[end].method == ATTRIBUTION_SOCKET && !connection->confirmed;
 }
 
-static bool worth_asking(const struct connection *connection, enum connection_end end)
+bool binder_worth_asking(const struct connection *connection, enum connection_end end)
 {
 	return connection->local[end] &&
 	       (provisional(connection, end) || unconfirmed(connection, end));
@@ -233,7 +210,7 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 	struct attribution_question question;
 	struct owner found = { 0 };
 
-	if (!worth_asking(connection, end))
+	if (!binder_worth_asking(connection, end))
 		return false;
 	question = binder_question(binder, connection, end);
 	if (spoke_ns != 0 && question.tuple.protocol != IPPROTO_TCP)
@@ -254,8 +231,8 @@ void binder_report(struct binder *binder, struct connection *connection)
 
 static bool unsettled(const struct connection *connection)
 {
-	return worth_asking(connection, CONNECTION_SOURCE) ||
-	       worth_asking(connection, CONNECTION_DESTINATION);
+	return binder_worth_asking(connection, CONNECTION_SOURCE) ||
+	       binder_worth_asking(connection, CONNECTION_DESTINATION);
 }
 
 /* Neither address is of this host: is a socket of it there all the same? */
@@ -305,19 +282,54 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 		}
 	}
 	connection->attributable = unsettled(connection);
-	if (connection->attributable)
-		enqueue(binder, 0, connection, now_ns);
+	binder_ask_later(binder, connection, -1, now_ns);
 	/* A proxy's socket comes after the packet that is read at once. */
 	if (binder->options.attribution && is_forwarded(connection) &&
 	    connection->tuple.protocol == IPPROTO_TCP) {
 		connection->attributable = true;
-		enqueue(binder, FORWARDED_LEVEL, connection, now_ns);
+		binder_enqueue(binder, FORWARDED_LEVEL, connection, now_ns);
 	}
+}
+
+static bool is_power_of_two(uint64_t number)
+{
+	return (number & (number - 1)) == 0;
+}
+
+/*
+ * A socket may have been opened since the datagrams that none received. As often as there are
+ * twice as many as at the last look.
+ */
+static void ask_for_receiver(struct binder *binder, struct connection *connection,
+                             enum connection_end end, int64_t seen_ns, int64_t now_ns)
+{
+	struct attribution_question question;
+	struct owner found = { 0 };
+
+	if (!is_power_of_two(connection->counts[other_end(end)].packets))
+		return;
+	question = binder_question(binder, connection, end);
+	question.seen_ns = seen_ns;
+	question.asked_ns = now_ns;
+	attribution_resolve(binder->options.attribution, &question, &found);
+	if (found.reason == ATTRIBUTION_PENDING && found.inode == 0) {
+		owner_clear(&found);
+		return;
+	}
+	if (improve(connection, end, &found))
+		binder_report(binder, connection);
+	if (!binder_is_unreceived(connection, end))
+		binder_ask_later(binder, connection, -1, now_ns);
 }
 
 void binder_packet(struct binder *binder, struct connection *connection, enum connection_end from,
                    const struct packet *packet, int64_t seen_ns, int64_t now_ns)
 {
+	enum connection_end to = other_end(from);
+
+	if (connection->attributable && connection->local[to] &&
+	    binder_is_unreceived(connection, to))
+		ask_for_receiver(binder, connection, to, seen_ns, now_ns);
 	/* Data from an end that had only a listener, or several: by now a process has accepted it. */
 	if (!connection->attributable || packet->payload == 0 ||
 	    connection->refinements >= REFINEMENTS ||
@@ -401,7 +413,8 @@ void binder_closing(struct binder *binder, struct connection *connection, int64_
 }
 
 /* One connection whose wait is over. */
-static void retry(struct binder *binder, int level, const struct waiting *waiting, int64_t now_ns)
+void binder_look_again(struct binder *binder, int level, const struct waiting *waiting,
+                       int64_t now_ns)
 {
 	struct connection *connection =
 		connection_table_at(binder->options.connections, waiting->number, waiting->id);
@@ -414,35 +427,10 @@ static void retry(struct binder *binder, int level, const struct waiting *waitin
 	changed |= ask_again(binder, connection, CONNECTION_DESTINATION, 0);
 	if (changed)
 		binder_report(binder, connection);
-	if (level_wait_ns[level] >= WINDOW_CONFIRM_NS)
+	if (binder_level_wait_ns(level) >= WINDOW_CONFIRM_NS)
 		connection->confirmed = true;
 	connection->attributable = unsettled(connection);
-	if (connection->attributable && level + 1 < LEVELS)
-		enqueue(binder, level + 1, connection, now_ns);
-}
-
-int64_t binder_retry(struct binder *binder, int64_t now_ns)
-{
-	int64_t next = -1;
-
-	for (int level = 0; level < LEVELS; level++) {
-		struct queue *queue = &binder->levels[level];
-
-		while (queue->count > 0 && queue->entries[queue->head].due_ns <= now_ns) {
-			struct waiting waiting = queue->entries[queue->head];
-
-			queue->head = (queue->head + 1) % QUEUE_MAX;
-			queue->count--;
-			retry(binder, level, &waiting, now_ns);
-		}
-		if (queue->count > 0) {
-			int64_t wait = queue->entries[queue->head].due_ns - now_ns;
-
-			if (next < 0 || wait < next)
-				next = wait;
-		}
-	}
-	return next;
+	binder_ask_later(binder, connection, level, now_ns);
 }
 
 const struct binder_counters *binder_counters(const struct binder *binder)

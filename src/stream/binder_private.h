@@ -33,6 +33,20 @@ struct attribution_question binder_question_alone(const struct connection *conne
                                                   enum connection_end end);
 void binder_count_destroyed(const struct binder *binder, const struct connection *connection,
                             struct attribution_question *question);
+/* An answer that the next look may improve. */
+bool binder_worth_asking(const struct connection *connection, enum connection_end end);
+/* The end received datagrams that no socket took: one that opens later has not received them. */
+bool binder_is_unreceived(const struct connection *connection, enum connection_end end);
+int64_t binder_level_wait_ns(int level);
+/* Asks again when the wait of that level is over. */
+void binder_enqueue(struct binder *binder, int level, const struct connection *connection,
+                    int64_t now_ns);
+/* At the next level after that one (-1: none) at which it is of use. */
+void binder_ask_later(struct binder *binder, struct connection *connection, int level,
+                      int64_t now_ns);
+/* One connection whose wait is over. */
+void binder_look_again(struct binder *binder, int level, const struct waiting *waiting,
+                       int64_t now_ns);
 /* An owner became known, or is another: what was encoded of it is made anew. */
 void binder_report(struct binder *binder, struct connection *connection);
 

@@ -37,7 +37,7 @@ struct listener_watch *listener_watch_new(struct lister *lister, struct attribut
 		return NULL;
 	watch->attribution = attribution;
 	watch->emitter = emitter;
-	watch->table = listener_table_new(lister, KINDS);
+	watch->table = listener_table_new(lister, KINDS, false);
 	if (!watch->table) {
 		free(watch);
 		return NULL;

@@ -103,8 +103,8 @@ static void open_world(void)
 		printf("Bail out! %s\n", error.text);
 		exit(EXIT_FAILURE);
 	}
-	world.listeners = listener_table_new(world.lister, SOCKET_KIND_BIT(SOCKET_TCP));
-	world.udp_listeners = listener_table_new(world.lister, SOCKET_KIND_BIT(SOCKET_UDP));
+	world.listeners = listener_table_new(world.lister, SOCKET_KIND_BIT(SOCKET_TCP), false);
+	world.udp_listeners = listener_table_new(world.lister, SOCKET_KIND_BIT(SOCKET_UDP), true);
 	space.lister = world.lister;
 	space.listeners = world.listeners;
 	space.udp_listeners = world.udp_listeners;
@@ -653,6 +653,45 @@ static void test_listed(void)
 	close_world();
 }
 
+/* Datagrams to ports without sockets: a listing answers for all packets before it. */
+static void test_unreceived(void)
+{
+	struct attribution_question asked, before, new;
+	uint64_t queries;
+
+	clear();
+	fake_process(10, "one", 1, 100);
+	hold(10, 3, 100);
+	hold(10, 4, 101);
+	add(UDP, "0.0.0.0", 5353, "0.0.0.0", 0, SOCKET_CLOSED, 100);
+	open_world();
+	walk(world.processes.fds, false);
+	before = question(IPPROTO_UDP, SRC, 7000, DST, 53);
+	asked = question(IPPROTO_UDP, GROUP, 5353, DST, 5353);
+	asked.fanned_out = true;
+	expect(&asked, "socket 10", "to a group");
+	queries = attribution_counters(world.attribution)->queries;
+	CHECK_EQUAL(queries, 1, "all sockets are listed for it, which is counted");
+	for (int port = 1; port < 1000; port++) {
+		asked = before;
+		asked.tuple.source_port = (uint16_t)(6000 + port);
+		asked.tuple.destination_port = (uint16_t)port;
+		asked.fanned_out = port % 2;
+		if (strcmp(answer(&asked), "unknown no_socket") != 0)
+			CHECK(false, "port %d: %s", asked.tuple.source_port, answer(&asked));
+	}
+	CHECK_EQUAL(attribution_counters(world.attribution)->queries, queries,
+	            "packets before the listing, to ports without sockets: nothing is asked");
+	CHECK_EQUAL(attribution_counters(world.attribution)->cached_misses, 999, "which is counted");
+	add(UDP, "0.0.0.0", 7000, "0.0.0.0", 0, SOCKET_CLOSED, 101);
+	fake_put("net/udp", files[UDP]);
+	expect(&before, "unknown no_socket", "a socket that was opened later has not received it");
+	new = question(IPPROTO_UDP, SRC, 7000, DST, 53);
+	new.fanned_out = true;
+	expect(&new, "socket 10", "but what came after that");
+	close_world();
+}
+
 int main(void)
 {
 	fake_begin();
@@ -668,6 +707,7 @@ int main(void)
 	test_forks();
 	test_guess();
 	test_listed();
+	test_unreceived();
 	fake_remove("");
 	return check_done();
 }

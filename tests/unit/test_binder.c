@@ -324,6 +324,41 @@ static void test_settled(void)
 	}
 }
 
+/* Datagrams that no socket took. */
+static void test_unreceived(void)
+{
+	struct packet data = { .payload = 10 };
+	struct fixture fixture;
+	struct connection *connection =
+		begin_bound(&fixture, IPPROTO_UDP, unknown(ATTRIBUTION_NO_SOCKET));
+	int64_t now = NOW;
+
+	connection->counts[SRC].packets = 1;
+	run_until(&fixture, &now, NOW + 10 * NS_PER_SECOND);
+	CHECK_EQUAL(asked_count[DST], 2, "no socket received it: asked once more, for NAT");
+	for (int i = 2; i <= 1024; i++) {
+		connection->counts[SRC].packets = (uint64_t)i;
+		binder_packet(fixture.binder, connection, SRC, &data, now, now);
+	}
+	CHECK_EQUAL(asked_count[DST], 12, "more of them: more and more rarely");
+	CHECK_EQUAL(asked[DST].seen_ns, now, "a socket that is open by then");
+	answers[DST] = answer(ATTRIBUTION_SOCKET, &parent);
+	connection->counts[SRC].packets = 2048;
+	binder_packet(fixture.binder, connection, SRC, &data, now, now);
+	CHECK(reported == 1 && connection->owners[DST].process == &parent, "is found");
+	finish(&fixture);
+
+	connection = begin_bound(&fixture, IPPROTO_UDP, unknown(ATTRIBUTION_PENDING));
+	now = NOW;
+	run_until(&fixture, &now, NOW + 50 * NS_PER_MS);
+	CHECK_EQUAL(asked_count[DST], 1, "sockets are to be listed: not asked before");
+	answers[DST] = unknown(ATTRIBUTION_NO_SOCKET);
+	run_until(&fixture, &now, NOW + 10 * NS_PER_SECOND);
+	CHECK(asked_count[DST] == 2 && binder_retry(fixture.binder, now) == -1,
+	      "and once when they were");
+	finish(&fixture);
+}
+
 static void test_listener(void)
 {
 	struct packet data = { .payload = 10 }, nothing = { .payload = 0 };
@@ -664,6 +699,7 @@ int main(void)
 	test_questions();
 	test_retries();
 	test_settled();
+	test_unreceived();
 	test_listener();
 	test_never_worse();
 	test_reason();

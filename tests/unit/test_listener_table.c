@@ -143,7 +143,7 @@ static bool is(struct heard heard, int started, int stopped)
 
 static void test_differences(struct lister *lister)
 {
-	struct listener_table *table = listener_table_new(lister, KINDS);
+	struct listener_table *table = listener_table_new(lister, KINDS, false);
 	struct heard heard;
 
 	CHECK_EQUAL(listener_table_refreshed_ns(table), 0, "never refreshed");
@@ -180,7 +180,7 @@ static void test_differences(struct lister *lister)
 
 static void test_find(struct lister *lister)
 {
-	struct listener_table *table = listener_table_new(lister, KINDS);
+	struct listener_table *table = listener_table_new(lister, KINDS, false);
 	struct tuple tuple = { .protocol = IPPROTO_TCP, .source_port = 80 };
 	const struct socket *found[MAX];
 
@@ -220,10 +220,35 @@ static void test_find(struct lister *lister)
 	listener_table_free(table);
 }
 
+/* All of a port, connected ones too. */
+static void test_port(struct lister *lister)
+{
+	struct listener_table *table = listener_table_new(lister, KINDS, true);
+	struct tuple tuple = { .protocol = IPPROTO_UDP, .source_port = 54 };
+	const struct socket *found[MAX];
+	size_t count;
+
+	CHECK(!listener_table_port(table, 54, &count) && count == 0, "before the first listing");
+	clear_all();
+	add(udp4, PROC_NET_ANY4, 53, SOCKET_CLOSED, 1);
+	add(udp4, PROC_NET_LOOPBACK4, 54, SOCKET_ESTABLISHED, 2);
+	add(udp4, PROC_NET_LOOPBACK4, 54, SOCKET_CLOSED, 3);
+	add(udp4, PROC_NET_ANY4, 56, SOCKET_CLOSED, 4);
+	refresh(table);
+	CHECK(listener_table_port(table, 54, &count)->inode == 2 && count == 2,
+	      "both sockets of a port");
+	inet_parse("127.0.0.1", &tuple.source);
+	CHECK(listener_table_find(table, &tuple, 1, found, MAX) == 1 && found[0]->inode == 3,
+	      "of which one waits for any");
+	CHECK(!listener_table_port(table, 55, &count) && count == 0, "a port without sockets");
+	CHECK(!listener_table_port(table, 57, &count) && count == 0, "above all ports");
+	listener_table_free(table);
+}
+
 /* /proc/net goes away: the table stays as it was, nothing is said to have stopped. */
 static void test_failure(struct lister *lister)
 {
-	struct listener_table *table = listener_table_new(lister, KINDS);
+	struct listener_table *table = listener_table_new(lister, KINDS, false);
 	struct tuple tuple = { .protocol = IPPROTO_TCP, .source_port = 80 };
 	const struct socket *found[MAX];
 	struct heard heard = { 0 };
@@ -256,6 +281,7 @@ int main(void)
 	}
 	test_differences(lister);
 	test_find(lister);
+	test_port(lister);
 	test_failure(lister);
 	lister_free(lister);
 	fake_remove("");

@@ -49,12 +49,9 @@ void socket_history_free(struct socket_history *history)
 	free(history);
 }
 
-/*
- * Both ends of a TCP connection on this host hash alike, so that they lie together.
- * For others the local address is no part: a socket may have had none yet.
- */
-uint64_t socket_history_hash(const struct socket_history *history, const struct tuple *tuple,
-                             bool *reversed)
+/* Both ends of a TCP connection on this host hash alike, so that they lie together. */
+static uint64_t hash_of(const struct socket_history *history, const struct tuple *tuple,
+                        bool *reversed)
 {
 	const size_t start = offsetof(struct tuple, destination);
 	struct tuple turned;
@@ -66,6 +63,25 @@ uint64_t socket_history_hash(const struct socket_history *history, const struct 
 	*reversed = !tuple_is_before(tuple);
 	turned = *reversed ? tuple_reverse(tuple) : *tuple;
 	return hash_siphash(&history->key, &turned, sizeof turned, 1, 3);
+}
+
+uint64_t socket_history_hash(struct socket_history *history, const struct tuple *tuple,
+                             bool *reversed)
+{
+	/* Alike for both ends. */
+	struct hashed *hashed =
+		&history->hashed[(tuple->source_port ^ tuple->destination_port) % HASHED];
+
+	if (tuple_equal(&hashed->tuple, tuple)) {
+		*reversed = hashed->reversed;
+	} else if (tuple->protocol == IPPROTO_TCP && tuple_is_reverse(&hashed->tuple, tuple)) {
+		*reversed = !hashed->reversed;
+	} else {
+		hashed->tuple = *tuple;
+		hashed->hash = hash_of(history, tuple, &hashed->reversed);
+		*reversed = hashed->reversed;
+	}
+	return hashed->hash;
 }
 
 static uint32_t milliseconds(int64_t ns)
@@ -165,9 +181,72 @@ static void enter(struct socket_history *history, const struct sighting *sightin
 	push(history, sighting);
 }
 
+/* What it sends from now on is reported by its address alone. */
+static void trace_socket(struct socket_history *history, uint64_t address,
+                         const struct sighting *sighting, int pid)
+{
+	struct traced_socket socket = {
+		.socket = address,
+		.hash = sighting->hash,
+		.source = sighting->source,
+		.used_ns = sighting->last_ns,
+		.pid = pid,
+		.reversed = sighting->reversed,
+	};
+
+	traced_sockets_put(history->traced_sockets, &socket);
+}
+
+/* Most send again and again, which changes nothing. */
+static void enter_send(struct socket_history *history, uint64_t address, struct sighting *sending)
+{
+	struct traced_socket *socket = traced_sockets_find(history->traced_sockets, address);
+	int64_t used_ns;
+
+	if (!socket)
+		return;
+	used_ns = socket->used_ns;
+	socket->used_ns = sending->last_ns;
+	if (socket->pid == sending->pid)
+		return;
+	socket->pid = sending->pid;
+	sending->hash = socket->hash;
+	sending->reversed = socket->reversed;
+	sending->source = socket->source;
+	/* It is reported when it is done: its packets have left by then. */
+	sending->first_ns = used_ns + 1 > sending->last_ns - WINDOW_SENDING_NS
+	                            ? used_ns + 1
+	                            : sending->last_ns - WINDOW_SENDING_NS;
+	history->counters.added++;
+	enter(history, sending);
+}
+
 static void enter_first(struct socket_history *history)
 {
-	enter(history, &history->coming[history->coming_tail]);
+	struct coming *first = &history->coming[history->coming_tail];
+	struct sighting *sighting = &first->sighting;
+
+	switch (first->about) {
+	case COMING_SEEN:
+		enter(history, sighting);
+		break;
+	case COMING_OPENED:
+		enter(history, sighting);
+		trace_socket(history, first->socket, sighting, sighting->pid);
+		break;
+	case COMING_ACCEPTED:
+		trace_socket(history, first->socket, sighting, 0);
+		break;
+	case COMING_RECEIVED:
+		enter(history, sighting);
+		/* It may have been accepted before we looked. */
+		if (!traced_sockets_find(history->traced_sockets, first->socket))
+			trace_socket(history, first->socket, sighting, 0);
+		break;
+	case COMING_SENT:
+		enter_send(history, first->socket, sighting);
+		break;
+	}
 	history->coming_tail = (history->coming_tail + 1) % COMING;
 	history->coming_count--;
 }
@@ -178,15 +257,26 @@ void socket_history_enter_all(struct socket_history *history)
 		enter_first(history);
 }
 
-static void add_sighting(struct socket_history *history, struct sighting *sighting, int64_t time_ns)
+/* With a socket: that is what it is about; otherwise 0. */
+static void add_sighting(struct socket_history *history, enum coming_about about, uint64_t socket,
+                         const struct sighting *sighting, int64_t time_ns)
 {
-	history->counters.added++;
-	sighting->first_ns = sighting->last_ns = time_ns;
-	sighting->queued_ms = milliseconds(time_ns);
-	table_prefetch(history->index, sighting->hash);
+	struct coming *coming;
+
 	if (history->coming_count == COMING)
 		enter_first(history);
-	history->coming[(history->coming_tail + history->coming_count++) % COMING] = *sighting;
+	coming = &history->coming[(history->coming_tail + history->coming_count++) % COMING];
+	coming->about = about;
+	coming->socket = socket;
+	coming->sighting = *sighting;
+	coming->sighting.first_ns = coming->sighting.last_ns = time_ns;
+	coming->sighting.queued_ms = milliseconds(time_ns);
+	if (about != COMING_SEEN)
+		traced_sockets_prefetch(history->traced_sockets, socket);
+	if (about == COMING_SENT || about == COMING_ACCEPTED)
+		return;
+	history->counters.added++;
+	table_prefetch(history->index, sighting->hash);
 }
 
 /* 0 = not known. Pids are used again; milliseconds of the fork distinguish their processes. */
@@ -198,9 +288,8 @@ static uint16_t life_of(const struct process *process)
 }
 
 /* What the event says of its process and its tuple. */
-static struct sighting sighting_of(const struct socket_history *history,
-                                   const struct trace_event *event, const struct process *process,
-                                   uint8_t kind)
+static struct sighting sighting_of(struct socket_history *history, const struct trace_event *event,
+                                   const struct process *process, uint8_t kind)
 {
 	bool reversed;
 	uint64_t hash = socket_history_hash(history, &event->tuple, &reversed);
@@ -227,52 +316,17 @@ static bool is_close(const struct trace_event *event)
 	        event->new_state == SOCKET_CLOSED);
 }
 
-/* What it sends from now on is reported by its address alone. */
-static void trace_socket(struct socket_history *history, const struct trace_event *event,
-                         const struct sighting *sighting)
-{
-	struct traced_socket socket = {
-		.socket = event->socket,
-		.hash = sighting->hash,
-		.source = sighting->source,
-		.used_ns = event->time_ns,
-		.pid = sighting->pid,
-		.reversed = sighting->reversed,
-	};
-
-	traced_sockets_put(history->traced_sockets, &socket);
-}
-
-/* Most send again and again, which changes nothing. */
 static void add_send(struct socket_history *history, const struct trace_event *event,
                      const struct process *process)
 {
-	struct traced_socket *socket = traced_sockets_find(history->traced_sockets, event->socket);
-	struct sighting sighting;
-	int64_t used_ns;
-
-	if (!socket)
-		return;
-	used_ns = socket->used_ns;
-	socket->used_ns = event->time_ns;
-	if (socket->pid == event->pid)
-		return;
-	socket->pid = event->pid;
-	sighting = (struct sighting){
-		.hash = socket->hash,
-		.reversed = socket->reversed,
-		.source = socket->source,
+	const struct sighting sighting = {
 		.pid = event->pid,
 		.life = life_of(process),
 		.netns = process ? process->netns : 0,
 		.kinds = SOCKET_HISTORY_SENT,
 	};
-	add_sighting(history, &sighting, event->time_ns);
-	/* It is reported when it is done: its packets have left by then. */
-	history->coming[(history->coming_tail + history->coming_count - 1) % COMING].first_ns =
-		used_ns + 1 > event->time_ns - WINDOW_SENDING_NS
-			? used_ns + 1
-			: event->time_ns - WINDOW_SENDING_NS;
+
+	add_sighting(history, COMING_SENT, event->socket, &sighting, event->time_ns);
 }
 
 /*
@@ -295,8 +349,7 @@ static void add_opened(struct socket_history *history, const struct trace_event 
 	sighting = sighting_of(history, event, NULL, SOCKET_HISTORY_OPENED);
 	sighting.pid = pending_connect.pid;
 	sighting.netns = pending_connect.netns;
-	add_sighting(history, &sighting, pending_connect.time_ns);
-	trace_socket(history, event, &sighting);
+	add_sighting(history, COMING_OPENED, event->socket, &sighting, pending_connect.time_ns);
 }
 
 static void add_state(struct socket_history *history, const struct trace_event *event,
@@ -320,14 +373,13 @@ static void add_state(struct socket_history *history, const struct trace_event *
 	} else if (event->old_state == SOCKET_SYN_RECEIVED) {
 		struct sighting accepted = sighting_of(history, event, NULL, 0);
 
-		accepted.pid = 0; /* of a bystander */
-		trace_socket(history, event, &accepted);
+		add_sighting(history, COMING_ACCEPTED, event->socket, &accepted, event->time_ns);
 	} else if (is_close(event)) {
 		struct sighting sighting =
 			sighting_of(history, event, process, SOCKET_HISTORY_CLOSED);
 
 		add_opened(history, event);
-		add_sighting(history, &sighting, event->time_ns);
+		add_sighting(history, COMING_SEEN, 0, &sighting, event->time_ns);
 	}
 }
 
@@ -340,6 +392,7 @@ static void add_loss(struct socket_history *history, const struct trace_event *e
 		history->lost_from_ns = event->since_ns;
 	if (event->time_ns > history->lost_to_ns)
 		history->lost_to_ns = event->time_ns;
+	socket_history_enter_all(history);
 	pending_connects_clear(history->pending_connects);
 	traced_sockets_clear(history->traced_sockets);
 }
@@ -353,17 +406,12 @@ void socket_history_add(struct socket_history *history, const struct trace_event
 	case TRACE_EVENT_ROUTE:
 		sighting = sighting_of(history, event, process, SOCKET_HISTORY_ROUTED);
 		sighting.ifindex = event->ifindex;
-		add_sighting(history, &sighting, event->time_ns);
+		add_sighting(history, COMING_SEEN, 0, &sighting, event->time_ns);
 		break;
 	case TRACE_EVENT_RECEIVE:
 		sighting = sighting_of(history, event, process, SOCKET_HISTORY_RECEIVED);
-		add_sighting(history, &sighting, event->time_ns);
-		/* It may have been accepted before we looked. */
-		if (event->socket != 0 &&
-		    !traced_sockets_find(history->traced_sockets, event->socket)) {
-			sighting.pid = 0;
-			trace_socket(history, event, &sighting);
-		}
+		add_sighting(history, event->socket != 0 ? COMING_RECEIVED : COMING_SEEN,
+		             event->socket, &sighting, event->time_ns);
 		break;
 	case TRACE_EVENT_SEND:
 		add_send(history, event, process);

@@ -5,25 +5,6 @@
 
 #include "attribution/socket_history_private.h"
 
-/* hash_of, for questions. */
-static uint64_t hash_asked(struct socket_history *history, const struct tuple *tuple,
-                           bool *reversed)
-{
-	struct asked *asked = &history->asked;
-	bool same = tuple_equal(&asked->tuple, tuple);
-
-	if (!same && tuple->protocol == IPPROTO_TCP && tuple_is_reverse(&asked->tuple, tuple)) {
-		*reversed = !asked->reversed;
-		return asked->hash;
-	}
-	if (!same) {
-		asked->tuple = *tuple;
-		asked->hash = socket_history_hash(history, tuple, &asked->reversed);
-	}
-	*reversed = asked->reversed;
-	return asked->hash;
-}
-
 /* The same local address, as far as both are known. */
 static bool fits(const struct inet_address *a, const struct inet_address *b)
 {
@@ -53,7 +34,7 @@ void socket_history_expect(struct socket_history *history, const struct tuple *t
 {
 	bool reversed;
 
-	table_prefetch(history->index, hash_asked(history, tuple, &reversed));
+	table_prefetch(history->index, socket_history_hash(history, tuple, &reversed));
 }
 
 /* Another process may have been seen in that time, too. */
@@ -71,7 +52,7 @@ enum socket_history_answer socket_history_find(struct socket_history *history,
                                                struct socket_history_match *match)
 {
 	bool reversed;
-	uint64_t hash = hash_asked(history, &question->tuple, &reversed);
+	uint64_t hash = socket_history_hash(history, &question->tuple, &reversed);
 	struct socket_history_match found = { .pid = 0 };
 	const struct sighting *last = NULL;
 	struct table_cursor cursor;
@@ -132,7 +113,8 @@ static const struct sighting *next(struct socket_history *history,
 static struct walk begin_walk(struct socket_history *history,
                               const struct socket_history_question *question)
 {
-	struct walk walk = { .hash = hash_asked(history, &question->tuple, &walk.reversed) };
+	struct walk walk = { .hash = socket_history_hash(history, &question->tuple,
+		                                         &walk.reversed) };
 	const struct sighting *sighting;
 	bool has_device = false;
 

@@ -16,6 +16,9 @@
  */
 #define COMING 16
 
+/* Tuples that are not hashed again; a power of two. */
+#define HASHED 16
+
 struct sighting {
 	uint64_t hash;              /* of what hash_of says: 64 bits stand for that */
 	struct inet_address source; /* may be unspecified */
@@ -34,6 +37,21 @@ struct sighting {
 };
 _Static_assert(sizeof(struct sighting) == PAGES_LINE, "a sighting is a cache line");
 
+/* What an event says, beside or in place of a sighting, about the socket at an address. */
+enum coming_about {
+	COMING_SEEN,     /* nothing */
+	COMING_OPENED,   /* the process has connected it */
+	COMING_ACCEPTED, /* it has these ends; no sighting */
+	COMING_RECEIVED, /* the process has read from it */
+	COMING_SENT,     /* the process has sent: a sighting of the ends that are known of it */
+};
+
+struct coming {
+	struct sighting sighting;
+	uint64_t socket;
+	enum coming_about about;
+};
+
 /* A ring in the order of queued_ms; the tail is the oldest. */
 struct socket_history {
 	struct hash_key key;
@@ -42,13 +60,14 @@ struct socket_history {
 	struct traced_sockets *traced_sockets;
 	struct sighting *sightings;
 	uint32_t max, tail, count;
-	struct sighting coming[COMING]; /* a ring, too, of those that are not entered yet */
+	struct coming coming[COMING]; /* a ring, too, of those that are not entered yet */
 	uint32_t coming_tail, coming_count;
-	struct asked { /* last: of both ends of a connection, and again when it closes */
+	/* By their ports. All events of a short connection come at once, and its questions. */
+	struct hashed {
 		struct tuple tuple;
 		uint64_t hash;
 		bool reversed;
-	} asked;
+	} hashed[HASHED];
 	int64_t lost_from_ns, lost_to_ns; /* events are missing in between; 0 = none */
 	int64_t evicted_ns;               /* of the latest sighting that made room */
 	int64_t changed_ns;               /* of the latest sighting of another process */
@@ -65,7 +84,7 @@ static inline bool sighting_is_same_process(const struct sighting *a, const stru
  * Both ends of a TCP connection on this host hash alike, so that they lie together. The local
  * address of others is no part: a socket may have had none yet.
  */
-uint64_t socket_history_hash(const struct socket_history *history, const struct tuple *tuple,
+uint64_t socket_history_hash(struct socket_history *history, const struct tuple *tuple,
                              bool *reversed);
 /* What was added up to now is found. */
 void socket_history_enter_all(struct socket_history *history);

@@ -2,91 +2,122 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attribution/traced_sockets.h"
 
-#include <string.h>
+#include <stdlib.h>
 
-#include "base/pages.h"
+#include "base/table.h"
 
-#define SETS 16384 /* power of two */
-#define WAYS 4
+#define TRACED_MAX 65536
+#define SPARED_MAX 16 /* entries in use that a search for room passes over */
 
-/* A cache line. */
-struct entry {
-	struct traced_socket socket;
-} __attribute__((aligned(PAGES_LINE)));
-
-/* A set is searched by its addresses alone: that touches one cache line, and the entry's. */
+/*
+ * The kernel uses the addresses of closed sockets again, so there are about as many as sockets
+ * were open at once. Entries lie in the order in which addresses were first seen: few of them
+ * are few cache lines, where a table of sets would scatter them over all its pages.
+ */
 struct traced_sockets {
 	struct hash_key key;
-	bool used;                                                           /* any entry */
-	uint64_t addresses[SETS][WAYS] __attribute__((aligned(PAGES_LINE))); /* 0 = free entry */
-	struct entry entries[SETS][WAYS];
+	struct table *index;
+	struct entry {
+		struct traced_socket socket; /* address 0: not in the index, out of memory */
+		bool found;                  /* since the hand passed */
+	} * entries;
+	uint32_t count;
+	uint32_t hand; /* at the entry that makes room next, when all are taken */
 };
 
 struct traced_sockets *traced_sockets_new(const struct hash_key *key)
 {
-	struct traced_sockets *sockets =
-		pages_new_small(sizeof *sockets); /* untouched pages cost nothing */
+	struct traced_sockets *sockets = calloc(1, sizeof *sockets);
 
-	if (sockets)
-		sockets->key = *key;
+	if (!sockets)
+		return NULL;
+	sockets->key = *key;
+	sockets->index = table_new(TRACED_MAX);
+	/* Written before they are read; pages that are not touched cost nothing. */
+	sockets->entries = malloc(TRACED_MAX * sizeof *sockets->entries);
+	if (!sockets->index || !sockets->entries) {
+		traced_sockets_free(sockets);
+		return NULL;
+	}
 	return sockets;
 }
 
 void traced_sockets_free(struct traced_sockets *sockets)
 {
-	pages_free(sockets, sizeof *sockets);
+	if (!sockets)
+		return;
+	table_free(sockets->index);
+	free(sockets->entries);
+	free(sockets);
 }
 
-static size_t set_of(const struct traced_sockets *sockets, uint64_t socket)
+static uint64_t hash_of(const struct traced_sockets *sockets, uint64_t socket)
 {
-	return hash_number(&sockets->key, socket) % SETS;
+	return hash_number(&sockets->key, socket);
 }
 
-/* The way of an address, or of a free entry (0); WAYS when there is none. */
-static int way_of(const uint64_t *addresses, uint64_t socket)
+static struct entry *find(const struct traced_sockets *sockets, uint64_t socket)
 {
-	int way = 0;
+	struct table_cursor cursor = table_cursor(sockets->index, hash_of(sockets, socket));
+	uint32_t number;
 
-	while (way < WAYS && addresses[way] != socket)
-		way++;
-	return way;
+	while (table_next(&cursor, &number))
+		if (sockets->entries[number].socket.socket == socket)
+			return &sockets->entries[number];
+	return NULL;
 }
 
-static int least_used(const struct entry *entries)
+/* The first from the hand on that was not found since the hand passed it last. */
+static uint32_t make_room(struct traced_sockets *sockets)
 {
-	int least = 0;
+	struct entry *entry = &sockets->entries[sockets->hand];
+	uint32_t number;
 
-	for (int way = 1; way < WAYS; way++)
-		if (entries[way].socket.used_ns < entries[least].socket.used_ns)
-			least = way;
-	return least;
+	for (int spared = 0; entry->found && spared < SPARED_MAX; spared++) {
+		entry->found = false;
+		sockets->hand = (sockets->hand + 1) % TRACED_MAX;
+		entry = &sockets->entries[sockets->hand];
+	}
+	number = sockets->hand;
+	sockets->hand = (sockets->hand + 1) % TRACED_MAX;
+	if (entry->socket.socket != 0)
+		table_remove(sockets->index, hash_of(sockets, entry->socket.socket), number);
+	return number;
 }
 
 void traced_sockets_put(struct traced_sockets *sockets, const struct traced_socket *socket)
 {
-	size_t set = set_of(sockets, socket->socket);
-	int way = way_of(sockets->addresses[set], socket->socket);
+	struct entry *entry = find(sockets, socket->socket);
+	uint32_t number;
 
-	if (way == WAYS)
-		way = way_of(sockets->addresses[set], 0);
-	if (way == WAYS)
-		way = least_used(sockets->entries[set]);
-	sockets->used = true;
-	sockets->addresses[set][way] = socket->socket;
-	sockets->entries[set][way].socket = *socket;
+	if (!entry) {
+		number = sockets->count < TRACED_MAX ? sockets->count++ : make_room(sockets);
+		entry = &sockets->entries[number];
+		if (table_insert(sockets->index, hash_of(sockets, socket->socket), number) != 0) {
+			*entry = (struct entry){ .found = false };
+			return;
+		}
+	}
+	*entry = (struct entry){ .socket = *socket };
 }
 
 struct traced_socket *traced_sockets_find(struct traced_sockets *sockets, uint64_t socket)
 {
-	size_t set = set_of(sockets, socket);
-	int way = socket != 0 ? way_of(sockets->addresses[set], socket) : WAYS;
+	struct entry *entry = socket != 0 ? find(sockets, socket) : NULL;
 
-	return way < WAYS ? &sockets->entries[set][way].socket : NULL;
+	if (!entry)
+		return NULL;
+	entry->found = true;
+	return &entry->socket;
+}
+
+void traced_sockets_prefetch(const struct traced_sockets *sockets, uint64_t socket)
+{
+	table_prefetch(sockets->index, hash_of(sockets, socket));
 }
 
 void traced_sockets_clear(struct traced_sockets *sockets)
 {
-	if (sockets->used)
-		memset(sockets->addresses, 0, sizeof sockets->addresses);
-	sockets->used = false;
+	table_clear(sockets->index);
+	sockets->count = sockets->hand = 0;
 }

@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TCP sockets by the kernel's address of them, since they were connected: the ends, which a
- * send does not report, and the process that sent last. Pure, of fixed size: the socket of a
- * set that was used least lately makes room.
+ * send does not report, and the process that sent last. Pure, bounded: where all places are
+ * taken, one that was not found lately makes room.
  */
 #ifndef SOCKLINE_ATTRIBUTION_TRACED_SOCKETS_H
 #define SOCKLINE_ATTRIBUTION_TRACED_SOCKETS_H
@@ -32,6 +32,8 @@ void traced_sockets_free(struct traced_sockets *sockets);
 void traced_sockets_put(struct traced_sockets *sockets, const struct traced_socket *socket);
 /* NULL = not known. Valid until the next put; pid and used_ns may be changed. */
 struct traced_socket *traced_sockets_find(struct traced_sockets *sockets, uint64_t socket);
+/* A put or find will follow. */
+void traced_sockets_prefetch(const struct traced_sockets *sockets, uint64_t socket);
 /* After lost events: an address may belong to another socket by now. */
 void traced_sockets_clear(struct traced_sockets *sockets);
 

@@ -181,6 +181,7 @@ static int open_captures(struct run *run, struct error *error)
 	struct capture_set_options set_options = {
 	    .capture = {
 	        .snaplen = options->snaplen,
+	        .names = options->inspect,
 	        .buffer_kib = options->buffer_kib,
 	        .timeout_ms = WINDOW_CAPTURE_MS,
 	        .immediate = options->immediate || needs_each_packet_at_once(run),

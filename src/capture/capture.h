@@ -19,10 +19,11 @@ struct capture;
 enum capture_direction { CAPTURE_INOUT, CAPTURE_IN, CAPTURE_OUT };
 
 struct capture_options {
-	int snaplen;      /* bytes; 0 = 262144, which is also the most */
-	int buffer_kib;   /* kernel ring; 0 = CAPTURE_BUFFER_KIB */
-	int timeout_ms;   /* a block is handed over after this at the latest; 0 = 100 */
-	bool immediate;   /* each packet at once: TPACKET_V2, dear at high rates, and each
+	int snaplen;    /* bytes; 0 = 262144, which is also the most */
+	bool names;     /* live: packets with names in them are kept up to CAPTURE_NAMES_SNAPLEN */
+	int buffer_kib; /* kernel ring; 0 = CAPTURE_BUFFER_KIB */
+	int timeout_ms; /* a block is handed over after this at the latest; 0 = 100 */
+	bool immediate; /* each packet at once: TPACKET_V2, dear at high rates, and each
 	                       takes a slot of snaplen bytes in the ring */
 	bool nonblocking; /* a file that is a pipe: dispatch does not wait for packets */
 	bool promiscuous; /* has no effect on "any" */
@@ -30,6 +31,9 @@ struct capture_options {
 	const char *filter;    /* pcap-filter(7); NULL or "" = all */
 	const char *link_type; /* NULL, or a name as -L prints; not for "any" */
 };
+
+/* DNS over UDP is mostly shorter than a packet of Ethernet, a ClientHello of TLS about as long. */
+#define CAPTURE_NAMES_SNAPLEN 4096
 
 /*
  * 8 MiB lose 1-3 % of 500,000 packets/s of 1,400 bytes at full snaplen, these

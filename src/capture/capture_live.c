@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <linux/if_ether.h>
 #include <pcap/pcap.h>
 
 #include "attribution/windows.h"
@@ -16,6 +17,7 @@
 #include "capture/capture_socket.h"
 
 #define SNAPLEN_MAX    262144           /* MAXIMUM_SNAPLEN of libpcap */
+#define COOKED_SIZE    20               /* sizeof(struct sll2_header) */
 #define BUFFER_KIB_MAX (INT_MAX / 1024) /* libpcap takes an int of bytes */
 
 static bool is_any(const char *interface)
@@ -63,6 +65,20 @@ static int activation_failed(pcap_t *handle, const char *interface, int status, 
 	}
 }
 
+/* In immediate mode each packet takes a slot of that size: then none is kept longer than others. */
+static bool cuts_in_filter(const struct capture_options *options)
+{
+	return options->names && !options->immediate && options->snaplen > 0 &&
+	       options->snaplen < CAPTURE_NAMES_SNAPLEN;
+}
+
+static int snaplen_of(const struct capture_options *options)
+{
+	if (cuts_in_filter(options))
+		return CAPTURE_NAMES_SNAPLEN;
+	return options->snaplen > 0 ? options->snaplen : SNAPLEN_MAX;
+}
+
 static int set_options(pcap_t *handle, const char *interface, const struct capture_options *options,
                        struct error *error)
 {
@@ -73,7 +89,7 @@ static int set_options(pcap_t *handle, const char *interface, const struct captu
 		                 BUFFER_KIB_MAX);
 	/* These fail only on activated handles; nanoseconds are known to every Linux. */
 	const int refusals[] = {
-		pcap_set_snaplen(handle, options->snaplen > 0 ? options->snaplen : SNAPLEN_MAX),
+		pcap_set_snaplen(handle, snaplen_of(options)),
 		pcap_set_buffer_size(handle, buffer_kib * 1024),
 		pcap_set_timeout(handle, capture_live_timeout_ms(options)),
 		pcap_set_immediate_mode(handle, options->immediate),
@@ -173,6 +189,36 @@ static int set_direction(pcap_t *handle, const char *interface, enum capture_dir
 	return 0;
 }
 
+/* The kernel cuts the packets, as the filter says. */
+static int cut(pcap_t *handle, const char *interface, const struct capture_options *options,
+               struct error *error)
+{
+	uint32_t usual = (uint32_t)options->snaplen, longer = CAPTURE_NAMES_SNAPLEN, base = 0;
+	int result;
+
+	if (!cuts_in_filter(options))
+		return 0;
+	switch (pcap_datalink(handle)) {
+	case DLT_LINUX_SLL2: /* libpcap puts its header in front later */
+		usual = usual > COOKED_SIZE ? usual - COOKED_SIZE : 1;
+		longer -= COOKED_SIZE;
+		break;
+	case DLT_RAW:
+		break;
+	case DLT_EN10MB:
+		base = ETH_HLEN;
+		break;
+	default:
+		longer = usual;
+		break;
+	}
+	result = capture_socket_cut(pcap_fileno(handle), base, usual, longer);
+	if (result != 0)
+		return error_set(error, -result, "interface %s: filter: %s", interface,
+		                 strerror(-result));
+	return 0;
+}
+
 static int listen_now(pcap_t *handle, const char *interface, struct error *error)
 {
 	int result = capture_socket_listen(pcap_fileno(handle));
@@ -200,6 +246,8 @@ int capture_live_open(struct pcap **handle, const char *interface,
 		status = capture_filter_install(opened, options->filter, error);
 	if (status == 0)
 		status = set_direction(opened, interface, options->direction, error);
+	if (status == 0)
+		status = cut(opened, interface, options, error);
 	if (status == 0)
 		status = make_quiet(opened, interface, error);
 	if (status == 0)

@@ -13,6 +13,8 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
+#include "capture/capture_cut.h"
+
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
 #endif
@@ -86,30 +88,65 @@ static int attach(int fd, struct sock_filter *code, size_t length)
 }
 
 /*
- * Attaches head followed by the filter that is attached now, or by "accept".
- * SO_GET_FILTER counts instructions, not bytes; asked for none it returns their number.
+ * Copies the attached filter, or "accept" when there is none, with room for so many instructions
+ * before and behind it; the caller frees. SO_GET_FILTER counts instructions, not bytes; asked for
+ * none it returns their number.
  */
-static int prepend(int fd, const struct head *head)
+static int copy_filter(int fd, size_t before, size_t behind, struct sock_filter **copy,
+                       size_t *length)
 {
-	struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	const struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
 	struct sock_filter *code;
-	socklen_t tail = 0;
+	socklen_t count = 0;
 	int result;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &tail) != 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &count) != 0)
 		return -errno;
-	code = calloc(head->length + tail + 1, sizeof(*code));
+	code = calloc(before + count + 1 + behind, sizeof(*code));
 	if (code == NULL)
 		return -ENOMEM;
-	memcpy(code, head->code, head->length * sizeof(*code));
-	if (tail == 0)
-		code[head->length + tail++] = accept_all;
-	else if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, code + head->length, &tail) != 0) {
+	if (count == 0) {
+		code[before] = accept_all;
+		count = 1;
+	} else if (getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, code + before, &count) != 0) {
 		result = -errno;
-		goto out;
+		free(code);
+		return result;
 	}
-	result = attach(fd, code, head->length + tail);
-out:
+	*copy = code;
+	*length = count;
+	return 0;
+}
+
+/* Attaches head followed by the filter that is attached now. */
+static int prepend(int fd, const struct head *head)
+{
+	struct sock_filter *code;
+	size_t length;
+	int result = copy_filter(fd, head->length, 0, &code, &length);
+
+	if (result != 0)
+		return result;
+	memcpy(code, head->code, head->length * sizeof(*code));
+	result = attach(fd, code, head->length + length);
+	free(code);
+	return result;
+}
+
+int capture_socket_cut(int fd, uint32_t base, uint32_t usual, uint32_t longer)
+{
+	struct sock_filter *code;
+	size_t length;
+	int result = copy_filter(fd, 0, CAPTURE_CUT_MAX, &code, &length);
+
+	if (result != 0)
+		return result;
+	for (size_t i = 0; i < length; i++)
+		if (code[i].code == (BPF_RET | BPF_K) && code[i].k != 0)
+			code[i] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA,
+			                                       (uint32_t)(length - i - 1));
+	length += (size_t)capture_cut_program(code + length, base, usual, longer);
+	result = attach(fd, code, length);
 	free(code);
 	return result;
 }

@@ -8,6 +8,7 @@
 #define SOCKLINE_CAPTURE_CAPTURE_SOCKET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "capture/capture.h"
 
@@ -24,6 +25,12 @@
  * the filter that is attached and puts its own tests in front.
  */
 int capture_socket_narrow(int fd, bool any, bool loopback, enum capture_direction direction);
+
+/*
+ * Cuts the packets that the attached filter accepts at `usual' bytes, but those with names in
+ * them at `longer' (capture_cut.h); behind `base' bytes there is the network header.
+ */
+int capture_socket_cut(int fd, uint32_t base, uint32_t usual, uint32_t longer);
 
 /* Begins to listen, where the socket is bound. -ENETDOWN when the interface is down. */
 int capture_socket_listen(int fd);

@@ -141,8 +141,9 @@ const struct option_row option_table[] = {
 	  .words = option_values_event_words,
 	  .completion = OPTION_COMPLETES_LIST,
 	  .config = "events",
-	  .help = "records to write (packet,connection,state,socket,\n"
-	          "process,stats,dns,all; default packet,connection,stats)" },
+	  .help = "records to write (packet,connection or of it opened,\n"
+	          "updated,attributed,closed; state,socket,process,stats,dns,\n"
+	          "all; default packet,connection,stats)" },
 	{ .letter = 'S',
 	  .name = "snapshot",
 	  MODE(OPTIONS_SNAPSHOT),

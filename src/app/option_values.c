@@ -70,21 +70,41 @@ int option_values_word(const char *name, const char *text, const char *const *wo
 	return error_set(error, EINVAL, "%s: '%.60s' is not %s", name, text, list);
 }
 
-const char *const option_values_event_words[] = { "packet", "connection", "state",
-	                                          "socket", "process",    "stats",
-	                                          "dns",    "all",        NULL };
+const char *const option_values_event_words[] = {
+	"packet", "connection", "opened", "updated", "attributed", "closed", "state",
+	"socket", "process",    "stats",  "dns",     "all",        NULL,
+};
+/* In the order of the words. */
+static const unsigned word_bits[] = {
+	EMITTER_PACKET,     EMITTER_CONNECTION, EMITTER_OPENED, EMITTER_UPDATED,
+	EMITTER_ATTRIBUTED, EMITTER_CLOSED,     EMITTER_STATE,  EMITTER_SOCKET,
+	EMITTER_PROCESS,    EMITTER_STATS,      EMITTER_DNS,    EMITTER_ALL,
+};
+_Static_assert(sizeof word_bits / sizeof *word_bits + 1 ==
+                       sizeof option_values_event_words / sizeof *option_values_event_words,
+               "bits for each word");
+
+int option_values_event_names(unsigned events, const char **names)
+{
+	unsigned named = 0;
+	int count = 0;
+
+	for (int i = 0; word_bits[i] != EMITTER_ALL; i++) {
+		if ((events & word_bits[i]) != word_bits[i] || (named & word_bits[i]) != 0)
+			continue;
+		named |= word_bits[i];
+		names[count++] = option_values_event_words[i];
+	}
+	return count;
+}
 
 /* The bits of a word of a list, which text begins with and which has this length; 0: no word. */
 static unsigned event_bits(const char *text, size_t length)
 {
-	static const unsigned bits[] = { EMITTER_PACKET, EMITTER_CONNECTION, EMITTER_STATE,
-		                         EMITTER_SOCKET, EMITTER_PROCESS,    EMITTER_STATS,
-		                         EMITTER_DNS,    EMITTER_ALL };
-
 	for (int i = 0; option_values_event_words[i]; i++)
 		if (strlen(option_values_event_words[i]) == length &&
 		    strncmp(option_values_event_words[i], text, length) == 0)
-			return bits[i];
+			return word_bits[i];
 	return 0;
 }
 
@@ -98,8 +118,9 @@ int option_values_events(const char *text, unsigned *events, struct error *error
 
 		if (bits == 0)
 			return error_set(error, EINVAL,
-			                 "--events: '%.*s' is not packet, connection, state, "
-			                 "socket, process, stats, dns or all",
+			                 "--events: '%.*s' is not packet, connection, opened, "
+			                 "updated, attributed, closed, state, socket, process, "
+			                 "stats, dns or all",
 			                 length > 60 ? 60 : (int)length, text);
 		result |= bits;
 		if (text[length] == '\0')

@@ -19,6 +19,9 @@ int option_values_word(const char *name, const char *text, const char *const *wo
                        struct error *error);
 /* The words of a list of events; NULL at the end. */
 extern const char *const option_values_event_words[];
+/* EMITTER_* -> the fewest words that name them, without "all"; at most OPTION_VALUES_EVENTS_MAX. */
+#define OPTION_VALUES_EVENTS_MAX 16
+int option_values_event_names(unsigned events, const char **names);
 /* "packet,stats" -> EMITTER_* */
 int option_values_events(const char *text, unsigned *events, struct error *error);
 /*

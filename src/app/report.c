@@ -9,32 +9,13 @@
 #include <unistd.h>
 
 #include "app/option_table.h"
+#include "app/option_values.h"
 #include "base/clock.h"
 #include "version.h"
 #include "security/capabilities.h"
 #include "sockets/netlink.h"
 
 #define CAPABILITIES_MAX 16
-#define EVENTS_MAX       8
-
-static int event_names(unsigned events, const char **names)
-{
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} known[] = {
-		{ EMITTER_PACKET, "packet" },   { EMITTER_CONNECTION, "connection" },
-		{ EMITTER_STATE, "state" },     { EMITTER_SOCKET, "socket" },
-		{ EMITTER_PROCESS, "process" }, { EMITTER_STATS, "stats" },
-		{ EMITTER_DNS, "dns" },
-	};
-	int count = 0;
-
-	for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (events & known[i].bit)
-			names[count++] = known[i].name;
-	return count;
-}
 
 /* A line of /proc without its LF; NULL when it cannot be read. */
 static const char *read_line(const char *path, char *text, int size)
@@ -87,7 +68,7 @@ static void fill_config(const struct report_sources *sources, struct event_confi
 	config->file = options->read_file;
 	config->filter = options->filter;
 	config->events = events;
-	config->event_count = event_names(options->events, events);
+	config->event_count = option_values_event_names(options->events, events);
 	config->snaplen = options->snaplen;
 	config->payload = options->payload;
 	config->community_id_seed = options->community_id_seed;
@@ -144,7 +125,7 @@ static void fill_live_config(const struct report_sources *sources, struct event_
 
 void report_run_started(const struct report_sources *sources, int64_t time_ns)
 {
-	const char *capabilities[CAPABILITIES_MAX], *events[EVENTS_MAX], *kinds[SOCKET_KIND_COUNT];
+	const char *capabilities[CAPABILITIES_MAX], *events[OPTION_VALUES_EVENTS_MAX], *kinds[SOCKET_KIND_COUNT];
 	struct event event = { .action = EVENT_RUN_STARTED, .time_ns = time_ns };
 	struct event_run *run = &event.run;
 	struct utsname system;

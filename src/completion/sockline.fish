@@ -29,7 +29,7 @@ complete -c sockline -l netns -x -a '(__sockline_namespaces)' -d 'network namesp
 complete -c sockline -l attribution -x -a 'auto tracepoints sentinel lookup' -d 'how owners of new connections are caught'
 complete -c sockline -l guess -d 'name the likeliest owner where it is ambiguous'
 complete -c sockline -l sockets -x -a 'auto netlink proc' -d 'where sockets are enumerated'
-complete -c sockline -s e -l events -x -a '(__fish_append , packet connection state socket process stats dns all)' -d 'records to write'
+complete -c sockline -s e -l events -x -a '(__fish_append , packet connection opened updated attributed closed state socket process stats dns all)' -d 'records to write'
 complete -c sockline -s S -l snapshot -d 'one record for each socket, then exit'
 complete -c sockline -l listening -d 'only sockets that wait for peers'
 complete -c sockline -l tcp -d 'only these kinds of sockets'

@@ -21,13 +21,17 @@ struct emitter;
 
 /* What -e asks for; run and log records always come. */
 #define EMITTER_PACKET     1u
-#define EMITTER_CONNECTION 2u
-#define EMITTER_SOCKET     4u
-#define EMITTER_STATS      8u
-#define EMITTER_STATE      16u
-#define EMITTER_PROCESS    32u
-#define EMITTER_DNS        64u
-#define EMITTER_ALL        127u
+#define EMITTER_OPENED     2u
+#define EMITTER_UPDATED    4u
+#define EMITTER_ATTRIBUTED 8u
+#define EMITTER_CLOSED     16u
+#define EMITTER_CONNECTION (EMITTER_OPENED | EMITTER_UPDATED | EMITTER_ATTRIBUTED | EMITTER_CLOSED)
+#define EMITTER_STATE      32u
+#define EMITTER_SOCKET     64u
+#define EMITTER_PROCESS    128u
+#define EMITTER_STATS      256u
+#define EMITTER_DNS        512u
+#define EMITTER_ALL        1023u
 
 struct emitter_options {
 	struct encoder *encoder; /* borrowed */

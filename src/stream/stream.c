@@ -49,6 +49,14 @@ static void mark_reported(struct connection *connection, int64_t time_ns)
 	connection->reported_ns = time_ns;
 }
 
+/* No packet came since the last report. */
+static bool is_idle(const struct connection *connection)
+{
+	const struct connection_count *now = connection->counts, *then = connection->reported;
+
+	return now[0].packets == then[0].packets && now[1].packets == then[1].packets;
+}
+
 /* What the kernel reported of the socket's end before any packet of it was read. */
 static void add_last_info(const struct stream *stream, struct connection *connection)
 {
@@ -95,6 +103,8 @@ static void on_change(void *context, struct connection *connection, enum connect
 
 	switch (change) {
 	case CONNECTION_CHANGE_UPDATED:
+		if (is_idle(connection))
+			break;
 		stream_emit_connection(stream, EVENT_CONNECTION_UPDATED, stream_time_ns(stream),
 		                       connection);
 		mark_reported(connection, stream_time_ns(stream));

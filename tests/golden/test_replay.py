@@ -400,6 +400,17 @@ def test_options():
         check(seen == datasets, f"-e {events}", seen)
         check([record["event"]["sequence"] for record in records] == list(range(1, len(records) + 1)),
               f"-e {events}: numbers without gaps")
+    connections = Counter(record["event"]["action"] for record in everything
+                          if record["event"]["dataset"] == "sockline.connection")
+    for word in ("opened", "updated", "attributed", "closed"):
+        records = [record for record in records_of(replay("-r", "tcp.pcap", "-e", word))
+                   if record["event"]["dataset"] != "sockline.run"]
+        check({record["event"]["action"] for record in records} <= {f"connection_{word}"} and
+              len(records) == connections[f"connection_{word}"], f"-e {word}: these alone", len(records))
+    named = records_of(replay("-r", "tcp.pcap", "-e", "closed,opened,stats"))[0]["sockline"]["config"]["events"]
+    check(named == ["opened", "closed", "stats"], "run_started names them", named)
+    named = records_of(replay("-r", "tcp.pcap", "-e", "closed,opened,attributed,updated"))[0]
+    check(named["sockline"]["config"]["events"] == ["connection"], "all of them are connection", named)
     filtered = records_of(replay("-r", "others.pcap", "udp port 53"))
     check(sum(record["event"]["action"] == "packet" for record in filtered) == 4, "a filter")
     many = Capture()

@@ -159,7 +159,7 @@ def test_refused():
     capture.add(scapy.IP(src=SERVER, dst=CLIENT)
                 / scapy.TCP(sport=80, dport=50002, flags="RA", seq=5, ack=777))
     found = read(capture, "RST alone")
-    check(ends(found) == [(80, "reset", "success", 1, 0), (50001, "refused", "failure", 0, 1)],
+    check(ends(found) == [(50001, "refused", "failure", 0, 1), (50002, "reset", "success", 0, 1)],
           "an RST that refuses an unseen SYN: the connecting end is the source", ends(found))
 
 

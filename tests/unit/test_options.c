@@ -79,6 +79,8 @@ static const struct {
 	SETS("-e packet", events, EMITTER_PACKET),
 	SETS("--events connection,stats", events, EMITTER_CONNECTION | EMITTER_STATS),
 	SETS("-e socket", events, EMITTER_SOCKET),
+	SETS("-e closed", events, EMITTER_CLOSED),
+	SETS("-e opened,updated,attributed,closed", events, EMITTER_CONNECTION),
 	SETS("-e packet,all", events, EMITTER_ALL),
 	SETS("-c 1", count, 1),
 	SETS("--count 18446744073709551", count, INT64_C(18446744073709551)),

@@ -114,6 +114,11 @@ bool attribution_find_user(struct attribution *attribution,
  */
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner);
+/*
+ * Where no tracepoint reports what is handed on: the process was found with a TCP socket, and has
+ * its descriptor no more. False also when asked too often.
+ */
+bool attribution_has_lost(struct attribution *attribution, const struct owner *owner);
 /* A process exited: what it had may be another's. */
 void attribution_exited(struct attribution *attribution);
 /*

@@ -54,7 +54,9 @@ struct attribution {
 	struct forks forks;
 	int64_t foreign_since_ns; /* attribution_foreign.c: the second that foreign_left is of */
 	int foreign_left;
-	uint32_t exits; /* of processes */
+	uint32_t exits;           /* of processes */
+	int64_t holders_since_ns; /* attribution_user.c: the second that holders_left is of */
+	int holders_left;
 };
 
 /* Names the holders of a socket; unknown with its reason when there is none to be found now. */

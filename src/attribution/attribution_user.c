@@ -5,7 +5,12 @@
 
 #include "attribution/attribution_private.h"
 #include "attribution/sentinel_owners.h"
+#include "base/clock.h"
 #include "attribution/trace_owners.h"
+#include "attribution/windows.h"
+
+/* Descriptors that are looked at each second for no other reason, 2 to 3 us each. */
+#define HOLDERS_PER_SECOND 4000
 
 /* The kernel names any one of several sockets on a UDP port: which of them sent is not known. */
 static bool shares_port(struct attribution *attribution,
@@ -38,9 +43,37 @@ uint32_t attribution_changes(const struct attribution *attribution)
 
 	if (attribution->options.trace_owners)
 		changes += trace_owners_changes(attribution->options.trace_owners);
+	else
+		changes += (uint32_t)(clock_monotonic_ns() / WINDOW_HOLDER_NS);
 	if (attribution->options.sentinel_owners)
 		changes += sentinel_owners_changes(attribution->options.sentinel_owners);
 	return changes;
+}
+
+static bool may_look(struct attribution *attribution)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	if (now_ns - attribution->holders_since_ns > NS_PER_SECOND) {
+		attribution->holders_since_ns = now_ns;
+		attribution->holders_left = HOLDERS_PER_SECOND;
+	}
+	return attribution->holders_left > 0 && attribution->holders_left-- > 0;
+}
+
+bool attribution_has_lost(struct attribution *attribution, const struct owner *owner)
+{
+	struct proc_fd_holders holders = { 0 };
+
+	if (attribution->options.trace_owners || owner->method != ATTRIBUTION_SOCKET ||
+	    owner->inode == 0 || owner->process->exited_ns != 0 || !may_look(attribution))
+		return false;
+	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0)
+		return true;
+	for (int i = 0; i < holders.count; i++)
+		if (holders.processes[i] == owner->process)
+			return false;
+	return true;
 }
 
 void attribution_exited(struct attribution *attribution)

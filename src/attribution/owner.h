@@ -48,7 +48,8 @@ struct owner {
 	uint64_t inode;          /* of the socket; 0 = not known */
 	uint64_t cookie;         /* of the socket; 0 = not known */
 	uint32_t uid;            /* of the socket */
-	int *shared_pids;        /* lowest first; owned; NULL when shared_count is 0 */
+	uint32_t since_ms; /* monotonic: it was another process's before; 0 = that is not known */
+	int *shared_pids;  /* lowest first; owned; NULL when shared_count is 0 */
 	/*
 	 * The socket's own tuple, this end as source, where NAT makes another of it; owned, else
 	 * NULL.

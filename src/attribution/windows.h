@@ -225,6 +225,13 @@ _Static_assert((WINDOW_SENTINEL_CHILD_NS << (WINDOW_SENTINEL_CHILD_TRIES - 1)) <
 /* Raw and packet sockets; one list is kept, and goes to another namespace after the turn. */
 #define WINDOW_RAW_LISTING_NS (50 * NS_PER_MS)
 #define WINDOW_RAW_TURN_NS    (20 * NS_PER_MS)
+/*
+ * That a process still has the TCP socket that it was found with, where no tracepoint reports
+ * what is handed on.
+ */
+#define WINDOW_HOLDER_NS (20 * NS_PER_MS)
+/* Packets of before that process had it are read by then. */
+#define WINDOW_HANDED_MS (10 * WINDOW_CAPTURE_MS)
 /* Both ends of a connection are asked for, and again where no owner is found. */
 #define WINDOW_NAT_ANSWER_NS (100 * NS_PER_MS)
 /* An address was of this host at a packet's time: that is of another clock, read a moment apart. */

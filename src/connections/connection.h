@@ -83,7 +83,8 @@ struct connection {
 	uint16_t contested : 1;  /* several processes were seen to use an end */
 	struct snippet *snippet; /* encoded JSON, made once by the encoder; see events/snippet.h */
 	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
-	enum connection_reason reason : 8;
+	enum connection_reason reason : 7;
+	unsigned handed : 1; /* an owner has a socket that was another's: see owner.since_ms */
 	/*
 	 * [end]: an end that is not of this host has method UNKNOWN and local false.
 	 * Which end has an owner: on loopback both, else one.

@@ -380,6 +380,8 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 	struct attribution_question question = binder_question(binder, connection, end);
 	const struct owner *owner = &connection->owners[end];
 
+	if (owner->since_ms != 0) /* it was found after all that was seen */
+		return false;
 	if (owner->translated) {
 		question.tuple = *owner->translated;
 		question.netns = owner->netns;

@@ -3,10 +3,18 @@
 /* Owners that move: packets of an end that several processes use, or whose owner has exited. */
 #include <netinet/in.h>
 
+#include "attribution/windows.h"
+#include "base/clock.h"
 #include "base/snippet.h"
 #include "stream/binder_private.h"
 
 #define MOVES_TOLD 16 /* changes of owners that are reported, of a connection */
+
+/* Never 0: owner.since_ms. */
+static uint32_t to_ms(int64_t ns)
+{
+	return (uint32_t)(ns / NS_PER_MS) | 1;
+}
 
 /* Another process has the end now: the record of it names that. Returns whether it is another. */
 static bool move(struct connection *connection, enum connection_end end, struct owner *found)
@@ -46,6 +54,22 @@ static bool is_orphan(const struct connection *connection, enum connection_end e
 	       !(connection->orphaned & 1u << end);
 }
 
+/* Its process has the socket no more; one that it closed itself was shut down first. */
+static bool has_lost(const struct binder *binder, const struct connection *connection,
+                     enum connection_end end)
+{
+	return connection->tuple.protocol == IPPROTO_TCP &&
+	       connection->reason == CONNECTION_REASON_NONE &&
+	       !(connection->tcp.seen[end] & (TCP_FLAG_FIN | TCP_FLAG_RST)) &&
+	       attribution_has_lost(binder->options.attribution, &connection->owners[end]);
+}
+
+/* Whatever changes until then, the next packet asks. */
+static void ask_again(struct connection *connection)
+{
+	connection->changes ^= 0x4000;
+}
+
 /* A process that shared the orphan's socket has it alone, then. */
 static bool inherit(struct binder *binder, struct connection *connection, enum connection_end end,
                     const struct attribution_question *question, unsigned *doubtful)
@@ -56,12 +80,57 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 		return move(connection, end, &found);
 	if (found.reason == ATTRIBUTION_PENDING) {
 		*doubtful |= BINDER_PENDING << end;
-		connection->changes++; /* so that the next packet asks again */
+		ask_again(connection);
 	} else {
 		connection->orphaned |= 1u << end & 3;
 	}
 	owner_clear(&found);
 	return false;
+}
+
+/*
+ * Nothing reports that a process hands its socket on and closes it: a look at the descriptor shows
+ * it later. The one that has it then is the owner of later packets; those between the two
+ * looks are of either. A socket that no process has is closed, by its owner as far as is known.
+ */
+static bool succeed(struct binder *binder, struct connection *connection, enum connection_end end,
+                    const struct attribution_question *question, unsigned *doubtful)
+{
+	const struct owner *owner = &connection->owners[end];
+	struct owner found = { 0 };
+
+	if (attribution_find_heir(binder->options.attribution, question, &found) &&
+	    found.process != owner->process) {
+		found.since_ms = to_ms(clock_monotonic_ns());
+		connection->handed = 1;
+		return move(connection, end, &found);
+	}
+	if (!found.process && found.inode != 0 && found.inode == owner->inode) {
+		*doubtful |=
+			(found.reason == ATTRIBUTION_PENDING ? BINDER_PENDING : BINDER_AMBIGUOUS)
+			<< end;
+		ask_again(connection);
+	}
+	owner_clear(&found);
+	return false;
+}
+
+/* It is not known whose a packet was before the present owner was found. */
+static void judge_handed(struct connection *connection, int64_t seen_ns, unsigned *doubtful)
+{
+	uint32_t seen_ms = to_ms(seen_ns);
+	bool all_before = true;
+
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		int32_t after_ms = (int32_t)(seen_ms - connection->owners[end].since_ms);
+
+		if (connection->owners[end].since_ms == 0)
+			continue;
+		if (after_ms <= 0)
+			*doubtful |= BINDER_AMBIGUOUS << end;
+		all_before &= after_ms > WINDOW_HANDED_MS;
+	}
+	connection->handed = !all_before;
 }
 
 /* The end's user at the packet. True when the owner is another now. */
@@ -106,6 +175,7 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 		connection->contested |= tuple_is_of_link(&connection->tuple) & 1;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		struct attribution_question question;
+		bool lost;
 
 		if (!connection->local[end])
 			continue;
@@ -114,7 +184,8 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 		if (changed && !connection->contested)
 			connection->contested =
 				attribution_is_contested(binder->options.attribution, &question);
-		if (!connection->contested &&
+		lost = changed && has_lost(binder, connection, (enum connection_end)end);
+		if (!connection->contested && !lost &&
 		    !(changed && is_orphan(connection, (enum connection_end)end, seen_ns)))
 			continue;
 		binder_count_destroyed(binder, connection, &question);
@@ -124,7 +195,12 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 		if (changed && is_orphan(connection, (enum connection_end)end, seen_ns))
 			moved |= inherit(binder, connection, (enum connection_end)end, &question,
 			                 &doubtful);
+		if (lost)
+			moved |= succeed(binder, connection, (enum connection_end)end, &question,
+			                 &doubtful);
 	}
+	if (connection->handed)
+		judge_handed(connection, seen_ns, &doubtful);
 	if (moved)
 		tell_move(binder, connection);
 	return doubtful;

@@ -328,7 +328,8 @@ static bool may_have_moved(const struct stream *stream, const struct connection 
 {
 	if (!stream->options.attribution)
 		return false;
-	return connection->contested || connection->changes != (stream->changes & 0x7fff) ||
+	return connection->contested || connection->handed ||
+	       connection->changes != (stream->changes & 0x7fff) ||
 	       (is_udp(&connection->tuple) && tuple_is_of_link(&connection->tuple) &&
 	        packet->ifindex != connection->ifindex);
 }

@@ -128,6 +128,13 @@ void attribution_resolve(struct attribution *attribution,
 	owner->inode = recorded->inode;
 }
 
+bool attribution_has_lost(struct attribution *attribution, const struct owner *owner)
+{
+	(void)attribution;
+	(void)owner;
+	return false;
+}
+
 enum socket_role attribution_find_role(struct attribution *attribution, uint32_t netns,
                                        const struct tuple *tuple, uint32_t ifindex)
 {

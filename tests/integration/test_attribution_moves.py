@@ -233,6 +233,60 @@ def test_handovers_without_tracepoints():
                 check(pids <= {*senders, agent.pid, None}, f"{mode}: {title}", pids)
 
 
+# Passes its connection on and closes it; only then the child sends, again and again.
+PASSED_ON = """
+import time
+server = socket.create_server(("127.0.0.1", 0))
+ours, theirs = socket.socketpair()
+child = os.fork()
+if not child:
+    ours.close()
+    s = socket.socket(fileno=socket.recv_fds(theirs, 1, 1)[1][0])
+    while theirs.recv(1):
+        s.send(b"theirs")
+    time.sleep(0.5)
+    os._exit(0)
+theirs.close()
+s = socket.create_connection(server.getsockname())
+port = s.getsockname()[1]
+s.send(b"ours")
+wait(port, os.getpid(), child)
+socket.send_fds(ours, [b"1"], [s.fileno()])
+s.close()
+while True:
+    wait("passed on")
+    ours.send(b"1")
+"""
+
+
+def test_passed_on_without_tracepoints():
+    """A process that has its socket no more sends nothing from it, and the one that has it is found."""
+    with Namespace() as host:
+        runs = {mode: host.sockline("-e", "packet,connection", "--attribution", mode, "tcp")
+                for mode in ("sentinel", "lookup")}
+        agent = Agent(host, PASSED_ON)
+        port, parent, child = map(int, agent.first.split())
+        for mode, sockline in runs.items():
+            until(lambda: parent in {end.pid for end in sent_by(sockline.records, port)} or
+                  any(end.pid == parent for _, end in ends_at(sockline.records, port)), mode)
+        agent.tell()
+        for _ in range(60):
+            agent.tell()
+            time.sleep(0.025)
+            if all(child in {end.pid for end in sent_by(sockline.records, port)} for sockline in runs.values()):
+                break
+        agent.end()
+        for mode, sockline in runs.items():
+            sockline.wait_for("connection_closed")
+            named = [end.pid for end in sent_by(records_of(sockline), port)]
+            check(parent not in named[1:] and child in named, f"{mode}: each of its packets is its own",
+                  f"{parent} {child}: {named}")
+            closed = {source_end(record).pid for record in sockline.find("connection_closed")}
+            told = [source_end(record).pid for record in sockline.find("connection_attributed")]
+            check(closed == {child} and child in told, f"{mode}: so are the records of the connection",
+                  f"{closed} {told}")
+
+
 SUCCESSORS = """
 server = socket.create_server(("127.0.0.1", 0))
 there = server.getsockname()

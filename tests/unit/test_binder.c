@@ -55,7 +55,7 @@ bool attribution_is_of_host(struct attribution *attribution,
 	return proxy_is_there && question->responder;
 }
 
-static bool contested, inherited;
+static bool contested, inherited, lost;
 static struct owner user, heir; /* what is answered */
 
 bool attribution_is_contested(struct attribution *attribution,
@@ -81,6 +81,12 @@ bool attribution_find_heir(struct attribution *attribution,
 	(void)question;
 	inherited = true;
 	return owner_copy(owner, &heir) == 0 && owner->process;
+}
+
+bool attribution_has_lost(struct attribution *attribution, const struct owner *owner)
+{
+	(void)attribution;
+	return lost && owner->process == &parent;
 }
 
 static void on_bound(void *context, struct connection *connection)
@@ -693,6 +699,60 @@ static void test_heir(void)
 	finish(&fixture);
 }
 
+/* The owner lives, and has the socket no more. */
+static void test_handed_on(void)
+{
+	struct packet packet = { .ifindex = 3, .payload = 10 };
+	struct owner held = answer(ATTRIBUTION_SOCKET, &parent);
+	struct fixture fixture;
+	struct connection *connection;
+	int64_t now = clock_monotonic_ns();
+
+	held.inode = 7;
+	connection = begin_bound(&fixture, IPPROTO_TCP, held);
+	inherited = lost = false;
+	heir = unknown(ATTRIBUTION_NO_SOCKET);
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 1) == 0 && !inherited,
+	      "it has its descriptor");
+	lost = true;
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 2) == 0 &&
+	              connection->owners[DST].process == &parent,
+	      "a socket that no process has is its own");
+	heir = unknown(ATTRIBUTION_PENDING);
+	heir.inode = 7;
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 3),
+	            BINDER_PENDING << DST, "another has it, and is looked for");
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 4),
+	            BINDER_PENDING << DST, "with each packet");
+	heir = answer(ATTRIBUTION_SOCKET, &child);
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 5) == BINDER_AMBIGUOUS
+	                                                                                << DST &&
+	              connection->owners[DST].process == &child && reported == 1,
+	      "it is found, and that is reported; the packet is of before");
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, SRC, &packet, now - 1, 5),
+	            BINDER_AMBIGUOUS << DST, "so are others of before, which are read late");
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now + 500 * NS_PER_MS, 5) ==
+	                      0 &&
+	              connection->handed,
+	      "later ones are its own");
+	binder_judge(fixture.binder, connection, DST, &packet, now + 5 * NS_PER_SECOND, 5);
+	CHECK(!connection->handed, "and then no others come");
+	last_holder = answer(ATTRIBUTION_SOCKET, &parent);
+	connection->confirmed = true;
+	binder_closing(fixture.binder, connection, now);
+	CHECK(connection->owners[DST].process == &child, "what was seen before is over");
+	last_holder = unknown(ATTRIBUTION_REASON_NONE);
+	finish(&fixture);
+
+	connection = begin_bound(&fixture, IPPROTO_TCP, held);
+	inherited = false;
+	connection->tcp.seen[DST] = TCP_FLAG_FIN;
+	binder_judge(fixture.binder, connection, DST, &packet, now, 1);
+	CHECK(!inherited, "after its FIN it may have closed it");
+	lost = false;
+	finish(&fixture);
+}
+
 int main(void)
 {
 	test_who_is_asked();
@@ -710,5 +770,6 @@ int main(void)
 	test_who_now();
 	test_judge();
 	test_heir();
+	test_handed_on();
 	return check_done();
 }

@@ -13,7 +13,6 @@
 #include "capture/capture_live.h"
 #include "capture/capture_ring.h"
 #include "capture/capture_socket.h"
-#include "capture/capture_stream.h"
 
 /* While an interface is down: libpcap asks for 1 ms, which costs a core what it gives nobody. */
 #define DOWN_POLL_MS 100
@@ -122,9 +121,8 @@ bool capture_is_file(const struct capture *capture)
 
 int capture_fd(const struct capture *capture)
 {
-	if (capture->file.stream != NULL)
-		return capture_stream_fd(capture->file.stream);
-	return capture->is_file ? -1 : pcap_get_selectable_fd(capture->handle);
+	return capture->is_file ? capture_file_fd(&capture->file)
+	                        : pcap_get_selectable_fd(capture->handle);
 }
 
 int capture_snaplen(const struct capture *capture)
@@ -141,7 +139,7 @@ static bool is_down(const struct capture *capture)
 int capture_poll_timeout_ms(const struct capture *capture)
 {
 	if (capture->is_file)
-		return capture->more || capture->file.stream == NULL ? 0 : -1;
+		return capture->more || capture_file_fd(&capture->file) < 0 ? 0 : -1;
 	if (is_down(capture))
 		return DOWN_POLL_MS;
 	return capture->drain_until_ns != 0 ? capture->timeout_ms : -1;
@@ -236,13 +234,12 @@ static bool dispatch(struct capture *capture, int limit, capture_callback *callb
 static int dispatch_file(struct capture *capture, int limit, capture_callback *callback,
                          void *context, struct error *error)
 {
-	int result = capture_file_prepare(&capture->file, capture->name, error);
+	int result = capture_file_prepare(&capture->file, error);
 
 	if (result != 0)
 		return result;
 	if (dispatch(capture, limit, callback, context))
-		return capture_file_damaged(&capture->file, capture->name, capture->delivered,
-		                            error);
+		return capture_file_damaged(&capture->file, capture->delivered, error);
 	capture->more = capture->handed > 0;
 	return capture->handed > 0 ? capture->handed : capture_file_state(&capture->file);
 }

@@ -74,8 +74,8 @@ int capture_open_live(struct capture **capture, const char *interface,
                       const struct capture_options *options, struct error *error);
 /*
  * Opens a pcap or pcapng file, micro- or nanoseconds ("-" = stdin), by the options
- * filter and nonblocking. Text names the file; a compressed one is recognised. It
- * waits for the header that comes through a pipe.
+ * filter and nonblocking. Text names the file. gzip, zstd and lz4 are
+ * decompressed. It waits for the header that comes through a pipe.
  */
 int capture_open_file(struct capture **capture, const char *path,
                       const struct capture_options *options, struct error *error);

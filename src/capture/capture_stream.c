@@ -4,13 +4,10 @@
 
 #include <byteswap.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define FIRST_CAPACITY 65536
-#define FRAME_MAX      (16u << 20) /* libpcap's limit for a block; a packet has 256 KiB */
+#define FRAME_MAX (16u << 20) /* libpcap's limit for a block; a packet has 256 KiB */
 
 /* draft-ietf-opsawg-pcap 4, 5; the last is Kuznetzov's, with eight bytes more a packet. */
 #define PCAP_MICROSECONDS 0xa1b2c3d4u
@@ -31,48 +28,28 @@ enum format {
 };
 
 struct capture_stream {
-	int fd;
-	bool blocking, ended;
+	struct capture_input *input;
+	bool blocking;
 	enum format format;
 	bool swapped;         /* the file's byte order is not ours */
 	size_t packet_header; /* of FORMAT_PCAP */
-
-	/* bytes[start..granted) may be read, bytes[granted..end) is a part of a frame. */
-	uint8_t *bytes;
-	size_t capacity, start, granted, end;
-	uint64_t offset; /* of bytes[start] in the file */
+	size_t granted;       /* of the window: whole frames */
 };
 
-struct capture_stream *capture_stream_new(int fd)
+struct capture_stream *capture_stream_new(struct capture_input *input)
 {
 	struct capture_stream *stream = calloc(1, sizeof(*stream));
 
 	if (stream == NULL)
 		return NULL;
-	stream->fd = fd;
+	stream->input = input;
 	stream->blocking = true;
-	stream->capacity = FIRST_CAPACITY;
-	stream->bytes = malloc(stream->capacity);
-	if (stream->bytes == NULL) {
-		free(stream);
-		return NULL;
-	}
 	return stream;
 }
 
 void capture_stream_free(struct capture_stream *stream)
 {
-	if (stream == NULL)
-		return;
-	if (stream->fd != STDIN_FILENO)
-		close(stream->fd);
-	free(stream->bytes);
 	free(stream);
-}
-
-int capture_stream_fd(const struct capture_stream *stream)
-{
-	return stream->fd;
 }
 
 void capture_stream_set_blocking(struct capture_stream *stream, bool blocking)
@@ -82,12 +59,10 @@ void capture_stream_set_blocking(struct capture_stream *stream, bool blocking)
 
 bool capture_stream_ended(const struct capture_stream *stream)
 {
-	return stream->ended && stream->start == stream->end;
-}
+	size_t available;
 
-uint64_t capture_stream_offset(const struct capture_stream *stream)
-{
-	return stream->offset;
+	capture_input_window(stream->input, &available);
+	return capture_input_ended(stream->input) && available == 0;
 }
 
 static uint32_t number_at(const struct capture_stream *stream, const uint8_t *bytes)
@@ -123,7 +98,7 @@ static void decide_format(struct capture_stream *stream, const uint8_t *bytes)
  */
 static size_t frame_length(struct capture_stream *stream, const uint8_t *bytes, size_t available)
 {
-	bool first = stream->offset == 0 && bytes == stream->bytes + stream->start;
+	bool first = stream->granted == 0 && capture_input_offset(stream->input) == 0;
 	uint32_t length;
 
 	if (available < 4)
@@ -155,86 +130,61 @@ static size_t frame_length(struct capture_stream *stream, const uint8_t *bytes, 
 static size_t grant(struct capture_stream *stream)
 {
 	size_t available, length;
+	const uint8_t *bytes = capture_input_window(stream->input, &available);
 
-	while (stream->granted < stream->end) {
-		available = stream->end - stream->granted;
-		length = frame_length(stream, stream->bytes + stream->granted, available);
-		if (stream->ended)
-			length = available;
-		if (length == 0 || length > available)
+	if (capture_input_ended(stream->input))
+		stream->granted = available;
+	while (stream->granted < available) {
+		length = frame_length(stream, bytes + stream->granted, available - stream->granted);
+		if (length == 0 || length > available - stream->granted)
 			return length;
 		stream->granted += length;
 	}
 	return 0;
 }
 
-/* All was read: makes room for a frame of `frame` bytes, and for some bytes in any case. */
-static int make_room(struct capture_stream *stream, size_t frame)
+/* When all that was granted was read: grants at least one frame, if it comes. */
+static int take(struct capture_stream *stream, bool wait, struct error *error)
 {
-	size_t wanted = frame > FIRST_CAPACITY ? frame : FIRST_CAPACITY;
-	uint8_t *grown;
+	size_t frame, available;
+	int result = 0;
 
-	stream->end -= stream->start;
-	memmove(stream->bytes, stream->bytes + stream->start, stream->end);
-	stream->start = stream->granted = 0;
-	if (wanted <= stream->capacity)
-		return 0;
-	grown = realloc(stream->bytes, wanted);
-	if (grown == NULL)
-		return -ENOMEM;
-	stream->bytes = grown;
-	stream->capacity = wanted;
-	return 0;
+	while (stream->granted == 0 && result == 0 && !capture_stream_ended(stream)) {
+		frame = grant(stream);
+		if (stream->granted > 0)
+			break;
+		capture_input_window(stream->input, &available);
+		result = capture_input_fill(stream->input,
+		                            frame > available ? frame : available + 1, wait, error);
+	}
+	return result == -EAGAIN ? 0 : result;
 }
 
-/* When all was read: one read(2), within timeout_ms (-1: for ever). */
-static int take(struct capture_stream *stream, int timeout_ms)
+int capture_stream_fill(struct capture_stream *stream, struct error *error)
 {
-	/* The pipe may have been made non-blocking by whoever shares it. */
-	struct pollfd readable = { .fd = stream->fd, .events = POLLIN };
-	ssize_t length;
-	int result;
-
-	if (poll(&readable, 1, timeout_ms) != 1)
-		return 0;
-	result = make_room(stream, grant(stream));
-	if (result != 0)
-		return result;
-	length = read(stream->fd, stream->bytes + stream->end, stream->capacity - stream->end);
-	if (length < 0)
-		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
-	stream->ended = length == 0;
-	stream->end += (size_t)length;
-	grant(stream);
-	return 0;
-}
-
-int capture_stream_fill(struct capture_stream *stream)
-{
-	if (stream->ended || stream->start < stream->granted)
-		return 0;
-	return take(stream, 0);
+	return take(stream, false, error);
 }
 
 static ssize_t cookie_read(void *cookie, char *bytes, size_t size)
 {
 	struct capture_stream *stream = cookie;
+	const uint8_t *window;
 	size_t available;
 	int result;
 
-	while (stream->blocking && stream->start == stream->granted && !stream->ended) {
-		result = take(stream, -1);
+	if (stream->blocking) {
+		result = take(stream, true, NULL);
 		if (result != 0) {
 			errno = -result;
 			return -1;
 		}
 	}
-	available = stream->granted - stream->start;
-	if (size > available)
-		size = available;
-	memcpy(bytes, stream->bytes + stream->start, size);
-	stream->start += size;
-	stream->offset += size;
+	window = capture_input_window(stream->input, &available);
+	if (size > stream->granted)
+		size = stream->granted;
+	memcpy(bytes, window, size);
+	capture_input_skip(stream->input, size);
+	stream->granted -= size;
 	return (ssize_t)size;
 }
 

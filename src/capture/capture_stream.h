@@ -13,13 +13,16 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/error.h"
+#include "capture/capture_input.h"
+
 struct capture_stream;
 
 /*
- * Takes fd; standard input is not closed. Reads wait until capture_stream_set_blocking(stream,
- * false): the header of the file must be there for libpcap to open it. NULL when memory is short.
+ * Reads the input, which is borrowed. Reads wait until capture_stream_set_blocking(stream, false):
+ * the header of the file must be there for libpcap to open it. NULL when memory is short.
  */
-struct capture_stream *capture_stream_new(int fd);
+struct capture_stream *capture_stream_new(struct capture_input *input);
 void capture_stream_free(
 	struct capture_stream *stream); /* after the FILE is closed; NULL is fine */
 
@@ -27,15 +30,12 @@ void capture_stream_free(
 FILE *capture_stream_open(struct capture_stream *stream);
 void capture_stream_set_blocking(struct capture_stream *stream, bool blocking);
 
-int capture_stream_fd(const struct capture_stream *stream); /* to poll for reading */
 /*
- * When all was read: takes what the pipe has, without waiting. 0 or -errno. The
+ * When all was read: takes what the pipe has, without waiting. 0 or -errno with text. The
  * FILE stands at its end before: clearerr(3).
  */
-int capture_stream_fill(struct capture_stream *stream);
+int capture_stream_fill(struct capture_stream *stream, struct error *error);
 /* The writer has closed the pipe, and the FILE has been given all that came. */
 bool capture_stream_ended(const struct capture_stream *stream);
-/* Where the FILE stands, when stdio has no more bytes of it. */
-uint64_t capture_stream_offset(const struct capture_stream *stream);
 
 #endif

@@ -4,11 +4,12 @@
 """Capture files of all kinds, as other programs write them, and what they say besides the packets."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 
-from test_replay import CLIENT, OPENED, SERVER, SOCKLINE, Capture, Tcp, check, done, records_of, replay, scapy, \
+from test_replay import CLIENT, OPENED, SERVER, SOCKLINE, Capture, Tcp, any_file, check, done, records_of, replay, scapy, \
     skip_all, write
 
 DAY_MS = 86400 * 1000
@@ -70,6 +71,48 @@ def test_ahead_in_a_pipe():
         process.stdin.close()
         process.stdout.read()
     check(all(lines), "a packet far ahead comes out of an open pipe", lines)
+
+
+def test_snaplen():
+    """The header promises less than there is."""
+    capture = Capture()
+    add_datagram(capture, 1)
+    file = bytearray(capture.pcap())
+    file[16:20] = (20).to_bytes(4, "little")
+    packet = of(replay("-r", write("longer.pcap", bytes(file))), "packet")[0]
+    check(packet["sockline"]["packet"]["captured"] == len(capture.packets[0][1]) and packet["source"]["port"] == 5000,
+          "a packet longer than the file's snapshot length is there whole", packet)
+
+
+COMPRESS = (("gzip", "-c"), ("zstd", "-q", "-c"), ("lz4", "-q", "-c"))
+
+
+def test_compressed():
+    """The same bytes out of a compressed file, and out of a pipe that brings it slowly."""
+    capture = Capture()
+    for number in range(40):
+        Tcp(capture, 50001 + number).script(*OPENED, ">PA " + "x" * 37 * number, ">FA", "<FA", ">A")
+    forms = {"plain": write("some.pcap", capture.pcap()), "blocks": write("some.pcapng", capture.pcapng())}
+    for name, plain in forms.items():
+        expected = any_file(replay("-r", plain))
+        for command in COMPRESS:
+            if shutil.which(command[0]) is None:
+                continue
+            packed = write(f"{name}.{command[0]}", subprocess.run([*command, plain], stdout=subprocess.PIPE,
+                                                                  check=True).stdout)
+            check(any_file(replay("-r", packed)) == expected, f"{name}, {command[0]}: the same")
+            slowly = ["sh", "-c", f"dd if={packed} bs=997 status=none"]
+            with subprocess.Popen(slowly, stdout=subprocess.PIPE) as pipe:
+                check(any_file(replay("-r", "-", stdin=pipe.stdout)) == expected,
+                      f"{name}, {command[0]}: out of a pipe")
+            with open(packed, "rb") as file:
+                half = file.read()
+            write("half", half[:len(half) // 2])
+            result = subprocess.run([SOCKLINE, "-r", "half"], capture_output=True, check=False)
+            told = result.stderr.decode()
+            check(result.returncode == 1 and f"half: {command[0]}, at byte " in told and
+                  (command[0] != "gzip" or b'"packet"' in result.stdout),
+                  f"{name}, {command[0]}: cut off: what came before, and where", told)
 
 
 def main():

@@ -20,9 +20,11 @@
 #define FIELD_OF(type, field)                                                                      \
 	.offset = offsetof(struct options, field),                                                 \
 	.size = sizeof(type) + 0 * sizeof((type *)NULL == &((struct options *)NULL)->field)
-#define SWITCH(field)       .kind = OPTION_SET, FIELD_OF(bool, field), .value = true
-#define SWITCH_OFF(field)   .kind = OPTION_SET, FIELD_OF(bool, field), .value = false
-#define MODE(mode_)         .kind = OPTION_SET, FIELD_OF(enum options_mode, mode), .value = (mode_)
+#define SWITCH(field)     .kind = OPTION_SET, FIELD_OF(bool, field), .value = true
+#define SWITCH_OFF(field) .kind = OPTION_SET, FIELD_OF(bool, field), .value = false
+#define MODE(mode_)       .kind = OPTION_SET, FIELD_OF(enum options_mode, mode), .value = (mode_)
+#define COPIES(copies_)                                                                            \
+	.kind = OPTION_SET, FIELD_OF(enum options_copies, copies), .value = (copies_)
 #define LEVEL(level)        .kind = OPTION_SET, FIELD_OF(enum log_level, log_level), .value = (level)
 #define TEXT(field)         .kind = OPTION_TEXT, FIELD_OF(const char *, field)
 #define DURATION(field)     .kind = OPTION_DURATION, .argument = "N[smh]", FIELD_OF(int64_t, field)
@@ -164,11 +166,15 @@ const struct option_row option_table[] = {
 	  KIND(SOCKET_NETLINK),
 	  .config = "kinds",
 	  .help = "only these kinds of sockets (with -S)" },
-	{ .name = "dedupe",
-	  SWITCH(dedupe),
+	{ .name = "no-dedupe",
+	  COPIES(OPTIONS_COPIES_WRITTEN),
 	  .config = "dedupe",
-	  .help = "no record for a packet that another interface showed\n"
-	          "before (otherwise the record names the first one)" },
+	  .help = "records also for packets that another interface showed\n"
+	          "before; they name the first one; so it is with -r" },
+	{ .name = "dedupe",
+	  COPIES(OPTIONS_COPIES_LEFT_OUT),
+	  .config = "dedupe",
+	  .help = "no records for these with -r, either" },
 	{ .name = "no-inspect",
 	  SWITCH_OFF(inspect),
 	  .config = "inspect",

@@ -77,8 +77,8 @@ static int check(const struct options *options, struct error *error)
 		  "-S takes no filter expression: --tcp, --udp and others choose sockets" },
 		{ snapshot && options->count > 0,
 		  "-c and -S exclude each other: a snapshot has no packets" },
-		{ snapshot && options->dedupe,
-		  "--dedupe and -S exclude each other: a snapshot has no packets" },
+		{ snapshot && options->copies == OPTIONS_COPIES_WRITTEN,
+		  "--no-dedupe and -S exclude each other: a snapshot has no packets" },
 		{ snapshot && options->payload > 0,
 		  "--payload and -S exclude each other: a snapshot has no packets" },
 		{ snapshot && options->duration_ns > 0,
@@ -197,6 +197,8 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		result = check(options, error);
 	if (result != 0)
 		return result;
+	options->dedupe = options->copies == OPTIONS_COPIES_LEFT_OUT ||
+	                  (options->copies == OPTIONS_COPIES_AUTO && !options->read_file);
 	if (options->snaplen == DECODE_SNAPLEN)
 		options->snaplen += (int)options->payload;
 	if (options->snaplen == 0) /* all of each packet, as in tcpdump */

@@ -33,6 +33,13 @@ enum options_format {
 	OPTIONS_FORMAT_TEXT,
 };
 
+/* What becomes of a packet that another interface showed before. */
+enum options_copies {
+	OPTIONS_COPIES_AUTO, /* left out, but for those of a file */
+	OPTIONS_COPIES_WRITTEN,
+	OPTIONS_COPIES_LEFT_OUT,
+};
+
 struct options {
 	enum options_mode mode;
 	enum options_format format;
@@ -53,7 +60,8 @@ struct options {
 	enum capture_direction direction;
 	bool immediate;
 	bool guess;
-	bool dedupe;
+	enum options_copies copies;
+	bool dedupe; /* what follows from it */
 	bool inspect;
 	uint32_t payload; /* bytes of each packet; 0 = none */
 	bool hash;

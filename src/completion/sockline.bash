@@ -149,6 +149,7 @@ _sockline()
 			--unix
 			--packet
 			--netlink
+			--no-dedupe
 			--dedupe
 			--no-inspect
 			--pid

@@ -71,7 +71,7 @@ class Bridge:
 
 def test_bridge():
     """What two containers say to each other passes their host: nobody's there, and each packet once."""
-    for options in ((), ("--dedupe",)):
+    for options in (("--no-dedupe",), ()):
         with Bridge() as (host, left, right):
             spaces = [f"/run/netns/{one.name}" for one in (host, left, right)]
             sockline = HERE.sockline("-e", "packet,connection", "--netns", spaces[1], "--netns", spaces[2],
@@ -94,7 +94,7 @@ def test_bridge():
             packets = [record["sockline"]["packet"] for record in sockline.find("packet")]
             firsts = {one["number"] for one in packets if "duplicate_of" not in one}
             copies = [one["duplicate_of"] for one in packets if "duplicate_of" in one]
-            check(len(firsts) == 5 and (copies == [] if options else
+            check(len(firsts) == 5 and (copies == [] if not options else
                                         all(copies.count(number) >= 2 for number in firsts) and
                                         set(copies) == firsts),
                   f"{options}: five packets, and how often each was captured", packets)

@@ -115,7 +115,7 @@ def usage_cases():
     yield ["-S", "-c", "3"], "-c"
     yield ["-S", "-d", "3"], "-d"
     yield ["-S", "-e", "packet"], "-e"
-    yield ["-S", "--dedupe"], "--dedupe"
+    yield ["-S", "--no-dedupe"], "--no-dedupe"
     yield ["-S", "--payload", "9"], "--payload"
     yield ["--payload", "4097"], "--payload"
     yield ["-r", good, "-e", "process"], "-e process"
@@ -323,7 +323,7 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
          {"pid": ["1"], "process": ["curl", "/bin/sh"], "user": ["root"], "container": ["web"], "cgroup": ["/a"],
           "port": ["443"]}, None),
         (["--netns", "/proc/self/ns/net"], "netns", "paths", "auto"),
-        ([], "netns_paths", ["/proc/self/ns/net"], None), (["--dedupe"], "dedupe", True, False),
+        ([], "netns_paths", ["/proc/self/ns/net"], None), (["--no-dedupe"], "dedupe", False, True),
         (["--payload", "64"], "payload", 64, None),
         (["--no-inspect"], "inspect", False, True),
         (["--max-connections", "99"], "max_connections", 99, 65536), (["-c", "5"], "count", 5, None),

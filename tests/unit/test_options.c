@@ -50,7 +50,6 @@ static const struct {
 	{ FIELD(promiscuous) },
 	{ FIELD(direction) },
 	{ FIELD(immediate) },
-	{ FIELD(dedupe) },
 	{ FIELD(inspect) },
 	{ FIELD(payload) },
 	{ FIELD(flush_each) },
@@ -98,7 +97,6 @@ static const struct {
 	SETS("-Q in", direction, CAPTURE_IN),
 	SETS("--direction out", direction, CAPTURE_OUT),
 	SETS("--immediate-mode", immediate, true),
-	SETS("--dedupe", dedupe, true),
 	SETS("--no-inspect", inspect, false),
 	SETS("-e dns", events, EMITTER_DNS),
 	SETS("--payload 0", payload, 0),
@@ -205,6 +203,29 @@ static void test_defaults(void)
 	              options.max_connections == 65536,
 	      "and the rest");
 	options_free(&options);
+}
+
+static void test_copies(void)
+{
+	static const struct {
+		const char *line;
+		bool dedupe;
+	} cases[] = {
+		{ "", true },
+		{ "-r file", false },
+		{ "--no-dedupe", false },
+		{ "-r file --dedupe", true },
+		{ "--no-dedupe --dedupe", true },
+		{ "--dedupe --no-dedupe -r file", false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct options options = options_of(cases[i].line);
+
+		CHECK_EQUAL(options.dedupe, cases[i].dedupe, "'%s': copies are %s", cases[i].line,
+		            cases[i].dedupe ? "left out" : "written");
+		options_free(&options);
+	}
 }
 
 /* What is asked for is captured, too, unless -s says how much. */
@@ -327,6 +348,7 @@ static void test_again(void)
 int main(void)
 {
 	test_defaults();
+	test_copies();
 	test_payload();
 	test_settings();
 	test_modes_at_once();

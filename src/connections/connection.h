@@ -70,30 +70,53 @@ struct tcp_state {
 };
 
 /*
- * By how often it is used: the first cache line of 64 bytes is what finds a
- * connection and says what it is waiting for, the second what each packet
- * counts; a packet's record names the next four lines as well. From start_ns on
- * comes what is for a connection's beginning and end.
+ * By how often it is used: the first cache line of 64 bytes is what finds a connection and
+ * says what it is waiting for, the second what each packet counts; a packet's record names the
+ * next four lines as well. From start_ns on comes what is for a connection's beginning and end.
+ * The members of a struct in it are one module's: others read them at most.
  */
 struct connection {
 	struct tuple tuple; /* source = initiator */
 	uint32_t netns;
-	uint16_t destroyed; /* sockets of local UDP ports that are known not to concern this one */
-	uint16_t changes : 15;   /* attribution_changes(), when its owners were looked at last */
-	uint16_t contested : 1;  /* several processes were seen to use an end */
-	struct snippet *snippet; /* encoded JSON, made once by the encoder; see events/snippet.h */
+	uint32_t lane; /* CONNECTION_LANE_*, of its first packet */
+
+	/* How far the owners of its ends are found: written by src/stream alone, see binder.h. */
+	struct {
+		/* Sockets of local UDP ports that are known not to concern this one. */
+		uint16_t destroyed;
+		/* attribution_changes(), when its owners were looked at last. */
+		uint16_t changes : 15;
+		uint16_t contested : 1; /* several processes were seen to use an end */
+		bool attributable : 1;  /* an end is still worth asking for */
+		bool confirmed : 1;     /* the responder's owner was the same a while later */
+		bool proxied : 1; /* a local end has another's address: a transparent proxy's */
+		uint8_t refinements : 3; /* times a listener's owner was looked at again */
+		uint8_t orphaned : 2; /* 1 << end: its owner has exited, no other has the socket */
+		uint8_t moves : 6; /* times that an owner became another, up to what is reported */
+		bool handed : 1; /* an owner has a socket that was another's: see owner.since_ms */
+	} binding;
+	/* Where it stands between its opening and its place in the table being free again. */
+	struct {
+		bool in_use : 1;
+		bool closed : 1;
+		bool held : 1; /* closed by its packets; reported when late ones have come, too */
+		bool late : 1; /* packets have come since its end was reported */
+		uint8_t lane_count : 2; /* of lanes, below */
+	} life;
+	bool midway : 1;             /* it began before it was seen */
+	bool gone : 1;               /* the responder's socket was there, and is not any more */
+	bool dead : 1;               /* so is a local end's; no packet need show it */
+	bool fanned_out : 1;         /* it began with a packet to several: multicast or broadcast */
+	bool has_tcp_info : 1;       /* the kernel's own numbers, see tcp_info */
+	uint8_t evidence;            /* CONNECTION_FROM_*, or-ed */
 	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
-	enum connection_reason reason : 7;
-	unsigned handed : 1; /* an owner has a socket that was another's: see owner.since_ms */
-	/*
-	 * [end]: an end that is not of this host has method UNKNOWN and local false.
-	 * Which end has an owner: on loopback both, else one.
-	 */
+	enum connection_reason reason : 8;
+	/* What an ICMP error said of it while it had no answer: REFUSED, UNREACHABLE, or none. */
+	enum connection_reason error : 8;
+	enum connection_direction direction : 8;
+	enum connection_outcome outcome : 8;
+	/* [end]: of this host. On loopback both are, otherwise one. */
 	bool local[2];
-	uint32_t lane : CONNECTION_LANE_BITS; /* of its first packet */
-	uint32_t attributable : 1; /* an end is still worth asking for, see stream/binder.h */
-	uint32_t refinements : 3;  /* times a listener's owner was looked at again */
-	uint32_t in_use : 1, closed : 1, has_lanes : 1; /* private to connection_table */
 
 	/* By sender: [CONNECTION_SOURCE], [CONNECTION_DESTINATION]. */
 	struct connection_count counts[2] __attribute__((aligned(64)));
@@ -104,6 +127,8 @@ struct connection {
 	uint64_t id __attribute__((aligned(64))); /* sockline.connection.id */
 	uint32_t ifindex;                         /* where it was first seen */
 	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
+	/* The encoder's: JSON of what is the same in all its records, see base/snippet.h. */
+	struct snippet *snippet;
 
 	/* Private to connection_table; times are its own. */
 	struct {
@@ -116,27 +141,11 @@ struct connection {
 		struct wheel_link timer;
 	} internal;
 
-	struct owner owners[2]; /* [end] as well */
+	/* [end]: an end that is not of this host has method UNKNOWN. */
+	struct owner owners[2];
 
 	/* Not for each packet. */
-	int64_t start_ns; /* packet time, since the epoch */
-	enum connection_direction direction : 8;
-	enum connection_outcome outcome : 8;
-	uint8_t evidence;    /* CONNECTION_FROM_*, or-ed */
-	bool midway : 1;     /* it began before it was seen */
-	bool confirmed : 1;  /* the responder's owner was the same a while later */
-	bool gone : 1;       /* the responder's socket was there, and is not any more */
-	bool dead : 1;       /* so is a local end's; no packet need show it */
-	bool proxied : 1;    /* a local end has another's address: a transparent proxy's */
-	bool fanned_out : 1; /* it began with a packet to several: multicast or broadcast */
-	bool held : 1;       /* closed by its packets; reported when late ones have come, too */
-	bool late : 1;       /* packets have come since its end was reported */
-	bool has_tcp_info;  /* the kernel's own numbers, of the local (source on loopback) socket */
-	uint8_t lane_count; /* private to connection_table */
-	uint8_t moves : 6;  /* times that an owner became another, up to what is reported */
-	uint8_t orphaned : 2; /* 1 << end: its owner has exited, and no other has the socket */
-	/* What an ICMP error said of it while it had no answer: REFUSED, UNREACHABLE, or none. */
-	enum connection_reason error : 8;
+	int64_t start_ns;                     /* packet time, since the epoch */
 	uint32_t lanes[CONNECTION_LANES_MAX]; /* of copies of its packets on other interfaces */
 	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
 	int64_t seen_ns;  /* monotonic: of the first packet */
@@ -144,8 +153,8 @@ struct connection {
 	struct connection_count reported[2]; /* counts at the last connection_updated */
 
 	struct names *names; /* what it is about, see inspect/names.h; NULL = nothing is known */
-	struct socket_tcp_info tcp_info;
-	char community_id[32]; /* NUL-terminated, from the beginning on */
+	struct socket_tcp_info tcp_info; /* of the local (source on loopback) socket */
+	char community_id[32];           /* NUL-terminated, from the beginning on */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct connection, counts) == 64, "one cache line to find it");

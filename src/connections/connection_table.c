@@ -58,7 +58,7 @@ void connection_table_free(struct connection_table *table)
 	if (!table)
 		return;
 	for (uint32_t number = 0; table->chunks && number < table->used; number++)
-		if (connection_table_entry(table, number)->in_use)
+		if (connection_table_entry(table, number)->life.in_use)
 			release(connection_table_entry(table, number));
 	for (uint32_t i = 0; table->chunks && i < table->chunk_count; i++)
 		pages_free(table->chunks[i], CHUNK_BYTES);
@@ -96,7 +96,7 @@ struct connection_key connection_table_key(const struct connection_table *table,
 
 static bool has_lane(const struct connection *connection, uint32_t lane)
 {
-	for (int i = 0; i < connection->lane_count; i++)
+	for (int i = 0; i < connection->life.lane_count; i++)
 		if (connection->lanes[i] == lane)
 			return true;
 	return false;
@@ -108,15 +108,14 @@ static bool is_in_lane(const struct connection *connection, const struct connect
 		return true;
 	if ((connection->lane ^ key->lane) & CONNECTION_LANE_MAPPED)
 		return false;
-	return key->any_lane || (connection->has_lanes && has_lane(connection, key->lane));
+	return key->any_lane || has_lane(connection, key->lane);
 }
 
 void connection_table_add_lane(struct connection *connection, uint32_t lane)
 {
-	if (connection->lane_count == CONNECTION_LANES_MAX || has_lane(connection, lane))
+	if (connection->life.lane_count == CONNECTION_LANES_MAX || has_lane(connection, lane))
 		return;
-	connection->lanes[connection->lane_count++] = lane;
-	connection->has_lanes = true;
+	connection->lanes[connection->life.lane_count++] = lane;
 }
 
 struct connection *connection_table_find(const struct connection_table *table,
@@ -166,7 +165,7 @@ const struct connection *connection_table_prefetch_entry(const struct connection
 
 static void give_back(struct connection_table *table, struct connection *connection)
 {
-	connection->in_use = false;
+	connection->life.in_use = false;
 	connection->internal.next_free = table->free_list;
 	table->free_list = connection->internal.number;
 }
@@ -176,7 +175,7 @@ void connection_table_forget(struct connection_table *table, struct connection *
 	connection_table_settle(table, connection);
 	wheel_remove(&table->wheel, connection->internal.number);
 	table_remove(table->index, connection->internal.hash, connection->internal.number);
-	if (!connection->closed)
+	if (!connection->life.closed)
 		table->open_count--;
 	release(connection);
 	give_back(table, connection);
@@ -191,9 +190,9 @@ static void evict_one(struct connection_table *table, int64_t now_ns)
 		struct connection *candidate = connection_table_entry(table, table->eviction_hand);
 
 		table->eviction_hand = (table->eviction_hand + 1) % table->used;
-		if (!candidate->in_use)
+		if (!candidate->life.in_use)
 			continue;
-		if (candidate->closed) {
+		if (candidate->life.closed) {
 			oldest = candidate;
 			break;
 		}
@@ -204,9 +203,9 @@ static void evict_one(struct connection_table *table, int64_t now_ns)
 	}
 	if (!oldest)
 		return;
-	if (!oldest->closed) {
+	if (!oldest->life.closed) {
 		table->counters.evicted++;
-		connection_table_close_and_tell(table, oldest, CONNECTION_EVICTED, now_ns);
+		connection_table_close_and_report(table, oldest, CONNECTION_EVICTED, now_ns);
 	}
 	connection_table_forget(table, oldest);
 }
@@ -273,7 +272,7 @@ struct connection *connection_table_open(struct connection_table *table,
 	connection->reported_ns = time_ns;
 	connection->state =
 		key->tuple.protocol == IPPROTO_TCP ? SOCKET_SYN_SENT : SOCKET_STATE_NONE;
-	connection->in_use = true;
+	connection->life.in_use = true;
 	connection->internal.order = ++table->opened_order;
 	connection->active_ns = now_ns;
 	if (table->options.update_interval_ns > 0)
@@ -303,7 +302,7 @@ static int compare_order(const void *a, const void *b)
 static void shut_down(struct connection_table *table, struct connection *connection, int64_t now_ns)
 {
 	connection_table_settle(table, connection);
-	connection_table_close_and_tell(table, connection, CONNECTION_SHUTDOWN, now_ns);
+	connection_table_close_and_report(table, connection, CONNECTION_SHUTDOWN, now_ns);
 }
 
 void connection_table_shutdown(struct connection_table *table, int64_t now_ns)
@@ -314,8 +313,8 @@ void connection_table_shutdown(struct connection_table *table, int64_t now_ns)
 	for (uint32_t number = 0; number < table->used; number++) {
 		struct connection *connection = connection_table_entry(table, number);
 
-		if (!connection->in_use ||
-		    (connection->closed && !connection->held && !connection->late))
+		if (!connection->life.in_use ||
+		    (connection->life.closed && !connection->life.held && !connection->life.late))
 			continue;
 		if (open)
 			open[count++] = connection;
@@ -347,7 +346,7 @@ struct connection *connection_table_at(const struct connection_table *table, uin
 	if (number >= table->used)
 		return NULL;
 	connection = connection_table_entry(table, number);
-	return connection->in_use && connection->id == id ? connection : NULL;
+	return connection->life.in_use && connection->id == id ? connection : NULL;
 }
 
 void connection_table_each(const struct connection_table *table,
@@ -357,7 +356,7 @@ void connection_table_each(const struct connection_table *table,
 	for (uint32_t number = 0; number < table->used; number++) {
 		const struct connection *connection = connection_table_entry(table, number);
 
-		if (connection->in_use)
+		if (connection->life.in_use)
 			callback(context, connection);
 	}
 }

@@ -18,7 +18,7 @@ static int64_t idle_limit(const struct connection *connection)
 {
 	const struct tcp_state *tcp = &connection->tcp;
 
-	if (connection->closed)
+	if (connection->life.closed)
 		return WINDOW_LINGER_NS;
 	if (connection->tuple.protocol != IPPROTO_TCP)
 		return connection->dead && connection->error != CONNECTION_REASON_NONE
@@ -85,14 +85,14 @@ bool connection_table_close(struct connection_table *table, struct connection *c
                             enum connection_reason reason, enum connection_outcome outcome,
                             int64_t now_ns)
 {
-	if (connection->closed)
+	if (connection->life.closed)
 		return false;
 	if (connection->error != CONNECTION_REASON_NONE && is_vague(reason) &&
 	    connection->counts[CONNECTION_DESTINATION].packets == 0) {
 		reason = connection->error;
 		outcome = CONNECTION_FAILURE;
 	}
-	connection->closed = true;
+	connection->life.closed = true;
 	connection->active_ns = now_ns;
 	connection->internal.update_ns = 0;
 	connection->reason = reason;
@@ -110,7 +110,7 @@ void connection_table_hold(struct connection_table *table, struct connection *co
 {
 	uint32_t number = connection->internal.number;
 
-	connection->held = true;
+	connection->life.held = true;
 	connection->internal.held_previous = table->held_last;
 	connection->internal.next_free = CONNECTION_NONE;
 	if (table->held_last != CONNECTION_NONE)
@@ -133,7 +133,7 @@ static void release_held(struct connection_table *table, struct connection *conn
 		connection_table_entry(table, next)->internal.held_previous = previous;
 	else
 		table->held_last = previous;
-	connection->held = false;
+	connection->life.held = false;
 }
 
 int64_t connection_table_settle_wait_ns(const struct connection_table *table, int64_t now_ns)
@@ -156,11 +156,11 @@ bool connection_table_settle_next(struct connection_table *table, int64_t now_ns
 
 void connection_table_settle(struct connection_table *table, struct connection *connection)
 {
-	bool held = connection->held, late = connection->late;
+	bool held = connection->life.held, late = connection->life.late;
 
 	if (held)
 		release_held(table, connection);
-	connection->late = false;
+	connection->life.late = false;
 	if (held)
 		table->options.callback(table->options.context, connection,
 		                        CONNECTION_CHANGE_SETTLED);
@@ -193,8 +193,9 @@ static bool ends_unseen(const struct connection *connection)
 	return connection->dead && !has_fin(connection);
 }
 
-void connection_table_close_and_tell(struct connection_table *table, struct connection *connection,
-                                     enum connection_reason reason, int64_t now_ns)
+void connection_table_close_and_report(struct connection_table *table,
+                                       struct connection *connection, enum connection_reason reason,
+                                       int64_t now_ns)
 {
 	if (reason == CONNECTION_SHUTDOWN && ends_unseen(connection))
 		reason = CONNECTION_SOCKET_CLOSED;
@@ -239,11 +240,11 @@ bool connection_table_restarts(const struct connection *connection, const struct
 	struct tcp_segment segment = segment_of(packet);
 
 	if (connection->tuple.protocol != IPPROTO_TCP)
-		return connection->closed;
+		return connection->life.closed;
 	if (!packet->has_tcp)
 		return false;
 	return tcp_state_restarts(&connection->tcp, &segment) ||
-	       (connection->closed && goes_on(connection, packet->tcp_flags));
+	       (connection->life.closed && goes_on(connection, packet->tcp_flags));
 }
 
 void connection_table_met_midway(struct connection *connection)
@@ -264,8 +265,8 @@ bool connection_table_account(struct connection_table *table, struct connection 
 	connection->counts[from].bytes += packet->ip_length;
 	if (packet->time_ns > connection->last_ns)
 		connection->last_ns = packet->time_ns;
-	if (connection->closed) {
-		connection->late = !connection->held;
+	if (connection->life.closed) {
+		connection->life.late = !connection->life.held;
 		return false;
 	}
 	connection->active_ns = now_ns;
@@ -284,7 +285,7 @@ bool connection_table_account(struct connection_table *table, struct connection 
 
 bool connection_table_is_closed(const struct connection *connection)
 {
-	return connection->closed;
+	return connection->life.closed;
 }
 
 static bool on_timer(void *context, uint32_t number, int64_t now_ns)
@@ -295,7 +296,7 @@ static bool on_timer(void *context, uint32_t number, int64_t now_ns)
 	if (table->options.ready && !table->options.ready(table->options.context))
 		return false;
 	if (now_ns >= connection->active_ns + idle_limit(connection)) {
-		if (!connection->closed)
+		if (!connection->life.closed)
 			close_idle(table, connection, now_ns); /* to linger until a later turn */
 		else
 			connection_table_forget(table, connection);

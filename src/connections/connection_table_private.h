@@ -44,7 +44,8 @@ void connection_table_set_timer(struct connection_table *table, struct connectio
 /* Calls back for what was not reported of a closed connection. */
 void connection_table_settle(struct connection_table *table, struct connection *connection);
 /* Closes what is open still and calls back, with the outcome as far as it was seen. */
-void connection_table_close_and_tell(struct connection_table *table, struct connection *connection,
-                                     enum connection_reason reason, int64_t now_ns);
+void connection_table_close_and_report(struct connection_table *table,
+                                       struct connection *connection, enum connection_reason reason,
+                                       int64_t now_ns);
 
 #endif

@@ -65,7 +65,7 @@ struct attribution_question binder_question_alone(const struct connection *conne
 		.gone = end == CONNECTION_DESTINATION && connection->gone,
 		.sender = connection->counts[end == CONNECTION_DESTINATION].packets > 0,
 		.fanned_out = connection->fanned_out && end == CONNECTION_DESTINATION,
-		.foreign = connection->proxied,
+		.foreign = connection->binding.proxied,
 		.has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
 		.icmp_id = connection->icmp_id,
 		.since_ns = connection->midway ? 0 : connection->seen_ns,
@@ -194,7 +194,8 @@ static bool improve(struct connection *connection, enum connection_end end, stru
 static bool unconfirmed(const struct connection *connection, enum connection_end end)
 {
 	return end == CONNECTION_DESTINATION && connection->tuple.protocol == IPPROTO_TCP &&
-	       connection->owners[end].method == ATTRIBUTION_SOCKET && !connection->confirmed;
+	       connection->owners[end].method == ATTRIBUTION_SOCKET &&
+	       !connection->binding.confirmed;
 }
 
 bool binder_worth_asking(const struct connection *connection, enum connection_end end)
@@ -253,7 +254,7 @@ static bool find_proxy(struct binder *binder, struct connection *connection)
 	for (int end = CONNECTION_SOURCE; found && end <= CONNECTION_DESTINATION; end++)
 		connection->owners[end].reason =
 			connection->local[end] ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_REASON_NONE;
-	connection->proxied = found;
+	connection->binding.proxied = found;
 	if (found)
 		connection->direction = connection->local[CONNECTION_DESTINATION]
 		                                ? CONNECTION_INGRESS
@@ -281,12 +282,12 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 			connection->owners[end].reason = ATTRIBUTION_FORWARDED;
 		}
 	}
-	connection->attributable = unsettled(connection);
+	connection->binding.attributable = unsettled(connection);
 	binder_ask_later(binder, connection, -1, now_ns);
 	/* A proxy's socket comes after the packet that is read at once. */
 	if (binder->options.attribution && is_forwarded(connection) &&
 	    connection->tuple.protocol == IPPROTO_TCP) {
-		connection->attributable = true;
+		connection->binding.attributable = true;
 		binder_enqueue(binder, FORWARDED_LEVEL, connection, now_ns);
 	}
 }
@@ -327,12 +328,12 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 {
 	enum connection_end to = other_end(from);
 
-	if (connection->attributable && connection->local[to] &&
+	if (connection->binding.attributable && connection->local[to] &&
 	    binder_is_unreceived(connection, to))
 		ask_for_receiver(binder, connection, to, seen_ns, now_ns);
 	/* Data from an end that had only a listener, or several: by now a process has accepted it. */
-	if (!connection->attributable || packet->payload == 0 ||
-	    connection->refinements >= REFINEMENTS ||
+	if (!connection->binding.attributable || packet->payload == 0 ||
+	    connection->binding.refinements >= REFINEMENTS ||
 	    !(is_awaited(connection, from) || is_silent(connection, from)))
 		return;
 	/* It was taken before that end was asked for: then the listener was all there was left. */
@@ -340,7 +341,7 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 		connection->gone = true;
 		return;
 	}
-	connection->refinements++;
+	connection->binding.refinements++;
 	if (ask_again(binder, connection, from, seen_ns))
 		binder_report(binder, connection);
 }
@@ -399,10 +400,10 @@ void binder_closing(struct binder *binder, struct connection *connection, int64_
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		struct owner *owner = &connection->owners[end];
 
-		if (binder->options.attribution && connection->attributable)
+		if (binder->options.attribution && connection->binding.attributable)
 			changed |= ask_again(binder, connection, end, 0);
 		if (binder->options.attribution && connection->local[end] &&
-		    (end == CONNECTION_DESTINATION || connection->contested))
+		    (end == CONNECTION_DESTINATION || connection->binding.contested))
 			changed |= ask_last(binder, connection, end, last_ns);
 		if (!connection->local[end] && !(forwarded && end == CONNECTION_SOURCE))
 			continue; /* the far end of the network is nobody's to name */
@@ -411,7 +412,7 @@ void binder_closing(struct binder *binder, struct connection *connection, int64_
 	}
 	if (changed)
 		binder_report(binder, connection);
-	connection->attributable = false;
+	connection->binding.attributable = false;
 }
 
 /* One connection whose wait is over. */
@@ -422,7 +423,7 @@ void binder_look_again(struct binder *binder, int level, const struct waiting *w
 		connection_table_at(binder->options.connections, waiting->number, waiting->id);
 	bool changed = false;
 
-	if (!connection || !connection->attributable)
+	if (!connection || !connection->binding.attributable)
 		return;
 	find_proxy(binder, connection);
 	changed |= ask_again(binder, connection, CONNECTION_SOURCE, 0);
@@ -430,8 +431,8 @@ void binder_look_again(struct binder *binder, int level, const struct waiting *w
 	if (changed)
 		binder_report(binder, connection);
 	if (binder_level_wait_ns(level) >= WINDOW_CONFIRM_NS)
-		connection->confirmed = true;
-	connection->attributable = unsettled(connection);
+		connection->binding.confirmed = true;
+	connection->binding.attributable = unsettled(connection);
 	binder_ask_later(binder, connection, level, now_ns);
 }
 

@@ -8,7 +8,7 @@
 #include "base/snippet.h"
 #include "stream/binder_private.h"
 
-#define MOVES_TOLD 16 /* changes of owners that are reported, of a connection */
+#define MOVES_REPORTED 16 /* changes of owners that are reported, of a connection */
 
 /* Never 0: owner.since_ms. */
 static uint32_t to_ms(int64_t ns)
@@ -27,7 +27,7 @@ static bool move(struct connection *connection, enum connection_end end, struct 
 	}
 	owner_clear(owner);
 	*owner = *found;
-	connection->orphaned &= (uint8_t) ~(1u << end) & 3;
+	connection->binding.orphaned &= (uint8_t) ~(1u << end) & 3;
 	return true;
 }
 
@@ -51,7 +51,7 @@ static bool is_orphan(const struct connection *connection, enum connection_end e
 	const struct process *process = connection->owners[end].process;
 
 	return process && process->exited_ns != 0 && process->exited_ns <= seen_ns &&
-	       !(connection->orphaned & 1u << end);
+	       !(connection->binding.orphaned & 1u << end);
 }
 
 /* Its process has the socket no more; one that it closed itself was shut down first. */
@@ -67,7 +67,7 @@ static bool has_lost(const struct binder *binder, const struct connection *conne
 /* Whatever changes until then, the next packet asks. */
 static void ask_again(struct connection *connection)
 {
-	connection->changes ^= 0x4000;
+	connection->binding.changes ^= 0x4000;
 }
 
 /* A process that shared the orphan's socket has it alone, then. */
@@ -82,7 +82,7 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 		*doubtful |= BINDER_PENDING << end;
 		ask_again(connection);
 	} else {
-		connection->orphaned |= 1u << end & 3;
+		connection->binding.orphaned |= 1u << end & 3;
 	}
 	owner_clear(&found);
 	return false;
@@ -102,7 +102,7 @@ static bool succeed(struct binder *binder, struct connection *connection, enum c
 	if (attribution_find_heir(binder->options.attribution, question, &found) &&
 	    found.process != owner->process) {
 		found.since_ms = to_ms(clock_monotonic_ns());
-		connection->handed = 1;
+		connection->binding.handed = 1;
 		return move(connection, end, &found);
 	}
 	if (!found.process && found.inode != 0 && found.inode == owner->inode) {
@@ -130,7 +130,7 @@ static void judge_handed(struct connection *connection, int64_t seen_ns, unsigne
 			*doubtful |= BINDER_AMBIGUOUS << end;
 		all_before &= after_ms > WINDOW_HANDED_MS;
 	}
-	connection->handed = !all_before;
+	connection->binding.handed = !all_before;
 }
 
 /* The end's user at the packet. True when the owner is another now. */
@@ -153,12 +153,12 @@ static bool judge(struct binder *binder, struct connection *connection, enum con
 
 static void tell_move(struct binder *binder, struct connection *connection)
 {
-	if (connection->moves == MOVES_TOLD) {
+	if (connection->binding.moves == MOVES_REPORTED) {
 		snippet_free(connection->snippet);
 		connection->snippet = NULL;
 		return;
 	}
-	connection->moves++;
+	connection->binding.moves++;
 	binder_report(binder, connection);
 }
 
@@ -166,13 +166,13 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
                       enum connection_end from, const struct packet *packet, int64_t seen_ns,
                       uint32_t changes)
 {
-	bool changed = connection->changes != (changes & 0x7fff), moved = false;
+	bool changed = connection->binding.changes != (changes & 0x7fff), moved = false;
 	unsigned doubtful = 0;
 
-	connection->changes = changes & 0x7fff;
+	connection->binding.changes = changes & 0x7fff;
 	/* Each interface may have a socket of its own for these ends. */
 	if (connection->tuple.protocol != IPPROTO_TCP && packet->ifindex != connection->ifindex)
-		connection->contested |= tuple_is_of_link(&connection->tuple) & 1;
+		connection->binding.contested |= tuple_is_of_link(&connection->tuple) & 1;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		struct attribution_question question;
 		bool lost;
@@ -181,15 +181,15 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 			continue;
 		question = question_of_packet(connection, (enum connection_end)end,
 		                              (enum connection_end)end == from, packet, seen_ns);
-		if (changed && !connection->contested)
-			connection->contested =
+		if (changed && !connection->binding.contested)
+			connection->binding.contested =
 				attribution_is_contested(binder->options.attribution, &question);
 		lost = changed && has_lost(binder, connection, (enum connection_end)end);
-		if (!connection->contested && !lost &&
+		if (!connection->binding.contested && !lost &&
 		    !(changed && is_orphan(connection, (enum connection_end)end, seen_ns)))
 			continue;
 		binder_count_destroyed(binder, connection, &question);
-		if (connection->contested)
+		if (connection->binding.contested)
 			moved |= judge(binder, connection, (enum connection_end)end, &question,
 			               &doubtful);
 		if (changed && is_orphan(connection, (enum connection_end)end, seen_ns))
@@ -199,7 +199,7 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 			moved |= succeed(binder, connection, (enum connection_end)end, &question,
 			                 &doubtful);
 	}
-	if (connection->handed)
+	if (connection->binding.handed)
 		judge_handed(connection, seen_ns, &doubtful);
 	if (moved)
 		tell_move(binder, connection);

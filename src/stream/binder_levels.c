@@ -46,7 +46,7 @@ bool binder_is_unreceived(const struct connection *connection, enum connection_e
 
 	return (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE) &&
 	       owner->method == ATTRIBUTION_UNKNOWN && owner->reason == ATTRIBUTION_NO_SOCKET &&
-	       connection->counts[end].packets == 0 && !connection->proxied;
+	       connection->counts[end].packets == 0 && !connection->binding.proxied;
 }
 
 /* Whether a socket fits is known when all of them have been listed next. */
@@ -82,7 +82,7 @@ void binder_ask_later(struct binder *binder, struct connection *connection, int 
 {
 	int next = next_level(connection, level);
 
-	if (connection->attributable && next < LEVELS)
+	if (connection->binding.attributable && next < LEVELS)
 		binder_enqueue(binder, next, connection, now_ns);
 }
 

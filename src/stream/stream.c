@@ -208,7 +208,7 @@ static void apply_destroyed(struct stream *stream, const struct destroyed_socket
 	if (!connection && socket->has_tcp_info)
 		destroyed_add_info(stream->destroyed, &socket->key, &socket->tcp_info,
 		                   socket->reported_ns);
-	if (!connection || (connection_table_is_closed(connection) && !connection->held))
+	if (!connection || (connection_table_is_closed(connection) && !connection->life.held))
 		return;
 	if (!connection_table_is_closed(connection))
 		connection_table_died(stream->connections, connection, socket->reported_ns);

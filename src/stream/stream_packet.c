@@ -328,8 +328,8 @@ static bool may_have_moved(const struct stream *stream, const struct connection 
 {
 	if (!stream->options.attribution)
 		return false;
-	return connection->contested || connection->handed ||
-	       connection->changes != (stream->changes & 0x7fff) ||
+	return connection->binding.contested || connection->binding.handed ||
+	       connection->binding.changes != (stream->changes & 0x7fff) ||
 	       (is_udp(&connection->tuple) && tuple_is_of_link(&connection->tuple) &&
 	        packet->ifindex != connection->ifindex);
 }
@@ -361,7 +361,7 @@ static void pass(struct stream *stream, struct passage *passage)
 			naming_opened(stream->naming, connection);
 		stream_emit_connection(stream, EVENT_CONNECTION_OPENED, packet->time_ns,
 		                       connection);
-	} else if (connection && connection->attributable) {
+	} else if (connection && connection->binding.attributable) {
 		binder_packet(stream->binder, connection, passage->from, packet, passage->seen_ns,
 		              passage->now_ns);
 	}

@@ -31,7 +31,7 @@ void stream_settle_destroyed(const struct stream *stream, struct connection *con
 		if (connection->local[end] &&
 		    destroyed_port_since(stream->destroyed, port_of(connection, end), seen_ns))
 			return;
-	connection->destroyed = (uint16_t)count_destroyed(stream, connection);
+	connection->binding.destroyed = (uint16_t)count_destroyed(stream, connection);
 }
 
 /*
@@ -70,7 +70,7 @@ bool stream_is_of_another_socket(struct stream *stream, struct connection *conne
 	bool another = false;
 
 	if (connection->tuple.protocol != IPPROTO_UDP || stream->options.replay ||
-	    (uint16_t)count_destroyed(stream, connection) == connection->destroyed)
+	    (uint16_t)count_destroyed(stream, connection) == connection->binding.destroyed)
 		return false;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION && !another; end++)
 		another = connection->local[end] &&

@@ -73,7 +73,7 @@ MUTANTS = (
     ("stream/binder.c", "connection->tuple.protocol != IPPROTO_TCP || owner->method != ATTRIBUTION_SOCKET",
      "true"),
     ("stream/binder_levels.c", "queue->entries[queue->head].due_ns <= now_ns", "true"),
-    ("stream/binder_levels.c", "connection->attributable && next < LEVELS", "false"),
+    ("stream/binder_levels.c", "connection->binding.attributable && next < LEVELS", "false"),
     ("stream/binder.c", "owner->process || owner->cookie == found.cookie", "true"),
     ("stream/binder.c", "forwarded && end == CONNECTION_SOURCE", "false"),
     ("stream/destroyed.c", "now_ns - found->time_ns > WINDOW_DESTROYED_INFO_NS", "false"),
@@ -86,7 +86,7 @@ MUTANTS = (
     ("stream/stream_packet.c", "duplicate_of == 0 || !stream->options.dedupe", "true"),
     # connections
     ("connections/connection_table.c", "connection->netns != key->netns ||", ""),
-    ("connections/connection_table.c", "connection->in_use && connection->id == id", "connection->in_use"),
+    ("connections/connection_table.c", "connection->life.in_use && connection->id == id", "connection->life.in_use"),
     ("connections/connection_table.c", "candidate->active_ns < oldest->active_ns", "false"),
     ("connections/connection_table.c", "(connection->lane ^ key->lane) & CONNECTION_LANE_MAPPED", "false"),
     # capture

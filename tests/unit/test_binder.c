@@ -550,7 +550,7 @@ static void test_stale(void)
 	connection_table_forget(fixture.connections, connection);
 	connection = open_one(&fixture, IPPROTO_TCP, true, false);
 	CHECK_EQUAL(connection_table_number(connection), number, "its entry is another's");
-	connection->attributable = true;
+	connection->binding.attributable = true;
 	run_until(&fixture, &(int64_t){ NOW }, NOW + 10 * NS_PER_SECOND);
 	CHECK_EQUAL(asked_count[SRC], 1, "which is not asked for in its stead");
 	finish(&fixture);
@@ -643,7 +643,7 @@ static void test_judge(void)
 	      "owners stand where one process uses the end, and lives");
 	contested = true;
 	binder_judge(fixture.binder, connection, DST, &packet, NOW + 6, 1);
-	CHECK(!connection->contested, "no look is taken while nothing changed");
+	CHECK(!connection->binding.contested, "no look is taken while nothing changed");
 	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 7, 2) == 0 &&
 	              connection->owners[DST].process == &child && reported == 1,
 	      "the packet is of the process that sent it, and that is reported");
@@ -733,12 +733,12 @@ static void test_handed_on(void)
 	            BINDER_AMBIGUOUS << DST, "so are others of before, which are read late");
 	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now + 500 * NS_PER_MS, 5) ==
 	                      0 &&
-	              connection->handed,
+	              connection->binding.handed,
 	      "later ones are its own");
 	binder_judge(fixture.binder, connection, DST, &packet, now + 5 * NS_PER_SECOND, 5);
-	CHECK(!connection->handed, "and then no others come");
+	CHECK(!connection->binding.handed, "and then no others come");
 	last_holder = answer(ATTRIBUTION_SOCKET, &parent);
-	connection->confirmed = true;
+	connection->binding.confirmed = true;
 	binder_closing(fixture.binder, connection, now);
 	CHECK(connection->owners[DST].process == &child, "what was seen before is over");
 	last_holder = unknown(ATTRIBUTION_REASON_NONE);

@@ -145,7 +145,7 @@ static void test_lanes(void)
 	      "any lane: those of the same kind of address");
 	connection_table_add_lane(ten, 0);
 	connection_table_add_lane(ten, 0);
-	CHECK(find_lane(table, &tuple, 0, false) == ten && ten->lane_count == 1 &&
+	CHECK(find_lane(table, &tuple, 0, false) == ten && ten->life.lane_count == 1 &&
 	              find_lane(table, &tuple, TEN, false) == ten,
 	      "a lane more: found in both");
 	connection_table_free(table);

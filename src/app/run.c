@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "base/clock.h"
 
@@ -112,6 +111,18 @@ void run_on_overrun(void *context, const char *where, uint64_t lost)
 	};
 
 	run_emit_log(run, EVENT_NETLINK_OVERRUN, &content);
+}
+
+void run_on_trace_lost(void *context, uint64_t lost)
+{
+	struct event_log content = {
+		.level = "warning",
+		.message = "events of tracepoints were lost: owners of that time may be unknown",
+		.count = lost,
+		.where = "tracepoints",
+	};
+
+	run_emit_log(context, EVENT_TRACEPOINTS_OVERRUN, &content);
 }
 
 void run_on_destroyed(void *context, const struct socket *socket)
@@ -418,25 +429,6 @@ static void finish(struct run *run)
 	}
 }
 
-/* What libpcap says has no code. */
-static bool lacks_descriptors(const struct error *error)
-{
-	return error->code == EMFILE || strstr(error->text, strerror(EMFILE));
-}
-
-static void explain_failure(const struct log *log, const struct error *error)
-{
-	struct rlimit limit;
-
-	if (lacks_descriptors(error) && getrlimit(RLIMIT_NOFILE, &limit) == 0)
-		log_error(log,
-		          "%s: RLIMIT_NOFILE is %llu, which is too few; raise it, as with `ulimit "
-		          "-n 1024'",
-		          error->text, (unsigned long long)limit.rlim_cur);
-	else
-		log_error(log, "%s", error->text);
-}
-
 int run_main(const struct options *options, const struct log *log)
 {
 	struct run run = {
@@ -449,10 +441,11 @@ int run_main(const struct options *options, const struct log *log)
 	struct error error = { 0 };
 	int result = run_command_start(&run, &error);
 
+	run_raise_limits(); /* the command has been forked, and keeps its own */
 	if (result == 0)
 		result = run_build(&run, &error);
 	if (result != 0) {
-		explain_failure(log, &error);
+		run_explain_failure(log, &error);
 		run_free(&run);
 		command_end(&run.command);
 		return EXIT_FAILURE;

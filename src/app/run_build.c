@@ -107,6 +107,8 @@ static int open_host(struct run *run, struct error *error)
 		               .socket_destroyed = run_on_destroyed,
 		               .sockets_lost = run_on_destroyed_lost,
 		               .overrun = run_on_overrun,
+		               .limit_reached = run_on_limit_reached,
+		               .trace_lost = run_on_trace_lost,
 		               .context = run },
 		.method = run->options->method,
 		.guess = run->options->guess,

@@ -127,3 +127,22 @@ void run_on_namespace_closing(void *context, uint32_t netns)
 		run->watches[i] = run->watches[--run->watch_count];
 	}
 }
+
+void run_on_limit_reached(void *context, uint32_t uid, int max, uint64_t refused)
+{
+	struct run *run = context;
+	struct event_log content = {
+		.level = "warning",
+		.message = "network namespaces are not watched: there are too many of their user",
+		.limit = "network_namespaces",
+		.max = (uint64_t)max,
+		.refused = refused,
+		.uid = uid,
+	};
+
+	run_emit_log(run, EVENT_LIMIT_REACHED, &content);
+	log_warning(run->log,
+	            "network namespaces of user %u are not watched: at most %d are, and 8 new "
+	            "ones at once",
+	            uid, max);
+}

@@ -73,6 +73,11 @@ capture_set_change run_on_capture_change;
 capture_set_ready run_is_ready;
 void run_catch_up(void *context);
 void run_on_overrun(void *context, const char *where, uint64_t lost);
+/* The soft limit on open files becomes the hard one. */
+void run_raise_limits(void);
+void run_explain_failure(const struct log *log, const struct error *error);
+void run_on_trace_lost(void *context, uint64_t lost);
+void run_on_limit_reached(void *context, uint32_t uid, int max, uint64_t refused);
 void run_on_namespace_found(void *context, uint32_t netns, int fd);
 void run_on_namespace_opened(void *context, uint32_t netns, int64_t age_ns, uint64_t missed);
 void run_on_namespace_closing(void *context, uint32_t netns);

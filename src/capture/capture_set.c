@@ -12,6 +12,7 @@
 #include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/parallel.h"
+#include "capture/capture_closer.h"
 #include "capture/decode.h"
 #include "sockets/netns.h"
 
@@ -39,7 +40,8 @@ struct capture_set {
 	int count;
 	struct loop_source *reopen_timer;
 	bool watching, broken;
-	uint64_t packets; /* handed over so far */
+	uint64_t packets;              /* handed over so far */
+	struct capture_closer *closer; /* made when first needed */
 	int removed_count;
 	struct capture_counters removed;
 };
@@ -104,6 +106,7 @@ void capture_set_free(struct capture_set *set)
 		unwatch(set->members[i]);
 	/* The kernel closes each when no processor looks at it any more, which takes 10 ms and more. */
 	parallel_run(close_member, set, set->count);
+	capture_closer_free(set->closer);
 	for (int i = 0; i < set->count; i++)
 		member_free(set->members[i]);
 	free(set->members);
@@ -389,6 +392,12 @@ void capture_set_remove(struct capture_set *set, uint32_t netns)
 		capture_set_counters(set, i, &counters);
 		add_counters(&set->removed, &counters);
 		set->removed_count++;
+		unwatch(member);
+		if (!set->closer)
+			set->closer = capture_closer_new(set->loop);
+		if (member->capture)
+			capture_closer_close(set->closer, member->capture);
+		member->capture = NULL;
 		member_free(member);
 		set->members[i] = set->members[--set->count];
 	}

@@ -79,6 +79,8 @@ static const struct {
 	[EVENT_CAPTURE_LOST] = { encode_report_log, false },
 	[EVENT_CAPTURE_RESUMED] = { encode_report_log, false },
 	[EVENT_NETNS_OPENED] = { encode_report_log, false },
+	[EVENT_LIMIT_REACHED] = { encode_report_log, false },
+	[EVENT_TRACEPOINTS_OVERRUN] = { encode_report_log, false },
 	[EVENT_CLOCK_STEP] = { encode_report_log, false },
 };
 

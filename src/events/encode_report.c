@@ -391,6 +391,15 @@ static void write_namespace(struct writer *writer, const struct event_log *log)
 	writer_object_end(writer);
 }
 
+static void write_limit(struct writer *writer, const struct event_log *log)
+{
+	writer_object(writer, KEY("limit"));
+	writer_name(writer, KEY("name"), log->limit);
+	writer_count(writer, KEY("max"), log->max);
+	writer_count(writer, KEY("refused"), log->refused);
+	writer_object_end(writer);
+}
+
 static void write_step(struct writer *writer, const struct event_log *log)
 {
 	writer_object(writer, KEY("clock"));
@@ -423,6 +432,11 @@ void encode_report_log(struct writer *writer, const struct event *any)
 		                       RAW_ERROR_MESSAGE);
 		writer_object_end(writer);
 	}
+	if (any->action == EVENT_LIMIT_REACHED) {
+		writer_object(writer, KEY("user"));
+		writer_decimal(writer, KEY("id"), log->uid);
+		writer_object_end(writer);
+	}
 	encode_record_sockline(writer);
 	if (any->action == EVENT_OUTPUT_OPENED && log->repaired_bytes > 0)
 		write_output(writer, log);
@@ -430,6 +444,8 @@ void encode_report_log(struct writer *writer, const struct event *any)
 		write_loss(writer, log);
 	if (any->action == EVENT_NETNS_OPENED)
 		write_namespace(writer, log);
+	if (any->action == EVENT_LIMIT_REACHED)
+		write_limit(writer, log);
 	if (any->action == EVENT_CLOCK_STEP)
 		write_step(writer, log);
 }

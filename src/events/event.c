@@ -47,6 +47,10 @@ static const struct event_class classes[EVENT_ACTION_COUNT] = {
 	[EVENT_CAPTURE_RESUMED] =
 		CLASS("capture_resumed", "log", "event", NETWORK, .types = { "info" }),
 	[EVENT_NETNS_OPENED] = CLASS("netns_opened", "log", "event", NETWORK, .types = { "info" }),
+	[EVENT_LIMIT_REACHED] =
+		CLASS("limit_reached", "log", "event", NETWORK, .types = { "info" }),
+	[EVENT_TRACEPOINTS_OVERRUN] =
+		CLASS("tracepoints_overrun", "log", "event", NETWORK, .types = { "info" }),
 	[EVENT_CLOCK_STEP] = CLASS("clock_step", "log", "event", NETWORK, .types = { "info" }),
 };
 

@@ -46,6 +46,8 @@ enum event_action {
 	EVENT_CAPTURE_LOST,
 	EVENT_CAPTURE_RESUMED,
 	EVENT_NETNS_OPENED,
+	EVENT_LIMIT_REACHED,
+	EVENT_TRACEPOINTS_OVERRUN,
 	EVENT_CLOCK_STEP,
 	EVENT_ACTION_COUNT
 };
@@ -271,6 +273,10 @@ struct event_log {
 	uint32_t netns;          /* NETNS_OPENED, and of it: */
 	int64_t age_ns;          /* since it was made; 0 = not known */
 	uint64_t missed_packets; /* that its interfaces had carried before */
+	/* LIMIT_REACHED: of what, how many there may be, and how many more there were */
+	const char *limit;
+	uint64_t max, refused;
+	uint32_t uid; /* whose they are */
 };
 
 struct event {

@@ -361,6 +361,8 @@ static void add_rest(struct buf *line, const struct event *event)
 	case EVENT_CAPTURE_LOST:
 	case EVENT_CAPTURE_RESUMED:
 	case EVENT_NETNS_OPENED:
+	case EVENT_LIMIT_REACHED:
+	case EVENT_TRACEPOINTS_OVERRUN:
 	case EVENT_CLOCK_STEP:
 		add_message(line, event);
 		break;

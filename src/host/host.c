@@ -15,6 +15,7 @@
 
 /* Events report new namespaces; those that no event reported are looked for so often. */
 #define NAMESPACES_LOOK_NS (2 * NS_PER_SECOND)
+#define FEW_NAMESPACES     256
 #define PROCESSES_MAX      65536
 #define DESCRIPTORS_MAX    1048576
 
@@ -177,6 +178,7 @@ static int open_namespaces(struct host *host, struct error *error)
 	const struct host_options *options = &host->options;
 	bool may_enter = capabilities_have(capabilities_effective(), CAP_SYS_ADMIN);
 	struct error degraded = { 0 };
+	char few[80];
 	int result = 0;
 
 	host->netns_mode = options->netns_mode;
@@ -207,6 +209,11 @@ static int open_namespaces(struct host *host, struct error *error)
 	if (!host->netns_watch)
 		return error_set(error, ENOMEM, "out of memory");
 	look_for_namespaces(host);
+	if (host_netns_set_max(host->netns_set) < FEW_NAMESPACES) {
+		snprintf(few, sizeof few, "RLIMIT_NOFILE has room for %d network namespaces",
+		         host_netns_set_max(host->netns_set));
+		host_degrade(host, few, "others are not seen");
+	}
 	return 0;
 }
 
@@ -308,6 +315,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	code = open_namespaces(host, error);
 	if (code != 0)
 		goto failed;
+	host_netns_set_begin(host->netns_set);
 	check_capabilities(host);
 	host_method_check(host);
 	open_process_events(host);
@@ -376,8 +384,29 @@ void host_walk_all(struct host *host)
 
 bool host_work(struct host *host, int64_t budget_ns)
 {
+	bool more = host_netns_set_step(host->netns_set);
+
 	host->in_turn = false;
-	return attribution_work(host->attribution, budget_ns);
+	return attribution_work(host->attribution, budget_ns) || more;
+}
+
+static void report_limits(struct host *host)
+{
+	const struct host_callbacks *callbacks = &host->options.callbacks;
+	struct host_netns_quota_user user;
+
+	while (host_netns_set_report(host->netns_set, &user))
+		callbacks->limit_reached(callbacks->context, user.uid, user.max, user.refused);
+}
+
+static void report_trace_lost(struct host *host)
+{
+	uint64_t lost = trace_owners_counters(host->trace_owners).lost;
+
+	if (lost > host->trace_lost)
+		host->options.callbacks.trace_lost(host->options.callbacks.context,
+		                                   lost - host->trace_lost);
+	host->trace_lost = lost;
 }
 
 void host_tick(struct host *host)
@@ -387,6 +416,9 @@ void host_tick(struct host *host)
 	process_table_expire(host->processes, now);
 	if (host->trace_owners)
 		trace_owners_expire(host->trace_owners);
+	if (host->trace_owners)
+		report_trace_lost(host);
+	report_limits(host);
 	if (host->netns_mode == HOST_NETNS_ALL &&
 	    now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS)
 		look_for_namespaces(host);

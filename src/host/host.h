@@ -51,6 +51,13 @@ struct host_callbacks {
 	void (*namespace_closing)(void *context, uint32_t netns);
 	void (*socket_destroyed)(void *context, const struct socket *socket);
 	void (*sockets_lost)(void *context, int64_t since_ns); /* some of these, since then */
+	/*
+	 * Network namespaces of the user, refused of them since the last such call, are not watched:
+	 * there are more than max, or they come too fast.
+	 */
+	void (*limit_reached)(void *context, uint32_t uid, int max, uint64_t refused);
+	/* So many events of tracepoints had no room since the last such call; once a second at most. */
+	void (*trace_lost)(void *context, uint64_t lost);
 	/* Netlink messages were lost: where from, and how many in all. */
 	void (*overrun)(void *context, const char *where, uint64_t lost);
 	void *context;

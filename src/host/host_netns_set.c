@@ -5,29 +5,60 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "sockets/netns.h"
 
+#define NAMESPACES_MAX 1024
+/* Found and not yet open; what finds no room is found again at the next look. */
+#define WAITING_MAX 16
+
 struct watched {
 	struct host_netns *namespace;
+	uint32_t uid;          /* who owns it */
 	bool alive, was_alive; /* at the last look, and at the one before */
+	bool dead;             /* it is to be closed */
+};
+
+struct waiting {
+	uint32_t netns, uid;
+	int fd;
+	int64_t made_ns;
 };
 
 struct host_netns_set {
 	struct host_netns_set_options options;
 	struct watched *watched;
 	int count;
+	struct waiting waiting[WAITING_MAX];
+	int waiting_count;
+	bool running; /* one at a time */
+	struct host_netns_quota quota;
 	struct host_netns_counters closed;
 };
+
+/* Descriptors are kept for all else: output files, their rotation, /proc. */
+static int count_room(void)
+{
+	struct rlimit limit;
+	rlim_t room;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur <= HOST_NETNS_SET_RESERVE)
+		return 1;
+	room = (limit.rlim_cur - HOST_NETNS_SET_RESERVE) / HOST_NETNS_SET_EACH;
+	return room < 1 ? 1 : room < NAMESPACES_MAX ? (int)room : NAMESPACES_MAX;
+}
 
 struct host_netns_set *host_netns_set_new(const struct host_netns_set_options *options)
 {
 	struct host_netns_set *set = calloc(1, sizeof *set);
 
-	if (set)
-		set->options = *options;
+	if (!set)
+		return NULL;
+	set->options = *options;
+	host_netns_quota_init(&set->quota, count_room());
 	return set;
 }
 
@@ -37,6 +68,8 @@ void host_netns_set_free(struct host_netns_set *set)
 		return;
 	for (int i = 0; i < set->count; i++)
 		host_netns_close(set->watched[i].namespace);
+	for (int i = 0; i < set->waiting_count; i++)
+		close(set->waiting[i].fd);
 	free(set->watched);
 	free(set);
 }
@@ -74,7 +107,7 @@ static int open_namespace(struct host_netns_set *set, int fd, uint32_t netns,
 }
 
 /* Takes fd over. */
-static int add(struct host_netns_set *set, int fd, uint32_t netns, int64_t made_ns,
+static int add(struct host_netns_set *set, int fd, uint32_t netns, uint32_t uid, int64_t made_ns,
                struct error *degraded, struct error *error)
 {
 	struct watched *grown = realloc(set->watched, ((size_t)set->count + 1) * sizeof *grown);
@@ -97,7 +130,11 @@ static int add(struct host_netns_set *set, int fd, uint32_t netns, int64_t made_
 		set->options.closing(set->options.context, netns);
 		return result;
 	}
-	set->watched[set->count++] = (struct watched){ .namespace = namespace, .alive = true };
+	set->watched[set->count++] = (struct watched){
+		.namespace = namespace,
+		.uid = uid,
+		.alive = true,
+	};
 	set->options.opened(set->options.context, netns, fd, age_ns, missed);
 	return 0;
 }
@@ -105,7 +142,8 @@ static int add(struct host_netns_set *set, int fd, uint32_t netns, int64_t made_
 int host_netns_set_add_own(struct host_netns_set *set, uint32_t netns, struct error *degraded,
                            struct error *error)
 {
-	return add(set, -1, netns, 0, degraded, error);
+	host_netns_quota_take(&set->quota, 0, false, 0);
+	return add(set, -1, netns, 0, 0, degraded, error);
 }
 
 int host_netns_set_add_path(struct host_netns_set *set, const char *path, struct error *error)
@@ -120,7 +158,8 @@ int host_netns_set_add_path(struct host_netns_set *set, const char *path, struct
 		close(fd);
 		return 0;
 	}
-	return add(set, fd, netns, 0, &degraded, error);
+	host_netns_quota_take(&set->quota, 0, false, 0);
+	return add(set, fd, netns, 0, 0, &degraded, error);
 }
 
 static void remove_namespace(struct host_netns_set *set, int number)
@@ -130,6 +169,7 @@ static void remove_namespace(struct host_netns_set *set, int number)
 
 	set->options.closing(set->options.context, netns);
 	attribution_remove_namespace(set->options.attribution, netns);
+	host_netns_quota_give(&set->quota, set->watched[number].uid);
 	host_netns_add_counters(namespace, &set->closed);
 	host_netns_close(namespace);
 	memmove(&set->watched[number], &set->watched[number + 1],
@@ -144,26 +184,83 @@ static struct watched *find(const struct host_netns_set *set, uint32_t netns)
 	return NULL;
 }
 
+static bool is_waiting(const struct host_netns_set *set, uint32_t netns)
+{
+	for (int i = 0; i < set->waiting_count; i++)
+		if (set->waiting[i].netns == netns)
+			return true;
+	return false;
+}
+
+/* A namespace that cannot be opened is tried again at the next look. */
+static void open_found(struct host_netns_set *set, const struct waiting *found)
+{
+	struct error degraded, error;
+
+	if (add(set, found->fd, found->netns, found->uid, found->made_ns, &degraded, &error) != 0)
+		host_netns_quota_give(&set->quota, found->uid);
+}
+
 void host_netns_set_offer(struct host_netns_set *set, uint32_t netns, const char *path,
                           int64_t made_ns)
 {
+	struct waiting found = { .made_ns = made_ns };
 	struct watched *watched = find(set, netns);
-	struct error degraded, error;
-	uint32_t found;
-	int fd;
+	struct error error;
 
 	if (watched) {
 		watched->alive = true;
+		watched->dead = false;
 		return;
 	}
-	fd = netns_open_path(path, &found, &error);
-	if (fd >= 0 && found != netns) { /* the process moved or is another one by now */
-		close(fd);
+	if (is_waiting(set, netns) || set->waiting_count == WAITING_MAX)
 		return;
+	found.fd = netns_open_path(path, &found.netns, &error);
+	if (found.fd < 0)
+		return;
+	found.uid = netns_owner(found.fd);
+	/* Another number: the process moved or is another one by now. */
+	if (found.netns != netns ||
+	    !host_netns_quota_take(&set->quota, found.uid, set->running, clock_monotonic_ns()))
+		close(found.fd);
+	else if (set->running)
+		set->waiting[set->waiting_count++] = found;
+	else
+		open_found(set, &found);
+}
+
+void host_netns_set_begin(struct host_netns_set *set)
+{
+	set->running = true;
+}
+
+bool host_netns_set_step(struct host_netns_set *set)
+{
+	struct waiting first = set->waiting[0];
+
+	if (set->waiting_count > 0) {
+		memmove(set->waiting, set->waiting + 1,
+		        (size_t)--set->waiting_count * sizeof first);
+		open_found(set, &first);
+		return true;
 	}
-	/* A namespace that cannot be opened is tried again at the next look. */
-	if (fd >= 0)
-		add(set, fd, netns, made_ns, &degraded, &error);
+	for (int i = set->count - 1; i >= 0; i--) {
+		if (!set->watched[i].dead)
+			continue;
+		remove_namespace(set, i);
+		return true;
+	}
+	return false;
+}
+
+int host_netns_set_max(const struct host_netns_set *set)
+{
+	return set->quota.max;
+}
+
+bool host_netns_set_report(struct host_netns_set *set, struct host_netns_quota_user *report)
+{
+	return host_netns_quota_report(&set->quota, clock_monotonic_ns(), report);
 }
 
 static void on_namespace(void *context, uint32_t netns, const char *path)
@@ -187,7 +284,7 @@ void host_netns_set_look(struct host_netns_set *set)
 		/* Not at once: the last packets have come through the ring by the next look. */
 		if (!watched->alive && !watched->was_alive &&
 		    host_netns_fd(watched->namespace) >= 0)
-			remove_namespace(set, i);
+			watched->dead = true;
 	}
 }
 

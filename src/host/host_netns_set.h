@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "host/host_netns.h"
+#include "host/host_netns_quota.h"
 
 struct host_netns_set;
 
@@ -25,6 +26,10 @@ struct host_netns_set_options {
 	void (*closing)(void *context, uint32_t netns);
 	void *context;
 };
+
+/* What the limit on descriptors keeps for all else, and what a namespace takes. */
+#define HOST_NETNS_SET_RESERVE 256
+#define HOST_NETNS_SET_EACH    12
 
 struct host_netns_set *
 host_netns_set_new(const struct host_netns_set_options *options); /* NULL: no memory */
@@ -43,6 +48,16 @@ void host_netns_set_offer(struct host_netns_set *set, uint32_t netns, const char
 void host_netns_set_catch_up(struct host_netns_set *set);
 /* Opens what is new on the host; closes what has neither process nor name any more. */
 void host_netns_set_look(struct host_netns_set *set);
+/*
+ * From now on packets are read between any two that are opened or closed: what is found waits for
+ * host_netns_set_step, which opens or closes one. True while there is more to do.
+ */
+void host_netns_set_begin(struct host_netns_set *set);
+bool host_netns_set_step(struct host_netns_set *set);
+/* How many may be watched at one time, by the limit on descriptors. */
+int host_netns_set_max(const struct host_netns_set *set);
+/* As host_netns_quota_report. */
+bool host_netns_set_report(struct host_netns_set *set, struct host_netns_quota_user *report);
 
 bool host_netns_set_is_open(const struct host_netns_set *set, uint32_t netns);
 int host_netns_set_fd(const struct host_netns_set *set, uint32_t netns); /* -1: the own one */

@@ -35,6 +35,7 @@ struct host {
 	struct sentinel_owners *sentinel_owners;
 	char sentinel_why[256];
 	const char *method_why;
+	uint64_t trace_lost; /* as reported */
 	struct attribution *attribution;
 	struct loop_source *events_source, *trace_owners_source, *sentinel_source;
 	char degraded_text[HOST_DEGRADED_MAX][HOST_DEGRADED_TEXT];

@@ -44,6 +44,19 @@ int netns_open_path(const char *path, uint32_t *number, struct error *error)
 	return fd;
 }
 
+uint32_t netns_owner(int fd)
+{
+	int user_namespace = ioctl(fd, NS_GET_USERNS);
+	uid_t uid = 0;
+
+	if (user_namespace < 0)
+		return 0;
+	if (ioctl(user_namespace, NS_GET_OWNER_UID, &uid) != 0)
+		uid = 0;
+	close(user_namespace);
+	return uid;
+}
+
 int netns_enter(int fd)
 {
 	int previous = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);

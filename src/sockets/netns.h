@@ -22,6 +22,12 @@ uint32_t netns_self(void);
 int netns_open_path(const char *path, uint32_t *number, struct error *error);
 
 /*
+ * The user who owns the user namespace that owns the network namespace of fd, ioctl_nsfs(2);
+ * 0 also when that is above our own user namespace, and so cannot be known.
+ */
+uint32_t netns_owner(int fd);
+
+/*
  * Moves the calling thread into the namespace of fd; what it opens from now on
  * belongs there. Returns an fd of the one it left, for netns_leave, or -errno
  * (-EPERM: CAP_SYS_ADMIN is missing).

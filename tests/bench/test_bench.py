@@ -26,7 +26,7 @@ APPENDED = ("packet", "connection_opened", "connection_state_changed", "connecti
             "listening_stopped")
 TREES = ("snapshot_completed", "process_traffic", "capture_stats", "run_started", "run_stopped",
          "output_opened", "records_dropped", "netlink_overrun", "capture_lost", "capture_resumed",
-         "netns_opened", "clock_step")
+         "netns_opened", "limit_reached", "tracepoints_overrun", "clock_step")
 
 
 def run(*command, **keywords):

@@ -331,6 +331,18 @@ static inline void example_log(struct event *event)
 		event->log.netns = 4026532177;
 		event->log.age_ns = 1750000;
 		event->log.missed_packets = 4;
+	} else if (event->action == EVENT_LIMIT_REACHED) {
+		log->message =
+			"network namespaces are not watched: there are too many of their user";
+		log->limit = "network_namespaces";
+		log->max = 64;
+		log->refused = 86;
+		log->uid = 1000;
+	} else if (event->action == EVENT_TRACEPOINTS_OVERRUN) {
+		log->message =
+			"events of tracepoints were lost: owners of that time may be unknown";
+		log->count = 4711;
+		log->where = "tracepoints";
 	} else if (event->action == EVENT_CLOCK_STEP) {
 		log->message = "the clock was set back by an hour";
 		log->step_ns = INT64_C(-3600000000000);

@@ -274,6 +274,16 @@ static inline void scene_log(struct scene *scene, struct event *event)
 		log->where = event->action == EVENT_RECORDS_DROPPED ? "output" : "proc_events";
 		log->count = 1 + scene_number(scene, 10);
 	}
+	if (event->action == EVENT_TRACEPOINTS_OVERRUN) {
+		log->where = "tracepoints";
+		log->count = 1 + scene_number(scene, 20);
+	}
+	if (event->action == EVENT_LIMIT_REACHED) {
+		log->limit = "network_namespaces";
+		log->max = scene_number(scene, 10);
+		log->refused = 1 + scene_number(scene, 30);
+		log->uid = (uint32_t)scene_number(scene, 32);
+	}
 	if (event->action == EVENT_NETNS_OPENED) {
 		log->netns = 1 + (uint32_t)scene_number(scene, 30);
 		log->age_ns = (int64_t)scene_number(scene, 40);

@@ -178,7 +178,7 @@ const struct option_row option_table[] = {
 	{ .name = "no-inspect",
 	  SWITCH_OFF(inspect),
 	  .config = "inspect",
-	  .help = "do not look into packets for names: no DNS, no domains" },
+	  .help = "do not look into packets for names (DNS, TLS, HTTP, SSH)" },
 	{ .name = "pid",
 	  .kind = OPTION_CALL,
 	  .argument = "N",

@@ -335,6 +335,8 @@ void encode_connection_event(struct writer *outside, const struct event *any)
 	encode_record_host(writer, NULL);
 	write_tuple(writer, connection, pieces);
 	writer_call(writer, encode_owner_full, owner, &event->args);
+	if (connection->names)
+		writer_call(writer, encode_names_contents, connection->names);
 	encode_record_sockline(writer);
 	write_connection(writer, event, pieces, any->action);
 	write_socket(writer, connection, owner);

@@ -276,9 +276,10 @@ const char *encode_connection_state(enum socket_state state);        /* NULL for
 const char *encode_connection_reason(enum connection_reason reason); /* the same */
 const char *encode_socket_kind(enum socket_kind kind);
 
-/* encode_names.c: inside "network", "destination" and "sockline". */
+/* encode_names.c: inside "network" and "destination", outside of all, and inside "sockline". */
 void encode_names_network(struct writer *writer, const struct names *names);
 void encode_names_destination(struct writer *writer, const struct names *names);
+void encode_names_contents(struct writer *writer, const struct names *names);
 void encode_names_sockline(struct writer *writer, const struct names *names);
 
 void encode_dns_event(struct writer *writer, const struct event *any);

@@ -27,6 +27,8 @@ static const struct {
 	[RAW_CGROUP] = { KEY_INIT("cgroup"), false },
 	[RAW_PEER_PROCESS_NAME] = { KEY_INIT("peer_process_name"), false },
 	[RAW_PEER_PROCESS_EXECUTABLE] = { KEY_INIT("peer_process_executable"), false },
+	[RAW_SERVER_NAME] = { KEY_INIT("server_name"), false },
+	[RAW_ALPN] = { KEY_INIT("alpn"), true },
 	[RAW_HOLDER_NAMES] = { KEY_INIT("holder_names"), true },
 	[RAW_CAPTURES] = { KEY_INIT("captures"), true },
 	[RAW_INTERFACES] = { KEY_INIT("interfaces"), true },

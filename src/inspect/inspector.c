@@ -101,19 +101,72 @@ static bool starts_dns(const struct packet *packet, const uint8_t *payload, size
 	       dns_length(payload) + DNS_LENGTH == captured;
 }
 
+static void look_at_tls(struct inspector *inspector, const struct flow_view *view)
+{
+	struct tls_hello *hello = &inspector->finding.tls;
+
+	switch (tls_hello_read(view->bytes, view->length, view->cut, hello)) {
+	case TLS_HELLO_MORE:
+		flows_wait(inspector->flows, view, 0);
+		return;
+	case TLS_HELLO_FOUND:
+		report(inspector, INSPECTOR_TLS);
+		flows_done(inspector->flows, view->other);
+		break;
+	case TLS_HELLO_NONE:
+		break;
+	}
+	flows_done(inspector->flows, view->direction);
+}
+
+/* Text is certain only where a connection begins: in its middle it may be anything's. */
+static void look_at_lines(struct inspector *inspector, const struct flow_view *view,
+                          enum inspector_kind kind)
+{
+	struct inspector_finding *finding = &inspector->finding;
+	enum first_lines_status status = FIRST_LINES_NONE;
+
+	if (view->initial && kind == INSPECTOR_HTTP)
+		status = first_lines_http(view->bytes, view->length, view->cut, &finding->http);
+	else if (view->initial)
+		status = first_lines_ssh(view->bytes, view->length, &finding->ssh);
+	if (status == FIRST_LINES_MORE) {
+		flows_wait(inspector->flows, view, 0);
+		return;
+	}
+	if (status == FIRST_LINES_FOUND)
+		report(inspector, kind);
+	flows_done(inspector->flows, view->direction);
+}
+
+static void look_at_stream(struct inspector *inspector, const struct flow_view *view)
+{
+	uint8_t first = view->bytes[0];
+
+	if (first == 0x16)
+		look_at_tls(inspector, view);
+	else if (first == 'S' && (view->length < 2 || view->bytes[1] == 'S'))
+		look_at_lines(inspector, view, INSPECTOR_SSH);
+	else if (first >= 'A' && first <= 'Z')
+		look_at_lines(inspector, view, INSPECTOR_HTTP);
+	else
+		flows_done(inspector->flows, view->direction);
+}
+
 static void look_at_segment(struct inspector *inspector, const struct packet *packet,
                             const uint8_t *payload, size_t captured)
 {
 	bool dns = has_port(packet, DNS_PORT);
+	bool starts =
+		dns ? starts_dns(packet, payload, captured) : tls_hello_starts(payload, captured);
 	struct flow_view view;
 
-	if (!flows_add(inspector->flows, packet, payload, captured,
-	               dns && starts_dns(packet, payload, captured), &view))
+	if (!flows_add(inspector->flows, packet, payload, captured, starts, &view))
 		return;
 	if (dns)
 		look_at_dns_stream(inspector, &view);
 	else
-		flows_done(inspector->flows, view.direction);
+		look_at_stream(inspector, &view);
 }
 
 void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes)

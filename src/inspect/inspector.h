@@ -14,16 +14,21 @@
 #include "base/hash.h"
 #include "capture/packet.h"
 #include "inspect/dns.h"
+#include "inspect/first_lines.h"
+#include "inspect/tls_hello.h"
 
 struct inspector;
 
-enum inspector_kind { INSPECTOR_DNS };
+enum inspector_kind { INSPECTOR_DNS, INSPECTOR_TLS, INSPECTOR_HTTP, INSPECTOR_SSH };
 
 /* What was found in one packet, or in the last of several. */
 struct inspector_finding {
 	enum inspector_kind kind;
 	union {
 		struct dns_message dns;
+		struct tls_hello tls;
+		struct http_request http;
+		struct ssh_version ssh;
 	};
 };
 

@@ -8,12 +8,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum names_protocol { NAMES_PROTOCOL_NONE, NAMES_DNS, NAMES_MDNS, NAMES_LLMNR };
+enum names_protocol {
+	NAMES_PROTOCOL_NONE,
+	NAMES_DNS,
+	NAMES_MDNS,
+	NAMES_LLMNR,
+	NAMES_TLS,
+	NAMES_HTTP,
+	NAMES_SSH,
+};
 
 /* How the domain of the destination is known. */
-enum names_source { NAMES_SOURCE_NONE, NAMES_FROM_DNS };
+enum names_source { NAMES_SOURCE_NONE, NAMES_FROM_DNS, NAMES_FROM_TLS, NAMES_FROM_HTTP };
 
-enum names_text { NAMES_DOMAIN, NAMES_TEXTS };
+enum names_text {
+	NAMES_DOMAIN,
+	NAMES_SERVER_NAME,
+	NAMES_ALPN,     /* each behind a byte of length */
+	NAMES_VERSIONS, /* of TLS: each of two bytes, the higher one first */
+	NAMES_JA4,
+	NAMES_METHOD,
+	NAMES_HOST,
+	NAMES_SSH_CLIENT,
+	NAMES_SSH_SERVER,
+	NAMES_TEXTS
+};
 
 struct names {
 	enum names_protocol protocol : 8;

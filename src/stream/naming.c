@@ -3,6 +3,7 @@
 #include "stream/naming.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "inspect/dns_queries.h"
 #include "inspect/domains.h"
@@ -193,12 +194,87 @@ static void take_dns(struct naming *naming, const struct packet *packet,
 		take_query(naming, packet, connection, message);
 }
 
+/* A name of letters, digits and what else host names have; addresses are no domains. */
+static bool is_domain(const char *name, size_t length)
+{
+	struct inet_address address;
+
+	for (size_t i = 0; i < length; i++) {
+		char c = name[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+		    c != '-' && c != '.' && c != '_')
+			return false;
+	}
+	return length > 0 && !inet_parse(name, &address);
+}
+
+/* The client says whom it wants to reach. */
+static void set_domain(struct connection *connection, enum names_source source, const void *bytes,
+                       size_t length)
+{
+	char name[DOMAINS_NAME_MAX] = "";
+
+	if (length >= sizeof name)
+		return;
+	memcpy(name, bytes, length);
+	if (!is_domain(name, length))
+		return;
+	dns_name_lower(name, name, length);
+	names_set_domain(&connection->names, source, name);
+}
+
+static void take_tls(struct connection *connection, const struct tls_hello *hello)
+{
+	uint8_t versions[2 * TLS_HELLO_VERSIONS_MAX];
+	struct names **names = &connection->names;
+
+	for (int i = 0; i < hello->version_count; i++) {
+		versions[2 * i] = (uint8_t)(hello->versions[i] >> 8);
+		versions[2 * i + 1] = (uint8_t)hello->versions[i];
+	}
+	names_set_protocol(names, NAMES_TLS);
+	set_domain(connection, NAMES_FROM_TLS, hello->server_name, hello->server_name_length);
+	names_set_text(names, NAMES_SERVER_NAME, hello->server_name, hello->server_name_length);
+	if (hello->ja4[0] == '\0')
+		return;
+	names_set_text(names, NAMES_ALPN, hello->alpn, hello->alpn_length);
+	names_set_text(names, NAMES_VERSIONS, versions, (size_t)hello->version_count * 2);
+	names_set_text(names, NAMES_JA4, hello->ja4, JA4_SIZE - 1);
+}
+
+static void take_http(struct connection *connection, const struct http_request *request)
+{
+	names_set_protocol(&connection->names, NAMES_HTTP);
+	set_domain(connection, NAMES_FROM_HTTP, request->host, strlen(request->host));
+	names_set_text(&connection->names, NAMES_METHOD, request->method, strlen(request->method));
+	names_set_text(&connection->names, NAMES_HOST, request->host, strlen(request->host));
+}
+
+static void take_ssh(struct connection *connection, enum connection_end from,
+                     const struct ssh_version *version)
+{
+	names_set_protocol(&connection->names, NAMES_SSH);
+	names_set_text(&connection->names,
+	               from == CONNECTION_SOURCE ? NAMES_SSH_CLIENT : NAMES_SSH_SERVER,
+	               version->text, strlen(version->text));
+}
+
 static void apply(struct naming *naming, const struct packet *packet, struct connection *connection,
                   enum connection_end from, const struct inspector_finding *finding)
 {
 	switch (finding->kind) {
 	case INSPECTOR_DNS:
 		take_dns(naming, packet, connection, from, &finding->dns);
+		break;
+	case INSPECTOR_TLS:
+		take_tls(connection, &finding->tls);
+		break;
+	case INSPECTOR_HTTP:
+		take_http(connection, &finding->http);
+		break;
+	case INSPECTOR_SSH:
+		take_ssh(connection, from, &finding->ssh);
 		break;
 	}
 }

@@ -183,6 +183,111 @@ def test_others():
                                               if "protocol" in record["network"]], "no DNS, no protocol", found)
 
 
+def client_hello(name, *, fill=0):
+    """As a browser sends it, but for a padding that makes it as long as post-quantum keys do."""
+    def block(size, data):
+        return len(data).to_bytes(size, "big") + data
+    parts = [(0, block(2, b"\0" + block(2, name))), (16, block(2, block(1, b"h2") + block(1, b"http/1.1"))),
+             (43, block(1, b"\x03\x04\x03\x03")), (13, block(2, b"\x04\x03\x08\x04")), (21, b"\0" * fill)]
+    extensions = b"".join(kind.to_bytes(2, "big") + block(2, data) for kind, data in parts)
+    body = b"\3\3" + b"r" * 32 + block(1, b"s" * 32) + block(2, b"\x13\x01\x13\x02") + block(1, b"\0")
+    return b"\x16\3\1" + block(2, b"\1" + block(3, body + block(2, extensions)))
+
+
+class Flow:
+    """A TCP connection that carries any bytes."""
+
+    def __init__(self, capture, port, to, syn=True):
+        self.capture = capture
+        self.ends = {">": (scapy.IP(src=CLIENT, dst=SERVER), port, to), "<": (scapy.IP(src=SERVER, dst=CLIENT), to, port)}
+        self.next = {">": 1000, "<": 5000}
+        if syn:
+            self.send(">", b"", "S")
+            self.send("<", b"", "SA")
+
+    def send(self, end, data, flags="PA", at=None):
+        ip, source, destination = self.ends[end]
+        sequence = self.next[end] if at is None else at
+        packet = ip / scapy.TCP(sport=source, dport=destination, flags=flags, seq=sequence,
+                                ack=self.next["<" if end == ">" else ">"]) / data
+        self.capture.add(packet)
+        self.next[end] = max(self.next[end], sequence + len(data) + ("S" in flags))
+
+
+def closed_of(capture, title):
+    return {record["source"]["port"]: record for record in read(capture, title)["closed"]}
+
+
+def test_tls():
+    """In one segment, cut at each place, in any order, twice, met in its middle; and what is none."""
+    name, hello = b"WWW.Example.com", client_hello(b"WWW.Example.com", fill=1400)
+    capture = Capture()
+    places = range(1, len(hello), 7)
+    for cut in places:
+        flow = Flow(capture, 10000 + cut, 443)
+        pieces = [(1001, hello[:cut]), (1001 + cut, hello[cut:])]
+        for at, piece in (pieces if cut % 2 else [*reversed(pieces), *pieces]):
+            flow.send(">", piece, at=at)
+        flow.send("<", b"\x16\3\3\0\1\2")
+    Flow(capture, 50000, 8443, syn=False).send(">", hello)
+    Flow(capture, 50001, 443).send(">", b"\x17\3\3\0\5hello")
+    Flow(capture, 50002, 443).send("<", hello)
+    late = Flow(capture, 50003, 443)
+    late.send(">", b"STARTTLS\r\n")
+    late.send(">", hello)
+    found = closed_of(capture, "TLS")
+    good = [port for port, record in found.items()
+            if record["network"].get("protocol") == "tls" and record["tls"]["client"]["server_name"] == name.decode()
+            and record["destination"]["domain"] == "www.example.com" and record["sockline"]["domain"]["source"] == "tls"
+            and record["sockline"]["tls"] == {"versions": ["1.3", "1.2"], "alpn": ["h2", "http/1.1"]}
+            and record["sockline"]["ja4"] == "t13d0205h2_62ed6f6ca7ad_" + record["sockline"]["ja4"][-12:]]
+    check(sorted(good) == [*(10000 + cut for cut in places), 50000, 50002],
+          f"a ClientHello of {len(hello)} bytes, cut at {len(places)} places, in any order, and in the middle",
+          [found.get(10001), found.get(50000)])
+    check(len({found[port]["sockline"]["ja4"] for port in good}) == 1, "and its JA4")
+    check(not [port for port in (50001, 50003) if "tls" in found[port]], "other records, and what comes later: none")
+
+
+def test_tls_hostile():
+    """Names that are none; exact bytes are kept."""
+    capture = Capture()
+    for port, name in enumerate((b"a\xff.example", b"192.0.2.1", b"x" * 255, b"a b", b'"\\\n'), 50000):
+        Flow(capture, port, 443).send(">", client_hello(name))
+    found = closed_of(capture, "hostile names")
+    check([found[port]["destination"].get("domain") for port in range(50000, 50005)] ==
+          [None, None, "x" * 255, None, None], "domains are host names", found)
+    check(found[50000]["tls"]["client"]["server_name"] == "a\ufffd.example" and
+          found[50000]["sockline"]["raw"]["server_name"] == "Yf8uZXhhbXBsZQ==", "a byte that is not UTF-8",
+          found[50000])
+
+
+def test_text():
+    """HTTP/1 and SSH, where a connection begins."""
+    request = b"GET /a HTTP/1.1\r\nUser-Agent: x\r\nHost: WWW.example.com:8080\r\n\r\n"
+    capture = Capture()
+    for cut in range(1, len(request)):
+        flow = Flow(capture, 20000 + cut, 8080)
+        flow.send(">", request[:cut])
+        flow.send(">", request[cut:])
+    Flow(capture, 50000, 80, syn=False).send(">", request)
+    later = Flow(capture, 50001, 80)
+    later.send(">", b"HELLO\r\n")
+    later.send(">", request)
+    banners = Flow(capture, 50002, 2222)
+    banners.send("<", b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n")
+    banners.send(">", b"SSH-2.0-Go\r\n")
+    found = closed_of(capture, "text")
+    good = [port for port, record in found.items()
+            if record["network"].get("protocol") == "http" and record["http"]["request"]["method"] == "GET"
+            and record["url"]["domain"] == "WWW.example.com" and record["destination"]["domain"] == "www.example.com"
+            and record["sockline"]["domain"]["source"] == "http"]
+    check(sorted(good) == [20000 + cut for cut in range(1, len(request))],
+          "a request that is cut at each place; not one in the middle of a connection", sorted(good))
+    check(found[50002]["network"]["protocol"] == "ssh" and found[50002]["sockline"]["ssh"] ==
+          {"client": "SSH-2.0-Go", "server": "SSH-2.0-OpenSSH_9.2p1 Debian-2"}, "versions of both ends of SSH",
+          found[50002])
+
+
 def main():
     if scapy is None:
         return skip_all("needs scapy")

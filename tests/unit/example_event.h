@@ -161,6 +161,13 @@ static inline void example_connection(struct example *example, struct event *eve
 		connection->state = SOCKET_CLOSED;
 		connection->outcome = CONNECTION_SUCCESS;
 		connection->reason = CONNECTION_FIN;
+		names_set_protocol(&connection->names, NAMES_TLS);
+		names_set_domain(&connection->names, NAMES_FROM_TLS, "www.example.com");
+		names_set_text(&connection->names, NAMES_SERVER_NAME, "www.example.com", 15);
+		names_set_text(&connection->names, NAMES_ALPN, "\2h2\10http/1.1", 12);
+		names_set_text(&connection->names, NAMES_VERSIONS, "\3\4\3\3", 4);
+		names_set_text(&connection->names, NAMES_JA4,
+		               "t13d1516h2_8daaf6152771_e5627efa2ab1", 36);
 		connection->counts[0] = (struct connection_count){ .packets = 9, .bytes = 812 };
 		connection->counts[1] = (struct connection_count){ .packets = 10, .bytes = 5199 };
 		connection->has_tcp_info = true;

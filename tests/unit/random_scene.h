@@ -188,6 +188,29 @@ static inline void scene_owner(struct scene *scene, struct owner *owner)
 	}
 }
 
+/* What is in packets can be anything. */
+static inline void scene_names(struct scene *scene, struct connection *connection)
+{
+	char text[200];
+
+	if (scene_chance(scene, 80))
+		return;
+	scene_string(scene, text, sizeof text);
+	names_set_text(&connection->names, NAMES_SERVER_NAME, text, strlen(text));
+	if (strlen(text) < 100) {
+		memmove(text + 1, text, strlen(text) + 1);
+		text[0] = (char)strlen(text + 1);
+		names_set_text(&connection->names, NAMES_ALPN, text, strlen(text));
+		names_set_text(&connection->names, NAMES_VERSIONS, "\177\34\3\0", 4);
+	}
+	names_set_text(&connection->names, NAMES_JA4, "q13i0203h3_55b375c5d22e_06cda9e17597", 36);
+	names_set_text(&connection->names, NAMES_METHOD, "PROPFIND", 8);
+	names_set_text(&connection->names, NAMES_HOST, "[2001:db8::1]", 13);
+	names_set_text(&connection->names,
+	               scene_chance(scene, 50) ? NAMES_SSH_CLIENT : NAMES_SSH_SERVER,
+	               "SSH-2.0-\"\\", 10);
+}
+
 static inline void scene_connection(struct scene *scene, struct connection *connection)
 {
 	snippet_free(connection->snippet);
@@ -222,7 +245,8 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 	if (scene_chance(scene, 30))
 		names_set_protocol(
 			&connection->names,
-			(enum names_protocol)(1 + random_below(&scene->random, NAMES_LLMNR)));
+			(enum names_protocol)(1 + random_below(&scene->random, NAMES_SSH)));
+	scene_names(scene, connection);
 	if (connection->tuple.protocol == IPPROTO_ICMP)
 		connection->icmp_id = (uint16_t)random_u64(&scene->random);
 	connection->has_tcp_info =

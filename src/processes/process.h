@@ -32,14 +32,16 @@ struct process {
 	int pid;              /* thread group id */
 	int parent_pid;       /* as first read; the parent may have exited since */
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat: clock ticks since boot */
-	bool start_unsure;    /* it may be the tick before: an event gave the time. Mutable. */
+	/* How many with its pid began before it within the same tick, as far as known. */
+	uint8_t turn;
+	bool start_unsure; /* it may be the tick before: an event gave the time. Mutable. */
 	/*
 	 * The same since the epoch, rounded down to a tick (10 ms). Ticks and
 	 * CLOCK_BOOTTIME are both shown with the reader's time namespace offset,
 	 * so this is right in any; start_ticks and entity_id differ between them.
 	 */
 	int64_t start_ns;
-	uint64_t entity_id; /* hash of boot id, pid, start ticks: process.entity_id; 0 = not sure */
+	uint64_t entity_id; /* hash of boot id, pid, ticks, turn: process.entity_id; 0 = not sure */
 	int64_t exited_ns;  /* monotonic; 0 = alive as far as known. Mutable. */
 
 	/* Read again after exec, and now and then (process_table_get). Mutable. */

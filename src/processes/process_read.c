@@ -187,7 +187,7 @@ int process_read_executable_same(int dir, const struct process *process)
 	return length > 0 && same_text(process->executable, target, (size_t)length);
 }
 
-static uint64_t entity_id(const struct process_reader *reader, int pid, uint64_t start_ticks)
+static uint64_t entity_id(const struct process_reader *reader, const struct process *process)
 {
 	/* Fixed, so that every run of one boot gives a process the same id. */
 	static const struct hash_key key = { { UINT64_C(0x736f636b6c696e65),
@@ -196,7 +196,8 @@ static uint64_t entity_id(const struct process_reader *reader, int pid, uint64_t
 		uint64_t start_ticks;
 		uint64_t pid;
 		char boot_id[40];
-	} identity = { .start_ticks = start_ticks, .pid = (uint64_t)pid };
+	} identity = { .start_ticks = process->start_ticks,
+		       .pid = (uint64_t)process->pid | (uint64_t)process->turn << 32 };
 
 	memcpy(identity.boot_id, reader->boot_id, sizeof reader->boot_id);
 	return hash_bytes(&key, &identity, sizeof identity);
@@ -236,7 +237,7 @@ void process_read_start(const struct process_reader *reader, struct process *pro
 	process->start_ticks = start_ticks;
 	process->start_unsure = false;
 	process->start_ns = start_time(reader, start_ticks);
-	process->entity_id = entity_id(reader, process->pid, start_ticks);
+	process->entity_id = entity_id(reader, process);
 }
 
 /* What facts say of a process; of one that is exiting it is without executable and cgroup. */

@@ -202,6 +202,23 @@ uint32_t process_slots_find(const struct process_slots *slots, int pid, uint64_t
 	return best;
 }
 
+uint8_t process_slots_turn(const struct process_slots *slots, int pid, uint64_t start_ticks,
+                           const struct process *process)
+{
+	struct table_cursor cursor = table_cursor(slots->by_pid, hash_pid(slots, pid));
+	uint32_t number;
+	uint8_t turn = 0;
+
+	while (table_next(&cursor, &number)) {
+		const struct process *other = slots->slots[number].process;
+
+		if (other != process && other->pid == pid && !other->start_unsure &&
+		    other->start_ticks == start_ticks && other->turn >= turn && turn < UINT8_MAX)
+			turn = other->turn < UINT8_MAX ? (uint8_t)(other->turn + 1) : UINT8_MAX;
+	}
+	return turn;
+}
+
 static bool is_known_at(const struct process *process, int64_t time_ns)
 {
 	return time_ns <= process->lost_from_ns || time_ns >= process->lost_to_ns;

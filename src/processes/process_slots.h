@@ -70,6 +70,10 @@ void process_slots_drop(struct process_slots *slots, uint32_t number);
 uint32_t process_slots_find(const struct process_slots *slots, int pid, uint64_t start_ticks);
 uint32_t process_slots_find_live(const struct process_slots *slots, int pid);
 
+/* The turn, see struct process, of a process that began at that tick after all others there. */
+uint8_t process_slots_turn(const struct process_slots *slots, int pid, uint64_t start_ticks,
+                           const struct process *process);
+
 /* The one whose events are followed and that had the pid at a time (monotonic), when that is sure. */
 uint32_t process_slots_find_at(struct process_slots *slots, int pid, int64_t time_ns);
 

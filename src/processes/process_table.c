@@ -130,6 +130,7 @@ static int64_t insert_new(struct process_table *table, int pid)
 	process = process_read_make(&table->reader, pid, facts, parent, name);
 	if (!process)
 		return -ENOMEM;
+	process_table_set_start(table, process, facts->stat.start_ticks);
 	number = process_slots_insert(&table->store, process);
 	if (number < 0)
 		process_unref(process);
@@ -165,7 +166,7 @@ static int64_t read_process(struct process_table *table, int pid, int dir, uint6
 	slot->directory = directory;
 	slot->read_ns = clock_monotonic_ns();
 	if (slot->process->start_unsure)
-		process_read_start(&table->reader, slot->process, facts->stat.start_ticks);
+		process_table_set_start(table, slot->process, facts->stat.start_ticks);
 	if (process_stat_exited(&facts->stat)) {
 		/* A zombie has no executable any more: what was known of it stays. */
 		if (!slot->process->exited_ns)

@@ -40,7 +40,7 @@ static uint64_t ticks_of(const struct process_table *table, int64_t boottime_ns,
 static void set_start(struct process_table *table, struct process *process, uint64_t ticks,
                       bool unsure)
 {
-	process_read_start(&table->reader, process, ticks);
+	process_table_set_start(table, process, ticks);
 	process->start_unsure = unsure;
 	if (unsure)
 		process->entity_id = 0;

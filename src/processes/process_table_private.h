@@ -25,4 +25,12 @@ static inline struct process_slot *process_table_slot(struct process_table *tabl
 	return &table->store.slots[number];
 }
 
+/* When it began. A pid can be used again within one tick: then the id is another. */
+static inline void process_table_set_start(struct process_table *table, struct process *process,
+                                           uint64_t ticks)
+{
+	process->turn = process_slots_turn(&table->store, process->pid, ticks, process);
+	process_read_start(&table->reader, process, ticks);
+}
+
 #endif

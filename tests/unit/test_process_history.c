@@ -438,6 +438,35 @@ static void test_start(void)
 	}
 }
 
+/* Two of one pid within one tick of the clock: each has an id of its own, the first that of /proc. */
+static void test_same_tick(void)
+{
+	const int64_t tick = 777 * 10 * NS_PER_MS;
+	uint64_t ids[4];
+
+	begin_history(100, true);
+	for (int i = 0; i < 4; i++) {
+		const struct process_fork fork = {
+			.pid = 60,
+			.time_ns = NOW + i * NS_PER_MS,
+			/* The last one begins with the next tick. */
+			.boottime_ns = tick + (i + 1) * NS_PER_MS + (i == 3 ? 10 * NS_PER_MS : 0),
+		};
+		struct process *process = process_table_fork(history.processes, &fork);
+
+		ids[i] = process->entity_id;
+		process_table_ended(history.processes, process, fork.time_ns + 1000);
+	}
+	CHECK(ids[0] != 0 && ids[1] != 0 && ids[2] != 0 && ids[0] != ids[1] && ids[1] != ids[2] &&
+	              ids[0] != ids[2],
+	      "three of one tick have three ids");
+	begin_history(100, true);
+	fake_put("60/stat", "60 (bash) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0\n");
+	CHECK(process_table_get(history.processes, 60, NULL)->entity_id == ids[0],
+	      "another run reads the first in /proc: the same id");
+	CHECK(ids[3] != ids[0] && ids[3] != ids[1], "the next tick's has another");
+}
+
 /* Many processes come and go under few pids: each time has its own. */
 static void test_random(void)
 {
@@ -493,6 +522,7 @@ int main(void)
 	test_texts();
 	test_forgotten();
 	test_start();
+	test_same_tick();
 	test_random();
 	process_table_free(history.processes);
 	fake_remove("");

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/table.h"
 #include "base/utf8.h"
+#include "inspect/names.h"
 
 #define NAME_MAX_BYTES 64 /* of a process; an address is shorter */
 #define LINE_MAX_BYTES (6 * NAME_MAX_BYTES + 128)
@@ -125,24 +126,39 @@ static void add_programs(struct summary *summary, const struct connection *conne
 	}
 }
 
+/*
+ * The domain of the destination, where it is known; else the address of the end that is not of
+ * this host, or of the responder where both are or neither is.
+ */
+static struct sum *far_end(struct summary *summary, const struct connection *connection)
+{
+	const bool *local = connection->local;
+	const struct names *names = connection->names;
+	char text[INET_TEXT_MAX];
+	size_t length;
+
+	if (names && names->texts[NAMES_DOMAIN].length > 0 &&
+	    names->texts[NAMES_DOMAIN].length <= NAME_MAX_BYTES)
+		return find(&summary->far_ends, &summary->key,
+		            names->bytes + names->texts[NAMES_DOMAIN].offset,
+		            names->texts[NAMES_DOMAIN].length);
+	length = inet_format(local[CONNECTION_DESTINATION] && !local[CONNECTION_SOURCE]
+	                             ? &connection->tuple.source
+	                             : &connection->tuple.destination,
+	                     text);
+	return find(&summary->far_ends, &summary->key, text, length);
+}
+
 void summary_add(struct summary *summary, const struct event *event)
 {
 	const struct connection *connection;
-	char text[INET_TEXT_MAX];
-	size_t length;
 
 	if (event->action != EVENT_CONNECTION_CLOSED)
 		return;
 	connection = event->connection.connection;
 	count(&summary->all, connection);
 	add_programs(summary, connection);
-	/* The end that is not of this host; where both are or neither is, the responder. */
-	length = inet_format(connection->local[CONNECTION_DESTINATION] &&
-	                                     !connection->local[CONNECTION_SOURCE]
-	                             ? &connection->tuple.source
-	                             : &connection->tuple.destination,
-	                     text);
-	count(find(&summary->far_ends, &summary->key, text, length), connection);
+	count(far_end(summary, connection), connection);
 }
 
 static int by_bytes(const void *left, const void *right)

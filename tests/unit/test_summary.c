@@ -116,6 +116,27 @@ static void test_many(void)
 	summary_free(summary);
 }
 
+static void test_domain(void)
+{
+	struct summary *summary = summary_new(&key);
+	struct example example;
+	struct lines lines;
+
+	example_begin(&example);
+	names_free(example.connection.names);
+	example.connection.names = NULL;
+	close_one(summary, &example, 5);
+	names_set_domain(&example.connection.names, NAMES_FROM_DNS, "www.example.org");
+	close_one(summary, &example, 6);
+	lines = lines_of(summary);
+	CHECK(find(&lines, "  www.example.org  ") == 4 && find(&lines, "  93.184.216.34 ") == 5,
+	      "a far end has the name that is known: %s", lines.text[4]);
+	names_free(example.connection.names);
+	example.connection.names = NULL;
+	example_end(&example);
+	summary_free(summary);
+}
+
 static void test_nothing(void)
 {
 	struct summary *summary = summary_new(&key);
@@ -137,6 +158,7 @@ int main(void)
 {
 	test_sums();
 	test_many();
+	test_domain();
 	test_nothing();
 	return check_done();
 }

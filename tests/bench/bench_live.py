@@ -1,8 +1,9 @@
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""The sections of bench.py that capture: live, memory, idle. Each takes its Bench."""
+"""The sections of bench.py that capture: live, memory, idle, processes. Each takes its Bench."""
 
 import json
+import os
 import re
 import signal
 import statistics
@@ -283,3 +284,37 @@ def run_idle(bench):
                          0.3 if method == "sentinel" else 0.1)
     finally:
         space.close()
+
+
+# Processes
+
+
+def times_of_processes(bench, program, count):
+    """us of a fork and of an exec while the program runs; None: nothing does."""
+    process = program and subprocess.Popen([program, "-q", "--netns", "self", "-i", "lo", "-e", "connection"],
+                                           stdout=subprocess.DEVNULL)
+    if process:
+        time.sleep(1)
+    output = subprocess.run([bench.helper("bench_processes"), str(count)], check=True, text=True,
+                            stdout=subprocess.PIPE).stdout
+    if process:
+        process.terminate()
+        process.wait()
+    return {name: int(ns) / 1000 for name, ns in (line.split() for line in output.splitlines())}
+
+
+def run_processes(bench):
+    """With SOCKLINE_BEFORE=PROGRAM in the environment, beside that build."""
+    results = bench.results
+    count, runs = (500, 3) if bench.options.quick else (2000, 7)
+    before = os.environ.get("SOCKLINE_BEFORE")
+    programs = {"alone": None, "sockline": bench.sockline, **({"before": before} if before else {})}
+    results.title("processes", "a fork, and an exec in a new process, until it is waited for")
+    rounds = [{name: times_of_processes(bench, program, count) for name, program in programs.items()}
+              for _ in range(runs)]
+    for what, limit in (("fork", 3), ("exec", 8)):
+        for name in programs:
+            results.add("processes", f"{what}, {name}", "us", [one[name][what] for one in rounds])
+        for other in list(programs)[::2]:
+            added = statistics.median(one["sockline"][what] - one[other][what] for one in rounds)
+            results.goal("processes", f"{what}, more than {other}, us", added, "<=", limit)

@@ -1,0 +1,84 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What it takes to fork a process, and to execute a program in a new one, each until it is waited
+ * for: "fork NS" and "exec NS", the medians of so many.
+ *
+ *	bench_processes COUNT
+ */
+#include <errno.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static void fail(const char *what)
+{
+	perror(what);
+	exit(EXIT_FAILURE);
+}
+
+static pid_t start_fork(char *program)
+{
+	pid_t pid = fork();
+
+	(void)program;
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
+static pid_t start_exec(char *program)
+{
+	char *arguments[] = { program, NULL }, *environment[] = { NULL };
+	pid_t pid;
+
+	errno = posix_spawn(&pid, program, NULL, NULL, arguments, environment);
+	return errno == 0 ? pid : -1;
+}
+
+static int compare(const void *a, const void *b)
+{
+	int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+static void measure(const char *name, pid_t start(char *program), char *program, size_t count)
+{
+	int64_t *times = calloc(count, sizeof *times);
+
+	if (!times)
+		fail(name);
+	for (size_t i = 0; i < count; i++) {
+		int64_t begin = clock_monotonic_ns();
+		pid_t pid = start(program);
+
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			fail(name);
+		times[i] = clock_monotonic_ns() - begin;
+	}
+	qsort(times, count, sizeof *times, compare);
+	printf("%s %lld\n", name, (long long)times[count / 2]);
+	free(times);
+}
+
+int main(int argc, char **argv)
+{
+	char program[] = "/proc/self/exe";
+	long count;
+
+	if (argc < 2) /* the program that is executed */
+		return EXIT_SUCCESS;
+	count = strtol(argv[1], NULL, 10);
+	if (count <= 0 || count > 1000000)
+		return 2;
+	measure("fork", start_fork, program, (size_t)count);
+	measure("exec", start_exec, program, (size_t)count);
+	return EXIT_SUCCESS;
+}

@@ -15,7 +15,8 @@
 #include "security/capabilities.h"
 #include "sockets/netlink.h"
 
-#define CAPABILITIES_MAX 16
+#define CAPABILITIES_MAX    16
+#define CAPTURES_LISTED_MAX 32 /* in one record; the others are summed up */
 
 /* A line of /proc without its LF; NULL when it cannot be read. */
 static const char *read_line(const char *path, char *text, int size)
@@ -125,7 +126,8 @@ static void fill_live_config(const struct report_sources *sources, struct event_
 
 void report_run_started(const struct report_sources *sources, int64_t time_ns)
 {
-	const char *capabilities[CAPABILITIES_MAX], *events[OPTION_VALUES_EVENTS_MAX], *kinds[SOCKET_KIND_COUNT];
+	const char *capabilities[CAPABILITIES_MAX], *events[OPTION_VALUES_EVENTS_MAX],
+		*kinds[SOCKET_KIND_COUNT];
 	struct event event = { .action = EVENT_RUN_STARTED, .time_ns = time_ns };
 	struct event_run *run = &event.run;
 	struct utsname system;
@@ -243,6 +245,37 @@ static struct event_capture_counters of_capture(const struct capture_counters *c
 	};
 }
 
+/* Those with the most loss come first, then those with the most packets. */
+static int by_loss(const void *left, const void *right)
+{
+	const struct event_capture_counters *a = left, *b = right;
+
+	if (a->dropped != b->dropped)
+		return a->dropped < b->dropped ? 1 : -1;
+	if (a->received != b->received)
+		return a->received < b->received ? 1 : -1;
+	return a->netns < b->netns ? -1 : a->netns > b->netns;
+}
+
+/* The last ones become one entry: a record is a line of bounded length. Returns how many are left. */
+static int sum_up_last(struct event_capture_counters *list, int count)
+{
+	struct event_capture_counters *rest = &list[CAPTURES_LISTED_MAX];
+
+	if (count <= CAPTURES_LISTED_MAX)
+		return count;
+	qsort(list, (size_t)count, sizeof *list, by_loss);
+	for (int i = CAPTURES_LISTED_MAX + 1; i < count; i++) {
+		rest->received += list[i].received;
+		rest->dropped += list[i].dropped;
+		rest->interface_dropped += list[i].interface_dropped;
+	}
+	rest->name = NULL;
+	rest->netns = 0;
+	rest->unlisted = (uint64_t)(count - CAPTURES_LISTED_MAX);
+	return CAPTURES_LISTED_MAX + 1;
+}
+
 /* For free; NULL: no memory. Those that are gone have one entry together: sums stay right. */
 static struct event_capture_counters *list_captures(const struct report_sources *sources,
                                                     int *listed)
@@ -264,6 +297,7 @@ static struct event_capture_counters *list_captures(const struct report_sources 
 		if (sources->host && netns != host_netns(sources->host))
 			list[i].netns = netns;
 	}
+	count = sum_up_last(list, count);
 	removed = capture_set_removed(set, &counters);
 	if (removed > 0) {
 		list[count] = of_capture(&counters, false);

@@ -86,6 +86,8 @@ static void write_captures(struct writer *writer, const struct event_stats *stat
 			                       capture->name, RAW_CAPTURES);
 		else
 			writer_count(writer, KEY("removed"), capture->removed);
+		if (capture->unlisted > 0)
+			writer_count(writer, KEY("unlisted"), capture->unlisted);
 		if (capture->netns > 0)
 			writer_decimal(writer, KEY("netns"), capture->netns);
 		writer_count(writer, KEY("received"), capture->received);

@@ -125,10 +125,11 @@ struct event_process {
 };
 
 struct event_capture_counters {
-	const char *name; /* interface, or path of the file; NULL: all that were removed */
+	const char *name; /* interface, or path of the file; NULL: several, see the next two */
 	bool is_file;
-	uint64_t removed; /* their number */
-	uint32_t netns;   /* of another network namespace than our own; 0 = own, or a file */
+	uint64_t removed;  /* so many that are gone */
+	uint64_t unlisted; /* so many that a record has no room for */
+	uint32_t netns;    /* of another network namespace than our own; 0 = own, or a file */
 	uint64_t received, dropped, interface_dropped;
 };
 

@@ -186,4 +186,25 @@ def test_namespace_removed():
           (status, sent, received, dropped, packets))
 
 
+def test_many_captures():
+    """More than a record has room for: those with the most packets, and the sums of the rest."""
+    with Namespace() as host:
+        names = [f"many{number}" for number in range(40)]
+        for first, second in zip(names[::2], names[1::2]):
+            host.ip("link", "add", first, "type", "veth", "peer", "name", second)
+            host.ip("link", "set", first, "up")
+            host.ip("link", "set", second, "up")
+        sockline = host.sockline("-e", "stats", "-i", "lo", *(word for name in names for word in ("-i", name)),
+                                 "udp", "port", "9")
+        gen = host.helper("gen", "-k", "-c", "1000", "127.0.0.1")
+        gen.wait()
+        check(sockline.stop() == 0, "many captures: ends well", sockline.stderr)
+        stats = sockline.records[-1]["sockline"]["stats"]
+        captures = stats["capture"]
+        check(len(captures) == 33 and captures[0]["interface"] == "lo" and captures[-1]["unlisted"] == 9,
+              "32 are listed, the busiest first, and 9 summed up", captures)
+        check(sum(capture["received"] for capture in captures) == stats["packets"] == 1000,
+              "and the sum is right", stats["packets"])
+
+
 run(globals())

@@ -201,6 +201,7 @@ static inline void scene_stats(struct scene *scene, struct event *event)
 		scene->captures[i].name =
 			scene_chance(scene, 10) ? NULL : scene->interfaces[i % 4].name;
 		scene->captures[i].removed = scene_number(scene, 40);
+		scene->captures[i].unlisted = scene_number(scene, 40);
 		scene->captures[i].is_file = scene_chance(scene, 10);
 		scene->captures[i].received = scene_number(scene, 40);
 	}

@@ -453,6 +453,7 @@ def run(names, root=True):
             continue
         comment(name)
         failed = tap.counts["failed"]
+        begun = time.monotonic()
         _commands.clear()
         try:
             function()
@@ -460,6 +461,7 @@ def run(names, root=True):
             detail = str(error) if isinstance(error, Failure) else traceback.format_exc()
             check(False, f"{name} runs to its end", detail)
         _clean_up()
+        comment(f"{name} took {time.monotonic() - begun:.1f} s")
         if tap.counts["failed"] == failed:
             for _, file in _commands:
                 os.unlink(file)

@@ -228,6 +228,8 @@ void attribution_name_common_holder(struct attribution *attribution,
 		owner_clear(owner);
 		attribution_unknown(owner,
 		                    reason == ATTRIBUTION_PENDING ? reason : ATTRIBUTION_AMBIGUOUS);
+		if (owner->reason == ATTRIBUTION_AMBIGUOUS)
+			attribution_set_common(attribution, sockets, count, owner);
 		return;
 	}
 	if (count > 1) { /* which of them it was is not known, only whose */

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The owner of what several sockets got: each process that holds one of them. */
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "attribution/attribution_private.h"
@@ -104,4 +105,37 @@ void attribution_name_candidates(struct attribution *attribution,
 		attribution_unknown(owner, reason);
 		set_pids(owner, &pids);
 	}
+}
+
+static void compare(struct owner_common *common, const struct process *other)
+{
+	const struct process *first = common->process;
+
+	common->name &= first->name && first->name[0] && other->name &&
+	                strcmp(first->name, other->name) == 0;
+	common->user &= first->has_uid && other->has_uid && first->uid == other->uid;
+	common->cgroup &=
+		first->cgroup && other->cgroup && strcmp(first->cgroup, other->cgroup) == 0;
+}
+
+void attribution_set_common(struct attribution *attribution, const struct socket *const *sockets,
+                            int count, struct owner *owner)
+{
+	struct owner_common common = { .name = true, .user = true, .cgroup = true };
+	bool all = true;
+
+	for (int i = 0; i < count && all; i++) {
+		struct proc_fd_holders found = { 0 };
+
+		all = proc_fd_find(attribution->options.fds, sockets[i]->inode, &found) == 0 &&
+		      !found.more;
+		for (int holder = 0; holder < found.count; holder++) {
+			if (!common.process)
+				common.process = process_ref(found.processes[holder]);
+			compare(&common, found.processes[holder]);
+		}
+	}
+	if (all && common.process && (common.name || common.user || common.cgroup))
+		owner_set_common(owner, &common);
+	process_unref(common.process);
 }

@@ -85,6 +85,9 @@ void attribution_name_all_holders(struct attribution *attribution,
 void attribution_raw_senders(struct attribution *attribution,
                              const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner);
+/* What all that hold one of the sockets have alike, if every one of them is known. */
+void attribution_set_common(struct attribution *attribution, const struct socket *const *sockets,
+                            int count, struct owner *owner);
 /* UNKNOWN with this reason and the pids of the sockets' holders, except ours; or as it was. */
 void attribution_name_candidates(struct attribution *attribution,
                                  const struct socket *const *sockets, int count, int64_t asked_ns,

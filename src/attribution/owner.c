@@ -6,11 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void clear_added(struct owner *owner)
+{
+	if (owner->has_common)
+		process_unref(owner->common->process);
+	free(owner->translated);
+	owner->translated = NULL;
+	owner->has_common = false;
+}
+
 void owner_clear(struct owner *owner)
 {
 	process_unref(owner->process);
 	free(owner->shared_pids);
-	free(owner->translated);
+	clear_added(owner);
 	*owner = (struct owner){ .method = ATTRIBUTION_UNKNOWN };
 }
 
@@ -23,37 +32,59 @@ static void *copy(const void *bytes, size_t size)
 	return copied;
 }
 
-int owner_copy(struct owner *to, const struct owner *from)
-{
-	struct tuple *translated = NULL;
-	int *pids = NULL;
-
-	owner_clear(to);
-	if (from->shared_count > 0)
-		pids = copy(from->shared_pids, from->shared_count * sizeof *pids);
-	if (from->translated)
-		translated = copy(from->translated, sizeof *translated);
-	if (!pids != !from->shared_count || !translated != !from->translated) {
-		free(pids);
-		free(translated);
-		return -ENOMEM;
-	}
-	*to = *from;
-	to->shared_pids = pids;
-	to->translated = translated;
-	if (to->process)
-		process_ref(to->process);
-	return 0;
-}
-
 int owner_set_translated(struct owner *owner, const struct tuple *tuple)
 {
 	struct tuple *translated = copy(tuple, sizeof *tuple);
 
 	if (!translated)
 		return -ENOMEM;
-	free(owner->translated);
+	clear_added(owner);
 	owner->translated = translated;
+	return 0;
+}
+
+int owner_set_common(struct owner *owner, const struct owner_common *common)
+{
+	struct owner_common *copied = copy(common, sizeof *common);
+
+	if (!copied)
+		return -ENOMEM;
+	process_ref(copied->process);
+	clear_added(owner);
+	owner->common = copied;
+	owner->has_common = true;
+	return 0;
+}
+
+const struct tuple *owner_translated(const struct owner *owner)
+{
+	return owner->has_common ? NULL : owner->translated;
+}
+
+static int copy_added(struct owner *to, const struct owner *from)
+{
+	if (from->has_common)
+		return owner_set_common(to, from->common);
+	return from->translated ? owner_set_translated(to, from->translated) : 0;
+}
+
+int owner_copy(struct owner *to, const struct owner *from)
+{
+	struct owner copied = *from;
+	int *pids = NULL;
+
+	owner_clear(to);
+	if (from->shared_count > 0)
+		pids = copy(from->shared_pids, from->shared_count * sizeof *pids);
+	if ((from->shared_count > 0 && !pids) || copy_added(to, from) != 0) {
+		free(pids);
+		return -ENOMEM;
+	}
+	copied.translated = to->translated;
+	copied.shared_pids = pids;
+	*to = copied;
+	if (to->process)
+		process_ref(to->process);
 	return 0;
 }
 

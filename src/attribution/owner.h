@@ -37,11 +37,18 @@ enum attribution_reason {
 	ATTRIBUTION_REPLAY,      /* packets from a file */
 };
 
+/* What all processes that may be the owner have alike: the values stand in one of them. */
+struct owner_common {
+	struct process *process; /* counted */
+	bool name, user, cgroup;
+};
+
 struct owner {
 	enum attribution_method method : 8;
 	enum attribution_reason reason : 8;
 	bool has_uid : 1;
 	bool from_proc_net : 1;  /* the socket was found in /proc/net, not by sock_diag */
+	bool has_common : 1;     /* ambiguous, and `common` is set */
 	uint8_t shared_count;    /* 0 when one process holds it */
 	uint32_t netns;          /* inode number; 0 = not known */
 	struct process *process; /* counted reference of this struct; NULL when unknown or kernel */
@@ -50,17 +57,21 @@ struct owner {
 	uint32_t uid;            /* of the socket */
 	uint32_t since_ms; /* monotonic: it was another process's before; 0 = that is not known */
 	int *shared_pids;  /* lowest first; owned; NULL when shared_count is 0 */
-	/*
-	 * The socket's own tuple, this end as source, where NAT makes another of it; owned, else
-	 * NULL.
-	 */
-	struct tuple *translated;
+	union {            /* owned, or NULL */
+		/* The socket's own tuple, this end as source, where NAT makes another of it. */
+		struct tuple *translated;
+		struct owner_common *common;
+	};
 };
 
 void owner_clear(struct owner *owner); /* drops references, zeroes */
 /* Takes new references; *to is cleared first. 0 or -ENOMEM. */
 int owner_copy(struct owner *to, const struct owner *from);
-/* The socket's own tuple, copied. 0 or -ENOMEM. */
+/* common->process gets a new reference; replaces the socket's own tuple. 0 or -ENOMEM. */
+int owner_set_common(struct owner *owner, const struct owner_common *common);
+/* NULL: NAT makes no other of it. */
+const struct tuple *owner_translated(const struct owner *owner);
+/* The socket's own tuple, copied; replaces what is in common. 0 or -ENOMEM. */
 int owner_set_translated(struct owner *owner, const struct tuple *tuple);
 bool owner_known(const struct owner *owner); /* a process, or the kernel */
 const char *attribution_method_name(enum attribution_method method);

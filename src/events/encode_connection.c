@@ -54,8 +54,8 @@ static void write_translated(struct writer *writer, const struct connection *con
                              enum connection_end end)
 {
 	const struct tuple wire = connection_tuple_of(connection, end);
-	const struct tuple *own = connection->owners[end].translated;
-	const struct tuple *others = connection->owners[!end].translated;
+	const struct tuple *own = owner_translated(&connection->owners[end]);
+	const struct tuple *others = owner_translated(&connection->owners[!end]);
 	const struct inet_address *address = &wire.source;
 	uint16_t port = wire.source_port;
 

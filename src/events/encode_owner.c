@@ -315,6 +315,24 @@ void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 		                   PIECE_CGROUP);
 }
 
+static void write_common(struct writer *writer, const struct owner_common *common)
+{
+	writer_object(writer, KEY("common"));
+	if (common->name) {
+		writer_object(writer, KEY("process"));
+		encode_writer_c_string(writer, KEY("name"), common->process->name, RAW_NONE);
+		writer_object_end(writer);
+	}
+	if (common->user) {
+		writer_object(writer, KEY("user"));
+		writer_decimal(writer, KEY("id"), common->process->uid);
+		writer_object_end(writer);
+	}
+	if (common->cgroup && !writer_cuts(writer, CUT_CGROUP))
+		encode_writer_c_string(writer, KEY("cgroup"), common->process->cgroup, RAW_NONE);
+	writer_object_end(writer);
+}
+
 /* owner NULL: nobody, or one process alone. */
 void encode_owner_write_attribution(struct writer *writer, const void *object, int which)
 {
@@ -326,12 +344,14 @@ void encode_owner_write_attribution(struct writer *writer, const void *object, i
 	writer_name(writer, KEY("method"), attribution_method_name(method));
 	if (method == ATTRIBUTION_UNKNOWN)
 		writer_name(writer, KEY("reason"), attribution_reason_name(reason));
-	if (owner) {
+	if (owner && owner->shared_count > 0) {
 		writer_array(writer, KEY("shared_pids"));
 		for (int i = 0; i < owner->shared_count; i++)
 			encode_writer_i64(writer, ELEMENT, owner->shared_pids[i]);
 		writer_array_end(writer);
 	}
+	if (owner && owner->has_common && reason == ATTRIBUTION_AMBIGUOUS)
+		write_common(writer, owner->common);
 	writer_object_end(writer);
 }
 

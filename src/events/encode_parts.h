@@ -231,7 +231,7 @@ WRITER_INLINE void encode_owner_attribution(struct writer *writer, const struct 
 	if (owner && owner->reason != ATTRIBUTION_REASON_NONE)
 		reason = owner->reason;
 	which = (int)method << 8 | (int)reason;
-	if (owner && owner->shared_count > 0)
+	if (owner && (owner->shared_count > 0 || owner->has_common))
 		writer_call(writer, encode_owner_write_attribution, owner, which);
 	else
 		encode_cache_memo(writer, &writer->record->encoder->attributions[method][reason],

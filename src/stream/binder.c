@@ -161,6 +161,19 @@ static bool proves_nothing(const struct connection *connection, enum connection_
 	return connection->tuple.protocol != IPPROTO_TCP || owner->method != ATTRIBUTION_SOCKET;
 }
 
+/* What is in common goes with the reason. */
+static void take_common(struct owner *owner, struct owner *better)
+{
+	if (owner->has_common || better->has_common) {
+		struct owner before = *owner;
+
+		owner->has_common = better->has_common;
+		owner->common = better->common;
+		better->has_common = before.has_common;
+		better->common = before.common;
+	}
+}
+
 /* Takes the better of two answers; true when the reader must hear of it. */
 static bool improve(struct connection *connection, enum connection_end end, struct owner *better)
 {
@@ -172,6 +185,8 @@ static bool improve(struct connection *connection, enum connection_end end, stru
 		return false;
 	}
 	if (better->method == ATTRIBUTION_UNKNOWN && owner->method == ATTRIBUTION_UNKNOWN) {
+		if (owner->reason != better->reason || better->has_common)
+			take_common(owner, better);
 		owner->reason = better->reason;
 		if (better->shared_count > 0 && owner->shared_count == 0) {
 			owner->shared_count = better->shared_count;
@@ -383,8 +398,8 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 
 	if (owner->since_ms != 0) /* it was found after all that was seen */
 		return false;
-	if (owner->translated) {
-		question.tuple = *owner->translated;
+	if (owner_translated(owner)) {
+		question.tuple = *owner_translated(owner);
 		question.netns = owner->netns;
 	}
 	if (is_over(connection))

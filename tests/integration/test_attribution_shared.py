@@ -184,4 +184,52 @@ def test_group():
                   f"{mode}: a group's datagram", ends)
 
 
+# Waits on a port with others, under a name of its own.
+ONE_OF_SEVERAL = """
+libc = __import__("ctypes").CDLL(None)
+libc.prctl(15, b"{name}")
+if {user}:
+    os.setuid({user})
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+s.bind(("127.0.0.1", {port}))
+wait(s.getsockname()[1])
+"""
+
+
+def test_common():
+    """What comes to one of several has no owner, but what all of them have alike."""
+    for users, name in (((0, 0), "two alike"), ((0, 12345), "two alike")):
+        with Namespace() as host:
+            first = Agent(host, ONE_OF_SEVERAL.format(port=0, name=name, user=users[0]))
+            port = int(first.first)
+            # One port has sockets of one user alone: the second changes it later.
+            second = Agent(host, ONE_OF_SEVERAL.format(port=port, name=name, user=0).replace(
+                "wait(", f"os.setuid({users[1]})\nwait("))
+            sockline = host.sockline("-e", "packet", "--attribution", "lookup", "udp")
+            sender = Agent(host, f"""
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("127.0.0.1", {port}))
+while True:
+    wait("sent")
+    s.send(b"who takes it")""")
+
+            def last():
+                sender.tell()
+                return [end for end in (record["sockline"].get("peer", {}).get("attribution", {})
+                                        for record in sockline.find("packet"))
+                        if end.get("reason") == "ambiguous"][-1:]
+            wait_until(last, "an answer")
+            found = last()
+            alike = {"process": {"name": name}}
+            if users[0] == users[1]:
+                alike["user"] = {"id": str(users[0])}
+            common = found and found[0].get("common")
+            check(common and {**common, "cgroup": 0} == {**alike, "cgroup": 0},
+                  f"users {users}: what is alike", found)
+            for agent in (first, second, sender):
+                agent.end()
+            sockline.stop()
+
+
 run(globals())

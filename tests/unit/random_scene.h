@@ -36,6 +36,7 @@ struct scene {
 	/* The parts of the event at hand. */
 	struct packet packet;
 	struct owner owners[2];
+	struct owner_common common;
 	struct socket socket;
 	const struct process *holders[3];
 	struct dns_message dns;
@@ -181,6 +182,16 @@ static inline void scene_owner(struct scene *scene, struct owner *owner)
 	if (owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_LISTENER ||
 	    owner->method == ATTRIBUTION_RECENT || owner->method == ATTRIBUTION_TRACEPOINT)
 		owner->process = &scene->processes[random_below(&scene->random, SCENE_PROCESSES)];
+	if (owner->reason == ATTRIBUTION_AMBIGUOUS && scene_chance(scene, 50)) {
+		scene->common = (struct owner_common){
+			.process = &scene->processes[random_below(&scene->random, SCENE_PROCESSES)],
+			.user = scene_chance(scene, 50),
+		};
+		scene->common.name = scene->common.process->name && scene_chance(scene, 50);
+		scene->common.cgroup = scene->common.process->cgroup && scene_chance(scene, 50);
+		owner->common = &scene->common;
+		owner->has_common = true;
+	}
 	if (owner->process && scene_chance(scene, 20)) {
 		owner->shared_count =
 			(uint8_t)(2 + random_below(&scene->random, OWNER_SHARED_MAX - 1));

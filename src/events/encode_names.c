@@ -3,8 +3,8 @@
 #include "events/encode_parts.h"
 
 static const char *const protocols[] = {
-	[NAMES_DNS] = "dns", [NAMES_MDNS] = "mdns", [NAMES_LLMNR] = "llmnr",
-	[NAMES_TLS] = "tls", [NAMES_HTTP] = "http", [NAMES_SSH] = "ssh",
+	[NAMES_DNS] = "dns",   [NAMES_MDNS] = "mdns", [NAMES_LLMNR] = "llmnr", [NAMES_TLS] = "tls",
+	[NAMES_QUIC] = "quic", [NAMES_HTTP] = "http", [NAMES_SSH] = "ssh",
 };
 
 static const char *const sources[] = {

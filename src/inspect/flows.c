@@ -8,7 +8,7 @@
 #define WAYS      4
 #define SETS      (FLOWS_MAX / WAYS)
 #define NO_BUFFER (-1)
-#define GAPS_MAX  4 /* pieces that came before those in front of them */
+#define GAPS_MAX  24 /* pieces that came before those in front of them: clients of QUIC mix them */
 
 enum stage { STAGE_NONE, STAGE_FIRST, STAGE_MIDDLE, STAGE_DONE };
 
@@ -305,6 +305,7 @@ void flows_wait(struct flows *flows, const struct flow_view *view, size_t consum
 {
 	struct flow_direction *direction = view->direction;
 	struct buffer *buffer;
+	bool empty;
 
 	if (view->cut) {
 		flows_done(flows, direction);
@@ -322,14 +323,16 @@ void flows_wait(struct flows *flows, const struct flow_view *view, size_t consum
 	buffer = &flows->buffers[direction->buffer];
 	memmove(buffer->bytes, buffer->bytes + consumed, FLOWS_BYTES - consumed);
 	buffer->have = (uint16_t)(buffer->have - consumed);
+	empty = buffer->have == 0;
 	for (int i = 0; i < GAPS_MAX; i++) {
 		struct piece *piece = &buffer->later[i];
 
-		if (piece->to != 0)
-			*piece = (struct piece){ (uint16_t)(piece->from - consumed),
-				                 (uint16_t)(piece->to - consumed) };
+		if (piece->to == 0)
+			continue;
+		*piece = (struct piece){ (uint16_t)(piece->from - consumed),
+			                 (uint16_t)(piece->to - consumed) };
+		empty = false;
 	}
-	if (buffer->have == 0 && buffer->later[0].to == 0 && buffer->later[1].to == 0 &&
-	    buffer->later[2].to == 0 && buffer->later[3].to == 0)
+	if (empty)
 		release(flows, direction);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "inspect/flows.h"
+#include "inspect/quic.h"
 
 #define DNS_LENGTH 2 /* RFC 1035 4.2.2: in front of each message over TCP */
 
@@ -13,6 +14,7 @@ struct inspector {
 	inspector_callback *callback;
 	void *context;
 	struct inspector_finding finding; /* at hand */
+	uint8_t plain[QUIC_PLAIN_MAX];    /* a packet of QUIC, at hand */
 };
 
 struct inspector *inspector_new(const struct hash_key *key, inspector_callback *callback,
@@ -60,6 +62,56 @@ static bool look_at_dns(struct inspector *inspector, const uint8_t *bytes, size_
 	return true;
 }
 
+/* As TCP's segments are, pieces of a CRYPTO stream are put in order; 0 is its beginning. */
+static bool add_crypto(struct inspector *inspector, const struct packet *packet,
+                       const struct quic_crypto *crypto, struct flow_view *view)
+{
+	struct packet segment = {
+		.tuple = packet->tuple,
+		.netns = packet->netns,
+		.tcp_flags = TCP_FLAG_SYN,
+		.tcp_sequence = UINT32_MAX,
+	};
+
+	if (crypto->offset >= FLOWS_BYTES)
+		return false;
+	flows_add(inspector->flows, &segment, NULL, 0, false, view);
+	segment.tcp_flags = 0;
+	segment.tcp_sequence = (uint32_t)crypto->offset;
+	segment.payload = (uint32_t)crypto->length;
+	return flows_add(inspector->flows, &segment, crypto->bytes, crypto->length, false, view);
+}
+
+static void look_at_crypto(struct inspector *inspector, const struct flow_view *view)
+{
+	switch (tls_hello_read_message(view->bytes, view->length, view->cut, 'q',
+	                               &inspector->finding.tls)) {
+	case TLS_HELLO_MORE:
+		flows_wait(inspector->flows, view, 0);
+		return;
+	case TLS_HELLO_FOUND:
+		report(inspector, INSPECTOR_QUIC);
+		flows_done(inspector->flows, view->other);
+		break;
+	case TLS_HELLO_NONE:
+		break;
+	}
+	flows_done(inspector->flows, view->direction);
+}
+
+static void look_at_quic(struct inspector *inspector, const struct packet *packet,
+                         const uint8_t *payload, size_t captured)
+{
+	int length = quic_open_initial(payload, captured, inspector->plain);
+	struct quic_crypto crypto;
+	struct flow_view view;
+	size_t at = 0;
+
+	while (length > 0 && quic_next_crypto(inspector->plain, (size_t)length, &at, &crypto))
+		if (add_crypto(inspector, packet, &crypto, &view))
+			look_at_crypto(inspector, &view);
+}
+
 static void look_at_datagram(struct inspector *inspector, const struct packet *packet,
                              const uint8_t *payload, size_t captured)
 {
@@ -68,6 +120,8 @@ static void look_at_datagram(struct inspector *inspector, const struct packet *p
 	if (captured == packet->payload &&
 	    (multicast || has_port(packet, DNS_PORT) || has_port(packet, DNS_LLMNR_PORT)))
 		look_at_dns(inspector, payload, captured, multicast);
+	else if (quic_starts(payload, captured))
+		look_at_quic(inspector, packet, payload, captured);
 }
 
 static size_t dns_length(const uint8_t *bytes)

@@ -19,14 +19,14 @@
 
 struct inspector;
 
-enum inspector_kind { INSPECTOR_DNS, INSPECTOR_TLS, INSPECTOR_HTTP, INSPECTOR_SSH };
+enum inspector_kind { INSPECTOR_DNS, INSPECTOR_TLS, INSPECTOR_QUIC, INSPECTOR_HTTP, INSPECTOR_SSH };
 
 /* What was found in one packet, or in the last of several. */
 struct inspector_finding {
 	enum inspector_kind kind;
 	union {
 		struct dns_message dns;
-		struct tls_hello tls;
+		struct tls_hello tls; /* QUIC too */
 		struct http_request http;
 		struct ssh_version ssh;
 	};

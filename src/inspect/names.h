@@ -14,6 +14,7 @@ enum names_protocol {
 	NAMES_MDNS,
 	NAMES_LLMNR,
 	NAMES_TLS,
+	NAMES_QUIC,
 	NAMES_HTTP,
 	NAMES_SSH,
 };

@@ -224,7 +224,8 @@ static void set_domain(struct connection *connection, enum names_source source, 
 	names_set_domain(&connection->names, source, name);
 }
 
-static void take_tls(struct connection *connection, const struct tls_hello *hello)
+static void take_tls(struct connection *connection, enum names_protocol protocol,
+                     const struct tls_hello *hello)
 {
 	uint8_t versions[2 * TLS_HELLO_VERSIONS_MAX];
 	struct names **names = &connection->names;
@@ -233,7 +234,7 @@ static void take_tls(struct connection *connection, const struct tls_hello *hell
 		versions[2 * i] = (uint8_t)(hello->versions[i] >> 8);
 		versions[2 * i + 1] = (uint8_t)hello->versions[i];
 	}
-	names_set_protocol(names, NAMES_TLS);
+	names_set_protocol(names, protocol);
 	set_domain(connection, NAMES_FROM_TLS, hello->server_name, hello->server_name_length);
 	names_set_text(names, NAMES_SERVER_NAME, hello->server_name, hello->server_name_length);
 	if (hello->ja4[0] == '\0')
@@ -268,7 +269,10 @@ static void apply(struct naming *naming, const struct packet *packet, struct con
 		take_dns(naming, packet, connection, from, &finding->dns);
 		break;
 	case INSPECTOR_TLS:
-		take_tls(connection, &finding->tls);
+		take_tls(connection, NAMES_TLS, &finding->tls);
+		break;
+	case INSPECTOR_QUIC:
+		take_tls(connection, NAMES_QUIC, &finding->tls);
 		break;
 	case INSPECTOR_HTTP:
 		take_http(connection, &finding->http);

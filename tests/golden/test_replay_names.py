@@ -4,10 +4,11 @@
 """Names in packets of a file: questions of DNS and their answers, and the connections that follow."""
 
 import os
+import re
 import sys
 import tempfile
 
-from test_replay import CLIENT, CLIENT6, SERVER, SERVER6, Capture, Tcp, check, done, is_valid, records_of, replay, \
+from test_replay import CLIENT, CLIENT6, HERE, SERVER, SERVER6, Capture, Tcp, check, done, is_valid, records_of, replay, \
     scapy, skip_all, write
 
 RESOLVER = "192.0.2.53"
@@ -286,6 +287,29 @@ def test_text():
     check(found[50002]["network"]["protocol"] == "ssh" and found[50002]["sockline"]["ssh"] ==
           {"client": "SSH-2.0-Go", "server": "SSH-2.0-OpenSSH_9.2p1 Debian-2"}, "versions of both ends of SSH",
           found[50002])
+
+
+def published(name):
+    """A packet of RFC 9001 A.2 or RFC 9369 A.2, from the test of the parser."""
+    with open(os.path.join(HERE, "../unit/test_quic.c"), encoding="ascii") as file:
+        digits = re.search(name + r"\[\] =\n(.*?);", file.read(), re.DOTALL)[1]
+    return bytes.fromhex("".join(re.findall(r'"([0-9a-f]+)"', digits)))
+
+
+def test_quic():
+    capture = Capture()
+    there = scapy.IP(src=CLIENT, dst=SERVER)
+    for port, name in ((50001, "version_1"), (50002, "version_2")):
+        for _ in range(2):
+            capture.add(there / scapy.UDP(sport=port, dport=8443) / published(name))
+        capture.add(scapy.IP(src=SERVER, dst=CLIENT) / scapy.UDP(sport=8443, dport=port) / b"\xc0\0\0\0\1")
+    capture.add(there / scapy.UDP(sport=50003, dport=443) / published("version_1")[:-1])
+    found = closed_of(capture, "QUIC")
+    good = [port for port, record in found.items() if record["network"].get("protocol") == "quic"
+            and record["tls"]["client"]["server_name"] == record["destination"]["domain"] == "example.com"
+            and record["sockline"]["tls"] == {"versions": ["1.3"], "alpn": ["alpn"]}
+            and record["sockline"]["ja4"].startswith("q13d0211an_")]
+    check(sorted(good) == [50001, 50002], "the published packets of both versions, not one that is cut", found)
 
 
 def main():

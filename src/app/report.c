@@ -124,11 +124,21 @@ static void fill_live_config(const struct report_sources *sources, struct event_
 	config->interface_count = options->interface_count > 0 ? options->interface_count : 1;
 }
 
+static int fill_privileges(const struct privileges *from, struct event_privilege *to)
+{
+	for (int i = 0; i < from->count; i++) {
+		to[i].capability = capabilities_name(from->list[i].capability);
+		to[i].feature = from->list[i].feature;
+	}
+	return from->count;
+}
+
 void report_run_started(const struct report_sources *sources, int64_t time_ns)
 {
 	const char *capabilities[CAPABILITIES_MAX], *events[OPTION_VALUES_EVENTS_MAX],
 		*kinds[SOCKET_KIND_COUNT];
 	struct event event = { .action = EVENT_RUN_STARTED, .time_ns = time_ns };
+	struct event_privilege privileges[PRIVILEGES_MAX];
 	struct event_run *run = &event.run;
 	struct utsname system;
 	char boot_id[64];
@@ -145,6 +155,8 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 		run->capabilities = capabilities;
 		run->capability_count = capabilities_names(capabilities_effective(), capabilities,
 		                                           CAPABILITIES_MAX);
+		run->privileges = privileges;
+		run->privilege_count = fill_privileges(sources->privileges, privileges);
 		if (uname(&system) == 0)
 			run->kernel = system.release;
 		run->boot_id =

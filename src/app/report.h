@@ -11,6 +11,7 @@
 #include "host/host.h"
 #include "app/options.h"
 #include "output/sink.h"
+#include "security/privileges.h"
 #include "stream/emitter.h"
 #include "stream/stream.h"
 
@@ -23,6 +24,7 @@ struct report_sources {
 	struct emitter *emitter;
 	const struct encoder *encoder;
 	const struct sink *sink;
+	const struct privileges *privileges;
 	int64_t started_ns;  /* monotonic; in a replay the time of the first packet */
 	int64_t reported_ns; /* the same clock: of the last capture_stats. Kept by report. */
 };

@@ -444,6 +444,8 @@ int run_main(const struct options *options, const struct log *log)
 	run_raise_limits(); /* the command has been forked, and keeps its own */
 	if (result == 0)
 		result = run_build(&run, &error);
+	if (result == 0)
+		result = run_confine(&run, &error);
 	if (result != 0) {
 		run_explain_failure(log, &error);
 		run_free(&run);
@@ -458,6 +460,7 @@ int run_main(const struct options *options, const struct log *log)
 		.emitter = run.emitter,
 		.encoder = run.encoder,
 		.sink = run.sink,
+		.privileges = &run.privileges,
 	};
 	if (options->output_file)
 		emit_output_opened(&run, run.repaired);

@@ -14,6 +14,7 @@
 #include "processes/process_tree.h"
 #include "app/report.h"
 #include "app/run.h"
+#include "security/privileges.h"
 #include "stream/emitter.h"
 #include "stream/listener_watch.h"
 #include "stream/snapshot.h"
@@ -44,9 +45,10 @@ struct run {
 	int clock_fd; /* a timer that is cancelled when the wall clock is set; -1: none */
 	struct loop_source *clock_source;
 	struct command command;
-	struct process_tree *tree;  /* of the command; NULL = there is none */
-	struct selection selection; /* of the options, and that */
-	bool signalled;             /* the command was sent a signal, and is to end */
+	struct process_tree *tree;    /* of the command; NULL = there is none */
+	struct selection selection;   /* of the options, and that */
+	bool signalled;               /* the command was sent a signal, and is to end */
+	struct privileges privileges; /* that stay */
 	struct report_sources report;
 	int64_t stall_reported_ns; /* of the last warning that the disk is full; 0 = none */
 	int64_t held_ns;           /* replay: since when a pipe holds packets back; 0 = none */
@@ -99,6 +101,9 @@ int run_command_end(struct run *run);                         /* the exit status
 
 /* An event of dataset sockline.log, of now. */
 void run_emit_log(struct run *run, enum event_action action, struct event_log *content);
+
+/* run_confine.c: drops what is not used any more. After run_build, before any packet is looked at. */
+int run_confine(struct run *run, struct error *error);
 
 /* run_clock.c: a record when the wall clock was set; not in a replay. */
 void run_open_clock(struct run *run);

@@ -28,6 +28,7 @@ struct worker {
 	uint32_t jobs; /* of the loop's side alone */
 	pthread_t thread;
 	atomic_bool stop;
+	int begun; /* what `begin` returned; 1 = it has not yet */
 
 	pthread_mutex_t mutex;
 	pthread_cond_t changed; /* waiting, or stop */
@@ -63,6 +64,17 @@ static struct worker_job *wait_for_job(struct worker *worker)
 	return job;
 }
 
+static int begin(struct worker *worker)
+{
+	int result = worker->options.begin ? worker->options.begin() : 0;
+
+	pthread_mutex_lock(&worker->mutex);
+	worker->begun = result;
+	pthread_cond_signal(&worker->changed);
+	pthread_mutex_unlock(&worker->mutex);
+	return result;
+}
+
 static void *work(void *context)
 {
 	static const uint64_t one = 1;
@@ -71,6 +83,8 @@ static void *work(void *context)
 
 	pthread_setname_np(pthread_self(), worker->options.name);
 	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), worker->options.nice);
+	if (begin(worker) != 0)
+		return NULL;
 	while ((job = wait_for_job(worker))) {
 		worker->options.run(job, &worker->stop);
 		pthread_mutex_lock(&worker->mutex);
@@ -113,6 +127,20 @@ static void on_wakeup(void *context, uint32_t events)
 	give_back(worker, &worker->finished, true);
 }
 
+/* 0 or an errno value: then the thread has ended. */
+static int wait_for_begin(struct worker *worker)
+{
+	int begun;
+
+	pthread_mutex_lock(&worker->mutex);
+	while ((begun = worker->begun) > 0)
+		pthread_cond_wait(&worker->changed, &worker->mutex);
+	pthread_mutex_unlock(&worker->mutex);
+	if (begun < 0)
+		pthread_join(worker->thread, NULL);
+	return -begun;
+}
+
 /* Signals are the loop's: the thread blocks them all. */
 static int start(struct worker *worker)
 {
@@ -123,7 +151,7 @@ static int start(struct worker *worker)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	result = pthread_create(&worker->thread, NULL, work, worker);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return result;
+	return result == 0 ? wait_for_begin(worker) : result;
 }
 
 struct worker *worker_new(struct loop *loop, const struct worker_options *options)
@@ -134,6 +162,7 @@ struct worker *worker_new(struct loop *loop, const struct worker_options *option
 	if (!worker)
 		return NULL;
 	worker->options = *options;
+	worker->begun = 1;
 	worker->waiting.last = &worker->waiting.first;
 	worker->finished.last = &worker->finished.first;
 	pthread_mutex_init(&worker->mutex, NULL);

@@ -24,6 +24,8 @@ struct worker_options {
 	const char *name;  /* of the thread, at most 15 bytes */
 	int nice;          /* of the thread, where the system allows it */
 	uint32_t max_jobs; /* that are with the worker at one time */
+	/* In the thread, before any job: 0, or -errno, and then there is no worker. NULL is fine. */
+	int (*begin)(void);
 	/* In the thread. It touches nothing but the job, and ends early once *stop is set. */
 	void (*run)(struct worker_job *job, const atomic_bool *stop);
 	/* In the loop, or in worker_free. ran is false for a job that was never begun. */

@@ -6,6 +6,7 @@
 
 #include "base/parallel.h"
 #include "base/worker.h"
+#include "security/privileges.h"
 
 #define WAITING_MAX 32 /* each has a ring of some megabytes until it is closed */
 
@@ -29,6 +30,11 @@ static void run(struct worker_job *base, const atomic_bool *stop)
 	job->capture = NULL;
 }
 
+static int drop_privileges(void)
+{
+	return privileges_limit_thread(0);
+}
+
 static void done(void *context, struct worker_job *base, bool ran)
 {
 	struct capture_closer *closer = context;
@@ -46,6 +52,7 @@ struct capture_closer *capture_closer_new(struct loop *loop)
 	struct worker_options options = {
 		.name = "closer",
 		.max_jobs = WAITING_MAX,
+		.begin = drop_privileges,
 		.run = run,
 		.done = done,
 		.context = closer,

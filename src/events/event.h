@@ -246,6 +246,11 @@ struct event_config {
 	const char *on_slow_reader; /* "block", "drop" */
 };
 
+struct event_privilege {
+	const char *capability; /* "cap_net_raw" */
+	const char *feature;    /* "capture" */
+};
+
 struct event_run {
 	const char *version;                  /* of sockline */
 	const char *libpcap, *libnl, *json_c; /* library versions */
@@ -253,6 +258,8 @@ struct event_run {
 	struct event_config config;
 	const char *const *capabilities; /* effective, lower case: "cap_net_raw" */
 	int capability_count;
+	const struct event_privilege *privileges; /* what each of them stays for */
+	int privilege_count;
 	const char *const *degraded; /* what is missing and what it costs, one short text each */
 	int degraded_count;
 	uint32_t netns;      /* own network namespace; 0 in a replay */

@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/loop.h"
 #include "processes/process_tree.h"
+#include "security/privileges.h"
 #include "sockets/lister.h"
 #include "sockets/socket.h"
 
@@ -88,6 +89,9 @@ int host_namespaces(const struct host *host, uint32_t *numbers, int max);
 /* The fd of one of them, for setns(2), borrowed; -1: the own one. */
 int host_namespace_fd(const struct host *host, uint32_t netns);
 const char *const *host_degraded(const struct host *host, int *count);
+
+/* Adds the capabilities that the host's sources go on to use, each with what it is for. */
+void host_add_privileges(const struct host *host, struct privileges *privileges);
 
 /* What is in use, never HOST_METHOD_AUTO, and why. */
 enum host_method host_method(const struct host *host);

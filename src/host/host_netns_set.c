@@ -306,6 +306,14 @@ int host_netns_set_fd(const struct host_netns_set *set, uint32_t netns)
 	return watched ? host_netns_fd(watched->namespace) : -1;
 }
 
+bool host_netns_set_tracks(const struct host_netns_set *set)
+{
+	for (int i = 0; i < set->count; i++)
+		if (host_netns_view(set->watched[i].namespace).conntrack)
+			return true;
+	return false;
+}
+
 int host_netns_set_numbers(const struct host_netns_set *set, uint32_t *numbers, int max)
 {
 	for (int i = 0; i < set->count && i < max; i++)

@@ -61,6 +61,8 @@ bool host_netns_set_report(struct host_netns_set *set, struct host_netns_quota_u
 
 bool host_netns_set_is_open(const struct host_netns_set *set, uint32_t netns);
 int host_netns_set_fd(const struct host_netns_set *set, uint32_t netns); /* -1: the own one */
+/* Whether the kernel tracks connections for NAT in one of them, and may be asked. */
+bool host_netns_set_tracks(const struct host_netns_set *set);
 /* Up to max numbers; returns how many there are. */
 int host_netns_set_numbers(const struct host_netns_set *set, uint32_t *numbers, int max);
 /* Sums, closed ones included. */

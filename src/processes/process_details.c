@@ -12,6 +12,8 @@
 #include "base/worker.h"
 #include "processes/container_names.h"
 #include "processes/executable_hash.h"
+#include "security/capabilities.h"
+#include "security/privileges.h"
 
 #define ANSWERS_MAX 4096 /* containers and executables that are remembered */
 #define WAITERS_MAX 1024 /* processes that wait for answers */
@@ -202,6 +204,12 @@ static void take_answer(struct process_details *details, struct answer *answer, 
 		details->counters.hashed++;
 }
 
+/* In the worker, which may be made before the loop has dropped what it does not need. */
+static int limit_worker(void)
+{
+	return privileges_limit_thread(PRIVILEGES_LOOK);
+}
+
 static void on_done(void *context, struct worker_job *base, bool ran)
 {
 	struct process_details *details = context;
@@ -240,6 +248,7 @@ static bool submit(struct process_details *details, struct job *job)
 		.name = kind == KIND_CONTAINER ? "containers" : "hashes",
 		.nice = kind == KIND_CONTAINER ? 0 : HASH_NICE,
 		.max_jobs = JOBS_MAX,
+		.begin = limit_worker,
 		.run = run_job,
 		.done = on_done,
 		.context = details,

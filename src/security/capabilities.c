@@ -10,7 +10,9 @@ static const struct {
 	int number;
 	const char *name;
 } known[] = {
+	{ CAP_DAC_OVERRIDE, "cap_dac_override" },
 	{ CAP_DAC_READ_SEARCH, "cap_dac_read_search" },
+	{ CAP_KILL, "cap_kill" },
 	{ CAP_NET_ADMIN, "cap_net_admin" },
 	{ CAP_NET_RAW, "cap_net_raw" },
 	{ CAP_IPC_LOCK, "cap_ipc_lock" },
@@ -33,6 +35,14 @@ uint64_t capabilities_effective(void)
 bool capabilities_have(uint64_t set, int capability)
 {
 	return (set >> capability & 1) != 0;
+}
+
+const char *capabilities_name(int capability)
+{
+	for (unsigned i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (known[i].number == capability)
+			return known[i].name;
+	return NULL;
 }
 
 int capabilities_names(uint64_t set, const char **names, int max)

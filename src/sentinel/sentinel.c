@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "security/privileges.h"
 #include "sentinel/sentinel_schedule.h"
 #include "sentinel/sentinel_thread.h"
 #include "sockets/netns.h"
@@ -56,6 +57,7 @@ static void *run_janitor(void *argument)
 {
 	struct sentinel_shared *shared = argument;
 
+	privileges_limit_thread(0); /* it closes descriptors, and no more */
 	while (!atomic_load(&shared->stop)) {
 		while (sem_wait(&shared->left) != 0)
 			; /* a signal */

@@ -45,6 +45,7 @@ struct sentinel_thread {
 	sem_t ready;
 	enum sentinel_schedule_mode mode;
 	bool pinned, locked;
+	int limited; /* its capabilities: 0 or -errno */
 	/* By the state of each, the loop's or the thread's. */
 	struct sentinel_netns namespaces[SENTINEL_NETNS_MAX];
 	struct sentinel_report report;

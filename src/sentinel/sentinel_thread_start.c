@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "security/capabilities.h"
+#include "security/privileges.h"
 #include "sentinel/sentinel_thread.h"
 
 #define STACK_SIZE (256 << 10)
@@ -50,7 +52,11 @@ static void *run(void *argument)
 	thread->pinned = sentinel_schedule_pin(thread->cpu);
 	thread->locked = lock_memory(thread);
 	thread->mode = sentinel_schedule_urgent();
+	/* Sockets are opened by the loop, and given up here. */
+	thread->limited = privileges_limit_thread(PRIVILEGES_LOOK);
 	sem_post(&thread->ready);
+	if (thread->limited != 0)
+		return NULL;
 	sentinel_thread_watch(thread);
 	/* Each its own, at the same time, as each takes long. */
 	for (int i = 0; i < SENTINEL_NETNS_MAX; i++) {
@@ -177,6 +183,10 @@ int sentinel_thread_start(struct sentinel_thread *thread, struct sentinel_shared
 		result = sentinel_thread_create(&thread->pthread, run, thread);
 	while (result == 0 && sem_wait(&thread->ready) != 0)
 		; /* a signal */
+	if (result == 0 && thread->limited != 0) {
+		pthread_join(thread->pthread, NULL);
+		result = thread->limited;
+	}
 	if (result < 0) {
 		close_all(thread);
 		error_set(error, -result, "sentinel: %s", strerror(-result));

@@ -20,10 +20,11 @@ static int read_number(const char *path, int otherwise)
 	                                                      : otherwise;
 }
 
-static int explain_refusal(struct error *error, int code)
+static void read_refusal(struct perf_refusal *refusal, int code)
 {
 	char lockdown[64];
-	const struct perf_refusal refusal = {
+
+	*refusal = (struct perf_refusal){
 		.code = code,
 		.paranoid =
 			read_number("/proc/sys/kernel/perf_event_paranoid", PERF_PARANOID_UNKNOWN),
@@ -34,7 +35,13 @@ static int explain_refusal(struct error *error, int code)
 			read_number("/proc/sys/kernel/cap_last_cap", INT_MAX) >= CAP_PERFMON,
 		.capabilities = capabilities_effective(),
 	};
+}
 
+static int explain_refusal(struct error *error, int code)
+{
+	struct perf_refusal refusal;
+
+	read_refusal(&refusal, code);
 	return perf_refusal_explain(&refusal, error);
 }
 
@@ -52,4 +59,12 @@ int perf_error_explain(struct error *error, int code)
 	if (code != EPERM && code != EACCES)
 		return error_set(error, code, "perf_event_open: %s", strerror(code));
 	return explain_refusal(error, code);
+}
+
+int perf_error_capability(void)
+{
+	struct perf_refusal refusal;
+
+	read_refusal(&refusal, 0);
+	return perf_refusal_capability(&refusal);
 }

@@ -12,5 +12,7 @@
  * Returns -code, as error_set does.
  */
 int perf_error_explain(struct error *error, int code);
+/* The capability by which this process may use perf events: CAP_PERFMON or CAP_SYS_ADMIN. */
+int perf_error_capability(void);
 
 #endif

@@ -57,3 +57,11 @@ int perf_refusal_explain(const struct perf_refusal *refusal, struct error *error
 		return explain_held(refusal, "CAP_PERFMON", error);
 	return error_set(error, refusal->code, "perf events need CAP_PERFMON");
 }
+
+int perf_refusal_capability(const struct perf_refusal *refusal)
+{
+	return refusal->knows_perfmon && refusal->paranoid <= PARANOID_LINUX &&
+	                       capabilities_have(refusal->capabilities, CAP_PERFMON)
+	               ? CAP_PERFMON
+	               : CAP_SYS_ADMIN;
+}

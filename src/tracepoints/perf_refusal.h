@@ -29,5 +29,7 @@ struct perf_refusal {
 
 /* Fills *error; returns -code. */
 int perf_refusal_explain(const struct perf_refusal *refusal, struct error *error);
+/* The least capability that is enough, of those that are held: CAP_PERFMON or CAP_SYS_ADMIN. */
+int perf_refusal_capability(const struct perf_refusal *refusal);
 
 #endif

@@ -43,6 +43,8 @@ PROMISES = (
     ("P17", "no owner is wrong; those unknown have a reason",
      ("test_attribution_flows.py:test_loopback", "test_attribution_flows.py:test_veth")),
     ("P18", "hostile names are harmless", ("test_promises.py:test_p18_hostile_names",)),
+    ("P19", "only the needed capabilities stay after the start",
+     ("test_privileges.py:test_p19_methods", "test_privileges.py:test_p19_namespaces")),
     ("P20", "fewer privileges degrade it, and it says so",
      ("test_degraded.py:test_each_capability", "test_degraded.py:test_hidden_processes")),
     ("P21", "the systemd unit is hardened", ("test_contrib.py:test_systemd", "test_contrib.py:test_unit_runs")),

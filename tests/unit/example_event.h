@@ -272,6 +272,7 @@ static inline void example_run(struct event_run *run)
 	static const char *const interfaces[] = { "any" };
 	static const char *const events[] = { "packet", "connection", "stats" };
 	static const char *const capabilities[] = { "cap_net_raw" };
+	static const struct event_privilege privileges[] = { { "cap_net_raw", "capture" } };
 	static const char *const degraded[] = {
 		"cap_sys_ptrace is missing: sockets of other users have no owner",
 	};
@@ -284,6 +285,8 @@ static inline void example_run(struct event_run *run)
 		.kernel = "6.1.0-18-amd64",
 		.capabilities = capabilities,
 		.capability_count = 1,
+		.privileges = privileges,
+		.privilege_count = 1,
 		.degraded = degraded,
 		.degraded_count = 1,
 		.netns = EXAMPLE_NETNS,

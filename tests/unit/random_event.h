@@ -214,6 +214,10 @@ static inline void scene_run(struct scene *scene, struct event_run *run)
 {
 	static const char *const events[] = { "packet", "connection", "stats" };
 	static const char *const capabilities[] = { "cap_net_raw", "cap_sys_ptrace" };
+	static const struct event_privilege privileges[] = {
+		{ "cap_net_raw", "capture" },
+		{ "cap_sys_ptrace", "attribution" },
+	};
 	static const char *const kinds[] = { "tcp", "unix" };
 
 	for (int i = 0; i < 8; i++)
@@ -226,6 +230,8 @@ static inline void scene_run(struct scene *scene, struct event_run *run)
 		.kernel = scene_chance(scene, 50) ? "6.1.0" : NULL,
 		.capabilities = capabilities,
 		.capability_count = 2,
+		.privileges = privileges,
+		.privilege_count = (int)random_below(&scene->random, 3),
 		.degraded = scene->texts + 5,
 		.degraded_count = (int)random_below(&scene->random, 3),
 		.netns = scene_chance(scene, 50) ? 4026531840 : 0,

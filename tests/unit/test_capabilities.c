@@ -14,9 +14,10 @@ static const struct {
 	const char *name;
 	int number;
 } known[] = {
-	{ "cap_dac_read_search", 2 }, { "cap_net_admin", 12 },  { "cap_net_raw", 13 },
-	{ "cap_ipc_lock", 14 },       { "cap_sys_ptrace", 19 }, { "cap_sys_admin", 21 },
-	{ "cap_sys_nice", 23 },       { "cap_perfmon", 38 },
+	{ "cap_dac_override", 1 }, { "cap_dac_read_search", 2 }, { "cap_kill", 5 },
+	{ "cap_net_admin", 12 },   { "cap_net_raw", 13 },        { "cap_ipc_lock", 14 },
+	{ "cap_sys_ptrace", 19 },  { "cap_sys_admin", 21 },      { "cap_sys_nice", 23 },
+	{ "cap_perfmon", 38 },
 };
 #define KNOWN ((int)(sizeof known / sizeof known[0]))
 
@@ -45,12 +46,15 @@ static void test_names(void)
 		CHECK(capabilities_names(set, names, NAMES_MAX) == 1 &&
 		              strcmp(names[0], known[i].name) == 0,
 		      "%s", known[i].name);
+		CHECK(strcmp(capabilities_name(known[i].number), known[i].name) == 0,
+		      "%s by number", known[i].name);
 		CHECK(capabilities_have(set, known[i].number) &&
 		              !capabilities_have(~set, known[i].number),
 		      "%s: held or not", known[i].name);
 	}
 	CHECK_EQUAL(capabilities_names(1, names, NAMES_MAX), 0,
 	            "cap_chown makes no difference here");
+	CHECK(!capabilities_name(0), "and has no name");
 	CHECK(have_all(UINT64_MAX, names, capabilities_names(UINT64_MAX, names, NAMES_MAX)),
 	      "all that do, lowest first");
 	CHECK_EQUAL(capabilities_names(UINT64_MAX, names, 2), 2, "not more than there is room for");

@@ -101,9 +101,31 @@ static void test_all(void)
 	CHECK_EQUAL(empty, 0, "every text names a capability, or the lockdown");
 }
 
+static void test_capability(void)
+{
+	static const struct {
+		const char *title;
+		struct perf_refusal refusal;
+		int expected;
+	} cases[] = {
+		{ "Linux' own level", { 0, 2, false, true, UINT64_MAX }, CAP_PERFMON },
+		{ "Debian's level", { 0, 3, false, true, UINT64_MAX }, CAP_SYS_ADMIN },
+		{ "Linux 5.7", { 0, 2, false, false, UINT64_MAX }, CAP_SYS_ADMIN },
+		{ "CAP_SYS_ADMIN alone is held", { 0, 2, false, true, ADMIN }, CAP_SYS_ADMIN },
+		{ "the level cannot be read",
+		  { 0, PERF_PARANOID_UNKNOWN, false, true, PERFMON },
+		  CAP_PERFMON },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		CHECK_EQUAL(perf_refusal_capability(&cases[i].refusal), cases[i].expected,
+		            "%s: the capability to keep", cases[i].title);
+}
+
 int main(void)
 {
 	test_texts();
 	test_all();
+	test_capability();
 	return check_done();
 }

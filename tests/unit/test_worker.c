@@ -112,9 +112,28 @@ static void check_bound(void)
 	worker_free(NULL);
 }
 
+static int refuse(void)
+{
+	return -EPERM;
+}
+
+static void check_refused(void)
+{
+	const struct worker_options options = {
+		.name = "test", .max_jobs = 1, .begin = refuse, .run = run, .done = done
+	};
+	struct loop *loop = loop_new();
+
+	errno = 0;
+	CHECK(!worker_new(loop, &options) && errno == EPERM,
+	      "there is no worker where its thread cannot begin");
+	loop_free(loop);
+}
+
 int main(void)
 {
 	check_jobs();
 	check_bound();
+	check_refused();
 	return check_done();
 }

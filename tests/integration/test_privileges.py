@@ -1,0 +1,172 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""Once everything is open, all threads hold what they go on to use and can get no more (P19); owners
+are found by that, see the other tests."""
+
+import os
+import shutil
+import signal
+import subprocess
+
+from harness import SOCKLINE, Namespace, check, path, run, skip, until
+
+NUMBERS = {"cap_dac_override": 1, "cap_dac_read_search": 2, "cap_kill": 5, "cap_net_admin": 12,
+           "cap_net_raw": 13, "cap_ipc_lock": 14, "cap_sys_ptrace": 19, "cap_sys_admin": 21,
+           "cap_sys_nice": 23, "cap_perfmon": 38}
+LOOK = {"cap_dac_read_search", "cap_sys_ptrace"}
+ROOM = {"cap_net_admin"}  # for NAT, where the kernel tracks connections
+# SECBIT_NOROOT, NO_SETUID_FIXUP, KEEP_CAPS, NO_CAP_AMBIENT_RAISE: their locks, and all but KEEP_CAPS.
+SECUREBITS = 0xef
+
+
+def names_of(text):
+    bits = int(text, 16)
+    held = {name for name, number in NUMBERS.items() if bits >> number & 1}
+    rest = bits & ~sum(1 << number for number in NUMBERS.values())
+    return held | ({f"others: {rest:x}"} if rest else set())
+
+
+def statuses(pid):
+    """The status of each thread, as a dictionary."""
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8", errors="replace") as file:
+            found.append(dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line))
+    return found
+
+
+def core_limit(pid):
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:
+        return next(line.split()[4:6] for line in file if line.startswith("Max core file size"))
+
+
+def check_confined(title, sockline, wanted, maybe=frozenset(), bounded=True):
+    """The main thread holds `wanted` and at most `maybe` besides; run_started names just these."""
+    started = sockline.find("run_started")[0]["sockline"]
+    named = {entry["capability"] for entry in started.get("privileges", [])}
+    threads = statuses(sockline.pid)
+    main = next(thread for thread in threads if thread["Pid"] == str(sockline.pid))
+    held = names_of(main["CapEff"])
+    check(wanted <= held <= wanted | maybe, f"{title}: what is in use is held, and nothing else", held)
+    check(named == set(started["capabilities"]) == held, f"{title}: run_started names each",
+          started.get("privileges"))
+    for thread in threads:
+        name = f"{title}: {'main' if thread is main else 'another'} thread"
+        check(thread["NoNewPrivs"] == "1", f"{name}: no_new_privs", thread)
+        check(names_of(thread["CapEff"]) <= held and thread["CapPrm"] == thread["CapEff"],
+              f"{name}: no more than the main one", thread)
+        check(names_of(thread["CapInh"]) == names_of(thread["CapAmb"]) == set(),
+              f"{name}: nothing is handed on", thread)
+        if bounded:
+            check(names_of(thread["CapBnd"]) <= held | LOOK, f"{name}: the bounding set is cut", thread)
+    check(core_limit(sockline.pid) == ["0", "0"], f"{title}: no core file", core_limit(sockline.pid))
+    return started
+
+
+def traced_by_its_user(pid):
+    """Whether a process of the same user, without capabilities, may look at its memory."""
+    attempt = subprocess.run(["setpriv", "--bounding-set=-all", "--inh-caps=-all", "head", "-c1",
+                              f"/proc/{pid}/auxv"], capture_output=True, check=False)
+    return attempt.returncode == 0
+
+
+def test_p19_methods():
+    """For each way to find owners, and each choice of namespaces, its least privileges."""
+    with Namespace() as host:
+        best = host.sockline("-i", "lo")
+        method = best.find("run_started")[0]["sockline"]["config"]["attribution"]
+        perf = {"cap_perfmon"} if method == "tracepoints" else set()
+        check_confined("--netns self", best, LOOK | perf | {"cap_net_raw"}, ROOM)
+        check(not traced_by_its_user(best.pid), "root without capabilities may not look at its memory")
+        check(best.stop() == 0, "ends well", best.stderr)
+        for method in ("sentinel", "lookup"):
+            sockline = host.sockline("-i", "lo", "--attribution", method)
+            check_confined(method, sockline, LOOK | {"cap_net_raw"}, ROOM)
+            check(sockline.stop() == 0, f"{method}: ends well", sockline.stderr)
+
+
+def test_p19_namespaces():
+    with Namespace() as host:
+        for options in (("--netns", "all"), ("--netns", "all", "--attribution", "sentinel")):
+            sockline = host.sockline("-i", "lo", *options, netns=None)
+            started = check_confined(str(options), sockline, LOOK | ROOM | {"cap_net_raw", "cap_sys_admin"},
+                                     {"cap_ipc_lock", "cap_perfmon"})
+            check({"capability": "cap_sys_admin", "feature": "network_namespaces"} in started["privileges"],
+                  "CAP_SYS_ADMIN is for namespaces", started["privileges"])
+            check(sockline.stop() == 0, f"{options}: ends well", sockline.stderr)
+
+
+def test_output():
+    """In a user's folder root needs more than its own name to make the file again."""
+    folder = path("users")
+    os.mkdir(folder, 0o755)
+    name = os.path.join(folder, "records.ndjson")
+    with Namespace() as host:
+        for owner, wanted in ((0, set()), (65534, {"cap_dac_override"})):
+            os.chown(folder, owner, owner)
+            options = ("-i", "lo", "--attribution", "lookup")
+            sockline = host.sockline(*options, "-o", name, wait=False)
+            until(lambda: os.path.exists(name) and os.path.getsize(name) > 0, "records")
+            held = names_of(statuses(sockline.pid)[0]["CapEff"])
+            check(held & {"cap_dac_override"} == wanted, f"folder of {owner}: {wanted or 'nothing more'}", held)
+            os.rename(name, name + ".1")
+            sockline.send_signal(signal.SIGHUP)
+            until(lambda: os.path.exists(name), "a new file")
+            check(sockline.stop() == 0, f"folder of {owner}: the file is made again", sockline.stderr)
+            os.unlink(name)
+
+
+def test_command():
+    """The command is as it was called; sockline keeps what ends it."""
+    with Namespace() as host:
+        sockline = host.sockline("-i", "lo", "--attribution", "lookup", "--", "sleep", "60")
+        check_confined("a command", sockline, LOOK | {"cap_net_raw", "cap_kill"}, ROOM)
+        child = int(host.run("pgrep", "-P", str(sockline.pid)).split()[0])
+        status = statuses(child)[0]
+        check(status["NoNewPrivs"] == "0" and "cap_sys_admin" in names_of(status["CapBnd"]),
+              "set-user-ID programs work in it", status)
+        sockline.stop()
+        sockline = host.sockline("-i", "lo", "--attribution", "lookup", "--", "sleep", "60",
+                                 via=("env", "SUDO_UID=65534", "SUDO_GID=65534"))
+        child = int(host.run("pgrep", "-P", str(sockline.pid)).split()[0])
+        sockline.stop()
+        check(not os.path.exists(f"/proc/{child}"), "the command of another user is ended too", sockline.stderr)
+
+
+def test_file():
+    """A reader of files holds nothing at all."""
+    name = path("fifo")
+    os.mkfifo(name)
+    with Namespace() as host:
+        sockline = host.sockline("-r", name, wait=False)
+        with open(name, "wb") as file:
+            file.write(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
+            file.flush()
+            until(lambda: statuses(sockline.pid)[0]["NoNewPrivs"] == "1", "the file's header to be read")
+            status = statuses(sockline.pid)[0]
+            check(names_of(status["CapEff"]) == names_of(status["CapBnd"]) == set(), "no capability", status)
+        check(sockline.wait() == 0, "ends well", sockline.stderr)
+
+
+def test_file_capabilities():
+    """As README says: by setcap(8), for another user."""
+    folder = path("bin")
+    os.mkdir(folder)
+    program = shutil.copy(SOCKLINE, folder)
+    for name in (os.path.dirname(folder), folder, program):
+        os.chmod(name, 0o755)
+    given = {"cap_net_raw", "cap_perfmon"} | LOOK
+    attempt = subprocess.run(["setcap", ",".join(sorted(given)) + "+ep", program], capture_output=True,
+                             text=True, check=False)
+    if attempt.returncode != 0:
+        skip("file capabilities", attempt.stderr)
+        return
+    with Namespace() as host:
+        sockline = host.sockline("-i", "lo", program=program,
+                                 via=("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"))
+        check_confined("setcap", sockline, LOOK | {"cap_net_raw"}, {"cap_perfmon"}, bounded=False)
+        check(sockline.stop() == 0, "ends well", sockline.stderr)
+
+
+run(globals())

@@ -141,6 +141,22 @@ void run_on_destroyed_lost(void *context, int64_t since_ns)
 		stream_sockets_lost(run->stream, since_ns);
 }
 
+void run_on_listed(void *context, const struct socket *socket)
+{
+	struct run *run = context;
+
+	if (run->stream)
+		stream_socket_listed(run->stream, socket);
+}
+
+void run_on_all_listed(void *context, uint32_t netns, int64_t began_ns)
+{
+	struct run *run = context;
+
+	if (run->stream)
+		stream_sockets_listed(run->stream, netns, began_ns);
+}
+
 static void emit_output_opened(struct run *run, uint64_t repaired)
 {
 	struct event_log content = {

@@ -106,6 +106,8 @@ static int open_host(struct run *run, struct error *error)
 		               .namespace_closing = run_on_namespace_closing,
 		               .socket_destroyed = run_on_destroyed,
 		               .sockets_lost = run_on_destroyed_lost,
+		               .socket_listed = run_on_listed,
+		               .sockets_listed = run_on_all_listed,
 		               .overrun = run_on_overrun,
 		               .limit_reached = run_on_limit_reached,
 		               .trace_lost = run_on_trace_lost,

@@ -85,6 +85,8 @@ void run_on_namespace_opened(void *context, uint32_t netns, int64_t age_ns, uint
 void run_on_namespace_closing(void *context, uint32_t netns);
 void run_on_destroyed(void *context, const struct socket *socket);
 void run_on_destroyed_lost(void *context, int64_t since_ns);
+void run_on_listed(void *context, const struct socket *socket);
+void run_on_all_listed(void *context, uint32_t netns, int64_t began_ns);
 loop_signal_callback run_on_signal;
 loop_callback run_on_stats, run_on_second, run_on_duration;
 

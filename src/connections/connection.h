@@ -106,6 +106,7 @@ struct connection {
 	bool midway : 1;             /* it began before it was seen */
 	bool gone : 1;               /* the responder's socket was there, and is not any more */
 	bool dead : 1;               /* so is a local end's; no packet need show it */
+	uint8_t listed : 2;          /* 1 << end: its socket is in the listing that is under way */
 	bool fanned_out : 1;         /* it began with a packet to several: multicast or broadcast */
 	bool has_tcp_info : 1;       /* the kernel's own numbers, see tcp_info */
 	uint8_t evidence;            /* CONNECTION_FROM_*, or-ed */

@@ -109,6 +109,14 @@ bool connection_table_account(struct connection_table *table, struct connection 
 void connection_table_died(struct connection_table *table, struct connection *connection,
                            int64_t now_ns);
 /*
+ * After reports were lost: all open TCP connections of the namespace that have a local end whose
+ * socket was not marked as listed are as connection_table_died. Those with a packet
+ * since before_ns may be younger than the listing, those of a proxy or behind NAT have sockets
+ * of other tuples: they stay. Marks are cleared.
+ */
+void connection_table_unlisted(struct connection_table *table, uint32_t netns, int64_t before_ns,
+                               int64_t now_ns);
+/*
  * Closes now, without a callback. False when it was closed already. One that had an ICMP
  * error and no answer failed with that, however it ends.
  */

@@ -60,6 +60,34 @@ void connection_table_died(struct connection_table *table, struct connection *co
 		hasten(table, connection, now_ns);
 }
 
+static bool lacks_socket(const struct connection *connection)
+{
+	bool lacks = false;
+
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		if (connection->owners[end].translated)
+			return false;
+		lacks |= connection->local[end] && !(connection->listed & 1u << end);
+	}
+	return lacks && !connection->binding.proxied;
+}
+
+void connection_table_unlisted(struct connection_table *table, uint32_t netns, int64_t before_ns,
+                               int64_t now_ns)
+{
+	for (uint32_t number = 0; number < table->used; number++) {
+		struct connection *connection = connection_table_entry(table, number);
+
+		if (!connection->life.in_use || connection->netns != netns)
+			continue;
+		if (!connection->dead && !connection->life.closed &&
+		    connection->tuple.protocol == IPPROTO_TCP &&
+		    connection->active_ns < before_ns && lacks_socket(connection))
+			connection_table_died(table, connection, now_ns);
+		connection->listed = 0;
+	}
+}
+
 /* Says less than an ICMP error. */
 static bool is_vague(enum connection_reason reason)
 {

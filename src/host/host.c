@@ -134,6 +134,20 @@ static void on_sockets_lost(void *context, int64_t since_ns)
 	host->options.callbacks.sockets_lost(host->options.callbacks.context, since_ns);
 }
 
+static void on_listed(void *context, const struct socket *socket)
+{
+	struct host *host = context;
+
+	host->options.callbacks.socket_listed(host->options.callbacks.context, socket);
+}
+
+static void on_all_listed(void *context, uint32_t netns, int64_t began_ns)
+{
+	struct host *host = context;
+
+	host->options.callbacks.sockets_listed(host->options.callbacks.context, netns, began_ns);
+}
+
 static void check_capabilities(struct host *host)
 {
 	uint64_t have = capabilities_effective();
@@ -261,6 +275,8 @@ static int compose_attribution(struct host *host, struct error *error)
 		.callbacks = {
 			.destroyed = on_destroyed,
 			.lost = on_sockets_lost,
+			.listed = on_listed,
+			.all_listed = on_all_listed,
 			.overrun = on_overrun,
 			.context = host,
 		},

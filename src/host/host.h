@@ -53,6 +53,12 @@ struct host_callbacks {
 	void (*socket_destroyed)(void *context, const struct socket *socket);
 	void (*sockets_lost)(void *context, int64_t since_ns); /* some of these, since then */
 	/*
+	 * What is there after that: each TCP socket, and then that these, listed from began_ns
+	 * (monotonic) on, were all of the namespace.
+	 */
+	void (*socket_listed)(void *context, const struct socket *socket);
+	void (*sockets_listed)(void *context, uint32_t netns, int64_t began_ns);
+	/*
 	 * Network namespaces of the user, refused of them since the last such call, are not watched:
 	 * there are more than max, or they come too fast.
 	 */

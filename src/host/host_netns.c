@@ -23,6 +23,10 @@
  */
 #define REST_NS (20 * NS_PER_MS)
 
+/* Losses come in numbers: sockets are listed once they are over, and seldom where it takes long. */
+#define RESYNC_NS    (1 * NS_PER_SECOND)
+#define RESYNC_SHARE 50
+
 struct host_netns {
 	int fd;
 	uint32_t number;
@@ -35,9 +39,11 @@ struct host_netns {
 	struct sock_destroy *destroy;
 	struct loop_source *interfaces_source, *destroy_source, *rest_source;
 	uint64_t destroyed, destroy_overruns;
-	int64_t read_ns;  /* up to then, what ended is known */
-	int64_t woken_ns; /* when the end of a socket did so last */
-	bool resting;     /* such an end wakes nobody now */
+	uint64_t resyncs;
+	int64_t resync_ns, resync_took_ns; /* when sockets are to be listed next; 0 = not at all */
+	int64_t read_ns;                   /* up to then, what ended is known */
+	int64_t woken_ns;                  /* when the end of a socket did so last */
+	bool resting;                      /* such an end wakes nobody now */
 };
 
 static void on_interfaces(void *context, uint32_t ready)
@@ -64,6 +70,8 @@ static void read_destroyed(struct host_netns *netns)
 	netns->read_ns = clock_monotonic_ns();
 	if (sock_destroy_read(netns->destroy, on_socket_destroyed, netns) == -ENOBUFS) {
 		netns->destroy_overruns++;
+		netns->resync_ns =
+			netns->read_ns + RESYNC_NS + RESYNC_SHARE * netns->resync_took_ns;
 		netns->callbacks.lost(netns->callbacks.context, since_ns);
 		netns->callbacks.overrun(netns->callbacks.context, "destroy",
 		                         sock_destroy_drops(netns->destroy));
@@ -97,11 +105,39 @@ static void on_rested(void *context, uint32_t expirations)
 		netns->resting = false;
 }
 
+static int on_listed(void *context, const struct socket *socket)
+{
+	struct host_netns *netns = context;
+
+	if (socket->tuple.destination_port != 0)
+		netns->callbacks.listed(netns->callbacks.context, socket);
+	return 0;
+}
+
+/* Which sockets were destroyed is not known any more; which are there is. */
+static void resync(struct host_netns *netns)
+{
+	int64_t began_ns = clock_monotonic_ns();
+	bool complete = false;
+
+	lister_run(netns->lister, SOCKET_KIND_BIT(SOCKET_TCP), UINT32_MAX, false, on_listed, netns,
+	           &complete);
+	netns->resyncs++;
+	netns->resync_took_ns = clock_monotonic_ns() - began_ns;
+	netns->resync_ns = 0;
+	if (complete)
+		netns->callbacks.all_listed(netns->callbacks.context, netns->number, began_ns);
+	else
+		netns->resync_ns = began_ns + RESYNC_NS + RESYNC_SHARE * netns->resync_took_ns;
+}
+
 void host_netns_catch_up(struct host_netns *netns)
 {
 	/* Not only when it rests: the wait may have ended for a signal, or a moment before. */
 	if (netns->destroy)
 		read_destroyed(netns);
+	if (netns->resync_ns != 0 && clock_monotonic_ns() >= netns->resync_ns)
+		resync(netns);
 }
 
 static int watch(struct loop *loop, int fd, loop_callback *callback, struct host_netns *netns,
@@ -249,7 +285,7 @@ struct attribution_namespace host_netns_view(const struct host_netns *netns)
 void host_netns_add_counters(const struct host_netns *netns, struct host_netns_counters *sum)
 {
 	sum->interrupted += lister_counters(netns->lister)->interrupted;
-	sum->resyncs += interfaces_resyncs(netns->interfaces);
+	sum->resyncs += interfaces_resyncs(netns->interfaces) + netns->resyncs;
 	if (!netns->destroy)
 		return;
 	sum->overruns += netns->destroy_overruns;

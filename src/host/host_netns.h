@@ -16,6 +16,9 @@ struct host_netns;
 struct host_netns_callbacks {
 	void (*destroyed)(void *context, const struct socket *socket);
 	void (*lost)(void *context, int64_t since_ns); /* some of these, since then */
+	/* See host.h. */
+	void (*listed)(void *context, const struct socket *socket);
+	void (*all_listed)(void *context, uint32_t netns, int64_t began_ns);
 	void (*overrun)(void *context, const char *where, uint64_t lost);
 	void *context;
 };

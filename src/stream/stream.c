@@ -265,6 +265,27 @@ void stream_sockets_lost(struct stream *stream, int64_t since_ns)
 	destroyed_lost(stream->destroyed, since_ns, clock_monotonic_ns());
 }
 
+void stream_socket_listed(struct stream *stream, const struct socket *socket)
+{
+	struct connection_key key =
+		connection_table_key(stream->connections, socket->netns, &socket->tuple);
+	enum connection_end from;
+	struct connection *connection;
+
+	/* What the kernel keeps of a socket that is gone. */
+	if (socket->state == SOCKET_TIME_WAIT ||
+	    (socket->state == SOCKET_FIN_WAIT_2 && socket->inode == 0))
+		return;
+	connection = connection_table_find(stream->connections, &key, &from);
+	if (connection)
+		connection->listed |= 1u << from & 3;
+}
+
+void stream_sockets_listed(struct stream *stream, uint32_t netns, int64_t began_ns)
+{
+	connection_table_unlisted(stream->connections, netns, began_ns, clock_monotonic_ns());
+}
+
 /* -1 is never. */
 static int64_t sooner(int64_t a, int64_t b)
 {

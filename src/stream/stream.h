@@ -76,6 +76,12 @@ void stream_release_packets(struct stream *stream);
 void stream_socket_destroyed(struct stream *stream, const struct socket *socket);
 /* What it said since then (monotonic) was lost. */
 void stream_sockets_lost(struct stream *stream, int64_t since_ns);
+/*
+ * What is there after that: each TCP socket, and then that these, listed from began_ns (monotonic)
+ * on, were all of the namespace.
+ */
+void stream_socket_listed(struct stream *stream, const struct socket *socket);
+void stream_sockets_listed(struct stream *stream, uint32_t netns, int64_t began_ns);
 
 /* Timers: expiry and late binding. Returns nanoseconds to the next need, -1 = in a second. */
 int64_t stream_tick(struct stream *stream);

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 
-from harness import Namespace, check, run
+from harness import Namespace, check, run, until
 from mksock import Agent, Mksock, source_end
 
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
@@ -87,6 +87,36 @@ wait(s.getsockname()[1])
             check([end.pid for end in ends] == [first.pid, second.pid],
                   f"{mode}: and the next one on the port is not taken for the first",
                   f"{first.pid} {second.pid}: {ends}")
+
+
+def test_lost_tcp_ends():
+    """Connections whose end no packet shows, and of which word was lost: what is in no listing has ended."""
+    many = "import socket\nfor _ in range(20000):\n s = socket.socket(2, 2)\n s.bind(('127.0.0.1', 0))\n s.close()"
+    with Namespace() as host:
+        sockline = host.sockline("-e", "connection,stats", "tcp[tcpflags] & tcp-syn != 0")
+        server = Mksock(host, "tcp-listen 127.0.0.1 0")
+        clients = [Mksock(host, f"tcp-connect 127.0.0.1 {server.port()}") for _ in range(6)]
+        sockline.wait_for("connection_opened", count=len(clients))
+        sockline.wait_until_asleep()
+        sockline.send_signal(signal.SIGSTOP)
+        lose_messages(host, many)
+        for client in clients[:3]:
+            client.end()
+        time.sleep(0.3)
+        sockline.send_signal(signal.SIGCONT)
+        sockline.wait_for("netlink_overrun")
+
+        def listed():
+            sockline.send_signal(signal.SIGUSR1)
+            time.sleep(0.1)
+            return sockline.find("capture_stats", lambda r: r["sockline"]["stats"]["netlink"]["resyncs"])
+        until(listed, "sockets to be listed")
+        check(sockline.stop() == 0, "ends well", sockline.stderr)
+        found = {record["source"]["port"]: record["event"]["reason"]
+                 for record in sockline.find("connection_closed")}
+        wanted = {client.port(): "socket_closed" if client in clients[:3] else "shutdown" for client in clients}
+        check(found == wanted, "three have ended, three are open until the end of the run",
+              f"{found} {wanted}")
 
 
 run(globals())

@@ -486,6 +486,33 @@ static void test_death(void)
 	connection_table_free(table);
 }
 
+/* Reports of ends were lost: what has no socket in a listing has ended. */
+static void test_unlisted(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *connections[6];
+	int64_t now = START + SECOND;
+
+	for (int i = 0; i < 6; i++) {
+		connections[i] = open_at(table, i == 5 ? IPPROTO_UDP : IPPROTO_TCP, i + 1, START);
+		connections[i]->local[CONNECTION_SOURCE] = i != 2;
+		connections[i]->local[CONNECTION_DESTINATION] = i == 4;
+	}
+	connections[1]->listed = 1;
+	connections[3]->active_ns = now; /* a packet came meanwhile */
+	connections[4]->listed = 1;      /* but not the other end's */
+	connection_table_unlisted(table, connections[0]->netns + 1, now, now);
+	CHECK(!connections[0]->dead, "a listing of another namespace");
+	connection_table_unlisted(table, connections[0]->netns, now, now);
+	CHECK(connections[0]->dead && connections[4]->dead,
+	      "no socket of a local end: it has ended");
+	CHECK(!connections[1]->dead && !connections[2]->dead && !connections[3]->dead &&
+	              !connections[5]->dead,
+	      "listed, of other hosts, younger, not TCP: they go on");
+	CHECK_EQUAL(connections[1]->listed, 0, "the next listing begins anew");
+	connection_table_free(table);
+}
+
 static void test_linger(void)
 {
 	struct connection_table *table = begin(16, 0);
@@ -945,6 +972,7 @@ int main(void)
 	test_restarts();
 	test_expiry();
 	test_death();
+	test_unlisted();
 	test_linger();
 	test_held();
 	test_activity();

@@ -165,40 +165,14 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 	emitter_emit(sources->emitter, &event);
 }
 
-static void add_streams(const struct report_sources *sources, struct event_stats *stats)
+static void add_stream(const struct stream *stream, struct event_stats *stats)
 {
-	const struct stream_counters *counters = stream_counters(sources->stream);
-	const struct connection_table *connections = stream_connections(sources->stream);
-	const struct connection_counters *table = connection_table_counters(connections);
-	const struct binder_counters *bound = stream_binder_counters(sources->stream);
+	const struct connection_table *connections = stream_connections(stream);
 
-	stats->packets = counters->packets;
-	stats->bytes = counters->bytes;
-	stats->decode.ok = counters->decode[DECODE_OK];
-	stats->decode.truncated = counters->decode[DECODE_TRUNCATED];
-	stats->decode.malformed = counters->decode[DECODE_MALFORMED];
-	stats->decode.unsupported = counters->decode[DECODE_UNSUPPORTED];
-	stats->connections.tracked = connection_table_count(connections);
-	stats->connections.opened = table->opened;
-	stats->connections.closed = table->closed;
-	stats->connections.evicted = table->evicted;
-	stats->attribution.unknown = bound->methods[ATTRIBUTION_UNKNOWN];
-	stats->attribution.socket = bound->methods[ATTRIBUTION_SOCKET];
-	stats->attribution.listener = bound->methods[ATTRIBUTION_LISTENER];
-	stats->attribution.recent = bound->methods[ATTRIBUTION_RECENT];
-	stats->attribution.tracepoint = bound->methods[ATTRIBUTION_TRACEPOINT];
-	stats->attribution.guess = bound->methods[ATTRIBUTION_GUESS];
-	stats->attribution.kernel = bound->methods[ATTRIBUTION_KERNEL];
-	stats->unknown.no_permission = bound->reasons[ATTRIBUTION_NO_PERMISSION];
-	stats->unknown.exited = bound->reasons[ATTRIBUTION_EXITED];
-	stats->unknown.other_netns = bound->reasons[ATTRIBUTION_OTHER_NETNS];
-	stats->unknown.time_wait = bound->reasons[ATTRIBUTION_TIME_WAIT];
-	stats->unknown.forwarded = bound->reasons[ATTRIBUTION_FORWARDED];
-	stats->unknown.ambiguous = bound->reasons[ATTRIBUTION_AMBIGUOUS];
-	stats->unknown.no_socket = bound->reasons[ATTRIBUTION_NO_SOCKET];
-	stats->unknown.raw_socket = bound->reasons[ATTRIBUTION_RAW_SOCKET];
-	stats->unknown.pending = bound->reasons[ATTRIBUTION_PENDING];
-	stats->unknown.replay = bound->reasons[ATTRIBUTION_REPLAY];
+	stats->packets = *stream_counters(stream);
+	stats->owners = stream_binder_counters(stream)->owners;
+	stats->connections = *connection_table_counters(connections);
+	stats->connections_tracked = connection_table_count(connections);
 }
 
 static uint64_t resident_bytes(void)
@@ -209,41 +183,6 @@ static uint64_t resident_bytes(void)
 		return 0;
 	resident = strchr(text, ' '); /* the second number, in pages */
 	return resident ? strtoull(resident, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
-}
-
-static void add_host(const struct report_sources *sources, struct event_stats *stats)
-{
-	const struct attribution_counters *lookups =
-		attribution_counters(host_attribution(sources->host));
-	struct host_counters host;
-
-	host_read_counters(sources->host, &host);
-	stats->lookups.queries = lookups->queries;
-	stats->lookups.misses = lookups->misses;
-	stats->lookups.cached_misses = lookups->cached_misses;
-	stats->netlink.overruns = host.netlink.overruns;
-	stats->netlink.lost = host.netlink.lost;
-	stats->netlink.resyncs = host.netlink.resyncs;
-	stats->netlink.interrupted = host.netlink.interrupted;
-	stats->processes.tracked = host.processes.tracked;
-	stats->processes.evicted = host.processes.evicted;
-	stats->processes.scans = host.processes.scans;
-	stats->processes.descriptors = host.processes.descriptors;
-	stats->processes.vanished = host.processes.vanished;
-	stats->processes.permission_denied = host.processes.permission_denied;
-	stats->tracepoints.present = host.tracepoints.present;
-	stats->tracepoints.samples = host.tracepoints.counts.samples;
-	stats->tracepoints.lost = host.tracepoints.counts.lost;
-	stats->tracepoints.evicted = host.tracepoints.counts.evicted;
-	stats->sentinel.present = host.sentinel.present;
-	stats->sentinel.packets = host.sentinel.packets;
-	stats->sentinel.resolved = host.sentinel.resolved;
-	stats->sentinel.unresolved = host.sentinel.unresolved;
-	stats->sentinel.late = host.sentinel.late;
-	stats->sentinel.lost = host.sentinel.lost;
-	stats->sockets.tracked = host.sockets;
-	stats->rss_bytes = resident_bytes();
-	stats->cpu_ns = (uint64_t)clock_cpu_ns();
 }
 
 static struct event_capture_counters of_capture(const struct capture_counters *counters,
@@ -334,9 +273,12 @@ static void emit_stats(struct report_sources *sources, struct event *event, int6
 	stats->records.deselected = emitter_counters(sources->emitter)->deselected;
 	stats->records.truncated = encoder_counters(sources->encoder)->truncated;
 	if (sources->stream)
-		add_streams(sources, stats);
-	if (sources->host)
-		add_host(sources, stats);
+		add_stream(sources->stream, stats);
+	if (sources->host) {
+		host_read_counters(sources->host, &stats->host);
+		stats->rss_bytes = resident_bytes();
+		stats->cpu_ns = (uint64_t)clock_cpu_ns();
+	}
 	emitter_emit(sources->emitter, event);
 	sources->reported_ns = now_ns;
 	free(captures);

@@ -43,6 +43,12 @@ struct owner_common {
 	bool name, user, cgroup;
 };
 
+/* Ends that were asked for, by what became of them at last. */
+struct owner_counters {
+	uint64_t methods[ATTRIBUTION_TRACEPOINT + 1];
+	uint64_t reasons[ATTRIBUTION_REPLAY + 1];
+};
+
 struct owner {
 	enum attribution_method method : 8;
 	enum attribution_reason reason : 8;

@@ -38,6 +38,11 @@ enum decode_status {
 	DECODE_UNSUPPORTED, /* link type or EtherType is not decoded, or too many headers */
 };
 
+struct packet_counters {
+	uint64_t packets, bytes; /* bytes on the wire */
+	uint64_t decode[DECODE_UNSUPPORTED + 1];
+};
+
 struct packet {
 	int64_t time_ns;   /* since the epoch, from the capture */
 	uint64_t number;   /* 1, 2, ... in this run */

@@ -59,6 +59,11 @@ struct connection_count {
 	uint64_t bytes; /* IP layer, as the headers say */
 };
 
+/* Connections of a table since its start. */
+struct connection_counters {
+	uint64_t opened, closed, evicted;
+};
+
 /* What tcp_state.h knows; all zero at the start. */
 struct tcp_state {
 	uint32_t fin_end[2]; /* the acknowledgement number that confirms the FIN of [end] */

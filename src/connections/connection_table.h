@@ -37,10 +37,6 @@ struct connection_table_options {
 	void *context;
 };
 
-struct connection_counters {
-	uint64_t opened, closed, evicted;
-};
-
 /* Ends of silence: after these, without a packet, a connection is closed. */
 #define CONNECTION_UNANSWERED_NS                                                                   \
 	(INT64_C(135) * 1000000000) /* TCP: longer than tcp_syn_retries lasts */

@@ -98,16 +98,18 @@ static void write_captures(struct writer *writer, const struct event_stats *stat
 	writer_array_end(writer);
 }
 
-/* One counter, under the name that it has in struct event_stats. */
+/* One counter, under the name that it has in its group of struct event_stats. */
 #define COUNT(group, member) writer_count(writer, KEY(#member), stats->group.member)
+/* One of an array of counters, by name and place. */
+#define COUNT_AT(name, array, place) writer_count(writer, KEY(name), stats->array[place])
 
 static void write_record_counts(struct writer *writer, const struct event_stats *stats)
 {
 	writer_object(writer, KEY("decode"));
-	COUNT(decode, ok);
-	COUNT(decode, truncated);
-	COUNT(decode, malformed);
-	COUNT(decode, unsupported);
+	COUNT_AT("ok", packets.decode, DECODE_OK);
+	COUNT_AT("truncated", packets.decode, DECODE_TRUNCATED);
+	COUNT_AT("malformed", packets.decode, DECODE_MALFORMED);
+	COUNT_AT("unsupported", packets.decode, DECODE_UNSUPPORTED);
 	writer_object_end(writer);
 	writer_object(writer, KEY("records"));
 	COUNT(records, written);
@@ -118,75 +120,83 @@ static void write_record_counts(struct writer *writer, const struct event_stats 
 	writer_object_end(writer);
 }
 
-static void write_attribution_counts(struct writer *writer, const struct event_stats *stats)
+static void write_owner_counts(struct writer *writer, const struct event_stats *stats)
 {
 	writer_object(writer, KEY("attribution"));
-	COUNT(attribution, socket);
-	COUNT(attribution, listener);
-	COUNT(attribution, recent);
-	COUNT(attribution, kernel);
-	COUNT(attribution, guess);
-	COUNT(attribution, tracepoint);
-	COUNT(attribution, unknown);
+	COUNT_AT("socket", owners.methods, ATTRIBUTION_SOCKET);
+	COUNT_AT("listener", owners.methods, ATTRIBUTION_LISTENER);
+	COUNT_AT("recent", owners.methods, ATTRIBUTION_RECENT);
+	COUNT_AT("kernel", owners.methods, ATTRIBUTION_KERNEL);
+	COUNT_AT("guess", owners.methods, ATTRIBUTION_GUESS);
+	COUNT_AT("tracepoint", owners.methods, ATTRIBUTION_TRACEPOINT);
+	COUNT_AT("unknown", owners.methods, ATTRIBUTION_UNKNOWN);
 	writer_object_end(writer);
 	writer_object(writer, KEY("unknown"));
-	COUNT(unknown, no_permission);
-	COUNT(unknown, exited);
-	COUNT(unknown, other_netns);
-	COUNT(unknown, time_wait);
-	COUNT(unknown, forwarded);
-	COUNT(unknown, ambiguous);
-	COUNT(unknown, no_socket);
-	COUNT(unknown, raw_socket);
-	COUNT(unknown, pending);
-	COUNT(unknown, replay);
+	COUNT_AT("no_permission", owners.reasons, ATTRIBUTION_NO_PERMISSION);
+	COUNT_AT("exited", owners.reasons, ATTRIBUTION_EXITED);
+	COUNT_AT("other_netns", owners.reasons, ATTRIBUTION_OTHER_NETNS);
+	COUNT_AT("time_wait", owners.reasons, ATTRIBUTION_TIME_WAIT);
+	COUNT_AT("forwarded", owners.reasons, ATTRIBUTION_FORWARDED);
+	COUNT_AT("ambiguous", owners.reasons, ATTRIBUTION_AMBIGUOUS);
+	COUNT_AT("no_socket", owners.reasons, ATTRIBUTION_NO_SOCKET);
+	COUNT_AT("raw_socket", owners.reasons, ATTRIBUTION_RAW_SOCKET);
+	COUNT_AT("pending", owners.reasons, ATTRIBUTION_PENDING);
+	COUNT_AT("replay", owners.reasons, ATTRIBUTION_REPLAY);
 	writer_object_end(writer);
+}
+
+static void write_source_counts(struct writer *writer, const struct event_stats *stats)
+{
 	writer_object(writer, KEY("lookups"));
-	COUNT(lookups, queries);
-	COUNT(lookups, misses);
-	COUNT(lookups, cached_misses);
+	COUNT(host.lookups, queries);
+	COUNT(host.lookups, misses);
+	COUNT(host.lookups, cached_misses);
+	writer_object_end(writer);
+	writer_object(writer, KEY("netlink"));
+	COUNT(host.netlink, overruns);
+	COUNT(host.netlink, lost);
+	COUNT(host.netlink, resyncs);
+	COUNT(host.netlink, interrupted);
 	writer_object_end(writer);
 }
 
 static void write_table_counts(struct writer *writer, const struct event_stats *stats)
 {
-	writer_object(writer, KEY("netlink"));
-	COUNT(netlink, overruns);
-	COUNT(netlink, lost);
-	COUNT(netlink, resyncs);
-	COUNT(netlink, interrupted);
-	writer_object_end(writer);
 	writer_object(writer, KEY("sockets"));
-	COUNT(sockets, tracked);
+	COUNT(host.sockets, tracked);
 	writer_object_end(writer);
 	writer_object(writer, KEY("connections"));
-	COUNT(connections, tracked);
+	writer_count(writer, KEY("tracked"), stats->connections_tracked);
 	COUNT(connections, opened);
 	COUNT(connections, closed);
 	COUNT(connections, evicted);
 	writer_object_end(writer);
 	writer_object(writer, KEY("processes"));
-	COUNT(processes, tracked);
-	COUNT(processes, evicted);
-	COUNT(processes, scans);
-	COUNT(processes, descriptors);
-	COUNT(processes, vanished);
-	COUNT(processes, permission_denied);
+	COUNT(host.processes, tracked);
+	COUNT(host.processes, evicted);
+	COUNT(host.processes, scans);
+	COUNT(host.processes, descriptors);
+	COUNT(host.processes, vanished);
+	COUNT(host.processes, permission_denied);
 	writer_object_end(writer);
-	if (stats->tracepoints.present) {
+}
+
+static void write_method_counts(struct writer *writer, const struct event_stats *stats)
+{
+	if (stats->host.tracepoints.present) {
 		writer_object(writer, KEY("tracepoints"));
-		COUNT(tracepoints, samples);
-		COUNT(tracepoints, lost);
-		COUNT(tracepoints, evicted);
+		COUNT(host.tracepoints, samples);
+		COUNT(host.tracepoints, lost);
+		COUNT(host.tracepoints, evicted);
 		writer_object_end(writer);
 	}
-	if (stats->sentinel.present) {
+	if (stats->host.sentinel.present) {
 		writer_object(writer, KEY("sentinel"));
-		COUNT(sentinel, packets);
-		COUNT(sentinel, resolved);
-		COUNT(sentinel, unresolved);
-		COUNT(sentinel, late);
-		COUNT(sentinel, lost);
+		COUNT(host.sentinel, packets);
+		COUNT(host.sentinel, resolved);
+		COUNT(host.sentinel, unresolved);
+		COUNT(host.sentinel, late);
+		COUNT(host.sentinel, lost);
 		writer_object_end(writer);
 	}
 }
@@ -203,11 +213,13 @@ void encode_report_stats(struct writer *writer, const struct event *any)
 	writer_ns(writer, KEY("uptime_ns"), stats->uptime_ns);
 	writer_ns(writer, KEY("interval_ns"), stats->interval_ns);
 	write_captures(writer, stats);
-	writer_count(writer, KEY("packets"), stats->packets);
-	writer_count(writer, KEY("bytes"), stats->bytes);
+	COUNT(packets, packets);
+	COUNT(packets, bytes);
 	write_record_counts(writer, stats);
-	write_attribution_counts(writer, stats);
+	write_owner_counts(writer, stats);
+	write_source_counts(writer, stats);
 	write_table_counts(writer, stats);
+	write_method_counts(writer, stats);
 	if (stats->rss_bytes > 0)
 		writer_count(writer, KEY("rss_bytes"), stats->rss_bytes);
 	if (stats->cpu_ns > 0)

@@ -15,6 +15,7 @@
 #include "attribution/owner.h"
 #include "capture/packet.h"
 #include "connections/connection.h"
+#include "host/host_counters.h"
 #include "inspect/dns_queries.h"
 #include "interfaces/interfaces.h"
 #include "sockets/socket.h"
@@ -151,45 +152,14 @@ struct event_stats {
 	int64_t uptime_ns, interval_ns;
 	const struct event_capture_counters *captures;
 	int capture_count;
-	uint64_t packets; /* seen since the start */
-	uint64_t bytes;   /* on the wire */
-	struct {
-		uint64_t ok, truncated, malformed, unsupported;
-	} decode;
+	struct packet_counters packets; /* seen since the start */
 	struct {
 		uint64_t written, deselected, dropped, truncated, bytes;
 	} records;
-	/* Ends resolved, by method; those unknown by reason. */
-	struct {
-		uint64_t socket, listener, recent, kernel, guess, tracepoint, unknown;
-	} attribution;
-	struct {
-		uint64_t no_permission, exited, other_netns, time_wait, forwarded, ambiguous,
-			no_socket, raw_socket, pending, replay;
-	} unknown;
-	struct {
-		uint64_t queries, misses, cached_misses;
-	} lookups; /* exact socket queries */
-	struct {
-		uint64_t overruns, lost, resyncs, interrupted;
-	} netlink;
-	struct {
-		uint64_t tracked;
-	} sockets;
-	struct {
-		uint64_t tracked, opened, closed, evicted;
-	} connections;
-	struct {
-		uint64_t tracked, evicted, scans, descriptors, vanished, permission_denied;
-	} processes;
-	struct {
-		uint64_t samples, lost, evicted;
-		bool present;
-	} tracepoints;
-	struct {
-		uint64_t packets, resolved, unresolved, late, lost;
-		bool present;
-	} sentinel;
+	struct owner_counters owners;
+	uint64_t connections_tracked;
+	struct connection_counters connections;
+	struct host_counters host;
 	uint64_t rss_bytes;
 	uint64_t cpu_ns;
 	bool final;           /* RUN_STOPPED: complete totals */

@@ -314,7 +314,8 @@ static void add_stats(struct buf *line, const struct event *event)
 
 	for (int i = 0; i < stats->capture_count; i++)
 		dropped += stats->captures[i].dropped;
-	add(line, ": %" PRIu64 " packets, %" PRIu64 " not captured", stats->packets, dropped);
+	add(line, ": %" PRIu64 " packets, %" PRIu64 " not captured", stats->packets.packets,
+	    dropped);
 	add(line, ", %" PRIu64 " records, %" PRIu64 " dropped", stats->records.written,
 	    stats->records.dropped);
 	if (stats->final)

@@ -468,6 +468,49 @@ void host_tick(struct host *host)
 		look_for_namespaces(host);
 }
 
+static void add_netlink(const struct host *host, struct host_counters *counters)
+{
+	struct host_netns_counters netns;
+
+	host_netns_set_read_counters(host->netns_set, &netns);
+	counters->netlink.interrupted = netns.interrupted;
+	counters->netlink.resyncs = netns.resyncs;
+	counters->netlink.overruns = netns.overruns;
+	counters->netlink.lost = netns.lost;
+	if (host->events) {
+		counters->netlink.overruns += proc_events_counters(host->events)->overruns;
+		counters->netlink.lost += proc_events_counters(host->events)->lost;
+	}
+}
+
+static void add_processes(const struct host *host, struct host_counters *counters)
+{
+	const struct process_counters *processes = process_table_counters(host->processes);
+	const struct proc_fd_counters *fds = proc_fd_counters(host->fds);
+
+	counters->processes.tracked = process_table_count(host->processes);
+	counters->processes.evicted = processes->evicted;
+	counters->processes.scans = fds->scans;
+	counters->processes.descriptors = fds->descriptors;
+	counters->processes.vanished = processes->vanished + fds->vanished;
+	counters->processes.permission_denied =
+		processes->permission_denied + fds->permission_denied;
+	counters->sockets.tracked = proc_fd_count(host->fds);
+}
+
+static void add_tracepoints(const struct host *host, struct host_counters *counters)
+{
+	struct trace_owners_counters traced;
+
+	if (!host->trace_owners)
+		return;
+	traced = trace_owners_counters(host->trace_owners);
+	counters->tracepoints.present = true;
+	counters->tracepoints.samples = traced.samples;
+	counters->tracepoints.lost = traced.lost;
+	counters->tracepoints.evicted = traced.evicted;
+}
+
 static void add_sentinel(const struct host *host, struct host_counters *counters)
 {
 	struct sentinel_counters sentinel;
@@ -483,33 +526,16 @@ static void add_sentinel(const struct host *host, struct host_counters *counters
 	counters->sentinel.lost = sentinel.ring_lost + sentinel.kernel_lost + sentinel.events_lost;
 }
 
-void host_read_counters(struct host *host, struct host_counters *counters)
+void host_read_counters(const struct host *host, struct host_counters *counters)
 {
-	const struct process_counters *processes = process_table_counters(host->processes);
-	const struct proc_fd_counters *fds = proc_fd_counters(host->fds);
-	struct host_netns_counters netns;
+	const struct attribution_counters *lookups = attribution_counters(host->attribution);
 
 	memset(counters, 0, sizeof *counters);
-	counters->processes.tracked = process_table_count(host->processes);
-	counters->processes.evicted = processes->evicted;
-	counters->processes.scans = fds->scans;
-	counters->processes.descriptors = fds->descriptors;
-	counters->processes.vanished = processes->vanished + fds->vanished;
-	counters->processes.permission_denied =
-		processes->permission_denied + fds->permission_denied;
-	host_netns_set_read_counters(host->netns_set, &netns);
-	counters->netlink.interrupted = netns.interrupted;
-	counters->netlink.resyncs = netns.resyncs;
-	counters->netlink.overruns = netns.overruns;
-	counters->netlink.lost = netns.lost;
-	if (host->events) {
-		counters->netlink.overruns += proc_events_counters(host->events)->overruns;
-		counters->netlink.lost += proc_events_counters(host->events)->lost;
-	}
-	if (host->trace_owners) {
-		counters->tracepoints.present = true;
-		counters->tracepoints.counts = trace_owners_counters(host->trace_owners);
-	}
+	counters->lookups.queries = lookups->queries;
+	counters->lookups.misses = lookups->misses;
+	counters->lookups.cached_misses = lookups->cached_misses;
+	add_netlink(host, counters);
+	add_processes(host, counters);
+	add_tracepoints(host, counters);
 	add_sentinel(host, counters);
-	counters->sockets = proc_fd_count(host->fds);
 }

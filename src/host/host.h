@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/loop.h"
+#include "host/host_counters.h"
 #include "processes/process_tree.h"
 #include "security/privileges.h"
 #include "sockets/lister.h"
@@ -136,23 +137,6 @@ bool host_work(struct host *host, int64_t budget_ns);
 /* Once a second: expiry. */
 void host_tick(struct host *host);
 
-struct host_counters {
-	struct {
-		uint64_t tracked, evicted, scans, descriptors, vanished, permission_denied;
-	} processes;
-	struct {
-		uint64_t overruns, lost, resyncs, interrupted;
-	} netlink;
-	struct {
-		struct trace_owners_counters counts;
-		bool present;
-	} tracepoints;
-	struct {
-		uint64_t packets, resolved, unresolved, late, lost;
-		bool present;
-	} sentinel;
-	uint64_t sockets; /* descriptors of sockets that are indexed */
-};
-void host_read_counters(struct host *host, struct host_counters *counters);
+void host_read_counters(const struct host *host, struct host_counters *counters);
 
 #endif

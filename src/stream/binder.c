@@ -422,8 +422,8 @@ void binder_closing(struct binder *binder, struct connection *connection, int64_
 			changed |= ask_last(binder, connection, end, last_ns);
 		if (!connection->local[end] && !(forwarded && end == CONNECTION_SOURCE))
 			continue; /* the far end of the network is nobody's to name */
-		binder->counters.methods[owner->method]++;
-		binder->counters.reasons[owner->reason]++;
+		binder->counters.owners.methods[owner->method]++;
+		binder->counters.owners.reasons[owner->reason]++;
 	}
 	if (changed)
 		binder_report(binder, connection);

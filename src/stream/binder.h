@@ -28,10 +28,8 @@ struct binder_options {
 	void *context;
 };
 
-/* Ends resolved, by what became of them at last. */
 struct binder_counters {
-	uint64_t methods[ATTRIBUTION_TRACEPOINT + 1];
-	uint64_t reasons[ATTRIBUTION_REPLAY + 1];
+	struct owner_counters owners;
 	uint64_t forgotten; /* retries given up because too many were waiting */
 };
 

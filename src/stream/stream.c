@@ -368,7 +368,7 @@ void stream_finish(struct stream *stream)
 	connection_table_shutdown(stream->connections, table_time_ns(stream));
 }
 
-const struct stream_counters *stream_counters(const struct stream *stream)
+const struct packet_counters *stream_counters(const struct stream *stream)
 {
 	return &stream->counters;
 }

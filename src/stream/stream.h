@@ -44,11 +44,6 @@ struct stream_options {
 	void *context;
 };
 
-struct stream_counters {
-	uint64_t packets, bytes;
-	uint64_t decode[DECODE_UNSUPPORTED + 1];
-};
-
 int stream_new(struct stream **result, const struct stream_options *options, struct error *error);
 void stream_free(struct stream *stream); /* without records: stream_finish first */
 
@@ -95,7 +90,7 @@ void stream_finish(struct stream *stream);
 /* @timestamp for records that are not packets: the wall clock, in a replay the latest packet. */
 int64_t stream_time_ns(const struct stream *stream);
 
-const struct stream_counters *stream_counters(const struct stream *stream);
+const struct packet_counters *stream_counters(const struct stream *stream);
 const struct connection_table *stream_connections(const struct stream *stream);
 const struct binder_counters *stream_binder_counters(const struct stream *stream);
 

@@ -39,7 +39,7 @@ struct stream {
 	struct packet held[STREAM_HELD_MAX];
 	int held_count;
 	struct payload_store payloads; /* of batch, then of held */
-	struct stream_counters counters;
+	struct packet_counters counters;
 };
 
 /* Adds a packet to the batch; clock_ns: of the replay. */

@@ -174,18 +174,18 @@ static inline void scene_stats(struct scene *scene, struct event *event)
 {
 	struct event_stats *stats = &event->stats;
 	uint64_t *numbers[] = {
-		&stats->packets,
-		&stats->bytes,
-		&stats->decode.ok,
+		&stats->packets.packets,
+		&stats->packets.bytes,
+		&stats->packets.decode[DECODE_OK],
 		&stats->records.written,
 		&stats->records.deselected,
-		&stats->attribution.socket,
-		&stats->unknown.replay,
-		&stats->lookups.queries,
-		&stats->netlink.overruns,
-		&stats->sockets.tracked,
-		&stats->connections.tracked,
-		&stats->processes.tracked,
+		&stats->owners.methods[ATTRIBUTION_SOCKET],
+		&stats->owners.reasons[ATTRIBUTION_REPLAY],
+		&stats->host.lookups.queries,
+		&stats->host.netlink.overruns,
+		&stats->host.sockets.tracked,
+		&stats->connections_tracked,
+		&stats->host.processes.tracked,
 		&stats->rss_bytes,
 		&stats->cpu_ns,
 	};
@@ -193,8 +193,8 @@ static inline void scene_stats(struct scene *scene, struct event *event)
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		*numbers[i] = scene_number(scene, 64);
 	stats->uptime_ns = (int64_t)scene_number(scene, 63);
-	stats->tracepoints.present = scene_chance(scene, 50);
-	stats->sentinel.present = scene_chance(scene, 50);
+	stats->host.tracepoints.present = scene_chance(scene, 50);
+	stats->host.sentinel.present = scene_chance(scene, 50);
 	stats->captures = scene->captures;
 	stats->capture_count = (int)random_below(&scene->random, 64);
 	for (int i = 0; i < stats->capture_count; i++) {

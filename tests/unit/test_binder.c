@@ -253,7 +253,7 @@ static void test_questions(void)
 	              binder_retry(fixture.binder, NOW + NS_PER_SECOND) == -1,
 	      "in a replay nobody is asked");
 	binder_closing(fixture.binder, connection, NOW);
-	CHECK_EQUAL(binder_counters(fixture.binder)->reasons[ATTRIBUTION_REPLAY], 1,
+	CHECK_EQUAL(binder_counters(fixture.binder)->owners.reasons[ATTRIBUTION_REPLAY], 1,
 	            "and it is counted once");
 	finish(&fixture);
 }
@@ -493,9 +493,9 @@ static void test_closing(void)
 	CHECK(reported == 1 && connection->owners[SRC].process == &parent &&
 	              connection->owners[DST].process == &child,
 	      "the last chance: both ends, reported together");
-	CHECK(counters->methods[ATTRIBUTION_SOCKET] == 1 &&
-	              counters->methods[ATTRIBUTION_TRACEPOINT] == 1 &&
-	              counters->methods[ATTRIBUTION_UNKNOWN] == 0,
+	CHECK(counters->owners.methods[ATTRIBUTION_SOCKET] == 1 &&
+	              counters->owners.methods[ATTRIBUTION_TRACEPOINT] == 1 &&
+	              counters->owners.methods[ATTRIBUTION_UNKNOWN] == 0,
 	      "each end is counted by what became of it");
 	memset(asked_count, 0, sizeof asked_count);
 	run_until(&fixture, &(int64_t){ NOW }, NOW + 10 * NS_PER_SECOND);
@@ -507,7 +507,7 @@ static void test_closing(void)
 	connection = open_one(&fixture, IPPROTO_TCP, false, false);
 	bind_one(&fixture, connection);
 	binder_closing(fixture.binder, connection, NOW);
-	CHECK_EQUAL(counters->reasons[ATTRIBUTION_FORWARDED], 1,
+	CHECK_EQUAL(counters->owners.reasons[ATTRIBUTION_FORWARDED], 1,
 	            "forwarded: one end, counted once");
 	finish(&fixture);
 }

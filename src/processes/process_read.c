@@ -145,6 +145,7 @@ int process_read_facts(int dir, struct process_facts *facts)
 	 */
 	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
 		memset(facts, 0, offsetof(struct process_facts, executable));
+		facts->read_ns = clock_monotonic_ns();
 		length = read_executable(dir, facts->executable, sizeof facts->executable,
 		                         &facts->executable_deleted);
 		facts->executable_refused = length == -EACCES;
@@ -288,7 +289,7 @@ struct process *process_read_make(const struct process_reader *reader, int pid,
 		process_unref(process);
 		return NULL;
 	}
-	process->image_read_ns = clock_monotonic_ns();
+	process->image_read_ns = facts->read_ns;
 	return process;
 }
 
@@ -336,28 +337,62 @@ static bool contradicts(const char *known, struct process_text read)
 	return known && !same_text(known, read.text, read.length);
 }
 
-/* Something that was known is otherwise now; what was not known is no change. */
-static bool is_change(const struct process *process, const struct process_facts *facts,
-                      const struct process_texts *texts)
+/* What was known of a process and is otherwise now; what was not known is no change. */
+struct difference {
+	bool image, cgroup, ids;
+};
+
+static struct difference difference_of(const struct process *process,
+                                       const struct process_facts *facts,
+                                       const struct process_texts *texts)
 {
-	return contradicts(process->name, texts->name) ||
-	       contradicts(process->executable, texts->executable) ||
-	       contradicts(process->cgroup, texts->cgroup) ||
-	       (process->has_uid && facts->has_uid && process->uid != facts->uid) ||
-	       (process->has_real_uid && facts->has_real_ids &&
-	        process->real_uid != facts->real_uid) ||
-	       (process->has_real_gid && facts->has_real_ids &&
-	        process->real_gid != facts->real_gid);
+	return (struct difference){
+		.image = contradicts(process->name, texts->name) ||
+		         contradicts(process->executable, texts->executable),
+		.cgroup = contradicts(process->cgroup, texts->cgroup),
+		.ids = (process->has_uid && facts->has_uid && process->uid != facts->uid) ||
+		       (process->has_real_uid && facts->has_real_ids &&
+		        process->real_uid != facts->real_uid) ||
+		       (process->has_real_gid && facts->has_real_ids &&
+		        process->real_gid != facts->real_gid),
+	};
+}
+
+/*
+ * It changed at some time since it was read before, no event reported when: until then it was
+ * what was read, from now on it is what is read now, and in between either.
+ */
+static void forget_between(struct process *process, const struct difference *difference)
+{
+	struct process_texts texts;
+
+	process_change(process, process->image_read_ns > process->since_ns ? process->image_read_ns
+	                                                                   : process->since_ns);
+	if (difference->image)
+		process_forget_image(process);
+	if (difference->ids)
+		process->has_uid = process->has_real_uid = process->has_real_gid = false;
+	texts = process_texts(process);
+	if (difference->cgroup) {
+		texts.cgroup = texts.container_id = (struct process_text){ NULL, 0 };
+		process_set_texts(process, &texts);
+	}
 }
 
 int process_read_apply(struct process *process, const struct process_facts *facts)
 {
 	struct process_texts texts = texts_of(facts), known = process_texts(process);
 	bool deleted = facts->executable_deleted;
+	struct difference difference;
 	int result;
 
-	/* Its image and its cgroup are gone already. */
-	if (process_read_matches(process, facts) || (facts->stat.exiting && process->name))
+	if (process_read_matches(process, facts)) {
+		if (!process->followed && !facts->stat.exiting)
+			process->image_read_ns = facts->read_ns;
+		return 0;
+	}
+	/* Its image and its cgroup are gone already, but for the name. */
+	if (facts->stat.exiting && process->name && process->followed)
 		return 0;
 	texts.parent_name = known.parent_name;
 	texts.parent_executable = known.parent_executable;
@@ -366,14 +401,19 @@ int process_read_apply(struct process *process, const struct process_facts *fact
 		texts.cgroup = known.cgroup;
 		texts.container_id = known.container_id;
 	}
-	/* What is new since it was last read came at some time since: it holds from now on. */
-	if (is_change(process, facts, &texts))
+	difference = difference_of(process, facts, &texts);
+	if (difference.image || difference.cgroup || difference.ids) {
+		if (!process->followed)
+			forget_between(process, &difference);
 		process_change(process, clock_monotonic_ns());
+	}
 	result = process_set_texts(process, &texts);
 	if (result < 0)
 		return result;
 	process->executable_deleted = deleted;
 	set_numbers(process, facts);
+	if (!process->followed)
+		process->image_read_ns = facts->read_ns;
 	process->generation++;
 	return 0;
 }

@@ -25,7 +25,8 @@ struct process_reader {
 /* What was read, on the caller's stack. */
 struct process_facts {
 	struct process_stat stat;
-	int tgid; /* not the pid: a thread; 0 = not known */
+	int64_t read_ns; /* monotonic, before anything was read */
+	int tgid;        /* not the pid: a thread; 0 = not known */
 	uint32_t uid;
 	bool has_uid;
 	uint32_t real_uid, real_gid;

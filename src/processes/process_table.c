@@ -336,6 +336,7 @@ struct process *process_table_remember(struct process_table *table,
 	if (known != NONE)
 		return process_table_slot(table, known)->process;
 	memset(facts, 0, sizeof *facts);
+	facts->read_ns = clock_monotonic_ns();
 	facts->stat.parent_pid = memory->parent_pid;
 	facts->stat.start_ticks = memory->start_ticks;
 	facts->netns = memory->netns;

@@ -133,9 +133,13 @@ def test_wrappers():
     attempt("wrappers", wrap_once)
 
 
-def test_sentinel():
-    play("four images", ["{0}", "exec:{1}", "send", "exec:{2}", "exec:{3}"],
-         [("second", "{1}"), ("fourth", "{3}")], "sentinel")
+def test_other_methods():
+    """They need not know the name, but none is wrong."""
+    for method in ("sentinel", "lookup"):
+        play("four images", ["{0}", "exec:{1}", "send", "exec:{2}", "exec:{3}"],
+             [("second", "{1}"), ("fourth", "{3}")], method)
+        play("exec by a thread", ["{0}", "send", "thread:{1}"],
+             [("first", "{0}"), ("second", "{1}")], method)
 
 
 WORKER = """

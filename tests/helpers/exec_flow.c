@@ -14,6 +14,7 @@
  * memfd:PATH    exec of a copy that has no name; PATH is what it is called
  * deleted:PATH  exec of a copy at PATH that is deleted by then
  * user:NUMBER   setresuid(2), without exec
+ * worker:NAME   the datagram and the connection, as send, by a thread of this name
  * send          the datagram and the connection, from SOURCE_PORT, and once more at the end from
  *               the next port
  */
@@ -33,7 +34,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
 	perror(what);
 	_exit(EXIT_FAILURE);
@@ -92,7 +93,37 @@ static void *run_in_thread(void *argument)
 
 	execv(argv[0], argv);
 	fail("execv");
+}
+
+struct work {
+	const char *name;
+	int port, destination;
+};
+
+static void *work(void *argument)
+{
+	const struct work *work = argument;
+
+	pthread_setname_np(pthread_self(), work->name);
+	use(work->port, work->destination, SOCK_DGRAM);
+	use(work->port, work->destination, SOCK_STREAM);
 	return NULL;
+}
+
+static void send_by(const char *step, int port, int destination)
+{
+	const char *name = strchr(step, ':');
+	struct work arguments = { name ? name + 1 : NULL, port, destination };
+	pthread_t thread;
+
+	if (!name) {
+		use(port, destination, SOCK_DGRAM);
+		use(port, destination, SOCK_STREAM);
+		return;
+	}
+	if (pthread_create(&thread, NULL, work, &arguments) != 0)
+		fail("pthread_create");
+	pthread_join(thread, NULL);
 }
 
 static _Noreturn void await(pid_t pid)
@@ -154,10 +185,9 @@ int main(int argc, char **argv)
 		/* The rest is for what comes next. */
 		memmove(argv + 3, argv + 4, (size_t)(argc - 3) * sizeof *argv);
 		argc--;
-		if (strcmp(step, "send") == 0) {
-			use(port, destination, SOCK_DGRAM);
-			use(port++, destination, SOCK_STREAM);
-			snprintf(number, sizeof number, "%d", port);
+		if (strcmp(step, "send") == 0 || strncmp(step, "worker:", 7) == 0) {
+			send_by(step, port, destination);
+			snprintf(number, sizeof number, "%d", ++port);
 			argv[1] = number;
 			continue;
 		}

@@ -100,6 +100,13 @@ def test_ways_to_become_another():
          [("first", "{0}"), (ANY, path("gone"))])
 
 
+def test_threads():
+    """A thread of another name: the process is named, before and after its next exec."""
+    for method in ("tracepoints", "lookup"):
+        play("a thread that sends", ["{0}", "worker:other", "exec:{1}", "worker:other", "send"],
+             [("first", "{0}"), ("second", "{1}"), ("second", "{1}")], method)
+
+
 def test_without_a_file():
     play("a program in memory", ["{0}", "send", "memfd:hidden"],
          [("first", "{0}"), (ANY, "/memfd:hidden")])

@@ -173,6 +173,8 @@ static int open_file(struct run *run, struct error *error)
 	sigaction(SIGTERM, &ends, &before[1]);
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	result = capture_set_add_file(run->captures, run->options->read_file, error);
+	if (result == 0)
+		stream_set_origin(run->stream, capture_set_origin(run->captures));
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	sigaction(SIGINT, &before[0], NULL);
 	sigaction(SIGTERM, &before[1], NULL);

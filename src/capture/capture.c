@@ -8,6 +8,7 @@
 #include <pcap/pcap.h>
 
 #include "base/clock.h"
+#include "capture/capture_blocks.h"
 #include "capture/capture_file.h"
 #include "capture/capture_filter.h"
 #include "capture/capture_live.h"
@@ -25,6 +26,7 @@ struct capture {
 	struct capture_file file; /* holds the handle too */
 	struct capture_ring ring; /* of LINUX_SLL2, live */
 	bool has_ring;
+	int link_type;
 	int timeout_ms;
 
 	/* Valid during a dispatch. */
@@ -70,7 +72,8 @@ int capture_open_live(struct capture **capture, const char *interface,
 		capture_close(opened);
 		return status;
 	}
-	opened->has_ring = pcap_datalink(opened->handle) == DLT_LINUX_SLL2;
+	opened->link_type = pcap_datalink(opened->handle);
+	opened->has_ring = opened->link_type == DLT_LINUX_SLL2;
 	if (opened->has_ring)
 		capture_ring_init(&opened->ring, pcap_fileno(opened->handle));
 	*capture = opened;
@@ -92,6 +95,10 @@ int capture_open_file(struct capture **capture, const char *path,
 		return status;
 	}
 	opened->handle = opened->file.handle;
+	if (opened->handle != NULL)
+		opened->link_type = pcap_datalink(opened->handle);
+	else
+		opened->link_type = -1;
 	opened->more = true;
 	*capture = opened;
 	return 0;
@@ -111,7 +118,7 @@ void capture_close(struct capture *capture)
 
 int capture_link_type(const struct capture *capture)
 {
-	return pcap_datalink(capture->handle);
+	return capture->link_type;
 }
 
 bool capture_is_file(const struct capture *capture)
@@ -127,7 +134,12 @@ int capture_fd(const struct capture *capture)
 
 int capture_snaplen(const struct capture *capture)
 {
-	return pcap_snapshot(capture->handle);
+	return capture->handle != NULL ? pcap_snapshot(capture->handle) : 0;
+}
+
+const struct origin *capture_origin(const struct capture *capture)
+{
+	return capture->file.origin;
 }
 
 /* libpcap's way to say it: null but while an interface is down. */
@@ -177,6 +189,7 @@ static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_ch
 		.captured = header->caplen,
 		.length = header->len,
 		.bytes = bytes,
+		.link_type = capture->link_type,
 	};
 
 	if (capture->has_ring)
@@ -231,6 +244,30 @@ static bool dispatch(struct capture *capture, int limit, capture_callback *callb
 	return result < 0 && result != PCAP_ERROR_BREAK;
 }
 
+static int dispatch_blocks(struct capture *capture, int limit, capture_callback *callback,
+                           void *context, struct error *error)
+{
+	struct capture_packet packet;
+	int result = 1;
+
+	capture->handed = 0;
+	capture->breaking = false;
+	capture->dispatching = true;
+	while (capture->handed < limit && !capture->breaking && result > 0) {
+		result = capture_blocks_next(capture->file.blocks, capture->file.waits,
+		                             capture->delivered, &packet, error);
+		if (result <= 0)
+			break;
+		capture->handed++;
+		capture->delivered++;
+		callback(context, &packet);
+	}
+	capture->dispatching = false;
+	capture->more = capture->handed > 0;
+	/* An error is met again by the next dispatch. */
+	return capture->handed > 0 ? capture->handed : result;
+}
+
 static int dispatch_file(struct capture *capture, int limit, capture_callback *callback,
                          void *context, struct error *error)
 {
@@ -247,6 +284,8 @@ static int dispatch_file(struct capture *capture, int limit, capture_callback *c
 int capture_dispatch(struct capture *capture, int limit, capture_callback *callback, void *context,
                      struct error *error)
 {
+	if (capture->file.blocks != NULL)
+		return dispatch_blocks(capture, limit, callback, context, error);
 	if (capture->is_file)
 		return dispatch_file(capture, limit, callback, context, error);
 	if (dispatch(capture, limit, callback, context) ||
@@ -262,7 +301,8 @@ void capture_break(struct capture *capture)
 	if (!capture->dispatching)
 		return;
 	capture->breaking = true;
-	pcap_breakloop(capture->handle);
+	if (capture->handle != NULL)
+		pcap_breakloop(capture->handle);
 }
 
 uint64_t capture_counter_advance(uint64_t total, uint32_t previous, uint32_t now)
@@ -275,6 +315,12 @@ int capture_read_counters(struct capture *capture, struct capture_counters *coun
 	struct pcap_stat now;
 
 	*counters = (struct capture_counters){ .delivered = capture->delivered };
+	if (capture->file.blocks != NULL) {
+		struct pcapng_drops drops = capture_blocks_drops(capture->file.blocks);
+
+		counters->dropped = drops.dropped;
+		counters->interface_dropped = drops.interface_dropped;
+	}
 	if (capture->is_file)
 		return 0;
 	if (pcap_stats(capture->handle, &now) != 0)

@@ -15,6 +15,7 @@
 #include "capture/packet.h"
 
 struct capture;
+struct origin;
 
 enum capture_direction { CAPTURE_INOUT, CAPTURE_IN, CAPTURE_OUT };
 
@@ -46,7 +47,11 @@ struct capture_packet {
 	int64_t time_ns;
 	uint32_t captured, length;
 	const uint8_t *bytes;
+	int link_type;         /* DLT_* */
 	struct packet_tag tag; /* not among the bytes */
+	/* What a file says besides; see capture_origin. */
+	uint32_t interface; /* its number; 0 = not known */
+	enum packet_direction direction;
 };
 typedef void capture_callback(void *context, const struct capture_packet *packet);
 
@@ -81,10 +86,12 @@ int capture_open_file(struct capture **capture, const char *path,
                       const struct capture_options *options, struct error *error);
 void capture_close(struct capture *capture); /* NULL is fine */
 
-int capture_link_type(const struct capture *capture); /* DLT_* */
+int capture_link_type(const struct capture *capture); /* DLT_*; -1: each packet has its own */
 bool capture_is_file(const struct capture *capture);
-int capture_fd(const struct capture *capture); /* to poll for reading; -1 for most files */
-int capture_snaplen(const struct capture *capture);
+int capture_fd(const struct capture *capture);      /* to poll for reading; -1 for most files */
+int capture_snaplen(const struct capture *capture); /* 0: not limited */
+/* What the file says of where its packets come from; NULL: nothing. */
+const struct origin *capture_origin(const struct capture *capture);
 
 /*
  * Milliseconds after which capture_dispatch should be called even without a
@@ -106,8 +113,8 @@ int capture_dispatch(struct capture *capture, int limit, capture_callback *callb
 void capture_break(struct capture *capture);
 
 /*
- * Reads the kernel's counters and accumulates them; 0 or -errno. Zeros but
- * `delivered` for files. Once every 2^32 packets at least.
+ * Reads the kernel's counters and accumulates them; 0 or -errno. A
+ * file has `delivered`, and a pcapng file what it says that was dropped. Once every 2^32 packets at least.
  */
 int capture_read_counters(struct capture *capture, struct capture_counters *counters);
 /* A 64-bit total after a 32-bit counter, which may have wrapped, went from previous to now. */

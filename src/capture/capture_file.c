@@ -11,10 +11,12 @@
 #include <string.h>
 #include <pcap/pcap.h>
 
+#include "capture/capture_blocks.h"
 #include "capture/capture_filter.h"
 #include "capture/capture_input.h"
 #include "capture/capture_stream.h"
 #include "capture/decode.h"
+#include "capture/origin.h"
 
 #define STREAM_BYTES 65536 /* of stdio's buffer: a sixteenth of the read calls */
 #define SNAPLEN_AT   16    /* in the header of a pcap file, draft-ietf-opsawg-pcap 4 */
@@ -70,9 +72,9 @@ static void lift_snaplen(struct capture_input *input)
 		memset(head + SNAPLEN_AT, 0, 4);
 }
 
-static FILE *open_cookie(struct capture_file *file, const struct capture_options *options)
+static FILE *open_cookie(struct capture_file *file)
 {
-	if (!options->nonblocking || !capture_input_is_pipe(file->input))
+	if (file->waits)
 		return fopencookie(
 			file, "r",
 			(cookie_io_functions_t){ .read = cookie_read, .seek = cookie_seek });
@@ -80,10 +82,9 @@ static FILE *open_cookie(struct capture_file *file, const struct capture_options
 	return file->stream != NULL ? capture_stream_open(file->stream) : NULL;
 }
 
-static int open_stdio(FILE **result, struct capture_file *file,
-                      const struct capture_options *options, struct error *error)
+static int open_stdio(FILE **result, struct capture_file *file, struct error *error)
 {
-	*result = open_cookie(file, options);
+	*result = open_cookie(file);
 	if (*result == NULL)
 		return error_set(error, ENOMEM, "out of memory");
 	/* By itself the library takes a block of the file system, setvbuf(3) notwithstanding. */
@@ -124,29 +125,50 @@ static int install_filter(struct capture_file *file, const char *filter, struct 
 	return status;
 }
 
-int capture_file_open(struct capture_file *file, const char *path,
-                      const struct capture_options *options, struct error *error)
+static int open_pcap(struct capture_file *file, const struct capture_options *options,
+                     struct error *error)
 {
 	FILE *stdio = NULL;
 	int status;
 
-	*file = (struct capture_file){ .handle = NULL };
-	status = capture_input_open(&file->input, path, error);
-	if (status == 0) {
-		lift_snaplen(file->input);
-		status = open_stdio(&stdio, file, options, error);
-	}
+	lift_snaplen(file->input);
+	status = open_stdio(&stdio, file, error);
 	if (status == 0)
 		status = open_handle(file, stdio, error);
 	if (status == 0)
 		status = install_filter(file, options->filter, error);
-	if (status != 0) {
-		capture_file_close(file);
-		return status;
-	}
-	if (file->stream != NULL)
+	if (status == 0 && file->stream != NULL)
 		capture_stream_set_blocking(file->stream, false);
-	return 0;
+	return status;
+}
+
+static int open_pcapng(struct capture_file *file, const struct capture_options *options,
+                       struct error *error)
+{
+	file->origin = origin_new();
+	if (file->origin == NULL)
+		return error_set(error, ENOMEM, "out of memory");
+	return capture_blocks_new(&file->blocks, file->input, file->origin, options->filter, error);
+}
+
+int capture_file_open(struct capture_file *file, const char *path,
+                      const struct capture_options *options, struct error *error)
+{
+	const uint8_t *head;
+	size_t available;
+	int status;
+
+	*file = (struct capture_file){ .handle = NULL };
+	status = capture_input_open(&file->input, path, error);
+	if (status != 0)
+		return status;
+	file->waits = !options->nonblocking || !capture_input_is_pipe(file->input);
+	head = capture_input_window(file->input, &available);
+	status = capture_blocks_fit(head, available) ? open_pcapng(file, options, error)
+	                                             : open_pcap(file, options, error);
+	if (status != 0)
+		capture_file_close(file);
+	return status;
 }
 
 void capture_file_close(struct capture_file *file)
@@ -154,6 +176,8 @@ void capture_file_close(struct capture_file *file)
 	if (file->handle != NULL)
 		pcap_close(file->handle); /* and the FILE */
 	capture_stream_free(file->stream);
+	capture_blocks_free(file->blocks);
+	origin_free(file->origin);
 	capture_input_close(file->input);
 	free(file->buffer);
 	*file = (struct capture_file){ .handle = NULL };
@@ -161,7 +185,7 @@ void capture_file_close(struct capture_file *file)
 
 int capture_file_fd(const struct capture_file *file)
 {
-	return file->stream != NULL ? capture_input_fd(file->input) : -1;
+	return file->waits ? -1 : capture_input_fd(file->input);
 }
 
 int capture_file_prepare(struct capture_file *file, struct error *error)

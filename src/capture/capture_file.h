@@ -4,18 +4,23 @@
 #ifndef SOCKLINE_CAPTURE_CAPTURE_FILE_H
 #define SOCKLINE_CAPTURE_CAPTURE_FILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "capture/capture.h"
 
+struct capture_blocks;
 struct capture_input;
 struct capture_stream;
 struct pcap;
 
 struct capture_file {
 	struct capture_input *input;
-	struct pcap *handle;
+	struct origin *origin;         /* of a pcapng file, and */
+	struct capture_blocks *blocks; /* its packets; else NULL */
+	struct pcap *handle;           /* of a pcap file */
+	bool waits;                    /* for packets of a pipe */
 	struct capture_stream *stream; /* of a pipe that is read without waiting; else NULL */
 	char *buffer;                  /* of stdio */
 	struct error failure;          /* of the input, while libpcap read it; code 0: none */

@@ -42,18 +42,26 @@ int capture_filter_install(struct pcap *handle, const char *filter, struct error
 	return result;
 }
 
-static int check(int link_type, const char *filter, struct error *error)
+int capture_filter_compile(int link_type, const char *filter, struct bpf_program *program,
+                           struct error *error)
 {
-	struct bpf_program program;
 	pcap_t *handle = pcap_open_dead(link_type, CHECK_SNAPLEN);
 	int result;
 
 	if (handle == NULL)
 		return error_set(error, ENOMEM, "out of memory");
-	result = compile(handle, filter, &program, error);
+	result = compile(handle, filter, program, error);
+	pcap_close(handle);
+	return result;
+}
+
+static int check(int link_type, const char *filter, struct error *error)
+{
+	struct bpf_program program;
+	int result = capture_filter_compile(link_type, filter, &program, error);
+
 	if (result == 0)
 		pcap_freecode(&program);
-	pcap_close(handle);
 	return result;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 
+struct bpf_program;
 struct pcap;
 
 /*
@@ -14,6 +15,10 @@ struct pcap;
  * snapshot length. -EINVAL with text.
  */
 int capture_filter_install(struct pcap *handle, const char *filter, struct error *error);
+
+/* For packets of one link type, without a handle. Free with pcap_freecode. */
+int capture_filter_compile(int link_type, const char *filter, struct bpf_program *program,
+                           struct error *error);
 
 /* 0 when filter compiles for Ethernet or for "any"; else -EINVAL with the text for Ethernet. */
 int capture_filter_check(const char *filter, struct error *error);

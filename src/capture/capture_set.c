@@ -14,6 +14,7 @@
 #include "base/parallel.h"
 #include "capture/capture_closer.h"
 #include "capture/decode.h"
+#include "capture/origin.h"
 #include "sockets/netns.h"
 
 #define REOPEN_NS (NS_PER_SECOND / 2)
@@ -24,8 +25,7 @@ struct member {
 	struct capture *capture; /* NULL while the interface is gone */
 	struct loop_source *source;
 	uint32_t netns;
-	uint32_t ifindex; /* of a named interface; 0 for "any" and files */
-	int link_type;
+	uint32_t ifindex;               /* of a named interface; 0 for "any" and files */
 	struct capture_counters before; /* of earlier openings */
 	struct error lost;
 	int netns_fd; /* borrowed; -1 = the own namespace */
@@ -154,7 +154,6 @@ static int open_live(struct member *member, struct error *error)
 		netns_leave(previous);
 	if (result != 0)
 		return result;
-	member->link_type = capture_link_type(member->capture);
 	if (member->set->watching)
 		watch(member);
 	return 0;
@@ -192,7 +191,6 @@ int capture_set_add_file(struct capture_set *set, const char *path, struct error
 		member_free(member);
 		return result;
 	}
-	member->link_type = capture_link_type(member->capture);
 	set->members[set->count++] = member;
 	if (set->watching)
 		watch(member);
@@ -248,6 +246,18 @@ static void lose(struct member *member, const struct error *error)
 		loop_set_timer(set->reopen_timer, REOPEN_NS, REOPEN_NS);
 }
 
+/* What the file says. An interface's number in the packet itself is more exact. */
+static void add_stated(const struct member *member, const struct capture_packet *captured,
+                       struct packet *packet)
+{
+	packet->interface = captured->interface;
+	if (packet->ifindex == 0)
+		packet->ifindex =
+			origin_ifindex(capture_origin(member->capture), captured->interface);
+	if (captured->direction != PACKET_DIRECTION_UNKNOWN)
+		packet->direction = captured->direction;
+}
+
 static void hand_over(void *context, const struct capture_packet *captured)
 {
 	struct member *member = context;
@@ -261,8 +271,10 @@ static void hand_over(void *context, const struct capture_packet *captured)
 	packet.number = ++set->packets;
 	packet.netns = member->netns;
 	packet.ifindex = member->ifindex;
-	decode_packet_tagged(member->link_type, captured->bytes, captured->captured,
+	decode_packet_tagged(captured->link_type, captured->bytes, captured->captured,
 	                     captured->length, &captured->tag, &packet);
+	if (captured->interface > 0 || captured->direction != PACKET_DIRECTION_UNKNOWN)
+		add_stated(member, captured, &packet);
 	set->options.packet(set->options.context, &packet, captured->bytes);
 }
 
@@ -401,6 +413,11 @@ void capture_set_remove(struct capture_set *set, uint32_t netns)
 		member_free(member);
 		set->members[i] = set->members[--set->count];
 	}
+}
+
+const struct origin *capture_set_origin(const struct capture_set *set)
+{
+	return set->count > 0 ? capture_origin(set->members[0]->capture) : NULL;
 }
 
 int capture_set_count(const struct capture_set *set)

@@ -69,6 +69,9 @@ void capture_set_break(struct capture_set *set);
 /* Stops the flow, hands over what is in the rings (within deadline), and makes counters exact. */
 void capture_set_stop(struct capture_set *set, int64_t deadline_ns);
 
+/* What the file says of where its packets come from; NULL: nothing. */
+const struct origin *capture_set_origin(const struct capture_set *set);
+
 int capture_set_count(const struct capture_set *set);
 const char *capture_set_name(const struct capture_set *set, int number);
 uint32_t capture_set_netns(const struct capture_set *set, int number);

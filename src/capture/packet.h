@@ -53,9 +53,10 @@ struct packet {
 	 * stands for: what length and captured have too much. Negative when it has too little.
 	 */
 	int32_t cooked;
-	uint32_t netns;   /* inode number of the network namespace; 0 in a replay */
-	uint32_t ifindex; /* 0 when not known */
-	int link_type;    /* DLT_* value as libpcap numbers them on Linux */
+	uint32_t netns;     /* inode number of the network namespace; 0 in a replay */
+	uint32_t ifindex;   /* 0 when not known */
+	uint32_t interface; /* of a file: its number in capture/origin.h; 0 = not known */
+	int link_type;      /* DLT_* value as libpcap numbers them on Linux */
 
 	enum decode_status status;
 	enum packet_direction direction; /* by the link layer; unknown where it has none */

@@ -24,9 +24,10 @@ struct memo *encode_cache_interface(struct encoder *encoder, const struct interf
 {
 	struct interface_memo *slot = &encoder->interfaces[interface->ifindex % INTERFACE_MEMOS];
 
-	if (slot->ifindex != interface->ifindex ||
+	if (slot->ifindex != interface->ifindex || slot->long_name != interface->long_name ||
 	    memcmp(slot->name, interface->name, sizeof slot->name) != 0) {
 		slot->ifindex = interface->ifindex;
+		slot->long_name = interface->long_name;
 		memcpy(slot->name, interface->name, sizeof slot->name);
 		slot->memo.length = 0;
 	}

@@ -31,6 +31,7 @@ struct memo {
 struct interface_memo {
 	uint32_t ifindex;
 	char name[16];
+	const char *long_name;
 	struct memo memo;
 };
 #define INTERFACE_MEMOS 16 /* a power of two */
@@ -181,7 +182,8 @@ void encode_tuple_end_v6(struct writer *writer, const struct inet_address *addre
                          bool has_port);
 /* vlan.id and inner.vlan.id, of one or two; inside "network". */
 void encode_tuple_vlans(struct writer *writer, const uint16_t *ids, int count);
-void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifindex);
+/* number -1, name "": not known. */
+void encode_tuple_observer(struct writer *writer, const char *name, int64_t number);
 
 /* Opens "network" and writes all but what is of one packet or connection. */
 void encode_tuple_write_network(struct writer *writer, const void *object, int which);

@@ -59,7 +59,9 @@ void encode_record_host_at(struct writer *writer, const void *object, int piece)
 	(void)piece;
 	write_host(writer, NULL);
 	if (interface)
-		encode_tuple_observer(writer, interface->name, interface->ifindex);
+		encode_tuple_observer(writer,
+		                      interface->long_name ? interface->long_name : interface->name,
+		                      interface->ifindex);
 }
 
 void encode_record_host_booted(struct writer *writer, const char *boot_id)

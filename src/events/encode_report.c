@@ -443,7 +443,7 @@ void encode_report_log(struct writer *writer, const struct event *any)
 
 	encode_record_host(writer, NULL);
 	if (log->interface)
-		encode_tuple_observer(writer, log->interface, 0);
+		encode_tuple_observer(writer, log->interface, -1);
 	if (log->path && !writer_cuts(writer, CUT_FILE_PATH)) {
 		writer_object(writer, KEY("file"));
 		encode_writer_c_string(writer, KEY("path"), log->path, RAW_FILE_PATH);

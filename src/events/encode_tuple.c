@@ -144,14 +144,15 @@ void encode_tuple_write_mac(struct writer *writer, const void *six_bytes, int pi
 	writer_text(writer, KEY("mac"), text, sizeof text - 1);
 }
 
-void encode_tuple_observer(struct writer *writer, const char *name, uint32_t ifindex)
+void encode_tuple_observer(struct writer *writer, const char *name, int64_t number)
 {
 	writer_object(writer, KEY("observer"));
 	writer_object(writer, KEY("ingress"));
 	writer_object(writer, KEY("interface"));
-	encode_writer_c_string(writer, KEY("name"), name, RAW_INTERFACE_NAME);
-	if (ifindex > 0)
-		writer_decimal(writer, KEY("id"), ifindex);
+	if (*name)
+		encode_writer_c_string(writer, KEY("name"), name, RAW_INTERFACE_NAME);
+	if (number >= 0)
+		writer_decimal(writer, KEY("id"), (uint64_t)number);
 	writer_object_end(writer);
 	writer_object_end(writer);
 	writer_object_end(writer);

@@ -24,6 +24,8 @@ struct interface {
 	bool loopback;   /* IFF_LOOPBACK */
 	bool deleted;    /* gone, kept so that late packets still have a name */
 	uint32_t master; /* ifindex of bridge or bond, 0 */
+	/* As a capture file names it, of any length, "" = not at all; NULL: it is of this host. */
+	const char *long_name;
 	/* ifindex of what its frames pass, too: below a VLAN or macvlan, the peer of a veth; 0 */
 	uint32_t link;
 	uint16_t vlan; /* the tag that they have there; 0 = none */

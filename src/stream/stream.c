@@ -184,6 +184,11 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	return 0;
 }
 
+void stream_set_origin(struct stream *stream, const struct origin *origin)
+{
+	stream->origin = origin;
+}
+
 void stream_free(struct stream *stream)
 {
 	if (!stream)

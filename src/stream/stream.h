@@ -20,6 +20,7 @@
 #include "stream/binder.h"
 #include "stream/emitter.h"
 
+struct origin;
 struct stream;
 
 struct stream_options {
@@ -45,6 +46,8 @@ struct stream_options {
 };
 
 int stream_new(struct stream **result, const struct stream_options *options, struct error *error);
+/* Borrowed: what the packets' interfaces are, in a replay. NULL: nothing is known. */
+void stream_set_origin(struct stream *stream, const struct origin *origin);
 void stream_free(struct stream *stream); /* without records: stream_finish first */
 
 /*

@@ -443,7 +443,7 @@ static void pass_batch(struct stream *stream, int count)
 		passages[i].packet = &packets[i];
 		passages[i].has_looked = false;
 		passages[i].namespace = NULL;
-		passages[i].interface = NULL;
+		passages[i].interface = stream_stated_interface(stream, &packets[i]);
 		passages[i].locality = (struct locality){ .direction = packets[i].direction };
 		passages[i].now_ns = replay ? stream->batch_ns[i] : now_ns;
 		passages[i].seen_ns =

@@ -5,6 +5,7 @@
 #define SOCKLINE_STREAM_STREAM_PRIVATE_H
 
 #include "base/clock_step.h"
+#include "capture/origin.h"
 #include "stream/destroyed.h"
 #include "stream/duplicates.h"
 #include "stream/fragments.h"
@@ -18,6 +19,7 @@
 
 struct stream {
 	struct stream_options options;
+	const struct origin *origin; /* borrowed; NULL: none */
 	struct connection_table *connections;
 	struct binder *binder;
 	struct duplicates *duplicates;
@@ -41,6 +43,12 @@ struct stream {
 	struct payload_store payloads; /* of batch, then of held */
 	struct packet_counters counters;
 };
+
+static inline const struct interface *stream_stated_interface(const struct stream *stream,
+                                                              const struct packet *packet)
+{
+	return stream->origin ? origin_interface(stream->origin, packet->interface) : NULL;
+}
 
 /* Adds a packet to the batch; clock_ns: of the replay. */
 void stream_gather(struct stream *stream, const struct packet *packet, struct payload payload,

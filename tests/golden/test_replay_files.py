@@ -5,11 +5,12 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 
-from test_replay import CLIENT, OPENED, SERVER, SOCKLINE, Capture, Tcp, any_file, check, done, records_of, replay, scapy, \
+from test_replay import CLIENT, OPENED, SERVER, SOCKLINE, Capture, Tcp, any_file, check, done, is_valid, records_of, replay, scapy, \
     skip_all, write
 
 DAY_MS = 86400 * 1000
@@ -113,6 +114,135 @@ def test_compressed():
             check(result.returncode == 1 and f"half: {command[0]}, at byte " in told and
                   (command[0] != "gzip" or b'"packet"' in result.stdout),
                   f"{name}, {command[0]}: cut off: what came before, and where", told)
+
+
+class Blocks:
+    """A pcapng file in the making."""
+
+    def __init__(self, order="<"):
+        self.order = order
+        self.bytes = b""
+        self.section()
+
+    def block(self, kind, body, *options):
+        """Options: (code, value)."""
+        for code, value in options:
+            body += struct.pack(self.order + "HH", code, len(value)) + value + b"\0" * (-len(value) % 4)
+        length = struct.pack(self.order + "I", 12 + len(body))
+        self.bytes += struct.pack(self.order + "I", kind) + length + body + length
+
+    def section(self, order=None):
+        self.order = order or self.order
+        self.block(0x0A0D0D0A, struct.pack(self.order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
+
+    def interface(self, link_type, name=None, snaplen=0, resolution=9):
+        options = [(9, bytes([resolution]))] + ([(2, name.encode())] if name else [])
+        self.block(1, struct.pack(self.order + "HHI", link_type, 0, snaplen), *options)
+
+    def packet(self, interface, ticks, data, *options, flags=None):
+        body = struct.pack(self.order + "IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(data), len(data))
+        if flags is not None:
+            options += ((2, struct.pack(self.order + "I", flags)),)
+        self.block(6, body + data + b"\0" * (-len(data) % 4), *options)
+
+
+def seen(output):
+    """(time, interface's id and name, direction, source port) of each packet."""
+    found = []
+    for record in of(output, "packet"):
+        interface = record.get("observer", {}).get("ingress", {}).get("interface", {})
+        found.append((record["@timestamp"][11:], interface.get("id"), interface.get("name"),
+                      record["network"]["direction"], record["source"]["port"]))
+    return found
+
+
+def datagram(port=5000):
+    return bytes(scapy.IP(src=CLIENT, dst=SERVER) / scapy.UDP(sport=port, dport=6000) / b"x")
+
+
+MIDNIGHT = 1700006400
+
+
+def test_blocks():
+    """Interfaces with link types, resolutions, snapshot lengths and names of their own; two sections."""
+    ethernet = bytes.fromhex("020000000002 020000000001 0800")
+    for order, other in ("<>", "><"):
+        blocks = Blocks(order)
+        blocks.interface(1, "eth0", snaplen=96)
+        blocks.interface(101, "tun-with-a-long-name", resolution=6)
+        blocks.interface(1)
+        blocks.packet(0, MIDNIGHT * 10**9 + 1, ethernet + datagram(5001), flags=2)
+        blocks.packet(1, MIDNIGHT * 10**6 + 2, datagram(5002), flags=1)
+        blocks.section(other)
+        blocks.interface(228, "lo", resolution=0x80 | 1)
+        blocks.packet(0, MIDNIGHT * 2 + 1, datagram(5003))
+        output = replay("-r", write("blocks.pcapng", blocks.bytes))
+        is_valid(output, "blocks")
+        check(seen(output) == [("00:00:00.000000001Z", "0", "eth0", "egress", 5001),
+                               ("00:00:00.000002000Z", "1", "tun-with-a-long-name", "ingress", 5002),
+                               ("00:00:00.500000000Z", "0", "lo", "unknown", 5003)],
+              f"{order}: each packet with the time, interface and direction that the file says", seen(output))
+        filtered = seen(replay("-r", "blocks.pcapng", "-e", "packet", "src port 5002 or src port 5003"))
+        check([packet[-1] for packet in filtered] == [5002, 5003], "a filter is made for each link type", filtered)
+
+
+def test_one_interface():
+    """The only interface, which has no name: as in a pcap file."""
+    blocks = Blocks()
+    blocks.interface(101)
+    blocks.packet(0, MIDNIGHT * 10**9, datagram(), flags=1)
+    packet = of(replay("-r", write("one.pcapng", blocks.bytes)), "packet")[0]
+    check("observer" not in packet and packet["network"]["direction"] == "ingress",
+          "one interface without a name is not named, its packets' direction is there", packet)
+
+
+def test_blocks_drops():
+    blocks = Blocks()
+    blocks.interface(101, "one")
+    blocks.interface(101, "two")
+    blocks.packet(0, MIDNIGHT * 10**9, datagram())
+    for interface, numbers in ((0, (1, 2)), (0, (3, 4)), (1, (10, 20))):
+        blocks.block(5, struct.pack("<IQ", interface, 0), *((code, struct.pack("<Q", number))
+                                                            for code, number in zip((5, 7), numbers)))
+    stopped = of(replay("-r", write("drops.pcapng", blocks.bytes)), "run_stopped")[0]
+    check(stopped["sockline"]["stats"]["capture"] ==
+          [{"file": "drops.pcapng", "received": 1, "dropped": 24, "interface_dropped": 13}],
+          "what was dropped, as the last statistics of each interface say", stopped["sockline"]["stats"]["capture"])
+
+
+def test_no_time():
+    """Simple packets have none; nothing is of 1970."""
+    blocks = Blocks()
+    blocks.interface(101)
+    simple = struct.pack("<I", len(datagram())) + datagram() + b"\0" * (-len(datagram()) % 4)
+    blocks.packet(0, MIDNIGHT * 10**9, datagram())
+    blocks.block(3, simple)
+    blocks.packet(0, MIDNIGHT * 10**9 + 7, datagram())
+    found = [packet[0] for packet in seen(replay("-r", write("simple.pcapng", blocks.bytes)))]
+    check(found == ["00:00:00.000000000Z"] * 2 + ["00:00:00.000000007Z"],
+          "a packet without a time has that of the one before", found)
+    alone = Blocks()
+    alone.interface(101)
+    alone.block(3, simple)
+    os.utime(write("alone.pcapng", alone.bytes), (MIDNIGHT, MIDNIGHT))
+    found = of(replay("-r", "alone.pcapng"), "packet")[0]["@timestamp"]
+    check(found == "2023-11-15T00:00:00.000000000Z", "the first has that of the file", found)
+
+
+def test_cut_blocks():
+    """What came before the end of a file that is cut off, and where that is."""
+    blocks = Blocks()
+    blocks.interface(101)
+    blocks.packet(0, MIDNIGHT * 10**9, datagram())
+    whole = len(blocks.bytes)
+    blocks.packet(0, MIDNIGHT * 10**9, datagram())
+    for length in (whole + 1, whole + 40, len(blocks.bytes) - 1):
+        write("cut.pcapng", blocks.bytes[:length])
+        result = subprocess.run([SOCKLINE, "-r", "cut.pcapng"], capture_output=True, check=False)
+        told = result.stderr.decode()
+        check(result.returncode == 1 and len(of(result.stdout, "packet")) == 1 and
+              f"cut.pcapng: unreadable at byte {whole} (packets before: 1): truncated" in told,
+              f"cut off at {length}", told)
 
 
 def main():

@@ -24,8 +24,9 @@ LAYERS = (
     ("base", ("base/*",)),
     # Bytes and structs in, structs and bytes out: no descriptors, no system calls.
     ("pure", (
-        "capture/packet.h", "capture/decode*", "connections/*", "events/*", "inspect/*", "sockets/socket.h",
-        "processes/process.h", "processes/container.*", "attribution/owner.*", "attribution/windows.h", "host/host_counters.h",
+        "capture/packet.h", "capture/decode*", "capture/origin.*", "capture/pcapng*", "connections/*",
+        "events/*", "inspect/*", "sockets/socket.h", "processes/process.h", "processes/container.*",
+        "attribution/owner.*", "attribution/windows.h", "host/host_counters.h",
         "tracepoints/trace_event.h", "tracepoints/initial_stack.*",
         "interfaces/interfaces.h",  # for its plain struct interface; interfaces.c is a source
     )),

@@ -374,9 +374,8 @@ static void test_differing_interfaces(void)
 		save();
 		if (open_file(&capture, NULL, &error) != 0)
 			continue;
-		CHECK(read_all(capture, &seen, &error) == -EIO && seen.count == 1 &&
-		              strstr(error.text, "interface") != NULL,
-		      "pcapng with another %s: %s", cases[i].name, error.text);
+		CHECK(read_all(capture, &seen, &error) == 0 && seen.count == 2,
+		      "pcapng with another %s: both packets", cases[i].name);
 		capture_close(capture);
 	}
 }

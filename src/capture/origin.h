@@ -1,0 +1,37 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a capture file says of its packets besides their bytes: where they were captured. Packets
+ * name it by number, so that they point nowhere. Bounded; what finds no room is not known.
+ */
+#ifndef SOCKLINE_CAPTURE_ORIGIN_H
+#define SOCKLINE_CAPTURE_ORIGIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "interfaces/interfaces.h"
+
+#define ORIGIN_INTERFACES_MAX 1024
+
+struct origin;
+
+struct origin *origin_new(void); /* NULL: no memory */
+void origin_free(struct origin *origin);
+
+/*
+ * The number of an interface, from 1 on, which is the same for the same index and name; name NULL:
+ * it has none. 0: no room.
+ */
+uint32_t origin_add_interface(struct origin *origin, uint32_t index, const char *name,
+                              size_t length);
+/* NULL for 0. Valid until origin_free. */
+const struct interface *origin_interface(const struct origin *origin, uint32_t number);
+
+/*
+ * In the place of the kernel's number, by which interfaces differ: as there, that of loopback
+ * is 1. 0 for 0.
+ */
+uint32_t origin_ifindex(const struct origin *origin, uint32_t number);
+
+#endif

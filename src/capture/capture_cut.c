@@ -21,10 +21,10 @@ struct step {
 #define LOAD_BYTE_AT_X(at)      .code = BPF_LD | BPF_B | BPF_IND, .k = (at)
 #define LOAD_HALF_AT_X(at)      .code = BPF_LD | BPF_H | BPF_IND, .k = (at)
 #define LOAD_WORD_AT_X(at)      .code = BPF_LD | BPF_W | BPF_IND, .k = (at)
-#define LOAD_LENGTH             .code = BPF_LD | BPF_W | BPF_LEN
+#define LOAD_LENGTH             .code = (BPF_LD | BPF_W | BPF_LEN)
 #define COMPUTE(operation, n)   .code = BPF_ALU | BPF_K | (operation), .k = (n)
-#define COMPUTE_X(operation)    .code = BPF_ALU | BPF_X | (operation)
-#define TO_X                    .code = BPF_MISC | BPF_TAX
+#define COMPUTE_X(operation)    .code = (BPF_ALU | BPF_X | (operation))
+#define TO_X                    .code = (BPF_MISC | BPF_TAX)
 #define X_IS(n)                 .code = BPF_LDX | BPF_W | BPF_IMM, .k = (n)
 #define IF_EQUAL(n, label)      .code = BPF_JMP | BPF_K | BPF_JEQ, .k = (n), .yes = (label)
 #define IF_AT_LEAST(n, label)   .code = BPF_JMP | BPF_K | BPF_JGE, .k = (n), .yes = (label)

@@ -112,7 +112,7 @@ static bool is_alphanumeric(uint8_t byte)
 static void put_alpn(char *text, const uint8_t *alpn, size_t length)
 {
 	if (length == 0) {
-		memcpy(text, "00", 2);
+		text[0] = text[1] = '0';
 	} else if (is_alphanumeric(alpn[0]) && is_alphanumeric(alpn[length - 1])) {
 		text[0] = (char)alpn[0];
 		text[1] = (char)alpn[length - 1];

@@ -213,22 +213,24 @@ int quic_open_initial(const uint8_t *bytes, size_t length, uint8_t plain[QUIC_PL
 	return (int)size;
 }
 
-/* RFC 9000 19.3 */
-static bool skip_ack(const uint8_t *plain, size_t length, size_t *at, uint64_t type)
+static bool skip_numbers(const uint8_t *plain, size_t length, size_t *at, uint64_t count)
 {
-	uint64_t ranges, number;
+	uint64_t number;
 
-	if (!read_number(plain, length, at, &number) || !read_number(plain, length, at, &number) ||
-	    !read_number(plain, length, at, &ranges) || !read_number(plain, length, at, &number))
-		return false;
-	for (uint64_t i = 0; i < ranges; i++)
-		if (!read_number(plain, length, at, &number) ||
-		    !read_number(plain, length, at, &number))
-			return false;
-	for (int i = 0; type == FRAME_ACK_ECN && i < 3; i++)
+	for (; count > 0; count--)
 		if (!read_number(plain, length, at, &number))
 			return false;
 	return true;
+}
+
+/* RFC 9000 19.3: the largest, the delay, how many ranges follow the first; then the counts of ECN. */
+static bool skip_ack(const uint8_t *plain, size_t length, size_t *at, bool ecn)
+{
+	uint64_t ranges;
+
+	return skip_numbers(plain, length, at, 2) && read_number(plain, length, at, &ranges) &&
+	       ranges < length && skip_numbers(plain, length, at, 1 + 2 * ranges) &&
+	       skip_numbers(plain, length, at, ecn ? 3 : 0);
 }
 
 bool quic_next_crypto(const uint8_t *plain, size_t length, size_t *at, struct quic_crypto *crypto)
@@ -242,7 +244,7 @@ bool quic_next_crypto(const uint8_t *plain, size_t length, size_t *at, struct qu
 			break;
 		case FRAME_ACK:
 		case FRAME_ACK_ECN:
-			if (!skip_ack(plain, length, at, type))
+			if (!skip_ack(plain, length, at, type == FRAME_ACK_ECN))
 				return false;
 			break;
 		case FRAME_CRYPTO:

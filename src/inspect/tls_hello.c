@@ -35,7 +35,8 @@ static const uint8_t *take(struct cursor *cursor, size_t length)
 		cursor->left = 0;
 		return NULL;
 	}
-	cursor->at += length;
+	if (length > 0) /* there may be no bytes at all */
+		cursor->at += length;
 	cursor->left -= length;
 	return at;
 }

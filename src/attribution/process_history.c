@@ -22,7 +22,8 @@ static void add_name(struct process_history *history, struct process *process,
 	/* An exec by another thread than the first: that one's exit was not the end. */
 	if (event->executed) {
 		process_table_revived(history->processes, process);
-		process_table_executed(process, event->time_ns, event->text, event->text_length);
+		process_table_executed(history->processes, process, event->time_ns, event->text,
+		                       event->text_length);
 	} else {
 		process_table_renamed(process, event->time_ns, event->text, event->text_length);
 	}
@@ -30,12 +31,27 @@ static void add_name(struct process_history *history, struct process *process,
 
 static void add_netns(struct process *process, const struct trace_event *event)
 {
+	/* A process with threads cannot change it. */
+	if (event->tid == event->pid && event->userns != 0)
+		process->userns = event->userns;
 	if (event->tid == event->pid && !process->mixed_netns) {
 		process->netns = event->netns;
 	} else if (event->netns != process->netns) {
 		process->mixed_netns = true;
 		process->netns = 0;
 	}
+}
+
+static void add_ids(struct process_history *history, struct process *process,
+                    const struct trace_event *event)
+{
+	const struct process_start_ids ids = {
+		.uid = event->ids.uid,
+		.effective_uid = event->ids.euid,
+		.gid = event->ids.gid,
+	};
+
+	process_table_started_with(history->processes, process, event->time_ns, &ids);
 }
 
 /* Events of a process that is there already. */
@@ -54,12 +70,12 @@ static void add_to(struct process_history *history, struct process *process,
 			add_netns(process, event);
 		break;
 	case TRACE_EVENT_IDS:
-		process_table_started_with(process, event->ids.uid, event->ids.euid,
-		                           event->ids.gid);
+		add_ids(history, process, event);
 		break;
 	case TRACE_EVENT_EXIT:
 		history->exits++;
-		process_table_ended(history->processes, process, event->time_ns);
+		process_table_ended(history->processes, process, event->time_ns,
+		                    event->ended ? event->tid : 0);
 		break;
 	case TRACE_EVENT_ROUTE:
 	case TRACE_EVENT_STATE:
@@ -73,11 +89,21 @@ static void add_to(struct process_history *history, struct process *process,
 	}
 }
 
+/* Others neither depend on the ids of a process nor end it. */
+static bool changes_processes(const struct trace_event *event)
+{
+	return event->kind == TRACE_EVENT_FORK || event->kind == TRACE_EVENT_EXIT ||
+	       event->kind == TRACE_EVENT_IDS ||
+	       (event->kind == TRACE_EVENT_NAME && event->executed);
+}
+
 struct process *process_history_add(struct process_history *history,
                                     const struct trace_event *event)
 {
 	struct process *process;
 
+	if (history->changes && changes_processes(event))
+		process_changes_until(history->changes, event->time_ns);
 	switch (event->kind) {
 	case TRACE_EVENT_FORK:
 		return add_fork(history, event);

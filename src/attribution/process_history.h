@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attribution/process_changes.h"
 #include "processes/process_table.h"
 #include "tracepoints/trace_event.h"
 
@@ -21,6 +22,7 @@ struct process_history {
 	 * process inherited: true unless one in its line called setns(2) or unshare(2).
 	 */
 	bool follows_namespaces;
+	struct process_changes *changes; /* of ids; NULL = none are reported. Borrowed. */
 	uint64_t forks, exits;
 	uint64_t orphans; /* forks whose parent was not known: nothing to inherit */
 };

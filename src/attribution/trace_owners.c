@@ -76,6 +76,7 @@ int trace_owners_open(struct trace_owners **result, const struct trace_owners_op
 		return error_set(error, ENOMEM, "out of memory");
 	owners->options = *options;
 	owners->process_history.processes = options->processes;
+	owners->process_history.changes = options->changes;
 	owners->socket_history = socket_history_new(SENTINEL_OWNERS_MAX, &options->key);
 	code = owners->socket_history ? start(owners, error)
 	                              : error_set(error, ENOMEM, "out of memory");
@@ -174,7 +175,14 @@ static void read_executed(struct trace_owners *owners, int pid)
 
 void trace_owners_drain(struct trace_owners *owners)
 {
+	struct process_changes *changes = owners->options.changes;
+	int64_t now_ns = clock_monotonic_ns();
+
+	if (changes)
+		process_changes_begin(changes);
 	tracepoints_drain(owners->tracepoints, on_trace_event, owners);
+	if (changes)
+		process_changes_end(changes, now_ns);
 	for (int i = 0; i < owners->executed_count; i++)
 		read_executed(owners, owners->executed[i]);
 	owners->executed_count = 0;
@@ -202,7 +210,7 @@ static struct process *process_of(struct trace_owners *owners,
 	if (!found || (found->netns != 0 && match->netns == 0 && found->netns != question->netns))
 		return NULL;
 	/* What only /proc has, while it is there. */
-	if (!found->exited_ns && !found->has_uid)
+	if (!found->exited_ns && (!found->has_uid || found->entity_id == 0 || !found->cgroup))
 		process_table_refresh(processes, found);
 	return found;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attribution/process_changes.h"
 #include "attribution/question.h"
 #include "base/error.h"
 #include "base/hash.h"
@@ -22,6 +23,7 @@ struct trace_owners;
 struct trace_owners_options {
 	struct hash_key key;
 	struct process_table *processes; /* borrowed */
+	struct process_changes *changes; /* what the connector reports; borrowed; NULL = nothing */
 	bool namespaces; /* there are several network namespaces: follow each process's */
 	/*
 	 * What became of processes, for those who keep track: TRACE_EVENT_FORK, _NAME after exec,

@@ -276,6 +276,15 @@ void encode_owner_short(struct writer *writer, const struct owner *owner)
 	write_around(writer, owner, snippet, PIECE_AROUND);
 }
 
+/* That is of the process, whatever it was at the time. */
+static void write_end(struct writer *writer, const struct process_end *end)
+{
+	if (end->wall_ns > 0)
+		encode_cache_time(writer, KEY("end"), end->wall_ns);
+	if (end->has_code)
+		writer_u64(writer, KEY("exit_code"), end->code);
+}
+
 static void write_args(struct writer *writer, const struct event_args *args)
 {
 	if (!args || !args->args)
@@ -300,6 +309,7 @@ void encode_owner_full(struct writer *writer, const struct owner *owner,
 		writer_object(writer, KEY("process"));
 		encode_cache_piece(writer, snippet, write_piece, process, PIECE_INSIDE);
 		encode_cache_piece(writer, snippet, write_piece, process, PIECE_ORIGIN);
+		write_end(writer, &owner->process->end);
 		write_args(writer, args);
 		writer_object_end(writer);
 	}

@@ -57,7 +57,6 @@ static void note_program(struct host *host, int pid)
 void host_on_process_event(void *context, const struct proc_event *event)
 {
 	struct host *host = context;
-	struct process *process;
 
 	switch (event->kind) {
 	case PROC_EVENT_FORK:
@@ -78,11 +77,9 @@ void host_on_process_event(void *context, const struct proc_event *event)
 		attribution_exited(host->attribution);
 		proc_fd_exited(host->fds, event->pid);
 		break;
-	case PROC_EVENT_USER:
-		process = process_table_at(host->processes, event->pid, event->time_ns);
-		if (process)
-			process_table_user_changed(process, event->time_ns, event->uid,
-			                           event->effective_uid);
+	case PROC_EVENT_USER: /* followed where tracepoints are: host_events.c */
+	case PROC_EVENT_GROUP:
+	case PROC_EVENT_THREAD_EXIT:
 		break;
 	}
 }
@@ -94,23 +91,6 @@ void host_on_process_events_lost(struct host *host)
 	attribution_forks_lost(host->attribution);
 	if (host->options.tree)
 		process_tree_forks_lost(host->options.tree);
-}
-
-void host_read_process_events(struct host *host)
-{
-	if (!host->events)
-		return;
-	if (proc_events_read(host->events, host_on_process_event, host) == -ENOBUFS) {
-		host_on_process_events_lost(host);
-		host->options.callbacks.overrun(host->options.callbacks.context, "proc_events",
-		                                proc_events_counters(host->events)->lost);
-	}
-}
-
-static void on_process_events(void *context, uint32_t ready)
-{
-	(void)ready;
-	host_read_process_events(context);
 }
 
 static void on_overrun(void *context, const char *where, uint64_t lost)
@@ -161,24 +141,6 @@ static void check_capabilities(struct host *host)
 			host, "/proc does not show every process (pid namespace or hidepid)",
 			"sockets of hidden processes have no owner, sockets of the kernel look "
 			"like theirs");
-}
-
-/* Tracepoints report the rest. No tracepoint reports setuid(2) at no cost to other calls. */
-static void open_process_events(struct host *host)
-{
-	unsigned kinds =
-		host->trace_owners ? PROC_EVENTS_USERS : PROC_EVENTS_LIVES | PROC_EVENTS_USERS;
-	struct error error = { 0 };
-
-	if (proc_events_open(&host->events, kinds, &error) != 0) {
-		if (host->trace_owners)
-			return; /* sockline(8), CAVEATS: a user that changes without exec */
-		host_degrade(host, error.text,
-		             "short-lived processes are found later or not at all");
-		return;
-	}
-	host->events_source = loop_add_fd(host->loop, proc_events_fd(host->events), EPOLLIN,
-	                                  on_process_events, host);
 }
 
 /* Opens what is new on the host, closes what is gone. */
@@ -323,6 +285,9 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	code = proc_fd_new(&host->fds, host->processes, DESCRIPTORS_MAX, &options->key, error);
 	if (code != 0)
 		goto failed;
+	code = host_events_open(host, error);
+	if (code != 0)
+		goto failed;
 	code = host_method_open(host, error);
 	if (code != 0)
 		goto failed;
@@ -335,7 +300,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	host_netns_set_begin(host->netns_set);
 	check_capabilities(host);
 	host_method_check(host);
-	open_process_events(host);
+	host_events_use(host);
 	if (options->tree)
 		process_tree_set_table(options->tree, host->processes);
 	if (options->tree && !host->trace_owners && !host->events)
@@ -351,12 +316,11 @@ void host_free(struct host *host)
 {
 	if (!host)
 		return;
-	loop_remove(host->events_source);
 	host_netns_watch_free(host->netns_watch);
 	host_netns_set_free(host->netns_set);
 	attribution_free(host->attribution);
 	host_method_close(host);
-	proc_events_close(host->events);
+	host_events_close(host);
 	proc_fd_free(host->fds);
 	process_details_free(host->details);
 	process_table_free(host->processes);
@@ -458,10 +422,11 @@ void host_tick(struct host *host)
 	int64_t now = clock_monotonic_ns();
 
 	process_table_expire(host->processes, now);
-	if (host->trace_owners)
+	if (host->trace_owners) {
+		host_events_read(host);
 		trace_owners_expire(host->trace_owners);
-	if (host->trace_owners)
 		report_trace_lost(host);
+	}
 	report_limits(host);
 	if (host->netns_mode == HOST_NETNS_ALL &&
 	    now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS)

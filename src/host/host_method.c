@@ -105,6 +105,7 @@ int host_method_open(struct host *host, struct error *error)
 	struct trace_owners_options options = {
 		.key = host->options.key,
 		.processes = host->processes,
+		.changes = host->changes,
 		.namespaces = count_namespaces() > 1,
 		.context = host,
 		.lived = on_lived,
@@ -209,11 +210,15 @@ static void begin_turn(struct host *host)
 
 void host_catch_up(struct host *host)
 {
-	if (host->trace_owners)
+	/* First, so that what tracepoints report later than it is taken in later. */
+	if (host->trace_owners) {
+		host_events_read(host);
 		trace_owners_drain(host->trace_owners);
+	}
 	if (host->sentinel)
 		drain_sentinel(host);
 	if (!host->in_turn)
 		begin_turn(host);
-	host_read_process_events(host);
+	if (!host->trace_owners)
+		host_events_read(host);
 }

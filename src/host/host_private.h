@@ -4,6 +4,7 @@
 #ifndef SOCKLINE_HOST_HOST_PRIVATE_H
 #define SOCKLINE_HOST_HOST_PRIVATE_H
 
+#include "attribution/process_changes.h"
 #include "attribution/sentinel_owners.h"
 #include "attribution/trace_owners.h"
 #include "host/host.h"
@@ -30,6 +31,7 @@ struct host {
 	struct host_netns_watch *netns_watch; /* NULL: the namespaces stay the same */
 	int64_t namespaces_looked_ns;
 	struct proc_events *events;
+	struct process_changes *changes;   /* what these report where tracepoints are in use */
 	struct trace_owners *trace_owners; /* NULL: tracepoints are not in use */
 	struct sentinel *sentinel;         /* NULL: nor is the sentinel */
 	struct sentinel_owners *sentinel_owners;
@@ -37,6 +39,7 @@ struct host {
 	const char *method_why;
 	uint64_t trace_lost; /* as reported */
 	struct attribution *attribution;
+	struct error events_refused;
 	struct loop_source *events_source, *trace_owners_source, *sentinel_source;
 	char degraded_text[HOST_DEGRADED_MAX][HOST_DEGRADED_TEXT];
 	const char *degraded[HOST_DEGRADED_MAX];
@@ -48,8 +51,17 @@ void host_degrade(struct host *host, const char *what, const char *cost);
 /* A proc_events_callback; tracepoints report the same. */
 proc_events_callback host_on_process_event;
 void host_on_process_events_lost(struct host *host);
+
+/*
+ * host_events.c: the process events connector. It is opened before tracepoints are, so that no
+ * change of ids after the first look at processes goes unseen; used when it is known what else
+ * there is.
+ */
+int host_events_open(struct host *host, struct error *error);
+void host_events_use(struct host *host);
+void host_events_close(struct host *host);
 /* What the connector has reported by now. */
-void host_read_process_events(struct host *host);
+void host_events_read(struct host *host);
 
 /*
  * host_method.c: opens the first of tracepoints, sentinel and lookup that can be

@@ -22,11 +22,12 @@
 #define LISTEN 1u
 #define IGNORE 2u
 
-#define EVENT_NONE 0u /* the answer to LISTEN */
-#define EVENT_FORK 1u
-#define EVENT_EXEC 2u
-#define EVENT_USER 4u
-#define EVENT_EXIT 0x80000000u
+#define EVENT_NONE  0u /* the answer to LISTEN */
+#define EVENT_FORK  1u
+#define EVENT_EXEC  2u
+#define EVENT_USER  4u
+#define EVENT_GROUP 0x40u
+#define EVENT_EXIT  0x80000000u
 
 struct wire_head {
 	uint32_t index, value;
@@ -45,7 +46,7 @@ struct wire_event {
 		} fork;
 		struct {
 			int32_t thread, pid;
-			uint32_t id, effective_id; /* EVENT_USER */
+			uint32_t id, effective_id; /* EVENT_EXIT: the first is the status */
 		} task;
 	};
 };
@@ -91,23 +92,30 @@ bool proc_events_parse(const void *message, size_t length, struct proc_event *ev
 		thread = wire.fork.child_thread;
 		break;
 	case EVENT_EXEC:
-	case EVENT_EXIT:
-		new.kind = wire.what == EVENT_EXEC ? PROC_EVENT_EXEC : PROC_EVENT_EXIT;
+		new.kind = PROC_EVENT_EXEC;
 		new.pid = wire.task.pid;
 		thread = wire.task.thread;
 		break;
-	case EVENT_USER: /* each thread has ids of its own, and libc changes those of all */
-		new.kind = PROC_EVENT_USER;
+	case EVENT_EXIT:
 		new.pid = wire.task.pid;
-		new.uid = wire.task.id;
-		new.effective_uid = wire.task.effective_id;
+		thread = wire.task.thread;
+		new.kind = thread == new.pid ? PROC_EVENT_EXIT : PROC_EVENT_THREAD_EXIT;
+		new.wait_status = wire.task.id;
+		break;
+	case EVENT_USER: /* each thread has ids of its own, and libc changes those of all */
+	case EVENT_GROUP:
+		new.kind = wire.what == EVENT_USER ? PROC_EVENT_USER : PROC_EVENT_GROUP;
+		new.pid = wire.task.pid;
+		new.id = wire.task.id;
+		new.effective_id = wire.task.effective_id;
 		thread = wire.task.thread;
 		break;
 	default:
 		return false;
 	}
-	if (new.pid <= 0 || thread != new.pid)
+	if (new.pid <= 0 || thread <= 0 || (thread != new.pid &&new.kind != PROC_EVENT_THREAD_EXIT))
 		return false; /* a thread */
+	new.tid = thread;
 	new.time_ns = (int64_t)wire.time_ns;
 	*event = new;
 	return true;
@@ -158,14 +166,21 @@ static int look_for_ack(void *context, const struct netlink_message *message)
 	return 0;
 }
 
+static uint32_t event_types(unsigned kinds)
+{
+	return (kinds & 1u << PROC_EVENT_FORK ? EVENT_FORK : 0) |
+	       (kinds & 1u << PROC_EVENT_EXEC ? EVENT_EXEC : 0) |
+	       (kinds & PROC_EVENTS_ENDS ? EVENT_EXIT : 0) |
+	       (kinds & 1u << PROC_EVENT_USER ? EVENT_USER : 0) |
+	       (kinds & 1u << PROC_EVENT_GROUP ? EVENT_GROUP : 0);
+}
+
 /*
  * The kernel runs the request inside send(2) and answers all listeners; where
  * it does not mean to listen to us, it says nothing at all.
  */
 static int listen_to_kernel(struct netlink *netlink, unsigned kinds, struct error *error)
 {
-	uint32_t wanted = (kinds & PROC_EVENTS_LIVES ? EVENT_FORK | EVENT_EXEC | EVENT_EXIT : 0) |
-	                  (kinds & PROC_EVENTS_USERS ? EVENT_USER : 0);
 	uint32_t number = (uint32_t)clock_monotonic_ns();
 	struct acknowledgement answer = { .ack = number + 1 };
 	int result;
@@ -183,7 +198,7 @@ static int listen_to_kernel(struct netlink *netlink, unsigned kinds, struct erro
 		return error_set(error, (int)answer.error, "process events: %s",
 		                 strerror((int)answer.error));
 	/* Sent second, as older kernels do not answer it and send everything. */
-	send_operation(netlink, LISTEN, wanted, number);
+	send_operation(netlink, LISTEN, event_types(kinds), number);
 	return 0;
 }
 
@@ -238,6 +253,12 @@ void proc_events_close(struct proc_events *events)
 int proc_events_fd(const struct proc_events *events)
 {
 	return netlink_fd(events->netlink);
+}
+
+void proc_events_narrow(struct proc_events *events, unsigned kinds)
+{
+	events->kinds = kinds;
+	send_operation(events->netlink, LISTEN, event_types(kinds), 0);
 }
 
 struct delivery {

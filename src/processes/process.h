@@ -27,6 +27,19 @@ struct process_added {
 	struct container_facts *container; /* counted reference; NULL = not known */
 };
 
+/*
+ * The process has ended with its last thread; its first thread, or an exit of all, gives the
+ * status. Private to process_table_events.c but for the first three.
+ */
+struct process_end {
+	int64_t wall_ns; /* since the epoch; 0 = it lives, or the time is not known exactly */
+	bool has_code;
+	uint8_t code; /* as a shell shows it: that of exit(3), or 128 and the signal */
+	bool has_first, has_last;
+	int last_tid; /* 0 = not known */
+	uint32_t first_status, last_status;
+};
+
 struct process {
 	uint32_t references;  /* process_ref, process_unref */
 	int pid;              /* thread group id */
@@ -43,15 +56,19 @@ struct process {
 	int64_t start_ns;
 	uint64_t entity_id; /* hash of boot id, pid, ticks, turn: process.entity_id; 0 = not sure */
 	int64_t exited_ns;  /* monotonic; 0 = alive as far as known. Mutable. */
+	/* How it ended, as the kernel's events report it. Mutable; of the newest state alone. */
+	struct process_end end;
 
 	/* Read again after exec, and now and then (process_table_get). Mutable. */
 	uint32_t generation; /* grows when one of the following changed */
 	uint32_t uid;        /* effective */
 	bool has_uid;
-	bool has_real_uid, has_real_gid; /* and the line below: these outlast an exec */
+	bool has_real_uid, has_real_gid;
+	bool unconfirmed_ids; /* an exec came since: the real ones are those from before it */
 	uint32_t real_uid, real_gid;
 	bool executable_deleted;
-	uint32_t netns; /* inode of /proc/PID/ns/net; 0 = not readable */
+	uint32_t netns;  /* inode of /proc/PID/ns/net; 0 = not readable */
+	uint32_t userns; /* of its user namespace, by events alone; 0 = not known */
 	/* Any bytes; NULL = not known. They lie in `strings`. */
 	char *name;        /* comm, at most 15 bytes (64 for kernel threads) */
 	char *executable;  /* target of /proc/PID/exe, without " (deleted)" */
@@ -70,6 +87,7 @@ struct process {
 	int64_t since_ns, since_wall_ns;
 	struct process *former;
 	int64_t image_read_ns; /* name and executable were read from /proc then; 0 = by events */
+	int64_t ids_read_ns;   /* users and group, the same */
 
 	/* Where the kernel's events are followed; process_history. Mutable. Times are monotonic. */
 	bool followed;                /* name and executable come from events */

@@ -258,6 +258,10 @@ static void set_numbers(struct process *process, const struct process_facts *fac
 	if (facts->has_uid)
 		process->uid = facts->uid;
 	process->has_uid |= facts->has_uid;
+	if (facts->has_uid) {
+		process->ids_read_ns = facts->read_ns;
+		process->unconfirmed_ids = false;
+	}
 	if (facts->has_real_ids) {
 		process->real_uid = facts->real_uid;
 		process->real_gid = facts->real_gid;

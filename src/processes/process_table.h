@@ -93,6 +93,10 @@ struct process_fork {
  * process has no entity_id. NULL: memory is short.
  */
 struct process *process_table_fork(struct process_table *table, const struct process_fork *fork);
+/* What a program finds in its auxiliary vector, getauxval(3). */
+struct process_start_ids {
+	uint32_t uid, effective_uid, gid;
+};
 /* The process that events of this pid concern now; NULL when there is none to be sure of. */
 struct process *process_table_current(struct process_table *table, int pid);
 /* The process that had this pid at that time; NULL when that is not sure. No system call. */
@@ -101,7 +105,11 @@ struct process *process_table_at(struct process_table *table, int pid, int64_t t
 void process_table_seed(struct process_table *table, struct process *process, int64_t time_ns);
 /* Events are missing from since_ns on: nothing is sure until a process is seeded anew. */
 void process_table_lost(struct process_table *table, int64_t since_ns);
-void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns);
+/* last_tid: of the thread that ended last. 0: this one may be outlived by others. */
+void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns,
+                         int last_tid);
+/* With this status, as of wait(2), one of its threads has ended. */
+void process_table_thread_ended(struct process *process, int tid, uint32_t wait_status);
 /* Reads which control groups there are, once events report those that are made. */
 void process_table_walk_cgroups(struct process_table *table);
 void process_table_cgroup_made(struct process_table *table, uint64_t id, const char *path,
@@ -112,12 +120,19 @@ void process_table_in_cgroup(struct process_table *table, struct process *proces
 /* It goes on: another thread than the first ran exec. */
 void process_table_revived(struct process_table *table, struct process *process);
 /* It ran exec at time_ns and has this name now; its executable is the next that is mapped. */
-void process_table_executed(struct process *process, int64_t time_ns, const char *name,
-                            size_t length);
+void process_table_executed(struct process_table *table, struct process *process, int64_t time_ns,
+                            const char *name, size_t length);
 /* With these ids, in terms of its own user namespace, it began to run its present image. */
-void process_table_started_with(struct process *process, uint32_t uid, uint32_t effective_uid,
-                                uint32_t gid);
-/* It changed its ids without exec; in terms of the initial user namespace. */
+void process_table_started_with(struct process_table *table, struct process *process,
+                                int64_t time_ns, const struct process_start_ids *ids);
+/*
+ * From now on each change of ids is reported, or not: with exec and without. Where they are, a
+ * process keeps its ids until then. _ids_lost: some reports are missing, no ids are known but
+ * those that are read anew.
+ */
+void process_table_follow_ids(struct process_table *table, bool reported);
+void process_table_ids_lost(struct process_table *table);
+/* It changed its ids; in terms of the initial user namespace. */
 void process_table_user_changed(struct process *process, int64_t time_ns, uint32_t uid,
                                 uint32_t effective_uid);
 void process_table_group_changed(struct process *process, int64_t time_ns, uint32_t gid);

@@ -12,6 +12,8 @@
 
 #define LONG_AGO_NS (INT64_MIN / 2) /* in differences to any time as well */
 
+#define USERNS_INITIAL 4026531837 /* PROC_USER_INIT_INO, linux/proc_ns.h */
+
 /* The root of v2. Beside v1, where most processes are in it, that says nothing. */
 #define ROOT_ID 1
 
@@ -67,8 +69,32 @@ static int set_texts(struct process *process, const struct process_texts *texts)
 	return process_set_texts(process, texts);
 }
 
-/* It has its parent's image, users and namespaces. */
-static void inherit(struct process *child, const struct process *parent)
+/* As it was at that time, monotonic. */
+static const struct process *state_at(const struct process *process, int64_t time_ns)
+{
+	while (process->former && time_ns < process->since_ns)
+		process = process->former;
+	return process;
+}
+
+static void inherit_ids(struct process *child, const struct process *parent)
+{
+	child->has_uid = parent->has_uid;
+	child->uid = parent->uid;
+	child->has_real_uid = parent->has_real_uid;
+	child->has_real_gid = parent->has_real_gid;
+	child->real_uid = parent->real_uid;
+	child->real_gid = parent->real_gid;
+	child->unconfirmed_ids = false;
+	child->ids_read_ns = 0;
+}
+
+/*
+ * It has its parent's image, users and namespaces. What /proc has of it meanwhile may have
+ * become so later: where each change is reported, it has had its parent's until then.
+ */
+static void inherit(const struct process_table *table, struct process *child,
+                    const struct process *parent)
 {
 	struct process_texts texts = process_texts(child), inherited;
 	/* By number: where a child begins elsewhere, its first event says so. */
@@ -88,15 +114,10 @@ static void inherit(struct process *child, const struct process *parent)
 	child->executable_deleted = parent->executable_deleted;
 	child->cgroup_id = inherited_cgroup ? parent->cgroup_id : 0;
 	child->parent_entity_id = parent->entity_id;
-	if (!child->has_uid) {
-		child->has_uid = parent->has_uid;
-		child->uid = parent->uid;
-		child->has_real_uid = parent->has_real_uid;
-		child->has_real_gid = parent->has_real_gid;
-		child->real_uid = parent->real_uid;
-		child->real_gid = parent->real_gid;
-	}
+	if (!child->has_uid || (table->follows_ids && parent->has_uid && parent->has_real_uid))
+		inherit_ids(child, parent);
 	child->netns = parent->mixed_netns ? 0 : parent->netns;
+	child->userns = parent->userns;
 }
 
 struct process *process_table_fork(struct process_table *table, const struct process_fork *fork)
@@ -130,7 +151,7 @@ struct process *process_table_fork(struct process_table *table, const struct pro
 	/* Its execs since are reported still, whatever /proc said in the end. */
 	process_forget_image(process);
 	process->image_read_ns = 0;
-	inherit(process, parent);
+	inherit(table, process, parent ? state_at(parent, fork->time_ns) : NULL);
 	if (parent)
 		parent->sole_holder_since_ns = fork->time_ns;
 	return process;
@@ -203,10 +224,46 @@ void process_table_in_cgroup(struct process_table *table, struct process *proces
 	process->cgroup_id = id;
 }
 
-void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns)
+/*
+ * wait(2) gives the status of an exit of all threads, or that of the first thread. So it is
+ * sure when the first was the last, and when the last ended with the same.
+ */
+static void settle_end(struct process *process)
+{
+	struct process_end *end = &process->end;
+	uint32_t status = end->first_status;
+
+	if (end->last_tid == 0 || !end->has_first ||
+	    (end->last_tid != process->pid && !(end->has_last && end->last_status == status)))
+		return;
+	end->has_code = true;
+	end->code = (uint8_t)(status & 0x7f ? 128 + (status & 0x7f) : status >> 8 & 0xff);
+}
+
+void process_table_thread_ended(struct process *process, int tid, uint32_t wait_status)
+{
+	struct process_end *end = &process->end;
+
+	if (tid == process->pid) {
+		end->has_first = true;
+		end->first_status = wait_status;
+	} else if (tid == end->last_tid) {
+		end->has_last = true;
+		end->last_status = wait_status;
+	}
+	settle_end(process);
+}
+
+void process_table_ended(struct process_table *table, struct process *process, int64_t time_ns,
+                         int last_tid)
 {
 	uint32_t number = process_slots_find_live(&table->store, process->pid);
 
+	if (last_tid != 0) {
+		process->end.wall_ns = time_ns + clock_realtime_ns() - clock_monotonic_ns();
+		process->end.last_tid = last_tid;
+		settle_end(process);
+	}
 	if (number != NONE && at(table, number) == process)
 		process_slots_retire(&table->store, number, time_ns);
 	else if (process->exited_ns > time_ns)
@@ -221,8 +278,8 @@ void process_table_revived(struct process_table *table, struct process *process)
 		process_slots_revive(&table->store, number);
 }
 
-void process_table_executed(struct process *process, int64_t time_ns, const char *name,
-                            size_t length)
+void process_table_executed(struct process_table *table, struct process *process, int64_t time_ns,
+                            const char *name, size_t length)
 {
 	struct process_texts texts;
 	bool read_later = process->image_read_ns > time_ns;
@@ -239,32 +296,98 @@ void process_table_executed(struct process *process, int64_t time_ns, const char
 	if (set_texts(process, &texts) < 0)
 		process_forget_image(process);
 	process->expects_image = true;
-	process->has_uid = false; /* the file may be set-user-ID */
+	process->end = (struct process_end){ 0 }; /* of a thread, which this one has replaced */
+	/*
+	 * The file may be set-user-ID, and a setuid(2) before it unseen; what was read later is of
+	 * the new image already.
+	 */
+	if (!table->follows_ids && process->ids_read_ns <= time_ns) {
+		process->unconfirmed_ids = process->has_real_uid;
+		process->has_uid = process->has_real_uid = process->has_real_gid = false;
+	}
 }
 
-void process_table_started_with(struct process *process, uint32_t uid, uint32_t effective_uid,
-                                uint32_t gid)
+void process_table_follow_ids(struct process_table *table, bool reported)
 {
-	/*
-	 * An exec keeps the real user. Where it seems to be another, these are numbers of another
-	 * user namespace (0 for any user who ran `unshare -U -r'), or a change was not seen.
-	 */
-	process->has_real_uid &= process->real_uid == uid;
-	/* 0 is what such a namespace shows of anybody, and a setuid(2) may be unseen: /proc says. */
-	if (!process->has_real_uid || uid == 0)
-		return;
-	process->uid = effective_uid;
-	process->has_uid = true;
-	process->real_gid = gid;
-	process->has_real_gid = true;
+	table->follows_ids = reported;
+}
+
+static void forget_ids(struct process *process)
+{
+	process->has_uid = process->has_real_uid = process->has_real_gid = false;
 	process->generation++;
+}
+
+void process_table_ids_lost(struct process_table *table)
+{
+	for (uint32_t number = table->store.live.newest; number != NONE;) {
+		struct process_slot *slot = process_table_slot(table, number);
+
+		if (slot->process->followed) {
+			forget_ids(slot->process);
+			slot->read_ns = LONG_AGO_NS;
+		}
+		number = slot->older;
+	}
+}
+
+/* The numbers are the host's. */
+static void set_ids(struct process *process, const struct process_start_ids *ids)
+{
+	process->real_uid = ids->uid;
+	process->uid = ids->effective_uid;
+	process->real_gid = ids->gid;
+	process->has_uid = process->has_real_uid = process->has_real_gid = true;
+	process->unconfirmed_ids = false;
+	process->ids_read_ns = 0;
+	process->generation++;
+}
+
+/*
+ * The numbers are those of the process's own user namespace, in which 0 is any user who ran
+ * `unshare -U -r' and 1000 may be the host's 100999: they are taken only when that namespace is
+ * the initial one, or is not known and nothing speaks for another. An exec keeps the real user, so
+ * a number that is not the one inherited is of another namespace, or follows a setuid(2) that was
+ * not seen. 0 says nothing even where it is the inherited one: a container's first process is
+ * forked by root, becomes another user, and is 0 in its namespace. Then /proc says who it is, or
+ * nothing does. Where changes are reported none of this is needed: an exec that changes ids is
+ * reported as well, in the host's numbers.
+ */
+void process_table_started_with(struct process_table *table, struct process *process,
+                                int64_t time_ns, const struct process_start_ids *ids)
+{
+	if (process->ids_read_ns > time_ns ||
+	    (table->follows_ids && process->has_uid && process->has_real_uid))
+		return;
+	if (process->userns == USERNS_INITIAL ||
+	    (process->userns == 0 && process->unconfirmed_ids && ids->uid != 0 &&
+	     process->real_uid == ids->uid))
+		set_ids(process, ids);
+}
+
+/*
+ * A change that /proc was read after: what was read is as new, and holds since the change when
+ * that is what made it another.
+ */
+static bool was_read_after(struct process *process, int64_t time_ns, bool same)
+{
+	if (process->ids_read_ns <= time_ns)
+		return false;
+	if (same && process->former && process->since_ns > time_ns &&
+	    process->former->since_ns <= time_ns) {
+		process->since_wall_ns -= process->since_ns - time_ns;
+		process->since_ns = time_ns;
+	}
+	return true;
 }
 
 void process_table_user_changed(struct process *process, int64_t time_ns, uint32_t uid,
                                 uint32_t effective_uid)
 {
-	if (process->has_uid && process->has_real_uid && process->uid == effective_uid &&
-	    process->real_uid == uid)
+	bool same = process->has_uid && process->has_real_uid && process->uid == effective_uid &&
+	            process->real_uid == uid;
+
+	if (was_read_after(process, time_ns, same) || same)
 		return;
 	process_change(process, time_ns);
 	process->uid = effective_uid;
@@ -275,7 +398,9 @@ void process_table_user_changed(struct process *process, int64_t time_ns, uint32
 
 void process_table_group_changed(struct process *process, int64_t time_ns, uint32_t gid)
 {
-	if (process->has_real_gid && process->real_gid == gid)
+	bool same = process->has_real_gid && process->real_gid == gid;
+
+	if (was_read_after(process, time_ns, same) || same)
 		return;
 	process_change(process, time_ns);
 	process->real_gid = gid;
@@ -316,7 +441,7 @@ void process_table_exec(struct process_table *table, int pid, int64_t time_ns)
 	if (process) {
 		process_table_slot(table, live)->read_ns = LONG_AGO_NS;
 		if (!process->followed)
-			process_table_executed(process, time_ns, NULL, 0);
+			process_table_executed(table, process, time_ns, NULL, 0);
 	}
 	process = process_table_get(table, pid, NULL);
 	if (process && !process->followed)

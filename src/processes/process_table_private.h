@@ -13,6 +13,7 @@ struct process_table {
 	struct process_reader reader;
 	int cgroups; /* where cgroup v2 is mounted; -1 = not known */
 	struct cgroup_paths *cgroup_paths;
+	bool follows_ids;     /* process_table_follow_ids */
 	bool foreign_cgroups; /* the paths that events report are not those of /proc */
 	struct process_slots store;
 	uint32_t sweep; /* next slot that process_table_expire looks at */

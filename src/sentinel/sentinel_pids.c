@@ -131,7 +131,9 @@ static void take_event(struct sentinel_pids *young, const struct nlmsghdr *heade
 	struct proc_event event;
 
 	if (length < NLMSG_HDRLEN ||
-	    !proc_events_parse((const char *)header + NLMSG_HDRLEN, length - NLMSG_HDRLEN, &event))
+	    !proc_events_parse((const char *)header + NLMSG_HDRLEN, length - NLMSG_HDRLEN,
+	                       &event) ||
+	    !(PROC_EVENTS_LIVES & 1u << event.kind)) /* before Linux 6.6 all kinds come */
 		return;
 	if (event.kind != PROC_EVENT_FORK) /* it is gone, or has another place from now on */
 		sentinel_pids_remove(young, event.pid);

@@ -38,7 +38,8 @@ enum trace_event_kind {
 	TRACE_EVENT_NAME, /* text is the name (comm) from now on; executed: the process ran exec */
 	TRACE_EVENT_IMAGE, /* code of the file `text` was mapped; the first after exec is the executable */
 	TRACE_EVENT_NETNS, /* tid (a thread, or the process when it equals pid) is now in netns */
-	TRACE_EVENT_EXIT, /* the process ends, its sockets are closed after this; text is its name */
+	/* The process ends, its sockets are closed after this; text is its name. */
+	TRACE_EVENT_EXIT,
 	TRACE_EVENT_IDS, /* what the process has run since its last exec started with these `ids` */
 	TRACE_EVENT_CGROUP, /* a control group was made: cgroup_id has the path `text` */
 	/* `lost` events between since_ns and time_ns are missing, of the kinds above and below FORK. */
@@ -50,11 +51,13 @@ struct trace_event {
 	enum trace_event_kind kind;
 	bool process_context;
 	bool executed;
+	bool ended; /* EXIT: tid was the last of its threads; else others may outlive it */
 	uint8_t old_state, new_state; /* as enum socket_state */
 	int pid;                      /* thread group id */
 	int tid;
-	int parent_pid; /* of the process that forked it */
-	uint32_t netns; /* inode number */
+	int parent_pid;  /* of the process that forked it */
+	uint32_t netns;  /* inode number */
+	uint32_t userns; /* of the user namespace; 0 = not known */
 	uint32_t ifindex;
 	int64_t time_ns;     /* monotonic */
 	int64_t boottime_ns; /* the same moment on CLOCK_BOOTTIME, at most microseconds off */

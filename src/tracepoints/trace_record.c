@@ -255,6 +255,7 @@ static enum trace_record_result decode_exit(const uint16_t *offsets, const uint8
 	if (!ends)
 		return TRACE_RECORD_IGNORED;
 	event->kind = TRACE_EVENT_EXIT;
+	event->ended = offsets[EXIT_GROUP_DEAD] != 0;
 	/* A thread may have a name of its own; comm is the one of the thread that ends last. */
 	if (event->tid == event->pid)
 		set_text(event, raw + offsets[EXIT_COMM], COMM_BYTES);
@@ -393,6 +394,8 @@ static enum trace_record_result decode_namespaces(const uint8_t *body, size_t le
 		return TRACE_RECORD_MALFORMED;
 	event->kind = TRACE_EVENT_NETNS;
 	event->netns = (uint32_t)read_u64(body + 24);
+	if (read_u64(body + 8) > USER_NS_INDEX && length >= 16 + 16 * (USER_NS_INDEX + 1))
+		event->userns = (uint32_t)read_u64(body + 24 + 16 * USER_NS_INDEX);
 	return event->netns ? TRACE_RECORD_DECODED : TRACE_RECORD_IGNORED;
 }
 

@@ -88,7 +88,8 @@ static void fuzz_event(const char *message, size_t length)
 	struct proc_event event;
 
 	if (proc_events_parse(message, length, &event))
-		check(event.pid > 0 && event.kind <= PROC_EVENT_EXIT);
+		check(event.pid > 0 && event.tid > 0 && event.kind <= PROC_EVENT_THREAD_EXIT &&
+		      (event.tid == event.pid) == (event.kind != PROC_EVENT_THREAD_EXIT));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -121,6 +121,12 @@ static inline void scene_process(struct scene *scene, int number)
 	process->name = scene_chance(scene, 90) ? scene_string(scene, strings[0], 16) : NULL;
 	process->executable = scene_chance(scene, 90) ? scene_string(scene, strings[1], 256) : NULL;
 	process->parent_name = scene_chance(scene, 80) ? scene_string(scene, strings[2], 16) : NULL;
+	if (scene_chance(scene, 30))
+		process->end = (struct process_end){
+			.wall_ns = scene->time_ns,
+			.has_code = scene_chance(scene, 50),
+			.code = (uint8_t)random_u64(&scene->random),
+		};
 	process->parent_executable =
 		scene_chance(scene, 80) ? scene_string(scene, strings[5], 256) : NULL;
 	process->cgroup = scene_chance(scene, 80) ? scene_string(scene, strings[3], 256) : NULL;

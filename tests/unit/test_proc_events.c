@@ -75,25 +75,26 @@ static const struct {
 	{ "exit",
 	  { .what = KERNEL_PROC_EVENT_EXIT,
 	    .timestamp_ns = INT64_MAX,
-	    .event_data.exit = { 20, 20, 0, 17, 10, 10 } },
+	    .event_data.exit = { 20, 20, 139, 17, 10, 10 } },
 	  true,
-	  { .kind = PROC_EVENT_EXIT, .pid = 20, .time_ns = INT64_MAX } },
+	  { .kind = PROC_EVENT_EXIT, .pid = 20, .wait_status = 139, .time_ns = INT64_MAX } },
 	{ "exit of a thread",
-	  { .what = KERNEL_PROC_EVENT_EXIT, .event_data.exit = { 21, 20, 0, 17, 10, 10 } },
-	  false,
-	  { 0 } },
+	  { .what = KERNEL_PROC_EVENT_EXIT, .event_data.exit = { 21, 20, 256, 17, 10, 10 } },
+	  true,
+	  { .kind = PROC_EVENT_THREAD_EXIT, .pid = 20, .tid = 21, .wait_status = 256 } },
 	{ "another user",
 	  { .what = PROC_EVENT_UID, .timestamp_ns = 5, .event_data.id = { 20, 20, { 1 }, { 2 } } },
 	  true,
-	  { .kind = PROC_EVENT_USER, .pid = 20, .time_ns = 5, .uid = 1, .effective_uid = 2 } },
+	  { .kind = PROC_EVENT_USER, .pid = 20, .time_ns = 5, .id = 1, .effective_id = 2 } },
 	{ "another user of a thread",
 	  { .what = PROC_EVENT_UID, .event_data.id = { 21, 20, { 1 }, { 2 } } },
 	  false,
 	  { 0 } },
-	{ "another kind",
-	  { .what = PROC_EVENT_GID, .event_data.id = { 20, 20, { 1 }, { 2 } } },
-	  false,
-	  { 0 } },
+	{ "another group",
+	  { .what = PROC_EVENT_GID, .timestamp_ns = 5, .event_data.id = { 20, 20, { 1 }, { 2 } } },
+	  true,
+	  { .kind = PROC_EVENT_GROUP, .pid = 20, .time_ns = 5, .id = 1, .effective_id = 2 } },
+	{ "another kind", { .what = PROC_EVENT_SID, .event_data.sid = { 20, 20 } }, false, { 0 } },
 	{ "an acknowledgement", { .what = KERNEL_PROC_EVENT_NONE }, false, { 0 } },
 	{ "no pid", { .what = KERNEL_PROC_EVENT_EXEC }, false, { 0 } },
 	{ "a negative pid",
@@ -114,8 +115,10 @@ static void test_parse(void)
 			CHECK(good && event.kind == expected->kind && event.pid == expected->pid &&
 			              event.parent_pid == expected->parent_pid &&
 			              event.time_ns == expected->time_ns &&
-			              event.uid == expected->uid &&
-			              event.effective_uid == expected->effective_uid,
+			              event.tid == (expected->tid ? expected->tid : event.pid) &&
+			              event.id == expected->id &&
+			              event.effective_id == expected->effective_id &&
+			              event.wait_status == expected->wait_status,
 			      "%s", cases[i].name);
 		else
 			CHECK(!good && event.pid == -77, "no event: %s", cases[i].name);
@@ -252,7 +255,7 @@ static void open_elsewhere(void *argument)
 		waitpid(child, &status, 0);
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
 	}
-	result = proc_events_open(&events, PROC_EVENTS_LIVES | PROC_EVENTS_USERS, &error);
+	result = proc_events_open(&events, PROC_EVENTS_LIVES | PROC_EVENTS_IDS, &error);
 	_exit(result == elsewhere->expected && !events && strstr(error.text, "namespace") ? 0 : 1);
 }
 
@@ -275,7 +278,7 @@ int main(void)
 
 	test_parse();
 	test_damaged();
-	result = proc_events_open(&events, PROC_EVENTS_LIVES | PROC_EVENTS_USERS, &error);
+	result = proc_events_open(&events, PROC_EVENTS_LIVES | PROC_EVENTS_IDS, &error);
 	if (result != 0) {
 		CHECK(!events && error.code == -result && error.text[0], "live # SKIP %s",
 		      error.text);

@@ -455,7 +455,7 @@ static void test_same_tick(void)
 		struct process *process = process_table_fork(history.processes, &fork);
 
 		ids[i] = process->entity_id;
-		process_table_ended(history.processes, process, fork.time_ns + 1000);
+		process_table_ended(history.processes, process, fork.time_ns + 1000, 0);
 	}
 	CHECK(ids[0] != 0 && ids[1] != 0 && ids[2] != 0 && ids[0] != ids[1] && ids[1] != ids[2] &&
 	              ids[0] != ids[2],

@@ -82,6 +82,7 @@ LONGER = {
     "tests/unit/test_attribution.c": "one world of processes and sockets, and all rules over it",
     "tests/unit/test_binder.c": "one world of answers, and all rules of when they are taken",
     "tests/unit/test_connection_table.c": "one model, held against the table in many ways",
+    "tests/unit/test_process_history.c": "lives of processes, and all questions about them",
     "tests/unit/test_trace_record.c": "a record of each kind, and all ways to break it",
     "tests/bench/bench.py": "one table: a function for each of its parts",
 }

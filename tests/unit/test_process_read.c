@@ -79,7 +79,7 @@ static void test_apply(const struct process_reader *reader)
 	process_unref(process);
 }
 
-/* Of a time between two readings that differ, neither is known to be right. */
+/* Where two readings differ, none is known to be right for a time between them. */
 static void test_between(const struct process_reader *reader)
 {
 	int64_t shift = clock_realtime_ns() - clock_monotonic_ns(), read_ns = clock_monotonic_ns();

@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that live for less than a millisecond beside busy ones have their whole identity, in
+control groups of containers, a quarter of them set-user-ID. A wrong value fails in any attempt."""
+
+import collections
+import os
+import shutil
+
+from harness import HELPERS, HERE, Namespace, check, path, run, skip, until
+
+PORT = 7800
+FIRST_PORT = 20000
+GROUPS = 20
+USER, FILE_USER = "65534", 33
+COUNTS = {"tracepoints": 300, "sentinel": 80, "lookup": 80}
+REMOVED = 120
+PRESENT = 0.999
+ATTEMPTS = 3  # to know all: a storm of events on the machine makes the kernel lose some
+
+
+def new_folder():
+    """A control group of v2 of our own; None: there is no v2 to make one in."""
+    for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):
+        if os.path.exists(root + "/cgroup.procs"):
+            folder = f"{root}/sockline-short-{os.getpid()}"
+            try:
+                os.mkdir(folder)
+                return folder
+            except OSError:
+                return None
+    return None
+
+
+def remove(folder):
+    def removed():
+        try:
+            for name in os.listdir(folder):
+                if os.path.isdir(f"{folder}/{name}"):
+                    os.rmdir(f"{folder}/{name}")
+            os.rmdir(folder)
+        except OSError:
+            return False
+        return True
+    until(removed, f"{folder} to be empty")
+
+
+def copies():
+    """Of the program: three that are plain, and one that is set-user-ID."""
+    for number in range(4):
+        name = path(f"lives{number}")
+        shutil.copy(os.path.join(HELPERS, "short_lives"), name)
+        if number == 3:
+            os.chown(name, FILE_USER, -1)
+        os.chmod(name, 0o4755 if number == 3 else 0o755)
+    os.chmod(os.path.dirname(path("lives0")), 0o755)
+    return [path(f"lives{number}") for number in range(4)]
+
+
+def identity(record):
+    """What a record says of its process, by field; a field that is absent is not there."""
+    process, user = record.get("process", {}), record.get("user", {})
+    found = {
+        "pid": process.get("pid"),
+        "executable": process.get("executable"),
+        "name": process.get("name"),
+        "parent": process.get("parent", {}).get("pid"),
+        "user": user.get("id"),
+        "effective": user.get("effective", {}).get("id"),
+        "cgroup": record["sockline"].get("cgroup"),
+        "container": record.get("container", {}).get("id"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def truth(line, parent):
+    port, pid, program, folder = line.split("\t")
+    cgroup = folder.split("/sys/fs/cgroup/", 1)[1]
+    wanted = {
+        "pid": int(pid), "executable": program, "name": os.path.basename(program), "parent": parent,
+        "user": USER, "cgroup": "/" + cgroup.removeprefix("unified/"),
+        "container": folder.rsplit("docker-", 1)[1].removesuffix(".scope"),
+        "effective": str(FILE_USER) if program.endswith("3") else USER,
+    }
+    return int(port), wanted
+
+
+def compare(records, truths):
+    """How many have each field, and what is wrong."""
+    present, wrong = collections.Counter(), []
+    for port, wanted in truths.items():
+        # A record without a process is about the connection; each that has one is looked at.
+        found = [identity(record) for record in records
+                 if record.get("source", {}).get("port") == port and "process" in record]
+        for one in found:
+            wrong += [(port, name, value, wanted.get(name)) for name, value in one.items()
+                      if value != wanted.get(name)]
+        # Where the effective user is not another, the record has but one.
+        for name in wanted:
+            present[name] += bool(found) and (
+                name in found[-1] or name == "effective" and wanted[name] == USER)
+    return present, wrong
+
+
+def play(folder, method, count, *options):
+    """Runs them; -> (present, wrong) as compare() says, and the truths."""
+    names = [f"{folder}/docker-{number:064x}.scope" for number in range(1, GROUPS + 1)]
+    if "-r" in options:
+        names = [folder]
+    for name in names:
+        os.makedirs(name, exist_ok=True)
+    programs = [word for name in copies() for word in ("-e", name)]
+    with Namespace() as host:
+        # From the first network namespace: process events are refused in others.
+        sockline = HERE.sockline("-e", "connection", "--attribution", method,
+                                 netns=f"/run/netns/{host.name}")
+        # `ip netns exec' would hide the control groups.
+        lives = HERE.start("nsenter", f"--net=/run/netns/{host.name}",
+                           os.path.join(HELPERS, "short_lives"), "-b", "2", "-u", USER, *programs,
+                           *options, count, PORT, *names)
+        status = lives.finish(timeout=30)
+        check(status == 0, f"{method}: they ran", lives.stderr)
+        truths = dict(truth(line.decode(), lives.pid) for line in lives.lines)
+        until(lambda: len(sockline.find("connection_closed")) >= count, "all connections")
+        sockline.stop()
+        records = sockline.find(where=lambda one: "source" in one and
+                                one["destination"]["port"] == PORT)
+    return *compare(records, truths), truths
+
+
+def judge(title, folder, method, count, *options):
+    for attempt in range(ATTEMPTS):
+        present, wrong, truths = play(folder, method, count, *options)
+        check(not wrong, f"{title}: nothing is wrong", wrong[:5])
+        wanted = collections.Counter(name for one in truths.values() for name in one)
+        missing = {name: wanted[name] - present[name] for name in wanted
+                   if present[name] < PRESENT * wanted[name]}
+        if method != "tracepoints":
+            return
+        if not missing or attempt == ATTEMPTS - 1:
+            check(not missing, f"{title}: all is known", f"missing: {missing} of {count}")
+            return
+
+
+def with_folder(title, *arguments):
+    folder = new_folder()
+    if not folder:
+        skip(title, "no cgroup v2 to make a group in")
+        return
+    try:
+        judge(title, folder, *arguments)
+    finally:
+        remove(folder)
+
+
+def test_tracepoints():
+    with_folder("tracepoints", "tracepoints", COUNTS["tracepoints"])
+
+
+def test_sentinel():
+    with_folder("sentinel", "sentinel", COUNTS["sentinel"])
+
+
+def test_lookup():
+    with_folder("lookup", "lookup", COUNTS["lookup"])
+
+
+def test_removed_groups():
+    with_folder("a container that is removed at once", "tracepoints", REMOVED, "-r")
+
+
+run(globals())

@@ -21,8 +21,14 @@ struct flow_direction {
 struct flow {
 	struct tuple tuple; /* of the packet that opened it */
 	uint32_t netns;
-	uint32_t used; /* flows->clock, when it was used last; 0: free */
-	struct flow_direction directions[2];
+	uint32_t used;                       /* flows->clock, when it was used last */
+	struct flow_direction directions[2]; /* by the side of their packets */
+};
+
+/* Where a connection may be: WAYS places from the first on. */
+struct place {
+	uint32_t first, tag;
+	unsigned side; /* 0 or 1: which of its two directions the packet has */
 };
 
 struct piece {
@@ -41,7 +47,10 @@ struct buffer {
 struct flows {
 	struct hash_key key;
 	uint32_t clock;
-	struct flow flows[SETS][WAYS];
+	/* What most packets are compared with fits into the first cache. */
+	uint32_t tags[FLOWS_MAX]; /* of the hash; 0: free */
+	uint8_t done[FLOWS_MAX];  /* 1 << side: that direction is */
+	struct flow flows[FLOWS_MAX];
 	struct buffer buffers[FLOWS_BUFFERS]; /* pages that are never touched cost nothing */
 };
 
@@ -60,7 +69,7 @@ void flows_free(struct flows *flows)
 }
 
 /* Alike for both directions. */
-static struct flow *set_of(struct flows *flows, const struct packet *packet)
+static uint64_t hash_of(const struct flows *flows, const struct packet *packet)
 {
 	const struct hash_key factors = hash_factors(&flows->key);
 	const struct tuple *tuple = &packet->tuple;
@@ -71,19 +80,37 @@ static struct flow *set_of(struct flows *flows, const struct packet *packet)
 	hash = hash_fold(source[0] ^ factors.k[0] ^ tuple->source_port, source[1] ^ factors.k[1]) +
 	       hash_fold(destination[0] ^ factors.k[0] ^ tuple->destination_port,
 	                 destination[1] ^ factors.k[1]);
-	hash = hash_fold(hash ^ packet->netns, factors.k[0]);
-	return flows->flows[hash % SETS];
+	return hash_fold(hash ^ packet->netns, factors.k[0]);
 }
 
-static struct flow *find(struct flow *set, const struct packet *packet, bool *reversed)
+static struct place place_of(struct flows *flows, const struct packet *packet)
 {
-	for (int i = 0; i < WAYS; i++) {
-		struct flow *flow = &set[i];
+	uint64_t hash = hash_of(flows, packet);
 
-		if (flow->used == 0 || flow->netns != packet->netns)
-			continue;
-		*reversed = !tuple_equal(&flow->tuple, &packet->tuple);
-		if (!*reversed || tuple_is_reverse(&flow->tuple, &packet->tuple))
+	return (struct place){
+		.first = (uint32_t)(hash % SETS) * WAYS,
+		.tag = (uint32_t)(hash >> 32) | 1,
+		.side = tuple_is_before(&packet->tuple),
+	};
+}
+
+/* Quick, for each packet: there is nothing to look at, since it is done with, or was never begun. */
+static bool is_of_no_interest(const struct flows *flows, struct place place, bool starts)
+{
+	for (uint32_t i = place.first; i < place.first + WAYS; i++)
+		if (flows->tags[i] == place.tag)
+			return flows->done[i] >> place.side & 1;
+	return !starts;
+}
+
+static struct flow *find(struct flows *flows, struct place place, const struct packet *packet)
+{
+	for (uint32_t i = place.first; i < place.first + WAYS; i++) {
+		struct flow *flow = &flows->flows[i];
+
+		if (flows->tags[i] == place.tag && flow->netns == packet->netns &&
+		    (tuple_equal(&flow->tuple, &packet->tuple) ||
+		     tuple_is_reverse(&flow->tuple, &packet->tuple)))
 			return flow;
 	}
 	return NULL;
@@ -98,59 +125,58 @@ static void release(struct flows *flows, struct flow_direction *direction)
 
 void flows_done(struct flows *flows, struct flow_direction *direction)
 {
+	size_t number = (size_t)((char *)direction - (char *)flows->flows) / sizeof(struct flow);
+
 	release(flows, direction);
 	direction->stage = STAGE_DONE;
-}
-
-static bool is_done(const struct flow *flow)
-{
-	return flow->directions[0].stage == STAGE_DONE && flow->directions[1].stage == STAGE_DONE;
+	flows->done[number] |= (uint8_t)(1u << (direction - flows->flows[number].directions));
 }
 
 /* In the place of a free one, of one that is done with, or of the one idle longest. */
-static struct flow *open_flow(struct flows *flows, struct flow *set, const struct packet *packet)
+static struct flow *open_flow(struct flows *flows, struct place place, const struct packet *packet)
 {
-	struct flow *place = &set[0];
+	uint32_t best = place.first;
 
-	for (int i = 1; i < WAYS && place->used != 0; i++) {
-		struct flow *other = &set[i];
-		bool better = is_done(other) != is_done(place) ? is_done(other)
-		                                               : other->used < place->used;
+	for (uint32_t i = place.first + 1; i < place.first + WAYS && flows->tags[best] != 0; i++) {
+		bool over = flows->done[i] == 3, best_over = flows->done[best] == 3;
+		bool better =
+			over != best_over ? over : flows->flows[i].used < flows->flows[best].used;
 
-		if (other->used == 0 || better)
-			place = other;
+		if (flows->tags[i] == 0 || better)
+			best = i;
 	}
-	if (place->used != 0)
+	if (flows->tags[best] != 0)
 		for (int end = 0; end < 2; end++)
-			release(flows, &place->directions[end]);
-	*place =
-		(struct flow){ .tuple = packet->tuple,
-		               .netns = packet->netns,
-		               .directions = { { .buffer = NO_BUFFER }, { .buffer = NO_BUFFER } } };
-	return place;
+			release(flows, &flows->flows[best].directions[end]);
+	flows->tags[best] = place.tag;
+	flows->done[best] = 0;
+	flows->flows[best] = (struct flow){
+		.tuple = packet->tuple,
+		.netns = packet->netns,
+		.directions = { { .buffer = NO_BUFFER }, { .buffer = NO_BUFFER } },
+	};
+	return &flows->flows[best];
 }
 
 /* A SYN: the direction begins with what follows it. */
-static void begin(struct flows *flows, struct flow *set, const struct packet *packet)
+static void begin(struct flows *flows, struct place place, const struct packet *packet)
 {
-	bool reversed = false, answers = packet->tcp_flags & TCP_FLAG_ACK;
-	struct flow *flow = find(set, packet, &reversed);
+	struct flow *flow = find(flows, place, packet);
 	struct flow_direction *direction;
 	uint32_t next = packet->tcp_sequence + 1;
 
-	if (flow && !answers && flow->directions[reversed].stage != STAGE_NONE &&
-	    flow->directions[reversed].next != next) { /* another connection with this tuple */
+	if (flow && !(packet->tcp_flags & TCP_FLAG_ACK) &&
+	    flow->directions[place.side].stage != STAGE_NONE &&
+	    flow->directions[place.side].next != next) { /* another connection with this tuple */
 		flows_done(flows, &flow->directions[0]);
 		flows_done(flows, &flow->directions[1]);
-		flow->used = 0;
+		flows->tags[flow - flows->flows] = 0;
 		flow = NULL;
 	}
-	if (!flow) {
-		flow = open_flow(flows, set, packet);
-		reversed = false;
-	}
+	if (!flow)
+		flow = open_flow(flows, place, packet);
 	flow->used = flows->clock;
-	direction = &flow->directions[reversed];
+	direction = &flow->directions[place.side];
 	if (direction->stage != STAGE_NONE)
 		return;
 	direction->stage = STAGE_FIRST;
@@ -273,31 +299,32 @@ static bool look(struct flows *flows, struct flow_direction *direction, const st
 bool flows_add(struct flows *flows, const struct packet *packet, const uint8_t *payload,
                size_t captured, bool starts, struct flow_view *view)
 {
-	struct flow *set = set_of(flows, packet), *flow;
+	struct place place = place_of(flows, packet);
 	struct flow_direction *direction;
-	bool reversed = false;
+	struct flow *flow;
 
-	if (++flows->clock == 0) /* after 2^32 packets: the order is lost, once */
-		flows->clock = 1;
+	flows->clock++; /* after 2^32 packets the order is lost, once */
 	if (packet->tcp_flags & TCP_FLAG_SYN) {
-		begin(flows, set, packet);
+		begin(flows, place, packet);
 		return false; /* what a SYN carries (TCP Fast Open) comes again, or is not seen */
 	}
-	flow = find(set, packet, &reversed);
+	if (is_of_no_interest(flows, place, starts))
+		return false;
+	flow = find(flows, place, packet);
 	if (!flow) {
 		if (!starts || captured == 0)
 			return false;
-		flow = open_flow(flows, set, packet);
+		flow = open_flow(flows, place, packet);
 	}
 	flow->used = flows->clock;
-	direction = &flow->directions[reversed];
+	direction = &flow->directions[place.side];
 	if (direction->stage == STAGE_NONE && starts) {
 		direction->stage = STAGE_MIDDLE;
 		direction->next = packet->tcp_sequence;
 	}
 	if (direction->stage == STAGE_NONE || direction->stage == STAGE_DONE)
 		return false;
-	view->other = &flow->directions[!reversed];
+	view->other = &flow->directions[!place.side];
 	return look(flows, direction, packet, payload, captured, view);
 }
 

@@ -14,11 +14,6 @@
 #define FINDINGS_MAX  24 /* of a batch */
 #define FINDINGS_EACH 8  /* of one packet; those over it are not looked at */
 
-struct found {
-	uint64_t packet; /* its number; 0: free */
-	struct inspector_finding finding;
-};
-
 struct naming {
 	struct connection_table *connections;
 	struct emitter *emitter;
@@ -26,10 +21,11 @@ struct naming {
 	struct inspector *inspector;
 	struct dns_queries *queries;
 	struct domains *domains;
-	uint64_t packet; /* that is looked into: its number */
-	int count;       /* of found that are not free */
-	int limit;       /* of count, for this packet */
-	struct found found[FINDINGS_MAX];
+	uint64_t packet;                /* that is looked into: its number */
+	int count;                      /* of findings that are not free */
+	int limit;                      /* of count, for this packet */
+	uint64_t packets[FINDINGS_MAX]; /* whose findings they are: numbers; 0: free */
+	struct inspector_finding findings[FINDINGS_MAX];
 };
 
 static void on_finding(void *context, const struct inspector_finding *finding)
@@ -39,12 +35,10 @@ static void on_finding(void *context, const struct inspector_finding *finding)
 	if (naming->count == naming->limit)
 		return;
 	for (int i = 0; i < FINDINGS_MAX; i++) {
-		struct found *found = &naming->found[i];
-
-		if (found->packet != 0)
+		if (naming->packets[i] != 0)
 			continue;
-		found->packet = naming->packet;
-		found->finding = *finding;
+		naming->packets[i] = naming->packet;
+		naming->findings[i] = *finding;
 		naming->count++;
 		return;
 	}
@@ -287,13 +281,11 @@ void naming_found(struct naming *naming, const struct packet *packet, struct con
                   enum connection_end from)
 {
 	for (int i = 0; naming->count > 0 && i < FINDINGS_MAX; i++) {
-		struct found *found = &naming->found[i];
-
-		if (found->packet != packet->number)
+		if (naming->packets[i] != packet->number)
 			continue;
 		if (connection)
-			apply(naming, packet, connection, from, &found->finding);
-		found->packet = 0;
+			apply(naming, packet, connection, from, &naming->findings[i]);
+		naming->packets[i] = 0;
 		naming->count--;
 	}
 }

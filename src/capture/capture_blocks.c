@@ -162,7 +162,7 @@ static int64_t time_of(struct capture_blocks *blocks, const struct pcapng_packet
 int capture_blocks_next(struct capture_blocks *blocks, bool wait, uint64_t before,
                         struct capture_packet *packet, struct error *error)
 {
-	struct pcapng_packet found;
+	struct pcapng_packet found = { .captured = 0 };
 	int result;
 
 	for (;;) {

@@ -7,6 +7,7 @@
 #include <lz4frame.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST /* its input is not written to */
 #include <zlib.h>
 #include <zstd.h>
 
@@ -122,7 +123,7 @@ static int run_gzip(struct capture_inflate *member, struct capture_inflate_step 
 	if (member->may_end && !begin_member(member, step))
 		return 0;
 	member->may_end = false;
-	gzip->next_in = (Bytef *)(uintptr_t)step->in; /* which it does not write to */
+	gzip->next_in = step->in;
 	gzip->avail_in = in;
 	gzip->next_out = step->out;
 	gzip->avail_out = out;

@@ -180,6 +180,11 @@ static void write_cgroup(struct writer *writer, const struct process *process)
 {
 	if (process->cgroup && !writer_cuts(writer, CUT_CGROUP))
 		encode_writer_c_string(writer, KEY("cgroup"), process->cgroup, RAW_CGROUP);
+	if (process->container_pid > 0) {
+		writer_object(writer, KEY("process"));
+		encode_writer_i64(writer, KEY("container_pid"), process->container_pid);
+		writer_object_end(writer);
+	}
 	if (process->executable_deleted)
 		encode_writer_bool(writer, KEY("executable_deleted"), true);
 }

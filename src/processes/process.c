@@ -319,6 +319,24 @@ bool process_parse_real_ids(const char *text, size_t length, uint32_t *uid, uint
 	return true;
 }
 
+int process_parse_container_pid(const char *text, size_t length)
+{
+	const char *end = text + length, *at = find_line(text, end, "NSpid:");
+	int pid = 0, count = 0;
+
+	while (at) {
+		at = skip_blanks(at, end);
+		if (at == end) /* the line is cut off: there may be more */
+			return 0;
+		if (*at == '\n')
+			return count > 1 ? pid : 0;
+		if (!parse_int(&at, end, &pid))
+			return 0;
+		count++;
+	}
+	return 0;
+}
+
 bool process_parse_link(const char *link, const char *kind, uint64_t *inode)
 {
 	size_t length = strlen(kind);

@@ -67,8 +67,9 @@ struct process {
 	bool unconfirmed_ids; /* an exec came since: the real ones are those from before it */
 	uint32_t real_uid, real_gid;
 	bool executable_deleted;
-	uint32_t netns;  /* inode of /proc/PID/ns/net; 0 = not readable */
-	uint32_t userns; /* of its user namespace, by events alone; 0 = not known */
+	int container_pid; /* in its own pid namespace, where that is not ours; 0 = not known */
+	uint32_t netns;    /* inode of /proc/PID/ns/net; 0 = not readable */
+	uint32_t userns;   /* of its user namespace, by events alone; 0 = not known */
 	/* Any bytes; NULL = not known. They lie in `strings`. */
 	char *name;        /* comm, at most 15 bytes (64 for kernel threads) */
 	char *executable;  /* target of /proc/PID/exe, without " (deleted)" */
@@ -187,6 +188,12 @@ bool process_parse_status(const char *text, size_t length, int *tgid, uint32_t *
 
 /* Pure: the real ones of "Uid:" and "Gid:" of the same file. False: one is missing. */
 bool process_parse_real_ids(const char *text, size_t length, uint32_t *uid, uint32_t *gid);
+
+/*
+ * Pure: the last of "NSpid:" of the same file, the pid in the process's own pid namespace.
+ * 0: it has no other number than the first, or there is no such line.
+ */
+int process_parse_container_pid(const char *text, size_t length);
 
 /* Pure: "net:[4026531840]" -> 4026531840; kind "net:[" or "socket:[". False: something else. */
 bool process_parse_link(const char *link, const char *kind, uint64_t *inode);

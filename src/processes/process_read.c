@@ -71,7 +71,7 @@ int process_read_stat(int dir, struct process_stat *stat)
 
 static void read_status(int dir, struct process_facts *facts)
 {
-	char text[2048]; /* both lines are among the first ten */
+	char text[2048]; /* the ids are among the first lines, NSpid comes after all groups */
 	ssize_t length = read_file(dir, "status", text, sizeof text);
 
 	facts->has_uid =
@@ -79,6 +79,7 @@ static void read_status(int dir, struct process_facts *facts)
 	facts->has_real_ids =
 		length > 0 &&
 		process_parse_real_ids(text, (size_t)length, &facts->real_uid, &facts->real_gid);
+	facts->container_pid = length > 0 ? process_parse_container_pid(text, (size_t)length) : 0;
 	facts->refused |= length == -EACCES;
 }
 
@@ -271,6 +272,15 @@ static void set_numbers(struct process *process, const struct process_facts *fac
 		process->netns = facts->netns;
 }
 
+/* It has that for its whole life. */
+static void set_container_pid(struct process *process, int pid)
+{
+	for (; process && pid != 0 && process->container_pid != pid; process = process->former) {
+		process->container_pid = pid;
+		process->generation++;
+	}
+}
+
 struct process *process_read_make(const struct process_reader *reader, int pid,
                                   const struct process_facts *facts, const struct process *parent,
                                   const char *parent_name)
@@ -282,6 +292,7 @@ struct process *process_read_make(const struct process_reader *reader, int pid,
 		return NULL;
 	process->parent_pid = facts->stat.parent_pid;
 	process->executable_deleted = facts->executable_deleted;
+	process->container_pid = facts->container_pid;
 	set_numbers(process, facts);
 	if (parent_name)
 		texts.parent_name = (struct process_text){ parent_name, strlen(parent_name) };
@@ -390,6 +401,7 @@ int process_read_apply(struct process *process, const struct process_facts *fact
 	struct difference difference;
 	int result;
 
+	set_container_pid(process, facts->container_pid);
 	if (process_read_matches(process, facts)) {
 		if (!process->followed && !facts->stat.exiting)
 			process->image_read_ns = facts->read_ns;

@@ -31,7 +31,8 @@ struct process_facts {
 	bool has_uid;
 	uint32_t real_uid, real_gid;
 	bool has_real_ids;
-	bool refused; /* some file was: EACCES, EPERM */
+	int container_pid; /* 0 = not known */
+	bool refused;      /* some file was: EACCES, EPERM */
 	bool executable_refused;
 	bool executable_deleted;
 	uint32_t netns;

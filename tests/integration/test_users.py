@@ -114,5 +114,27 @@ def test_users():
                 check({one[:2] for one in shown} == {expected[:2]}, f"{title}: nor in packets", shown)
 
 
+LISTENER = """
+import socket, sys
+with socket.create_server(("127.0.0.1", 7801)):
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_container_pid():
+    """A process of another pid namespace is 1 there; one of the same has no other number."""
+    with Namespace() as host:
+        for words, expected in (((), None), (("unshare", "-p", "-f"), {"container_pid": 1})):
+            listener = host.start(*words, "python3", "-c", LISTENER)
+            listener.line()
+            sockline = host.sockline("-S", "--tcp", wait=False)
+            check(sockline.wait() == 0, "ends well", sockline.stderr)
+            found = [one["sockline"].get("process") for one in sockline.find("existing_socket")]
+            check(found == [expected], f"{' '.join(words) or 'without'}: its pid there", found)
+            listener.send("\n")
+            listener.finish()
+
+
 hears_events = hears()
 run(globals())

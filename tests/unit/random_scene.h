@@ -118,6 +118,8 @@ static inline void scene_process(struct scene *scene, int number)
 	process->has_real_gid = scene_chance(scene, 80);
 	process->parent_entity_id = scene_chance(scene, 80) ? random_u64(&scene->random) : 0;
 	process->executable_deleted = scene_chance(scene, 10);
+	process->container_pid =
+		scene_chance(scene, 20) ? 1 + (int)random_below(&scene->random, 4194303) : 0;
 	process->name = scene_chance(scene, 90) ? scene_string(scene, strings[0], 16) : NULL;
 	process->executable = scene_chance(scene, 90) ? scene_string(scene, strings[1], 256) : NULL;
 	process->parent_name = scene_chance(scene, 80) ? scene_string(scene, strings[2], 16) : NULL;

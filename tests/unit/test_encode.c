@@ -237,8 +237,10 @@ static void test_deleted(struct encoder *encoder)
 	example_begin(&example);
 	event = example_event(&example, EVENT_CONNECTION_OPENED);
 	example.curl.executable_deleted = true;
-	CHECK(SAYS(encoder, &event, &line, "\"pid\":4242", "\"executable_deleted\":true"),
-	      "a program whose file was removed");
+	example.curl.container_pid = 7;
+	CHECK(SAYS(encoder, &event, &line, "\"pid\":4242", "\"executable_deleted\":true",
+	           "\"process\":{\"container_pid\":7}"),
+	      "a program whose file was removed, in a container");
 	example_end(&example);
 	buf_free(&line);
 }

@@ -95,6 +95,32 @@ static void test_parse_status(void)
 	}
 }
 
+static void test_parse_container_pid(void)
+{
+	static const struct {
+		const char *text;
+		int pid;
+	} cases[] = {
+		{ "Groups:\t1 2 \nNSpid:\t4242\t17\t1\nNSpgid:\t4242\t17\t1\n", 1 },
+		{ "NSpid:\t4242\t17\n", 17 },
+		{ "NSpid:\t4242\n", 0 },
+		{ "NSpid:\t4242\t17", 0 },
+		{ "NSpid:\t4242\t17\t", 0 },
+		{ "NSpid:\t4242\tx\n", 0 },
+		{ "NSpid:\t4242\t99999999999\n", 0 },
+		{ "NStgid:\t4242\t17\n", 0 },
+		{ "", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		size_t length = strlen(cases[i].text);
+
+		CHECK_EQUAL(process_parse_container_pid(
+				    (const char *)check_guarded(cases[i].text, length), length),
+		            cases[i].pid, "pid in a container, case %zu", i);
+	}
+}
+
 static void test_parse_link(void)
 {
 	static const struct {
@@ -174,6 +200,7 @@ int main(void)
 {
 	test_parse_stat();
 	test_parse_status();
+	test_parse_container_pid();
 	test_parse_link();
 	test_exited();
 	test_strip_deleted();

@@ -181,6 +181,16 @@ static void enter(struct socket_history *history, const struct sighting *sightin
 	push(history, sighting);
 }
 
+/* A first use: until then a lookup alone had its owner. A soon one is seen by the confirming look. */
+static void note_first(struct socket_history *history, const struct traced_socket *socket,
+                       int64_t used_ns, const struct sighting *sighting)
+{
+	if (socket && (socket->pid != 0 || sighting->last_ns - used_ns < WINDOW_CONFIRM_NS))
+		return;
+	history->changes++;
+	history->changed_ns = sighting->last_ns;
+}
+
 /* What it sends from now on is reported by its address alone. */
 static void trace_socket(struct socket_history *history, uint64_t address,
                          const struct sighting *sighting, int pid)
@@ -209,6 +219,7 @@ static void enter_send(struct socket_history *history, uint64_t address, struct 
 	socket->used_ns = sending->last_ns;
 	if (socket->pid == sending->pid)
 		return;
+	note_first(history, socket, used_ns, sending);
 	socket->pid = sending->pid;
 	sending->hash = socket->hash;
 	sending->reversed = socket->reversed;
@@ -219,6 +230,18 @@ static void enter_send(struct socket_history *history, uint64_t address, struct 
 	                            : sending->last_ns - WINDOW_SENDING_NS;
 	history->counters.added++;
 	enter(history, sending);
+}
+
+static void enter_received(struct socket_history *history, uint64_t address,
+                           const struct sighting *sighting)
+{
+	const struct traced_socket *socket = traced_sockets_find(history->traced_sockets, address);
+
+	if (!find_previous(history, sighting))
+		note_first(history, socket, socket ? socket->used_ns : 0, sighting);
+	enter(history, sighting);
+	if (!socket)
+		trace_socket(history, address, sighting, 0);
 }
 
 static void enter_first(struct socket_history *history)
@@ -238,10 +261,7 @@ static void enter_first(struct socket_history *history)
 		trace_socket(history, first->socket, sighting, 0);
 		break;
 	case COMING_RECEIVED:
-		enter(history, sighting);
-		/* It may have been accepted before we looked. */
-		if (!traced_sockets_find(history->traced_sockets, first->socket))
-			trace_socket(history, first->socket, sighting, 0);
+		enter_received(history, first->socket, sighting);
 		break;
 	case COMING_SENT:
 		enter_send(history, first->socket, sighting);

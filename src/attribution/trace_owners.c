@@ -238,12 +238,17 @@ static struct socket_history_question asked_for(const struct attribution_questio
 	return asked;
 }
 
-/* What the rings hold is taken in only when what is known is not enough. */
+/*
+ * What the rings hold is taken in only when what is known is not enough. A process may use a TCP
+ * socket of another namespace than its own, which it was given (vsftpd, socket activation).
+ */
 static bool ask(struct trace_owners *owners, const struct attribution_question *question,
                 find_function *find, const struct socket_history_question *asked,
                 struct process **process)
 {
+	struct socket_history_question wider = *asked;
 	struct socket_history_match match;
+	enum socket_history_answer answer;
 
 	*process = NULL;
 	if (find(owners->socket_history, asked, &match) == SOCKET_HISTORY_FOUND)
@@ -251,7 +256,12 @@ static bool ask(struct trace_owners *owners, const struct attribution_question *
 	if (*process)
 		return true;
 	trace_owners_drain(owners);
-	if (find(owners->socket_history, asked, &match) == SOCKET_HISTORY_FOUND)
+	answer = find(owners->socket_history, asked, &match);
+	wider.netns = 0;
+	wider.kinds &= ~SOCKET_HISTORY_OPENED; /* it opens one in its own */
+	if (answer == SOCKET_HISTORY_NONE && question->tuple.protocol == IPPROTO_TCP)
+		answer = find(owners->socket_history, &wider, &match);
+	if (answer == SOCKET_HISTORY_FOUND)
 		*process = process_of(owners, question, &match);
 	return *process != NULL;
 }

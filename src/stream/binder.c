@@ -349,10 +349,12 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 	/* Data from an end that had only a listener, or several: by now a process has accepted it. */
 	if (!connection->binding.attributable || packet->payload == 0 ||
 	    connection->binding.refinements >= REFINEMENTS ||
-	    !(is_awaited(connection, from) || is_silent(connection, from)))
+	    !(is_awaited(connection, from) || is_silent(connection, from) ||
+	      unconfirmed(connection, from)))
 		return;
 	/* It was taken before that end was asked for: then the listener was all there was left. */
-	if (now_ns == connection->asked_ns && connection->tuple.protocol == IPPROTO_TCP) {
+	if (now_ns == connection->asked_ns && connection->tuple.protocol == IPPROTO_TCP &&
+	    !unconfirmed(connection, from)) {
 		connection->gone = true;
 		return;
 	}

@@ -151,6 +151,13 @@ static bool judge(struct binder *binder, struct connection *connection, enum con
 	return false;
 }
 
+/* A lookup found its owner; what uses the socket later may be another process. */
+static bool is_looked_up(const struct connection *connection, int end)
+{
+	return connection->tuple.protocol == IPPROTO_TCP &&
+	       connection->owners[end].method == ATTRIBUTION_SOCKET;
+}
+
 static void tell_move(struct binder *binder, struct connection *connection)
 {
 	if (connection->binding.moves == MOVES_REPORTED) {
@@ -184,6 +191,9 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 		if (changed && !connection->binding.contested)
 			connection->binding.contested =
 				attribution_is_contested(binder->options.attribution, &question);
+		if (changed && !connection->binding.contested && is_looked_up(connection, end))
+			moved |= judge(binder, connection, (enum connection_end)end, &question,
+			               &doubtful);
 		lost = changed && has_lost(binder, connection, (enum connection_end)end);
 		if (!connection->binding.contested && !lost &&
 		    !(changed && is_orphan(connection, (enum connection_end)end, seen_ns)))

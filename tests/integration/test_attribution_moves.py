@@ -151,6 +151,39 @@ os.waitpid(child, 0)
 client.recv(100)
 client.close()
 wait(server.getsockname()[1], child)"""),
+    ("a server that only accepts, and starts a child later", """
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+s = server.accept()[0]
+time.sleep(0.5)
+child = os.fork()
+if not child:
+    for _ in range(5):
+        s.send(b"data")
+        time.sleep(0.02)
+    os._exit(0)
+s.close()
+os.waitpid(child, 0)
+client.recv(100)
+client.close()
+wait(server.getsockname()[1], *[child] * 5)"""),
+    ("a server's child in a network namespace of its own", """
+import ctypes
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+s = server.accept()[0]
+child = os.fork()
+if not child:
+    ctypes.CDLL(None).unshare(0x40000000)
+    for _ in range(5):
+        s.send(b"data")
+        time.sleep(0.02)
+    os._exit(0)
+s.close()
+os.waitpid(child, 0)
+client.recv(100)
+client.close()
+wait(server.getsockname()[1], *[child] * 5)"""),
     ("a parent that connects, forks and exits", """
 server = socket.create_server(("127.0.0.1", 0))
 reader, writer = os.pipe()

@@ -699,6 +699,28 @@ static void test_heir(void)
 	finish(&fixture);
 }
 
+/* A lookup found a process that only accepted; then another is seen to use the socket. */
+static void test_looked_up(void)
+{
+	struct packet packet = { .ifindex = 3, .payload = 10 };
+	struct fixture fixture;
+	struct connection *connection =
+		begin_bound(&fixture, IPPROTO_TCP, answer(ATTRIBUTION_SOCKET, &parent));
+
+	contested = false;
+	user = unknown(ATTRIBUTION_REASON_NONE);
+	binder_judge(fixture.binder, connection, DST, &packet, NOW, 1);
+	CHECK(connection->owners[DST].process == &parent, "none is seen");
+	user = answer(ATTRIBUTION_TRACEPOINT, &child);
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 1, 1);
+	CHECK(connection->owners[DST].process == &parent, "no look is taken while nothing changed");
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 2, 2);
+	CHECK(connection->owners[DST].process == &child && reported == 1,
+	      "the one that is seen has it");
+	user = unknown(ATTRIBUTION_REASON_NONE);
+	finish(&fixture);
+}
+
 /* The owner lives, and has the socket no more. */
 static void test_handed_on(void)
 {
@@ -771,5 +793,6 @@ int main(void)
 	test_judge();
 	test_heir();
 	test_handed_on();
+	test_looked_up();
 	return check_done();
 }

@@ -193,6 +193,7 @@ static struct event_capture_counters of_capture(const struct capture_counters *c
 		.received = is_file ? counters->delivered : counters->received,
 		.dropped = counters->dropped,
 		.interface_dropped = counters->interface_dropped,
+		.unread = is_file ? 0 : counters->received - counters->delivered,
 	};
 }
 
@@ -220,6 +221,7 @@ static int sum_up_last(struct event_capture_counters *list, int count)
 		rest->received += list[i].received;
 		rest->dropped += list[i].dropped;
 		rest->interface_dropped += list[i].interface_dropped;
+		rest->unread += list[i].unread;
 	}
 	rest->name = NULL;
 	rest->netns = 0;

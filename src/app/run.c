@@ -425,6 +425,7 @@ static void finish(struct run *run)
 		start_records(run, time_ns(run));
 		if (run->stream)
 			stream_finish(run->stream);
+		emitter_announce(run->emitter, time_ns(run));
 		if (run->stream && run->options->stats_interval_ns > 0)
 			report_stats(&run->report, time_ns(run), now_ns(run));
 		report_run_stopped(&run->report, time_ns(run), now_ns(run), run->stop);
@@ -488,6 +489,7 @@ int run_main(const struct options *options, const struct log *log)
 	if (result < 0) {
 		log_error(log, "the event loop: %s", strerror(-result));
 		run.status = EXIT_FAILURE;
+		run.stop = EVENT_STOP_ERROR;
 	}
 	finish(&run);
 	run_free(&run);

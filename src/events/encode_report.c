@@ -93,6 +93,8 @@ static void write_captures(struct writer *writer, const struct event_stats *stat
 		writer_count(writer, KEY("received"), capture->received);
 		writer_count(writer, KEY("dropped"), capture->dropped);
 		writer_count(writer, KEY("interface_dropped"), capture->interface_dropped);
+		if (stats->final && !capture->is_file)
+			writer_count(writer, KEY("unread"), capture->unread);
 		writer_object_end(writer);
 	}
 	writer_array_end(writer);

@@ -132,6 +132,7 @@ struct event_capture_counters {
 	uint64_t unlisted; /* so many that a record has no room for */
 	uint32_t netns;    /* of another network namespace than our own; 0 = own, or a file */
 	uint64_t received, dropped, interface_dropped;
+	uint64_t unread; /* received, and left in the ring: at the end of the run */
 };
 
 /* Why a run ended. */

@@ -398,25 +398,6 @@ bool host_work(struct host *host, int64_t budget_ns)
 	return attribution_work(host->attribution, budget_ns) || more;
 }
 
-static void report_limits(struct host *host)
-{
-	const struct host_callbacks *callbacks = &host->options.callbacks;
-	struct host_netns_quota_user user;
-
-	while (host_netns_set_report(host->netns_set, &user))
-		callbacks->limit_reached(callbacks->context, user.uid, user.max, user.refused);
-}
-
-static void report_trace_lost(struct host *host)
-{
-	uint64_t lost = trace_owners_counters(host->trace_owners).lost;
-
-	if (lost > host->trace_lost)
-		host->options.callbacks.trace_lost(host->options.callbacks.context,
-		                                   lost - host->trace_lost);
-	host->trace_lost = lost;
-}
-
 void host_tick(struct host *host)
 {
 	int64_t now = clock_monotonic_ns();
@@ -425,9 +406,8 @@ void host_tick(struct host *host)
 	if (host->trace_owners) {
 		host_events_read(host);
 		trace_owners_expire(host->trace_owners);
-		report_trace_lost(host);
 	}
-	report_limits(host);
+	host_report_losses(host);
 	if (host->netns_mode == HOST_NETNS_ALL &&
 	    now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS)
 		look_for_namespaces(host);

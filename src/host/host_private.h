@@ -63,6 +63,9 @@ void host_events_close(struct host *host);
 /* What the connector has reported by now. */
 void host_events_read(struct host *host);
 
+/* host_report.c: what had no room since the last such call, and what is not watched. */
+void host_report_losses(struct host *host);
+
 /*
  * host_method.c: opens the first of tracepoints, sentinel and lookup that can be
  * had. What cannot is said once, with the reason.

@@ -73,8 +73,11 @@ int netns_enter(int fd)
 
 void netns_leave(int previous_fd)
 {
-	if (setns(previous_fd, CLONE_NEWNET) != 0)
+	if (setns(previous_fd, CLONE_NEWNET) != 0) {
+		dprintf(STDERR_FILENO, "sockline: cannot leave a network namespace: setns: %s\n",
+		        strerror(errno));
 		abort();
+	}
 	close(previous_fd);
 }
 

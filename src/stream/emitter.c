@@ -129,7 +129,9 @@ void emitter_announce(struct emitter *emitter, int64_t time_ns)
 	struct event event = { .action = EVENT_RECORDS_DROPPED, .time_ns = time_ns };
 	char message[96];
 
-	if (lost == 0 || sink_room(emitter->options.sink) < 2 * (size_t)EVENT_LINE_MAX)
+	/* At the end of the run, when there is a deadline, it waits for room. */
+	if (lost == 0 || (emitter->deadline_ns == 0 &&
+	                  sink_room(emitter->options.sink) < 2 * (size_t)EVENT_LINE_MAX))
 		return;
 	emitter->announced += lost;
 	snprintf(message, sizeof message,

@@ -8,6 +8,7 @@ import concurrent.futures
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -74,6 +75,43 @@ def test_p25_failing_calls():
         gen.stop()
         wrong = [f"{call} {error}{when}: {fault}" for (call, error, when), fault in zip(cases, faults) if fault]
         check(not wrong, f"{len(cases)} failing calls: a clear end, or a valid stream", "\n".join(wrong))
+
+
+def test_p25_event_loop():
+    """A wait for events that fails ends the run, with its last record."""
+    if not shutil.which("strace"):
+        return
+    with Namespace() as host:
+        gen = flood(host, "-c", "0", "-r", "1000")
+        result = host.start("strace", "-qq", "-o", "/dev/null", "-e", "trace=?epoll_wait,?epoll_pwait", "-e",
+                            "inject=?epoll_wait,?epoll_pwait:error=ENOMEM:when=10+", SOCKLINE, "--netns", "self",
+                            "-i", "lo", "-e", "stats")
+        status = result.wait(30)
+        gen.stop()
+        last = json.loads(result.lines[-1])["event"]
+        check(status == 1 and "event loop" in result.stderr, "an error, and status 1", (status, result.stderr))
+        check((last["action"], last["reason"]) == ("run_stopped", "error"), "and the last record", last)
+
+
+def test_p7_unread():
+    """The run ends while its reader is slow: what is left in the kernel's buffer is counted."""
+    with Namespace() as host:
+        sockline = host.sockline("-i", "lo", "-e", "packet,stats")
+        sockline.reading.clear()
+        sockline.validated = True  # other tests validate such records; these are many
+        sent = 30000
+        host.helper("gen", "-i", "lo", "-c", str(sent), "10.9.9.9").wait(30)
+        sockline.send_signal(signal.SIGTERM)
+        sockline.reading.set()
+        sockline.wait(30)
+        stopped = sockline.find("run_stopped")
+        if not stopped:
+            return  # the reader was too slow even for that
+        stats = stopped[0]["sockline"]["stats"]
+        capture = stats["capture"][0]
+        check(capture["received"] - capture["unread"] == stats["packets"], "received = read + unread", stats)
+        check(stats["packets"] + capture["unread"] + capture["dropped"] >= sent,
+              f"and all of {sent} are in a number", stats)
 
 
 def test_p10_memory():

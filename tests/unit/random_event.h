@@ -204,6 +204,7 @@ static inline void scene_stats(struct scene *scene, struct event *event)
 		scene->captures[i].unlisted = scene_number(scene, 40);
 		scene->captures[i].is_file = scene_chance(scene, 10);
 		scene->captures[i].received = scene_number(scene, 40);
+		scene->captures[i].unread = scene_number(scene, 40);
 	}
 	stats->final = event->action == EVENT_RUN_STOPPED;
 	if (stats->final)

@@ -228,10 +228,19 @@ static void test_deadline(void)
 	read_lines(&fixture, &lines);
 	CHECK_EQUAL(missing(&lines, last), 0, "nothing is lost");
 
+	emitter_set_deadline(fixture.emitter, 0);
+	while (emitter_counters(fixture.emitter)->dropped < 5)
+		emit(&fixture);
+	emitter_set_deadline(fixture.emitter, clock_monotonic_ns() + NS_PER_SECOND);
+	emitter_announce(fixture.emitter, EXAMPLE_NS);
+	read_lines(&fixture, &lines);
+	CHECK_EQUAL(lines.announced, 5,
+	            "what was dropped since the last turn is announced at the end");
+
 	fcntl(fixture.pipe[1], F_SETPIPE_SZ, 4096);
 	before = clock_monotonic_ns();
 	emitter_set_deadline(fixture.emitter, before + 100 * NS_PER_MS);
-	while (emitter_counters(fixture.emitter)->dropped < 5)
+	while (emitter_counters(fixture.emitter)->dropped < 10)
 		emit(&fixture);
 	took = clock_monotonic_ns() - before;
 	CHECK(took >= 100 * NS_PER_MS && took < 2 * NS_PER_SECOND,

@@ -508,23 +508,29 @@ def test_totals():
           stats["bytes"] == sum(len(data) for _, data in capture.packets), "and so is the whole", stats)
 
 
-def main():
+def in_a_folder(tests):
+    """Runs the tests in a folder of their own; the exit status."""
     if scapy is None:
         return skip_all("needs scapy")
     home = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        test_golden()
-        test_text()
-        test_formats()
-        test_link_types()
-        test_epoch()
-        test_options()
-        if shutil.which("tshark"):
-            test_community_ids()
-            test_totals()
+        for test in tests:
+            test()
         os.chdir(home)
     return done()
+
+
+def run_all(names):
+    """All functions called test_*, in the order of their definition."""
+    return in_a_folder([test for name, test in names.items() if name.startswith("test_") and callable(test)])
+
+
+def main():
+    tests = [test_golden, test_text, test_formats, test_link_types, test_epoch, test_options]
+    if shutil.which("tshark"):
+        tests += [test_community_ids, test_totals]
+    return in_a_folder(tests)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 
-from test_replay import CLIENT, OPENED, SERVER, SOCKLINE, Capture, Tcp, any_file, check, done, is_valid, records_of, replay, scapy, \
-    skip_all, write
+from test_replay import CLIENT, OPENED, SERVER, SOCKLINE, Capture, Tcp, any_file, check, is_valid, records_of, \
+    replay, run_all, scapy, write
 
 DAY_MS = 86400 * 1000
 
@@ -245,18 +244,5 @@ def test_cut_blocks():
               f"cut off at {length}", told)
 
 
-def main():
-    if scapy is None:
-        return skip_all("needs scapy")
-    home = os.getcwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for name, test in list(globals().items()):
-            if name.startswith("test_") and callable(test):
-                test()
-        os.chdir(home)
-    return done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_all(globals()))

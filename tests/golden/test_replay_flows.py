@@ -3,13 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which packets of a file make one connection, and what the connection's records say of them."""
 
-import os
 import struct
 import sys
-import tempfile
 
-from test_replay import CLIENT, CLIENT6, OPENED, SERVER, SERVER6, Capture, Tcp, check, done, is_valid, records_of, \
-    replay, scapy, skip_all, write
+from test_replay import CLIENT, CLIENT6, OPENED, SERVER, SERVER6, Capture, Tcp, check, is_valid, records_of, \
+    replay, run_all, scapy, write
 
 MACS_BYTES = b"\2\0\0\0\0\1\0\0"
 
@@ -248,18 +246,5 @@ def test_protocol_0():
           ["0", "0"], "IPv4 with protocol 0 says so", found)
 
 
-def main():
-    if scapy is None:
-        return skip_all("needs scapy")
-    home = os.getcwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for name, test in list(globals().items()):
-            if name.startswith("test_") and callable(test):
-                test()
-        os.chdir(home)
-    return done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_all(globals()))

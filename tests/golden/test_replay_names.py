@@ -6,10 +6,9 @@
 import os
 import re
 import sys
-import tempfile
 
-from test_replay import CLIENT, CLIENT6, HERE, SERVER, SERVER6, Capture, Tcp, check, done, is_valid, records_of, replay, \
-    scapy, skip_all, write
+from test_replay import CLIENT, CLIENT6, HERE, SERVER, SERVER6, Capture, Tcp, check, is_valid, records_of, \
+    replay, run_all, scapy, write
 
 RESOLVER = "192.0.2.53"
 
@@ -312,18 +311,5 @@ def test_quic():
     check(sorted(good) == [50001, 50002], "the published packets of both versions, not one that is cut", found)
 
 
-def main():
-    if scapy is None:
-        return skip_all("needs scapy")
-    home = os.getcwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for name, test in list(globals().items()):
-            if name.startswith("test_") and callable(test):
-                test()
-        os.chdir(home)
-    return done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_all(globals()))

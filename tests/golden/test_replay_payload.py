@@ -6,9 +6,8 @@
 import base64
 import os
 import sys
-import tempfile
 
-from test_replay import CLIENT, SERVER, Capture, check, done, is_valid, records_of, replay, scapy, skip_all, write
+from test_replay import CLIENT, SERVER, Capture, check, is_valid, records_of, replay, run_all, scapy, write
 
 DAY_MS = 86400 * 1000
 
@@ -82,18 +81,5 @@ def test_long_lines():
     check(found == [(4095, False), (4096, False), (4096, False), (4096, False)], "4,096 bytes at most", found)
 
 
-def main():
-    if scapy is None:
-        return skip_all("needs scapy")
-    home = os.getcwd()
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        for name, test in list(globals().items()):
-            if name.startswith("test_") and callable(test):
-                test()
-        os.chdir(home)
-    return done()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_all(globals()))

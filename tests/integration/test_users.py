@@ -136,5 +136,32 @@ def test_container_pid():
             listener.finish()
 
 
+ENDING = """
+import os, socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+    end.bind(("127.0.0.1", int(sys.argv[1])))
+    end.sendto(b"x", ("127.0.0.1", 7800))
+exec(sys.argv[2])
+"""
+
+
+def test_end():
+    """A process that has ended has its end and how it ended; where that is not known, nothing."""
+    endings = (("sys.exit(3)", 3), ("os.kill(os.getpid(), 9)", 137), ("pass", 0))
+    known = hears_events and tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) >= (6, 16)
+    with Namespace() as host:
+        sockline = HERE.sockline("-e", "connection", "--attribution", "tracepoints", netns=f"/run/netns/{host.name}")
+        for port, (code, _) in enumerate(endings, 20000):
+            host.start("python3", "-c", ENDING, port, code).wait()
+        until(lambda: len(sockline.find("connection_opened", to_port)) == len(endings), "all")
+        sockline.stop()
+        found = {one["source"]["port"]: one["process"] for one in sockline.find("connection_closed", to_port)}
+    for port, (code, expected) in enumerate(endings, 20000):
+        process = found[port]
+        status, end = process.get("exit_code"), process.get("end")
+        check(status == expected or (status is None and not known), f"{code}: its status", process)
+        check(end > process["start"] if end else not known, f"{code}: its end", process)
+
+
 hears_events = hears()
 run(globals())

@@ -66,8 +66,14 @@ static const struct {
 	{ "mDNS", IPPROTO_UDP, 5353, 5353, "0123456789ab", 12, LONGER },
 	{ "LLMNR", IPPROTO_UDP, 40000, 5355, "0123456789ab", 12, LONGER },
 	{ "other UDP", IPPROTO_UDP, 40000, 54, "0123456789ab", 12, USUAL },
-	{ "QUIC's long header", IPPROTO_UDP, 40000, 443, "\xc3\0\0\0\1789ab", 12, LONGER },
-	{ "QUIC's short header", IPPROTO_UDP, 443, 40000, "\x43\0\0\0\1789ab", 12, USUAL },
+	{ "QUIC's long header", IPPROTO_UDP, 40000, 443,
+	  "\xc3\0\0\0\1"
+	  "56789ab",
+	  12, LONGER },
+	{ "QUIC's short header", IPPROTO_UDP, 443, 40000,
+	  "\x43\0\0\0\1"
+	  "56789ab",
+	  12, USUAL },
 	{ "DNS over TCP", IPPROTO_TCP, 53, 40000, "0123456789ab", 12, LONGER },
 	{ "a ClientHello", IPPROTO_TCP, 40000, 8443, HELLO "789ab", 12, LONGER },
 	{ "a ServerHello", IPPROTO_TCP, 443, 40000, "\x16\x03\x01\x02\x00\x02", 6, USUAL },

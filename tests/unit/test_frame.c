@@ -204,7 +204,7 @@ static void test_others(void)
 
 	refused("a text", "root:x:0:0\n", 11);
 	refused("lines as they are", "{\"a\":1}\n", 8);
-	for (size_t i = 0; i < sizeof large; i += LINE)
+	for (size_t i = 0; i + LINE <= sizeof large; i += LINE)
 		make_line(large + i, (unsigned)i);
 	length = ZSTD_compress(packed, sizeof packed, large, sizeof large / LINE * LINE, 1);
 	need(!ZSTD_isError(length), "ZSTD_compress");

@@ -16,8 +16,7 @@
 #include "tracepoints/tracepoints.h"
 
 #define SENTINEL_OWNERS_MAX 131072
-
-#define EXECUTED_MAX 256 /* others are read when they own something */
+#define EXECUTED_MAX        256 /* others are read when they own something */
 
 struct trace_owners {
 	struct trace_owners_options options;
@@ -127,7 +126,6 @@ int trace_owners_fd(const struct trace_owners *owners)
 static void on_trace_event(void *context, const struct trace_event *event)
 {
 	struct trace_owners *owners = context;
-
 	struct process *process = process_history_add(&owners->process_history, event);
 
 	switch (event->kind) {
@@ -402,7 +400,6 @@ uint32_t trace_owners_changes(const struct trace_owners *owners)
 	return socket_history_changes(owners->socket_history);
 }
 
-/* From the beginning of the connection on. */
 static int64_t since(const struct attribution_question *question)
 {
 	return question->since_ns != 0 ? question->since_ns - before(question)

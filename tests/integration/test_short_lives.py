@@ -47,7 +47,7 @@ def remove(folder):
 
 
 def copies():
-    """Of the program: three that are plain, and one that is set-user-ID."""
+    """Four copies of the program: three that are plain, and one that is set-user-ID."""
     for number in range(4):
         name = path(f"lives{number}")
         shutil.copy(os.path.join(HELPERS, "short_lives"), name)

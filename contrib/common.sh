@@ -4,7 +4,8 @@
 # What contrib/run and contrib/test share. Sourced with `top' set to the tree.
 
 run_packages='autoconf automake make gcc libc6-dev pkg-config
-	libpcap-dev libjson-c-dev libnl-3-dev nettle-dev libzstd-dev zlib1g-dev liblz4-dev'
+	libpcap-dev libjson-c-dev libnl-3-dev nettle-dev libzstd-dev zlib1g-dev liblz4-dev
+	libseccomp-dev'
 
 say()
 {
@@ -89,13 +90,13 @@ check_tools()
 	command -v autoreconf >/dev/null && command -v automake >/dev/null &&
 		command -v make >/dev/null && command -v cc >/dev/null &&
 		command -v pkg-config >/dev/null &&
-		pkg-config --exists libpcap json-c libnl-3.0 nettle libzstd zlib liblz4 && return
+		pkg-config --exists libpcap json-c libnl-3.0 nettle libzstd zlib liblz4 libseccomp && return
 	say 'some of these packages are missing; install them and try again:'
 	say '  Fedora: autoconf automake make gcc pkgconf-pkg-config libpcap-devel json-c-devel' \
-		'libnl3-devel nettle-devel libzstd-devel zlib-devel lz4-devel'
+		'libnl3-devel nettle-devel libzstd-devel zlib-devel lz4-devel libseccomp-devel'
 	say '  Alpine: autoconf automake make gcc musl-dev linux-headers pkgconf libpcap-dev' \
-		'json-c-dev libnl3-dev nettle-dev zstd-dev zlib-dev lz4-dev'
-	say '  Arch: base-devel libpcap json-c libnl nettle zstd zlib lz4'
+		'json-c-dev libnl3-dev nettle-dev zstd-dev zlib-dev lz4-dev libseccomp-dev'
+	say '  Arch: base-devel libpcap json-c libnl nettle zstd zlib lz4 libseccomp'
 	return 1
 }
 

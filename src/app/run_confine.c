@@ -2,10 +2,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything is open: of what the program was given, only what it goes on to use stays. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "app/run_private.h"
 #include "security/capabilities.h"
+#include "security/syscall_filter.h"
 
 static void add_privileges(struct run *run)
 {
@@ -22,6 +24,29 @@ static void add_privileges(struct run *run)
 		privileges_need(privileges, CAP_DAC_OVERRIDE, "output");
 }
 
+/* Without it the run goes on: a kernel that has no filters is no reason to see nothing. */
+static void limit_calls(struct run *run)
+{
+	static const char cost[] = "system calls are not limited";
+	const struct syscall_filter_options options = {
+		.live = run->host != NULL,
+		.namespaces = capabilities_have(privileges_set(&run->privileges), CAP_SYS_ADMIN),
+		.tracepoints = run->host && host_method(run->host) == HOST_METHOD_TRACEPOINTS,
+		.sentinel = run->host && host_method(run->host) == HOST_METHOD_SENTINEL,
+		.command = run->command.pid != 0,
+		.output_file = run->options->output_file != NULL,
+	};
+	int result = syscall_filter_load(&options);
+	char what[64];
+
+	if (result == 0)
+		return;
+	snprintf(what, sizeof what, "seccomp: %s", strerror(-result));
+	log_warning(run->log, "%s: %s", what, cost);
+	if (run->host)
+		host_degrade(run->host, what, cost);
+}
+
 int run_confine(struct run *run, struct error *error)
 {
 	int result;
@@ -32,7 +57,9 @@ int run_confine(struct run *run, struct error *error)
 		return error_set(error, -result, "capabilities cannot be dropped: %s",
 		                 strerror(-result));
 	result = privileges_protect_memory();
-	return result == 0 ? 0
-	                   : error_set(error, -result, "the memory cannot be protected: %s",
-	                               strerror(-result));
+	if (result != 0)
+		return error_set(error, -result, "the memory cannot be protected: %s",
+		                 strerror(-result));
+	limit_calls(run);
+	return 0;
 }

@@ -12,7 +12,6 @@
 #include "base/clock.h"
 #include "security/capabilities.h"
 #include "sockets/netns.h"
-#include "tracepoints/perf_error.h"
 
 /* Events report new namespaces; those that no event reported are looked for so often. */
 #define NAMESPACES_LOOK_NS (2 * NS_PER_SECOND)
@@ -351,33 +350,6 @@ const char *const *host_degraded(const struct host *host, int *count)
 {
 	*count = host->degraded_count;
 	return host->degraded;
-}
-
-/* Other namespaces are entered to open sockets, also again, and to list by /proc/net. */
-static void add_namespaces_privileges(const struct host *host, struct privileges *privileges)
-{
-	static const char feature[] = "network_namespaces";
-
-	if (host->netns_mode == HOST_NETNS_SELF)
-		return;
-	privileges_need(privileges, CAP_SYS_ADMIN, feature);
-	if (host->netns_mode != HOST_NETNS_ALL)
-		return;
-	/* For those that come later: large receive buffers, NAT, and rings that report of them. */
-	privileges_need(privileges, CAP_NET_ADMIN, feature);
-	if (host->trace_owners)
-		privileges_need(privileges, CAP_IPC_LOCK, feature);
-}
-
-void host_add_privileges(const struct host *host, struct privileges *privileges)
-{
-	privileges_need(privileges, CAP_DAC_READ_SEARCH, "attribution");
-	privileges_need(privileges, CAP_SYS_PTRACE, "attribution");
-	if (host->trace_owners) /* a filter is changed where a port is too busy */
-		privileges_need(privileges, perf_error_capability(), "tracepoints");
-	if (host_netns_set_tracks(host->netns_set))
-		privileges_need(privileges, CAP_NET_ADMIN, "nat");
-	add_namespaces_privileges(host, privileges);
 }
 
 void host_complete(struct host *host, struct process *process)

@@ -46,8 +46,6 @@ struct host {
 	int degraded_count;
 };
 
-/* Something cannot be had, and what that costs. */
-void host_degrade(struct host *host, const char *what, const char *cost);
 /* A proc_events_callback; tracepoints report the same. */
 proc_events_callback host_on_process_event;
 void host_on_process_events_lost(struct host *host);

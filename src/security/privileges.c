@@ -101,7 +101,7 @@ static int cut_bounds(uint64_t keep)
 
 int privileges_limit_thread(uint64_t keep)
 {
-	struct sets sets;
+	struct sets sets = { 0 };
 	int result = read_sets(&sets);
 
 	if (result != 0)
@@ -139,7 +139,7 @@ static bool may_write_in(const char *folder)
 
 bool privileges_override_needed(const char *path)
 {
-	struct sets sets, less;
+	struct sets sets = { 0 }, less;
 	char copy[PATH_MAX];
 	const char *folder;
 	bool by_itself;

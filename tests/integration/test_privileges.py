@@ -53,7 +53,8 @@ def check_confined(title, sockline, wanted, maybe=frozenset(), bounded=True):
           started.get("privileges"))
     for thread in threads:
         name = f"{title}: {'main' if thread is main else 'another'} thread"
-        check(thread["NoNewPrivs"] == "1", f"{name}: no_new_privs", thread)
+        check(thread["NoNewPrivs"] == "1" and thread["Seccomp"] == "2",
+              f"{name}: no_new_privs, and a filter of system calls", thread)
         check(names_of(thread["CapEff"]) <= held and thread["CapPrm"] == thread["CapEff"],
               f"{name}: no more than the main one", thread)
         check(names_of(thread["CapInh"]) == names_of(thread["CapAmb"]) == set(),
@@ -124,7 +125,7 @@ def test_command():
         check_confined("a command", sockline, LOOK | {"cap_net_raw", "cap_kill"}, ROOM)
         child = int(host.run("pgrep", "-P", str(sockline.pid)).split()[0])
         status = statuses(child)[0]
-        check(status["NoNewPrivs"] == "0" and "cap_sys_admin" in names_of(status["CapBnd"]),
+        check(status["NoNewPrivs"] == status["Seccomp"] == "0" and "cap_sys_admin" in names_of(status["CapBnd"]),
               "set-user-ID programs work in it", status)
         sockline.stop()
         sockline = host.sockline("-i", "lo", "--attribution", "lookup", "--", "sleep", "60",
@@ -146,6 +147,7 @@ def test_file():
             until(lambda: statuses(sockline.pid)[0]["NoNewPrivs"] == "1", "the file's header to be read")
             status = statuses(sockline.pid)[0]
             check(names_of(status["CapEff"]) == names_of(status["CapBnd"]) == set(), "no capability", status)
+            until(lambda: statuses(sockline.pid)[0]["Seccomp"] == "2", "a filter of system calls")
         check(sockline.wait() == 0, "ends well", sockline.stderr)
 
 

@@ -51,6 +51,7 @@ TAGS = ("SPDX" "-FileCopyrightText: The sockline authors", "SPDX" "-License-Iden
 LIBRARIES = (
     (r"pcap(/.*)?\.h|pcap-.*\.h", ("capture/capture*",)),
     (r"netlink/.*", ("sockets/netlink.c",)),
+    (r"seccomp\.h", ("security/syscall_filter.c",)),
     # Records are written by one module. The other reads files of container runtimes: nothing of
     # what it parses leaves it but copied strings.
     (r"json-c/.*|json\.h", ("events/encode*", "processes/container_names.c")),

@@ -1,0 +1,28 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A seccomp filter: the system calls that a run makes once everything is open. All others fail with
+ * EPERM, and the kernel's audit log has them. The kernel never ends the process for one.
+ */
+#ifndef SOCKLINE_SECURITY_SYSCALL_FILTER_H
+#define SOCKLINE_SECURITY_SYSCALL_FILTER_H
+
+#include <stdbool.h>
+
+/* What a run uses beside what all do. */
+struct syscall_filter_options {
+	bool live;        /* sockets, and what looks into processes */
+	bool namespaces;  /* of the network, to be entered */
+	bool tracepoints; /* perf events */
+	bool sentinel;    /* descriptors of other processes are borrowed */
+	bool command;     /* a child is waited for and signalled */
+	bool output_file; /* a file is opened for writing */
+};
+
+/*
+ * For all threads, those that are there and those that come; for good. Needs no_new_privs or
+ * CAP_SYS_ADMIN. -errno where the kernel has no filters; then calls are not limited.
+ */
+int syscall_filter_load(const struct syscall_filter_options *options);
+
+#endif

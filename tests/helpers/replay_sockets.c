@@ -242,7 +242,8 @@ static void on_packet(void *context, const struct capture_packet *captured)
 
 int main(int argc, char **argv)
 {
-	struct encoder_options encoder = { .host_name = "test" };
+	/* No user has a name, whoever has which number on this machine. */
+	struct encoder_options encoder = { .host_name = "test", .passwd = "/dev/null" };
 	struct emitter_options emitter = { .events = EMITTER_PACKET | EMITTER_CONNECTION };
 	struct stream_options options = { .max_connections = 1024, .netns = NETNS, .replay = true };
 	struct capture_options capture_options = { .snaplen = 0 };

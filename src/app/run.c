@@ -213,6 +213,7 @@ void run_on_stats(void *context, uint32_t expirations)
 	(void)expirations;
 	stream_emit_traffic(run->stream);
 	report_stats(&run->report, time_ns(run), now_ns(run));
+	run_notify_status(run);
 }
 
 void run_on_second(void *context, uint32_t expirations)
@@ -417,6 +418,7 @@ static void finish(struct run *run)
 	int64_t deadline = clock_monotonic_ns() + STOP_NS;
 	enum sink_state state = sink_get_state(run->sink);
 
+	run_notify_stopping(run);
 	if (state == SINK_OPEN) {
 		run->waits_for_reader = is_complete(run->stop);
 		emitter_set_deadline(run->emitter, deadline);
@@ -483,6 +485,7 @@ int run_main(const struct options *options, const struct log *log)
 		emit_output_opened(&run, run.repaired);
 	if (!run_is_replay(&run))
 		start_records(&run, clock_realtime_ns());
+	run_notify_ready(&run);
 	run_command_begin(&run);
 	loop_set_prepare(run.loop, turn, &run);
 	result = loop_run(run.loop);

@@ -305,7 +305,11 @@ int run_build(struct run *run, struct error *error)
 		result = open_snapshot(run, error);
 	if (result == 0 && run->host && run->captures)
 		raise_priority();
-	return result == 0 ? add_timers(run, error) : result;
+	if (result == 0)
+		result = add_timers(run, error);
+	if (result == 0)
+		run_notify_open(run);
+	return result;
 }
 
 void run_free(struct run *run)
@@ -318,6 +322,7 @@ void run_free(struct run *run)
 	stream_free(run->stream);
 	host_free(run->host);
 	run_close_clock(run);
+	run_notify_close(run);
 	process_tree_free(run->tree);
 	emitter_free(run->emitter);
 	summary_free(run->summary);

@@ -49,6 +49,7 @@ struct run {
 	struct selection selection;   /* of the options, and that */
 	bool signalled;               /* the command was sent a signal, and is to end */
 	struct privileges privileges; /* that stay */
+	int notify_fd;                /* of the service manager; 0 or less = there is none */
 	struct report_sources report;
 	int64_t stall_reported_ns; /* of the last warning that the disk is full; 0 = none */
 	int64_t held_ns;           /* replay: since when a pipe holds packets back; 0 = none */
@@ -106,6 +107,14 @@ void run_emit_log(struct run *run, enum event_action action, struct event_log *c
 
 /* run_confine.c: drops what is not used any more. After run_build, before any packet is looked at. */
 int run_confine(struct run *run, struct error *error);
+
+/* run_notify.c: all but open do nothing where there is no service manager. */
+void run_notify_open(
+	struct run *run); /* the last of run_build: its timer reports that the loop turns */
+void run_notify_ready(const struct run *run);
+void run_notify_status(const struct run *run);
+void run_notify_stopping(const struct run *run);
+void run_notify_close(const struct run *run);
 
 /* run_clock.c: a record when the wall clock was set; not in a replay. */
 void run_open_clock(struct run *run);

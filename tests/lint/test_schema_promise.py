@@ -117,6 +117,33 @@ def spoiled(schema):
         "packet may not have user any more"
 
 
+OF_TYPES = {"object": ("properties", "required", "propertyNames", "additionalProperties", "minProperties",
+                       "maxProperties"),
+            "array": ("items", "contains", "uniqueItems", "minItems", "maxItems"),
+            "string": ("pattern", "minLength", "maxLength", "format")}
+
+
+def untyped(schema, where="#", inherited=None):
+    """Where a keyword stands without the type that it is for: strict validators, as ajv's, refuse that."""
+    if not isinstance(schema, dict):
+        return
+    kind = schema.get("type", inherited)
+    for name, keywords in OF_TYPES.items():
+        if kind != name and any(keyword in schema for keyword in keywords):
+            yield f"{where} lacks the type {name}"
+    for keyword, value in schema.items():
+        if keyword in ("properties", "$defs"):
+            for name, part in value.items():
+                yield from untyped(part, f"{where}/{keyword}/{name}")
+        elif keyword in ("items", "contains", "additionalProperties", "propertyNames"):
+            yield from untyped(value, f"{where}/{keyword}", "string" if keyword == "propertyNames" else None)
+        elif keyword in ("if", "then", "else", "not"):
+            yield from untyped(value, f"{where}/{keyword}", kind)
+        elif keyword in ("allOf", "anyOf", "oneOf"):
+            for number, part in enumerate(value):
+                yield from untyped(part, f"{where}/{keyword}/{number}", kind)
+
+
 def main():
     current = json.loads(schemas.read(CURRENT))
     names = sorted(os.listdir(os.path.join(schemas.ROOT, FOLDER)))
@@ -133,6 +160,9 @@ def main():
         check(not changed or major_of(current) > major_of(released),
               f"what changed since {version} has a new major version of the schema",
               f"{major_of(released)}, {major_of(current)}")
+    complaints("each keyword of the schema has its type beside it", untyped(current))
+    check(list(untyped({"type": "object", "properties": {"a": {"required": ["b"]}}})) ==
+          ["#/properties/a lacks the type object"], "noticed: a keyword without its type")
     for new, expected in spoiled(current):
         found = list(broken_promises(current, new))
         check(expected in found, f"noticed: {expected}")

@@ -203,7 +203,8 @@ def test_end_of_many():
         took = sockline.ended - started
         check(status == 0, "ends well", sockline.stderr)
         captures = sockline.wait_for("run_stopped")["sockline"]["stats"]["capture"]
-        check([capture["interface"] for capture in captures] == names, "each is reported", captures)
+        check(len(captures) == 33 and {capture["interface"] for capture in captures[:-1]} <= set(names) and
+              captures[-1]["unlisted"] == len(names) - 32, "each is reported", captures)
         check(took < max(one_by_one, 0.3), f"{len(names)} captures end together",
               f"{took} s, and {one_by_one} s for so many sockets in turn")
 

@@ -312,7 +312,7 @@ def test_passed_on_without_tracepoints():
         for mode, sockline in runs.items():
             sockline.wait_for("connection_closed")
             named = [end.pid for end in sent_by(records_of(sockline), port)]
-            # The descriptor is looked at now and then: what is sent before the next look is not known to be another's.
+            # The descriptor is looked at now and then: what is sent before the next look has the former owner.
             found = named.index(child) if child in named else len(named)
             check(child in named and parent not in named[found:],
                   f"{mode}: the new owner is found, and is not given up", f"{parent} {child}: {named}")

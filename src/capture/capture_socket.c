@@ -121,8 +121,8 @@ static int copy_filter(int fd, size_t before, size_t behind, struct sock_filter 
 /* Attaches head followed by the filter that is attached now. */
 static int prepend(int fd, const struct head *head)
 {
-	struct sock_filter *code;
-	size_t length;
+	struct sock_filter *code = NULL;
+	size_t length = 0;
 	int result = copy_filter(fd, head->length, 0, &code, &length);
 
 	if (result != 0)
@@ -135,8 +135,8 @@ static int prepend(int fd, const struct head *head)
 
 int capture_socket_cut(int fd, uint32_t base, uint32_t usual, uint32_t longer)
 {
-	struct sock_filter *code;
-	size_t length;
+	struct sock_filter *code = NULL;
+	size_t length = 0;
 	int result = copy_filter(fd, 0, CAPTURE_CUT_MAX, &code, &length);
 
 	if (result != 0)

@@ -85,6 +85,13 @@ static bool begins_with(const struct decode_cursor *cursor, uint16_t protocol)
 	}
 }
 
+/* Too little is captured to know what begins at the cursor: it may be a tag. */
+static bool is_cut(const struct decode_cursor *cursor)
+{
+	return decode_fetch(cursor, IPV4_SIZE) == NULL &&
+	       cursor->wire - cursor->offset >= IPV4_SIZE;
+}
+
 static void keep_tag(uint16_t control, struct packet *packet)
 {
 	if (packet->vlan_count < PACKET_VLANS_MAX)
@@ -96,7 +103,8 @@ static void keep_tag(uint16_t control, struct packet *packet)
  * before it. The first of a packet that leaves without offload is the one that it also
  * delivers beside the packet.
  */
-static void skip_inner_tags(struct decode_cursor *cursor, uint16_t protocol, struct packet *packet)
+static enum decode_status skip_inner_tags(struct decode_cursor *cursor, uint16_t protocol,
+                                          struct packet *packet)
 {
 	bool first = true;
 
@@ -105,7 +113,7 @@ static void skip_inner_tags(struct decode_cursor *cursor, uint16_t protocol, str
 		uint16_t type = decode_be16(tag + 2);
 
 		if (type != protocol && !is_tag_type(type))
-			return;
+			return DECODE_OK;
 		cursor->headers--;
 		cursor->offset += TAG_SIZE;
 		if (first && packet->direction == PACKET_EGRESS &&
@@ -115,13 +123,15 @@ static void skip_inner_tags(struct decode_cursor *cursor, uint16_t protocol, str
 			keep_tag(decode_be16(tag), packet);
 		first = false;
 	}
+	return is_cut(cursor) ? DECODE_TRUNCATED : DECODE_OK;
 }
 
-static void take_tag(struct decode_cursor *cursor, uint16_t protocol, struct packet *packet)
+static enum decode_status take_tag(struct decode_cursor *cursor, uint16_t protocol,
+                                   struct packet *packet)
 {
 	keep_tag(cursor->tag->control, packet);
 	packet->cooked -= TAG_SIZE;
-	skip_inner_tags(cursor, protocol, packet);
+	return skip_inner_tags(cursor, protocol, packet);
 }
 
 static enum decode_status follow_cooked(struct decode_cursor *cursor, unsigned hardware,
@@ -132,8 +142,9 @@ static enum decode_status follow_cooked(struct decode_cursor *cursor, unsigned h
 	if (hardware == ARPHRD_NETLINK || hardware == ARPHRD_RADIOTAP ||
 	    hardware == ARPHRD_FRAME_RELAY)
 		return DECODE_UNSUPPORTED;
-	if (cursor->tag != NULL && cursor->tag->present)
-		take_tag(cursor, protocol, packet);
+	if (cursor->tag != NULL && cursor->tag->present &&
+	    take_tag(cursor, protocol, packet) != DECODE_OK)
+		return DECODE_TRUNCATED;
 	packet->ether_type = protocol;
 	if (protocol >= DECODE_ETHER_TYPE_MIN)
 		return decode_link_ether_type(cursor, packet, ether_type);

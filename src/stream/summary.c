@@ -189,7 +189,7 @@ static void print_sum(const struct printer *printer, const struct sum *sum)
 
 static void print_sums(const struct printer *printer, const struct sums *sums, const char *title)
 {
-	const struct sum **sorted = malloc(sums->count * sizeof *sorted);
+	const struct sum **sorted = calloc(sums->count, sizeof(const struct sum *));
 	char line[LINE_MAX_BYTES];
 	uint32_t found = 0;
 
@@ -200,7 +200,7 @@ static void print_sums(const struct printer *printer, const struct sums *sums, c
 		snprintf(line, sizeof line, "  %-39s %11s %8s %15s", title, "connections", "failed",
 		         "bytes");
 		printer->print(printer->context, line);
-		qsort(sorted, found, sizeof *sorted, by_bytes);
+		qsort(sorted, found, sizeof(const struct sum *), by_bytes);
 	}
 	for (uint32_t i = 0; i < found && i < SUMMARY_SHOWN; i++)
 		print_sum(printer, sorted[i]);

@@ -682,7 +682,8 @@ static void test_unreceived(void)
 	}
 	CHECK_EQUAL(attribution_counters(world.attribution)->queries, queries,
 	            "packets before the listing, to ports without sockets: nothing is asked");
-	CHECK_EQUAL(attribution_counters(world.attribution)->cached_misses, 999, "which is counted");
+	CHECK_EQUAL(attribution_counters(world.attribution)->cached_misses, 999,
+	            "which is counted");
 	add(UDP, "0.0.0.0", 7000, "0.0.0.0", 0, SOCKET_CLOSED, 101);
 	fake_put("net/udp", files[UDP]);
 	expect(&before, "unknown no_socket", "a socket that was opened later has not received it");

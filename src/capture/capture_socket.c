@@ -125,7 +125,7 @@ static int prepend(int fd, const struct head *head)
 	size_t length = 0;
 	int result = copy_filter(fd, head->length, 0, &code, &length);
 
-	if (result != 0)
+	if (!code)
 		return result;
 	memcpy(code, head->code, head->length * sizeof(*code));
 	result = attach(fd, code, head->length + length);
@@ -139,7 +139,7 @@ int capture_socket_cut(int fd, uint32_t base, uint32_t usual, uint32_t longer)
 	size_t length = 0;
 	int result = copy_filter(fd, 0, CAPTURE_CUT_MAX, &code, &length);
 
-	if (result != 0)
+	if (!code)
 		return result;
 	for (size_t i = 0; i < length; i++)
 		if (code[i].code == (BPF_RET | BPF_K) && code[i].k != 0)

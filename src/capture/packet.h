@@ -128,6 +128,17 @@ static inline uint32_t packet_wire_captured(const struct packet *packet)
 	return packet->captured - (uint32_t)packet->cooked;
 }
 
+/* Bytes of the payload that were captured; they begin at payload_offset. */
+static inline uint32_t packet_payload_captured(const struct packet *packet)
+{
+	uint32_t captured;
+
+	if (packet->payload == 0 || packet->payload_offset >= packet->captured)
+		return 0;
+	captured = packet->captured - packet->payload_offset;
+	return captured < packet->payload ? captured : packet->payload;
+}
+
 #define TCP_FLAG_FIN 0x01
 #define TCP_FLAG_SYN 0x02
 #define TCP_FLAG_RST 0x04

@@ -47,7 +47,7 @@ static inline void inspector_packet(struct inspector *inspector, const struct pa
 {
 	if (!packet->has_ports || packet->is_fragment)
 		return;
-	if (packet->payload > 0 ? packet->payload_offset < packet->captured
+	if (packet->payload > 0 ? packet_payload_captured(packet) > 0
 	                        : packet->has_tcp && (packet->tcp_flags & TCP_FLAG_SYN))
 		inspector_look(inspector, packet, bytes);
 }

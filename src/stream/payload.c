@@ -29,13 +29,10 @@ void payload_store_fini(struct payload_store *store)
 struct payload payload_of(const struct payload_store *store, const struct packet *packet,
                           const uint8_t *bytes)
 {
-	uint32_t length = packet->payload, captured;
+	uint32_t length = store->max > 0 && bytes ? packet_payload_captured(packet) : 0;
 
-	if (store->max == 0 || !bytes || length == 0 || packet->payload_offset >= packet->captured)
+	if (length == 0)
 		return (struct payload){ .length = 0 };
-	captured = packet->captured - packet->payload_offset;
-	if (length > captured)
-		length = captured;
 	return (struct payload){ bytes + packet->payload_offset,
 		                 length < store->max ? length : store->max };
 }

@@ -82,21 +82,30 @@ static bool add_crypto(struct inspector *inspector, const struct packet *packet,
 	return flows_add(inspector->flows, &segment, crypto->bytes, crypto->length, false, view);
 }
 
-static void look_at_crypto(struct inspector *inspector, const struct flow_view *view)
+/* A ClientHello, as far as it was read: what follows it, and what the server says, is not looked at. */
+static void follow_hello(struct inspector *inspector, const struct flow_view *view,
+                         enum tls_hello_status status, enum inspector_kind kind)
 {
-	switch (tls_hello_read_message(view->bytes, view->length, view->cut, 'q',
-	                               &inspector->finding.tls)) {
+	switch (status) {
 	case TLS_HELLO_MORE:
 		flows_wait(inspector->flows, view, 0);
 		return;
 	case TLS_HELLO_FOUND:
-		report(inspector, INSPECTOR_QUIC);
+		report(inspector, kind);
 		flows_done(inspector->flows, view->other);
 		break;
 	case TLS_HELLO_NONE:
 		break;
 	}
 	flows_done(inspector->flows, view->direction);
+}
+
+static void look_at_crypto(struct inspector *inspector, const struct flow_view *view)
+{
+	follow_hello(inspector, view,
+	             tls_hello_read_message(view->bytes, view->length, view->cut, 'q',
+	                                    &inspector->finding.tls),
+	             INSPECTOR_QUIC);
 }
 
 static void look_at_quic(struct inspector *inspector, const struct packet *packet,
@@ -157,20 +166,9 @@ static bool starts_dns(const struct packet *packet, const uint8_t *payload, size
 
 static void look_at_tls(struct inspector *inspector, const struct flow_view *view)
 {
-	struct tls_hello *hello = &inspector->finding.tls;
-
-	switch (tls_hello_read(view->bytes, view->length, view->cut, hello)) {
-	case TLS_HELLO_MORE:
-		flows_wait(inspector->flows, view, 0);
-		return;
-	case TLS_HELLO_FOUND:
-		report(inspector, INSPECTOR_TLS);
-		flows_done(inspector->flows, view->other);
-		break;
-	case TLS_HELLO_NONE:
-		break;
-	}
-	flows_done(inspector->flows, view->direction);
+	follow_hello(inspector, view,
+	             tls_hello_read(view->bytes, view->length, view->cut, &inspector->finding.tls),
+	             INSPECTOR_TLS);
 }
 
 /* Text is certain only where a connection begins: in its middle it may be anything's. */
@@ -225,15 +223,9 @@ static void look_at_segment(struct inspector *inspector, const struct packet *pa
 
 void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes)
 {
-	const uint8_t *payload = bytes;
-	size_t captured = 0;
+	size_t captured = packet_payload_captured(packet);
+	const uint8_t *payload = captured > 0 ? bytes + packet->payload_offset : bytes;
 
-	if (packet->payload > 0) {
-		payload += packet->payload_offset;
-		captured = packet->captured - packet->payload_offset;
-		if (captured > packet->payload)
-			captured = packet->payload;
-	}
 	if (packet->has_tcp)
 		look_at_segment(inspector, packet, payload, captured);
 	else if (packet->tuple.protocol == IPPROTO_UDP)

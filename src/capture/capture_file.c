@@ -46,19 +46,6 @@ static int cookie_seek(void *cookie, off_t *offset, int whence)
 	return 0;
 }
 
-static bool is_pcap(const uint8_t *head)
-{
-	static const uint8_t magics[][4] = {
-		{ 0xa1, 0xb2, 0xc3, 0xd4 }, { 0xd4, 0xc3, 0xb2, 0xa1 }, { 0xa1, 0xb2, 0x3c, 0x4d },
-		{ 0x4d, 0x3c, 0xb2, 0xa1 }, { 0xa1, 0xb2, 0xcd, 0x34 }, { 0x34, 0xcd, 0xb2, 0xa1 },
-	};
-
-	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
-		if (memcmp(head, magics[i], sizeof *magics) == 0)
-			return true;
-	return false;
-}
-
 /*
  * libpcap cuts packets that are longer than the header promises. They were captured: 0 makes it
  * take what its own limit lets through.
@@ -68,7 +55,7 @@ static void lift_snaplen(struct capture_input *input)
 	size_t available;
 	uint8_t *head = capture_input_window(input, &available);
 
-	if (available >= CAPTURE_INPUT_HEAD && is_pcap(head))
+	if (available >= CAPTURE_INPUT_HEAD && capture_stream_is_pcap(head))
 		memset(head + SNAPLEN_AT, 0, 4);
 }
 

@@ -73,6 +73,19 @@ static uint32_t number_at(const struct capture_stream *stream, const uint8_t *by
 	return stream->swapped ? bswap_32(number) : number;
 }
 
+static bool is_pcap(uint32_t magic)
+{
+	return magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS || magic == PCAP_MODIFIED;
+}
+
+bool capture_stream_is_pcap(const uint8_t *bytes)
+{
+	uint32_t magic;
+
+	memcpy(&magic, bytes, sizeof(magic));
+	return is_pcap(magic) || is_pcap(bswap_32(magic));
+}
+
 /* Decides by the file's first four bytes. */
 static void decide_format(struct capture_stream *stream, const uint8_t *bytes)
 {
@@ -85,10 +98,7 @@ static void decide_format(struct capture_stream *stream, const uint8_t *bytes)
 	stream->swapped = (magic & 0xffff) == 0xb2a1;
 	magic = number_at(stream, bytes);
 	stream->packet_header = magic == PCAP_MODIFIED ? 24 : 16;
-	stream->format =
-		magic == PCAP_MICROSECONDS || magic == PCAP_NANOSECONDS || magic == PCAP_MODIFIED
-			? FORMAT_PCAP
-			: FORMAT_OTHER;
+	stream->format = is_pcap(magic) ? FORMAT_PCAP : FORMAT_OTHER;
 }
 
 /*

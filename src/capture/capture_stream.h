@@ -18,6 +18,9 @@
 
 struct capture_stream;
 
+/* Do a file's first four bytes say that it is a pcap file, of either byte order? */
+bool capture_stream_is_pcap(const uint8_t *bytes);
+
 /*
  * Reads the input, which is borrowed. Reads wait until capture_stream_set_blocking(stream, false):
  * the header of the file must be there for libpcap to open it. NULL when memory is short.

@@ -101,6 +101,18 @@ def test_long_flow():
                   {end.pid for end in ends} == {agent.pid}, "one connection, with its owner", ends)
 
 
+# The rest of a server's program: its child sends five times, the server not once.
+CHILD_SENDS = """\
+    for _ in range(5):
+        s.send(b"data")
+        time.sleep(0.02)
+    os._exit(0)
+s.close()
+os.waitpid(child, 0)
+client.recv(100)
+client.close()
+wait(server.getsockname()[1], *[child] * 5)"""
+
 # Title; the port, then the pid of each payload packet of that end, in the order of sending.
 HANDOVERS = (
     ("a connection that is passed on", """
@@ -158,15 +170,7 @@ s = server.accept()[0]
 time.sleep(0.5)
 child = os.fork()
 if not child:
-    for _ in range(5):
-        s.send(b"data")
-        time.sleep(0.02)
-    os._exit(0)
-s.close()
-os.waitpid(child, 0)
-client.recv(100)
-client.close()
-wait(server.getsockname()[1], *[child] * 5)"""),
+""" + CHILD_SENDS),
     ("a server's child in a network namespace of its own", """
 import ctypes
 server = socket.create_server(("127.0.0.1", 0))
@@ -175,15 +179,7 @@ s = server.accept()[0]
 child = os.fork()
 if not child:
     ctypes.CDLL(None).unshare(0x40000000)
-    for _ in range(5):
-        s.send(b"data")
-        time.sleep(0.02)
-    os._exit(0)
-s.close()
-os.waitpid(child, 0)
-client.recv(100)
-client.close()
-wait(server.getsockname()[1], *[child] * 5)"""),
+""" + CHILD_SENDS),
     ("a parent that connects, forks and exits", """
 server = socket.create_server(("127.0.0.1", 0))
 reader, writer = os.pipe()

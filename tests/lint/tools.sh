@@ -14,6 +14,7 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch" "$tap_output"' EXIT
 # clang-format's output changes between major versions: others would complain about good code.
 clang_format_major=14
+analyser_paths='-Xclang -analyzer-config -Xclang max-nodes=75000'
 
 c_files=$(find src tests -name '*.[ch]')
 shell_scripts=$(find autogen.sh .ci contrib tests src -type f ! -name '*.py' ! -name '*.[ch]' \
@@ -37,13 +38,15 @@ reuse_lint()
 	else
 		skip clang-format "needs version $clang_format_major"
 	fi
-	# With the tests it would take twice as long.
-	find src -name '*.c' | sed "s|.*|clang-tidy --quiet & -- $LINT_CFLAGS 2>\&1|" >"$scratch/tidy"
+	# With the tests it would take twice as long. The analyser follows a third of the paths that
+	# it follows by default: so it takes a third of the time.
+	find src -name '*.c' | sed "s|.*|clang-tidy --quiet & -- $LINT_CFLAGS $analyser_paths 2>\&1|" \
+		>"$scratch/tidy"
 	point clang-tidy xargs -P "$(nproc)" -I '{}' -a "$scratch/tidy" sh -c '{}'
 	# Off: readdir_r is obsolete; compilers and clang-tidy find uninitialised variables without
 	# taking out-parameters for inputs; _exit(a != b) is clear; SO_GET_FILTER takes NULL; one
 	# thread alone reads passwd(5).
-	point cppcheck cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix,gnu \
+	point cppcheck cppcheck -j "$(nproc)" --quiet --error-exitcode=1 --std=c11 --library=posix,gnu \
 		--enable=warning,portability,performance --inline-suppr \
 		--suppress=getpwuidCalled --suppress=fgetpwentCalled \
 		--suppress=readdirCalled --suppress=uninitvar --suppress=ctuuninitvar \

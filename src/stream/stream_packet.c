@@ -43,8 +43,7 @@ static enum connection_direction direction_of(const struct connection *connectio
 
 	if (!known || (!source && !destination))
 		return CONNECTION_DIRECTION_UNKNOWN;
-	return destination ? CONNECTION_INGRESS
-	                   : CONNECTION_EGRESS; /* loopback: as it is captured */
+	return source ? CONNECTION_EGRESS : CONNECTION_INGRESS; /* on loopback this host began it */
 }
 
 /*

@@ -390,7 +390,7 @@ def sockets_from_before(scene):
     directions = {record["network"]["direction"] for record in records
                   if record["event"]["action"] == "connection_closed"
                   and record.get("destination", {}).get("port") == server.port()}
-    scene.check(directions == {"ingress"}, "by the listener it is known who began", directions)
+    scene.check(directions == {"egress"}, "by the listener it is known who began", directions)
 
 
 def time_wait(scene):

@@ -102,8 +102,7 @@ def check_records(sockline, closed, curl, http, same_host, mode):
     check(len(unnamed) <= len(sent) // 2, f"{mode}: most are named", f"{len(unnamed)} of {len(sent)}")
     check(closed["event"]["reason"] == "fin" and closed["event"]["outcome"] == "success" and
           closed["event"]["duration"] > 10**9, f"{mode}: how it ended", closed["event"])
-    check(closed["network"]["direction"] == ("ingress" if same_host else "egress"),
-          f"{mode}: direction", closed["network"])
+    check(closed["network"]["direction"] == "egress", f"{mode}: this host began it", closed["network"])
     check(closed["destination"]["bytes"] > PIECES * PIECE, f"{mode}: the file has passed", closed["destination"])
 
 

@@ -7,6 +7,7 @@
 #include "attribution/pending_connects.h"
 #include "attribution/socket_history.h"
 #include "attribution/traced_sockets.h"
+#include "base/clock.h"
 #include "base/pages.h"
 #include "base/table.h"
 
@@ -75,6 +76,11 @@ struct socket_history {
 	struct socket_history_counters counters;
 };
 
+static inline uint32_t sighting_ms(int64_t ns)
+{
+	return (uint32_t)(ns / NS_PER_MS);
+}
+
 static inline bool sighting_is_same_process(const struct sighting *a, const struct sighting *b)
 {
 	return a->pid == b->pid && (a->life == b->life || a->life == 0 || b->life == 0);
@@ -86,6 +92,12 @@ static inline bool sighting_is_same_process(const struct sighting *a, const stru
  */
 uint64_t socket_history_hash(struct socket_history *history, const struct tuple *tuple,
                              bool *reversed);
+/*
+ * What an event says, at its time; it is entered when what it belongs to has come from memory.
+ * With a socket: that is what it is about; otherwise 0.
+ */
+void socket_history_take_in(struct socket_history *history, enum coming_about about,
+                            uint64_t socket, const struct sighting *sighting, int64_t time_ns);
 /* What was added up to now is found. */
 void socket_history_enter_all(struct socket_history *history);
 

@@ -1,127 +1,10 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "attribution/trace_owners.h"
-
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#include "attribution/process_history.h"
-#include "attribution/socket_history.h"
+#include "attribution/trace_owners_private.h"
 #include "attribution/windows.h"
 #include "base/clock.h"
-#include "tracepoints/tracepoints.h"
-
-#define SENTINEL_OWNERS_MAX 131072
-#define EXECUTED_MAX        256 /* others are read when they own something */
-
-struct trace_owners {
-	struct trace_owners_options options;
-	struct tracepoints *tracepoints;
-	struct socket_history *socket_history;
-	struct process_history process_history;
-	bool relist; /* events were lost: who is who must be read anew */
-	/* Processes that ran exec during this drain: read when it is known that they go on. */
-	int executed[EXECUTED_MAX];
-	int executed_count;
-};
-
-/* Reads every process into the history, so that their children have a parent. */
-static void seed(struct trace_owners *owners)
-{
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-
-	if (!proc)
-		return;
-	while ((entry = readdir(proc))) {
-		struct process *process;
-		int64_t now = clock_monotonic_ns();
-
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		process = process_table_get(owners->options.processes,
-		                            (int)strtol(entry->d_name, NULL, 10), NULL);
-		if (process)
-			process_table_seed(owners->options.processes, process, now);
-	}
-	closedir(proc);
-}
-
-/* Opens the tracepoints, then reads all processes: events report those that begin meanwhile. */
-static int start(struct trace_owners *owners, struct error *error)
-{
-	struct tracepoints_options tracing = { .namespaces = owners->options.namespaces };
-	int code = tracepoints_open(&owners->tracepoints, &tracing, error);
-
-	if (code == 0) {
-		owners->process_history.follows_namespaces = tracing.namespaces;
-		process_table_walk_cgroups(owners->options.processes);
-		seed(owners);
-	}
-	return code;
-}
-
-int trace_owners_open(struct trace_owners **result, const struct trace_owners_options *options,
-                      struct error *error)
-{
-	struct trace_owners *owners = calloc(1, sizeof *owners);
-	int code;
-
-	if (!owners)
-		return error_set(error, ENOMEM, "out of memory");
-	owners->options = *options;
-	owners->process_history.processes = options->processes;
-	owners->process_history.changes = options->changes;
-	owners->socket_history = socket_history_new(SENTINEL_OWNERS_MAX, &options->key);
-	code = owners->socket_history ? start(owners, error)
-	                              : error_set(error, ENOMEM, "out of memory");
-	if (code != 0) {
-		trace_owners_close(owners);
-		return code;
-	}
-	*result = owners;
-	return 0;
-}
-
-int trace_owners_follow_namespaces(struct trace_owners *owners, struct error *error)
-{
-	struct tracepoints *before = owners->tracepoints;
-	int code;
-
-	if (owners->options.namespaces)
-		return 0;
-	trace_owners_drain(owners);
-	owners->options.namespaces = true;
-	/* What happens until the new ones are open is reported by neither. */
-	process_table_lost(owners->options.processes, clock_monotonic_ns());
-	code = start(owners, error);
-	if (code != 0) { /* the old ones go on */
-		owners->tracepoints = before;
-		owners->options.namespaces = false;
-		seed(owners);
-		return code;
-	}
-	tracepoints_close(before);
-	return 0;
-}
-
-void trace_owners_close(struct trace_owners *owners)
-{
-	if (!owners)
-		return;
-	tracepoints_close(owners->tracepoints);
-	socket_history_free(owners->socket_history);
-	free(owners);
-}
-
-int trace_owners_fd(const struct trace_owners *owners)
-{
-	return tracepoints_fd(owners->tracepoints);
-}
 
 static void on_trace_event(void *context, const struct trace_event *event)
 {
@@ -193,7 +76,7 @@ void trace_owners_expire(struct trace_owners *owners)
 	trace_owners_drain(owners);
 	socket_history_expire(owners->socket_history, now);
 	if (owners->relist)
-		seed(owners);
+		trace_owners_seed(owners);
 	owners->relist = false;
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of trace_owners share; no other file includes it. */
+#ifndef SOCKLINE_ATTRIBUTION_TRACE_OWNERS_PRIVATE_H
+#define SOCKLINE_ATTRIBUTION_TRACE_OWNERS_PRIVATE_H
+
+#include "attribution/process_history.h"
+#include "attribution/socket_history.h"
+#include "attribution/trace_owners.h"
+#include "tracepoints/tracepoints.h"
+
+#define EXECUTED_MAX 256 /* others are read when they own something */
+
+struct trace_owners {
+	struct trace_owners_options options;
+	struct tracepoints *tracepoints;
+	struct socket_history *socket_history;
+	struct process_history process_history;
+	bool relist; /* events were lost: who is who must be read anew */
+	/* Processes that ran exec during this drain: read when it is known that they go on. */
+	int executed[EXECUTED_MAX];
+	int executed_count;
+};
+
+/* Reads every process into the history, so that their children have a parent. */
+void trace_owners_seed(struct trace_owners *owners);
+
+#endif

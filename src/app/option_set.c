@@ -34,6 +34,17 @@ static int set_number(struct options *options, const struct option_row *row, con
 	return result;
 }
 
+static int set_size(struct options *options, const struct option_row *row, const char *name,
+                    const char *argument, struct error *error)
+{
+	uint64_t bytes;
+	int result = option_values_size(name, argument, row->minimum, row->maximum, &bytes, error);
+
+	if (result == 0)
+		store(options, row, bytes);
+	return result;
+}
+
 static int set_duration(struct options *options, const struct option_row *row, const char *name,
                         const char *argument, struct error *error)
 {
@@ -90,6 +101,8 @@ int option_set(struct options *options, const struct option_row *row, const char
 		break;
 	case OPTION_NUMBER:
 		return set_number(options, row, name, argument, error);
+	case OPTION_SIZE:
+		return set_size(options, row, name, argument, error);
 	case OPTION_DURATION:
 		return set_duration(options, row, name, argument, error);
 	case OPTION_WORD:

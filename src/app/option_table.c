@@ -27,8 +27,9 @@
 	.kind = OPTION_SET, FIELD_OF(enum options_copies, copies), .value = (copies_)
 #define LEVEL(level)        .kind = OPTION_SET, FIELD_OF(enum log_level, log_level), .value = (level)
 #define TEXT(field)         .kind = OPTION_TEXT, FIELD_OF(const char *, field)
-#define DURATION(field)     .kind = OPTION_DURATION, .argument = "N[smh]", FIELD_OF(int64_t, field)
+#define DURATION(field)     .kind = OPTION_DURATION, .argument = "N[smhd]", FIELD_OF(int64_t, field)
 #define NUMBER(type, field) .kind = OPTION_NUMBER, FIELD_OF(type, field)
+#define SIZE(field)         .kind = OPTION_SIZE, .argument = "N[KMG]", FIELD_OF(uint64_t, field)
 #define WORD(type, field)   .kind = OPTION_WORD, FIELD_OF(type, field)
 #define KIND(socket_kind)                                                                          \
 	.kind = OPTION_BIT, FIELD_OF(uint32_t, kinds), .value = SOCKET_KIND_BIT(socket_kind)
@@ -289,6 +290,27 @@ const struct option_row option_table[] = {
 	  .initial = 1,
 	  .config = OPTION_NO_CONFIG,
 	  .help = "of FILE.zst, as of zstd(1)" },
+	{ .name = "rotate-size",
+	  SIZE(rotation.size),
+	  .minimum = OPTIONS_ROTATE_SIZE_MIN,
+	  .maximum = INT64_MAX,
+	  .config = OPTION_NO_CONFIG,
+	  .help = "move FILE to FILE.1 before it is larger than this, and\n"
+	          "FILE.1 to FILE.2, and so on" },
+	{ .name = "rotate-interval",
+	  DURATION(rotation.interval_ns),
+	  .minimum = 1,
+	  .config = OPTION_NO_CONFIG,
+	  .help = "the same whenever so much time is over, in whole\n"
+	          "intervals of UTC: 1h is on the hour" },
+	{ .name = "rotate-keep",
+	  NUMBER(int, rotation.keep),
+	  .argument = "N",
+	  .minimum = 1,
+	  .maximum = ROTATION_KEEP_MAX,
+	  .initial = 10,
+	  .config = OPTION_NO_CONFIG,
+	  .help = "files that were moved; the oldest is removed" },
 	{ .name = "format",
 	  WORD(enum options_format, format),
 	  .words = formats,

@@ -18,7 +18,8 @@ enum option_kind {
 	OPTION_SET,      /* no argument: the field becomes value */
 	OPTION_BIT,      /* no argument: value is or-ed into the field */
 	OPTION_NUMBER,   /* decimal, minimum to maximum: the field becomes number * unit */
-	OPTION_DURATION, /* N[smh], at least minimum seconds: nanoseconds */
+	OPTION_SIZE,     /* N[KMG], minimum to maximum bytes */
+	OPTION_DURATION, /* N[smhd], at least minimum seconds: nanoseconds */
 	OPTION_WORD,     /* one of words: the field becomes the place of the word */
 	OPTION_TEXT,     /* not empty, given once: the field points into argv */
 	OPTION_CALL,     /* parse() */

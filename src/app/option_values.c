@@ -28,6 +28,41 @@ int option_values_number(const char *name, const char *text, uint64_t minimum, u
 	return 0;
 }
 
+/* 'K', 'M', 'G' -> 10, 20, 30, the power of two; 0: another letter. */
+static unsigned size_shift(char letter)
+{
+	return letter == 'K' ? 10 : letter == 'M' ? 20 : letter == 'G' ? 30 : 0;
+}
+
+int option_values_size(const char *name, const char *text, uint64_t minimum, uint64_t maximum,
+                       uint64_t *bytes, struct error *error)
+{
+	unsigned long long number;
+	unsigned shift;
+	char *end;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	shift = size_shift(*end);
+	if (shift > 0)
+		end++;
+	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 ||
+	    number > maximum >> shift || number << shift < minimum)
+		return error_set(error, EINVAL,
+		                 "%s: '%.60s' is not a size such as 500K, 100M or 2G, from %llu "
+		                 "to %llu bytes",
+		                 name, text, (unsigned long long)minimum,
+		                 (unsigned long long)maximum);
+	*bytes = number << shift;
+	return 0;
+}
+
+/* Seconds of 'm', 'h', 'd'. */
+static uint64_t duration_unit(char letter)
+{
+	return letter == 'd' ? 86400 : letter == 'h' ? 3600 : letter == 'm' ? 60 : 1;
+}
+
 int option_values_duration(const char *name, const char *text, uint64_t minimum, int64_t *value_ns,
                            struct error *error)
 {
@@ -38,14 +73,13 @@ int option_values_duration(const char *name, const char *text, uint64_t minimum,
 
 	errno = 0;
 	number = strtoull(text, &end, 10);
-	if (*end == 's' || *end == 'm' || *end == 'h') {
-		unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : 1;
-		end++;
-	}
+	if (*end == 's' || *end == 'm' || *end == 'h' || *end == 'd')
+		unit = duration_unit(*end++);
 	if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < minimum ||
 	    number > seconds_max / unit)
 		return error_set(error, EINVAL,
-		                 "%s: '%.60s' is not a time such as 10, 30s, 5m or 1h", name, text);
+		                 "%s: '%.60s' is not a time such as 10, 30s, 5m, 1h or 1d", name,
+		                 text);
 	*value_ns = (int64_t)(number * unit) * NS_PER_SECOND;
 	return 0;
 }

@@ -11,7 +11,10 @@
 /* Decimal, without sign, minimum and maximum included. */
 int option_values_number(const char *name, const char *text, uint64_t minimum, uint64_t maximum,
                          uint64_t *value, struct error *error);
-/* "10", "30s", "5m", "1h": at least minimum (before the unit), in nanoseconds. */
+/* "65536", "64K", "100M", "2G", in units of 1,024: bytes, minimum and maximum included. */
+int option_values_size(const char *name, const char *text, uint64_t minimum, uint64_t maximum,
+                       uint64_t *bytes, struct error *error);
+/* "10", "30s", "5m", "1h", "1d": at least minimum (before the unit), in nanoseconds. */
 int option_values_duration(const char *name, const char *text, uint64_t minimum, int64_t *value_ns,
                            struct error *error);
 /* The place of text among the words, which end with NULL; the message lists them. */

@@ -11,11 +11,13 @@
 #include "base/log.h"
 #include "capture/capture.h"
 #include "host/host.h"
+#include "output/rotation.h"
 #include "sockets/lister.h"
 #include "stream/selection.h"
 
-#define OPTIONS_INTERFACES_MAX 64
-#define OPTIONS_SNAPLEN_MAX    262144
+#define OPTIONS_INTERFACES_MAX  64
+#define OPTIONS_SNAPLEN_MAX     262144
+#define OPTIONS_ROTATE_SIZE_MIN (64 * 1024) /* several records, of at most 8,000 bytes */
 
 enum options_mode {
 	OPTIONS_STREAM,          /* capture, or read a file with -r */
@@ -70,6 +72,7 @@ struct options {
 	bool flush_each;
 	int64_t flush_interval_ns;
 	int compress_level;
+	struct rotation rotation;
 	int64_t update_interval_ns; /* 0 = off */
 	int64_t stats_interval_ns;  /* 0 = off */
 	enum host_method method;

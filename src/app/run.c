@@ -18,8 +18,7 @@
 #define STOP_NS  (600 * NS_PER_MS)
 #define DRAIN_NS (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
 /* While a reader is waited for: what comes this soon came with the first, timeout(1) sends two. */
-#define SIGNAL_NS         (100 * NS_PER_MS)
-#define STALL_REPORTED_NS (60 * NS_PER_SECOND)
+#define SIGNAL_NS (100 * NS_PER_MS)
 
 static int64_t now_ns(const struct run *run)
 {
@@ -157,41 +156,13 @@ void run_on_all_listed(void *context, uint32_t netns, int64_t began_ns)
 		stream_sockets_listed(run->stream, netns, began_ns);
 }
 
-static void emit_output_opened(struct run *run, uint64_t repaired)
-{
-	struct event_log content = {
-		.level = "info",
-		.message = "output opened",
-		.path = run->options->output_file,
-		.repaired_bytes = repaired,
-	};
-
-	run_emit_log(run, EVENT_OUTPUT_OPENED, &content);
-	if (repaired > 0)
-		log_warning(run->log, "%s: a broken last line of %llu bytes was removed",
-		            run->options->output_file, (unsigned long long)repaired);
-}
-
-static void reopen_output(struct run *run)
-{
-	struct error error = { 0 };
-	uint64_t repaired = 0;
-
-	if (!run->options->output_file)
-		return;
-	if (outlet_reopen(run->outlet, &repaired, &error) != 0)
-		log_error(run->log, "%s; the old file stays in use", error.text);
-	else
-		emit_output_opened(run, repaired);
-}
-
 void run_on_signal(void *context, int signal_number)
 {
 	struct run *run = context;
 
 	switch (signal_number) {
 	case SIGHUP:
-		reopen_output(run);
+		run_output_reopen(run);
 		break;
 	case SIGUSR1:
 		if (run->started)
@@ -264,35 +235,6 @@ static void advance_snapshot(struct run *run)
 		run_stop(run, EVENT_STOP_SNAPSHOT);
 }
 
-/* Without it a run that waits for the disk looks like one that hangs. */
-static void report_stall(struct run *run)
-{
-	int64_t now = clock_monotonic_ns();
-
-	if (run->stall_reported_ns != 0 && now - run->stall_reported_ns < STALL_REPORTED_NS)
-		return;
-	run->stall_reported_ns = now;
-	log_warning(run->log, "the disk is full: the output waits for room");
-}
-
-static void flush_output(struct run *run, bool busy)
-{
-	switch (outlet_turn(run->outlet, busy)) {
-	case SINK_OPEN:
-		if (sink_stalled(run->sink))
-			report_stall(run);
-		break;
-	case SINK_READER_GONE:
-		run_stop(run, EVENT_STOP_READER_GONE);
-		break;
-	case SINK_FAILED:
-		log_error(run->log, "cannot write the output: %s", strerror(sink_error(run->sink)));
-		run->status = EXIT_FAILURE;
-		run_stop(run, EVENT_STOP_ERROR);
-		break;
-	}
-}
-
 static int milliseconds(int64_t ns)
 {
 	return ns < 0 ? -1 : (int)((ns + NS_PER_MS - 1) / NS_PER_MS);
@@ -325,7 +267,7 @@ static bool take_packets(struct run *run)
 	bool more = dispatch_captures(run);
 
 	for (int times = 1; more && times < TIMES_A_TURN; times++) {
-		flush_output(run, true);
+		run_output_turn(run, true);
 		more = dispatch_captures(run);
 	}
 	return more;
@@ -348,7 +290,7 @@ static int turn(void *context)
 		more = true;
 	advance_snapshot(run);
 	emitter_announce(run->emitter, time_ns(run));
-	flush_output(run, more);
+	run_output_turn(run, more);
 	if (run->captures && run_is_ready(run))
 		timeout = sooner(timeout, run_captures_timeout(run));
 	if (run->snapshot || (run->stream && stream_is_behind(run->stream)))
@@ -482,7 +424,7 @@ int run_main(const struct options *options, const struct log *log)
 		.privileges = &run.privileges,
 	};
 	if (options->output_file)
-		emit_output_opened(&run, run.repaired);
+		run_output_opened(&run, run.repaired);
 	if (!run_is_replay(&run))
 		start_records(&run, clock_realtime_ns());
 	run_notify_ready(&run);

@@ -271,6 +271,7 @@ static int open_outlet(struct run *run, struct error *error)
 		.capacity = SINK_CAPACITY,
 		.flush_interval_ns = run->options->flush_interval_ns,
 		.compress_level = run->options->compress_level,
+		.rotation = run->options->rotation,
 	};
 	int result = outlet_new(&run->outlet, run->loop, &options, &run->repaired, error);
 

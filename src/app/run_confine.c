@@ -35,6 +35,7 @@ static void limit_calls(struct run *run)
 		.sentinel = run->host && host_method(run->host) == HOST_METHOD_SENTINEL,
 		.command = run->command.pid != 0,
 		.output_file = run->options->output_file != NULL,
+		.rotation = rotation_is_wanted(&run->options->rotation),
 	};
 	int result = syscall_filter_load(&options);
 	char what[64];

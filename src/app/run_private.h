@@ -105,6 +105,12 @@ int run_command_end(struct run *run);                         /* the exit status
 /* An event of dataset sockline.log, of now. */
 void run_emit_log(struct run *run, enum event_action action, struct event_log *content);
 
+/* run_output.c: a record of the file that is open; SIGHUP; and each turn. */
+void run_output_opened(struct run *run, uint64_t repaired);
+void run_output_reopen(struct run *run);
+/* busy: more records are about to come at once. */
+void run_output_turn(struct run *run, bool busy);
+
 /* run_confine.c: drops what is not used any more. After run_build, before any packet is looked at. */
 int run_confine(struct run *run, struct error *error);
 

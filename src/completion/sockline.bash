@@ -97,6 +97,15 @@ _sockline()
 	--compress-level)
 		return
 		;;
+	--rotate-size)
+		return
+		;;
+	--rotate-interval)
+		return
+		;;
+	--rotate-keep)
+		return
+		;;
 	--format)
 		words='auto ecs text'
 		;;
@@ -171,6 +180,9 @@ _sockline()
 			-o
 			--output
 			--compress-level
+			--rotate-size
+			--rotate-interval
+			--rotate-keep
 			--format
 			-l
 			--line-buffered

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,7 +24,82 @@ struct outlet {
 	bool full;                  /* more is written when the source says that there is room */
 	uint32_t events;            /* that source waits for */
 	int64_t flushed_ns;
+	int64_t period;       /* of the file, see rotation_period() */
+	int64_t rotate_at_ns; /* monotonic: after a rotation that failed */
+	struct outlet_rotations rotations;
 };
+
+/* The file is one that was just opened. */
+static void begin_file(struct outlet *outlet)
+{
+	struct stat file;
+
+	if (fstat(outlet->fd, &file) == 0)
+		outlet->period =
+			rotation_period(&outlet->options.rotation, &file, clock_realtime_ns());
+}
+
+static int open_next(struct outlet *outlet, struct error *error)
+{
+	uint64_t repaired = 0;
+	int fd = file_open(outlet->options.path, &repaired, error), result;
+
+	if (fd < 0)
+		return fd;
+	result = sink_switch_fd(outlet->sink, fd, error);
+	if (result != 0) {
+		close(fd);
+		return result;
+	}
+	close(outlet->fd);
+	outlet->fd = fd;
+	outlet->rotations.done++;
+	outlet->rotations.repaired += repaired;
+	begin_file(outlet);
+	return 0;
+}
+
+static void rotate(struct outlet *outlet)
+{
+	struct outlet_rotations *rotations = &outlet->rotations;
+	const char *path = outlet->options.path;
+	int result = rotation_move(&outlet->options.rotation, path, outlet->fd, &rotations->error);
+
+	if (result == -EAGAIN) /* another process has the file moved when it is looked at again */
+		return;
+	if (result == 0) {
+		result = open_next(outlet, &rotations->error);
+		if (result != 0)
+			rotation_undo(path);
+	}
+	if (result != 0) {
+		rotations->failed++;
+		outlet->rotate_at_ns = clock_monotonic_ns() + NS_PER_SECOND;
+	}
+}
+
+static bool is_due(const struct outlet *outlet, size_t length, struct stat *file)
+{
+	return fstat(outlet->fd, file) == 0 &&
+	       rotation_is_due(&outlet->options.rotation, file, outlet->period, length,
+	                       clock_realtime_ns()) &&
+	       clock_monotonic_ns() >= outlet->rotate_at_ns;
+}
+
+/* See sink_on_write(). */
+static size_t on_write(void *context, size_t least)
+{
+	struct outlet *outlet = context;
+	uint64_t size = outlet->options.rotation.size, used;
+	struct stat file;
+
+	if (is_due(outlet, least, &file))
+		rotate(outlet);
+	if (size == 0 || fstat(outlet->fd, &file) != 0)
+		return SIZE_MAX;
+	used = (uint64_t)file.st_size;
+	return used + least < size ? (size_t)(size - used) : least;
+}
 
 static void flush(struct outlet *outlet)
 {
@@ -54,6 +130,10 @@ static int open_sink(struct outlet *outlet, struct loop *loop, uint64_t *repaire
 		outlet->compressed = file_is_compressed(options->path);
 	}
 	result = sink_new(&outlet->sink, fd, options->capacity, error);
+	if (result == 0 && options->path && rotation_is_wanted(&options->rotation)) {
+		begin_file(outlet);
+		sink_on_write(outlet->sink, on_write, outlet);
+	}
 	if (result == 0 && outlet->compressed &&
 	    sink_compress(outlet->sink, options->compress_level) != 0)
 		result = error_set(error, ENOMEM, "no memory for compression");
@@ -110,6 +190,7 @@ enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 {
 	int64_t now = clock_monotonic_ns();
 	bool may_wait = busy || outlet->compressed;
+	struct stat file;
 	uint32_t events;
 
 	if (!outlet->full && (!may_wait || sink_pending(outlet->sink) >= pending_max(outlet) ||
@@ -117,6 +198,9 @@ enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 		flush(outlet);
 		outlet->flushed_ns = now;
 	}
+	if (outlet->options.path && outlet->options.rotation.interval_ns > 0 &&
+	    is_due(outlet, 0, &file))
+		rotate(outlet);
 	events = outlet->full ? EPOLLOUT : 0;
 	if (outlet->source && events != outlet->events) {
 		outlet->events = events;
@@ -125,13 +209,28 @@ enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 	return sink_get_state(outlet->sink);
 }
 
+/* To the end of the file's interval; -1 = it has none. */
+static int64_t rotation_timeout_ns(const struct outlet *outlet)
+{
+	int64_t interval_ns = outlet->options.rotation.interval_ns, left_ns;
+
+	if (!outlet->options.path || interval_ns == 0)
+		return -1;
+	left_ns = (outlet->period + 1) * interval_ns - clock_realtime_ns();
+	/* It is over: the file is empty, or could not be moved. */
+	return left_ns > 0 ? left_ns : NS_PER_SECOND;
+}
+
 int64_t outlet_timeout_ns(const struct outlet *outlet)
 {
 	int64_t left_ns =
 		outlet->flushed_ns + outlet->options.flush_interval_ns - clock_monotonic_ns();
+	int64_t interval_left_ns = rotation_timeout_ns(outlet);
 
 	if (!outlet->compressed || sink_pending(outlet->sink) == 0)
-		return -1;
+		return interval_left_ns;
+	if (interval_left_ns >= 0 && interval_left_ns < left_ns)
+		return interval_left_ns;
 	return left_ns > 0 ? left_ns : 0;
 }
 
@@ -156,5 +255,13 @@ int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error
 	}
 	close(outlet->fd);
 	outlet->fd = fd;
+	begin_file(outlet);
 	return 0;
+}
+
+bool outlet_take_rotations(struct outlet *outlet, struct outlet_rotations *rotations)
+{
+	*rotations = outlet->rotations;
+	outlet->rotations = (struct outlet_rotations){ 0 };
+	return rotations->done > 0 || rotations->failed > 0;
 }

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/loop.h"
+#include "output/rotation.h"
 #include "output/sink.h"
 
 struct outlet;
@@ -21,6 +22,7 @@ struct outlet_options {
 	size_t capacity;           /* of the sink */
 	int64_t flush_interval_ns; /* lines wait so long at most */
 	int compress_level;        /* of a file that file_is_compressed() */
+	struct rotation rotation;  /* of a file */
 };
 
 /*
@@ -46,5 +48,16 @@ bool outlet_is_late(const struct outlet *outlet);
  * nothing to do; or -errno, and the old file stays in use.
  */
 int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error);
+
+/* What became of the rotations since the last call. */
+struct outlet_rotations {
+	int done;           /* the file at the path is a new one, as often as this */
+	int failed;         /* the old file stayed in use; it is tried again after a second */
+	uint64_t repaired;  /* bytes that were cut off a file that another process had made */
+	struct error error; /* the last one */
+};
+
+/* False: there were none. */
+bool outlet_take_rotations(struct outlet *outlet, struct outlet_rotations *rotations);
 
 #endif

@@ -29,6 +29,8 @@ struct sink {
 	int error;
 	bool stalled;
 	int64_t retry_at_ns; /* when stalled */
+	sink_write_begins_fn *begins;
+	void *context; /* for begins */
 	struct sink_counters counters;
 };
 
@@ -103,14 +105,33 @@ size_t sink_pending(const struct sink *sink)
 	return sink->end - sink->begin;
 }
 
-/* As many whole lines as one write may have; at least one line. */
-static size_t next_length(struct sink *sink, const char *bytes, size_t length)
+void sink_on_write(struct sink *sink, sink_write_begins_fn *begins, void *context)
 {
-	size_t most = PIPE_BUF;
+	sink->begins = begins;
+	sink->context = context;
+}
+
+/* So many bytes may be written at once. */
+static size_t most_bytes(struct sink *sink, const char *bytes, size_t length)
+{
+	size_t most = PIPE_BUF, limit;
 	const char *newline;
 
 	if (length > most)
 		most = target_whole_max(&sink->target);
+	if (!sink->begins || sink->partial > 0)
+		return most;
+	newline = memchr(bytes, '\n', length);
+	limit = sink->begins(sink->context, newline ? (size_t)(newline + 1 - bytes) : length);
+	return limit < most ? limit : most;
+}
+
+/* As many whole lines as one write may have; at least one line. */
+static size_t next_length(struct sink *sink, const char *bytes, size_t length)
+{
+	size_t most = most_bytes(sink, bytes, length);
+	const char *newline;
+
 	if (length <= most)
 		return length;
 	newline = memrchr(bytes, '\n', most);
@@ -171,6 +192,8 @@ static ssize_t write_frame(struct sink *sink)
 			return code;
 	}
 	bytes = frame_rest(sink->frame, &length);
+	if (sink->begins && frame_written(sink->frame) == 0)
+		sink->begins(sink->context, length);
 	result = target_write(&sink->target, bytes, length);
 	lines = result > 0 ? frame_advance(sink->frame, (size_t)result) : 0;
 	if (lines > 0)
@@ -291,14 +314,13 @@ struct sink_counters sink_counters(const struct sink *sink)
 	return counters;
 }
 
-int sink_replace_fd(struct sink *sink, int fd, int64_t deadline_ns, struct error *error)
+int sink_switch_fd(struct sink *sink, int fd, struct error *error)
 {
 	struct target fresh;
 	int result = target_open(&fresh, fd, error);
 
 	if (result < 0)
 		return result;
-	sink_drain(sink, deadline_ns);
 	target_close(&sink->target);
 	sink->target = fresh;
 	sink->partial = 0;
@@ -308,4 +330,10 @@ int sink_replace_fd(struct sink *sink, int fd, int64_t deadline_ns, struct error
 	sink->error = 0;
 	sink->stalled = false;
 	return 0;
+}
+
+int sink_replace_fd(struct sink *sink, int fd, int64_t deadline_ns, struct error *error)
+{
+	sink_drain(sink, deadline_ns);
+	return sink_switch_fd(sink, fd, error);
 }

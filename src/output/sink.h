@@ -86,9 +86,20 @@ bool sink_stalled(const struct sink *sink);
 struct sink_counters sink_counters(const struct sink *sink);
 
 /*
+ * Called before each write that begins with a whole line, or is a whole frame; `least`
+ * is the length of that line or frame. Returns how many bytes the write may have, at
+ * least so many. It may call sink_switch_fd.
+ */
+typedef size_t sink_write_begins_fn(void *context, size_t least);
+void sink_on_write(struct sink *sink, sink_write_begins_fn *begins, void *context);
+
+/* Goes on with fd at once, with the first line that is not written. 0, or -errno as sink_new. */
+int sink_switch_fd(struct sink *sink, int fd, struct error *error);
+
+/*
  * Writes the rest to the old descriptor (as sink_drain), then goes on with fd,
  * also after a failure. A line that the old one took in part comes again, whole.
- * 0, or -errno with nothing changed.
+ * 0, or -errno as sink_switch_fd.
  */
 int sink_replace_fd(struct sink *sink, int fd, int64_t deadline_ns, struct error *error);
 

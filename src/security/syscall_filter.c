@@ -72,6 +72,9 @@ static const int for_tracepoints[] = { SCMP_SYS(perf_event_open) };
 static const int for_tracefs[] = { SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount) };
 static const int for_sentinel[] = { SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd),
 	                            SCMP_SYS(sched_getattr) };
+/* Architectures have different ones of them. */
+static const int for_rotation[] = { SCMP_SYS(flock), SCMP_SYS(rename), SCMP_SYS(renameat),
+	                            SCMP_SYS(renameat2) };
 static const int for_command[] = { SCMP_SYS(kill), SCMP_SYS(wait4), SCMP_SYS(waitid),
 	                           SCMP_SYS(waitpid) };
 
@@ -129,6 +132,7 @@ static int fill(scmp_filter_ctx filter, const struct syscall_filter_options *opt
 		{ options->tracepoints, LISTED(for_tracepoints) },
 		{ options->tracepoints && options->namespaces, LISTED(for_tracefs) },
 		{ options->sentinel, LISTED(for_sentinel) },
+		{ options->rotation, LISTED(for_rotation) },
 		{ options->command, LISTED(for_command) },
 	};
 	int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);

@@ -17,6 +17,7 @@ struct syscall_filter_options {
 	bool sentinel;    /* descriptors of other processes are borrowed */
 	bool command;     /* a child is waited for and signalled */
 	bool output_file; /* a file is opened for writing */
+	bool rotation;    /* and moved */
 };
 
 /*

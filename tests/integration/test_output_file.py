@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Output to a file (P22), that is renamed under it (P23), or left behind by kill -9 (P3)."""
 
+import glob
 import json
 import os
 import random
@@ -112,6 +113,39 @@ def test_rotation():
         check(sockline.stop() == 0 and len(packets(validated(
             content(path("moved/log.ndjson")), "the old file"))) == 10,
               "a file that cannot be opened: the old one stays in use", sockline.stderr)
+
+
+def test_rotates_by_itself():
+    """Two runs write to one file, and both rotate it: no record of either is lost or split."""
+    with Namespace() as host:
+        rotate = ("-q", "--rotate-size", "64K", "--rotate-keep", "999")
+        # Each sees all packets and has a run id and numbers of its own.
+        runs = [to_file(host, "many.ndjson", *rotate) for _ in range(2)]
+        flood(host, "-c", "3000", "-r", "8000").wait()
+        time.sleep(0.3)
+        check([sockline.stop() for sockline in runs] == [0, 0] and
+              not any(sockline.stderr for sockline in runs), "two runs rotate one file",
+              [sockline.stderr for sockline in runs])
+        former = sorted(glob.glob(path("many.ndjson.*")), key=lambda name: -int(name.split(".")[-1]))
+        data = [content(part) for part in former + [path("many.ndjson")]]
+        check(len(data) > 20 and all(part.endswith(b"\n") for part in data),
+              f"{len(data)} files, each ends with a whole line")
+        numbers = {}
+        for record in validated(b"".join(data), "all files"):
+            numbers.setdefault(record["sockline"]["run"], []).append(record["event"]["sequence"])
+        check(len(numbers) == 2 and all(sorted(each) == list(range(1, len(each) + 1)) and len(each) > 3000
+                                        for each in numbers.values()),
+              "together they have every record of both", {run: len(each) for run, each in numbers.items()})
+
+
+def test_rotates_by_time():
+    """An idle run moves its file, too, when the interval is over."""
+    with Namespace() as host:
+        sockline = to_file(host, "timed.ndjson", "--rotate-interval", "1", "--rotate-keep", "2")
+        flood(host, "-c", "10").wait()
+        until(lambda: os.path.exists(path("timed.ndjson.1")) and b'"packet"' in
+              b"".join(content(name) for name in glob.glob(path("timed.ndjson.*"))), "the former file")
+        check(sockline.stop() == 0, "rotated by time", sockline.stderr)
 
 
 def test_full_disk():

@@ -95,7 +95,7 @@ const struct option_row option_table[] = {
 	  .maximum = INT_MAX / 1024,
 	  .initial = CAPTURE_BUFFER_KIB,
 	  .config = "buffer_bytes",
-	  .help = "size of the kernel's capture buffer" },
+	  .help = "size of the kernel's capture buffers, all together" },
 	{ .name = "immediate-mode",
 	  SWITCH(immediate),
 	  .config = "immediate_mode",

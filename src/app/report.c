@@ -225,6 +225,7 @@ static int sum_up_last(struct event_capture_counters *list, int count)
 	}
 	rest->name = NULL;
 	rest->netns = 0;
+	rest->buffer_bytes = 0;
 	rest->unlisted = (uint64_t)(count - CAPTURES_LISTED_MAX);
 	return CAPTURES_LISTED_MAX + 1;
 }
@@ -247,6 +248,7 @@ static struct event_capture_counters *list_captures(const struct report_sources 
 		capture_set_counters(set, i, &counters);
 		list[i] = of_capture(&counters, sources->options->read_file != NULL);
 		list[i].name = capture_set_name(set, i);
+		list[i].buffer_bytes = capture_set_buffer(set, i);
 		if (sources->host && netns != host_netns(sources->host))
 			list[i].netns = netns;
 	}

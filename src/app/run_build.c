@@ -188,7 +188,7 @@ static int open_captures(struct run *run, struct error *error)
 	    .capture = {
 	        .snaplen = options->snaplen,
 	        .names = options->inspect,
-	        .buffer_kib = options->buffer_kib,
+	        .buffer_kib = run_ring_kib(options),
 	        .timeout_ms = WINDOW_CAPTURE_MS,
 	        .immediate = options->immediate || needs_each_packet_at_once(run),
 	        .promiscuous = options->promiscuous,
@@ -196,6 +196,7 @@ static int open_captures(struct run *run, struct error *error)
 	        .direction = options->direction,
 	        .filter = options->filter,
 	    },
+	    .queue_bytes = run_queue_bytes(options),
 	    .packet = run_on_packet,
 	    .change = run_on_capture_change,
 	    .ready = run_is_ready,

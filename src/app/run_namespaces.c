@@ -7,8 +7,14 @@
 #include "app/run_private.h"
 
 /*
- * A ring takes memory in the kernel, so that each namespace that comes gets a smaller
- * one: OTHERS_SHARE / (OTHERS_SHARE + captures that are open) of the own one's, with a floor.
+ * All rings share --buffer-size. Where other namespaces are captured, one in OTHERS_PART of it is for
+ * those of them that are busy.
+ */
+#define OTHERS_PART 4
+/*
+ * Where a namespace cannot have a queue, it has a ring, which takes memory all the time, so that
+ * each namespace that comes gets a smaller one: OTHERS_SHARE / (OTHERS_SHARE + captures that are
+ * open) of the own one's, with a floor.
  */
 #define OTHERS_SHARE 4
 #define OTHERS_MIN   2048 /* KiB */
@@ -42,10 +48,29 @@ int run_add_watch(struct run *run, uint32_t netns, struct error *error)
 	return 0;
 }
 
+static bool captures_others(const struct options *options)
+{
+	return options->interface_count == 0 && options->netns_mode != HOST_NETNS_SELF;
+}
+
+size_t run_queue_bytes(const struct options *options)
+{
+	return captures_others(options) ? (size_t)options->buffer_kib * 1024 : 0;
+}
+
+int run_ring_kib(const struct options *options)
+{
+	int rings = options->interface_count * (1 + options->netns_path_count);
+
+	if (captures_others(options))
+		return options->buffer_kib - options->buffer_kib / OTHERS_PART;
+	return rings > 1 ? options->buffer_kib / rings : options->buffer_kib;
+}
+
 static int buffer_of(const struct run *run, int fd)
 {
 	int others = capture_set_count(run->captures);
-	int kib = run->options->buffer_kib / (others + OTHERS_SHARE) * OTHERS_SHARE;
+	int kib = run_ring_kib(run->options) / (others + OTHERS_SHARE) * OTHERS_SHARE;
 
 	if (fd < 0)
 		return 0;

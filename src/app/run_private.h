@@ -131,6 +131,9 @@ void run_check_clock(struct run *run);
 int run_captures_timeout(struct run *run);
 
 /* run_namespaces.c: captures and listeners of one namespace. 0 or -errno. */
+/* By --buffer-size: what the queues of other namespaces may hold, and the size of each ring. */
+size_t run_queue_bytes(const struct options *options);
+int run_ring_kib(const struct options *options);
 int run_add_captures(struct run *run, uint32_t netns, int fd, struct error *error);
 int run_add_watch(struct run *run, uint32_t netns, struct error *error);
 

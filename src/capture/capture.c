@@ -12,6 +12,7 @@
 #include "capture/capture_file.h"
 #include "capture/capture_filter.h"
 #include "capture/capture_live.h"
+#include "capture/capture_queue.h"
 #include "capture/capture_ring.h"
 #include "capture/capture_socket.h"
 
@@ -26,8 +27,11 @@ struct capture {
 	struct capture_file file; /* holds the handle too */
 	struct capture_ring ring; /* of LINUX_SLL2, live */
 	bool has_ring;
+	bool in_kernel;              /* all of the filter is evaluated there */
+	struct capture_queue *queue; /* in place of handle and ring */
 	int link_type;
 	int timeout_ms;
+	size_t ring_bytes; /* live */
 
 	/* Valid during a dispatch. */
 	capture_callback *callback;
@@ -67,15 +71,43 @@ int capture_open_live(struct capture **capture, const char *interface,
 	if (opened == NULL)
 		return error_set(error, ENOMEM, "out of memory");
 	opened->timeout_ms = capture_live_timeout_ms(options);
-	status = capture_live_open(&opened->handle, interface, options, error);
+	status = capture_live_open(&opened->handle, interface, options, &opened->in_kernel, error);
 	if (status != 0) {
 		capture_close(opened);
 		return status;
 	}
 	opened->link_type = pcap_datalink(opened->handle);
+	opened->ring_bytes = (size_t)capture_live_buffer_kib(options) * 1024;
 	opened->has_ring = opened->link_type == DLT_LINUX_SLL2;
 	if (opened->has_ring)
 		capture_ring_init(&opened->ring, pcap_fileno(opened->handle));
+	*capture = opened;
+	return 0;
+}
+
+int capture_open_queue(struct capture **capture, const struct capture *like,
+                       struct capture_batch *batch, size_t bytes, struct error *error)
+{
+	struct capture *opened;
+	struct sock_filter *filter = NULL;
+	size_t length = 0;
+	int status;
+
+	if (!like->in_kernel || like->link_type != DLT_LINUX_SLL2)
+		return error_set(error, EOPNOTSUPP, "the filter is not one of the kernel's");
+	status = capture_socket_copy_filter(pcap_fileno(like->handle), &filter, &length);
+	if (!filter)
+		return error_set(error, -status, "filter: %s", strerror(-status));
+	opened = capture_new(CAPTURE_LIVE_ANY);
+	status = opened ? capture_queue_open(&opened->queue, batch, filter, length, bytes, error)
+	                : error_set(error, ENOMEM, "out of memory");
+	free(filter);
+	if (status != 0) {
+		capture_close(opened);
+		return status;
+	}
+	opened->link_type = like->link_type;
+	opened->timeout_ms = like->timeout_ms;
 	*capture = opened;
 	return 0;
 }
@@ -112,6 +144,7 @@ void capture_close(struct capture *capture)
 		capture_file_close(&capture->file);
 	else if (capture->handle != NULL)
 		pcap_close(capture->handle);
+	capture_queue_close(capture->queue);
 	free(capture->name);
 	free(capture);
 }
@@ -121,6 +154,16 @@ int capture_link_type(const struct capture *capture)
 	return capture->link_type;
 }
 
+size_t capture_buffer_bytes(const struct capture *capture)
+{
+	return capture->queue != NULL ? capture_queue_size(capture->queue) : capture->ring_bytes;
+}
+
+struct capture_queue *capture_get_queue(const struct capture *capture)
+{
+	return capture->queue;
+}
+
 bool capture_is_file(const struct capture *capture)
 {
 	return capture->is_file;
@@ -128,6 +171,8 @@ bool capture_is_file(const struct capture *capture)
 
 int capture_fd(const struct capture *capture)
 {
+	if (capture->queue != NULL)
+		return capture_queue_fd(capture->queue);
 	return capture->is_file ? capture_file_fd(&capture->file)
 	                        : pcap_get_selectable_fd(capture->handle);
 }
@@ -145,7 +190,7 @@ const struct origin *capture_origin(const struct capture *capture)
 /* libpcap's way to say it: null but while an interface is down. */
 static bool is_down(const struct capture *capture)
 {
-	return pcap_get_required_select_timeout(capture->handle) != NULL;
+	return capture->queue == NULL && pcap_get_required_select_timeout(capture->handle) != NULL;
 }
 
 int capture_poll_timeout_ms(const struct capture *capture)
@@ -281,6 +326,32 @@ static int dispatch_file(struct capture *capture, int limit, capture_callback *c
 	return capture->handed > 0 ? capture->handed : capture_file_state(&capture->file);
 }
 
+static int dispatch_queue(struct capture *capture, int limit, capture_callback *callback,
+                          void *context)
+{
+	struct capture_packet *packets;
+	int count, wanted;
+
+	capture->handed = 0;
+	capture->breaking = false;
+	capture->dispatching = true;
+	do {
+		wanted = limit - capture->handed;
+		if (wanted > CAPTURE_QUEUE_BATCH)
+			wanted = CAPTURE_QUEUE_BATCH;
+		count = capture_queue_read(capture->queue, wanted, &packets);
+		for (int i = 0; i < count; i++) {
+			capture->delivered++; /* after a break too: it is in no ring any more */
+			if (capture->breaking)
+				continue;
+			capture->handed++;
+			callback(context, &packets[i]);
+		}
+	} while (count == wanted && capture->handed < limit && !capture->breaking);
+	capture->dispatching = false;
+	return capture->handed;
+}
+
 int capture_dispatch(struct capture *capture, int limit, capture_callback *callback, void *context,
                      struct error *error)
 {
@@ -288,6 +359,8 @@ int capture_dispatch(struct capture *capture, int limit, capture_callback *callb
 		return dispatch_blocks(capture, limit, callback, context, error);
 	if (capture->is_file)
 		return dispatch_file(capture, limit, callback, context, error);
+	if (capture->queue != NULL)
+		return dispatch_queue(capture, limit, callback, context);
 	if (dispatch(capture, limit, callback, context) ||
 	    (capture->handed == 0 && is_down(capture)))
 		return report_state(capture, error);
@@ -310,6 +383,18 @@ uint64_t capture_counter_advance(uint64_t total, uint32_t previous, uint32_t now
 	return total + (uint32_t)(now - previous);
 }
 
+static int count_queue(struct capture *capture, struct capture_counters *counters)
+{
+	uint32_t received = 0, dropped = 0;
+	int result = capture_queue_count(capture->queue, &received, &dropped);
+
+	capture->accepted += received + (uint64_t)dropped;
+	capture->dropped += dropped;
+	counters->received = capture->accepted - capture->dropped;
+	counters->dropped = capture->dropped;
+	return result;
+}
+
 int capture_read_counters(struct capture *capture, struct capture_counters *counters)
 {
 	struct pcap_stat now;
@@ -323,6 +408,8 @@ int capture_read_counters(struct capture *capture, struct capture_counters *coun
 	}
 	if (capture->is_file)
 		return 0;
+	if (capture->queue != NULL)
+		return count_queue(capture, counters);
 	if (pcap_stats(capture->handle, &now) != 0)
 		return -EIO;
 	capture->accepted =
@@ -349,7 +436,7 @@ int capture_stop(struct capture *capture)
 	capture->stopped = true;
 	begin_drain(capture);
 	/* Not pcap_setfilter: that would also drop what is in the ring, in user space. */
-	return capture_socket_deafen(pcap_get_selectable_fd(capture->handle));
+	return capture_socket_deafen(capture_fd(capture));
 }
 
 bool capture_drained(struct capture *capture)

@@ -78,6 +78,15 @@ struct capture_counters {
 int capture_open_live(struct capture **capture, const char *interface,
                       const struct capture_options *options, struct error *error);
 /*
+ * The same for "any" with the filter, the direction and the link type of `like', an open capture of
+ * "any", without a ring: packets wait in the queue of a socket, which may hold so many bytes, see
+ * capture_queue.h. batch is borrowed. -EOPNOTSUPP: the filter is one that libpcap evaluates;
+ * -EPERM: CAP_NET_ADMIN is missing.
+ */
+struct capture_batch;
+int capture_open_queue(struct capture **capture, const struct capture *like,
+                       struct capture_batch *batch, size_t bytes, struct error *error);
+/*
  * Opens a pcap or pcapng file, micro- or nanoseconds ("-" = stdin), by the options
  * filter and nonblocking. Text names the file. gzip, zstd and lz4 are
  * decompressed. It waits for the header that comes through a pipe.
@@ -86,6 +95,10 @@ int capture_open_file(struct capture **capture, const char *path,
                       const struct capture_options *options, struct error *error);
 void capture_close(struct capture *capture); /* NULL is fine */
 
+/* The size of the ring, or what the queue may hold; 0: a file. */
+size_t capture_buffer_bytes(const struct capture *capture);
+/* NULL: it has a ring, or is a file. */
+struct capture_queue *capture_get_queue(const struct capture *capture);
 int capture_link_type(const struct capture *capture); /* DLT_*; -1: each packet has its own */
 bool capture_is_file(const struct capture *capture);
 int capture_fd(const struct capture *capture);      /* to poll for reading; -1 for most files */

@@ -72,24 +72,29 @@ static bool cuts_in_filter(const struct capture_options *options)
 	       options->snaplen < CAPTURE_NAMES_SNAPLEN;
 }
 
-static int snaplen_of(const struct capture_options *options)
+int capture_live_snaplen(const struct capture_options *options)
 {
 	if (cuts_in_filter(options))
 		return CAPTURE_NAMES_SNAPLEN;
 	return options->snaplen > 0 ? options->snaplen : SNAPLEN_MAX;
 }
 
+int capture_live_buffer_kib(const struct capture_options *options)
+{
+	return options->buffer_kib > 0 ? options->buffer_kib : CAPTURE_BUFFER_KIB;
+}
+
 static int set_options(pcap_t *handle, const char *interface, const struct capture_options *options,
                        struct error *error)
 {
-	int buffer_kib = options->buffer_kib > 0 ? options->buffer_kib : CAPTURE_BUFFER_KIB;
+	int buffer_kib = capture_live_buffer_kib(options);
 
 	if (buffer_kib > BUFFER_KIB_MAX)
 		return error_set(error, EINVAL, "buffer of %d KiB: at most %d", buffer_kib,
 		                 BUFFER_KIB_MAX);
 	/* These fail only on activated handles; nanoseconds are known to every Linux. */
 	const int refusals[] = {
-		pcap_set_snaplen(handle, snaplen_of(options)),
+		pcap_set_snaplen(handle, capture_live_snaplen(options)),
 		pcap_set_buffer_size(handle, buffer_kib * 1024),
 		pcap_set_timeout(handle, capture_live_timeout_ms(options)),
 		pcap_set_immediate_mode(handle, options->immediate),
@@ -233,7 +238,7 @@ static int listen_now(pcap_t *handle, const char *interface, struct error *error
 }
 
 int capture_live_open(struct pcap **handle, const char *interface,
-                      const struct capture_options *options, struct error *error)
+                      const struct capture_options *options, bool *in_kernel, struct error *error)
 {
 	pcap_t *opened = NULL;
 	int status = capture_live_activate(&opened, interface, options, error);
@@ -244,6 +249,8 @@ int capture_live_open(struct pcap **handle, const char *interface,
 	status = choose_link_type(opened, interface, options->link_type, error);
 	if (status == 0)
 		status = capture_filter_install(opened, options->filter, error);
+	if (status == 0)
+		*in_kernel = capture_socket_filters(pcap_fileno(opened));
 	if (status == 0)
 		status = set_direction(opened, interface, options->direction, error);
 	if (status == 0)

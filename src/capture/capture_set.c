@@ -12,39 +12,12 @@
 #include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/parallel.h"
-#include "capture/capture_closer.h"
+#include "capture/capture_set_private.h"
 #include "capture/decode.h"
 #include "capture/origin.h"
 #include "sockets/netns.h"
 
 #define REOPEN_NS (NS_PER_SECOND / 2)
-
-struct member {
-	struct capture_set *set;
-	char *name;
-	struct capture *capture; /* NULL while the interface is gone */
-	struct loop_source *source;
-	uint32_t netns;
-	uint32_t ifindex;               /* of a named interface; 0 for "any" and files */
-	struct capture_counters before; /* of earlier openings */
-	struct error lost;
-	int netns_fd; /* borrowed; -1 = the own namespace */
-	int buffer_kib;
-	bool down;
-};
-
-struct capture_set {
-	struct loop *loop;
-	struct capture_set_options options;
-	struct member **members;
-	int count;
-	struct loop_source *reopen_timer;
-	bool watching, broken;
-	uint64_t packets;              /* handed over so far */
-	struct capture_closer *closer; /* made when first needed */
-	int removed_count;
-	struct capture_counters removed;
-};
 
 struct capture_set *capture_set_new(struct loop *loop, const struct capture_set_options *options)
 {
@@ -55,6 +28,7 @@ struct capture_set *capture_set_new(struct loop *loop, const struct capture_set_
 	set->loop = loop;
 	set->options = *options;
 	set->watching = true;
+	set->budget.total = options->queue_bytes;
 	return set;
 }
 
@@ -69,8 +43,10 @@ static void member_free(struct member *member)
 /* The work is done in the turn that follows each wait; readiness only has to end the wait. */
 static void on_readable(void *context, uint32_t events)
 {
-	(void)context;
+	struct member *member = context;
+
 	(void)events;
+	member->readable = true;
 }
 
 static void watch(struct member *member)
@@ -109,6 +85,7 @@ void capture_set_free(struct capture_set *set)
 	capture_closer_free(set->closer);
 	for (int i = 0; i < set->count; i++)
 		member_free(set->members[i]);
+	capture_batch_free(set->batch);
 	free(set->members);
 	free(set);
 }
@@ -136,17 +113,14 @@ static struct member *member_new(struct capture_set *set, const char *name)
 
 static int open_live(struct member *member, struct error *error)
 {
-	struct capture_options options = member->set->options.capture;
 	int previous = -1, result;
 
-	if (member->buffer_kib > 0)
-		options.buffer_kib = member->buffer_kib;
 	if (member->netns_fd >= 0) {
 		previous = netns_enter(member->netns_fd);
 		if (previous < 0)
 			return error_set(error, -previous, "setns: %s", strerror(-previous));
 	}
-	result = capture_open_live(&member->capture, member->name, &options, error);
+	result = capture_set_open_buffer(member, error);
 	if (result == 0)
 		member->ifindex =
 			strcmp(member->name, "any") == 0 ? 0 : if_nametoindex(member->name);
@@ -303,15 +277,16 @@ static int dispatch(struct member *member, int limit, struct error *error)
 bool capture_set_dispatch(struct capture_set *set, int limit, bool *ended, int *result,
                           struct error *error)
 {
-	bool more = false;
+	bool more = false, ready = set->options.ready(set->options.context);
 
 	for (int i = 0; i < set->count && !set->broken; i++) {
 		struct member *member = set->members[i];
 		int count;
 
-		if (!member->capture || !set->options.ready(set->options.context))
+		if (!capture_set_may_read(member) || !set->options.ready(set->options.context))
 			continue;
 		count = dispatch(member, limit, error);
+		member->readable = count >= limit;
 		if (count == -EAGAIN) /* a pipe, which is watched */
 			continue;
 		if (count < 0)
@@ -320,6 +295,8 @@ bool capture_set_dispatch(struct capture_set *set, int limit, bool *ended, int *
 			*ended = true;
 		more |= count >= limit;
 	}
+	if (set->queue_count > 0 && (more || !ready || set->budget.shared))
+		capture_set_balance(set, ready);
 	return more;
 }
 
@@ -407,6 +384,8 @@ void capture_set_remove(struct capture_set *set, uint32_t netns)
 		unwatch(member);
 		if (!set->closer)
 			set->closer = capture_closer_new(set->loop);
+		if (member->capture && capture_get_queue(member->capture))
+			set->queue_count--;
 		if (member->capture)
 			capture_closer_close(set->closer, member->capture);
 		member->capture = NULL;
@@ -423,6 +402,13 @@ const struct origin *capture_set_origin(const struct capture_set *set)
 int capture_set_count(const struct capture_set *set)
 {
 	return set->count;
+}
+
+size_t capture_set_buffer(const struct capture_set *set, int number)
+{
+	const struct capture *capture = set->members[number]->capture;
+
+	return capture ? capture_buffer_bytes(capture) : 0;
 }
 
 uint32_t capture_set_netns(const struct capture_set *set, int number)

@@ -9,6 +9,7 @@
 #define SOCKLINE_CAPTURE_CAPTURE_SET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -28,6 +29,7 @@ typedef bool capture_set_ready(void *context);
 
 struct capture_set_options {
 	struct capture_options capture;
+	size_t queue_bytes; /* for other namespaces' captures of "any" together; 0: rings */
 	capture_set_packet *packet;
 	capture_set_change *change;
 	capture_set_ready *ready;
@@ -74,6 +76,7 @@ const struct origin *capture_set_origin(const struct capture_set *set);
 
 int capture_set_count(const struct capture_set *set);
 const char *capture_set_name(const struct capture_set *set, int number);
+size_t capture_set_buffer(const struct capture_set *set, int number); /* bytes; 0: none now */
 uint32_t capture_set_netns(const struct capture_set *set, int number);
 /* How many were removed so far, and the sum of what they had counted. */
 int capture_set_removed(const struct capture_set *set, struct capture_counters *counters);

@@ -118,6 +118,18 @@ static int copy_filter(int fd, size_t before, size_t behind, struct sock_filter 
 	return 0;
 }
 
+int capture_socket_copy_filter(int fd, struct sock_filter **copy, size_t *length)
+{
+	return copy_filter(fd, 0, 0, copy, length);
+}
+
+bool capture_socket_filters(int fd)
+{
+	socklen_t count = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &count) == 0 && count > 0;
+}
+
 /* Attaches head followed by the filter that is attached now. */
 static int prepend(int fd, const struct head *head)
 {

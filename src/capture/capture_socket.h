@@ -8,6 +8,7 @@
 #define SOCKLINE_CAPTURE_CAPTURE_SOCKET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "capture/capture.h"
@@ -31,6 +32,11 @@ int capture_socket_narrow(int fd, bool any, bool loopback, enum capture_directio
  * them at `longer' (capture_cut.h); behind `base' bytes there is the network header.
  */
 int capture_socket_cut(int fd, uint32_t base, uint32_t usual, uint32_t longer);
+
+/* What is attached; the caller frees it. */
+struct sock_filter;
+int capture_socket_copy_filter(int fd, struct sock_filter **copy, size_t *length);
+bool capture_socket_filters(int fd); /* anything is attached */
 
 /* Begins to listen, where the socket is bound. -ENETDOWN when the interface is down. */
 int capture_socket_listen(int fd);

@@ -21,7 +21,7 @@ complete -c sockline -s F -l filter-file -r -F -d 'read the filter expression fr
 complete -c sockline -s Q -l direction -x -a 'inout in out' -d 'capture only this direction'
 complete -c sockline -s p -l no-promiscuous-mode -d 'do not put interfaces into promiscuous mode'
 complete -c sockline -s s -l snaplen -l snapshot-length -x -d 'bytes to capture of each packet'
-complete -c sockline -s B -l buffer-size -x -d 'size of the kernel\'s capture buffer'
+complete -c sockline -s B -l buffer-size -x -d 'size of the kernel\'s capture buffers, all together'
 complete -c sockline -l immediate-mode -d 'deliver each packet at once'
 complete -c sockline -s D -l list-interfaces -d 'print the interfaces that can be captured on'
 complete -c sockline -s L -l list-data-link-types -d 'print the link types of an interface'

@@ -95,6 +95,8 @@ static void write_captures(struct writer *writer, const struct event_stats *stat
 		writer_count(writer, KEY("interface_dropped"), capture->interface_dropped);
 		if (stats->final && !capture->is_file)
 			writer_count(writer, KEY("unread"), capture->unread);
+		if (capture->buffer_bytes > 0)
+			writer_count(writer, KEY("buffer_bytes"), capture->buffer_bytes);
 		writer_object_end(writer);
 	}
 	writer_array_end(writer);

@@ -133,6 +133,7 @@ struct event_capture_counters {
 	uint32_t netns;    /* of another network namespace than our own; 0 = own, or a file */
 	uint64_t received, dropped, interface_dropped;
 	uint64_t unread; /* received, and left in the ring: at the end of the run */
+	uint64_t buffer_bytes; /* its ring, or what its queue may hold; 0 = a file, or several */
 };
 
 /* Why a run ended. */

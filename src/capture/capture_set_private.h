@@ -1,0 +1,50 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For capture_set.c and capture_set_buffers.c. */
+#ifndef SOCKLINE_CAPTURE_CAPTURE_SET_PRIVATE_H
+#define SOCKLINE_CAPTURE_CAPTURE_SET_PRIVATE_H
+
+#include "capture/capture_budget.h"
+#include "capture/capture_closer.h"
+#include "capture/capture_queue.h"
+#include "capture/capture_set.h"
+
+struct member {
+	struct capture_set *set;
+	char *name;
+	struct capture *capture; /* NULL while the interface is gone */
+	struct loop_source *source;
+	uint32_t netns;
+	uint32_t ifindex;               /* of a named interface; 0 for "any" and files */
+	struct capture_counters before; /* of earlier openings */
+	struct error lost;
+	int netns_fd; /* borrowed; -1 = the own namespace */
+	int buffer_kib;
+	bool down;
+	bool readable; /* a queue: it has packets, or may have */
+};
+
+struct capture_set {
+	struct loop *loop;
+	struct capture_set_options options;
+	struct member **members;
+	int count;
+	struct loop_source *reopen_timer;
+	bool watching, broken;
+	uint64_t packets;              /* handed over so far */
+	struct capture_closer *closer; /* made when first needed */
+	int removed_count;
+	struct capture_counters removed;
+	struct capture_batch *batch; /* of all queues; made when first needed */
+	struct capture_budget budget;
+	int queue_count;
+};
+
+/* In the namespace of the member, where the thread is: a queue, or else a ring. 0 or -errno. */
+int capture_set_open_buffer(struct member *member, struct error *error);
+/* Whether there may be packets: a queue without any costs no system call. */
+bool capture_set_may_read(const struct member *member);
+/* Limits what the queues may hold by what they hold. ready: they are read. */
+void capture_set_balance(struct capture_set *set, bool ready);
+
+#endif

@@ -239,6 +239,7 @@ static int open_stream(struct run *run, struct error *error)
 		.inspect = run->options->inspect,
 		.payload_max = run->options->payload,
 		.replay = run_is_replay(run),
+		.guess = run->options->guess,
 		.catch_up = run->host ? run_catch_up : NULL,
 		.context = run,
 	};

@@ -35,6 +35,7 @@ static bool is_worth_asking(const struct attribution_question *question, const s
 	case ATTRIBUTION_RECENT:
 	case ATTRIBUTION_KERNEL:
 	case ATTRIBUTION_GUESS:
+	case ATTRIBUTION_CAPTURE:
 	case ATTRIBUTION_TRACEPOINT:
 		break;
 	}

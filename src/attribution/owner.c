@@ -99,7 +99,7 @@ const char *attribution_method_name(enum attribution_method method)
 		[ATTRIBUTION_UNKNOWN] = "unknown",   [ATTRIBUTION_SOCKET] = "socket",
 		[ATTRIBUTION_LISTENER] = "listener", [ATTRIBUTION_RECENT] = "recent",
 		[ATTRIBUTION_KERNEL] = "kernel",     [ATTRIBUTION_TRACEPOINT] = "tracepoint",
-		[ATTRIBUTION_GUESS] = "guess",
+		[ATTRIBUTION_GUESS] = "guess",       [ATTRIBUTION_CAPTURE] = "capture",
 	};
 
 	return names[method];

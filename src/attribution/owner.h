@@ -20,6 +20,7 @@ enum attribution_method {
 	ATTRIBUTION_KERNEL,     /* a socket of the kernel itself */
 	ATTRIBUTION_GUESS,      /* likely, not known: only when guesses are asked for */
 	ATTRIBUTION_TRACEPOINT, /* the kernel saw that process open, send from or close it */
+	ATTRIBUTION_CAPTURE,    /* the capture file says so */
 };
 
 /* Why there is no owner. ATTRIBUTION_REASON_NONE with every other method. */
@@ -34,7 +35,7 @@ enum attribution_reason {
 	ATTRIBUTION_NO_SOCKET,   /* no socket fits: the kernel itself, or it closed unseen */
 	ATTRIBUTION_RAW_SOCKET,  /* none fits, but a raw or packet socket may have sent it */
 	ATTRIBUTION_PENDING,     /* the socket is known, its holder is being looked for */
-	ATTRIBUTION_REPLAY,      /* packets from a file */
+	ATTRIBUTION_REPLAY,      /* packets from a file, which does not say */
 };
 
 /* What all processes that may be the owner have alike: the values stand in one of them. */
@@ -45,7 +46,7 @@ struct owner_common {
 
 /* Ends that were asked for, by what became of them at last. */
 struct owner_counters {
-	uint64_t methods[ATTRIBUTION_TRACEPOINT + 1];
+	uint64_t methods[ATTRIBUTION_CAPTURE + 1];
 	uint64_t reasons[ATTRIBUTION_REPLAY + 1];
 };
 

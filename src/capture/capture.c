@@ -15,6 +15,7 @@
 #include "capture/capture_queue.h"
 #include "capture/capture_ring.h"
 #include "capture/capture_socket.h"
+#include "capture/pktap.h"
 
 /* While an interface is down: libpcap asks for 1 ms, which costs a core what it gives nobody. */
 #define DOWN_POLL_MS 100
@@ -237,6 +238,12 @@ static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_ch
 		.link_type = capture->link_type,
 	};
 
+	if (capture->is_file && pktap_is(capture->link_type)) {
+		const struct pktap pktap = pktap_read(capture->file.origin, bytes, header->caplen);
+
+		packet.interface = pktap.interface;
+		packet.owners = pktap.owners;
+	}
 	if (capture->has_ring)
 		packet.tag = capture_ring_tag(&capture->ring, bytes, header->len);
 	capture->handed++;

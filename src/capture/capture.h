@@ -52,6 +52,7 @@ struct capture_packet {
 	/* What a file says besides; see capture_origin. */
 	uint32_t interface; /* its number; 0 = not known */
 	enum packet_direction direction;
+	struct packet_owners owners;
 };
 typedef void capture_callback(void *context, const struct capture_packet *packet);
 

@@ -10,6 +10,7 @@
 #include <pcap/pcap.h>
 
 #include "capture/capture_filter.h"
+#include "capture/pktap.h"
 
 #define FILTERS_MAX 32 /* link types of one file that are filtered */
 #define SNAPLEN     262144
@@ -22,6 +23,7 @@ struct filter {
 
 struct capture_blocks {
 	struct capture_input *input;
+	struct origin *origin;
 	struct pcapng *pcapng;
 	const char *expression; /* NULL: all packets */
 	struct filter filters[FILTERS_MAX];
@@ -159,6 +161,17 @@ static int64_t time_of(struct capture_blocks *blocks, const struct pcapng_packet
 	return blocks->latest_ns;
 }
 
+/* Its own header is more exact than the interface that one captures on. */
+static void add_pktap(struct capture_blocks *blocks, struct capture_packet *packet)
+{
+	const struct pktap pktap = pktap_read(blocks->origin, packet->bytes, packet->captured);
+
+	if (pktap.interface > 0)
+		packet->interface = pktap.interface;
+	if (pktap.owners.any > 0)
+		packet->owners = pktap.owners;
+}
+
 int capture_blocks_next(struct capture_blocks *blocks, bool wait, uint64_t before,
                         struct capture_packet *packet, struct error *error)
 {
@@ -184,7 +197,10 @@ int capture_blocks_next(struct capture_blocks *blocks, bool wait, uint64_t befor
 		.link_type = found.link_type,
 		.interface = found.interface,
 		.direction = found.direction,
+		.owners = found.owners,
 	};
+	if (pktap_is(found.link_type))
+		add_pktap(blocks, packet);
 	return 1;
 }
 
@@ -202,6 +218,7 @@ int capture_blocks_new(struct capture_blocks **blocks, struct capture_input *inp
 		return error_set(error, ENOMEM, "out of memory");
 	}
 	opened->input = input;
+	opened->origin = origin;
 	opened->expression = filter && *filter ? filter : NULL;
 	/* The first block: a section. */
 	result = take_block(opened, true, 0, &packet, error);

@@ -132,9 +132,6 @@ static int open_pcap(struct capture_file *file, const struct capture_options *op
 static int open_pcapng(struct capture_file *file, const struct capture_options *options,
                        struct error *error)
 {
-	file->origin = origin_new();
-	if (file->origin == NULL)
-		return error_set(error, ENOMEM, "out of memory");
 	return capture_blocks_new(&file->blocks, file->input, file->origin, options->filter, error);
 }
 
@@ -149,6 +146,11 @@ int capture_file_open(struct capture_file *file, const char *path,
 	status = capture_input_open(&file->input, path, error);
 	if (status != 0)
 		return status;
+	file->origin = origin_new();
+	if (file->origin == NULL) {
+		capture_file_close(file);
+		return error_set(error, ENOMEM, "out of memory");
+	}
 	file->waits = !options->nonblocking || !capture_input_is_pipe(file->input);
 	head = capture_input_window(file->input, &available);
 	status = capture_blocks_fit(head, available) ? open_pcapng(file, options, error)

@@ -230,6 +230,12 @@ static void add_stated(const struct member *member, const struct capture_packet 
 			origin_ifindex(capture_origin(member->capture), captured->interface);
 	if (captured->direction != PACKET_DIRECTION_UNKNOWN)
 		packet->direction = captured->direction;
+	packet->owners = captured->owners;
+	/* What was sent is the sender's, what came in the receiver's. */
+	if (packet->owners.any > 0 && packet->direction == PACKET_EGRESS)
+		packet->owners = (struct packet_owners){ .source = packet->owners.any };
+	else if (packet->owners.any > 0 && packet->direction == PACKET_INGRESS)
+		packet->owners = (struct packet_owners){ .destination = packet->owners.any };
 }
 
 static void hand_over(void *context, const struct capture_packet *captured)
@@ -247,7 +253,7 @@ static void hand_over(void *context, const struct capture_packet *captured)
 	packet.ifindex = member->ifindex;
 	decode_packet_tagged(captured->link_type, captured->bytes, captured->captured,
 	                     captured->length, &captured->tag, &packet);
-	if (captured->interface > 0 || captured->direction != PACKET_DIRECTION_UNKNOWN)
+	if (capture_is_file(member->capture))
 		add_stated(member, captured, &packet);
 	set->options.packet(set->options.context, &packet, captured->bytes);
 }

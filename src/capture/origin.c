@@ -5,17 +5,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+#include "base/table.h"
+
 #define LOOPBACK_IFINDEX 1
 #define NAME_MAX_BYTES   255 /* longer ones are cut */
 
 struct origin {
 	struct interface *interfaces[ORIGIN_INTERFACES_MAX];
 	uint32_t interface_count;
+	struct stated_owner {
+		uint64_t hash;
+		struct owner owner;
+	} * owners;
+	uint32_t owner_count, owner_capacity;
+	struct table *by_hash;
 };
 
 struct origin *origin_new(void)
 {
-	return calloc(1, sizeof(struct origin));
+	struct origin *origin = calloc(1, sizeof *origin);
+
+	if (!origin)
+		return NULL;
+	origin->by_hash = table_new(ORIGIN_OWNERS_MAX);
+	if (origin->by_hash)
+		return origin;
+	free(origin);
+	return NULL;
 }
 
 void origin_free(struct origin *origin)
@@ -24,6 +41,10 @@ void origin_free(struct origin *origin)
 		return;
 	for (uint32_t i = 0; i < origin->interface_count; i++)
 		free(origin->interfaces[i]);
+	for (uint32_t i = 0; i < origin->owner_count; i++)
+		owner_clear(&origin->owners[i].owner);
+	free(origin->owners);
+	table_free(origin->by_hash);
 	free(origin);
 }
 
@@ -75,4 +96,107 @@ uint32_t origin_ifindex(const struct origin *origin, uint32_t number)
 	if (!interface)
 		return 0;
 	return interface->loopback ? LOOPBACK_IFINDEX : number + LOOPBACK_IFINDEX;
+}
+
+uint64_t origin_hash(const void *bytes, size_t length, uint64_t before)
+{
+	static const struct hash_key key = { { 0, 0 } };
+	const uint64_t both[] = { before, hash_bytes(&key, bytes, length) };
+
+	return hash_bytes(&key, both, sizeof both);
+}
+
+uint32_t origin_find_owner(const struct origin *origin, uint64_t hash)
+{
+	struct table_cursor cursor = table_cursor(origin->by_hash, hash);
+	uint32_t index;
+
+	while (table_next(&cursor, &index))
+		if (origin->owners[index].hash == hash)
+			return index + 1;
+	return 0;
+}
+
+static bool has_room(struct origin *origin)
+{
+	uint32_t capacity = origin->owner_capacity ? 2 * origin->owner_capacity : 16;
+	struct stated_owner *grown;
+
+	if (origin->owner_count < origin->owner_capacity)
+		return true;
+	if (origin->owner_count == ORIGIN_OWNERS_MAX)
+		return false;
+	grown = realloc(origin->owners, capacity * sizeof *grown);
+	if (!grown)
+		return false;
+	origin->owners = grown;
+	origin->owner_capacity = capacity;
+	return true;
+}
+
+static struct process *process_of(const struct owner_facts *facts)
+{
+	struct process *process = calloc(1, sizeof *process);
+
+	if (!process)
+		return NULL;
+	process->references = 1;
+	process->stated = true;
+	process->pid = facts->pid;
+	process->parent_pid = facts->parent_pid;
+	process->entity_id = facts->entity_id;
+	process->start_ns = facts->start_ns;
+	process->has_uid = facts->has_uid;
+	process->uid = facts->uid;
+	process->has_real_uid = facts->has_real_uid;
+	process->real_uid = facts->real_uid;
+	if (process_set_texts(process, &facts->texts) == 0)
+		return process;
+	process_unref(process);
+	return NULL;
+}
+
+/* False: no memory, and there is nothing to be cleared. */
+static bool make_owner(struct owner *owner, const struct owner_facts *facts)
+{
+	size_t size = facts->shared_count * sizeof *owner->shared_pids;
+
+	*owner =
+		(struct owner){ .method = facts->likely ? ATTRIBUTION_GUESS : ATTRIBUTION_CAPTURE };
+	owner->process = process_of(facts);
+	if (!owner->process)
+		return false;
+	if (size == 0)
+		return true;
+	owner->shared_pids = malloc(size);
+	if (!owner->shared_pids) {
+		owner_clear(owner);
+		return false;
+	}
+	memcpy(owner->shared_pids, facts->shared_pids, size);
+	owner->shared_count = facts->shared_count;
+	return true;
+}
+
+uint32_t origin_add_owner(struct origin *origin, uint64_t hash, const struct owner_facts *facts)
+{
+	struct stated_owner *stated;
+
+	if (facts->pid <= 0 || !has_room(origin))
+		return 0;
+	stated = &origin->owners[origin->owner_count];
+	if (!make_owner(&stated->owner, facts))
+		return 0;
+	stated->hash = hash;
+	if (table_insert(origin->by_hash, hash, origin->owner_count) != 0) {
+		owner_clear(&stated->owner);
+		return 0;
+	}
+	return ++origin->owner_count;
+}
+
+const struct owner *origin_owner(const struct origin *origin, uint32_t number)
+{
+	return number > 0 && number <= origin->owner_count ? &origin->owners[number - 1].owner
+	                                                   : NULL;
 }

@@ -43,6 +43,12 @@ struct packet_counters {
 	uint64_t decode[DECODE_UNSUPPORTED + 1];
 };
 
+/* Which owners a file states, by their numbers in capture/origin.h; 0 = none. */
+struct packet_owners {
+	uint32_t source, destination; /* of the sender's end, and of the receiver's */
+	uint32_t any;                 /* of one of the two, which is not known */
+};
+
 struct packet {
 	int64_t time_ns;   /* since the epoch, from the capture */
 	uint64_t number;   /* 1, 2, ... in this run */
@@ -53,10 +59,11 @@ struct packet {
 	 * stands for: what length and captured have too much. Negative when it has too little.
 	 */
 	int32_t cooked;
-	uint32_t netns;     /* inode number of the network namespace; 0 in a replay */
-	uint32_t ifindex;   /* 0 when not known */
-	uint32_t interface; /* of a file: its number in capture/origin.h; 0 = not known */
-	int link_type;      /* DLT_* value as libpcap numbers them on Linux */
+	uint32_t netns;              /* inode number of the network namespace; 0 in a replay */
+	uint32_t ifindex;            /* 0 when not known */
+	uint32_t interface;          /* of a file: its number in capture/origin.h; 0 = not known */
+	struct packet_owners owners; /* of a file */
+	int link_type;               /* DLT_* value as libpcap numbers them on Linux */
 
 	enum decode_status status;
 	enum packet_direction direction; /* by the link layer; unknown where it has none */

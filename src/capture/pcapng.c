@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "capture/decode.h"
+#include "capture/pcapng_owners.h"
 #include "capture/pcapng_parts.h"
 
 #define SECTION_BLOCK    0x0a0d0d0au /* the same in both byte orders */
@@ -15,6 +16,7 @@
 #define SIMPLE_BLOCK     3u
 #define STATISTICS_BLOCK 5u
 #define PACKET_BLOCK     6u
+#define PROCESS_BLOCK    0x80000001u /* Apple's */
 
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du
 #define MAJOR            1
@@ -44,6 +46,7 @@ struct pcapng {
 	struct section_interface *interfaces;
 	uint32_t count, capacity;
 	struct pcapng_drops drops; /* of sections before, and of packets */
+	struct pcapng_owners owners;
 	const char *problem;
 };
 
@@ -51,8 +54,10 @@ struct pcapng *pcapng_new(struct origin *origin)
 {
 	struct pcapng *pcapng = calloc(1, sizeof *pcapng);
 
-	if (pcapng)
-		pcapng->origin = origin;
+	if (!pcapng)
+		return NULL;
+	pcapng->origin = origin;
+	pcapng->owners.origin = origin;
 	return pcapng;
 }
 
@@ -60,6 +65,7 @@ void pcapng_free(struct pcapng *pcapng)
 {
 	if (!pcapng)
 		return;
+	pcapng_owners_free(&pcapng->owners);
 	free(pcapng->interfaces);
 	free(pcapng);
 }
@@ -112,6 +118,7 @@ static int begin_section(struct pcapng *pcapng, const uint8_t *body, size_t leng
 	for (uint32_t i = 0; i < pcapng->count; i++)
 		add_drops(&pcapng->drops, pcapng->interfaces[i].drops);
 	pcapng->count = 0;
+	pcapng_owners_begin_section(&pcapng->owners);
 	pcapng->in_section = true;
 	return 0;
 }
@@ -263,10 +270,18 @@ static void take_options(struct pcapng *pcapng, const uint8_t *from, const uint8
                          struct pcapng_packet *packet)
 {
 	struct pcapng_options options = { from, to, .swapped = pcapng->swapped };
+	struct pcapng_stated stated;
 
-	while (pcapng_next_option(&options))
+	stated.comment_count = 0;
+	stated.has_process = false;
+	stated.pid = 0;
+	while (pcapng_next_option(&options)) {
 		if (options.code == EPB_FLAGS && options.length >= 4)
 			packet->direction = direction_of(number(pcapng, options.value));
+		else
+			pcapng_owners_take(&stated, &options);
+	}
+	packet->owners = pcapng_owners_find(&pcapng->owners, &stated);
 }
 
 /* body: behind the interface; all of both packet blocks is the same from there on. */
@@ -356,6 +371,8 @@ int pcapng_block(struct pcapng *pcapng, uint8_t *block, size_t length, struct pc
 		return take_statistics(pcapng, body, size);
 	case PACKET_BLOCK:
 		return take_packet(pcapng, body, size, packet);
+	case PROCESS_BLOCK:
+		return pcapng_owners_add_process(&pcapng->owners, body, size, pcapng->swapped);
 	default:
 		return 0;
 	}

@@ -29,6 +29,7 @@ struct pcapng_packet {
 	int link_type;        /* DLT_* */
 	uint32_t interface;   /* of the origin; 0 = not known */
 	enum packet_direction direction;
+	struct packet_owners owners;
 };
 
 /* origin is borrowed. NULL: no memory. */

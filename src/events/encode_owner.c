@@ -14,11 +14,24 @@ enum {
 	PIECE_CGROUP,     /* of "sockline" */
 };
 
-/* A user's number, and its name where raw is not RAW_NONE. */
-static void write_user(struct writer *writer, uint32_t uid, enum writer_raw raw)
-{
-	const char *name = encode_users_name(writer->record->encoder->users, uid);
+/* For whom a process works (real), and with whose rights (effective). */
+struct users {
+	bool has_real, has_effective;
+	uint32_t real, effective;
+	const struct process *stated; /* which has their names; NULL: they are of this host */
+};
 
+/* A user's number, and its name where raw is not RAW_NONE. */
+static void write_user(struct writer *writer, const struct users *users, uint32_t uid,
+                       enum writer_raw raw)
+{
+	const char *name;
+
+	if (users->stated)
+		name = raw == RAW_EFFECTIVE_USER_NAME ? users->stated->effective_user_name
+		                                      : users->stated->user_name;
+	else
+		name = encode_users_name(writer->record->encoder->users, uid);
 	writer_decimal(writer, KEY("id"), uid);
 	if (name && raw != RAW_NONE && !writer_cuts(writer, CUT_USER_NAME))
 		encode_writer_c_string(writer, KEY("name"), name, raw);
@@ -118,12 +131,6 @@ static void write_process(struct writer *writer, const struct process *process)
 	writer_object_end(writer);
 }
 
-/* For whom a process works (real), and with whose rights (effective). */
-struct users {
-	bool has_real, has_effective;
-	uint32_t real, effective;
-};
-
 static struct users users_of(const struct process *process)
 {
 	return (struct users){
@@ -131,6 +138,7 @@ static struct users users_of(const struct process *process)
 		.has_effective = process->has_uid,
 		.real = process->real_uid,
 		.effective = process->uid,
+		.stated = process->stated ? process : NULL,
 	};
 }
 
@@ -143,10 +151,11 @@ static void write_users(struct writer *writer, const struct users *users, bool n
 		return;
 	writer_object(writer, KEY("user"));
 	if (users->has_real)
-		write_user(writer, users->real, names ? RAW_USER_NAME : RAW_NONE);
+		write_user(writer, users, users->real, names ? RAW_USER_NAME : RAW_NONE);
 	if (differs) {
 		writer_object(writer, KEY("effective"));
-		write_user(writer, users->effective, names ? RAW_EFFECTIVE_USER_NAME : RAW_NONE);
+		write_user(writer, users, users->effective,
+		           names ? RAW_EFFECTIVE_USER_NAME : RAW_NONE);
 		writer_object_end(writer);
 	}
 	writer_object_end(writer);
@@ -254,6 +263,7 @@ static void write_socket_user(struct writer *writer, const struct owner *owner,
 	if (process) {
 		users.has_real = process->has_real_uid;
 		users.real = process->real_uid;
+		users.stated = process->stated ? process : NULL;
 	} else {
 		users = (struct users){ .has_real = owner->has_uid, .real = owner->uid };
 	}

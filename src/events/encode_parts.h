@@ -57,7 +57,7 @@ struct encoder {
 	struct memo host, run;
 	struct interface_memo interfaces[INTERFACE_MEMOS];
 	struct memo networks[MEMOS], macs[MEMOS], flags[MEMOS], evidences[MEMOS];
-	struct memo attributions[ATTRIBUTION_TRACEPOINT + 1][ATTRIBUTION_REPLAY + 1];
+	struct memo attributions[ATTRIBUTION_CAPTURE + 1][ATTRIBUTION_REPLAY + 1];
 };
 
 /*

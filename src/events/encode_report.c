@@ -133,6 +133,7 @@ static void write_owner_counts(struct writer *writer, const struct event_stats *
 	COUNT_AT("kernel", owners.methods, ATTRIBUTION_KERNEL);
 	COUNT_AT("guess", owners.methods, ATTRIBUTION_GUESS);
 	COUNT_AT("tracepoint", owners.methods, ATTRIBUTION_TRACEPOINT);
+	COUNT_AT("capture", owners.methods, ATTRIBUTION_CAPTURE);
 	COUNT_AT("unknown", owners.methods, ATTRIBUTION_UNKNOWN);
 	writer_object_end(writer);
 	writer_object(writer, KEY("unknown"));

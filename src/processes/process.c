@@ -52,6 +52,8 @@ struct process_texts process_texts(const struct process *process)
 		.parent_executable = text_of(process->parent_executable),
 		.cgroup = text_of(process->cgroup),
 		.container_id = text_of(process->container_id),
+		.user_name = text_of(process->user_name),
+		.effective_user_name = text_of(process->effective_user_name),
 	};
 }
 
@@ -71,7 +73,8 @@ int process_set_texts(struct process *process, const struct process_texts *texts
 {
 	size_t size = texts->name.length + texts->executable.length + texts->parent_name.length +
 	              texts->parent_executable.length + texts->cgroup.length +
-	              texts->container_id.length + 6;
+	              texts->container_id.length + texts->user_name.length +
+	              texts->effective_user_name.length + 8;
 	char *strings = malloc(size), *room = strings;
 
 	if (!strings)
@@ -82,6 +85,8 @@ int process_set_texts(struct process *process, const struct process_texts *texts
 	process->parent_executable = add_text(&room, texts->parent_executable);
 	process->cgroup = add_text(&room, texts->cgroup);
 	process->container_id = add_text(&room, texts->container_id);
+	process->user_name = add_text(&room, texts->user_name);
+	process->effective_user_name = add_text(&room, texts->effective_user_name);
 	free(process->strings);
 	process->strings = strings;
 	return 0;

@@ -47,6 +47,8 @@ struct process {
 	uint64_t start_ticks; /* field 22 of /proc/PID/stat: clock ticks since boot */
 	/* How many with its pid began before it within the same tick, as far as known. */
 	uint8_t turn;
+	/* By a capture file: of another host, or of another time. Nothing here is known of it. */
+	bool stated;
 	bool start_unsure; /* it may be the tick before: an event gave the time. Mutable. */
 	/*
 	 * The same since the epoch, rounded down to a tick (10 ms). Ticks and
@@ -75,11 +77,12 @@ struct process {
 	char *executable;  /* target of /proc/PID/exe, without " (deleted)" */
 	char *parent_name; /* the parent as it was when it forked, or as first read */
 	char *parent_executable;
-	char *cgroup;              /* container_cgroup_path */
-	char *container_id;        /* container_find */
-	char *strings;             /* owned: one allocation */
-	uint64_t parent_entity_id; /* 0 = not known */
-	uint64_t cgroup_id;        /* of v2, as events report it; 0 = not known */
+	char *cgroup;                          /* container_cgroup_path */
+	char *container_id;                    /* container_find */
+	char *user_name, *effective_user_name; /* of a stated process alone */
+	char *strings;                         /* owned: one allocation */
+	uint64_t parent_entity_id;             /* 0 = not known */
+	uint64_t cgroup_id;                    /* of v2, as events report it; 0 = not known */
 
 	/*
 	 * All above since "Mutable" holds from this time on, monotonic and since the
@@ -155,6 +158,7 @@ struct process_text {
 };
 struct process_texts {
 	struct process_text name, executable, parent_name, parent_executable, cgroup, container_id;
+	struct process_text user_name, effective_user_name;
 };
 struct process_texts process_texts(const struct process *process); /* valid until they are set */
 /* Replaces all; they may be the present ones. The generation is the caller's. 0 or -ENOMEM. */

@@ -143,6 +143,7 @@ static int worth(const struct owner *owner)
 		return 2;
 	case ATTRIBUTION_SOCKET:
 	case ATTRIBUTION_KERNEL:
+	case ATTRIBUTION_CAPTURE:
 	case ATTRIBUTION_TRACEPOINT:
 		break;
 	}
@@ -284,7 +285,8 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 	find_proxy(binder, connection);
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		if (!binder->options.attribution) {
-			connection->owners[end].reason = ATTRIBUTION_REPLAY;
+			if (!connection->owners[end].process) /* the file does not state it */
+				connection->owners[end].reason = ATTRIBUTION_REPLAY;
 		} else if (connection->local[end]) {
 			struct attribution_question question =
 				binder_question(binder, connection, end);

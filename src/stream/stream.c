@@ -43,6 +43,16 @@ void stream_emit_connection(struct stream *stream, enum event_action action, int
 	emitter_emit(stream->options.emitter, &event);
 }
 
+void stream_emit_state(struct stream *stream, struct connection *connection,
+                       enum socket_state previous, int64_t time_ns)
+{
+	struct event event = { .action = EVENT_CONNECTION_STATE_CHANGED, .time_ns = time_ns };
+
+	event.connection.connection = connection;
+	event.connection.previous = previous;
+	emitter_emit(stream->options.emitter, &event);
+}
+
 static void mark_reported(struct connection *connection, int64_t time_ns)
 {
 	memcpy(connection->reported, connection->counts, sizeof connection->reported);

@@ -38,6 +38,7 @@ struct stream_options {
 	uint32_t netns;       /* our own network namespace; packets of others say theirs */
 	bool dedupe;          /* no records of packets that were seen on another interface before */
 	bool replay;          /* packets are the clock */
+	bool guess;           /* replay: owners that the file states as likely are taken */
 	bool inspect;         /* look into first packets for names */
 	uint32_t payload_max; /* bytes of payload in a packet's record; 0 = none */
 	/* Called before packets pass: what the kernel reported by now has to come first. NULL: none. */

@@ -34,7 +34,6 @@ struct passage {
 static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
 static const struct owner one_of_several = { .reason = ATTRIBUTION_AMBIGUOUS };
 static const struct owner not_yet_known = { .reason = ATTRIBUTION_PENDING };
-static const struct owner replayed = { .reason = ATTRIBUTION_REPLAY };
 
 static enum connection_direction direction_of(const struct connection *connection, bool known)
 {
@@ -244,11 +243,28 @@ static const struct owner *owner_of(const struct passage *passage, enum connecti
 	return &passage->connection->owners[end];
 }
 
+static void set_owners(const struct stream *stream, const struct passage *passage,
+                       struct event_packet *event)
+{
+	const struct connection *connection = passage->connection;
+	enum connection_end from = passage->from, to = !from;
+
+	if (!stream->options.attribution) {
+		stream_set_stated(stream, passage->packet, event);
+	} else if (connection) {
+		if (connection->local[from] || !connection->local[to])
+			event->source = owner_of(passage, from);
+		if (connection->local[to])
+			event->destination = owner_of(passage, to);
+	} else {
+		event->source = &nobody;
+	}
+}
+
 static void emit_packet(struct stream *stream, const struct passage *passage, uint64_t duplicate_of)
 {
 	const struct packet *packet = passage->packet;
 	struct connection *connection = passage->connection;
-	enum connection_end from = passage->from, to = !from;
 	struct payload payload =
 		payload_store_get(&stream->payloads, (uint32_t)(packet - stream->batch));
 	struct event event;
@@ -260,7 +276,7 @@ static void emit_packet(struct stream *stream, const struct passage *passage, ui
 		.packet = packet,
 		.connection = connection,
 		.direction = passage->locality.direction,
-		.from_source = from == CONNECTION_SOURCE,
+		.from_source = passage->from == CONNECTION_SOURCE,
 		.duplicate_of = duplicate_of,
 		.payload = payload.bytes,
 		.payload_length = payload.length,
@@ -268,28 +284,11 @@ static void emit_packet(struct stream *stream, const struct passage *passage, ui
 	if (packet->netns != stream->options.netns)
 		event.packet.netns = packet->netns;
 	event.packet.interface = passage->interface;
-	if (connection) {
-		if (connection->local[from] || !connection->local[to])
-			event.packet.source = owner_of(passage, from);
-		if (connection->local[to])
-			event.packet.destination = owner_of(passage, to);
-	} else {
-		event.packet.source = stream->options.attribution ? &nobody : &replayed;
-		if (flow_key_has_community_id(packet)) {
-			flow_key_community_id(packet, stream->options.community_id_seed, text);
-			event.packet.community_id = text;
-		}
+	set_owners(stream, passage, &event.packet);
+	if (!connection && flow_key_has_community_id(packet)) {
+		flow_key_community_id(packet, stream->options.community_id_seed, text);
+		event.packet.community_id = text;
 	}
-	emitter_emit(stream->options.emitter, &event);
-}
-
-static void emit_state(struct stream *stream, struct connection *connection,
-                       enum socket_state previous, int64_t time_ns)
-{
-	struct event event = { .action = EVENT_CONNECTION_STATE_CHANGED, .time_ns = time_ns };
-
-	event.connection.connection = connection;
-	event.connection.previous = previous;
 	emitter_emit(stream->options.emitter, &event);
 }
 
@@ -354,6 +353,8 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (connection && !passage->is_copy)
 		closed = connection_table_account(stream->connections, connection, passage->from,
 		                                  packet, passage->now_ns);
+	if (connection && stream->options.replay)
+		stream_bind_stated(stream, connection, passage->from, packet);
 	if (passage->opened) {
 		binder_bind(stream->binder, connection, passage->from, packet, passage->now_ns);
 		if (stream->naming)
@@ -370,7 +371,7 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (stream->traffic && !passage->is_copy)
 		count_traffic(stream, passage);
 	if (stream->wants_states && connection && !passage->opened && connection->state != before)
-		emit_state(stream, connection, before, packet->time_ns);
+		stream_emit_state(stream, connection, before, packet->time_ns);
 	if (stream->wants_packets && (duplicate_of == 0 || !stream->options.dedupe))
 		emit_packet(stream, passage, duplicate_of);
 	if (stream->naming)

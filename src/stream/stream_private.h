@@ -60,11 +60,23 @@ void stream_emit_connection(struct stream *stream, enum event_action action, int
                             struct connection *connection);
 /* All sockets that were reported as destroyed stand in the connections afterwards. */
 void stream_take_destroyed(struct stream *stream);
+void stream_emit_state(struct stream *stream, struct connection *connection,
+                       enum socket_state previous, int64_t time_ns);
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns);
 /* A packet of no connection, which may be an ICMP error about one. */
 void stream_apply_icmp_error(struct stream *stream, const struct packet *packet, int64_t now_ns);
 /* For a connection that its packets closed: the record comes after those that are late. */
 void stream_hold_closed(struct stream *stream, struct connection *connection);
+
+/* stream_stated.c: the owners that the file states for the packet, or that it states none. */
+void stream_set_stated(const struct stream *stream, const struct packet *packet,
+                       struct event_packet *event);
+/*
+ * The same for its connection, whose end `from` sent it. connection_attributed reports that an owner
+ * became known, or is another, when the connection has been reported before.
+ */
+void stream_bind_stated(struct stream *stream, struct connection *connection,
+                        enum connection_end from, const struct packet *packet);
 
 /* For packets from this one on, no UDP socket that was reported so far is looked at any more. */
 void stream_settle_destroyed(const struct stream *stream, struct connection *connection,

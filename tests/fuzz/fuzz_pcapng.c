@@ -8,12 +8,26 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* Each text of an owner ends. */
+static bool is_whole(const struct origin *origin, uint32_t number)
+{
+	const struct owner *owner = origin_owner(origin, number);
+
+	if (!owner)
+		return number == 0;
+	return owner->process->pid > 0 && owner->process->references == 1 &&
+	       (!owner->process->name || strlen(owner->process->name) < PCAPNG_BLOCK_MAX);
+}
+
 static void use(const struct pcapng_packet *packet, const uint8_t *block, size_t length,
                 const struct origin *origin)
 {
 	if (packet->bytes < block || packet->bytes + packet->captured > block + length)
 		abort();
 	if (packet->interface > 0 && !origin_interface(origin, packet->interface)->long_name)
+		abort();
+	if (!is_whole(origin, packet->owners.source) ||
+	    !is_whole(origin, packet->owners.destination) || !is_whole(origin, packet->owners.any))
 		abort();
 }
 

@@ -24,7 +24,8 @@ LAYERS = (
     ("base", ("base/*",)),
     # Bytes and structs in, structs and bytes out: no descriptors, no system calls.
     ("pure", (
-        "capture/packet.h", "capture/decode*", "capture/origin.*", "capture/pcapng*", "connections/*",
+        "capture/packet.h", "capture/decode*", "capture/origin.*", "capture/owner_*", "capture/pcapng*",
+        "capture/pktap.*", "capture/ptcpdump.*", "connections/*",
         "events/*", "inspect/*", "sockets/socket.h", "processes/process.h", "processes/container.*",
         "attribution/owner.*", "attribution/windows.h", "host/host_counters.h",
         "tracepoints/trace_event.h", "tracepoints/initial_stack.*",

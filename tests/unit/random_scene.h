@@ -177,7 +177,7 @@ static inline void scene_owner(struct scene *scene, struct owner *owner)
 {
 	*owner = (struct owner){
 		.method = (enum attribution_method)random_below(&scene->random,
-		                                                ATTRIBUTION_TRACEPOINT + 1),
+		                                                ATTRIBUTION_CAPTURE + 1),
 		.inode = scene_chance(scene, 80) ? scene_number(scene, 32) : 0,
 		.cookie = scene_chance(scene, 80) ? scene_number(scene, 64) : 0,
 		.netns = scene_chance(scene, 80) ? (uint32_t)random_u64(&scene->random) : 0,
@@ -188,7 +188,8 @@ static inline void scene_owner(struct scene *scene, struct owner *owner)
 		owner->reason = (enum attribution_reason)random_below(&scene->random,
 		                                                      ATTRIBUTION_REPLAY + 1);
 	if (owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_LISTENER ||
-	    owner->method == ATTRIBUTION_RECENT || owner->method == ATTRIBUTION_TRACEPOINT)
+	    owner->method == ATTRIBUTION_RECENT || owner->method == ATTRIBUTION_TRACEPOINT ||
+	    owner->method == ATTRIBUTION_CAPTURE)
 		owner->process = &scene->processes[random_below(&scene->random, SCENE_PROCESSES)];
 	if (owner->reason == ATTRIBUTION_AMBIGUOUS && scene_chance(scene, 50)) {
 		scene->common = (struct owner_common){

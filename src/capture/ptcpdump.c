@@ -86,10 +86,10 @@ void ptcpdump_parse(const char *comment, size_t length, struct owner_facts *fact
 static void name_by_path(struct process_text *name, struct process_text path)
 {
 	const char *slash = path.text ? memrchr(path.text, '/', path.length) : NULL;
-	const char *end = path.text + path.length;
+	size_t length = slash ? path.length - (size_t)(slash + 1 - path.text) : 0;
 
-	if (slash && slash + 1 < end)
-		*name = (struct process_text){ slash + 1, (size_t)(end - slash) - 1 };
+	if (length > 0)
+		*name = (struct process_text){ slash + 1, length };
 }
 
 void ptcpdump_complete(struct owner_facts *facts)

@@ -15,8 +15,7 @@
 #define WORK_BUDGET_NS  (2 * NS_PER_MS)
 #define PACE_NS         (10 * NS_PER_MS)
 /* A stop takes less than a second with all the closing, whatever the reader does. */
-#define STOP_NS  (600 * NS_PER_MS)
-#define DRAIN_NS (300 * NS_PER_MS) /* of it, for what is still in the capture rings */
+#define STOP_NS (600 * NS_PER_MS)
 /* While a reader is waited for: what comes this soon came with the first, timeout(1) sends two. */
 #define SIGNAL_NS (100 * NS_PER_MS)
 
@@ -365,7 +364,7 @@ static void finish(struct run *run)
 		run->waits_for_reader = is_complete(run->stop);
 		emitter_set_deadline(run->emitter, deadline);
 		if (run->captures)
-			capture_set_stop(run->captures, clock_monotonic_ns() + DRAIN_NS);
+			capture_set_stop(run->captures, clock_monotonic_ns() + run_drain_ns(run));
 		start_records(run, time_ns(run));
 		if (run->stream)
 			stream_finish(run->stream);

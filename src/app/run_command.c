@@ -12,6 +12,9 @@
 #include "base/clock.h"
 
 #define GRACE_NS (2 * NS_PER_SECOND) /* for a command to end after a signal */
+/* For what is still in the capture rings. It is bounded, and all of a command was asked for. */
+#define DRAIN_NS         (300 * NS_PER_MS)
+#define DRAIN_COMMAND_NS (10 * NS_PER_SECOND)
 
 int run_command_start(struct run *run, struct error *error)
 {
@@ -75,6 +78,11 @@ void run_command_signal(struct run *run, int signal_number)
 	/* Its last packets are recorded as well, if it ends soon. */
 	if (!loop_add_timer(run->loop, GRACE_NS, 0, on_grace, run))
 		run_stop(run, EVENT_STOP_SIGNAL);
+}
+
+int64_t run_drain_ns(const struct run *run)
+{
+	return run->stop == EVENT_STOP_COMMAND ? DRAIN_COMMAND_NS : DRAIN_NS;
 }
 
 int run_command_end(struct run *run)

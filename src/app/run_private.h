@@ -101,6 +101,7 @@ void run_command_begin(struct run *run);                      /* everything is c
 void run_command_look(struct run *run);                       /* stops the run if it has ended */
 void run_command_signal(struct run *run, int signal_number);  /* which ends both */
 int run_command_end(struct run *run);                         /* the exit status of both */
+int64_t run_drain_ns(const struct run *run); /* for reading what the capture rings still hold */
 
 /* An event of dataset sockline.log, of now. */
 void run_emit_log(struct run *run, enum event_action action, struct event_log *content);

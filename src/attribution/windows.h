@@ -150,9 +150,10 @@ _Static_assert(WINDOW_SENTINEL_KEEP_NS > WINDOW_RETRY_NS + WINDOW_CAPTURE_NS,
 #define WINDOW_START_NS (NS_PER_MS / 2)
 /*
  * The time of a fork and the start time of the same process in /proc: that is in steps of a tick
- * of 10 ms, and taken a moment before the fork is reported.
+ * of 10 ms, and taken before the fork is reported: on a busy machine another thread may run in
+ * between. In a second no pid is used again.
  */
-#define WINDOW_TREE_EARLIER_NS (40 * NS_PER_MS)
+#define WINDOW_TREE_EARLIER_NS (1 * NS_PER_SECOND)
 #define WINDOW_TREE_LATER_NS   (20 * NS_PER_MS)
 
 _Static_assert(WINDOW_YOUNG_REREAD_NS < WINDOW_REREAD_NS, "a young process changes sooner");

@@ -251,12 +251,17 @@ static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_ch
 	capture->callback(capture->context, &packet);
 }
 
+/* A block that is being filled is handed over by the kernel's timer, at its second turn. */
+static void wait_for_block(struct capture *capture)
+{
+	capture->drain_until_ns =
+		clock_monotonic_ns() + (2 * capture->timeout_ms + 100) * NS_PER_MS;
+}
+
 static void begin_drain(struct capture *capture)
 {
-	/* A block that is being filled is handed over by the kernel's timer, at its second turn. */
 	if (capture->drain_until_ns == 0)
-		capture->drain_until_ns =
-			clock_monotonic_ns() + (2 * capture->timeout_ms + 100) * NS_PER_MS;
+		wait_for_block(capture);
 }
 
 /* A live dispatch failed, or gave nothing while the interface is down. */
@@ -373,6 +378,8 @@ int capture_dispatch(struct capture *capture, int limit, capture_callback *callb
 		return report_state(capture, error);
 	if (!capture->stopped)
 		capture->drain_until_ns = 0;
+	else if (capture->handed > 0) /* slow, but the ring is not empty */
+		wait_for_block(capture);
 	return capture->handed;
 }
 

@@ -16,7 +16,7 @@
 
 struct process_tree;
 
-/* pid has been forked just now. NULL: no memory. */
+/* pid is a child that is not waited for yet, so that it is no other's. NULL: no memory, no /proc. */
 struct process_tree *process_tree_new(int pid, const struct hash_key *key);
 void process_tree_free(struct process_tree *tree); /* NULL is fine */
 
@@ -28,5 +28,7 @@ void process_tree_forked(struct process_tree *tree, int parent_pid, int pid, int
 void process_tree_forks_lost(struct process_tree *tree);
 
 bool process_tree_has(struct process_tree *tree, const struct process *process);
+/* The live process with this pid, else the last that had it, as far as the table has one. */
+bool process_tree_has_pid(struct process_tree *tree, int pid);
 
 #endif

@@ -126,6 +126,18 @@ static bool fits_kind(const struct selection *selection, enum selection_kind kin
 	return true;
 }
 
+/* With shared_pids some process of the tree is one of them. */
+static bool fits_tree(struct process_tree *tree, const struct owner *owner,
+                      const struct process *process)
+{
+	if (process && process_tree_has(tree, process))
+		return true;
+	for (int i = 0; owner && i < owner->shared_count; i++)
+		if (process_tree_has_pid(tree, owner->shared_pids[i]))
+			return true;
+	return false;
+}
+
 static bool fits_owner(const struct selection *selection, const struct owner *owner,
                        const struct process *process)
 {
@@ -133,7 +145,7 @@ static bool fits_owner(const struct selection *selection, const struct owner *ow
 		if (selection->lists[kind].count > 0 &&
 		    !fits_kind(selection, (enum selection_kind)kind, owner, process))
 			return false;
-	return !selection->tree || (process && process_tree_has(selection->tree, process));
+	return !selection->tree || fits_tree(selection->tree, owner, process);
 }
 
 /* The connection's, so that a later fragment has the ports of its first. NULL: there is none. */

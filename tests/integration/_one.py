@@ -1,0 +1,143 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""sockline -- COMMAND: the records of its processes and of no others, its status, its end."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+
+from harness import SOCKLINE, Namespace, check, path, run
+from mksock import Mksock
+
+ALWAYS = ("sockline.run", "sockline.log", "sockline.stats")
+RUNS = 5
+SEND = "busybox nc 127.0.0.1 $0 </dev/null"
+SERVER = """
+import socket
+server = socket.create_server(("127.0.0.1", 0), backlog=128)
+print(server.getsockname()[1], flush=True)
+while True:
+    server.accept()[0].close()
+"""
+
+
+def command(host, *words, options=(), via=(), **keywords):
+    return host.sockline(*options, "--", *words, via=via, wait=False, **keywords)
+
+
+def status(host, *words, **keywords):
+    sockline = command(host, *words, **keywords)
+    return sockline.wait(), sockline
+
+
+def ports(sockline, action):
+    return [one["source"]["port"] for one in sockline.find(action)]
+
+
+def test_tree():
+    """Short-lived programs of several generations, beside others that do the same."""
+    with Namespace() as host:
+        port = host.start(sys.executable, "-c", SERVER).line()
+        others = host.start("sh", "-c", f"while :; do {SEND}; done", port)
+        try:
+            for script, count in ((SEND, 1), (f"{SEND}; {SEND}", 2), (f"( ( {SEND} ) & wait )", 1),
+                                  (f"setsid sh -c '{SEND}' $0 & wait", 1), (f"exec env sh -c '{SEND}; {SEND}' $0", 2)):
+                wrong, opened, whole = [], [], 0
+                for _ in range(RUNS):
+                    result, sockline = status(host, "sh", "-c", script, port,
+                                              options=("-e", "packet,connection,stats"))
+                    opened.append(len(ports(sockline, "connection_opened")))
+                    first = sockline.find("connection_opened")
+                    wrong += [one for one in first if one["process"]["name"] not in ("busybox", "nc", "sh")]
+                    syns = [one for one in sockline.find("packet")
+                            if one["sockline"].get("tcp", {}).get("flags") == ["syn"]]
+                    whole += len(syns) == count == opened[-1]
+                    if result != 0 or max(len(syns), opened[-1]) > count:
+                        wrong.append((result, len(syns), sockline.stderr))
+                check(not wrong, f"{script}: none but its connections", (opened, wrong[:2]))
+                check(whole == RUNS, f"{script}: from the first packet on", opened)
+        finally:
+            others.kill()
+
+
+def test_status():
+    """The status of the command is that of sockline, and the reason is reported."""
+    with Namespace() as host:
+        for words, expected in ((("true",), 0), (("sh", "-c", "exit 7"), 7), (("sh", "-c", "kill -9 $$"), 137),
+                                (("/nonexistent",), 127), (("/etc/passwd",), 126)):
+            result, sockline = status(host, *words)
+            check(result == expected, f"{words}: status {expected}", (result, sockline.stderr))
+            stopped = sockline.find("run_stopped")[0]["event"]["reason"]
+            check(stopped == "command", f"{words}: the run ends with the command", stopped)
+        started = sockline.find("run_started")[0]["sockline"]["config"]
+        check(started.get("command") == "/etc/passwd", "the record says what was run", started)
+        for options in (("-r", path("x")), ("-S",), ("-c", "1"), ("-d", "1")):
+            result, sockline = status(host, "touch", path("ran"), options=options)
+            check(result == 2 and not os.path.exists(path("ran")), f"{options[0]}: wrong usage, nothing is run",
+                  sockline.stderr)
+        result, sockline = status(host, "touch", path("ran"), options=("-o", "/nonexistent/x"))
+        check(result == 1 and not os.path.exists(path("ran")), "it is not run when the capture fails", sockline.stderr)
+
+
+def test_output():
+    """Records alone are on standard output; with -o it is the command's."""
+    with Namespace() as host:
+        result, sockline = status(host, "echo", "hello")
+        check(result == 0 and b"hello" not in sockline.output and "hello" in sockline.stderr,
+              "what it prints goes to standard error", sockline.stderr)
+        process = host.start(SOCKLINE, "-o", path("file"), "--netns", "self", "--", "echo", "hello")
+        check(process.line() == "hello" and process.wait() == 0, "with -o it has its standard output")
+        secret = status(host, "echo", "marker-of-argv")[1]
+        check(b"marker-of-argv" not in secret.output, "its arguments are in no record")
+
+
+def test_signals():
+    """A signal ends both, also a command that does not want to."""
+    with Namespace() as host:
+        for number, words, most in ((signal.SIGINT, ("sleep", "60"), 2), (signal.SIGTERM, ("sleep", "60"), 2),
+                                    (signal.SIGTERM, ("sh", "-c", "trap '' TERM INT; while :; do sleep 0.1; done"), 6)):
+            sockline = command(host, *words)
+            sockline.wait_for("run_started")
+            time.sleep(0.3)
+            children = host.run("pgrep", "-P", sockline.pid).split()
+            begin = time.monotonic()
+            result = sockline.stop(number)
+            took = sockline.ended - begin
+            gone = [pid for pid in children if os.path.exists(f"/proc/{pid}")]
+            check(children and not gone, f"{words[-1]} {number}: the command has ended", (children, gone))
+            check(took < most and result != 0, f"{words[-1]} {number}: so has sockline", (took, result))
+            stopped = sockline.find("run_stopped")
+            check(stopped and stopped[0]["event"]["reason"] == "signal", f"{words[-1]} {number}: by a signal", stopped)
+
+
+def test_sudo():
+    """Under sudo the command is the user's."""
+    with Namespace() as host:
+        via = ("env", "SUDO_UID=65534", "SUDO_GID=65534", "SUDO_USER=nobody")
+        result, sockline = status(host, "sh", "-c", "id -u; id -g; id -G; grep Cap /proc/self/status", via=via)
+        lines = sockline.stderr.split("\n")
+        check(result == 0 and lines[:2] == ["65534", "65534"] and "0" not in lines[2].split(),
+              "user, group and groups are those of the user", sockline.stderr)
+        check("CapEff:\t0000000000000000" in sockline.stderr and "CapPrm:\t0000000000000000" in sockline.stderr,
+              "it has no capabilities", sockline.stderr)
+
+
+def test_lookup():
+    """Without tracepoints and process events, parents are followed."""
+    with Namespace() as host:
+        server = Mksock(host, "tcp-listen 127.0.0.1 0")
+        busy = shutil.which("busybox")
+        other = host.start(busy, "nc", "127.0.0.1", server.port())
+        sockline = command(host, "sh", "-c", f"{busy} nc 127.0.0.1 $0 & sleep 1.5; kill $!; wait", server.port(),
+                           options=("-e", "packet,connection", "--attribution", "lookup"))
+        time.sleep(1)
+        other.send("x\n")
+        check(sockline.wait() == 0, "ends well", sockline.stderr)
+        found = {one["process"]["pid"] for one in sockline.records if one["event"]["dataset"] not in ALWAYS}
+        check(len(found) == 1 and other.pid not in found, "its process and no other", (found, other.pid, server.pid))
+
+
+run({"test_tree":test_tree})

@@ -71,13 +71,30 @@ struct tcp_state {
 	bool fin_confirmed[2];
 	bool established; /* set at once for a connection met in its middle */
 	bool reset;
-	uint8_t reset_by; /* enum connection_end */
+	uint8_t reset_by : 1; /* enum connection_end */
+	uint8_t ending : 1;   /* a FIN or a RST was seen, */
+	uint8_t ended_by : 1; /* ... the first one from this end */
 };
+
+/* What tcp_quality.h knows of the segments; all zero at the start. By end, as the sender. */
+struct tcp_flow {
+	uint32_t next[2];       /* the sequence number behind the highest that it has sent */
+	uint32_t acked[2];      /* the highest that it has confirmed */
+	uint16_t window[2];     /* the last that it offered, unscaled */
+	uint32_t handshake_us;  /* from the SYN to the ACK that completes it; 0 = not seen whole */
+	uint8_t letters[2];     /* TCP_SEEN_* */
+	uint8_t holes : 2;      /* 1 << end: something was not captured, or not yet */
+	uint8_t unmeasured : 1; /* a segment could not be read whole: no figure is right */
+	uint8_t length;         /* of: */
+	char history[12];       /* its first letters; those after them are in connection_extra.h */
+};
+
+struct connection_extra;
 
 /*
  * By how often it is used: the first cache line of 64 bytes is what finds a connection and
- * says what it is waiting for, the second what each packet counts; a packet's record names the
- * next four lines as well. From start_ns on comes what is for a connection's beginning and end.
+ * says what it is waiting for, the second what each packet counts, the third what a segment of
+ * TCP is compared with; a packet's record names the next three lines as well. From start_ns on comes what is for a connection's beginning and end.
  * The members of a struct in it are one module's: others read them at most.
  */
 struct connection {
@@ -113,7 +130,6 @@ struct connection {
 	bool dead : 1;               /* so is a local end's; no packet need show it */
 	uint8_t listed : 2;          /* 1 << end: its socket is in the listing that is under way */
 	bool fanned_out : 1;         /* it began with a packet to several: multicast or broadcast */
-	bool has_tcp_info : 1;       /* the kernel's own numbers, see tcp_info */
 	uint8_t evidence;            /* CONNECTION_FROM_*, or-ed */
 	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
 	enum connection_reason reason : 8;
@@ -135,6 +151,7 @@ struct connection {
 	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
 	/* The encoder's: JSON of what is the same in all its records, see base/snippet.h. */
 	struct snippet *snippet;
+	struct tcp_flow flow; /* TCP, and the history of UDP */
 
 	/* Private to connection_table; times are its own. */
 	struct {
@@ -156,15 +173,16 @@ struct connection {
 	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
 	int64_t seen_ns;  /* monotonic: of the first packet */
 	int64_t reported_ns;
-	struct connection_count reported[2]; /* counts at the last connection_updated */
 
 	struct names *names; /* what it is about, see inspect/names.h; NULL = nothing is known */
-	struct socket_tcp_info tcp_info; /* of the local (source on loopback) socket */
-	char community_id[32];           /* NUL-terminated, from the beginning on */
+	struct connection_extra
+		*extra;        /* see connection_extra.h; NULL = nothing of it was needed */
+	char community_id[32]; /* NUL-terminated, from the beginning on */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct connection, counts) == 64, "one cache line to find it");
 _Static_assert(offsetof(struct connection, id) == 2 * 64, "and one to count in");
+_Static_assert(offsetof(struct connection, internal) == 3 * 64, "and one for the state of TCP");
 /* An even number of lines would leave the hot ones of all entries in few of a cache's sets. */
 _Static_assert(sizeof(struct connection) / 64 % 2 == 1, "an odd number of cache lines");
 
@@ -181,10 +199,11 @@ static inline bool connection_is_v4(const struct connection *connection)
 	return !(connection->lane & CONNECTION_LANE_MAPPED) && tuple_is_v4(&connection->tuple);
 }
 
-/* Fetches the cache line that a packet is counted in. */
+/* Fetches the cache lines that a packet is counted in. */
 static inline void connection_prefetch_counts(const struct connection *connection)
 {
 	__builtin_prefetch(connection->counts, 1);
+	__builtin_prefetch(&connection->id, 1);
 }
 
 #endif

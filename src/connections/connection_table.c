@@ -51,6 +51,8 @@ static void release(struct connection *connection)
 	connection->snippet = NULL;
 	names_free(connection->names);
 	connection->names = NULL;
+	free(connection->extra);
+	connection->extra = NULL;
 }
 
 void connection_table_free(struct connection_table *table)

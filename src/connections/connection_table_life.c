@@ -4,7 +4,9 @@
 #include <netinet/in.h>
 
 #include "attribution/windows.h"
+#include "connections/connection_extra.h"
 #include "connections/connection_table_private.h"
+#include "connections/tcp_quality.h"
 #include "connections/tcp_state.h"
 
 static bool has_fin(const struct connection *connection)
@@ -252,6 +254,7 @@ static struct tcp_segment segment_of(const struct packet *packet)
 		.sequence = packet->tcp_sequence,
 		.acknowledgement = packet->tcp_acknowledgement,
 		.payload = packet->payload,
+		.window = packet->tcp_window,
 	};
 }
 
@@ -281,34 +284,57 @@ void connection_table_met_midway(struct connection *connection)
 	connection->state = SOCKET_ESTABLISHED;
 }
 
+/* Not a whole segment of TCP. */
+static void note_others(struct connection *connection, enum connection_end from)
+{
+	if (connection->tuple.protocol == IPPROTO_UDP)
+		tcp_quality_datagram(connection, from);
+	else
+		connection->flow.unmeasured = true;
+}
+
+/* The state moves, or may. */
+static bool advance(struct connection_table *table, struct connection *connection,
+                    enum connection_end from, const struct tcp_segment *segment, int64_t now_ns)
+{
+	bool ending = connection->tcp.ending;
+	enum connection_outcome outcome;
+	enum connection_reason reason;
+
+	tcp_state_advance(&connection->tcp, from, segment);
+	connection->state = tcp_state_name(&connection->tcp);
+	if (tcp_state_closed(&connection->tcp, &reason, &outcome))
+		return connection_table_close(table, connection, reason, outcome, now_ns);
+	if (connection->tcp.ending && !ending)
+		hasten(table, connection, now_ns);
+	return false;
+}
+
 bool connection_table_account(struct connection_table *table, struct connection *connection,
                               enum connection_end from, const struct packet *packet, int64_t now_ns)
 {
-	enum connection_outcome outcome;
-	enum connection_reason reason;
 	struct tcp_segment segment;
-	int64_t limit;
 
+	if (connection->life.closed && !connection->life.held && !connection->life.late) {
+		connection->life.late = true;
+		connection_extra_mark_reported(connection);
+	}
 	connection->counts[from].packets++;
 	connection->counts[from].bytes += packet->ip_length;
 	if (packet->time_ns > connection->last_ns)
 		connection->last_ns = packet->time_ns;
-	if (connection->life.closed) {
-		connection->life.late = !connection->life.held;
-		return false;
-	}
-	connection->active_ns = now_ns;
+	if (!connection->life.closed)
+		connection->active_ns = now_ns;
+	if (!packet->has_tcp || packet->is_fragment)
+		note_others(connection, from);
 	if (!packet->has_tcp)
 		return false;
 	segment = segment_of(packet);
-	limit = idle_limit(connection);
-	tcp_state_advance(&connection->tcp, from, &segment);
-	connection->state = tcp_state_name(&connection->tcp);
-	if (tcp_state_closed(&connection->tcp, &reason, &outcome))
-		return connection_table_close(table, connection, reason, outcome, now_ns);
-	if (idle_limit(connection) < limit)
-		hasten(table, connection, now_ns);
-	return false;
+	if (!tcp_quality_take(&connection->flow, from, &segment))
+		tcp_quality_unusual(connection, from, &segment, packet->time_ns);
+	if (connection->life.closed || tcp_state_is_steady(&connection->tcp, from, segment.flags))
+		return false;
+	return advance(table, connection, from, &segment, now_ns);
 }
 
 bool connection_table_is_closed(const struct connection *connection)

@@ -15,9 +15,13 @@ void tcp_state_advance(struct tcp_state *state, enum connection_end from,
 	enum connection_end to =
 		from == CONNECTION_SOURCE ? CONNECTION_DESTINATION : CONNECTION_SOURCE;
 
+	if (!state->ending && segment->flags & (TCP_FLAG_RST | TCP_FLAG_FIN)) {
+		state->ending = true;
+		state->ended_by = from;
+	}
 	if (segment->flags & TCP_FLAG_RST) {
 		if (!state->reset)
-			state->reset_by = (uint8_t)from;
+			state->reset_by = from;
 		state->reset = true;
 		return;
 	}

@@ -10,13 +10,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/packet.h"
 #include "connections/connection.h"
 
 struct tcp_segment {
 	uint8_t flags; /* TCP_FLAG_* */
 	uint32_t sequence, acknowledgement;
 	uint32_t payload; /* bytes */
+	uint16_t window;  /* unscaled */
 };
+
+/* True: the segment changes nothing, as most do. */
+static inline bool tcp_state_is_steady(const struct tcp_state *state, enum connection_end from,
+                                       uint8_t flags)
+{
+	return state->established && !state->ending && (flags & ~state->seen[from]) == 0 &&
+	       (flags & (TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_RST)) == 0;
+}
 
 void tcp_state_advance(struct tcp_state *state, enum connection_end from,
                        const struct tcp_segment *segment);

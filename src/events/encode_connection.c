@@ -1,5 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <netinet/in.h>
+
+#include "connections/connection_extra.h"
 #include "events/encode_parts.h"
 
 const char *encode_connection_state(enum socket_state state)
@@ -103,16 +106,6 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 	}
 }
 
-void encode_connection_tcp_info(struct writer *writer, const struct socket_tcp_info *info)
-{
-	writer_object(writer, KEY("tcp"));
-	writer_u64(writer, KEY("rtt_us"), info->rtt_us);
-	writer_u64(writer, KEY("retransmits"), info->retransmits);
-	writer_count(writer, KEY("bytes_acked"), info->bytes_acked);
-	writer_count(writer, KEY("bytes_received"), info->bytes_received);
-	writer_object_end(writer);
-}
-
 void encode_connection_icmp(struct writer *writer, uint16_t id)
 {
 	writer_object(writer, KEY("icmp"));
@@ -199,6 +192,7 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 static void write_interval(struct writer *writer, const struct connection *connection,
                            int64_t now_ns)
 {
+	static const struct connection_count none;
 	int64_t since_ns =
 		connection->reported_ns > 0 ? connection->reported_ns : connection->start_ns;
 
@@ -206,7 +200,8 @@ static void write_interval(struct writer *writer, const struct connection *conne
 	writer_ns(writer, KEY("duration_ns"), now_ns - since_ns);
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
 		const struct connection_count *now = &connection->counts[end];
-		const struct connection_count *before = &connection->reported[end];
+		const struct connection_count *before =
+			connection->extra ? &connection->extra->reported[end] : &none;
 
 		writer_object(writer,
 		              end == CONNECTION_SOURCE ? KEY("source") : KEY("destination"));
@@ -256,7 +251,8 @@ static void write_evidence(struct writer *writer, const void *object, int eviden
 }
 
 WRITER_INLINE void write_connection(struct writer *writer, const struct event_connection *event,
-                                    const struct snippet *pieces, enum event_action action)
+                                    const struct snippet *pieces, enum event_action action,
+                                    bool totals)
 {
 	const struct connection *connection = event->connection;
 
@@ -267,6 +263,8 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_co
 		            encode_connection_state(event->previous));
 	if (connection->midway)
 		writer_call(writer, encode_writer_bool, KEY("midway"), true);
+	if (totals)
+		writer_call(writer, encode_tcp_history, connection);
 	writer_object_end(writer);
 }
 
@@ -330,6 +328,8 @@ void encode_connection_event(struct writer *outside, const struct event *any)
 	struct memo *evidences = writer->record->encoder->evidences;
 	enum connection_end end = owned_end(connection);
 	const struct owner *owner = &connection->owners[end];
+	bool totals =
+		any->action == EVENT_CONNECTION_UPDATED || any->action == EVENT_CONNECTION_CLOSED;
 
 	write_event(writer, connection, any->action);
 	encode_record_host(writer, NULL);
@@ -338,10 +338,10 @@ void encode_connection_event(struct writer *outside, const struct event *any)
 	if (connection->names)
 		writer_call(writer, encode_names_contents, connection->names);
 	encode_record_sockline(writer);
-	write_connection(writer, event, pieces, any->action);
+	write_connection(writer, event, pieces, any->action, totals);
 	write_socket(writer, connection, owner);
-	if (connection->has_tcp_info)
-		writer_call(writer, encode_connection_tcp_info, &connection->tcp_info);
+	if (connection->tuple.protocol == IPPROTO_TCP)
+		writer_call(writer, encode_tcp_connection, connection, totals);
 	if (connection->icmp_id > 0)
 		writer_call(writer, encode_connection_icmp, connection->icmp_id);
 	if (any->action == EVENT_CONNECTION_UPDATED)

@@ -55,6 +55,7 @@ struct encoder {
 	struct buf_time_cache times[TIME_MEMOS];
 	struct memo classes[EVENT_ACTION_COUNT];
 	struct memo host, run;
+	struct memo untroubled[4]; /* see encode_tcp.c */
 	struct interface_memo interfaces[INTERFACE_MEMOS];
 	struct memo networks[MEMOS], macs[MEMOS], flags[MEMOS], evidences[MEMOS];
 	struct memo attributions[ATTRIBUTION_CAPTURE + 1][ATTRIBUTION_REPLAY + 1];
@@ -272,7 +273,6 @@ WRITER_INLINE void encode_connection_write_piece(struct writer *writer,
 	encode_cache_piece(writer, snippet, encode_connection_piece, connection, (int)piece);
 }
 
-void encode_connection_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
 void encode_connection_icmp(struct writer *writer, uint16_t id);     /* of an echo */
 const char *encode_connection_state(enum socket_state state);        /* NULL for NONE */
 const char *encode_connection_reason(enum connection_reason reason); /* the same */
@@ -283,6 +283,12 @@ void encode_names_network(struct writer *writer, const struct names *names);
 void encode_names_destination(struct writer *writer, const struct names *names);
 void encode_names_contents(struct writer *writer, const struct names *names);
 void encode_names_sockline(struct writer *writer, const struct names *names);
+
+/* encode_tcp.c: "tcp" of a socket and of a connection; what is of packets only with totals. */
+void encode_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
+void encode_tcp_connection(struct writer *writer, const struct connection *connection, bool totals);
+/* Inside "connection". */
+void encode_tcp_history(struct writer *writer, const struct connection *connection);
 
 void encode_dns_event(struct writer *writer, const struct event *any);
 

@@ -318,7 +318,7 @@ void encode_socket_event(struct writer *writer, const struct event *any)
 	}
 	write_socket(writer, socket);
 	if (socket->has_tcp_info)
-		encode_connection_tcp_info(writer, &socket->tcp_info);
+		encode_tcp_info(writer, &socket->tcp_info);
 	if (socket->kind == SOCKET_ICMP && socket->tuple.source_port > 0)
 		encode_connection_icmp(writer, socket->tuple.source_port);
 	encode_owner_cgroup(writer, event->owner);

@@ -91,10 +91,18 @@ static void set_tcp_info(struct socket *socket, struct attributes attributes)
 	memset(&info, 0, sizeof(info));
 	memcpy(&info, data, length < sizeof(info) ? length : sizeof(info));
 	socket->has_tcp_info = true;
-	socket->tcp_info.rtt_us = info.tcpi_rtt;
-	socket->tcp_info.retransmits = info.tcpi_total_retrans;
-	socket->tcp_info.bytes_acked = info.tcpi_bytes_acked;
-	socket->tcp_info.bytes_received = info.tcpi_bytes_received;
+	socket->tcp_info = (struct socket_tcp_info){
+		.rtt_us = info.tcpi_rtt,
+		/* Before the first measurement it is what the first timeout is made of. */
+		.rttvar_us = info.tcpi_rtt > 0 ? info.tcpi_rttvar : 0,
+		.min_rtt_us = info.tcpi_min_rtt != UINT32_MAX ? info.tcpi_min_rtt : 0,
+		.retransmits = info.tcpi_total_retrans,
+		.lost = info.tcpi_lost,
+		.reordering = info.tcpi_reordering,
+		.delivery_rate = info.tcpi_delivery_rate,
+		.bytes_acked = info.tcpi_bytes_acked,
+		.bytes_received = info.tcpi_bytes_received,
+	};
 	socket->role = role_of(socket, &info, length);
 }
 

@@ -43,11 +43,16 @@ enum socket_state {
 
 enum socket_source { SOCKET_FROM_SOCK_DIAG, SOCKET_FROM_PROC_NET };
 
+/* struct tcp_info of linux/tcp.h. A time or rate of 0: not measured. */
 struct socket_tcp_info {
-	uint32_t rtt_us;
-	uint32_t retransmits;    /* tcpi_total_retrans: segments, since the start */
-	uint64_t bytes_acked;    /* RFC 4898 tcpEStatsAppHCThruOctetsAcked; SYN and FIN count */
-	uint64_t bytes_received; /* RFC 4898 tcpEStatsAppHCThruOctetsReceived */
+	uint32_t rtt_us, rttvar_us; /* smoothed, and how much it varies */
+	uint32_t min_rtt_us;        /* of late */
+	uint32_t retransmits;       /* tcpi_total_retrans: segments, since the start */
+	uint32_t lost;              /* segments that are thought to be lost now */
+	uint32_t reordering;        /* segments, as far as it was seen or assumed */
+	uint64_t delivery_rate;     /* bytes a second, the last one measured */
+	uint64_t bytes_acked;       /* RFC 4898 tcpEStatsAppHCThruOctetsAcked; SYN and FIN count */
+	uint64_t bytes_received;    /* RFC 4898 tcpEStatsAppHCThruOctetsReceived */
 };
 
 /* Which end of a TCP connection a socket is. */

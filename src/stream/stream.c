@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "connections/connection_extra.h"
 #include "stream/stream_private.h"
 
 #define TRAFFIC_MAX 65536 /* processes */
@@ -53,18 +54,14 @@ void stream_emit_state(struct stream *stream, struct connection *connection,
 	emitter_emit(stream->options.emitter, &event);
 }
 
-static void mark_reported(struct connection *connection, int64_t time_ns)
-{
-	memcpy(connection->reported, connection->counts, sizeof connection->reported);
-	connection->reported_ns = time_ns;
-}
-
 /* No packet came since the last report. */
 static bool is_idle(const struct connection *connection)
 {
-	const struct connection_count *now = connection->counts, *then = connection->reported;
+	const struct connection_count *now = connection->counts;
+	const struct connection_extra *then = connection->extra;
 
-	return now[0].packets == then[0].packets && now[1].packets == then[1].packets;
+	return then && now[0].packets == then->reported[0].packets &&
+	       now[1].packets == then->reported[1].packets;
 }
 
 /* What the kernel reported of the socket's end before any packet of it was read. */
@@ -73,14 +70,14 @@ static void add_last_info(const struct stream *stream, struct connection *connec
 	bool source = connection->local[CONNECTION_SOURCE];
 	struct tuple tuple = connection_tuple_of(connection, source ? CONNECTION_SOURCE
 	                                                            : CONNECTION_DESTINATION);
+	struct socket_tcp_info info;
 
-	if (connection->has_tcp_info || tuple.protocol != IPPROTO_TCP)
+	if (connection_extra_tcp_info(connection) || tuple.protocol != IPPROTO_TCP)
 		return;
 	if (destroyed_info(stream->destroyed, connection_table_hash(connection), &tuple,
-	                   clock_monotonic_ns(), &connection->tcp_info)) {
-		connection->has_tcp_info = true;
+	                   clock_monotonic_ns(), &info) &&
+	    connection_extra_set_tcp_info(connection, &info))
 		connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
-	}
 }
 
 static void emit_end(struct stream *stream, struct connection *connection, int64_t time_ns)
@@ -90,7 +87,7 @@ static void emit_end(struct stream *stream, struct connection *connection, int64
 	if (!stream->options.replay)
 		add_last_info(stream, connection);
 	stream_emit_connection(stream, EVENT_CONNECTION_CLOSED, time_ns, connection);
-	mark_reported(connection, time_ns);
+	connection->reported_ns = time_ns; /* the counts are kept when late packets come */
 }
 
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)
@@ -117,7 +114,8 @@ static void on_change(void *context, struct connection *connection, enum connect
 			break;
 		stream_emit_connection(stream, EVENT_CONNECTION_UPDATED, stream_time_ns(stream),
 		                       connection);
-		mark_reported(connection, stream_time_ns(stream));
+		connection_extra_mark_reported(connection);
+		connection->reported_ns = stream_time_ns(stream);
 		break;
 	case CONNECTION_CHANGE_SETTLED:
 		emit_end(stream, connection, connection->last_ns);
@@ -234,8 +232,7 @@ static void apply_destroyed(struct stream *stream, const struct destroyed_socket
 	if (!socket->has_tcp_info ||
 	    (end == CONNECTION_DESTINATION && connection->local[CONNECTION_SOURCE]))
 		return; /* on loopback the initiator's numbers stand */
-	connection->has_tcp_info = true;
-	connection->tcp_info = socket->tcp_info;
+	connection_extra_set_tcp_info(connection, &socket->tcp_info);
 }
 
 void stream_take_destroyed(struct stream *stream)

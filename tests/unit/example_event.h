@@ -8,10 +8,12 @@
 #define SOCKLINE_TESTS_EXAMPLE_EVENT_H
 
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/snippet.h"
+#include "connections/connection_extra.h"
 #include "events/event.h"
 #include "inspect/names.h"
 
@@ -114,6 +116,7 @@ static inline void example_end(struct example *example)
 	snippet_free(example->sshd.snippet);
 	snippet_free(example->connection.snippet);
 	names_free(example->connection.names);
+	free(example->connection.extra);
 }
 
 static inline void example_packet(struct example *example, struct event_packet *event)
@@ -145,15 +148,21 @@ static inline void example_packet(struct example *example, struct event_packet *
 static inline void example_connection(struct example *example, struct event *event)
 {
 	struct connection *connection = &example->connection;
+	struct connection_extra *extra = connection_extra(connection);
 
 	event->connection.connection = connection;
+	if (!extra)
+		abort();
 	if (event->action == EVENT_CONNECTION_STATE_CHANGED) {
 		event->connection.previous = SOCKET_SYN_SENT;
 		connection->state = SOCKET_ESTABLISHED;
 	} else if (event->action == EVENT_CONNECTION_UPDATED) {
 		connection->counts[0] = (struct connection_count){ .packets = 5, .bytes = 400 };
 		connection->counts[1] = (struct connection_count){ .packets = 6, .bytes = 4100 };
-		connection->reported[0] = (struct connection_count){ .packets = 1, .bytes = 60 };
+		memcpy(connection->flow.history, "ShADad", 6);
+		connection->flow.length = 6;
+		connection->flow.handshake_us = 18100;
+		extra->reported[0] = (struct connection_count){ .packets = 1, .bytes = 60 };
 		connection->reported_ns = EXAMPLE_NS - 400000000;
 	} else if (event->action == EVENT_CONNECTION_CLOSED) {
 		event->time_ns = EXAMPLE_NS + 880547217;
@@ -170,10 +179,21 @@ static inline void example_connection(struct example *example, struct event *eve
 		               "t13d1516h2_8daaf6152771_e5627efa2ab1", 36);
 		connection->counts[0] = (struct connection_count){ .packets = 9, .bytes = 812 };
 		connection->counts[1] = (struct connection_count){ .packets = 10, .bytes = 5199 };
-		connection->has_tcp_info = true;
-		connection->tcp_info.rtt_us = 18211;
-		connection->tcp_info.bytes_acked = 760;
-		connection->tcp_info.bytes_received = 5100;
+		connection->tcp.ending = true;
+		connection->tcp.ended_by = CONNECTION_SOURCE;
+		memcpy(connection->flow.history, "ShADadtFf", 9);
+		connection->flow.length = 9;
+		extra->trouble.figures[CONNECTION_DESTINATION].retransmissions = 1;
+		extra->has_tcp_info = true;
+		extra->tcp_info = (struct socket_tcp_info){
+			.rtt_us = 18211,
+			.rttvar_us = 4120,
+			.min_rtt_us = 17950,
+			.reordering = 3,
+			.delivery_rate = 155172,
+			.bytes_acked = 760,
+			.bytes_received = 5100,
+		};
 	}
 }
 

@@ -9,9 +9,11 @@
 
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/snippet.h"
+#include "connections/connection_extra.h"
 #include "events/event.h"
 #include "inspect/names.h"
 #include "random.h"
@@ -233,9 +235,15 @@ static inline void scene_names(struct scene *scene, struct connection *connectio
 
 static inline void scene_connection(struct scene *scene, struct connection *connection)
 {
+	struct connection_extra *extra;
+
 	snippet_free(connection->snippet);
 	names_free(connection->names);
+	free(connection->extra);
 	memset(connection, 0, sizeof *connection);
+	extra = connection_extra(connection);
+	if (!extra)
+		abort();
 	connection->tuple = scene_tuple(scene);
 	connection->netns = scene_chance(scene, 50) ? (uint32_t)random_u64(&scene->random) : 0;
 	connection->id = random_u64(&scene->random);
@@ -252,8 +260,10 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 	for (int end = 0; end < 2; end++) {
 		connection->counts[end].packets = scene_number(scene, 40);
 		connection->counts[end].bytes = scene_number(scene, 60);
-		connection->reported[end].packets = connection->counts[end].packets / 2;
-		connection->reported[end].bytes = connection->counts[end].bytes / 3;
+		extra->reported[end].packets = connection->counts[end].packets / 2;
+		extra->reported[end].bytes = connection->counts[end].bytes / 3;
+		extra->trouble.figures[end].retransmissions = (uint32_t)scene_number(scene, 32);
+		extra->trouble.figures[end].duplicate_acks = (uint32_t)scene_number(scene, 32);
 		connection->local[end] = scene_chance(scene, 60);
 		scene_owner(scene, &connection->owners[end]);
 		if (!connection->local[end])
@@ -269,10 +279,18 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 	scene_names(scene, connection);
 	if (connection->tuple.protocol == IPPROTO_ICMP)
 		connection->icmp_id = (uint16_t)random_u64(&scene->random);
-	connection->has_tcp_info =
-		connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50);
-	connection->tcp_info.rtt_us = (uint32_t)scene_number(scene, 32);
-	connection->tcp_info.bytes_acked = scene_number(scene, 64);
+	extra->has_tcp_info = connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50);
+	extra->tcp_info.rtt_us = (uint32_t)scene_number(scene, 32);
+	extra->tcp_info.delivery_rate = scene_number(scene, 64);
+	extra->tcp_info.bytes_acked = scene_number(scene, 64);
+	connection->flow.handshake_us = (uint32_t)scene_number(scene, 32);
+	connection->flow.unmeasured = scene_chance(scene, 20);
+	connection->tcp.ending = scene_chance(scene, 50);
+	connection->tcp.ended_by = scene_chance(scene, 50);
+	memcpy(connection->flow.history, "^ShADadTtFfR", 12);
+	connection->flow.length = scene_chance(scene, 70) ? 12 : 0;
+	memcpy(extra->trouble.history, "rGgWwQqIiRrRrRrRrRrR", 20);
+	extra->trouble.length = scene_chance(scene, 20) ? 20 : 0;
 	strcpy(connection->community_id, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
 }
 
@@ -302,6 +320,7 @@ static inline void scene_end(struct scene *scene)
 	for (int i = 0; i < SCENE_CONNECTIONS; i++) {
 		snippet_free(scene->connections[i].snippet);
 		names_free(scene->connections[i].names);
+		free(scene->connections[i].extra);
 	}
 }
 

@@ -144,6 +144,46 @@ static void test_short_tcp_info(void)
 	}
 }
 
+/* What the kernel has not measured, as 0 or by a value of its own, is 0 here. */
+static void test_measured(void)
+{
+	static const struct {
+		const char *title;
+		struct tcp_info info;
+		struct socket_tcp_info expected;
+	} cases[] = {
+		{ "nothing was sent yet",
+		  { .tcpi_rttvar = 250000, .tcpi_min_rtt = UINT32_MAX, .tcpi_reordering = 3 },
+		  { .reordering = 3 } },
+		{ "all of them",
+		  { .tcpi_rtt = 777,
+		    .tcpi_rttvar = 33,
+		    .tcpi_min_rtt = 555,
+		    .tcpi_lost = 2,
+		    .tcpi_reordering = 7,
+		    .tcpi_delivery_rate = 123456 },
+		  { .rtt_us = 777,
+		    .rttvar_us = 33,
+		    .min_rtt_us = 555,
+		    .lost = 2,
+		    .reordering = 7,
+		    .delivery_rate = 123456 } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct inet_diag_msg header = inet_header();
+		struct message message = { .length = 0 };
+		struct socket socket;
+
+		put(&message, &header, sizeof(header));
+		put_attribute(&message, INET_DIAG_INFO, &cases[i].info, sizeof(cases[i].info));
+		CHECK(parse(SOCKET_TCP, &message, &socket) == 0 &&
+		              memcmp(&socket.tcp_info, &cases[i].expected,
+		                     sizeof(socket.tcp_info)) == 0,
+		      "measured: %s", cases[i].title);
+	}
+}
+
 /* Confirmed bytes count the SYN of the end that connected, and of no other. */
 static void test_role(void)
 {
@@ -431,6 +471,7 @@ int main(void)
 {
 	test_tcp();
 	test_short_tcp_info();
+	test_measured();
 	test_role();
 	test_listener();
 	test_owner();

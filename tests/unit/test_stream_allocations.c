@@ -24,7 +24,7 @@
 
 #define FLOWS     1024 /* so many that all tables have grown by then */
 #define PACKETS   100000
-#define CAPACITY  (1u << 20)
+#define CAPACITY  (1u << 21) /* an update of each */
 #define START_NS  (INT64_C(1763800000) * 1000000000)
 #define SPACED_NS (200 * INT64_C(1000)) /* of 100,000 packets: 20 seconds, so that timers run */
 
@@ -137,6 +137,7 @@ static struct packet next_packet(struct scene *scene, uint64_t syns)
 		.payload = 1448,
 		.tcp_flags = syns > 0 ? TCP_FLAG_SYN : TCP_FLAG_ACK,
 		.tcp_window = 502,
+		.tcp_sequence = (uint32_t)(scene->packets / FLOWS * 1448 + (syns == 0)),
 		.tuple = { .protocol = IPPROTO_TCP,
 		           .source_port = (uint16_t)(10000 + flow),
 		           .destination_port = 443 },
@@ -167,10 +168,11 @@ static void test_events(const char *name, int fd, unsigned events)
 {
 	int64_t before = held;
 	struct scene scene;
-	uint64_t opening, others;
+	uint64_t opening, first_update, others;
 
 	begin(&scene, fd, events);
 	opening = pass(&scene, FLOWS, FLOWS);
+	first_update = pass(&scene, 3 * NS_PER_SECOND / SPACED_NS, 0);
 	others = pass(&scene, PACKETS, 0);
 	CHECK(stream_counters(scene.stream)->packets == scene.packets &&
 	              connection_table_count(stream_connections(scene.stream)) == FLOWS &&
@@ -179,6 +181,8 @@ static void test_events(const char *name, int fd, unsigned events)
 	CHECK(opening >= FLOWS && opening < FLOWS + 16,
 	      "%s: one fragment for each, made once: %llu allocations", name,
 	      (unsigned long long)opening);
+	CHECK_EQUAL(first_update, FLOWS, "%s: what was reported is kept: %llu allocations", name,
+	            (unsigned long long)first_update);
 	CHECK_EQUAL(others, 0, "%s: %d packets more: %llu allocations", name, PACKETS,
 	            (unsigned long long)others);
 	end(&scene);

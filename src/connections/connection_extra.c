@@ -1,0 +1,33 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connections/connection_extra.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct connection_extra *connection_extra(struct connection *connection)
+{
+	if (!connection->extra)
+		connection->extra = calloc(1, sizeof *connection->extra);
+	return connection->extra;
+}
+
+void connection_extra_mark_reported(struct connection *connection)
+{
+	struct connection_extra *extra = connection_extra(connection);
+
+	if (extra) /* else out of memory: the next interval counts more */
+		memcpy(extra->reported, connection->counts, sizeof extra->reported);
+}
+
+bool connection_extra_set_tcp_info(struct connection *connection,
+                                   const struct socket_tcp_info *info)
+{
+	struct connection_extra *extra = connection_extra(connection);
+
+	if (!extra)
+		return false;
+	extra->has_tcp_info = true;
+	extra->tcp_info = *info;
+	return true;
+}

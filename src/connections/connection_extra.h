@@ -1,0 +1,62 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What only some connections need, apart from struct connection, which is as small as can be. */
+#ifndef SOCKLINE_CONNECTIONS_CONNECTION_EXTRA_H
+#define SOCKLINE_CONNECTIONS_CONNECTION_EXTRA_H
+
+#include "connections/connection.h"
+#include "sockets/socket.h"
+
+/* How one end's TCP went, by the packets. */
+struct tcp_figures {
+	uint32_t retransmissions; /* segments that it sent again */
+	uint32_t out_of_order;    /* that others overtook */
+	uint32_t duplicate_acks;  /* RFC 5681 section 2 */
+	uint32_t zero_windows;    /* segments in which it offered none */
+};
+
+#define TCP_HOLES_MAX 4
+
+/* Sequence numbers of an end that were passed over. */
+struct tcp_hole {
+	uint32_t start, end;
+	int64_t since_ns; /* packet time */
+};
+
+/* What tcp_quality.h keeps of connections in which something was lost, sent again or overtaken. */
+struct tcp_trouble {
+	struct tcp_figures figures[2];
+	uint32_t repeated[2]; /* of the retransmissions, those with payload */
+	uint32_t gaps[2];     /* holes of an end that the other has confirmed */
+	struct tcp_hole holes[2][TCP_HOLES_MAX];
+	uint8_t hole_count[2];
+	uint8_t length;   /* of: */
+	char history[20]; /* what goes on where flow.history ends */
+};
+
+struct connection_extra {
+	struct tcp_trouble trouble;
+	struct connection_count reported[2]; /* counts at the last report that had them */
+	bool has_tcp_info;                   /* the kernel's own numbers: */
+	struct socket_tcp_info tcp_info;     /* of the local (source on loopback) socket */
+};
+
+/* All zero at first; the connection owns it. NULL when memory is short. */
+struct connection_extra *connection_extra(struct connection *connection);
+
+/* Its counts of now are those that were reported. */
+void connection_extra_mark_reported(struct connection *connection);
+
+/* NULL: the kernel has reported none. */
+static inline const struct socket_tcp_info *
+connection_extra_tcp_info(const struct connection *connection)
+{
+	const struct connection_extra *extra = connection->extra;
+
+	return extra && extra->has_tcp_info ? &extra->tcp_info : NULL;
+}
+/* False when memory is short. */
+bool connection_extra_set_tcp_info(struct connection *connection,
+                                   const struct socket_tcp_info *info);
+
+#endif

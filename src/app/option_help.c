@@ -56,7 +56,9 @@ static void print_text(FILE *stream, const struct option_row *row)
 		if (*text == '\n')
 			fprintf(stream, "%*s", TEXT_COLUMN, "");
 	}
-	if (row->initial)
+	if (row->initial && row->kind == OPTION_SIZE)
+		fprintf(stream, " (default %lluM)", (unsigned long long)row->initial >> 20);
+	else if (row->initial)
 		fprintf(stream, " (default %llu)", (unsigned long long)row->initial);
 	fputc('\n', stream);
 }

@@ -281,7 +281,15 @@ const struct option_row option_table[] = {
 	  .completion = OPTION_COMPLETES_FILES,
 	  .config = OPTION_NO_CONFIG,
 	  .help = "append to FILE; SIGHUP reopens it; compressed when\n"
-	          "its name ends in .zst" },
+	          "its name ends in .zst; or unix:PATH, tcp:HOST:PORT,\n"
+	          "connected anew when it ends; or fd:N" },
+	{ .name = "spool-size",
+	  SIZE(spool_size),
+	  .minimum = OPTIONS_SPOOL_MIN,
+	  .maximum = OPTIONS_SPOOL_MAX,
+	  .initial = UINT64_C(64) << 20,
+	  .config = OPTION_NO_CONFIG,
+	  .help = "of records that wait for a connection of -o" },
 	{ .name = "compress-level",
 	  NUMBER(int, compress_level),
 	  .argument = "N",
@@ -292,7 +300,7 @@ const struct option_row option_table[] = {
 	  .help = "of FILE.zst, as of zstd(1)" },
 	{ .name = "rotate-size",
 	  SIZE(rotation.size),
-	  .minimum = OPTIONS_ROTATE_SIZE_MIN,
+	  .minimum = UINT64_C(64) << 10, /* several records, of at most 8,000 bytes */
 	  .maximum = INT64_MAX,
 	  .config = OPTION_NO_CONFIG,
 	  .help = "move FILE to FILE.1 before it is larger than this, and\n"

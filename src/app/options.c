@@ -93,8 +93,8 @@ static int check(const struct options *options, struct error *error)
 		  "-e dns and --no-inspect exclude each other" },
 		{ snapshot && !options->inspect,
 		  "--no-inspect and -S exclude each other: a snapshot has no packets" },
-		{ rotation_is_wanted(&options->rotation) && !options->output_file,
-		  "--rotate-size and --rotate-interval need -o" },
+		{ rotation_is_wanted(&options->rotation) && !outlet_is_file(options->output_file),
+		  "--rotate-size and --rotate-interval need -o with a file" },
 		{ options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1,
 		  "-L: one interface at a time" },
 	};

@@ -11,13 +11,14 @@
 #include "base/log.h"
 #include "capture/capture.h"
 #include "host/host.h"
-#include "output/rotation.h"
+#include "output/outlet.h"
 #include "sockets/lister.h"
 #include "stream/selection.h"
 
-#define OPTIONS_INTERFACES_MAX  64
-#define OPTIONS_SNAPLEN_MAX     262144
-#define OPTIONS_ROTATE_SIZE_MIN (64 * 1024) /* several records, of at most 8,000 bytes */
+#define OPTIONS_INTERFACES_MAX 64
+#define OPTIONS_SNAPLEN_MAX    262144
+#define OPTIONS_SPOOL_MIN      (UINT64_C(1) << 20)
+#define OPTIONS_SPOOL_MAX      (UINT64_C(4) << 30)
 
 enum options_mode {
 	OPTIONS_STREAM,          /* capture, or read a file with -r */
@@ -73,6 +74,7 @@ struct options {
 	int64_t flush_interval_ns;
 	int compress_level;
 	struct rotation rotation;
+	uint64_t spool_size;
 	int64_t update_interval_ns; /* 0 = off */
 	int64_t stats_interval_ns;  /* 0 = off */
 	enum host_method method;

@@ -422,7 +422,7 @@ int run_main(const struct options *options, const struct log *log)
 		.sink = run.sink,
 		.privileges = &run.privileges,
 	};
-	if (options->output_file)
+	if (outlet_is_file(options->output_file))
 		run_output_opened(&run, run.repaired);
 	if (!run_is_replay(&run))
 		start_records(&run, clock_realtime_ns());

@@ -274,6 +274,7 @@ static int open_outlet(struct run *run, struct error *error)
 		.flush_interval_ns = run->options->flush_interval_ns,
 		.compress_level = run->options->compress_level,
 		.rotation = run->options->rotation,
+		.spool = run->options->spool_size,
 	};
 	int result = outlet_new(&run->outlet, run->loop, &options, &run->repaired, error);
 

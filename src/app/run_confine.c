@@ -4,10 +4,20 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "app/run_private.h"
+#include "output/peer.h"
 #include "security/capabilities.h"
 #include "security/syscall_filter.h"
+
+/* A file is opened again at SIGHUP, and a socket is connected whenever its reader is back. */
+static bool output_needs_override(const char *path)
+{
+	if (outlet_is_file(path))
+		return privileges_override_needed(path);
+	return peer_unix_path(path) && privileges_override_needed_for(peer_unix_path(path), W_OK);
+}
 
 static void add_privileges(struct run *run)
 {
@@ -20,7 +30,7 @@ static void add_privileges(struct run *run)
 		host_add_privileges(run->host, privileges);
 	if (run->command.pid != 0) /* it may have become another user, see command.c */
 		privileges_need(privileges, CAP_KILL, "command");
-	if (path && privileges_override_needed(path)) /* it is opened again at SIGHUP */
+	if (path && output_needs_override(path))
 		privileges_need(privileges, CAP_DAC_OVERRIDE, "output");
 }
 
@@ -34,7 +44,8 @@ static void limit_calls(struct run *run)
 		.tracepoints = run->host && host_method(run->host) == HOST_METHOD_TRACEPOINTS,
 		.sentinel = run->host && host_method(run->host) == HOST_METHOD_SENTINEL,
 		.command = run->command.pid != 0,
-		.output_file = run->options->output_file != NULL,
+		.output_file = outlet_is_file(run->options->output_file),
+		.peer = run->options->output_file && peer_is_address(run->options->output_file),
 		.rotation = rotation_is_wanted(&run->options->rotation),
 	};
 	int result = syscall_filter_load(&options);

@@ -29,7 +29,7 @@ void run_output_reopen(struct run *run)
 	struct error error = { 0 };
 	uint64_t repaired = 0;
 
-	if (!run->options->output_file)
+	if (!outlet_is_file(run->options->output_file))
 		return;
 	if (outlet_reopen(run->outlet, &repaired, &error) != 0)
 		log_error(run->log, "%s; the old file stays in use", error.text);
@@ -48,23 +48,27 @@ static void report_stall(struct run *run)
 	log_warning(run->log, "the disk is full: the output waits for room");
 }
 
-static void report_rotations(struct run *run)
+static void report_changes(struct run *run)
 {
-	struct outlet_rotations rotations;
+	const char *path = run->options->output_file;
+	struct outlet_changes changes;
 
-	if (!outlet_take_rotations(run->outlet, &rotations))
+	if (!outlet_take_changes(run->outlet, &changes))
 		return;
-	if (rotations.failed > 0)
-		log_error(run->log, "%s; the old file stays in use", rotations.error.text);
-	if (rotations.done > 0)
-		run_output_opened(run, rotations.repaired);
+	if (changes.failed > 0 && outlet_is_file(path))
+		log_error(run->log, "%s; the old file stays in use", changes.error.text);
+	else if (changes.failed > 0)
+		log_warning(run->log, "%s: %s; records wait for a new connection", path,
+		            changes.error.text);
+	if (changes.opened > 0)
+		run_output_opened(run, changes.repaired);
 }
 
 void run_output_turn(struct run *run, bool busy)
 {
 	enum sink_state state = outlet_turn(run->outlet, busy);
 
-	report_rotations(run);
+	report_changes(run);
 	switch (state) {
 	case SINK_OPEN:
 		if (sink_stalled(run->sink))

@@ -94,6 +94,9 @@ _sockline()
 		compopt -o filenames 2>/dev/null
 		return
 		;;
+	--spool-size)
+		return
+		;;
 	--compress-level)
 		return
 		;;
@@ -179,6 +182,7 @@ _sockline()
 			--max-connections
 			-o
 			--output
+			--spool-size
 			--compress-level
 			--rotate-size
 			--rotate-interval

@@ -58,6 +58,7 @@ complete -c sockline -l stats-interval -x -d 'time between capture_stats records
 complete -c sockline -l community-id-seed -x -d 'seed of the Community ID'
 complete -c sockline -l max-connections -x -d 'connections that are tracked'
 complete -c sockline -s o -l output -r -F -d 'append to FILE'
+complete -c sockline -l spool-size -x -d 'of records that wait for a connection of -o'
 complete -c sockline -l compress-level -x -d 'of FILE.zst, as of zstd(1)'
 complete -c sockline -l rotate-size -x -d 'move FILE to FILE.1 before it is larger than this, and FILE.1 to FILE.2, and so on'
 complete -c sockline -l rotate-interval -x -d 'the same whenever so much time is over, in whole intervals of UTC'

@@ -1,8 +1,10 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "output/outlet.h"
+#include "output/outlet_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -14,20 +16,6 @@
 #include "output/frame.h"
 
 #define FLUSH_PENDING (256u << 10) /* twice what cat and most others read at a time */
-
-struct outlet {
-	struct outlet_options options;
-	bool compressed;
-	int fd; /* of the path, -1 = standard output */
-	struct sink *sink;
-	struct loop_source *source; /* NULL: never has to be waited for */
-	bool full;                  /* more is written when the source says that there is room */
-	uint32_t events;            /* that source waits for */
-	int64_t flushed_ns;
-	int64_t period;       /* of the file, see rotation_period() */
-	int64_t rotate_at_ns; /* monotonic: after a rotation that failed */
-	struct outlet_rotations rotations;
-};
 
 /* The file is one that was just opened. */
 static void begin_file(struct outlet *outlet)
@@ -53,27 +41,27 @@ static int open_next(struct outlet *outlet, struct error *error)
 	}
 	close(outlet->fd);
 	outlet->fd = fd;
-	outlet->rotations.done++;
-	outlet->rotations.repaired += repaired;
+	outlet->changes.opened++;
+	outlet->changes.repaired += repaired;
 	begin_file(outlet);
 	return 0;
 }
 
 static void rotate(struct outlet *outlet)
 {
-	struct outlet_rotations *rotations = &outlet->rotations;
+	struct outlet_changes *changes = &outlet->changes;
 	const char *path = outlet->options.path;
-	int result = rotation_move(&outlet->options.rotation, path, outlet->fd, &rotations->error);
+	int result = rotation_move(&outlet->options.rotation, path, outlet->fd, &changes->error);
 
 	if (result == -EAGAIN) /* another process has the file moved when it is looked at again */
 		return;
 	if (result == 0) {
-		result = open_next(outlet, &rotations->error);
+		result = open_next(outlet, &changes->error);
 		if (result != 0)
 			rotation_undo(path);
 	}
 	if (result != 0) {
-		rotations->failed++;
+		changes->failed++;
 		outlet->rotate_at_ns = clock_monotonic_ns() + NS_PER_SECOND;
 	}
 }
@@ -111,26 +99,67 @@ static void on_ready(void *context, uint32_t events)
 {
 	struct outlet *outlet = context;
 
-	if (events & (EPOLLERR | EPOLLHUP))
+	if (events & (EPOLLERR | EPOLLHUP) && !sink_is_absent(outlet->sink))
 		sink_check(outlet->sink);
 	else
 		flush(outlet);
 }
 
-static int open_sink(struct outlet *outlet, struct loop *loop, uint64_t *repaired,
-                     struct error *error)
+int outlet_watch(struct outlet *outlet, int fd, uint32_t events)
+{
+	outlet->source = loop_add_fd(outlet->loop, fd, events, on_ready, outlet);
+	outlet->events = events;
+	return outlet->source ? 0 : -errno;
+}
+
+/* "fd:N" -> N, which is open for writing; -EINVAL. */
+static int descriptor_of(const char *path, struct error *error)
+{
+	const char *number = path + strlen(OUTLET_DESCRIPTOR);
+	long fd = -1;
+	int flags;
+
+	if (strspn(number, "0123456789") == strlen(number) && number[0] != '\0')
+		fd = strtol(number, NULL, 10); /* LONG_MAX when it is too large */
+	if (fd < 0 || fd > INT_MAX)
+		return error_set(error, EINVAL, "%s: not the number of a descriptor", path);
+	flags = fcntl((int)fd, F_GETFL);
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return error_set(error, EINVAL, "%s is not open for writing", path);
+	return (int)fd;
+}
+
+static bool is_descriptor(const char *path)
+{
+	return strncmp(path, OUTLET_DESCRIPTOR, strlen(OUTLET_DESCRIPTOR)) == 0;
+}
+
+bool outlet_is_file(const char *path)
+{
+	return path && !is_descriptor(path) && !peer_is_address(path);
+}
+
+static int open_descriptor(struct outlet *outlet, uint64_t *repaired, struct error *error)
+{
+	const char *path = outlet->options.path;
+
+	if (!path)
+		return STDOUT_FILENO;
+	if (is_descriptor(path))
+		return descriptor_of(path, error);
+	outlet->compressed = file_is_compressed(path);
+	return outlet->fd = file_open(path, repaired, error);
+}
+
+static int open_sink(struct outlet *outlet, uint64_t *repaired, struct error *error)
 {
 	const struct outlet_options *options = &outlet->options;
-	int result, fd = STDOUT_FILENO;
+	int result, fd = open_descriptor(outlet, repaired, error);
 
-	if (options->path) {
-		fd = outlet->fd = file_open(options->path, repaired, error);
-		if (fd < 0)
-			return fd;
-		outlet->compressed = file_is_compressed(options->path);
-	}
+	if (fd < 0)
+		return fd;
 	result = sink_new(&outlet->sink, fd, options->capacity, error);
-	if (result == 0 && options->path && rotation_is_wanted(&options->rotation)) {
+	if (result == 0 && outlet->fd >= 0 && rotation_is_wanted(&options->rotation)) {
 		begin_file(outlet);
 		sink_on_write(outlet->sink, on_write, outlet);
 	}
@@ -140,10 +169,10 @@ static int open_sink(struct outlet *outlet, struct loop *loop, uint64_t *repaire
 	if (result != 0 || sink_fd(outlet->sink) < 0)
 		return result;
 	/* EPOLLERR and EPOLLHUP always come: the reader that goes away is noticed when idle too. */
-	outlet->source = loop_add_fd(loop, sink_fd(outlet->sink), 0, on_ready, outlet);
-	if (!outlet->source && errno != EPERM)
-		return error_set(error, errno, "epoll: %s", strerror(errno));
-	return 0;
+	result = outlet_watch(outlet, sink_fd(outlet->sink), 0);
+	return result == 0 || result == -EPERM
+	               ? 0
+	               : error_set(error, -result, "epoll: %s", strerror(-result));
 }
 
 int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_options *options,
@@ -156,7 +185,9 @@ int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_op
 		return error_set(error, ENOMEM, "out of memory");
 	outlet->options = *options;
 	outlet->fd = -1;
-	code = open_sink(outlet, loop, repaired, error);
+	outlet->loop = loop;
+	code = options->path && peer_is_address(options->path) ? outlet_open_peer(outlet, error)
+	                                                       : open_sink(outlet, repaired, error);
 	if (code != 0) {
 		outlet_free(outlet);
 		return code;
@@ -171,6 +202,7 @@ void outlet_free(struct outlet *outlet)
 		return;
 	loop_remove(outlet->source);
 	sink_free(outlet->sink);
+	peer_free(outlet->peer);
 	if (outlet->fd >= 0)
 		close(outlet->fd);
 	free(outlet);
@@ -198,8 +230,7 @@ enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 		flush(outlet);
 		outlet->flushed_ns = now;
 	}
-	if (outlet->options.path && outlet->options.rotation.interval_ns > 0 &&
-	    is_due(outlet, 0, &file))
+	if (outlet->fd >= 0 && outlet->options.rotation.interval_ns > 0 && is_due(outlet, 0, &file))
 		rotate(outlet);
 	events = outlet->full ? EPOLLOUT : 0;
 	if (outlet->source && events != outlet->events) {
@@ -214,7 +245,7 @@ static int64_t rotation_timeout_ns(const struct outlet *outlet)
 {
 	int64_t interval_ns = outlet->options.rotation.interval_ns, left_ns;
 
-	if (!outlet->options.path || interval_ns == 0)
+	if (outlet->fd < 0 || interval_ns == 0)
 		return -1;
 	left_ns = (outlet->period + 1) * interval_ns - clock_realtime_ns();
 	/* It is over: the file is empty, or could not be moved. */
@@ -227,6 +258,8 @@ int64_t outlet_timeout_ns(const struct outlet *outlet)
 		outlet->flushed_ns + outlet->options.flush_interval_ns - clock_monotonic_ns();
 	int64_t interval_left_ns = rotation_timeout_ns(outlet);
 
+	if (outlet->peer)
+		return outlet_peer_timeout_ns(outlet);
 	if (!outlet->compressed || sink_pending(outlet->sink) == 0)
 		return interval_left_ns;
 	if (interval_left_ns >= 0 && interval_left_ns < left_ns)
@@ -236,14 +269,15 @@ int64_t outlet_timeout_ns(const struct outlet *outlet)
 
 bool outlet_is_late(const struct outlet *outlet)
 {
-	return !outlet->compressed && sink_pending(outlet->sink) > 0;
+	return !outlet->compressed && !sink_is_absent(outlet->sink) &&
+	       sink_pending(outlet->sink) > 0;
 }
 
 int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error)
 {
 	int fd, result;
 
-	if (!outlet->options.path)
+	if (outlet->fd < 0)
 		return 0;
 	fd = file_open(outlet->options.path, repaired, error);
 	if (fd < 0)
@@ -259,9 +293,9 @@ int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error
 	return 0;
 }
 
-bool outlet_take_rotations(struct outlet *outlet, struct outlet_rotations *rotations)
+bool outlet_take_changes(struct outlet *outlet, struct outlet_changes *changes)
 {
-	*rotations = outlet->rotations;
-	outlet->rotations = (struct outlet_rotations){ 0 };
-	return rotations->done > 0 || rotations->failed > 0;
+	*changes = outlet->changes;
+	outlet->changes = (struct outlet_changes){ 0 };
+	return changes->opened > 0 || changes->failed > 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the records of a run go: a sink on standard output or a file, watched in
- * the loop, flushed by policy, opened anew on demand.
+ * Where the records of a run go: a sink on standard output, a file or a socket, watched
+ * in the loop, flushed by policy, opened anew on demand.
  */
 #ifndef SOCKLINE_OUTPUT_OUTLET_H
 #define SOCKLINE_OUTPUT_OUTLET_H
@@ -15,15 +15,22 @@
 #include "output/rotation.h"
 #include "output/sink.h"
 
+#define OUTLET_DESCRIPTOR "fd:"
+
 struct outlet;
 
 struct outlet_options {
-	const char *path;          /* borrowed; NULL: standard output */
+	/* Borrowed; NULL: standard output; "fd:N": this descriptor; see peer.h; else of a file. */
+	const char *path;
 	size_t capacity;           /* of the sink */
+	size_t spool;              /* the same of one to a socket */
 	int64_t flush_interval_ns; /* lines wait so long at most */
 	int compress_level;        /* of a file that file_is_compressed() */
 	struct rotation rotation;  /* of a file */
 };
+
+/* False for standard output (NULL), descriptors and addresses. */
+bool outlet_is_file(const char *path);
 
 /*
  * A file is opened by file_open, which may have *repaired a broken tail. Lines are
@@ -44,20 +51,24 @@ int64_t outlet_timeout_ns(const struct outlet *outlet);
 bool outlet_is_late(const struct outlet *outlet);
 /*
  * Opens the path again, after logrotate has moved the old file away: what is
- * buffered goes to the old one. 0, also for standard output, where there is
+ * buffered goes to the old one. 0, also for what is no file, where there is
  * nothing to do; or -errno, and the old file stays in use.
  */
 int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error);
 
-/* What became of the rotations since the last call. */
-struct outlet_rotations {
-	int done;           /* the file at the path is a new one, as often as this */
-	int failed;         /* the old file stayed in use; it is tried again after a second */
+/* What became of rotations and connections since the last call. */
+struct outlet_changes {
+	int opened; /* a new file is in use, or a new connection, as often as this */
+	/*
+	 * The old file stayed in use, and is tried again after a second; or a connection has
+	 * ended or could not be made: of attempts in a row the first is counted.
+	 */
+	int failed;
 	uint64_t repaired;  /* bytes that were cut off a file that another process had made */
 	struct error error; /* the last one */
 };
 
-/* False: there were none. */
-bool outlet_take_rotations(struct outlet *outlet, struct outlet_rotations *rotations);
+/* False: there were none. Opening in outlet_new and outlet_reopen is none. */
+bool outlet_take_changes(struct outlet *outlet, struct outlet_changes *changes);
 
 #endif

@@ -15,6 +15,7 @@
 #define STALL_RETRY_NS (100 * NS_PER_MS)
 
 /*
+ * bytes[kept, begin) is written, and kept for sink_reconnect(); without that kept is begin.
  * bytes[begin, end) is pending; the first `partial` bytes of it are written
  * already, the beginning of a line. They stay until the line is complete, so
  * that it can be taken back or said again. Compressed lines stay until all of
@@ -24,7 +25,10 @@ struct sink {
 	struct target target;
 	struct frame *frame; /* NULL: lines are written as they are */
 	char *bytes;
-	size_t capacity, begin, end, partial;
+	size_t capacity, kept, begin, end, partial;
+	size_t resend; /* begin - kept is not more */
+	sink_connect_fn *connect;
+	void *connect_context;
 	enum sink_state state;
 	int error;
 	bool stalled;
@@ -46,7 +50,8 @@ int sink_new(struct sink **sink, int fd, size_t capacity, struct error *error)
 		fresh->bytes = malloc(2 * capacity + SINK_SLACK);
 	if (!fresh->bytes)
 		goto no_memory;
-	result = target_open(&fresh->target, fd, error);
+	fresh->target = target_absent();
+	result = fd >= 0 ? target_open(&fresh->target, fd, error) : 0;
 	if (result < 0)
 		goto fail;
 	fresh->capacity = capacity;
@@ -77,15 +82,20 @@ int sink_compress(struct sink *sink, int level)
 	return sink->frame ? 0 : -ENOMEM;
 }
 
+static void move_to_front(struct sink *sink)
+{
+	memmove(sink->bytes, sink->bytes + sink->kept, sink->end - sink->kept);
+	sink->end -= sink->kept;
+	sink->begin -= sink->kept;
+	sink->kept = 0;
+}
+
 char *sink_reserve(struct sink *sink, size_t most)
 {
 	if (most > sink_room(sink))
 		return NULL;
-	if (most > 2 * sink->capacity - sink->end) {
-		memmove(sink->bytes, sink->bytes + sink->begin, sink_pending(sink));
-		sink->end -= sink->begin;
-		sink->begin = 0;
-	}
+	if (most > 2 * sink->capacity - sink->end)
+		move_to_front(sink);
 	return sink->bytes + sink->end;
 }
 
@@ -97,7 +107,7 @@ void sink_commit(struct sink *sink, size_t length)
 
 size_t sink_room(const struct sink *sink)
 {
-	return sink->capacity - sink_pending(sink);
+	return sink->capacity - (sink->end - sink->kept);
 }
 
 size_t sink_pending(const struct sink *sink)
@@ -140,13 +150,32 @@ static size_t next_length(struct sink *sink, const char *bytes, size_t length)
 	return newline ? (size_t)(newline + 1 - bytes) : length;
 }
 
+/* Keeps what may have to be written again, in whole lines and near the front of the buffer. */
+static void keep_written(struct sink *sink)
+{
+	const char *newline;
+
+	if (sink->begin - sink->kept > sink->resend) {
+		sink->kept = sink->begin - sink->resend;
+		newline = memchr(sink->bytes + sink->kept, '\n', sink->resend);
+		sink->kept = newline ? (size_t)(newline + 1 - sink->bytes) : sink->begin;
+	}
+	if (sink->kept > 2 * sink->resend)
+		move_to_front(sink);
+}
+
 /* So many bytes of whole lines are written. */
 static void consume(struct sink *sink, size_t whole)
 {
 	sink->counters.bytes += whole;
 	sink->begin += whole;
-	if (sink->begin == sink->end)
-		sink->begin = sink->end = 0; /* these pages are in the cache */
+	if (sink->resend > 0) {
+		keep_written(sink);
+	} else {
+		if (sink->begin == sink->end)
+			sink->begin = sink->end = 0; /* these pages are in the cache */
+		sink->kept = sink->begin;
+	}
 	/* Room for a part of a line, which is taken back, would not end a stall. */
 	sink->stalled = false;
 }
@@ -213,12 +242,25 @@ static void take_back(struct sink *sink)
 		frame_rewind(sink->frame);
 }
 
+/* What is kept, and what was written in part, is pending again. */
+static void detach(struct sink *sink)
+{
+	target_close(&sink->target);
+	sink->target = target_absent();
+	sink->begin = sink->kept;
+	sink->partial = 0;
+}
+
 static void failed(struct sink *sink, int error)
 {
 	bool file = sink->target.kind == TARGET_FILE;
 
 	if (error == EAGAIN)
 		return;
+	if (sink->connect) {
+		detach(sink);
+		return;
+	}
 	if (file)
 		take_back(sink);
 	if (file && (error == ENOSPC || error == EDQUOT)) {
@@ -234,9 +276,35 @@ static void failed(struct sink *sink, int error)
 	}
 }
 
+void sink_reconnect(struct sink *sink, sink_connect_fn *connect, void *context, size_t resend)
+{
+	sink->connect = connect;
+	sink->connect_context = context;
+	sink->resend = resend;
+}
+
+bool sink_is_absent(const struct sink *sink)
+{
+	return sink->target.kind == TARGET_ABSENT;
+}
+
+static bool attach(struct sink *sink)
+{
+	int fd = sink->connect(sink->connect_context);
+
+	if (fd < 0)
+		return false;
+	if (sink_switch_fd(sink, fd, NULL) == 0)
+		return true;
+	detach(sink);
+	return false;
+}
+
 enum sink_state sink_flush(struct sink *sink)
 {
 	if (sink->state != SINK_OPEN || (sink->stalled && clock_monotonic_ns() < sink->retry_at_ns))
+		return sink->state;
+	if (sink_is_absent(sink) && !attach(sink))
 		return sink->state;
 	while (sink_pending(sink) > 0) {
 		ssize_t result = sink->frame ? write_frame(sink) : write_lines(sink);
@@ -280,7 +348,11 @@ int sink_fd(const struct sink *sink)
 
 enum sink_state sink_check(struct sink *sink)
 {
-	if (sink->state == SINK_OPEN && target_hung_up(&sink->target))
+	if (sink->state != SINK_OPEN || !target_hung_up(&sink->target))
+		return sink->state;
+	if (sink->connect)
+		detach(sink);
+	else
 		sink->state = SINK_READER_GONE;
 	return sink->state;
 }

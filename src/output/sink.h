@@ -39,7 +39,7 @@ enum sink_state {
 };
 
 /*
- * fd is borrowed. It is made non-blocking without touching the flags that a
+ * fd is borrowed; -1: there is none yet, see sink_reconnect. It is made non-blocking without touching the flags that a
  * shell shares: a pipe or terminal is reopened through /proc/self/fd (before
  * privileges are given up: it takes the right to open it), a socket is written
  * with MSG_DONTWAIT, else the original is used with poll(2) before each write.
@@ -92,6 +92,19 @@ struct sink_counters sink_counters(const struct sink *sink);
  */
 typedef size_t sink_write_begins_fn(void *context, size_t least);
 void sink_on_write(struct sink *sink, sink_write_begins_fn *begins, void *context);
+
+/*
+ * A descriptor that fails, or whose reader is gone, is no end from now on: its lines wait,
+ * and sink_flush asks connect for another one, which may close the former one first. It
+ * returns a descriptor, or -EAGAIN as long as there is none. The last `resend` bytes that
+ * were written, and what was written in part, are written again there, from the beginning
+ * of a line on: that the kernel took them does not mean that the reader did. They take up
+ * room of the buffer. Not for files.
+ */
+typedef int sink_connect_fn(void *context);
+void sink_reconnect(struct sink *sink, sink_connect_fn *connect, void *context, size_t resend);
+/* Waits for connect: there is no descriptor. */
+bool sink_is_absent(const struct sink *sink);
 
 /* Goes on with fd at once, with the first line that is not written. 0, or -errno as sink_new. */
 int sink_switch_fd(struct sink *sink, int fd, struct error *error);

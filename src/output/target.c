@@ -114,6 +114,11 @@ int target_open(struct target *target, int fd, struct error *error)
 	return 0;
 }
 
+struct target target_absent(void)
+{
+	return (struct target){ .kind = TARGET_ABSENT, .fd = -1 };
+}
+
 void target_close(const struct target *target)
 {
 	if (target->owned)
@@ -140,6 +145,8 @@ ssize_t target_write(struct target *target, const char *bytes, size_t length)
 	struct pollfd ready = { .fd = target->fd, .events = POLLOUT };
 	ssize_t written;
 
+	if (target->kind == TARGET_ABSENT)
+		return -EAGAIN;
 	if (target->poll_first) {
 		if (poll(&ready, 1, 0) <= 0)
 			return -EAGAIN;

@@ -17,6 +17,7 @@ enum target_kind {
 	TARGET_FILE,
 	TARGET_TERMINAL,
 	TARGET_DEVICE, /* /dev/null, /dev/full, a disk */
+	TARGET_ABSENT, /* none: nothing can be written now */
 };
 
 struct target {
@@ -31,6 +32,8 @@ struct target {
 /* Borrows fd. 0, or -errno with *target unchanged. */
 int target_open(struct target *target, int fd, struct error *error);
 void target_close(const struct target *target);
+/* One that is absent. */
+struct target target_absent(void);
 
 /*
  * How much one write may have now so that it is done whole or not at all, even

@@ -132,27 +132,31 @@ int privileges_protect_memory(void)
 	return 0;
 }
 
-static bool may_write_in(const char *folder)
+static bool is_allowed(const char *name, int mode)
 {
-	return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
+	return faccessat(AT_FDCWD, name, mode, AT_EACCESS) == 0;
 }
 
 bool privileges_override_needed(const char *path)
 {
-	struct sets sets = { 0 }, less;
 	char copy[PATH_MAX];
-	const char *folder;
-	bool by_itself;
 
 	snprintf(copy, sizeof copy, "%s", path);
-	folder = dirname(copy);
+	return privileges_override_needed_for(dirname(copy), W_OK | X_OK);
+}
+
+bool privileges_override_needed_for(const char *name, int mode)
+{
+	struct sets sets = { 0 }, less;
+	bool by_itself;
+
 	if (read_sets(&sets) != 0 || !capabilities_have(sets.effective, CAP_DAC_OVERRIDE) ||
-	    !may_write_in(folder))
+	    !is_allowed(name, mode))
 		return false;
 	less = sets;
 	less.effective &= ~capabilities_bit(CAP_DAC_OVERRIDE);
 	if (write_sets(&less) != 0)
 		return true;
-	by_itself = may_write_in(folder);
+	by_itself = is_allowed(name, mode);
 	return write_sets(&sets) != 0 || !by_itself;
 }

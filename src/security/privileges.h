@@ -45,5 +45,7 @@ int privileges_protect_memory(void);
  * folder of a user. False as well where it cannot be made at all.
  */
 bool privileges_override_needed(const char *path);
+/* The same of what access(2) allows with `mode` for a file, a folder or a socket that exists. */
+bool privileges_override_needed_for(const char *name, int mode);
 
 #endif

@@ -75,6 +75,8 @@ static const int for_sentinel[] = { SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd),
 /* Architectures have different ones of them. */
 static const int for_rotation[] = { SCMP_SYS(flock), SCMP_SYS(rename), SCMP_SYS(renameat),
 	                            SCMP_SYS(renameat2) };
+static const int for_peer[] = { SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(getsockopt),
+	                        SCMP_SYS(setsockopt) };
 static const int for_command[] = { SCMP_SYS(kill), SCMP_SYS(wait4), SCMP_SYS(waitid),
 	                           SCMP_SYS(waitpid) };
 
@@ -133,6 +135,7 @@ static int fill(scmp_filter_ctx filter, const struct syscall_filter_options *opt
 		{ options->tracepoints && options->namespaces, LISTED(for_tracefs) },
 		{ options->sentinel, LISTED(for_sentinel) },
 		{ options->rotation, LISTED(for_rotation) },
+		{ options->peer, LISTED(for_peer) },
 		{ options->command, LISTED(for_command) },
 	};
 	int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);

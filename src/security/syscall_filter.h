@@ -18,6 +18,7 @@ struct syscall_filter_options {
 	bool command;     /* a child is waited for and signalled */
 	bool output_file; /* a file is opened for writing */
 	bool rotation;    /* and moved */
+	bool peer;        /* a socket is connected for the output */
 };
 
 /*

@@ -1,18 +1,20 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Output to a file (P22), that is renamed under it (P23), or left behind by kill -9 (P3)."""
+"""Output to a file or a socket (P22), that is renamed under it (P23), or left behind by kill -9 (P3)."""
 
 import glob
 import json
 import os
 import random
 import signal
+import socket
 import stat
 import subprocess
+import threading
 import time
 
-from harness import HERE, Failure, Namespace, Sockline, check, path, run, until
+from harness import HERE, SOCKLINE, Failure, Namespace, Sockline, check, path, run, until
 from traffic import PACKET, flood, packets
 
 
@@ -146,6 +148,55 @@ def test_rotates_by_time():
         until(lambda: os.path.exists(path("timed.ndjson.1")) and b'"packet"' in
               b"".join(content(name) for name in glob.glob(path("timed.ndjson.*"))), "the former file")
         check(sockline.stop() == 0, "rotated by time", sockline.stderr)
+
+
+def read_peer(connection, data, most=None):
+    """Until the connection ends or there are so many bytes."""
+    while most is None or len(data) < most:
+        piece = connection.recv(65536)
+        if not piece:
+            break
+        data.extend(piece)
+
+
+def test_socket():
+    """The reader of a socket dies under load and comes back: no record is lost, some come twice."""
+    with Namespace() as host, socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path("peer"))
+        listener.listen()
+        sockline = host.sockline("-i", "lo", *PACKET, "-o", "unix:" + path("peer"), wait=False)
+        first, second = bytearray(), bytearray()
+        connection = listener.accept()[0]
+        read_peer(connection, first, 1)
+        gen = flood(host, "-c", "4000", "-r", "2000")
+        read_peer(connection, first, 500000)
+        connection.close()
+        connection = listener.accept()[0]
+        reader = threading.Thread(target=read_peer, args=(connection, second))
+        reader.start()
+        gen.wait()
+        time.sleep(0.3)
+        check(sockline.stop() == 0 and sockline.stderr.count("has ended") == 1,
+              "a reader that dies: one message", sockline.stderr)
+        reader.join()
+        whole = bytes(first[:first.rindex(b"\n") + 1]).splitlines() + bytes(second).splitlines()
+        numbers = [json.loads(line)["event"]["sequence"] for line in whole]
+        check(set(numbers) == set(range(1, max(numbers) + 1)) and max(numbers) > 4000,
+              "the two readers have every record", [len(numbers), max(numbers)])
+        check(json.loads(whole[-1])["event"]["action"] == "run_stopped", "up to the last", whole[-1])
+
+
+def test_descriptor():
+    """fd:N is open, and for writing; otherwise the message names it."""
+    with Namespace() as host:
+        host.run("sh", "-c", f"{SOCKLINE} -S -o fd:7 7>{path('seven')}")
+        validated(content(path("seven")), "fd:7")
+        for wrong in ("fd:8", "fd:0", "fd:", "fd:x"):
+            with open("/dev/null", "rb") as null:
+                result = subprocess.run([SOCKLINE, "-S", "-o", wrong], capture_output=True, text=True,
+                                        stdin=null, check=False)
+            check(result.returncode == 1 and wrong in result.stderr and not result.stdout,
+                  f"-o {wrong} is refused", result.stderr)
 
 
 def test_full_disk():

@@ -100,7 +100,11 @@ MUTANTS = (
     # output
     ("output/sink.c", "error == ENOSPC || error == EDQUOT", "error == EDQUOT"),
     ("output/sink.c", "length == 0 || !target_take_back", "!target_take_back"),
-    ("output/sink.c", "return sink->capacity - sink_pending(sink);", "return sink->capacity;"),
+    ("output/sink.c", "return sink->capacity - (sink->end - sink->kept);", "return sink->capacity;"),
+    ("output/sink.c", "sink->begin = sink->kept;", ""),
+    ("output/peer.c", "peer->wait_ns < WAIT_MAX_NS / 2", "true"),
+    ("output/rotation.c", "(uint64_t)file->st_size + length > rotation->size", "false"),
+    ("output/rotation.c", "result == 0 && is_at(path, fd)", "result == 0"),
     ("output/outlet.c", "outlet->compressed ? FRAME_LINES_MAX : FLUSH_PENDING", "0"),
     ("output/pipe_room.c", "unread / room->page * 2 + 2", "unread / room->page"),
     # events

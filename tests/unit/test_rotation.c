@@ -183,7 +183,7 @@ static void test_outlet(void)
 	struct outlet_options options = { .path = "out",
 		                          .capacity = 1 << 20,
 		                          .rotation = { .size = 1050, .keep = 3 } };
-	struct outlet_rotations rotations;
+	struct outlet_changes changes;
 	struct outlet *outlet = NULL;
 	struct loop *loop = loop_new();
 	uint64_t repaired;
@@ -191,7 +191,7 @@ static void test_outlet(void)
 	need(loop && outlet_new(&outlet, loop, &options, &repaired, NULL) == 0, "outlet_new");
 	put(outlet, 10);
 	outlet_turn(outlet, false);
-	CHECK(lines_of("out") == 10 && !outlet_take_rotations(outlet, &rotations),
+	CHECK(lines_of("out") == 10 && !outlet_take_changes(outlet, &changes),
 	      "ten lines fit one file");
 	put(outlet, 35);
 	outlet_turn(outlet, false);
@@ -199,16 +199,15 @@ static void test_outlet(void)
 	CHECK_EQUAL(lines_of("out.1"), 10, "those before as many whole lines as fit");
 	CHECK_EQUAL(lines_of("out.3"), 10, "three of them are kept");
 	CHECK_TEXT(content("out.4"), "-", "and no more");
-	CHECK(outlet_take_rotations(outlet, &rotations) && rotations.done == 4 &&
-	              rotations.failed == 0,
+	CHECK(outlet_take_changes(outlet, &changes) && changes.opened == 4 && changes.failed == 0,
 	      "four rotations are reported");
-	CHECK(!outlet_take_rotations(outlet, &rotations), "once");
+	CHECK(!outlet_take_changes(outlet, &changes), "once");
 	need(unlink("out.3") == 0 && mkdir("out.3", 0700) == 0, "mkdir");
 	put(outlet, 20);
 	outlet_turn(outlet, false);
-	CHECK(lines_of("out") == 25 && outlet_take_rotations(outlet, &rotations) &&
-	              rotations.done == 0 && rotations.failed == 1 &&
-	              strstr(rotations.error.text, "out.3"),
+	CHECK(lines_of("out") == 25 && outlet_take_changes(outlet, &changes) &&
+	              changes.opened == 0 && changes.failed == 1 &&
+	              strstr(changes.error.text, "out.3"),
 	      "it cannot be moved: it goes on growing, and that is reported once");
 	outlet_free(outlet);
 	loop_free(loop);

@@ -1,0 +1,245 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "output/peer.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define ADDRESSES_MAX 16
+#define WAIT_MIN_NS   (100 * NS_PER_MS)
+#define WAIT_MAX_NS   (5 * NS_PER_SECOND)
+/* One that answers nothing for so long is given up; the kernel would try for two minutes. */
+#define CONNECT_NS (10 * NS_PER_SECOND)
+/* So long a connection has to last for the next one to be tried as soon as the first. */
+#define STABLE_NS NS_PER_SECOND
+/* Data that the reader's host does not acknowledge for so long ends the connection. */
+#define UNACKNOWLEDGED_MS 10000u
+/* net.ipv4.tcp_rmem lets a receiver have 6 MiB (tcp(7)); net.core.wmem_default is 208 KiB. */
+#define UNREAD_TCP  (6u << 20)
+#define UNREAD_UNIX (208u << 10)
+
+#define UNIX_PREFIX "unix:"
+#define TCP_PREFIX  "tcp:"
+
+struct peer_address {
+	struct sockaddr_storage address;
+	socklen_t length;
+};
+
+struct peer {
+	struct peer_address addresses[ADDRESSES_MAX];
+	int address_count, next; /* the address of the next attempt */
+	int fd;                  /* -1 = none */
+	bool connected;
+	int64_t since_ns; /* of the attempt, or the connection; monotonic */
+	int64_t retry_at_ns, wait_ns;
+};
+
+static bool begins_with(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool peer_is_address(const char *address)
+{
+	return begins_with(address, UNIX_PREFIX) || begins_with(address, TCP_PREFIX);
+}
+
+const char *peer_unix_path(const char *address)
+{
+	return begins_with(address, UNIX_PREFIX) ? address + strlen(UNIX_PREFIX) : NULL;
+}
+
+static int add_unix(struct peer *peer, const char *path, struct error *error)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+
+	if (path[0] == '\0')
+		return error_set(error, EINVAL, "%s: the path is missing", UNIX_PREFIX);
+	if (strlen(path) >= sizeof name.sun_path)
+		return error_set(error, ENAMETOOLONG, "%s%s: the path is longer than %zu bytes",
+		                 UNIX_PREFIX, path, sizeof name.sun_path - 1);
+	memcpy(name.sun_path, path, strlen(path));
+	memcpy(&peer->addresses[0].address, &name, sizeof name);
+	peer->addresses[0].length = sizeof name;
+	peer->address_count = 1;
+	return 0;
+}
+
+static int resolve(struct peer *peer, const char *host, const char *port, struct error *error)
+{
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found = NULL;
+	int code = getaddrinfo(host, port, &hints, &found);
+
+	if (code != 0)
+		return error_set(error, EHOSTUNREACH, "%s%s:%s: %s", TCP_PREFIX, host, port,
+		                 gai_strerror(code));
+	for (const struct addrinfo *each = found; each && peer->address_count < ADDRESSES_MAX;
+	     each = each->ai_next) {
+		struct peer_address *address = &peer->addresses[peer->address_count++];
+
+		memcpy(&address->address, each->ai_addr, each->ai_addrlen);
+		address->length = each->ai_addrlen;
+	}
+	freeaddrinfo(found);
+	return 0;
+}
+
+static bool is_port(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+	long port = strtol(text, NULL, 10);
+
+	return digits > 0 && text[digits] == '\0' && port > 0 && port <= UINT16_MAX;
+}
+
+/* "HOST:PORT" or "[ADDRESS]:PORT" */
+static int add_tcp(struct peer *peer, const char *text, struct error *error)
+{
+	const char *colon = strrchr(text, ':');
+	bool brackets = text[0] == '[' && colon && colon > text + 1 && colon[-1] == ']';
+	int length = colon ? (int)(colon - text) - 2 * brackets : 0;
+	char host[256];
+
+	if (length <= 0 || length >= (int)sizeof host || !is_port(colon + 1))
+		return error_set(error, EINVAL, "%s%.80s: not a host and a port, such as %s",
+		                 TCP_PREFIX, text, TCP_PREFIX "localhost:5170");
+	snprintf(host, sizeof host, "%.*s", length, text + brackets);
+	return resolve(peer, host, colon + 1, error);
+}
+
+int peer_new(struct peer **result, const char *address, struct error *error)
+{
+	struct peer *peer = calloc(1, sizeof *peer);
+	const char *path = peer_unix_path(address);
+	int code;
+
+	if (!peer)
+		return error_set(error, ENOMEM, "out of memory");
+	peer->fd = -1;
+	peer->wait_ns = WAIT_MIN_NS;
+	code = path ? add_unix(peer, path, error)
+	            : add_tcp(peer, address + strlen(TCP_PREFIX), error);
+	if (code != 0) {
+		free(peer);
+		return code;
+	}
+	*result = peer;
+	return 0;
+}
+
+static void close_socket(struct peer *peer)
+{
+	if (peer->fd >= 0)
+		close(peer->fd);
+	peer->fd = -1;
+	peer->connected = false;
+}
+
+void peer_free(struct peer *peer)
+{
+	if (!peer)
+		return;
+	close_socket(peer);
+	free(peer);
+}
+
+int peer_socket(const struct peer *peer)
+{
+	return peer->fd >= 0 ? peer->fd : -EAGAIN;
+}
+
+static void wait_before_next(struct peer *peer, int64_t now_ns)
+{
+	close_socket(peer);
+	peer->retry_at_ns = now_ns + peer->wait_ns;
+	peer->wait_ns = peer->wait_ns < WAIT_MAX_NS / 2 ? 2 * peer->wait_ns : WAIT_MAX_NS;
+}
+
+/* All of a host's addresses are tried before there is a wait. */
+static int attempt_failed(struct peer *peer, int64_t now_ns, int code)
+{
+	if (peer->next == 0)
+		wait_before_next(peer, now_ns);
+	else
+		close_socket(peer);
+	return -code;
+}
+
+static int connected(struct peer *peer, int64_t now_ns)
+{
+	const unsigned limit_ms = UNACKNOWLEDGED_MS;
+
+	setsockopt(peer->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
+	peer->connected = true;
+	peer->since_ns = now_ns;
+	return peer->fd;
+}
+
+static int begin(struct peer *peer, int64_t now_ns)
+{
+	const struct peer_address *address = &peer->addresses[peer->next];
+	int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+	peer->next = (peer->next + 1) % peer->address_count;
+	peer->since_ns = now_ns;
+	peer->fd = socket(address->address.ss_family, type, 0);
+	if (peer->fd < 0)
+		return attempt_failed(peer, now_ns, errno);
+	if (connect(peer->fd, (const struct sockaddr *)&address->address, address->length) == 0)
+		return connected(peer, now_ns);
+	if (errno == EINPROGRESS)
+		return -EAGAIN;
+	/* EAGAIN of a UNIX socket: too many wait for its listener; the next attempt is another. */
+	return attempt_failed(peer, now_ns, errno == EAGAIN ? EBUSY : errno);
+}
+
+int peer_connect(struct peer *peer, int64_t now_ns)
+{
+	struct pollfd ready = { .fd = peer->fd, .events = POLLOUT };
+	socklen_t length = sizeof(int);
+	int code = 0;
+
+	if (peer->fd < 0)
+		return now_ns < peer->retry_at_ns ? -EAGAIN : begin(peer, now_ns);
+	if (peer->connected)
+		return -EAGAIN;
+	if (poll(&ready, 1, 0) <= 0)
+		return now_ns - peer->since_ns < CONNECT_NS
+		               ? -EAGAIN
+		               : attempt_failed(peer, now_ns, ETIMEDOUT);
+	if (getsockopt(peer->fd, SOL_SOCKET, SO_ERROR, &code, &length) != 0)
+		code = errno;
+	return code == 0 ? connected(peer, now_ns) : attempt_failed(peer, now_ns, code);
+}
+
+void peer_drop(struct peer *peer, int64_t now_ns)
+{
+	if (peer->connected && now_ns - peer->since_ns >= STABLE_NS)
+		peer->wait_ns = WAIT_MIN_NS;
+	wait_before_next(peer, now_ns);
+}
+
+int64_t peer_timeout_ns(const struct peer *peer, int64_t now_ns)
+{
+	int64_t at_ns = peer->fd >= 0 ? peer->since_ns + CONNECT_NS : peer->retry_at_ns;
+
+	return at_ns > now_ns ? at_ns - now_ns : 0;
+}
+
+size_t peer_unread_max(const struct peer *peer)
+{
+	return peer->addresses[0].address.ss_family == AF_UNIX ? UNREAD_UNIX : UNREAD_TCP;
+}

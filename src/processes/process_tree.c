@@ -149,8 +149,8 @@ static int64_t start_ns(const struct process_tree *tree, const struct process *p
 
 /*
  * It has the member's pid: is it the same process? The event of its fork has one time, whatever
- * the scheduler did meanwhile. Of a process that /proc was read of, or one that another source
- * reported, that time is not known: it was there when the member was forked.
+ * the scheduler did meanwhile. That time is not known of a process that /proc was read of, or
+ * that another source reported: it was there when the member was forked.
  */
 static bool is_same(const struct process_tree *tree, const struct member *member,
                     const struct process *process)

@@ -27,4 +27,19 @@ struct initial_stack {
 bool initial_stack_parse(const uint8_t *bytes, size_t length, size_t word,
                          struct initial_stack *stack);
 
+/*
+ * Where the strings of argv are: in one piece, each with its NUL. Those of the environment, which
+ * are none of anyone's business, follow it and are no part of it.
+ */
+struct initial_args {
+	uint32_t argc;
+	uint64_t from, to; /* addresses; 0 and 0: not known */
+	uint64_t random;   /* of 16 bytes that no other exec has, AT_RANDOM; 0 = not known */
+};
+#define INITIAL_ARGS_RANDOM 16
+
+/* The same bytes. False: not even argc is known. */
+bool initial_stack_find_args(const uint8_t *bytes, size_t length, size_t word,
+                             struct initial_args *args);
+
 #endif

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "sockets/socket.h"
+#include "tracepoints/exec_sample.h"
 #include "tracepoints/tracefs.h"
 
 /* Which field stands at which place of `offsets`, by event. */
@@ -262,33 +263,21 @@ static enum trace_record_result decode_exit(const uint16_t *offsets, const uint8
 	return TRACE_RECORD_DECODED;
 }
 
-/*
- * After the raw part: u64 abi; u64 registers[1] unless abi is 0; u64 size, char stack[size],
- * u64 size that is valid, unless size is 0.
- */
 static enum trace_record_result decode_exec(const uint8_t *body, size_t length,
                                             struct trace_event *event)
 {
-	uint64_t abi, size, valid;
+	struct exec_sample sample;
 
 	event->kind = TRACE_EVENT_IDS;
-	if (length < 8)
+	switch (exec_sample_find_stack(body, length, &sample)) {
+	case EXEC_SAMPLE_MALFORMED:
 		return TRACE_RECORD_MALFORMED;
-	abi = read_u64(body);
-	if (abi == PERF_SAMPLE_REGS_ABI_NONE)
+	case EXEC_SAMPLE_NONE:
 		return TRACE_RECORD_IGNORED;
-	if (length < 24)
-		return TRACE_RECORD_MALFORMED;
-	size = read_u64(body + 16);
-	if (size == 0)
-		return TRACE_RECORD_IGNORED;
-	if (size > length || length - size < 32)
-		return TRACE_RECORD_MALFORMED;
-	valid = read_u64(body + 24 + size);
-	if (valid > size)
-		return TRACE_RECORD_MALFORMED;
-	return initial_stack_parse(body + 24, (size_t)valid, abi == PERF_SAMPLE_REGS_ABI_32 ? 4 : 8,
-	                           &event->ids)
+	case EXEC_SAMPLE_FOUND:
+		break;
+	}
+	return initial_stack_parse(sample.bytes, sample.length, sample.word, &event->ids)
 	               ? TRACE_RECORD_DECODED
 	               : TRACE_RECORD_IGNORED;
 }

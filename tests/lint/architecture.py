@@ -29,7 +29,7 @@ LAYERS = (
         "events/*", "inspect/*", "sockets/socket.h", "processes/process.h", "processes/container.*",
         "processes/redact*",
         "attribution/owner.*", "attribution/windows.h", "host/host_counters.h",
-        "tracepoints/trace_event.h", "tracepoints/initial_stack.*",
+        "tracepoints/trace_event.h", "tracepoints/initial_stack.*", "tracepoints/exec_sample.*",
         "interfaces/interfaces.h",  # for its plain struct interface; interfaces.c is a source
     )),
     # Each owns a descriptor.

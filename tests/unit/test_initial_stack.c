@@ -49,11 +49,59 @@ static void test_word(size_t size)
 	      "%zu bytes a word: a stack that ends too early has none", size);
 }
 
+/* As above; the strings of the arguments end where those of the environment begin. */
+static void test_args_word(size_t size)
+{
+	struct initial_args args;
+	uint8_t bytes[COUNT * 8];
+	size_t length = write_words(bytes, size), known = 0, found = 0;
+
+	CHECK(initial_stack_find_args(bytes, length, size, &args) && args.argc == 2 &&
+	              args.from == 0x7ff1 && args.to == 0x7ff3 && args.random == 0x7ff4,
+	      "%zu bytes a word: the arguments, and nothing of the environment", size);
+	for (size_t cut = 0; cut < length; cut++) {
+		uint8_t *part = (uint8_t *)check_guarded(bytes, cut);
+
+		known += initial_stack_find_args(part, cut, size, &args);
+		found += known > 0 && args.from != 0;
+	}
+	CHECK(known == length - size && found <= size,
+	      "%zu bytes a word: their number, where the stack ends too early", size);
+}
+
+static void test_args(void)
+{
+	/* No environment: the name of the file stands behind the arguments. */
+	static const uint64_t none[] = { 1, 0x7ff1, 0, 0, 31, 0x7ff9, 25, 0x7f00, 0, 0 };
+	static const uint64_t wrong[][10] = {
+		{ 2, 0x7ff2, 0x7ff1, 0, 0, 31, 0x7ff9, 0, 0, 0 }, /* they run backwards */
+		{ 1, 0x7ff1, 0, 0x7000, 0, 31, 0x7ff9, 0, 0, 0 }, /* the environment comes first */
+		{ 1, 0x7ff1, 1, 0, 31, 0x7ff9, 0, 0, 0, 0 },      /* without an end */
+		{ 1, 0x7ff1, 0, 0, 25, 0x7f00, 0, 0, 0, 0 },      /* without a file */
+		{ 9, 0x7ff1, 0x7ff2, 0, 0, 31, 0x7ff9, 0, 0, 0 }, /* more than there are */
+	};
+	struct initial_args args;
+
+	CHECK(initial_stack_find_args((const uint8_t *)none, sizeof none, 8, &args) &&
+	              args.from == 0x7ff1 && args.to == 0x7ff9,
+	      "without an environment");
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+		CHECK(initial_stack_find_args((const uint8_t *)wrong[i], sizeof wrong[i], 8,
+		                              &args) &&
+		              args.argc == wrong[i][0] && args.from == 0 && args.to == 0,
+		      "a stack that contradicts itself: number %zu", i);
+	memset(&args, 0xff, sizeof args);
+	CHECK(!initial_stack_find_args((const uint8_t *)&args, 8, 8, &args) &&
+	              !initial_stack_find_args((const uint8_t *)(none + 8), 8, 8, &args),
+	      "no stack has so many arguments, and none has none");
+}
+
 static void test_hostile(void)
 {
 	struct random random = random_begin();
 	uint64_t stack_words[64];
 	struct initial_stack stack;
+	struct initial_args args;
 	int parsed = 0;
 
 	memset(stack_words, 0xff, sizeof stack_words);
@@ -67,6 +115,9 @@ static void test_hostile(void)
 			stack_words[word] = random_below(&random, 30);
 		parsed += initial_stack_parse((uint8_t *)stack_words, sizeof stack_words,
 		                              i % 2 ? 8 : 4, &stack);
+		parsed += initial_stack_find_args((uint8_t *)stack_words, sizeof stack_words,
+		                                  i % 2 ? 8 : 4, &args) &&
+		          args.from > args.to;
 	}
 	CHECK(parsed >= 0, "twenty thousand random ones: %d parsed", parsed);
 }
@@ -75,6 +126,9 @@ int main(void)
 {
 	test_word(8);
 	test_word(4);
+	test_args_word(8);
+	test_args_word(4);
+	test_args();
 	test_hostile();
 	return check_done();
 }

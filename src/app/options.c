@@ -63,6 +63,8 @@ static int check(const struct options *options, struct error *error)
 		  "-r and --netns exclude each other" },
 		{ file && options->hash,
 		  "-r and --hash exclude each other: a file has no processes" },
+		{ file && options->args,
+		  "-r and --args exclude each other: a file has no processes" },
 		{ file && options->command,
 		  "-r and a command exclude each other: a capture file has no processes" },
 		{ snapshot && options->command,

@@ -68,6 +68,7 @@ struct options {
 	bool inspect;
 	uint32_t payload; /* bytes of each packet; 0 = none */
 	bool hash;
+	bool args;
 	struct selection selection;
 	char **command; /* its words, NULL at the end; in argv. NULL = there is none */
 	bool flush_each;

@@ -114,6 +114,7 @@ static void fill_live_config(const struct report_sources *sources, struct event_
 	config->netns_path_count = options->netns_path_count;
 	config->guess = options->guess;
 	config->hash = options->hash;
+	config->args = options->args;
 	if (!sources->captures)
 		return;
 	config->direction = option_table_word("direction", options->direction);

@@ -115,6 +115,7 @@ static int open_host(struct run *run, struct error *error)
 		.method = run->options->method,
 		.guess = run->options->guess,
 		.hash = run->options->hash,
+		.args = run->options->args,
 		.tree = run->tree,
 		.at_once = run->options->mode == OPTIONS_SNAPSHOT,
 		.netns_mode = run->options->netns_mode,

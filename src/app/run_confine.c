@@ -43,6 +43,7 @@ static void limit_calls(struct run *run)
 		.namespaces = capabilities_have(privileges_set(&run->privileges), CAP_SYS_ADMIN),
 		.tracepoints = run->host && host_method(run->host) == HOST_METHOD_TRACEPOINTS,
 		.sentinel = run->host && host_method(run->host) == HOST_METHOD_SENTINEL,
+		.arguments = run->host && host_reads_args(run->host),
 		.command = run->command.pid != 0,
 		.output_file = outlet_is_file(run->options->output_file),
 		.peer = run->options->output_file && peer_is_address(run->options->output_file),

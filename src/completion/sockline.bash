@@ -170,6 +170,7 @@ _sockline()
 			--container
 			--cgroup
 			--port
+			--args
 			--hash
 			--payload
 			-c

@@ -147,7 +147,7 @@ static int cut_and_try(struct encoder *encoder, bool tree, const struct event *e
 	}
 	if (result != 0)
 		line->length = start;
-	else if (attempt.cut != 0 || encoder->record.raw_lost)
+	else if (attempt.cut != 0 || encoder->record.marked != 0 || encoder->record.raw_lost)
 		encoder->counters.truncated++;
 	return result;
 }
@@ -175,7 +175,7 @@ static inline int encode(struct encoder *encoder, bool tree, const struct event 
 	encoder->time_ns = event->time_ns;
 	encoder->owner_ns = owner_time(event);
 	if (!tree && try(encoder, first, event, line) == 0) {
-		encoder->counters.truncated += encoder->record.raw_lost;
+		encoder->counters.truncated += encoder->record.raw_lost || encoder->record.marked;
 		return 0;
 	}
 	return cut_and_try(encoder, tree, event, line);

@@ -304,8 +304,7 @@ void encode_connection_ends(struct writer *writer, struct connection *connection
 	writer_object(writer, KEY("destination"));
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_DESTINATION);
 	writer_object_end(writer);
-	writer_call(writer, encode_owner_full, &connection->owners[owned_end(connection)],
-	            &(struct event_args){ 0 });
+	writer_call(writer, encode_owner_full, &connection->owners[owned_end(connection)]);
 }
 
 void encode_connection_owners(struct writer *writer, struct connection *connection)
@@ -334,7 +333,7 @@ void encode_connection_event(struct writer *outside, const struct event *any)
 	write_event(writer, connection, any->action);
 	encode_record_host(writer, NULL);
 	write_tuple(writer, connection, pieces);
-	writer_call(writer, encode_owner_full, owner, &event->args);
+	writer_call(writer, encode_owner_full, owner);
 	if (connection->names)
 		writer_call(writer, encode_names_contents, connection->names);
 	encode_record_sockline(writer);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/encode_parts.h"
 #include "processes/container.h"
+#include "processes/process_args.h"
 
 /* Pieces of a process's snippet. The third and fourth make up the short form. */
 enum {
@@ -300,22 +301,47 @@ static void write_end(struct writer *writer, const struct process_end *end)
 		writer_u64(writer, KEY("exit_code"), end->code);
 }
 
-static void write_args(struct writer *writer, const struct event_args *args)
+/* Those that are kept, with blanks between them. */
+static void write_command_line(struct writer *writer, const struct process_args *args)
 {
-	if (!args || !args->args)
+	char line[PROCESS_ARGS_MAX];
+
+	if (!process_args_complete(args) || writer_cuts(writer, CUT_COMMAND_LINE))
 		return;
-	writer_u64(writer, KEY("args_count"), (uint64_t)args->count);
-	if (writer_cuts(writer, CUT_ARGS))
+	for (uint32_t i = 0; i + 1 < args->length; i++)
+		line[i] = args->strings[i] ? args->strings[i] : ' ';
+	/* The exact bytes are in its parts. */
+	encode_writer_string(writer, KEY("command_line"), line, args->length - 1, RAW_NONE);
+}
+
+/* They are no part of a snippet: they may become known later than it is made. */
+static void write_args(struct writer *writer, const struct process *process)
+{
+	const struct process_image *image = process->image;
+	const struct process_args *args = image ? image->args : NULL;
+	const char *at;
+
+	if (!args || writer->record->encoder->owner_ns < image->since_wall_ns)
+		return;
+	if (args->argc > 0)
+		writer_u64(writer, KEY("args_count"), args->argc);
+	if (!process_args_complete(args))
+		writer_marks(writer, CUT_ARGS);
+	write_command_line(writer, args);
+	if (args->count == 0 || writer_cuts(writer, CUT_ARGS))
 		return;
 	writer_array(writer, KEY("args"));
-	for (int i = 0; i < args->count; i++)
-		encode_writer_string(writer, ELEMENT, args->args[i], strlen(args->args[i]),
-		                     RAW_PROCESS_ARGS);
+	at = args->strings;
+	for (uint32_t i = 0; i < args->count; i++) {
+		size_t length = strlen(at);
+
+		encode_writer_string(writer, ELEMENT, at, length, RAW_PROCESS_ARGS);
+		at += length + 1;
+	}
 	writer_array_end(writer);
 }
 
-void encode_owner_full(struct writer *writer, const struct owner *owner,
-                       const struct event_args *args)
+void encode_owner_full(struct writer *writer, const struct owner *owner)
 {
 	struct process *process = process_then(writer, owner);
 	const struct snippet *snippet = process ? snippet_of(writer, process) : NULL;
@@ -325,7 +351,8 @@ void encode_owner_full(struct writer *writer, const struct owner *owner,
 		encode_cache_piece(writer, snippet, write_piece, process, PIECE_INSIDE);
 		encode_cache_piece(writer, snippet, write_piece, process, PIECE_ORIGIN);
 		write_end(writer, &owner->process->end);
-		write_args(writer, args);
+		if (process->image)
+			writer_call(writer, write_args, process);
 		writer_object_end(writer);
 	}
 	write_around(writer, owner, snippet, PIECE_ALL_AROUND);

@@ -218,8 +218,7 @@ WRITER_INLINE void encode_tuple_mac(struct writer *writer, const uint8_t *six_by
 
 /* process, user, container. Short: pid, name, entity_id, executable, for packets. */
 void encode_owner_short(struct writer *writer, const struct owner *owner);
-void encode_owner_full(struct writer *writer, const struct owner *owner,
-                       const struct event_args *args);
+void encode_owner_full(struct writer *writer, const struct owner *owner);
 /* The rest stands inside "sockline". */
 void encode_owner_cgroup(struct writer *writer, const struct owner *owner);
 void encode_owner_write_attribution(struct writer *writer, const void *owner, int which);

@@ -83,7 +83,7 @@ void encode_record_end(struct writer *writer)
 {
 	if (writer->record->raw_count > 0)
 		encode_writer_raw(writer);
-	if (writer->record->cut != 0 || writer->record->raw_lost)
+	if (writer->record->cut != 0 || writer->record->marked != 0 || writer->record->raw_lost)
 		encode_writer_truncated(writer);
 	writer_object_end(writer);
 	writer_object_end(writer);

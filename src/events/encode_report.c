@@ -54,7 +54,7 @@ void encode_report_process(struct writer *writer, const struct event *any)
 	struct owner owner = { .process = event->process };
 
 	encode_record_host(writer, NULL);
-	encode_owner_full(writer, &owner, NULL);
+	encode_owner_full(writer, &owner);
 	encode_record_sockline(writer);
 	writer_object(writer, KEY("traffic"));
 	write_traffic(writer, KEY("sent"), &event->sent);
@@ -265,6 +265,7 @@ static void write_host_options(struct writer *writer, const struct event_config 
 		           config->netns_path_count, RAW_NONE);
 	encode_writer_bool(writer, KEY("guess"), config->guess);
 	encode_writer_bool(writer, KEY("hash"), config->hash);
+	encode_writer_bool(writer, KEY("args"), config->args);
 }
 
 static void write_stream_options(struct writer *writer, const struct event_config *config)

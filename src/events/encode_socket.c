@@ -308,7 +308,7 @@ void encode_socket_event(struct writer *writer, const struct event *any)
 		return;
 	}
 	write_tuple(writer, event);
-	encode_owner_full(writer, event->owner, &event->args);
+	encode_owner_full(writer, event->owner);
 	encode_record_sockline(writer);
 	write_snapshot(writer, any);
 	if (event->connection) {

@@ -41,6 +41,7 @@ static const struct {
 
 static const char *const cuts[CUT_COUNT] = {
 	[CUT_DATA] = "sockline.packet.data",
+	[CUT_COMMAND_LINE] = "process.command_line",
 	[CUT_ARGS] = "process.args",
 	[CUT_ANSWERS] = "dns.answers",
 	[CUT_PARENT_EXECUTABLE] = "process.parent.executable",
@@ -72,6 +73,7 @@ struct writer *encode_writer_begin(struct record *record, char *room, size_t siz
 	record->raw_lost = false;
 	record->cut = 0;
 	record->met = 0;
+	record->marked = 0;
 	record->raw_count = 0;
 	record->depth = 0;
 	record->end = room ? room + size : NULL;
@@ -309,7 +311,7 @@ void encode_writer_raw(struct writer *writer)
 void encode_writer_truncated(struct writer *writer)
 {
 	const struct record *record = writer->record;
-	uint32_t cut = record->cut & record->met;
+	uint32_t cut = (record->cut & record->met) | record->marked;
 
 	if (cut == 0 && !record->raw_lost)
 		return;

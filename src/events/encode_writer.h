@@ -85,6 +85,7 @@ enum writer_raw {
 /* What can be left out of a record that is too long, in this order. */
 enum writer_cut {
 	CUT_DATA,
+	CUT_COMMAND_LINE,
 	CUT_ARGS,
 	CUT_ANSWERS,
 	CUT_PARENT_EXECUTABLE,
@@ -135,6 +136,7 @@ struct record {
 	bool raw_lost;        /* more than WRITER_RAW_MAX */
 	uint32_t cut;         /* bits of enum writer_cut: leave these out */
 	uint32_t met;         /* those that the record has, cut or not */
+	uint32_t marked;      /* those that are incomplete, cut or not */
 	int raw_count;
 	int depth;
 	struct json_object *path[WRITER_DEPTH_MAX]; /* tree: the open objects, outermost first */
@@ -194,6 +196,12 @@ void encode_writer_tree_text(struct writer *writer, const char *name, const char
 void encode_writer_large(struct writer *writer, const char *name, uint64_t value);
 
 /* Asks whether a member that can be cut is to be left out of this record. */
+/* The member is shorter than it should be, whatever is cut. */
+WRITER_INLINE void writer_marks(struct writer *writer, enum writer_cut member)
+{
+	writer->record->marked |= 1u << member;
+}
+
 WRITER_INLINE bool writer_cuts(struct writer *writer, enum writer_cut member)
 {
 	writer->record->met |= 1u << member;

@@ -70,20 +70,10 @@ struct event_packet {
 	uint32_t payload_length; /* the rest over EVENT_PAYLOAD_MAX is left out */
 };
 
-/*
- * Arguments of the process that the record's "process" names, secrets redacted;
- * any bytes. args NULL = not wanted or not known.
- */
-struct event_args {
-	const char *const *args;
-	int count;
-};
-
 /* EVENT_CONNECTION_*: totals, owners and times stand in the connection. */
 struct event_connection {
 	struct connection *connection; /* not const: as in event_packet */
 	enum socket_state previous;    /* STATE_CHANGED */
-	struct event_args args;
 };
 
 /* EVENT_DNS_TRANSACTION: a query with its answer, or one of them alone. */
@@ -104,7 +94,6 @@ struct event_socket {
 	const struct owner *owner;
 	const struct process *const *holders; /* all known holders, lowest pid first, for names */
 	int holder_count;
-	struct event_args args;
 	struct connection *connection; /* the one it is an end of; NULL = not known */
 	uint64_t snapshot_id;          /* 1, 2, ... in this run; 0 for LISTENING_* */
 	uint64_t snapshot_index;       /* 1, 2, ... in this snapshot; the count, when completed */
@@ -202,7 +191,7 @@ struct event_config {
 	const char *const *netns_paths;
 	int netns_path_count;
 	bool guess;
-	bool hash;
+	bool hash, args;
 	struct event_selection selection;
 	const char *command; /* its first word, for the others may hold secrets; NULL = none */
 	bool dedupe, inspect;

@@ -287,6 +287,9 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	code = host_events_open(host, error);
 	if (code != 0)
 		goto failed;
+	code = host_args_open(host, error);
+	if (code != 0)
+		goto failed;
 	code = host_method_open(host, error);
 	if (code != 0)
 		goto failed;
@@ -300,6 +303,7 @@ int host_new(struct host **result, struct loop *loop, const struct host_options 
 	check_capabilities(host);
 	host_method_check(host);
 	host_events_use(host);
+	host_args_use(host);
 	if (options->tree)
 		process_tree_set_table(options->tree, host->processes);
 	if (options->tree && !host->trace_owners && !host->events)
@@ -319,6 +323,7 @@ void host_free(struct host *host)
 	host_netns_set_free(host->netns_set);
 	attribution_free(host->attribution);
 	host_method_close(host);
+	args_reader_close(host->args);
 	host_events_close(host);
 	proc_fd_free(host->fds);
 	process_details_free(host->details);

@@ -79,6 +79,7 @@ struct host_options {
 	bool guess;                /* where the owner is ambiguous */
 	struct process_tree *tree; /* forks are added to it; NULL = none. Borrowed. */
 	bool hash;                 /* executables of processes */
+	bool args;                 /* arguments of processes */
 	bool at_once; /* nothing but sockets is asked for: what is read later elsewhere is read now */
 	enum host_netns_mode netns_mode;
 	const char *const *netns_paths; /* HOST_NETNS_PATHS; borrowed */
@@ -101,6 +102,9 @@ const char *const *host_degraded(const struct host *host, int *count);
 
 /* Adds the capabilities that the host's sources go on to use, each with what it is for. */
 void host_add_privileges(const struct host *host, struct privileges *privileges);
+
+/* The memory of programs is read as they begin. */
+bool host_reads_args(const struct host *host);
 
 /* What is in use, never HOST_METHOD_AUTO, and why. */
 enum host_method host_method(const struct host *host);

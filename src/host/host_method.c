@@ -213,7 +213,7 @@ void host_catch_up(struct host *host)
 	/* First, so that what tracepoints report later than it is taken in later. */
 	if (host->trace_owners) {
 		host_events_read(host);
-		trace_owners_drain(host->trace_owners);
+		host_args_drain(host);
 	}
 	if (host->sentinel)
 		drain_sentinel(host);

@@ -15,6 +15,7 @@
 #include "processes/process_details.h"
 #include "processes/process_table.h"
 #include "sentinel/sentinel.h"
+#include "tracepoints/args_reader.h"
 
 #define HOST_DEGRADED_TEXT 384
 
@@ -33,6 +34,7 @@ struct host {
 	struct proc_events *events;
 	struct process_changes *changes;   /* what these report where tracepoints are in use */
 	struct trace_owners *trace_owners; /* NULL: tracepoints are not in use */
+	struct args_reader *args;          /* NULL: not wanted, or not to be had */
 	struct sentinel *sentinel;         /* NULL: nor is the sentinel */
 	struct sentinel_owners *sentinel_owners;
 	char sentinel_why[256];
@@ -60,6 +62,15 @@ void host_events_use(struct host *host);
 void host_events_close(struct host *host);
 /* What the connector has reported by now. */
 void host_events_read(struct host *host);
+
+/*
+ * host_args.c: arguments. _open comes before any event is followed, so that each exec that is
+ * reported has them; _use when it is known whether execs are.
+ */
+int host_args_open(struct host *host, struct error *error);
+void host_args_use(struct host *host);
+/* Takes in what tracepoints and the readers of arguments report, in this order. */
+void host_args_drain(struct host *host);
 
 /* host_report.c: what had no room since the last such call, and what is not watched. */
 void host_report_losses(struct host *host);

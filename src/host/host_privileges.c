@@ -28,6 +28,8 @@ void host_add_privileges(const struct host *host, struct privileges *privileges)
 	privileges_need(privileges, CAP_SYS_PTRACE, "attribution");
 	if (host->trace_owners) /* a filter is changed where a port is too busy */
 		privileges_need(privileges, perf_error_capability(), "tracepoints");
+	if (host->args) /* the memory of programs that others execute */
+		privileges_need(privileges, CAP_SYS_PTRACE, "arguments");
 	if (host_netns_set_tracks(host->netns_set))
 		privileges_need(privileges, CAP_NET_ADMIN, "nat");
 	add_namespaces_privileges(host, privileges);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/snippet.h"
 #include "processes/container.h"
+#include "processes/process_args.h"
 
 struct process *process_ref(struct process *process)
 {
@@ -22,6 +23,7 @@ static void free_one(struct process *process)
 {
 	snippet_free(process->snippet);
 	container_facts_unref(process->added.container);
+	process_image_unref(process->image);
 	free(process->strings);
 	free(process);
 }
@@ -97,6 +99,8 @@ void process_forget_image(struct process *process)
 	process->name = NULL;
 	process->executable = NULL;
 	process->executable_deleted = false;
+	process_image_unref(process->image);
+	process->image = NULL;
 	process->generation++;
 }
 
@@ -134,6 +138,7 @@ void process_change(struct process *process, int64_t time_ns)
 				.version = former->added.version + 1,
 			};
 			process->former = former;
+			process_image_ref(process->image);
 			forget_oldest(process);
 		} else {
 			process->strings = former->strings;

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct container_facts;
+struct process_image;
 
 /* What process_details.h adds, later than the rest. */
 struct process_added {
@@ -81,8 +82,9 @@ struct process {
 	char *container_id;                    /* container_find */
 	char *user_name, *effective_user_name; /* of a stated process alone */
 	char *strings;                         /* owned: one allocation */
-	uint64_t parent_entity_id;             /* 0 = not known */
-	uint64_t cgroup_id;                    /* of v2, as events report it; 0 = not known */
+	struct process_image *image; /* its arguments, process_args.h; counted; NULL = not known */
+	uint64_t parent_entity_id;   /* 0 = not known */
+	uint64_t cgroup_id;          /* of v2, as events report it; 0 = not known */
 
 	/*
 	 * All above since "Mutable" holds from this time on, monotonic and since the
@@ -148,7 +150,7 @@ static inline struct process *process_at(struct process *process, int64_t wall_n
  * `former`. Short of memory: it is forgotten.
  */
 void process_change(struct process *process, int64_t time_ns);
-/* Name and executable are not known. */
+/* Name, executable and arguments are not known. */
 void process_forget_image(struct process *process);
 
 /* Its texts; not NUL-terminated, NULL = not known. */

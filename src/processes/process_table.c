@@ -14,6 +14,7 @@
 #include "attribution/windows.h"
 #include "base/clock.h"
 #include "processes/cgroup_files.h"
+#include "processes/process_args.h"
 #include "processes/process_table_private.h"
 
 #define NONE PROCESS_SLOTS_NONE
@@ -65,6 +66,7 @@ void process_table_free(struct process_table *table)
 		return;
 	process_slots_free(&table->store);
 	cgroup_paths_free(table->cgroup_paths);
+	process_args_budget_unref(table->args);
 	if (table->cgroups >= 0)
 		close(table->cgroups);
 	close(table->reader.proc_fd);
@@ -176,7 +178,10 @@ static int64_t read_process(struct process_table *table, int pid, int dir, uint6
 	if (slot->process->exited_ns)
 		process_slots_revive(&table->store, (uint32_t)number);
 	result = process_read_apply(slot->process, facts);
-	return result < 0 ? result : number;
+	if (result < 0)
+		return result;
+	process_table_read_args(table, slot->process, dir);
+	return number;
 }
 
 /* The directory of a pid and its inode number: O_PATH descriptor or -errno. */

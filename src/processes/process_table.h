@@ -21,6 +21,7 @@
 #include "processes/process.h"
 
 struct process_table;
+struct process_args;
 
 struct process_counters {
 	uint64_t read;              /* processes read from /proc */
@@ -140,6 +141,18 @@ void process_table_renamed(struct process *process, int64_t time_ns, const char 
                            size_t length);
 #define PROCESS_PATH_MAX 1024 /* longer ones are not kept: unknown */
 void process_table_mapped(struct process *process, const char *path, size_t length);
+
+/*
+ * process_table_args.c: from now on the arguments of processes are kept, without their secrets,
+ * PROCESS_ARGS_TOTAL bytes at most. Before, or without, none are read. 0 or -ENOMEM.
+ */
+int process_table_want_args(struct process_table *table);
+/*
+ * With these, of which it takes the reference, the process ran exec; all events up to time_ns were
+ * taken in.
+ */
+void process_table_executed_with(struct process_table *table, int pid, int64_t time_ns,
+                                 struct process_args *args);
 
 /* Opens /proc/PID as a directory fd: -errno. For openat below it. */
 int process_table_open_dir(const struct process_table *table, int pid);

@@ -6,6 +6,7 @@
 #include "attribution/windows.h"
 #include "base/clock.h"
 #include "processes/cgroup_files.h"
+#include "processes/process_args.h"
 #include "processes/process_table_private.h"
 
 #define NONE PROCESS_SLOTS_NONE
@@ -112,6 +113,8 @@ static void inherit(const struct process_table *table, struct process *child,
 	if (set_texts(child, &texts) < 0)
 		return;
 	child->executable_deleted = parent->executable_deleted;
+	process_image_unref(child->image);
+	child->image = process_image_ref(parent->image);
 	child->cgroup_id = inherited_cgroup ? parent->cgroup_id : 0;
 	child->parent_entity_id = parent->entity_id;
 	if (!child->has_uid || (table->follows_ids && parent->has_uid && parent->has_real_uid))
@@ -181,6 +184,8 @@ void process_table_lost(struct process_table *table, int64_t since_ns)
 				slot->process->lost_from_ns = since_ns;
 			slot->process->lost_to_ns = INT64_MAX;
 			slot->process->image_read_ns = since_ns; /* no longer by events */
+			process_image_unref(slot->process->image);
+			slot->process->image = NULL;
 			slot->read_ns = LONG_AGO_NS;
 		}
 		number = slot->older;
@@ -288,6 +293,11 @@ void process_table_executed(struct process_table *table, struct process *process
 	/* What was read from /proc was the next image already. */
 	if (read_later && process->former)
 		process_forget_image(process->former);
+	/* The same, of arguments; a child may have that image too. */
+	if (process->image && process->image->read_ns > time_ns)
+		process_image_forget_args(process->image);
+	process_image_unref(process->image);
+	process->image = table->args ? process_image_new() : NULL;
 	process->image_read_ns = 0;
 	process->executable_deleted = false;
 	texts = process_texts(process);

@@ -72,6 +72,7 @@ static const int for_tracepoints[] = { SCMP_SYS(perf_event_open) };
 static const int for_tracefs[] = { SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount) };
 static const int for_sentinel[] = { SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd),
 	                            SCMP_SYS(sched_getattr) };
+static const int for_arguments[] = { SCMP_SYS(process_vm_readv) };
 /* Architectures have different ones of them. */
 static const int for_rotation[] = { SCMP_SYS(flock), SCMP_SYS(rename), SCMP_SYS(renameat),
 	                            SCMP_SYS(renameat2) };
@@ -134,6 +135,7 @@ static int fill(scmp_filter_ctx filter, const struct syscall_filter_options *opt
 		{ options->tracepoints, LISTED(for_tracepoints) },
 		{ options->tracepoints && options->namespaces, LISTED(for_tracefs) },
 		{ options->sentinel, LISTED(for_sentinel) },
+		{ options->arguments, LISTED(for_arguments) },
 		{ options->rotation, LISTED(for_rotation) },
 		{ options->peer, LISTED(for_peer) },
 		{ options->command, LISTED(for_command) },

@@ -15,6 +15,7 @@ struct syscall_filter_options {
 	bool namespaces;  /* of the network, to be entered */
 	bool tracepoints; /* perf events */
 	bool sentinel;    /* descriptors of other processes are borrowed */
+	bool arguments;   /* memory of programs that were just executed is read */
 	bool command;     /* a child is waited for and signalled */
 	bool output_file; /* a file is opened for writing */
 	bool rotation;    /* and moved */

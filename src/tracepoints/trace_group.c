@@ -42,7 +42,7 @@ void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int
 /* All events of a ring have one sample type and one clock: the decoder cannot distinguish them. */
 static struct perf_event_attr common_attributes(enum trace_group_kind kind, bool cgroups)
 {
-	bool execs = kind == TRACE_GROUP_EXECS;
+	bool args = kind == TRACE_GROUP_ARGS, execs = args || kind == TRACE_GROUP_EXECS;
 	uint64_t type = execs ? TRACE_RECORD_EXEC_SAMPLE_TYPE : TRACE_RECORD_SAMPLE_TYPE;
 
 	return (struct perf_event_attr){
@@ -50,7 +50,9 @@ static struct perf_event_attr common_attributes(enum trace_group_kind kind, bool
 		.sample_period = 1,
 		.sample_type = type | (cgroups ? PERF_SAMPLE_CGROUP : 0),
 		.sample_regs_user = execs ? STACK_POINTER : 0,
-		.sample_stack_user = execs ? TRACE_RECORD_STACK_BYTES : 0,
+		.sample_stack_user = args    ? TRACE_RECORD_ARGS_STACK_BYTES
+		                     : execs ? TRACE_RECORD_STACK_BYTES
+		                             : 0,
 		.sample_id_all = 1,
 		.use_clockid = 1,
 		.clockid = CLOCK_MONOTONIC,
@@ -82,7 +84,7 @@ int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool 
 	attributes.type = PERF_TYPE_SOFTWARE;
 	attributes.config = PERF_COUNT_SW_DUMMY;
 	attributes.watermark = 1;
-	attributes.wakeup_watermark = (uint32_t)(size / 2);
+	attributes.wakeup_watermark = group->kind == TRACE_GROUP_ARGS ? 1 : (uint32_t)(size / 2);
 	if (group->kind == TRACE_GROUP_PROCESSES) {
 		attributes.task = 1;
 		attributes.comm = 1;
@@ -100,7 +102,7 @@ int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool 
 	group->leader = fd;
 	int result = map_ring(group, size);
 
-	group->ring.secret = group->kind == TRACE_GROUP_EXECS;
+	group->ring.secret = group->kind == TRACE_GROUP_EXECS || group->kind == TRACE_GROUP_ARGS;
 
 	if (result < 0) {
 		close(group->leader);
@@ -115,7 +117,7 @@ bool trace_group_has(const struct trace_group *group, enum trace_record_event ev
 	case TRACE_RECORD_EXIT:
 		return group->kind == TRACE_GROUP_PROCESSES;
 	case TRACE_RECORD_EXEC:
-		return group->kind == TRACE_GROUP_EXECS;
+		return group->kind == TRACE_GROUP_EXECS || group->kind == TRACE_GROUP_ARGS;
 	default:
 		return group->kind == TRACE_GROUP_SOCKETS;
 	}

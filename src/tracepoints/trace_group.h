@@ -18,9 +18,10 @@
 
 enum trace_group_kind {
 	TRACE_GROUP_SOCKETS,
-	TRACE_GROUP_PROCESSES, /* its leader reports fork, exec, names and mappings */
-	TRACE_GROUP_EXECS,     /* samples of exec, which are long, and hold secrets */
-	TRACE_GROUPS
+	TRACE_GROUP_PROCESSES,           /* its leader reports fork, exec, names and mappings */
+	TRACE_GROUP_EXECS,               /* samples of exec, which are long, and hold secrets */
+	TRACE_GROUPS,                    /* so many are read by the loop */
+	TRACE_GROUP_ARGS = TRACE_GROUPS, /* longer ones, each of which wakes args_reader.c */
 };
 
 struct trace_group {

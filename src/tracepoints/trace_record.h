@@ -21,7 +21,8 @@
 /* Samples of exec have the stack pointer and the stack as well; they have a ring of their own. */
 #define TRACE_RECORD_EXEC_SAMPLE_TYPE                                                              \
 	(TRACE_RECORD_SAMPLE_TYPE | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
-#define TRACE_RECORD_STACK_BYTES 4096
+#define TRACE_RECORD_STACK_BYTES      4096
+#define TRACE_RECORD_ARGS_STACK_BYTES 7680 /* the record is still no longer than a ring copies */
 
 /*
  * common_flags of a sample that was not taken in the name of the task that ran:

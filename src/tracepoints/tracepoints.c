@@ -203,7 +203,7 @@ static int open_groups(struct tracepoints *tracepoints, const struct tracepoints
  * perf's CLOCK_MONOTONIC knows nothing of time namespaces, time_namespaces(7):
  * what our own clock is ahead of it stands in /proc.
  */
-static int64_t read_clock_shift(void)
+int64_t tracepoints_clock_shift(void)
 {
 	static const char name[] = "monotonic";
 	char text[128], *at = text;
@@ -228,7 +228,7 @@ int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_
 	opened->layout.has_cgroup = true;
 	opened->routes.budget.per_second = ROUTES_PER_SECOND;
 	opened->receives.budget.per_second = RECEIVES_PER_SECOND;
-	opened->clock_shift_ns = read_clock_shift();
+	opened->clock_shift_ns = tracepoints_clock_shift();
 	opened->boottime_offset_ns = clock_boottime_ns() - clock_monotonic_ns();
 	/* First what most lack. */
 	result = open_groups(opened, options);

@@ -56,6 +56,9 @@ int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_
                      struct error *error);
 void tracepoints_close(struct tracepoints *tracepoints); /* NULL is fine */
 
+/* Our CLOCK_MONOTONIC - that of perf events: another time namespace than the kernel's has it. */
+int64_t tracepoints_clock_shift(void);
+
 /* Becomes readable each time half a ring has been written. Draining on time is up to the caller. */
 int tracepoints_fd(const struct tracepoints *tracepoints);
 

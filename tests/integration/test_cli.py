@@ -318,6 +318,7 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
         (["-Q", "in"], "direction", "in", "inout"), (["-p"], "promiscuous", False, True),
         (["--immediate-mode"], "immediate_mode", True, False), (["--guess"], "guess", True, False),
         (["--hash"], "hash", True, False),
+        (["--args"], "args", True, False),
         (["--pid", "1", "--process", "curl", "--process", "/bin/sh", "--user", "root", "--container", "web",
           "--cgroup", "/a", "--port", "443"], "selection",
          {"pid": ["1"], "process": ["curl", "/bin/sh"], "user": ["root"], "container": ["web"], "cgroup": ["/a"],
@@ -335,7 +336,7 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
 SNAPSHOT = ((["-S"], "events", ["socket"], None), (["--udp", "--raw"], "kinds", ["udp", "raw"], None),
             (["--listening"], "listening", True, None))
 HOST_ONLY = {"interfaces", "buffer_bytes", "direction", "promiscuous", "immediate_mode", "netns",
-             "netns_paths", "guess", "hash"}
+             "netns_paths", "guess", "hash", "args"}
 
 
 def config_of(arguments):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is added to a process after files were read: --hash, and the names of its container."""
+"""What is added to a process: --hash, the names of its container, and --args."""
 
 import hashlib
 import json
@@ -138,6 +138,75 @@ def test_snapshot():
         found = [one["process"].get("hash") for one in sockline.find("existing_socket", lambda one: owned_by(one, name))]
         check(found == [{"sha256": sha256(name)}], "its sockets have the hash of their program", found)
         client.kill()
+
+
+PLAIN, SECRET, VARIABLE = "ArgumentOfSel", "SecretOfSel", "VariableOfSel"
+CONNECTS = "exec 3<>/dev/tcp/127.0.0.1/$1; read go"
+
+
+def start_marked(host, server):
+    """A shell that has a connection, a mark and a secret among its arguments, another in its environment."""
+    return host.start("env", "-i", f"SEL={VARIABLE}", shutil.which("bash"), "-c", CONNECTS, "sel", server.port(),
+                      PLAIN, "--password", SECRET, f"https://me:{SECRET}@host/", f"TOKEN={SECRET}")
+
+
+def arguments(server):
+    return ["-c", CONNECTS, "sel", str(server.port()), PLAIN, "--password", "[redacted]",
+            "https://[redacted]@host/", "TOKEN=[redacted]"]
+
+
+def check_marked(title, sockline, written, wanted, server):
+    """Nothing secret is written, and the rest where it is wanted alone."""
+    everything = written + sockline.output + sockline.errors
+    check(SECRET.encode() not in everything and VARIABLE.encode() not in everything,
+          f"{title}: neither a secret nor a variable is written")
+    check((PLAIN.encode() in everything) == wanted, f"{title}: arguments only where they are wanted")
+    if not wanted:
+        return
+    records = [json.loads(line) for line in (written or sockline.output).splitlines()]
+    processes = [one["process"] for one in records if PLAIN in str(one.get("process", {}).get("args"))]
+    check(processes and all(one["args"][1:] == arguments(server) and one["args_count"] == len(one["args"]) and
+                            one["command_line"] == " ".join(one["args"]) for one in processes),
+          f"{title}: they are all there", processes)
+    check(not any("args" in one.get("process", {}) for one in records if one["event"]["action"] == "packet"),
+          f"{title}: not in packets")
+
+
+def contents(name):
+    with open(name, "rb") as file:
+        return file.read()
+
+
+def test_args():
+    """With the option records have the arguments, without it no byte of them; secrets never."""
+    for options in (["--args"], ["--args", "--attribution", "lookup"], []):
+        title = " ".join(options) or "without"
+        file = path("marked.ndjson")
+        with Namespace() as host:
+            server = Mksock(host, "tcp-listen 127.0.0.1 0")
+            sockline = host.sockline("-e", "all", "--update-interval", "1", "-o", file, *options, wait=False)
+            until(lambda: os.path.exists(file) and b"run_started" in contents(file), "the start")
+            client = start_marked(host, server)
+            until(lambda: b"connection_updated" in contents(file), "an update")
+            client.kill()
+            check(sockline.stop() == 0, f"{title}: ends well", sockline.stderr)
+            check_marked(title, sockline, contents(file), "--args" in options, server)
+            server.end()
+        os.unlink(file)
+
+
+def test_args_snapshot():
+    """A process that was there before shows what it shows in /proc."""
+    with Namespace() as host:
+        server = Mksock(host, "tcp-listen 127.0.0.1 0")
+        client = start_marked(host, server)
+        until(lambda: "ESTAB" in HERE.run("ip", "netns", "exec", host.name, "ss", "-tn"), "a connection")
+        for options in ([], ["--args"]):
+            sockline = host.sockline("-S", "--tcp", *options, wait=False)
+            check(sockline.wait() == 0, "ends well", sockline.stderr)
+            check_marked(f"snapshot {options}", sockline, b"", bool(options), server)
+        client.kill()
+        server.end()
 
 
 run(globals())

@@ -81,6 +81,11 @@ def test_p19_methods():
         check_confined("--netns self", best, LOOK | perf | {"cap_net_raw"}, ROOM)
         check(not traced_by_its_user(best.pid), "root without capabilities may not look at its memory")
         check(best.stop() == 0, "ends well", best.stderr)
+        reading = host.sockline("-i", "lo", "--args")
+        started = check_confined("--args", reading, LOOK | perf | {"cap_net_raw"}, ROOM)
+        check(not perf or {"capability": "cap_sys_ptrace", "feature": "arguments"} in started["privileges"],
+              "CAP_SYS_PTRACE is for arguments, too", started["privileges"])
+        check(reading.stop() == 0, "--args: ends well", reading.stderr)
         for method in ("sentinel", "lookup"):
             sockline = host.sockline("-i", "lo", "--attribution", method)
             check_confined(method, sockline, LOOK | {"cap_net_raw"}, ROOM)

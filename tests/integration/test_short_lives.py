@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that live for less than a millisecond beside busy ones have their whole identity, in
-control groups of containers, a quarter of them set-user-ID. A wrong value fails in any attempt."""
+"""Processes that live for less than a millisecond beside busy ones have their whole identity, arguments
+and all, in control groups of containers, a quarter of them set-user-ID. A wrong value fails in any attempt."""
 
 import collections
 import os
@@ -17,6 +17,7 @@ USER, FILE_USER = "65534", 33
 COUNTS = {"tracepoints": 300, "sentinel": 80, "lookup": 80}
 REMOVED = 120
 PRESENT = 0.999
+ARGUMENTS = {"args", "command_line"}
 ATTEMPTS = 3  # to know all: a storm of events on the machine makes the kernel lose some
 
 
@@ -70,6 +71,8 @@ def identity(record):
         "effective": user.get("effective", {}).get("id"),
         "cgroup": record["sockline"].get("cgroup"),
         "container": record.get("container", {}).get("id"),
+        "args": process.get("args"),
+        "command_line": process.get("command_line"),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -82,6 +85,7 @@ def truth(line, parent):
         "user": USER, "cgroup": "/" + cgroup.removeprefix("unified/"),
         "container": folder.rsplit("docker-", 1)[1].removesuffix(".scope"),
         "effective": str(FILE_USER) if program.endswith("3") else USER,
+        "args": [program, "live", port, str(PORT)], "command_line": f"{program} live {port} {PORT}",
     }
     return int(port), wanted
 
@@ -105,6 +109,8 @@ def compare(records, truths):
 
 def play(folder, method, count, *options):
     """Runs them; -> (present, wrong) as compare() says, and the truths."""
+    # Not in each: without, a program begins earlier.
+    arguments = ["--args"] if method != "tracepoints" or "-r" in options else []
     names = [f"{folder}/docker-{number:064x}.scope" for number in range(1, GROUPS + 1)]
     if "-r" in options:
         names = [folder]
@@ -113,7 +119,7 @@ def play(folder, method, count, *options):
     programs = [word for name in copies() for word in ("-e", name)]
     with Namespace() as host:
         # From the first network namespace: process events are refused in others.
-        sockline = HERE.sockline("-e", "connection", "--attribution", method,
+        sockline = HERE.sockline("-e", "connection", *arguments, "--attribution", method,
                                  netns=f"/run/netns/{host.name}")
         # `ip netns exec' would hide the control groups.
         lives = HERE.start("nsenter", f"--net=/run/netns/{host.name}",
@@ -122,6 +128,9 @@ def play(folder, method, count, *options):
         status = lives.finish(timeout=30)
         check(status == 0, f"{method}: they ran", lives.stderr)
         truths = dict(truth(line.decode(), lives.pid) for line in lives.lines)
+        if not arguments:
+            truths = {port: {name: value for name, value in one.items() if name not in ARGUMENTS}
+                      for port, one in truths.items()}
         until(lambda: len(sockline.find("connection_closed")) >= count, "all connections")
         sockline.stop()
         records = sockline.find(where=lambda one: "source" in one and

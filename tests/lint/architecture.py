@@ -27,7 +27,7 @@ LAYERS = (
         "capture/packet.h", "capture/decode*", "capture/origin.*", "capture/owner_*", "capture/pcapng*",
         "capture/pktap.*", "capture/ptcpdump.*", "connections/*",
         "events/*", "inspect/*", "sockets/socket.h", "processes/process.h", "processes/container.*",
-        "processes/redact*",
+        "processes/process_args.*", "processes/redact*",
         "attribution/owner.*", "attribution/windows.h", "host/host_counters.h",
         "tracepoints/trace_event.h", "tracepoints/initial_stack.*", "tracepoints/exec_sample.*",
         "interfaces/interfaces.h",  # for its plain struct interface; interfaces.c is a source

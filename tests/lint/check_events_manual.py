@@ -46,6 +46,7 @@ ECS = {
     "process.pid": "integer", "process.name": "string", "process.entity_id": "string",
     "process.executable": "string", "process.start": "string", "process.parent.pid": "integer",
     "process.parent.name": "string", "process.args": "array", "process.args_count": "integer",
+    "process.command_line": "string",
     "process.hash.sha256": "string", "process.end": "string", "process.exit_code": "integer",
     "process.parent.entity_id": "string", "process.parent.executable": "string",
     "user.id": "string", "user.name": "string", "user.effective.id": "string", "user.effective.name": "string",

@@ -100,19 +100,6 @@ static inline void scene_packet(struct scene *scene, struct event_packet *event)
 	}
 }
 
-static inline struct event_args scene_args(struct scene *scene)
-{
-	struct event_args args = { .args = NULL };
-
-	if (scene_chance(scene, 70))
-		return args;
-	args.args = scene->texts;
-	args.count = (int)random_below(&scene->random, 6);
-	for (int i = 0; i < args.count; i++)
-		scene->texts[i] = scene_string(scene, scene->text[i], 100);
-	return args;
-}
-
 static inline void scene_socket(struct scene *scene, struct event_socket *event)
 {
 	static const uint8_t protocols[] = { IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, 89,
@@ -167,7 +154,6 @@ static inline void scene_socket(struct scene *scene, struct event_socket *event)
 	event->holder_count = (int)random_below(&scene->random, 4);
 	for (int i = 0; i < event->holder_count; i++)
 		scene->holders[i] = &scene->processes[i];
-	event->args = scene_args(scene);
 }
 
 static inline void scene_stats(struct scene *scene, struct event *event)
@@ -392,7 +378,6 @@ static inline struct event scene_event(struct scene *scene, enum event_action ac
 		event.connection.connection =
 			&scene->connections[random_below(&scene->random, SCENE_CONNECTIONS)];
 		event.connection.previous = SOCKET_SYN_SENT;
-		event.connection.args = scene_args(scene);
 	} else if (action == EVENT_DNS_TRANSACTION) {
 		scene_dns(scene, &event.dns);
 	} else if (action <= EVENT_LISTENING_STOPPED) {

@@ -16,11 +16,13 @@
 #include "connections/connection_extra.h"
 #include "events/event.h"
 #include "inspect/names.h"
+#include "processes/process_args.h"
 #include "random.h"
 
 #define SCENE_PROCESSES   16
 #define SCENE_CONNECTIONS 64
 #define SCENE_STRINGS     6
+#define SCENE_ARGS        5
 #define SCENE_TIME_NS     (INT64_C(1795342272) * 1000000000) /* 2026-11-22 */
 
 struct scene {
@@ -31,6 +33,9 @@ struct scene {
 
 	struct process processes[SCENE_PROCESSES];
 	char strings[SCENE_PROCESSES][SCENE_STRINGS][256];
+	struct process_image images[SCENE_PROCESSES];
+	_Alignas(struct process_args) char args[SCENE_PROCESSES]
+					       [sizeof(struct process_args) + SCENE_ARGS * 100];
 	struct connection connections[SCENE_CONNECTIONS];
 	struct interface interfaces[4];
 	int pids[OWNER_SHARED_MAX];
@@ -102,6 +107,24 @@ static inline char *scene_string(struct scene *scene, char *text, size_t size)
 	return text;
 }
 
+/* None, all arguments of a process, or the first of more. */
+static inline struct process_image *scene_image(struct scene *scene, int number)
+{
+	struct process_args *args = (struct process_args *)(void *)scene->args[number];
+
+	scene->images[number] = (struct process_image){ .args = args };
+	if (scene_chance(scene, 10))
+		scene->images[number].since_wall_ns = scene->time_ns + 1;
+	*args = (struct process_args){ .count = random_below(&scene->random, SCENE_ARGS + 1) };
+	for (uint32_t i = 0; i < args->count; i++) {
+		char *at = args->strings + args->length;
+
+		args->length += (uint32_t)strlen(scene_string(scene, at, 100)) + 1;
+	}
+	args->argc = scene_chance(scene, 80) ? args->count : (uint32_t)scene_number(scene, 20);
+	return scene_chance(scene, 30) ? &scene->images[number] : NULL;
+}
+
 static inline void scene_process(struct scene *scene, int number)
 {
 	struct process *process = &scene->processes[number];
@@ -136,6 +159,7 @@ static inline void scene_process(struct scene *scene, int number)
 	process->cgroup = scene_chance(scene, 80) ? scene_string(scene, strings[3], 256) : NULL;
 	process->container_id =
 		scene_chance(scene, 30) ? scene_string(scene, strings[4], 100) : NULL;
+	process->image = scene_image(scene, number);
 	process->generation++;
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "check.h"
 #include "example_event.h"
+#include "processes/process_args.h"
 
 static struct encoder *new_encoder(const char *passwd)
 {
@@ -249,9 +250,8 @@ static void test_deleted(struct encoder *encoder)
 static void test_limits(struct encoder *encoder)
 {
 	static char big[40000], deep[4097];
-	const char *args[1] = { big };
 	struct example example;
-	struct event event, closed;
+	struct event event;
 	struct buf line = new_line(ENCODER_ROOM), small = new_line(ENCODER_ROOM - 1);
 	uint64_t before = encoder_counters(encoder)->truncated;
 
@@ -283,11 +283,7 @@ static void test_limits(struct encoder *encoder)
 
 	example.curl.executable = NULL;
 	example.curl.generation++;
-	closed = example_event(&example, EVENT_CONNECTION_CLOSED);
-	closed.connection.args = (struct event_args){ .args = args, .count = 1 };
-	CHECK(SAYS(encoder, &closed, &line, "\"args_count\":1", "\"truncated\":[\"process.args\"]"),
-	      "connection: arguments");
-	CHECK_EQUAL(encoder_counters(encoder)->truncated, before + 2,
+	CHECK_EQUAL(encoder_counters(encoder)->truncated, before + 1,
 	            "each such record is counted");
 
 	CHECK(encoder_encode(encoder, &event, &small) == -ENOBUFS && small.length == 0 &&
@@ -296,6 +292,50 @@ static void test_limits(struct encoder *encoder)
 	example_end(&example);
 	buf_free(&line);
 	buf_free(&small);
+}
+
+#define SET_ARGS(...) process_args_unref(image.args), image.args = process_args_new(__VA_ARGS__)
+
+/* As they are known, and none in the short form of an owner. */
+static void test_args(struct encoder *encoder)
+{
+	static char big[4000];
+	struct process_image image = { .since_wall_ns = 0 };
+	struct example example;
+	struct event event;
+	struct buf line = new_line(ENCODER_ROOM);
+
+	example_begin(&example);
+	example.curl.image = &image;
+	event = example_event(&example, EVENT_CONNECTION_CLOSED);
+	SET_ARGS("curl\0-s\xff x", 11, 2);
+	CHECK(SAYS(encoder, &event, &line, "\"args\":[\"curl\",\"-s\xef\xbf\xbd x\"]",
+	           "\"args_count\":2,\"command_line\":\"curl -s\xef\xbf\xbd x\"",
+	           "\"process_args\":[\"LXP/IHg=\"]", "!truncated"),
+	      "all of them, and the bytes of those that are not UTF-8");
+	image.since_wall_ns = INT64_MAX;
+	CHECK(SAYS(encoder, &event, &line, "!args", "!command_line"), "not known for its time");
+	image.since_wall_ns = 0;
+	SET_ARGS("curl\0-s", 5, 2);
+	CHECK(SAYS(encoder, &event, &line, "\"args_count\":2,\"args\":[\"curl\"]", "!command_line",
+	           "\"truncated\":[\"process.args\"]"),
+	      "some of them");
+	memset(big, 'A', sizeof big - 1);
+	SET_ARGS(big, sizeof big, 1);
+	CHECK(SAYS(encoder, &event, &line, "!\"command_line\"", "\"args\":[\"AAA",
+	           "\"truncated\":[\"process.command_line\"]"),
+	      "the command line is cut first");
+	memset(big, '\1', sizeof big - 1);
+	SET_ARGS(big, sizeof big, 1);
+	CHECK(SAYS(encoder, &event, &line, "\"args_count\":1",
+	           "!\"args\":", "\"truncated\":[\"process.command_line\",\"process.args\"]"),
+	      "then the arguments");
+	event = example_event(&example, EVENT_PACKET);
+	CHECK(SAYS(encoder, &event, &line, "!args", "!truncated"), "not in packets");
+	example.curl.image = NULL;
+	process_args_unref(image.args);
+	example_end(&example);
+	buf_free(&line);
 }
 
 /* Every length around the limit, both ways: the last byte that fits is the last that is used. */
@@ -449,6 +489,7 @@ int main(int argc, char **argv)
 		test_users(encoder);
 		test_deleted(encoder);
 		test_limits(encoder);
+		test_args(encoder);
 		test_edge(encoder);
 		test_staleness();
 		test_fragments(encoder);

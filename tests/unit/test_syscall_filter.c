@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,6 +111,16 @@ static bool namespaces_are_entered(void)
 	return setns(-1, CLONE_NEWNET) == -1 && errno == EBADF;
 }
 
+static bool memory_of_others_is_read(void)
+{
+	return process_vm_readv(getpid(), NULL, 0, NULL, 0, 0) == 0;
+}
+
+static bool memory_of_others_is_hidden(void)
+{
+	return denied(process_vm_readv(getpid(), NULL, 0, NULL, 0, 0));
+}
+
 /* The threads that were there before have it, too. */
 static int gate[2];
 
@@ -164,5 +175,8 @@ int main(void)
 	CHECK_EQUAL(in_child(a_file_is_written, &everything), HOLDS, "or written, with an output");
 	CHECK_EQUAL(in_child(namespaces_are_entered, &everything), HOLDS,
 	            "namespaces are entered where they are watched");
+	CHECK_EQUAL(in_child(memory_of_others_is_read, &everything), HOLDS,
+	            "memory of others is read where arguments are wanted");
+	CHECK_EQUAL(in_child(memory_of_others_is_hidden, &replay), HOLDS, "and nowhere else");
 	return check_done();
 }

@@ -1,0 +1,62 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Arguments of processes: of an exec that was reported, or read from /proc. */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "processes/process_args.h"
+#include "processes/process_read_args.h"
+#include "processes/process_table_private.h"
+
+int process_table_want_args(struct process_table *table)
+{
+	table->args = process_args_budget_new();
+	return table->args ? 0 : -ENOMEM;
+}
+
+/* They belong to the image of that time, which later states and children share. */
+void process_table_executed_with(struct process_table *table, int pid, int64_t time_ns,
+                                 struct process_args *args)
+{
+	struct process *process = process_table_at(table, pid, time_ns);
+	struct process_image *image;
+
+	while (process && process->former && time_ns < process->since_ns)
+		process = process->former;
+	image = process ? process->image : NULL;
+	if (image && !image->args && image->read_ns == 0)
+		process_image_set_args(image, args, table->args);
+	else
+		process_args_unref(args);
+}
+
+static void replace(struct process_table *table, struct process *process, struct process_args *args,
+                    int64_t now_ns)
+{
+	struct process_image *image = process_image_new();
+
+	if (!image) {
+		process_args_unref(args);
+		return;
+	}
+	image->read_ns = now_ns;
+	image->since_wall_ns = now_ns + clock_realtime_ns() - clock_monotonic_ns();
+	process_image_unref(process->image);
+	process->image = image;
+	process_image_set_args(image, args, table->args);
+}
+
+void process_table_read_args(struct process_table *table, struct process *process, int dir)
+{
+	const struct process_image *known = process->image;
+	struct process_args *args;
+
+	/* An exec that is reported says more, and what was there before is read once. */
+	if (!table->args || (process->followed && known))
+		return;
+	args = process_read_args(dir, process);
+	if (args && !(known && known->args && process_args_same(known->args, args)))
+		replace(table, process, args, clock_monotonic_ns());
+	else
+		process_args_unref(args);
+}

@@ -7,7 +7,7 @@
 
 #include "app/run_private.h"
 
-/* A namespace takes a dozen descriptors, and any user may make many; only select(2) minds. */
+/* A namespace takes some descriptors, and any user may make many; only select(2) minds. */
 void run_raise_limits(void)
 {
 	struct rlimit limit;

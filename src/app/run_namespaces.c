@@ -11,6 +11,7 @@
  * those of them that are busy.
  */
 #define OTHERS_PART 4
+#define RING_MIN    64 /* KiB */
 /*
  * Where a namespace cannot have a queue, it has a ring, which takes memory all the time, so that
  * each namespace that comes gets a smaller one: OTHERS_SHARE / (OTHERS_SHARE + captures that are
@@ -64,6 +65,8 @@ int run_ring_kib(const struct options *options)
 
 	if (captures_others(options))
 		return options->buffer_kib - options->buffer_kib / OTHERS_PART;
+	if (rings > 1 && options->buffer_kib / rings < RING_MIN)
+		return RING_MIN;
 	return rings > 1 ? options->buffer_kib / rings : options->buffer_kib;
 }
 
@@ -131,6 +134,7 @@ void run_on_namespace_opened(void *context, uint32_t netns, int64_t age_ns, uint
 		return;
 	if (run_add_watch(run, netns, &error) != 0)
 		log_warning(run->log, "network namespace %u: %s", netns, error.text);
+	capture_set_set_namespace(run->captures, netns, host_namespace_fd(run->host, netns));
 	if (is_captured(run, netns)) {
 		stream_pass_packets(run->stream);
 		run_emit_log(run, EVENT_NETNS_OPENED, &content);

@@ -372,6 +372,13 @@ void capture_set_stop(struct capture_set *set, int64_t deadline_ns)
 	}
 }
 
+void capture_set_set_namespace(struct capture_set *set, uint32_t netns, int netns_fd)
+{
+	for (int i = 0; i < set->count; i++)
+		if (set->members[i]->netns == netns)
+			set->members[i]->netns_fd = netns_fd;
+}
+
 void capture_set_remove(struct capture_set *set, uint32_t netns)
 {
 	for (int i = set->count - 1; i >= 0; i--) {

@@ -47,6 +47,8 @@ void capture_set_free(struct capture_set *set);
  */
 int capture_set_add_live(struct capture_set *set, const char *interface, uint32_t netns,
                          int netns_fd, int buffer_kib, struct error *error);
+/* Another descriptor in place of netns_fd, which may be closed then. */
+void capture_set_set_namespace(struct capture_set *set, uint32_t netns, int netns_fd);
 /*
  * Closes the captures of a namespace that is going away, after what is in their
  * rings was handed over. capture_set_removed has their counts from then on.

@@ -184,6 +184,7 @@ static int open_namespaces(struct host *host, struct error *error)
 	host->netns_watch = host_netns_watch_new(host->loop, on_namespace, host, &degraded);
 	if (!host->netns_watch)
 		return error_set(error, ENOMEM, "out of memory");
+	host_netns_set_keep_net_admin(host->netns_set);
 	look_for_namespaces(host);
 	if (host_netns_set_max(host->netns_set) < FEW_NAMESPACES) {
 		snprintf(few, sizeof few, "RLIMIT_NOFILE has room for %d network namespaces",
@@ -385,6 +386,7 @@ void host_tick(struct host *host)
 		trace_owners_expire(host->trace_owners);
 	}
 	host_report_losses(host);
+	host_netns_set_tick(host->netns_set);
 	if (host->netns_mode == HOST_NETNS_ALL &&
 	    now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS)
 		look_for_namespaces(host);

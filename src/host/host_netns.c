@@ -17,18 +17,13 @@
 #include "sockets/sock_diag.h"
 
 #define DESTROY_BUFFER (4 << 20)
-/*
- * Sockets that end one after the other would wake the loop for each. Those that end
- * within so long of each other are read together then, or with the next packets.
- */
-#define REST_NS (20 * NS_PER_MS)
-
 /* Losses come in numbers: sockets are listed once they are over, and seldom where it takes long. */
 #define RESYNC_NS    (1 * NS_PER_SECOND)
 #define RESYNC_SHARE 50
 
 struct host_netns {
 	int fd;
+	bool own_fd; /* else it is that of one of its sockets */
 	uint32_t number;
 	struct host_netns_callbacks callbacks;
 	struct sock_diag *diag;
@@ -37,13 +32,11 @@ struct host_netns {
 	struct interfaces *interfaces;
 	struct conntrack *conntrack; /* NULL: no right to ask, or no such module */
 	struct sock_destroy *destroy;
-	struct loop_source *interfaces_source, *destroy_source, *rest_source;
+	struct host_netns_ends *ends; /* NULL: no reports of destroyed sockets */
+	struct loop_source *interfaces_source;
 	uint64_t destroyed, destroy_overruns;
 	uint64_t resyncs;
 	int64_t resync_ns, resync_took_ns; /* when sockets are to be listed next; 0 = not at all */
-	int64_t read_ns;                   /* up to then, what ended is known */
-	int64_t woken_ns;                  /* when the end of a socket did so last */
-	bool resting;                      /* such an end wakes nobody now */
 };
 
 static void on_interfaces(void *context, uint32_t ready)
@@ -63,46 +56,20 @@ static int on_socket_destroyed(void *context, const struct socket *socket)
 	return 0;
 }
 
-static void read_destroyed(struct host_netns *netns)
-{
-	int64_t since_ns = netns->read_ns;
-
-	netns->read_ns = clock_monotonic_ns();
-	if (sock_destroy_read(netns->destroy, on_socket_destroyed, netns) == -ENOBUFS) {
-		netns->destroy_overruns++;
-		netns->resync_ns =
-			netns->read_ns + RESYNC_NS + RESYNC_SHARE * netns->resync_took_ns;
-		netns->callbacks.lost(netns->callbacks.context, since_ns);
-		netns->callbacks.overrun(netns->callbacks.context, "destroy",
-		                         sock_destroy_drops(netns->destroy));
-	}
-}
-
-static void on_destroyed(void *context, uint32_t ready)
-{
-	struct host_netns *netns = context;
-	int64_t now_ns = clock_monotonic_ns();
-
-	(void)ready;
-	read_destroyed(netns);
-	if (now_ns - netns->woken_ns < REST_NS && loop_modify(netns->destroy_source, 0) == 0) {
-		netns->resting = true;
-		loop_set_timer(netns->rest_source, REST_NS, 0);
-	}
-	netns->woken_ns = now_ns;
-}
-
-static void on_rested(void *context, uint32_t expirations)
+uint64_t host_netns_read_ended(void *context, int64_t since_ns)
 {
 	struct host_netns *netns = context;
 	uint64_t before = netns->destroyed;
 
-	(void)expirations;
-	read_destroyed(netns);
-	if (netns->destroyed != before || loop_modify(netns->destroy_source, EPOLLIN) != 0)
-		loop_set_timer(netns->rest_source, REST_NS, 0);
-	else
-		netns->resting = false;
+	if (sock_destroy_read(netns->destroy, on_socket_destroyed, netns) == -ENOBUFS) {
+		netns->destroy_overruns++;
+		netns->resync_ns =
+			clock_monotonic_ns() + RESYNC_NS + RESYNC_SHARE * netns->resync_took_ns;
+		netns->callbacks.lost(netns->callbacks.context, since_ns);
+		netns->callbacks.overrun(netns->callbacks.context, "destroy",
+		                         sock_destroy_drops(netns->destroy));
+	}
+	return netns->destroyed - before;
 }
 
 static int on_listed(void *context, const struct socket *socket)
@@ -133,27 +100,26 @@ static void resync(struct host_netns *netns)
 
 void host_netns_catch_up(struct host_netns *netns)
 {
-	/* Not only when it rests: the wait may have ended for a signal, or a moment before. */
-	if (netns->destroy)
-		read_destroyed(netns);
 	if (netns->resync_ns != 0 && clock_monotonic_ns() >= netns->resync_ns)
 		resync(netns);
 }
 
-static int watch(struct loop *loop, int fd, loop_callback *callback, struct host_netns *netns,
-                 struct loop_source **source, struct error *error)
+/* The own namespace's sockets stay open: most questions are asked there. */
+static struct netlink_pool *pool_of(const struct host_netns *netns,
+                                    const struct host_netns_shared *shared)
 {
-	*source = loop_add_fd(loop, fd, EPOLLIN, callback, netns);
-	return *source ? 0 : error_set(error, errno, "epoll: %s", strerror(errno));
+	return netns->fd >= 0 ? shared->pool : NULL;
 }
 
-static int open_sockets(struct host_netns *netns, enum lister_mode mode, struct error *degraded,
-                        struct error *error)
+static int open_sockets(struct host_netns *netns, const struct host_netns_shared *shared,
+                        struct error *degraded, struct error *error)
 {
+	enum lister_mode mode = shared->sockets;
 	int result = mode == LISTER_PROC
 	                     ? 0
-	                     : sock_diag_open(&netns->diag, netns->number,
-	                                      mode == LISTER_NETLINK ? error : degraded);
+	                     : sock_diag_open_pooled(&netns->diag, netns->number,
+	                                             pool_of(netns, shared), netns->fd,
+	                                             mode == LISTER_NETLINK ? error : degraded);
 
 	if (result != 0) {
 		netns->diag = NULL;
@@ -173,42 +139,75 @@ static int open_sockets(struct host_netns *netns, enum lister_mode mode, struct 
 	                                                : error_set(error, ENOMEM, "out of memory");
 }
 
+/* A socket knows its namespace, so that no other descriptor of it has to stay open. */
+static void spare_descriptor(struct host_netns *netns, const struct host_netns_shared *shared)
+{
+	int fd = netns->fd >= 0 && shared->keeps_net_admin
+	                 ? netns_of_socket(interfaces_fd(netns->interfaces))
+	                 : -1;
+
+	if (fd < 0)
+		return;
+	close(fd);
+	close(netns->fd);
+	netns->fd = interfaces_fd(netns->interfaces);
+	netns->own_fd = false;
+	interfaces_set_namespace(netns->interfaces, netns->fd);
+}
+
+static int open_interfaces(struct host_netns *netns, const struct host_netns_shared *shared,
+                           struct error *error)
+{
+	int result = interfaces_new(&netns->interfaces, pool_of(netns, shared), netns->fd, error);
+
+	if (result != 0)
+		return result;
+	spare_descriptor(netns, shared);
+	netns->interfaces_source = loop_add_fd(shared->loop, interfaces_fd(netns->interfaces),
+	                                       EPOLLIN, on_interfaces, netns);
+	return netns->interfaces_source ? 0 : error_set(error, errno, "epoll: %s", strerror(errno));
+}
+
+static int open_destroy(struct host_netns *netns, const struct host_netns_shared *shared,
+                        struct error *degraded, struct error *error)
+{
+	int result;
+
+	if (sock_destroy_open(&netns->destroy, netns->number, degraded) != 0) {
+		netns->destroy = NULL;
+		return 0;
+	}
+	sock_destroy_set_receive_buffer(netns->destroy, DESTROY_BUFFER);
+	result = host_netns_ends_add(shared->ends, sock_destroy_fd(netns->destroy), netns);
+	if (result != 0)
+		return error_set(error, -result, "epoll: %s", strerror(-result));
+	netns->ends = shared->ends;
+	return 0;
+}
+
 /* Inside the namespace. */
-static int open_inside(struct host_netns *netns, struct loop *loop, enum lister_mode mode,
+static int open_inside(struct host_netns *netns, const struct host_netns_shared *shared,
                        struct error *degraded, struct error *error)
 {
 	struct error untracked;
-	int result = open_sockets(netns, mode, degraded, error);
+	int result = open_interfaces(netns, shared, error);
 
 	if (result == 0)
-		result = interfaces_new(&netns->interfaces, error);
-	if (result == 0)
-		result = watch(loop, interfaces_fd(netns->interfaces), on_interfaces, netns,
-		               &netns->interfaces_source, error);
+		result = open_sockets(netns, shared, degraded, error);
 	if (result != 0)
 		return result;
 	/*
 	 * Without it a connection that is translated has no owner, and no address but those of
 	 * the wire.
 	 */
-	if (conntrack_open(&netns->conntrack, &untracked) != 0)
+	if (shared->tracks &&
+	    conntrack_open(&netns->conntrack, pool_of(netns, shared), netns->fd, &untracked) != 0)
 		netns->conntrack = NULL;
-	if (sock_destroy_open(&netns->destroy, netns->number, degraded) != 0) {
-		netns->destroy = NULL;
-		return 0;
-	}
-	sock_destroy_set_receive_buffer(netns->destroy, DESTROY_BUFFER);
-	netns->read_ns = clock_monotonic_ns();
-	netns->rest_source = loop_add_timer(loop, 0, 0, on_rested, netns);
-	if (!netns->rest_source)
-		return error_set(error, errno, "timerfd: %s", strerror(errno));
-	return watch(loop, sock_destroy_fd(netns->destroy), on_destroyed, netns,
-	             &netns->destroy_source, error);
+	return open_destroy(netns, shared, degraded, error);
 }
 
-int host_netns_open(struct host_netns **result, struct loop *loop, int fd, uint32_t number,
-                    enum lister_mode mode, const struct host_netns_callbacks *callbacks,
-                    struct error *degraded, struct error *error)
+int host_netns_open(struct host_netns **result, const struct host_netns_shared *shared, int fd,
+                    uint32_t number, struct error *degraded, struct error *error)
 {
 	struct host_netns *netns = calloc(1, sizeof *netns);
 	int previous = -1, code;
@@ -219,8 +218,9 @@ int host_netns_open(struct host_netns **result, struct loop *loop, int fd, uint3
 		return error_set(error, ENOMEM, "out of memory");
 	}
 	netns->fd = fd;
+	netns->own_fd = fd >= 0;
 	netns->number = number;
-	netns->callbacks = *callbacks;
+	netns->callbacks = shared->callbacks;
 	if (fd >= 0) {
 		previous = netns_enter(fd);
 		if (previous < 0) {
@@ -229,7 +229,7 @@ int host_netns_open(struct host_netns **result, struct loop *loop, int fd, uint3
 			                 number, strerror(-previous));
 		}
 	}
-	code = open_inside(netns, loop, mode, degraded, error);
+	code = open_inside(netns, shared, degraded, error);
 	if (previous >= 0)
 		netns_leave(previous);
 	if (code != 0) {
@@ -244,17 +244,17 @@ void host_netns_close(struct host_netns *netns)
 {
 	if (!netns)
 		return;
-	loop_remove(netns->destroy_source);
-	loop_remove(netns->rest_source);
 	loop_remove(netns->interfaces_source);
+	if (netns->ends)
+		host_netns_ends_remove(netns->ends, sock_destroy_fd(netns->destroy));
 	sock_destroy_close(netns->destroy);
-	interfaces_free(netns->interfaces);
 	conntrack_close(netns->conntrack);
 	listener_table_free(netns->listeners);
 	listener_table_free(netns->udp_listeners);
 	lister_free(netns->lister);
 	sock_diag_close(netns->diag);
-	if (netns->fd >= 0)
+	interfaces_free(netns->interfaces);
+	if (netns->own_fd)
 		close(netns->fd);
 	free(netns);
 }

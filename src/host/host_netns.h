@@ -4,12 +4,15 @@
 #ifndef SOCKLINE_HOST_HOST_NETNS_H
 #define SOCKLINE_HOST_HOST_NETNS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "attribution/attribution.h"
 #include "base/error.h"
 #include "base/loop.h"
+#include "host/host_netns_ends.h"
 #include "sockets/lister.h"
+#include "sockets/netlink_pool.h"
 
 struct host_netns;
 
@@ -23,19 +26,30 @@ struct host_netns_callbacks {
 	void *context;
 };
 
+/* What all namespaces have alike; what it points to is borrowed. */
+struct host_netns_shared {
+	struct loop *loop;
+	enum lister_mode sockets;
+	struct host_netns_callbacks callbacks;
+	struct netlink_pool *pool;    /* of the sockets for questions in other namespaces */
+	struct host_netns_ends *ends; /* its reading is host_netns_read_ended */
+	bool keeps_net_admin;         /* CAP_NET_ADMIN stays in force */
+	bool tracks;                  /* the kernel answers questions about NAT */
+};
+
 /*
  * fd: of the namespace, taken over and closed in the end; -1 = the own one.
  * number: its inode. What sock_diag lacks is said in *degraded (empty = nothing).
  */
-int host_netns_open(struct host_netns **result, struct loop *loop, int fd, uint32_t number,
-                    enum lister_mode mode, const struct host_netns_callbacks *callbacks,
-                    struct error *degraded, struct error *error);
+int host_netns_open(struct host_netns **result, const struct host_netns_shared *shared, int fd,
+                    uint32_t number, struct error *degraded, struct error *error);
+host_netns_ends_read host_netns_read_ended; /* of a struct host_netns */
 void host_netns_close(struct host_netns *netns);
-/* Takes in which sockets were destroyed by now, see host_catch_up. */
+/* Lists sockets again where reports of their ends were lost. */
 void host_netns_catch_up(struct host_netns *netns);
 
 uint32_t host_netns_number(const struct host_netns *netns);
-int host_netns_fd(const struct host_netns *netns); /* -1 = the own one */
+int host_netns_fd(const struct host_netns *netns); /* for netns_enter; -1 = the own one */
 /* What attribution needs to know of it; borrowed. */
 struct attribution_namespace host_netns_view(const struct host_netns *netns);
 

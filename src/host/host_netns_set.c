@@ -14,6 +14,8 @@
 #define NAMESPACES_MAX 1024
 /* Found and not yet open; what finds no room is found again at the next look. */
 #define WAITING_MAX 16
+/* Sockets for questions that are open at one time. */
+#define POOL_MAX 128
 
 struct watched {
 	struct host_netns *namespace;
@@ -36,6 +38,7 @@ struct host_netns_set {
 	int waiting_count;
 	bool running; /* one at a time */
 	struct host_netns_quota quota;
+	struct host_netns_shared shared;
 	struct host_netns_counters closed;
 };
 
@@ -59,7 +62,28 @@ struct host_netns_set *host_netns_set_new(const struct host_netns_set_options *o
 		return NULL;
 	set->options = *options;
 	host_netns_quota_init(&set->quota, count_room());
-	return set;
+	set->shared = (struct host_netns_shared){
+		.loop = options->loop,
+		.sockets = options->sockets,
+		.callbacks = options->callbacks,
+		.pool = netlink_pool_new(POOL_MAX),
+		.ends = host_netns_ends_new(options->loop, host_netns_read_ended),
+		.tracks = true,
+	};
+	if (set->shared.pool && set->shared.ends)
+		return set;
+	host_netns_set_free(set);
+	return NULL;
+}
+
+void host_netns_set_keep_net_admin(struct host_netns_set *set)
+{
+	set->shared.keeps_net_admin = true;
+}
+
+void host_netns_set_tick(struct host_netns_set *set)
+{
+	netlink_pool_tick(set->shared.pool);
 }
 
 void host_netns_set_free(struct host_netns_set *set)
@@ -70,6 +94,8 @@ void host_netns_set_free(struct host_netns_set *set)
 		host_netns_close(set->watched[i].namespace);
 	for (int i = 0; i < set->waiting_count; i++)
 		close(set->waiting[i].fd);
+	netlink_pool_free(set->shared.pool);
+	host_netns_ends_free(set->shared.ends);
 	free(set->watched);
 	free(set);
 }
@@ -93,8 +119,7 @@ static int open_namespace(struct host_netns_set *set, int fd, uint32_t netns,
                           struct error *error)
 {
 	struct attribution_namespace view;
-	int result = host_netns_open(namespace, set->options.loop, fd, netns, set->options.sockets,
-	                             &set->options.callbacks, degraded, error);
+	int result = host_netns_open(namespace, &set->shared, fd, netns, degraded, error);
 
 	if (result != 0)
 		return result;
@@ -135,7 +160,10 @@ static int add(struct host_netns_set *set, int fd, uint32_t netns, uint32_t uid,
 		.uid = uid,
 		.alive = true,
 	};
-	set->options.opened(set->options.context, netns, fd, age_ns, missed);
+	/* Where the own one cannot be asked about NAT, nor can the others. */
+	if (fd < 0)
+		set->shared.tracks = host_netns_view(namespace).conntrack != NULL;
+	set->options.opened(set->options.context, netns, host_netns_fd(namespace), age_ns, missed);
 	return 0;
 }
 
@@ -290,6 +318,7 @@ void host_netns_set_look(struct host_netns_set *set)
 
 void host_netns_set_catch_up(struct host_netns_set *set)
 {
+	host_netns_ends_catch_up(set->shared.ends);
 	for (int i = 0; i < set->count; i++)
 		host_netns_catch_up(set->watched[i].namespace);
 }

@@ -28,8 +28,8 @@ struct host_netns_set_options {
 };
 
 /* What the limit on descriptors keeps for all else, and what a namespace takes. */
-#define HOST_NETNS_SET_RESERVE 256
-#define HOST_NETNS_SET_EACH    12
+#define HOST_NETNS_SET_RESERVE 384
+#define HOST_NETNS_SET_EACH    4
 
 struct host_netns_set *
 host_netns_set_new(const struct host_netns_set_options *options); /* NULL: no memory */
@@ -39,6 +39,13 @@ void host_netns_set_free(struct host_netns_set *set);
 /* netns: the number. *degraded says what the namespace lacks (code 0: nothing). 0 or -errno. */
 int host_netns_set_add_own(struct host_netns_set *set, uint32_t netns, struct error *degraded,
                            struct error *error);
+/*
+ * CAP_NET_ADMIN stays in force, see privileges.h: a namespace that is opened later needs a descriptor
+ * less.
+ */
+void host_netns_set_keep_net_admin(struct host_netns_set *set);
+/* Called once a second. */
+void host_netns_set_tick(struct host_netns_set *set);
 /* A file such as /run/netns/NAME; 0 also when it is open already. */
 int host_netns_set_add_path(struct host_netns_set *set, const char *path, struct error *error);
 /* The same for a namespace of which the number is known, when it is not open yet. */

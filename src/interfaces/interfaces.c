@@ -14,13 +14,13 @@
 
 #include "base/clock.h"
 #include "interfaces/interface_table.h"
-#include "sockets/netlink.h"
+#include "sockets/netlink_pool.h"
 
 #define RECEIVE_BUFFER (1 << 20)
 
 struct interfaces {
 	struct netlink *events;
-	struct netlink *lists; /* apart, so that no event is taken for an answer */
+	struct netlink_slot lists; /* apart, so that no event is taken for an answer */
 	struct interface_table *table;
 	uint64_t resyncs;
 	int64_t read_ns; /* what happened before is in the table */
@@ -161,6 +161,16 @@ static void begin(void *context)
 	interface_table_begin(context);
 }
 
+static int ask(struct interfaces *interfaces, uint16_t type, const void *request, size_t length)
+{
+	struct netlink *netlink;
+	int result = netlink_slot_get(&interfaces->lists, &netlink);
+
+	if (result != 0)
+		return result;
+	return netlink_dump(netlink, type, request, length, take, begin, interfaces->table);
+}
+
 static int list_links(struct interfaces *interfaces)
 {
 	const struct {
@@ -172,16 +182,14 @@ static int list_links(struct interfaces *interfaces)
 		.mask = RTEXT_FILTER_SKIP_STATS, /* they are most of an answer, and unused */
 	};
 
-	return netlink_dump(interfaces->lists, RTM_GETLINK, &request, sizeof(request), take, begin,
-	                    interfaces->table);
+	return ask(interfaces, RTM_GETLINK, &request, sizeof(request));
 }
 
 static int list_addresses(struct interfaces *interfaces)
 {
 	const struct ifaddrmsg request = { .ifa_family = AF_UNSPEC };
 
-	return netlink_dump(interfaces->lists, RTM_GETADDR, &request, sizeof(request), take, begin,
-	                    interfaces->table);
+	return ask(interfaces, RTM_GETADDR, &request, sizeof(request));
 }
 
 /*
@@ -231,7 +239,8 @@ static struct interfaces *new_empty(void)
 	return interfaces;
 }
 
-int interfaces_new(struct interfaces **interfaces, struct error *error)
+int interfaces_new(struct interfaces **interfaces, struct netlink_pool *pool, int netns_fd,
+                   struct error *error)
 {
 	struct interfaces *new = new_empty();
 	int result;
@@ -240,7 +249,7 @@ int interfaces_new(struct interfaces **interfaces, struct error *error)
 		return error_set(error, ENOMEM, "interfaces: out of memory");
 	result = netlink_open(&new->events, NETLINK_ROUTE, error);
 	if (result == 0)
-		result = netlink_open(&new->lists, NETLINK_ROUTE, error);
+		result = netlink_slot_open(&new->lists, pool, netns_fd, NETLINK_ROUTE, error);
 	if (result)
 		goto fail;
 	/* The default does for a quiet host; a loss costs a listing and no more. */
@@ -266,10 +275,15 @@ void interfaces_free(struct interfaces *interfaces)
 {
 	if (!interfaces)
 		return;
-	netlink_close(interfaces->lists);
+	netlink_slot_close(&interfaces->lists);
 	netlink_close(interfaces->events);
 	interface_table_free(interfaces->table);
 	free(interfaces);
+}
+
+void interfaces_set_namespace(struct interfaces *interfaces, int netns_fd)
+{
+	interfaces->lists.netns_fd = netns_fd;
 }
 
 int interfaces_fd(const struct interfaces *interfaces)

@@ -31,8 +31,14 @@ struct interface {
 	uint16_t vlan; /* the tag that they have there; 0 = none */
 };
 
-/* Lists everything and subscribes; call it inside the namespace it is for. */
-int interfaces_new(struct interfaces **interfaces, struct error *error);
+/*
+ * Lists everything and subscribes; call it inside the namespace it is for. The socket for listings
+ * may be one of a pool, see netlink_slot_open.
+ */
+struct netlink_pool;
+int interfaces_new(struct interfaces **interfaces, struct netlink_pool *pool, int netns_fd,
+                   struct error *error);
+void interfaces_set_namespace(struct interfaces *interfaces, int netns_fd);
 void interfaces_free(struct interfaces *interfaces);
 
 int interfaces_fd(const struct interfaces *interfaces);

@@ -14,14 +14,14 @@
 
 #include "attribution/windows.h"
 #include "base/clock.h"
-#include "sockets/netlink.h"
+#include "sockets/netlink_pool.h"
 
 #define ANSWER_MAX 4096
 #define PER_SECOND 2000 /* questions to the kernel: 1 % of a processor */
 #define ANSWERS    64
 
 struct conntrack {
-	struct netlink *netlink;
+	struct netlink_slot slot;
 	int64_t counted_ns;
 	bool tracks; /* there were entries then */
 	int left;    /* of PER_SECOND since then */
@@ -190,13 +190,25 @@ static uint16_t message_type(uint16_t message)
 	return (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | message);
 }
 
-static int count_entries(struct netlink *netlink, uint32_t *count)
+static int request_answer(struct conntrack *conntrack, uint8_t message, const void *request,
+                          size_t request_length, char *answer, size_t *length)
+{
+	struct netlink *netlink;
+	int result = netlink_slot_get(&conntrack->slot, &netlink);
+
+	if (result != 0)
+		return result;
+	return netlink_request(netlink, message_type(message), request, request_length, answer,
+	                       length);
+}
+
+static int count_entries(struct conntrack *conntrack, uint32_t *count)
 {
 	const struct nfgenmsg request = { .version = NFNETLINK_V0 };
 	char answer[ANSWER_MAX];
 	size_t length = sizeof answer;
-	int result = netlink_request(netlink, message_type(IPCTNL_MSG_CT_GET_STATS), &request,
-	                             sizeof request, answer, &length);
+	int result = request_answer(conntrack, IPCTNL_MSG_CT_GET_STATS, &request, sizeof request,
+	                            answer, &length);
 	const void *found;
 
 	if (result != 0)
@@ -213,7 +225,8 @@ static int count_entries(struct netlink *netlink, uint32_t *count)
 	return 0;
 }
 
-int conntrack_open(struct conntrack **conntrack, struct error *error)
+int conntrack_open(struct conntrack **conntrack, struct netlink_pool *pool, int netns_fd,
+                   struct error *error)
 {
 	struct conntrack *opened = calloc(1, sizeof *opened);
 	uint32_t count;
@@ -221,9 +234,9 @@ int conntrack_open(struct conntrack **conntrack, struct error *error)
 
 	if (!opened)
 		return error_set(error, ENOMEM, "out of memory");
-	result = netlink_open(&opened->netlink, NETLINK_NETFILTER, error);
-	if (result == 0) {
-		result = count_entries(opened->netlink, &count);
+	result = netlink_slot_open(&opened->slot, pool, netns_fd, NETLINK_NETFILTER, error);
+	if (result == 0 && !pool) {
+		result = count_entries(opened, &count);
 		if (result != 0)
 			error_set(error, -result, "conntrack: %s", strerror(-result));
 	}
@@ -239,7 +252,7 @@ void conntrack_close(struct conntrack *conntrack)
 {
 	if (!conntrack)
 		return;
-	netlink_close(conntrack->netlink);
+	netlink_slot_close(&conntrack->slot);
 	free(conntrack);
 }
 
@@ -251,7 +264,7 @@ static bool may_ask(struct conntrack *conntrack, int64_t now_ns)
 	if (conntrack->counted_ns == 0 || now_ns - conntrack->counted_ns > NS_PER_SECOND) {
 		conntrack->counted_ns = now_ns;
 		conntrack->left = PER_SECOND;
-		conntrack->tracks = count_entries(conntrack->netlink, &count) == 0 && count > 0;
+		conntrack->tracks = count_entries(conntrack, &count) == 0 && count > 0;
 	}
 	return conntrack->tracks && conntrack->left > 0;
 }
@@ -261,8 +274,8 @@ static int ask(struct conntrack *conntrack, const struct tuple *wire, struct tup
 	const struct tuple received = tuple_reverse(wire);
 	char request[256], answer[ANSWER_MAX];
 	size_t length = sizeof answer;
-	int result = netlink_request(conntrack->netlink, message_type(IPCTNL_MSG_CT_GET), request,
-	                             make_request(request, &received), answer, &length);
+	int result = request_answer(conntrack, IPCTNL_MSG_CT_GET, request,
+	                            make_request(request, &received), answer, &length);
 
 	return result == 0 ? conntrack_parse(answer, length, wire, socket) : result;
 }

@@ -18,9 +18,12 @@ struct conntrack;
 
 /*
  * For the calling thread's network namespace. nfnetlink wants CAP_NET_ADMIN: -EPERM;
- * -EPROTONOSUPPORT: the kernel has none.
+ * -EPROTONOSUPPORT: the kernel has none. Its socket may be one of a pool, for the namespace of
+ * netns_fd (netlink_slot_open): then it is not known yet whether the kernel answers.
  */
-int conntrack_open(struct conntrack **conntrack, struct error *error);
+struct netlink_pool;
+int conntrack_open(struct conntrack **conntrack, struct netlink_pool *pool, int netns_fd,
+                   struct error *error);
 void conntrack_close(struct conntrack *conntrack); /* NULL is fine */
 
 /*

@@ -83,6 +83,11 @@ void netlink_close(struct netlink *netlink)
 	free(netlink);
 }
 
+bool netlink_is_busy(const struct netlink *netlink)
+{
+	return netlink->busy;
+}
+
 int netlink_fd(const struct netlink *netlink)
 {
 	return netlink->fd;

@@ -13,6 +13,7 @@
 #ifndef SOCKLINE_SOCKETS_NETLINK_H
 #define SOCKLINE_SOCKETS_NETLINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,7 +32,8 @@ typedef int netlink_callback(void *context, const struct netlink_message *messag
 
 /* protocol: NETLINK_*. Opened in the calling thread's network namespace. */
 int netlink_open(struct netlink **netlink, int protocol, struct error *error);
-void netlink_close(struct netlink *netlink); /* NULL is fine */
+void netlink_close(struct netlink *netlink);         /* NULL is fine */
+bool netlink_is_busy(const struct netlink *netlink); /* inside a callback of it */
 int netlink_fd(const struct netlink *netlink);
 /* Receive buffer in bytes, SO_RCVBUFFORCE where allowed; 0 or -errno. */
 int netlink_set_receive_buffer(struct netlink *netlink, int bytes);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/nsfs.h>
+#include <linux/sockios.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -57,6 +58,26 @@ uint32_t netns_owner(int fd)
 	return uid;
 }
 
+int netns_of_socket(int socket)
+{
+	int fd = ioctl(socket, SIOCGSKNS);
+
+	return fd >= 0 ? fd : -errno;
+}
+
+/* 0 or errno; EINVAL: it is no socket. */
+static int enter_by_socket(int socket)
+{
+	int fd = netns_of_socket(socket);
+	int code;
+
+	if (fd < 0)
+		return fd == -EPERM ? EPERM : EINVAL;
+	code = setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
+	close(fd);
+	return code;
+}
+
 int netns_enter(int fd)
 {
 	int previous = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -64,9 +85,11 @@ int netns_enter(int fd)
 
 	if (previous < 0)
 		return -errno;
-	if (setns(fd, CLONE_NEWNET) == 0)
+	code = setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
+	if (code == EINVAL)
+		code = enter_by_socket(fd);
+	if (code == 0)
 		return previous;
-	code = errno;
 	close(previous);
 	return -code;
 }

@@ -28,7 +28,12 @@ int netns_open_path(const char *path, uint32_t *number, struct error *error);
 uint32_t netns_owner(int fd);
 
 /*
- * Moves the calling thread into the namespace of fd; what it opens from now on
+ * An fd for setns(2) of the namespace in which a socket was made (SIOCGSKNS, Linux 4.10), or -errno;
+ * -EPERM: CAP_NET_ADMIN there is missing.
+ */
+int netns_of_socket(int socket);
+/*
+ * Moves the calling thread into the namespace of fd, or of the socket fd; what it opens from now on
  * belongs there. Returns an fd of the one it left, for netns_leave, or -errno
  * (-EPERM: CAP_SYS_ADMIN is missing).
  */

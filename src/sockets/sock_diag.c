@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 
 #include "sockets/diag_message.h"
-#include "sockets/netlink.h"
+#include "sockets/netlink_pool.h"
 
 /*
  * Linux >= 6.8 has one more state, 13, for TCP sockets that are bound and no
@@ -25,12 +25,13 @@
 
 struct sock_diag {
 	/* Two, so that a callback of a listing may ask for single sockets. */
-	struct netlink *list;
-	struct netlink *find;
+	struct netlink_slot list;
+	struct netlink_slot find;
 	uint32_t netns;
 };
 
-int sock_diag_open(struct sock_diag **diag, uint32_t netns, struct error *error)
+int sock_diag_open_pooled(struct sock_diag **diag, uint32_t netns, struct netlink_pool *pool,
+                          int netns_fd, struct error *error)
 {
 	struct sock_diag *new = calloc(1, sizeof(*new));
 	int result;
@@ -38,9 +39,9 @@ int sock_diag_open(struct sock_diag **diag, uint32_t netns, struct error *error)
 	if (!new)
 		return error_set(error, ENOMEM, "sock_diag: out of memory");
 	new->netns = netns;
-	result = netlink_open(&new->list, NETLINK_SOCK_DIAG, error);
+	result = netlink_slot_open(&new->list, pool, netns_fd, NETLINK_SOCK_DIAG, error);
 	if (result == 0)
-		result = netlink_open(&new->find, NETLINK_SOCK_DIAG, error);
+		result = netlink_slot_open(&new->find, pool, netns_fd, NETLINK_SOCK_DIAG, error);
 	if (result) {
 		sock_diag_close(new);
 		return result;
@@ -49,18 +50,23 @@ int sock_diag_open(struct sock_diag **diag, uint32_t netns, struct error *error)
 	return 0;
 }
 
+int sock_diag_open(struct sock_diag **diag, uint32_t netns, struct error *error)
+{
+	return sock_diag_open_pooled(diag, netns, NULL, -1, error);
+}
+
 void sock_diag_close(struct sock_diag *diag)
 {
 	if (!diag)
 		return;
-	netlink_close(diag->find);
-	netlink_close(diag->list);
+	netlink_slot_close(&diag->find);
+	netlink_slot_close(&diag->list);
 	free(diag);
 }
 
 /* Between netlink_dump and the caller's callback. */
 struct listing {
-	const struct sock_diag *diag;
+	struct sock_diag *diag;
 	enum socket_kind kind;
 	uint32_t states;
 	socket_callback *callback;
@@ -91,8 +97,13 @@ static void list_reset(void *context)
 
 static int dump(struct listing *listing, const void *request, size_t length)
 {
-	return netlink_dump(listing->diag->list, SOCK_DIAG_BY_FAMILY, request, length, list_message,
-	                    list_reset, listing);
+	struct netlink *netlink;
+	int result = netlink_slot_get(&listing->diag->list, &netlink);
+
+	if (result)
+		return result;
+	return netlink_dump(netlink, SOCK_DIAG_BY_FAMILY, request, length, list_message, list_reset,
+	                    listing);
 }
 
 static int list_inet(struct listing *listing, uint8_t protocol, bool tcp_info, uint16_t local_port)
@@ -242,6 +253,7 @@ int sock_diag_find(struct sock_diag *diag, const struct tuple *tuple, uint32_t i
 	};
 	_Alignas(4) char answer[1024]; /* about 400 bytes with tcp_info */
 	size_t length = sizeof(answer);
+	struct netlink *netlink;
 	enum socket_kind kind;
 	int result;
 
@@ -257,7 +269,10 @@ int sock_diag_find(struct sock_diag *diag, const struct tuple *tuple, uint32_t i
 		request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
 	request.sdiag_family = (uint8_t)family_of(tuple);
 	set_ends(&request, tuple);
-	result = netlink_request(diag->find, SOCK_DIAG_BY_FAMILY, &request, sizeof(request), answer,
+	result = netlink_slot_get(&diag->find, &netlink);
+	if (result)
+		return result;
+	result = netlink_request(netlink, SOCK_DIAG_BY_FAMILY, &request, sizeof(request), answer,
 	                         &length);
 	if (result)
 		return result;

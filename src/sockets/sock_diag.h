@@ -18,6 +18,10 @@ struct sock_diag;
 
 /* netns: the number put into each socket. Opened in the calling thread's namespace. */
 int sock_diag_open(struct sock_diag **diag, uint32_t netns, struct error *error);
+/* The same, its sockets of a pool; netns_fd as netlink_slot_open. */
+struct netlink_pool;
+int sock_diag_open_pooled(struct sock_diag **diag, uint32_t netns, struct netlink_pool *pool,
+                          int netns_fd, struct error *error);
 void sock_diag_close(struct sock_diag *diag); /* NULL is fine */
 
 #define SOCK_DIAG_STATES_ALL UINT32_MAX

@@ -164,7 +164,7 @@ int main(void)
 		printf("1..0 # SKIP no ip(8) with bridges\n");
 		return EXIT_SUCCESS;
 	}
-	if (!CHECK_EQUAL(interfaces_new(&interfaces, &error), 0, "opens"))
+	if (!CHECK_EQUAL(interfaces_new(&interfaces, NULL, -1, &error), 0, "opens"))
 		return check_done();
 	test_start(interfaces);
 	test_changes(interfaces);

@@ -115,7 +115,7 @@ int main(void)
 
 	if (!test_netns_enter())
 		return 0;
-	if (interfaces_new(&interfaces, &error) != 0) {
+	if (interfaces_new(&interfaces, NULL, -1, &error) != 0) {
 		printf("Bail out! %s\n", error.text);
 		return EXIT_FAILURE;
 	}

@@ -114,6 +114,25 @@ static void test_enter(const char *path, uint32_t number)
 	close(fd);
 }
 
+/* A socket knows where it was made. */
+static void test_enter_by_socket(const char *path, uint32_t number)
+{
+	struct error error = { 0 };
+	uint32_t before = netns_self(), opened = 0;
+	int fd = netns_open_path(path, &opened, &error), there, previous;
+
+	previous = netns_enter(fd);
+	there = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	netns_leave(previous);
+	close(fd);
+	previous = netns_enter(there);
+	CHECK(previous >= 0 && netns_self() == number, "entered by a socket");
+	if (previous >= 0)
+		netns_leave(previous);
+	CHECK_EQUAL(netns_self(), before, "and left");
+	close(there);
+}
+
 static void test_each(void)
 {
 	struct seen seen = look_for(netns_self());
@@ -131,6 +150,7 @@ static void test_each(void)
 	              number_of(seen.path) == number,
 	      "a child's, once, and the path to it");
 	test_enter(path, number);
+	test_enter_by_socket(path, number);
 	close(control);
 	waitpid(child, NULL, 0);
 	CHECK_EQUAL(look_for(number).times, 0, "gone with the child");

@@ -224,6 +224,17 @@ static int open_captures(struct run *run, struct error *error)
 	return result;
 }
 
+/* What is not captured happened without packets. */
+static bool sees_all(const struct options *options)
+{
+	bool every_interface =
+		options->interface_count == 0 ||
+		(options->interface_count == 1 && strcmp(options->interfaces[0], "any") == 0);
+
+	return every_interface && !options->filter && !options->read_file &&
+	       options->direction == CAPTURE_INOUT;
+}
+
 static int open_stream(struct run *run, struct error *error)
 {
 	static const struct hash_key repeated = { { 0, 0 } };
@@ -238,6 +249,7 @@ static int open_stream(struct run *run, struct error *error)
 		.netns = run->host ? host_netns(run->host) : 0,
 		.dedupe = run->options->dedupe,
 		.inspect = run->options->inspect,
+		.sees_all = sees_all(run->options),
 		.payload_max = run->options->payload,
 		.replay = run_is_replay(run),
 		.guess = run->options->guess,

@@ -23,6 +23,7 @@
 
 struct attribution;
 struct conntrack;
+struct failed_connect;
 struct interfaces;
 struct lister;
 struct proc_fd;
@@ -133,6 +134,15 @@ void attribution_forks_lost(struct attribution *attribution);
  */
 void attribution_remember(struct attribution *attribution, uint32_t netns,
                           const struct tuple *tuple, const struct owner *owner, int64_t time_ns);
+
+/* Are there tracepoints, which report how each call of connect(2) ends? */
+bool attribution_sees_connects(const struct attribution *attribution);
+/*
+ * The next call of connect(2) that tracepoints saw fail, and that ended before that time: with its
+ * owner, in a namespace that is known. False: there is none.
+ */
+bool attribution_take_failed_connect(struct attribution *attribution, int64_t before_ns,
+                                     struct failed_connect *connect, struct owner *owner);
 
 /*
  * A slice of the walks that questions asked for, at most budget_ns. True while

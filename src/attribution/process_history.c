@@ -78,6 +78,7 @@ static void add_to(struct process_history *history, struct process *process,
 		                    event->ended ? event->tid : 0);
 		break;
 	case TRACE_EVENT_ROUTE:
+	case TRACE_EVENT_NO_ROUTE:
 	case TRACE_EVENT_STATE:
 	case TRACE_EVENT_RECEIVE:
 	case TRACE_EVENT_SEND:

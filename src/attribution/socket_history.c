@@ -27,11 +27,12 @@ struct socket_history *socket_history_new(uint32_t max, const struct hash_key *k
 	history->max = max;
 	history->index = table_new(max);
 	history->pending_connects = pending_connects_new(PENDING_CONNECTS_MAX, key);
+	history->failed_connects = failed_connects_new();
 	history->traced_sockets = traced_sockets_new(key);
 	/* Written before they are read; pages that are not touched cost nothing. */
 	history->sightings = aligned_alloc(PAGES_LINE, max * sizeof *history->sightings);
-	if (!history->index || !history->pending_connects || !history->traced_sockets ||
-	    !history->sightings) {
+	if (!history->index || !history->pending_connects || !history->failed_connects ||
+	    !history->traced_sockets || !history->sightings) {
 		socket_history_free(history);
 		return NULL;
 	}
@@ -44,6 +45,7 @@ void socket_history_free(struct socket_history *history)
 		return;
 	table_free(history->index);
 	pending_connects_free(history->pending_connects);
+	failed_connects_free(history->failed_connects);
 	traced_sockets_free(history->traced_sockets);
 	free(history->sightings);
 	free(history);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attribution/failed_connects.h"
 #include "base/hash.h"
 #include "base/inet.h"
 #include "processes/process.h"
@@ -77,6 +78,9 @@ void socket_history_free(struct socket_history *history);
 /* Facts in the order of time, other kinds are ignored. process: of event->pid; NULL = not known. */
 void socket_history_add(struct socket_history *history, const struct trace_event *event,
                         const struct process *process);
+/* The next call of connect(2) that failed and ended before that time; false: there is none. */
+bool socket_history_take_failed(struct socket_history *history, int64_t before_ns,
+                                struct failed_connect *connect);
 /* A question about this tuple will come, either end first: what is known is fetched meanwhile. */
 void socket_history_expect(struct socket_history *history, const struct tuple *tuple);
 /*

@@ -56,6 +56,20 @@ static void add_send(struct socket_history *history, const struct trace_event *e
 	socket_history_take_in(history, COMING_SENT, event->socket, &sighting, event->time_ns);
 }
 
+static void add_failed(struct socket_history *history, const struct trace_event *event,
+                       const struct pending_connect *pending_connect)
+{
+	const struct failed_connect connect = {
+		.tuple = event->tuple,
+		.netns = pending_connect->netns,
+		.pid = pending_connect->pid,
+		.began_ns = pending_connect->time_ns,
+		.ended_ns = event->time_ns,
+	};
+
+	history->counters.evicted += !failed_connects_add(history->failed_connects, &connect);
+}
+
 /*
  * Its ports are known: it has left SYN_SENT, or, where that was not reported, it is
  * closed by who began it. (perf leaves out what happens in an interrupt of a task
@@ -71,6 +85,8 @@ static void add_opened(struct socket_history *history, const struct trace_event 
 		history->counters.unjoined += left;
 		return;
 	}
+	if (left && event->new_state == SOCKET_CLOSED)
+		add_failed(history, event, &pending_connect);
 	if (event->tuple.source_port == 0 || (!left && pending_connect.pid != event->pid))
 		return;
 	sighting = sighting_of(history, event, NULL, SOCKET_HISTORY_OPENED);
@@ -90,12 +106,14 @@ static void add_state(struct socket_history *history, const struct trace_event *
 		return;
 	if (event->new_state == SOCKET_SYN_SENT) {
 		/* In no process's name: what was known of this address is of a former socket. */
-		if (!event->process_context)
+		if (!event->process_context) {
 			pending_connects_take(history->pending_connects, event->socket,
 			                      &pending_connect);
-		else
-			history->counters.evicted +=
-				pending_connects_put(history->pending_connects, &pending_connect);
+			return;
+		}
+		failed_connects_found_route(history->failed_connects, event);
+		history->counters.evicted +=
+			pending_connects_put(history->pending_connects, &pending_connect);
 	} else if (event->old_state == SOCKET_SYN_SENT) {
 		add_opened(history, event);
 	} else if (event->old_state == SOCKET_SYN_RECEIVED) {
@@ -123,7 +141,14 @@ static void add_loss(struct socket_history *history, const struct trace_event *e
 		history->lost_to_ns = event->time_ns;
 	socket_history_enter_all(history);
 	pending_connects_clear(history->pending_connects);
+	failed_connects_lost(history->failed_connects);
 	traced_sockets_clear(history->traced_sockets);
+}
+
+bool socket_history_take_failed(struct socket_history *history, int64_t before_ns,
+                                struct failed_connect *connect)
+{
+	return failed_connects_take(history->failed_connects, before_ns, connect);
 }
 
 void socket_history_add(struct socket_history *history, const struct trace_event *event,
@@ -136,6 +161,10 @@ void socket_history_add(struct socket_history *history, const struct trace_event
 		sighting = sighting_of(history, event, process, SOCKET_HISTORY_ROUTED);
 		sighting.ifindex = event->ifindex;
 		socket_history_take_in(history, COMING_SEEN, 0, &sighting, event->time_ns);
+		break;
+	case TRACE_EVENT_NO_ROUTE:
+		history->counters.evicted += !failed_connects_add_lookup(
+			history->failed_connects, event, process ? process->netns : 0);
 		break;
 	case TRACE_EVENT_RECEIVE:
 		sighting = sighting_of(history, event, process, SOCKET_HISTORY_RECEIVED);

@@ -4,6 +4,7 @@
 #ifndef SOCKLINE_ATTRIBUTION_SOCKET_HISTORY_PRIVATE_H
 #define SOCKLINE_ATTRIBUTION_SOCKET_HISTORY_PRIVATE_H
 
+#include "attribution/failed_connects.h"
 #include "attribution/pending_connects.h"
 #include "attribution/socket_history.h"
 #include "attribution/traced_sockets.h"
@@ -58,6 +59,7 @@ struct socket_history {
 	struct hash_key key;
 	struct table *index;
 	struct pending_connects *pending_connects;
+	struct failed_connects *failed_connects;
 	struct traced_sockets *traced_sockets;
 	struct sighting *sightings;
 	uint32_t max, tail, count;

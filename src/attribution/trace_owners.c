@@ -13,6 +13,7 @@ static void on_trace_event(void *context, const struct trace_event *event)
 
 	switch (event->kind) {
 	case TRACE_EVENT_ROUTE:
+	case TRACE_EVENT_NO_ROUTE:
 	case TRACE_EVENT_STATE:
 	case TRACE_EVENT_RECEIVE:
 	case TRACE_EVENT_SEND:
@@ -80,6 +81,13 @@ void trace_owners_expire(struct trace_owners *owners)
 	owners->relist = false;
 }
 
+/* It lacks what only /proc has, while it is there. */
+static bool is_incomplete(const struct process *process)
+{
+	return !process->exited_ns &&
+	       (!process->has_uid || process->entity_id == 0 || !process->cgroup);
+}
+
 /* The process of a sighting; NULL when it is not surely known. */
 static struct process *process_of(struct trace_owners *owners,
                                   const struct attribution_question *question,
@@ -90,8 +98,7 @@ static struct process *process_of(struct trace_owners *owners,
 
 	if (!found || (found->netns != 0 && match->netns == 0 && found->netns != question->netns))
 		return NULL;
-	/* What only /proc has, while it is there. */
-	if (!found->exited_ns && (!found->has_uid || found->entity_id == 0 || !found->cgroup))
+	if (is_incomplete(found))
 		process_table_refresh(processes, found);
 	return found;
 }
@@ -369,6 +376,17 @@ bool trace_owners_find_past(struct trace_owners *owners,
 	       ask_for(owners, question,
 	               SOCKET_HISTORY_OPENED | SOCKET_HISTORY_RECEIVED | SOCKET_HISTORY_CLOSED,
 	               WINDOW_HISTORY_KEEP_NS, now, process);
+}
+
+bool trace_owners_take_failed(struct trace_owners *owners, int64_t before_ns,
+                              struct failed_connect *connect, struct process **process)
+{
+	if (!socket_history_take_failed(owners->socket_history, before_ns, connect))
+		return false;
+	*process = process_table_at(owners->options.processes, connect->pid, connect->began_ns);
+	if (*process && is_incomplete(*process))
+		process_table_refresh(owners->options.processes, *process);
+	return true;
 }
 
 struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attribution/failed_connects.h"
 #include "attribution/process_changes.h"
 #include "attribution/question.h"
 #include "base/error.h"
@@ -105,6 +106,13 @@ bool trace_owners_find_past(struct trace_owners *owners,
  */
 bool trace_owners_find_raw(struct trace_owners *owners, const struct attribution_question *question,
                            struct process **process);
+
+/*
+ * The next call of connect(2) that failed and ended before that time; false: there is none. The
+ * process is NULL when it is not known any more.
+ */
+bool trace_owners_take_failed(struct trace_owners *owners, int64_t before_ns,
+                              struct failed_connect *connect, struct process **process);
 
 struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners);
 

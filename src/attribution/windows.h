@@ -104,6 +104,16 @@ _Static_assert(WINDOW_MISS_NS < WINDOW_CONFIRM_NS, "a retry asks the kernel anew
  * one sighting that lasts.
  */
 #define WINDOW_SAME_SIGHTING_NS (100 * NS_PER_MS)
+/*
+ * From a table of routes that had none to the step to SYN_SENT of the same connect(2), where another
+ * table has one: microseconds, but a thread can lose its processor in between.
+ */
+#define WINDOW_CONNECTING_NS WINDOW_HELD_NS
+/*
+ * TCP sends a SYN again after a second (RFC 6298 2). What failed sooner had no timeout: it was
+ * refused, and that was not captured, or its application did not wait.
+ */
+#define WINDOW_UNANSWERED_NS (1 * NS_PER_SECOND)
 /* The exit of a process is reported before its sockets are closed. */
 #define WINDOW_EXITING_NS (20 * NS_PER_MS)
 /* A process that has a socket is seen with it at most this long after its last packet. */

@@ -26,7 +26,8 @@ enum connection_reason {
 	CONNECTION_SHUTDOWN,
 	CONNECTION_SOCKET_CLOSED,
 	CONNECTION_UNREACHABLE,
-	CONNECTION_REUSED, /* its tuple began another one, and its end was not captured */
+	CONNECTION_BLOCKED, /* by this host: a firewall, or a route that forbids it */
+	CONNECTION_REUSED,  /* its tuple began another one, and its end was not captured */
 };
 
 enum connection_outcome { CONNECTION_UNKNOWN, CONNECTION_SUCCESS, CONNECTION_FAILURE };
@@ -130,6 +131,7 @@ struct connection {
 	bool dead : 1;               /* so is a local end's; no packet need show it */
 	uint8_t listed : 2;          /* 1 << end: its socket is in the listing that is under way */
 	bool fanned_out : 1;         /* it began with a packet to several: multicast or broadcast */
+	bool routeless : 1;          /* there was no route: connect(2) chose no end of this host */
 	uint8_t evidence;            /* CONNECTION_FROM_*, or-ed */
 	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
 	enum connection_reason reason : 8;

@@ -16,6 +16,14 @@ static bool has_fin(const struct connection *connection)
 	return (tcp->seen[CONNECTION_SOURCE] | tcp->seen[CONNECTION_DESTINATION]) & TCP_FLAG_FIN;
 }
 
+/* TCP: SYNs, and nothing came back. */
+static bool is_unanswered(const struct connection *connection)
+{
+	return (connection->tcp.seen[CONNECTION_SOURCE] & TCP_FLAG_SYN) &&
+	       !connection->tcp.established &&
+	       connection->counts[CONNECTION_DESTINATION].packets == 0;
+}
+
 static int64_t idle_limit(const struct connection *connection)
 {
 	const struct tcp_state *tcp = &connection->tcp;
@@ -26,6 +34,8 @@ static int64_t idle_limit(const struct connection *connection)
 		return connection->dead && connection->error != CONNECTION_REASON_NONE
 		               ? WINDOW_HELD_NS
 		               : CONNECTION_OTHER_IDLE_NS;
+	if (connection->dead && is_unanswered(connection))
+		return WINDOW_HELD_NS;
 	if (connection->dead || has_fin(connection))
 		return CONNECTION_FIN_IDLE_NS;
 	return tcp->established ? CONNECTION_TCP_IDLE_NS : CONNECTION_UNANSWERED_NS;
@@ -106,6 +116,7 @@ static bool is_vague(enum connection_reason reason)
 	case CONNECTION_REFUSED:
 	case CONNECTION_EVICTED:
 	case CONNECTION_UNREACHABLE:
+	case CONNECTION_BLOCKED:
 		break;
 	}
 	return false;
@@ -227,6 +238,10 @@ void connection_table_close_and_report(struct connection_table *table,
                                        struct connection *connection, enum connection_reason reason,
                                        int64_t now_ns)
 {
+	if (reason == CONNECTION_SHUTDOWN && connection->dead && is_unanswered(connection)) {
+		close_and_tell(table, connection, CONNECTION_TIMEOUT, CONNECTION_FAILURE, now_ns);
+		return;
+	}
 	if (reason == CONNECTION_SHUTDOWN && ends_unseen(connection))
 		reason = CONNECTION_SOCKET_CLOSED;
 	close_and_tell(table, connection, reason, outcome_so_far(connection), now_ns);
@@ -272,7 +287,9 @@ bool connection_table_restarts(const struct connection *connection, const struct
 
 	if (connection->tuple.protocol != IPPROTO_TCP)
 		return connection->life.closed;
-	if (!packet->has_tcp)
+	/* What was reported without packets had one, read late. */
+	if (!packet->has_tcp || (!(connection->evidence & CONNECTION_FROM_PACKETS) &&
+	                         packet->time_ns <= connection->last_ns))
 		return false;
 	return tcp_state_restarts(&connection->tcp, &segment) ||
 	       (connection->life.closed && goes_on(connection, packet->tcp_flags));
@@ -317,6 +334,7 @@ bool connection_table_account(struct connection_table *table, struct connection 
 
 	if (connection->life.closed && !connection->life.held && !connection->life.late) {
 		connection->life.late = true;
+		connection->evidence |= CONNECTION_FROM_PACKETS;
 		connection_extra_mark_reported(connection);
 	}
 	connection->counts[from].packets++;

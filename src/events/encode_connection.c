@@ -35,6 +35,7 @@ static const char *const reasons[] = {
 	[CONNECTION_SHUTDOWN] = "shutdown",
 	[CONNECTION_SOCKET_CLOSED] = "socket_closed",
 	[CONNECTION_UNREACHABLE] = "unreachable",
+	[CONNECTION_BLOCKED] = "blocked",
 	[CONNECTION_REUSED] = "reused",
 };
 
@@ -89,9 +90,13 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 
 	switch ((enum connection_piece)piece) {
 	case CONNECTION_PIECE_COMMUNITY_ID:
+		if (connection->community_id[0] == '\0')
+			break;
 		writer_name(writer, KEY("community_id"), connection->community_id);
 		break;
 	case CONNECTION_PIECE_SOURCE:
+		if (connection->routeless)
+			break;
 		write_end(writer, &tuple->source, tuple->source_port, has_ports);
 		write_translated(writer, connection, CONNECTION_SOURCE);
 		break;
@@ -175,11 +180,13 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 	if (connection->names)
 		writer_call(writer, encode_names_network, connection->names);
 	writer_object_end(writer);
-	writer_object(writer, KEY("source"));
-	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_SOURCE);
-	if (counted)
-		write_counts(writer, &counts[CONNECTION_SOURCE]);
-	writer_object_end(writer);
+	if (!connection->routeless) {
+		writer_object(writer, KEY("source"));
+		encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_SOURCE);
+		if (counted)
+			write_counts(writer, &counts[CONNECTION_SOURCE]);
+		writer_object_end(writer);
+	}
 	writer_object(writer, KEY("destination"));
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_DESTINATION);
 	if (counted)

@@ -213,6 +213,19 @@ static void add_domain(struct buf *line, const struct names *names)
 	buf_append_char(line, ')');
 }
 
+/* The end of this host is not known of what had no route. */
+static void add_connection_ends(struct buf *line, const struct connection *connection)
+{
+	const struct tuple *tuple = &connection->tuple;
+
+	if (!connection->routeless) {
+		add_ends(line, tuple, inet_has_ports(tuple->protocol));
+		return;
+	}
+	buf_append_literal(line, " ? >");
+	add_end(line, &tuple->destination, tuple->destination_port, true);
+}
+
 static void add_connection(struct buf *line, const struct event *event)
 {
 	const struct connection *connection = event->connection.connection;
@@ -221,7 +234,7 @@ static void add_connection(struct buf *line, const struct event *event)
 	add_owners(line, owners.owners[CONNECTION_SOURCE], owners.owners[CONNECTION_DESTINATION],
 	           connection->last_ns);
 	add_protocol(line, connection->tuple.protocol);
-	add_ends(line, &connection->tuple, inet_has_ports(connection->tuple.protocol));
+	add_connection_ends(line, connection);
 	if (connection->names)
 		add_domain(line, connection->names);
 	add_connection_news(line, event);

@@ -87,6 +87,14 @@ bool flow_key_error_is_final(const struct packet *packet)
 	       (packet->tuple.protocol == IPPROTO_ICMP ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH);
 }
 
+bool flow_key_error_is_of_host(const struct packet *packet)
+{
+	bool v4 = packet->tuple.protocol == IPPROTO_ICMP;
+
+	return flow_key_error_is_final(packet) &&
+	       packet->icmp_code == (v4 ? ICMP_HOST_UNREACH : ICMPV6_ADDR_UNREACH);
+}
+
 enum connection_reason flow_key_error(const struct packet *packet)
 {
 	bool v4 = packet->tuple.protocol == IPPROTO_ICMP;

@@ -35,6 +35,8 @@ uint32_t flow_key_lane(const struct packet *packet);
  */
 enum connection_reason flow_key_error(const struct packet *packet);
 bool flow_key_error_is_final(const struct packet *packet);
+/* The host is unreachable: so does a host answer itself when no neighbour answers. */
+bool flow_key_error_is_of_host(const struct packet *packet);
 
 /* Community ID is defined: an IP packet with its transport header, or a portless protocol. */
 bool flow_key_has_community_id(const struct packet *packet);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "connections/connection_extra.h"
 #include "stream/stream_private.h"
@@ -126,7 +127,7 @@ static void on_change(void *context, struct connection *connection, enum connect
 	}
 }
 
-static bool has_room(void *context)
+bool stream_has_room(void *context)
 {
 	const struct stream *stream = context;
 
@@ -152,7 +153,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 		.id_key = options->id_key,
 		.callback = on_change,
 		/* A replay waits for its reader instead, and closes at the same packet each time. */
-		.ready = options->replay ? NULL : has_room,
+		.ready = options->replay ? NULL : stream_has_room,
 	};
 	struct binder_options binder_options = {
 		.attribution = options->attribution,
@@ -173,13 +174,16 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->binder = binder_new(&binder_options);
 	stream->duplicates = duplicates_new(&options->id_key);
 	stream->fragments = fragments_new(&options->id_key);
+	if (options->sees_all && options->attribution)
+		stream->errors = unclaimed_errors_new();
 	if (options->inspect)
 		stream->naming =
 			naming_new(&options->id_key, stream->connections, options->emitter);
 	if (payload_store_init(&stream->payloads, options->payload_max,
 	                       STREAM_BATCH + STREAM_HELD_MAX) != 0 ||
 	    !stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
-	    !stream->destroyed || (options->inspect && !stream->naming)) {
+	    !stream->destroyed || (options->inspect && !stream->naming) ||
+	    (options->sees_all && options->attribution && !stream->errors)) {
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
 	}
@@ -203,6 +207,7 @@ void stream_free(struct stream *stream)
 		return;
 	traffic_free(stream->traffic);
 	naming_free(stream->naming);
+	unclaimed_errors_free(stream->errors);
 	payload_store_fini(&stream->payloads);
 	destroyed_free(stream->destroyed);
 	fragments_free(stream->fragments);
@@ -311,7 +316,7 @@ static int64_t settle(struct stream *stream)
 {
 	int64_t now_ns = table_time_ns(stream);
 
-	while (stream->options.replay || has_room(stream))
+	while (stream->options.replay || stream_has_room(stream))
 		if (!connection_table_settle_next(stream->connections, now_ns))
 			return connection_table_settle_wait_ns(stream->connections, now_ns);
 	stream->behind = true;
@@ -326,9 +331,11 @@ int64_t stream_tick(struct stream *stream)
 	if (stream->naming)
 		naming_expire(stream->naming, stream_time_ns(stream) - DNS_QUERIES_KEEP_NS);
 	stream->behind = !connection_table_expire(stream->connections, table_time_ns(stream));
+	if (!stream_take_failed_connects(stream, clock_monotonic_ns() - WINDOW_HELD_NS))
+		stream->behind = true;
 	next_ns = settle(stream);
 	if (stream->traffic &&
-	    !traffic_emit(stream->traffic, stream->options.emitter, has_room, stream))
+	    !traffic_emit(stream->traffic, stream->options.emitter, stream_has_room, stream))
 		stream->behind = true;
 	if (!stream->options.attribution)
 		return next_ns;
@@ -355,7 +362,7 @@ void stream_emit_traffic(struct stream *stream)
 	if (!stream->traffic)
 		return;
 	begin_traffic(stream);
-	if (!traffic_emit(stream->traffic, stream->options.emitter, has_room, stream))
+	if (!traffic_emit(stream->traffic, stream->options.emitter, stream_has_room, stream))
 		stream->behind = true;
 }
 
@@ -374,6 +381,7 @@ void stream_finish(struct stream *stream)
 	stream_release_packets(stream);
 	stream_pass_packets(stream);
 	stream_take_destroyed(stream);
+	stream_take_failed_connects(stream, INT64_MAX);
 	finish_traffic(stream);
 	if (stream->naming)
 		naming_expire(stream->naming, INT64_MAX);

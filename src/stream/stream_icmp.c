@@ -24,6 +24,35 @@ static struct connection *find_quoted(const struct stream *stream, const struct 
 	return connection_table_find(stream->connections, &key, &from);
 }
 
+/* A packet that its own host did not let out, or for which it found no neighbour, is not captured. */
+static void keep_unclaimed(struct stream *stream, const struct packet *packet,
+                           enum connection_reason error)
+{
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(stream->options.attribution, packet->netns);
+	struct unclaimed_error unclaimed = {
+		.tuple = packet->icmp_inner,
+		.netns = packet->netns,
+		.seen_ns = clock_step_monotonic_ns(&stream->clock, packet->time_ns),
+		.reason = error,
+	};
+
+	if (namespace && !flow_key_error_is_of_host(packet) &&
+	    interfaces_was_local(namespace->interfaces, &packet->tuple.source, unclaimed.seen_ns))
+		unclaimed.reason = CONNECTION_BLOCKED;
+	unclaimed_errors_put(stream->errors, &unclaimed);
+}
+
+/*
+ * A process that is in connect(2) tries again: its socket's end, which tracepoints report, is that
+ * of the attempt.
+ */
+static bool tries_again(const struct stream *stream, const struct connection *connection)
+{
+	return stream->options.attribution && connection->local[CONNECTION_SOURCE] &&
+	       attribution_sees_connects(stream->options.attribution);
+}
+
 /*
  * An ICMP error decides what has no answer yet; later such errors are soft (RFC 1122
  * 4.2.3.9). It ends an attempt to connect. Datagrams can be sent on, by one socket to a
@@ -37,10 +66,13 @@ void stream_apply_icmp_error(struct stream *stream, const struct packet *packet,
 	if (error == CONNECTION_REASON_NONE)
 		return;
 	connection = find_quoted(stream, packet);
+	if (!connection && stream->errors)
+		keep_unclaimed(stream, packet, error);
 	if (!connection || connection->counts[CONNECTION_DESTINATION].packets > 0)
 		return;
 	connection->error = error;
 	if (connection->tuple.protocol == IPPROTO_TCP && flow_key_error_is_final(packet) &&
+	    !tries_again(stream, connection) &&
 	    connection_table_close(stream->connections, connection, error, CONNECTION_FAILURE,
 	                           now_ns))
 		stream_hold_closed(stream, connection);

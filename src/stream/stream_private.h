@@ -8,6 +8,7 @@
 #include "capture/origin.h"
 #include "stream/destroyed.h"
 #include "stream/duplicates.h"
+#include "stream/unclaimed_errors.h"
 #include "stream/fragments.h"
 #include "stream/naming.h"
 #include "stream/payload.h"
@@ -25,6 +26,8 @@ struct stream {
 	struct duplicates *duplicates;
 	struct fragments *fragments;
 	struct destroyed *destroyed;
+	struct unclaimed_errors
+		*errors;         /* NULL: calls of connect(2) without packets are no records */
 	struct naming *naming;   /* NULL: nothing is looked into */
 	uint32_t changes;        /* attribution_changes() of this batch */
 	struct traffic *traffic; /* NULL: not asked for */
@@ -65,6 +68,14 @@ void stream_emit_state(struct stream *stream, struct connection *connection,
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns);
 /* A packet of no connection, which may be an ICMP error about one. */
 void stream_apply_icmp_error(struct stream *stream, const struct packet *packet, int64_t now_ns);
+/*
+ * Calls of connect(2) that failed become connections, where no packets did it, and ended before
+ * that time (monotonic); INT64_MAX: all, whatever the room. What packets did show is that their
+ * application gave up. False: there are more than the sink has room for.
+ */
+bool stream_take_failed_connects(struct stream *stream, int64_t before_ns);
+/* May a timer report something now? context: the stream. */
+bool stream_has_room(void *context);
 /* For a connection that its packets closed: the record comes after those that are late. */
 void stream_hold_closed(struct stream *stream, struct connection *connection);
 

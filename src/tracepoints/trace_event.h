@@ -22,6 +22,11 @@ enum trace_event_kind {
 	 */
 	TRACE_EVENT_ROUTE,
 	/*
+	 * connect() looked for a TCP route to `tuple`, and `table` has none, or one that forbids it:
+	 * `error`. Another table may have one. The port of the source is 0 unless it is bound.
+	 */
+	TRACE_EVENT_NO_ROUTE,
+	/*
 	 * The TCP socket at `socket` went from old_state to new_state. The ports of
 	 * CLOSED -> SYN_SENT are not known yet (source port 0). In process context
 	 * `pid` did it, otherwise pid and tid are those of a bystander.
@@ -53,12 +58,14 @@ struct trace_event {
 	bool executed;
 	bool ended; /* EXIT: tid was the last of its threads; else others may outlive it */
 	uint8_t old_state, new_state; /* as enum socket_state */
+	int16_t error;                /* NO_ROUTE: -errno */
 	int pid;                      /* thread group id */
 	int tid;
 	int parent_pid;  /* of the process that forked it */
 	uint32_t netns;  /* inode number */
 	uint32_t userns; /* of the user namespace; 0 = not known */
 	uint32_t ifindex;
+	uint32_t table;      /* NO_ROUTE: of routes */
 	int64_t time_ns;     /* monotonic */
 	int64_t boottime_ns; /* the same moment on CLOCK_BOOTTIME, at most microseconds off */
 	int64_t since_ns;

@@ -30,10 +30,12 @@ void trace_filter_make(struct buf *filter, enum trace_record_event event,
 		 * TCP sockets are seen by their states. Without ports: the first of
 		 * connect()'s two lookups, forwarding, reception. ICMP has none, nor
 		 * have raw sockets: 255 (IPPROTO_RAW) when they make the header, else
-		 * their protocol without the port that connect() knows.
+		 * their protocol without the port that connect() knows. A TCP socket for which
+		 * there is no route has no states; the table of local addresses is one of several.
 		 */
 		buf_append_literal(filter, "((proto == 17 && sport != 0) || proto == 255 || "
 		                           "((proto == 6 || proto == 17) && dport == 0) || "
+		                           "(proto == 6 && err < 0 && tb_id != 255) || "
 		                           "proto == ");
 		buf_append_u64(filter,
 		               event == TRACE_RECORD_ROUTE_V4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);

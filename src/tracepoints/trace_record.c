@@ -19,6 +19,8 @@ enum {
 	ROUTE_SOURCE,
 	ROUTE_DESTINATION,
 	ROUTE_IFINDEX,
+	ROUTE_TABLE,
+	ROUTE_ERROR,
 };
 enum {
 	STATE_SOCKET,
@@ -59,14 +61,18 @@ static const struct {
 	                              [ROUTE_DPORT] = { "dport", 2, false },
 	                              [ROUTE_SOURCE] = { "src", 4, false },
 	                              [ROUTE_DESTINATION] = { "dst", 4, false },
-	                              [ROUTE_IFINDEX] = { "oif", 4, true } } },
+	                              [ROUTE_IFINDEX] = { "oif", 4, true },
+	                              [ROUTE_TABLE] = { "tb_id", 4, false },
+	                              [ROUTE_ERROR] = { "err", 4, false } } },
 	[TRACE_RECORD_ROUTE_V6] = { "fib6/fib6_table_lookup",
 	                            { [ROUTE_PROTOCOL] = { "proto", 1, false },
 	                              [ROUTE_SPORT] = { "sport", 2, false },
 	                              [ROUTE_DPORT] = { "dport", 2, false },
 	                              [ROUTE_SOURCE] = { "src", 16, false },
 	                              [ROUTE_DESTINATION] = { "dst", 16, false },
-	                              [ROUTE_IFINDEX] = { "oif", 4, true } } },
+	                              [ROUTE_IFINDEX] = { "oif", 4, true },
+	                              [ROUTE_TABLE] = { "tb_id", 4, false },
+	                              [ROUTE_ERROR] = { "err", 4, false } } },
 	/* The v6 addresses of these two are there for IPv4 too, mapped. */
 	[TRACE_RECORD_STATE] = { "sock/inet_sock_set_state",
 	                         { [STATE_SOCKET] = { "skaddr", POINTER, false },
@@ -189,6 +195,10 @@ static enum trace_record_result decode_route(const uint16_t *offsets, bool v6, c
 		event->tuple.protocol = IPPROTO_RAW;
 		event->tuple.source_port = 0;
 	}
+	event->table = read_u32(raw + offsets[ROUTE_TABLE]);
+	event->error = (int16_t)read_u32(raw + offsets[ROUTE_ERROR]);
+	if (event->tuple.protocol == IPPROTO_TCP) /* no others with ports pass the filter */
+		event->kind = TRACE_EVENT_NO_ROUTE;
 	if (v6) {
 		inet_from_v6(&event->tuple.source, raw + offsets[ROUTE_SOURCE]);
 		inet_from_v6(&event->tuple.destination, raw + offsets[ROUTE_DESTINATION]);

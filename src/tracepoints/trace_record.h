@@ -46,7 +46,7 @@ enum trace_record_event {
 /* As tracefs names it. */
 const char *trace_record_event_name(enum trace_record_event event);
 
-#define TRACE_RECORD_FIELDS 7
+#define TRACE_RECORD_FIELDS 8
 
 struct trace_record_layout {
 	bool has_cgroup;        /* PERF_SAMPLE_CGROUP is part of the sample type */

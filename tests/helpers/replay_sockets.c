@@ -187,6 +187,22 @@ bool attribution_find_heir(struct attribution *attribution,
 	return false;
 }
 
+bool attribution_sees_connects(const struct attribution *attribution)
+{
+	(void)attribution;
+	return false;
+}
+
+bool attribution_take_failed_connect(struct attribution *attribution, int64_t before_ns,
+                                     struct failed_connect *connect, struct owner *owner)
+{
+	(void)attribution;
+	(void)before_ns;
+	(void)connect;
+	(void)owner;
+	return false;
+}
+
 static void read_line(const char *line)
 {
 	char local[64], remote[64], method[32], address[64];

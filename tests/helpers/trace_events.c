@@ -47,6 +47,7 @@ struct events {
 
 static const char *const kind_names[] = {
 	[TRACE_EVENT_ROUTE] = "route",
+	[TRACE_EVENT_NO_ROUTE] = "no-route",
 	[TRACE_EVENT_STATE] = "state",
 	[TRACE_EVENT_RECEIVE] = "receive",
 	[TRACE_EVENT_SEND] = "send",
@@ -74,6 +75,7 @@ static void print_event(const struct trace_event *event)
 	case TRACE_EVENT_RECEIVE:
 	case TRACE_EVENT_SEND:
 	case TRACE_EVENT_ROUTE:
+	case TRACE_EVENT_NO_ROUTE:
 		inet_format(&event->tuple.source, local);
 		inet_format(&event->tuple.destination, remote);
 		printf("\t%d\t%s\t%d\t%s\t%d\n", event->tuple.protocol, local,

@@ -182,8 +182,11 @@ static struct connection *open_at(struct connection_table *table, uint8_t protoc
                                   int64_t now)
 {
 	struct tuple tuple = make_tuple(protocol, 1, port);
+	struct connection *connection = open_tuple(table, 1, &tuple, now);
 
-	return open_tuple(table, 1, &tuple, now);
+	if (connection)
+		connection->evidence = CONNECTION_FROM_PACKETS;
+	return connection;
 }
 
 static bool feed(struct connection_table *table, struct connection *connection,
@@ -365,6 +368,10 @@ static void test_restarts(void)
 	handshake(table, idle, START);
 	connection_table_close(table, idle, CONNECTION_IDLE, CONNECTION_SUCCESS, START);
 	CHECK(restarts(idle, TCP_FLAG_ACK), "TCP: silence that was taken for the end was none");
+	idle->evidence = CONNECTION_FROM_TRACEPOINTS;
+	CHECK(!restarts(idle, TCP_FLAG_SYN), "TCP: a packet of what was reported without packets");
+	idle->last_ns = START - 1;
+	CHECK(restarts(idle, TCP_FLAG_SYN), "TCP: what comes after its end is another's");
 	CHECK(!restarts(idle, TCP_FLAG_RST) && !restarts(idle, TCP_FLAG_FIN | TCP_FLAG_ACK),
 	      "TCP: but what only ends it begins nothing");
 	connection_table_free(table);
@@ -483,6 +490,29 @@ static void test_death(void)
 	connection_table_shutdown(table, START);
 	CHECK(reported_total == 1 && reported[0].reason == CONNECTION_SOCKET_CLOSED,
 	      "not by the end of the run, if that comes first");
+	connection_table_free(table);
+}
+
+/* Its application gave up before an answer came. */
+static void test_given_up(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct connection *tcp = open_at(table, IPPROTO_TCP, 1, START);
+	struct connection *last = open_at(table, IPPROTO_TCP, 2, START);
+	int64_t now = START;
+
+	feed(table, tcp, CONNECTION_SOURCE, TCP_FLAG_SYN, START);
+	connection_table_died(table, tcp, START);
+	run_until(table, &now, START + WINDOW_HELD_NS + SECOND);
+	CHECK(reported_total == 1 && reported[0].reason == CONNECTION_TIMEOUT &&
+	              reported[0].outcome == CONNECTION_FAILURE,
+	      "a SYN without answer, and its socket is gone: that is when it failed");
+	feed(table, last, CONNECTION_SOURCE, TCP_FLAG_SYN, now);
+	connection_table_died(table, last, now);
+	connection_table_shutdown(table, now);
+	CHECK(reported_total == 2 && reported[1].reason == CONNECTION_TIMEOUT &&
+	              reported[1].outcome == CONNECTION_FAILURE,
+	      "and at the end of the run");
 	connection_table_free(table);
 }
 
@@ -972,6 +1002,7 @@ int main(void)
 	test_restarts();
 	test_expiry();
 	test_death();
+	test_given_up();
 	test_unlisted();
 	test_linger();
 	test_held();

@@ -41,7 +41,8 @@ static void test_texts(void)
 	CHECK(filter_is(TRACE_RECORD_EXIT, ""), "exits are not filtered");
 	CHECK(filter_is(TRACE_RECORD_ROUTE_V4,
 	                "((proto == 17 && sport != 0) || proto == 255 || ((proto == 6 || "
-	                "proto == 17) && dport == 0) || proto == 1) && !(common_flags & 0xd8)"),
+	                "proto == 17) && dport == 0) || (proto == 6 && err < 0 && tb_id != 255) || "
+	                "proto == 1) && !(common_flags & 0xd8)"),
 	      "routes");
 	CHECK(filter_is(TRACE_RECORD_RECEIVE, "sport < 32768 && !(common_flags & 0xd8)"), "reads");
 	CHECK(filter_is(TRACE_RECORD_SEND, "protocol == 6 && ret > 0 && !(common_flags & 0xd8)"),
@@ -53,7 +54,8 @@ static void test_texts(void)
 	port_budget_update(&receives, 1000 * SECOND);
 	CHECK(filter_is(TRACE_RECORD_ROUTE_V6,
 	                "((proto == 17 && sport != 0) || proto == 255 || ((proto == 6 || "
-	                "proto == 17) && dport == 0) || proto == 58) && !(common_flags & 0xd8) && "
+	                "proto == 17) && dport == 0) || (proto == 6 && err < 0 && tb_id != 255) || "
+	                "proto == 58) && !(common_flags & 0xd8) && "
 	                "sport != 53 && sport != 123"),
 	      "routes without two busy UDP ports");
 	CHECK(filter_is(TRACE_RECORD_RECEIVE,

@@ -176,11 +176,20 @@ static void test_routes(void)
 	set(&record, 47, destination, sizeof destination);
 	set_u16(&record, 64, 40001);
 	set_u16(&record, 66, 443);
-	set(&record, 68, "\x06", 1);
+	set(&record, 68, "\x11", 1);
 	end_sample(&record);
-	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED &&
-	              is_tuple(&event, 6, "::", 40001, "2001:db8::1", 443),
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_ROUTE &&
+	              is_tuple(&event, 17, "::", 40001, "2001:db8::1", 443),
 	      "a route lookup for IPv6, without local address");
+	set(&record, 68, "\x06", 1);
+	set_u16(&record, 8, 254);
+	set_u16(&record, 12, (uint16_t)-EHOSTUNREACH);
+	set_u16(&record, 14, UINT16_MAX);
+	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED &&
+	              event.kind == TRACE_EVENT_NO_ROUTE && event.table == 254 &&
+	              event.error == -EHOSTUNREACH &&
+	              is_tuple(&event, 6, "::", 40001, "2001:db8::1", 443),
+	      "a TCP socket for which a table has no route");
 }
 
 static void test_context(void)

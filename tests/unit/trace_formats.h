@@ -58,6 +58,7 @@
 #define FORMAT_ROUTE_V6                                                                            \
 	FORMAT_COMMON("fib6_table_lookup", 2315)                                                   \
 	FORMAT_FIELD("u32 tb_id", 8, 4)                                                            \
+	FORMAT_FIELD("int err", 12, 4)                                                             \
 	FORMAT_FIELD("int oif", 16, 4)                                                             \
 	FORMAT_FIELD("__u8 src[16]", 31, 16)                                                       \
 	FORMAT_FIELD("__u8 dst[16]", 47, 16)                                                       \

@@ -1,0 +1,128 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls of connect(2) that failed, as tracepoints report them. Where packets of them were captured,
+ * these are the connection. Without any, the report is its beginning and its end.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "attribution/failed_connects.h"
+#include "attribution/windows.h"
+#include "base/clock.h"
+#include "events/community_id.h"
+#include "stream/stream_private.h"
+
+static int64_t wall_time(const struct stream *stream, int64_t monotonic_ns)
+{
+	return monotonic_ns + stream->clock.offset_ns;
+}
+
+/* A firewall that drops a SYN does not report that: it looks like a network that does. */
+static enum connection_reason reason_of(const struct stream *stream,
+                                        const struct failed_connect *connect)
+{
+	const struct unclaimed_error *error;
+
+	if (connect->error == -EACCES || connect->error == -EINVAL) /* "prohibit", "blackhole" */
+		return CONNECTION_BLOCKED;
+	if (connect->error != 0)
+		return CONNECTION_UNREACHABLE;
+	error = unclaimed_errors_find(stream->errors, connect->netns, &connect->tuple,
+	                              connect->began_ns - WINDOW_TRACE_AFTER_NS);
+	if (error)
+		return error->reason;
+	return connect->ended_ns - connect->began_ns < WINDOW_UNANSWERED_NS
+	               ? CONNECTION_SOCKET_CLOSED
+	               : CONNECTION_TIMEOUT;
+}
+
+static void add_connection(struct stream *stream, const struct connection_key *key,
+                           const struct failed_connect *connect, struct owner *owner)
+{
+	int64_t now_ns = clock_monotonic_ns();
+	struct connection *connection = connection_table_open(
+		stream->connections, key, wall_time(stream, connect->began_ns), now_ns);
+
+	if (!connection)
+		return;
+	if (stream->traffic)
+		traffic_opened(stream->traffic, connection);
+	connection->evidence = CONNECTION_FROM_TRACEPOINTS;
+	connection->local[CONNECTION_SOURCE] = true;
+	connection->direction = CONNECTION_EGRESS;
+	connection->seen_ns = connect->began_ns;
+	connection->last_ns = wall_time(stream, connect->ended_ns);
+	connection->owners[CONNECTION_SOURCE] = *owner;
+	*owner = (struct owner){ 0 };
+	connection->routeless = connect->error != 0 && key->tuple.source_port == 0;
+	if (key->tuple.source_port != 0)
+		community_id_of(stream->options.community_id_seed, &key->tuple,
+		                tuple_is_v4(&key->tuple), true, connection->community_id);
+	stream_emit_connection(stream, EVENT_CONNECTION_OPENED, connection->start_ns, connection);
+	connection_table_close(stream->connections, connection, reason_of(stream, connect),
+	                       CONNECTION_FAILURE, now_ns);
+	stream_emit_closed(stream, connection, connection->last_ns);
+	/* Without a port no packet belongs to it. */
+	if (key->tuple.source_port == 0)
+		connection_table_forget(stream->connections, connection);
+}
+
+/* Its SYN had no answer, and its socket is closed. */
+static void give_up(struct stream *stream, struct connection *connection, int64_t ended_ns)
+{
+	if (connection->counts[CONNECTION_DESTINATION].packets > 0)
+		return;
+	if (connection_table_close(stream->connections, connection, CONNECTION_TIMEOUT,
+	                           CONNECTION_FAILURE, clock_monotonic_ns()))
+		stream_emit_closed(stream, connection, wall_time(stream, ended_ns));
+}
+
+/* It has the ends of one that is over: nobody reported that. */
+static void replace(struct stream *stream, struct connection *connection)
+{
+	if (connection_table_close(stream->connections, connection, CONNECTION_SOCKET_CLOSED,
+	                           CONNECTION_UNKNOWN, clock_monotonic_ns()))
+		stream_emit_closed(stream, connection, connection->last_ns);
+	connection_table_forget(stream->connections, connection);
+}
+
+static void take(struct stream *stream, const struct failed_connect *connect, struct owner *owner)
+{
+	struct connection_key key =
+		connection_table_key(stream->connections, connect->netns, &connect->tuple);
+	struct connection *connection = NULL;
+	enum connection_end from;
+	bool older;
+
+	if (connect->tuple.source_port != 0)
+		connection = connection_table_find(stream->connections, &key, &from);
+	older = connection && connection->seen_ns < connect->began_ns - WINDOW_TRACE_AFTER_NS;
+	if (connection && !older) {
+		if (connection->seen_ns <= connect->ended_ns)
+			give_up(stream, connection, connect->ended_ns);
+		return;
+	}
+	if (!stream->errors)
+		return;
+	if (older)
+		replace(stream, connection);
+	add_connection(stream, &key, connect, owner);
+}
+
+bool stream_take_failed_connects(struct stream *stream, int64_t before_ns)
+{
+	struct failed_connect connect;
+	struct owner owner = { 0 };
+
+	if (!stream->options.attribution)
+		return true;
+	while (before_ns == INT64_MAX || stream_has_room(stream)) {
+		if (!attribution_take_failed_connect(stream->options.attribution, before_ns,
+		                                     &connect, &owner))
+			return true;
+		take(stream, &connect, &owner);
+		owner_clear(&owner);
+	}
+	return false;
+}

@@ -47,6 +47,8 @@ BUILD = os.environ.get("top_builddir", os.path.join(TREE, "build"))
 SOCKLINE = os.environ.get("SOCKLINE", os.path.join(BUILD, "src/sockline"))
 HELPERS = os.environ.get("HELPERS", os.path.join(BUILD, "tests/helpers"))
 VALIDATE = os.path.join(TREE, "tests/helpers/validate")
+# Which fields and actions this test's records have: test_emitted.py reads it.
+EMITTED = os.path.join(BUILD, "tests/emitted", os.path.basename(sys.argv[0]))
 SLOWDOWN = float(os.environ.get("SLOWDOWN", "1"))
 TIMEOUT = 10  # seconds, for what should take none
 
@@ -340,7 +342,7 @@ class Sockline(Process):
             return
         self.validated = True
         self.raw.seek(0)
-        result = subprocess.run([sys.executable, VALIDATE, *options], stdin=self.raw,
+        result = subprocess.run([sys.executable, VALIDATE, "--emitted", EMITTED, *options], stdin=self.raw,
                                 capture_output=True, text=True, check=False)
         if result.returncode != 0:
             check(False, "every line is valid", result.stdout + result.stderr)
@@ -478,6 +480,9 @@ def run(names, root=True):
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("interrupted"))
     _remove_leftovers()
+    os.makedirs(os.path.dirname(EMITTED), exist_ok=True)
+    with open(EMITTED, "w", encoding="utf-8"):
+        pass  # of this run alone
     for name, function in list(names.items()):
         if not name.startswith("test_") or (sys.argv[1:] and name not in sys.argv[1:]):
             continue

@@ -28,6 +28,9 @@ from tap import check, comment, done, skip_all  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOCKLINE = os.path.abspath(os.environ.get("SOCKLINE", "build/src/sockline"))
 VALIDATE = os.path.join(HERE, "../helpers/validate")
+# See tests/integration/test_emitted.py.
+EMITTED = os.path.join(os.path.abspath(os.environ.get("top_builddir", "build")), "tests/emitted",
+                       os.path.basename(sys.argv[0]))
 START = 1795342272  # 2026-11-22T10:11:12Z
 MACS = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
 CLIENT, SERVER = "10.0.0.1", "192.0.2.80"
@@ -272,7 +275,8 @@ def write(name, content):
 
 
 def is_valid(output, title):
-    result = subprocess.run([sys.executable, VALIDATE], input=output, capture_output=True, check=False)
+    result = subprocess.run([sys.executable, VALIDATE, "--emitted", EMITTED], input=output, capture_output=True,
+                            check=False)
     check(result.returncode == 0, f"{title}: every line is valid",
           (result.stdout + result.stderr).decode())
 

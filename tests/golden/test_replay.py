@@ -517,6 +517,8 @@ def in_a_folder(tests):
     if scapy is None:
         return skip_all("needs scapy")
     home = os.getcwd()
+    if os.path.exists(EMITTED):
+        os.remove(EMITTED)  # of an earlier run
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for test in tests:

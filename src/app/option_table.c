@@ -367,6 +367,11 @@ const struct option_row option_table[] = {
 	  .words = log_formats,
 	  .config = OPTION_NO_CONFIG,
 	  .help = "form of the messages on stderr" },
+	{ .name = "self-test",
+	  SWITCH(self_test),
+	  .config = OPTION_NO_CONFIG,
+	  .help = "open all that the other options ask for, print what is\n"
+	          "there and what is missing, and exit" },
 	{ .letter = 'V',
 	  .name = "version",
 	  MODE(OPTIONS_VERSION),

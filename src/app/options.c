@@ -95,6 +95,8 @@ static int check(const struct options *options, struct error *error)
 		  "-e dns and --no-inspect exclude each other" },
 		{ snapshot && !options->inspect,
 		  "--no-inspect and -S exclude each other: a snapshot has no packets" },
+		{ options->self_test && options->command,
+		  "--self-test and a command exclude each other" },
 		{ rotation_is_wanted(&options->rotation) && !outlet_is_file(options->output_file),
 		  "--rotate-size and --rotate-interval need -o with a file" },
 		{ options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1,

@@ -76,6 +76,7 @@ struct options {
 	int compress_level;
 	struct rotation rotation;
 	uint64_t spool_size;
+	bool self_test;
 	int64_t update_interval_ns; /* 0 = off */
 	int64_t stats_interval_ns;  /* 0 = off */
 	enum host_method method;

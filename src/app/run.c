@@ -412,6 +412,11 @@ int run_main(const struct options *options, const struct log *log)
 		command_end(&run.command);
 		return EXIT_FAILURE;
 	}
+	if (options->self_test) {
+		result = run_self_test(&run);
+		run_free(&run);
+		return result;
+	}
 	run.report = (struct report_sources){
 		.options = options,
 		.host = run.host,

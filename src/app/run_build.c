@@ -129,6 +129,8 @@ static int open_host(struct run *run, struct error *error)
 	result = host_new(&run->host, run->loop, &options, error);
 	if (result != 0)
 		return result;
+	if (run->options->self_test) /* prints them itself */
+		return 0;
 	for (const char *const *degraded = host_degraded(run->host, &count); count > 0; count--)
 		log_warning(run->log, "%s", *degraded++);
 	return 0;

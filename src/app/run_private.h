@@ -115,6 +115,9 @@ void run_output_turn(struct run *run, bool busy);
 /* run_confine.c: drops what is not used any more. After run_build, before any packet is looked at. */
 int run_confine(struct run *run, struct error *error);
 
+/* run_self_test.c: prints what is open and what is missing; the exit status. After run_confine. */
+int run_self_test(struct run *run);
+
 /* run_notify.c: all but open do nothing where there is no service manager. */
 void run_notify_open(
 	struct run *run); /* the last of run_build: its timer reports that the loop turns */

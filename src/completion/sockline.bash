@@ -201,6 +201,7 @@ _sockline()
 			-v
 			--verbose
 			--log-format
+			--self-test
 			-V
 			--version
 			-h

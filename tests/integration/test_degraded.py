@@ -208,6 +208,27 @@ def test_what_is_refused():
         refused(host, "nobody", NOBODY, "-i", "lo", wanted="CAP_NET_RAW", program=as_anybody())
 
 
+def test_self_test():
+    """What a run would lack, without a run."""
+    def tested(host, via, *options):
+        result = subprocess.run([*host.prefix, *via, SOCKLINE, "--self-test", *options], capture_output=True,
+                                text=True, check=False)
+        return result.returncode, result.stdout.splitlines(), result.stderr
+
+    with Namespace() as host:
+        status, lines, stderr = tested(host, (), "-i", "lo", "--netns", "self")
+        check(status == 0 and not stderr and {"capture     lo", "namespaces  1 captured", "output      standard output"}
+              <= set(lines), "--self-test: nothing is missing", [status, lines, stderr])
+        status, lines, _ = tested(host, without("sys_ptrace"), "-i", "lo")
+        check(status == 1 and [line for line in lines if line.startswith("MISSING") and "cap_sys_ptrace" in line],
+              "--self-test: a capability is missing", lines)
+        status, lines, _ = tested(host, (), "-i", "lo", "-o", "unix:" + path("nobody-listens"))
+        check(status == 1 and [line for line in lines if line.startswith("MISSING") and "cannot connect" in line],
+              "--self-test: nobody reads the output", lines)
+        status, lines, stderr = tested(host, (), "-i", "none")
+        check(status == 1 and not lines and "none" in stderr, "--self-test: an interface that is not there", stderr)
+
+
 def test_less_is_not_wrong():
     """Without the right to look at others, an owner is unknown with a reason, not another."""
     with Namespace() as host:

@@ -4,7 +4,7 @@
  * The arguments of every program that is executed on the host. Threads, one pinned to each CPU, of
  * real-time priority where that is granted: the kernel wakes the one of the CPU while exec is under
  * way, so that it runs before the new program does, and reads its memory where the new stack points.
- * That starts the program some 30 us later. A thread takes the secrets out before it hands over.
+ * That starts the program some 50 us later. A thread takes the secrets out before it hands over.
  *
  * What cannot be read, or is by now of another exec, is not reported, or is shorter than its count.
  */

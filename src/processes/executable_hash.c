@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "processes/process.h"
+#include "processes/process_read.h"
 
 #define BLOCK 65536
 
@@ -43,19 +44,20 @@ static int identify(int fd, unsigned sync, struct executable_identity *identity)
 }
 
 /* Asks the descriptor itself: the process may execute another program at any time. */
-static bool is_executable(int fd, const char *executable)
+static bool is_executable(int proc_pid, int fd, const char *executable)
 {
 	char name[32], target[PATH_MAX + 16]; /* it may end with " (deleted)" */
-	size_t length = strlen(executable), target_length;
+	size_t length;
 	ssize_t got;
 
 	snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
 	got = readlink(name, target, sizeof target);
-	if (got < (ssize_t)length || memcmp(target, executable, length) != 0)
+	if (got <= 0)
 		return false;
-	target_length = (size_t)got;
-	return target_length == length ||
-	       (process_strip_deleted(target, &target_length) && target_length == length);
+	length = (size_t)got;
+	return process_read_is_executable(proc_pid, target, length, executable) ||
+	       (process_strip_deleted(target, &length) &&
+	        process_read_is_executable(proc_pid, target, length, executable));
 }
 
 int executable_hash_open(int proc_pid, const char *executable, struct executable_identity *identity)
@@ -65,8 +67,9 @@ int executable_hash_open(int proc_pid, const char *executable, struct executable
 
 	if (fd < 0)
 		return -errno;
-	result = is_executable(fd, executable) ? identify(fd, AT_STATX_DONT_SYNC, identity)
-	                                       : -ESTALE;
+	result = is_executable(proc_pid, fd, executable)
+	                 ? identify(fd, AT_STATX_DONT_SYNC, identity)
+	                 : -ESTALE;
 	if (result == 0)
 		return fd;
 	close(fd);

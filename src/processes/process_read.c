@@ -178,6 +178,19 @@ static bool same_text(const char *string, const char *text, size_t length)
 	return strlen(string) == length && memcmp(string, text, length) == 0;
 }
 
+bool process_read_is_executable(int dir, const char *target, size_t length, const char *executable)
+{
+	char root[PATH_MAX];
+	ssize_t root_length;
+
+	if (same_text(executable, target, length))
+		return true;
+	root_length = readlinkat(dir, "root", root, sizeof root);
+	return executable && root_length > 1 && (size_t)root_length < length &&
+	       memcmp(root, target, (size_t)root_length) == 0 &&
+	       same_text(executable, target + root_length, length - (size_t)root_length);
+}
+
 int process_read_executable_same(int dir, const struct process *process)
 {
 	char target[PATH_MAX + 16];
@@ -186,7 +199,8 @@ int process_read_executable_same(int dir, const struct process *process)
 
 	if (length < 0)
 		return length == -EACCES ? 0 : (int)length;
-	return length > 0 && same_text(process->executable, target, (size_t)length);
+	return length > 0 &&
+	       process_read_is_executable(dir, target, (size_t)length, process->executable);
 }
 
 static uint64_t entity_id(const struct process_reader *reader, const struct process *process)

@@ -53,6 +53,11 @@ int process_read_open(int proc_fd, int pid);
 int process_read_stat(int dir, struct process_stat *stat);
 /* 0 or -errno; a refused or absent field is no failure, stat is needed. */
 int process_read_facts(int dir, struct process_facts *facts);
+/*
+ * What the link of exe leads to is that executable. In a chroot(2) events report the path below the
+ * root directory of the process, and the link shows the whole path.
+ */
+bool process_read_is_executable(int dir, const char *target, size_t length, const char *executable);
 /* 1: the link of exe is what the process has; 0: another, or not readable; -errno: it is gone. */
 int process_read_executable_same(int dir, const struct process *process);
 

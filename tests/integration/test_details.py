@@ -66,6 +66,32 @@ def test_no_hash():
         check(not sockline.find(where=lambda one: "hash" in one.get("process", {})), "no hash without --hash")
 
 
+def test_chroot():
+    """In another root directory the executable is as the process sees it, where events report it, and
+    else as sockline does; its hash is that of the file."""
+    root, name = path("root-sel"), shutil.which("busybox")
+    os.mkdir(root)
+    enter = f"mount --rbind / {root} && exec chroot {root} \"$@\""
+    for method, runs in (("auto", 2), ("lookup", 1)):  # it is hashed by the second one
+        with Namespace() as host:
+            server = Mksock(host, "tcp-listen 127.0.0.1 0")
+            sockline = host.sockline("--hash", "-e", "connection", "--attribution", method)
+            for _ in range(runs):
+                client = host.start("unshare", "-m", "sh", "-c", enter, "sh", name, "nc", "127.0.0.1", server.port())
+                pid = client.pid
+                sockline.wait_for(where=lambda one, pid=pid: one.get("process", {}).get("pid") == pid)
+                time.sleep(0.3)
+                client.kill()
+            sockline.stop()
+            events = sockline.find("run_started")[0]["sockline"]["config"]["attribution"] == "tracepoints"
+            found = [one["process"] for one in sockline.find() if one.get("process", {}).get("pid") == pid]
+            check({one.get("executable") for one in found} == {name if events else root + name},
+                  f"{method}: its path", found)
+            check(runs == 1 or {one.get("hash", {}).get("sha256") for one in found} == {sha256(name)},
+                  f"{method}: its hash", found)
+            server.end()
+
+
 def new_cgroup():
     """The cgroup of a container of docker; where cgroup v2 is, alone or beside v1. None: there is none."""
     for root in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup"):

@@ -9,7 +9,8 @@
 #include "check.h"
 #include "fake_proc.h"
 
-#define EXE "1/exe"
+#define EXE  "1/exe"
+#define ROOT "1/root"
 
 static const atomic_bool go;
 static const atomic_bool halt = true;
@@ -46,7 +47,7 @@ static void check_vectors(void)
 	struct executable_identity identity, again;
 	uint8_t sha256[EXECUTABLE_HASH_SIZE];
 	char path[PATH_MAX], other[PATH_MAX];
-	int dir, fd;
+	int dir, fd, again_fd;
 
 	fake_put("program", "abc");
 	fake_path(path, sizeof path, "program");
@@ -60,6 +61,13 @@ static void check_vectors(void)
 	      "it ends when it is to stop");
 	CHECK(executable_hash_open(dir, "/usr/bin/other", &again) == -ESTALE,
 	      "another program than the one that is known has no hash");
+	CHECK(executable_hash_open(dir, path + strlen(fake_proc), &again) == -ESTALE,
+	      "nor a path that ends like it");
+	fake_link(ROOT, fake_proc);
+	again_fd = executable_hash_open(dir, path + strlen(fake_proc), &again);
+	CHECK(again_fd >= 0 && memcmp(&again, &identity, sizeof again) == 0,
+	      "the path below the root directory of the process is the same program");
+	close(again_fd);
 	fake_path(other, sizeof other, "other");
 	unlink(other);
 	CHECK(rename(path, other) == 0, "the program is moved away");

@@ -267,9 +267,9 @@ static int open_snapshot(struct run *run, struct error *error)
 	struct snapshot_options options = {
 		.attribution = host_attribution(run->host),
 		.emitter = run->emitter,
+		.key = run->key,
 		.kinds = run->options->kinds,
 		.listening = run->options->listening,
-		.tcp_info = true,
 	};
 	uint32_t namespaces[NAMESPACES_MAX];
 	int count = host_namespaces(run->host, namespaces, NAMESPACES_MAX);

@@ -161,6 +161,13 @@ _sockline()
 			--unix
 			--packet
 			--netlink
+			--mptcp
+			--sctp
+			--dccp
+			--vsock
+			--xdp
+			--tipc
+			--smc
 			--no-dedupe
 			--dedupe
 			--no-inspect

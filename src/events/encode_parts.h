@@ -277,6 +277,14 @@ const char *encode_connection_state(enum socket_state state);        /* NULL for
 const char *encode_connection_reason(enum connection_reason reason); /* the same */
 const char *encode_socket_kind(enum socket_kind kind);
 
+/*
+ * encode_details.c: details of sockets, if there are any: "source" and "destination"; inside
+ * "socket"; inside "sockline": "tcp" and such.
+ */
+void encode_details_ends(struct writer *writer, const struct socket *socket);
+void encode_details_socket(struct writer *writer, const struct socket *socket);
+void encode_details_protocol(struct writer *writer, const struct socket *socket);
+
 /* encode_names.c: inside "network" and "destination", outside of all, and inside "sockline". */
 void encode_names_network(struct writer *writer, const struct names *names);
 void encode_names_destination(struct writer *writer, const struct names *names);
@@ -285,6 +293,8 @@ void encode_names_sockline(struct writer *writer, const struct names *names);
 
 /* encode_tcp.c: "tcp" of a socket and of a connection; what is of packets only with totals. */
 void encode_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
+void encode_tcp_figures(struct writer *writer,
+                        const struct socket_tcp_info *info); /* its members */
 void encode_tcp_connection(struct writer *writer, const struct connection *connection, bool totals);
 /* Inside "connection". */
 void encode_tcp_history(struct writer *writer, const struct connection *connection);

@@ -14,7 +14,9 @@
 static const char *const kinds[SOCKET_KIND_COUNT] = {
 	[SOCKET_TCP] = "tcp",       [SOCKET_UDP] = "udp",         [SOCKET_UDPLITE] = "udplite",
 	[SOCKET_RAW] = "raw",       [SOCKET_ICMP] = "icmp",       [SOCKET_UNIX] = "unix",
-	[SOCKET_PACKET] = "packet", [SOCKET_NETLINK] = "netlink",
+	[SOCKET_PACKET] = "packet", [SOCKET_NETLINK] = "netlink", [SOCKET_MPTCP] = "mptcp",
+	[SOCKET_SCTP] = "sctp",     [SOCKET_DCCP] = "dccp",       [SOCKET_VSOCK] = "vsock",
+	[SOCKET_XDP] = "xdp",       [SOCKET_TIPC] = "tipc",       [SOCKET_SMC] = "smc",
 };
 
 const char *encode_socket_kind(enum socket_kind kind)
@@ -24,7 +26,8 @@ const char *encode_socket_kind(enum socket_kind kind)
 
 static const char *const types[] = {
 	[SOCK_STREAM] = "stream", [SOCK_DGRAM] = "dgram",         [SOCK_RAW] = "raw",
-	[SOCK_RDM] = "rdm",       [SOCK_SEQPACKET] = "seqpacket", [SOCK_PACKET] = "packet",
+	[SOCK_RDM] = "rdm",       [SOCK_SEQPACKET] = "seqpacket", [SOCK_DCCP] = "dccp",
+	[SOCK_PACKET] = "packet",
 };
 
 /* The names of linux/netlink.h, in lower case without NETLINK_. */
@@ -52,14 +55,9 @@ static const char *const netlink_protocols[] = {
 #define NAME_OF(table, number)                                                                     \
 	((size_t)(number) < sizeof(table) / sizeof *(table) ? (table)[number] : NULL)
 
-static bool is_inet(const struct socket *socket)
-{
-	return socket->kind <= SOCKET_ICMP;
-}
-
 /*
- * What the record says of a socket's two ends. A listener's address is a
- * destination. An end of a known connection says what the connection says. Another
+ * What the record says of a socket's two ends. The address of what waits for peers,
+ * be it TCP or UDP, is a destination. An end of a known connection says what the connection says. Another
  * connected socket is the source of its connection, whichever end began it.
  */
 struct view {
@@ -67,6 +65,13 @@ struct view {
 	uint16_t source_port, destination_port;
 	enum connection_direction direction;
 };
+
+static bool waits_for_peers(const struct socket *socket)
+{
+	if (socket->kind == SOCKET_UDP || socket->kind == SOCKET_UDPLITE)
+		return socket->tuple.source_port > 0 && socket_is_listening(socket);
+	return socket->state == SOCKET_LISTEN;
+}
 
 static struct view view_of(const struct event_socket *event)
 {
@@ -83,7 +88,7 @@ static struct view view_of(const struct event_socket *event)
 		view.direction = event->connection->direction;
 		return view;
 	}
-	if (socket->state == SOCKET_LISTEN) {
+	if (waits_for_peers(socket)) {
 		view.destination = view.source;
 		view.destination_port = view.source_port;
 		view.source = NULL;
@@ -169,7 +174,7 @@ static void write_tuple(struct writer *writer, const struct event_socket *event)
 {
 	const struct socket *socket = event->socket;
 
-	if (is_inet(socket)) {
+	if (socket_is_inet(socket)) {
 		write_inet(writer, event);
 		return;
 	}
@@ -178,9 +183,11 @@ static void write_tuple(struct writer *writer, const struct event_socket *event)
 	writer_object_end(writer);
 	if (socket->kind == SOCKET_UNIX)
 		write_unix_address(writer, socket);
+	else if (socket->details)
+		encode_details_ends(writer, socket);
 }
 
-/* Only TCP has a state when it is closed; other kinds are then just not connected. */
+/* TCP has a state when it is closed; other kinds are then just not connected. */
 static void write_state(struct writer *writer, const struct socket *socket)
 {
 	if (socket->kind == SOCKET_TCP || socket->state != SOCKET_CLOSED)
@@ -189,11 +196,18 @@ static void write_state(struct writer *writer, const struct socket *socket)
 
 static void write_queues(struct writer *writer, const struct socket *socket)
 {
-	if (socket->kind == SOCKET_TCP && socket->state == SOCKET_LISTEN) {
+	const uint32_t with_queues =
+		SOCKET_KINDS_INET & ~(SOCKET_KIND_BIT(SOCKET_SMC) | SOCKET_KIND_BIT(SOCKET_DCCP));
+	bool reported = with_queues & SOCKET_KIND_BIT(socket->kind) ||
+	                (socket->details && socket->details->has_queues);
+
+	if (!reported)
+		return;
+	if (socket->state == SOCKET_LISTEN) {
 		writer_u64(writer, KEY("backlog"), socket->receive_queue);
 		if (socket->send_queue > 0) /* /proc/net/tcp does not have the limit */
 			writer_u64(writer, KEY("backlog_max"), socket->send_queue);
-	} else if (is_inet(socket)) {
+	} else {
 		writer_u64(writer, KEY("receive_queue"), socket->receive_queue);
 		writer_u64(writer, KEY("send_queue"), socket->send_queue);
 	}
@@ -242,8 +256,10 @@ static void write_kind(struct writer *writer, const struct socket *socket)
 		writer_decimal(writer, KEY("cgroup_id"), socket->cgroup_id);
 }
 
-static void write_socket(struct writer *writer, const struct socket *socket)
+static void write_socket(struct writer *writer, const struct event_socket *event)
 {
+	const struct socket *socket = event->socket;
+
 	writer_object(writer, KEY("socket"));
 	write_state(writer, socket);
 	if (socket->inode > 0)
@@ -258,6 +274,10 @@ static void write_socket(struct writer *writer, const struct socket *socket)
 	else
 		writer_literal(writer, "source", "sock_diag");
 	write_kind(writer, socket);
+	if (event->cgroup)
+		encode_writer_c_string(writer, KEY("cgroup"), event->cgroup, RAW_NONE);
+	if (socket->details)
+		encode_details_socket(writer, socket);
 	writer_object_end(writer);
 }
 
@@ -279,6 +299,17 @@ static void write_holders(struct writer *writer, const struct event_socket *even
 	writer_array_end(writer);
 }
 
+static void write_kinds(struct writer *writer, const struct key *key, uint32_t bits)
+{
+	if (bits == 0)
+		return;
+	writer_array(writer, key);
+	for (int kind = 0; kind < SOCKET_KIND_COUNT; kind++)
+		if (bits & SOCKET_KIND_BIT(kind))
+			writer_name(writer, ELEMENT, kinds[kind]);
+	writer_array_end(writer);
+}
+
 static void write_snapshot(struct writer *writer, const struct event *event)
 {
 	const struct event_socket *socket = &event->socket;
@@ -289,7 +320,9 @@ static void write_snapshot(struct writer *writer, const struct event *event)
 	writer_decimal(writer, KEY("id"), socket->snapshot_id);
 	if (event->action == EVENT_SNAPSHOT_COMPLETED) {
 		writer_count(writer, KEY("count"), socket->snapshot_index);
-		encode_writer_bool(writer, KEY("complete"), socket->complete);
+		encode_writer_bool(writer, KEY("complete"), socket->incomplete == 0);
+		write_kinds(writer, KEY("incomplete"), socket->incomplete);
+		write_kinds(writer, KEY("absent"), socket->absent);
 	} else {
 		writer_count(writer, KEY("index"), socket->snapshot_index);
 	}
@@ -301,6 +334,8 @@ void encode_socket_event(struct writer *writer, const struct event *any)
 	const struct event_socket *event = &any->socket;
 	const struct socket *socket = event->socket;
 
+	if (any->action == EVENT_SNAPSHOT_COMPLETED && event->began_ns > 0)
+		encode_cache_time(writer, KEY("start"), event->began_ns);
 	encode_record_host(writer, NULL);
 	if (any->action == EVENT_SNAPSHOT_COMPLETED) {
 		encode_record_sockline(writer);
@@ -316,9 +351,8 @@ void encode_socket_event(struct writer *writer, const struct event *any)
 		writer_id(writer, KEY("id"), event->connection->id);
 		writer_object_end(writer);
 	}
-	write_socket(writer, socket);
-	if (socket->has_tcp_info)
-		encode_tcp_info(writer, &socket->tcp_info);
+	write_socket(writer, event);
+	encode_details_protocol(writer, socket);
 	if (socket->kind == SOCKET_ICMP && socket->tuple.source_port > 0)
 		encode_connection_icmp(writer, socket->tuple.source_port);
 	encode_owner_cgroup(writer, event->owner);

@@ -8,7 +8,7 @@
 #include "connections/tcp_quality.h"
 #include "events/encode_parts.h"
 
-static void write_info(struct writer *writer, const struct socket_tcp_info *info)
+void encode_tcp_figures(struct writer *writer, const struct socket_tcp_info *info)
 {
 	if (info->rtt_us > 0)
 		writer_u64(writer, KEY("rtt_us"), info->rtt_us);
@@ -28,7 +28,7 @@ static void write_info(struct writer *writer, const struct socket_tcp_info *info
 void encode_tcp_info(struct writer *writer, const struct socket_tcp_info *info)
 {
 	writer_object(writer, KEY("tcp"));
-	write_info(writer, info);
+	encode_tcp_figures(writer, info);
 	writer_object_end(writer);
 }
 
@@ -90,7 +90,7 @@ void encode_tcp_connection(struct writer *writer, const struct connection *conne
 		return;
 	writer_object(writer, KEY("tcp"));
 	if (info)
-		write_info(writer, info);
+		encode_tcp_figures(writer, info);
 	if (handshake)
 		writer_u64(writer, KEY("handshake_us"), connection->flow.handshake_us);
 	if (measured)

@@ -86,8 +86,8 @@ struct event_dns {
 };
 
 /*
- * EVENT_EXISTING_SOCKET, EVENT_LISTENING_*; EVENT_SNAPSHOT_COMPLETED uses snapshot_* and complete
- * only.
+ * EVENT_EXISTING_SOCKET, EVENT_LISTENING_*; EVENT_SNAPSHOT_COMPLETED uses snapshot_* and what is
+ * its own.
  */
 struct event_socket {
 	const struct socket *socket;
@@ -97,7 +97,10 @@ struct event_socket {
 	struct connection *connection; /* the one it is an end of; NULL = not known */
 	uint64_t snapshot_id;          /* 1, 2, ... in this run; 0 for LISTENING_* */
 	uint64_t snapshot_index;       /* 1, 2, ... in this snapshot; the count, when completed */
-	bool complete;
+	const char *cgroup;            /* path of the socket's; NULL = not known */
+	int64_t began_ns;              /* SNAPSHOT_COMPLETED: when the sockets were listed */
+	/* SNAPSHOT_COMPLETED: kinds of which sockets may be missing; that the kernel does not have. */
+	uint32_t incomplete, absent; /* SOCKET_KIND_BIT */
 };
 
 struct event_traffic {

@@ -292,7 +292,7 @@ static void add_socket(struct buf *line, const struct event *event)
 	if (event->socket.owner)
 		add_owner(line, event->socket.owner, event->time_ns);
 	add(line, " %s", encode_socket_kind(socket->kind));
-	if (socket->kind <= SOCKET_ICMP)
+	if (socket_is_inet(socket))
 		add_ends(line, &socket->tuple, inet_has_ports(socket->tuple.protocol));
 	if (socket->kind == SOCKET_UNIX && socket->path_length > 0)
 		add_path(line, socket);

@@ -15,39 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "sockets/netlink.h"
-
-/* The attributes that follow a family's fixed message. */
-struct attributes {
-	const char *data;
-	size_t length;
-};
-
-static struct attributes attributes_after(const void *payload, size_t length, size_t fixed)
-{
-	size_t start = (fixed + 3) & ~(size_t)3; /* NLMSG_ALIGN */
-
-	if (start > length)
-		start = length;
-	return (struct attributes){ (const char *)payload + start, length - start };
-}
-
-/* False, and *value as it was, when the attribute is absent or too short. */
-static bool get(struct attributes attributes, uint16_t type, void *value, size_t size)
-{
-	size_t length;
-	const void *data = netlink_attribute(attributes.data, attributes.length, type, &length);
-
-	if (!data || length < size)
-		return false;
-	memcpy(value, data, size);
-	return true;
-}
-
-static uint64_t cookie_of(const uint32_t words[2])
-{
-	return (uint64_t)words[1] << 32 | words[0];
-}
+#include "sockets/diag_attributes.h"
+#include "sockets/diag_private.h"
 
 /*
  * What a socket's peer has confirmed counts the SYN of a socket that connected
@@ -76,15 +45,14 @@ static enum socket_role role_of(const struct socket *socket, const struct tcp_in
 	}
 }
 
-static void set_tcp_info(struct socket *socket, struct attributes attributes)
+static void set_tcp_info(struct socket *socket, const struct diag_attributes *attributes)
 {
 	struct tcp_info info;
-	const void *data;
-	size_t length;
+	const void *data = attributes->of[INET_DIAG_INFO].value;
+	size_t length = attributes->of[INET_DIAG_INFO].length;
 
 	if (socket->state == SOCKET_LISTEN) /* its fields mean other things there */
 		return;
-	data = netlink_attribute(attributes.data, attributes.length, INET_DIAG_INFO, &length);
 	if (!data || length < offsetof(struct tcp_info, tcpi_total_retrans) + sizeof(uint32_t))
 		return;
 	/* It grows at its end with the kernel: the byte counts came with Linux 4.1. */
@@ -107,35 +75,52 @@ static void set_tcp_info(struct socket *socket, struct attributes attributes)
 }
 
 /* A raw socket's stands in place of the local port. */
-static uint8_t raw_protocol(const struct inet_diag_msg *message, struct attributes attributes)
+static uint8_t raw_protocol(const struct inet_diag_msg *message,
+                            const struct diag_attributes *attributes)
 {
 	uint8_t protocol = (uint8_t)ntohs(message->id.idiag_sport);
 
-	get(attributes, INET_DIAG_PROTOCOL, &protocol, sizeof(protocol));
+	diag_attributes_get(attributes, INET_DIAG_PROTOCOL, &protocol, sizeof(protocol));
 	return protocol;
 }
 
-static int parse_inet(const void *payload, size_t length, struct socket *socket)
+/* What sctp_state of the kernel (include/net/sctp/constants.h) has in common with TCP. */
+static enum socket_state association_state(uint8_t state)
+{
+	switch (state) {
+	case 0:
+		return SOCKET_CLOSED;
+	case 3:
+		return SOCKET_ESTABLISHED;
+	default:
+		return SOCKET_STATE_NONE;
+	}
+}
+
+static int parse_inet(const void *payload, size_t length, struct diag_attributes *attributes,
+                      struct socket *socket)
 {
 	struct inet_diag_msg message;
-	struct attributes attributes;
 	uint8_t v6only;
 
 	if (length < sizeof(message))
 		return -EINVAL;
 	memcpy(&message, payload, sizeof(message));
-	attributes = attributes_after(payload, length, sizeof(message));
+	diag_attributes_after(attributes, payload, length, sizeof(message));
 
 	socket->family = message.idiag_family;
 	socket->state = message.idiag_state;
+	if (socket->kind == SOCKET_SCTP && attributes->of[INET_DIAG_PEERS].value)
+		socket->state = association_state(message.idiag_state);
 	if (message.idiag_family == AF_INET) {
 		inet_from_v4(&socket->tuple.source, message.id.idiag_src);
 		inet_from_v4(&socket->tuple.destination, message.id.idiag_dst);
 	} else if (message.idiag_family == AF_INET6) {
 		inet_from_v6(&socket->tuple.source, message.id.idiag_src);
 		inet_from_v6(&socket->tuple.destination, message.id.idiag_dst);
-		socket->v6only =
-			get(attributes, INET_DIAG_SKV6ONLY, &v6only, sizeof(v6only)) && v6only;
+		socket->v6only = diag_attributes_get(attributes, INET_DIAG_SKV6ONLY, &v6only,
+		                                     sizeof(v6only)) &&
+		                 v6only;
 	} else {
 		return -EINVAL;
 	}
@@ -145,9 +130,10 @@ static int parse_inet(const void *payload, size_t length, struct socket *socket)
 	                    socket->kind == SOCKET_RAW ? raw_protocol(&message, attributes) : 0);
 	socket->ifindex = message.id.idiag_if;
 	socket->inode = message.idiag_inode;
-	socket->cookie = cookie_of(message.id.idiag_cookie);
+	socket->cookie = diag_cookie_of(message.id.idiag_cookie);
 	socket_set_uid(socket, message.idiag_uid);
-	get(attributes, INET_DIAG_CGROUP_ID, &socket->cgroup_id, sizeof(socket->cgroup_id));
+	diag_attributes_get(attributes, INET_DIAG_CGROUP_ID, &socket->cgroup_id,
+	                    sizeof(socket->cgroup_id));
 	socket->receive_queue = message.idiag_rqueue;
 	socket->send_queue = message.idiag_wqueue;
 	if (socket->kind == SOCKET_TCP)
@@ -155,11 +141,10 @@ static int parse_inet(const void *payload, size_t length, struct socket *socket)
 	return 0;
 }
 
-static void set_path(struct socket *socket, struct attributes attributes)
+static void set_path(struct socket *socket, const struct diag_attributes *attributes)
 {
-	size_t length;
-	const char *name =
-		netlink_attribute(attributes.data, attributes.length, UNIX_DIAG_NAME, &length);
+	const char *name = attributes->of[UNIX_DIAG_NAME].value;
+	size_t length = attributes->of[UNIX_DIAG_NAME].length;
 
 	if (!name || length == 0)
 		return;
@@ -171,104 +156,110 @@ static void set_path(struct socket *socket, struct attributes attributes)
 	socket->path_length = (uint8_t)length;
 }
 
-static int parse_unix(const void *payload, size_t length, struct socket *socket)
+static int parse_unix(const void *payload, size_t length, struct diag_attributes *attributes,
+                      struct socket *socket)
 {
 	struct unix_diag_msg message;
 	struct unix_diag_rqlen queues;
-	struct attributes attributes;
 	uint32_t uid, peer;
 
 	if (length < sizeof(message))
 		return -EINVAL;
 	memcpy(&message, payload, sizeof(message));
-	attributes = attributes_after(payload, length, sizeof(message));
+	diag_attributes_after(attributes, payload, length, sizeof(message));
 
 	socket->family = AF_UNIX;
 	socket->type = message.udiag_type;
 	socket->state = message.udiag_state;
 	socket->inode = message.udiag_ino;
-	socket->cookie = cookie_of(message.udiag_cookie);
+	socket->cookie = diag_cookie_of(message.udiag_cookie);
 	set_path(socket, attributes);
-	if (get(attributes, UNIX_DIAG_PEER, &peer, sizeof(peer)))
+	if (diag_attributes_get(attributes, UNIX_DIAG_PEER, &peer, sizeof(peer)))
 		socket->peer_inode = peer;
-	if (get(attributes, UNIX_DIAG_RQLEN, &queues, sizeof(queues))) {
+	if (diag_attributes_get(attributes, UNIX_DIAG_RQLEN, &queues, sizeof(queues))) {
 		socket->receive_queue = queues.udiag_rqueue;
 		socket->send_queue = queues.udiag_wqueue;
 	}
-	if (get(attributes, UNIX_DIAG_UID, &uid, sizeof(uid))) /* Linux >= 5.3 */
+	if (diag_attributes_get(attributes, UNIX_DIAG_UID, &uid, sizeof(uid))) /* Linux >= 5.3 */
 		socket_set_uid(socket, uid);
 	return 0;
 }
 
-static int parse_packet(const void *payload, size_t length, struct socket *socket)
+static int parse_packet(const void *payload, size_t length, struct diag_attributes *attributes,
+                        struct socket *socket)
 {
 	struct packet_diag_msg message;
 	struct packet_diag_info info;
-	struct attributes attributes;
 	uint32_t uid, memory[SK_MEMINFO_RMEM_ALLOC + 1];
 
 	if (length < sizeof(message))
 		return -EINVAL;
 	memcpy(&message, payload, sizeof(message));
-	attributes = attributes_after(payload, length, sizeof(message));
+	diag_attributes_after(attributes, payload, length, sizeof(message));
 
 	socket->family = AF_PACKET;
 	socket->type = message.pdiag_type;
 	socket->protocol = message.pdiag_num; /* in host order here, unlike sll_protocol */
 	socket->inode = message.pdiag_ino;
-	socket->cookie = cookie_of(message.pdiag_cookie);
-	if (get(attributes, PACKET_DIAG_INFO, &info, sizeof(info)))
+	socket->cookie = diag_cookie_of(message.pdiag_cookie);
+	if (diag_attributes_get(attributes, PACKET_DIAG_INFO, &info, sizeof(info)))
 		socket->ifindex = info.pdi_index;
-	if (get(attributes, PACKET_DIAG_UID, &uid, sizeof(uid)))
+	if (diag_attributes_get(attributes, PACKET_DIAG_UID, &uid, sizeof(uid)))
 		socket_set_uid(socket, uid);
-	if (get(attributes, PACKET_DIAG_MEMINFO, memory, sizeof(memory)))
+	if (diag_attributes_get(attributes, PACKET_DIAG_MEMINFO, memory, sizeof(memory)))
 		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
 	return 0;
 }
 
-static int parse_netlink(const void *payload, size_t length, struct socket *socket)
+static int parse_netlink(const void *payload, size_t length, struct diag_attributes *attributes,
+                         struct socket *socket)
 {
 	struct netlink_diag_msg message;
-	struct attributes attributes;
 	uint32_t memory[SK_MEMINFO_RMEM_ALLOC + 1];
 	unsigned long groups; /* the kernel's bitmap is of longs */
 
 	if (length < sizeof(message))
 		return -EINVAL;
 	memcpy(&message, payload, sizeof(message));
-	attributes = attributes_after(payload, length, sizeof(message));
+	diag_attributes_after(attributes, payload, length, sizeof(message));
 
 	socket->family = AF_NETLINK;
 	socket->type = message.ndiag_type;
 	socket->protocol = message.ndiag_protocol;
 	socket->port_id = message.ndiag_portid;
 	socket->inode = message.ndiag_ino;
-	socket->cookie = cookie_of(message.ndiag_cookie);
-	if (get(attributes, NETLINK_DIAG_GROUPS, &groups, sizeof(groups)))
+	socket->cookie = diag_cookie_of(message.ndiag_cookie);
+	if (diag_attributes_get(attributes, NETLINK_DIAG_GROUPS, &groups, sizeof(groups)))
 		socket->groups = (uint32_t)groups;
-	if (get(attributes, NETLINK_DIAG_MEMINFO, memory, sizeof(memory)))
+	if (diag_attributes_get(attributes, NETLINK_DIAG_MEMINFO, memory, sizeof(memory)))
 		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
 	return 0;
 }
 
-int diag_message_parse(enum socket_kind kind, const void *payload, size_t length,
-                       struct socket *socket)
+/* As the kind's own message is; then its attributes are found. */
+static int parse(const void *payload, size_t length, struct diag_attributes *attributes,
+                 struct socket *socket)
 {
-	memset(socket, 0, sizeof(*socket));
-	socket->kind = kind;
-	socket->source = SOCKET_FROM_SOCK_DIAG;
-	switch (kind) {
+	switch (socket->kind) {
 	case SOCKET_TCP:
 	case SOCKET_UDP:
 	case SOCKET_UDPLITE:
 	case SOCKET_RAW:
-		return parse_inet(payload, length, socket);
+	case SOCKET_MPTCP:
+	case SOCKET_SCTP:
+	case SOCKET_DCCP:
+		return parse_inet(payload, length, attributes, socket);
 	case SOCKET_UNIX:
-		return parse_unix(payload, length, socket);
+		return parse_unix(payload, length, attributes, socket);
 	case SOCKET_PACKET:
-		return parse_packet(payload, length, socket);
+		return parse_packet(payload, length, attributes, socket);
 	case SOCKET_NETLINK:
-		return parse_netlink(payload, length, socket);
+		return parse_netlink(payload, length, attributes, socket);
+	case SOCKET_VSOCK:
+	case SOCKET_XDP:
+	case SOCKET_TIPC:
+	case SOCKET_SMC:
+		return diag_families_parse(payload, length, attributes, socket);
 	case SOCKET_ICMP:
 	case SOCKET_KIND_COUNT:
 		break;
@@ -276,12 +267,37 @@ int diag_message_parse(enum socket_kind kind, const void *payload, size_t length
 	return -EINVAL;
 }
 
+int diag_message_parse_all(enum socket_kind kind, const void *payload, size_t length,
+                           struct socket *socket, struct socket_details *details)
+{
+	struct diag_attributes attributes;
+	int result;
+
+	memset(socket, 0, sizeof(*socket));
+	socket->kind = kind;
+	socket->source = SOCKET_FROM_SOCK_DIAG;
+	result = parse(payload, length, &attributes, socket);
+	if (result != 0 || !details)
+		return result;
+	memset(details, 0, socket_details_size(kind));
+	diag_details_set(payload, &attributes, socket, details);
+	socket->details = details;
+	return 0;
+}
+
+int diag_message_parse(enum socket_kind kind, const void *payload, size_t length,
+                       struct socket *socket)
+{
+	return diag_message_parse_all(kind, payload, length, socket, NULL);
+}
+
 unsigned diag_message_protocol(const void *payload, size_t length)
 {
+	struct diag_attributes attributes;
 	uint8_t protocol = 0;
 
-	get(attributes_after(payload, length, sizeof(struct inet_diag_msg)), INET_DIAG_PROTOCOL,
-	    &protocol, sizeof(protocol));
+	diag_attributes_after(&attributes, payload, length, sizeof(struct inet_diag_msg));
+	diag_attributes_get(&attributes, INET_DIAG_PROTOCOL, &protocol, sizeof(protocol));
 	return protocol;
 }
 

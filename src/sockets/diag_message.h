@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers of sock_diag(7) into struct socket. Pure: bytes in, a value out.
- * Layouts: linux/inet_diag.h, unix_diag.h, packet_diag.h, netlink_diag.h.
+ * Layouts: linux/inet_diag.h, unix_diag.h, packet_diag.h, netlink_diag.h, vm_sockets_diag.h,
+ * xdp_diag.h, tipc_sockets_diag.h, smc_diag.h.
  */
 #ifndef SOCKLINE_SOCKETS_DIAG_MESSAGE_H
 #define SOCKLINE_SOCKETS_DIAG_MESSAGE_H
@@ -18,6 +19,9 @@
  */
 int diag_message_parse(enum socket_kind kind, const void *payload, size_t length,
                        struct socket *socket);
+/* The same; details, unless NULL, is filled too, and *socket has it. */
+int diag_message_parse_all(enum socket_kind kind, const void *payload, size_t length,
+                           struct socket *socket, struct socket_details *details);
 
 /* The IPPROTO_* of a message to a SKNLGRP_*_DESTROY group (INET_DIAG_PROTOCOL); 0 without. */
 unsigned diag_message_protocol(const void *payload, size_t length);

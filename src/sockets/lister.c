@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/table.h"
 #include "sockets/netns.h"
 #include "sockets/proc_net.h"
@@ -74,6 +75,7 @@ void lister_free(struct lister *lister)
 /* One lister_run. */
 struct run {
 	struct lister *lister;
+	struct lister_request *request;
 	socket_callback *callback;
 	void *context;
 	int stopped;       /* what the callback returned to end it */
@@ -118,81 +120,154 @@ static int report(void *context, const struct socket *socket)
 	return run->stopped;
 }
 
+/*
+ * The endpoint and each association of SCTP have one cookie: it is that of the socket. What
+ * an MPTCP listener accepts gets the listener's, if that was asked for before.
+ */
+static uint64_t identity_of(const struct socket *socket)
+{
+	static const struct hash_key key = { { 1, 2 } };
+
+	if (socket->kind != SOCKET_SCTP && socket->kind != SOCKET_MPTCP)
+		return socket->cookie;
+	return socket->cookie ^ hash_bytes(&key, &socket->tuple, sizeof(socket->tuple));
+}
+
 static int report_once(void *context, const struct socket *socket)
 {
 	struct run *run = context;
-	int is_new = remember(run->lister, socket->cookie);
+	int is_new = remember(run->lister, identity_of(socket));
 
 	return is_new > 0 ? report(run, socket) : is_new;
 }
 
-static int list_diag(struct run *run, enum socket_kind kind, uint32_t states, bool tcp_info)
+static int list_diag(struct run *run, enum socket_kind kind)
 {
 	struct lister *lister = run->lister;
 
 	lister->cookie_count = 0;
 	table_clear(lister->seen);
 	lister->sources[kind] = SOCKET_FROM_SOCK_DIAG;
-	return sock_diag_list(lister->diag, kind, states, tcp_info, report_once, NULL, run);
+	return sock_diag_list(lister->diag, kind, run->request->states, run->request->extra,
+	                      report_once, NULL, run);
 }
 
-static int list_proc(struct run *run, enum socket_kind kind, uint32_t states)
+/* 0, and what leave() takes; or -errno. */
+static int enter(const struct lister *lister, int *previous)
+{
+	int result = lister->netns_fd >= 0 ? netns_enter(lister->netns_fd) : 0;
+
+	if (result < 0)
+		return result;
+	*previous = lister->netns_fd >= 0 ? result : -1;
+	return 0;
+}
+
+static void leave(int previous)
+{
+	if (previous >= 0)
+		netns_leave(previous);
+}
+
+/* Sockets that no list shows, as far as the kernel counts them. */
+static bool has_unlisted(const struct lister *lister, enum socket_kind kind)
+{
+	int previous;
+	bool has;
+
+	if (enter(lister, &previous) != 0)
+		return true;
+	has = proc_net_count(lister->net_dir, kind) > 0;
+	leave(previous);
+	return has;
+}
+
+static int list_proc(struct run *run, enum socket_kind kind)
 {
 	struct lister *lister = run->lister;
 	struct proc_net_counters counters = { 0 };
-	int previous = -1, result;
+	int previous, result;
 
 	lister->sources[kind] = SOCKET_FROM_PROC_NET;
-	if (lister->netns_fd >= 0) {
-		previous = netns_enter(lister->netns_fd);
-		if (previous < 0)
-			return previous;
-	}
-	result =
-		proc_net_list(lister->net_dir, lister->netns, kind, states, report, run, &counters);
-	if (previous >= 0)
-		netns_leave(previous);
+	result = enter(lister, &previous);
+	if (result != 0)
+		return result;
+	result = proc_net_list(lister->net_dir, lister->netns, kind, run->request->states, report,
+	                       run, &counters);
+	leave(previous);
 	lister->counters.malformed += counters.malformed;
 	if (result == 0 && counters.malformed > 0)
 		return -EBADMSG;
 	return result;
 }
 
-/* True when the kind was listed wholly. */
-static bool list_kind(struct run *run, enum socket_kind kind, uint32_t states, bool tcp_info)
+/* 0, or why the kind was not listed wholly. */
+static int list_kind(struct run *run, enum socket_kind kind)
 {
 	struct lister *lister = run->lister;
+	uint32_t bit = SOCKET_KIND_BIT(kind);
+	bool has_file = proc_net_has(kind);
 	int result = -ENOENT;
 
 	run->reported = 0;
 	lister->counters.dumps++;
-	if (lister->mode != LISTER_PROC && lister->diag)
-		result = list_diag(run, kind, states, tcp_info);
+	if (lister->mode != LISTER_PROC && lister->diag && !(run->request->without_handler & bit)) {
+		result = list_diag(run, kind);
+		if (result == -ENOENT || result == -EOPNOTSUPP)
+			run->request->without_handler |= bit;
+	}
 	/* /proc/net has no cookies: it can stand in for a dump only before that gave anything. */
-	if (lister->mode == LISTER_PROC ||
-	    (lister->mode == LISTER_AUTO && result != 0 && !run->stopped && run->reported == 0))
-		result = list_proc(run, kind, states);
-	if (run->stopped)
-		return true;
-	if (result == -EAGAIN)
-		lister->counters.interrupted++;
-	else if (result != 0)
-		lister->counters.failed++;
-	return result == 0;
+	if (has_file &&
+	    (lister->mode == LISTER_PROC ||
+	     (lister->mode == LISTER_AUTO && result != 0 && !run->stopped && run->reported == 0)))
+		return list_proc(run, kind);
+	if ((result == -ENOENT || result == -EOPNOTSUPP) && !has_file) {
+		result = has_unlisted(lister, kind) ? -ENOENT : 0;
+		if (result == 0)
+			run->request->absent |= bit;
+	}
+	return result;
+}
+
+int lister_list(struct lister *lister, struct lister_request *request, socket_callback *callback,
+                void *context)
+{
+	struct run run = {
+		.lister = lister, .request = request, .callback = callback, .context = context
+	};
+
+	request->failed = request->interrupted = request->absent = 0;
+	for (int kind = 0; kind < SOCKET_KIND_COUNT && !run.stopped; kind++) {
+		int result;
+
+		if (!(request->kinds & SOCKET_KIND_BIT(kind)))
+			continue;
+		result = list_kind(&run, (enum socket_kind)kind);
+		if (run.stopped || result == 0)
+			continue;
+		request->failed |= SOCKET_KIND_BIT(kind);
+		if (result == -EAGAIN) {
+			request->interrupted |= SOCKET_KIND_BIT(kind);
+			lister->counters.interrupted++;
+		} else {
+			lister->counters.failed++;
+		}
+	}
+	return run.stopped;
 }
 
 int lister_run(struct lister *lister, uint32_t kinds, uint32_t states, bool tcp_info,
                socket_callback *callback, void *context, bool *complete)
 {
-	struct run run = { .lister = lister, .callback = callback, .context = context };
-	bool whole = true;
+	struct lister_request request = {
+		.kinds = kinds,
+		.states = states,
+		.extra = tcp_info ? SOCK_DIAG_TCP_INFO : 0,
+	};
+	int result = lister_list(lister, &request, callback, context);
 
-	for (int kind = 0; kind < SOCKET_KIND_COUNT && !run.stopped; kind++) {
-		if (kinds & SOCKET_KIND_BIT(kind))
-			whole &= list_kind(&run, (enum socket_kind)kind, states, tcp_info);
-	}
-	*complete = whole;
-	return run.stopped;
+	*complete = request.failed == 0;
+	return result;
 }
 
 const struct lister_counters *lister_counters(const struct lister *lister)

@@ -4,7 +4,8 @@
  * Every socket of one network namespace, by sock_diag where the kernel has a
  * handler and by /proc/net where it has none (--sockets auto), or by one of the
  * two alone (netlink, proc). Both ways give the same set, save that ping sockets
- * and, on many kernels, raw ones have no handler.
+ * and, on many kernels, raw ones have no handler; and that /proc/net has no list of
+ * MPTCP, SCTP, DCCP, vsock, XDP, TIPC and SMC, but counts them.
  */
 #ifndef SOCKLINE_SOCKETS_LISTER_H
 #define SOCKLINE_SOCKETS_LISTER_H
@@ -49,6 +50,21 @@ void lister_free(struct lister *lister); /* NULL is fine */
  */
 int lister_run(struct lister *lister, uint32_t kinds, uint32_t states, bool tcp_info,
                socket_callback *callback, void *context, bool *complete);
+
+/* What a listing of every socket is asked for, and how it went. */
+struct lister_request {
+	uint32_t kinds, states;
+	unsigned int extra; /* SOCK_DIAG_TCP_INFO, SOCK_DIAG_DETAILS */
+	/* In, out: kinds for which the kernel has no handler; it is not asked for them again. */
+	uint32_t without_handler;
+	uint32_t failed;      /* out: kinds of which sockets may be missing, for any reason */
+	uint32_t interrupted; /* out: of these, those whose dump changed each time it was made */
+	uint32_t absent;      /* out: kinds that this kernel does not list, and has no socket of */
+};
+
+/* lister_run, with more to ask and to answer. */
+int lister_list(struct lister *lister, struct lister_request *request, socket_callback *callback,
+                void *context);
 const struct lister_counters *lister_counters(const struct lister *lister);
 
 #endif

@@ -131,19 +131,65 @@ static int list_file(int directory, const char *name, struct listing *listing)
 	return result;
 }
 
+static const char *const files[SOCKET_KIND_COUNT][2] = {
+	[SOCKET_TCP] = { "tcp", "tcp6" },
+	[SOCKET_UDP] = { "udp", "udp6" },
+	[SOCKET_UDPLITE] = { "udplite", "udplite6" },
+	[SOCKET_RAW] = { "raw", "raw6" },
+	[SOCKET_ICMP] = { "icmp", "icmp6" },
+	[SOCKET_UNIX] = { "unix" },
+	[SOCKET_PACKET] = { "packet" },
+	[SOCKET_NETLINK] = { "netlink" },
+};
+
+bool proc_net_has(enum socket_kind kind)
+{
+	return files[kind][0];
+}
+
+/* "XDP 1088 1 -1 ...": name, bytes of each, how many there are. */
+static uint64_t count_of(const char *line, const char *name)
+{
+	size_t length = strcspn(line, " ");
+
+	if (length != strlen(name) || memcmp(line, name, length) != 0)
+		return 0;
+	line += length + strspn(line + length, " ");
+	line += strcspn(line, " ");
+	return line[strspn(line, " ")] == '-' ? 0 : strtoull(line, NULL, 10);
+}
+
+uint64_t proc_net_count(const char *net_dir, enum socket_kind kind)
+{
+	static const char *const names[SOCKET_KIND_COUNT][2] = {
+		[SOCKET_MPTCP] = { "MPTCP", "MPTCPv6" },
+		[SOCKET_SCTP] = { "SCTP", "SCTPv6" },
+		[SOCKET_DCCP] = { "DCCP", "DCCPv6" },
+		[SOCKET_VSOCK] = { "AF_VSOCK" },
+		[SOCKET_XDP] = { "XDP" },
+		[SOCKET_TIPC] = { "TIPC" },
+		[SOCKET_SMC] = { "SMC", "SMC6" },
+	};
+	char path[64], line[256];
+	uint64_t count = 0;
+	FILE *file;
+
+	if (snprintf(path, sizeof(path), "%s/protocols", net_dir) >= (int)sizeof(path))
+		return 0;
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		for (int i = 0; i < 2 && names[kind][i]; i++)
+			count += count_of(line, names[kind][i]);
+	}
+	fclose(file);
+	return count;
+}
+
 int proc_net_list(const char *net_dir, uint32_t netns, enum socket_kind kind, uint32_t states,
                   socket_callback *callback, void *context, struct proc_net_counters *counters)
 {
-	static const char *const files[SOCKET_KIND_COUNT][2] = {
-		[SOCKET_TCP] = { "tcp", "tcp6" },
-		[SOCKET_UDP] = { "udp", "udp6" },
-		[SOCKET_UDPLITE] = { "udplite", "udplite6" },
-		[SOCKET_RAW] = { "raw", "raw6" },
-		[SOCKET_ICMP] = { "icmp", "icmp6" },
-		[SOCKET_UNIX] = { "unix" },
-		[SOCKET_PACKET] = { "packet" },
-		[SOCKET_NETLINK] = { "netlink" },
-	};
 	struct listing listing = {
 		.kind = kind,
 		.netns = netns,

@@ -12,6 +12,7 @@
 #ifndef SOCKLINE_SOCKETS_PROC_NET_H
 #define SOCKLINE_SOCKETS_PROC_NET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,11 @@ struct proc_net_counters {
  */
 int proc_net_list(const char *net_dir, uint32_t netns, enum socket_kind kind, uint32_t states,
                   socket_callback *callback, void *context, struct proc_net_counters *counters);
+
+/* Is there a file for the kind? */
+bool proc_net_has(enum socket_kind kind);
+/* How many sockets of a kind there are by the file "protocols"; those that it does not count: 0. */
+uint64_t proc_net_count(const char *net_dir, enum socket_kind kind);
 
 /*
  * The pure part: one line, without its LF, of the file for kind and family

@@ -268,8 +268,7 @@ int proc_net_parse_line(enum socket_kind kind, int family, const char *line, siz
 		return parse_packet(text, socket);
 	case SOCKET_NETLINK:
 		return parse_netlink(text, socket);
-	case SOCKET_KIND_COUNT:
-		break;
+	default: /* there is no such file */
+		return -EINVAL;
 	}
-	return -EINVAL;
 }

@@ -9,11 +9,16 @@
 #include <linux/netlink_diag.h>
 #include <linux/packet_diag.h>
 #include <linux/sock_diag.h>
+#include <linux/tipc_sockets_diag.h>
 #include <linux/unix_diag.h>
+#include <linux/vm_sockets_diag.h>
+#include <linux/xdp_diag.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "sockets/diag_families.h"
 #include "sockets/diag_message.h"
 #include "sockets/netlink_pool.h"
 
@@ -69,6 +74,7 @@ struct listing {
 	struct sock_diag *diag;
 	enum socket_kind kind;
 	uint32_t states;
+	unsigned int extra;
 	socket_callback *callback;
 	void (*reset)(void *context);
 	void *context;
@@ -77,11 +83,13 @@ struct listing {
 static int list_message(void *context, const struct netlink_message *message)
 {
 	const struct listing *listing = context;
+	struct socket_details details;
 	struct socket socket;
 
 	if (message->type != SOCK_DIAG_BY_FAMILY)
 		return 0;
-	if (diag_message_parse(listing->kind, message->payload, message->length, &socket) != 0)
+	if (diag_message_parse_all(listing->kind, message->payload, message->length, &socket,
+	                           listing->extra & SOCK_DIAG_DETAILS ? &details : NULL) != 0)
 		return 0;
 	socket.netns = listing->diag->netns;
 	return listing->callback(listing->context, &socket);
@@ -106,26 +114,54 @@ static int dump(struct listing *listing, const void *request, size_t length)
 	                    listing);
 }
 
-static int list_inet(struct listing *listing, uint8_t protocol, bool tcp_info, uint16_t local_port)
+/* Bits of extensions that the answers shall have. */
+static uint8_t extensions_of(const struct listing *listing)
 {
-	struct inet_diag_req_v2 request = {
-		.sdiag_family = AF_INET,
-		.sdiag_protocol = protocol,
-		.idiag_ext = tcp_info ? 1 << (INET_DIAG_INFO - 1) : 0,
-		.idiag_states = listing->states & STATES_KNOWN,
+	uint8_t extensions = 0;
+
+	if (listing->kind == SOCKET_TCP && listing->extra & SOCK_DIAG_TCP_INFO)
+		extensions |= 1 << (INET_DIAG_INFO - 1);
+	if (listing->extra & SOCK_DIAG_DETAILS)
+		extensions |= 1 << (INET_DIAG_SKMEMINFO - 1);
+	if (listing->extra & SOCK_DIAG_DETAILS && listing->kind == SOCKET_TCP)
+		extensions |= 1 << (INET_DIAG_CONG - 1);
+	if (listing->extra & SOCK_DIAG_DETAILS && listing->kind == SOCKET_MPTCP)
+		extensions |= 1 << (INET_DIAG_INFO - 1);
+	return extensions;
+}
+
+/* MPTCP has a number that the request has no room for; the attribute stands for it. */
+struct inet_request {
+	struct inet_diag_req_v2 inet;
+	struct nlattr header;
+	uint32_t protocol;
+};
+
+static int list_inet(struct listing *listing, unsigned int protocol, uint16_t local_port)
+{
+	struct inet_request request = {
+		.inet.sdiag_family = AF_INET,
+		/* 0 is no protocol: a kernel that does not know the attribute has no handler. */
+		.inet.sdiag_protocol = protocol <= UINT8_MAX ? (uint8_t)protocol : 0,
+		.inet.idiag_ext = extensions_of(listing),
+		.inet.idiag_states = listing->states & STATES_KNOWN,
 		/* The other fields of id are no filter in a dump. */
-		.id.idiag_sport = htons(local_port),
+		.inet.id.idiag_sport = htons(local_port),
+		.header.nla_type = INET_DIAG_REQ_PROTOCOL,
+		.header.nla_len = NLA_HDRLEN + sizeof(request.protocol),
+		.protocol = protocol,
 	};
+	size_t length = protocol <= UINT8_MAX ? sizeof(request.inet) : sizeof(request);
 	int result;
 
 	/* Its half-open connections are kept apart by the kernel, but shown as SYN_RECEIVED. */
-	if (request.idiag_states & 1u << SOCKET_SYN_RECEIVED)
-		request.idiag_states |= 1u << SOCKET_NEW_SYN_RECEIVED;
-	result = dump(listing, &request, sizeof(request));
+	if (request.inet.idiag_states & 1u << SOCKET_SYN_RECEIVED)
+		request.inet.idiag_states |= 1u << SOCKET_NEW_SYN_RECEIVED;
+	result = dump(listing, &request, length);
 	if (result)
 		return result;
-	request.sdiag_family = AF_INET6;
-	result = dump(listing, &request, sizeof(request));
+	request.inet.sdiag_family = AF_INET6;
+	result = dump(listing, &request, length);
 	return result == -ENOENT ? 0 : result; /* a kernel without IPv6 */
 }
 
@@ -144,7 +180,10 @@ static int list_packet(struct listing *listing)
 {
 	const struct packet_diag_req request = {
 		.sdiag_family = AF_PACKET,
-		.pdiag_show = PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO,
+		.pdiag_show = PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO |
+		              (listing->extra & SOCK_DIAG_DETAILS
+		                       ? PACKET_SHOW_RING_CFG | PACKET_SHOW_FANOUT
+		                       : 0),
 	};
 
 	return dump(listing, &request, sizeof(request));
@@ -161,31 +200,91 @@ static int list_netlink(struct listing *listing)
 	return dump(listing, &request, sizeof(request));
 }
 
-int sock_diag_list(struct sock_diag *diag, enum socket_kind kind, uint32_t states, bool tcp_info,
-                   socket_callback *callback, void (*reset)(void *context), void *context)
+static int list_vsock(struct listing *listing)
 {
-	struct listing listing = { diag, kind, states, callback, reset, context };
+	const struct vsock_diag_req request = {
+		.sdiag_family = AF_VSOCK,
+		.vdiag_states = listing->states & STATES_KNOWN,
+	};
+
+	return dump(listing, &request, sizeof(request));
+}
+
+static int list_xdp(struct listing *listing)
+{
+	const struct xdp_diag_req request = {
+		.sdiag_family = AF_XDP,
+		.xdiag_show = XDP_SHOW_INFO | XDP_SHOW_RING_CFG | XDP_SHOW_UMEM | XDP_SHOW_MEMINFO,
+	};
+
+	return dump(listing, &request, sizeof(request));
+}
+
+static int list_tipc(struct listing *listing)
+{
+	const struct tipc_sock_diag_req request = {
+		.sdiag_family = AF_TIPC,
+		.tidiag_states = listing->states & STATES_KNOWN,
+	};
+
+	return dump(listing, &request, sizeof(request));
+}
+
+/* It has no states to ask for. */
+static int list_smc(struct listing *listing)
+{
+	const struct diag_smc_request request = { .family = AF_SMC };
+
+	return dump(listing, &request, sizeof(request));
+}
+
+/* Those of few hosts. */
+static int list_family(struct listing *listing)
+{
+	switch (listing->kind) {
+	case SOCKET_VSOCK:
+		return list_vsock(listing);
+	case SOCKET_XDP:
+		return list_xdp(listing);
+	case SOCKET_TIPC:
+		return list_tipc(listing);
+	case SOCKET_SMC:
+		return list_smc(listing);
+	default: /* ping sockets: the kernel has no handler */
+		return -ENOENT;
+	}
+}
+
+int sock_diag_list(struct sock_diag *diag, enum socket_kind kind, uint32_t states,
+                   unsigned int extra, socket_callback *callback, void (*reset)(void *context),
+                   void *context)
+{
+	struct listing listing = { diag, kind, states, extra, callback, reset, context };
 
 	switch (kind) {
 	case SOCKET_TCP:
-		return list_inet(&listing, IPPROTO_TCP, tcp_info, 0);
+		return list_inet(&listing, IPPROTO_TCP, 0);
 	case SOCKET_UDP:
-		return list_inet(&listing, IPPROTO_UDP, false, 0);
+		return list_inet(&listing, IPPROTO_UDP, 0);
 	case SOCKET_UDPLITE:
-		return list_inet(&listing, IPPROTO_UDPLITE, false, 0);
+		return list_inet(&listing, IPPROTO_UDPLITE, 0);
 	case SOCKET_RAW:
-		return list_inet(&listing, IPPROTO_RAW, false, 0);
+		return list_inet(&listing, IPPROTO_RAW, 0);
+	case SOCKET_MPTCP:
+		return list_inet(&listing, IPPROTO_MPTCP, 0);
+	case SOCKET_SCTP:
+		return list_inet(&listing, IPPROTO_SCTP, 0);
+	case SOCKET_DCCP:
+		return list_inet(&listing, IPPROTO_DCCP, 0);
 	case SOCKET_UNIX:
 		return list_unix(&listing);
 	case SOCKET_PACKET:
 		return list_packet(&listing);
 	case SOCKET_NETLINK:
 		return list_netlink(&listing);
-	case SOCKET_ICMP: /* the kernel has no handler for ping sockets */
-	case SOCKET_KIND_COUNT:
-		break;
+	default:
+		return list_family(&listing);
 	}
-	return -ENOENT;
 }
 
 int sock_diag_list_port(struct sock_diag *diag, uint8_t protocol, uint16_t local_port,
@@ -203,7 +302,7 @@ int sock_diag_list_port(struct sock_diag *diag, uint8_t protocol, uint16_t local
 		return -EPROTONOSUPPORT;
 	if (local_port == 0) /* would be no filter at all */
 		return -EINVAL;
-	return list_inet(&listing, protocol, false, local_port);
+	return list_inet(&listing, protocol, local_port);
 }
 
 static bool is_wild(const struct inet_address *address)

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sockets of one network namespace by sock_diag(7): dumps and the exact query.
- * With diag_message, the only includer of linux/inet_diag.h and its relatives.
+ * With diag_*.c, the only includer of linux/inet_diag.h and its relatives.
  */
 #ifndef SOCKLINE_SOCKETS_SOCK_DIAG_H
 #define SOCKLINE_SOCKETS_SOCK_DIAG_H
@@ -27,18 +27,24 @@ void sock_diag_close(struct sock_diag *diag); /* NULL is fine */
 #define SOCK_DIAG_STATES_ALL UINT32_MAX
 #define SOCK_DIAG_LISTEN     (1u << SOCKET_LISTEN)
 
+/* What a listing shows besides. */
+enum {
+	SOCK_DIAG_TCP_INFO = 1, /* of TCP; not of listeners */
+	SOCK_DIAG_DETAILS = 2,  /* struct socket_details, too: valid during the callback */
+};
+
 /*
  * Lists one kind, v4 and v6. states: bits of 1 << enum socket_state, for inet and
  * unix sockets; the others have none. 0; -ENOENT: the kernel has no handler for
  * the kind (use proc_net); -EAGAIN as netlink_dump; other -errno; what the
- * callback returned. With tcp_info set, TCP entries carry it, listeners excepted.
- * A repeated dump calls reset first. The callback may call sock_diag_find.
+ * callback returned. extra: SOCK_DIAG_TCP_INFO and others. A repeated dump calls reset first. The callback may call sock_diag_find.
  *
  * A socket may come twice, with one cookie: when it changes its state meanwhile,
  * and netlink sockets with groups, which the kernel lists by these too.
  */
-int sock_diag_list(struct sock_diag *diag, enum socket_kind kind, uint32_t states, bool tcp_info,
-                   socket_callback *callback, void (*reset)(void *context), void *context);
+int sock_diag_list(struct sock_diag *diag, enum socket_kind kind, uint32_t states,
+                   unsigned int extra, socket_callback *callback, void (*reset)(void *context),
+                   void *context);
 
 /*
  * The one TCP, UDP or UDP-Lite socket whose local end is tuple->source and

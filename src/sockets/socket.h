@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/inet.h"
+#include "sockets/socket_details.h"
 
 /* What can be listed. Each is one dump or one /proc/net file (two for v4 and v6). */
 enum socket_kind {
@@ -19,10 +20,24 @@ enum socket_kind {
 	SOCKET_UNIX,
 	SOCKET_PACKET,
 	SOCKET_NETLINK,
+	SOCKET_MPTCP,
+	SOCKET_SCTP,
+	SOCKET_DCCP,
+	SOCKET_VSOCK,
+	SOCKET_XDP,
+	SOCKET_TIPC,
+	SOCKET_SMC,
 	SOCKET_KIND_COUNT
 };
 #define SOCKET_KIND_BIT(kind) (1u << (kind))
 #define SOCKET_KINDS_ALL      ((1u << SOCKET_KIND_COUNT) - 1)
+/* Those whose two ends are Internet addresses. */
+#define SOCKET_KINDS_INET                                                                          \
+	(SOCKET_KIND_BIT(SOCKET_TCP) | SOCKET_KIND_BIT(SOCKET_UDP) |                               \
+	 SOCKET_KIND_BIT(SOCKET_UDPLITE) | SOCKET_KIND_BIT(SOCKET_RAW) |                           \
+	 SOCKET_KIND_BIT(SOCKET_ICMP) | SOCKET_KIND_BIT(SOCKET_MPTCP) |                            \
+	 SOCKET_KIND_BIT(SOCKET_SCTP) | SOCKET_KIND_BIT(SOCKET_DCCP) |                             \
+	 SOCKET_KIND_BIT(SOCKET_SMC))
 
 /* Numbers of include/net/tcp_states.h, which all families use on the wire. */
 enum socket_state {
@@ -97,7 +112,18 @@ struct socket {
 	/* SOCKET_NETLINK */
 	uint32_t port_id;
 	uint32_t groups;
+
+	const struct socket_details
+		*details; /* NULL: not asked for; valid as long as the caller says */
 };
+
+static inline bool socket_is_inet(const struct socket *socket)
+{
+	return SOCKET_KINDS_INET & SOCKET_KIND_BIT(socket->kind);
+}
+
+/* Waits for peers: what ss -l shows. */
+bool socket_is_listening(const struct socket *socket);
 
 /*
  * Sets type, protocol and tuple.protocol of an inet kind by kind and family; a raw socket has no

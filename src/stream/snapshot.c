@@ -4,47 +4,64 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "processes/cgroup_files.h"
+#include "processes/cgroup_paths.h"
 #include "processes/proc_fd.h"
 #include "sockets/lister.h"
+#include "sockets/sock_diag.h"
+
+#define CHUNK_SIZE 65536
+
+/* Details of sockets, one after the other. */
+struct chunk {
+	struct chunk *before;
+	size_t used;
+	_Alignas(8) char bytes[CHUNK_SIZE];
+};
 
 struct snapshot {
 	struct snapshot_options options;
 	uint64_t id;
 	struct socket *sockets;
 	size_t count, capacity, next;
-	int64_t listed_ns; /* monotonic */
-	bool complete, out_of_memory;
+	struct chunk *chunks;
+	bool has_cgroups;
+	struct cgroup_paths *cgroups; /* NULL = not known */
+	int64_t listed_ns;            /* monotonic */
+	int64_t began_ns;             /* the same by the wall clock */
+	uint32_t incomplete, absent;
 };
 
-/* Waits for peers: what ss -l shows. */
-static bool is_listening(const struct socket *socket)
+static const struct socket_details *keep_details(struct snapshot *snapshot,
+                                                 const struct socket *socket)
 {
-	switch (socket->kind) {
-	case SOCKET_TCP:
-	case SOCKET_UNIX:
-		return socket->state == SOCKET_LISTEN;
-	case SOCKET_UDP:
-	case SOCKET_UDPLITE:
-	case SOCKET_RAW:
-	case SOCKET_ICMP:
-		return socket->state == SOCKET_CLOSED &&
-		       inet_is_unspecified(&socket->tuple.destination);
-	case SOCKET_PACKET:
-	case SOCKET_NETLINK:
-		return true;
-	case SOCKET_KIND_COUNT:
-		break;
+	size_t size = (socket_details_size(socket->kind) + 7) & ~(size_t)7;
+	struct chunk *chunk = snapshot->chunks;
+	void *copy;
+
+	if (!chunk || CHUNK_SIZE - chunk->used < size) {
+		chunk = malloc(sizeof *chunk);
+		if (!chunk)
+			return NULL;
+		chunk->before = snapshot->chunks;
+		chunk->used = 0;
+		snapshot->chunks = chunk;
 	}
-	return false;
+	copy = chunk->bytes + chunk->used;
+	chunk->used += size;
+	return memcpy(copy, socket->details, socket_details_size(socket->kind));
 }
 
 static int collect(void *context, const struct socket *socket)
 {
 	struct snapshot *snapshot = context;
+	struct socket *kept;
 
-	if (snapshot->options.listening && !is_listening(socket))
+	if (snapshot->options.listening && !socket_is_listening(socket))
 		return 0;
 	if (snapshot->count == snapshot->capacity) {
 		size_t capacity = snapshot->capacity ? 2 * snapshot->capacity : 256;
@@ -55,8 +72,64 @@ static int collect(void *context, const struct socket *socket)
 		snapshot->sockets = sockets;
 		snapshot->capacity = capacity;
 	}
-	snapshot->sockets[snapshot->count++] = *socket;
+	kept = &snapshot->sockets[snapshot->count];
+	*kept = *socket;
+	if (socket->details) {
+		kept->details = keep_details(snapshot, socket);
+		if (!kept->details)
+			return -ENOMEM;
+	}
+	snapshot->has_cgroups |= socket->cgroup_id > 0;
+	snapshot->count++;
 	return 0;
+}
+
+static int list(struct snapshot *snapshot, const uint32_t *netns, int netns_count)
+{
+	struct lister_request request = {
+		.kinds = snapshot->options.kinds,
+		.states = SOCK_DIAG_STATES_ALL,
+		.extra = SOCK_DIAG_TCP_INFO | SOCK_DIAG_DETAILS,
+	};
+	int result = 0;
+
+	snapshot->absent = snapshot->options.kinds;
+	for (int i = 0; i < netns_count && result == 0; i++) {
+		const struct attribution_namespace *namespace =
+			attribution_find_namespace(snapshot->options.attribution, netns[i]);
+
+		if (!namespace) {
+			snapshot->incomplete = snapshot->options.kinds;
+			continue;
+		}
+		result = lister_list(namespace->lister, &request, collect, snapshot);
+		snapshot->incomplete |= request.failed;
+		snapshot->absent &= request.absent;
+	}
+	return result;
+}
+
+/* Where they are not to be had, the numbers have to do. */
+static void read_cgroups(struct snapshot *snapshot)
+{
+	int mount = cgroup_files_open();
+
+	if (mount < 0)
+		return;
+	snapshot->cgroups = cgroup_paths_new(&snapshot->options.key);
+	if (snapshot->cgroups)
+		cgroup_paths_walk(snapshot->cgroups, mount, true);
+	close(mount);
+}
+
+static const char *cgroup_of(const struct snapshot *snapshot, const struct socket *socket)
+{
+	const char *container;
+	size_t length;
+
+	if (!snapshot->cgroups || socket->cgroup_id == 0)
+		return NULL;
+	return cgroup_paths_find(snapshot->cgroups, socket->cgroup_id, &container, &length);
 }
 
 int snapshot_new(struct snapshot **result, const struct snapshot_options *options,
@@ -68,21 +141,14 @@ int snapshot_new(struct snapshot **result, const struct snapshot_options *option
 		return error_set(error, ENOMEM, "out of memory");
 	snapshot->options = *options;
 	snapshot->id = id;
-	snapshot->complete = true;
 	snapshot->listed_ns = clock_monotonic_ns();
-	for (int i = 0; i < netns_count; i++) {
-		const struct attribution_namespace *namespace =
-			attribution_find_namespace(options->attribution, netns[i]);
-		bool complete = false;
-
-		if (namespace &&
-		    lister_run(namespace->lister, options->kinds, UINT32_MAX, options->tcp_info,
-		               collect, snapshot, &complete) == -ENOMEM) {
-			snapshot_free(snapshot);
-			return error_set(error, ENOMEM, "out of memory for the list of sockets");
-		}
-		snapshot->complete &= complete;
+	snapshot->began_ns = clock_realtime_ns();
+	if (list(snapshot, netns, netns_count) == -ENOMEM) {
+		snapshot_free(snapshot);
+		return error_set(error, ENOMEM, "out of memory for the list of sockets");
 	}
+	if (snapshot->has_cgroups)
+		read_cgroups(snapshot);
 	*result = snapshot;
 	return 0;
 }
@@ -91,8 +157,20 @@ void snapshot_free(struct snapshot *snapshot)
 {
 	if (!snapshot)
 		return;
+	while (snapshot->chunks) {
+		struct chunk *chunk = snapshot->chunks;
+
+		snapshot->chunks = chunk->before;
+		free(chunk);
+	}
+	cgroup_paths_free(snapshot->cgroups);
 	free(snapshot->sockets);
 	free(snapshot);
+}
+
+uint32_t snapshot_incomplete(const struct snapshot *snapshot)
+{
+	return snapshot->incomplete;
 }
 
 static void emit_socket(struct snapshot *snapshot, const struct socket *socket)
@@ -107,6 +185,7 @@ static void emit_socket(struct snapshot *snapshot, const struct socket *socket)
 	event.socket.owner = &owner;
 	event.socket.holders = (const struct process *const *)holders.processes;
 	event.socket.holder_count = holders.count;
+	event.socket.cgroup = cgroup_of(snapshot, socket);
 	event.socket.snapshot_id = snapshot->id;
 	event.socket.snapshot_index = ++snapshot->next;
 	emitter_emit(snapshot->options.emitter, &event);
@@ -127,7 +206,9 @@ bool snapshot_emit(struct snapshot *snapshot, size_t room)
 	event.time_ns = clock_realtime_ns();
 	event.socket.snapshot_id = snapshot->id;
 	event.socket.snapshot_index = snapshot->count;
-	event.socket.complete = snapshot->complete;
+	event.socket.began_ns = snapshot->began_ns;
+	event.socket.incomplete = snapshot->incomplete;
+	event.socket.absent = snapshot->absent;
 	emitter_emit(snapshot->options.emitter, &event);
 	return true;
 }

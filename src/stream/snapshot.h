@@ -12,6 +12,7 @@
 
 #include "attribution/attribution.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "stream/emitter.h"
 
 struct snapshot;
@@ -19,15 +20,18 @@ struct snapshot;
 struct snapshot_options {
 	struct attribution *attribution; /* borrowed */
 	struct emitter *emitter;         /* borrowed */
-	uint32_t kinds;                  /* SOCKET_KIND_BIT */
-	bool listening;                  /* only what waits for peers */
-	bool tcp_info;
+	struct hash_key key;
+	uint32_t kinds; /* SOCKET_KIND_BIT */
+	bool listening; /* only what waits for peers */
 };
 
 /* Lists the sockets of the namespaces now; owners are asked for as records are made. */
 int snapshot_new(struct snapshot **result, const struct snapshot_options *options,
                  const uint32_t *netns, int netns_count, uint64_t id, struct error *error);
 void snapshot_free(struct snapshot *snapshot);
+
+/* Kinds (SOCKET_KIND_BIT) of which sockets may be missing. */
+uint32_t snapshot_incomplete(const struct snapshot *snapshot);
 
 /* Emits while the sink has at least `room` bytes; true when the last record is out. */
 bool snapshot_emit(struct snapshot *snapshot, size_t room);

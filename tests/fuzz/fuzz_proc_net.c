@@ -27,9 +27,26 @@ static bool is_sane(const struct socket *socket, enum socket_kind kind)
 	       memcmp(socket->tuple.reserved, zero, sizeof(zero)) == 0;
 }
 
+/* Texts end, and counts are those of arrays. */
+static bool are_sane(const struct socket_details *details, enum socket_kind kind)
+{
+	const struct socket_tcp_details *tcp = &details->tcp;
+
+	if (details->timer > SOCKET_TIMER_PROBE)
+		return false;
+	if (kind == SOCKET_TCP)
+		return memchr(tcp->congestion_control, 0, sizeof(tcp->congestion_control)) &&
+		       memchr(tcp->upper_protocol, 0, sizeof(tcp->upper_protocol));
+	if (kind == SOCKET_SCTP)
+		return details->sctp.local_count <= SOCKET_ADDRESSES_MAX &&
+		       details->sctp.peer_count <= SOCKET_ADDRESSES_MAX;
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	enum socket_kind kind;
+	struct socket_details details;
 	struct socket socket;
 	char *copy;
 	int line, message;
@@ -46,8 +63,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	                           &socket);
 	if ((line != 0 && line != -EINVAL) || (line == 0 && !is_sane(&socket, kind)))
 		abort();
-	message = diag_message_parse(kind, copy, size - 1, &socket);
-	if ((message != 0 && message != -EINVAL) || (message == 0 && !is_sane(&socket, kind)))
+	message = diag_message_parse_all(kind, copy, size - 1, &socket, &details);
+	if ((message != 0 && message != -EINVAL) ||
+	    (message == 0 && (!is_sane(&socket, kind) || !are_sane(&details, kind))))
 		abort();
 	free(copy);
 	return 0;

@@ -4,7 +4,7 @@
  * Prints the sockets of this network namespace, one line of tab-separated
  * name=value pairs each, as the lister gives them.
  *
- *	list_sockets netlink|proc|auto [tcp udp udplite raw icmp unix packet netlink]
+ *	list_sockets netlink|proc|auto [KIND]...
  *
  * Names hold hexadecimal for unix paths, since those may hold anything. The last
  * line begins with "#" and says whether the listing is complete.
@@ -19,7 +19,8 @@
 #include "sockets/sock_diag.h"
 
 static const char *const kinds[SOCKET_KIND_COUNT] = {
-	"tcp", "udp", "udplite", "raw", "icmp", "unix", "packet", "netlink",
+	"tcp",   "udp",  "udplite", "raw",   "icmp", "unix", "packet", "netlink",
+	"mptcp", "sctp", "dccp",    "vsock", "xdp",  "tipc", "smc",
 };
 
 static void print_inet(const struct socket *socket)
@@ -57,13 +58,13 @@ static int print(void *context, const struct socket *socket)
 	       socket->source == SOCKET_FROM_SOCK_DIAG ? "netlink" : "proc");
 	if (socket->has_uid)
 		printf("\tuid=%" PRIu32, socket->uid);
-	if (socket->kind <= SOCKET_ICMP)
+	if (socket_is_inet(socket))
 		print_inet(socket);
 	else if (socket->kind == SOCKET_UNIX)
 		print_unix(socket);
 	else if (socket->kind == SOCKET_PACKET)
 		printf("\tifindex=%" PRIu32, socket->ifindex);
-	else
+	else if (socket->kind == SOCKET_NETLINK)
 		printf("\tport_id=%" PRIu32 "\tgroups=%08" PRIx32, socket->port_id, socket->groups);
 	putchar('\n');
 	return 0;

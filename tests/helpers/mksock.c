@@ -11,7 +11,7 @@
  * "-" keeps an optional word at its default:
  *	tcp-listen ADDRESS PORT [OPTION...]
  *	tcp-connect ADDRESS PORT [FROM-ADDRESS] [FROM-PORT] [OPTION...]
- *	tcp-accept FD           unix-accept FD
+ *	tcp-accept FD           unix-accept FD    mptcp-listen, -connect, -accept as of tcp
  *	udp-bind ADDRESS PORT [OPTION...]                                 udplite-bind
  *	udp-connect ADDRESS PORT [FROM-ADDRESS] [FROM-PORT] [OPTION...]   udplite-connect
  *	udp-send ADDRESS PORT TEXT                unconnected             udplite-send
@@ -403,6 +403,9 @@ static const struct command commands[] = {
 	{ "tcp-listen", bind_inet, "tcp", SOCK_STREAM, 0 },
 	{ "tcp-connect", connect_inet, "tcp", SOCK_STREAM, 0 },
 	{ "tcp-accept", accept_one, "tcp", 0, 0 },
+	{ "mptcp-listen", bind_inet, "mptcp", SOCK_STREAM, IPPROTO_MPTCP },
+	{ "mptcp-connect", connect_inet, "mptcp", SOCK_STREAM, IPPROTO_MPTCP },
+	{ "mptcp-accept", accept_one, "mptcp", 0, 0 },
 	{ "unix-accept", accept_one, "unix", 0, 0 },
 	{ "udp-bind", bind_inet, "udp", SOCK_DGRAM, 0 },
 	{ "udp-connect", connect_inet, "udp", SOCK_DGRAM, 0 },

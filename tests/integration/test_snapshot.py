@@ -5,7 +5,9 @@
 same ones by sock_diag and by /proc/net."""
 
 import collections
+import re
 import shutil
+import socket
 import time
 
 from harness import HERE, SOCKLINE, Namespace, check, run
@@ -17,8 +19,11 @@ SCENE = ("tcp-listen :: 0", "tcp-connect ::1 $1", "tcp-accept %1", "tcp-listen 1
          "packet 0x0003 lo", "netlink 0 1", "unix-listen stream @sockline-test",
          "unix-connect stream @sockline-test", "unix-accept %14", "unix-pair dgram",
          "unix-none seqpacket", "time-wait 127.0.0.1")
-# ss calls them otherwise.
-FAMILIES = {"tcp": "-t", "udp": "-u", "unix": "-x", "raw": "-w", "packet": "-0"}
+# Where the kernel has it.
+MPTCP = ("mptcp-listen 127.0.0.1 0", "mptcp-connect 127.0.0.1 $1", "mptcp-accept %1")
+# ss calls them otherwise. It lists UDP-Lite nowhere, and SMC in a program of its own.
+FAMILIES = {"tcp": "-t", "udp": "-u", "unix": "-x", "raw": "-w", "packet": "-0", "mptcp": "-M",
+            "sctp": "-S", "dccp": "-d", "vsock": "--vsock", "tipc": "--tipc", "xdp": "--xdp"}
 
 
 def snapshot(place, *options, netns="self", complete=True):
@@ -28,7 +33,9 @@ def snapshot(place, *options, netns="self", complete=True):
     check(status == 0 and process.stderr == "", f"-S {' '.join(options)} ends well", process.stderr)
     sockets = process.find("existing_socket")
     last = process.find("snapshot_completed")[0]["sockline"]["snapshot"]
-    check(last == {"id": "1", "count": len(sockets), "complete": complete} and
+    check({name: last.get(name) for name in ("id", "count", "complete")} ==
+          {"id": "1", "count": len(sockets), "complete": complete} and
+          (not complete) == ("incomplete" in last) and
           [record["sockline"]["snapshot"]["index"] for record in sockets] ==
           list(range(1, len(sockets) + 1)), f"-S {' '.join(options)}: all of them, counted", last)
     return sockets
@@ -46,26 +53,58 @@ def own(records):
 
 def essence(record):
     """What both ways of listing have."""
-    socket = record["sockline"]["socket"]
+    about = record["sockline"]["socket"]
     ends = [(record.get(end, {}).get("ip"), record.get(end, {}).get("port"),
              record.get(end, {}).get("address")) for end in ("source", "destination")]
-    return (kind(record), socket.get("state"), socket.get("inode"), *ends,
+    return (kind(record), about.get("state"), about.get("inode"), *ends,
             record.get("process", {}).get("pid"), record["sockline"]["attribution"].get("method"))
 
 
+def has_mptcp():
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).close()
+    except OSError:
+        return False
+    return True
+
+
+def of_ss(line):
+    """Inode and holders of a line of ss -e -p."""
+    inode = re.search(r"\bino:(\d+)", line) or re.match(r"(?:\S+\s+){5}(\d+)", line)
+    return inode.group(1) if inode else "0", tuple(sorted(set(map(int, re.findall(r"pid=(\d+)", line)))))
+
+
+def of_record(record):
+    if record["sockline"]["attribution"]["method"] != "socket":  # that of its listener
+        return record["sockline"]["socket"].get("inode", "0"), ()
+    shared = record["sockline"]["attribution"].get("shared_pids")
+    pids = shared or ([record["process"]["pid"]] if "process" in record else [])
+    return record["sockline"]["socket"].get("inode", "0"), tuple(sorted(pids))
+
+
 def test_agrees_with_ss():
+    """Each family: as many as ss lists, with their inodes and processes."""
     with Namespace() as host:
         Mksock(host, *SCENE)
+        if has_mptcp():
+            Mksock(host, *MPTCP)
         for _ in range(10):  # until nobody else, another sockline for one, has a socket here
-            counts = collections.Counter(map(kind, own(snapshot(host))))
-            listed = {name: host.run("ss", option, "-a", "-H", "-n").splitlines()
+            records = own(snapshot(host))
+            counts = collections.Counter(map(kind, records))
+            listed = {name: host.run("ss", option, "-a", "-H", "-n", "-e", "-p", "-O").splitlines()
                       for name, option in FAMILIES.items()}
             if all(counts[name] == len(lines) for name, lines in listed.items()):
                 break
             time.sleep(0.5)
         for name, lines in listed.items():
-            check(counts[name] == len(lines) > 0, f"{name}: as many as ss lists",
-                  "\n".join([f"{counts[name]} here", *lines]))
+            here = collections.Counter(of_record(record) for record in records if kind(record) == name)
+            there = collections.Counter(map(of_ss, lines))
+            if name == "raw" and all(inode == "0" for inode, _ in there):  # it read /proc/net/raw
+                here = collections.Counter(("0", pids) for _, pids in here.elements())
+            check(here == there, f"{name}: {len(lines)} sockets, those of ss with its processes",
+                  f"{here - there}\n{there - here}\n" + "\n".join(lines))
+        check(all(counts[name] > 0 for name in ("tcp", "udp", "unix", "raw", "packet")) and
+              (counts["mptcp"] == 3) == has_mptcp(), "there were some", counts)
         output = host.run("sh", "-c", f"{SOCKLINE} -S --netns self --tcp --udp --unix -q | wc -l")
         lines = host.run("sh", "-c", "ss -tuaxH | wc -l")
         # run_started, snapshot_completed, run_stopped
@@ -83,11 +122,11 @@ def test_owners():
             record = by_inode.get(fact["inode"])
             if not check(record is not None, f"socket {number}, {fact['kind']}: listed", fact):
                 continue
-            socket = record["sockline"]["socket"]
+            about = record["sockline"]["socket"]
             check(record.get("process", {}).get("pid") == holder.pid and
-                  record["process"]["name"] == "mksock" and socket["kind"] == fact["kind"] and
-                  socket["netns"] == str(host.inode) and
-                  socket.get("cookie", fact["cookie"]) == fact["cookie"],
+                  record["process"]["name"] == "mksock" and about["kind"] == fact["kind"] and
+                  about["netns"] == str(host.inode) and
+                  about.get("cookie", fact["cookie"]) == fact["cookie"],
                   f"socket {number}, {fact['kind']}: whose it is", f"{fact}\n{record}")
             check_ends(number, fact, record)
         waiting = [record for record in records if record["sockline"]["socket"].get("state") == "time_wait"]
@@ -102,7 +141,9 @@ def test_owners():
 def check_ends(number, fact, record):
     if "local_port" not in fact or fact["kind"] == "raw":
         return
-    listens = record["sockline"]["socket"].get("state") == "listen"
+    # A UDP socket without a peer waits for whoever comes, as a listener does.
+    listens = record["sockline"]["socket"].get("state") == "listen" or fact["kind"] in (
+        "udp", "udplite") and "remote" not in fact
     local = record["destination" if listens else "source"]
     remote = record.get("source" if listens else "destination", {})
     check((local["ip"], str(local["port"])) == (fact["local"], fact["local_port"]) and
@@ -160,6 +201,32 @@ def test_evidence():
                   ("proc_net" in closed["sockline"]["evidence"]) == expected,
                   f"--sockets {way}: the evidence", closed)
 
+
+
+def test_details():
+    """What ss -e -i shows of a socket besides."""
+    with Namespace() as host:
+        holder = Mksock(host, *SCENE)
+        mptcp = Mksock(host, *MPTCP) if has_mptcp() else None
+        records = {record["sockline"]["socket"]["inode"] + kind(record): record["sockline"]
+                   for record in own(snapshot(host)) if "inode" in record["sockline"]["socket"]}
+
+        def of(number, maker=holder, name=None):
+            fact = maker.sockets[number - 1]
+            return records[fact["inode"] + (name or fact["kind"])]
+
+        algorithm = host.run("sysctl", "-n", "net.ipv4.tcp_congestion_control").strip()
+        check(of(2)["socket"]["congestion_control"] == algorithm and of(2)["tcp"]["mss"] > 0 and
+              of(2)["tcp"]["congestion_window"] > 0 and of(2)["tcp"]["rto_us"] >= 200000,
+              "TCP: congestion control and figures", of(2))
+        check(of(14)["socket"]["backlog"] == 0 and of(14)["socket"]["backlog_max"] > 0,
+              "unix: a listener's queue", of(14))
+        check(of(13)["socket"]["memberships"] == [1], "netlink: groups", of(13))
+        if mptcp:
+            tokens = [[of(number, mptcp, name)["mptcp"]["token"] for name in ("mptcp", "tcp")]
+                      for number in (2, 3)]
+            check(all(first == second for first, second in tokens) and tokens[0] != tokens[1],
+                  "MPTCP: a connection and its subflow have one token", tokens)
 
 
 def test_narrowed():

@@ -26,7 +26,8 @@ LAYERS = (
     ("pure", (
         "capture/packet.h", "capture/decode*", "capture/origin.*", "capture/owner_*", "capture/pcapng*",
         "capture/pktap.*", "capture/ptcpdump.*", "connections/*",
-        "events/*", "inspect/*", "sockets/socket.h", "processes/process.h", "processes/container.*",
+        "events/*", "inspect/*", "sockets/socket.h", "sockets/socket_details.h",
+        "processes/process.h", "processes/container.*",
         "processes/process_args.*", "processes/redact*",
         "attribution/owner.*", "attribution/windows.h", "host/host_counters.h",
         "tracepoints/trace_event.h", "tracepoints/initial_stack.*", "tracepoints/exec_sample.*",
@@ -57,7 +58,8 @@ LIBRARIES = (
     # Records are written by one module. The other reads files of container runtimes: nothing of
     # what it parses leaves it but copied strings.
     (r"json-c/.*|json\.h", ("events/encode*", "processes/container_names.c")),
-    (r"linux/(inet|unix|packet|netlink)_diag\.h", ("sockets/sock_diag.c", "sockets/diag_message.c")),
+    (r"linux/(inet|unix|packet|netlink|vm_sockets|xdp|tipc_sockets|smc)_diag\.h",
+     ("sockets/sock_diag.c", "sockets/diag_*")),
 )
 
 # All windows of time that decide an owner stand in one header. These of the same folders decide none.

@@ -34,7 +34,7 @@ ECS = {
     "source.bytes": "integer", "source.packets": "integer",
     "source.nat.ip": "string", "source.nat.port": "integer",
     "destination.nat.ip": "string", "destination.nat.port": "integer",
-    "destination.ip": "string", "destination.port": "integer", "destination.mac": "string",
+    "destination.address": "string", "destination.ip": "string", "destination.port": "integer", "destination.mac": "string",
     "destination.bytes": "integer", "destination.packets": "integer",
     "network.protocol": "string", "tls.client.server_name": "string", "http.request.method": "string",
     "url.domain": "string", "destination.domain": "string",

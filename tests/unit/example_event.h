@@ -252,7 +252,9 @@ static inline void example_socket(struct example *example, struct event *event)
 	if (event->action == EVENT_EXISTING_SOCKET || event->action == EVENT_SNAPSHOT_COMPLETED) {
 		event->socket.snapshot_id = 1;
 		event->socket.snapshot_index = 2;
-		event->socket.complete = true;
+		event->socket.began_ns = event->time_ns - 1000000;
+		event->socket.incomplete = SOCKET_KIND_BIT(SOCKET_XDP);
+		event->socket.absent = SOCKET_KIND_BIT(SOCKET_DCCP) | SOCKET_KIND_BIT(SOCKET_TIPC);
 	}
 }
 

@@ -4,6 +4,7 @@
 #ifndef SOCKLINE_TESTS_RANDOM_EVENT_H
 #define SOCKLINE_TESTS_RANDOM_EVENT_H
 
+#include "random_details.h"
 #include "random_scene.h"
 
 static inline void scene_transport(struct scene *scene, struct packet *packet)
@@ -115,6 +116,8 @@ static inline void scene_socket(struct scene *scene, struct event_socket *event)
 	socket->protocol = (uint16_t)scene_number(scene, scene_chance(scene, 50) ? 5 : 16);
 	if (socket->kind <= SOCKET_ICMP)
 		socket->protocol = protocols[socket->kind];
+	else if (socket_is_inet(socket))
+		socket_set_protocol(socket, 0);
 	socket->netns = scene_chance(scene, 90) ? (uint32_t)random_u64(&scene->random) : 0;
 	socket->tuple = scene_tuple(scene);
 	if (scene_chance(scene, 40)) {
@@ -147,6 +150,12 @@ static inline void scene_socket(struct scene *scene, struct event_socket *event)
 	}
 	socket->port_id = (uint32_t)scene_number(scene, 32);
 	socket->groups = (uint32_t)scene_number(scene, 32);
+	if (scene_chance(scene, 50))
+		scene_details(scene, socket);
+	event->cgroup = scene_chance(scene, 30) ? "/system.slice/a" : NULL;
+	event->began_ns = scene_chance(scene, 50) ? 1 : 0;
+	event->incomplete = scene_u32(scene) & SOCKET_KINDS_ALL;
+	event->absent = scene_u32(scene) & SOCKET_KINDS_ALL;
 	scene_owner(scene, &scene->owners[0]);
 	event->socket = socket;
 	event->owner = &scene->owners[0];

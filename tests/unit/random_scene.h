@@ -45,6 +45,7 @@ struct scene {
 	struct owner owners[2];
 	struct owner_common common;
 	struct socket socket;
+	struct socket_details details;
 	const struct process *holders[3];
 	struct dns_message dns;
 	struct dns_query query;

@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "sockets/diag_families.h"
 #include "sockets/diag_message.h"
 
 #include <arpa/inet.h>
@@ -10,32 +11,15 @@
 #include <linux/packet_diag.h>
 #include <linux/tcp.h>
 #include <linux/unix_diag.h>
+#include <linux/vm_sockets_diag.h>
+#include <linux/xdp_diag.h>
 #include <sys/socket.h>
 
 #include "check.h"
+#include "diag_build.h"
 #include "random.h"
 
 #define RANDOM_ROUNDS 200000
-
-/* A message under construction. */
-struct message {
-	_Alignas(4) char bytes[1024];
-	size_t length;
-};
-
-static void put(struct message *message, const void *bytes, size_t length)
-{
-	memcpy(message->bytes + message->length, bytes, length);
-	message->length += NLA_ALIGN(length);
-}
-
-static void put_attribute(struct message *message, uint16_t type, const void *bytes, size_t length)
-{
-	struct nlattr header = { (uint16_t)(NLA_HDRLEN + length), type };
-
-	put(message, &header, sizeof(header));
-	put(message, bytes, length);
-}
 
 static int parse(enum socket_kind kind, const struct message *message, struct socket *socket)
 {
@@ -422,6 +406,12 @@ static void test_short(void)
 		{ SOCKET_UNIX, sizeof(struct unix_diag_msg) },
 		{ SOCKET_PACKET, sizeof(struct packet_diag_msg) },
 		{ SOCKET_NETLINK, sizeof(struct netlink_diag_msg) },
+		{ SOCKET_MPTCP, sizeof(struct inet_diag_msg) },
+		{ SOCKET_SCTP, sizeof(struct inet_diag_msg) },
+		{ SOCKET_DCCP, sizeof(struct inet_diag_msg) },
+		{ SOCKET_VSOCK, sizeof(struct vsock_diag_msg) },
+		{ SOCKET_XDP, sizeof(struct xdp_diag_msg) },
+		{ SOCKET_SMC, sizeof(struct diag_smc_message) },
 	};
 	struct message message = { .bytes = { AF_INET } };
 	struct socket socket;
@@ -448,6 +438,7 @@ static void test_random(void)
 
 	for (int round = 0; round < RANDOM_ROUNDS; round++) {
 		size_t length = 4 * random_below(&random, 128);
+		struct socket_details details;
 		struct socket socket;
 
 		random_bytes(&random, end - length, length);
@@ -459,9 +450,9 @@ static void test_random(void)
 
 			memcpy(end - length + at, &header, sizeof(header));
 		}
-		read += diag_message_parse(
+		read += diag_message_parse_all(
 				(enum socket_kind)random_below(&random, SOCKET_KIND_COUNT + 1),
-				end - length, length, &socket) == 0;
+				end - length, length, &socket, &details) == 0;
 		diag_message_protocol(end - length, length);
 	}
 	CHECK(read > 0 && read < RANDOM_ROUNDS, "%d random messages", RANDOM_ROUNDS);

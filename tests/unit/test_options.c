@@ -305,6 +305,10 @@ static void test_snapshot(void)
 		[SOCKET_UDPLITE] = "--udplite", [SOCKET_RAW] = "--raw",
 		[SOCKET_ICMP] = "--icmp",       [SOCKET_UNIX] = "--unix",
 		[SOCKET_PACKET] = "--packet",   [SOCKET_NETLINK] = "--netlink",
+		[SOCKET_MPTCP] = "--mptcp",     [SOCKET_SCTP] = "--sctp",
+		[SOCKET_DCCP] = "--dccp",       [SOCKET_VSOCK] = "--vsock",
+		[SOCKET_XDP] = "--xdp",         [SOCKET_TIPC] = "--tipc",
+		[SOCKET_SMC] = "--smc",
 	};
 	struct options options = options_of("-S");
 	char line[64];

@@ -264,6 +264,8 @@ int interfaces_new(struct interfaces **interfaces, struct netlink_pool *pool, in
 		          strerror(-result));
 		goto fail;
 	}
+	if (pool) /* it opens again when events were lost */
+		netlink_slot_close(&new->lists);
 	*interfaces = new;
 	return 0;
 fail:

@@ -6,6 +6,7 @@ the namespaces of others are, and packets are read meanwhile."""
 
 import os
 import resource
+import signal
 import sys
 import time
 
@@ -13,6 +14,8 @@ from harness import HERE, SLOWDOWN, Namespace, check, comment, run, until
 
 USER = 54321
 AT_ONCE = 80  # namespaces, more than are watched of a user
+COUNT = 30  # namespaces that hold still
+BURST = 20000  # packets: more than a small ring has room for
 # Makes so many, drops them, and again, until its stdin ends.
 MAKER = f"""
 import ctypes, os, select, sys
@@ -94,6 +97,48 @@ def test_few_descriptors():
     degraded = sockline.find("run_started")[0]["sockline"]["degraded"]
     check(any("RLIMIT_NOFILE" in text for text in degraded), "few of them: degraded", degraded)
     sockline.stop()
+
+
+def sockets_of(sockline, place):
+    """Inodes of the sockets that it has in a namespace."""
+    lines = place.run("cat", "/proc/net/packet", "/proc/net/netlink").splitlines()
+    there = {line.split()[-1] for line in lines}
+    mine = set()
+    for name in os.listdir(f"/proc/{sockline.pid}/fd"):
+        try:
+            mine.add(os.readlink(f"/proc/{sockline.pid}/fd/{name}").strip("socket:[]"))
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return there & mine
+
+
+def resident_kib(sockline):
+    with open(f"/proc/{sockline.pid}/status", encoding="ascii") as file:
+        return int(next(line for line in file if line.startswith("VmRSS")).split()[1])
+
+
+def test_many_namespaces():
+    """A quiet namespace costs three descriptors and next to no memory, and a burst in it is not lost."""
+    sockline = HERE.sockline("-e", "connection", "udp", "port", 7740, netns=None)
+    before = resident_kib(sockline)
+    places = [Namespace() for _ in range(COUNT)]
+    numbers = {str(place.inode) for place in places}
+    until(lambda: numbers <= {record["sockline"]["namespace"]["netns"]
+                              for record in sockline.find("netns_opened")}, "all namespaces")
+    grown = resident_kib(sockline) - before
+    found = [sockets_of(sockline, place) for place in places]
+    check(all(len(sockets) == 3 for sockets in found), "three descriptors in each namespace", found)
+    check(grown < COUNT * 256, f"{COUNT} namespaces take less than 256 KiB each", f"{grown} KiB")
+    # While it is not running nothing is read: all of it has to find room.
+    sockline.send_signal(signal.SIGSTOP)
+    places[0].helper("gen", "-c", BURST, "-p", 7740, "127.0.0.1").finish()
+    sockline.send_signal(signal.SIGCONT)
+    sockline.stop()
+    captures = sockline.wait_for("run_stopped")["sockline"]["stats"]["capture"]
+    burst = next((capture for capture in captures if capture.get("netns") == str(places[0].inode)), {})
+    check(burst.get("received") == BURST and burst["dropped"] == 0 and burst["unread"] == 0,
+          f"a burst of {BURST} packets is not lost", captures)
+    check(burst.get("buffer_bytes") == 32 << 20, "it may take all that there is for queues", captures)
 
 
 run(globals())

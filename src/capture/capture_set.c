@@ -29,6 +29,7 @@ struct capture_set *capture_set_new(struct loop *loop, const struct capture_set_
 	set->options = *options;
 	set->watching = true;
 	set->budget.total = options->queue_bytes;
+	set->queues_fd = -1;
 	return set;
 }
 
@@ -43,17 +44,15 @@ static void member_free(struct member *member)
 /* The work is done in the turn that follows each wait; readiness only has to end the wait. */
 static void on_readable(void *context, uint32_t events)
 {
-	struct member *member = context;
-
+	(void)context;
 	(void)events;
-	member->readable = true;
 }
 
 static void watch(struct member *member)
 {
 	int fd = member->capture ? capture_fd(member->capture) : -1;
 
-	if (fd < 0 || member->source)
+	if (fd < 0 || member->source || capture_get_queue(member->capture))
 		return;
 	member->source = loop_add_fd(member->set->loop, fd, EPOLLIN, on_readable, member);
 }
@@ -85,7 +84,7 @@ void capture_set_free(struct capture_set *set)
 	capture_closer_free(set->closer);
 	for (int i = 0; i < set->count; i++)
 		member_free(set->members[i]);
-	capture_batch_free(set->batch);
+	capture_set_close_queues(set);
 	free(set->members);
 	free(set);
 }
@@ -208,6 +207,7 @@ static void lose(struct member *member, const struct error *error)
 	capture_read_counters(member->capture, &counters);
 	add_counters(&member->before, &counters);
 	unwatch(member);
+	capture_set_forget_queue(member);
 	capture_close(member->capture);
 	member->capture = NULL;
 	member->down = false;
@@ -285,6 +285,8 @@ bool capture_set_dispatch(struct capture_set *set, int limit, bool *ended, int *
 {
 	bool more = false, ready = set->options.ready(set->options.context);
 
+	if (set->queue_count > 0 && ready)
+		capture_set_find_readable(set);
 	for (int i = 0; i < set->count && !set->broken; i++) {
 		struct member *member = set->members[i];
 		int count;
@@ -332,6 +334,7 @@ void capture_set_watch(struct capture_set *set, bool watching)
 		else
 			unwatch(set->members[i]);
 	}
+	capture_set_watch_queues(set);
 }
 
 void capture_set_break(struct capture_set *set)
@@ -397,8 +400,7 @@ void capture_set_remove(struct capture_set *set, uint32_t netns)
 		unwatch(member);
 		if (!set->closer)
 			set->closer = capture_closer_new(set->loop);
-		if (member->capture && capture_get_queue(member->capture))
-			set->queue_count--;
+		capture_set_forget_queue(member);
 		if (member->capture)
 			capture_closer_close(set->closer, member->capture);
 		member->capture = NULL;

@@ -38,11 +38,20 @@ struct capture_set {
 	struct capture_batch *batch; /* of all queues; made when first needed */
 	struct capture_budget budget;
 	int queue_count;
+	int queues_fd; /* an epoll(7) of their own; -1: none yet */
+	struct loop_source *queues_source, *rest_timer;
+	bool resting; /* packets in queues wake nobody now */
 };
 
 /* In the namespace of the member, where the thread is: a queue, or else a ring. 0 or -errno. */
 int capture_set_open_buffer(struct member *member, struct error *error);
-/* Whether there may be packets: a queue without any costs no system call. */
+/* Packets in its queue do not wake the loop any more. */
+void capture_set_forget_queue(struct member *member);
+void capture_set_watch_queues(struct capture_set *set);
+void capture_set_close_queues(struct capture_set *set);
+/* Marks those queues that have packets, by one system call for many. */
+void capture_set_find_readable(struct capture_set *set);
+/* Whether there may be packets. */
 bool capture_set_may_read(const struct member *member);
 /* Limits what the queues may hold by what they hold. ready: they are read. */
 void capture_set_balance(struct capture_set *set, bool ready);

@@ -93,9 +93,9 @@ bool file_is_compressed(const char *path)
 	return length > suffix && strcmp(path + length - suffix, FILE_COMPRESSED) == 0;
 }
 
-int file_open(const char *path, uint64_t *repaired, struct error *error)
+/* The descriptor of a file that passes the checks, or -errno. */
+static int open_checked(const char *path, struct stat *status, struct error *error)
 {
-	bool compressed = file_is_compressed(path);
 	/*
 	 * O_NONBLOCK: what is not a file must not make us wait (a FIFO would for
 	 * O_WRONLY, a modem for its carrier). O_NOCTTY: nor a terminal take us over.
@@ -103,7 +103,6 @@ int file_open(const char *path, uint64_t *repaired, struct error *error)
 	int fd = open(path,
 	              O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 	              0640);
-	struct stat status;
 	int result;
 
 	if (fd < 0 && errno == ELOOP)
@@ -111,9 +110,49 @@ int file_open(const char *path, uint64_t *repaired, struct error *error)
 		                 path);
 	if (fd < 0)
 		return error_set(error, errno, "cannot open %s: %s", path, strerror(errno));
-	result = check(fd, path, &status, error);
+	result = check(fd, path, status, error);
 	if (result == 0)
-		result = repair(fd, compressed, status.st_size, path, repaired, error);
+		return fd;
+	close(fd);
+	return result;
+}
+
+int file_open(const char *path, uint64_t *repaired, struct error *error)
+{
+	bool compressed = file_is_compressed(path);
+	struct stat status;
+	int fd = open_checked(path, &status, error), result;
+
+	if (fd < 0)
+		return fd;
+	result = repair(fd, compressed, status.st_size, path, repaired, error);
+	if (result == 0)
+		return fd;
+	close(fd);
+	return result;
+}
+
+static int empty_capture(int fd, off_t size, const char *path, struct error *error)
+{
+	static const uint8_t section[] = { 0x0a, 0x0d, 0x0d, 0x0a };
+	uint8_t head[sizeof section];
+
+	if (size > 0 && (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head ||
+	                 memcmp(head, section, sizeof section) != 0))
+		return error_set(error, EBADMSG, "%s is there, and is not a pcapng file", path);
+	if (ftruncate(fd, 0) < 0)
+		return error_set(error, errno, "cannot empty %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int file_open_capture(const char *path, struct error *error)
+{
+	struct stat status;
+	int fd = open_checked(path, &status, error), result;
+
+	if (fd < 0)
+		return fd;
+	result = empty_capture(fd, status.st_size, path, error);
 	if (result == 0)
 		return fd;
 	close(fd);

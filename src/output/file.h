@@ -28,4 +28,10 @@ bool file_is_compressed(const char *path);
  */
 int file_open(const char *path, uint64_t *repaired, struct error *error);
 
+/*
+ * The same for a pcapng file, which begins anew. What is there must be one, or empty, so that a
+ * mistyped path destroys nothing else.
+ */
+int file_open_capture(const char *path, struct error *error);
+
 #endif

@@ -145,6 +145,8 @@ static int open_descriptor(struct outlet *outlet, uint64_t *repaired, struct err
 
 	if (!path)
 		return STDOUT_FILENO;
+	if (outlet->options.blocks)
+		return outlet->fd = file_open_capture(path, error);
 	if (is_descriptor(path))
 		return descriptor_of(path, error);
 	outlet->compressed = file_is_compressed(path);
@@ -158,7 +160,10 @@ static int open_sink(struct outlet *outlet, uint64_t *repaired, struct error *er
 
 	if (fd < 0)
 		return fd;
+	outlet->gathers = outlet->compressed || options->blocks;
 	result = sink_new(&outlet->sink, fd, options->capacity, error);
+	if (result == 0 && options->blocks)
+		sink_take_blocks(outlet->sink);
 	if (result == 0 && outlet->fd >= 0 && rotation_is_wanted(&options->rotation)) {
 		begin_file(outlet);
 		sink_on_write(outlet->sink, on_write, outlet);
@@ -186,8 +191,9 @@ int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_op
 	outlet->options = *options;
 	outlet->fd = -1;
 	outlet->loop = loop;
-	code = options->path && peer_is_address(options->path) ? outlet_open_peer(outlet, error)
-	                                                       : open_sink(outlet, repaired, error);
+	code = options->path && !options->blocks && peer_is_address(options->path)
+	               ? outlet_open_peer(outlet, error)
+	               : open_sink(outlet, repaired, error);
 	if (code != 0) {
 		outlet_free(outlet);
 		return code;
@@ -221,7 +227,7 @@ static size_t pending_max(const struct outlet *outlet)
 enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 {
 	int64_t now = clock_monotonic_ns();
-	bool may_wait = busy || outlet->compressed;
+	bool may_wait = busy || outlet->gathers;
 	struct stat file;
 	uint32_t events;
 
@@ -260,7 +266,7 @@ int64_t outlet_timeout_ns(const struct outlet *outlet)
 
 	if (outlet->peer)
 		return outlet_peer_timeout_ns(outlet);
-	if (!outlet->compressed || sink_pending(outlet->sink) == 0)
+	if (!outlet->gathers || sink_pending(outlet->sink) == 0)
 		return interval_left_ns;
 	if (interval_left_ns >= 0 && interval_left_ns < left_ns)
 		return interval_left_ns;
@@ -269,8 +275,7 @@ int64_t outlet_timeout_ns(const struct outlet *outlet)
 
 bool outlet_is_late(const struct outlet *outlet)
 {
-	return !outlet->compressed && !sink_is_absent(outlet->sink) &&
-	       sink_pending(outlet->sink) > 0;
+	return !outlet->gathers && !sink_is_absent(outlet->sink) && sink_pending(outlet->sink) > 0;
 }
 
 int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error)

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the records of a run go: a sink on standard output, a file or a socket, watched
- * in the loop, flushed by policy, opened anew on demand.
+ * Where the records of a run go, or its packets: a sink on standard output, a file or a
+ * socket, watched in the loop, flushed by policy, opened anew on demand.
  */
 #ifndef SOCKLINE_OUTPUT_OUTLET_H
 #define SOCKLINE_OUTPUT_OUTLET_H
@@ -27,6 +27,7 @@ struct outlet_options {
 	int64_t flush_interval_ns; /* lines wait so long at most */
 	int compress_level;        /* of a file that file_is_compressed() */
 	struct rotation rotation;  /* of a file */
+	bool blocks; /* of a pcapng file in place of lines: a plain one, or standard output */
 };
 
 /* False for standard output (NULL), descriptors and addresses. */
@@ -35,7 +36,8 @@ bool outlet_is_file(const char *path);
 /*
  * A file is opened by file_open, which may have *repaired a broken tail. Lines are
  * written when the caller is idle, when many wait, or after the interval; those of
- * a compressed file wait when the caller is idle, too: short frames compress badly.
+ * a compressed file wait when the caller is idle, too: short frames compress badly. So
+ * do blocks: none is read as it comes.
  * 0 or -errno.
  */
 int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_options *options,

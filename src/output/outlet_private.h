@@ -10,6 +10,7 @@
 struct outlet {
 	struct outlet_options options;
 	bool compressed;
+	bool gathers;      /* for the interval, also when the caller is idle */
 	int fd;            /* of the file at the path, -1 = none */
 	struct peer *peer; /* that the path is the address of; NULL = none */
 	bool attached;     /* the sink has the peer's socket, or had it until it failed */

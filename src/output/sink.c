@@ -31,6 +31,7 @@ struct sink {
 	void *connect_context;
 	enum sink_state state;
 	int error;
+	bool blocks; /* of pcapng files, in place of lines */
 	bool stalled;
 	int64_t retry_at_ns; /* when stalled */
 	sink_write_begins_fn *begins;
@@ -80,6 +81,11 @@ int sink_compress(struct sink *sink, int level)
 {
 	sink->frame = frame_new(level);
 	return sink->frame ? 0 : -ENOMEM;
+}
+
+void sink_take_blocks(struct sink *sink)
+{
+	sink->blocks = true;
 }
 
 static void move_to_front(struct sink *sink)
@@ -136,6 +142,36 @@ static size_t most_bytes(struct sink *sink, const char *bytes, size_t length)
 	return limit < most ? limit : most;
 }
 
+/* The length of the block that begins there. */
+static size_t block_length(const char *block)
+{
+	uint32_t length;
+
+	memcpy(&length, block + 4, sizeof length);
+	return length;
+}
+
+/* Bytes of the whole blocks at the front. */
+static size_t whole_blocks(const char *bytes, size_t length)
+{
+	size_t whole = 0;
+
+	while (length - whole >= 8 && block_length(bytes + whole) <= length - whole)
+		whole += block_length(bytes + whole);
+	return whole;
+}
+
+/* The rest of a block that is partly written; else as many whole ones as fit, at least one. */
+static size_t next_blocks(const struct sink *sink, const char *bytes, size_t most)
+{
+	size_t whole;
+
+	if (sink->partial > 0)
+		return block_length(bytes - sink->partial) - sink->partial;
+	whole = whole_blocks(bytes, most);
+	return whole > 0 ? whole : block_length(bytes);
+}
+
 /* As many whole lines as one write may have; at least one line. */
 static size_t next_length(struct sink *sink, const char *bytes, size_t length)
 {
@@ -144,6 +180,8 @@ static size_t next_length(struct sink *sink, const char *bytes, size_t length)
 
 	if (length <= most)
 		return length;
+	if (sink->blocks)
+		return next_blocks(sink, bytes, most);
 	newline = memrchr(bytes, '\n', most);
 	if (!newline)
 		newline = memchr(bytes + most, '\n', length - most);
@@ -183,15 +221,19 @@ static void consume(struct sink *sink, size_t whole)
 static void written(struct sink *sink, size_t length)
 {
 	char *at = sink->bytes + sink->begin;
-	const char *newline = memrchr(at + sink->partial, '\n', length); /* none is before */
+	const char *newline;
+	size_t whole;
 
 	sink->partial += length;
-	if (newline) {
-		size_t whole = (size_t)(newline + 1 - at);
-
-		sink->partial -= whole;
-		consume(sink, whole);
+	if (sink->blocks) {
+		whole = whole_blocks(at, sink->partial);
+	} else {
+		newline = memrchr(at + sink->partial - length, '\n', length); /* none is before */
+		whole = newline ? (size_t)(newline + 1 - at) : 0;
 	}
+	sink->partial -= whole;
+	if (whole > 0)
+		consume(sink, whole);
 }
 
 /* Bytes written, or -errno. */
@@ -379,7 +421,9 @@ struct sink_counters sink_counters(const struct sink *sink)
 	const char *at = sink->bytes + sink->begin, *end = sink->bytes + sink->end;
 
 	counters.lines = counters.taken;
-	while ((at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+	for (; sink->blocks && at < end; at += block_length(at))
+		counters.lines--;
+	while (!sink->blocks && (at = memchr(at, '\n', (size_t)(end - at))) != NULL) {
 		at++;
 		counters.lines--;
 	}

@@ -8,7 +8,8 @@
  * (4,096) bytes at most, and a longer line is written alone: that takes 0.93 us of
  * processor time a packet instead of 0.77 in a replay into cat, and of cat's 0.29
  * instead of 0.18 (tests/bench, replay; medians of 12). A full disk keeps the buffer,
- * not half a line: see sink_stalled.
+ * not half a line: see sink_stalled. With sink_take_blocks the same holds for blocks
+ * of pcapng files in place of lines.
  *
  * The program ignores SIGPIPE and SIGXFSZ, so that EPIPE and EFBIG come instead.
  */
@@ -53,6 +54,9 @@ void sink_free(struct sink *sink); /* what is still buffered is lost: sink_drain
  * MiB; counters go on counting lines. For a file, before the first line. 0 or -ENOMEM.
  */
 int sink_compress(struct sink *sink, int level);
+
+/* From now on blocks of pcapng files are written, in this machine's byte order. Before the first. */
+void sink_take_blocks(struct sink *sink);
 
 /*
  * Room for a line of up to most bytes, to write it in place; NULL when there is

@@ -99,6 +99,11 @@ static int check(const struct options *options, struct error *error)
 		  "--self-test and a command exclude each other" },
 		{ rotation_is_wanted(&options->rotation) && !outlet_is_file(options->output_file),
 		  "--rotate-size and --rotate-interval need -o with a file" },
+		{ snapshot && options->write_file,
+		  "-w and -S exclude each other: a snapshot has no packets" },
+		{ options->write_file && strcmp(options->write_file, "-") == 0 &&
+		          !options->output_file,
+		  "-w -: the packets take standard output, so that -o is needed for the records" },
 		{ options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1,
 		  "-L: one interface at a time" },
 	};
@@ -205,7 +210,9 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		return result;
 	options->dedupe = options->copies == OPTIONS_COPIES_LEFT_OUT ||
 	                  (options->copies == OPTIONS_COPIES_AUTO && !options->read_file);
-	if (options->snaplen == DECODE_SNAPLEN)
+	if (options->snaplen == DECODE_SNAPLEN && options->write_file)
+		options->snaplen = OPTIONS_SNAPLEN_MAX;
+	else if (options->snaplen == DECODE_SNAPLEN)
 		options->snaplen += (int)options->payload;
 	if (options->snaplen == 0) /* all of each packet, as in tcpdump */
 		options->snaplen = OPTIONS_SNAPLEN_MAX;

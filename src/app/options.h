@@ -50,6 +50,7 @@ struct options {
 	int interface_count;                            /* 0 = all */
 	const char *read_file;                          /* NULL = live */
 	const char *output_file;                        /* NULL = stdout */
+	const char *write_file;                         /* packets; NULL = none */
 	const char *filter_file;                        /* what filter was read from */
 	char *filter;                                   /* owned; NULL = everything */
 	unsigned events;                                /* EMITTER_* */

@@ -176,6 +176,17 @@ static void add_stream(const struct stream *stream, struct event_stats *stats)
 	stats->connections_tracked = connection_table_count(connections);
 }
 
+static void add_packets(const struct report_sources *sources, struct event_stats *stats)
+{
+	const struct capture_writer_counters *counters = capture_writer_counters(sources->packets);
+
+	stats->write.wanted = true;
+	stats->write.packets = counters->packets;
+	stats->write.dropped = counters->dropped;
+	stats->write.bytes =
+		sink_counters(sources->packets_sink).bytes + sink_pending(sources->packets_sink);
+}
+
 static uint64_t resident_bytes(void)
 {
 	char text[128], *resident;
@@ -277,6 +288,8 @@ static void emit_stats(struct report_sources *sources, struct event *event, int6
 	stats->records.dropped = emitter_counters(sources->emitter)->dropped;
 	stats->records.deselected = emitter_counters(sources->emitter)->deselected;
 	stats->records.truncated = encoder_counters(sources->encoder)->truncated;
+	if (sources->packets)
+		add_packets(sources, stats);
 	if (sources->stream)
 		add_stream(sources->stream, stats);
 	if (sources->host) {

@@ -24,6 +24,8 @@ struct report_sources {
 	struct emitter *emitter;
 	const struct encoder *encoder;
 	const struct sink *sink;
+	const struct capture_writer *packets; /* of -w; NULL = none, as the next */
+	const struct sink *packets_sink;
 	const struct privileges *privileges;
 	int64_t started_ns;  /* monotonic; in a replay the time of the first packet */
 	int64_t reported_ns; /* the same clock: of the last capture_stats. Kept by report. */

@@ -95,7 +95,8 @@ bool run_is_ready(void *context)
 {
 	struct run *run = context;
 
-	return run->options->drop_when_slow || emitter_room(run->emitter) >= ROOM_FOR_TURN;
+	return run->options->drop_when_slow ||
+	       (emitter_room(run->emitter) >= ROOM_FOR_TURN && run_packets_have_room(run));
 }
 
 void run_on_overrun(void *context, const char *where, uint64_t lost)
@@ -267,6 +268,7 @@ static bool take_packets(struct run *run)
 
 	for (int times = 1; more && times < TIMES_A_TURN; times++) {
 		run_output_turn(run, true);
+		run_packets_turn(run, true);
 		more = dispatch_captures(run);
 	}
 	return more;
@@ -290,11 +292,13 @@ static int turn(void *context)
 	advance_snapshot(run);
 	emitter_announce(run->emitter, time_ns(run));
 	run_output_turn(run, more);
+	run_packets_turn(run, more);
 	if (run->captures && run_is_ready(run))
 		timeout = sooner(timeout, run_captures_timeout(run));
 	if (run->snapshot || (run->stream && stream_is_behind(run->stream)))
 		more = more || emitter_room(run->emitter) >= ROOM_FOR_TURN;
 	timeout = sooner(timeout, milliseconds(outlet_timeout_ns(run->outlet)));
+	timeout = sooner(timeout, milliseconds(run_packets_timeout_ns(run)));
 	if (sink_stalled(run->sink))
 		timeout = sooner(timeout, 100);
 	set_pace(run);
@@ -374,6 +378,7 @@ static void finish(struct run *run)
 		report_run_stopped(&run->report, time_ns(run), now_ns(run), run->stop);
 		state = drain(run, deadline);
 	}
+	run_packets_finish(run, time_ns(run), deadline);
 	if (run->summary)
 		summary_print(run->summary, print_line, run);
 	if (run->captures)
@@ -425,6 +430,8 @@ int run_main(const struct options *options, const struct log *log)
 		.emitter = run.emitter,
 		.encoder = run.encoder,
 		.sink = run.sink,
+		.packets = run.packets,
+		.packets_sink = run.packets ? outlet_sink(run.packets_outlet) : NULL,
 		.privileges = &run.privileges,
 	};
 	if (outlet_is_file(options->output_file))

@@ -86,11 +86,12 @@ static int open_emitter(struct run *run, struct error *error)
 	gethostname(host_name, sizeof host_name - 1);
 	encoder_options.host_name = host_name;
 	encoder_options.text = is_text(run->options);
-	encoder_options.run_id = run_is_replay(run) ? 0 : hash_bytes(&run->key, "run", 3);
+	encoder_options.run_id = run_id(run);
 	run->encoder = encoder_new(&encoder_options);
 	if (encoder_options.text && run->options->mode == OPTIONS_STREAM)
 		run->summary = summary_new(&run->key);
 	emitter_options.encoder = run->encoder;
+	emitter_options.packets = run->packets;
 	emitter_options.summary = run->summary;
 	run->emitter = run->encoder ? emitter_new(&emitter_options) : NULL;
 	return run->emitter ? 0 : error_set(error, ENOMEM, "out of memory");
@@ -226,6 +227,14 @@ static int open_captures(struct run *run, struct error *error)
 	return result;
 }
 
+/* Packets of other programs' files can be longer than those that are captured. */
+static uint32_t frame_max(const struct run *run)
+{
+	if (!run->options->write_file)
+		return 0;
+	return run_is_replay(run) ? CAPTURE_WRITER_SNAPLEN_MAX : (uint32_t)run->options->snaplen;
+}
+
 /* What is not captured happened without packets. */
 static bool sees_all(const struct options *options)
 {
@@ -253,6 +262,7 @@ static int open_stream(struct run *run, struct error *error)
 		.inspect = run->options->inspect,
 		.sees_all = sees_all(run->options),
 		.payload_max = run->options->payload,
+		.frame_max = frame_max(run),
 		.replay = run_is_replay(run),
 		.guess = run->options->guess,
 		.catch_up = run->host ? run_catch_up : NULL,
@@ -312,6 +322,8 @@ int run_build(struct run *run, struct error *error)
 	if (result != 0)
 		return error_set(error, -result, "getrandom: %s", strerror(-result));
 	result = open_outlet(run, error);
+	if (result == 0)
+		result = run_packets_open(run, error);
 	if (result != 0)
 		return result;
 	if ((result = run_command_follow(run, error)) != 0 ||
@@ -346,6 +358,7 @@ void run_free(struct run *run)
 	emitter_free(run->emitter);
 	summary_free(run->summary);
 	encoder_free(run->encoder);
+	run_packets_close(run);
 	outlet_free(run->outlet);
 	loop_free(run->loop);
 }

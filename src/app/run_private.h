@@ -26,8 +26,10 @@ struct run {
 	struct loop *loop;
 	struct hash_key key;
 	struct outlet *outlet;
-	struct sink *sink; /* of the outlet */
-	uint64_t repaired; /* bytes cut from a broken tail of the output file */
+	struct sink *sink;             /* of the outlet */
+	uint64_t repaired;             /* bytes cut from a broken tail of the output file */
+	struct outlet *packets_outlet; /* of -w; NULL = none, as the next */
+	struct capture_writer *packets;
 	struct encoder *encoder;
 	struct summary *summary; /* of a run whose reader is a person; else NULL */
 	struct emitter *emitter;
@@ -63,6 +65,21 @@ static inline bool run_is_replay(const struct run *run)
 {
 	return run->options->read_file != NULL;
 }
+
+/* sockline.run; 0 in a replay. */
+static inline uint64_t run_id(const struct run *run)
+{
+	return run_is_replay(run) ? 0 : hash_bytes(&run->key, "run", 3);
+}
+
+/* run_packets.c: all do nothing without -w. */
+int run_packets_open(struct run *run, struct error *error);
+void run_packets_close(struct run *run);
+bool run_packets_have_room(const struct run *run);
+void run_packets_turn(struct run *run, bool busy);
+int64_t run_packets_timeout_ns(const struct run *run); /* as outlet_timeout_ns */
+/* Statistics of the interfaces, and what is still buffered: until deadline_ns (monotonic). */
+void run_packets_finish(struct run *run, int64_t time_ns, int64_t deadline_ns);
 
 /* run_build.c: makes everything in order; run_free takes what was made down in reverse. */
 int run_build(struct run *run, struct error *error);

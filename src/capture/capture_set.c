@@ -426,6 +426,13 @@ size_t capture_set_buffer(const struct capture_set *set, int number)
 	return capture ? capture_buffer_bytes(capture) : 0;
 }
 
+int capture_set_link_type(const struct capture_set *set, int number)
+{
+	const struct capture *capture = set->members[number]->capture;
+
+	return capture ? capture_link_type(capture) : -1;
+}
+
 uint32_t capture_set_netns(const struct capture_set *set, int number)
 {
 	return set->members[number]->netns;

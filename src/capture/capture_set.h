@@ -79,6 +79,7 @@ const struct origin *capture_set_origin(const struct capture_set *set);
 int capture_set_count(const struct capture_set *set);
 const char *capture_set_name(const struct capture_set *set, int number);
 size_t capture_set_buffer(const struct capture_set *set, int number); /* bytes; 0: none now */
+int capture_set_link_type(const struct capture_set *set, int number); /* DLT_*; -1: not known */
 uint32_t capture_set_netns(const struct capture_set *set, int number);
 /* How many were removed so far, and the sum of what they had counted. */
 int capture_set_removed(const struct capture_set *set, struct capture_counters *counters);

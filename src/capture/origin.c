@@ -161,6 +161,10 @@ static bool make_owner(struct owner *owner, const struct owner_facts *facts)
 {
 	size_t size = facts->shared_count * sizeof *owner->shared_pids;
 
+	if (facts->pid == 0) {
+		*owner = (struct owner){ .reason = facts->reason };
+		return true;
+	}
 	*owner =
 		(struct owner){ .method = facts->likely ? ATTRIBUTION_GUESS : ATTRIBUTION_CAPTURE };
 	owner->process = process_of(facts);
@@ -182,7 +186,7 @@ uint32_t origin_add_owner(struct origin *origin, uint64_t hash, const struct own
 {
 	struct stated_owner *stated;
 
-	if (facts->pid <= 0 || !has_room(origin))
+	if ((facts->pid <= 0 && facts->reason == ATTRIBUTION_REASON_NONE) || !has_room(origin))
 		return 0;
 	stated = &origin->owners[origin->owner_count];
 	if (!make_owner(&stated->owner, facts))

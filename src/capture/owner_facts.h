@@ -10,8 +10,9 @@
 #include "attribution/owner.h"
 
 struct owner_facts {
-	int pid;     /* > 0 */
-	bool likely; /* not known to be it: a guess */
+	int pid; /* > 0; 0 = the end is of the host, and its owner is not known: */
+	enum attribution_reason reason; /* why not; NONE = that is not known, either */
+	bool likely;                    /* not known to be it: a guess */
 	/* What is 0 or NULL is not known. */
 	int parent_pid;
 	uint64_t entity_id;

@@ -38,7 +38,6 @@ static const struct {
 	{ "user.effective.id", VALUE_ID, AT(uid), AT(has_uid) },
 	{ "user.effective.name", VALUE_TEXT, AT(texts.effective_user_name), 0 },
 	{ "container.id", VALUE_TEXT, AT(texts.container_id), 0 },
-	{ "cgroup", VALUE_TEXT, AT(texts.cgroup), 0 },
 };
 #define MEMBERS (sizeof members / sizeof *members)
 
@@ -162,12 +161,25 @@ static bool is(const char *text, size_t length, const char *word)
 	return length == strlen(word) && memcmp(text, word, length) == 0;
 }
 
+/* NONE: it is not known. */
+static enum attribution_reason reason_of(const char *text, size_t length)
+{
+	int reason = ATTRIBUTION_REPLAY;
+
+	while (reason > ATTRIBUTION_REASON_NONE &&
+	       !is(text, length, attribution_reason_name((enum attribution_reason)reason)))
+		reason--;
+	return (enum attribution_reason)reason;
+}
+
 /* Keys that are not known are those of a later version. */
 static bool parse_member(const char *key, size_t key_length, const char *value, size_t length,
                          char **scratch, struct owner_facts *facts)
 {
 	if (is(key, key_length, "attribution.shared_pids"))
 		return parse_shared(value, length, facts);
+	if (is(key, key_length, "attribution.reason"))
+		facts->reason = reason_of(value, length);
 	if (is(key, key_length, "attribution.method"))
 		facts->likely = is(value, length, attribution_method_name(ATTRIBUTION_GUESS));
 	for (size_t i = 0; i < MEMBERS; i++)
@@ -207,7 +219,7 @@ bool owner_text_parse(const char *line, size_t length, char *scratch, struct own
 			return false;
 		at = space ? space + 1 : stop;
 	}
-	return facts->pid > 0;
+	return facts->pid > 0 || facts->reason != ATTRIBUTION_REASON_NONE;
 }
 
 /* Bytes of the character at the front that a terminal or Wireshark shows as it is; 0: none. */
@@ -303,6 +315,10 @@ void owner_text_append(struct buf *buf, enum owner_text_end end, const struct ow
 		append_member(buf, i, facts);
 	append_key(buf, "attribution.method");
 	buf_append_string(buf, method);
+	if (facts->reason != ATTRIBUTION_REASON_NONE) {
+		append_key(buf, "attribution.reason");
+		buf_append_string(buf, attribution_reason_name(facts->reason));
+	}
 	if (facts->shared_count > 0)
 		append_key(buf, "attribution.shared_pids");
 	for (int i = 0; i < facts->shared_count; i++) {

@@ -28,7 +28,8 @@ enum { IF_NAME = 2, IF_TSRESOL = 9, IF_TSOFFSET = 14 };
 enum { EPB_FLAGS = 2 };
 enum { ISB_IFDROP = 5, ISB_OSDROP = 7 };
 
-#define MICROSECONDS 6
+#define MICROSECONDS      6
+#define FLAGS_PROMISCUOUS 4
 
 struct section_interface {
 	int link_type;
@@ -253,12 +254,12 @@ static int describe(struct pcapng *pcapng, const struct section_interface *inter
 	return 1;
 }
 
-/* draft-ietf-opsawg-pcapng 4.3.1: bits 0 and 1 of the flags. */
+/* draft-ietf-opsawg-pcapng 4.3.1: bits 0 and 1 of the flags; bits 2 to 4 say to whom it came. */
 static enum packet_direction direction_of(uint32_t flags)
 {
 	switch (flags & 3) {
 	case 1:
-		return PACKET_INGRESS;
+		return (flags >> 2 & 7) == FLAGS_PROMISCUOUS ? PACKET_OTHERHOST : PACKET_INGRESS;
 	case 2:
 		return PACKET_EGRESS;
 	default:

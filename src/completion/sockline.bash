@@ -97,6 +97,11 @@ _sockline()
 	--spool-size)
 		return
 		;;
+	-w | --write)
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		compopt -o filenames 2>/dev/null
+		return
+		;;
 	--compress-level)
 		return
 		;;
@@ -191,6 +196,8 @@ _sockline()
 			-o
 			--output
 			--spool-size
+			-w
+			--write
 			--compress-level
 			--rotate-size
 			--rotate-interval

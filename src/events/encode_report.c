@@ -122,6 +122,13 @@ static void write_record_counts(struct writer *writer, const struct event_stats 
 	COUNT(records, truncated);
 	COUNT(records, bytes);
 	writer_object_end(writer);
+	if (!stats->write.wanted)
+		return;
+	writer_object(writer, KEY("write"));
+	COUNT(write, packets);
+	COUNT(write, dropped);
+	COUNT(write, bytes);
+	writer_object_end(writer);
 }
 
 static void write_owner_counts(struct writer *writer, const struct event_stats *stats)

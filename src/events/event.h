@@ -63,11 +63,14 @@ struct event_packet {
 	bool from_source; /* the sender is the connection's source */
 	/* Owner of the sender's end and of the receiver's; NULL = that end is not of this host. */
 	const struct owner *source, *destination;
+	bool either_end;          /* source is the owner of one of the ends, which is not known */
 	const char *community_id; /* NULL: that of the connection, if the packet has its tuple */
 	uint32_t netns;         /* when it was captured in another namespace than our own; else 0 */
 	uint64_t duplicate_of;  /* packet.number of the same packet on another interface; 0 */
 	const uint8_t *payload; /* what is to be written of it; NULL = nothing */
 	uint32_t payload_length; /* the rest over EVENT_PAYLOAD_MAX is left out */
+	const uint8_t *frame;    /* the packet's bytes, for -w; NULL = they are not kept */
+	uint32_t frame_length;   /* of them that were captured, and kept */
 };
 
 /* EVENT_CONNECTION_*: totals, owners and times stand in the connection. */
@@ -124,7 +127,7 @@ struct event_capture_counters {
 	uint64_t unlisted; /* so many that a record has no room for */
 	uint32_t netns;    /* of another network namespace than our own; 0 = own, or a file */
 	uint64_t received, dropped, interface_dropped;
-	uint64_t unread; /* received, and left in the ring: at the end of the run */
+	uint64_t unread;       /* received, and left in the ring: at the end of the run */
 	uint64_t buffer_bytes; /* its ring, or what its queue may hold; 0 = a file, or several */
 };
 
@@ -150,6 +153,10 @@ struct event_stats {
 	struct {
 		uint64_t written, deselected, dropped, truncated, bytes;
 	} records;
+	struct {
+		bool wanted; /* -w */
+		uint64_t packets, dropped, bytes;
+	} write;
 	struct owner_counters owners;
 	uint64_t connections_tracked;
 	struct connection_counters connections;

@@ -57,6 +57,11 @@ bool emitter_wants(const struct emitter *emitter, enum event_action action)
 	return with == 0 || (emitter->options.events & with);
 }
 
+bool emitter_takes_packets(const struct emitter *emitter)
+{
+	return emitter->options.packets || emitter_wants(emitter, EVENT_PACKET);
+}
+
 static bool waits(const struct emitter *emitter)
 {
 	return emitter->options.waits && emitter->options.waits(emitter->options.context) &&
@@ -95,16 +100,23 @@ static void complete(const struct emitter *emitter, const struct event *event)
 
 void emitter_emit(struct emitter *emitter, struct event *event)
 {
+	bool wanted = emitter_wants(emitter, event->action);
+	struct capture_writer *packets =
+		event->action == EVENT_PACKET ? emitter->options.packets : NULL;
 	struct buf line = { .capacity = ENCODER_ROOM };
 
 	if (emitter->options.complete && event->action != EVENT_PACKET)
 		complete(emitter, event);
-	if (!emitter_wants(emitter, event->action))
+	if (!wanted && !packets)
 		return;
 	if (emitter->options.selection && !selection_matches(emitter->options.selection, event)) {
-		emitter->counters.deselected++;
+		emitter->counters.deselected += wanted;
 		return;
 	}
+	if (packets)
+		capture_writer_add(packets, event);
+	if (!wanted)
+		return;
 	if (emitter->options.summary)
 		summary_add(emitter->options.summary, event);
 	event->sequence = ++emitter->sequence;

@@ -14,6 +14,7 @@
 #include "events/encode.h"
 #include "events/event.h"
 #include "output/sink.h"
+#include "stream/capture_writer.h"
 #include "stream/selection.h"
 #include "stream/summary.h"
 
@@ -41,6 +42,7 @@ struct emitter_options {
 	/* A record that finds no room waits for the reader while this says so. NULL: it is dropped. */
 	bool (*waits)(void *context);
 	const struct selection *selection; /* which records are written; NULL = all. Borrowed. */
+	struct capture_writer *packets;    /* has the packets themselves; NULL = none. Borrowed. */
 	struct summary *summary; /* takes what is written into account; NULL = none. Borrowed. */
 	/*
 	 * Called for each process that a record names, but those of packets: their
@@ -59,6 +61,8 @@ struct emitter *emitter_new(const struct emitter_options *options); /* NULL: no 
 void emitter_free(struct emitter *emitter);
 
 bool emitter_wants(const struct emitter *emitter, enum event_action action);
+/* Packets are emitted for their records, or to be written themselves. */
+bool emitter_takes_packets(const struct emitter *emitter);
 /* Numbers and writes the event, unless it is not wanted. */
 void emitter_emit(struct emitter *emitter, struct event *event);
 /* While a deadline is set, emit waits for the reader until then instead of dropping. */

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-int payload_store_init(struct payload_store *store, uint32_t max, uint32_t slots)
+int payload_store_init(struct payload_store *store, uint32_t max, bool whole, uint32_t slots)
 {
-	*store = (struct payload_store){ .max = max };
+	*store = (struct payload_store){ .max = max, .whole = whole };
 	if (max == 0)
 		return 0;
 	store->bytes = malloc((size_t)max * slots);
@@ -29,11 +29,11 @@ void payload_store_fini(struct payload_store *store)
 struct payload payload_of(const struct payload_store *store, const struct packet *packet,
                           const uint8_t *bytes)
 {
-	uint32_t length = store->max > 0 && bytes ? packet_payload_captured(packet) : 0;
+	uint32_t length = store->whole ? packet->captured : packet_payload_captured(packet);
 
-	if (length == 0)
+	if (store->max == 0 || !bytes || length == 0)
 		return (struct payload){ .length = 0 };
-	return (struct payload){ bytes + packet->payload_offset,
+	return (struct payload){ store->whole ? bytes : bytes + packet->payload_offset,
 		                 length < store->max ? length : store->max };
 }
 
@@ -51,4 +51,24 @@ struct payload payload_store_get(const struct payload_store *store, uint32_t slo
 	if (store->max == 0 || store->lengths[slot] == 0)
 		return (struct payload){ .length = 0 };
 	return (struct payload){ store->bytes + (size_t)slot * store->max, store->lengths[slot] };
+}
+
+struct payload payload_within(const struct payload_store *store, const struct packet *packet,
+                              struct payload kept, uint32_t max)
+{
+	uint32_t length = packet_payload_captured(packet);
+
+	if (max == 0 || kept.length == 0)
+		return (struct payload){ .length = 0 };
+	if (store->whole) {
+		if (packet->payload_offset >= kept.length)
+			return (struct payload){ .length = 0 };
+		kept.bytes += packet->payload_offset;
+		kept.length -= packet->payload_offset;
+		if (length < kept.length)
+			kept.length = length;
+	}
+	if (kept.length > max)
+		kept.length = max;
+	return kept;
 }

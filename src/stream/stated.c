@@ -58,7 +58,7 @@ static bool bind_end(struct connection *connection, enum connection_end end,
 	if (!stated)
 		return false;
 	connection->local[end] = true;
-	return set(&connection->owners[end], stated);
+	return stated->process && set(&connection->owners[end], stated);
 }
 
 /* Two processes, and no packet says which end is whose. */
@@ -73,7 +73,7 @@ static bool bind_any(struct connection *connection, const struct owner *stated)
 {
 	struct owner *owner = &connection->owners[CONNECTION_SOURCE];
 
-	if (!stated || connection->local[CONNECTION_SOURCE] ||
+	if (!stated || !stated->process || connection->local[CONNECTION_SOURCE] ||
 	    connection->local[CONNECTION_DESTINATION] || owner->reason == ATTRIBUTION_AMBIGUOUS)
 		return false;
 	if (!owner->process)

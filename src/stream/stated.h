@@ -13,7 +13,10 @@
 #include "connections/connection.h"
 
 struct stated {
-	/* That of the sender's end, and the receiver's. NULL = not stated. Valid during this packet. */
+	/*
+	 * That of the sender's end, and the receiver's. NULL = not stated. One without a process
+	 * states that the end is of the host, and why no owner is known. Valid during this packet.
+	 */
 	const struct owner *source, *destination;
 	const struct owner *any; /* one of the two */
 };

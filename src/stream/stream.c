@@ -179,15 +179,16 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	if (options->inspect)
 		stream->naming =
 			naming_new(&options->id_key, stream->connections, options->emitter);
-	if (payload_store_init(&stream->payloads, options->payload_max,
-	                       STREAM_BATCH + STREAM_HELD_MAX) != 0 ||
+	if (payload_store_init(&stream->payloads,
+	                       options->frame_max > 0 ? options->frame_max : options->payload_max,
+	                       options->frame_max > 0, STREAM_BATCH + STREAM_HELD_MAX) != 0 ||
 	    !stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
 	    !stream->destroyed || (options->inspect && !stream->naming) ||
 	    (options->sees_all && options->attribution && !stream->errors)) {
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
 	}
-	stream->wants_packets = emitter_wants(options->emitter, EVENT_PACKET);
+	stream->wants_packets = emitter_takes_packets(options->emitter);
 	stream->wants_states = emitter_wants(options->emitter, EVENT_CONNECTION_STATE_CHANGED);
 	if (emitter_wants(options->emitter, EVENT_PROCESS_TRAFFIC))
 		stream->traffic = traffic_new(TRAFFIC_MAX, options->max_connections);

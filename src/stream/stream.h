@@ -42,6 +42,7 @@ struct stream_options {
 	bool inspect;         /* look into first packets for names */
 	bool sees_all;        /* all packets are: a connect(2) without any is one that failed */
 	uint32_t payload_max; /* bytes of payload in a packet's record; 0 = none */
+	uint32_t frame_max;   /* bytes of each packet that are kept until its record; 0 = none */
 	/* Called before packets pass: what the kernel reported by now has to come first. NULL: none. */
 	void (*catch_up)(void *context);
 	void *context;

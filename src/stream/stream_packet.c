@@ -7,33 +7,10 @@
 #include "base/snippet.h"
 #include "events/community_id.h"
 #include "stream/flow_key.h"
-#include "stream/locality.h"
+#include "stream/passage.h"
 #include "stream/stream_private.h"
 
 #define SERVICE_PORTS 1024 /* System Ports, RFC 6335 section 6 */
-
-/* A packet under way, and what is known of it so far. */
-struct passage {
-	const struct packet *packet;
-	uint64_t copy_hash; /* what duplicates_expect said */
-	bool has_key;       /* it belongs to a connection that can be looked up */
-	struct connection_key key;
-	bool has_looked;                               /* at these two: */
-	const struct attribution_namespace *namespace; /* NULL: not known, or a replay */
-	const struct interface *interface;             /* the same */
-	struct locality locality;
-	int64_t now_ns;  /* in the connection table's time */
-	int64_t seen_ns; /* monotonic: when it was captured; 0 in a replay */
-	struct connection *connection;
-	enum connection_end from;
-	bool opened;
-	unsigned doubtful; /* what binder_judge() said */
-	bool is_copy;      /* counted before, on another interface of the namespace */
-};
-
-static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
-static const struct owner one_of_several = { .reason = ATTRIBUTION_AMBIGUOUS };
-static const struct owner not_yet_known = { .reason = ATTRIBUTION_PENDING };
 
 static enum connection_direction direction_of(const struct connection *connection, bool known)
 {
@@ -234,64 +211,6 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 	return connection;
 }
 
-static const struct owner *owner_of(const struct passage *passage, enum connection_end end)
-{
-	if (passage->doubtful & BINDER_AMBIGUOUS << end)
-		return &one_of_several;
-	if (passage->doubtful & BINDER_PENDING << end)
-		return &not_yet_known;
-	return &passage->connection->owners[end];
-}
-
-static void set_owners(const struct stream *stream, const struct passage *passage,
-                       struct event_packet *event)
-{
-	const struct connection *connection = passage->connection;
-	enum connection_end from = passage->from, to = !from;
-
-	if (!stream->options.attribution) {
-		stream_set_stated(stream, passage->packet, event);
-	} else if (connection) {
-		if (connection->local[from] || !connection->local[to])
-			event->source = owner_of(passage, from);
-		if (connection->local[to])
-			event->destination = owner_of(passage, to);
-	} else {
-		event->source = &nobody;
-	}
-}
-
-static void emit_packet(struct stream *stream, const struct passage *passage, uint64_t duplicate_of)
-{
-	const struct packet *packet = passage->packet;
-	struct connection *connection = passage->connection;
-	struct payload payload =
-		payload_store_get(&stream->payloads, (uint32_t)(packet - stream->batch));
-	struct event event;
-	char text[COMMUNITY_ID_SIZE];
-
-	event.action = EVENT_PACKET;
-	event.time_ns = packet->time_ns;
-	event.packet = (struct event_packet){
-		.packet = packet,
-		.connection = connection,
-		.direction = passage->locality.direction,
-		.from_source = passage->from == CONNECTION_SOURCE,
-		.duplicate_of = duplicate_of,
-		.payload = payload.bytes,
-		.payload_length = payload.length,
-	};
-	if (packet->netns != stream->options.netns)
-		event.packet.netns = packet->netns;
-	event.packet.interface = passage->interface;
-	set_owners(stream, passage, &event.packet);
-	if (!connection && flow_key_has_community_id(packet)) {
-		flow_key_community_id(packet, stream->options.community_id_seed, text);
-		event.packet.community_id = text;
-	}
-	emitter_emit(stream->options.emitter, &event);
-}
-
 static void account(struct stream *stream, const struct packet *packet)
 {
 	stream->counters.packets++;
@@ -373,7 +292,7 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (stream->wants_states && connection && !passage->opened && connection->state != before)
 		stream_emit_state(stream, connection, before, packet->time_ns);
 	if (stream->wants_packets && (duplicate_of == 0 || !stream->options.dedupe))
-		emit_packet(stream, passage, duplicate_of);
+		stream_emit_packet(stream, passage, duplicate_of);
 	if (stream->naming)
 		naming_found(stream->naming, packet, passage->is_copy ? NULL : connection,
 		             passage->from);

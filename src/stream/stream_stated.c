@@ -17,8 +17,10 @@ void stream_set_stated(const struct stream *stream, const struct packet *packet,
 	event->destination = stated.destination;
 	if (!stated_is_any(&stated))
 		event->source = &not_stated;
-	else if (!event->source && !event->destination)
+	else if (!event->source && !event->destination) {
 		event->source = stated.any;
+		event->either_end = true;
+	}
 }
 
 void stream_bind_stated(struct stream *stream, struct connection *connection,

@@ -1,0 +1,36 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stream_packet.c and stream_emit.c share; nobody else includes it. */
+#ifndef SOCKLINE_STREAM_PASSAGE_H
+#define SOCKLINE_STREAM_PASSAGE_H
+
+#include "stream/locality.h"
+#include "stream/stream_private.h"
+
+/* A packet under way, and what is known of it so far. */
+struct passage {
+	const struct packet *packet;
+	uint64_t copy_hash; /* what duplicates_expect said */
+	bool has_key;       /* it belongs to a connection that can be looked up */
+	struct connection_key key;
+	bool has_looked;                               /* at these two: */
+	const struct attribution_namespace *namespace; /* NULL: not known, or a replay */
+	const struct interface *interface;             /* the same */
+	struct locality locality;
+	int64_t now_ns;  /* in the connection table's time */
+	int64_t seen_ns; /* monotonic: when it was captured; 0 in a replay */
+	struct connection *connection;
+	enum connection_end from;
+	bool opened;
+	unsigned doubtful; /* what binder_judge() said */
+	bool is_copy;      /* counted before, on another interface of the namespace */
+};
+
+/*
+ * stream_emit.c: the packet's record, and the packet itself with -w. duplicate_of: the number of the
+ * same packet on another interface; 0 = there is none.
+ */
+void stream_emit_packet(struct stream *stream, const struct passage *passage,
+                        uint64_t duplicate_of);
+
+#endif

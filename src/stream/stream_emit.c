@@ -1,0 +1,74 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of packets. */
+#include "events/community_id.h"
+#include "stream/flow_key.h"
+#include "stream/passage.h"
+
+static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
+static const struct owner one_of_several = { .reason = ATTRIBUTION_AMBIGUOUS };
+static const struct owner not_yet_known = { .reason = ATTRIBUTION_PENDING };
+
+static const struct owner *owner_of(const struct passage *passage, enum connection_end end)
+{
+	if (passage->doubtful & BINDER_AMBIGUOUS << end)
+		return &one_of_several;
+	if (passage->doubtful & BINDER_PENDING << end)
+		return &not_yet_known;
+	return &passage->connection->owners[end];
+}
+
+static void set_owners(const struct stream *stream, const struct passage *passage,
+                       struct event_packet *event)
+{
+	const struct connection *connection = passage->connection;
+	enum connection_end from = passage->from, to = !from;
+
+	if (!stream->options.attribution) {
+		stream_set_stated(stream, passage->packet, event);
+	} else if (connection) {
+		if (connection->local[from] || !connection->local[to])
+			event->source = owner_of(passage, from);
+		if (connection->local[to])
+			event->destination = owner_of(passage, to);
+	} else {
+		event->source = &nobody;
+	}
+}
+
+void stream_emit_packet(struct stream *stream, const struct passage *passage, uint64_t duplicate_of)
+{
+	const struct packet *packet = passage->packet;
+	struct connection *connection = passage->connection;
+	struct payload kept =
+		payload_store_get(&stream->payloads, (uint32_t)(packet - stream->batch));
+	struct payload payload =
+		payload_within(&stream->payloads, packet, kept, stream->options.payload_max);
+	struct event event;
+	char text[COMMUNITY_ID_SIZE];
+
+	event.action = EVENT_PACKET;
+	event.time_ns = packet->time_ns;
+	event.packet = (struct event_packet){
+		.packet = packet,
+		.connection = connection,
+		.direction = passage->locality.direction,
+		.from_source = passage->from == CONNECTION_SOURCE,
+		.duplicate_of = duplicate_of,
+		.payload = payload.bytes,
+		.payload_length = payload.length,
+	};
+	if (stream->payloads.whole) {
+		event.packet.frame = kept.bytes;
+		event.packet.frame_length = kept.length;
+	}
+	if (packet->netns != stream->options.netns)
+		event.packet.netns = packet->netns;
+	event.packet.interface = passage->interface;
+	set_owners(stream, passage, &event.packet);
+	if (!connection && flow_key_has_community_id(packet)) {
+		flow_key_community_id(packet, stream->options.community_id_seed, text);
+		event.packet.community_id = text;
+	}
+	emitter_emit(stream->options.emitter, &event);
+}

@@ -93,6 +93,8 @@ def from_manual():
     for item in items:
         head, _, body = item.partition("\n")
         flags = re.findall(r"Fl (\\?-)?([\w-]+)( Ar)?", head)
+        if not flags:  # a list within an option's text
+            continue
         spellings = [("--" if dash else "-") + name for dash, name, _ in flags]
         takes = [bool(argument) for _, _, argument in flags]
         if len(set(takes)) != 1:

@@ -34,11 +34,18 @@ struct tcp_trouble {
 	char history[20]; /* what goes on where flow.history ends */
 };
 
+/* ICMP errors that quoted packets of it: type and code of the latest that counts. */
+struct icmp_errors {
+	uint32_t count;
+	uint8_t type, code;
+};
+
 struct connection_extra {
 	struct tcp_trouble trouble;
 	struct connection_count reported[2]; /* counts at the last report that had them */
-	bool has_tcp_info;                   /* the kernel's own numbers: */
-	struct socket_tcp_info tcp_info;     /* of the local (source on loopback) socket */
+	struct icmp_errors icmp_errors;
+	bool has_tcp_info;               /* the kernel's own numbers: */
+	struct socket_tcp_info tcp_info; /* of the local (source on loopback) socket */
 };
 
 /* All zero at first; the connection owns it. NULL when memory is short. */
@@ -54,6 +61,14 @@ connection_extra_tcp_info(const struct connection *connection)
 	const struct connection_extra *extra = connection->extra;
 
 	return extra && extra->has_tcp_info ? &extra->tcp_info : NULL;
+}
+/* NULL: there were none. */
+static inline const struct icmp_errors *
+connection_extra_icmp_errors(const struct connection *connection)
+{
+	const struct connection_extra *extra = connection->extra;
+
+	return extra && extra->icmp_errors.count > 0 ? &extra->icmp_errors : NULL;
 }
 /* False when memory is short. */
 bool connection_extra_set_tcp_info(struct connection *connection,

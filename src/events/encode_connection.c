@@ -257,6 +257,15 @@ static void write_evidence(struct writer *writer, const void *object, int eviden
 	writer_array_end(writer);
 }
 
+static void write_icmp_errors(struct writer *writer, const struct icmp_errors *errors)
+{
+	writer_object(writer, KEY("icmp_error"));
+	writer_u64(writer, KEY("type"), errors->type);
+	writer_u64(writer, KEY("code"), errors->code);
+	writer_u64(writer, KEY("count"), errors->count);
+	writer_object_end(writer);
+}
+
 WRITER_INLINE void write_connection(struct writer *writer, const struct event_connection *event,
                                     const struct snippet *pieces, enum event_action action,
                                     bool totals)
@@ -272,6 +281,8 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_co
 		writer_call(writer, encode_writer_bool, KEY("midway"), true);
 	if (totals)
 		writer_call(writer, encode_tcp_history, connection);
+	if (totals && connection_extra_icmp_errors(connection))
+		writer_call(writer, write_icmp_errors, connection_extra_icmp_errors(connection));
 	writer_object_end(writer);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "connections/connection_extra.h"
 #include "events/encode_parts.h"
 
 #define PIECE_MAX 160 /* what one format makes at most; names do not go through it */
@@ -178,6 +179,15 @@ static void add_totals(struct buf *line, const struct connection *connection)
 	add(line, ", back %" PRIu64 " packets %" PRIu64 " bytes", back->packets, back->bytes);
 }
 
+static void add_icmp_errors(struct buf *line, const struct connection *connection)
+{
+	const struct icmp_errors *errors = connection_extra_icmp_errors(connection);
+
+	if (errors)
+		add(line, ", %" PRIu32 " ICMP error%s (type %u code %u)", errors->count,
+		    errors->count == 1 ? "" : "s", errors->type, errors->code);
+}
+
 static void add_connection_news(struct buf *line, const struct event *event)
 {
 	const struct connection *connection = event->connection.connection;
@@ -195,6 +205,7 @@ static void add_connection_news(struct buf *line, const struct event *event)
 	case EVENT_CONNECTION_CLOSED:
 		add(line, " closed (%s)", encode_connection_reason(connection->reason));
 		add_totals(line, connection);
+		add_icmp_errors(line, connection);
 		break;
 	default:
 		buf_append_literal(line, " goes on");

@@ -81,31 +81,53 @@ enum flow_key_sender flow_key_sender(const struct packet *packet)
 	return packet->tcp_flags & TCP_FLAG_ACK ? FLOW_KEY_RESPONDER : FLOW_KEY_INITIATOR;
 }
 
+static bool is_v4(const struct packet *packet)
+{
+	return packet->tuple.protocol == IPPROTO_ICMP;
+}
+
+static bool is_of_destination(const struct packet *packet)
+{
+	return packet->icmp_type == (is_v4(packet) ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH);
+}
+
+static bool is_of_header(const struct packet *packet)
+{
+	return packet->icmp_type == (is_v4(packet) ? ICMP_PARAMETERPROB : ICMPV6_PARAMPROB);
+}
+
+static bool is_of_time(const struct packet *packet)
+{
+	return packet->icmp_type == (is_v4(packet) ? ICMP_TIME_EXCEEDED : ICMPV6_TIME_EXCEED);
+}
+
+bool flow_key_is_error(const struct packet *packet)
+{
+	return packet->has_icmp_inner &&
+	       (is_of_destination(packet) || is_of_header(packet) || is_of_time(packet) ||
+	        (!is_v4(packet) && packet->icmp_type == ICMPV6_PKT_TOOBIG));
+}
+
 bool flow_key_error_is_final(const struct packet *packet)
 {
-	return packet->icmp_type ==
-	       (packet->tuple.protocol == IPPROTO_ICMP ? ICMP_DEST_UNREACH : ICMPV6_DEST_UNREACH);
+	return is_of_destination(packet) || is_of_header(packet);
 }
 
 bool flow_key_error_is_of_host(const struct packet *packet)
 {
-	bool v4 = packet->tuple.protocol == IPPROTO_ICMP;
-
-	return flow_key_error_is_final(packet) &&
-	       packet->icmp_code == (v4 ? ICMP_HOST_UNREACH : ICMPV6_ADDR_UNREACH);
+	return is_of_destination(packet) &&
+	       packet->icmp_code == (is_v4(packet) ? ICMP_HOST_UNREACH : ICMPV6_ADDR_UNREACH);
 }
 
 enum connection_reason flow_key_error(const struct packet *packet)
 {
-	bool v4 = packet->tuple.protocol == IPPROTO_ICMP;
+	bool v4 = is_v4(packet);
 
 	if (!packet->has_icmp_inner)
 		return CONNECTION_REASON_NONE;
-	if (packet->icmp_type == (v4 ? ICMP_TIME_EXCEEDED : ICMPV6_TIME_EXCEED))
+	if (is_of_time(packet) || is_of_header(packet))
 		return CONNECTION_UNREACHABLE;
-	if (!flow_key_error_is_final(packet))
-		return CONNECTION_REASON_NONE;
-	if (v4 && packet->icmp_code == ICMP_FRAG_NEEDED)
+	if (!is_of_destination(packet) || (v4 && packet->icmp_code == ICMP_FRAG_NEEDED))
 		return CONNECTION_REASON_NONE;
 	if (v4 ? packet->icmp_code == ICMP_PORT_UNREACH || packet->icmp_code == ICMP_PROT_UNREACH
 	       : packet->icmp_code == ICMPV6_PORT_UNREACH)

@@ -27,11 +27,13 @@ enum flow_key_sender flow_key_sender(const struct packet *packet);
 /* What keeps connections of that tuple apart: CONNECTION_LANE_*. */
 uint32_t flow_key_lane(const struct packet *packet);
 
+/* ICMP reports that the packet it quotes did not arrive, or not as it was. */
+bool flow_key_is_error(const struct packet *packet);
 /*
  * What an ICMP error says of the packet it quotes: REFUSED (port or protocol unreachable),
- * UNREACHABLE (the network, the host, or a filter in between; on the way too many hops),
- * NONE. Refused, or not admitted, is final; Linux gives up a connect(2) for each of the
- * destination errors (ip(7), tcp_v4_err), for too many hops others try again.
+ * UNREACHABLE (the network, the host, or a filter in between; on the way too many hops, or a header
+ * that was not understood), NONE. Refused, or not admitted, is final; Linux gives up a connect(2)
+ * for each of the destination errors (ip(7), tcp_v4_err), for too many hops others try again.
  */
 enum connection_reason flow_key_error(const struct packet *packet);
 bool flow_key_error_is_final(const struct packet *packet);

@@ -10,6 +10,7 @@
 #include "attribution/failed_connects.h"
 #include "attribution/windows.h"
 #include "base/clock.h"
+#include "connections/connection_extra.h"
 #include "events/community_id.h"
 #include "stream/stream_private.h"
 
@@ -19,22 +20,34 @@ static int64_t wall_time(const struct stream *stream, int64_t monotonic_ns)
 }
 
 /* A firewall that drops a SYN does not report that: it looks like a network that does. */
-static enum connection_reason reason_of(const struct stream *stream,
-                                        const struct failed_connect *connect)
+static enum connection_reason reason_of(const struct failed_connect *connect,
+                                        const struct unclaimed_error *error)
 {
-	const struct unclaimed_error *error;
-
 	if (connect->error == -EACCES || connect->error == -EINVAL) /* "prohibit", "blackhole" */
 		return CONNECTION_BLOCKED;
 	if (connect->error != 0)
 		return CONNECTION_UNREACHABLE;
-	error = unclaimed_errors_find(stream->errors, connect->netns, &connect->tuple,
-	                              connect->began_ns - WINDOW_TRACE_AFTER_NS);
 	if (error)
 		return error->reason;
 	return connect->ended_ns - connect->began_ns < WINDOW_UNANSWERED_NS
 	               ? CONNECTION_SOCKET_CLOSED
 	               : CONNECTION_TIMEOUT;
+}
+
+/* What this host answered itself, while it tried. */
+static const struct unclaimed_error *take_errors(const struct stream *stream,
+                                                 const struct failed_connect *connect,
+                                                 struct connection *connection)
+{
+	uint32_t count;
+	const struct unclaimed_error *error =
+		unclaimed_errors_find(stream->errors, connect->netns, &connect->tuple,
+	                              connect->began_ns - WINDOW_TRACE_AFTER_NS, &count);
+	struct connection_extra *extra = error ? connection_extra(connection) : NULL;
+
+	if (extra)
+		extra->icmp_errors = (struct icmp_errors){ count, error->type, error->code };
+	return error;
 }
 
 static void add_connection(struct stream *stream, const struct connection_key *key,
@@ -60,7 +73,8 @@ static void add_connection(struct stream *stream, const struct connection_key *k
 		community_id_of(stream->options.community_id_seed, &key->tuple,
 		                tuple_is_v4(&key->tuple), true, connection->community_id);
 	stream_emit_connection(stream, EVENT_CONNECTION_OPENED, connection->start_ns, connection);
-	connection_table_close(stream->connections, connection, reason_of(stream, connect),
+	connection_table_close(stream->connections, connection,
+	                       reason_of(connect, take_errors(stream, connect, connection)),
 	                       CONNECTION_FAILURE, now_ns);
 	stream_emit_closed(stream, connection, connection->last_ns);
 	/* Without a port no packet belongs to it. */

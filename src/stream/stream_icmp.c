@@ -3,6 +3,7 @@
 /* ICMP errors: what they say of the connection whose packet they quote. */
 #include <netinet/in.h>
 
+#include "connections/connection_extra.h"
 #include "stream/flow_key.h"
 #include "stream/stream_private.h"
 
@@ -35,12 +36,32 @@ static void keep_unclaimed(struct stream *stream, const struct packet *packet,
 		.netns = packet->netns,
 		.seen_ns = clock_step_monotonic_ns(&stream->clock, packet->time_ns),
 		.reason = error,
+		.type = packet->icmp_type,
+		.code = packet->icmp_code,
 	};
 
 	if (namespace && !flow_key_error_is_of_host(packet) &&
 	    interfaces_was_local(namespace->interfaces, &packet->tuple.source, unclaimed.seen_ns))
 		unclaimed.reason = CONNECTION_BLOCKED;
 	unclaimed_errors_put(stream->errors, &unclaimed);
+}
+
+/* The type that decides stands, though a packet was too big besides. */
+static void count(struct connection *connection, const struct packet *packet,
+                  enum connection_reason error)
+{
+	struct connection_extra *extra;
+
+	if (connection_table_is_closed(connection) && !connection->life.held)
+		return; /* it was reported */
+	extra = connection_extra(connection);
+	if (!extra)
+		return;
+	extra->icmp_errors.count++;
+	if (error == CONNECTION_REASON_NONE && connection->error != CONNECTION_REASON_NONE)
+		return;
+	extra->icmp_errors.type = packet->icmp_type;
+	extra->icmp_errors.code = packet->icmp_code;
 }
 
 /*
@@ -63,12 +84,16 @@ void stream_apply_icmp_error(struct stream *stream, const struct packet *packet,
 	enum connection_reason error = flow_key_error(packet);
 	struct connection *connection;
 
-	if (error == CONNECTION_REASON_NONE)
+	if (!flow_key_is_error(packet))
 		return;
 	connection = find_quoted(stream, packet);
-	if (!connection && stream->errors)
+	if (!connection && stream->errors && error != CONNECTION_REASON_NONE)
 		keep_unclaimed(stream, packet, error);
-	if (!connection || connection->counts[CONNECTION_DESTINATION].packets > 0)
+	if (!connection)
+		return;
+	count(connection, packet, error);
+	if (error == CONNECTION_REASON_NONE ||
+	    connection->counts[CONNECTION_DESTINATION].packets > 0)
 		return;
 	connection->error = error;
 	if (connection->tuple.protocol == IPPROTO_TCP && flow_key_error_is_final(packet) &&

@@ -298,7 +298,7 @@ static void pass(struct stream *stream, struct passage *passage)
 		             passage->from);
 	if (closed)
 		stream_hold_closed(stream, connection);
-	else if (!connection)
+	else if (!connection && !passage->is_copy)
 		stream_apply_icmp_error(stream, packet, passage->now_ns);
 }
 

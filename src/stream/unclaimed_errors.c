@@ -31,20 +31,25 @@ void unclaimed_errors_put(struct unclaimed_errors *errors, const struct unclaime
 
 const struct unclaimed_error *unclaimed_errors_find(const struct unclaimed_errors *errors,
                                                     uint32_t netns, const struct tuple *tuple,
-                                                    int64_t from_ns)
+                                                    int64_t from_ns, uint32_t *count)
 {
 	uint64_t kept = errors->count < ERRORS_MAX ? errors->count : ERRORS_MAX;
+	const struct unclaimed_error *latest = NULL;
 
+	*count = 0;
 	for (uint64_t i = 1; i <= kept; i++) {
 		const struct unclaimed_error *error =
 			&errors->ring[(errors->count - i) % ERRORS_MAX];
 
 		/* Packets of several captures are in order as far as they were read together. */
 		if (error->seen_ns < from_ns - 2 * WINDOW_CAPTURE_NS)
-			return NULL;
-		if (error->seen_ns >= from_ns && error->netns == netns &&
-		    tuple_equal(&error->tuple, tuple))
-			return error;
+			break;
+		if (error->seen_ns < from_ns || error->netns != netns ||
+		    !tuple_equal(&error->tuple, tuple))
+			continue;
+		if (!latest)
+			latest = error;
+		++*count;
 	}
-	return NULL;
+	return latest;
 }

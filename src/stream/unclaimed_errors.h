@@ -19,14 +19,18 @@ struct unclaimed_error {
 	uint32_t netns;
 	int64_t seen_ns; /* monotonic */
 	enum connection_reason reason;
+	uint8_t type, code;
 };
 
 struct unclaimed_errors *unclaimed_errors_new(void); /* NULL: no memory */
 void unclaimed_errors_free(struct unclaimed_errors *errors);
 void unclaimed_errors_put(struct unclaimed_errors *errors, const struct unclaimed_error *error);
-/* The latest about a packet with these ends from that time on; NULL: none is kept. */
+/*
+ * The latest about a packet with these ends from that time on, and how many there are; NULL: none
+ * is kept.
+ */
 const struct unclaimed_error *unclaimed_errors_find(const struct unclaimed_errors *errors,
                                                     uint32_t netns, const struct tuple *tuple,
-                                                    int64_t from_ns);
+                                                    int64_t from_ns, uint32_t *count);
 
 #endif

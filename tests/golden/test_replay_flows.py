@@ -164,7 +164,7 @@ def test_refused():
 def test_icmp_errors():
     capture = Capture()
     for port, kind, code in ((50001, 3, 13), (50002, 3, 10), (50003, 3, 1), (50004, 3, 3), (50005, 11, 0),
-                             (50006, 3, 4)):
+                             (50006, 3, 4), (50011, 12, 0), (50012, 5, 1)):
         syn = scapy.IP(src=CLIENT, dst=SERVER) / scapy.TCP(sport=port, dport=80, flags="S", seq=port)
         capture.add(syn)
         capture.add(quoted(syn, kind=kind, code=code))
@@ -172,6 +172,7 @@ def test_icmp_errors():
         syn = scapy.IPv6(src=CLIENT6, dst=SERVER6) / scapy.TCP(sport=port, dport=80, flags="S", seq=port)
         capture.add(syn)
         capture.add(quoted(syn, kind=kind, code=code, v6=True))
+    capture.add(quoted(syn, kind=3, code=0, v6=True))
     answered = Tcp(capture, 50010)
     answered.script(*OPENED)
     capture.add(quoted(scapy.IP(capture.packets[-1][1][14:]), code=1))
@@ -181,8 +182,14 @@ def test_icmp_errors():
            (50003, "unreachable", "failure"), (50004, "refused", "failure"),
            (50005, "unreachable", "failure"), (50006, "shutdown", "unknown"),
            (50007, "unreachable", "failure"), (50008, "refused", "failure"),
-           (50009, "unreachable", "failure"), (50010, "shutdown", "success")],
+           (50009, "unreachable", "failure"), (50010, "shutdown", "success"),
+           (50011, "unreachable", "failure"), (50012, "shutdown", "unknown")],
           "decide reason and outcome of what has no answer", ends(found))
+    errors = {record["source"]["port"]: tuple(record["sockline"]["connection"].get("icmp_error", {}).values())
+              for record in found["closed"]}
+    check(errors == {50001: (3, 13, 1), 50002: (3, 10, 1), 50003: (3, 1, 1), 50004: (3, 3, 1), 50005: (11, 0, 1),
+                     50006: (3, 4, 1), 50007: (1, 1, 1), 50008: (1, 4, 1), 50009: (3, 0, 2), 50010: (3, 1, 1),
+                     50011: (12, 0, 1), 50012: ()}, "and stand in the record: all but redirects", errors)
 
 
 def test_refused_datagrams():
@@ -204,6 +211,10 @@ def test_refused_datagrams():
                               (50003, "idle", "success", 1, 1)],
           "datagrams that nobody takes are one connection, refused when it is idle", ends(found))
     check(len(found["opened"]) == 4, "opened once", found["opened"])
+    errors = [record["sockline"]["connection"].get("icmp_error")
+              for record in sorted(found["closed"], key=lambda record: record["source"]["port"])]
+    check(errors == [{"type": 3, "code": 3, "count": 20}, {"type": 3, "code": 13, "count": 1},
+                     {"type": 3, "code": 3, "count": 1}, None], "with the number of errors", errors)
 
 
 def test_reused():

@@ -31,6 +31,8 @@ KINDS = {
     "refused there": (PEER, 7000, TIMES, ({"refused"}, True)),
     "refused there, IPv6": (PEER6, 7000, TIMES, ({"refused"}, True)),
 }
+ERRORS = {"no neighbour": (3, 1), "rejected here": (3, 3), "rejected here, IPv6": (1, 4),
+          "prohibited there": (3, 13)}
 HERE_RULES = """table inet t { chain o { type filter hook output priority 0;
   tcp dport 2000-2999 drop
   tcp dport 3000-3999 reject
@@ -140,6 +142,8 @@ def judge(sockline, pids):
                                   for record in wrong))
         check({"packets" in record["sockline"]["evidence"] for record in ends} == {captured},
               f"{kind}: packets are part of the evidence: {captured}", ends[:2])
+        errors = {tuple(record["sockline"]["connection"].get("icmp_error", {}).values())[:2] for record in ends}
+        check(errors == {ERRORS.get(kind, ())}, f"{kind}: type and code of the ICMP error", errors)
         check({"source" in record for record in ends} == {"rout" not in kind},
               f"{kind}: the local end is there as far as there was one", ends[:2])
 

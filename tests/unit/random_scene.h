@@ -285,6 +285,9 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 	for (int end = 0; end < 2; end++) {
 		connection->counts[end].packets = scene_number(scene, 40);
 		connection->counts[end].bytes = scene_number(scene, 60);
+		extra->icmp_errors = (struct icmp_errors){ (uint32_t)scene_number(scene, 32),
+			                                   (uint8_t)scene_number(scene, 8),
+			                                   (uint8_t)scene_number(scene, 8) };
 		extra->reported[end].packets = connection->counts[end].packets / 2;
 		extra->reported[end].bytes = connection->counts[end].bytes / 3;
 		extra->trouble.figures[end].retransmissions = (uint32_t)scene_number(scene, 32);

@@ -267,21 +267,24 @@ static void test_errors(void)
 	static const struct {
 		uint8_t protocol, type, code;
 		enum connection_reason reason;
-		bool final;
+		bool final, counts;
 	} errors[] = {
-		{ IPPROTO_ICMP, 3, 0, CONNECTION_UNREACHABLE, true },
-		{ IPPROTO_ICMP, 3, 1, CONNECTION_UNREACHABLE, true },
-		{ IPPROTO_ICMP, 3, 2, CONNECTION_REFUSED, true },
-		{ IPPROTO_ICMP, 3, 3, CONNECTION_REFUSED, true },
-		{ IPPROTO_ICMP, 3, 4, CONNECTION_REASON_NONE, true },
-		{ IPPROTO_ICMP, 3, 10, CONNECTION_UNREACHABLE, true },
-		{ IPPROTO_ICMP, 3, 13, CONNECTION_UNREACHABLE, true },
-		{ IPPROTO_ICMP, 11, 0, CONNECTION_UNREACHABLE, false },
-		{ IPPROTO_ICMP, 5, 0, CONNECTION_REASON_NONE, false },
-		{ IPPROTO_ICMPV6, 1, 1, CONNECTION_UNREACHABLE, true },
-		{ IPPROTO_ICMPV6, 1, 4, CONNECTION_REFUSED, true },
-		{ IPPROTO_ICMPV6, 2, 0, CONNECTION_REASON_NONE, false },
-		{ IPPROTO_ICMPV6, 3, 0, CONNECTION_UNREACHABLE, false },
+		{ IPPROTO_ICMP, 3, 0, CONNECTION_UNREACHABLE, true, true },
+		{ IPPROTO_ICMP, 3, 1, CONNECTION_UNREACHABLE, true, true },
+		{ IPPROTO_ICMP, 3, 2, CONNECTION_REFUSED, true, true },
+		{ IPPROTO_ICMP, 3, 3, CONNECTION_REFUSED, true, true },
+		{ IPPROTO_ICMP, 3, 4, CONNECTION_REASON_NONE, true, true },
+		{ IPPROTO_ICMP, 3, 10, CONNECTION_UNREACHABLE, true, true },
+		{ IPPROTO_ICMP, 3, 13, CONNECTION_UNREACHABLE, true, true },
+		{ IPPROTO_ICMP, 11, 0, CONNECTION_UNREACHABLE, false, true },
+		{ IPPROTO_ICMP, 12, 0, CONNECTION_UNREACHABLE, true, true },
+		{ IPPROTO_ICMPV6, 4, 1, CONNECTION_UNREACHABLE, true, true },
+		{ IPPROTO_ICMP, 4, 0, CONNECTION_REASON_NONE, false, false },
+		{ IPPROTO_ICMP, 5, 0, CONNECTION_REASON_NONE, false, false },
+		{ IPPROTO_ICMPV6, 1, 1, CONNECTION_UNREACHABLE, true, true },
+		{ IPPROTO_ICMPV6, 1, 4, CONNECTION_REFUSED, true, true },
+		{ IPPROTO_ICMPV6, 2, 0, CONNECTION_REASON_NONE, false, true },
+		{ IPPROTO_ICMPV6, 3, 0, CONNECTION_UNREACHABLE, false, true },
 	};
 
 	for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
@@ -294,11 +297,14 @@ static void test_errors(void)
 		};
 
 		CHECK(flow_key_error(&packet) == errors[i].reason &&
-		              flow_key_error_is_final(&packet) == errors[i].final,
+		              flow_key_error_is_final(&packet) == errors[i].final &&
+		              flow_key_is_error(&packet) == errors[i].counts,
 		      "protocol %u, type %u, code %u", errors[i].protocol, errors[i].type,
 		      errors[i].code);
 		packet.has_icmp_inner = false;
-		CHECK(flow_key_error(&packet) == CONNECTION_REASON_NONE, "about no packet: none");
+		CHECK(flow_key_error(&packet) == CONNECTION_REASON_NONE &&
+		              !flow_key_is_error(&packet),
+		      "about no packet: none");
 	}
 }
 

@@ -39,6 +39,14 @@ static int join_filter(int count, char **words, char **filter, struct error *err
 	return 0;
 }
 
+static bool has_user_name(const struct selection_list *list)
+{
+	for (int i = 0; i < list->count; i++)
+		if (strspn(list->texts[i], "0123456789") != strlen(list->texts[i]))
+			return true;
+	return false;
+}
+
 /* What cannot go together. */
 static int check(const struct options *options, struct error *error)
 {
@@ -71,8 +79,10 @@ static int check(const struct options *options, struct error *error)
 		  "-S and a command exclude each other: a snapshot ends by itself" },
 		{ options->command && (options->count > 0 || options->duration_ns > 0),
 		  "-c and -d exclude a command: the run ends with the command" },
-		{ file && selection_needs_owner(&options->selection),
-		  "-r: a capture file has no processes to select, only --port" },
+		{ file && options->selection.lists[SELECTION_CGROUP].count > 0,
+		  "-r and --cgroup exclude each other: a capture file has no control groups" },
+		{ file && has_user_name(&options->selection.lists[SELECTION_USER]),
+		  "-r: --user takes a number, since names of users are those of this host" },
 		{ snapshot && options->interface_count > 0,
 		  "-i and -S exclude each other: sockets have no interface" },
 		{ snapshot && options->filter,

@@ -81,7 +81,7 @@ static void put_number(struct buf *buf, uint16_t code, uint64_t number)
 
 static void put_end(struct buf *buf)
 {
-	put_option(buf, OPTION_END, NULL, 0);
+	put_option(buf, OPTION_END, "", 0);
 }
 
 /* The upper half first, in either byte order. There is no time before 1970. */
@@ -177,7 +177,8 @@ void pcapng_write_packet(struct buf *buf, const struct pcapng_write_packet *pack
 	put_time(buf, packet->time_ns);
 	put_u32(buf, packet->captured);
 	put_u32(buf, packet->length);
-	buf_append(buf, packet->bytes, packet->captured);
+	if (packet->captured > 0)
+		buf_append(buf, packet->bytes, packet->captured);
 	pad(buf, packet->captured);
 	if (packet->comment_length > 0)
 		put_option(buf, OPTION_COMMENT, packet->comment, packet->comment_length);

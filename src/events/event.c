@@ -73,7 +73,7 @@ struct event_owners event_owners(const struct event *event)
 		connection = event->action == EVENT_DNS_TRANSACTION ? event->dns.connection
 		                                                    : event->connection.connection;
 		for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
-			if (connection->local[end])
+			if (connection->local[end] || connection->owners[end].process)
 				result.owners[end] = &connection->owners[end];
 		break;
 	case EVENT_EXISTING_SOCKET:

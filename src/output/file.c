@@ -120,7 +120,7 @@ static int open_checked(const char *path, struct stat *status, struct error *err
 int file_open(const char *path, uint64_t *repaired, struct error *error)
 {
 	bool compressed = file_is_compressed(path);
-	struct stat status;
+	struct stat status = { 0 };
 	int fd = open_checked(path, &status, error), result;
 
 	if (fd < 0)
@@ -147,7 +147,7 @@ static int empty_capture(int fd, off_t size, const char *path, struct error *err
 
 int file_open_capture(const char *path, struct error *error)
 {
-	struct stat status;
+	struct stat status = { 0 };
 	int fd = open_checked(path, &status, error), result;
 
 	if (fd < 0)

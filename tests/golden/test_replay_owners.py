@@ -139,6 +139,17 @@ def test_connections():
     check([record["process"]["pid"] for record in of(output, "packet")] == [1, 2, 1], "each packet has its own")
 
 
+def test_selection():
+    """Owners that the file names are chosen as those of a live run."""
+    container = "ContainerId: " + "ab" * 32
+    path = file_of(([comment(f"PID: 1\nCmd: /usr/bin/curl\n{container}")], SENT),
+                   ([comment("PID: 2\nUserId: 1000")], None), ([], SENT))
+    for arguments, pids in ((("--pid", "2"), [2]), (("--process", "curl"), [1]), (("--process", "/usr/bin/curl"), [1]),
+                            (("--container", "ab" * 6), [1]), (("--user", "1000"), [2]), (("--user", "0"), [])):
+        found = [owner[0]["pid"] for owner in owners("-r", path, *arguments)]
+        check(found == pids, f"{' '.join(arguments)}", found)
+
+
 def test_no_process_of_this_host():
     """The pid of a process that is there, and nothing that is known of it."""
     pid = os.getpid()

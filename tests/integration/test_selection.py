@@ -75,7 +75,7 @@ def test_usage():
     """What cannot be selected is a wrong usage."""
     with Namespace() as host:
         for options in (("--pid", "0"), ("--pid", "x"), ("--user", "no such user"), ("--cgroup", "web"), ("--port", "65536"),
-                        ("--process", ""), ("-r", "-", "--pid", "1")):
+                        ("--process", ""), ("-r", "-", "--cgroup", "/a"), ("-r", "-", "--user", "root")):
             sockline = host.sockline(*options, wait=False)
             check(sockline.wait() == 2 and options[-2] in sockline.stderr or options[0] == "-r",
                   f"{options}: status 2 and a message", sockline.stderr)

@@ -23,6 +23,7 @@
 #define SCENE_CONNECTIONS 64
 #define SCENE_STRINGS     6
 #define SCENE_ARGS        5
+#define SCENE_ARGS_SIZE   ((sizeof(struct process_args) + SCENE_ARGS * 100 + 7) / 8 * 8)
 #define SCENE_TIME_NS     (INT64_C(1795342272) * 1000000000) /* 2026-11-22 */
 
 struct scene {
@@ -34,8 +35,7 @@ struct scene {
 	struct process processes[SCENE_PROCESSES];
 	char strings[SCENE_PROCESSES][SCENE_STRINGS][256];
 	struct process_image images[SCENE_PROCESSES];
-	_Alignas(struct process_args) char args[SCENE_PROCESSES]
-					       [sizeof(struct process_args) + SCENE_ARGS * 100];
+	_Alignas(struct process_args) char args[SCENE_PROCESSES][SCENE_ARGS_SIZE];
 	struct connection connections[SCENE_CONNECTIONS];
 	struct interface interfaces[4];
 	int pids[OWNER_SHARED_MAX];

@@ -56,6 +56,7 @@ struct options {
 	unsigned events;                                /* EMITTER_* */
 	bool listening;                                 /* -S: only what waits for peers */
 	uint32_t kinds;                                 /* -S: SOCKET_KIND_BIT */
+	int64_t snapshot_interval_ns;                   /* -S: 0 = once */
 	uint64_t count;                                 /* packets; 0 = no limit */
 	int64_t duration_ns;                            /* 0 = no limit */
 	int snaplen;                                    /* bytes */

@@ -87,6 +87,8 @@ static void fill_config(const struct report_sources *sources, struct event_confi
 		config->kinds = kinds;
 		config->kind_count = kind_names(options->kinds, kinds);
 		config->listening = options->listening;
+		config->interval_ns = options->snapshot_interval_ns;
+		config->duration_ns = options->duration_ns;
 	}
 	config->stats_interval_ns = options->stats_interval_ns;
 	config->flush_interval_ns = options->flush_interval_ns;

@@ -225,16 +225,6 @@ static bool dispatch_captures(struct run *run)
 	return more && run->stop == EVENT_STOP_NONE;
 }
 
-static void advance_snapshot(struct run *run)
-{
-	if (!run->snapshot || !snapshot_emit(run->snapshot, ROOM_FOR_TURN))
-		return;
-	snapshot_free(run->snapshot);
-	run->snapshot = NULL;
-	if (run->options->mode == OPTIONS_SNAPSHOT)
-		run_stop(run, EVENT_STOP_SNAPSHOT);
-}
-
 static int milliseconds(int64_t ns)
 {
 	return ns < 0 ? -1 : (int)((ns + NS_PER_MS - 1) / NS_PER_MS);
@@ -289,7 +279,7 @@ static int turn(void *context)
 		timeout = milliseconds(stream_tick(run->stream));
 	if (run->host && host_work(run->host, WORK_BUDGET_NS))
 		more = true;
-	advance_snapshot(run);
+	run_advance_snapshot(run, ROOM_FOR_TURN);
 	emitter_announce(run->emitter, time_ns(run));
 	run_output_turn(run, more);
 	run_packets_turn(run, more);

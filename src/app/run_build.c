@@ -42,6 +42,9 @@ static int add_timers(struct run *run, struct error *error)
 	}
 	if (options->duration_ns > 0)
 		ok = ok && loop_add_timer(run->loop, options->duration_ns, 0, run_on_duration, run);
+	if (options->snapshot_interval_ns > 0)
+		ok = ok && loop_add_timer(run->loop, options->snapshot_interval_ns,
+		                          options->snapshot_interval_ns, run_on_interval, run);
 	return ok ? 0 : error_set(error, errno, "timers: %s", strerror(errno));
 }
 
@@ -272,25 +275,6 @@ static int open_stream(struct run *run, struct error *error)
 	return stream_new(&run->stream, &options, error);
 }
 
-static int open_snapshot(struct run *run, struct error *error)
-{
-	struct snapshot_options options = {
-		.attribution = host_attribution(run->host),
-		.emitter = run->emitter,
-		.key = run->key,
-		.kinds = run->options->kinds,
-		.listening = run->options->listening,
-	};
-	uint32_t namespaces[NAMESPACES_MAX];
-	int count = host_namespaces(run->host, namespaces, NAMESPACES_MAX);
-	int result = snapshot_new(&run->snapshot, &options, namespaces,
-	                          count < NAMESPACES_MAX ? count : NAMESPACES_MAX, 1, error);
-
-	if (result == 0)
-		host_walk_all(run->host);
-	return result;
-}
-
 static int open_outlet(struct run *run, struct error *error)
 {
 	struct outlet_options options = {
@@ -333,7 +317,7 @@ int run_build(struct run *run, struct error *error)
 	    ((result = open_stream(run, error)) != 0 || (result = open_captures(run, error)) != 0))
 		return result;
 	if (run->host && (run->options->events & EMITTER_SOCKET))
-		result = open_snapshot(run, error);
+		result = run_take_snapshot(run, error);
 	if (result == 0 && run->host && run->captures)
 		raise_priority();
 	if (result == 0)

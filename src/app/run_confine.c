@@ -28,6 +28,8 @@ static void add_privileges(struct run *run)
 		privileges_need(privileges, CAP_NET_RAW, "capture");
 	if (run->host)
 		host_add_privileges(run->host, privileges);
+	if (run->options->snapshot_interval_ns > 0) /* the kernel shows marks of sockets with it */
+		privileges_need(privileges, CAP_NET_ADMIN, "snapshot");
 	if (run->command.pid != 0) /* it may have become another user, see command.c */
 		privileges_need(privileges, CAP_KILL, "command");
 	if (path && output_needs_override(path))

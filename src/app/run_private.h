@@ -36,7 +36,8 @@ struct run {
 	struct host *host;
 	struct stream *stream;
 	struct capture_set *captures;
-	struct snapshot *snapshot;
+	struct snapshot *snapshot; /* that is being written; NULL = none */
+	uint64_t snapshots;        /* taken so far */
 	struct run_watch {
 		uint32_t netns;
 		struct listener_watch *watch;
@@ -106,7 +107,7 @@ void run_on_destroyed_lost(void *context, int64_t since_ns);
 void run_on_listed(void *context, const struct socket *socket);
 void run_on_all_listed(void *context, uint32_t netns, int64_t began_ns);
 loop_signal_callback run_on_signal;
-loop_callback run_on_stats, run_on_second, run_on_duration;
+loop_callback run_on_stats, run_on_second, run_on_duration, run_on_interval;
 
 /* The first reason stands. */
 void run_stop(struct run *run, enum event_stop reason);
@@ -142,6 +143,10 @@ void run_notify_ready(const struct run *run);
 void run_notify_status(const struct run *run);
 void run_notify_stopping(const struct run *run);
 void run_notify_close(const struct run *run);
+
+/* run_snapshot.c: lists all sockets, and writes what there is room for. */
+int run_take_snapshot(struct run *run, struct error *error);
+void run_advance_snapshot(struct run *run, size_t room);
 
 /* run_clock.c: a record when the wall clock was set; not in a replay. */
 void run_open_clock(struct run *run);

@@ -48,6 +48,9 @@ _sockline()
 		compopt -o nospace 2>/dev/null
 		return
 		;;
+	--interval)
+		return
+		;;
 	--pid)
 		return
 		;;
@@ -157,6 +160,7 @@ _sockline()
 			--events
 			-S
 			--snapshot
+			--interval
 			--listening
 			--tcp
 			--udp

@@ -31,6 +31,7 @@ complete -c sockline -l guess -d 'name the likeliest owner where it is ambiguous
 complete -c sockline -l sockets -x -a 'auto netlink proc' -d 'where sockets are enumerated'
 complete -c sockline -s e -l events -x -a '(__fish_append , packet connection opened updated attributed closed state socket process stats dns all)' -d 'records to write'
 complete -c sockline -s S -l snapshot -d 'one record for each socket, then exit'
+complete -c sockline -l interval -x -d 'list them again each time'
 complete -c sockline -l listening -d 'only sockets that wait for peers'
 complete -c sockline -l tcp -d 'only these kinds of sockets'
 complete -c sockline -l udp -d 'only these kinds of sockets'

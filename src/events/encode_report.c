@@ -291,6 +291,10 @@ static void write_snapshot_options(struct writer *writer, const struct event_con
 {
 	write_list(writer, KEY("kinds"), config->kinds, config->kind_count, RAW_NONE);
 	encode_writer_bool(writer, KEY("listening"), config->listening);
+	if (config->interval_ns > 0)
+		writer_ns(writer, KEY("interval_ns"), config->interval_ns);
+	if (config->max_connections == 0 && config->duration_ns > 0)
+		writer_ns(writer, KEY("duration_ns"), config->duration_ns);
 }
 
 static void write_selected(struct writer *writer, const struct key *key, struct event_texts list)

@@ -211,6 +211,7 @@ struct event_config {
 	int64_t duration_ns;      /* 0 = no limit */
 	const char *const *kinds; /* of sockets: "tcp", "udp" */
 	int kind_count;
+	int64_t interval_ns; /* from one snapshot to the next; 0 = one alone */
 	bool listening;
 	int64_t stats_interval_ns, flush_interval_ns;
 	bool flush_each;

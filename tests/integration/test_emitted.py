@@ -24,6 +24,17 @@ TESTS_MIN = 30
 # What no test can have on every machine, by the beginning of its path, and why.
 NOT_HERE = {
     "orchestrator.": "needs a runtime of Kubernetes, see test_container_names.c",
+    "destination.address": "needs vsock or TIPC, and their sock_diag; test_diag_details.c",
+    "sockline.sctp.": "needs SCTP; the same",
+    "sockline.socket.queue": "needs sock_diag of XDP; the same",
+    "sockline.socket.receive_entries": "the same",
+    "sockline.socket.send_entries": "the same",
+    "sockline.socket.umem.": "the same",
+    "sockline.socket.smc_mode": "needs SMC; the same",
+    "sockline.mptcp.": "needs MPTCP, see test_snapshot.py",
+    "sockline.socket.upper_protocol": "the same",
+    "sockline.socket.cgroup": "needs control groups of v2",
+    "sockline.snapshot.absent": "needs a kernel without one of the families",
     "sockline.raw.filter": "libpcap takes no such expression",
     "sockline.raw.message": "the messages with names are of interfaces and namespaces that end",
     "sockline.raw.error_message": "the same",

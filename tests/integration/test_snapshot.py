@@ -203,6 +203,71 @@ def test_evidence():
 
 
 
+# A mark and drops; a packet socket with rings and fanout; a connection whose end drops all that comes.
+PARTICULAR = """
+import ctypes, time
+SO_MARK, SO_ATTACH_FILTER, TCP_INFO, RETRANSMITS = 36, 26, 11, 2
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+datagrams.bind(("127.0.0.1", 0))
+datagrams.setsockopt(socket.SOL_SOCKET, SO_MARK, 77)
+datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+for _ in range(100):
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(bytes(1000), datagrams.getsockname())
+packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+packets.bind(("lo", 3))
+PACKET, RX_RING, VERSION, TX_RING, FANOUT = 263, 5, 10, 13, 18
+packets.setsockopt(PACKET, VERSION, struct.pack("i", 1))
+for ring in (RX_RING, TX_RING):
+    packets.setsockopt(PACKET, ring, struct.pack("IIII", 4096, 4, 2048, 8))
+packets.setsockopt(PACKET, FANOUT, 5)
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+server = listener.accept()[0]
+nothing = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
+server.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER,
+                  struct.pack("HxxxxxxP" if struct.calcsize("P") == 8 else "HxxP", 1, ctypes.addressof(nothing)))
+client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
+client.send(bytes(10))
+while client.getsockopt(socket.IPPROTO_TCP, TCP_INFO, 104)[RETRANSMITS] == 0:
+    time.sleep(0.01)
+inode = lambda one: os.fstat(one.fileno()).st_ino
+wait(inode(datagrams), inode(packets), inode(client))
+"""
+
+
+def test_particular_details():
+    with Namespace() as host:
+        agent = Agent(host, PARTICULAR)
+        records = {record["sockline"]["socket"].get("inode"): record["sockline"] for record in own(snapshot(host))}
+        datagrams, packets, client = (records[inode] for inode in agent.first.split())
+        check(datagrams["socket"]["mark"] == 77 and datagrams["socket"]["drops"] > 0, "mark and drops", datagrams)
+        ring = {"block_size": 4096, "blocks": 4, "frame_size": 2048, "frames": 8}
+        check(packets["socket"]["ring_version"] == 2 and packets["socket"]["receive_ring"] == ring and
+              packets["socket"]["send_ring"] == ring and
+              packets["socket"]["fanout"] == {"id": 5, "mode": "hash"}, "rings and fanout", packets)
+        timer = client["socket"]["timer"]
+        check(timer["name"] == "retransmit" and timer["retransmits"] > 0 and
+              client["tcp"]["unacknowledged"] == 1 and client["tcp"]["bytes_retransmitted"] > 0 and
+              client["tcp"]["slow_start_threshold"] > 0 and client["socket"]["send_queue"] == 10 and
+              client["socket"]["congestion_control"] == "reno",
+              "what is sent again", client)
+
+
+def test_interval():
+    """Listings follow each other, with what is there then, until the time is over."""
+    with Namespace() as host:
+        sockline = host.sockline("-S", "--interval", "1", "--tcp", wait=False)
+        sockline.wait_for("snapshot_completed")
+        late = Mksock(host, "tcp-listen 127.0.0.1 0")
+        port = late.port()
+        seen = sockline.wait_for("existing_socket", lambda record: record["destination"]["port"] == port)
+        check(seen["process"]["pid"] == late.pid and int(seen["sockline"]["snapshot"]["id"]) > 1,
+              "a later listing has what came later", seen)
+        check(sockline.stop() == 0, "a signal ends it", sockline.stderr)
+        ends = [record["sockline"]["snapshot"] for record in sockline.find("snapshot_completed")]
+        check([int(end["id"]) for end in ends] == list(range(1, len(ends) + 1)), "they are counted", ends)
+
+
 def test_details():
     """What ss -e -i shows of a socket besides."""
     with Namespace() as host:

@@ -325,6 +325,10 @@ static void test_snapshot(void)
 		              options.listening,
 		      "%s", line);
 	}
+	options = options_of("-S --interval 2m -d 1h");
+	CHECK(options.snapshot_interval_ns == 120 * NS_PER_SECOND &&
+	              options.duration_ns == 3600 * NS_PER_SECOND,
+	      "-S --interval, which -d ends");
 }
 
 static void test_filter_file(void)

@@ -7,6 +7,7 @@
 
 #include "app/option_values.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 
 static void store(struct options *options, const struct option_row *row, uint64_t value)
 {
@@ -176,6 +177,43 @@ int option_set_netns(struct options *options, const char *text, struct error *er
 		return error_set(error, EINVAL, "--netns %.60s: more than %d namespaces", text,
 		                 OPTIONS_INTERFACES_MAX);
 	options->netns_paths[options->netns_path_count++] = text;
+	return 0;
+}
+
+static bool is_label_name(const char *text, size_t length)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+	return length > 0 && length <= ENCODER_LABEL_NAME_MAX && strspn(text, letters) >= length;
+}
+
+int option_set_label(struct options *options, const char *text, struct error *error)
+{
+	const char *equals = strchr(text, '=');
+	size_t length = equals ? (size_t)(equals - text) : 0, sum = strlen(text);
+	int count = 0;
+
+	if (!is_label_name(text, length) || equals[1] == '\0' || !utf8_valid(text, sum))
+		return error_set(
+			error, EINVAL,
+			"--label '%.60s': not a name of letters, digits, _ and -, =, and a "
+			"text in UTF-8",
+			text);
+	for (; options->labels[count]; count += 2) {
+		sum += strlen(options->labels[count]) + strlen(options->labels[count + 1]);
+		if (strlen(options->labels[count]) == length &&
+		    memcmp(options->labels[count], text, length) == 0)
+			return error_set(error, EINVAL, "--label '%.60s': the name is given twice",
+			                 text);
+	}
+	if (count == 2 * ENCODER_LABELS_MAX || sum > ENCODER_LABELS_LENGTH)
+		return error_set(error, EINVAL, "--label '%.60s': more than %d labels, or %d bytes",
+		                 text, ENCODER_LABELS_MAX, ENCODER_LABELS_LENGTH);
+	options->labels[count] = strndup(text, length);
+	options->labels[count + 1] = strdup(equals + 1);
+	if (!options->labels[count] || !options->labels[count + 1])
+		return error_set(error, ENOMEM, "out of memory");
 	return 0;
 }
 

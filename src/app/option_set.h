@@ -16,6 +16,8 @@ void option_set_defaults(struct options *options);
 int option_set_interface(struct options *options, const char *name, struct error *error);
 int option_set_filter_file(struct options *options, const char *path, struct error *error);
 int option_set_netns(struct options *options, const char *text, struct error *error);
+/* "NAME=VALUE", see encode.h for what fits. -ENOMEM, -EINVAL. */
+int option_set_label(struct options *options, const char *text, struct error *error);
 int option_set_events(struct options *options, const char *text, struct error *error);
 
 #endif

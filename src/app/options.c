@@ -240,4 +240,8 @@ void options_free(struct options *options)
 {
 	free(options->filter);
 	options->filter = NULL;
+	for (int i = 0; i < 2 * ENCODER_LABELS_MAX; i++) {
+		free(options->labels[i]);
+		options->labels[i] = NULL;
+	}
 }

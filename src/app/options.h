@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "capture/capture.h"
+#include "events/encode.h"
 #include "host/host.h"
 #include "output/outlet.h"
 #include "sockets/lister.h"
@@ -79,6 +80,8 @@ struct options {
 	struct rotation rotation;
 	uint64_t spool_size;
 	bool self_test;
+	char *labels[2 * ENCODER_LABELS_MAX +
+	             1];            /* owned: names and values in turn, NULL at the end */
 	int64_t update_interval_ns; /* 0 = off */
 	int64_t stats_interval_ns;  /* 0 = off */
 	enum host_method method;

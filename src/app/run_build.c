@@ -72,6 +72,19 @@ static bool is_text(const struct options *options)
 	return !options->output_file && isatty(STDOUT_FILENO);
 }
 
+/* machine-id(5), which others have as host.id, too. NULL: there is none. */
+static const char *read_machine_id(char id[64])
+{
+	FILE *file = fopen("/etc/machine-id", "re");
+	bool good = file && fgets(id, 64, file);
+
+	if (file)
+		fclose(file);
+	if (good)
+		id[strcspn(id, "\n")] = '\0';
+	return good && strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32 ? id : NULL;
+}
+
 static int open_emitter(struct run *run, struct error *error)
 {
 	struct encoder_options encoder_options = { 0 };
@@ -84,10 +97,12 @@ static int open_emitter(struct run *run, struct error *error)
 		.selection = selection_is_empty(&run->selection) ? NULL : &run->selection,
 		.context = run,
 	};
-	char host_name[256] = "localhost";
+	char host_name[256] = "localhost", machine_id[64];
 
 	gethostname(host_name, sizeof host_name - 1);
 	encoder_options.host_name = host_name;
+	encoder_options.host_id = read_machine_id(machine_id);
+	encoder_options.labels = (const char *const *)run->options->labels;
 	encoder_options.text = is_text(run->options);
 	encoder_options.run_id = run_id(run);
 	run->encoder = encoder_new(&encoder_options);

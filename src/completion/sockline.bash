@@ -120,6 +120,9 @@ _sockline()
 	--format)
 		words='auto ecs text'
 		;;
+	--label)
+		return
+		;;
 	--flush-interval)
 		return
 		;;
@@ -207,6 +210,7 @@ _sockline()
 			--rotate-interval
 			--rotate-keep
 			--format
+			--label
 			-l
 			--line-buffered
 			-U

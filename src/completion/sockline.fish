@@ -74,6 +74,7 @@ complete -c sockline -l rotate-size -x -d 'move FILE to FILE.1 before it is larg
 complete -c sockline -l rotate-interval -x -d 'the same whenever so much time is over, in whole intervals of UTC'
 complete -c sockline -l rotate-keep -x -d 'files that were moved'
 complete -c sockline -l format -x -a 'auto ecs text' -d 'of the output'
+complete -c sockline -l label -x -d 'one of the labels of each record'
 complete -c sockline -s l -l line-buffered -d 'flush each record'
 complete -c sockline -s U -l packet-buffered -d 'flush each record'
 complete -c sockline -l flush-interval -x -d 'flush at least this often'

@@ -14,33 +14,37 @@
 
 _Static_assert(sizeof(struct memo) == 512, "no padding");
 
+static bool copy_names(struct encoder *encoder, const struct encoder_options *options)
+{
+	const char *const *labels = options->labels;
+
+	encoder->host_name = strdup(options->host_name);
+	encoder->host_id = options->host_id ? strdup(options->host_id) : NULL;
+	if (!encoder->host_name || (options->host_id && !encoder->host_id))
+		return false;
+	for (int i = 0; labels && labels[i] && i < 2 * ENCODER_LABELS_MAX; i++)
+		if (!(encoder->labels[i] = strdup(labels[i])))
+			return false;
+	return true;
+}
+
 struct encoder *encoder_new(const struct encoder_options *options)
 {
 	struct encoder *encoder = calloc(1, sizeof *encoder);
 
 	if (!encoder)
 		return NULL;
-	encoder->host_name = strdup(options->host_name);
-	if (!encoder->host_name)
-		goto free_encoder;
 	encoder->users = encode_users_new(options->passwd ? options->passwd : PASSWD_PATH);
-	if (!encoder->users)
-		goto free_name;
-	if (buf_init(&encoder->scratch, EVENT_LINE_MAX) != 0)
-		goto free_users;
+	if (!encoder->users || !copy_names(encoder, options) ||
+	    buf_init(&encoder->scratch, EVENT_LINE_MAX) != 0) {
+		encoder_free(encoder);
+		return NULL;
+	}
 	encoder->record.encoder = encoder->pieces_record.encoder = encoder;
 	encoder->run_id = options->run_id;
 	encoder->community_id_seed = options->community_id_seed;
 	encoder->text = options->text;
 	return encoder;
-
-free_users:
-	encode_users_free(encoder->users);
-free_name:
-	free(encoder->host_name);
-free_encoder:
-	free(encoder);
-	return NULL;
 }
 
 void encoder_free(struct encoder *encoder)
@@ -49,6 +53,9 @@ void encoder_free(struct encoder *encoder)
 		return;
 	buf_free(&encoder->scratch);
 	encode_users_free(encoder->users);
+	for (int i = 0; encoder->labels[i]; i++)
+		free(encoder->labels[i]);
+	free(encoder->host_id);
 	free(encoder->host_name);
 	free(encoder);
 }

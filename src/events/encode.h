@@ -19,10 +19,17 @@
 #define ENCODER_SLACK 64                               /* bytes behind a line may be overwritten */
 #define ENCODER_ROOM  (EVENT_LINE_MAX + ENCODER_SLACK) /* so that much is needed for one */
 
+#define ENCODER_LABELS_MAX     8
+#define ENCODER_LABEL_NAME_MAX 64  /* of letters, digits, "_" and "-" */
+#define ENCODER_LABELS_LENGTH  512 /* of all names and values: no record is cut because of them */
+
 struct encoder;
 
 struct encoder_options {
-	const char *host_name;      /* host.name */
+	const char *host_name; /* host.name */
+	const char *host_id;   /* host.id; NULL = absent, like host.os.type */
+	/* Name and value in turn, UTF-8; NULL at the end; NULL = none. */
+	const char *const *labels;
 	uint64_t run_id;            /* sockline.run */
 	uint16_t community_id_seed; /* for listed sockets; connections bring theirs */
 	bool text;                  /* lines of text.h in place of JSON */
@@ -33,7 +40,7 @@ struct encoder_counters {
 	uint64_t truncated; /* records from which something was cut (sockline.truncated) */
 };
 
-/* Copies the options. NULL when memory is short. */
+/* Copies the options; of labels at most ENCODER_LABELS_MAX. NULL when memory is short. */
 struct encoder *encoder_new(const struct encoder_options *options);
 void encoder_free(struct encoder *encoder);
 

@@ -39,6 +39,8 @@ struct interface_memo {
 
 struct encoder {
 	char *host_name;
+	char *host_id;                            /* NULL: absent */
+	char *labels[2 * ENCODER_LABELS_MAX + 1]; /* names and values, NULL at the end */
 	uint64_t run_id;
 	uint16_t community_id_seed;
 	bool text;

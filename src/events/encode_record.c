@@ -1,5 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
 #include "events/encode_parts.h"
 
 static void write_strings(struct writer *writer, const struct key *key, const char *const *strings)
@@ -39,17 +41,44 @@ void encode_record_begin(struct writer *outside, const struct event *event)
 	outside->at = own.at;
 }
 
+static void write_labels(struct writer *writer, char *const *labels)
+{
+	if (!labels[0])
+		return;
+	writer_object(writer, KEY("labels"));
+	for (int i = 0; labels[i]; i += 2) {
+		char quoted[ENCODER_LABEL_NAME_MAX + 5];
+		const struct key key = {
+			.name = labels[i],
+			.quoted = quoted,
+			.length =
+				(size_t)snprintf(quoted, sizeof quoted, "\"%s\":\"", labels[i]) - 1,
+		};
+
+		encode_writer_c_string(writer, &key, labels[i + 1], RAW_NONE);
+	}
+	writer_object_end(writer);
+}
+
 static void write_host(struct writer *writer, const char *boot_id)
 {
+	const struct encoder *encoder = writer->record->encoder;
+
 	writer_object(writer, KEY("host"));
-	encode_writer_c_string(writer, KEY("name"), writer->record->encoder->host_name,
-	                       RAW_HOST_NAME);
+	encode_writer_c_string(writer, KEY("name"), encoder->host_name, RAW_HOST_NAME);
+	if (encoder->host_id) {
+		encode_writer_c_string(writer, KEY("id"), encoder->host_id, RAW_NONE);
+		writer_object(writer, KEY("os"));
+		writer_literal(writer, "type", "linux");
+		writer_object_end(writer);
+	}
 	if (boot_id) {
 		writer_object(writer, KEY("boot"));
 		encode_writer_c_string(writer, KEY("id"), boot_id, RAW_NONE);
 		writer_object_end(writer);
 	}
 	writer_object_end(writer);
+	write_labels(writer, encoder->labels);
 }
 
 void encode_record_host_at(struct writer *writer, const void *object, int piece)

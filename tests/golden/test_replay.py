@@ -37,7 +37,7 @@ CLIENT, SERVER = "10.0.0.1", "192.0.2.80"
 CLIENT6, SERVER6 = "2001:db8::1", "2001:db8::80"
 # What is not the same on every machine.
 LOCAL = (
-    (rb'"host":{"name":"[^"]*"}', b'"host":{"name":"HOST"}'),
+    (rb'"host":{"name":"[^"]*"(,"id":"[^"]*","os":{"type":"linux"})?}', b'"host":{"name":"HOST"}'),
     (rb'"version":"[^"]*"},"sockline"', b'"version":"VERSION"},"sockline"'),
     (rb'"libraries":{[^}]*}', b'"libraries":{}'),
     (rb'("records":{[^}]*"bytes":)\d+', rb"\g<1>0"),

@@ -149,14 +149,17 @@ class Compiler:
 
     def on_propertyNames(self, schema):
         if list(schema["propertyNames"]) != ["enum"]:
-            raise SchemaError("propertyNames other than enum")
+            check = self.compile(schema["propertyNames"])
+            return lambda value: type(value) is not dict or all(map(check, value))
         names = frozenset(schema["propertyNames"]["enum"])
         return lambda value: type(value) is not dict or value.keys() <= names
 
     def on_additionalProperties(self, schema):
-        if schema["additionalProperties"] is not False:
-            raise SchemaError("additionalProperties other than false")
         names = frozenset(schema.get("properties", ()))
+        if schema["additionalProperties"] is not False:
+            check = self.compile(schema["additionalProperties"])
+            return lambda value: type(value) is not dict or all(
+                name in names or check(part) for name, part in value.items())
         return lambda value: type(value) is not dict or value.keys() <= names
 
     def on_properties(self, schema):

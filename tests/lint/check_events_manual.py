@@ -23,7 +23,7 @@ ECS = {
     "event.kind": "string", "event.category": "array", "event.type": "array", "event.action": "string",
     "event.dataset": "string", "event.sequence": "integer", "event.start": "string", "event.end": "string",
     "event.duration": "integer", "event.outcome": "string", "event.reason": "string",
-    "host.name": "string", "host.boot.id": "string",
+    "host.name": "string", "host.id": "string", "host.os.type": "string", "host.boot.id": "string", "labels": "object",
     "observer.ingress.interface.name": "string", "observer.ingress.interface.id": "string",
     "observer.product": "string", "observer.type": "string", "observer.version": "string",
     "observer.os.kernel": "string",
@@ -72,7 +72,7 @@ def fields_of_schema(schema, part, path=""):
     """Yields (path, type) of everything but objects."""
     part = resolve(schema, part)
     kind = part.get("type")
-    if kind == "object":
+    if kind == "object" and "properties" in part:
         for name, value in part["properties"].items():
             yield from fields_of_schema(schema, value, f"{path}.{name}" if path else name)
         return

@@ -139,7 +139,14 @@ static void test_random(struct encoder *encoder)
 
 int main(void)
 {
-	const struct encoder_options options = { .host_name = "web1", .run_id = 1 };
+	static const char *const labels[] = { "environment", "produ\"ction\n", "site-1",
+		                              "Z\xc3\xbcrich", NULL };
+	const struct encoder_options options = {
+		.host_name = "web1",
+		.host_id = "0123456789abcdef0123456789abcdef",
+		.labels = labels,
+		.run_id = 1,
+	};
 	struct encoder *encoder = encoder_new(&options);
 
 	if (!encoder)

@@ -13,7 +13,7 @@
 
 #define WORDS_MAX 24
 
-static char line_words[512], *line_argv[WORDS_MAX + 1];
+static char line_words[1024], *line_argv[WORDS_MAX + 1];
 
 static int parse(const char *line, struct options *options, struct error *error)
 {
@@ -178,6 +178,35 @@ static void test_settings(void)
 		CHECK_EQUAL(get(&options, settings[i].offset, settings[i].size), settings[i].value,
 		            "'%s' sets %s", settings[i].line, settings[i].name);
 		CHECK(alone, "and nothing else");
+		options_free(&options);
+	}
+}
+
+static void test_labels(void)
+{
+	static const char *const wrong[] = {
+		"=x", "x", "x=", "a.b=c", "a=\xff", "x=1 --label x=2"
+	};
+	char lines[sizeof wrong / sizeof *wrong + 2][700];
+	struct options options = options_of("--label env=prod --label site-1=a=b");
+	size_t count = sizeof wrong / sizeof *wrong;
+	struct error error = { 0 };
+
+	CHECK_TEXT(options.labels[0], "env", "a label's name");
+	CHECK_TEXT(options.labels[1], "prod", "and its value");
+	CHECK_TEXT(options.labels[3], "a=b", "which may have an equals sign");
+	CHECK_TEXT(options.labels[4], NULL, "and no more of them");
+	options_free(&options);
+	for (size_t i = 0; i < count; i++)
+		snprintf(lines[i], sizeof lines[i], "--label %s", wrong[i]);
+	snprintf(lines[count], sizeof lines[count], "--label x=%0511d", 1);
+	lines[count + 1][0] = '\0';
+	for (int i = 0; i <= ENCODER_LABELS_MAX; i++)
+		snprintf(lines[count + 1] + strlen(lines[count + 1]), 20, "--label a%d=b ", i);
+	for (size_t i = 0; i < count + 2; i++) {
+		error = (struct error){ 0 };
+		CHECK(parse(lines[i], &options, &error) == -EINVAL && strstr(error.text, "--label"),
+		      "'%.30s' is refused: %s", lines[i], error.text);
 		options_free(&options);
 	}
 }
@@ -369,6 +398,7 @@ int main(void)
 	test_copies();
 	test_payload();
 	test_settings();
+	test_labels();
 	test_modes_at_once();
 	test_texts();
 	test_snapshot();

@@ -239,6 +239,11 @@ const struct option_row option_table[] = {
 	  SWITCH(args),
 	  .config = "args",
 	  .help = "arguments of processes, without what looks like a secret" },
+	{ .name = "all-processes",
+	  SWITCH(all_processes),
+	  .config = "all_processes",
+	  .help = "records of all processes that start, execute or end,\n"
+	          "not only of those that own sockets" },
 	{ .name = "hash",
 	  SWITCH(hash),
 	  .config = "hash",

@@ -105,14 +105,14 @@ int option_values_word(const char *name, const char *text, const char *const *wo
 }
 
 const char *const option_values_event_words[] = {
-	"packet", "connection", "opened", "updated", "attributed", "closed", "state",
-	"socket", "process",    "stats",  "dns",     "all",        NULL,
+	"packet",  "connection", "opened",    "updated", "attributed", "closed", "state", "socket",
+	"process", "traffic",    "lifecycle", "stats",   "dns",        "all",    NULL,
 };
 /* In the order of the words. */
 static const unsigned word_bits[] = {
-	EMITTER_PACKET,     EMITTER_CONNECTION, EMITTER_OPENED, EMITTER_UPDATED,
-	EMITTER_ATTRIBUTED, EMITTER_CLOSED,     EMITTER_STATE,  EMITTER_SOCKET,
-	EMITTER_PROCESS,    EMITTER_STATS,      EMITTER_DNS,    EMITTER_ALL,
+	EMITTER_PACKET,    EMITTER_CONNECTION, EMITTER_OPENED, EMITTER_UPDATED, EMITTER_ATTRIBUTED,
+	EMITTER_CLOSED,    EMITTER_STATE,      EMITTER_SOCKET, EMITTER_PROCESS, EMITTER_TRAFFIC,
+	EMITTER_LIFECYCLE, EMITTER_STATS,      EMITTER_DNS,    EMITTER_ALL,
 };
 _Static_assert(sizeof word_bits / sizeof *word_bits + 1 ==
                        sizeof option_values_event_words / sizeof *option_values_event_words,

@@ -72,6 +72,7 @@ struct options {
 	uint32_t payload; /* bytes of each packet; 0 = none */
 	bool hash;
 	bool args;
+	bool all_processes; /* records of each that starts or ends, not only of owners */
 	struct selection selection;
 	char **command; /* its words, NULL at the end; in argv. NULL = there is none */
 	bool flush_each;

@@ -117,6 +117,7 @@ static void fill_live_config(const struct report_sources *sources, struct event_
 	config->guess = options->guess;
 	config->hash = options->hash;
 	config->args = options->args;
+	config->all_processes = options->all_processes;
 	if (!sources->captures)
 		return;
 	config->direction = option_table_word("direction", options->direction);

@@ -52,6 +52,7 @@ void run_catch_up(void *context)
 	struct run *run = context;
 
 	host_catch_up(run->host);
+	run_processes_write(run);
 }
 
 void run_on_packet(void *context, const struct packet *packet, const uint8_t *bytes)
@@ -277,6 +278,7 @@ static int turn(void *context)
 		more = take_packets(run);
 	if (run->stream && !run_is_replay(run))
 		timeout = milliseconds(stream_tick(run->stream));
+	timeout = sooner(timeout, milliseconds(run_processes_write(run)));
 	if (run->host && host_work(run->host, WORK_BUDGET_NS))
 		more = true;
 	run_advance_snapshot(run, ROOM_FOR_TURN);
@@ -362,6 +364,7 @@ static void finish(struct run *run)
 		start_records(run, time_ns(run));
 		if (run->stream)
 			stream_finish(run->stream);
+		run_processes_finish(run);
 		emitter_announce(run->emitter, time_ns(run));
 		if (run->stream && run->options->stats_interval_ns > 0)
 			report_stats(&run->report, time_ns(run), now_ns(run));

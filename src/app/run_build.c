@@ -94,6 +94,7 @@ static int open_emitter(struct run *run, struct error *error)
 		.flush_each = run->options->flush_each,
 		.waits = run_waits_for_reader,
 		.complete = run_is_replay(run) ? NULL : complete,
+		.named = (run->options->events & EMITTER_LIFECYCLE) ? run_on_process_named : NULL,
 		.selection = selection_is_empty(&run->selection) ? NULL : &run->selection,
 		.context = run,
 	};
@@ -130,11 +131,13 @@ static int open_host(struct run *run, struct error *error)
 		               .overrun = run_on_overrun,
 		               .limit_reached = run_on_limit_reached,
 		               .trace_lost = run_on_trace_lost,
+		               .process_lived = run->process_log ? run_on_process : NULL,
 		               .context = run },
 		.method = run->options->method,
 		.guess = run->options->guess,
 		.hash = run->options->hash,
 		.args = run->options->args,
+		.all_processes = run->options->all_processes,
 		.tree = run->tree,
 		.at_once = run->options->mode == OPTIONS_SNAPSHOT,
 		.netns_mode = run->options->netns_mode,
@@ -326,7 +329,8 @@ int run_build(struct run *run, struct error *error)
 	if (result != 0)
 		return result;
 	if ((result = run_command_follow(run, error)) != 0 ||
-	    (result = open_emitter(run, error)) != 0 || (result = open_host(run, error)) != 0)
+	    (result = open_emitter(run, error)) != 0 ||
+	    (result = run_processes_open(run, error)) != 0 || (result = open_host(run, error)) != 0)
 		return result;
 	if (run->options->mode == OPTIONS_STREAM &&
 	    ((result = open_stream(run, error)) != 0 || (result = open_captures(run, error)) != 0))
@@ -354,6 +358,7 @@ void run_free(struct run *run)
 	run_close_clock(run);
 	run_notify_close(run);
 	process_tree_free(run->tree);
+	process_log_free(run->process_log);
 	emitter_free(run->emitter);
 	summary_free(run->summary);
 	encoder_free(run->encoder);

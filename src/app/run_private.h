@@ -17,6 +17,7 @@
 #include "security/privileges.h"
 #include "stream/emitter.h"
 #include "stream/listener_watch.h"
+#include "stream/process_log.h"
 #include "stream/snapshot.h"
 #include "stream/stream.h"
 
@@ -33,6 +34,7 @@ struct run {
 	struct encoder *encoder;
 	struct summary *summary; /* of a run whose reader is a person; else NULL */
 	struct emitter *emitter;
+	struct process_log *process_log; /* NULL: its records are not asked for */
 	struct host *host;
 	struct stream *stream;
 	struct capture_set *captures;
@@ -120,6 +122,13 @@ void run_command_look(struct run *run);                       /* stops the run i
 void run_command_signal(struct run *run, int signal_number);  /* which ends both */
 int run_command_end(struct run *run);                         /* the exit status of both */
 int64_t run_drain_ns(const struct run *run); /* for reading what the capture rings still hold */
+
+/* run_processes.c: what the host reports of processes becomes records. */
+int run_processes_open(struct run *run, struct error *error);
+void run_on_process(void *context, enum host_life life, struct process *process, int64_t time_ns);
+void run_on_process_named(void *context, struct process *process, int64_t wall_ns);
+int64_t run_processes_write(const struct run *run); /* ns until it has to be called again; or -1 */
+void run_processes_finish(const struct run *run);
 
 /* An event of dataset sockline.log, of now. */
 void run_emit_log(struct run *run, enum event_action action, struct event_log *content);

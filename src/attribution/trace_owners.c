@@ -25,23 +25,23 @@ static void on_trace_event(void *context, const struct trace_event *event)
 	case TRACE_EVENT_LOST_PROCESSES:
 		socket_history_add(owners->socket_history, event, NULL);
 		owners->relist = true;
-		owners->options.lived(owners->options.context, event);
+		owners->options.lived(owners->options.context, event, process);
 		break;
 	case TRACE_EVENT_NAME:
 		if (!event->executed)
 			break;
 		if (process && owners->executed_count < EXECUTED_MAX)
 			owners->executed[owners->executed_count++] = event->pid;
-		owners->options.lived(owners->options.context, event);
+		owners->options.lived(owners->options.context, event, process);
 		break;
 	case TRACE_EVENT_FORK:
+	case TRACE_EVENT_IDS:
 	case TRACE_EVENT_EXIT:
-		owners->options.lived(owners->options.context, event);
+		owners->options.lived(owners->options.context, event, process);
 		break;
 	case TRACE_EVENT_IMAGE:
 	case TRACE_EVENT_NETNS:
 	case TRACE_EVENT_CGROUP:
-	case TRACE_EVENT_IDS:
 		break;
 	}
 }

@@ -28,9 +28,9 @@ struct trace_owners_options {
 	bool namespaces; /* there are several network namespaces: follow each process's */
 	/*
 	 * What became of processes, for those who keep track: TRACE_EVENT_FORK, _NAME after exec,
-	 * _EXIT; and _LOST_PROCESSES.
+	 * _IDS, _EXIT; and _LOST_PROCESSES. process: NULL where it is not surely known.
 	 */
-	void (*lived)(void *context, const struct trace_event *event);
+	void (*lived)(void *context, const struct trace_event *event, struct process *process);
 	void *context;
 };
 

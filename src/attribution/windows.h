@@ -116,6 +116,8 @@ _Static_assert(WINDOW_MISS_NS < WINDOW_CONFIRM_NS, "a retry asks the kernel anew
 #define WINDOW_UNANSWERED_NS (1 * NS_PER_SECOND)
 /* The exit of a process is reported before its sockets are closed. */
 #define WINDOW_EXITING_NS (20 * NS_PER_MS)
+/* So long after it ended the kernel has reported its exit status. */
+#define WINDOW_STATUS_NS (100 * NS_PER_MS)
 /* A process that has a socket is seen with it at most this long after its last packet. */
 #define WINDOW_LAST_PACKET_NS (NS_PER_MS / 10)
 

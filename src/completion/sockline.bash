@@ -41,7 +41,7 @@ _sockline()
 		words='auto netlink proc'
 		;;
 	-e | --events)
-		words='packet connection opened updated attributed closed state socket process stats dns all'
+		words='packet connection opened updated attributed closed state socket process traffic lifecycle stats dns all'
 		# After a comma, the next of the list.
 		[[ $current != *,* ]] || before=${current%,*},
 		mapfile -t COMPREPLY < <(compgen -P "$before" -W "$words" -- "${current##*,}")
@@ -190,6 +190,7 @@ _sockline()
 			--cgroup
 			--port
 			--args
+			--all-processes
 			--hash
 			--payload
 			-c

@@ -77,6 +77,9 @@ static const struct {
 	[EVENT_LISTENING_STARTED] = { encode_socket_event, true },
 	[EVENT_LISTENING_STOPPED] = { encode_socket_event, true },
 	[EVENT_PROCESS_TRAFFIC] = { encode_report_process, false },
+	[EVENT_PROCESS_STARTED] = { encode_report_life, false },
+	[EVENT_PROCESS_EXECUTED] = { encode_report_life, false },
+	[EVENT_PROCESS_ENDED] = { encode_report_life, false },
 	[EVENT_CAPTURE_STATS] = { encode_report_stats, false },
 	[EVENT_RUN_STARTED] = { encode_report_run, false },
 	[EVENT_RUN_STOPPED] = { encode_report_stats, false },
@@ -159,17 +162,6 @@ static int cut_and_try(struct encoder *encoder, bool tree, const struct event *e
 	return result;
 }
 
-/*
- * A connection is reported some time after its last packet: by then its process may have run
- * another program, which had no part in it.
- */
-static inline int64_t owner_time(const struct event *event)
-{
-	return records[event->action].write == encode_connection_event
-	               ? event->connection.connection->last_ns
-	               : event->time_ns;
-}
-
 static inline int encode(struct encoder *encoder, bool tree, const struct event *event,
                          struct buf *line)
 {
@@ -180,7 +172,7 @@ static inline int encode(struct encoder *encoder, bool tree, const struct event 
 	if (encoder->text)
 		return text_format(event, line);
 	encoder->time_ns = event->time_ns;
-	encoder->owner_ns = owner_time(event);
+	encoder->owner_ns = event_owner_ns(event);
 	if (!tree && try(encoder, first, event, line) == 0) {
 		encoder->counters.truncated += encoder->record.raw_lost || encoder->record.marked;
 		return 0;

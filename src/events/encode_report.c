@@ -69,6 +69,16 @@ void encode_report_process(struct writer *writer, const struct event *any)
 	encode_owner_cgroup(writer, &owner);
 }
 
+void encode_report_life(struct writer *writer, const struct event *any)
+{
+	struct owner owner = { .process = any->life.process };
+
+	encode_record_host(writer, NULL);
+	encode_owner_full(writer, &owner, NULL);
+	encode_record_sockline(writer);
+	encode_owner_cgroup(writer, &owner);
+}
+
 static void write_captures(struct writer *writer, const struct event_stats *stats)
 {
 	int count = stats->capture_count;
@@ -273,6 +283,7 @@ static void write_host_options(struct writer *writer, const struct event_config 
 	encode_writer_bool(writer, KEY("guess"), config->guess);
 	encode_writer_bool(writer, KEY("hash"), config->hash);
 	encode_writer_bool(writer, KEY("args"), config->args);
+	encode_writer_bool(writer, KEY("all_processes"), config->all_processes);
 }
 
 static void write_stream_options(struct writer *writer, const struct event_config *config)

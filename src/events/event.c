@@ -7,6 +7,7 @@
 		.action = (name), .dataset = "sockline." set, .kind = (sort), __VA_ARGS__          \
 	}
 #define NETWORK .categories = { "network" }
+#define PROCESS .categories = { "process" }
 
 static const struct event_class classes[EVENT_ACTION_COUNT] = {
 	[EVENT_PACKET] = CLASS("packet", "packet", "event", NETWORK, .types = { "connection" }),
@@ -33,6 +34,12 @@ static const struct event_class classes[EVENT_ACTION_COUNT] = {
 	[EVENT_PROCESS_TRAFFIC] =
 		CLASS("process_traffic", "process", "metric",
 	              .categories = { "process", "network" }, .types = { "info" }),
+	[EVENT_PROCESS_STARTED] =
+		CLASS("process_started", "process", "event", PROCESS, .types = { "start" }),
+	[EVENT_PROCESS_EXECUTED] =
+		CLASS("process_executed", "process", "event", PROCESS, .types = { "change" }),
+	[EVENT_PROCESS_ENDED] =
+		CLASS("process_ended", "process", "event", PROCESS, .types = { "end" }),
 	[EVENT_CAPTURE_STATS] =
 		CLASS("capture_stats", "stats", "metric", NETWORK, .types = { "info" }),
 	[EVENT_RUN_STARTED] = CLASS("run_started", "run", "event", NETWORK, .types = { "info" }),
@@ -83,6 +90,11 @@ struct event_owners event_owners(const struct event *event)
 		break;
 	case EVENT_PROCESS_TRAFFIC:
 		result.process = event->process.process;
+		break;
+	case EVENT_PROCESS_STARTED:
+	case EVENT_PROCESS_EXECUTED:
+	case EVENT_PROCESS_ENDED:
+		result.process = event->life.process;
 		break;
 	default:
 		break;

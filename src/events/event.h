@@ -38,6 +38,9 @@ enum event_action {
 	EVENT_LISTENING_STARTED,
 	EVENT_LISTENING_STOPPED,
 	EVENT_PROCESS_TRAFFIC,
+	EVENT_PROCESS_STARTED,
+	EVENT_PROCESS_EXECUTED,
+	EVENT_PROCESS_ENDED,
 	EVENT_CAPTURE_STATS,
 	EVENT_RUN_STARTED,
 	EVENT_RUN_STOPPED,
@@ -118,6 +121,12 @@ struct event_process {
 	struct event_traffic interval_sent, interval_received;
 	int64_t interval_ns;
 	uint64_t connections; /* open now */
+};
+
+/* EVENT_PROCESS_STARTED, _EXECUTED, _ENDED */
+struct event_life {
+	struct process *process;
+	int64_t state_ns; /* the process as it was then, since the epoch */
 };
 
 struct event_capture_counters {
@@ -201,7 +210,7 @@ struct event_config {
 	const char *const *netns_paths;
 	int netns_path_count;
 	bool guess;
-	bool hash, args;
+	bool hash, args, all_processes;
 	struct event_selection selection;
 	const char *command; /* its first word, for the others may hold secrets; NULL = none */
 	bool dedupe, inspect;
@@ -269,11 +278,28 @@ struct event {
 		struct event_dns dns;
 		struct event_socket socket;
 		struct event_process process;
+		struct event_life life;
 		struct event_stats stats;
 		struct event_run run;
 		struct event_log log;
 	};
 };
+
+static inline bool event_is_of_life(const struct event *event)
+{
+	return event->action >= EVENT_PROCESS_STARTED && event->action <= EVENT_PROCESS_ENDED;
+}
+
+/*
+ * The time, since the epoch, as of which it names processes. A connection is reported some time
+ * after its last packet: by then its process may have run another program, which had no part in it.
+ */
+static inline int64_t event_owner_ns(const struct event *event)
+{
+	if (event->action >= EVENT_CONNECTION_OPENED && event->action <= EVENT_CONNECTION_CLOSED)
+		return event->connection.connection->last_ns;
+	return event_is_of_life(event) ? event->life.state_ns : event->time_ns;
+}
 
 /* What ECS calls the categorization of an event: constant for each action. */
 struct event_class {

@@ -316,6 +316,31 @@ static void add_socket(struct buf *line, const struct event *event)
 		add(line, " %s", state);
 }
 
+/* " curl[4242] started: /usr/bin/curl, by bash[4100]", " curl[4242] ended: 0" */
+static void add_life(struct buf *line, const struct event *event)
+{
+	struct process *process = event->life.process;
+	const struct process *then = process_at(process, event->life.state_ns);
+
+	add_process(line, process, event->life.state_ns);
+	if (event->action == EVENT_PROCESS_ENDED) {
+		buf_append_literal(line, " ended");
+		if (process->end.has_code)
+			add(line, ": %u", process->end.code);
+		return;
+	}
+	buf_append_string(line, event->action == EVENT_PROCESS_STARTED ? " started" : " executed");
+	if (then->executable) {
+		buf_append_literal(line, ": ");
+		add_foreign(line, then->executable);
+	}
+	if (event->action == EVENT_PROCESS_STARTED && process->parent_pid > 0) {
+		buf_append_literal(line, ", by ");
+		add_foreign(line, then->parent_name ? then->parent_name : "?");
+		add(line, "[%d]", process->parent_pid);
+	}
+}
+
 static void add_traffic(struct buf *line, const struct event *event)
 {
 	const struct event_process *traffic = &event->process;
@@ -422,6 +447,11 @@ int text_format(const struct event *event, struct buf *line)
 		break;
 	case EVENT_PROCESS_TRAFFIC:
 		add_traffic(line, event);
+		break;
+	case EVENT_PROCESS_STARTED:
+	case EVENT_PROCESS_EXECUTED:
+	case EVENT_PROCESS_ENDED:
+		add_life(line, event);
 		break;
 	default:
 		add_rest(line, event);

@@ -53,6 +53,30 @@ static void note_program(struct host *host, int pid)
 	on_namespace(host, process->netns, path, 0);
 }
 
+/*
+ * Without tracepoints: of processes that are known, or that are still there to be read. The program
+ * that one runs after an exec is read before this is called.
+ */
+static void report_life(struct host *host, const struct proc_event *event)
+{
+	const struct host_callbacks *callbacks = &host->options.callbacks;
+	struct process *process = process_table_find(host->processes, event->pid, 0);
+
+	if (event->kind == PROC_EVENT_FORK && host->options.all_processes)
+		process = process_table_get(host->processes, event->pid, NULL);
+	if (!process)
+		return;
+	if (event->kind == PROC_EVENT_FORK)
+		callbacks->process_lived(callbacks->context, HOST_PROCESS_STARTED, process,
+		                         event->time_ns);
+	else if (event->kind == PROC_EVENT_EXEC)
+		callbacks->process_lived(callbacks->context, HOST_PROCESS_EXECUTED, process,
+		                         event->time_ns);
+	else if (event->kind == PROC_EVENT_EXIT)
+		callbacks->process_lived(callbacks->context, HOST_PROCESS_ENDED, process,
+		                         event->time_ns);
+}
+
 void host_on_process_event(void *context, const struct proc_event *event)
 {
 	struct host *host = context;
@@ -81,6 +105,8 @@ void host_on_process_event(void *context, const struct proc_event *event)
 	case PROC_EVENT_THREAD_EXIT:
 		break;
 	}
+	if (!host->trace_owners && host->options.callbacks.process_lived)
+		report_life(host, event);
 }
 
 void host_on_process_events_lost(struct host *host)

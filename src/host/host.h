@@ -37,6 +37,13 @@ enum host_method {
 	HOST_METHOD_LOOKUP
 };
 
+enum host_life {
+	HOST_PROCESS_STARTED,  /* it was forked */
+	HOST_PROCESS_EXECUTED, /* it runs another program */
+	HOST_PROCESS_SETTLED,  /* that one has its ids */
+	HOST_PROCESS_ENDED
+};
+
 struct host_callbacks {
 	/*
 	 * A namespace is found, and its captures are to be opened: it may be a millisecond old.
@@ -64,6 +71,12 @@ struct host_callbacks {
 	 * there are more than max, or they come too fast.
 	 */
 	void (*limit_reached)(void *context, uint32_t uid, int max, uint64_t refused);
+	/*
+	 * The kernel reported what became of a process, at that monotonic time. NULL: it is not asked
+	 * for.
+	 */
+	void (*process_lived)(void *context, enum host_life life, struct process *process,
+	                      int64_t time_ns);
 	/* So many events of tracepoints had no room since the last such call; once a second at most. */
 	void (*trace_lost)(void *context, uint64_t lost);
 	/* Netlink messages were lost: where from, and how many in all. */
@@ -80,6 +93,7 @@ struct host_options {
 	struct process_tree *tree; /* forks are added to it; NULL = none. Borrowed. */
 	bool hash;                 /* executables of processes */
 	bool args;                 /* arguments of processes */
+	bool all_processes; /* each process is asked for as it starts, also without tracepoints */
 	bool at_once; /* nothing but sockets is asked for: what is read later elsewhere is read now */
 	enum host_netns_mode netns_mode;
 	const char *const *netns_paths; /* HOST_NETNS_PATHS; borrowed */

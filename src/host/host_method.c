@@ -11,8 +11,22 @@
 #include "security/capabilities.h"
 #include "sockets/netns.h"
 
-static void on_lived(void *context, const struct trace_event *event)
+static void report_life(const struct host *host, const struct trace_event *event,
+                        struct process *process)
 {
+	enum host_life life = event->kind == TRACE_EVENT_FORK   ? HOST_PROCESS_STARTED
+	                      : event->kind == TRACE_EVENT_NAME ? HOST_PROCESS_EXECUTED
+	                      : event->kind == TRACE_EVENT_IDS  ? HOST_PROCESS_SETTLED
+	                                                        : HOST_PROCESS_ENDED;
+
+	if (process && host->options.callbacks.process_lived)
+		host->options.callbacks.process_lived(host->options.callbacks.context, life,
+		                                      process, event->time_ns);
+}
+
+static void on_lived(void *context, const struct trace_event *event, struct process *process)
+{
+	struct host *host = context;
 	struct proc_event process_event = {
 		.kind = event->kind == TRACE_EVENT_FORK   ? PROC_EVENT_FORK
 		        : event->kind == TRACE_EVENT_EXIT ? PROC_EVENT_EXIT
@@ -22,10 +36,13 @@ static void on_lived(void *context, const struct trace_event *event)
 		.time_ns = event->time_ns,
 	};
 
-	if (event->kind == TRACE_EVENT_LOST_PROCESSES)
-		host_on_process_events_lost(context);
-	else
-		host_on_process_event(context, &process_event);
+	if (event->kind == TRACE_EVENT_LOST_PROCESSES) {
+		host_on_process_events_lost(host);
+		return;
+	}
+	report_life(host, event, process);
+	if (event->kind != TRACE_EVENT_IDS)
+		host_on_process_event(host, &process_event);
 }
 
 static void on_trace_owners(void *context, uint32_t ready)

@@ -97,6 +97,8 @@ struct process {
 
 	/* Where the kernel's events are followed; process_history. Mutable. Times are monotonic. */
 	bool followed;                /* name and executable come from events */
+	int64_t executed_ns;          /* of its last exec; 0 = none was seen */
+	int64_t settled_ns;           /* its program had the ids of that exec; before it: not yet */
 	bool expects_image;           /* it ran exec: the next code mapped is its executable */
 	bool mixed_netns;             /* its threads are in different ones */
 	int64_t forked_ns;            /* 0 = it was there before events were followed */
@@ -109,6 +111,7 @@ struct process {
 
 	/* Its place in stream/traffic.h; 0 = none. Mutable. */
 	uint32_t traffic;
+	bool reported; /* its record of stream/process_log.h is made. Mutable. */
 
 	/* Encoded JSON of this owner, made once by the encoder; see events/snippet.h. Mutable. */
 	struct snippet *snippet;

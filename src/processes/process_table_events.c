@@ -290,6 +290,7 @@ void process_table_executed(struct process_table *table, struct process *process
 	bool read_later = process->image_read_ns > time_ns;
 
 	process_change(process, time_ns);
+	process->executed_ns = time_ns;
 	/* What was read from /proc was the next image already. */
 	if (read_later && process->former)
 		process_forget_image(process->former);
@@ -366,6 +367,7 @@ static void set_ids(struct process *process, const struct process_start_ids *ids
 void process_table_started_with(struct process_table *table, struct process *process,
                                 int64_t time_ns, const struct process_start_ids *ids)
 {
+	process->settled_ns = time_ns;
 	if (process->ids_read_ns > time_ns ||
 	    (table->follows_ids && process->has_uid && process->has_real_uid))
 		return;

@@ -46,7 +46,10 @@ static const unsigned wanted_with[EVENT_ACTION_COUNT] = {
 	[EVENT_SNAPSHOT_COMPLETED] = EMITTER_SOCKET,
 	[EVENT_LISTENING_STARTED] = EMITTER_SOCKET,
 	[EVENT_LISTENING_STOPPED] = EMITTER_SOCKET,
-	[EVENT_PROCESS_TRAFFIC] = EMITTER_PROCESS,
+	[EVENT_PROCESS_TRAFFIC] = EMITTER_TRAFFIC,
+	[EVENT_PROCESS_STARTED] = EMITTER_LIFECYCLE,
+	[EVENT_PROCESS_EXECUTED] = EMITTER_LIFECYCLE,
+	[EVENT_PROCESS_ENDED] = EMITTER_LIFECYCLE,
 	[EVENT_CAPTURE_STATS] = EMITTER_STATS,
 };
 
@@ -86,16 +89,44 @@ static char *room_for_line(struct emitter *emitter)
 	return room;
 }
 
-static void complete(const struct emitter *emitter, const struct event *event)
+/* Those that own something in it. Returns how many. */
+static int processes_of(const struct event *event, struct process *processes[3])
 {
 	const struct event_owners owners = event_owners(event);
+	int count = 0;
 
 	if (owners.process)
-		emitter->options.complete(emitter->options.context, owners.process);
+		processes[count++] = owners.process;
 	for (int end = 0; end < 2; end++)
 		if (owners.owners[end] && owners.owners[end]->process)
-			emitter->options.complete(emitter->options.context,
-			                          owners.owners[end]->process);
+			processes[count++] = owners.owners[end]->process;
+	return count;
+}
+
+static void complete(const struct emitter *emitter, const struct event *event)
+{
+	struct process *processes[3];
+	int count = processes_of(event, processes);
+
+	for (int i = 0; i < count; i++)
+		emitter->options.complete(emitter->options.context, processes[i]);
+}
+
+static bool is_selected(const struct emitter *emitter, const struct event *event)
+{
+	return !emitter->options.selection || selection_matches(emitter->options.selection, event);
+}
+
+static void introduce(const struct emitter *emitter, const struct event *event)
+{
+	struct process *processes[3];
+	int count = processes_of(event, processes);
+
+	if (count == 0 || !is_selected(emitter, event))
+		return;
+	for (int i = 0; i < count; i++)
+		emitter->options.named(emitter->options.context, processes[i],
+		                       event_owner_ns(event));
 }
 
 void emitter_emit(struct emitter *emitter, struct event *event)
@@ -107,9 +138,11 @@ void emitter_emit(struct emitter *emitter, struct event *event)
 
 	if (emitter->options.complete && event->action != EVENT_PACKET)
 		complete(emitter, event);
+	if (emitter->options.named && event->action != EVENT_PACKET && !event_is_of_life(event))
+		introduce(emitter, event);
 	if (!wanted && !packets)
 		return;
-	if (emitter->options.selection && !selection_matches(emitter->options.selection, event)) {
+	if (!is_selected(emitter, event)) {
 		emitter->counters.deselected += wanted;
 		return;
 	}

@@ -29,10 +29,12 @@ struct emitter;
 #define EMITTER_CONNECTION (EMITTER_OPENED | EMITTER_UPDATED | EMITTER_ATTRIBUTED | EMITTER_CLOSED)
 #define EMITTER_STATE      32u
 #define EMITTER_SOCKET     64u
-#define EMITTER_PROCESS    128u
+#define EMITTER_TRAFFIC    128u
 #define EMITTER_STATS      256u
 #define EMITTER_DNS        512u
-#define EMITTER_ALL        1023u
+#define EMITTER_LIFECYCLE  1024u
+#define EMITTER_PROCESS    (EMITTER_TRAFFIC | EMITTER_LIFECYCLE)
+#define EMITTER_ALL        2047u
 
 struct emitter_options {
 	struct encoder *encoder; /* borrowed */
@@ -49,6 +51,11 @@ struct emitter_options {
 	 * connection_opened has come first. NULL: never.
 	 */
 	void (*complete)(void *context, struct process *process);
+	/*
+	 * Called before such a record is written, or would be if it were asked for: it names the
+	 * process as it was at that time, since the epoch. NULL: never.
+	 */
+	void (*named)(void *context, struct process *process, int64_t wall_ns);
 	void *context;
 };
 

@@ -205,8 +205,11 @@ bool selection_matches(const struct selection *selection, const struct event *ev
 	case EVENT_LISTENING_STOPPED:
 		break;
 	case EVENT_PROCESS_TRAFFIC: /* of all its ports */
+	case EVENT_PROCESS_STARTED:
+	case EVENT_PROCESS_EXECUTED:
+	case EVENT_PROCESS_ENDED:
 		return !selection_needs_owner(selection) ||
-		       fits_owner(selection, NULL, event->process.process);
+		       fits_owner(selection, NULL, event_owners(event).process);
 	default:
 		return true;
 	}

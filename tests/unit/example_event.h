@@ -420,6 +420,9 @@ static inline struct event example_event(struct example *example, enum event_act
 		example_socket(example, &event);
 	else if (action == EVENT_PROCESS_TRAFFIC)
 		example_traffic(example, &event.process);
+	else if (event_is_of_life(&event))
+		event.life =
+			(struct event_life){ .process = &example->curl, .state_ns = EXAMPLE_NS };
 	else if (action == EVENT_CAPTURE_STATS || action == EVENT_RUN_STOPPED)
 		example_stats(example, &event);
 	else if (action == EVENT_RUN_STARTED)

@@ -297,6 +297,12 @@ static inline void scene_log(struct scene *scene, struct event *event)
 	log->step_ns = (int64_t)random_u64(&scene->random) >> random_below(&scene->random, 60);
 }
 
+static inline void scene_life(struct scene *scene, struct event_life *life)
+{
+	life->process = &scene->processes[3];
+	life->state_ns = scene->time_ns - (int64_t)scene_number(scene, 30);
+}
+
 static inline void scene_traffic(struct scene *scene, struct event_process *process)
 {
 	struct event_traffic *all[] = { &process->sent, &process->received, &process->interval_sent,
@@ -397,6 +403,8 @@ static inline struct event scene_event(struct scene *scene, enum event_action ac
 		}
 	} else if (action == EVENT_PROCESS_TRAFFIC) {
 		scene_traffic(scene, &event.process);
+	} else if (event_is_of_life(&event)) {
+		scene_life(scene, &event.life);
 	} else if (action == EVENT_CAPTURE_STATS || action == EVENT_RUN_STOPPED) {
 		scene_stats(scene, &event);
 	} else if (action == EVENT_RUN_STARTED) {

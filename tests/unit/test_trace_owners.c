@@ -15,9 +15,10 @@ static struct {
 	int forks, exits, lost;
 } lived;
 
-static void on_lived(void *context, const struct trace_event *event)
+static void on_lived(void *context, const struct trace_event *event, struct process *process)
 {
 	(void)context;
+	(void)process;
 	lived.forks += event->kind == TRACE_EVENT_FORK && event->parent_pid == getpid();
 	lived.exits += event->kind == TRACE_EVENT_EXIT;
 	lived.lost += event->kind == TRACE_EVENT_LOST_PROCESSES;

@@ -126,9 +126,10 @@ const struct tracepoints_counters *tracepoints_counters(const struct tracepoints
 	return &none;
 }
 
-static void on_lived(void *context, const struct trace_event *event)
+static void on_lived(void *context, const struct trace_event *event, struct process *process)
 {
 	(void)context;
+	(void)process;
 	(void)event;
 	lived++;
 }

@@ -1,0 +1,57 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of processes that start, execute another program and end. */
+#include "app/run_private.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+
+int run_processes_open(struct run *run, struct error *error)
+{
+	if (run_is_replay(run) || !emitter_wants(run->emitter, EVENT_PROCESS_STARTED))
+		return 0;
+	run->process_log = process_log_new(run->emitter, run->options->all_processes);
+	return run->process_log ? 0 : error_set(error, ENOMEM, "out of memory");
+}
+
+void run_on_process(void *context, enum host_life life, struct process *process, int64_t time_ns)
+{
+	const struct run *run = context;
+
+	if (!run->process_log)
+		return;
+	switch (life) {
+	case HOST_PROCESS_STARTED:
+		process_log_started(run->process_log, process, time_ns);
+		break;
+	case HOST_PROCESS_EXECUTED:
+		process_log_executed(run->process_log, process, time_ns);
+		break;
+	case HOST_PROCESS_SETTLED:
+		process_log_settled(run->process_log, process, time_ns);
+		break;
+	case HOST_PROCESS_ENDED:
+		process_log_ended(run->process_log, process, time_ns);
+		break;
+	}
+}
+
+void run_on_process_named(void *context, struct process *process, int64_t wall_ns)
+{
+	const struct run *run = context;
+
+	if (run->process_log)
+		process_log_named(run->process_log, process, wall_ns);
+}
+
+int64_t run_processes_write(const struct run *run)
+{
+	return run->process_log ? process_log_write(run->process_log, clock_monotonic_ns()) : -1;
+}
+
+void run_processes_finish(const struct run *run)
+{
+	if (run->process_log)
+		process_log_finish(run->process_log);
+}

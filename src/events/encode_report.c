@@ -74,7 +74,7 @@ void encode_report_life(struct writer *writer, const struct event *any)
 	struct owner owner = { .process = any->life.process };
 
 	encode_record_host(writer, NULL);
-	encode_owner_full(writer, &owner, NULL);
+	encode_owner_full(writer, &owner);
 	encode_record_sockline(writer);
 	encode_owner_cgroup(writer, &owner);
 }

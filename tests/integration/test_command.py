@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 
-from harness import SOCKLINE, Namespace, check, path, run
+from harness import HERE, SOCKLINE, Namespace, check, path, run
 from mksock import Mksock
 
 ALWAYS = ("sockline.run", "sockline.log", "sockline.stats")
@@ -61,6 +61,52 @@ def test_tree():
                 check(whole == RUNS, f"{script}: from the first packet on", opened)
         finally:
             others.kill()
+
+
+def lives(sockline, name):
+    """Of the process: its records of start, exec and end, in the order in which they were written."""
+    return [(one["event"]["action"].removeprefix("process_"), one) for one in sockline.records
+            if one["event"]["dataset"] == "sockline.process" and one["process"]["name"] == name]
+
+
+def is_one(records):
+    """They are of one process, each a later fact than the one before."""
+    return len({one["process"].get("entity_id") for one in records}) == 1 and \
+        [one["@timestamp"] for one in records] == sorted(one["@timestamp"] for one in records)
+
+
+def test_processes():
+    """What became of processes: of those that own a socket, or of all."""
+    with Namespace() as host:
+        script = "busybox true; busybox nc 127.0.0.1 1; (exit 3); exec busybox nc 127.0.0.1 2"
+        sockline = status(host, "sh", "-c", script, options=("-e", "connection,process"))[1]
+        records = sockline.find("process_started") + sockline.find("process_ended")
+        owners = {one["process"]["pid"] for one in sockline.find("connection_opened")}
+        check({one["process"]["pid"] for one in records} == owners and len(records) == 4 and len(owners) == 2,
+              "each owner has started and ended, and no other process", records)
+        for owner in owners:
+            order = [one["event"]["action"] for one in sockline.records if one.get("process", {}).get("pid") == owner]
+            check(order[0] == "process_started" and "process_ended" in order, "its start comes before all else", order)
+
+
+def test_all_processes():
+    """Each that is forked, executes a program or ends, in the first network namespace: others have no statuses."""
+    script = "busybox true; busybox nc 127.0.0.1 1; (exit 3); exec busybox nc 127.0.0.1 2"
+    sockline = status(HERE, "sh", "-c", script, options=("-e", "lifecycle", "--all-processes"))[1]
+    for name, count in (("true", 1), ("nc", 2)):
+        ended = [one for action, one in lives(sockline, "busybox") + lives(sockline, name) if action == "ended"]
+        check(len(ended) >= count, f"{name}: ended", ended)
+    own = [one for action, one in lives(sockline, "sh") if action == "started"]
+    check(len(own) == 3 and len({one["process"]["pid"] for one in own}) == 3, "each fork of the shell", own)
+    root = [one for one in sockline.records if one.get("process", {}).get("pid") == own[0]["process"]["parent"]["pid"]]
+    actions = [one["event"]["action"] for one in root]
+    check(actions == ["process_started", "process_executed", "process_executed", "process_ended"] and is_one(root),
+          "a process that executes two programs", actions)
+    check([os.path.basename(one["process"]["executable"]) for one in root[1:]] ==
+          [os.path.basename(os.path.realpath("/bin/sh")), "busybox", "busybox"],
+          "each of its records has its program", root)
+    codes = sorted(one["process"].get("exit_code", -1) for one in sockline.find("process_ended"))
+    check(codes == [0, 1, 1, 3], "with their statuses", codes)
 
 
 def test_status():

@@ -306,9 +306,10 @@ void encode_dns_event(struct writer *writer, const struct event *any);
 void encode_packet_event(struct writer *writer, const struct event *any);
 void encode_socket_event(struct writer *writer, const struct event *any);
 
+void encode_process_traffic(struct writer *writer, const struct event *any);
+void encode_process_life(struct writer *writer, const struct event *any);
+
 /* encode_report.c: what sockline says about itself and in sums. */
-void encode_report_process(struct writer *writer, const struct event *any);
-void encode_report_life(struct writer *writer, const struct event *any);
 void encode_report_stats(struct writer *writer, const struct event *any);
 void encode_report_run(struct writer *writer, const struct event *any);
 void encode_report_log(struct writer *writer, const struct event *any);

@@ -64,7 +64,7 @@ def test_tree():
 
 
 def lives(sockline, name):
-    """Of the process: its records of start, exec and end, in the order in which they were written."""
+    """The records of the process: of start, exec and end, in the order in which they were written."""
     return [(one["event"]["action"].removeprefix("process_"), one) for one in sockline.records
             if one["event"]["dataset"] == "sockline.process" and one["process"]["name"] == name]
 

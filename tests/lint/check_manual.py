@@ -69,13 +69,13 @@ def from_table():
 
 def from_help(text):
     options = Options()
-    pattern = r"(?:-\w|--[\w-]+)(?:,? (?:-\w|--[\w-]+))*(?: [A-Za-z|\[\]]+)?(?=\s|$)"
+    pattern = r"(?:-\w|--[\w-]+)(?:,? (?:-\w|--[\w-]+))*(?: [A-Za-z|=\[\]]+)?(?=\s|$)"
     for line in text.splitlines():
         head = re.match(r" {2,6}(" + pattern + ")", line)
         if not head:
             continue
         spellings = re.findall(r"--?[\w-]+", head[1])
-        word = re.search(r" ([A-Za-z|\[\]]+)$", head[1])
+        word = re.search(r" ([A-Za-z|=\[\]]+)$", head[1])
         argument = word[1] if word and (word[1][0].isupper() or "|" in word[1]) else ""
         words = argument.split("|") if argument.islower() else ()
         if "," in head[1]:

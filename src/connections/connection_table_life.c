@@ -31,9 +31,7 @@ static int64_t idle_limit(const struct connection *connection)
 	if (connection->life.closed)
 		return WINDOW_LINGER_NS;
 	if (connection->tuple.protocol != IPPROTO_TCP)
-		return connection->dead && connection->error != CONNECTION_REASON_NONE
-		               ? WINDOW_HELD_NS
-		               : CONNECTION_OTHER_IDLE_NS;
+		return connection->dead ? WINDOW_HELD_NS : CONNECTION_OTHER_IDLE_NS;
 	if (connection->dead && is_unanswered(connection))
 		return WINDOW_HELD_NS;
 	if (connection->dead || has_fin(connection))

@@ -224,7 +224,7 @@ static void apply_destroyed(struct stream *stream, const struct destroyed_socket
 	struct connection *connection =
 		connection_table_find(stream->connections, &socket->key, &end);
 
-	if (!connection && socket->has_tcp_info)
+	if (!connection && (socket->has_tcp_info || socket->key.tuple.protocol == IPPROTO_UDP))
 		destroyed_add_info(stream->destroyed, &socket->key, &socket->tcp_info,
 		                   socket->reported_ns);
 	if (!connection || (connection_table_is_closed(connection) && !connection->life.held))

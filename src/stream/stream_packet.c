@@ -65,11 +65,20 @@ static bool has_died(const struct stream *stream, const struct connection *conne
 {
 	struct tuple tuple;
 
-	if (connection->tuple.protocol != IPPROTO_TCP || !connection->local[end])
+	if (!connection->local[end])
 		return false;
 	tuple = connection_tuple_of(connection, end);
 	return destroyed_since(stream->destroyed, connection_table_hash(connection), &tuple,
 	                       connection->seen_ns);
+}
+
+static void note_deaths(struct stream *stream, struct connection *connection, int64_t now_ns)
+{
+	bool responder = has_died(stream, connection, CONNECTION_DESTINATION);
+
+	connection->gone = responder && connection->tuple.protocol == IPPROTO_TCP;
+	if (responder || has_died(stream, connection, CONNECTION_SOURCE))
+		connection_table_died(stream->connections, connection, now_ns);
 }
 
 /* NULL: not known. Its first packets may be read before the kernel's word of it. */
@@ -147,8 +156,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
 	if (connection->midway && !flow_key_is_refusal(packet))
 		connection_table_met_midway(connection);
-	connection->gone = has_died(stream, connection, CONNECTION_DESTINATION);
-	connection->dead = connection->gone || has_died(stream, connection, CONNECTION_SOURCE);
+	note_deaths(stream, connection, passage->now_ns);
 	if (is_udp(&connection->tuple))
 		stream_settle_destroyed(stream, connection, connection->seen_ns);
 	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);

@@ -20,17 +20,17 @@ def test_unseen_ends():
         server = Mksock(host, "tcp-listen 127.0.0.1 0", "udp-bind 127.0.0.1 0")
         ports, ending = (server.port(), server.port(1)), {}
         for life in ("short", "long", "open"):
-            # Before packets are read, only TCP's ends are kept for them.
-            kinds = ("tcp",) if life == "short" else ("tcp", "udp")
-            client = Mksock(host, *(f"{kind}-connect 127.0.0.1 {port}" for kind, port in zip(kinds, ports)))
-            for number in range(len(kinds)):
+            client = Mksock(host, *(f"{kind}-connect 127.0.0.1 {port}"
+                                    for kind, port in zip(("tcp", "udp"), ports)))
+            for number in range(2):
                 client.tell(f"send %{number + 1} hello")
                 ending[client.port(number)] = "shutdown" if life == "open" else "socket_closed"
             if life == "long":
-                sockline.wait_for("connection_opened", count=3)
+                sockline.wait_for("connection_opened", count=4)
             if life != "open":
                 client.end()
-        sockline.wait_for("connection_opened", count=5)
+        sockline.wait_for("connection_opened", count=6)
+        sockline.wait_for("connection_closed", lambda record: record["network"]["transport"] == "udp", count=2)
         time.sleep(0.3)
         sockline.wait_until_asleep()
         check(sockline.stop() == 0, "ends well", sockline.stderr)

@@ -474,8 +474,11 @@ static void test_death(void)
 	handshake(table, late, START);
 	connection_table_died(table, tcp, START);
 	connection_table_died(table, udp, START);
-	run_until(table, &now, end - 1);
+	run_until(table, &now, START + WINDOW_HELD_NS - 1);
 	CHECK_EQUAL(reported_total, 0, "a dead socket: what was captured of it may still come");
+	run_until(table, &now, end - 1);
+	CHECK(reported_total == 1 && reported[0].reason == CONNECTION_SOCKET_CLOSED,
+	      "a UDP socket that is gone has no FIN that may come");
 	connection_table_died(table, late, now);
 	run_until(table, &now, end + SECOND);
 	CHECK(reported_total == 3 && reported[0].reason == CONNECTION_SOCKET_CLOSED &&

@@ -177,9 +177,8 @@ struct connection {
 	int64_t reported_ns;
 
 	struct names *names; /* what it is about, see inspect/names.h; NULL = nothing is known */
-	struct connection_extra
-		*extra;        /* see connection_extra.h; NULL = nothing of it was needed */
-	char community_id[32]; /* NUL-terminated, from the beginning on */
+	struct connection_extra *extra; /* NULL = nothing of it was needed */
+	char community_id[32];          /* NUL-terminated, from the beginning on */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct connection, counts) == 64, "one cache line to find it");

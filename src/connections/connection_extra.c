@@ -12,6 +12,24 @@ struct connection_extra *connection_extra(struct connection *connection)
 	return connection->extra;
 }
 
+struct tcp_trouble *connection_extra_trouble(struct connection *connection)
+{
+	struct connection_extra *extra = connection_extra(connection);
+
+	if (extra && !extra->trouble)
+		extra->trouble = calloc(1, sizeof *extra->trouble);
+	return extra ? extra->trouble : NULL;
+}
+
+void connection_extra_free(struct connection_extra *extra)
+{
+	if (!extra)
+		return;
+	free(extra->trouble);
+	free(extra->tcp_info);
+	free(extra);
+}
+
 void connection_extra_mark_reported(struct connection *connection)
 {
 	struct connection_extra *extra = connection_extra(connection);
@@ -25,9 +43,10 @@ bool connection_extra_set_tcp_info(struct connection *connection,
 {
 	struct connection_extra *extra = connection_extra(connection);
 
-	if (!extra)
+	if (extra && !extra->tcp_info)
+		extra->tcp_info = malloc(sizeof *extra->tcp_info);
+	if (!extra || !extra->tcp_info)
 		return false;
-	extra->has_tcp_info = true;
-	extra->tcp_info = *info;
+	*extra->tcp_info = *info;
 	return true;
 }

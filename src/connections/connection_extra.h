@@ -41,15 +41,17 @@ struct icmp_errors {
 };
 
 struct connection_extra {
-	struct tcp_trouble trouble;
 	struct connection_count reported[2]; /* counts at the last report that had them */
 	struct icmp_errors icmp_errors;
-	bool has_tcp_info;               /* the kernel's own numbers: */
-	struct socket_tcp_info tcp_info; /* of the local (source on loopback) socket */
+	struct tcp_trouble *trouble; /* NULL: there was none */
+	/* The kernel's own numbers of the local (source on loopback) socket; NULL: not reported. */
+	struct socket_tcp_info *tcp_info;
 };
 
 /* All zero at first; the connection owns it. NULL when memory is short. */
 struct connection_extra *connection_extra(struct connection *connection);
+struct tcp_trouble *connection_extra_trouble(struct connection *connection); /* the same */
+void connection_extra_free(struct connection_extra *extra);                  /* NULL is fine */
 
 /* Its counts of now are those that were reported. */
 void connection_extra_mark_reported(struct connection *connection);
@@ -58,9 +60,7 @@ void connection_extra_mark_reported(struct connection *connection);
 static inline const struct socket_tcp_info *
 connection_extra_tcp_info(const struct connection *connection)
 {
-	const struct connection_extra *extra = connection->extra;
-
-	return extra && extra->has_tcp_info ? &extra->tcp_info : NULL;
+	return connection->extra ? connection->extra->tcp_info : NULL;
 }
 /* NULL: there were none. */
 static inline const struct icmp_errors *

@@ -10,6 +10,7 @@
 
 #include "base/pages.h"
 #include "base/snippet.h"
+#include "connections/connection_extra.h"
 #include "inspect/names.h"
 #include "connections/connection_table_private.h"
 
@@ -51,7 +52,7 @@ static void release(struct connection *connection)
 	connection->snippet = NULL;
 	names_free(connection->names);
 	connection->names = NULL;
-	free(connection->extra);
+	connection_extra_free(connection->extra);
 	connection->extra = NULL;
 }
 

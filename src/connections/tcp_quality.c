@@ -18,11 +18,11 @@ static enum connection_end other_end(enum connection_end end)
 
 static struct tcp_trouble *trouble_of(struct connection *connection)
 {
-	struct connection_extra *extra = connection_extra(connection);
+	struct tcp_trouble *trouble = connection_extra_trouble(connection);
 
-	if (!extra)
+	if (!trouble)
 		connection->flow.unmeasured = true;
-	return extra ? &extra->trouble : NULL;
+	return trouble;
 }
 
 /* One of the letters of an end: capital of the source. */
@@ -362,13 +362,13 @@ void tcp_quality_datagram(struct connection *connection, enum connection_end fro
 size_t tcp_quality_history(const struct connection *connection, char history[TCP_HISTORY_MAX])
 {
 	const struct tcp_flow *flow = &connection->flow;
-	const struct connection_extra *extra = connection->extra;
+	const struct tcp_trouble *trouble = connection->extra ? connection->extra->trouble : NULL;
 	size_t length = flow->length;
 
 	memcpy(history, flow->history, length);
-	if (extra) {
-		memcpy(history + length, extra->trouble.history, extra->trouble.length);
-		length += extra->trouble.length;
+	if (trouble) {
+		memcpy(history + length, trouble->history, trouble->length);
+		length += trouble->length;
 	}
 	return length;
 }

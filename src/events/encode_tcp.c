@@ -67,8 +67,8 @@ static void write_figures(struct writer *writer, const void *figures, int ends)
 static void write_measured(struct writer *writer, const struct connection *connection)
 {
 	static const struct tcp_figures none[2];
-	const struct connection_extra *extra = connection->extra;
-	const struct tcp_figures *figures = extra ? extra->trouble.figures : none;
+	const struct tcp_trouble *trouble = connection->extra ? connection->extra->trouble : NULL;
+	const struct tcp_figures *figures = trouble ? trouble->figures : none;
 	int ends = (connection->counts[CONNECTION_SOURCE].packets > 0) << CONNECTION_SOURCE |
 	           (connection->counts[CONNECTION_DESTINATION].packets > 0)
 	                   << CONNECTION_DESTINATION;

@@ -116,7 +116,7 @@ static inline void example_end(struct example *example)
 	snippet_free(example->sshd.snippet);
 	snippet_free(example->connection.snippet);
 	names_free(example->connection.names);
-	free(example->connection.extra);
+	connection_extra_free(example->connection.extra);
 }
 
 static inline void example_packet(struct example *example, struct event_packet *event)
@@ -149,9 +149,19 @@ static inline void example_connection(struct example *example, struct event *eve
 {
 	struct connection *connection = &example->connection;
 	struct connection_extra *extra = connection_extra(connection);
+	struct tcp_trouble *trouble = connection_extra_trouble(connection);
+	const struct socket_tcp_info info = {
+		.rtt_us = 18211,
+		.rttvar_us = 4120,
+		.min_rtt_us = 17950,
+		.reordering = 3,
+		.delivery_rate = 155172,
+		.bytes_acked = 760,
+		.bytes_received = 5100,
+	};
 
 	event->connection.connection = connection;
-	if (!extra)
+	if (!extra || !trouble)
 		abort();
 	if (event->action == EVENT_CONNECTION_STATE_CHANGED) {
 		event->connection.previous = SOCKET_SYN_SENT;
@@ -183,17 +193,8 @@ static inline void example_connection(struct example *example, struct event *eve
 		connection->tcp.ended_by = CONNECTION_SOURCE;
 		memcpy(connection->flow.history, "ShADadtFf", 9);
 		connection->flow.length = 9;
-		extra->trouble.figures[CONNECTION_DESTINATION].retransmissions = 1;
-		extra->has_tcp_info = true;
-		extra->tcp_info = (struct socket_tcp_info){
-			.rtt_us = 18211,
-			.rttvar_us = 4120,
-			.min_rtt_us = 17950,
-			.reordering = 3,
-			.delivery_rate = 155172,
-			.bytes_acked = 760,
-			.bytes_received = 5100,
-		};
+		trouble->figures[CONNECTION_DESTINATION].retransmissions = 1;
+		connection_extra_set_tcp_info(connection, &info);
 	}
 }
 

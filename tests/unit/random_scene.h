@@ -260,14 +260,17 @@ static inline void scene_names(struct scene *scene, struct connection *connectio
 
 static inline void scene_connection(struct scene *scene, struct connection *connection)
 {
+	struct socket_tcp_info info = { 0 };
 	struct connection_extra *extra;
+	struct tcp_trouble *trouble;
 
 	snippet_free(connection->snippet);
 	names_free(connection->names);
-	free(connection->extra);
+	connection_extra_free(connection->extra);
 	memset(connection, 0, sizeof *connection);
 	extra = connection_extra(connection);
-	if (!extra)
+	trouble = connection_extra_trouble(connection);
+	if (!extra || !trouble)
 		abort();
 	connection->tuple = scene_tuple(scene);
 	connection->netns = scene_chance(scene, 50) ? (uint32_t)random_u64(&scene->random) : 0;
@@ -290,8 +293,8 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 			                                   (uint8_t)scene_number(scene, 8) };
 		extra->reported[end].packets = connection->counts[end].packets / 2;
 		extra->reported[end].bytes = connection->counts[end].bytes / 3;
-		extra->trouble.figures[end].retransmissions = (uint32_t)scene_number(scene, 32);
-		extra->trouble.figures[end].duplicate_acks = (uint32_t)scene_number(scene, 32);
+		trouble->figures[end].retransmissions = (uint32_t)scene_number(scene, 32);
+		trouble->figures[end].duplicate_acks = (uint32_t)scene_number(scene, 32);
 		connection->local[end] = scene_chance(scene, 60);
 		scene_owner(scene, &connection->owners[end]);
 		if (!connection->local[end])
@@ -307,18 +310,19 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 	scene_names(scene, connection);
 	if (connection->tuple.protocol == IPPROTO_ICMP)
 		connection->icmp_id = (uint16_t)random_u64(&scene->random);
-	extra->has_tcp_info = connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50);
-	extra->tcp_info.rtt_us = (uint32_t)scene_number(scene, 32);
-	extra->tcp_info.delivery_rate = scene_number(scene, 64);
-	extra->tcp_info.bytes_acked = scene_number(scene, 64);
+	info.rtt_us = (uint32_t)scene_number(scene, 32);
+	info.delivery_rate = scene_number(scene, 64);
+	info.bytes_acked = scene_number(scene, 64);
+	if (connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50))
+		connection_extra_set_tcp_info(connection, &info);
 	connection->flow.handshake_us = (uint32_t)scene_number(scene, 32);
 	connection->flow.unmeasured = scene_chance(scene, 20);
 	connection->tcp.ending = scene_chance(scene, 50);
 	connection->tcp.ended_by = scene_chance(scene, 50);
 	memcpy(connection->flow.history, "^ShADadTtFfR", 12);
 	connection->flow.length = scene_chance(scene, 70) ? 12 : 0;
-	memcpy(extra->trouble.history, "rGgWwQqIiRrRrRrRrRrR", 20);
-	extra->trouble.length = scene_chance(scene, 20) ? 20 : 0;
+	memcpy(trouble->history, "rGgWwQqIiRrRrRrRrRrR", 20);
+	trouble->length = scene_chance(scene, 20) ? 20 : 0;
 	strcpy(connection->community_id, "1:LQU9qZlK+B5F3KDmev6m5PMibrg=");
 }
 
@@ -348,7 +352,7 @@ static inline void scene_end(struct scene *scene)
 	for (int i = 0; i < SCENE_CONNECTIONS; i++) {
 		snippet_free(scene->connections[i].snippet);
 		names_free(scene->connections[i].names);
-		free(scene->connections[i].extra);
+		connection_extra_free(scene->connections[i].extra);
 	}
 }
 

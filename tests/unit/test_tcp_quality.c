@@ -293,8 +293,8 @@ static bool is(const struct connection *connection, enum connection_end end,
                const struct tcp_figures *expected)
 {
 	static const struct tcp_figures none;
-	const struct connection_extra *extra = connection->extra;
-	const struct tcp_figures *found = extra ? &extra->trouble.figures[end] : &none;
+	const struct tcp_trouble *trouble = connection->extra ? connection->extra->trouble : NULL;
+	const struct tcp_figures *found = trouble ? &trouble->figures[end] : &none;
 
 	if (memcmp(found, expected, sizeof *found) == 0)
 		return true;
@@ -330,7 +330,7 @@ static void test_cases(void)
 		CHECK(is(&connection, CONNECTION_SOURCE, &cases[i].source) &&
 		              is(&connection, CONNECTION_DESTINATION, &cases[i].destination),
 		      "%s: figures", cases[i].title);
-		free(connection.extra);
+		connection_extra_free(connection.extra);
 	}
 }
 
@@ -346,7 +346,7 @@ static void test_bounds(void)
 		step_on(&connection, &syn);
 	}
 	CHECK(has_history(&connection, expected), "a hundred SYNs of other numbers");
-	free(connection.extra);
+	connection_extra_free(connection.extra);
 }
 
 /* More holes than there is room for: the oldest is forgotten, no other. */
@@ -369,7 +369,7 @@ static void test_many_holes(void)
 	         &(struct tcp_figures){ .retransmissions = 1, .out_of_order = TCP_HOLES_MAX }),
 	      "%d holes", TCP_HOLES_MAX + 1);
 	CHECK_EQUAL(connection.flow.holes, 0, "and none is left");
-	free(connection.extra);
+	connection_extra_free(connection.extra);
 }
 
 static void test_datagrams(void)
@@ -425,10 +425,10 @@ static void test_quick_is_same(void)
 			same = same && memcmp(&one.flow, &other.flow, sizeof one.flow) == 0;
 		}
 		same = same && !one.extra == !other.extra &&
-		       (!one.extra || memcmp(&one.extra->trouble, &other.extra->trouble,
-		                             sizeof one.extra->trouble) == 0);
-		free(one.extra);
-		free(other.extra);
+		       (!one.extra || memcmp(one.extra->trouble, other.extra->trouble,
+		                             sizeof *one.extra->trouble) == 0);
+		connection_extra_free(one.extra);
+		connection_extra_free(other.extra);
 	}
 	CHECK(same, "the short way is the same as the long one");
 	CHECK(quick > 3000, "and is taken (%d times)", quick);

@@ -346,7 +346,7 @@ bool connection_table_account(struct connection_table *table, struct connection 
 	if (!packet->has_tcp)
 		return false;
 	segment = segment_of(packet);
-	if (!tcp_quality_take(&connection->flow, from, &segment))
+	if (!tcp_quality_take(connection, from, &segment))
 		tcp_quality_unusual(connection, from, &segment, packet->time_ns);
 	if (connection->life.closed || tcp_state_is_steady(&connection->tcp, from, segment.flags))
 		return false;

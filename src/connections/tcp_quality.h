@@ -24,9 +24,10 @@
  * For each segment, in the order of their times and before tcp_state_advance(). False: it is
  * not the one that was expected, and nothing is done; it goes to the next function.
  */
-static inline bool tcp_quality_take(struct tcp_flow *flow, enum connection_end from,
+static inline bool tcp_quality_take(struct connection *connection, enum connection_end from,
                                     const struct tcp_segment *segment)
 {
+	struct tcp_flow *flow = &connection->flow;
 	int32_t advance = (int32_t)(segment->acknowledgement - flow->acked[from]);
 	uint8_t control = TCP_FLAG_SYN | TCP_FLAG_FIN | TCP_FLAG_RST | TCP_FLAG_ACK;
 	uint8_t letters = flow->letters[from] & (TCP_SEEN_DATA | TCP_SEEN_ACK | TCP_SEEN_RST);
@@ -37,7 +38,7 @@ static inline bool tcp_quality_take(struct tcp_flow *flow, enum connection_end f
 
 	if ((segment->flags & control) != TCP_FLAG_ACK || !as_before ||
 	    segment->sequence != flow->next[from] || advance < 0 || segment->window == 0 ||
-	    flow->holes != 0)
+	    flow->holes != 0 || !connection->tcp.established)
 		return false;
 	flow->next[from] += segment->payload;
 	flow->acked[from] = segment->acknowledgement;

@@ -103,6 +103,16 @@ static const struct {
 	  30,
 	  { 0 },
 	  { 0 } },
+	{ "an ACK that came before its time completes no handshake",
+	  { { ">S", 100, 0, 0, 9, 0 },
+	    { ">A", 101, 501, 0, 9, 10 },
+	    { "<SA", 500, 101, 0, 9, 20 },
+	    { ">A", 101, 501, 0, 8, 40 } },
+	  "SAh",
+	  NONE,
+	  0,
+	  { 0 },
+	  { 0 } },
 	{ "without its SYN a handshake has no time",
 	  { { "<SA", 500, 101, 0, 9, 20 }, { ">A", 101, 501, 0, 9, 40 } },
 	  "^hA",
@@ -270,7 +280,7 @@ static uint8_t flags_of(const char *segment)
 static void pass(struct connection *connection, enum connection_end from,
                  const struct tcp_segment *segment, int64_t time_ns, bool quick)
 {
-	if (!quick || !tcp_quality_take(&connection->flow, from, segment))
+	if (!quick || !tcp_quality_take(connection, from, segment))
 		tcp_quality_unusual(connection, from, segment, time_ns);
 	tcp_state_advance(&connection->tcp, from, segment);
 }
@@ -417,7 +427,7 @@ static void test_quick_is_same(void)
 			enum connection_end from = random_below(&random, 2);
 			struct tcp_segment segment =
 				random_segment(&random, one.flow.next[from], one.flow.acked[from]);
-			struct tcp_flow before = one.flow;
+			struct connection before = one;
 
 			quick += tcp_quality_take(&before, from, &segment);
 			pass(&one, from, &segment, i * 100000, true);

@@ -435,8 +435,11 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 		/* The kernel's end: port 0 is its alone, netlink(7). It has an inode, too. */
 		owner->method = ATTRIBUTION_KERNEL;
 	} else if (socket->inode != 0) {
+		/* A snapshot, which asks for all holders, has listed and then walked. */
+		proc_fd_trust(attribution->options.fds, holders ? asked_ns : 0);
 		attribution_name_holder(attribution, socket, ATTRIBUTION_SOCKET, asked_ns, owner,
 		                        holders);
+		proc_fd_trust(attribution->options.fds, 0);
 	} else if (socket->kind == SOCKET_TCP && socket->state == SOCKET_TIME_WAIT) {
 		attribution_unknown(owner, ATTRIBUTION_TIME_WAIT);
 	} else if (socket->kind == SOCKET_TCP && namespace &&

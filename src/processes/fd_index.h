@@ -24,8 +24,10 @@ struct fd_holder {
 	uint64_t directory;  /* inode number of its fd directory; 0 = not read */
 	int64_t descriptors; /* how many it had when read; -1 = read again in any case */
 	uint32_t walk;       /* the last that saw it */
-	uint32_t first;      /* entry; free ones are linked by it too */
-	uint32_t count;      /* of entries */
+	uint32_t
+		verified; /* number of the walk since whose begin an entry was verified; 0 = none */
+	uint32_t first;   /* entry; free ones are linked by it too */
+	uint32_t count;   /* of entries */
 };
 
 struct fd_entry {

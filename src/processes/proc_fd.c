@@ -137,13 +137,31 @@ void proc_fd_next_turn(struct proc_fd *fds)
 		fds->turn = 1;
 }
 
-/* Verified in this turn already, and not reported to have exited since. */
+void proc_fd_trust(struct proc_fd *fds, int64_t since_ns)
+{
+	fds->trusted_ns = since_ns;
+}
+
+/*
+ * Read by the last walk, which began after the question: as good as to read it again. One entry
+ * of each process is verified all the same, so that the table has the process as it is.
+ */
+static bool was_walked(const struct proc_fd *fds, const struct fd_entry *claim,
+                       const struct fd_holder *holder)
+{
+	return fds->trusted_ns > 0 && fds->walk.began_ns >= fds->trusted_ns &&
+	       holder->verified == fds->walk.number &&
+	       (int32_t)(claim->stamp - fds->walk.stamp) > 0;
+}
+
+/* Verified in this turn already, or walked, and not reported to have exited since. */
 static struct process *verified_before(struct proc_fd *fds, const struct fd_entry *claim,
                                        const struct fd_holder *holder)
 {
+	bool in_turn = fds->turn != 0 && claim->turn == fds->turn;
 	struct process *process;
 
-	if (fds->turn == 0 || claim->turn != fds->turn)
+	if (!in_turn && !was_walked(fds, claim, holder))
 		return NULL;
 	process = process_table_find(fds->table, holder->pid, holder->start_ticks);
 	return process && !process->exited_ns ? process : NULL;
@@ -171,6 +189,7 @@ struct process *proc_fd_verify(struct proc_fd *fds, uint32_t entry)
 	}
 	if (result == 1) {
 		claim->turn = fds->turn;
+		holder->verified = fds->walk.number;
 		return process_table_refresh(fds->table, process) == 0 ? process : NULL;
 	}
 	if (result == -ESRCH) {

@@ -69,6 +69,11 @@ int proc_fd_find(struct proc_fd *fds, uint64_t inode, struct proc_fd_holders *ho
  */
 void proc_fd_next_turn(struct proc_fd *fds);
 /*
+ * Until it is called with 0: what a walk has read that began after this time (monotonic) need not
+ * be read again. For questions about that time, of all that there is.
+ */
+void proc_fd_trust(struct proc_fd *fds, int64_t since_ns);
+/*
  * Tries the places where a new socket is likely: the last (pid, fd) that
  * matched and its neighbours, then the processes named by proc_fd_hint, newest
  * first. At most `budget` system calls, and some more for the one that is

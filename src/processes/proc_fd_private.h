@@ -33,14 +33,16 @@ struct proc_fd_walk {
 	uint32_t number;  /* counts walks that were begun */
 	int64_t began_ns; /* monotonic */
 	uint64_t evicted; /* counter when it began */
+	uint32_t stamp;   /* of the last scan before it */
 };
 
 struct proc_fd {
 	struct process_table *table;
 	struct fd_index index;
-	uint32_t stamp;           /* of the last scan */
-	uint32_t turn;            /* 0: what was verified is verified again each time */
-	struct fd_scan scan;      /* proc_fd_scan_process */
+	uint32_t stamp;      /* of the last scan */
+	int64_t trusted_ns;  /* what a walk has read that began later is not verified; 0 = all is */
+	uint32_t turn;       /* 0: what was verified is verified again each time */
+	struct fd_scan scan; /* proc_fd_scan_process */
 	struct fd_scan walk_scan; /* the walk, in slices */
 	struct proc_dir list;     /* of processes, the walk's */
 	struct proc_fd_walk walk;

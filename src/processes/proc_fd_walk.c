@@ -52,6 +52,7 @@ void proc_fd_walk_start(struct proc_fd *fds, bool changed_only)
 		.number = fds->walk.number + 1,
 		.began_ns = clock_monotonic_ns(),
 		.evicted = fds->index.evicted,
+		.stamp = fds->stamp,
 	};
 	/* A failure shows at the first step. */
 	proc_dir_open(&fds->list, process_table_proc_fd(fds->table), ".");

@@ -245,6 +245,38 @@ static void test_slices(void)
 	finish(&fixture);
 }
 
+/* A snapshot: what a walk has read since the question is not read again. */
+static void test_trust(void)
+{
+	struct fixture fixture = begin(fake_proc, 100, 100);
+	struct proc_fd *fds = fixture.fds;
+	int64_t asked = clock_monotonic_ns();
+
+	fake_process(70, "many", 1, 700);
+	fake_fd(70, 3, "socket:[7000]");
+	fake_fd(70, 4, "socket:[7001]");
+	fake_fd(70, 5, "socket:[7002]");
+	walk(fds, false);
+	proc_fd_trust(fds, asked);
+	CHECK_TEXT(holders_of(fds, 7000), "70", "the first of a process is verified");
+	fake_remove("70/fd/4");
+	CHECK_TEXT(holders_of(fds, 7001), "70", "others are what the walk has read");
+	proc_fd_trust(fds, 0);
+	CHECK_TEXT(holders_of(fds, 7001), "", "without trust it is gone");
+	fake_remove("70/fd/5");
+	proc_fd_trust(fds, clock_monotonic_ns());
+	CHECK_TEXT(holders_of(fds, 7002), "", "a walk from before the question is not trusted");
+	fake_fd(70, 6, "socket:[7003]");
+	fake_fd(70, 7, "socket:[7004]");
+	walk(fds, false);
+	proc_fd_trust(fds, asked);
+	fake_remove("70/fd/6");
+	CHECK_TEXT(holders_of(fds, 7003), "", "after each walk the first is verified again");
+	proc_fd_exited(fds, 70);
+	CHECK_TEXT(holders_of(fds, 7004), "", "a process that exited has none");
+	finish(&fixture);
+}
+
 /* A turn of the caller's: what is verified in it is not read again. */
 static void test_turns(void)
 {
@@ -281,6 +313,7 @@ int main(void)
 	test_refused();
 	test_many_holders();
 	test_slices();
+	test_trust();
 	test_turns();
 	CHECK(process_table_new(&table, fake_proc, 1, &key, &error) == 0 &&
 	              proc_fd_new(&fds, table, 0, &key, &error) == -EINVAL && !fds,

@@ -194,6 +194,8 @@ void run_on_second(void *context, uint32_t expirations)
 
 	(void)expirations;
 	run_check_clock(run);
+	if (run->captures)
+		capture_set_tick(run->captures);
 	if (run->host)
 		host_tick(run->host);
 	for (int i = 0; i < run->watch_count; i++)

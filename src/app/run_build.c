@@ -222,6 +222,8 @@ static int open_captures(struct run *run, struct error *error)
 	        .filter = options->filter,
 	    },
 	    .queue_bytes = run_queue_bytes(options),
+	    .grown_kib = options->buffer_kib / RUN_OTHERS_PART / RUN_GROWN_MAX,
+	    .grown_max = RUN_GROWN_MAX,
 	    .packet = run_on_packet,
 	    .change = run_on_capture_change,
 	    .ready = run_is_ready,

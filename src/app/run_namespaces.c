@@ -6,12 +6,7 @@
 
 #include "app/run_private.h"
 
-/*
- * All rings share --buffer-size. Where other namespaces are captured, one in OTHERS_PART of it is for
- * those of them that are busy.
- */
-#define OTHERS_PART 4
-#define RING_MIN    64 /* KiB */
+#define RING_MIN 64 /* KiB */
 /*
  * Where a namespace cannot have a queue, it has a ring, which takes memory all the time, so that
  * each namespace that comes gets a smaller one: OTHERS_SHARE / (OTHERS_SHARE + captures that are
@@ -64,7 +59,7 @@ int run_ring_kib(const struct options *options)
 	int rings = options->interface_count * (1 + options->netns_path_count);
 
 	if (captures_others(options))
-		return options->buffer_kib - options->buffer_kib / OTHERS_PART;
+		return options->buffer_kib - options->buffer_kib / RUN_OTHERS_PART;
 	if (rings > 1 && options->buffer_kib / rings < RING_MIN)
 		return RING_MIN;
 	return rings > 1 ? options->buffer_kib / rings : options->buffer_kib;

@@ -166,6 +166,12 @@ void run_check_clock(struct run *run);
 int run_captures_timeout(struct run *run);
 
 /* run_namespaces.c: captures and listeners of one namespace. 0 or -errno. */
+/*
+ * All rings share --buffer-size. Where other namespaces are captured, one part of it in so many is
+ * for those that are busy, and as many of these have one.
+ */
+#define RUN_OTHERS_PART 4
+#define RUN_GROWN_MAX   4
 /* By --buffer-size: what the queues of other namespaces may hold, and the size of each ring. */
 size_t run_queue_bytes(const struct options *options);
 int run_ring_kib(const struct options *options);

@@ -87,7 +87,8 @@ int capture_open_live(struct capture **capture, const char *interface,
 }
 
 int capture_open_queue(struct capture **capture, const struct capture *like,
-                       struct capture_batch *batch, size_t bytes, struct error *error)
+                       struct capture_batch *batch, uint16_t group, size_t bytes,
+                       struct error *error)
 {
 	struct capture *opened;
 	struct sock_filter *filter = NULL;
@@ -100,7 +101,8 @@ int capture_open_queue(struct capture **capture, const struct capture *like,
 	if (!filter)
 		return error_set(error, -status, "filter: %s", strerror(-status));
 	opened = capture_new(CAPTURE_LIVE_ANY);
-	status = opened ? capture_queue_open(&opened->queue, batch, filter, length, bytes, error)
+	status = opened ? capture_queue_open(&opened->queue, batch, filter, length, group, bytes,
+	                                     error)
 	                : error_set(error, ENOMEM, "out of memory");
 	free(filter);
 	if (status != 0) {
@@ -158,6 +160,11 @@ int capture_link_type(const struct capture *capture)
 size_t capture_buffer_bytes(const struct capture *capture)
 {
 	return capture->queue != NULL ? capture_queue_size(capture->queue) : capture->ring_bytes;
+}
+
+uint16_t capture_group(const struct capture *capture)
+{
+	return capture->queue != NULL ? capture_queue_group(capture->queue) : 0;
 }
 
 struct capture_queue *capture_get_queue(const struct capture *capture)

@@ -29,6 +29,7 @@ struct capture_options {
 	bool nonblocking; /* a file that is a pipe: dispatch does not wait for packets */
 	bool promiscuous; /* has no effect on "any" */
 	enum capture_direction direction;
+	uint16_t group;        /* it joins, see capture_socket_join; 0 = none */
 	const char *filter;    /* pcap-filter(7); NULL or "" = all */
 	const char *link_type; /* NULL, or a name as -L prints; not for "any" */
 };
@@ -82,11 +83,14 @@ int capture_open_live(struct capture **capture, const char *interface,
  * The same for "any" with the filter, the direction and the link type of `like', an open capture of
  * "any", without a ring: packets wait in the queue of a socket, which may hold so many bytes, see
  * capture_queue.h. batch is borrowed. -EOPNOTSUPP: the filter is one that libpcap evaluates;
- * -EPERM: CAP_NET_ADMIN is missing.
+ * -EPERM: CAP_NET_ADMIN is missing. With a group it hears nothing yet: capture_socket_listen_in.
  */
 struct capture_batch;
 int capture_open_queue(struct capture **capture, const struct capture *like,
-                       struct capture_batch *batch, size_t bytes, struct error *error);
+                       struct capture_batch *batch, uint16_t group, size_t bytes,
+                       struct error *error);
+/* The group that the queue is in; 0 = none. */
+uint16_t capture_group(const struct capture *capture);
 /*
  * Opens a pcap or pcapng file, micro- or nanoseconds ("-" = stdin), by the options
  * filter and nonblocking. Text names the file. gzip, zstd and lz4 are

@@ -224,9 +224,10 @@ static int cut(pcap_t *handle, const char *interface, const struct capture_optio
 	return 0;
 }
 
-static int listen_now(pcap_t *handle, const char *interface, struct error *error)
+static int listen_now(pcap_t *handle, const char *interface, uint16_t group, struct error *error)
 {
-	int result = capture_socket_listen(pcap_fileno(handle));
+	int fd = pcap_fileno(handle);
+	int result = group > 0 ? capture_socket_listen_in(fd, group) : capture_socket_listen(fd);
 
 	if (result == -ENETDOWN)
 		return error_set(error, ENETDOWN, "interface %s is down", interface);
@@ -258,7 +259,7 @@ int capture_live_open(struct pcap **handle, const char *interface,
 	if (status == 0)
 		status = make_quiet(opened, interface, error);
 	if (status == 0)
-		status = listen_now(opened, interface, error);
+		status = listen_now(opened, interface, options->group, error);
 	if (status != 0) {
 		pcap_close(opened);
 		return status;

@@ -42,6 +42,7 @@ struct capture_batch {
 struct capture_queue {
 	int fd;
 	size_t size;
+	uint16_t group;
 	struct capture_batch *batch;
 };
 
@@ -105,12 +106,12 @@ static int prepare(int fd, struct sock_filter *filter, size_t filter_length, siz
 	    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof on) != 0)
 		return -errno;
-	return capture_socket_listen(fd);
+	return 0;
 }
 
 int capture_queue_open(struct capture_queue **queue, struct capture_batch *batch,
-                       struct sock_filter *filter, size_t filter_length, size_t bytes,
-                       struct error *error)
+                       struct sock_filter *filter, size_t filter_length, uint16_t group,
+                       size_t bytes, struct error *error)
 {
 	struct capture_queue *opened = malloc(sizeof *opened);
 	int result;
@@ -119,6 +120,7 @@ int capture_queue_open(struct capture_queue **queue, struct capture_batch *batch
 		return error_set(error, ENOMEM, "out of memory");
 	opened->batch = batch;
 	opened->size = bytes;
+	opened->group = group;
 	/* It hears nothing before it is bound. */
 	opened->fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (opened->fd < 0) {
@@ -127,12 +129,21 @@ int capture_queue_open(struct capture_queue **queue, struct capture_batch *batch
 		return error_set(error, -result, "packet socket: %s", strerror(-result));
 	}
 	result = prepare(opened->fd, filter, filter_length, bytes);
+	if (result == 0 && group == 0)
+		result = capture_socket_listen(opened->fd);
 	if (result != 0) {
 		capture_queue_close(opened);
 		return error_set(error, -result, "packet socket: %s", strerror(-result));
 	}
+	if (group == 0 && capture_socket_join(opened->fd, &opened->group) != 0)
+		opened->group = 0; /* another cannot take over then */
 	*queue = opened;
 	return 0;
+}
+
+uint16_t capture_queue_group(const struct capture_queue *queue)
+{
+	return queue->group;
 }
 
 void capture_queue_close(struct capture_queue *queue)

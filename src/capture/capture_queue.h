@@ -25,12 +25,15 @@ void capture_batch_free(struct capture_batch *batch); /* NULL is fine */
 
 /*
  * In the calling thread's namespace. The filter is one that the kernel runs for "any"; batch is
- * borrowed. -EPERM: without CAP_NET_ADMIN there is no queue of that many bytes.
+ * borrowed. With a group (not 0) it hears nothing yet, for capture_socket_listen_in; else it is in
+ * one of its own. -EPERM: without CAP_NET_ADMIN there is no queue of that many bytes.
  */
 int capture_queue_open(struct capture_queue **queue, struct capture_batch *batch,
-                       struct sock_filter *filter, size_t filter_length, size_t bytes,
-                       struct error *error);
+                       struct sock_filter *filter, size_t filter_length, uint16_t group,
+                       size_t bytes, struct error *error);
 void capture_queue_close(struct capture_queue *queue); /* NULL is fine */
+/* The group that it is in, capture_socket_join; 0 = none. */
+uint16_t capture_queue_group(const struct capture_queue *queue);
 int capture_queue_fd(const struct capture_queue *queue);
 
 /* Its packets are of link type LINUX_SLL2. */

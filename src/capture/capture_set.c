@@ -37,6 +37,7 @@ static void member_free(struct member *member)
 {
 	loop_remove(member->source);
 	capture_close(member->capture);
+	capture_close(member->next);
 	free(member->name);
 	free(member);
 }
@@ -76,6 +77,7 @@ void capture_set_free(struct capture_set *set)
 	if (!set)
 		return;
 	loop_remove(set->reopen_timer);
+	capture_set_end_changes(set);
 	/* loop_remove is not for threads. */
 	for (int i = 0; i < set->count; i++)
 		unwatch(set->members[i]);
@@ -208,6 +210,9 @@ static void lose(struct member *member, const struct error *error)
 	add_counters(&member->before, &counters);
 	unwatch(member);
 	capture_set_forget_queue(member);
+	capture_set_forget_change(member);
+	capture_close(member->next);
+	member->next = NULL;
 	capture_close(member->capture);
 	member->capture = NULL;
 	member->down = false;
@@ -295,6 +300,9 @@ bool capture_set_dispatch(struct capture_set *set, int limit, bool *ended, int *
 			continue;
 		count = dispatch(member, limit, error);
 		member->readable = count >= limit;
+		capture_set_note_packets(member, count);
+		if (count == 0)
+			capture_set_finish_change(member);
 		if (count == -EAGAIN) /* a pipe, which is watched */
 			continue;
 		if (count < 0)
@@ -346,7 +354,7 @@ void capture_set_break(struct capture_set *set)
 }
 
 /* What is in a ring when the flow is stopped still counts, and goes out while there is time. */
-static void drain(struct member *member, int64_t deadline_ns)
+static void drain_one(struct member *member, int64_t deadline_ns)
 {
 	struct error error;
 
@@ -360,13 +368,43 @@ static void drain(struct member *member, int64_t deadline_ns)
 	}
 }
 
+static void drain(struct member *member, int64_t deadline_ns)
+{
+	drain_one(member, deadline_ns);
+	if (capture_set_finish_change(member))
+		drain_one(member, deadline_ns);
+}
+
+/* Lets nothing in any more. */
+static void stop(struct member *member)
+{
+	unwatch(member);
+	if (member->capture && !capture_is_file(member->capture))
+		capture_stop(member->capture);
+	if (member->next)
+		capture_stop(member->next);
+}
+
+void capture_set_leave(struct member *member, const struct capture_counters *counters)
+{
+	add_counters(&member->before, counters);
+	unwatch(member);
+	capture_set_forget_queue(member);
+	member->capture = NULL;
+}
+
+void capture_set_enter(struct member *member)
+{
+	if (member->set->watching)
+		watch(member);
+	capture_set_follow_queue(member);
+}
+
 void capture_set_stop(struct capture_set *set, int64_t deadline_ns)
 {
-	for (int i = 0; i < set->count; i++) {
-		unwatch(set->members[i]);
-		if (set->members[i]->capture && !capture_is_file(set->members[i]->capture))
-			capture_stop(set->members[i]->capture);
-	}
+	capture_set_end_changes(set);
+	for (int i = 0; i < set->count; i++)
+		stop(set->members[i]);
 	for (int i = 0; i < set->count; i++) {
 		struct member *member = set->members[i];
 
@@ -375,35 +413,29 @@ void capture_set_stop(struct capture_set *set, int64_t deadline_ns)
 	}
 }
 
-void capture_set_set_namespace(struct capture_set *set, uint32_t netns, int netns_fd)
-{
-	for (int i = 0; i < set->count; i++)
-		if (set->members[i]->netns == netns)
-			set->members[i]->netns_fd = netns_fd;
-}
-
 void capture_set_remove(struct capture_set *set, uint32_t netns)
 {
 	for (int i = set->count - 1; i >= 0; i--) {
 		struct member *member = set->members[i];
 		struct capture_counters counters;
+		struct capture *capture;
 
 		if (member->netns != netns)
 			continue;
 		if (member->capture && set->options.ready(set->options.context)) {
-			capture_stop(member->capture);
+			stop(member);
 			drain(member, clock_monotonic_ns() + WINDOW_CAPTURE_END_NS);
 		}
 		capture_set_counters(set, i, &counters);
 		add_counters(&set->removed, &counters);
 		set->removed_count++;
-		unwatch(member);
+		capture = member->capture;
+		capture_set_leave(member, &counters);
+		capture_set_forget_change(member);
 		if (!set->closer)
 			set->closer = capture_closer_new(set->loop);
-		capture_set_forget_queue(member);
-		if (member->capture)
-			capture_closer_close(set->closer, member->capture);
-		member->capture = NULL;
+		if (capture)
+			capture_closer_close(set->closer, capture);
 		member_free(member);
 		set->members[i] = set->members[--set->count];
 	}
@@ -458,4 +490,6 @@ void capture_set_counters(struct capture_set *set, int number, struct capture_co
 		capture_read_counters(member->capture, &current);
 	*counters = member->before;
 	add_counters(counters, &current);
+	if (member->next && capture_read_counters(member->next, &current) == 0)
+		add_counters(counters, &current);
 }

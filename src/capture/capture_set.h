@@ -29,7 +29,8 @@ typedef bool capture_set_ready(void *context);
 
 struct capture_set_options {
 	struct capture_options capture;
-	size_t queue_bytes; /* for other namespaces' captures of "any" together; 0: rings */
+	int grown_kib, grown_max; /* of these, so many that are busy get a ring of that size */
+	size_t queue_bytes;       /* for other namespaces' captures of "any" together; 0: rings */
 	capture_set_packet *packet;
 	capture_set_change *change;
 	capture_set_ready *ready;
@@ -67,6 +68,9 @@ bool capture_set_dispatch(struct capture_set *set, int limit, bool *ended, int *
 int capture_set_timeout_ms(const struct capture_set *set);
 /* Watches the descriptors, or stops it while the output has no room. */
 void capture_set_watch(struct capture_set *set, bool watch);
+
+/* Called once a second. */
+void capture_set_tick(struct capture_set *set);
 
 /* Ends the running dispatch; no packet is handed over after it. */
 void capture_set_break(struct capture_set *set);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "capture/capture_live.h"
 #include "capture/capture_set_private.h"
+#include "sockets/netns.h"
 
 /*
  * Packets of a ring come in blocks, and in a queue one by one. Those that come within so long of one
@@ -82,11 +83,13 @@ static int prepare_queues(struct capture_set *set)
 	return set->batch ? 0 : -ENOMEM;
 }
 
-static int follow_queue(struct member *member)
+int capture_set_follow_queue(struct member *member)
 {
 	struct capture_set *set = member->set;
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = member };
 
+	if (!capture_get_queue(member->capture))
+		return 0;
 	if (epoll_ctl(set->queues_fd, EPOLL_CTL_ADD, capture_fd(member->capture), &event) != 0)
 		return -errno;
 	set->queue_count++;
@@ -126,16 +129,38 @@ static int open_queue(struct member *member, struct error *error)
 		return -EOPNOTSUPP;
 	result = prepare_queues(set);
 	if (result == 0)
-		result = capture_open_queue(&member->capture, model, set->batch,
+		result = capture_open_queue(&member->capture, model, set->batch, 0,
 		                            capture_budget_each(&set->budget, set->queue_count + 1),
 		                            error);
 	if (result != 0)
 		return result;
-	result = follow_queue(member);
+	result = capture_set_follow_queue(member);
 	if (result == 0)
 		return 0;
 	capture_close(member->capture);
 	member->capture = NULL;
+	return result;
+}
+
+void capture_set_set_namespace(struct capture_set *set, uint32_t netns, int netns_fd)
+{
+	for (int i = 0; i < set->count; i++)
+		if (set->members[i]->netns == netns)
+			set->members[i]->netns_fd = netns_fd;
+}
+
+int capture_set_open_queue(struct member *member, struct capture **queue)
+{
+	struct capture_set *set = member->set;
+	struct error error;
+	int previous = netns_enter(member->netns_fd), result;
+
+	if (previous < 0)
+		return previous;
+	result =
+		capture_open_queue(queue, member->capture, set->batch, member->group,
+	                           capture_budget_each(&set->budget, set->queue_count + 1), &error);
+	netns_leave(previous);
 	return result;
 }
 
@@ -179,5 +204,6 @@ void capture_set_balance(struct capture_set *set, bool ready)
 
 bool capture_set_may_read(const struct member *member)
 {
-	return member->capture && (member->readable || !capture_get_queue(member->capture));
+	return member->capture &&
+	       (member->readable || member->next || !capture_get_queue(member->capture));
 }

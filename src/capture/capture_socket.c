@@ -15,6 +15,9 @@
 
 #include "capture/capture_cut.h"
 
+#ifndef PACKET_FANOUT_FLAG_UNIQUEID
+#define PACKET_FANOUT_FLAG_UNIQUEID 0x2000 /* Linux 4.12 */
+#endif
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23 /* Linux 4.20 */
 #endif
@@ -198,6 +201,51 @@ int capture_socket_listen(int fd)
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &length) != 0)
 		return -errno;
 	return -failure;
+}
+
+int capture_socket_join(int fd, uint16_t *group)
+{
+	int flags =
+		*group == 0 ? PACKET_FANOUT_CBPF | PACKET_FANOUT_FLAG_UNIQUEID : PACKET_FANOUT_CBPF;
+	int value = flags << 16 | *group;
+	socklen_t size = sizeof(value);
+
+	if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, sizeof(value)) != 0 ||
+	    getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &value, &size) != 0)
+		return -errno;
+	*group = (uint16_t)value;
+	return 0;
+}
+
+int capture_socket_choose(int fd, uint32_t member)
+{
+	struct sock_filter code = BPF_STMT(BPF_RET | BPF_K, member);
+	struct sock_fprog program = { .len = 1, .filter = &code };
+
+	/* Where a program is replaced the kernel waits until the one before is not in use: twice. */
+	for (int i = 0; i < 2; i++)
+		if (setsockopt(fd, SOL_PACKET, PACKET_FANOUT_DATA, &program, sizeof(program)) != 0)
+			return -errno;
+	return 0;
+}
+
+int capture_socket_listen_in(int fd, uint16_t group)
+{
+	struct sock_filter *filter = NULL;
+	size_t length = 0;
+	int result = copy_filter(fd, 0, 0, &filter, &length);
+
+	if (!filter)
+		return result;
+	result = capture_socket_deafen(fd);
+	if (result == 0)
+		result = capture_socket_listen(fd);
+	if (result == 0)
+		result = capture_socket_join(fd, &group);
+	if (result == 0)
+		result = attach(fd, filter, length);
+	free(filter);
+	return result;
 }
 
 int capture_socket_deafen(int fd)

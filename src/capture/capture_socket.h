@@ -41,6 +41,16 @@ bool capture_socket_filters(int fd); /* anything is attached */
 /* Begins to listen, where the socket is bound. -ENETDOWN when the interface is down. */
 int capture_socket_listen(int fd);
 
+/*
+ * Several sockets of a group, PACKET_FANOUT: each packet goes to one of them, to the first one (0)
+ * until another is chosen. *group 0: a new group, whose number it gets. The socket listens already.
+ */
+int capture_socket_join(int fd, uint16_t *group);
+/* From now on packets go to that one, and those that are on their way to another are there. */
+int capture_socket_choose(int fd, uint32_t member);
+/* Listens in a group, without hearing a packet before it is in it. */
+int capture_socket_listen_in(int fd, uint16_t group);
+
 /* Lets no further packet in; what the ring holds stays there. */
 int capture_socket_deafen(int fd);
 

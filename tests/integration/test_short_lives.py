@@ -7,15 +7,17 @@ and all, in control groups of containers, a quarter of them set-user-ID. A wrong
 import collections
 import os
 import shutil
+import time
 
-from harness import HELPERS, HERE, Namespace, check, path, run, skip, until
+from harness import HELPERS, HERE, Namespace, check, comment, path, run, skip, until
 
 PORT = 7800
 FIRST_PORT = 20000
 GROUPS = 20
 USER, FILE_USER = "65534", 33
-COUNTS = {"tracepoints": 300, "sentinel": 80, "lookup": 80}
-REMOVED = 120
+LONG = os.environ.get("LONG") == "1"  # make check-long
+COUNTS = {"tracepoints": 2000 if LONG else 300, "sentinel": 80, "lookup": 80}
+REMOVED = 800 if LONG else 120
 PRESENT = 0.999
 ARGUMENTS = {"args", "command_line"}
 ATTEMPTS = 3  # to know all: a storm of events on the machine makes the kernel lose some
@@ -93,10 +95,13 @@ def truth(line, parent):
 def compare(records, truths):
     """How many have each field, and what is wrong."""
     present, wrong = collections.Counter(), []
-    for port, wanted in truths.items():
+    identities = collections.defaultdict(list)
+    for record in records:
         # A record without a process is about the connection; each that has one is looked at.
-        found = [identity(record) for record in records
-                 if record.get("source", {}).get("port") == port and "process" in record]
+        if "process" in record:
+            identities[record.get("source", {}).get("port")].append(identity(record))
+    for port, wanted in truths.items():
+        found = identities[port]
         for one in found:
             wrong += [(port, name, value, wanted.get(name)) for name, value in one.items()
                       if value != wanted.get(name)]
@@ -105,6 +110,20 @@ def compare(records, truths):
             present[name] += bool(found) and (
                 name in found[-1] or name == "effective" and wanted[name] == USER)
     return present, wrong
+
+
+def compare_lives(records, truths, present, wrong):
+    """The same of their starts and ends: one record of each, with the program."""
+    found = collections.defaultdict(list)
+    for record in records:
+        found[record["event"]["action"], record["process"]["pid"]].append(record)
+    for wanted in truths.values():
+        for action in ("process_started", "process_ended"):
+            ones = found[action, wanted["pid"]]
+            present[action] += bool(ones)
+            if len(ones) > 1 or any(one["process"].get("executable", wanted["executable"]) != wanted["executable"]
+                                    for one in ones):
+                wrong.append((action, wanted, ones))
 
 
 def play(folder, method, count, *options):
@@ -119,23 +138,28 @@ def play(folder, method, count, *options):
     programs = [word for name in copies() for word in ("-e", name)]
     with Namespace() as host:
         # From the first network namespace: process events are refused in others.
-        sockline = HERE.sockline("-e", "connection", *arguments, "--attribution", method,
+        sockline = HERE.sockline("-e", "connection,lifecycle", *arguments, "--attribution", method,
                                  netns=f"/run/netns/{host.name}")
         # `ip netns exec' would hide the control groups.
+        begin = time.monotonic()
         lives = HERE.start("nsenter", f"--net=/run/netns/{host.name}",
                            os.path.join(HELPERS, "short_lives"), "-b", "2", "-u", USER, *programs,
                            *options, count, PORT, *names)
         status = lives.finish(timeout=30)
+        comment(f"{count / (time.monotonic() - begin):.0f} processes a second")
         check(status == 0, f"{method}: they ran", lives.stderr)
         truths = dict(truth(line.decode(), lives.pid) for line in lives.lines)
         if not arguments:
             truths = {port: {name: value for name, value in one.items() if name not in ARGUMENTS}
                       for port, one in truths.items()}
-        until(lambda: len(sockline.find("connection_closed")) >= count, "all connections")
+        until(lambda: len(sockline.find("connection_closed")) >= count, "all connections", timeout=30, interval=0.2)
         sockline.stop()
         records = sockline.find(where=lambda one: "source" in one and
                                 one["destination"]["port"] == PORT)
-    return *compare(records, truths), truths
+        processes = sockline.find(where=lambda one: one["event"]["dataset"] == "sockline.process")
+    present, wrong = compare(records, truths)
+    compare_lives(processes, truths, present, wrong)
+    return present, wrong, truths
 
 
 def judge(title, folder, method, count, *options):
@@ -143,6 +167,8 @@ def judge(title, folder, method, count, *options):
         present, wrong, truths = play(folder, method, count, *options)
         check(not wrong, f"{title}: nothing is wrong", wrong[:5])
         wanted = collections.Counter(name for one in truths.values() for name in one)
+        wanted.update({"process_started": len(truths), "process_ended": len(truths)})
+        comment(f"{title}: of {len(truths)}: {dict(present)}")
         missing = {name: wanted[name] - present[name] for name in wanted
                    if present[name] < PRESENT * wanted[name]}
         if method != "tracepoints":

@@ -235,6 +235,8 @@ static void add_stated(const struct member *member, const struct capture_packet 
 			origin_ifindex(capture_origin(member->capture), captured->interface);
 	if (captured->direction != PACKET_DIRECTION_UNKNOWN)
 		packet->direction = captured->direction;
+	if (captured->interface > 0)
+		packet->netns = origin_netns(capture_origin(member->capture), captured->interface);
 	packet->owners = captured->owners;
 	/* What was sent is the sender's, what came in the receiver's. */
 	if (packet->owners.any > 0 && packet->direction == PACKET_EGRESS)

@@ -13,6 +13,7 @@
 
 struct origin {
 	struct interface *interfaces[ORIGIN_INTERFACES_MAX];
+	uint32_t netns[ORIGIN_INTERFACES_MAX]; /* of each */
 	uint32_t interface_count;
 	struct stated_owner {
 		uint64_t hash;
@@ -48,17 +49,18 @@ void origin_free(struct origin *origin)
 	free(origin);
 }
 
-static uint32_t find_interface(const struct origin *origin, uint32_t index, const char *name)
+static uint32_t find_interface(const struct origin *origin, uint32_t index, uint32_t netns,
+                               const char *name)
 {
 	for (uint32_t i = 0; i < origin->interface_count; i++)
-		if (origin->interfaces[i]->ifindex == index &&
+		if (origin->interfaces[i]->ifindex == index && origin->netns[i] == netns &&
 		    strcmp(origin->interfaces[i]->long_name, name) == 0)
 			return i + 1;
 	return 0;
 }
 
-uint32_t origin_add_interface(struct origin *origin, uint32_t index, const char *name,
-                              size_t length)
+uint32_t origin_add_interface(struct origin *origin, uint32_t index, uint32_t netns,
+                              const char *name, size_t length)
 {
 	char text[NAME_MAX_BYTES + 1];
 	struct interface *interface;
@@ -68,7 +70,7 @@ uint32_t origin_add_interface(struct origin *origin, uint32_t index, const char 
 	length = name ? strnlen(name, length < NAME_MAX_BYTES ? length : NAME_MAX_BYTES) : 0;
 	memcpy(text, name ? name : "", length);
 	text[length] = '\0';
-	number = find_interface(origin, index, text);
+	number = find_interface(origin, index, netns, text);
 	if (number > 0 || origin->interface_count == ORIGIN_INTERFACES_MAX)
 		return number;
 	interface = calloc(1, sizeof *interface + length + 1);
@@ -79,6 +81,7 @@ uint32_t origin_add_interface(struct origin *origin, uint32_t index, const char 
 	interface->ifindex = index;
 	interface->long_name = copy;
 	interface->loopback = strcmp(text, "lo") == 0 || strcmp(text, "lo0") == 0;
+	origin->netns[origin->interface_count] = netns;
 	origin->interfaces[origin->interface_count++] = interface;
 	return origin->interface_count;
 }
@@ -87,6 +90,11 @@ const struct interface *origin_interface(const struct origin *origin, uint32_t n
 {
 	return number > 0 && number <= origin->interface_count ? origin->interfaces[number - 1]
 	                                                       : NULL;
+}
+
+uint32_t origin_netns(const struct origin *origin, uint32_t number)
+{
+	return number > 0 && number <= origin->interface_count ? origin->netns[number - 1] : 0;
 }
 
 uint32_t origin_ifindex(const struct origin *origin, uint32_t number)

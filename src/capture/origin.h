@@ -23,13 +23,16 @@ struct origin *origin_new(void); /* NULL: no memory */
 void origin_free(struct origin *origin);
 
 /*
- * The number of an interface, from 1 on, which is the same for the same index and name; name NULL:
- * it has none. 0: no room.
+ * The number of an interface, from 1 on, which is the same for the same index, namespace (0 = not
+ * known) and name; name NULL: it has none. 0: no room.
  */
-uint32_t origin_add_interface(struct origin *origin, uint32_t index, const char *name,
-                              size_t length);
+uint32_t origin_add_interface(struct origin *origin, uint32_t index, uint32_t netns,
+                              const char *name, size_t length);
 /* NULL for 0. Valid until origin_free. */
 const struct interface *origin_interface(const struct origin *origin, uint32_t number);
+
+/* Its network namespace on the host that captured it; 0 = not known, and for 0. */
+uint32_t origin_netns(const struct origin *origin, uint32_t number);
 
 /*
  * In the place of the kernel's number, by which interfaces differ: as there, that of loopback

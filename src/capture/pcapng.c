@@ -24,7 +24,7 @@
 #define TAIL             4 /* the length again */
 
 /* Options of interfaces, packets and statistics. */
-enum { IF_NAME = 2, IF_TSRESOL = 9, IF_TSOFFSET = 14 };
+enum { IF_COMMENT = 1, IF_NAME = 2, IF_DESCRIPTION = 3, IF_TSRESOL = 9, IF_TSOFFSET = 14 };
 enum { EPB_FLAGS = 2 };
 enum { ISB_IFDROP = 5, ISB_OSDROP = 7 };
 
@@ -160,11 +160,43 @@ static int grow(struct pcapng *pcapng)
 	return 0;
 }
 
+/* The number behind the word; 0: the text does not have both. */
+static uint32_t number_behind(const struct pcapng_options *text, const char *word)
+{
+	size_t length = strlen(word);
+	const uint8_t *at = memmem(text->value, text->length, word, length);
+	const uint8_t *end = text->value + text->length;
+	uint64_t number = 0;
+
+	for (at = at ? at + length : end; at < end && *at >= '0' && *at <= '9'; at++) {
+		number = 10 * number + (uint64_t)(*at - '0');
+		if (number > UINT32_MAX)
+			return 0;
+	}
+	return (uint32_t)number;
+}
+
+/* As sockline and ptcpdump write it; 0: not known. */
+static uint32_t netns_of(const struct pcapng_options *option)
+{
+	switch (option->code) {
+	case IF_DESCRIPTION:
+		return option->length > 6 && memcmp(option->value, "netns=", 6) == 0
+		               ? number_behind(option, "netns=")
+		               : 0;
+	case IF_COMMENT:
+		return number_behind(option, "netNsInode: ");
+	default:
+		return 0;
+	}
+}
+
 static int add_interface(struct pcapng *pcapng, const uint8_t *body, size_t length)
 {
 	struct section_interface interface = { .resolution = MICROSECONDS };
 	struct pcapng_options options = { .swapped = pcapng->swapped };
 	const char *name = NULL;
+	uint32_t netns = 0;
 	size_t name_length = 0;
 	int result;
 
@@ -182,13 +214,16 @@ static int add_interface(struct pcapng *pcapng, const uint8_t *body, size_t leng
 			interface.resolution = options.value[0];
 		} else if (options.code == IF_TSOFFSET && options.length >= 8) {
 			interface.offset_s = (int64_t)pcapng_u64(options.value, pcapng->swapped);
+		} else if (netns == 0) {
+			netns = netns_of(&options);
 		}
 	}
 	result = grow(pcapng);
 	if (result != 0)
 		return result;
 	interface.is_named = name_length > 0;
-	interface.number = origin_add_interface(pcapng->origin, pcapng->count, name, name_length);
+	interface.number =
+		origin_add_interface(pcapng->origin, pcapng->count, netns, name, name_length);
 	pcapng->interfaces[pcapng->count++] = interface;
 	return 0;
 }

@@ -52,7 +52,7 @@ struct pktap pktap_read(struct origin *origin, const uint8_t *bytes, uint32_t ca
 		return pktap;
 	pktap.owners.any = owner_of(origin, bytes);
 	if (bytes[INTERFACE] != '\0')
-		pktap.interface = origin_add_interface(origin, 0, (const char *)bytes + INTERFACE,
-		                                       INTERFACE_SIZE);
+		pktap.interface = origin_add_interface(
+			origin, 0, 0, (const char *)bytes + INTERFACE, INTERFACE_SIZE);
 	return pktap;
 }

@@ -163,9 +163,9 @@ static bool write_interface(const struct capture_writer *writer, const struct in
 		.name = key->name,
 	};
 	struct buf block = room_for(writer, BLOCK_MAX);
-	char text[64];
+	char text[32];
 
-	snprintf(text, sizeof text, "netns=%u ifindex=%u", key->netns, key->ifindex);
+	snprintf(text, sizeof text, "netns=%u", key->netns);
 	if (key->netns > 0)
 		description.description = text;
 	if (block.data)

@@ -139,6 +139,23 @@ def test_connections():
     check([record["process"]["pid"] for record in of(output, "packet")] == [1, 2, 1], "each packet has its own")
 
 
+def test_namespaces():
+    """One tuple in two network namespaces is two connections; a number that cannot be is none."""
+    blocks = Blocks()
+    texts = ((3, b"netns=4026531840"), (1, b"ifIndex: 1, netNsInode: 4026531999, netNsName: x"), (3, b"netns=4294967296"),
+             (3, b"of netns=7"))
+    for number, option in enumerate(texts):
+        blocks.block(1, struct.pack("<HHI", 101, 0, 0), (9, b"\x09"), (2, b"lo"), option)
+        blocks.packet(number, MIDNIGHT * 10**9 + number, datagram(), comment(f"PID: {number + 1}"), flags=SENT)
+    output = replay("-r", write("namespaces.pcapng", blocks.bytes))
+    is_valid(output, "namespaces")
+    found = [packet["sockline"]["packet"].get("netns") for packet in of(output, "packet")]
+    check(found == ["4026531840", "4026531999", None, None], "the namespace of each packet", found)
+    found = [(opened["process"]["pid"], opened["sockline"].get("socket", {}).get("netns"))
+             for opened in of(output, "connection_opened")]
+    check(found == [(1, "4026531840"), (2, "4026531999"), (3, None)], "connections of their own", found)
+
+
 def test_selection():
     """Owners that the file names are chosen as those of a live run."""
     container = "ContainerId: " + "ab" * 32

@@ -41,7 +41,8 @@ static void on_args(void *context, int pid, int64_t time_ns, struct process_args
 {
 	struct host *host = context;
 
-	process_table_executed_with(host->processes, pid, time_ns, args);
+	host_report_life(host, HOST_PROCESS_SETTLED,
+	                 process_table_executed_with(host->processes, pid, time_ns, args), time_ns);
 }
 
 void host_args_drain(struct host *host)

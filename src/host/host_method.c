@@ -11,6 +11,15 @@
 #include "security/capabilities.h"
 #include "sockets/netns.h"
 
+void host_report_life(const struct host *host, enum host_life life, struct process *process,
+                      int64_t time_ns)
+{
+	const struct host_callbacks *callbacks = &host->options.callbacks;
+
+	if (process && callbacks->process_lived)
+		callbacks->process_lived(callbacks->context, life, process, time_ns);
+}
+
 static void report_life(const struct host *host, const struct trace_event *event,
                         struct process *process)
 {
@@ -19,9 +28,9 @@ static void report_life(const struct host *host, const struct trace_event *event
 	                      : event->kind == TRACE_EVENT_IDS  ? HOST_PROCESS_SETTLED
 	                                                        : HOST_PROCESS_ENDED;
 
-	if (process && host->options.callbacks.process_lived)
-		host->options.callbacks.process_lived(host->options.callbacks.context, life,
-		                                      process, event->time_ns);
+	/* With arguments it is settled when they are there: host_args.c. */
+	if (life != HOST_PROCESS_SETTLED || !host->args)
+		host_report_life(host, life, process, event->time_ns);
 }
 
 static void on_lived(void *context, const struct trace_event *event, struct process *process)

@@ -51,6 +51,9 @@ struct host {
 /* A proc_events_callback; tracepoints report the same. */
 proc_events_callback host_on_process_event;
 void host_on_process_events_lost(struct host *host);
+/* To whom it may concern; process NULL: not surely known. */
+void host_report_life(const struct host *host, enum host_life life, struct process *process,
+                      int64_t time_ns);
 
 /*
  * host_events.c: the process events connector. It is opened before tracepoints are, so that no

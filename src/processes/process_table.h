@@ -149,10 +149,10 @@ void process_table_mapped(struct process *process, const char *path, size_t leng
 int process_table_want_args(struct process_table *table);
 /*
  * With these, of which it takes the reference, the process ran exec; all events up to time_ns were
- * taken in.
+ * taken in. Returns it when they are those of its present program.
  */
-void process_table_executed_with(struct process_table *table, int pid, int64_t time_ns,
-                                 struct process_args *args);
+struct process *process_table_executed_with(struct process_table *table, int pid, int64_t time_ns,
+                                            struct process_args *args);
 
 /* Opens /proc/PID as a directory fd: -errno. For openat below it. */
 int process_table_open_dir(const struct process_table *table, int pid);

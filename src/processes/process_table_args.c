@@ -15,19 +15,21 @@ int process_table_want_args(struct process_table *table)
 }
 
 /* They belong to the image of that time, which later states and children share. */
-void process_table_executed_with(struct process_table *table, int pid, int64_t time_ns,
-                                 struct process_args *args)
+struct process *process_table_executed_with(struct process_table *table, int pid, int64_t time_ns,
+                                            struct process_args *args)
 {
-	struct process *process = process_table_at(table, pid, time_ns);
+	struct process *process = process_table_at(table, pid, time_ns), *then = process;
 	struct process_image *image;
 
-	while (process && process->former && time_ns < process->since_ns)
-		process = process->former;
-	image = process ? process->image : NULL;
-	if (image && !image->args && image->read_ns == 0)
-		process_image_set_args(image, args, table->args);
-	else
+	while (then && then->former && time_ns < then->since_ns)
+		then = then->former;
+	image = then ? then->image : NULL;
+	if (!image || image->args || image->read_ns != 0) {
 		process_args_unref(args);
+		return NULL;
+	}
+	process_image_set_args(image, args, table->args);
+	return process->image == image ? process : NULL;
 }
 
 static void replace(struct process_table *table, struct process *process, struct process_args *args,

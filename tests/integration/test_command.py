@@ -92,7 +92,7 @@ def test_processes():
 def test_all_processes():
     """Each that is forked, executes a program or ends, in the first network namespace: others have no statuses."""
     script = "busybox true; busybox nc 127.0.0.1 1; (exit 3); exec busybox nc 127.0.0.1 2"
-    sockline = status(HERE, "sh", "-c", script, options=("-e", "lifecycle", "--all-processes"))[1]
+    sockline = status(HERE, "sh", "-c", script, options=("-e", "lifecycle", "--all-processes", "--args"))[1]
     for name, count in (("true", 1), ("nc", 2)):
         ended = [one for action, one in lives(sockline, "busybox") + lives(sockline, name) if action == "ended"]
         check(len(ended) >= count, f"{name}: ended", ended)
@@ -105,6 +105,9 @@ def test_all_processes():
     check([os.path.basename(one["process"]["executable"]) for one in root[1:]] ==
           [os.path.basename(os.path.realpath("/bin/sh")), "busybox", "busybox"],
           "each of its records has its program", root)
+    second = ["busybox", "nc", "127.0.0.1", "2"]
+    check([one["process"].get("args") for one in root[1:]] == [["sh", "-c", script], second, second],
+          "and its arguments", root)
     codes = sorted(one["process"].get("exit_code", -1) for one in sockline.find("process_ended"))
     check(codes == [0, 1, 1, 3], "with their statuses", codes)
 

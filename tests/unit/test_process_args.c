@@ -56,10 +56,11 @@ static struct process *fork_one(struct process_table *table, int pid, int parent
 	return need(process_table_fork(table, &fork));
 }
 
-static void executed_with(struct process_table *table, int pid, int64_t time_ns, const char *args)
+static struct process *executed_with(struct process_table *table, int pid, int64_t time_ns,
+                                     const char *args)
 {
-	process_table_executed_with(table, pid, time_ns,
-	                            process_args_new(args, strlen(args) + 1, 1));
+	return process_table_executed_with(table, pid, time_ns,
+	                                   process_args_new(args, strlen(args) + 1, 1));
 }
 
 /* They are of the image at the time of the report, whenever that comes. */
@@ -71,7 +72,7 @@ static void test_images(void)
 	process_table_want_args(table);
 	process = fork_one(table, PID, 1, FIRST);
 	process_table_executed(table, process, FIRST + 10, "one", 3);
-	executed_with(table, PID, FIRST + 11, "one");
+	CHECK(executed_with(table, PID, FIRST + 11, "one") == process, "of the present program");
 	process_table_renamed(process, FIRST + 12, "uno", 3);
 	CHECK(ARE(process, "one") && ARE(process->former, "one"), "a new name is no exec");
 	process_table_executed(table, process, FIRST + 20, "two", 3);
@@ -81,18 +82,22 @@ static void test_images(void)
 	executed_with(table, PID, FIRST + 21, "two");
 	CHECK(ARE(process, "two") && ARE(process->former, "two") && ARE(child, "two"),
 	      "a late report is of all states of its image, and of children");
-	executed_with(table, PID, FIRST + 22, "else");
-	CHECK(ARE(process, "two"), "there is one report of an exec");
+	CHECK(!executed_with(table, PID, FIRST + 22, "else") && ARE(process, "two"),
+	      "there is one report of an exec");
 	process_table_executed(table, child, FIRST + 30, "three", 5);
 	CHECK(NONE(child) && ARE(child->former, "two") && ARE(process, "two"),
 	      "an exec of the child is its own");
+	process_table_executed(table, child, FIRST + 35, "four", 4);
+	CHECK(!executed_with(table, PID + 1, FIRST + 31, "three") && NONE(child) &&
+	              ARE(child->former, "three"),
+	      "an exec that another has followed");
 	executed_with(table, PID + 2, FIRST + 40, "nobody's");
 	process_table_lost(table, FIRST + 50);
 	executed_with(table, PID, FIRST + 51, "lost");
 	CHECK(NONE(process), "where execs may be missing none is known");
 	kept = process_ref(child);
 	process_table_free(table);
-	CHECK(ARE(kept->former, "two"), "they are there as long as their process");
+	CHECK(ARE(kept->former->former, "two"), "they are there as long as their process");
 	process_unref(kept);
 }
 

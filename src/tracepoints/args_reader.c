@@ -25,7 +25,7 @@
 
 #define RING_SIZE   ((size_t)256 * 1024) /* of a CPU, for 32 samples */
 #define RING_MIN    ((size_t)64 * 1024)
-#define REPORTS_MAX 256 /* of a CPU, that wait for the loop */
+#define REPORTS_MAX 2048 /* of a CPU, that wait for the loop, which may wait for a CPU itself */
 
 struct report {
 	int pid;

@@ -295,6 +295,22 @@ static void add_path(struct buf *line, const struct socket *socket)
 	utf8_append_log(line, socket->path + abstract, socket->path_length - abstract);
 }
 
+/* Ends of vsock and TIPC are two numbers each. */
+static void add_pairs(struct buf *line, const struct socket_pair *pair)
+{
+	if (pair->has_local)
+		add(line, " %" PRIu32 ":%" PRIu32, pair->local[0], pair->local[1]);
+	if (pair->has_peer)
+		add(line, " > %" PRIu32 ":%" PRIu32, pair->peer[0], pair->peer[1]);
+}
+
+static void add_kinds(struct buf *line, uint32_t kinds)
+{
+	for (int kind = 0; kind < SOCKET_KIND_COUNT; kind++)
+		if (kinds & SOCKET_KIND_BIT(kind))
+			add(line, " %s", encode_socket_kind((enum socket_kind)kind));
+}
+
 static void add_socket(struct buf *line, const struct event *event)
 {
 	const struct socket *socket = event->socket.socket;
@@ -307,6 +323,8 @@ static void add_socket(struct buf *line, const struct event *event)
 		add_ends(line, &socket->tuple, inet_has_ports(socket->tuple.protocol));
 	if (socket->kind == SOCKET_UNIX && socket->path_length > 0)
 		add_path(line, socket);
+	if (socket->details && (socket->kind == SOCKET_VSOCK || socket->kind == SOCKET_TIPC))
+		add_pairs(line, &socket->details->pair);
 	state = encode_connection_state(socket->state);
 	if (event->action == EVENT_LISTENING_STARTED)
 		buf_append_literal(line, " listens from now on");
@@ -397,7 +415,11 @@ static void add_rest(struct buf *line, const struct event *event)
 	add(line, " %s", event_action_name(event->action));
 	switch (event->action) {
 	case EVENT_SNAPSHOT_COMPLETED:
-		add(line, ": %" PRIu64 " sockets", event->socket.snapshot_index);
+		add(line, " %" PRIu64 ": %" PRIu64 " sockets", event->socket.snapshot_id,
+		    event->socket.snapshot_index);
+		if (event->socket.incomplete)
+			buf_append_literal(line, ", some may be missing of:");
+		add_kinds(line, event->socket.incomplete);
 		break;
 	case EVENT_CAPTURE_STATS:
 	case EVENT_RUN_STOPPED:

@@ -119,6 +119,8 @@ def usage_cases():
     yield ["-S", "--payload", "9"], "--payload"
     yield ["--payload", "4097"], "--payload"
     yield ["-r", good, "-e", "process"], "-e process"
+    yield ["--all-processes"], "--all-processes needs"
+    yield ["-r", good, "-e", "all", "--all-processes"], "-r and --all-processes"
     yield ["--listening"], "--listening"
     yield ["--tcp"], "--tcp"
     yield ["--rotate-size", "1M"], "--rotate-size"
@@ -310,7 +312,8 @@ def test_log_format():
 
 # Options, the field of run_started's config that shows each, and its value then and without them.
 LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp", None),
-        (["-e", "stats"], "events", ["stats"], ["packet", "connection", "stats"]),
+        (["-e", "stats,lifecycle"], "events", ["lifecycle", "stats"], ["packet", "connection", "stats"]),
+        (["--all-processes"], "all_processes", True, False),
         (["-s", "96"], "snaplen", 96, 256), (["-B", "4096"], "buffer_bytes", 4096 << 10, 32768 << 10),
         (["--attribution", "lookup"], "attribution", "lookup", None),
         (["--sockets", "proc"], "sockets", "proc", "auto"),
@@ -336,7 +339,7 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
 SNAPSHOT = ((["-S"], "events", ["socket"], None), (["--udp", "--raw"], "kinds", ["udp", "raw"], None),
             (["--listening"], "listening", True, None))
 HOST_ONLY = {"interfaces", "buffer_bytes", "direction", "promiscuous", "immediate_mode", "netns",
-             "netns_paths", "guess", "hash", "args"}
+             "netns_paths", "guess", "hash", "args", "all_processes"}
 
 
 def config_of(arguments):

@@ -97,11 +97,14 @@ def connect_all(here):
 
 def test_failed():
     if not shutil.which("nft"):
-        skip("needs nft")
+        skip("each failed connect", "needs nft")
         return
     with Namespace.pair() as (here, there):
         prepare(here, there)
         sockline = here.sockline("-e", "connection")
+        if sockline.wait_for("run_started")["sockline"]["config"]["attribution"] != "tracepoints":
+            skip("each failed connect", "tracepoints are not to be had")
+            return
         pids = connect_all(here)
         total = sum(count for _, _, count, _ in KINDS.values())
         try:

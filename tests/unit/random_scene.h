@@ -161,6 +161,10 @@ static inline void scene_process(struct scene *scene, int number)
 	process->container_id =
 		scene_chance(scene, 30) ? scene_string(scene, strings[4], 100) : NULL;
 	process->image = scene_image(scene, number);
+	if (scene->common.process == process) { /* what several have alike stays known */
+		scene->common.name = scene->common.name && process->name;
+		scene->common.cgroup = scene->common.cgroup && process->cgroup;
+	}
 	process->generation++;
 }
 

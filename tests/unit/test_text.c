@@ -43,8 +43,47 @@ static void test_sockets(void)
 	encoder_free(encoder);
 }
 
+/* A process: with its program and parent as it starts, and its status when that is known. */
+static void test_processes(void)
+{
+	const struct encoder_options options = { .host_name = "web1", .text = true };
+	struct encoder *encoder = encoder_new(&options);
+	char name[] = "curl", executable[] = "/usr/bin/curl", parent[] = "bash";
+	struct process process = { .pid = 4242,
+		                   .parent_pid = 4100,
+		                   .name = name,
+		                   .executable = executable,
+		                   .parent_name = parent,
+		                   .end = { .has_code = true, .code = 7 } };
+	const struct {
+		enum event_action action;
+		const char *text;
+	} cases[] = {
+		{ EVENT_PROCESS_STARTED, " curl[4242] started: /usr/bin/curl, by bash[4100]\n" },
+		{ EVENT_PROCESS_EXECUTED, " curl[4242] executed: /usr/bin/curl\n" },
+		{ EVENT_PROCESS_ENDED, " curl[4242] ended: 7\n" },
+		{ EVENT_PROCESS_ENDED, " curl[4242] ended\n" },
+	};
+	struct buf line = { .data = malloc(ENCODER_ROOM), .capacity = ENCODER_ROOM };
+
+	if (!encoder || !line.data)
+		exit(EXIT_FAILURE);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct event event = { .action = cases[i].action, .life.process = &process };
+
+		process.end.has_code = i == 2;
+		buf_reset(&line);
+		encoder_encode(encoder, &event, &line);
+		CHECK(memmem(line.data, line.length, cases[i].text, strlen(cases[i].text)),
+		      "text:%.20s", cases[i].text);
+	}
+	free(line.data);
+	encoder_free(encoder);
+}
+
 int main(void)
 {
 	test_sockets();
+	test_processes();
 	return check_done();
 }

@@ -33,6 +33,7 @@ enum decode_status decode_encapsulation_mpls(struct decode_cursor *cursor, struc
 		cursor->offset += MPLS_SIZE;
 		bottom = label[2] & 1;
 	}
+	decode_set_tunnel(packet, PACKET_MPLS, decode_be32(label) >> 12);
 	label = decode_fetch(cursor, 1);
 	if (label == NULL)
 		return decode_short(cursor, 1, packet);

@@ -103,6 +103,7 @@ static enum decode_status decode_pppoe(struct decode_cursor *cursor, struct pack
 		return decode_short(cursor, PPPOE_SIZE, packet);
 	if (header[0] != 0x11 || header[1] != 0)
 		return DECODE_UNSUPPORTED;
+	decode_set_tunnel(packet, PACKET_PPPOE, decode_be16(header + 2));
 	cursor->offset += PPPOE_SIZE;
 	return decode_link_ppp(cursor, packet, ether_type);
 }

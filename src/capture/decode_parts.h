@@ -87,6 +87,15 @@ static inline uint32_t decode_remaining(const struct decode_cursor *cursor)
 	return (uint32_t)(end - cursor->offset);
 }
 
+/* What follows is in this. */
+static inline void decode_set_tunnel(struct packet *packet, enum packet_tunnel tunnel, uint32_t id)
+{
+	packet->tunnel = tunnel;
+	packet->tunnel_id = id;
+	packet->has_tunnel_id = true;
+	packet->tunnel_depth++;
+}
+
 static inline uint16_t decode_be16(const uint8_t *bytes)
 {
 	return (uint16_t)(bytes[0] << 8 | bytes[1]);

@@ -9,7 +9,8 @@
 
 #include "base/inet.h"
 
-#define PACKET_VLANS_MAX 2
+#define PACKET_VLANS_MAX   2
+#define PACKET_TUNNELS_MAX 4 /* one in the other */
 
 /* An 802.1Q or 802.1ad tag that the kernel took out of the packet. */
 struct packet_tag {
@@ -36,6 +37,23 @@ enum decode_status {
 	DECODE_TRUNCATED,   /* what was captured, or a first fragment, ends inside a header */
 	DECODE_MALFORMED,   /* see above */
 	DECODE_UNSUPPORTED, /* link type or EtherType is not decoded, or too many headers */
+};
+
+/* What a packet came in, other than a link of its own. */
+enum packet_tunnel {
+	PACKET_NO_TUNNEL,
+	PACKET_MPLS,  /* these two have no addresses, */
+	PACKET_PPPOE, /* and the others are IP packets themselves */
+	PACKET_GRE,
+	PACKET_ERSPAN,
+	PACKET_IPIP,
+	PACKET_6IN4,
+	PACKET_4IN6,
+	PACKET_6IN6,
+	PACKET_VXLAN,
+	PACKET_GENEVE,
+	PACKET_GTP,
+	PACKET_L2TP,
 };
 
 struct packet_counters {
@@ -81,9 +99,12 @@ struct packet {
 
 	uint8_t source_mac[6];
 	uint8_t destination_mac[6];
+	bool has_tunnel_id;
 	uint16_t ether_type;              /* host byte order, 0 when the link type has none */
 	uint16_t vlans[PACKET_VLANS_MAX]; /* VLAN ids, outermost first */
 	uint8_t vlan_count;
+	/* This packet carries another one, which is a struct packet of its own. */
+	bool is_outer;
 
 	/*
 	 * Addresses and protocol when network is IPv4 or IPv6. The protocol is that of the
@@ -92,12 +113,19 @@ struct packet {
 	 */
 	struct tuple tuple;
 	uint8_t ttl; /* or hop limit */
+	/* The tunnel that it is in, the innermost of tunnel_depth of them. */
+	enum packet_tunnel tunnel : 8;
 	/*
 	 * Bytes of the IP datagram by its own header, at most what was on the wire; 0 when
 	 * that header is malformed.
 	 */
 	uint32_t ip_length;
 	uint16_t ip_id; /* IPv4 identification; 0 for IPv6 */
+	uint8_t tunnel_depth;
+	/* The tunnel ends in this namespace: ifindex is that of its interface. Set by src/stream. */
+	bool ends_here : 1;
+	/* And that interface is captured: this packet is shown there again. Set by src/stream. */
+	bool is_shown : 1;
 	uint32_t fragment_id;
 	uint32_t fragment_offset; /* bytes */
 
@@ -121,7 +149,39 @@ struct packet {
 	struct tuple icmp_inner; /* ... its tuple, as the original packet had it */
 
 	uint16_t arp_operation; /* PACKET_ARP: 1 request, 2 reply; addresses in tuple when IPv4 */
+	/* VNI, key, session, TEID; of MPLS the innermost label. */
+	uint32_t tunnel_id;
+	/* What keeps its connections apart from those of other tunnels; 0 = none. Set by src/stream. */
+	uint32_t tunnel_lane;
 };
+
+/* What a record says of the tunnel that its packets are in. */
+struct tunnel {
+	enum packet_tunnel type;
+	uint8_t depth; /* tunnels, one in the other; this is the innermost */
+	bool has_id;
+	bool has_outer;
+	uint32_t id;
+	uint32_t ifindex;   /* of the interface in which it ends; 0 = none of this namespace */
+	struct tuple outer; /* of the packet that carries */
+};
+
+/* outer: what carries packet; NULL: nothing with addresses does. */
+static inline struct tunnel tunnel_of(const struct packet *packet, const struct packet *outer)
+{
+	struct tunnel tunnel = {
+		.type = packet->tunnel,
+		.depth = packet->tunnel_depth,
+		.has_id = packet->has_tunnel_id,
+		.id = packet->tunnel_id,
+		.ifindex = packet->ends_here ? packet->ifindex : 0,
+		.has_outer = outer != NULL,
+	};
+
+	if (outer)
+		tunnel.outer = outer->tuple;
+	return tunnel;
+}
 
 /* Bytes on the wire, link layer included, as the interface counts them. */
 static inline uint32_t packet_wire_length(const struct packet *packet)

@@ -5,6 +5,7 @@
  * than the rest was on the wire, and the tag beside it; the rest is the packet.
  */
 #include "capture/decode.h"
+#include "capture/decode_tunnel.h"
 
 #include <stdlib.h>
 
@@ -19,6 +20,18 @@ static const int link_types[] = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* As deep as it goes. */
+static void decode_tunnels(const struct packet *packet, const uint8_t *bytes)
+{
+	struct packet outer = *packet, inner;
+
+	for (int i = 0; i < PACKET_TUNNELS_MAX && decode_tunnel(&outer, bytes, &inner); i++) {
+		if (!decode_is_sane(&inner) || inner.tunnel_depth <= outer.tunnel_depth)
+			abort();
+		outer = inner;
+	}
+}
+
 static struct packet decode(int link_type, const uint8_t *bytes, size_t captured, size_t length,
                             uint8_t vlan)
 {
@@ -31,6 +44,7 @@ static struct packet decode(int link_type, const uint8_t *bytes, size_t captured
 		abort();
 	memcpy(copy, bytes, captured);
 	decode_packet_tagged(link_type, copy, (uint32_t)captured, (uint32_t)length, &tag, &packet);
+	decode_tunnels(&packet, copy);
 	free(copy);
 	return packet;
 }

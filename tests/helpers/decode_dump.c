@@ -9,6 +9,7 @@
  * unmapped page. Exit status 3: libpcap does not open the file.
  */
 #include "capture/decode.h"
+#include "capture/decode_tunnel.h"
 
 #include <pcap/pcap.h>
 
@@ -115,6 +116,19 @@ static void print_transport(const struct packet *packet)
 	putchar('\n');
 }
 
+/* What it carries in tunnels, too. */
+static bool are_sane(const struct packet *packet, const uint8_t *bytes)
+{
+	struct packet outer = *packet, inner;
+
+	for (int i = 0; i < PACKET_TUNNELS_MAX && decode_tunnel(&outer, bytes, &inner); i++) {
+		if (!decode_is_sane(&inner))
+			return false;
+		outer = inner;
+	}
+	return decode_is_sane(packet);
+}
+
 /* The first captured bytes, moved to the end of the guarded ones. */
 static struct packet decode(int link_type, uint8_t *guard, const uint8_t *bytes, uint32_t captured,
                             uint32_t length, uint64_t number)
@@ -123,7 +137,7 @@ static struct packet decode(int link_type, uint8_t *guard, const uint8_t *bytes,
 
 	memcpy(guard - captured, bytes, captured);
 	decode_packet(link_type, guard - captured, captured, length, &packet);
-	if (!decode_is_sane(&packet)) {
+	if (!are_sane(&packet, guard - captured)) {
 		fprintf(stderr, "packet %u, %u bytes: not sane\n", (unsigned)number, captured);
 		exit(EXIT_FAILURE);
 	}

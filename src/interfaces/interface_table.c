@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "attribution/windows.h"
+#include "interfaces/interface_tunnel.h"
 
 struct entry {
 	struct interface interface;
 	bool listed;         /* by the listing that is under way */
 	uint64_t deleted_at; /* the oldest goes first */
 	uint32_t link;       /* an interface of lower index on the same link, or itself */
+	size_t next_tunnel;  /* the place of the next one that is a tunnel's; 0 = none */
 };
 
 /* An address of an interface, and from when to when. */
@@ -31,7 +33,8 @@ struct interface_table {
 	size_t local_count, local_room, removed_count;
 	int64_t after_ns, now_ns; /* as interface_table_at has it */
 	uint64_t deletions;
-	bool linked; /* the links of entries are those of now */
+	bool linked;         /* the links of entries, and which are tunnels', are those of now */
+	size_t first_tunnel; /* as next_tunnel */
 };
 
 struct interface_table *interface_table_new(void)
@@ -324,6 +327,13 @@ static void join_all(struct interface_table *table)
 	}
 	for (struct entry *entry = table->entries; entry < end; entry++)
 		entry->link = find_link(table, entry->interface.ifindex);
+	table->first_tunnel = 0;
+	for (size_t i = table->entry_count; i-- > 0;) {
+		if (table->entries[i].interface.tunnel.types == 0)
+			continue;
+		table->entries[i].next_tunnel = table->first_tunnel;
+		table->first_tunnel = i + 1;
+	}
 	table->linked = true;
 }
 
@@ -356,6 +366,29 @@ uint32_t interface_table_link(struct interface_table *table, uint32_t ifindex,
 		tags = tags << 12 | vlans[i];
 	/* Links that are taken for one by chance have copies that are none: rarely so. */
 	return find_link(table, ifindex) ^ tags << 8;
+}
+
+/* The one that says most of the tunnel, as the kernel looks for it. */
+const struct interface *interface_table_find_tunnel(struct interface_table *table,
+                                                    const struct packet *inner,
+                                                    const struct tuple *outer)
+{
+	const struct interface *found = NULL;
+
+	if (!table->linked)
+		join_all(table);
+	for (size_t place = table->first_tunnel; place != 0;
+	     place = table->entries[place - 1].next_tunnel) {
+		const struct interface *interface = &table->entries[place - 1].interface;
+
+		if (interface->deleted || !interface->up ||
+		    !interface_tunnel_has(&interface->tunnel, inner, outer))
+			continue;
+		if (!found || interface_tunnel_exactness(&interface->tunnel) >
+		                      interface_tunnel_exactness(&found->tunnel))
+			found = interface;
+	}
+	return found;
 }
 
 const struct interface *interface_table_find(const struct interface_table *table, uint32_t ifindex)

@@ -46,6 +46,9 @@ void interface_table_sweep_addresses(struct interface_table *table);
 const struct interface *interface_table_find(const struct interface_table *table, uint32_t ifindex);
 uint32_t interface_table_link(struct interface_table *table, uint32_t ifindex,
                               const uint16_t *vlans, int vlan_count);
+const struct interface *interface_table_find_tunnel(struct interface_table *table,
+                                                    const struct packet *inner,
+                                                    const struct tuple *outer);
 bool interface_table_is_local(const struct interface_table *table,
                               const struct inet_address *address);
 bool interface_table_was_local(const struct interface_table *table,

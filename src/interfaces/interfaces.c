@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "interfaces/interface_table.h"
+#include "interfaces/interface_tunnel.h"
 #include "sockets/netlink_pool.h"
 
 #define RECEIVE_BUFFER (1 << 20)
@@ -37,7 +38,7 @@ static const void *attribute(const struct netlink_message *message, size_t fixed
 	return data && size >= at_least ? data : NULL;
 }
 
-/* What is below an interface, of the kinds whose frames are seen there as they are. */
+/* What is below an interface, of the kinds whose frames are seen there as they are; or in them. */
 static void read_lower(const struct netlink_message *message, struct interface *interface)
 {
 	static const char *const kinds[] = { "vlan",    "veth",   "macvlan",
@@ -52,11 +53,15 @@ static void read_lower(const struct netlink_message *message, struct interface *
 	                         IFLA_LINKINFO, &size);
 	if (info)
 		kind = netlink_attribute(info, size, IFLA_INFO_KIND, &length);
-	/* It may be in another namespace. */
-	if (!link || !kind || length == 0 || kind[length - 1] != '\0' ||
-	    attribute(message, fixed, IFLA_LINK_NETNSID, 0))
+	if (!kind || length == 0 || kind[length - 1] != '\0')
 		return;
 	data = netlink_attribute(info, size, IFLA_INFO_DATA, &length);
+	/* What is below may be in another namespace, and the end of the tunnel with it. */
+	if (attribute(message, fixed, IFLA_LINK_NETNSID, 0))
+		return;
+	interface_tunnel_read(kind, data, length, &interface->tunnel);
+	if (!link)
+		return;
 	if (data)
 		vlan = netlink_attribute(data, length, IFLA_VLAN_ID, &length);
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
@@ -318,6 +323,13 @@ uint32_t interfaces_link(const struct interfaces *interfaces, uint32_t ifindex,
                          const uint16_t *vlans, int vlan_count)
 {
 	return interface_table_link(interfaces->table, ifindex, vlans, vlan_count);
+}
+
+const struct interface *interfaces_find_tunnel(const struct interfaces *interfaces,
+                                               const struct packet *inner,
+                                               const struct tuple *outer)
+{
+	return interface_table_find_tunnel(interfaces->table, inner, outer);
 }
 
 bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_address *address)

@@ -14,6 +14,20 @@
 #include "base/inet.h"
 
 struct interfaces;
+struct packet;
+
+/* What it is that comes out of an interface's other side. */
+struct interface_tunnel {
+	uint16_t types; /* 1 << enum packet_tunnel, or-ed; 0 = none ends there */
+	enum interface_tunnel_outer {
+		INTERFACE_TUNNEL_ANY,
+		INTERFACE_TUNNEL_IPV4,
+		INTERFACE_TUNNEL_IPV6,
+	} outer : 8;
+	bool any_id, has_id;
+	uint32_t ids[2];                   /* of what comes in and of what goes out */
+	struct inet_address local, remote; /* unspecified: any */
+};
 
 struct interface {
 	uint32_t ifindex;
@@ -29,6 +43,7 @@ struct interface {
 	/* ifindex of what its frames pass, too: below a VLAN or macvlan, the peer of a veth; 0 */
 	uint32_t link;
 	uint16_t vlan; /* the tag that they have there; 0 = none */
+	struct interface_tunnel tunnel;
 };
 
 /*
@@ -54,6 +69,13 @@ const struct interface *interfaces_find(const struct interfaces *interfaces, uin
  */
 uint32_t interfaces_link(const struct interfaces *interfaces, uint32_t ifindex,
                          const uint16_t *vlans, int vlan_count);
+/*
+ * The interface in which the tunnel ends that inner came in, in a packet of that tuple; NULL: it
+ * ends in none of this namespace. Valid as of interfaces_find.
+ */
+const struct interface *interfaces_find_tunnel(const struct interfaces *interfaces,
+                                               const struct packet *inner,
+                                               const struct tuple *outer);
 /* An address of this namespace, all of 127/8 included. */
 bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_address *address);
 /* The same at a moment (monotonic; 0 = now): an address that was removed lately is remembered. */

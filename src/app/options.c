@@ -119,6 +119,8 @@ static int check(const struct options *options, struct error *error)
 		{ options->write_file && strcmp(options->write_file, "-") == 0 &&
 		          !options->output_file,
 		  "-w -: the packets take standard output, so that -o is needed for the records" },
+		{ snapshot && !options->tunnels,
+		  "--no-tunnels and -S exclude each other: a snapshot has no packets" },
 		{ options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1,
 		  "-L: one interface at a time" },
 	};
@@ -214,6 +216,7 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 	options->events = EVENTS_DEFAULT;
 	options->promiscuous = true;
 	options->inspect = true;
+	options->tunnels = true;
 	options->log_level = LOG_INFO;
 	result = parse_words(options, argc, argv, &words, error);
 	if (result != 0 || options->mode == OPTIONS_HELP || options->mode == OPTIONS_VERSION)

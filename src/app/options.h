@@ -69,6 +69,7 @@ struct options {
 	enum options_copies copies;
 	bool dedupe; /* what follows from it */
 	bool inspect;
+	bool tunnels;
 	uint32_t payload; /* bytes of each packet; 0 = none */
 	bool hash;
 	bool args;

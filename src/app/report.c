@@ -79,6 +79,7 @@ static void fill_config(const struct report_sources *sources, struct event_confi
 	if (sources->stream) {
 		config->dedupe = options->dedupe;
 		config->inspect = options->inspect;
+		config->tunnels = options->tunnels;
 		config->max_connections = options->max_connections;
 		config->update_interval_ns = options->update_interval_ns;
 		config->count = options->count;

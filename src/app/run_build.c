@@ -284,6 +284,7 @@ static int open_stream(struct run *run, struct error *error)
 		.dedupe = run->options->dedupe,
 		.inspect = run->options->inspect,
 		.sees_all = sees_all(run->options),
+		.tunnels = run->options->tunnels,
 		.payload_max = run->options->payload,
 		.frame_max = frame_max(run),
 		.replay = run_is_replay(run),

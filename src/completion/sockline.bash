@@ -183,6 +183,7 @@ _sockline()
 			--no-dedupe
 			--dedupe
 			--no-inspect
+			--no-tunnels
 			--pid
 			--process
 			--user

@@ -13,6 +13,8 @@
 #include "base/wheel.h"
 #include "sockets/socket.h"
 
+struct connection_tunnel;
+
 enum connection_end { CONNECTION_SOURCE, CONNECTION_DESTINATION }; /* initiator, responder */
 
 enum connection_reason {
@@ -48,9 +50,10 @@ enum connection_direction {
 /*
  * What keeps connections of one tuple apart: VLAN ids, 0 = none, the outer one in the low 12
  * bits, and whether the packets are IPv6 although an address is IPv4-mapped (RFC 4942 2.2).
+ * With the bit of a tunnel all others but that one are a hash of the tunnel and of the VLANs.
  */
-#define CONNECTION_LANE_BITS        25
 #define CONNECTION_LANE_MAPPED      (1u << 24)
+#define CONNECTION_LANE_TUNNEL      (1u << 25)
 #define CONNECTION_LANE_VLAN(lane)  ((lane)&0xfffu)
 #define CONNECTION_LANE_INNER(lane) ((lane) >> 12 & 0xfffu)
 #define CONNECTION_LANES_MAX        2 /* two tags, one, none: three forms of a packet */
@@ -151,6 +154,7 @@ struct connection {
 	uint64_t id __attribute__((aligned(64))); /* sockline.connection.id */
 	uint32_t ifindex;                         /* where it was first seen */
 	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
+	uint8_t carries;  /* enum packet_tunnel: its packets carry others */
 	/* The encoder's: JSON of what is the same in all its records, see base/snippet.h. */
 	struct snippet *snippet;
 	struct tcp_flow flow; /* TCP, and the history of UDP */
@@ -176,6 +180,7 @@ struct connection {
 	int64_t seen_ns;  /* monotonic: of the first packet */
 	int64_t reported_ns;
 
+	struct connection_tunnel *tunnel; /* that its packets are in; NULL = none is known */
 	struct names *names; /* what it is about, see inspect/names.h; NULL = nothing is known */
 	struct connection_extra *extra; /* NULL = nothing of it was needed */
 	char community_id[32];          /* NUL-terminated, from the beginning on */

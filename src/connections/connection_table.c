@@ -54,6 +54,8 @@ static void release(struct connection *connection)
 	connection->names = NULL;
 	connection_extra_free(connection->extra);
 	connection->extra = NULL;
+	free(connection->tunnel);
+	connection->tunnel = NULL;
 }
 
 void connection_table_free(struct connection_table *table)
@@ -269,7 +271,7 @@ struct connection *connection_table_open(struct connection_table *table,
 		return NULL;
 	connection->tuple = key->tuple;
 	connection->netns = key->netns;
-	connection->lane = key->lane & ((1u << CONNECTION_LANE_BITS) - 1);
+	connection->lane = key->lane;
 	connection->start_ns = time_ns;
 	connection->last_ns = time_ns;
 	connection->reported_ns = time_ns;

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 
 #include "connections/connection_extra.h"
+#include "connections/connection_tunnel.h"
 #include "events/encode_parts.h"
 
 const char *encode_connection_state(enum socket_state state)
@@ -150,11 +151,29 @@ static enum packet_direction direction_of(const struct connection *connection)
 	return PACKET_DIRECTION_UNKNOWN;
 }
 
-static void write_vlans(struct writer *writer, uint32_t lane)
+static void write_vlans(struct writer *writer, const struct connection *connection)
 {
-	const uint16_t ids[] = { CONNECTION_LANE_VLAN(lane), CONNECTION_LANE_INNER(lane) };
+	const struct connection_tunnel *tunnel = connection->tunnel;
+	const uint16_t ids[] = { CONNECTION_LANE_VLAN(connection->lane),
+		                 CONNECTION_LANE_INNER(connection->lane) };
 
-	encode_tuple_vlans(writer, ids, ids[1] != 0 ? 2 : 1);
+	if (!(connection->lane & CONNECTION_LANE_TUNNEL))
+		encode_tuple_vlans(writer, ids, ids[1] != 0 ? 2 : 1);
+	else if (tunnel && tunnel->vlan_count > 0)
+		encode_tuple_vlans(writer, tunnel->vlans, tunnel->vlan_count);
+}
+
+/* What carries it, and what it carries: the end of "connection", and "tunnel". */
+static void write_layers(struct writer *writer, const struct connection *connection)
+{
+	if (connection->tunnel && connection->tunnel->outer_id != 0)
+		writer_id(writer, KEY("outer"), connection->tunnel->outer_id);
+	if (connection->carries != PACKET_NO_TUNNEL)
+		writer_name(writer, KEY("carries"),
+		            encode_tuple_tunnel_type((enum packet_tunnel)connection->carries));
+	writer_object_end(writer);
+	if (connection->tunnel)
+		encode_tuple_tunnel(writer, &connection->tunnel->tunnel);
 }
 
 WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *connection,
@@ -176,7 +195,7 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 	if (counted)
 		write_counts(writer, &sum);
 	if (connection->lane & ~CONNECTION_LANE_MAPPED)
-		writer_call(writer, write_vlans, connection->lane);
+		writer_call(writer, write_vlans, connection);
 	if (connection->names)
 		writer_call(writer, encode_names_network, connection->names);
 	writer_object_end(writer);
@@ -283,6 +302,11 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_co
 		writer_call(writer, encode_tcp_history, connection);
 	if (totals && connection_extra_icmp_errors(connection))
 		writer_call(writer, write_icmp_errors, connection_extra_icmp_errors(connection));
+	if (__builtin_expect(connection->tunnel || connection->carries != PACKET_NO_TUNNEL,
+	                     false)) {
+		writer_call(writer, write_layers, connection);
+		return;
+	}
 	writer_object_end(writer);
 }
 

@@ -298,6 +298,8 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_pa
 		return;
 	encode_connection_write_piece(writer, shared->snippet, event->connection,
 	                              CONNECTION_PIECE_ID);
+	if (event->outer)
+		writer_id(writer, KEY("outer"), event->outer->id);
 	writer_object_end(writer);
 }
 
@@ -325,6 +327,8 @@ void encode_packet_event(struct writer *outside, const struct event *any)
 	if (!has_data)
 		write_packet(writer, event, false);
 	write_transport(writer, event->packet);
+	if (event->tunnel)
+		writer_call(writer, encode_tuple_tunnel, event->tunnel);
 	write_connection(writer, event, &shared);
 	encode_owner_attribution(writer, owner,
 	                         is_ip(event->packet) ? ATTRIBUTION_FORWARDED

@@ -185,6 +185,10 @@ void encode_tuple_end_v6(struct writer *writer, const struct inet_address *addre
                          bool has_port);
 /* vlan.id and inner.vlan.id, of one or two; inside "network". */
 void encode_tuple_vlans(struct writer *writer, const uint16_t *ids, int count);
+/* sockline.tunnel */
+void encode_tuple_tunnel(struct writer *writer, const struct tunnel *tunnel);
+/* Its name. */
+const char *encode_tuple_tunnel_type(enum packet_tunnel type);
 /* number -1, name "": not known. */
 void encode_tuple_observer(struct writer *writer, const char *name, int64_t number);
 

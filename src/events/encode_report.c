@@ -216,6 +216,7 @@ static void write_stream_options(struct writer *writer, const struct event_confi
 {
 	encode_writer_bool(writer, KEY("dedupe"), config->dedupe);
 	encode_writer_bool(writer, KEY("inspect"), config->inspect);
+	encode_writer_bool(writer, KEY("tunnels"), config->tunnels);
 	writer_u64(writer, KEY("max_connections"), config->max_connections);
 	writer_ns(writer, KEY("update_interval_ns"), config->update_interval_ns);
 	if (config->count > 0)

@@ -157,3 +157,48 @@ void encode_tuple_observer(struct writer *writer, const char *name, int64_t numb
 	writer_object_end(writer);
 	writer_object_end(writer);
 }
+
+const char *encode_tuple_tunnel_type(enum packet_tunnel type)
+{
+	static const char *const names[] = {
+		[PACKET_MPLS] = "mpls",     [PACKET_PPPOE] = "pppoe", [PACKET_GRE] = "gre",
+		[PACKET_ERSPAN] = "erspan", [PACKET_IPIP] = "ipip",   [PACKET_6IN4] = "6in4",
+		[PACKET_4IN6] = "4in6",     [PACKET_6IN6] = "6in6",   [PACKET_VXLAN] = "vxlan",
+		[PACKET_GENEVE] = "geneve", [PACKET_GTP] = "gtp",     [PACKET_L2TP] = "l2tp",
+	};
+
+	return names[type];
+}
+
+static void write_outer_end(struct writer *writer, const struct key *key,
+                            const struct inet_address *address, uint16_t port, bool has_port)
+{
+	writer_object(writer, key);
+	encode_tuple_end(writer, address, port, has_port);
+	writer_object_end(writer);
+}
+
+void encode_tuple_tunnel(struct writer *writer, const struct tunnel *tunnel)
+{
+	const struct tuple *outer = &tunnel->outer;
+	bool has_ports = inet_has_ports(outer->protocol);
+
+	writer_object(writer, KEY("tunnel"));
+	writer_name(writer, KEY("type"), encode_tuple_tunnel_type(tunnel->type));
+	if (tunnel->has_id)
+		writer_decimal(writer, KEY("id"), tunnel->id);
+	if (tunnel->depth > 1)
+		writer_u64(writer, KEY("depth"), tunnel->depth);
+	if (tunnel->has_outer) {
+		write_outer_end(writer, KEY("source"), &outer->source, outer->source_port,
+		                has_ports);
+		write_outer_end(writer, KEY("destination"), &outer->destination,
+		                outer->destination_port, has_ports);
+	}
+	if (tunnel->ifindex > 0) {
+		writer_object(writer, KEY("interface"));
+		writer_decimal(writer, KEY("id"), tunnel->ifindex);
+		writer_object_end(writer);
+	}
+	writer_object_end(writer);
+}

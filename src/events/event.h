@@ -68,12 +68,14 @@ struct event_packet {
 	const struct owner *source, *destination;
 	bool either_end;          /* source is the owner of one of the ends, which is not known */
 	const char *community_id; /* NULL: that of the connection, if the packet has its tuple */
-	uint32_t netns;         /* when it was captured in another namespace than our own; else 0 */
-	uint64_t duplicate_of;  /* packet.number of the same packet on another interface; 0 */
-	const uint8_t *payload; /* what is to be written of it; NULL = nothing */
-	uint32_t payload_length; /* the rest over EVENT_PAYLOAD_MAX is left out */
-	const uint8_t *frame;    /* the packet's bytes, for -w; NULL = they are not kept */
-	uint32_t frame_length;   /* of them that were captured, and kept */
+	uint32_t netns;        /* when it was captured in another namespace than our own; else 0 */
+	uint64_t duplicate_of; /* packet.number of the same packet on another interface; 0 */
+	const struct tunnel *tunnel;    /* that it is in; NULL = none */
+	const struct connection *outer; /* that of what carries it; NULL = none */
+	const uint8_t *payload;         /* what is to be written of it; NULL = nothing */
+	uint32_t payload_length;        /* the rest over EVENT_PAYLOAD_MAX is left out */
+	const uint8_t *frame;           /* the packet's bytes, for -w; NULL = they are not kept */
+	uint32_t frame_length;          /* of them that were captured, and kept */
 };
 
 /* EVENT_CONNECTION_*: totals, owners and times stand in the connection. */
@@ -213,7 +215,7 @@ struct event_config {
 	bool hash, args, all_processes;
 	struct event_selection selection;
 	const char *command; /* its first word, for the others may hold secrets; NULL = none */
-	bool dedupe, inspect;
+	bool dedupe, inspect, tunnels;
 	uint32_t max_connections;
 	int64_t update_interval_ns;
 	uint64_t count;           /* 0 = no limit */

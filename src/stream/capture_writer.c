@@ -344,7 +344,9 @@ void capture_writer_add(struct capture_writer *writer, const struct event *event
 	const char *name = !known ? "" : known->long_name ? known->long_name : known->name;
 	const struct interface_key key = {
 		.netns = packet->packet->netns,
-		.ifindex = packet->packet->ifindex,
+		/* The packet's is that of the tunnel that ends here, see packet.h. */
+		.ifindex = packet->packet->ends_here && known ? known->ifindex
+		                                              : packet->packet->ifindex,
 		.link_type = packet->packet->link_type,
 		.name = name,
 	};

@@ -97,6 +97,12 @@ uint64_t duplicates_expect(const struct duplicates *duplicates, const struct pac
 	return hash;
 }
 
+/* Below the interface in which its tunnel ends is another place than that. */
+static uint16_t place_of(const struct packet *packet)
+{
+	return (uint16_t)(packet->ends_here ? ~packet->ifindex : packet->ifindex);
+}
+
 static uint16_t fold(uint32_t number)
 {
 	uint16_t folded = (uint16_t)(number ^ number >> 16);
@@ -132,7 +138,7 @@ uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *pa
 	if (entry->hash == hash >> 32 && distance < DUPLICATES_WINDOW_NS &&
 	    distance > -DUPLICATES_WINDOW_NS &&
 	    (entry->netns != packet->netns ||
-	     (entry->ifindex != (uint16_t)packet->ifindex && entry->link == fold(link)))) {
+	     (entry->ifindex != place_of(packet) && entry->link == fold(link)))) {
 		*same_netns = was_there(entry, packet->netns);
 		/* The first one stays: each further copy repeats that. */
 		return entry->number;
@@ -143,7 +149,7 @@ uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *pa
 		.number = packet->number & ((UINT64_C(1) << 48) - 1),
 		.link = fold(link),
 		.time_ns = packet->time_ns,
-		.ifindex = (uint16_t)packet->ifindex,
+		.ifindex = place_of(packet),
 	};
 	return 0;
 }

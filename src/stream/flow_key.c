@@ -41,6 +41,8 @@ uint32_t flow_key_lane(const struct packet *packet)
 {
 	uint32_t lane = 0;
 
+	if (packet->tunnel_lane != 0)
+		return packet->tunnel_lane;
 	/* A tag with the id 0 has a priority and no VLAN (802.1Q 9.6). */
 	for (int i = packet->vlan_count - 1; i >= 0; i--)
 		if (packet->vlans[i] != 0)

@@ -38,13 +38,14 @@ static uint64_t hash_datagram(const struct fragments *fragments, const struct pa
 {
 	struct {
 		struct inet_address source, destination;
-		uint32_t netns, id, protocol;
+		uint32_t netns, id, protocol, lane;
 	} key = {
 		.source = packet->tuple.source,
 		.destination = packet->tuple.destination,
 		.netns = packet->netns,
 		.id = packet->fragment_id,
 		.protocol = packet->tuple.protocol,
+		.lane = packet->tunnel_lane,
 	};
 
 	return hash_bytes(&fragments->key, &key, sizeof key);

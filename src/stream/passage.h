@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stream_packet.c and stream_emit.c share; nobody else includes it. */
+/* What stream_packet.c, stream_passage.c and stream_emit.c share; no other file includes it. */
 #ifndef SOCKLINE_STREAM_PASSAGE_H
 #define SOCKLINE_STREAM_PASSAGE_H
 
@@ -10,8 +10,9 @@
 /* A packet under way, and what is known of it so far. */
 struct passage {
 	const struct packet *packet;
-	uint64_t copy_hash; /* what duplicates_expect said */
-	bool has_key;       /* it belongs to a connection that can be looked up */
+	struct passage *outer; /* of the packet that carries it; NULL: none does */
+	uint64_t copy_hash;    /* what duplicates_expect said */
+	bool has_key;          /* it belongs to a connection that can be looked up */
 	struct connection_key key;
 	bool has_looked;                               /* at these two: */
 	const struct attribution_namespace *namespace; /* NULL: not known, or a replay */
@@ -20,6 +21,7 @@ struct passage {
 	int64_t now_ns;  /* in the connection table's time */
 	int64_t seen_ns; /* monotonic: when it was captured; 0 in a replay */
 	struct connection *connection;
+	uint64_t connection_id; /* of it, once an outer packet has passed */
 	enum connection_end from;
 	bool opened;
 	unsigned doubtful; /* what binder_judge() said */
@@ -32,5 +34,15 @@ struct passage {
  */
 void stream_emit_packet(struct stream *stream, const struct passage *passage,
                         uint64_t duplicate_of);
+
+/* stream_passage.c: a packet of a known connection that makes no record itself needs none of it. */
+void stream_look_around(struct stream *stream, struct passage *passage);
+/* That of what carries it; NULL: none does, or it has gone, as there was no room for two. */
+struct connection *stream_outer_connection(const struct stream *stream,
+                                           const struct passage *passage);
+/* The packet's own is the one in which the tunnel ends. */
+const struct interface *stream_captured_at(const struct passage *passage);
+/* A captured packet counts once: the innermost that has an end of this host. */
+void stream_count_traffic(struct stream *stream, struct passage *passage);
 
 #endif

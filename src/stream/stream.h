@@ -35,12 +35,17 @@ struct stream_options {
 	uint32_t max_connections;
 	int64_t update_interval_ns; /* 0 = none */
 	uint16_t community_id_seed;
-	uint32_t netns;       /* our own network namespace; packets of others say theirs */
-	bool dedupe;          /* no records of packets that were seen on another interface before */
-	bool replay;          /* packets are the clock */
-	bool guess;           /* replay: owners that the file states as likely are taken */
-	bool inspect;         /* look into first packets for names */
-	bool sees_all;        /* all packets are: a connect(2) without any is one that failed */
+	uint32_t netns; /* our own network namespace; packets of others say theirs */
+	bool dedupe;    /* no records of packets that were seen on another interface before */
+	bool replay;    /* packets are the clock */
+	bool guess;     /* replay: owners that the file states as likely are taken */
+	bool inspect;   /* look into first packets for names */
+	/*
+	 * All packets are: a connect(2) without any is one that failed, and what is inside of a tunnel
+	 * that ends here is seen on its interface, too.
+	 */
+	bool sees_all;
+	bool tunnels;         /* packets in packets are packets */
 	uint32_t payload_max; /* bytes of payload in a packet's record; 0 = none */
 	uint32_t frame_max;   /* bytes of each packet that are kept until its record; 0 = none */
 	/* Called before packets pass: what the kernel reported by now has to come first. NULL: none. */

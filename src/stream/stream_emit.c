@@ -46,6 +46,7 @@ void stream_emit_packet(struct stream *stream, const struct passage *passage, ui
 		payload_within(&stream->payloads, packet, kept, stream->options.payload_max);
 	struct event event;
 	char text[COMMUNITY_ID_SIZE];
+	struct tunnel tunnel;
 
 	event.action = EVENT_PACKET;
 	event.time_ns = packet->time_ns;
@@ -65,6 +66,13 @@ void stream_emit_packet(struct stream *stream, const struct passage *passage, ui
 	if (packet->netns != stream->options.netns)
 		event.packet.netns = packet->netns;
 	event.packet.interface = passage->interface;
+	if (packet->tunnel != PACKET_NO_TUNNEL) {
+		tunnel = tunnel_of(packet, passage->outer ? passage->outer->packet : NULL);
+		event.packet.tunnel = &tunnel;
+		event.packet.outer = stream_outer_connection(stream, passage);
+		if (packet->ends_here)
+			event.packet.interface = stream_captured_at(passage);
+	}
 	set_owners(stream, passage, &event.packet);
 	if (!connection && flow_key_has_community_id(packet)) {
 		flow_key_community_id(packet, stream->options.community_id_seed, text);

@@ -8,7 +8,7 @@
 #include "events/community_id.h"
 #include "stream/flow_key.h"
 #include "stream/passage.h"
-#include "stream/stream_private.h"
+#include "stream/stream_tunnel.h"
 
 #define SERVICE_PORTS 1024 /* System Ports, RFC 6335 section 6 */
 
@@ -81,33 +81,6 @@ static void note_deaths(struct stream *stream, struct connection *connection, in
 		connection_table_died(stream->connections, connection, now_ns);
 }
 
-/* NULL: not known. Its first packets may be read before the kernel's word of it. */
-static const struct interface *find_interface(const struct attribution_namespace *namespace,
-                                              uint32_t ifindex)
-{
-	const struct interface *interface;
-
-	if (!namespace || ifindex == 0)
-		return NULL;
-	interface = interfaces_find(namespace->interfaces, ifindex);
-	if (interface || interfaces_read(namespace->interfaces) != 0)
-		return interface;
-	return interfaces_find(namespace->interfaces, ifindex);
-}
-
-/* A packet of a known connection that makes no record itself needs none of it. */
-static void look_around(struct stream *stream, struct passage *passage)
-{
-	if (!stream->options.attribution || passage->has_looked)
-		return;
-	passage->has_looked = true;
-	passage->namespace =
-		attribution_find_namespace(stream->options.attribution, passage->packet->netns);
-	passage->interface = find_interface(passage->namespace, passage->packet->ifindex);
-	passage->locality = locality_of(passage->namespace ? passage->namespace->interfaces : NULL,
-	                                passage->packet, passage->seen_ns);
-}
-
 /* As duplicates_check() wants it. */
 static uint32_t link_of(struct stream *stream, struct passage *passage)
 {
@@ -115,7 +88,7 @@ static uint32_t link_of(struct stream *stream, struct passage *passage)
 
 	if (passage->copy_hash == 0 || !tuple_is_of_link(&packet->tuple))
 		return 0;
-	look_around(stream, passage);
+	stream_look_around(stream, passage);
 	if (!passage->namespace)
 		return 0;
 	return interfaces_link(passage->namespace->interfaces, packet->ifindex, packet->vlans,
@@ -132,7 +105,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 
 	if (stream->options.attribution)
 		attribution_expect(stream->options.attribution, &packet->tuple);
-	look_around(stream, passage);
+	stream_look_around(stream, passage);
 	end = sender_end(stream, packet, locality, &known);
 	if (end == CONNECTION_DESTINATION)
 		passage->key.tuple = tuple_reverse(&passage->key.tuple);
@@ -204,8 +177,13 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 	if (!passage->has_key)
 		return NULL;
 	connection = connection_table_find(stream->connections, &passage->key, &passage->from);
-	if (!connection && passage->is_copy)
-		connection = find_copied(stream, passage);
+	if (passage->is_copy) {
+		/* Where the tunnel ends, it is what its interface shows, and that opens it. */
+		if (packet->is_shown)
+			return connection;
+		if (!connection)
+			connection = find_copied(stream, passage);
+	}
 	if (connection && (connection_table_restarts(connection, packet) ||
 	                   stream_is_of_another_socket(stream, connection, passage->from,
 	                                               passage->seen_ns, passage->now_ns))) {
@@ -236,17 +214,6 @@ static void advance_replay(struct stream *stream, struct passage *passage)
 	stream->tick_ns = (passage->now_ns / NS_PER_SECOND + 1) * NS_PER_SECOND;
 }
 
-static void count_traffic(struct stream *stream, struct passage *passage)
-{
-	if (passage->connection) {
-		traffic_count(stream->traffic, passage->connection, passage->from, passage->packet);
-		return;
-	}
-	look_around(stream, passage);
-	traffic_count_unconnected(stream->traffic, passage->locality.source,
-	                          passage->locality.destination, passage->packet);
-}
-
 /* Quick, for each packet: the owners that are known need not be those of this packet. */
 static bool may_have_moved(const struct stream *stream, const struct connection *connection,
                            const struct packet *packet)
@@ -259,6 +226,28 @@ static bool may_have_moved(const struct stream *stream, const struct connection 
 	        packet->ifindex != connection->ifindex);
 }
 
+/* What a packet is besides a part of its connection. */
+static void report(struct stream *stream, struct passage *passage, uint64_t duplicate_of)
+{
+	bool is_repeated = duplicate_of != 0 || passage->is_copy;
+
+	if (stream->traffic)
+		stream_count_traffic(stream, passage);
+	if (stream->wants_packets && !(is_repeated && stream->options.dedupe))
+		stream_emit_packet(stream, passage, duplicate_of);
+	if (stream->naming)
+		naming_found(stream->naming, passage->packet,
+		             passage->is_copy ? NULL : passage->connection, passage->from);
+}
+
+/* To what it carries, which is next. */
+static void pass_on(struct passage *passage)
+{
+	passage[1].outer = passage;
+	if (passage->connection)
+		passage->connection_id = passage->connection->id;
+}
+
 static void pass(struct stream *stream, struct passage *passage)
 {
 	const struct packet *packet = passage->packet;
@@ -267,19 +256,24 @@ static void pass(struct stream *stream, struct passage *passage)
 	struct connection *connection;
 	uint64_t duplicate_of;
 
-	account(stream, packet);
+	if (!packet->is_outer)
+		account(stream, packet);
 	if (stream->options.replay)
 		advance_replay(stream, passage);
 	duplicate_of = duplicates_check(stream->duplicates, packet, passage->copy_hash,
 	                                link_of(stream, passage), &passage->is_copy);
 	if (stream->wants_packets)
-		look_around(stream, passage);
+		stream_look_around(stream, passage);
 	connection = passage->connection = find_connection(stream, passage);
 	if (connection)
 		before = connection->state;
 	if (connection && !passage->is_copy)
 		closed = connection_table_account(stream->connections, connection, passage->from,
 		                                  packet, passage->now_ns);
+	if (connection && packet->tunnel != PACKET_NO_TUNNEL)
+		stream_tunnel_found(connection, passage->from, packet,
+		                    passage->outer ? passage->outer->packet : NULL,
+		                    stream_outer_connection(stream, passage));
 	if (connection && stream->options.replay)
 		stream_bind_stated(stream, connection, passage->from, packet);
 	if (passage->opened) {
@@ -295,15 +289,12 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (connection && may_have_moved(stream, connection, packet))
 		passage->doubtful = binder_judge(stream->binder, connection, passage->from, packet,
 		                                 passage->seen_ns, stream->changes);
-	if (stream->traffic && !passage->is_copy)
-		count_traffic(stream, passage);
 	if (stream->wants_states && connection && !passage->opened && connection->state != before)
 		stream_emit_state(stream, connection, before, packet->time_ns);
-	if (stream->wants_packets && (duplicate_of == 0 || !stream->options.dedupe))
-		stream_emit_packet(stream, passage, duplicate_of);
-	if (stream->naming)
-		naming_found(stream->naming, packet, passage->is_copy ? NULL : connection,
-		             passage->from);
+	if (packet->is_outer)
+		pass_on(passage);
+	else
+		report(stream, passage, duplicate_of);
 	if (closed)
 		stream_hold_closed(stream, connection);
 	else if (!connection && !passage->is_copy)
@@ -322,6 +313,19 @@ static void distinguish(struct connection_key *key, const struct packet *packet)
 	}
 }
 
+/* Live, what passes by in a tunnel is no copy of what is in none, or in another one. */
+static uint64_t hash_copies(const struct stream *stream, const struct packet *packet)
+{
+	uint64_t hash;
+
+	if (packet->is_shown)
+		return 0;
+	hash = duplicates_expect(stream->duplicates, packet);
+	if (hash != 0 && packet->tunnel_lane != 0 && !stream->options.replay)
+		hash ^= (uint64_t)packet->tunnel_lane * UINT64_C(0x9e3779b97f4a7c15);
+	return hash;
+}
+
 /* Memory is slow and packets come in numbers: what is looked up for each is fetched for all at once. */
 static void prefetch(const struct stream *stream, struct passage *passages, int count)
 {
@@ -331,7 +335,9 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 	for (int i = 0; i < count; i++) {
 		const struct packet *packet = passages[i].packet;
 
-		passages[i].copy_hash = duplicates_expect(stream->duplicates, packet);
+		passages[i].copy_hash = packet->tunnel == PACKET_NO_TUNNEL
+		                                ? duplicates_expect(stream->duplicates, packet)
+		                                : hash_copies(stream, packet);
 		passages[i].has_key = flow_key_of(packet, &tuple);
 		if (!passages[i].has_key)
 			continue;
@@ -368,6 +374,7 @@ static void pass_batch(struct stream *stream, int count)
 	}
 	for (int i = 0; i < count; i++) {
 		passages[i].packet = &packets[i];
+		passages[i].outer = NULL;
 		passages[i].has_looked = false;
 		passages[i].namespace = NULL;
 		passages[i].interface = stream_stated_interface(stream, &packets[i]);
@@ -378,7 +385,7 @@ static void pass_batch(struct stream *stream, int count)
 		passages[i].from = CONNECTION_SOURCE;
 		passages[i].opened = false;
 		passages[i].doubtful = 0;
-		passages[i].is_copy = false;
+		passages[i].is_copy = packets[i].is_shown;
 	}
 	if (stream->options.attribution)
 		stream->changes = attribution_changes(stream->options.attribution);
@@ -398,29 +405,4 @@ void stream_pass_packets(struct stream *stream)
 	if (stream->options.catch_up)
 		stream->options.catch_up(stream->options.context);
 	pass_batch(stream, count);
-}
-
-void stream_gather(struct stream *stream, const struct packet *packet, struct payload payload,
-                   int64_t clock_ns)
-{
-	payload_store_put(&stream->payloads, (uint32_t)stream->batched, payload);
-	stream->batch_ns[stream->batched] = clock_ns;
-	stream->batch[stream->batched++] = *packet;
-	if (stream->batched == STREAM_BATCH)
-		stream_pass_packets(stream);
-}
-
-void stream_add_packet(struct stream *stream, const struct packet *packet, const uint8_t *bytes)
-{
-	struct payload payload = payload_of(&stream->payloads, packet, bytes);
-
-	if (stream->naming) {
-		if (naming_is_full(stream->naming))
-			stream_pass_packets(stream);
-		naming_look(stream->naming, packet, bytes);
-	}
-	if (stream->options.replay)
-		stream_replay_add(stream, packet, payload);
-	else
-		stream_gather(stream, packet, payload, 0);
 }

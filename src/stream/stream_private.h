@@ -17,6 +17,8 @@
 
 /* Packets that are far ahead of the one before: see stream_replay.c. */
 #define STREAM_HELD_MAX 4
+/* A packet and what carries it. */
+#define STREAM_LAYERS_MAX (PACKET_TUNNELS_MAX + 1)
 
 struct stream {
 	struct stream_options options;
@@ -41,7 +43,10 @@ struct stream {
 	int64_t batch_ns[STREAM_BATCH];    /* replay: the clock at each of them */
 	int batched;
 	int64_t replay_ns; /* replay: the clock at the packet that was added last */
-	struct packet held[STREAM_HELD_MAX];
+	struct held {
+		struct packet layers[STREAM_LAYERS_MAX];
+		int count;
+	} held[STREAM_HELD_MAX];
 	int held_count;
 	struct payload_store payloads; /* of batch, then of held */
 	struct packet_counters counters;
@@ -56,8 +61,12 @@ static inline const struct interface *stream_stated_interface(const struct strea
 /* Adds a packet to the batch; clock_ns: of the replay. */
 void stream_gather(struct stream *stream, const struct packet *packet, struct payload payload,
                    int64_t clock_ns);
+/* The same of what was captured as one, the outermost packet first; payload is of the last. */
+void stream_gather_layers(struct stream *stream, const struct packet *layers, int count,
+                          struct payload payload, int64_t clock_ns);
 /* stream_replay.c: the same, with the clock that the packets make. */
-void stream_replay_add(struct stream *stream, const struct packet *packet, struct payload payload);
+void stream_replay_add(struct stream *stream, const struct packet *layers, int count,
+                       struct payload payload);
 
 void stream_emit_connection(struct stream *stream, enum event_action action, int64_t time_ns,
                             struct connection *connection);

@@ -6,6 +6,8 @@
  * those before waits for the next ones: when one of them is back, the packet's time was wrong, and
  * when none is, there was silence.
  */
+#include <string.h>
+
 #include "base/clock.h"
 #include "stream/stream_private.h"
 
@@ -34,48 +36,63 @@ static struct payload held_payload(const struct stream *stream, int number)
 static void disbelieve(struct stream *stream)
 {
 	for (int i = 0; i < stream->held_count; i++)
-		stream_gather(stream, &stream->held[i], held_payload(stream, i), stream->replay_ns);
+		stream_gather_layers(stream, stream->held[i].layers, stream->held[i].count,
+		                     held_payload(stream, i), stream->replay_ns);
 	stream->held_count = 0;
 }
 
-static void believe(struct stream *stream, const struct packet *packet, struct payload payload)
+static void believe(struct stream *stream, const struct packet *layers, int count,
+                    struct payload payload)
 {
-	if (clock_of(packet) > stream->replay_ns)
-		stream->replay_ns = clock_of(packet);
-	stream_gather(stream, packet, payload, stream->replay_ns);
+	if (clock_of(layers) > stream->replay_ns)
+		stream->replay_ns = clock_of(layers);
+	if (count == 1)
+		stream_gather(stream, layers, payload, stream->replay_ns);
+	else
+		stream_gather_layers(stream, layers, count, payload, stream->replay_ns);
 }
 
 /* There was silence up to the earliest of them. Some may be far ahead of that one, too. */
 static void accept_silence(struct stream *stream)
 {
-	struct packet held[STREAM_HELD_MAX];
+	struct held held[STREAM_HELD_MAX];
 	int count = stream->held_count;
 
-	stream->replay_ns = clock_of(&stream->held[0]);
+	stream->replay_ns = clock_of(stream->held[0].layers);
 	for (int i = 0; i < count; i++) {
 		held[i] = stream->held[i];
-		if (clock_of(&held[i]) < stream->replay_ns)
-			stream->replay_ns = clock_of(&held[i]);
+		if (clock_of(held[i].layers) < stream->replay_ns)
+			stream->replay_ns = clock_of(held[i].layers);
 	}
 	stream->held_count = 0;
 	/* One that is held again takes its own place, or that of one before. */
 	for (int i = 0; i < count; i++)
-		stream_replay_add(stream, &held[i], held_payload(stream, i));
+		stream_replay_add(stream, held[i].layers, held[i].count, held_payload(stream, i));
 }
 
-void stream_replay_add(struct stream *stream, const struct packet *packet, struct payload payload)
+static __attribute__((noinline)) void hold(struct stream *stream, const struct packet *layers,
+                                           int count, struct payload payload)
 {
-	if (is_far_ahead(stream, packet)) {
-		payload_store_put(&stream->payloads, (uint32_t)(STREAM_BATCH + stream->held_count),
-		                  payload);
-		stream->held[stream->held_count++] = *packet;
-		if (stream->held_count == STREAM_HELD_MAX)
-			accept_silence(stream);
+	int number = stream->held_count++;
+	struct held *held = &stream->held[number];
+
+	payload_store_put(&stream->payloads, (uint32_t)(STREAM_BATCH + number), payload);
+	memcpy(held->layers, layers, (size_t)count * sizeof *layers);
+	held->count = count;
+	if (stream->held_count == STREAM_HELD_MAX)
+		accept_silence(stream);
+}
+
+void stream_replay_add(struct stream *stream, const struct packet *layers, int count,
+                       struct payload payload)
+{
+	if (is_far_ahead(stream, layers)) {
+		hold(stream, layers, count, payload);
 		return;
 	}
 	if (stream->held_count > 0)
 		disbelieve(stream);
-	believe(stream, packet, payload);
+	believe(stream, layers, count, payload);
 }
 
 bool stream_holds_packets(const struct stream *stream)

@@ -6,7 +6,8 @@
  *
  *	replay_sockets SOCKETS FILE
  *
- * SOCKETS: lines "address ADDRESS" (this host has it), and tab-separated
+ * SOCKETS: lines "address ADDRESS" (this host has it), "tunnel ID" (it has an interface for
+ * tunnels of that number), "below" (and that is not captured), and tab-separated
  * "protocol local port remote port method pid name executable uid inode", where
  * remote "*" with port 0 is any (a listener, an unconnected socket).
  */
@@ -39,6 +40,8 @@ struct recorded {
 static struct recorded sockets[MAX];
 static struct inet_address addresses[MAX];
 static int socket_count, address_count;
+static bool has_tunnel, everywhere = true;
+static uint32_t tunnel_id;
 static struct attribution_namespace space = { .netns = NETNS };
 
 /* What stream/ asks attribution and the interfaces for, answered from the record. */
@@ -79,6 +82,18 @@ uint32_t interfaces_link(const struct interfaces *interfaces, uint32_t ifindex,
 	(void)vlans;
 	(void)vlan_count;
 	return 0;
+}
+
+/* The interface of a "tunnel" line; no packet of these files is captured on it by its number. */
+const struct interface *interfaces_find_tunnel(const struct interfaces *interfaces,
+                                               const struct packet *inner,
+                                               const struct tuple *outer)
+{
+	static const struct interface end = { .ifindex = 9 };
+
+	(void)interfaces;
+	(void)outer;
+	return has_tunnel && inner->tunnel_id == tunnel_id ? &end : NULL;
 }
 
 int interfaces_read(struct interfaces *interfaces)
@@ -215,6 +230,14 @@ static void read_line(const char *line)
 			exit(EXIT_FAILURE);
 		return;
 	}
+	if (sscanf(line, "tunnel %u", &tunnel_id) == 1) {
+		has_tunnel = true;
+		return;
+	}
+	if (strncmp(line, "below", 5) == 0) {
+		everywhere = false;
+		return;
+	}
 	if (sscanf(line, "%u\t%63s\t%u\t%63s\t%u\t%31s\t%u\t%31s\t%127s\t%u\t%llu", &protocol,
 	           local, &port, remote, &remote_port, method, &pid, entry->name, entry->executable,
 	           &uid, &inode) != 11 ||
@@ -261,7 +284,11 @@ int main(int argc, char **argv)
 	/* No user has a name, whoever has which number on this machine. */
 	struct encoder_options encoder = { .host_name = "test", .passwd = "/dev/null" };
 	struct emitter_options emitter = { .events = EMITTER_PACKET | EMITTER_CONNECTION };
-	struct stream_options options = { .max_connections = 1024, .netns = NETNS, .replay = true };
+	struct stream_options options = { .max_connections = 1024,
+		                          .netns = NETNS,
+		                          .replay = true,
+		                          .tunnels = true,
+		                          .dedupe = true };
 	struct capture_options capture_options = { .snaplen = 0 };
 	struct capture *capture;
 	struct stream *stream;
@@ -281,6 +308,7 @@ int main(int argc, char **argv)
 	}
 	emitter.encoder = encoder_new(&encoder);
 	options.emitter = emitter_new(&emitter);
+	options.sees_all = everywhere;
 	/* Neither is looked into: the functions above answer. */
 	options.attribution = (struct attribution *)&space;
 	space.interfaces = (struct interfaces *)&space;

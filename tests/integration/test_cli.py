@@ -330,6 +330,7 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
         ([], "netns_paths", ["/proc/self/ns/net"], None), (["--no-dedupe"], "dedupe", False, True),
         (["--payload", "64"], "payload", 64, None),
         (["--no-inspect"], "inspect", False, True),
+        (["--no-tunnels"], "tunnels", False, True),
         (["--max-connections", "99"], "max_connections", 99, 65536), (["-c", "5"], "count", 5, None),
         (["-d", "2"], "duration_ns", 2 * 10**9, None),
         (["--update-interval", "0"], "update_interval_ns", 0, 60 * 10**9),

@@ -83,7 +83,7 @@ MUTANTS = (
     ("stream/traffic.c", "!connection->local[end] || entry == counted", "entry == counted"),
     ("stream/emitter.c", "emitter->options.events & with", "true"),
     ("stream/stream_packet.c", "if (packet->is_later_fragment)", "if (false)"),
-    ("stream/stream_packet.c", "duplicate_of == 0 || !stream->options.dedupe", "true"),
+    ("stream/stream_packet.c", "is_repeated && stream->options.dedupe", "true"),
     # connections
     ("connections/connection_table.c", "connection->netns != key->netns ||", ""),
     ("connections/connection_table.c", "connection->life.in_use && connection->id == id", "connection->life.in_use"),
@@ -135,7 +135,7 @@ COLLISION = "the hash has it too: only two tuples with one hash of 64 bits would
 ALIVE = {
     ("attribution/attribution_raw.c", "socket->ifindex != 0 && socket->ifindex != question->ifindex"):
         "/proc/net/raw, which the unit tests list, has no interface",
-    ("stream/stream_packet.c", "duplicate_of == 0 || !stream->options.dedupe"):
+    ("stream/stream_packet.c", "is_repeated && stream->options.dedupe"):
         "two interfaces are needed: test_attribution_netns.py, which takes too long here, has them",
     ("output/sink.c", "length == 0 || !target_take_back"): "to take back nothing changes nothing",
     ("attribution/sentinel_owners.c", "sighting->netns != netns || !tuple_equal"): COLLISION,

@@ -330,6 +330,7 @@ static inline void example_run(struct event_run *run)
 		.promiscuous = true,
 		.netns = "auto",
 		.inspect = true,
+		.tunnels = true,
 		.max_connections = 65536,
 		.update_interval_ns = INT64_C(60000000000),
 		.duration_ns = INT64_C(3600000000000),

@@ -108,6 +108,7 @@ static const struct {
 	SETS("--direction out", direction, CAPTURE_OUT),
 	SETS("--immediate-mode", immediate, true),
 	SETS("--no-inspect", inspect, false),
+	SETS("--no-tunnels", tunnels, false),
 	SETS("-e dns", events, EMITTER_DNS),
 	SETS("--payload 0", payload, 0),
 	SETS("-l", flush_each, true),

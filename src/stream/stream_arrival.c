@@ -1,0 +1,65 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Packets as they come: what is in them is looked at while their bytes are there. */
+#include "capture/decode_tunnel.h"
+#include "stream/stream_tunnel.h"
+
+void stream_gather(struct stream *stream, const struct packet *packet, struct payload payload,
+                   int64_t clock_ns)
+{
+	payload_store_put(&stream->payloads, (uint32_t)stream->batched, payload);
+	stream->batch_ns[stream->batched] = clock_ns;
+	stream->batch[stream->batched++] = *packet;
+	if (stream->batched == STREAM_BATCH)
+		stream_pass_packets(stream);
+}
+
+void stream_gather_layers(struct stream *stream, const struct packet *layers, int count,
+                          struct payload payload, int64_t clock_ns)
+{
+	/* They pass together. */
+	if (count > STREAM_BATCH - stream->batched)
+		stream_pass_packets(stream);
+	for (int i = 0; i < count - 1; i++)
+		stream_gather(stream, &layers[i], (struct payload){ .length = 0 }, clock_ns);
+	stream_gather(stream, &layers[count - 1], payload, clock_ns);
+}
+
+static inline void add(struct stream *stream, const struct packet *layers, int count,
+                       const uint8_t *bytes)
+{
+	const struct packet *packet = &layers[count - 1];
+	struct payload payload = payload_of(&stream->payloads, packet, bytes);
+
+	if (stream->naming) {
+		if (naming_is_full(stream->naming))
+			stream_pass_packets(stream);
+		naming_look(stream->naming, packet, bytes);
+	}
+	if (stream->options.replay)
+		stream_replay_add(stream, layers, count, payload);
+	else if (count == 1)
+		stream_gather(stream, packet, payload, 0);
+	else
+		stream_gather_layers(stream, layers, count, payload, 0);
+}
+
+/* Apart, as most packets need no such room. */
+static __attribute__((noinline)) void add_tunnel(struct stream *stream, const struct packet *packet,
+                                                 const uint8_t *bytes)
+{
+	struct packet layers[STREAM_LAYERS_MAX] = { *packet };
+	int count = stream_tunnel_open(stream, layers, bytes);
+
+	add(stream, layers, count, bytes);
+}
+
+void stream_add_packet(struct stream *stream, const struct packet *packet, const uint8_t *bytes)
+{
+	/* TCP first, as most packets are. */
+	if (packet->has_tcp || decode_tunnel_of(packet) == PACKET_NO_TUNNEL ||
+	    !stream->options.tunnels || !bytes)
+		add(stream, packet, 1, bytes);
+	else
+		add_tunnel(stream, packet, bytes);
+}

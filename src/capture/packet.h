@@ -183,6 +183,12 @@ static inline struct tunnel tunnel_of(const struct packet *packet, const struct 
 	return tunnel;
 }
 
+/* Quick, since most files state none. */
+static inline bool packet_states_owners(const struct packet *packet)
+{
+	return (packet->owners.source | packet->owners.destination | packet->owners.any) != 0;
+}
+
 /* Bytes on the wire, link layer included, as the interface counts them. */
 static inline uint32_t packet_wire_length(const struct packet *packet)
 {

@@ -15,7 +15,7 @@ struct stated stated_find(const struct origin *origin, const struct packet *pack
 {
 	const struct packet_owners *owners = &packet->owners;
 
-	if (!origin)
+	if (!origin || !packet_states_owners(packet))
 		return (struct stated){ 0 };
 	return (struct stated){
 		.source = find(origin, owners->source, guesses),

@@ -274,7 +274,7 @@ static void pass(struct stream *stream, struct passage *passage)
 		stream_tunnel_found(connection, passage->from, packet,
 		                    passage->outer ? passage->outer->packet : NULL,
 		                    stream_outer_connection(stream, passage));
-	if (connection && stream->options.replay)
+	if (connection && packet_states_owners(packet))
 		stream_bind_stated(stream, connection, passage->from, packet);
 	if (passage->opened) {
 		binder_bind(stream->binder, connection, passage->from, packet, passage->now_ns);

@@ -338,7 +338,8 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
         (["--flush-interval", "5"], "flush_interval_ns", 5 * 10**6, 100 * 10**6),
         (["-l"], "flush_each", True, False), (["--on-slow-reader", "drop"], "on_slow_reader", "drop", "block"))
 SNAPSHOT = ((["-S"], "events", ["socket"], None), (["--udp", "--raw"], "kinds", ["udp", "raw"], None),
-            (["--listening"], "listening", True, None))
+            (["--listening"], "listening", True, None),
+            (["--interval", "1", "-d", "1"], "interval_ns", 10**9, None))
 HOST_ONLY = {"interfaces", "buffer_bytes", "direction", "promiscuous", "immediate_mode", "netns",
              "netns_paths", "guess", "hash", "args", "all_processes"}
 

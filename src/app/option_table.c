@@ -10,7 +10,7 @@
 #include "app/option_set.h"
 #include "app/option_values.h"
 #include "base/clock.h"
-#include "capture/decode.h"
+#include "decode/decode.h"
 #include "events/event.h"
 #include "output/frame.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "app/option_set.h"
-#include "capture/decode.h"
+#include "decode/decode.h"
 #include "stream/emitter.h"
 
 #define EVENTS_DEFAULT (EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS)

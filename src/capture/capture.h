@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 struct capture;
 struct origin;

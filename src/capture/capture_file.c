@@ -15,7 +15,7 @@
 #include "capture/capture_filter.h"
 #include "capture/capture_input.h"
 #include "capture/capture_stream.h"
-#include "capture/decode.h"
+#include "decode/decode.h"
 #include "capture/origin.h"
 
 #define STREAM_BYTES 65536 /* of stdio's buffer: a sixteenth of the read calls */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 struct capture_ring {
 	int version;     /* enum tpacket_versions; -1 = no ring that we know */

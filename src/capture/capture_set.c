@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "capture/capture_set_private.h"
-#include "capture/decode.h"
+#include "decode/decode.h"
 #include "capture/origin.h"
 #include "sockets/netns.h"
 

@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "capture/capture.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 struct capture_set;
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture/decode.h"
+#include "decode/decode.h"
 #include "capture/pcapng_owners.h"
 #include "capture/pcapng_parts.h"
 

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "capture/origin.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 #define PCAPNG_HEAD           12 /* bytes of a block that say how long it is */
 #define PCAPNG_BLOCK_MAX      (16u << 20)

@@ -9,7 +9,7 @@
 #define SOCKLINE_CAPTURE_PCAPNG_OWNERS_H
 
 #include "capture/origin.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "capture/pcapng_parts.h"
 
 #define PCAPNG_COMMENTS_MAX  16    /* of a packet that are looked into */

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "capture/pcapng_write.h"
 
-#include "capture/decode.h"
+#include "decode/decode.h"
 
 enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, STATISTICS = 5, PACKET = 6 };
 #define BYTE_ORDER_MAGIC 0x1a2b3c4du

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 struct pcapng_write_section {
 	const char *hardware, *os, *application, *comment;

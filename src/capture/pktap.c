@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "capture/decode.h"
+#include "decode/decode.h"
 
 /* Places in the header, whose numbers are little-endian. */
 #define LENGTH         0

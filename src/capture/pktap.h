@@ -5,7 +5,7 @@
 #define SOCKLINE_CAPTURE_PKTAP_H
 
 #include "capture/origin.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 struct pktap {
 	uint32_t interface; /* of the origin; 0 = not known */

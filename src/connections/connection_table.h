@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "connections/connection.h"
 
 struct connection_table;

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 struct connection_tunnel {
 	struct tunnel tunnel; /* of the first of them; source is on the initiator's side */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "attribution/owner.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "connections/connection.h"
 #include "host/host_counters.h"
 #include "inspect/dns_queries.h"

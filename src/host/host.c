@@ -279,7 +279,8 @@ static int compose_attribution(struct host *host, struct error *error)
 		return result;
 	netns_options.attribution = host->attribution;
 	host->netns_set = host_netns_set_new(&netns_options);
-	return host->netns_set ? 0 : error_set(error, ENOMEM, "out of memory");
+	return host->netns_set ? 0
+	                       : error_set(error, errno, "network namespaces: %s", strerror(errno));
 }
 
 int host_new(struct host **result, struct loop *loop, const struct host_options *options,

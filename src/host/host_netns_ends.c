@@ -66,6 +66,7 @@ static void on_rested(void *context, uint32_t expirations)
 struct host_netns_ends *host_netns_ends_new(struct loop *loop, host_netns_ends_read *read)
 {
 	struct host_netns_ends *ends = calloc(1, sizeof *ends);
+	int error;
 
 	if (!ends)
 		return NULL;
@@ -78,7 +79,9 @@ struct host_netns_ends *host_netns_ends_new(struct loop *loop, host_netns_ends_r
 		ends->rest_timer = loop_add_timer(loop, 0, 0, on_rested, ends);
 	if (ends->rest_timer)
 		return ends;
+	error = errno;
 	host_netns_ends_free(ends);
+	errno = error;
 	return NULL;
 }
 

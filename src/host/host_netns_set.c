@@ -57,6 +57,7 @@ static int count_room(void)
 struct host_netns_set *host_netns_set_new(const struct host_netns_set_options *options)
 {
 	struct host_netns_set *set = calloc(1, sizeof *set);
+	int error;
 
 	if (!set)
 		return NULL;
@@ -72,7 +73,9 @@ struct host_netns_set *host_netns_set_new(const struct host_netns_set_options *o
 	};
 	if (set->shared.pool && set->shared.ends)
 		return set;
+	error = errno;
 	host_netns_set_free(set);
+	errno = error;
 	return NULL;
 }
 

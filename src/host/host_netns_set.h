@@ -32,7 +32,7 @@ struct host_netns_set_options {
 #define HOST_NETNS_SET_EACH    4
 
 struct host_netns_set *
-host_netns_set_new(const struct host_netns_set_options *options); /* NULL: no memory */
+host_netns_set_new(const struct host_netns_set_options *options); /* NULL and errno */
 /* Closes all, without callbacks. NULL is fine. */
 void host_netns_set_free(struct host_netns_set *set);
 

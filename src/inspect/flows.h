@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 #define FLOWS_MAX     4096
 #define FLOWS_BUFFERS 64

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "inspect/dns.h"
 #include "inspect/first_lines.h"
 #include "inspect/tls_hello.h"

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "base/inet.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "interfaces/interfaces.h"
 
 /* kind and data: IFLA_INFO_KIND, NUL-terminated, and IFLA_INFO_DATA. Other kinds end no tunnel. */

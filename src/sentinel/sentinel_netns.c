@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "capture/decode.h"
+#include "decode/decode.h"
 #include "sockets/sock_diag.h"
 
 #ifndef SO_NETNS_COOKIE

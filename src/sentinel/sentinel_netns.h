@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "sentinel/sentinel_filter.h"
 #include "sockets/socket.h"
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "attribution/attribution.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "connections/connection_table.h"
 
 struct binder;

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 struct duplicates;
 

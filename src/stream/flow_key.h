@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "connections/connection.h"
 
 /*

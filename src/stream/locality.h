@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "interfaces/interfaces.h"
 
 struct locality {

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "connections/connection_table.h"
 #include "stream/emitter.h"
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 /* What is there of a payload. Points into the captured bytes, or into a store. */
 struct payload {

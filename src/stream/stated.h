@@ -9,7 +9,7 @@
 #define SOCKLINE_STREAM_STATED_H
 
 #include "capture/origin.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "connections/connection.h"
 
 struct stated {

@@ -14,7 +14,7 @@
 
 #include "attribution/attribution.h"
 #include "base/hash.h"
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "connections/connection_table.h"
 #include "sockets/socket.h"
 #include "stream/binder.h"

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packets as they come: what is in them is looked at while their bytes are there. */
-#include "capture/decode_tunnel.h"
+#include "decode/decode_tunnel.h"
 #include "stream/stream_tunnel.h"
 
 void stream_gather(struct stream *stream, const struct packet *packet, struct payload payload,

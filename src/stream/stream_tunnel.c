@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "capture/decode_tunnel.h"
+#include "decode/decode_tunnel.h"
 #include "connections/connection_tunnel.h"
 #include "sockets/listener_table.h"
 #include "stream/flow_key.h"

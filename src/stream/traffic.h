@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "connections/connection_table.h"
 #include "stream/emitter.h"
 

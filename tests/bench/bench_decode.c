@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bench_decode: nanoseconds a packet, the best of many rounds, for some cases of decode_cases.h. */
-#include "capture/decode.h"
+#include "decode/decode.h"
 
 #include <stdio.h>
 #include <string.h>

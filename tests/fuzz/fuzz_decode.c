@@ -4,8 +4,8 @@
  * libFuzzer: the first byte chooses the link type, the second how much more
  * than the rest was on the wire, and the tag beside it; the rest is the packet.
  */
-#include "capture/decode.h"
-#include "capture/decode_tunnel.h"
+#include "decode/decode.h"
+#include "decode/decode_tunnel.h"
 
 #include <stdlib.h>
 

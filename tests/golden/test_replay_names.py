@@ -70,6 +70,12 @@ def test_transactions():
           and found[0]["dns"]["resolved_ip"] == [SERVER], "the answers", found[0]["dns"])
     check(all(record["network"]["protocol"] == "dns" and record["source"]["ip"] == CLIENT for record in found),
           "who asked is the source", found)
+    capture = Capture()
+    exchange(capture, ask("many.example.com"),
+             reply("many.example.com", *(address("many.example.com", f"198.51.100.{number}") for number in range(17))))
+    found = read(capture, "many answers")["transaction"][0]
+    check(len(found["dns"]["answers"]) == 16 and found["sockline"]["dns"]["answer_count"] == 17,
+          "of 17 answers 16 are listed, and their number", found)
 
 
 def test_domains():
@@ -183,11 +189,11 @@ def test_others():
                                               if "protocol" in record["network"]], "no DNS, no protocol", found)
 
 
-def client_hello(name, *, fill=0):
+def client_hello(name, *, fill=0, first=b"h2"):
     """As a browser sends it, but for a padding that makes it as long as post-quantum keys do."""
     def block(size, data):
         return len(data).to_bytes(size, "big") + data
-    parts = [(0, block(2, b"\0" + block(2, name))), (16, block(2, block(1, b"h2") + block(1, b"http/1.1"))),
+    parts = [(0, block(2, b"\0" + block(2, name))), (16, block(2, block(1, first) + block(1, b"http/1.1"))),
              (43, block(1, b"\x03\x04\x03\x03")), (13, block(2, b"\x04\x03\x08\x04")), (21, b"\0" * fill)]
     extensions = b"".join(kind.to_bytes(2, "big") + block(2, data) for kind, data in parts)
     body = b"\3\3" + b"r" * 32 + block(1, b"s" * 32) + block(2, b"\x13\x01\x13\x02") + block(1, b"\0")
@@ -259,6 +265,11 @@ def test_tls_hostile():
     check(found[50000]["tls"]["client"]["server_name"] == "a\ufffd.example" and
           found[50000]["sockline"]["raw"]["server_name"] == "Yf8uZXhhbXBsZQ==", "a byte that is not UTF-8",
           found[50000])
+    capture = Capture()
+    Flow(capture, 50000, 443).send(">", client_hello(b"a.example", first=b"h\xff"))
+    found = closed_of(capture, "a hostile protocol")[50000]["sockline"]
+    check(found["tls"]["alpn"] == ["h\ufffd", "http/1.1"] and found["raw"]["alpn"] == ["aP8="],
+          "and one in a protocol's name", found)
 
 
 def test_text():

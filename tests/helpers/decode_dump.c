@@ -8,8 +8,8 @@
  * packets and compares them with the whole. In both every packet ends at an
  * unmapped page. Exit status 3: libpcap does not open the file.
  */
-#include "capture/decode.h"
-#include "capture/decode_tunnel.h"
+#include "decode/decode.h"
+#include "decode/decode_tunnel.h"
 
 #include <pcap/pcap.h>
 

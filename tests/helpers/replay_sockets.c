@@ -20,7 +20,7 @@
 #include "attribution/attribution.h"
 #include "base/clock.h"
 #include "capture/capture.h"
-#include "capture/decode.h"
+#include "decode/decode.h"
 #include "interfaces/interfaces.h"
 #include "stream/stream.h"
 

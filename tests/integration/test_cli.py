@@ -154,7 +154,7 @@ def runtime_cases():
         yield ["-r", good, "-o", path(name)], path(name), RUNTIME
     yield ["-r", good, "-o", "/dev/full"], "/dev/full", RUNTIME
     yield ["-r", good, "-o", ""], "-o", EITHER
-    yield ["-r", good, "-w", path("missing/file")], "-w", EITHER
+    yield ["-r", good, "-w", path("missing/file")], path("missing/file"), RUNTIME
     yield ["--netns", "/nonexistent"], "/nonexistent", EITHER
 
 

@@ -38,6 +38,9 @@ NOT_HERE = {
     "sockline.raw.filter": "libpcap takes no such expression",
     "sockline.raw.message": "the messages with names are of interfaces and namespaces that end",
     "sockline.raw.error_message": "the same",
+    "sockline.raw.parent_executable": "test_encode_random.c has it: such long paths are cut here",
+    "sockline.raw.alpn": "test_replay_names.py has it; the checks before integration may not have run",
+    "sockline.dns.answer_count": "the same",
     "sockline.raw.server_name": "test_replay_names.py has it; the checks before integration may not have run",
 }
 

@@ -111,7 +111,7 @@ def test_unix():
             signal.pause()
     try:
         os.read(became[0], 1)
-        records = [record for record in snapshot("--unix") if record.get("process", {}).get("pid") == child]
+        records = [record for record in snapshot("--unix", "--cgroup", "/") if record.get("process", {}).get("pid") == child]
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -123,9 +123,11 @@ def test_unix():
 def test_files():
     with open(path(ODD + ".pcap"), "wb") as file:
         file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
-    sockline = Sockline(["sh", "-c", f'{SOCKLINE} -r "$0.pcap" -o "$0.ndjson" && cat "$0.ndjson"', path(ODD)])
+    sockline = Sockline(["sh", "-c", f'{SOCKLINE} -r "$0.pcap" -o "$0.ndjson" --label site=x && cat "$0.ndjson"', path(ODD)])
     check(sockline.wait() == 0, "files with such names", sockline.stderr)
     check(exact(sockline.find("run_started")[0], "file") == os.fsencode(path(ODD + ".pcap")), "the capture",
+          sockline.records)
+    check(all(record["labels"] == {"site": "x"} for record in sockline.records), "--label: all records have it",
           sockline.records)
     check(exact(sockline.find("output_opened")[0], "file_path") == os.fsencode(path(ODD + ".ndjson")), "the output",
           sockline.records)

@@ -24,9 +24,8 @@ LAYERS = (
     ("base", ("base/*",)),
     # Bytes and structs in, structs and bytes out: no descriptors, no system calls.
     ("pure", (
-        "capture/packet.h", "capture/decode*", "capture/origin.*", "capture/owner_*", "capture/pcapng*",
-        "capture/pktap.*", "capture/ptcpdump.*", "connections/*",
-        "events/*", "inspect/*", "sockets/socket.h", "sockets/socket_details.h",
+        "connections/*", "decode/*", "events/*", "inspect/*", "capture/origin.*", "capture/owner_*",
+        "capture/pcapng*", "capture/pktap.*", "capture/ptcpdump.*", "sockets/socket.h", "sockets/socket_details.h",
         "processes/process.h", "processes/container.*",
         "processes/process_args.*", "processes/redact*",
         "attribution/owner.*", "attribution/windows.h", "host/host_counters.h",

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 static inline bool decode_is_sane(const struct packet *packet)
 {

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each case of decode_cases.h, whole, then every prefix of it at the end of a guard page. */
-#include "capture/decode.h"
+#include "decode/decode.h"
 
 #include "check.h"
 #include "decode_cases.h"

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Packets in packets: what is taken for a tunnel, and above all what is not. */
-#include "capture/decode.h"
-#include "capture/decode_tunnel.h"
+#include "decode/decode.h"
+#include "decode/decode_tunnel.h"
 
 #include "check.h"
 #include "decode_sane.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "check.h"
 #include "random.h"
 

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "connections/tcp_state.h"
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 #include "check.h"
 #include "random.h"
 

@@ -5,14 +5,14 @@
  * which they read. Each layer begins at cursor->offset and leaves there the
  * offset of what follows.
  */
-#ifndef SOCKLINE_CAPTURE_DECODE_PARTS_H
-#define SOCKLINE_CAPTURE_DECODE_PARTS_H
+#ifndef SOCKLINE_DECODE_DECODE_PARTS_H
+#define SOCKLINE_DECODE_DECODE_PARTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 struct decode_cursor {
 	const uint8_t *bytes;

@@ -3,8 +3,8 @@
 /* Linux cooked headers (SLL, SLL2), which stand for the link header of the interface. */
 #include <string.h>
 
-#include "capture/decode.h"
-#include "capture/decode_parts.h"
+#include "decode/decode.h"
+#include "decode/decode_parts.h"
 
 #define SLL_SIZE      16
 #define SLL2_SIZE     20

@@ -12,13 +12,13 @@
  * routing, fragment, destination options, AH RFC 4302, mobility, HIP, shim6), ARP (RFC 826).
  * Transport: TCP (RFC 9293), UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6, SCTP (RFC 9260).
  */
-#ifndef SOCKLINE_CAPTURE_DECODE_H
-#define SOCKLINE_CAPTURE_DECODE_H
+#ifndef SOCKLINE_DECODE_DECODE_H
+#define SOCKLINE_DECODE_DECODE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 #define DECODE_HEADERS_MAX 16
 /*

@@ -3,8 +3,8 @@
 /* Link types of serial lines, of radio and of captures that say more than the frame. */
 #include <string.h>
 
-#include "capture/decode.h"
-#include "capture/decode_parts.h"
+#include "decode/decode.h"
+#include "decode/decode_parts.h"
 
 #define MPLS_SIZE     4
 #define CHDLC_SIZE    4

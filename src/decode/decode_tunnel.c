@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "capture/decode_tunnel.h"
+#include "decode/decode_tunnel.h"
 
-#include "capture/decode.h"
-#include "capture/decode_parts.h"
+#include "decode/decode.h"
+#include "decode/decode_parts.h"
 
 #define ETHER_TRANSPARENT 0x6558 /* Ethernet bridging: a whole frame */
 #define ETHER_ERSPAN      0x88be /* type I without a header, and II */

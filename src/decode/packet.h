@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One captured packet, decoded. A plain value that points nowhere. */
-#ifndef SOCKLINE_CAPTURE_PACKET_H
-#define SOCKLINE_CAPTURE_PACKET_H
+#ifndef SOCKLINE_DECODE_PACKET_H
+#define SOCKLINE_DECODE_PACKET_H
 
 #include <stdbool.h>
 #include <stdint.h>

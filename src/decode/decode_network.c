@@ -3,7 +3,7 @@
 /* IPv4, IPv6 with its extension headers, ARP: addresses, protocol, where the datagram ends. */
 #include <netinet/in.h>
 
-#include "capture/decode_parts.h"
+#include "decode/decode_parts.h"
 
 #define IPV4_SIZE     20
 #define IPV6_SIZE     40

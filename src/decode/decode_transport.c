@@ -3,7 +3,7 @@
 /* TCP, UDP, UDP-Lite, SCTP, ICMP and ICMPv6 with the packet that an error message quotes. */
 #include <netinet/in.h>
 
-#include "capture/decode_parts.h"
+#include "decode/decode_parts.h"
 
 #define PORTS_SIZE 4
 #define TCP_SIZE   20

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "capture/decode.h"
+#include "decode/decode.h"
 
-#include "capture/decode_parts.h"
+#include "decode/decode_parts.h"
 
 static enum decode_status decode_layers(struct decode_cursor *cursor, struct packet *packet)
 {

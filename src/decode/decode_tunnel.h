@@ -8,13 +8,13 @@
  * A UDP port is no more than a guess. What is behind it is taken for a tunnel only if nothing in
  * its header, nor in the IP header that it carries, is other than such a tunnel has it.
  */
-#ifndef SOCKLINE_CAPTURE_DECODE_TUNNEL_H
-#define SOCKLINE_CAPTURE_DECODE_TUNNEL_H
+#ifndef SOCKLINE_DECODE_DECODE_TUNNEL_H
+#define SOCKLINE_DECODE_DECODE_TUNNEL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "capture/packet.h"
+#include "decode/packet.h"
 
 enum decode_tunnel_port {
 	DECODE_PORT_L2TP = 1701,

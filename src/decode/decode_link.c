@@ -3,8 +3,8 @@
 /* Link headers: they say who sent it, which way it went, and what follows. */
 #include <string.h>
 
-#include "capture/decode.h"
-#include "capture/decode_parts.h"
+#include "decode/decode.h"
+#include "decode/decode_parts.h"
 
 #define ETHERNET_SIZE 14
 #define VLAN_SIZE     4

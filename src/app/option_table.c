@@ -145,8 +145,9 @@ const struct option_row option_table[] = {
 	  .completion = OPTION_COMPLETES_LIST,
 	  .config = "events",
 	  .help = "records to write (packet,connection or of it opened,\n"
-	          "updated,attributed,closed; state,socket,process,stats,dns,\n"
-	          "all; default packet,connection,stats)" },
+	          "updated,attributed,closed; process or of it traffic,\n"
+	          "lifecycle; state,socket,stats,dns,all; default\n"
+	          "packet,connection,stats)" },
 	{ .letter = 'S',
 	  .name = "snapshot",
 	  MODE(OPTIONS_SNAPSHOT),

@@ -154,7 +154,7 @@ int option_values_events(const char *text, unsigned *events, struct error *error
 			return error_set(error, EINVAL,
 			                 "--events: '%.*s' is not packet, connection, opened, "
 			                 "updated, attributed, closed, state, socket, process, "
-			                 "stats, dns or all",
+			                 "traffic, lifecycle, stats, dns or all",
 			                 length > 60 ? 60 : (int)length, text);
 		result |= bits;
 		if (text[length] == '\0')

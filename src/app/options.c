@@ -128,7 +128,7 @@ static int check(const struct options *options, struct error *error)
 	for (size_t i = 0; i < sizeof conflicts / sizeof *conflicts; i++)
 		if (conflicts[i].is_so)
 			return error_set(error, EINVAL, "%s", conflicts[i].message);
-	return 0;
+	return options->output_file ? outlet_check(options->output_file, error) : 0;
 }
 
 /* getopt's tables; each has room for the whole table and its end. */
@@ -183,7 +183,7 @@ static int parse_words(struct options *options, int argc, char **argv, int *coun
 {
 	struct option names[2 * OPTION_TABLE_MAX + 1];
 	char letters[2 * OPTION_TABLE_MAX + 3], text[64];
-	int option = 0, result = 0;
+	int option = 0, result = 0, before = 1;
 
 	fill_getopt(names, letters);
 	opterr = 0;
@@ -201,9 +201,14 @@ static int parse_words(struct options *options, int argc, char **argv, int *coun
 			argv[++*count] = optarg;
 		else
 			result = option_set(options, find_row(option), optarg, error);
+		before = optind;
 	}
-	if (result != 0 || option != -1 || optind == argc) /* nothing behind "--" */
+	if (result != 0 || option != -1)
 		return result;
+	if (optind == argc) /* a "--" that is the argument of an option is no end of them */
+		return before == argc - 1 && strcmp(argv[before], "--") == 0
+		               ? error_set(error, EINVAL, "--: the command is missing")
+		               : 0;
 	options->command = argv + optind;
 	return 0;
 }

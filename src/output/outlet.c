@@ -99,7 +99,7 @@ static void on_ready(void *context, uint32_t events)
 {
 	struct outlet *outlet = context;
 
-	if (events & (EPOLLERR | EPOLLHUP) && !sink_is_absent(outlet->sink))
+	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP) && !sink_is_absent(outlet->sink))
 		sink_check(outlet->sink);
 	else
 		flush(outlet);
@@ -112,26 +112,46 @@ int outlet_watch(struct outlet *outlet, int fd, uint32_t events)
 	return outlet->source ? 0 : -errno;
 }
 
-/* "fd:N" -> N, which is open for writing; -EINVAL. */
-static int descriptor_of(const char *path, struct error *error)
+/* "fd:N" -> N; -EINVAL. */
+static int number_of(const char *path, struct error *error)
 {
 	const char *number = path + strlen(OUTLET_DESCRIPTOR);
 	long fd = -1;
-	int flags;
 
 	if (strspn(number, "0123456789") == strlen(number) && number[0] != '\0')
 		fd = strtol(number, NULL, 10); /* LONG_MAX when it is too large */
-	if (fd < 0 || fd > INT_MAX)
-		return error_set(error, EINVAL, "%s: not the number of a descriptor", path);
-	flags = fcntl((int)fd, F_GETFL);
+	return fd < 0 || fd > INT_MAX
+	               ? error_set(error, EINVAL, "-o %s: not the number of a descriptor", path)
+	               : (int)fd;
+}
+
+/* ... which is open for writing; -EINVAL. */
+static int descriptor_of(const char *path, struct error *error)
+{
+	int fd = number_of(path, error), flags;
+
+	if (fd < 0)
+		return fd;
+	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
-		return error_set(error, EINVAL, "%s is not open for writing", path);
-	return (int)fd;
+		return error_set(error, EINVAL, "-o %s is not open for writing", path);
+	return fd;
 }
 
 static bool is_descriptor(const char *path)
 {
 	return strncmp(path, OUTLET_DESCRIPTOR, strlen(OUTLET_DESCRIPTOR)) == 0;
+}
+
+int outlet_check(const char *path, struct error *error)
+{
+	int result = 0;
+
+	if (is_descriptor(path))
+		result = number_of(path, error);
+	else if (peer_is_address(path))
+		result = peer_check(path, error);
+	return result < 0 ? -EINVAL : 0;
 }
 
 bool outlet_is_file(const char *path)
@@ -238,7 +258,8 @@ enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 	}
 	if (outlet->fd >= 0 && outlet->options.rotation.interval_ns > 0 && is_due(outlet, 0, &file))
 		rotate(outlet);
-	events = outlet->full ? EPOLLOUT : 0;
+	events = outlet->full || sink_is_absent(outlet->sink) ? EPOLLOUT : 0;
+	events |= outlet->peer ? EPOLLRDHUP : 0;
 	if (outlet->source && events != outlet->events) {
 		outlet->events = events;
 		loop_modify(outlet->source, events);

@@ -30,6 +30,8 @@ struct outlet_options {
 	bool blocks; /* of a pcapng file in place of lines: a plain one, or standard output */
 };
 
+/* Is path well-formed, as far as that can be known without opening it? 0 or -EINVAL. */
+int outlet_check(const char *path, struct error *error);
 /* False for standard output (NULL), descriptors and addresses. */
 bool outlet_is_file(const char *path);
 

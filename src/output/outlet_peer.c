@@ -34,7 +34,7 @@ static void begin_connection(struct outlet *outlet, int fd)
 	outlet->silent = false;
 	outlet->full = false;
 	outlet->changes.opened++;
-	result = outlet_watch(outlet, fd, 0);
+	result = outlet_watch(outlet, fd, EPOLLRDHUP);
 	if (result != 0)
 		report_failure(outlet, "epoll", -result);
 }

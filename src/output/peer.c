@@ -17,6 +17,7 @@
 #include "base/clock.h"
 
 #define ADDRESSES_MAX 16
+#define HOST_MAX      256
 #define WAIT_MIN_NS   (100 * NS_PER_MS)
 #define WAIT_MAX_NS   (5 * NS_PER_SECOND)
 /* One that answers nothing for so long is given up; the kernel would try for two minutes. */
@@ -61,20 +62,27 @@ const char *peer_unix_path(const char *address)
 	return begins_with(address, UNIX_PREFIX) ? address + strlen(UNIX_PREFIX) : NULL;
 }
 
-static int add_unix(struct peer *peer, const char *path, struct error *error)
+static int check_unix(const char *path, struct error *error)
+{
+	const struct sockaddr_un *name = NULL;
+
+	if (path[0] == '\0')
+		return error_set(error, EINVAL, "-o %s: the path is missing", UNIX_PREFIX);
+	if (strlen(path) >= sizeof name->sun_path)
+		return error_set(error, ENAMETOOLONG,
+		                 "-o %s%.200s: the path is longer than %zu bytes", UNIX_PREFIX,
+		                 path, sizeof name->sun_path - 1);
+	return 0;
+}
+
+static void add_unix(struct peer *peer, const char *path)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 
-	if (path[0] == '\0')
-		return error_set(error, EINVAL, "%s: the path is missing", UNIX_PREFIX);
-	if (strlen(path) >= sizeof name.sun_path)
-		return error_set(error, ENAMETOOLONG, "%s%s: the path is longer than %zu bytes",
-		                 UNIX_PREFIX, path, sizeof name.sun_path - 1);
 	memcpy(name.sun_path, path, strlen(path));
 	memcpy(&peer->addresses[0].address, &name, sizeof name);
 	peer->addresses[0].length = sizeof name;
 	peer->address_count = 1;
-	return 0;
 }
 
 static int resolve(struct peer *peer, const char *host, const char *port, struct error *error)
@@ -105,33 +113,48 @@ static bool is_port(const char *text)
 	return digits > 0 && text[digits] == '\0' && port > 0 && port <= UINT16_MAX;
 }
 
-/* "HOST:PORT" or "[ADDRESS]:PORT" */
-static int add_tcp(struct peer *peer, const char *text, struct error *error)
+/* "HOST:PORT" or "[ADDRESS]:PORT". *port points into text. */
+static int parse_tcp(const char *text, char host[HOST_MAX], const char **port, struct error *error)
 {
 	const char *colon = strrchr(text, ':');
 	bool brackets = text[0] == '[' && colon && colon > text + 1 && colon[-1] == ']';
 	int length = colon ? (int)(colon - text) - 2 * brackets : 0;
-	char host[256];
 
-	if (length <= 0 || length >= (int)sizeof host || !is_port(colon + 1))
-		return error_set(error, EINVAL, "%s%.80s: not a host and a port, such as %s",
+	if (length <= 0 || length >= HOST_MAX || !is_port(colon + 1))
+		return error_set(error, EINVAL, "-o %s%.80s: not a host and a port, such as %s",
 		                 TCP_PREFIX, text, TCP_PREFIX "localhost:5170");
-	snprintf(host, sizeof host, "%.*s", length, text + brackets);
-	return resolve(peer, host, colon + 1, error);
+	snprintf(host, HOST_MAX, "%.*s", length, text + brackets);
+	*port = colon + 1;
+	return 0;
+}
+
+int peer_check(const char *address, struct error *error)
+{
+	char host[HOST_MAX];
+	const char *port;
+
+	return peer_unix_path(address)
+	               ? check_unix(peer_unix_path(address), error)
+	               : parse_tcp(address + strlen(TCP_PREFIX), host, &port, error);
 }
 
 int peer_new(struct peer **result, const char *address, struct error *error)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
-	const char *path = peer_unix_path(address);
-	int code;
+	const char *path = peer_unix_path(address), *port;
+	char host[HOST_MAX];
+	int code = peer_check(address, error);
 
-	if (!peer)
-		return error_set(error, ENOMEM, "out of memory");
+	if (code != 0 || !peer) {
+		free(peer);
+		return code != 0 ? code : error_set(error, ENOMEM, "out of memory");
+	}
 	peer->fd = -1;
 	peer->wait_ns = WAIT_MIN_NS;
-	code = path ? add_unix(peer, path, error)
-	            : add_tcp(peer, address + strlen(TCP_PREFIX), error);
+	if (path)
+		add_unix(peer, path);
+	else if (parse_tcp(address + strlen(TCP_PREFIX), host, &port, error) == 0)
+		code = resolve(peer, host, port, error);
 	if (code != 0) {
 		free(peer);
 		return code;

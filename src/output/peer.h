@@ -21,6 +21,8 @@ bool peer_is_address(const char *address);
 /* The PATH of "unix:PATH"; NULL for any other. */
 const char *peer_unix_path(const char *address);
 
+/* Is an address well-formed? 0, -EINVAL or -ENAMETOOLONG. */
+int peer_check(const char *address, struct error *error);
 /*
  * Resolves the host, here alone: that may take time. Nothing is connected yet. 0; -EINVAL
  * for what is no address; -EHOSTUNREACH for a host that is not known; -ENAMETOOLONG; -ENOMEM.

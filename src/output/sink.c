@@ -390,7 +390,7 @@ int sink_fd(const struct sink *sink)
 
 enum sink_state sink_check(struct sink *sink)
 {
-	if (sink->state != SINK_OPEN || !target_hung_up(&sink->target))
+	if (sink->state != SINK_OPEN || !target_hung_up(&sink->target, sink->connect != NULL))
 		return sink->state;
 	if (sink->connect)
 		detach(sink);

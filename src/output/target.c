@@ -176,11 +176,12 @@ size_t target_whole_max(struct target *target)
 	return room > PIPE_BUF ? room : PIPE_BUF;
 }
 
-bool target_hung_up(const struct target *target)
+bool target_hung_up(const struct target *target, bool half)
 {
-	struct pollfd ready = { .fd = target->fd };
+	struct pollfd ready = { .fd = target->fd, .events = half ? POLLRDHUP : 0 };
 
-	return target->watched && poll(&ready, 1, 0) > 0 && ready.revents & (POLLERR | POLLHUP);
+	return target->watched && poll(&ready, 1, 0) > 0 &&
+	       ready.revents & (POLLERR | POLLHUP | POLLRDHUP);
 }
 
 bool target_take_back(const struct target *target, size_t length)

@@ -44,8 +44,12 @@ size_t target_whole_max(struct target *target);
 /* Bytes written (> 0), or -errno; -EAGAIN when it would have to wait. */
 ssize_t target_write(struct target *target, const char *bytes, size_t length);
 
-/* What is written has no reader any more. False where that cannot be known. */
-bool target_hung_up(const struct target *target);
+/*
+ * What is written has no reader any more. False where that cannot be known. With `half`
+ * an end that a socket's reader writes nothing more to means that it is gone: the kernel
+ * does not report that it reads nothing more.
+ */
+bool target_hung_up(const struct target *target, bool half);
 
 /*
  * Takes the last `length` bytes that were written to a file back. False where

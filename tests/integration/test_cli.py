@@ -122,6 +122,10 @@ def usage_cases():
     yield ["--all-processes"], "--all-processes needs"
     yield ["-r", good, "-e", "all", "--all-processes"], "-r and --all-processes"
     yield ["--listening"], "--listening"
+    yield ["--"], "--: the command is missing"
+    yield ["-l", "--"], "--: the command is missing"
+    for address in ("unix:", "tcp:foo", "tcp:127.0.0.1:99999", "tcp::1", "fd:", "fd:x"):
+        yield ["-o", address], "-o " + address
     yield ["--tcp"], "--tcp"
     yield ["--rotate-size", "1M"], "--rotate-size"
     # Hostile: still one line, of printable characters, that a terminal survives.

@@ -293,6 +293,7 @@ static void test_payload(void)
 
 static void test_texts(void)
 {
+	struct error error = { 0 };
 	struct options options =
 		options_of("-i eth0 --interface=lo -o out.ndjson tcp port 80 or udp -i wlan0");
 
@@ -313,8 +314,12 @@ static void test_texts(void)
 	              strcmp(options.command[2], "url") == 0,
 	      "behind it a command");
 	options_free(&options);
-	options = options_of("tcp --");
-	CHECK(!options.command && options.filter, "nothing behind -- is no command");
+	CHECK(parse("tcp --", &options, &error) == -EINVAL && strstr(error.text, "command"),
+	      "behind -- has to be one");
+	options_free(&options);
+	options = options_of("-o --");
+	CHECK(!options.command && strcmp(options.output_file, "--") == 0,
+	      "unless it is the argument of an option");
 	options_free(&options);
 
 	options = options_of("-r file -e all");

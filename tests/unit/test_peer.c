@@ -268,6 +268,12 @@ static void test_reader_dies(const char *address, int listener, const char *what
 	CHECK(scene.changes.opened == 2 && scene.changes.failed == 1 &&
 	              strstr(scene.changes.error.text, "has ended"),
 	      "%s: its end and the new connection are reported", what);
+	close(scene.reader);
+	accept_reader(&scene);
+	put(&scene, 1);
+	take_all(&scene);
+	CHECK(scene.changes.opened == 3 && scene.changes.failed == 2 && missing(&scene) == 0,
+	      "%s: a reader that ends while nothing is written is noticed, too", what);
 	end(&scene, what);
 }
 

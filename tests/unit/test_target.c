@@ -61,10 +61,10 @@ static void test_pipe(void)
 	CHECK_EQUAL(fill(&target, PIPE_BUF), PIPE_SIZE - PIPE_BUF,
 	            "written until it is full, then -EAGAIN");
 	CHECK_EQUAL(target_whole_max(&target), PIPE_BUF, "a full one takes PIPE_BUF, or nothing");
-	CHECK(read(fds[0], bytes, sizeof bytes) == sizeof bytes && !target_hung_up(&target),
+	CHECK(read(fds[0], bytes, sizeof bytes) == sizeof bytes && !target_hung_up(&target, false),
 	      "the reader is there");
 	close(fds[0]);
-	CHECK(target_hung_up(&target), "the reader is gone");
+	CHECK(target_hung_up(&target, false), "the reader is gone");
 	CHECK_EQUAL(target_write(&target, "x", 1), -EPIPE, "and writing says so");
 	target_close(&target);
 	CHECK(fcntl(target.fd, F_GETFD) < 0 && fcntl(fds[1], F_GETFD) >= 0,
@@ -190,9 +190,9 @@ static void test_socket(void)
 	      "a socket");
 	CHECK(fill(&target, 65536) > 65536 && !nonblocking(fds[1]),
 	      "filled without waiting, its flags as they were");
-	CHECK(!target_hung_up(&target), "the reader is there");
+	CHECK(!target_hung_up(&target, false), "the reader is there");
 	close(fds[0]);
-	CHECK(target_hung_up(&target), "the reader is gone");
+	CHECK(target_hung_up(&target, false), "the reader is gone");
 	CHECK_EQUAL(target_write(&target, "x", 1), -EPIPE, "and writing says so");
 	target_close(&target);
 	close(fds[1]);
@@ -219,7 +219,7 @@ static void test_terminal(void)
 	      "written to");
 	CHECK(fill(&target, 1024) > 0, "filled without waiting");
 	close(master);
-	CHECK(target_hung_up(&target) && target_write(&target, "x", 1) == -EIO, "hung up");
+	CHECK(target_hung_up(&target, false) && target_write(&target, "x", 1) == -EIO, "hung up");
 	target_close(&target);
 	close(fd);
 }
@@ -237,7 +237,7 @@ static void test_devices(void)
 		int fd = open(cases[i].path, O_WRONLY | O_CLOEXEC);
 
 		CHECK(target_open(&target, fd, &error) == 0 && target.kind == TARGET_DEVICE &&
-		              !target.watched && !target.owned && !target_hung_up(&target),
+		              !target.watched && !target.owned && !target_hung_up(&target, false),
 		      "%s", cases[i].path);
 		CHECK_EQUAL(target_write(&target, "x", 1), cases[i].result, "written to");
 		target_close(&target);

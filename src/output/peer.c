@@ -141,7 +141,7 @@ int peer_check(const char *address, struct error *error)
 int peer_new(struct peer **result, const char *address, struct error *error)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
-	const char *path = peer_unix_path(address), *port;
+	const char *path = peer_unix_path(address), *port = "";
 	char host[HOST_MAX];
 	int code = peer_check(address, error);
 

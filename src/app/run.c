@@ -406,6 +406,8 @@ int run_main(const struct options *options, const struct log *log)
 		result = run_build(&run, &error);
 	if (result == 0)
 		result = run_confine(&run, &error);
+	if (result == 0 && !options->self_test)
+		result = run_packets_begin(&run, &error);
 	if (result != 0) {
 		run_explain_failure(log, &error);
 		run_free(&run);

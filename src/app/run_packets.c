@@ -12,6 +12,7 @@
 
 #include "app/run_private.h"
 #include "base/clock.h"
+#include "output/file.h"
 #include "version.h"
 
 #define PACKETS_CAPACITY (4u << 20)
@@ -31,7 +32,7 @@ static bool is_same_file(const char *a, const char *b)
 	       first.st_ino == second.st_ino;
 }
 
-/* Opening it would empty what is to be read, or written by others. */
+/* Beginning it anew would empty what is to be read, or written by others. */
 static int check_file(const struct options *options, struct error *error)
 {
 	const char *path = options->write_file;
@@ -83,9 +84,19 @@ int run_packets_open(struct run *run, struct error *error)
 	if (!path)
 		return 0;
 	result = check_file(run->options, error);
+	if (result == 0 && run->options->self_test) {
+		if (options.path)
+			file_check(path, true, &run->packets_missing);
+		return 0;
+	}
 	if (result == 0)
 		result = outlet_new(&run->packets_outlet, run->loop, &options, NULL, error);
 	return result == 0 ? open_writer(run, error) : result;
+}
+
+int run_packets_begin(struct run *run, struct error *error)
+{
+	return run->packets_outlet ? outlet_begin_anew(run->packets_outlet, error) : 0;
 }
 
 void run_packets_close(struct run *run)

@@ -31,6 +31,7 @@ struct run {
 	uint64_t repaired;             /* bytes cut from a broken tail of the output file */
 	struct outlet *packets_outlet; /* of -w; NULL = none, as the next */
 	struct capture_writer *packets;
+	struct error output_missing, packets_missing; /* in a self-test; code 0: they are not */
 	struct encoder *encoder;
 	struct summary *summary; /* of a run whose reader is a person; else NULL */
 	struct emitter *emitter;
@@ -75,8 +76,10 @@ static inline uint64_t run_id(const struct run *run)
 	return run_is_replay(run) ? 0 : hash_bytes(&run->key, "run", 3);
 }
 
-/* run_packets.c: all do nothing without -w. */
+/* run_packets.c: all do nothing without -w, and in a self-test. */
 int run_packets_open(struct run *run, struct error *error);
+/* Empties the file. After all that can keep the run from starting. */
+int run_packets_begin(struct run *run, struct error *error);
 void run_packets_close(struct run *run);
 bool run_packets_have_room(const struct run *run);
 void run_packets_turn(struct run *run, bool busy);

@@ -1,9 +1,13 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --self-test: everything is open as for a run; what is there and what is missing is printed. */
+/*
+ * --self-test: everything is open as for a run, but files, which are looked at alone. What is there
+ * and what is missing is printed.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "app/option_table.h"
@@ -74,11 +78,23 @@ static bool is_connected(struct run *run)
 	return !sink_is_absent(run->sink);
 }
 
+/* Returns how many are missing, as the next. */
+static int print_file(const char *what, const char *path, const struct error *missing)
+{
+	if (missing->code != 0)
+		print("MISSING", "%s", missing->text);
+	else
+		print(what, "%s", path);
+	return missing->code != 0;
+}
+
 static int print_output(struct run *run)
 {
 	const char *path = run->options->output_file;
 	struct outlet_changes changes;
 
+	if (outlet_is_file(path))
+		return print_file("output", path, &run->output_missing);
 	if (is_connected(run)) {
 		print("output", "%s", path ? path : "standard output");
 		return 0;
@@ -87,6 +103,16 @@ static int print_output(struct run *run)
 	print("MISSING", "%s: %s; records would wait", path,
 	      changes.failed > 0 ? changes.error.text : "no answer");
 	return 1;
+}
+
+static int print_packets(const struct run *run)
+{
+	const char *path = run->options->write_file;
+
+	if (!path)
+		return 0;
+	return print_file("packets", strcmp(path, "-") == 0 ? "standard output" : path,
+	                  &run->packets_missing);
 }
 
 int run_self_test(struct run *run)
@@ -98,7 +124,7 @@ int run_self_test(struct run *run)
 		degraded = host_degraded(run->host, &count);
 	print_captures(run);
 	print_owners(run);
-	missing = count + print_output(run);
+	missing = count + print_output(run) + print_packets(run);
 	for (int i = 0; i < count; i++)
 		print("MISSING", "%s", degraded[i]);
 	if (missing > 0)

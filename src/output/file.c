@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -68,9 +69,10 @@ static off_t find_whole(int fd, off_t size)
 	return whole >= 0 && first != '{' && first != '\0' ? -EBADMSG : whole;
 }
 
-static int repair(int fd, bool compressed, off_t size, const char *path, uint64_t *repaired,
-                  struct error *error)
+/* Where what is to be kept ends, or -errno with the reason. */
+static off_t find_end(int fd, off_t size, const char *path, struct error *error)
 {
+	bool compressed = file_is_compressed(path);
 	off_t whole = compressed ? frame_find_end(fd) : find_whole(fd, size);
 
 	if (whole == -EBADMSG)
@@ -80,6 +82,15 @@ static int repair(int fd, bool compressed, off_t size, const char *path, uint64_
 	if (whole < 0)
 		return error_set(error, (int)-whole, "cannot read %s: %s", path,
 		                 strerror((int)-whole));
+	return whole;
+}
+
+static int repair(int fd, off_t size, const char *path, uint64_t *repaired, struct error *error)
+{
+	off_t whole = find_end(fd, size, path, error);
+
+	if (whole < 0)
+		return (int)whole;
 	if (whole < size && ftruncate(fd, whole) < 0)
 		return error_set(error, errno, "cannot repair %s: %s", path, strerror(errno));
 	*repaired = (uint64_t)(size - whole);
@@ -94,14 +105,14 @@ bool file_is_compressed(const char *path)
 }
 
 /* The descriptor of a file that passes the checks, or -errno. */
-static int open_checked(const char *path, struct stat *status, struct error *error)
+static int open_checked(const char *path, int create, struct stat *status, struct error *error)
 {
 	/*
 	 * O_NONBLOCK: what is not a file must not make us wait (a FIFO would for
 	 * O_WRONLY, a modem for its carrier). O_NOCTTY: nor a terminal take us over.
 	 */
 	int fd = open(path,
-	              O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+	              O_RDWR | O_APPEND | create | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 	              0640);
 	int result;
 
@@ -119,20 +130,19 @@ static int open_checked(const char *path, struct stat *status, struct error *err
 
 int file_open(const char *path, uint64_t *repaired, struct error *error)
 {
-	bool compressed = file_is_compressed(path);
 	struct stat status = { 0 };
-	int fd = open_checked(path, &status, error), result;
+	int fd = open_checked(path, O_CREAT, &status, error), result;
 
 	if (fd < 0)
 		return fd;
-	result = repair(fd, compressed, status.st_size, path, repaired, error);
+	result = repair(fd, status.st_size, path, repaired, error);
 	if (result == 0)
 		return fd;
 	close(fd);
 	return result;
 }
 
-static int empty_capture(int fd, off_t size, const char *path, struct error *error)
+static int check_capture(int fd, off_t size, const char *path, struct error *error)
 {
 	static const uint8_t section[] = { 0x0a, 0x0d, 0x0d, 0x0a };
 	uint8_t head[sizeof section];
@@ -140,21 +150,56 @@ static int empty_capture(int fd, off_t size, const char *path, struct error *err
 	if (size > 0 && (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head ||
 	                 memcmp(head, section, sizeof section) != 0))
 		return error_set(error, EBADMSG, "%s is there, and is not a pcapng file", path);
-	if (ftruncate(fd, 0) < 0)
-		return error_set(error, errno, "cannot empty %s: %s", path, strerror(errno));
 	return 0;
 }
 
 int file_open_capture(const char *path, struct error *error)
 {
 	struct stat status = { 0 };
-	int fd = open_checked(path, &status, error), result;
+	int fd = open_checked(path, O_CREAT, &status, error), result;
 
 	if (fd < 0)
 		return fd;
-	result = empty_capture(fd, status.st_size, path, error);
+	result = check_capture(fd, status.st_size, path, error);
 	if (result == 0)
 		return fd;
+	close(fd);
+	return result;
+}
+
+/* Could a file be made in the folder of the path? */
+static int check_folder(const char *path, struct error *error)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash == path ? 1 : slash ? (size_t)(slash - path) : 0;
+	char *folder = length > 0 ? strndup(path, length) : strdup(".");
+	int result = 0;
+
+	if (!folder)
+		return error_set(error, ENOMEM, "out of memory");
+	if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0)
+		result = error_set(error, errno, "cannot make %s: %s", path, strerror(errno));
+	free(folder);
+	return result;
+}
+
+int file_check(const char *path, bool capture, struct error *error)
+{
+	struct stat status = { 0 };
+	struct error failure;
+	int fd = open_checked(path, 0, &status, &failure), result;
+	off_t end;
+
+	if (fd == -ENOENT)
+		return check_folder(path, error);
+	if (fd < 0)
+		return error_set(error, -fd, "%s", failure.text);
+	if (capture) {
+		result = check_capture(fd, status.st_size, path, error);
+	} else {
+		end = find_end(fd, status.st_size, path, error);
+		result = end < 0 ? (int)end : 0;
+	}
 	close(fd);
 	return result;
 }

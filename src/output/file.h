@@ -29,9 +29,16 @@ bool file_is_compressed(const char *path);
 int file_open(const char *path, uint64_t *repaired, struct error *error);
 
 /*
- * The same for a pcapng file, which begins anew. What is there must be one, or empty, so that a
- * mistyped path destroys nothing else.
+ * The same for a pcapng file, which is to begin anew: the caller empties it when nothing can keep
+ * the run from writing. What is there must be one, or empty, so that a mistyped path destroys
+ * nothing else.
  */
 int file_open_capture(const char *path, struct error *error);
+
+/*
+ * Could file_open open it, or file_open_capture? Nothing is made or changed. 0, or -errno with the
+ * reason.
+ */
+int file_check(const char *path, bool capture, struct error *error);
 
 #endif

@@ -222,6 +222,14 @@ int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_op
 	return 0;
 }
 
+int outlet_begin_anew(struct outlet *outlet, struct error *error)
+{
+	if (outlet->fd >= 0 && ftruncate(outlet->fd, 0) < 0)
+		return error_set(error, errno, "cannot empty %s: %s", outlet->options.path,
+		                 strerror(errno));
+	return 0;
+}
+
 void outlet_free(struct outlet *outlet)
 {
 	if (!outlet)

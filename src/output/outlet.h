@@ -46,6 +46,12 @@ int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_op
                uint64_t *repaired, struct error *error);
 void outlet_free(struct outlet *outlet);
 
+/*
+ * Empties the file of an outlet of blocks, which has what it had before until then. Before the
+ * first turn. 0 or -errno.
+ */
+int outlet_begin_anew(struct outlet *outlet, struct error *error);
+
 struct sink *outlet_sink(struct outlet *outlet);
 /* After each turn. busy: more records are about to come at once. The state afterwards. */
 enum sink_state outlet_turn(struct outlet *outlet, bool busy);

@@ -144,6 +144,40 @@ def test_file():
     check(os.path.getsize("copy.pcapng") == size, "a second run begins it anew")
 
 
+def contents(*paths):
+    found = []
+    for path in paths:
+        try:
+            with open(path, "rb") as file:
+                found.append(file.read())
+        except FileNotFoundError:
+            found.append(None)
+    return found
+
+
+def test_start():
+    """Nothing is lost of a capture that is there while the run can still fail to start, or only tests itself."""
+    path = several()
+    written(path)
+    write("half.ndjson", b'{"whole":1}\n{"ha')
+    files = ("copy.pcapng", "half.ndjson", "new.pcapng", "new.ndjson")
+    before = contents(*files)
+    for options in (("-i", "nosuch0"), ("--netns", "/nonexist"), ("-r", "nosuch.pcapng")):
+        status, told = refused(*options, "-w", "copy.pcapng")
+        check(status == 1, f"{' '.join(options)}: no start", (status, told))
+        check(contents(*files) == before, f"{' '.join(options)}: the capture is as it was")
+    for records, packets in (("half.ndjson", "copy.pcapng"), ("new.ndjson", "new.pcapng")):
+        lines = subprocess.run([SOCKLINE, "--self-test", "-r", path, "-o", records, "-w", packets], check=True,
+                               capture_output=True, text=True, timeout=60).stdout.splitlines()
+        check([f"output      {records}", f"packets     {packets}"] == lines[-2:], "--self-test: both files", lines)
+        check(contents(*files) == before, "--self-test: they are neither made nor changed")
+    result = subprocess.run([SOCKLINE, "--self-test", "-r", path, "-o", "nosuch/a", "-w", "half.ndjson"], check=False,
+                            capture_output=True, text=True, timeout=60)
+    missing = [line for line in result.stdout.splitlines() if line.startswith("MISSING")]
+    check(result.returncode == 1 and len(missing) == 2 and "nosuch/a" in missing[0] and "half.ndjson" in missing[1],
+          "--self-test: what cannot be written", (result.returncode, missing))
+
+
 def test_pipe():
     """Whole, at the pace of the reader."""
     capture = others()

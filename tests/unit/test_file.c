@@ -170,11 +170,60 @@ static void test_long_tails(void)
 	}
 }
 
+static void test_captures(void)
+{
+	static const char section[] = "\x0a\x0d\x0d\x0a\x1c";
+	struct stat status = { .st_size = 0 };
+	int fd;
+
+	write_file("capture", section, sizeof section);
+	fd = file_open_capture("capture", NULL);
+	CHECK(fd >= 0 && fstat(fd, &status) == 0 && status.st_size == sizeof section,
+	      "a capture has what it had until it is begun anew");
+	close(fd);
+	write_file("tail", "{a}\n", 4);
+	CHECK_EQUAL(file_open_capture("tail", NULL), -EBADMSG, "what is none is refused");
+}
+
+static void test_checks(void)
+{
+	static const struct {
+		const char *path;
+		bool capture;
+		int result;
+	} cases[] = {
+		{ "half", false, 0 },
+		{ "half", true, -EBADMSG },
+		{ "other", false, -EBADMSG },
+		{ "capture", true, 0 },
+		{ "none", false, 0 },
+		{ "none", true, 0 },
+		{ "missing/file", false, -ENOENT },
+		{ "symlink", false, -ELOOP },
+		{ "directory", true, -EISDIR },
+		{ "hardlink", false, -EMLINK },
+	};
+	struct stat status = { .st_size = 0 };
+
+	write_file("half", "{a}\n{\"b", 7);
+	write_file("other", "root", 4);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct error error = { .code = 0 };
+		int result = file_check(cases[i].path, cases[i].capture, &error);
+
+		CHECK(result == cases[i].result && error.code == -result, "%s, a %s: %d",
+		      cases[i].path, cases[i].capture ? "capture" : "file of records", result);
+	}
+	CHECK(stat("half", &status) == 0 && status.st_size == 7, "half a record stays");
+	CHECK(access("none", F_OK) != 0, "no file is made");
+}
+
 static void remove_all(void)
 {
 	static const char *const names[] = { "new",      "private",  "target", "symlink",
 		                             "dangling", "hardlink", "fifo",   "foreign",
-		                             "tail",     "long" };
+		                             "tail",     "long",     "half",   "other",
+		                             "capture" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		unlink(names[i]);
@@ -189,6 +238,8 @@ int main(void)
 	test_refused();
 	test_tails();
 	test_long_tails();
+	test_captures();
+	test_checks();
 	remove_all();
 	return check_done();
 }

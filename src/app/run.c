@@ -364,6 +364,8 @@ static void finish(struct run *run)
 		if (run->captures)
 			capture_set_stop(run->captures, clock_monotonic_ns() + run_drain_ns(run));
 		start_records(run, time_ns(run));
+		if (run->host) /* no packet came after it perhaps, whose turn would have */
+			host_catch_up(run->host);
 		if (run->stream)
 			stream_finish(run->stream);
 		run_processes_finish(run);

@@ -4,8 +4,12 @@
 #include "app/run_private.h"
 
 #include <errno.h>
+#include <time.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
+
+#define LOOK_NS (1 * NS_PER_MS) /* for statuses of what ended just now */
 
 int run_processes_open(struct run *run, struct error *error)
 {
@@ -50,8 +54,26 @@ int64_t run_processes_write(const struct run *run)
 	return run->process_log ? process_log_write(run->process_log, clock_monotonic_ns()) : -1;
 }
 
+/*
+ * The kernel wakes the parent of a process before it reports its exit status, and arguments are
+ * read by other threads: what is not complete has the time that it has in the middle of a run.
+ */
+static void settle(const struct run *run)
+{
+	static const struct timespec pause = { .tv_nsec = LOOK_NS };
+	const int64_t deadline_ns = clock_monotonic_ns() + WINDOW_STATUS_NS;
+
+	host_catch_up(run->host);
+	while (run_processes_write(run) > 0 && clock_monotonic_ns() < deadline_ns) {
+		nanosleep(&pause, NULL);
+		host_catch_up(run->host);
+	}
+}
+
 void run_processes_finish(const struct run *run)
 {
-	if (run->process_log)
-		process_log_finish(run->process_log);
+	if (!run->process_log)
+		return;
+	settle(run);
+	process_log_finish(run->process_log);
 }

@@ -142,7 +142,8 @@ void process_log_settled(struct process_log *log, const struct process *process,
 	for (uint32_t i = 1; i <= log->count && i <= LATEST; i++) {
 		struct waiting *waiting = waiting_at(log, log->count - i);
 
-		if (waiting->process != process)
+		/* Its arguments come after all that events report of it. */
+		if (waiting->process != process || waiting->action == EVENT_PROCESS_ENDED)
 			continue;
 		if (waiting->action == EVENT_PROCESS_EXECUTED) {
 			waiting->state_ns = wall(time_ns);

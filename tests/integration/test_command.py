@@ -66,7 +66,7 @@ def test_tree():
 def lives(sockline, name):
     """The records of the process: of start, exec and end, in the order in which they were written."""
     return [(one["event"]["action"].removeprefix("process_"), one) for one in sockline.records
-            if one["event"]["dataset"] == "sockline.process" and one["process"]["name"] == name]
+            if one["event"]["dataset"] == "sockline.process" and one["process"].get("name") == name]
 
 
 def is_one(records):
@@ -110,6 +110,27 @@ def test_all_processes():
           "and its arguments", root)
     codes = sorted(one["process"].get("exit_code", -1) for one in sockline.find("process_ended"))
     check(codes == [0, 1, 1, 3], "with their statuses", codes)
+
+
+# Records of all processes, while no packet is captured.
+QUIET = ("-i", "lo", "-e", "lifecycle", "--all-processes", "--args", "host 192.0.2.1")
+
+
+def test_quiet():
+    """What happens right before the end is recorded as well, without a packet that asks for it."""
+    script = "/bin/true a; (exit 7); exit 3"
+    result, sockline = status(HERE, "sh", "-c", script, options=QUIET)
+    ended = [(one["process"]["name"], one["process"].get("exit_code")) for one in sockline.find("process_ended")]
+    check(result == 3 and ended == [("true", 0), ("sh", 7), ("sh", 3)], "a command: each of its ends", ended)
+    args = [one["process"].get("args") for one in sockline.find("process_executed")]
+    check(args == [["sh", "-c", script], ["/bin/true", "a"]], "a command: its programs", args)
+    sockline = HERE.sockline(*QUIET)
+    HERE.run("/bin/true", "last-of-all")
+    sockline.stop()
+    lived = [(action, one["process"].get("exit_code") if action == "ended" else None)
+             for action, one in lives(sockline, "true")
+             if action != "started" and one["process"].get("args") == ["/bin/true", "last-of-all"]]
+    check(lived == [("executed", None), ("ended", 0)], "a program right before the signal", lived)
 
 
 def test_status():

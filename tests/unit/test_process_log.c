@@ -115,6 +115,12 @@ static void test_all(void)
 	process->end.has_code = true;
 	CHECK(process_log_write(log, now_ns) == -1 && strcmp(letters(), "sxe") == 0,
 	      "and is written with it");
+	written_count = 0;
+	process_log_executed(log, process, now_ns);
+	process_log_ended(log, process, now_ns);
+	process_log_settled(log, process, now_ns);
+	CHECK(process_log_write(log, now_ns) == -1 && strcmp(letters(), "xe") == 0,
+	      "arguments may come after the end");
 	CHECK_EQUAL(process->references, 1, "nothing of it is kept");
 	process_log_free(log);
 	process_unref(process);

@@ -110,8 +110,9 @@ bool attribution_is_contested(struct attribution *attribution,
 bool attribution_find_user(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner);
 /*
- * The process that has the socket of this end when its owner has exited. False, and *owner is
- * unknown: none has, or it is pending.
+ * The process that has the socket of this end when its owner has exited, at question->heir_ns: it
+ * holds the descriptor, or was seen with the socket since then. False, and *owner is unknown:
+ * none has, or it is pending.
  */
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner);

@@ -120,7 +120,7 @@ bool attribution_find_heir(struct attribution *attribution,
 {
 	attribution_resolve(attribution, question, owner);
 	if ((owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_TRACEPOINT) &&
-	    owner->process->exited_ns == 0)
+	    (owner->process->exited_ns == 0 || owner->process->exited_ns > question->seen_ns))
 		return true;
 	if (owner->method != ATTRIBUTION_UNKNOWN)
 		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);

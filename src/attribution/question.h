@@ -27,6 +27,8 @@ struct attribution_question {
 	int64_t seen_ns;  /* monotonic: its first packet */
 	int64_t until_ns; /* monotonic: not after this was its last packet; 0 = not known */
 	int64_t asked_ns; /* monotonic: when this end was first asked for */
+	int64_t heir_ns;  /* monotonic: since then its owner is no more, and what was seen before
+	                     of others is no proof that they have the socket; 0 = none has exited */
 };
 
 #endif

@@ -251,9 +251,12 @@ bool sentinel_owners_find(struct sentinel_owners *owners,
 	bool accepted = question->tuple.protocol == IPPROTO_TCP && question->responder;
 	int64_t before_ns =
 		question->died && !accepted ? WINDOW_SENTINEL_CLOCKS_NS : WINDOW_SENTINEL_AROUND_NS;
+	int64_t from_ns = question->seen_ns - before_ns > question->heir_ns
+	                          ? question->seen_ns - before_ns
+	                          : question->heir_ns;
 	/* A child is seen when its connection is long open; who sent the first packet at once. */
 	const struct sighting *sighting =
-		find(owners, hash, question->netns, &question->tuple, question->seen_ns - before_ns,
+		find(owners, hash, question->netns, &question->tuple, from_ns,
 	             accepted ? now : question->seen_ns + WINDOW_SENTINEL_CLOCKS_NS,
 	             accepted ? now : question->seen_ns);
 

@@ -120,6 +120,8 @@ static struct socket_history_question asked_for(const struct attribution_questio
 		.ifindex = question->ifindex,
 	};
 
+	if (asked.from_ns < question->heir_ns)
+		asked.from_ns = question->heir_ns;
 	/* The identifier of an echo is no part of its route. */
 	if (question->has_icmp_id)
 		asked.tuple.source_port = asked.tuple.destination_port = 0;
@@ -216,6 +218,20 @@ static bool find_server(struct trace_owners *owners, const struct attribution_qu
 	               until(question), process);
 }
 
+/*
+ * The process that was seen to use or close the socket since its former owner exited. One that
+ * only opened it may have closed its copy at any time since, which is not reported.
+ */
+static bool find_heir(struct trace_owners *owners, const struct attribution_question *question,
+                      struct process **process)
+{
+	struct socket_history_question asked = asked_for(
+		question, SOCKET_HISTORY_RECEIVED | SOCKET_HISTORY_SENT | SOCKET_HISTORY_CLOSED,
+		question->heir_ns, until(question));
+
+	return ask(owners, question, socket_history_find_latest, &asked, process);
+}
+
 bool trace_owners_find(struct trace_owners *owners, const struct attribution_question *question,
                        struct process **process)
 {
@@ -226,6 +242,8 @@ bool trace_owners_find(struct trace_owners *owners, const struct attribution_que
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return question->sender &&
 		       find_sender(owners, question, WINDOW_TRACE_BEFORE_NS, process);
+	if (question->heir_ns != 0)
+		return find_heir(owners, question, process);
 	if (question->since_ns == 0)
 		return false;
 	/* Route lookups can be had for any tuple by RTM_GETROUTE; a socket's state cannot. */
@@ -270,7 +288,7 @@ bool trace_owners_find_queued(struct trace_owners *owners,
 		                question->seen_ns + WINDOW_TRACE_AFTER_NS, process) ||
 		        find_connected(owners, question, process));
 	/* A SYN may be sent again, too, and whoever opened the same tuple meanwhile was seen. */
-	return question->since_ns != 0 && !question->responder &&
+	return question->since_ns != 0 && question->heir_ns == 0 && !question->responder &&
 	       ask_for(owners, question, SOCKET_HISTORY_OPENED, WINDOW_QUEUED_NS,
 	               clock_monotonic_ns(), process);
 }

@@ -70,13 +70,18 @@ static void ask_again(struct connection *connection)
 	connection->binding.changes ^= 0x4000;
 }
 
-/* A process that shared the orphan's socket has it alone, then. */
+/*
+ * A process that shared the orphan's socket has it alone, then: one that has its descriptor, or is
+ * seen to use it since. Where there is none, the orphan was the last that had it.
+ */
 static bool inherit(struct binder *binder, struct connection *connection, enum connection_end end,
                     const struct attribution_question *question, unsigned *doubtful)
 {
+	struct attribution_question since = *question;
 	struct owner found = { 0 };
 
-	if (attribution_find_heir(binder->options.attribution, question, &found))
+	since.heir_ns = connection->owners[end].process->exited_ns;
+	if (attribution_find_heir(binder->options.attribution, &since, &found))
 		return move(connection, end, &found);
 	if (found.reason == ATTRIBUTION_PENDING) {
 		*doubtful |= BINDER_PENDING << end;

@@ -56,6 +56,7 @@ bool attribution_is_of_host(struct attribution *attribution,
 }
 
 static bool contested, inherited, lost;
+static int64_t heir_ns;         /* since when an heir was asked for */
 static struct owner user, heir; /* what is answered */
 
 bool attribution_is_contested(struct attribution *attribution,
@@ -78,7 +79,7 @@ bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner)
 {
 	(void)attribution;
-	(void)question;
+	heir_ns = question->heir_ns;
 	inherited = true;
 	return owner_copy(owner, &heir) == 0 && owner->process;
 }
@@ -683,6 +684,7 @@ static void test_heir(void)
 	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 2, 2) == BINDER_PENDING
 	                                                                                    << DST,
 	      "the socket is there, its holder is looked for");
+	CHECK_EQUAL(heir_ns, NOW + 1, "what was seen before its owner exited proves nothing");
 	heir = answer(ATTRIBUTION_SOCKET, &child);
 	binder_judge(fixture.binder, connection, DST, &packet, NOW + 3, 2);
 	CHECK(connection->owners[DST].process == &child && reported == 1,

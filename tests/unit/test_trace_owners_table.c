@@ -17,7 +17,7 @@
 enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP, ICMP = IPPROTO_ICMP };
 /* What a process does; OPEN is the way of connect() from CLOSED to ESTABLISHED. */
 enum act { NOTHING, ROUTE, OPEN, RECEIVE, CLOSE, END, MOVE, LOSE };
-enum ask { FIND, QUEUED, RECEIVER, LAST, PAST };
+enum ask { FIND, QUEUED, RECEIVER, LAST, PAST, HEIR };
 
 struct case_event {
 	enum act act;
@@ -76,6 +76,16 @@ static const struct test_case cases[] = {
 	{ "TCP: long ago", TCP, { { OPEN, 7, -9000, 1000 } }, PAST, "s", 7 },
 	{ "TCP: long ago, two had it", TCP, { { OPEN, 7, -9000, 1000 }, { RECEIVE, 9, -8000, 1000 } }, PAST, "s", 0 },
 	{ "UDP: no past", UDP, { { ROUTE, 7, -9000, 1000 } }, PAST, "s", 0 },
+	{ "TCP: it opened the socket of one that exited, and may have closed it since", TCP, { { OPEN, 7, -500, 1000 }, { RECEIVE, 9, -400, 1000 }, { END, 9, -10, 0 } }, HEIR, "", 0 },
+	{ "TCP: it opened it a moment ago", TCP, { { OPEN, 7, -12, 1000 }, { RECEIVE, 9, -11, 1000 }, { END, 9, -10, 0 } }, HEIR, "s", 0 },
+	{ "TCP: it read from it before the other exited", TCP, { { OPEN, 9, -500, 1000 }, { RECEIVE, 7, -400, 1000 }, { END, 9, -10, 0 } }, HEIR, "r", 0 },
+	{ "TCP: it reads from it since the other exited", TCP, { { OPEN, 7, -500, 1000 }, { END, 9, -10, 0 }, { RECEIVE, 7, -5, 1000 } }, HEIR, "", 7 },
+	{ "TCP: it reads from it later", TCP, { { RECEIVE, 9, -400, 1000 }, { END, 9, -10, 0 }, { RECEIVE, 7, 5, 1000 } }, HEIR, "u", 7 },
+	{ "TCP: it closes it", TCP, { { OPEN, 7, -500, 1000 }, { END, 9, -10, 0 }, { CLOSE, 7, -1, 1000 } }, HEIR, "s", 7 },
+	{ "UDP: it sent before the other exited", UDP, { { ROUTE, 7, -12, 1000 }, { END, 9, -10, 0 } }, HEIR, "s", 0 },
+	{ "UDP: it received, and sent before the other exited", UDP, { { ROUTE, 7, -500, 1000 }, { END, 9, -10, 0 } }, HEIR, "", 0 },
+	{ "UDP: it sends since the other exited", UDP, { { ROUTE, 7, -500, 1000 }, { END, 9, -10, 0 }, { ROUTE, 7, -1, 1000 } }, HEIR, "s", 7 },
+	{ "UDP: it receives, and sent since the other exited", UDP, { { END, 9, -10, 0 }, { ROUTE, 7, -5, 1000 } }, HEIR, "", 7 },
 	{ "a process whose namespace was known later, and is another", UDP, { { ROUTE, 10, 0, 1000 }, { MOVE, 10, 1, 0 } }, FIND, "s", 0 },
 	{ "a process whose namespace is not known", UDP, { { ROUTE, 10, 0, 1000 } }, FIND, "s", 10 },
 	{ "a process that moved to another namespace", UDP, { { MOVE, 7, -100, 0 }, { ROUTE, 7, 0, 1000 } }, FIND, "s", 0 },
@@ -229,6 +239,7 @@ static int answer(struct trace_owners *owners, const struct test_case *one, int6
 		.since_ns = knows_since ? packet_ns : 0,
 		.seen_ns = packet_ns,
 		.asked_ns = packet_ns,
+		.heir_ns = one->ask == HEIR ? packet_ns - 10 * NS_PER_MS : 0,
 	};
 	struct process *process = NULL;
 	bool found = false;
@@ -248,6 +259,12 @@ static int answer(struct trace_owners *owners, const struct test_case *one, int6
 		break;
 	case PAST:
 		found = trace_owners_find_past(owners, &question, &process);
+		break;
+	case HEIR: /* as attribution asks, where no socket is left */
+		found = trace_owners_find(owners, &question, &process) ||
+		        trace_owners_find_queued(owners, &question, &process) ||
+		        (!question.sender &&
+		         trace_owners_find_receiver(owners, &question, &process));
 		break;
 	}
 	return found ? process->pid : 0;

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs each fuzzer for some seconds, from the seeds in tests/fuzz/corpus/NAME. TAP: a point a fuzzer.
 #
-# From the environment: top_srcdir, top_builddir, FUZZERS, FUZZ_SECONDS (10).
+# From the environment: top_srcdir, top_builddir, FUZZERS, FUZZ_SECONDS (7).
 
 set -u
 seeds=${top_srcdir:?}/tests/fuzz/corpus
@@ -18,7 +18,7 @@ for fuzzer in ${FUZZERS:?}; do
 	set -- "$scratch/$name"
 	mkdir "$1"
 	[ ! -d "$seeds/$name" ] || set -- "$@" "$seeds/$name"
-	point "$name" "${top_builddir:?}/$fuzzer" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=5 \
+	point "$name" "${top_builddir:?}/$fuzzer" -max_total_time="${FUZZ_SECONDS:-7}" -timeout=5 \
 		-rss_limit_mb=1024 -artifact_prefix="$top_builddir/" "$@"
 	tail -n 1 "$tap_output" | sed 's/^/# /'
 done

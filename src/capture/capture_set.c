@@ -239,10 +239,13 @@ static void add_stated(const struct member *member, const struct capture_packet 
 		packet->netns = origin_netns(capture_origin(member->capture), captured->interface);
 	packet->owners = captured->owners;
 	/* What was sent is the sender's, what came in the receiver's. */
-	if (packet->owners.any > 0 && packet->direction == PACKET_EGRESS)
-		packet->owners = (struct packet_owners){ .source = packet->owners.any };
-	else if (packet->owners.any > 0 && packet->direction == PACKET_INGRESS)
-		packet->owners = (struct packet_owners){ .destination = packet->owners.any };
+	if (packet->owners.any > 0 && packet->direction == PACKET_EGRESS) {
+		packet->owners.source = packet->owners.any;
+		packet->owners.destination = packet->owners.any = 0;
+	} else if (packet->owners.any > 0 && packet->direction == PACKET_INGRESS) {
+		packet->owners.destination = packet->owners.any;
+		packet->owners.source = packet->owners.any = 0;
+	}
 }
 
 static void hand_over(void *context, const struct capture_packet *captured)

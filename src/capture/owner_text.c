@@ -41,6 +41,8 @@ static const struct {
 };
 #define MEMBERS (sizeof members / sizeof *members)
 
+static const char depth_key[] = "tunnel.depth";
+
 static const char *const ends[] = {
 	[OWNER_TEXT_ANY] = "",
 	[OWNER_TEXT_SOURCE] = "end=source ",
@@ -178,6 +180,8 @@ static bool parse_member(const char *key, size_t key_length, const char *value, 
 {
 	if (is(key, key_length, "attribution.shared_pids"))
 		return parse_shared(value, length, facts);
+	if (is(key, key_length, depth_key)) /* not where it belongs, or none that can be */
+		return false;
 	if (is(key, key_length, "attribution.reason"))
 		facts->reason = reason_of(value, length);
 	if (is(key, key_length, "attribution.method"))
@@ -188,27 +192,54 @@ static bool parse_member(const char *key, size_t key_length, const char *value, 
 	return true;
 }
 
-enum owner_text_end owner_text_end(const char *line, size_t length, size_t *before)
+static enum owner_text_end take_end(const char *line, size_t length, size_t *before)
 {
 	for (int end = OWNER_TEXT_SOURCE; end <= OWNER_TEXT_DESTINATION; end++) {
 		size_t size = strlen(ends[end]);
 
-		if (length - PREFIX > size && memcmp(line + PREFIX, ends[end], size) == 0) {
-			*before = PREFIX + size;
+		if (length - *before > size && memcmp(line + *before, ends[end], size) == 0) {
+			*before += size;
 			return (enum owner_text_end)end;
 		}
 	}
-	*before = PREFIX;
 	return OWNER_TEXT_ANY;
+}
+
+static uint8_t take_depth(const char *line, size_t length, size_t *before)
+{
+	const char *at = line + *before, *space = memchr(at, ' ', length - *before);
+	size_t size = space ? (size_t)(space - at) : 0;
+	uint64_t depth;
+
+	if (size < sizeof depth_key || memcmp(at, depth_key, sizeof depth_key - 1) != 0 ||
+	    at[sizeof depth_key - 1] != '=' ||
+	    !parse_number(at + sizeof depth_key, size - sizeof depth_key, 10, UINT8_MAX, &depth) ||
+	    depth == 0)
+		return 0;
+	*before += size + 1;
+	return (uint8_t)depth;
+}
+
+struct owner_text_place owner_text_place(const char *line, size_t length, size_t *before)
+{
+	struct owner_text_place place;
+
+	*before = PREFIX;
+	place.end = take_end(line, length, before);
+	place.tunnel_depth = take_depth(line, length, before);
+	return place;
 }
 
 bool owner_text_parse(const char *line, size_t length, char *scratch, struct owner_facts *facts)
 {
-	const char *at = line + PREFIX, *stop = line + length;
+	const char *at, *stop = line + length;
+	size_t before;
 
 	*facts = (struct owner_facts){ .pid = 0 };
 	if (!owner_text_begins(line, length) || length > OWNER_TEXT_MAX)
 		return false;
+	owner_text_place(line, length, &before);
+	at = line + before;
 	while (at < stop) {
 		const char *space = memchr(at, ' ', (size_t)(stop - at));
 		const char *member_end = space ? space : stop;
@@ -306,11 +337,13 @@ static void append_member(struct buf *buf, size_t member, const struct owner_fac
 	}
 }
 
-void owner_text_append(struct buf *buf, enum owner_text_end end, const struct owner_facts *facts,
-                       const char *method)
+void owner_text_append(struct buf *buf, struct owner_text_place place,
+                       const struct owner_facts *facts, const char *method)
 {
 	buf_append(buf, prefix, PREFIX);
-	buf_append_string(buf, ends[end]);
+	buf_append_string(buf, ends[place.end]);
+	if (place.tunnel_depth > 0)
+		append_number(buf, depth_key, place.tunnel_depth);
 	for (size_t i = 0; i < MEMBERS; i++)
 		append_member(buf, i, facts);
 	append_key(buf, "attribution.method");

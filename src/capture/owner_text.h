@@ -21,9 +21,15 @@ enum owner_text_end {
 	OWNER_TEXT_DESTINATION,
 };
 
+/* What the owner is of. */
+struct owner_text_place {
+	enum owner_text_end end;
+	uint8_t tunnel_depth; /* of the packet, which can be in tunnels; 0 = it is in none */
+};
+
 bool owner_text_begins(const char *line, size_t length);
-/* The end that such a line names, and the bytes before what is about the process alone. */
-enum owner_text_end owner_text_end(const char *line, size_t length, size_t *before);
+/* The place that such a line names, and the bytes before what is about the process alone. */
+struct owner_text_place owner_text_place(const char *line, size_t length, size_t *before);
 /*
  * The texts of facts point into scratch, which has room for OWNER_TEXT_MAX bytes. False: it is
  * no such line.
@@ -31,7 +37,7 @@ enum owner_text_end owner_text_end(const char *line, size_t length, size_t *befo
 bool owner_text_parse(const char *line, size_t length, char *scratch, struct owner_facts *facts);
 
 /* Appends the line without LF. method: how the owner is known, as attribution_method_name(). */
-void owner_text_append(struct buf *buf, enum owner_text_end end, const struct owner_facts *facts,
-                       const char *method);
+void owner_text_append(struct buf *buf, struct owner_text_place place,
+                       const struct owner_facts *facts, const char *method);
 
 #endif

@@ -99,9 +99,14 @@ void pcapng_owners_take(struct pcapng_stated *stated, const struct pcapng_option
 	}
 }
 
-static void set_owner(struct packet_owners *owners, enum owner_text_end end, uint32_t number)
+/* All lines are of one packet, the innermost one that had a record. */
+static void set_owner(struct packet_owners *owners, struct owner_text_place place, uint32_t number)
 {
-	switch (end) {
+	if (owners->has_depth && owners->tunnel_depth != place.tunnel_depth)
+		return;
+	owners->has_depth = true;
+	owners->tunnel_depth = place.tunnel_depth;
+	switch (place.end) {
 	case OWNER_TEXT_SOURCE:
 		owners->source = number;
 		break;
@@ -115,7 +120,7 @@ static void set_owner(struct packet_owners *owners, enum owner_text_end end, uin
 }
 
 /*
- * The hash is of the line without the member that says the end, which stands in front: one process
+ * The hash is of the line without the members that say the place, which stand in front: one process
  * sends and receives.
  */
 static void take_line(struct origin *origin, const char *line, size_t length,
@@ -123,7 +128,7 @@ static void take_line(struct origin *origin, const char *line, size_t length,
 {
 	char scratch[OWNER_TEXT_MAX];
 	size_t before;
-	enum owner_text_end end = owner_text_end(line, length, &before);
+	struct owner_text_place place = owner_text_place(line, length, &before);
 	uint64_t hash = origin_hash(line + before, length - before, KIND_LINE);
 	uint32_t number = origin_find_owner(origin, hash);
 	struct owner_facts facts;
@@ -131,7 +136,7 @@ static void take_line(struct origin *origin, const char *line, size_t length,
 	if (number == 0 && owner_text_parse(line, length, scratch, &facts))
 		number = origin_add_owner(origin, hash, &facts);
 	if (number > 0)
-		set_owner(owners, end, number);
+		set_owner(owners, place, number);
 }
 
 static bool take_lines(struct origin *origin, struct process_text comment,

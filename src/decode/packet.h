@@ -65,6 +65,9 @@ struct packet_counters {
 struct packet_owners {
 	uint32_t source, destination; /* of the sender's end, and of the receiver's */
 	uint32_t any;                 /* of one of the two, which is not known */
+	/* They are of this one of the packets that a frame carries, one in the other. */
+	bool has_depth;
+	uint8_t tunnel_depth;
 };
 
 struct packet {

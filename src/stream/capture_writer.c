@@ -262,7 +262,7 @@ static void fill_facts(const struct capture_writer *writer, const struct owner *
 
 /* Readers take lines of OWNER_TEXT_MAX bytes at most: what is long and says least is left out. */
 static void add_owner(const struct capture_writer *writer, struct buf *comment,
-                      enum owner_text_end end, const struct owner *owner, int64_t time_ns)
+                      struct owner_text_place place, const struct owner *owner, int64_t time_ns)
 {
 	const char *method = attribution_method_name(owner->method);
 	char text[OWNER_TEXT_MAX];
@@ -271,16 +271,16 @@ static void add_owner(const struct capture_writer *writer, struct buf *comment,
 
 	fill_facts(writer, owner, owner->process ? process_at(owner->process, time_ns) : NULL,
 	           &facts);
-	owner_text_append(&line, end, &facts, method);
+	owner_text_append(&line, place, &facts, method);
 	if (line.overflow) {
 		buf_reset(&line);
 		facts.texts.executable = (struct process_text){ 0 };
-		owner_text_append(&line, end, &facts, method);
+		owner_text_append(&line, place, &facts, method);
 	}
 	if (line.overflow) {
 		buf_reset(&line);
 		facts.texts = (struct process_texts){ .name = { 0 } };
-		owner_text_append(&line, end, &facts, method);
+		owner_text_append(&line, place, &facts, method);
 	}
 	if (comment->length > 0)
 		buf_append_char(comment, '\n');
@@ -297,16 +297,19 @@ static void add_owners(const struct capture_writer *writer, struct buf *comment,
                        const struct event *event)
 {
 	const struct event_packet *packet = &event->packet;
+	struct owner_text_place place = { .tunnel_depth = packet->packet->tunnel_depth };
 
 	if (!has_process(packet->source) && !has_process(packet->destination))
 		return;
 	encode_users_refresh(writer->users, event->time_ns);
-	if (packet->source)
-		add_owner(writer, comment, packet->either_end ? OWNER_TEXT_ANY : OWNER_TEXT_SOURCE,
-		          packet->source, event->time_ns);
-	if (packet->destination)
-		add_owner(writer, comment, OWNER_TEXT_DESTINATION, packet->destination,
-		          event->time_ns);
+	if (packet->source) {
+		place.end = packet->either_end ? OWNER_TEXT_ANY : OWNER_TEXT_SOURCE;
+		add_owner(writer, comment, place, packet->source, event->time_ns);
+	}
+	if (packet->destination) {
+		place.end = OWNER_TEXT_DESTINATION;
+		add_owner(writer, comment, place, packet->destination, event->time_ns);
+	}
 }
 
 static bool write_packet(struct capture_writer *writer, struct written_interface *interface,

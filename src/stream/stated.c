@@ -15,7 +15,8 @@ struct stated stated_find(const struct origin *origin, const struct packet *pack
 {
 	const struct packet_owners *owners = &packet->owners;
 
-	if (!origin || !packet_states_owners(packet))
+	if (!origin || !packet_states_owners(packet) ||
+	    (owners->has_depth && owners->tunnel_depth != packet->tunnel_depth))
 		return (struct stated){ 0 };
 	return (struct stated){
 		.source = find(origin, owners->source, guesses),

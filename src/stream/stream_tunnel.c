@@ -103,9 +103,11 @@ int stream_tunnel_open(const struct stream *stream, struct packet layers[STREAM_
 		if (layers[last].is_shown)
 			break;
 	}
-	/* A file does not say of which of them the owner is that it states. */
-	if (last > 0)
+	/* Other programs' files do not say of which of them the owner is that they state. */
+	if (!layers[0].owners.has_depth && last > 0)
 		layers[0].owners = (struct packet_owners){ 0 };
+	for (int i = 1; i <= last; i++)
+		layers[i].owners = layers[0].owners;
 	return last + 1;
 }
 

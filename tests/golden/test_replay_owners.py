@@ -52,7 +52,9 @@ def test_own_comments():
     wrong = ("sockline: process.name=curl", "sockline: process.pid=0", "sockline: process.pid=12x", "sockline: ",
              "sockline: process.pid=1 process.name=\\x2", "sockline: process.pid=1  process.name=a",
              "sockline: process.pid=1 user.id=4294967296", "sockline: process.pid=99999999999", "other: process.pid=1",
-             "sockline: process.pid=1 attribution.shared_pids=1,,2")
+             "sockline: process.pid=1 attribution.shared_pids=1,,2", "sockline: process.pid=1 tunnel.depth=1",
+             "sockline: tunnel.depth=256 process.pid=1", "sockline: tunnel.depth=0 process.pid=1",
+             "sockline: tunnel.depth=x process.pid=1", "sockline: end=source tunnel.depth=1 process.pid=1")
     packets = [([comment(text)], SENT) for text in (own, ends, *wrong)]
     found = owners("-r", file_of(*packets, ([comment("sockline: process.pid=9 attribution.shared_pids=9,10")], SENT)))
     check(found[0] == ({"pid": 77, "name": "a b", "entity_id": "00000000000000ff"}, {"id": "0", "name": "jo"}, None,

@@ -4,6 +4,7 @@
 """Packets in tunnels: the connections of both layers, and what counts where."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -12,6 +13,8 @@ from scapy.layers import vxlan
 
 from test_replay import CLIENT, OPENED, SERVER, Capture, Tcp, check, is_valid, records_of, replay, run_all, \
     scapy, write
+from test_replay_files import Blocks
+from test_replay_owners import SENT, comment
 
 HELPER = os.path.join(os.environ.get("top_builddir", "build"), "tests/helpers/replay_sockets")
 HERE, THERE, HERE6, THERE6 = "10.9.0.1", "10.9.0.2", "2001:db8:9::1", "2001:db8:9::2"
@@ -274,6 +277,42 @@ def test_passing():
         check(len(packets) == 8 and len(inside) == 1 and
               {owner(one) for one in packets + inside} == {(None, "forwarded")},
               f"what {title} has no owner, although a socket has its tuple", packets + inside)
+
+
+def stated(text, *options):
+    """(pids of packets, of the connections inside, of those that carry, and the comments of the packets' copies)"""
+    blocks = Blocks()
+    blocks.interface(1, "eth0")
+    for time_ns, packet, forth in conversation():
+        if forth:
+            blocks.packet(0, time_ns, bytes(MACS / over_vxlan(1)(packet, forth)), comment(text), flags=SENT)
+    write("owners.pcapng", blocks.bytes)
+    records = records_of(replay("-r", "owners.pcapng", "-e", "packet,closed", "-w", "copy.pcapng", *options))
+    pids = {"packet": set(), "inside": set(), "carries": set()}
+    for record in records:
+        action, inside = record["event"]["action"], "tunnel" in record["sockline"]
+        if action in ("packet", "connection_closed"):
+            kind = "packet" if action == "packet" else "inside" if inside else "carries"
+            pids[kind].add(record.get("process", {}).get("pid"))
+    with open("copy.pcapng", "rb") as file:
+        lines = {line.partition(b" attribution")[0].decode() for line in re.findall(rb"sockline: end[^\n\0]*", file.read())}
+    return pids["packet"], pids["inside"], pids["carries"], lines
+
+
+def test_owners():
+    """A comment of sockline is of one of the packets of a frame; others do not state which they mean."""
+    inner, outer = "sockline: end=source tunnel.depth=1 process.pid=7", "sockline: end=source process.pid=7"
+    none = {None}
+    for text, expected, whole in ((inner, ({7}, {7}, none, {inner}), (none, set(), none, set())),
+                                  (outer, (none, none, {7}, set()), ({7}, set(), {7}, {outer})),
+                                  (inner.replace("h=1", "h=2"), (none, none, none, set()), (none, set(), none, set())),
+                                  (f"{inner}\n{outer.replace('source', 'destination')}", ({7}, {7}, none, {inner}),
+                                   (none, set(), none, set())),
+                                  ("PID: 7", (none, none, none, set()), ({7}, set(), {7}, {outer}))):
+        found = stated(text)
+        check(found == expected, f"{text!r}: of that packet alone", found)
+        found = stated(text, "--no-tunnels")
+        check(found == whole, f"{text!r}: without what is inside", found)
 
 
 if __name__ == "__main__":

@@ -222,6 +222,8 @@ static void test_text(void)
 		                     .shared_pids = { 1, 2, 2147483647 },
 		                     .shared_count = 3 },
 			   read;
+	const struct owner_text_place written = { OWNER_TEXT_DESTINATION, 255 };
+	struct owner_text_place place;
 	char text[OWNER_TEXT_MAX], scratch[OWNER_TEXT_MAX], odd[257];
 	struct buf line = { .data = text, .capacity = sizeof text };
 	size_t before;
@@ -231,9 +233,11 @@ static void test_text(void)
 	odd[255] = '\0';
 	set(&facts.texts.name, odd);
 	set(&facts.texts.executable, "/\xc3\xbc/\xe2\x80\xa8/\xed\xa0\x80/\xf0\x9f\x98\x80/\xf5");
-	owner_text_append(&line, OWNER_TEXT_DESTINATION, &facts, "socket");
+	owner_text_append(&line, written, &facts, "socket");
 	CHECK(!line.overflow && !memchr(text, '\n', line.length), "one line");
-	CHECK(owner_text_end(text, line.length, &before) == OWNER_TEXT_DESTINATION &&
+	place = owner_text_place(text, line.length, &before);
+	CHECK(place.end == OWNER_TEXT_DESTINATION && place.tunnel_depth == 255 &&
+	              strncmp(text + before, "process.pid=", 12) == 0 &&
 	              owner_text_parse(text, line.length, scratch, &read),
 	      "it is read");
 	CHECK(read.pid == facts.pid && read.parent_pid == 1 && read.entity_id == UINT64_MAX &&

@@ -281,6 +281,7 @@ static int turn(void *context)
 	if (run->stream && !run_is_replay(run))
 		timeout = milliseconds(stream_tick(run->stream));
 	timeout = sooner(timeout, milliseconds(run_processes_write(run)));
+	timeout = sooner(timeout, milliseconds(run_processes_timeout_ns(run)));
 	if (run->host && host_work(run->host, WORK_BUDGET_NS))
 		more = true;
 	run_advance_snapshot(run, ROOM_FOR_TURN);

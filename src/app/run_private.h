@@ -131,7 +131,8 @@ int run_processes_open(struct run *run, struct error *error);
 void run_on_process(void *context, enum host_life life, struct process *process, int64_t time_ns);
 void run_on_process_named(void *context, struct process *process, int64_t wall_ns);
 int64_t run_processes_write(const struct run *run); /* ns until it has to be called again; or -1 */
-void run_processes_finish(const struct run *run);   /* waits a moment for what is incomplete */
+int64_t run_processes_timeout_ns(const struct run *run); /* to the next look for events; or -1 */
+void run_processes_finish(const struct run *run);        /* waits a moment for what is incomplete */
 
 /* An event of dataset sockline.log, of now. */
 void run_emit_log(struct run *run, enum event_action action, struct event_log *content);

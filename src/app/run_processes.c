@@ -9,7 +9,8 @@
 #include "attribution/windows.h"
 #include "base/clock.h"
 
-#define LOOK_NS (1 * NS_PER_MS) /* for statuses of what ended just now */
+#define LOOK_NS      (1 * NS_PER_MS) /* for statuses of what ended just now */
+#define DRAIN_MIN_NS (10 * NS_PER_MS)
 
 int run_processes_open(struct run *run, struct error *error)
 {
@@ -52,6 +53,19 @@ void run_on_process_named(void *context, struct process *process, int64_t wall_n
 int64_t run_processes_write(const struct run *run)
 {
 	return run->process_log ? process_log_write(run->process_log, clock_monotonic_ns()) : -1;
+}
+
+/*
+ * Events wake the loop only when a ring is half full. Where records are made of them, not only
+ * owners of packets, they are taken in as often as records are written.
+ */
+int64_t run_processes_timeout_ns(const struct run *run)
+{
+	int64_t interval_ns = run->options->flush_interval_ns;
+
+	if (!run->process_log && !(run->host && host_reads_args(run->host)))
+		return -1;
+	return interval_ns > DRAIN_MIN_NS ? interval_ns : DRAIN_MIN_NS;
 }
 
 /*

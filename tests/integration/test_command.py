@@ -23,6 +23,15 @@ while True:
     server.accept()[0].close()
 """
 
+# Owns a socket, and then executes itself for each line.
+OWNER = """
+import os, socket, sys
+if sys.orig_argv[-1] != "again":
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 9))
+sys.stdin.readline()
+os.execv(sys.executable, [*sys.orig_argv[:3], "again"])
+"""
+
 
 def command(host, *words, options=(), via=(), **keywords):
     return host.sockline(*options, "--", *words, via=via, wait=False, **keywords)
@@ -131,6 +140,23 @@ def test_quiet():
              for action, one in lives(sockline, "true")
              if action != "started" and one["process"].get("args") == ["/bin/true", "last-of-all"]]
     check(lived == [("executed", None), ("ended", 0)], "a program right before the signal", lived)
+
+
+def test_latency():
+    """Without packets the records of an owner do not wait for a second to pass, as one after another would."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "lifecycle")
+        owner = host.start(sys.executable, "-c", OWNER)
+        sockline.wait_for("process_started", lambda one: one["process"]["pid"] == owner.pid)
+        took = []
+        while len(took) < 15 and (len(took) < 5 or max(took[-5:]) > 0.35):
+            began = time.monotonic()
+            owner.send("\n")
+            sockline.wait_for("process_executed", count=len(took) + 1)
+            took.append(time.monotonic() - began)
+        check(max(took[-5:]) <= 0.35, "five in a row are there at once", took)
+        owner.kill()
+        sockline.stop()
 
 
 def test_status():

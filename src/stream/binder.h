@@ -64,6 +64,12 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
                       enum connection_end from, const struct packet *packet, int64_t seen_ns,
                       uint32_t changes);
 /*
+ * The end's owner was born after the packet of seen_ns, as far as events report births: a server's
+ * child, say, that was handed the connection that its parent accepted. The packet is not its own.
+ */
+bool binder_is_unborn(const struct connection *connection, enum connection_end end,
+                      int64_t seen_ns);
+/*
  * The connection closed: the last chance to look, then what is known is remembered and counted.
  * last_ns: of its last packet (monotonic).
  */

@@ -174,6 +174,13 @@ static void tell_move(struct binder *binder, struct connection *connection)
 	binder_report(binder, connection);
 }
 
+bool binder_is_unborn(const struct connection *connection, enum connection_end end, int64_t seen_ns)
+{
+	const struct process *process = connection->owners[end].process;
+
+	return process && seen_ns != 0 && process->forked_ns > seen_ns + WINDOW_TRACE_EXACT_NS;
+}
+
 unsigned binder_judge(struct binder *binder, struct connection *connection,
                       enum connection_end from, const struct packet *packet, int64_t seen_ns,
                       uint32_t changes)

@@ -13,7 +13,8 @@ static const struct owner *owner_of(const struct passage *passage, enum connecti
 {
 	if (passage->doubtful & BINDER_AMBIGUOUS << end)
 		return &one_of_several;
-	if (passage->doubtful & BINDER_PENDING << end)
+	if (passage->doubtful & BINDER_PENDING << end ||
+	    binder_is_unborn(passage->connection, end, passage->seen_ns))
 		return &not_yet_known;
 	return &passage->connection->owners[end];
 }

@@ -701,6 +701,25 @@ static void test_heir(void)
 	finish(&fixture);
 }
 
+/* A server's child has what its parent accepted: packets of before its birth are not its own. */
+static void test_unborn(void)
+{
+	static struct process born = { .references = 1000000, .pid = 103, .forked_ns = NOW };
+	struct fixture fixture;
+	struct connection *connection =
+		begin_bound(&fixture, IPPROTO_TCP, answer(ATTRIBUTION_SOCKET, &born));
+
+	CHECK(binder_is_unborn(connection, DST, NOW - NS_PER_MS / 2), "half a millisecond before");
+	CHECK(!binder_is_unborn(connection, DST, NOW - WINDOW_TRACE_EXACT_NS) &&
+	              !binder_is_unborn(connection, DST, NOW + 1),
+	      "as soon as clocks can tell, it is there");
+	CHECK(!binder_is_unborn(connection, SRC, NOW - NS_PER_MS), "an end without owner");
+	CHECK(!binder_is_unborn(connection, DST, 0), "a file's packets have no such time");
+	connection->owners[DST].process = &parent;
+	CHECK(!binder_is_unborn(connection, DST, 1), "one that was there before events were");
+	finish(&fixture);
+}
+
 /* A lookup found a process that only accepted; then another is seen to use the socket. */
 static void test_looked_up(void)
 {
@@ -794,6 +813,7 @@ int main(void)
 	test_who_now();
 	test_judge();
 	test_heir();
+	test_unborn();
 	test_handed_on();
 	test_looked_up();
 	return check_done();

@@ -123,10 +123,24 @@ void process_log_started(struct process_log *log, struct process *process, int64
 		add_started(log, process, 0, wall(time_ns));
 }
 
+/* Its records must be written while the states that they are about are kept. */
+static bool has_many_states(const struct process *process)
+{
+	int count = 0;
+
+	while (process->former && count < PROCESS_FORMER_MAX / 2) {
+		process = process->former;
+		count++;
+	}
+	return count == PROCESS_FORMER_MAX / 2;
+}
+
 void process_log_executed(struct process_log *log, struct process *process, int64_t time_ns)
 {
 	int64_t wall_ns = state_time(process, time_ns);
 
+	if (has_many_states(process))
+		process_log_write(log, time_ns);
 	if (log->all) /* it was there before */
 		add_started(log, process, wall_ns - 1, wall_ns);
 	if (process->reported)

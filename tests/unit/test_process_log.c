@@ -126,6 +126,28 @@ static void test_all(void)
 	process_unref(process);
 }
 
+/* More programs than states are kept, all taken in at once. */
+static void test_many(void)
+{
+	struct process *process = process_forked(10);
+	struct process_log *log = begin(true);
+	bool in_time = true;
+
+	for (int i = 0; i < 3 * PROCESS_FORMER_MAX; i++) {
+		int64_t time_ns = process->forked_ns + (i + 1) * 10 * NS_PER_MS;
+
+		execute(process, time_ns);
+		process_log_executed(log, process, time_ns);
+		process_log_settled(log, process, time_ns + 2 * NS_PER_MS);
+		in_time = in_time && written_count + PROCESS_FORMER_MAX / 2 > i;
+	}
+	CHECK(in_time, "a record is written while the state is kept that it is about");
+	process_log_finish(log);
+	CHECK_EQUAL(written_count, 3 * PROCESS_FORMER_MAX + 1, "each once");
+	process_log_free(log);
+	process_unref(process);
+}
+
 static void test_owners(void)
 {
 	struct process *process = process_forked(10), *other = process_forked(11);
@@ -209,6 +231,7 @@ static void test_bound(void)
 int main(void)
 {
 	test_all();
+	test_many();
 	test_owners();
 	test_goes_on();
 	test_there_before();

@@ -66,6 +66,9 @@ void connection_table_died(struct connection_table *table, struct connection *co
 	int64_t limit = idle_limit(connection);
 
 	connection->dead = true;
+	/* The last packets may be long ago, and more not have been read yet. */
+	if (idle_limit(connection) == WINDOW_HELD_NS && connection->active_ns < now_ns)
+		connection->active_ns = now_ns;
 	if (idle_limit(connection) < limit)
 		hasten(table, connection, now_ns);
 }

@@ -494,6 +494,17 @@ static void test_death(void)
 	CHECK(reported_total == 1 && reported[0].reason == CONNECTION_SOCKET_CLOSED,
 	      "not by the end of the run, if that comes first");
 	connection_table_free(table);
+
+	table = begin(16, 0);
+	udp = open_at(table, IPPROTO_UDP, 2, START);
+	now = START;
+	run_until(table, &now, START + 3 * SECOND);
+	connection_table_died(table, udp, now);
+	run_until(table, &now, START + 3 * SECOND + WINDOW_HELD_NS - 1);
+	CHECK_EQUAL(reported_total, 0, "what came right before the end may still be read");
+	run_until(table, &now, START + 5 * SECOND);
+	CHECK_EQUAL(reported_total, 1, "then it is closed");
+	connection_table_free(table);
 }
 
 /* Its application gave up before an answer came. */

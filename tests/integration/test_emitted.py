@@ -74,6 +74,8 @@ def main():
     found, tests = emitted_by_tests()
     if tests < TESTS_MIN:
         return tap.skip_all(f"needs the other integration tests before it, only {tests} had records")
+    if any(name.startswith("labels.") for name in found):  # with names of the user's own
+        found.add("labels")
     missing = wanted - found - emitted_by_replays()
     left = sorted(name for name in missing if not name.startswith(tuple(NOT_HERE)))
     check(not left, f"each of {len(wanted)} actions and fields was in a record of {tests} tests",

@@ -123,9 +123,10 @@ static void inherit(const struct process_table *table, struct process *child,
 	child->userns = parent->userns;
 }
 
-struct process *process_table_fork(struct process_table *table, const struct process_fork *fork)
+static struct process *add_child(struct process_table *table, const struct process_fork *fork,
+                                 struct process *parent)
 {
-	struct process *parent = process_table_current(table, fork->parent_pid), *process;
+	struct process *process;
 	bool unsure;
 	uint64_t ticks = ticks_of(table, fork->boottime_ns, &unsure);
 	uint32_t number = find_read_before(table, fork, ticks, unsure);
@@ -157,6 +158,19 @@ struct process *process_table_fork(struct process_table *table, const struct pro
 	inherit(table, process, parent ? state_at(parent, fork->time_ns) : NULL);
 	if (parent)
 		parent->sole_holder_since_ns = fork->time_ns;
+	return process;
+}
+
+struct process *process_table_fork(struct process_table *table, const struct process_fork *fork)
+{
+	struct process *parent = process_table_current(table, fork->parent_pid), *process;
+
+	/* A full table may drop the parent for the child. */
+	if (parent)
+		process_ref(parent);
+	process = add_child(table, fork, parent);
+	if (parent)
+		process_unref(parent);
 	return process;
 }
 

@@ -15,6 +15,8 @@ static bool is_whole(const struct origin *origin, uint32_t number)
 
 	if (!owner)
 		return number == 0;
+	if (!owner->process) /* the file states that there is none, or not which */
+		return true;
 	return owner->process->pid > 0 && owner->process->references == 1 &&
 	       (!owner->process->name || strlen(owner->process->name) < PCAPNG_BLOCK_MAX);
 }

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "decode/decode.h"
 
 /* Places in the header, whose numbers are little-endian. */
@@ -17,13 +18,6 @@
 #define COMMAND_SIZE   20
 #define HEADER         108
 
-static uint32_t number_at(const uint8_t *bytes, size_t at)
-{
-	bytes += at;
-	return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-	       (uint32_t)bytes[3] << 24;
-}
-
 bool pktap_is(int link_type)
 {
 	return link_type == DECODE_LINK_PKTAP || link_type == DECODE_LINK_PKTAP_OLD;
@@ -32,7 +26,7 @@ bool pktap_is(int link_type)
 static uint32_t owner_of(struct origin *origin, const uint8_t *bytes)
 {
 	const char *command = (const char *)bytes + COMMAND;
-	uint32_t pid = number_at(bytes, PID), owner;
+	uint32_t pid = bytes_little32(bytes + PID), owner;
 	uint64_t hash = origin_hash(bytes + PID, COMMAND + COMMAND_SIZE - PID, DECODE_LINK_PKTAP);
 	struct owner_facts facts = { .pid = pid <= INT_MAX ? (int)pid : 0 };
 
@@ -48,7 +42,8 @@ struct pktap pktap_read(struct origin *origin, const uint8_t *bytes, uint32_t ca
 {
 	struct pktap pktap = { 0 };
 
-	if (captured < HEADER || number_at(bytes, LENGTH) < HEADER || number_at(bytes, RECORD) != 1)
+	if (captured < HEADER || bytes_little32(bytes + LENGTH) < HEADER ||
+	    bytes_little32(bytes + RECORD) != 1)
 		return pktap;
 	pktap.owners.any = owner_of(origin, bytes);
 	if (bytes[INTERFACE] != '\0')

@@ -3,6 +3,7 @@
 /* Link types of serial lines, of radio and of captures that say more than the frame. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "decode/decode.h"
 #include "decode/decode_parts.h"
 
@@ -178,14 +179,6 @@ static void take_tlv(uint16_t type, const uint8_t *value, size_t size, struct pa
 }
 
 /* Lengths and types are in the order of the machine that captured; libpcap has made it ours. */
-static uint16_t native16(const uint8_t *bytes)
-{
-	uint16_t number;
-
-	memcpy(&number, bytes, sizeof(number));
-	return number;
-}
-
 static enum decode_status decode_nflog(struct decode_cursor *cursor, struct packet *packet,
                                        uint16_t *ether_type)
 {
@@ -206,8 +199,8 @@ static enum decode_status decode_nflog(struct decode_cursor *cursor, struct pack
 
 		if (tlv == NULL)
 			return decode_short(cursor, TLV_SIZE, packet);
-		size = native16(tlv);
-		type = native16(tlv + 2);
+		size = bytes_native16(tlv);
+		type = bytes_native16(tlv + 2);
 		padded = (size + 3) & ~(size_t)3;
 		if (size < TLV_SIZE)
 			return DECODE_MALFORMED;
@@ -272,12 +265,6 @@ static enum decode_status decode_wlan(struct decode_cursor *cursor, struct packe
 	return decode_link_snap(cursor, packet, ether_type);
 }
 
-static uint32_t little32(const uint8_t *bytes)
-{
-	return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 |
-	       (uint32_t)bytes[3] << 24;
-}
-
 /* https://www.radiotap.org/: version, padding, length of it all. */
 static enum decode_status decode_radiotap(struct decode_cursor *cursor, struct packet *packet,
                                           uint16_t *ether_type)
@@ -307,12 +294,12 @@ static enum decode_status decode_pktap(struct decode_cursor *cursor, struct pack
 
 	if (header == NULL)
 		return decode_short(cursor, PKTAP_MIN, packet);
-	size = little32(header);
-	link_type = little32(header + 8);
-	flags = little32(header + PKTAP_FLAGS);
+	size = bytes_little32(header);
+	link_type = bytes_little32(header + 8);
+	flags = bytes_little32(header + PKTAP_FLAGS);
 	if (size < PKTAP_MIN)
 		return DECODE_MALFORMED;
-	if (little32(header + 4) != 1 || link_type == DECODE_LINK_PKTAP ||
+	if (bytes_little32(header + 4) != 1 || link_type == DECODE_LINK_PKTAP ||
 	    link_type == DECODE_LINK_PKTAP_OLD || link_type > INT32_MAX)
 		return DECODE_UNSUPPORTED;
 	if (decode_fetch(cursor, size) == NULL)

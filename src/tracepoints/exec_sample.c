@@ -2,23 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tracepoints/exec_sample.h"
 
-#include <string.h>
-
-static uint64_t read_u64(const uint8_t *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof value);
-	return value;
-}
-
-static uint32_t read_u32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof value);
-	return value;
-}
+#include "base/bytes.h"
 
 /* u64 abi; u64 registers[1] unless abi is 0; u64 size, char stack[size], u64 valid unless size is 0. */
 enum exec_sample_result exec_sample_find_stack(const uint8_t *body, size_t length,
@@ -28,20 +12,20 @@ enum exec_sample_result exec_sample_find_stack(const uint8_t *body, size_t lengt
 
 	if (length < 8)
 		return EXEC_SAMPLE_MALFORMED;
-	abi = read_u64(body);
+	abi = bytes_native64(body);
 	if (abi == PERF_SAMPLE_REGS_ABI_NONE)
 		return EXEC_SAMPLE_NONE;
 	if (length < 24)
 		return EXEC_SAMPLE_MALFORMED;
-	size = read_u64(body + 16);
+	size = bytes_native64(body + 16);
 	if (size == 0)
 		return EXEC_SAMPLE_NONE;
 	if (size > length || length - size < 32)
 		return EXEC_SAMPLE_MALFORMED;
-	valid = read_u64(body + 24 + size);
+	valid = bytes_native64(body + 24 + size);
 	if (valid > size)
 		return EXEC_SAMPLE_MALFORMED;
-	sample->pointer = read_u64(body + 8);
+	sample->pointer = bytes_native64(body + 8);
 	sample->bytes = body + 24;
 	sample->length = (size_t)valid;
 	sample->word = abi == PERF_SAMPLE_REGS_ABI_32 ? 4 : 8;
@@ -60,11 +44,11 @@ enum exec_sample_result exec_sample_decode(const struct perf_event_header *recor
 	if (record->size < sizeof *record + 20)
 		return EXEC_SAMPLE_MALFORMED;
 	length = record->size - sizeof *record - 20;
-	raw = read_u32(body + 16);
+	raw = bytes_native32(body + 16);
 	if (raw > length)
 		return EXEC_SAMPLE_MALFORMED;
-	sample->pid = (int)read_u32(body);
-	sample->time_ns = (int64_t)read_u64(body + 8);
+	sample->pid = (int)bytes_native32(body);
+	sample->time_ns = (int64_t)bytes_native64(body + 8);
 	if (sample->pid <= 0)
 		return EXEC_SAMPLE_NONE;
 	return exec_sample_find_stack(body + 20 + raw, length - raw, sample);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/types.h>
 
+#include "base/bytes.h"
 #include "sockets/socket.h"
 #include "tracepoints/exec_sample.h"
 #include "tracepoints/tracefs.h"
@@ -143,33 +144,9 @@ int trace_record_learn(struct trace_record_layout *layout, enum trace_record_eve
 	return 0;
 }
 
-static uint16_t read_u16(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof value);
-	return value;
-}
-
-static uint32_t read_u32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof value);
-	return value;
-}
-
-static uint64_t read_u64(const uint8_t *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof value);
-	return value;
-}
-
 static uint64_t read_pointer(const uint8_t *at, bool long_pointers)
 {
-	return long_pointers ? read_u64(at) : read_u32(at);
+	return long_pointers ? bytes_native64(at) : bytes_native32(at);
 }
 
 /* Bytes up to the NUL, or all. */
@@ -187,16 +164,16 @@ static enum trace_record_result decode_route(const uint16_t *offsets, bool v6, c
 	event->kind = TRACE_EVENT_ROUTE;
 	event->tuple.protocol = raw[offsets[ROUTE_PROTOCOL]];
 	if (offsets[ROUTE_IFINDEX])
-		event->ifindex = read_u32(raw + offsets[ROUTE_IFINDEX]);
-	event->tuple.source_port = read_u16(raw + offsets[ROUTE_SPORT]);
-	event->tuple.destination_port = read_u16(raw + offsets[ROUTE_DPORT]);
+		event->ifindex = bytes_native32(raw + offsets[ROUTE_IFINDEX]);
+	event->tuple.source_port = bytes_native16(raw + offsets[ROUTE_SPORT]);
+	event->tuple.destination_port = bytes_native16(raw + offsets[ROUTE_DPORT]);
 	if ((event->tuple.protocol == IPPROTO_TCP || event->tuple.protocol == IPPROTO_UDP) &&
 	    event->tuple.destination_port == 0) {
 		event->tuple.protocol = IPPROTO_RAW;
 		event->tuple.source_port = 0;
 	}
-	event->table = read_u32(raw + offsets[ROUTE_TABLE]);
-	event->error = (int16_t)read_u32(raw + offsets[ROUTE_ERROR]);
+	event->table = bytes_native32(raw + offsets[ROUTE_TABLE]);
+	event->error = (int16_t)bytes_native32(raw + offsets[ROUTE_ERROR]);
 	if (event->tuple.protocol == IPPROTO_TCP) /* no others with ports pass the filter */
 		event->kind = TRACE_EVENT_NO_ROUTE;
 	if (v6) {
@@ -212,8 +189,8 @@ static enum trace_record_result decode_route(const uint16_t *offsets, bool v6, c
 static enum trace_record_result decode_state(const uint16_t *offsets, bool long_pointers,
                                              const uint8_t *raw, struct trace_event *event)
 {
-	uint32_t old_state = read_u32(raw + offsets[STATE_OLD]);
-	uint32_t new_state = read_u32(raw + offsets[STATE_NEW]);
+	uint32_t old_state = bytes_native32(raw + offsets[STATE_OLD]);
+	uint32_t new_state = bytes_native32(raw + offsets[STATE_NEW]);
 
 	event->kind = TRACE_EVENT_STATE;
 	if (old_state > UINT8_MAX || new_state > UINT8_MAX)
@@ -222,8 +199,8 @@ static enum trace_record_result decode_state(const uint16_t *offsets, bool long_
 	event->new_state = (uint8_t)new_state;
 	event->socket = read_pointer(raw + offsets[STATE_SOCKET], long_pointers);
 	event->tuple.protocol = IPPROTO_TCP; /* the filter lets nothing else through */
-	event->tuple.source_port = read_u16(raw + offsets[STATE_SPORT]);
-	event->tuple.destination_port = read_u16(raw + offsets[STATE_DPORT]);
+	event->tuple.source_port = bytes_native16(raw + offsets[STATE_SPORT]);
+	event->tuple.destination_port = bytes_native16(raw + offsets[STATE_DPORT]);
 	inet_from_v6(&event->tuple.source, raw + offsets[STATE_SOURCE]);
 	inet_from_v6(&event->tuple.destination, raw + offsets[STATE_DESTINATION]);
 	return TRACE_RECORD_DECODED;
@@ -235,11 +212,11 @@ static enum trace_record_result decode_receive(const uint16_t *offsets, bool lon
 	if (!event->process_context)
 		return TRACE_RECORD_IRQ;
 	event->kind = TRACE_EVENT_RECEIVE;
-	event->cookie = read_u64(raw + offsets[RECEIVE_COOKIE]);
+	event->cookie = bytes_native64(raw + offsets[RECEIVE_COOKIE]);
 	event->socket = read_pointer(raw + offsets[RECEIVE_SOCKET], long_pointers);
 	event->tuple.protocol = IPPROTO_TCP;
-	event->tuple.source_port = read_u16(raw + offsets[RECEIVE_SPORT]);
-	event->tuple.destination_port = read_u16(raw + offsets[RECEIVE_DPORT]);
+	event->tuple.source_port = bytes_native16(raw + offsets[RECEIVE_SPORT]);
+	event->tuple.destination_port = bytes_native16(raw + offsets[RECEIVE_DPORT]);
 	inet_from_v6(&event->tuple.source, raw + offsets[RECEIVE_SOURCE]);
 	inet_from_v6(&event->tuple.destination, raw + offsets[RECEIVE_DESTINATION]);
 	return TRACE_RECORD_DECODED;
@@ -301,24 +278,25 @@ static enum trace_record_result decode_sample(const struct trace_record_layout *
 
 	if (length < 20 + tail)
 		return TRACE_RECORD_MALFORMED;
-	size_t raw_length = read_u32(body + 16);
+	size_t raw_length = bytes_native32(body + 16);
 	const uint8_t *raw = body + 20;
 
 	if (raw_length > length - 20 - tail || raw_length < 4)
 		return TRACE_RECORD_MALFORMED;
-	event->pid = (int)read_u32(body);
-	event->tid = (int)read_u32(body + 4);
-	event->time_ns = (int64_t)read_u64(body + 8);
+	event->pid = (int)bytes_native32(body);
+	event->tid = (int)bytes_native32(body + 4);
+	event->time_ns = (int64_t)bytes_native64(body + 8);
 	event->process_context = (raw[2] & TRACE_RECORD_BYSTANDER) == 0;
 	if (layout->has_cgroup)
-		event->cgroup_id = read_u64(body + length - 8);
+		event->cgroup_id = bytes_native64(body + length - 8);
 	/* In interrupts pid and tid do not matter; a transition is still the socket's. */
 	if (event->pid <= 0 && event->process_context)
 		return TRACE_RECORD_FOREIGN;
 	for (int number = 0; number < TRACE_RECORD_EVENTS; number++) {
 		const uint16_t *offsets = layout->events[number].offsets;
 
-		if (!layout->events[number].known || layout->events[number].id != read_u16(raw))
+		if (!layout->events[number].known ||
+		    layout->events[number].id != bytes_native16(raw))
 			continue;
 		if (raw_length < layout->events[number].bytes)
 			return TRACE_RECORD_MALFORMED;
@@ -351,9 +329,9 @@ static enum trace_record_result decode_fork(const uint8_t *body, size_t length,
 	if (length < 24)
 		return TRACE_RECORD_MALFORMED;
 	event->kind = TRACE_EVENT_FORK;
-	event->pid = (int)read_u32(body);
-	event->parent_pid = (int)read_u32(body + 4);
-	event->tid = (int)read_u32(body + 8);
+	event->pid = (int)bytes_native32(body);
+	event->parent_pid = (int)bytes_native32(body + 4);
+	event->tid = (int)bytes_native32(body + 8);
 	if (event->pid != event->tid)
 		return TRACE_RECORD_IGNORED;
 	return TRACE_RECORD_DECODED;
@@ -389,12 +367,12 @@ static enum trace_record_result decode_mmap(const uint8_t *body, size_t length,
 static enum trace_record_result decode_namespaces(const uint8_t *body, size_t length,
                                                   struct trace_event *event)
 {
-	if (length < 32 || read_u64(body + 8) <= NET_NS_INDEX)
+	if (length < 32 || bytes_native64(body + 8) <= NET_NS_INDEX)
 		return TRACE_RECORD_MALFORMED;
 	event->kind = TRACE_EVENT_NETNS;
-	event->netns = (uint32_t)read_u64(body + 24);
-	if (read_u64(body + 8) > USER_NS_INDEX && length >= 16 + 16 * (USER_NS_INDEX + 1))
-		event->userns = (uint32_t)read_u64(body + 24 + 16 * USER_NS_INDEX);
+	event->netns = (uint32_t)bytes_native64(body + 24);
+	if (bytes_native64(body + 8) > USER_NS_INDEX && length >= 16 + 16 * (USER_NS_INDEX + 1))
+		event->userns = (uint32_t)bytes_native64(body + 24 + 16 * USER_NS_INDEX);
 	return event->netns ? TRACE_RECORD_DECODED : TRACE_RECORD_IGNORED;
 }
 
@@ -405,7 +383,7 @@ static enum trace_record_result decode_cgroup(const uint8_t *body, size_t length
 	if (length < 16)
 		return TRACE_RECORD_MALFORMED;
 	event->kind = TRACE_EVENT_CGROUP;
-	event->cgroup_id = read_u64(body);
+	event->cgroup_id = bytes_native64(body);
 	set_text(event, body + 8, length - 8);
 	return event->text_length > 0 ? TRACE_RECORD_DECODED : TRACE_RECORD_IGNORED;
 }
@@ -417,13 +395,13 @@ static enum trace_record_result decode_side_band(const struct perf_event_header 
 {
 	if (length < 16)
 		return TRACE_RECORD_MALFORMED;
-	event->time_ns = (int64_t)read_u64(body + length - 8);
+	event->time_ns = (int64_t)bytes_native64(body + length - 8);
 	length -= 16;
 	if (record->type == PERF_RECORD_LOST) {
 		if (length < 16)
 			return TRACE_RECORD_MALFORMED;
 		event->kind = TRACE_EVENT_LOST_SOCKETS; /* the caller knows which ring it is */
-		event->lost = read_u64(body + 8);
+		event->lost = bytes_native64(body + 8);
 		return TRACE_RECORD_DECODED;
 	}
 	if (record->type == PERF_RECORD_CGROUP)
@@ -431,8 +409,8 @@ static enum trace_record_result decode_side_band(const struct perf_event_header 
 	if (length < 8)
 		return TRACE_RECORD_MALFORMED;
 	event->process_context = true;
-	event->pid = (int)read_u32(body);
-	event->tid = (int)read_u32(body + 4);
+	event->pid = (int)bytes_native32(body);
+	event->tid = (int)bytes_native32(body + 4);
 	/* These are not made in interrupts: 0 is a process that our pid namespace cannot name. */
 	if (event->pid <= 0)
 		return TRACE_RECORD_FOREIGN;
@@ -484,6 +462,6 @@ int64_t trace_record_time(const struct perf_event_header *record)
 	if (record->size < 24)
 		return 0;
 	if (record->type == PERF_RECORD_SAMPLE)
-		return (int64_t)read_u64(bytes + 16);
-	return (int64_t)read_u64(bytes + record->size - 8);
+		return (int64_t)bytes_native64(bytes + 16);
+	return (int64_t)bytes_native64(bytes + record->size - 8);
 }

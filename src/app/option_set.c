@@ -90,6 +90,7 @@ int option_set(struct options *options, const struct option_row *row, const char
 	char text[64];
 	const char *name = option_table_spelling(row, text);
 
+	options->given[row - option_table] = true;
 	switch (row->kind) {
 	case OPTION_NOTHING:
 		break;

@@ -421,16 +421,26 @@ const struct option_row option_table[] = {
 };
 const int option_table_count = sizeof option_table / sizeof option_table[0];
 
-_Static_assert(sizeof option_table / sizeof option_table[0] <= OPTION_TABLE_MAX,
+_Static_assert(sizeof option_table / sizeof option_table[0] <= OPTIONS_ROWS_MAX,
                "getopt's tables have room for all rows");
 
-const char *option_table_word(const char *name, unsigned place)
+static const struct option_row *find(const char *name)
 {
 	const struct option_row *row = option_table;
 
 	while (!row->name || strcmp(row->name, name) != 0)
 		row++;
-	return row->words[place];
+	return row;
+}
+
+const char *option_table_word(const char *name, unsigned place)
+{
+	return find(name)->words[place];
+}
+
+bool option_table_is_given(const struct options *options, const char *name)
+{
+	return options->given[find(name) - option_table];
 }
 
 const char *option_table_spelling(const struct option_row *row, char text[64])

@@ -65,8 +65,6 @@ struct option_row {
 	const char *help;
 };
 
-#define OPTION_TABLE_MAX 96
-
 extern const struct option_row option_table[];
 extern const int option_table_count;
 
@@ -77,6 +75,9 @@ static inline bool option_table_takes_argument(const struct option_row *row)
 
 /* The word of the OPTION_WORD with this long name at a place. */
 const char *option_table_word(const char *name, unsigned place);
+
+/* Is the option with this long name on the command line? */
+bool option_table_is_given(const struct options *options, const char *name);
 
 /* "-c", or "--netns" where there is no letter. text is where it may be written. */
 const char *option_table_spelling(const struct option_row *row, char text[64]);

@@ -10,6 +10,8 @@
 
 #include "app/option_set.h"
 #include "decode/decode.h"
+#include "output/file.h"
+#include "output/peer.h"
 #include "stream/emitter.h"
 
 #define EVENTS_DEFAULT (EMITTER_PACKET | EMITTER_CONNECTION | EMITTER_STATS)
@@ -47,11 +49,22 @@ static bool has_user_name(const struct selection_list *list)
 	return false;
 }
 
+static bool is_compressed(const char *path)
+{
+	return outlet_is_file(path) && file_is_compressed(path);
+}
+
+static bool is_peer(const char *path)
+{
+	return path && peer_is_address(path);
+}
+
 /* What cannot go together. */
 static int check(const struct options *options, struct error *error)
 {
 	bool snapshot = options->mode == OPTIONS_SNAPSHOT, file = options->read_file != NULL;
 	bool all = options->events == EMITTER_ALL;
+	const char *output = options->output_file;
 	const struct {
 		bool is_so;
 		const char *message;
@@ -112,12 +125,18 @@ static int check(const struct options *options, struct error *error)
 		  "--no-inspect and -S exclude each other: a snapshot has no packets" },
 		{ options->self_test && options->command,
 		  "--self-test and a command exclude each other" },
-		{ rotation_is_wanted(&options->rotation) && !outlet_is_file(options->output_file),
+		{ rotation_is_wanted(&options->rotation) && !outlet_is_file(output),
 		  "--rotate-size and --rotate-interval need -o with a file" },
+		{ option_table_is_given(options, "rotate-keep") &&
+		          !rotation_is_wanted(&options->rotation),
+		  "--rotate-keep needs --rotate-size or --rotate-interval" },
+		{ option_table_is_given(options, "spool-size") && !is_peer(output),
+		  "--spool-size needs -o with a socket: no others come anew when they end" },
+		{ option_table_is_given(options, "compress-level") && !is_compressed(output),
+		  "--compress-level needs -o with a file whose name ends with .zst" },
 		{ snapshot && options->write_file,
 		  "-w and -S exclude each other: a snapshot has no packets" },
-		{ options->write_file && strcmp(options->write_file, "-") == 0 &&
-		          !options->output_file,
+		{ options->write_file && strcmp(options->write_file, "-") == 0 && !output,
 		  "-w -: the packets take standard output, so that -o is needed for the records" },
 		{ snapshot && !options->tunnels,
 		  "--no-tunnels and -S exclude each other: a snapshot has no packets" },
@@ -128,7 +147,7 @@ static int check(const struct options *options, struct error *error)
 	for (size_t i = 0; i < sizeof conflicts / sizeof *conflicts; i++)
 		if (conflicts[i].is_so)
 			return error_set(error, EINVAL, "%s", conflicts[i].message);
-	return options->output_file ? outlet_check(options->output_file, error) : 0;
+	return output ? outlet_check(output, error) : 0;
 }
 
 /* getopt's tables; each has room for the whole table and its end. */
@@ -181,8 +200,8 @@ static const char *as_written(char **argv, char *text, size_t size)
 static int parse_words(struct options *options, int argc, char **argv, int *count,
                        struct error *error)
 {
-	struct option names[2 * OPTION_TABLE_MAX + 1];
-	char letters[2 * OPTION_TABLE_MAX + 3], text[64];
+	struct option names[2 * OPTIONS_ROWS_MAX + 1];
+	char letters[2 * OPTIONS_ROWS_MAX + 3], text[64];
 	int option = 0, result = 0, before = 1;
 
 	fill_getopt(names, letters);

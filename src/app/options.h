@@ -18,6 +18,7 @@
 
 #define OPTIONS_INTERFACES_MAX 64
 #define OPTIONS_SNAPLEN_MAX    262144
+#define OPTIONS_ROWS_MAX       96 /* of option_table.h */
 #define OPTIONS_SPOOL_MIN      (UINT64_C(1) << 20)
 #define OPTIONS_SPOOL_MAX      (UINT64_C(4) << 30)
 
@@ -96,6 +97,7 @@ struct options {
 	bool drop_when_slow;
 	enum log_level log_level;
 	enum log_format log_format;
+	bool given[OPTIONS_ROWS_MAX]; /* is the option of this row on the command line? */
 };
 
 /* 0; -EINVAL and one line in error for a usage error (exit status 2). Frees nothing on failure. */

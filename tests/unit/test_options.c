@@ -97,7 +97,6 @@ static const struct {
 	SETS("-o x --rotate-size 100M", rotation.size, 104857600),
 	SETS("-o x --rotate-size 8589934591G", rotation.size, INT64_C(8589934591) << 30),
 	SETS("-o x --rotate-interval 1h", rotation.interval_ns, 3600 * NS_PER_SECOND),
-	SETS("--rotate-keep 999", rotation.keep, 999),
 	SETS("-s 96", snaplen, 96),
 	SETS("-s 0", snaplen, 262144),
 	SETS("--snaplen=262144", snaplen, 262144),
@@ -386,6 +385,43 @@ static void test_filter_file(void)
 	unlink(path);
 }
 
+/* Options that would have no effect. */
+static void test_without_effect(void)
+{
+	static const struct {
+		const char *line, *refused; /* NULL: accepted */
+	} cases[] = {
+		{ "--rotate-keep 10", "--rotate-keep" },
+		{ "-o x --rotate-keep 10", "--rotate-keep" },
+		{ "-o x --rotate-interval 1h --rotate-keep 10", NULL },
+		{ "--spool-size 64M", "--spool-size" },
+		{ "-o x --spool-size 64M", "--spool-size" },
+		{ "-o fd:3 --spool-size 64M", "--spool-size" },
+		{ "-o unix:/x --spool-size 64M", NULL },
+		{ "-o tcp:127.0.0.1:9 --spool-size 64M", NULL },
+		{ "--compress-level 1", "--compress-level" },
+		{ "-o x --compress-level 1", "--compress-level" },
+		{ "-o unix:x.zst --compress-level 1", "--compress-level" },
+		{ "-w x.zst --compress-level 1", "--compress-level" },
+		{ "-o x.zst --compress-level 1", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct options options;
+		struct error error = { 0 };
+		int result = parse(cases[i].line, &options, &error);
+
+		if (cases[i].refused)
+			CHECK(result == -EINVAL && strstr(error.text, cases[i].refused),
+			      "'%s' is refused: %s", cases[i].line, error.text);
+		else
+			CHECK_EQUAL(result, 0, "'%s' is accepted", cases[i].line);
+		options_free(&options);
+	}
+	CHECK_EQUAL(options_of("-o x --rotate-size 1M --rotate-keep 999").rotation.keep, 999,
+	            "--rotate-keep with --rotate-size");
+}
+
 static void test_again(void)
 {
 	struct error error = { 0 };
@@ -409,6 +445,7 @@ int main(void)
 	test_texts();
 	test_snapshot();
 	test_filter_file();
+	test_without_effect();
 	test_again();
 	return check_done();
 }

@@ -25,6 +25,8 @@
 #define MODE(mode_)       .kind = OPTION_SET, FIELD_OF(enum options_mode, mode), .value = (mode_)
 #define COPIES(copies_)                                                                            \
 	.kind = OPTION_SET, FIELD_OF(enum options_copies, copies), .value = (copies_)
+#define SHOWN(field, shown_)                                                                       \
+	.kind = OPTION_SET, FIELD_OF(enum options_shown, field), .value = (shown_)
 #define LEVEL(level)        .kind = OPTION_SET, FIELD_OF(enum log_level, log_level), .value = (level)
 #define TEXT(field)         .kind = OPTION_TEXT, FIELD_OF(const char *, field)
 #define DURATION(field)     .kind = OPTION_DURATION, .argument = "N[smhd]", FIELD_OF(int64_t, field)
@@ -403,6 +405,15 @@ const struct option_row option_table[] = {
 	  .words = log_formats,
 	  .config = OPTION_NO_CONFIG,
 	  .help = "form of the messages on stderr" },
+	{ .name = "summary",
+	  SHOWN(summary, OPTIONS_SHOWN),
+	  .config = OPTION_NO_CONFIG,
+	  .help = "at the end, sums by program and far end on stderr; so it\n"
+	          "is where stderr is a terminal" },
+	{ .name = "no-summary",
+	  SHOWN(summary, OPTIONS_HIDDEN),
+	  .config = OPTION_NO_CONFIG,
+	  .help = "no sums, nor where stderr is a terminal" },
 	{ .name = "self-test",
 	  SWITCH(self_test),
 	  .config = OPTION_NO_CONFIG,

@@ -140,6 +140,8 @@ static int check(const struct options *options, struct error *error)
 		  "-w -: the packets take standard output, so that -o is needed for the records" },
 		{ snapshot && !options->tunnels,
 		  "--no-tunnels and -S exclude each other: a snapshot has no packets" },
+		{ snapshot && options->summary == OPTIONS_SHOWN,
+		  "--summary and -S exclude each other: a snapshot has no connections" },
 		{ options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1,
 		  "-L: one interface at a time" },
 	};

@@ -45,6 +45,13 @@ enum options_copies {
 	OPTIONS_COPIES_LEFT_OUT,
 };
 
+/* On standard error, for a person. */
+enum options_shown {
+	OPTIONS_SHOWN_AUTO, /* where that is a terminal */
+	OPTIONS_SHOWN,
+	OPTIONS_HIDDEN,
+};
+
 struct options {
 	enum options_mode mode;
 	enum options_format format;
@@ -97,6 +104,7 @@ struct options {
 	bool drop_when_slow;
 	enum log_level log_level;
 	enum log_format log_format;
+	enum options_shown summary;   /* at the end */
 	bool given[OPTIONS_ROWS_MAX]; /* is the option of this row on the command line? */
 };
 

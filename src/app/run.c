@@ -345,13 +345,6 @@ static enum sink_state drain(struct run *run, int64_t deadline)
 	return state;
 }
 
-static void print_line(void *context, const char *line)
-{
-	const struct run *run = context;
-
-	log_info(run->log, "%s", line);
-}
-
 /* The last records. */
 static void finish(struct run *run)
 {
@@ -377,10 +370,7 @@ static void finish(struct run *run)
 		state = drain(run, deadline);
 	}
 	run_packets_finish(run, time_ns(run), deadline);
-	if (run->summary)
-		summary_print(run->summary, print_line, run);
-	if (run->captures)
-		report_closing_line(&run->report, run->log);
+	run_sum_up(run);
 	if (state == SINK_READER_GONE)
 		return;
 	if (sink_pending(run->sink) > 0 || emitter_counters(run->emitter)->dropped > 0 ||
@@ -439,6 +429,7 @@ int run_main(const struct options *options, const struct log *log)
 	if (!run_is_replay(&run))
 		start_records(&run, clock_realtime_ns());
 	run_notify_ready(&run);
+	run_greet(&run);
 	run_command_begin(&run);
 	loop_set_prepare(run.loop, turn, &run);
 	result = loop_run(run.loop);

@@ -108,7 +108,9 @@ static int open_emitter(struct run *run, struct error *error)
 	encoder_options.text = is_text(run->options);
 	encoder_options.run_id = run_id(run);
 	run->encoder = encoder_new(&encoder_options);
-	if (encoder_options.text && run->options->mode == OPTIONS_STREAM)
+	if (run_is_shown(run, encoder_options.text && run->options->summary == OPTIONS_SHOWN_AUTO
+	                              ? OPTIONS_SHOWN
+	                              : run->options->summary))
 		run->summary = summary_new(&run->key);
 	emitter_options.encoder = run->encoder;
 	emitter_options.packets = run->packets;

@@ -33,7 +33,7 @@ struct run {
 	struct capture_writer *packets;
 	struct error output_missing, packets_missing; /* in a self-test; code 0: they are not */
 	struct encoder *encoder;
-	struct summary *summary; /* of a run whose reader is a person; else NULL */
+	struct summary *summary; /* NULL: it is not asked for, nor is standard error a terminal */
 	struct emitter *emitter;
 	struct process_log *process_log; /* NULL: its records are not asked for */
 	struct host *host;
@@ -142,6 +142,11 @@ void run_output_opened(struct run *run, uint64_t repaired);
 void run_output_reopen(struct run *run);
 /* busy: more records are about to come at once. */
 void run_output_turn(struct run *run, bool busy);
+
+/* run_terminal.c: what is on standard error for a person, where that is a terminal or asked for. */
+bool run_is_shown(const struct run *run, enum options_shown shown);
+void run_greet(const struct run *run); /* once everything is open */
+void run_sum_up(struct run *run);
 
 /* run_confine.c: drops what is not used any more. After run_build, before any packet is looked at. */
 int run_confine(struct run *run, struct error *error);

@@ -225,6 +225,8 @@ _sockline()
 			-v
 			--verbose
 			--log-format
+			--summary
+			--no-summary
 			--self-test
 			-V
 			--version

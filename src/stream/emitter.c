@@ -132,6 +132,7 @@ static void introduce(const struct emitter *emitter, const struct event *event)
 void emitter_emit(struct emitter *emitter, struct event *event)
 {
 	bool wanted = emitter_wants(emitter, event->action);
+	bool summed = emitter->options.summary && event->action == EVENT_CONNECTION_CLOSED;
 	struct capture_writer *packets =
 		event->action == EVENT_PACKET ? emitter->options.packets : NULL;
 	struct buf line = { .capacity = ENCODER_ROOM };
@@ -140,7 +141,7 @@ void emitter_emit(struct emitter *emitter, struct event *event)
 		complete(emitter, event);
 	if (emitter->options.named && event->action != EVENT_PACKET && !event_is_of_life(event))
 		introduce(emitter, event);
-	if (!wanted && !packets)
+	if (!wanted && !packets && !summed)
 		return;
 	if (!is_selected(emitter, event)) {
 		emitter->counters.deselected += wanted;
@@ -148,10 +149,10 @@ void emitter_emit(struct emitter *emitter, struct event *event)
 	}
 	if (packets)
 		capture_writer_add(packets, event);
+	if (summed)
+		summary_add(emitter->options.summary, event);
 	if (!wanted)
 		return;
-	if (emitter->options.summary)
-		summary_add(emitter->options.summary, event);
 	event->sequence = ++emitter->sequence;
 	line.data = room_for_line(emitter);
 	if (!line.data || encoder_encode(emitter->options.encoder, event, &line) != 0) {

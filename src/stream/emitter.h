@@ -45,7 +45,8 @@ struct emitter_options {
 	bool (*waits)(void *context);
 	const struct selection *selection; /* which records are written; NULL = all. Borrowed. */
 	struct capture_writer *packets;    /* has the packets themselves; NULL = none. Borrowed. */
-	struct summary *summary; /* takes what is written into account; NULL = none. Borrowed. */
+	/* Has the ends of connections, also where -e asks for no record of them. NULL: none. Borrowed. */
+	struct summary *summary;
 	/*
 	 * Called for each process that a record names, but those of packets: their
 	 * connection_opened has come first. NULL: never.

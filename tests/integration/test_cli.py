@@ -116,6 +116,7 @@ def usage_cases():
     yield ["-S", "-d", "3"], "-d"
     yield ["-S", "-e", "packet"], "-e"
     yield ["-S", "--no-dedupe"], "--no-dedupe"
+    yield ["-S", "--summary"], "--summary"
     yield ["-S", "--payload", "9"], "--payload"
     yield ["--payload", "4097"], "--payload"
     yield ["-r", good, "-e", "process"], "-e process"
@@ -312,6 +313,11 @@ def test_log_format():
           "-q: errors are not silenced", result.stderr)
     result = sockline(["-q", "-r", path("good.pcap")])
     check(result.returncode == 0 and not result.stderr, "-q: nothing on stderr", result.stderr)
+    for options, summed in (([], False), (["--summary"], True), (["--summary", "-q"], False),
+                            (["--format", "text"], True), (["--format", "text", "--no-summary"], False)):
+        result = sockline([*options, "-r", path("good.pcap")])
+        check((b" connections, " in result.stderr) == summed and b"reading" not in result.stderr,
+              f"{shown(options)}: {'' if summed else 'no '}summary on stderr", result.stderr)
 
 
 # Options, the field of run_started's config that shows each, and its value then and without them.

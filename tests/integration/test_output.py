@@ -88,11 +88,12 @@ def test_full():
                   f"/dev/full, {' '.join(arguments)}: status 1 and why", result)
 
 
-def lines_of_terminal(host, *options):
+def lines_of_terminal(host, *options, messages_too=False):
     """What sockline writes to a terminal of its own, as lines."""
     ours, theirs = os.openpty()
     sockline = subprocess.Popen([*host.prefix, SOCKLINE, "--netns", "self", "-i", "lo", "-c", "1", *options],
-                                stdout=theirs, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                                stdout=theirs, stdin=subprocess.DEVNULL,
+                                stderr=theirs if messages_too else subprocess.PIPE)
     os.close(theirs)
     output = b""
     gen = None
@@ -103,7 +104,7 @@ def lines_of_terminal(host, *options):
                 gen = flood(host, "-c", "20")
     except OSError:  # EIO: the other side is closed
         pass
-    messages = sockline.communicate()[1].decode()
+    messages = (sockline.communicate()[1] or b"").decode()
     os.close(ours)
     pid = gen.popen.pid
     gen.wait()
@@ -119,9 +120,16 @@ def test_terminal():
               "a terminal has lines of text, with the process", lines)
         check("sockline:   gen  " in messages and "1 connections, 0 failed, 46 bytes" in messages,
               "and a summary at the end", messages)
-        lines, messages, pid = lines_of_terminal(host, "--format", "ecs")
-        actions = [json.loads(line)["event"]["action"] for line in lines]
+        check("capturing" not in messages, "no line at the start where standard error is no terminal", messages)
+        lines, messages, pid = lines_of_terminal(host, "--format", "ecs", "-e", "packet,stats", messages_too=True)
+        records = [json.loads(line) for line in lines if line.startswith("{")]
+        actions = [record["event"]["action"] for record in records]
         check("packet" in actions, "--format ecs: records there, too", actions)
+        method = records[0]["sockline"]["config"]["attribution"]
+        began = [line for line in lines if line.startswith(f"sockline: capturing on lo, owners by {method}")]
+        check(len(began) == 1, "standard error is a terminal: a line at the start", lines)
+        check("sockline: 1 connections, 0 failed, 46 bytes" in lines,
+              "and sums at the end, also of connections that have no records", lines)
 
 
 run(globals())

@@ -113,6 +113,33 @@ static void mask_urls(struct text *text)
 	}
 }
 
+/* user:password@tcp(host)/database, as in Go's database drivers */
+static void mask_source_names(struct text *text)
+{
+	static const char *const networks[] = { "@(", "@tcp(", "@tcp6(", "@udp(", "@unix(" };
+	size_t word = 0, colon = SIZE_MAX;
+
+	for (size_t at = 0; at < text->length; at++) {
+		if (is_one_of(text->bytes[at], "=/" BLANKS QUOTES)) {
+			/* A password may have a slash or a sign of equality. */
+			if (colon == SIZE_MAX || is_one_of(text->bytes[at], BLANKS QUOTES)) {
+				word = at + 1;
+				colon = SIZE_MAX;
+			}
+			continue;
+		}
+		if (text->bytes[at] == ':' && colon == SIZE_MAX && at > word)
+			colon = at;
+		for (size_t i = 0; colon != SIZE_MAX && i < sizeof networks / sizeof *networks; i++)
+			if (begins(text, at, networks[i])) {
+				mask(text, colon + 1, at);
+				word = at + 1;
+				colon = SIZE_MAX;
+				break;
+			}
+	}
+}
+
 static bool is_of_name(char byte)
 {
 	return isalnum((unsigned char)byte) || is_one_of(byte, "_.-[]");
@@ -161,6 +188,9 @@ static bool find_secret_name(const struct text *text, size_t at, size_t *name, b
 	*name = end;
 	while (*name > 0 && is_of_name(text->bytes[*name - 1]))
 		--*name;
+	if (*name > 0 && is_one_of(text->bytes[*name - 1], "?&") && end - *name == 4 &&
+	    begins(text, *name, "code"))
+		return true; /* of RFC 6749 section 4.1.2 */
 	return end > *name && redact_is_secret_name(text->bytes + *name, end - *name);
 }
 
@@ -299,6 +329,7 @@ void redact_argument(struct redact *redact, const char *argument, size_t length,
 		if (secret != REDACT_NOTHING)
 			mask(&text, (size_t)secret, length);
 		mask_urls(&text);
+		mask_source_names(&text);
 		mask_assignments(&text);
 		mask_tokens(&text);
 		if (text.blank < length)

@@ -16,7 +16,7 @@ struct program {
 	const char *plain;   /* letters without values, that may stand before in one word */
 	const char *option;  /* a long one whose name does not show it; NULL = none */
 	enum how how;
-	bool at_login;  /* only where a word of it is "login" */
+	bool at_login;  /* letters only where a word of it is "login", operands then as a whole */
 	size_t operand; /* from this one on operands are secret: 1, 2, ...; 0 = none */
 	bool batch;     /* only with -b, and one earlier with -n */
 	char after;     /* secret from this byte of an operand on; 0 = all of it */
@@ -42,6 +42,7 @@ static const struct program programs[] = {
 	{ .name = "https", .letters = "a" },
 	{ .name = "ipmitool", .letters = "P" },
 	{ .name = "isql", .letters = "P" },
+	{ .name = "kubectl", .letters = "", .option = "from-literal" },
 	{ .name = "ldap*", .letters = "w", .plain = "ZLvxnc" },
 	{ .name = "lftp", .letters = "u" },
 	{ .name = "mariadb*", .letters = "p", .plain = "vstBfqNrE", .how = ATTACHED },
@@ -52,7 +53,7 @@ static const struct program programs[] = {
 	{ .name = "ncftp*", .letters = "p" },
 	{ .name = "nerdctl", .letters = "p", .at_login = true },
 	{ .name = "net", .letters = "U" },
-	{ .name = "oc", .letters = "p", .at_login = true },
+	{ .name = "oc", .letters = "p", .option = "from-literal", .at_login = true },
 	{ .name = "openssl", .letters = "kK" },
 	{ .name = "podman", .letters = "p", .at_login = true },
 	{ .name = "rar", .letters = "p", .plain = "h", .how = ATTACHED },
@@ -64,12 +65,14 @@ static const struct program programs[] = {
 	{ .name = "snmp*", .letters = "AXc" },
 	{ .name = "sqlcmd", .letters = "P" },
 	{ .name = "sqlplus", .letters = "", .operand = 1, .after = '/' },
+	{ .name = "ssh-keygen", .letters = "NP", .plain = "q" },
 	{ .name = "sshpass", .letters = "p" },
 	{ .name = "tsql", .letters = "P" },
 	{ .name = "unrar", .letters = "p", .how = ATTACHED },
 	{ .name = "unzip", .letters = "P" },
 	{ .name = "useradd", .letters = "p" },
 	{ .name = "usermod", .letters = "p" },
+	{ .name = "vault", .letters = "", .at_login = true, .operand = 2, .after = '=' },
 	{ .name = "wpa_passphrase", .letters = "", .operand = 2 },
 	{ .name = "xh", .letters = "a" },
 	{ .name = "zip", .letters = "P" },
@@ -120,16 +123,20 @@ static bool equals(const char *word, size_t length, const char *text)
 	return strlen(text) == length && memcmp(word, text, length) == 0;
 }
 
-/* Names whose value is the next operand, in nmcli(1) and redis-cli(1). */
+/* Names whose value is the next operand, in nmcli(1), redis-cli(1), aws(1) and npm-config(1). */
 static bool names_next_operand(const char *word, size_t length)
 {
-	static const char *const names[] = { "AUTH",     "masterauth", "passphrase",
-		                             "password", "psk",        "requirepass" };
-	const char *dot = memrchr(word, '.', length);
+	static const char *const names[] = {
+		"AUTH",        "_auth",      "_authToken", "_password", "aws_secret_access_key",
+		"masterauth",  "passphrase", "password",   "psk",       "aws_session_token",
+		"requirepass",
+	};
+	size_t last = length; /* "802-1x.password", "//registry/:_authToken" */
 
+	while (last > 0 && word[last - 1] != '.' && word[last - 1] != ':')
+		last--;
 	for (size_t i = 0; i < COUNT(names); i++)
-		if (equals(word, length, names[i]) ||
-		    (dot && equals(dot + 1, length - (size_t)(dot + 1 - word), names[i])))
+		if (equals(word + last, length - last, names[i]))
 			return true;
 	return false;
 }
@@ -142,7 +149,7 @@ static int operand_of(const struct redact *redact, const struct program *program
 	if (program->operand == 0 || (program->batch && !redact->batch) ||
 	    redact->operands < program->operand - redact->no_file)
 		return REDACT_NOTHING;
-	if (!program->after)
+	if (program->after == 0 || (program->at_login && redact->login))
 		return 0;
 	after = memchr(word, program->after, length);
 	return after ? (int)(after + 1 - word) : REDACT_NOTHING;

@@ -11,6 +11,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import warnings
 
 ROOT = os.environ.get("top_srcdir", ".")
@@ -112,6 +113,19 @@ def run_validate(data, *options):
     return run.returncode, run.stdout.decode() + run.stderr.decode()
 
 
+def served(*streams):
+    """Whether there is a complaint about each (data, partial), from one process."""
+    with tempfile.TemporaryDirectory() as folder:
+        requests = []
+        for number, (data, partial) in enumerate(streams):
+            requests.append(json.dumps({"file": os.path.join(folder, str(number)), "partial": partial}))
+            with open(os.path.join(folder, str(number)), "wb") as file:
+                file.write(data)
+        run = subprocess.run([sys.executable, os.path.join(HELPERS, "validate"), "--serve"], text=True,
+                             input="\n".join(requests), capture_output=True, check=False)
+    return [json.loads(line) is not None for line in run.stdout.splitlines()]
+
+
 def load_validator():
     """The same without a process for each case; the program has no suffix to import it by."""
     path = os.path.join(HELPERS, "validate")
@@ -153,6 +167,7 @@ def compare_with_jsonschema(generator):
     with open(SCHEMA, encoding="utf-8") as file:
         schema = json.load(file)
     fast = schema_check.compile_schema(schema)
+    jsonschema.Draft202012Validator.check_schema(schema)
     slow = jsonschema.Draft202012Validator(schema)
     records = [json.loads(line) for line in LINES]
     taken, apart = 0, []
@@ -182,6 +197,8 @@ def main():
     check(status == 0 and output == "2\n", "--partial: a gap at the end may stay unannounced", output)
     status, output = run_validate(b"")
     check(status == 0 and output == "0\n", "no lines at all", output)
+    check(served((PACKET, False), (PACKET + CLOSED, False), (PACKET + CLOSED, True), (OPENED, False)) ==
+          [False, True, False, False], "--serve: each stream has its own answer")
 
     seed = int(os.environ.get("SEED", random.SystemRandom().randrange(2**32)))
     comment(f"SEED={seed}")

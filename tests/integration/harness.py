@@ -40,13 +40,13 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
 import tap  # noqa: E402
+from run_checks import Denied, Validator  # noqa: E402
 from tap import comment, skip  # noqa: E402, F401
 
 TREE = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 BUILD = os.environ.get("top_builddir", os.path.join(TREE, "build"))
 SOCKLINE = os.environ.get("SOCKLINE", os.path.join(BUILD, "src/sockline"))
 HELPERS = os.environ.get("HELPERS", os.path.join(BUILD, "tests/helpers"))
-VALIDATE = os.path.join(TREE, "tests/helpers/validate")
 EMITTED = os.path.join(BUILD, "tests/emitted", os.path.basename(sys.argv[0]))  # see test_emitted.py
 SLOWDOWN = float(os.environ.get("SLOWDOWN", "1"))
 TIMEOUT = 10  # seconds, for what should take none
@@ -263,31 +263,8 @@ class Process:
             _processes.remove(self)
 
 
-class Denied:
-    """System calls that a seccomp filter denied, as the kernel's log has them."""
-
-    def __init__(self):
-        self.calls = collections.defaultdict(set)  # by pid
-        try:
-            self.log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
-            os.lseek(self.log, 0, os.SEEK_END)
-        except OSError:
-            self.log = None
-
-    def of(self, pid):
-        while self.log is not None:
-            try:
-                found = re.search(rb"type=1326 .* pid=(\d+) .* syscall=(\d+) ", os.read(self.log, 8192))
-            except BrokenPipeError:  # some were overwritten
-                continue
-            except OSError:
-                break
-            if found:
-                self.calls[int(found[1])].add(int(found[2]))
-        return sorted(self.calls[pid])
-
-
 _denied = Denied()
+_validator = Validator(["--emitted", EMITTED])
 
 
 class Sockline(Process):
@@ -297,6 +274,7 @@ class Sockline(Process):
         self.keep = keep  # record -> bool: which to keep, where there are very many
         self.validated = False
         self._records = []
+        _validator.start()
         super().__init__(argv, **keywords)
 
     @property
@@ -335,16 +313,15 @@ class Sockline(Process):
         self.validate()
         return status
 
-    def validate(self, *options):
-        """Checks each line. Options are those of tests/helpers/validate. Once is enough."""
+    def validate(self, partial=False):
+        """Checks each line. partial: as of tests/helpers/validate. Once is enough."""
         if self.validated:
             return
         self.validated = True
-        self.raw.seek(0)
-        result = subprocess.run([sys.executable, VALIDATE, "--emitted", EMITTED, *options], stdin=self.raw,
-                                capture_output=True, text=True, check=False)
-        if result.returncode != 0:
-            check(False, "every line is valid", result.stdout + result.stderr)
+        self.raw.flush()
+        complaint = _validator.complaint_of(self.raw.name, partial)
+        if complaint:
+            check(False, "every line is valid", complaint)
 
 
 class Place:

@@ -39,7 +39,7 @@ def content(name):
     return data
 
 
-def validated(data, title, *options):
+def validated(data, title, partial=False):
     """Its records."""
     checker = Sockline(["cat"])
     checker.popen.stdin.write(data)
@@ -47,7 +47,7 @@ def validated(data, title, *options):
     checker.popen.wait()
     for thread in checker._threads:
         thread.join()
-    checker.validate(*options)
+    checker.validate(partial)
     checker.kill()
     check(data.endswith(b"\n"), f"{title}: ends with a whole line", data[-200:])
     return checker.records

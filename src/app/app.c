@@ -63,6 +63,16 @@ static int print_list(const struct options *options, const struct log *log)
 	return end_printing(log);
 }
 
+/* What a self-test found, unless that could not be said. */
+static int run(const struct options *options, const struct log *log)
+{
+	int status = run_main(options, log);
+
+	if (options->self_test && end_printing(log) != EXIT_SUCCESS)
+		return EXIT_FAILURE;
+	return status;
+}
+
 static int run_mode(const struct options *options, const struct log *log)
 {
 	switch (options->mode) {
@@ -79,7 +89,7 @@ static int run_mode(const struct options *options, const struct log *log)
 	case OPTIONS_SNAPSHOT:
 		break;
 	}
-	return run_main(options, log);
+	return run(options, log);
 }
 
 int app_main(int argc, char **argv)

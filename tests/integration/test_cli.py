@@ -281,13 +281,13 @@ def test_broken_outputs():
 
 
 def test_answers_without_room():
-    """-h, -V and -D are lost like records: a line says so, and the status is 1."""
-    for option in ("-h", "-V", "-D"):
+    """-h, -V, -D and a self-test are lost like records: a line says so, and the status is 1."""
+    for option in ("-h", "-V", "-D", f"--self-test -r {path('good.pcap')}"):
         with open("/dev/full", "wb") as full:
-            result = subprocess.run([SOCKLINE, option], stdout=full, stderr=subprocess.PIPE,
+            result = subprocess.run([SOCKLINE, *option.split()], stdout=full, stderr=subprocess.PIPE,
                                     text=True, timeout=10 * SLOWDOWN, check=False)
         check(result.returncode == 1 and "No space left" in result.stderr and
-              result.stderr.count("\n") == 1, f"{option} to /dev/full: status 1, and why", result)
+              result.stderr.count("\n") == 1, f"{option.split()[0]} to /dev/full: status 1, and why", result)
 
 
 def test_closed_descriptors():

@@ -403,6 +403,8 @@ int run_main(const struct options *options, const struct log *log)
 		result = run_packets_begin(&run, &error);
 	if (result != 0) {
 		run_explain_failure(log, &error);
+		outlet_discard(run.outlet);
+		outlet_discard(run.packets_outlet);
 		run_free(&run);
 		command_end(&run.command);
 		return EXIT_FAILURE;

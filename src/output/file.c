@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,15 +86,35 @@ static off_t find_end(int fd, off_t size, const char *path, struct error *error)
 	return whole;
 }
 
-static int repair(int fd, off_t size, const char *path, uint64_t *repaired, struct error *error)
+/* A file that can only be appended to (chattr +a) says so now, not when records are to be written. */
+static int check_shortens(int fd, off_t size, const char *path, struct error *error)
 {
-	off_t whole = find_end(fd, size, path, error);
-
-	if (whole < 0)
-		return (int)whole;
-	if (whole < size && ftruncate(fd, whole) < 0)
+	if (ftruncate(fd, size) < 0)
 		return error_set(error, errno, "cannot repair %s: %s", path, strerror(errno));
-	*repaired = (uint64_t)(size - whole);
+	return 0;
+}
+
+static int find_tail_of(int fd, off_t size, const char *path, struct file_state *state,
+                        struct error *error)
+{
+	state->size = size;
+	state->whole = find_end(fd, size, path, error);
+	if (state->whole < 0)
+		return (int)state->whole;
+	return file_is_broken(state) ? check_shortens(fd, size, path, error) : 0;
+}
+
+int file_cut(int fd, const struct file_state *state)
+{
+	struct stat status;
+
+	if (!file_is_broken(state))
+		return 0;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	/* What another process has cut or written since is not ours. */
+	if (status.st_size == state->size && ftruncate(fd, state->whole) < 0)
+		return -errno;
 	return 0;
 }
 
@@ -104,16 +125,45 @@ bool file_is_compressed(const char *path)
 	return length > suffix && strcmp(path + length - suffix, FILE_COMPRESSED) == 0;
 }
 
-/* The descriptor of a file that passes the checks, or -errno. */
-static int open_checked(const char *path, int create, struct stat *status, struct error *error)
+/*
+ * O_NONBLOCK: what is not a file must not make us wait (a FIFO would for
+ * O_WRONLY, a modem for its carrier). O_NOCTTY: nor a terminal take us over.
+ */
+static int open_with(const char *path, int create)
 {
-	/*
-	 * O_NONBLOCK: what is not a file must not make us wait (a FIFO would for
-	 * O_WRONLY, a modem for its carrier). O_NOCTTY: nor a terminal take us over.
-	 */
-	int fd = open(path,
-	              O_RDWR | O_APPEND | create | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-	              0640);
+	return open(path,
+	            O_RDWR | O_APPEND | create | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+	            0640);
+}
+
+/* *created: it was not there before. */
+static int open_or_create(const char *path, bool *created)
+{
+	int fd = open_with(path, 0);
+
+	*created = false;
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	fd = open_with(path, O_CREAT | O_EXCL);
+	*created = fd >= 0;
+	if (fd < 0 && errno == EEXIST) /* another process was quicker */
+		fd = open_with(path, 0);
+	return fd;
+}
+
+void file_discard(const char *path, int fd)
+{
+	struct stat named, opened;
+
+	if (lstat(path, &named) == 0 && fstat(fd, &opened) == 0 && opened.st_size == 0 &&
+	    named.st_dev == opened.st_dev && named.st_ino == opened.st_ino)
+		unlink(path);
+}
+
+/* The descriptor of a file that passes the checks, or -errno. */
+static int open_checked(const char *path, bool *created, struct stat *status, struct error *error)
+{
+	int fd = created ? open_or_create(path, created) : open_with(path, 0);
 	int result;
 
 	if (fd < 0 && errno == ELOOP)
@@ -124,18 +174,20 @@ static int open_checked(const char *path, int create, struct stat *status, struc
 	result = check(fd, path, status, error);
 	if (result == 0)
 		return fd;
+	if (created && *created) /* on a network it may belong to another user */
+		file_discard(path, fd);
 	close(fd);
 	return result;
 }
 
-int file_open(const char *path, uint64_t *repaired, struct error *error)
+int file_open(const char *path, struct file_state *state, struct error *error)
 {
 	struct stat status = { 0 };
-	int fd = open_checked(path, O_CREAT, &status, error), result;
+	int fd = open_checked(path, &state->created, &status, error), result;
 
 	if (fd < 0)
 		return fd;
-	result = repair(fd, status.st_size, path, repaired, error);
+	result = find_tail_of(fd, status.st_size, path, state, error);
 	if (result == 0)
 		return fd;
 	close(fd);
@@ -153,10 +205,10 @@ static int check_capture(int fd, off_t size, const char *path, struct error *err
 	return 0;
 }
 
-int file_open_capture(const char *path, struct error *error)
+int file_open_capture(const char *path, bool *created, struct error *error)
 {
 	struct stat status = { 0 };
-	int fd = open_checked(path, O_CREAT, &status, error), result;
+	int fd = open_checked(path, created, &status, error), result;
 
 	if (fd < 0)
 		return fd;
@@ -187,7 +239,7 @@ int file_check(const char *path, bool capture, struct error *error)
 {
 	struct stat status = { 0 };
 	struct error failure;
-	int fd = open_checked(path, 0, &status, &failure), result;
+	int fd = open_checked(path, NULL, &status, &failure), result;
 	off_t end;
 
 	if (fd == -ENOENT)

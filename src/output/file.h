@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -18,22 +19,40 @@
 /* Does the name ask for frames of frame.h in place of lines? */
 bool file_is_compressed(const char *path);
 
+/* A file as it was found. */
+struct file_state {
+	bool created; /* it was not there */
+	/* Where its last whole line ends. What is behind is a line that kill -9 left broken. */
+	off_t whole, size;
+};
+
+static inline bool file_is_broken(const struct file_state *state)
+{
+	return state->whole < state->size;
+}
+
 /*
  * Returns the descriptor or -errno with a text that names path. A last line
- * without LF, left by kill -9, is cut off; *repaired = bytes that were cut. It
- * must begin as our records do, or with the zero bytes that a crash of the
- * machine leaves: any other text without an end is not ours and is refused
- * (-EBADMSG), so that a mistyped path destroys no file. A compressed file is cut
+ * without LF must begin as our records do, or with the zero bytes that a crash of
+ * the machine leaves: any other text without an end is not ours and is refused
+ * (-EBADMSG), so that a mistyped path destroys no file. A compressed file ends
  * behind its last whole frame by the same rule.
  */
-int file_open(const char *path, uint64_t *repaired, struct error *error);
+int file_open(const char *path, struct file_state *state, struct error *error);
+/*
+ * Cuts off what is broken, unless the file has changed since. Right before the record that
+ * reports it is written: a run that is killed in between leaves it to the next one. 0 or -errno.
+ */
+int file_cut(int fd, const struct file_state *state);
+/* Removes a file that was created, if nothing was written to it. */
+void file_discard(const char *path, int fd);
 
 /*
  * The same for a pcapng file, which is to begin anew: the caller empties it when nothing can keep
  * the run from writing. What is there must be one, or empty, so that a mistyped path destroys
  * nothing else.
  */
-int file_open_capture(const char *path, struct error *error);
+int file_open_capture(const char *path, bool *created, struct error *error);
 
 /*
  * Could file_open open it, or file_open_capture? Nothing is made or changed. 0, or -errno with the

@@ -27,10 +27,15 @@ static void begin_file(struct outlet *outlet)
 			rotation_period(&outlet->options.rotation, &file, clock_realtime_ns());
 }
 
+static uint64_t broken_bytes(const struct file_state *state)
+{
+	return (uint64_t)(state->size - state->whole);
+}
+
 static int open_next(struct outlet *outlet, struct error *error)
 {
-	uint64_t repaired = 0;
-	int fd = file_open(outlet->options.path, &repaired, error), result;
+	struct file_state state = { 0 };
+	int fd = file_open(outlet->options.path, &state, error), result;
 
 	if (fd < 0)
 		return fd;
@@ -39,10 +44,11 @@ static int open_next(struct outlet *outlet, struct error *error)
 		close(fd);
 		return result;
 	}
+	sink_cut_first(outlet->sink, &state);
 	close(outlet->fd);
 	outlet->fd = fd;
 	outlet->changes.opened++;
-	outlet->changes.repaired += repaired;
+	outlet->changes.repaired += broken_bytes(&state);
 	begin_file(outlet);
 	return 0;
 }
@@ -51,8 +57,14 @@ static void rotate(struct outlet *outlet)
 {
 	struct outlet_changes *changes = &outlet->changes;
 	const char *path = outlet->options.path;
-	int result = rotation_move(&outlet->options.rotation, path, outlet->fd, &changes->error);
+	int result = sink_cut(outlet->sink);
 
+	if (result < 0)
+		error_set(&changes->error, -result, "cannot repair %s: %s", path,
+		          strerror(-result));
+	else
+		result =
+			rotation_move(&outlet->options.rotation, path, outlet->fd, &changes->error);
 	if (result == -EAGAIN) /* another process has the file moved when it is looked at again */
 		return;
 	if (result == 0) {
@@ -159,31 +171,37 @@ bool outlet_is_file(const char *path)
 	return path && !is_descriptor(path) && !peer_is_address(path);
 }
 
-static int open_descriptor(struct outlet *outlet, uint64_t *repaired, struct error *error)
+static int open_descriptor(struct outlet *outlet, struct file_state *state, struct error *error)
 {
 	const char *path = outlet->options.path;
 
 	if (!path)
 		return STDOUT_FILENO;
 	if (outlet->options.blocks)
-		return outlet->fd = file_open_capture(path, error);
+		return outlet->fd = file_open_capture(path, &state->created, error);
 	if (is_descriptor(path))
 		return descriptor_of(path, error);
 	outlet->compressed = file_is_compressed(path);
-	return outlet->fd = file_open(path, repaired, error);
+	return outlet->fd = file_open(path, state, error);
 }
 
 static int open_sink(struct outlet *outlet, uint64_t *repaired, struct error *error)
 {
 	const struct outlet_options *options = &outlet->options;
-	int result, fd = open_descriptor(outlet, repaired, error);
+	struct file_state state = { 0 };
+	int result, fd = open_descriptor(outlet, &state, error);
 
 	if (fd < 0)
 		return fd;
+	outlet->created = state.created;
 	outlet->gathers = outlet->compressed || options->blocks;
 	result = sink_new(&outlet->sink, fd, options->capacity, error);
 	if (result == 0 && options->blocks)
 		sink_take_blocks(outlet->sink);
+	if (result == 0)
+		sink_cut_first(outlet->sink, &state);
+	if (repaired)
+		*repaired = broken_bytes(&state);
 	if (result == 0 && outlet->fd >= 0 && rotation_is_wanted(&options->rotation)) {
 		begin_file(outlet);
 		sink_on_write(outlet->sink, on_write, outlet);
@@ -215,11 +233,18 @@ int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_op
 	               ? outlet_open_peer(outlet, error)
 	               : open_sink(outlet, repaired, error);
 	if (code != 0) {
+		outlet_discard(outlet);
 		outlet_free(outlet);
 		return code;
 	}
 	*result = outlet;
 	return 0;
+}
+
+void outlet_discard(struct outlet *outlet)
+{
+	if (outlet && outlet->fd >= 0 && outlet->created)
+		file_discard(outlet->options.path, outlet->fd);
 }
 
 int outlet_begin_anew(struct outlet *outlet, struct error *error)
@@ -309,11 +334,12 @@ bool outlet_is_late(const struct outlet *outlet)
 
 int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error)
 {
+	struct file_state state = { 0 };
 	int fd, result;
 
 	if (outlet->fd < 0)
 		return 0;
-	fd = file_open(outlet->options.path, repaired, error);
+	fd = file_open(outlet->options.path, &state, error);
 	if (fd < 0)
 		return fd;
 	result = sink_replace_fd(outlet->sink, fd, clock_monotonic_ns() + NS_PER_SECOND, error);
@@ -321,6 +347,8 @@ int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error
 		close(fd);
 		return result;
 	}
+	sink_cut_first(outlet->sink, &state);
+	*repaired = broken_bytes(&state);
 	close(outlet->fd);
 	outlet->fd = fd;
 	begin_file(outlet);

@@ -36,8 +36,8 @@ int outlet_check(const char *path, struct error *error);
 bool outlet_is_file(const char *path);
 
 /*
- * A file is opened by file_open, which may have *repaired a broken tail. Lines are
- * written when the caller is idle, when many wait, or after the interval; those of
+ * A file is opened by file_open; *repaired = bytes of its broken tail, which the first
+ * write cuts. Lines are written when the caller is idle, when many wait, or after the interval; those of
  * a compressed file wait when the caller is idle, too: short frames compress badly. So
  * do blocks: none is read as it comes.
  * 0 or -errno.
@@ -45,6 +45,8 @@ bool outlet_is_file(const char *path);
 int outlet_new(struct outlet **result, struct loop *loop, const struct outlet_options *options,
                uint64_t *repaired, struct error *error);
 void outlet_free(struct outlet *outlet);
+/* The run does not begin: a file that outlet_new made is removed, if it is empty. NULL is fine. */
+void outlet_discard(struct outlet *outlet);
 
 /*
  * Empties the file of an outlet of blocks, which has what it had before until then. Before the

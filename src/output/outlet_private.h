@@ -12,6 +12,7 @@ struct outlet {
 	bool compressed;
 	bool gathers;      /* for the interval, also when the caller is idle */
 	int fd;            /* of the file at the path, -1 = none */
+	bool created;      /* that file, by outlet_new */
 	struct peer *peer; /* that the path is the address of; NULL = none */
 	bool attached;     /* the sink has the peer's socket, or had it until it failed */
 	bool silent;       /* the failure of its last attempt was reported */

@@ -121,6 +121,16 @@ size_t sink_pending(const struct sink *sink)
 	return sink->end - sink->begin;
 }
 
+void sink_cut_first(struct sink *sink, const struct file_state *state)
+{
+	sink->target.file = *state;
+}
+
+int sink_cut(struct sink *sink)
+{
+	return target_cut(&sink->target);
+}
+
 void sink_on_write(struct sink *sink, sink_write_begins_fn *begins, void *context)
 {
 	sink->begins = begins;

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "output/file.h"
 
 #define SINK_SLACK 64
 
@@ -54,6 +55,10 @@ void sink_free(struct sink *sink); /* what is still buffered is lost: sink_drain
  * MiB; counters go on counting lines. For a file, before the first line. 0 or -ENOMEM.
  */
 int sink_compress(struct sink *sink, int level);
+
+/* The file, as it was found, is cut before the first write to it; sink_cut does it now. 0 or -errno. */
+void sink_cut_first(struct sink *sink, const struct file_state *state);
+int sink_cut(struct sink *sink);
 
 /* From now on blocks of pcapng files are written, in this machine's byte order. Before the first. */
 void sink_take_blocks(struct sink *sink);

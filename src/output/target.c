@@ -140,13 +140,26 @@ static ssize_t write_once(const struct target *target, const char *bytes, size_t
 	return written < 0 ? -errno : written;
 }
 
+int target_cut(struct target *target)
+{
+	int result = file_cut(target->fd, &target->file);
+
+	if (result == 0)
+		target->file.size = target->file.whole;
+	return result;
+}
+
 ssize_t target_write(struct target *target, const char *bytes, size_t length)
 {
 	struct pollfd ready = { .fd = target->fd, .events = POLLOUT };
 	ssize_t written;
+	int result;
 
 	if (target->kind == TARGET_ABSENT)
 		return -EAGAIN;
+	result = target_cut(target);
+	if (result < 0)
+		return result;
 	if (target->poll_first) {
 		if (poll(&ready, 1, 0) <= 0)
 			return -EAGAIN;

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "output/file.h"
 #include "output/pipe_room.h"
 
 enum target_kind {
@@ -23,15 +24,18 @@ enum target_kind {
 struct target {
 	enum target_kind kind;
 	int fd;
-	bool owned;            /* reopened here: target_close closes it */
-	bool poll_first;       /* could not be made non-blocking */
-	bool watched;          /* epoll takes it; files and /dev/null are always ready */
-	struct pipe_room room; /* of a pipe that is not polled first */
+	bool owned;             /* reopened here: target_close closes it */
+	bool poll_first;        /* could not be made non-blocking */
+	bool watched;           /* epoll takes it; files and /dev/null are always ready */
+	struct pipe_room room;  /* of a pipe that is not polled first */
+	struct file_state file; /* which is cut before the first write, see file_cut() */
 };
 
 /* Borrows fd. 0, or -errno with *target unchanged. */
 int target_open(struct target *target, int fd, struct error *error);
 void target_close(const struct target *target);
+/* What is broken of a file is cut. 0 or -errno. */
+int target_cut(struct target *target);
 /* One that is absent. */
 struct target target_absent(void);
 

@@ -209,6 +209,19 @@ def test_runtime():
     check_refusal("-r - of nothing", sockline(["-r", "-"]), "standard input", RUNTIME)
 
 
+def test_start_that_fails():
+    """It leaves no file that was not there, and one that was there as it was."""
+    write("half.ndjson", '{"a":1}\n{"b')
+    for arguments in (["-r", path("missing.pcap")], ["-i", "nosuch0"], ["-r", path("good.pcap"), "wlan type mgt"]):
+        made = [path("made.ndjson"), path("made.pcapng")]
+        results = [sockline([*arguments, "-o", made[0], "-w", made[1]]),
+                   sockline([*arguments, "-o", path("half.ndjson"), "-w", path("missing/file")])]
+        with open(path("half.ndjson"), encoding="utf-8") as file:
+            kept = file.read()
+        check(all(result.returncode in EITHER for result in results) and not any(map(os.path.exists, made))
+              and kept == '{"a":1}\n{"b', f"{shown(arguments)}: files are as before", (results, kept))
+
+
 def test_no_permission():
     no_raw = ("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw")
     for arguments in ([], ["-i", "lo"], ["-L"]):

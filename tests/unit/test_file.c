@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "check.h"
+#include "open_repaired.h"
 
 static char directory[] = "/tmp/test_file.XXXXXX";
 
@@ -31,7 +32,7 @@ static void refuses(const char *path, int code, const char *text)
 {
 	uint64_t repaired = 77;
 	struct error error = { .code = 0 };
-	int fd = file_open(path, &repaired, &error);
+	int fd = open_repaired(path, &repaired, &error);
 
 	CHECK(fd == -code && error.code == code && repaired == 77, "%s is refused", path);
 	CHECK(strstr(error.text, path) && strstr(error.text, text), "and the reason is \"%s\"",
@@ -48,7 +49,7 @@ static void test_new(void)
 	int fd;
 
 	umask(022);
-	fd = file_open("new", &repaired, &error);
+	fd = open_repaired("new", &repaired, &error);
 	CHECK(fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && repaired == 0,
 	      "a new file");
 	CHECK_EQUAL((status.st_mode & 07777), 0640, "has mode 0640");
@@ -56,17 +57,17 @@ static void test_new(void)
 	      "is O_CLOEXEC and O_APPEND");
 	CHECK_EQUAL(write(fd, "{one}\n", 6), 6, "and can be written");
 	close(fd);
-	fd = file_open("new", &repaired, &error);
+	fd = open_repaired("new", &repaired, &error);
 	CHECK(fd >= 0 && write(fd, "{two}\n", 6) == 6 && fstat(fd, &status) == 0 &&
 	              status.st_size == 12 && repaired == 0,
 	      "opened again it is appended to");
 	close(fd);
 	umask(077);
-	fd = file_open("private", &repaired, &error);
+	fd = open_repaired("private", &repaired, &error);
 	CHECK(fd >= 0 && fstat(fd, &status) == 0 && (status.st_mode & 07777) == 0600,
 	      "the umask is honoured");
 	close(fd);
-	fd = file_open("private", &repaired, NULL);
+	fd = open_repaired("private", &repaired, NULL);
 	CHECK(fd >= 0, "no error text wanted");
 	close(fd);
 }
@@ -131,7 +132,7 @@ static void test_tails(void)
 			CHECK_EQUAL(read(fd, text, sizeof text), (ssize_t)length, "%s: untouched",
 			            cases[i].name);
 		} else {
-			fd = file_open("tail", &repaired, &error);
+			fd = open_repaired("tail", &repaired, &error);
 			CHECK(fd >= 0 && repaired == cases[i].cut &&
 			              pread(fd, text, sizeof text, 0) == (ssize_t)cases[i].kept &&
 			              memcmp(text, cases[i].text, cases[i].kept) == 0,
@@ -158,7 +159,7 @@ static void test_long_tails(void)
 			memset(bytes, zeros ? '\0' : '{', sizeof bytes);
 			memcpy(bytes, before, sizeof before - 1);
 			write_file("long", bytes, 9 + lengths[i]);
-			fd = file_open("long", &repaired, &error);
+			fd = open_repaired("long", &repaired, &error);
 			/* Only the last MiB is searched, in blocks. */
 			CHECK(lengths[i] < 1048576 ? fd >= 0 && repaired == lengths[i] &&
 			                                     lseek(fd, 0, SEEK_END) == 9
@@ -174,15 +175,17 @@ static void test_captures(void)
 {
 	static const char section[] = "\x0a\x0d\x0d\x0a\x1c";
 	struct stat status = { .st_size = 0 };
+	bool created = true;
 	int fd;
 
 	write_file("capture", section, sizeof section);
-	fd = file_open_capture("capture", NULL);
+	fd = file_open_capture("capture", &created, NULL);
+	CHECK(!created, "a capture that is there is not made");
 	CHECK(fd >= 0 && fstat(fd, &status) == 0 && status.st_size == sizeof section,
 	      "a capture has what it had until it is begun anew");
 	close(fd);
 	write_file("tail", "{a}\n", 4);
-	CHECK_EQUAL(file_open_capture("tail", NULL), -EBADMSG, "what is none is refused");
+	CHECK_EQUAL(file_open_capture("tail", &created, NULL), -EBADMSG, "what is none is refused");
 }
 
 static void test_checks(void)
@@ -218,12 +221,49 @@ static void test_checks(void)
 	CHECK(access("none", F_OK) != 0, "no file is made");
 }
 
+static void test_discarded(void)
+{
+	struct file_state state = { 0 };
+	int fd = file_open("discarded", &state, NULL), again;
+
+	CHECK(fd >= 0 && state.created, "a file that was not there is one that was made");
+	file_discard("discarded", fd);
+	CHECK(access("discarded", F_OK) != 0, "which is removed while it is empty");
+	again = file_open("discarded", &state, NULL);
+	file_discard("discarded", fd);
+	CHECK(access("discarded", F_OK) == 0, "not another file of that name");
+	CHECK_EQUAL(write(again, "{a}\n", 4), 4, "with a record in it");
+	file_discard("discarded", again);
+	CHECK(access("discarded", F_OK) == 0, "it is not removed");
+	close(fd);
+	close(again);
+	fd = file_open("discarded", &state, NULL);
+	CHECK(fd >= 0 && !state.created, "one that was there was not made");
+	close(fd);
+}
+
+static void test_cut(void)
+{
+	struct file_state state = { 0 };
+	struct stat status = { .st_size = 0 };
+	int fd;
+
+	write_file("tail", "{a}\n{\"b", 7);
+	fd = file_open("tail", &state, NULL);
+	CHECK(fd >= 0 && file_is_broken(&state) && fstat(fd, &status) == 0 && status.st_size == 7,
+	      "a broken tail stays when the file is opened");
+	CHECK_EQUAL(write(fd, "\n", 1), 1, "another process writes behind it");
+	CHECK(file_cut(fd, &state) == 0 && fstat(fd, &status) == 0 && status.st_size == 8,
+	      "then it is not cut");
+	close(fd);
+}
+
 static void remove_all(void)
 {
 	static const char *const names[] = { "new",      "private",  "target", "symlink",
 		                             "dangling", "hardlink", "fifo",   "foreign",
 		                             "tail",     "long",     "half",   "other",
-		                             "capture" };
+		                             "capture",  "discarded" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		unlink(names[i]);
@@ -240,6 +280,8 @@ int main(void)
 	test_long_tails();
 	test_captures();
 	test_checks();
+	test_discarded();
+	test_cut();
 	remove_all();
 	return check_done();
 }

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "check.h"
-#include "output/file.h"
+#include "open_repaired.h"
 #include "output/sink.h"
 #include "put_line.h"
 
@@ -80,7 +80,7 @@ static struct sink *open_sink(const char *path, int *fd, uint64_t *repaired)
 	struct error error;
 	struct sink *sink = NULL;
 
-	*fd = file_open(path, repaired, &error);
+	*fd = open_repaired(path, repaired, &error);
 	need(*fd >= 0 && sink_new(&sink, *fd, CAPACITY, &error) == 0 && sink_compress(sink, 1) == 0,
 	     path);
 	return sink;
@@ -173,7 +173,7 @@ static void test_torn(void)
 		fd = open("torn.zst", O_WRONLY | O_TRUNC | O_CLOEXEC);
 		need(write(fd, bytes, (size_t)length) == length, "write");
 		close(fd);
-		fd = file_open("torn.zst", &repaired, &error);
+		fd = open_repaired("torn.zst", &repaired, &error);
 		if (fd < 0 || (off_t)repaired != length - whole || size_of("torn.zst") != whole)
 			bad = length;
 		if (fd >= 0)
@@ -190,7 +190,7 @@ static void refused(const char *what, const void *bytes, size_t length)
 
 	need(fd >= 0 && write(fd, bytes, length) == (ssize_t)length, what);
 	close(fd);
-	fd = file_open("other.zst", &repaired, &error);
+	fd = open_repaired("other.zst", &repaired, &error);
 	CHECK(fd == -EBADMSG && repaired == 77 && size_of("other.zst") == (off_t)length,
 	      "%s is refused and stays: %s", what, error.text);
 }
@@ -214,7 +214,7 @@ static void test_others(void)
 	fd = open("other.zst", O_WRONLY | O_TRUNC | O_CLOEXEC);
 	need(write(fd, zeros, sizeof zeros) == (ssize_t)sizeof zeros, "write");
 	close(fd);
-	fd = file_open("other.zst", &repaired, &error);
+	fd = open_repaired("other.zst", &repaired, &error);
 	CHECK(fd >= 0 && repaired == sizeof zeros, "zero bytes are cut off");
 	close(fd);
 }

@@ -166,11 +166,66 @@ static void test_reader_gone(void)
 	end(&scene);
 }
 
+/* All of a file, as text. */
+static const char *content(const char *path, char text[100])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = read(fd, text, 99);
+
+	close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	return text;
+}
+
+static struct outlet *open_file(struct loop *loop, const char *path, uint64_t *repaired)
+{
+	struct outlet_options options = { .path = path, .capacity = CAPACITY };
+	struct outlet *outlet = NULL;
+	struct error error = { 0 };
+
+	if (outlet_new(&outlet, loop, &options, repaired, &error) != 0)
+		printf("# %s\n", error.text);
+	need(outlet != NULL, path);
+	return outlet;
+}
+
+/* Until the run that reports a broken tail writes, the tail is left to the next run. */
+static void test_broken_tail(void)
+{
+	char path[] = "/tmp/test_outlet.XXXXXX", text[100];
+	struct loop *loop = loop_new();
+	struct outlet *outlet;
+	uint64_t repaired = 0;
+	int fd = mkstemp(path);
+
+	need(loop && fd >= 0 && write(fd, "{a}\n{\"b", 7) == 7, path);
+	close(fd);
+	outlet = open_file(loop, path, &repaired);
+	CHECK_EQUAL(repaired, 3, "three bytes are not a line");
+	outlet_free(outlet);
+	CHECK_TEXT(content(path, text), "{a}\n{\"b", "a run that wrote nothing has not cut them");
+	outlet = open_file(loop, path, &repaired);
+	CHECK_EQUAL(repaired, 3, "the next run reports them, too");
+	put_line(outlet_sink(outlet), "{c}\n", 4);
+	outlet_turn(outlet, false);
+	CHECK_TEXT(content(path, text), "{a}\n{c}\n", "and cuts them when it writes");
+	outlet_discard(outlet);
+	CHECK_EQUAL(access(path, F_OK), 0, "a file that was there is not discarded");
+	outlet_free(outlet);
+	unlink(path);
+	outlet = open_file(loop, path, &repaired);
+	outlet_discard(outlet);
+	CHECK(access(path, F_OK) != 0, "an empty one that was made is");
+	outlet_free(outlet);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	test_policy();
 	test_full();
 	test_reader_gone();
+	test_broken_tail();
 	return check_done();
 }

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "check.h"
-#include "output/file.h"
+#include "open_repaired.h"
 #include "output/outlet.h"
 #include "put_line.h"
 
@@ -97,7 +97,7 @@ static void test_period(void)
 static int open_file(const char *path)
 {
 	uint64_t repaired;
-	int fd = file_open(path, &repaired, NULL);
+	int fd = open_repaired(path, &repaired, NULL);
 
 	need(fd >= 0, path);
 	return fd;

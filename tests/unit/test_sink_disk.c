@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "check.h"
-#include "output/file.h"
+#include "open_repaired.h"
 #include "put_line.h"
 #include "random.h"
 
@@ -190,7 +190,7 @@ static void test_kill(struct random *random)
 	for (int round = 0; round < 100; round++) {
 		struct timespec delay = { .tv_nsec = random_below(random, 3000000) };
 		bool half = round % 4 == 0;
-		int fd = file_open(path, &repaired, &error), status = 0;
+		int fd = open_repaired(path, &repaired, &error), status = 0;
 		pid_t child;
 
 		unopened += fd < 0;
@@ -210,13 +210,13 @@ static void test_kill(struct random *random)
 		waitpid(child, NULL, 0);
 		if (half) {
 			halves++;
-			close(file_open(path, &repaired, &error));
+			close(open_repaired(path, &repaired, &error));
 			uncut += repaired == 0;
 		}
 		if (round % 10 == 9) /* stay small */
 			close(create(0));
 	}
-	close(file_open(path, &repaired, &error));
+	close(open_repaired(path, &repaired, &error));
 	broken += count_lines(&last) < 0;
 	CHECK(unopened == 0 && broken == 0,
 	      "100 times kill -9: after file_open all lines are whole");

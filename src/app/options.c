@@ -140,6 +140,7 @@ static int check(const struct options *options, struct error *error)
 		  "-w -: the packets take standard output, so that -o is needed for the records" },
 		{ snapshot && !options->tunnels,
 		  "--no-tunnels and -S exclude each other: a snapshot has no packets" },
+		{ !file && options->progress == OPTIONS_SHOWN, "--progress needs -r" },
 		{ snapshot && options->summary == OPTIONS_SHOWN,
 		  "--summary and -S exclude each other: a snapshot has no connections" },
 		{ options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1,

@@ -104,7 +104,8 @@ struct options {
 	bool drop_when_slow;
 	enum log_level log_level;
 	enum log_format log_format;
-	enum options_shown summary;   /* at the end */
+	enum options_shown summary; /* at the end */
+	enum options_shown progress;
 	bool given[OPTIONS_ROWS_MAX]; /* is the option of this row on the command line? */
 };
 

@@ -352,6 +352,7 @@ static void finish(struct run *run)
 	enum sink_state state = sink_get_state(run->sink);
 
 	run_notify_stopping(run);
+	run_progress_close(run);
 	if (state == SINK_OPEN) {
 		run->waits_for_reader = is_complete(run->stop);
 		emitter_set_deadline(run->emitter, deadline);

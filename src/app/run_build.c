@@ -354,6 +354,8 @@ int run_build(struct run *run, struct error *error)
 	if (result == 0)
 		result = add_timers(run, error);
 	if (result == 0)
+		result = run_progress_open(run, error);
+	if (result == 0)
 		run_notify_open(run);
 	return result;
 }

@@ -57,8 +57,11 @@ struct run {
 	struct privileges privileges; /* that stay */
 	int notify_fd;                /* of the service manager; 0 or less = there is none */
 	struct report_sources report;
-	int64_t stall_reported_ns; /* of the last warning that the disk is full; 0 = none */
-	int64_t held_ns;           /* replay: since when a pipe holds packets back; 0 = none */
+	int64_t stall_reported_ns;    /* of the last warning that the disk is full; 0 = none */
+	struct loop_source *progress; /* NULL: it is not shown */
+	struct log progress_log;      /* messages, which clear it first */
+	int64_t progress_since_ns;
+	int64_t held_ns; /* replay: since when a pipe holds packets back; 0 = none */
 	enum event_stop stop;
 	bool started;          /* run_started is out */
 	bool waits_for_reader; /* a slow reader is waited for: nothing else can be lost */
@@ -147,6 +150,10 @@ void run_output_turn(struct run *run, bool busy);
 bool run_is_shown(const struct run *run, enum options_shown shown);
 void run_greet(const struct run *run); /* once everything is open */
 void run_sum_up(struct run *run);
+
+/* run_progress.c: both do nothing but where the file of -r is so long that it shows. */
+int run_progress_open(struct run *run, struct error *error);
+void run_progress_close(struct run *run);
 
 /* run_confine.c: drops what is not used any more. After run_build, before any packet is looked at. */
 int run_confine(struct run *run, struct error *error);

@@ -43,6 +43,8 @@ void log_print(const struct log *log, enum log_level level, const char *format, 
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
+	if (log->erase)
+		buf_append_string(&line, log->erase);
 	switch (log->format) {
 	case LOG_TEXT:
 		buf_append_literal(&line, "sockline: ");

@@ -14,6 +14,8 @@ enum log_format { LOG_TEXT, LOG_JSON };
 struct log {
 	enum log_level level; /* the most talkative level that is printed; errors always are */
 	enum log_format format;
+	const char *
+		erase; /* begins each line: clears what stands there on a terminal; NULL: nothing */
 };
 
 void log_print(const struct log *log, enum log_level level, const char *format, ...)

@@ -222,6 +222,11 @@ static int64_t seconds_from(const struct capture *capture, const struct timeval 
 	return time->tv_sec;
 }
 
+bool capture_progress(const struct capture *capture, uint64_t *done, uint64_t *total)
+{
+	return capture->is_file && capture_file_progress(&capture->file, done, total);
+}
+
 /* Seconds come from the file: a hostile one must not overflow the product. */
 static int64_t time_from(const struct capture *capture, const struct timeval *time)
 {

@@ -108,6 +108,8 @@ int capture_link_type(const struct capture *capture); /* DLT_*; -1: each packet 
 bool capture_is_file(const struct capture *capture);
 int capture_fd(const struct capture *capture);      /* to poll for reading; -1 for most files */
 int capture_snaplen(const struct capture *capture); /* 0: not limited */
+/* Bytes of the file that were read, and that it has; false: it is none, or a pipe. */
+bool capture_progress(const struct capture *capture, uint64_t *done, uint64_t *total);
 /* What the file says of where its packets come from; NULL: nothing. */
 const struct origin *capture_origin(const struct capture *capture);
 

@@ -177,6 +177,11 @@ int capture_file_fd(const struct capture_file *file)
 	return file->waits ? -1 : capture_input_fd(file->input);
 }
 
+bool capture_file_progress(const struct capture_file *file, uint64_t *done, uint64_t *total)
+{
+	return capture_input_progress(file->input, done, total);
+}
+
 int capture_file_prepare(struct capture_file *file, struct error *error)
 {
 	if (file->stream == NULL)

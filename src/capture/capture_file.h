@@ -32,6 +32,8 @@ int capture_file_open(struct capture_file *file, const char *path,
 void capture_file_close(struct capture_file *file);
 
 int capture_file_fd(const struct capture_file *file); /* to poll for reading; -1: never needed */
+/* As capture_input_progress. */
+bool capture_file_progress(const struct capture_file *file, uint64_t *done, uint64_t *total);
 /* Before a read: takes from a pipe what it has. 0 or -errno with text. */
 int capture_file_prepare(struct capture_file *file, struct error *error);
 /* After a read that gave nothing: 0 = the end, -EAGAIN = the pipe may bring more. */

@@ -305,6 +305,18 @@ uint64_t capture_input_offset(const struct capture_input *input)
 	return input->offset;
 }
 
+bool capture_input_progress(const struct capture_input *input, uint64_t *done, uint64_t *total)
+{
+	off_t place = input->is_pipe ? -1 : lseek(input->fd, 0, SEEK_CUR);
+	struct stat status;
+
+	if (place < 0 || fstat(input->fd, &status) != 0 || !S_ISREG(status.st_mode))
+		return false;
+	*done = (uint64_t)place;
+	*total = (uint64_t)status.st_size;
+	return true;
+}
+
 void capture_input_place(const struct capture_input *input, uint64_t offset, char text[64])
 {
 	snprintf(text, 64, "at byte %" PRIu64 "%s", offset,

@@ -42,6 +42,12 @@ void capture_input_skip(struct capture_input *input, size_t length);
 /* Nothing follows the window. */
 bool capture_input_ended(const struct capture_input *input);
 
+/*
+ * How many bytes of the file were read, and how many it has, compressed or not. False: it is a
+ * pipe, and has no length.
+ */
+bool capture_input_progress(const struct capture_input *input, uint64_t *done, uint64_t *total);
+
 /* Past the window, once that is empty. The number of bytes, 0 at the end, or as above. */
 ssize_t capture_input_read(struct capture_input *input, uint8_t *bytes, size_t size,
                            struct error *error);

@@ -80,6 +80,9 @@ void capture_set_stop(struct capture_set *set, int64_t deadline_ns);
 /* What the file says of where its packets come from; NULL: nothing. */
 const struct origin *capture_set_origin(const struct capture_set *set);
 
+/* Bytes of the file that were read, and that it has; false: it is none, or a pipe. */
+bool capture_set_progress(const struct capture_set *set, uint64_t *done, uint64_t *total);
+
 int capture_set_count(const struct capture_set *set);
 const char *capture_set_name(const struct capture_set *set, int number);
 size_t capture_set_buffer(const struct capture_set *set, int number); /* bytes; 0: none now */

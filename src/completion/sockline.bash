@@ -227,6 +227,8 @@ _sockline()
 			--log-format
 			--summary
 			--no-summary
+			--progress
+			--no-progress
 			--self-test
 			-V
 			--version

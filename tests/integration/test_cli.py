@@ -117,6 +117,7 @@ def usage_cases():
     yield ["-S", "-e", "packet"], "-e"
     yield ["-S", "--no-dedupe"], "--no-dedupe"
     yield ["-S", "--summary"], "--summary"
+    yield ["--progress"], "--progress"
     yield ["-S", "--payload", "9"], "--payload"
     yield ["--payload", "4097"], "--payload"
     yield ["-r", good, "-e", "process"], "-e process"

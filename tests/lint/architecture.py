@@ -24,7 +24,7 @@ LAYERS = (
     ("base", ("base/*",)),
     # Bytes and structs in, structs and bytes out: no descriptors, no system calls.
     ("pure", (
-        "connections/*", "decode/*", "events/*", "inspect/*", "capture/origin.*", "capture/owner_*",
+        "connections/*", "decode/*", "display/*", "events/*", "inspect/*", "capture/origin.*", "capture/owner_*",
         "capture/pcapng*", "capture/pktap.*", "capture/ptcpdump.*", "sockets/socket.h", "sockets/socket_details.h",
         "processes/process.h", "processes/container.*",
         "processes/process_args.*", "processes/redact*",

@@ -31,6 +31,14 @@ static void expect(const char *expected, const char *name)
 		printf("# got %s", line);
 }
 
+static void test_erase(void)
+{
+	const struct log log = { .level = LOG_INFO, .format = LOG_TEXT, .erase = "\r\033[K" };
+
+	log_info(&log, "message");
+	expect("\r\033[Ksockline: message\n", "what stands on the line is cleared");
+}
+
 static void test_levels(void)
 {
 	static const enum log_level levels[] = { LOG_QUIET, LOG_ERROR, LOG_WARNING, LOG_INFO,
@@ -109,6 +117,7 @@ int main(void)
 	}
 	reader = pair[1];
 	test_levels();
+	test_erase();
 	test_text();
 	test_json();
 	close(STDERR_FILENO);

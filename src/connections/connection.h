@@ -135,6 +135,7 @@ struct connection {
 	uint8_t listed : 2;          /* 1 << end: its socket is in the listing that is under way */
 	bool fanned_out : 1;         /* it began with a packet to several: multicast or broadcast */
 	bool routeless : 1;          /* there was no route: connect(2) chose no end of this host */
+	bool translated : 1;         /* NAT: see connection_table_set_socket */
 	uint8_t evidence;            /* CONNECTION_FROM_*, or-ed */
 	enum socket_state state : 8; /* TCP, of the more advanced end; NONE for other protocols */
 	enum connection_reason reason : 8;

@@ -27,6 +27,7 @@ void connection_extra_free(struct connection_extra *extra)
 		return;
 	free(extra->trouble);
 	free(extra->tcp_info);
+	free(extra->sockets);
 	free(extra);
 }
 

@@ -40,12 +40,20 @@ struct icmp_errors {
 	uint8_t type, code;
 };
 
+/* The socket of an end, where NAT makes another tuple of its own: see connection_table_set_socket. */
+struct connection_socket {
+	struct tuple tuple; /* this end as source */
+	uint32_t netns;     /* 0 = none is known */
+	uint64_t hash;
+};
+
 struct connection_extra {
 	struct connection_count reported[2]; /* counts at the last report that had them */
 	struct icmp_errors icmp_errors;
 	struct tcp_trouble *trouble; /* NULL: there was none */
 	/* The kernel's own numbers of the local (source on loopback) socket; NULL: not reported. */
 	struct socket_tcp_info *tcp_info;
+	struct connection_socket *sockets; /* [end]; NULL: NAT makes no other of either tuple */
 };
 
 /* All zero at first; the connection owns it. NULL when memory is short. */
@@ -61,6 +69,15 @@ static inline const struct socket_tcp_info *
 connection_extra_tcp_info(const struct connection *connection)
 {
 	return connection->extra ? connection->extra->tcp_info : NULL;
+}
+/* NULL: the end has the tuple of the connection, or its socket is not known. */
+static inline const struct connection_socket *
+connection_extra_socket(const struct connection *connection, enum connection_end end)
+{
+	const struct connection_socket *socket =
+		connection->translated ? &connection->extra->sockets[end] : NULL;
+
+	return socket && socket->netns != 0 ? socket : NULL;
 }
 /* NULL: there were none. */
 static inline const struct icmp_errors *

@@ -69,6 +69,7 @@ void connection_table_free(struct connection_table *table)
 		pages_free(table->chunks[i], CHUNK_BYTES);
 	free(table->chunks);
 	table_free(table->index);
+	table_free(table->sockets);
 	free(table);
 }
 
@@ -180,6 +181,7 @@ void connection_table_forget(struct connection_table *table, struct connection *
 	connection_table_settle(table, connection);
 	wheel_remove(&table->wheel, connection->internal.number);
 	table_remove(table->index, connection->internal.hash, connection->internal.number);
+	connection_table_drop_sockets(table, connection);
 	if (!connection->life.closed)
 		table->open_count--;
 	release(connection);
@@ -373,7 +375,8 @@ uint32_t connection_table_count(const struct connection_table *table)
 
 size_t connection_table_bytes(const struct connection_table *table)
 {
-	return table_bytes(table->index) + table->used * sizeof(struct connection) +
+	return table_bytes(table->index) + (table->sockets ? table_bytes(table->sockets) : 0) +
+	       table->used * sizeof(struct connection) +
 	       table->chunk_count * sizeof(struct connection *);
 }
 

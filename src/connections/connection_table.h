@@ -67,6 +67,17 @@ struct connection_key connection_table_key(const struct connection_table *table,
 struct connection *connection_table_find(const struct connection_table *table,
                                          const struct connection_key *key,
                                          enum connection_end *from);
+/*
+ * NAT: the socket of that end has another tuple (this end as source) than the packets, and maybe another
+ * namespace: connection_table_find_socket finds the connection by these, an open one first. When
+ * memory is short, it does not.
+ */
+void connection_table_set_socket(struct connection_table *table, struct connection *connection,
+                                 enum connection_end end, uint32_t netns,
+                                 const struct tuple *tuple);
+struct connection *connection_table_find_socket(const struct connection_table *table,
+                                                const struct connection_key *key,
+                                                enum connection_end *end);
 /* From now on it is found in this lane too: the same packets pass there. */
 void connection_table_add_lane(struct connection *connection, uint32_t lane);
 /*

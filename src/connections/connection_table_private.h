@@ -17,6 +17,7 @@
 struct connection_table {
 	struct connection_table_options options;
 	struct table *index;
+	struct table *sockets; /* the same by the tuples of sockets, where NAT is; NULL: no such */
 	struct connection **chunks;
 	uint32_t chunk_count;
 	uint32_t used;      /* entries ever handed out */
@@ -35,6 +36,9 @@ static inline struct connection *connection_table_entry(const struct connection_
 {
 	return &table->chunks[number / CONNECTION_CHUNK][number % CONNECTION_CHUNK];
 }
+
+/* connection_table_sockets.c: it is not found by them any more. */
+void connection_table_drop_sockets(struct connection_table *table, struct connection *connection);
 
 /* connection_table_life.c */
 

@@ -8,6 +8,7 @@
 #include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/snippet.h"
+#include "connections/connection_extra.h"
 #include "stream/destroyed.h"
 
 #define FORWARDED_LEVEL 2 /* what is forwarded is looked at once more */
@@ -82,6 +83,25 @@ struct attribution_question binder_question(const struct binder *binder,
 
 	binder_count_destroyed(binder, connection, &question);
 	return question;
+}
+
+/* Where NAT is, the socket that is found may be the successor of one that was destroyed, too. */
+static void resolve(const struct binder *binder, const struct connection *connection,
+                    struct attribution_question *question, struct owner *owner)
+{
+	struct attribution_question translated = *question;
+
+	attribution_resolve(binder->options.attribution, question, owner);
+	if (!owner_translated(owner) || question->died)
+		return;
+	translated.tuple = *owner_translated(owner);
+	translated.netns = owner->netns;
+	binder_count_destroyed(binder, connection, &translated);
+	if (!translated.died)
+		return;
+	question->died = translated.died;
+	question->died_again = translated.died_again;
+	attribution_resolve(binder->options.attribution, question, owner);
 }
 
 static bool is_forwarded(const struct connection *connection)
@@ -175,6 +195,16 @@ static void take_common(struct owner *owner, struct owner *better)
 	}
 }
 
+void binder_keep_socket(struct connection *connection, enum connection_end end)
+{
+	const struct connection_socket *socket = connection_extra_socket(connection, end);
+	struct owner *owner = &connection->owners[end];
+
+	if (socket && !owner->has_common && !owner_translated(owner) &&
+	    owner_set_translated(owner, &socket->tuple) == 0)
+		owner->netns = socket->netns;
+}
+
 /* Takes the better of two answers; true when the reader must hear of it. */
 static bool improve(struct connection *connection, enum connection_end end, struct owner *better)
 {
@@ -203,6 +233,7 @@ static bool improve(struct connection *connection, enum connection_end end, stru
 	reports = owner->process != better->process || owner->method == ATTRIBUTION_UNKNOWN;
 	owner_clear(owner);
 	*owner = *better;
+	binder_keep_socket(connection, end);
 	return reports;
 }
 
@@ -232,7 +263,7 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 	question = binder_question(binder, connection, end);
 	if (spoke_ns != 0 && question.tuple.protocol != IPPROTO_TCP)
 		question.seen_ns = spoke_ns;
-	attribution_resolve(binder->options.attribution, &question, &found);
+	resolve(binder, connection, &question, &found);
 	/* An end that sent data had a socket of its own. With only listeners left, it is closed. */
 	if (spoke_ns != 0 && (found.method == ATTRIBUTION_LISTENER || is_ambiguous(&found)))
 		connection->gone = true;
@@ -293,8 +324,7 @@ void binder_bind(struct binder *binder, struct connection *connection, enum conn
 
 			question.sender = (enum connection_end)end == from;
 			question.ifindex = packet->ifindex;
-			attribution_resolve(binder->options.attribution, &question,
-			                    &connection->owners[end]);
+			resolve(binder, connection, &question, &connection->owners[end]);
 		} else if (!connection->local[other_end(end)]) {
 			connection->owners[end].reason = ATTRIBUTION_FORWARDED;
 		}
@@ -329,7 +359,7 @@ static void ask_for_receiver(struct binder *binder, struct connection *connectio
 	question = binder_question(binder, connection, end);
 	question.seen_ns = seen_ns;
 	question.asked_ns = now_ns;
-	attribution_resolve(binder->options.attribution, &question, &found);
+	resolve(binder, connection, &question, &found);
 	if (found.reason == ATTRIBUTION_PENDING && found.inode == 0) {
 		owner_clear(&found);
 		return;
@@ -399,6 +429,7 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 {
 	struct attribution_question question = binder_question(binder, connection, end);
 	const struct owner *owner = &connection->owners[end];
+	bool changed;
 
 	if (owner->since_ms != 0) /* it was found after all that was seen */
 		return false;
@@ -408,8 +439,10 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 	}
 	if (is_over(connection))
 		question.until_ns = last_ns + WINDOW_LAST_PACKET_NS;
-	return attribution_last_holder(binder->options.attribution, &question,
-	                               &connection->owners[end]);
+	changed = attribution_last_holder(binder->options.attribution, &question,
+	                                  &connection->owners[end]);
+	binder_keep_socket(connection, end);
+	return changed;
 }
 
 void binder_closing(struct binder *binder, struct connection *connection, int64_t last_ns)

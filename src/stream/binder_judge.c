@@ -27,6 +27,7 @@ static bool move(struct connection *connection, enum connection_end end, struct 
 	}
 	owner_clear(owner);
 	*owner = *found;
+	binder_keep_socket(connection, end);
 	connection->binding.orphaned &= (uint8_t) ~(1u << end) & 3;
 	return true;
 }

@@ -37,6 +37,8 @@ void binder_count_destroyed(const struct binder *binder, const struct connection
 bool binder_worth_asking(const struct connection *connection, enum connection_end end);
 /* The end received datagrams that no socket took: one that opens later has not received them. */
 bool binder_is_unreceived(const struct connection *connection, enum connection_end end);
+/* Another process has the same socket: NAT does with it what it did. */
+void binder_keep_socket(struct connection *connection, enum connection_end end);
 int64_t binder_level_wait_ns(int level);
 /* Asks again when the wait of that level is over. */
 void binder_enqueue(struct binder *binder, int level, const struct connection *connection,

@@ -65,28 +65,12 @@ static bool is_idle(const struct connection *connection)
 	       now[1].packets == then->reported[1].packets;
 }
 
-/* What the kernel reported of the socket's end before any packet of it was read. */
-static void add_last_info(const struct stream *stream, struct connection *connection)
-{
-	bool source = connection->local[CONNECTION_SOURCE];
-	struct tuple tuple = connection_tuple_of(connection, source ? CONNECTION_SOURCE
-	                                                            : CONNECTION_DESTINATION);
-	struct socket_tcp_info info;
-
-	if (connection_extra_tcp_info(connection) || tuple.protocol != IPPROTO_TCP)
-		return;
-	if (destroyed_info(stream->destroyed, connection_table_hash(connection), &tuple,
-	                   clock_monotonic_ns(), &info) &&
-	    connection_extra_set_tcp_info(connection, &info))
-		connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
-}
-
 static void emit_end(struct stream *stream, struct connection *connection, int64_t time_ns)
 {
 	if (stream->traffic)
 		traffic_attributed(stream->traffic, connection);
 	if (!stream->options.replay)
-		add_last_info(stream, connection);
+		stream_add_last_info(stream, connection);
 	stream_emit_connection(stream, EVENT_CONNECTION_CLOSED, time_ns, connection);
 	connection->reported_ns = time_ns; /* the counts are kept when late packets come */
 }
@@ -138,6 +122,7 @@ static void on_bound(void *context, struct connection *connection)
 {
 	struct stream *stream = context;
 
+	stream_note_sockets(stream, connection);
 	if (stream->traffic)
 		traffic_attributed(stream->traffic, connection);
 	stream_emit_connection(stream, EVENT_CONNECTION_ATTRIBUTED, stream_time_ns(stream),
@@ -216,66 +201,6 @@ void stream_free(struct stream *stream)
 	binder_free(stream->binder);
 	connection_table_free(stream->connections);
 	free(stream);
-}
-
-static void apply_destroyed(struct stream *stream, const struct destroyed_socket *socket)
-{
-	enum connection_end end;
-	struct connection *connection =
-		connection_table_find(stream->connections, &socket->key, &end);
-
-	if (!connection && (socket->has_tcp_info || socket->key.tuple.protocol == IPPROTO_UDP))
-		destroyed_add_info(stream->destroyed, &socket->key, &socket->tcp_info,
-		                   socket->reported_ns);
-	if (!connection || (connection_table_is_closed(connection) && !connection->life.held))
-		return;
-	if (!connection_table_is_closed(connection))
-		connection_table_died(stream->connections, connection, socket->reported_ns);
-	if (socket->key.tuple.protocol != IPPROTO_TCP)
-		return;
-	connection->evidence |= CONNECTION_FROM_SOCK_DIAG;
-	connection->gone |= end == CONNECTION_DESTINATION;
-	if (!socket->has_tcp_info ||
-	    (end == CONNECTION_DESTINATION && connection->local[CONNECTION_SOURCE]))
-		return; /* on loopback the initiator's numbers stand */
-	connection_extra_set_tcp_info(connection, &socket->tcp_info);
-}
-
-void stream_take_destroyed(struct stream *stream)
-{
-	struct destroyed_socket socket;
-
-	while (destroyed_take(stream->destroyed, &socket))
-		apply_destroyed(stream, &socket);
-}
-
-static void await_connection(struct stream *stream, const struct socket *socket, int64_t now_ns)
-{
-	struct destroyed_socket waiting = {
-		.key = connection_table_key(stream->connections, socket->netns, &socket->tuple),
-		.reported_ns = now_ns,
-		.has_tcp_info = socket->has_tcp_info,
-		.tcp_info = socket->tcp_info,
-	};
-	struct destroyed_socket first;
-
-	connection_table_prefetch(stream->connections, &waiting.key);
-	if (destroyed_wait(stream->destroyed, &waiting))
-		return;
-	if (destroyed_take(stream->destroyed, &first))
-		apply_destroyed(stream, &first);
-	destroyed_wait(stream->destroyed, &waiting);
-}
-
-void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
-{
-	int64_t now_ns = clock_monotonic_ns();
-
-	/* A TCP socket without a remote port was a listener, or never connected. */
-	if (socket->tuple.protocol == IPPROTO_UDP || socket->tuple.destination_port == 0)
-		destroyed_add(stream->destroyed, socket->netns, &socket->tuple, now_ns);
-	if (socket->tuple.destination_port != 0)
-		await_connection(stream, socket, now_ns);
 }
 
 void stream_sockets_lost(struct stream *stream, int64_t since_ns)

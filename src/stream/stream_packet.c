@@ -59,28 +59,6 @@ static bool is_udp(const struct tuple *tuple)
 	return tuple->protocol == IPPROTO_UDP;
 }
 
-/* The end of a short connection is reported before its packets are read. */
-static bool has_died(const struct stream *stream, const struct connection *connection,
-                     enum connection_end end)
-{
-	struct tuple tuple;
-
-	if (!connection->local[end])
-		return false;
-	tuple = connection_tuple_of(connection, end);
-	return destroyed_since(stream->destroyed, connection_table_hash(connection), &tuple,
-	                       connection->seen_ns);
-}
-
-static void note_deaths(struct stream *stream, struct connection *connection, int64_t now_ns)
-{
-	bool responder = has_died(stream, connection, CONNECTION_DESTINATION);
-
-	connection->gone = responder && connection->tuple.protocol == IPPROTO_TCP;
-	if (responder || has_died(stream, connection, CONNECTION_SOURCE))
-		connection_table_died(stream->connections, connection, now_ns);
-}
-
 /* As duplicates_check() wants it. */
 static uint32_t link_of(struct stream *stream, struct passage *passage)
 {
@@ -129,7 +107,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
 	if (connection->midway && !flow_key_is_refusal(packet))
 		connection_table_met_midway(connection);
-	note_deaths(stream, connection, passage->now_ns);
+	stream_note_deaths(stream, connection, passage->now_ns);
 	if (is_udp(&connection->tuple))
 		stream_settle_destroyed(stream, connection, connection->seen_ns);
 	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);
@@ -278,6 +256,7 @@ static void pass(struct stream *stream, struct passage *passage)
 		stream_bind_stated(stream, connection, passage->from, packet);
 	if (passage->opened) {
 		binder_bind(stream->binder, connection, passage->from, packet, passage->now_ns);
+		stream_note_sockets(stream, connection);
 		if (stream->naming)
 			naming_opened(stream->naming, connection);
 		stream_emit_connection(stream, EVENT_CONNECTION_OPENED, packet->time_ns,

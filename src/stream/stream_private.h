@@ -70,6 +70,19 @@ void stream_replay_add(struct stream *stream, const struct packet *layers, int c
 
 void stream_emit_connection(struct stream *stream, enum event_action action, int64_t time_ns,
                             struct connection *connection);
+/* stream_destroyed.c: the socket of an end, as the kernel reports it. */
+struct stream_socket {
+	uint32_t netns;
+	struct tuple tuple; /* this end as source */
+	uint64_t hash;      /* connection_table_hash() of these */
+};
+struct stream_socket stream_socket_of(const struct connection *connection, enum connection_end end);
+/* Where NAT is, the connection is found by the tuples of its sockets from now on. */
+void stream_note_sockets(struct stream *stream, struct connection *connection);
+/* A socket of a new connection is gone already. */
+void stream_note_deaths(struct stream *stream, struct connection *connection, int64_t now_ns);
+/* What the kernel reported of the socket's end before any packet of it was read. */
+void stream_add_last_info(const struct stream *stream, struct connection *connection);
 /* All sockets that were reported as destroyed stand in the connections afterwards. */
 void stream_take_destroyed(struct stream *stream);
 void stream_emit_state(struct stream *stream, struct connection *connection,

@@ -6,8 +6,11 @@
 #include "attribution/windows.h"
 #include "stream/stream_private.h"
 
+/* The port of the socket: NAT may give the packets another one. */
 static uint16_t port_of(const struct connection *connection, int end)
 {
+	if (connection->translated)
+		return stream_socket_of(connection, (enum connection_end)end).tuple.source_port;
 	return end == CONNECTION_SOURCE ? connection->tuple.source_port
 	                                : connection->tuple.destination_port;
 }
@@ -44,10 +47,10 @@ static bool is_another_now(struct stream *stream, const struct connection *conne
                            enum connection_end end, enum connection_end from, int64_t seen_ns,
                            int64_t now_ns)
 {
-	struct tuple tuple = connection_tuple_of(connection, end);
+	struct stream_socket socket = stream_socket_of(connection, end);
 	bool sender = end == from;
 	struct destroyed_times destroyed =
-		destroyed_last(stream->destroyed, connection->netns, &tuple, seen_ns);
+		destroyed_last(stream->destroyed, socket.netns, &socket.tuple, seen_ns);
 	bool late = now_ns - seen_ns > WINDOW_DESTROYED_LATE_NS;
 	bool again = sender && destroyed.previous_ns >= connection->seen_ns;
 	bool surely_after = late || seen_ns >= destroyed.last_ns;

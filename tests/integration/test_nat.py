@@ -13,8 +13,9 @@ from mksock import source_end
 
 TIMES = 20
 SERVICE = "198.51.100.10"
+PORT = 20000  # that processes have in turn
 
-# Connects, exchanges a byte and ends at once: many short processes.
+# Each connects, exchanges a byte and ends at once: many short processes.
 TCP_CLIENT = """
 import socket, sys
 client = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
@@ -24,6 +25,7 @@ client.recv(1)
 UDP_CLIENT = """
 import socket, sys
 client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.bind(("0.0.0.0", int(sys.argv[3])))
 client.settimeout(5)
 client.connect((sys.argv[1], int(sys.argv[2])))
 client.send(b"x")
@@ -65,11 +67,11 @@ def rules(place, text):
     return done.returncode == 0
 
 
-def clients(place, code, address, port):
-    """Pids of processes that have connected, one after the other."""
+def clients(place, code, address, port, own_ports=None):
+    """Pids of processes that have connected, one after the other; UDP: each from a port of its own."""
     pids = []
-    for _ in range(TIMES):
-        client = place.start(sys.executable, "-c", code, address, port)
+    for own_port in own_ports or range(20001, 20001 + TIMES):
+        client = place.start(sys.executable, "-c", code, address, port, own_port)
         pids.append(client.pid)
         client.wait()
         time.sleep(0.02)
@@ -109,9 +111,18 @@ def test_service_address():
             sockline = left.sockline("-e", "connection", "--attribution", mode)
             tcp = clients(left, TCP_CLIENT, SERVICE, 80)
             udp = clients(left, UDP_CLIENT, SERVICE, 53)
+            again = clients(left, UDP_CLIENT, SERVICE, 53, [PORT] * 4) if mode == "tracepoints" else []
             sockline.stop()
+            if again:
+                in_turn = [record for record in sockline.find("connection_closed")
+                           if record["source"]["port"] == PORT]
+                check([record.get("process", {}).get("pid") for record in in_turn] == again,
+                      "udp: processes that have one port in turn have a connection each", in_turn)
+                check({record["event"]["reason"] for record in in_turn} == {"socket_closed"},
+                      "udp: each ends with its socket", in_turn)
             for transport, pids, port in (("tcp", tcp, 80), ("udp", udp, 53)):
-                records = closed(sockline, 8080, transport)
+                records = [record for record in closed(sockline, 8080, transport)
+                           if record["source"]["port"] != PORT]
                 check(len(records) == TIMES, f"{mode}: {transport}: each is one connection", len(records))
                 check_owners(records, pids, mode, transport)
                 named = [record for record in records if "process" in record]

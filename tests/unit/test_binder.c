@@ -597,6 +597,62 @@ static void test_died(void)
 	destroyed = NULL;
 }
 
+/* The same where NAT gives the packets another tuple, by the tuple of the socket. */
+static void test_died_translated(void)
+{
+	struct fixture fixture;
+	struct connection *connection;
+	struct tuple socket;
+
+	destroyed = destroyed_new(&key);
+	fixture = begin(false);
+	connection = open_one(&fixture, IPPROTO_UDP, true, false);
+	socket = connection->tuple;
+	socket.destination_port = 53;
+	answers[SRC] = answer(ATTRIBUTION_SOCKET, &parent);
+	answers[SRC].netns = 7;
+	if (owner_set_translated(&answers[SRC], &socket) != 0)
+		exit(EXIT_FAILURE);
+	destroyed_add(destroyed, 7, &socket, NOW - 1);
+	bind_one(&fixture, connection);
+	CHECK(asked_count[SRC] == 1 && !asked[SRC].died, "a death before the packet");
+	owner_clear(&connection->owners[SRC]);
+	destroyed_add(destroyed, 7, &socket, NOW + 1);
+	bind_one(&fixture, connection);
+	CHECK(asked_count[SRC] == 3 && asked[SRC].died &&
+	              tuple_equal(&asked[SRC].tuple, &connection->tuple),
+	      "a death after it: what is there now may be another socket");
+	owner_clear(&answers[SRC]);
+	finish(&fixture);
+	destroyed_free(destroyed);
+	destroyed = NULL;
+}
+
+/* Another process has the socket: NAT does with it what it did. */
+static void test_moves_translated(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_UDP, true, false);
+	struct packet packet = { .payload = 1 };
+	struct tuple socket = connection->tuple;
+
+	socket.destination_port = 53;
+	answers[SRC] = answer(ATTRIBUTION_TRACEPOINT, &parent);
+	bind_one(&fixture, connection);
+	connection_table_set_socket(fixture.connections, connection, SRC, 7, &socket);
+	contested = true;
+	user = answer(ATTRIBUTION_TRACEPOINT, &child);
+	binder_judge(fixture.binder, connection, SRC, &packet, NOW, 1);
+	CHECK(connection->owners[SRC].process == &child &&
+	              owner_translated(&connection->owners[SRC]) &&
+	              tuple_equal(owner_translated(&connection->owners[SRC]), &socket) &&
+	              connection->owners[SRC].netns == 7,
+	      "the address that a process knows is the next one's, too");
+	contested = false;
+	user = unknown(ATTRIBUTION_REASON_NONE);
+	finish(&fixture);
+}
+
 static void test_who_now(void)
 {
 	static const struct {
@@ -810,6 +866,8 @@ int main(void)
 	test_transparent_proxy();
 	test_stale();
 	test_died();
+	test_died_translated();
+	test_moves_translated();
 	test_who_now();
 	test_judge();
 	test_heir();

@@ -507,6 +507,50 @@ static void test_death(void)
 	connection_table_free(table);
 }
 
+static struct connection *find_socket(const struct connection_table *table, uint32_t netns,
+                                      const struct tuple *tuple, enum connection_end *end)
+{
+	struct connection_key wanted = connection_table_key(table, netns, tuple);
+
+	return connection_table_find_socket(table, &wanted, end);
+}
+
+/* NAT gives the packets another tuple than the socket has. */
+static void test_sockets(void)
+{
+	struct connection_table *table = begin(16, 0);
+	struct tuple wire = make_tuple(IPPROTO_UDP, 1, 1), first = make_tuple(IPPROTO_UDP, 2, 2),
+		     second = make_tuple(IPPROTO_UDP, 3, 3), reversed = tuple_reverse(&first);
+	struct connection *old = open_tuple(table, 1, &wire, START), *new;
+	enum connection_end end = CONNECTION_SOURCE;
+
+	CHECK(!find_socket(table, 1, &wire, &end), "none is translated");
+	connection_table_set_socket(table, old, CONNECTION_DESTINATION, 2, &first);
+	CHECK(find_socket(table, 2, &first, &end) == old && end == CONNECTION_DESTINATION,
+	      "by the tuple of a socket, which says the end");
+	CHECK(!find_socket(table, 1, &first, &end) && !find_socket(table, 2, &reversed, &end) &&
+	              !find_socket(table, 2, &wire, &end),
+	      "in its namespace, as that end has it");
+	connection_table_set_socket(table, old, CONNECTION_SOURCE, 2, &second);
+	CHECK(find_socket(table, 2, &second, &end) == old && end == CONNECTION_SOURCE,
+	      "both ends may be");
+	connection_table_set_socket(table, old, CONNECTION_SOURCE, 1, &second);
+	CHECK(!find_socket(table, 2, &second, &end) && find_socket(table, 1, &second, &end) == old,
+	      "the last that was set counts");
+	connection_table_close(table, old, CONNECTION_IDLE, CONNECTION_UNKNOWN, START);
+	CHECK(find_socket(table, 2, &first, &end) == old, "it lingers");
+	wire.source_port = 4;
+	new = open_tuple(table, 1, &wire, START);
+	connection_table_set_socket(table, new, CONNECTION_SOURCE, 2, &first);
+	CHECK(find_socket(table, 2, &first, &end) == new &&end == CONNECTION_SOURCE,
+	      "one that is open comes first");
+	connection_table_forget(table, new);
+	connection_table_forget(table, old);
+	CHECK(!find_socket(table, 2, &first, &end) && !find_socket(table, 1, &second, &end),
+	      "forgotten");
+	connection_table_free(table);
+}
+
 /* Its application gave up before an answer came. */
 static void test_given_up(void)
 {
@@ -1016,6 +1060,7 @@ int main(void)
 	test_restarts();
 	test_expiry();
 	test_death();
+	test_sockets();
 	test_given_up();
 	test_unlisted();
 	test_linger();

@@ -81,16 +81,19 @@ static int grow(struct table *table)
 	return 0;
 }
 
-int table_insert(struct table *table, uint64_t hash, uint32_t number)
+int table_reserve(struct table *table)
 {
 	if (table->count >= table->max_entries)
 		return -ENOSPC;
-	if (is_full(table)) {
-		int result = grow(table);
+	return is_full(table) ? grow(table) : 0;
+}
 
-		if (result < 0)
-			return result;
-	}
+int table_insert(struct table *table, uint64_t hash, uint32_t number)
+{
+	int result = table_reserve(table);
+
+	if (result < 0)
+		return result;
 	place(table->slots, table->mask,
 	      (struct table_slot){ .tag = (uint32_t)(hash >> 32), .number_up1 = number + 1 });
 	table->count++;

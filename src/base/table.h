@@ -55,6 +55,8 @@ void table_free(struct table *table); /* NULL is fine */
 
 /* 0, -ENOSPC at max_entries, -ENOMEM. The same number may stand under several hashes. */
 int table_insert(struct table *table, uint64_t hash, uint32_t number);
+/* The same without inserting: the next insertion has room. */
+int table_reserve(struct table *table);
 /* Removes the pair; false when it is not there. */
 bool table_remove(struct table *table, uint64_t hash, uint32_t number);
 void table_clear(struct table *table);

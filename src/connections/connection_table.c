@@ -3,6 +3,7 @@
 #include "connections/connection_table.h"
 
 #include <endian.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -35,7 +36,10 @@ struct connection_table *connection_table_new(const struct connection_table_opti
 	table->index = table_new(options->max_connections);
 	table->chunk_count = (options->max_connections + CONNECTION_CHUNK - 1) / CONNECTION_CHUNK;
 	table->chunks = calloc(table->chunk_count + 1, sizeof(struct connection *));
-	if (!table->index || !table->chunks) {
+	/* Where there is memory for no connection at all, the run does not begin. */
+	if (table->index && table->chunks && options->max_connections > 0)
+		table->chunks[0] = pages_new_small(CHUNK_BYTES);
+	if (!table->index || !table->chunks || !table->chunks[0]) {
 		connection_table_free(table);
 		return NULL;
 	}
@@ -217,28 +221,40 @@ static void evict_one(struct connection_table *table, int64_t now_ns)
 	connection_table_forget(table, oldest);
 }
 
-static struct connection *allocate(struct connection_table *table, int64_t now_ns)
+static uint32_t take_free(struct connection_table *table)
 {
 	uint32_t number = table->free_list;
 
-	if (number == CONNECTION_NONE && table->used == table->options.max_connections) {
-		evict_one(table, now_ns);
-		number = table->free_list;
-	}
-	if (number != CONNECTION_NONE) {
+	if (number != CONNECTION_NONE)
 		table->free_list = connection_table_entry(table, number)->internal.next_free;
-	} else {
-		struct connection **chunk = &table->chunks[table->used / CONNECTION_CHUNK];
+	return number;
+}
 
-		if (table->used == table->options.max_connections)
-			return NULL;
-		if (!*chunk)
-			*chunk = table->used == 0 ? pages_new_small(CHUNK_BYTES)
-			                          : pages_new(CHUNK_BYTES);
-		if (!*chunk)
-			return NULL;
-		number = table->used++;
+/* An entry that was never in use. CONNECTION_NONE: there are no more, or there is no memory. */
+static uint32_t take_new(struct connection_table *table)
+{
+	struct connection **chunk = &table->chunks[table->used / CONNECTION_CHUNK];
+
+	if (table->used == table->options.max_connections)
+		return CONNECTION_NONE;
+	if (!*chunk)
+		*chunk = pages_new(CHUNK_BYTES);
+	return *chunk ? table->used++ : CONNECTION_NONE;
+}
+
+/* Without memory the table is as large as it can be: one goes for each that comes. */
+static struct connection *allocate(struct connection_table *table, int64_t now_ns)
+{
+	uint32_t number = take_free(table);
+
+	if (number == CONNECTION_NONE)
+		number = take_new(table);
+	if (number == CONNECTION_NONE) {
+		evict_one(table, now_ns);
+		number = take_free(table);
 	}
+	if (number == CONNECTION_NONE)
+		return NULL;
 	memset(connection_table_entry(table, number), 0, sizeof(struct connection));
 	connection_table_entry(table, number)->internal.number = number;
 	return connection_table_entry(table, number);
@@ -267,8 +283,11 @@ struct connection *connection_table_open(struct connection_table *table,
                                          const struct connection_key *key, int64_t time_ns,
                                          int64_t now_ns)
 {
-	struct connection *connection = allocate(table, now_ns);
+	struct connection *connection;
 
+	if (table_reserve(table->index) == -ENOMEM)
+		evict_one(table, now_ns);
+	connection = allocate(table, now_ns);
 	if (!connection)
 		return NULL;
 	connection->tuple = key->tuple;

@@ -3,10 +3,12 @@
 #include "connections/connection_table.h"
 
 #include <netinet/in.h>
+#include <sys/resource.h>
 
 #include "attribution/windows.h"
 #include "base/clock.h"
 #include "check.h"
+#include "config.h"
 #include "hash_spread.h"
 #include "random.h"
 
@@ -1047,6 +1049,64 @@ static void test_model(struct random *random)
 	connection_table_free(table);
 }
 
+/* As many bytes of address space as there are, and this much more. False: it has no effect here. */
+static bool limit_memory(rlim_t more, struct rlimit *before)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long pages = 0;
+	struct rlimit limit;
+	void *much;
+
+	if (getrlimit(RLIMIT_AS, before) != 0 || !file || fscanf(file, "%lu", &pages) != 1)
+		exit(EXIT_FAILURE);
+	fclose(file);
+	limit = *before;
+	limit.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE) + more;
+	setrlimit(RLIMIT_AS, &limit);
+	much = malloc((size_t)256 << 20); /* an emulated program gets it */
+	free(much);
+	return !much;
+}
+
+/* The table stays as large as it is: no connection is left out in silence. */
+static void test_no_memory(void)
+{
+#ifdef INSTRUMENTED
+	CHECK(true, "# SKIP sanitizers need all the address space");
+#else
+	static const rlim_t more[] = { 0, 1 << 18, 4 << 20 };
+
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+		struct connection_table *table = begin(1 << 18, 0);
+		const struct connection_counters *counters = connection_table_counters(table);
+		uint32_t opened = 0, missed = 0;
+		struct rlimit before;
+		bool limited = limit_memory(more[i], &before);
+
+		for (uint32_t host = 0; limited && host < 70000; host++) {
+			struct tuple tuple = make_tuple(IPPROTO_TCP, host, 1000);
+			bool is = open_tuple(table, 1, &tuple, START + host) != NULL;
+
+			opened += is;
+			missed += !is;
+		}
+		setrlimit(RLIMIT_AS, &before);
+		if (!limited) {
+			CHECK(true, "# SKIP memory has no limit here");
+			connection_table_free(table);
+			continue;
+		}
+		CHECK(opened == 70000 && missed == 0, "%lu bytes: each connection has a place",
+		      (unsigned long)more[i]);
+		CHECK(counters->evicted > 0 &&
+		              counters->evicted + connection_table_count(table) == opened,
+		      "as many as had to go are reported: %u are left",
+		      connection_table_count(table));
+		connection_table_free(table);
+	}
+#endif
+}
+
 int main(void)
 {
 	struct random random = random_begin();
@@ -1074,6 +1134,7 @@ int main(void)
 	test_shutdown();
 	test_eviction();
 	test_bound();
+	test_no_memory();
 	test_model(&random);
 	return check_done();
 }

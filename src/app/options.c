@@ -153,6 +153,37 @@ static int check(const struct options *options, struct error *error)
 	return output ? outlet_check(output, error) : 0;
 }
 
+/*
+ * A format that has not all records: -e may ask for some of those that it has, by any word
+ * that means one of them.
+ */
+static int check_format(struct options *options, struct error *error)
+{
+	static const struct {
+		unsigned asked, written;
+	} formats[] = {
+		[OPTIONS_FORMAT_AUTO] = { EMITTER_ALL, EMITTER_ALL },
+		[OPTIONS_FORMAT_ECS] = { EMITTER_ALL, EMITTER_ALL },
+		[OPTIONS_FORMAT_TEXT] = { EMITTER_ALL, EMITTER_ALL },
+		[OPTIONS_FORMAT_ZEEK] = { EMITTER_CONNECTION | EMITTER_DNS,
+		                          EMITTER_CLOSED | EMITTER_DNS },
+	};
+	unsigned written = formats[options->format].written;
+	bool chosen = options->events != EVENTS_DEFAULT && options->events != EMITTER_ALL;
+	const char *name = option_table_word("format", options->format);
+
+	if (written == EMITTER_ALL)
+		return 0;
+	if (options->mode == OPTIONS_SNAPSHOT)
+		return error_set(error, EINVAL,
+		                 "--format %s and -S exclude each other: it has no sockets", name);
+	if (chosen && ((options->events & ~formats[options->format].asked) != 0 ||
+	               (options->events & written) == 0))
+		return error_set(error, EINVAL, "-e: --format %s has no such records", name);
+	options->events &= written;
+	return 0;
+}
+
 /* getopt's tables; each has room for the whole table and its end. */
 static void fill_getopt(struct option *names, char *letters)
 {
@@ -251,6 +282,8 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 	result = join_filter(words, argv + 1, &options->filter, error);
 	if (result == 0)
 		result = check(options, error);
+	if (result == 0)
+		result = check_format(options, error);
 	if (result != 0)
 		return result;
 	options->dedupe = options->copies == OPTIONS_COPIES_LEFT_OUT ||

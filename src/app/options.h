@@ -36,6 +36,7 @@ enum options_format {
 	OPTIONS_FORMAT_AUTO, /* text on a terminal, else ECS */
 	OPTIONS_FORMAT_ECS,
 	OPTIONS_FORMAT_TEXT,
+	OPTIONS_FORMAT_ZEEK,
 };
 
 /* What becomes of a packet that another interface showed before. */

@@ -66,11 +66,19 @@ static void complete(void *context, struct process *process)
 	host_complete(run->host, process);
 }
 
-static bool is_text(const struct options *options)
+static enum encoder_format format_of(const struct options *options)
 {
-	if (options->format != OPTIONS_FORMAT_AUTO)
-		return options->format == OPTIONS_FORMAT_TEXT;
-	return !options->output_file && isatty(STDOUT_FILENO);
+	switch (options->format) {
+	case OPTIONS_FORMAT_TEXT:
+		return ENCODER_TEXT;
+	case OPTIONS_FORMAT_ZEEK:
+		return ENCODER_ZEEK;
+	case OPTIONS_FORMAT_ECS:
+		return ENCODER_ECS;
+	case OPTIONS_FORMAT_AUTO:
+		break;
+	}
+	return !options->output_file && isatty(STDOUT_FILENO) ? ENCODER_TEXT : ENCODER_ECS;
 }
 
 /* machine-id(5), which others have as host.id, too. NULL: there is none. */
@@ -105,10 +113,11 @@ static int open_emitter(struct run *run, struct error *error)
 	encoder_options.host_name = host_name;
 	encoder_options.host_id = read_machine_id(machine_id);
 	encoder_options.labels = (const char *const *)run->options->labels;
-	encoder_options.text = is_text(run->options);
+	encoder_options.format = format_of(run->options);
 	encoder_options.run_id = run_id(run);
 	run->encoder = encoder_new(&encoder_options);
-	if (run_is_shown(run, encoder_options.text && run->options->summary == OPTIONS_SHOWN_AUTO
+	if (run_is_shown(run, encoder_options.format == ENCODER_TEXT &&
+	                                      run->options->summary == OPTIONS_SHOWN_AUTO
 	                              ? OPTIONS_SHOWN
 	                              : run->options->summary))
 		run->summary = summary_new(&run->key);

@@ -118,7 +118,7 @@ _sockline()
 		return
 		;;
 	--format)
-		words='auto ecs text'
+		words='auto ecs text zeek'
 		;;
 	--label)
 		return

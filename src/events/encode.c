@@ -9,6 +9,7 @@
 
 #include "events/encode_parts.h"
 #include "events/text.h"
+#include "events/zeek.h"
 
 #define PASSWD_PATH "/etc/passwd"
 
@@ -43,7 +44,7 @@ struct encoder *encoder_new(const struct encoder_options *options)
 	encoder->record.encoder = encoder->pieces_record.encoder = encoder;
 	encoder->run_id = options->run_id;
 	encoder->community_id_seed = options->community_id_seed;
-	encoder->text = options->text;
+	encoder->format = options->format;
 	return encoder;
 }
 
@@ -94,6 +95,22 @@ static const struct {
 	[EVENT_CLOCK_STEP] = { encode_report_log, false },
 };
 
+bool encoder_has(const struct encoder *encoder, enum event_action action)
+{
+	return encoder->format != ENCODER_ZEEK || zeek_has(action);
+}
+
+static inline void write_record(struct writer *writer, const struct event *event)
+{
+	if (__builtin_expect(writer->record->encoder->format == ENCODER_ZEEK, false)) {
+		zeek_write(writer, event);
+		return;
+	}
+	encode_record_begin(writer, event);
+	records[event->action].write(writer, event);
+	encode_record_end(writer);
+}
+
 /* What one attempt at a record leaves out, and how it is made. */
 struct attempt {
 	bool tree, caching;
@@ -123,9 +140,7 @@ static inline int try(struct encoder *encoder, struct attempt attempt, const str
 
 	record->caching = attempt.caching;
 	record->cut = attempt.cut;
-	encode_record_begin(writer, event);
-	records[event->action].write(writer, event);
-	encode_record_end(writer);
+	write_record(writer, event);
 	if (attempt.tree)
 		return end_tree(writer, line);
 	if (writer_is_full(writer))
@@ -169,7 +184,7 @@ static inline int encode(struct encoder *encoder, bool tree, const struct event 
 
 	if (line->overflow || line->capacity - line->length < ENCODER_ROOM)
 		return -ENOBUFS;
-	if (encoder->text)
+	if (encoder->format == ENCODER_TEXT)
 		return text_format(event, line);
 	encoder->time_ns = event->time_ns;
 	encoder->owner_ns = event_owner_ns(event);
@@ -182,7 +197,9 @@ static inline int encode(struct encoder *encoder, bool tree, const struct event 
 
 int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line)
 {
-	return encode(encoder, !records[event->action].frequent, event, line);
+	bool frequent = encoder->format != ENCODER_ECS || records[event->action].frequent;
+
+	return encode(encoder, !frequent, event, line);
 }
 
 int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line)

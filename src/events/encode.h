@@ -25,6 +25,13 @@
 
 struct encoder;
 
+/* What a line is. */
+enum encoder_format {
+	ENCODER_ECS,  /* all records: sockline-events(5) */
+	ENCODER_TEXT, /* all records: text.h */
+	ENCODER_ZEEK, /* some: zeek.h */
+};
+
 struct encoder_options {
 	const char *host_name; /* host.name */
 	const char *host_id;   /* host.id; NULL = absent, like host.os.type */
@@ -32,7 +39,7 @@ struct encoder_options {
 	const char *const *labels;
 	uint64_t run_id;            /* sockline.run */
 	uint16_t community_id_seed; /* for listed sockets; connections bring theirs */
-	bool text;                  /* lines of text.h in place of JSON */
+	enum encoder_format format;
 	const char *passwd;         /* NULL = /etc/passwd: user.name comes from this file alone */
 };
 
@@ -44,6 +51,9 @@ struct encoder_counters {
 struct encoder *encoder_new(const struct encoder_options *options);
 void encoder_free(struct encoder *encoder);
 
+/* There are such lines; an event of which there are none must not be given to it. */
+bool encoder_has(const struct encoder *encoder, enum event_action action);
+
 /*
  * Appends the event as one line of at most EVENT_LINE_MAX bytes, LF included.
  * 0; -ENOBUFS when line has less than ENCODER_ROOM; -ENOMEM; -EMSGSIZE when the
@@ -52,7 +62,7 @@ void encoder_free(struct encoder *encoder);
  */
 int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line);
 /*
- * The same record by json-c alone, without cached snippets: slower, the oracle
+ * The same record, of ENCODER_ECS, by json-c alone, without cached snippets: slower, the oracle
  * of the test that both say the same.
  */
 int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line);

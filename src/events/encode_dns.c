@@ -50,15 +50,27 @@ static void write_numbered(struct writer *writer, const struct key *key, const c
 	writer_text(writer, key, text, room.length);
 }
 
+const char *encode_dns_type(uint16_t type)
+{
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if (types[i].number == type)
+			return types[i].name;
+	return NULL;
+}
+
+const char *encode_dns_code(uint16_t code)
+{
+	return code < sizeof codes / sizeof *codes ? codes[code] : NULL;
+}
+
 static void write_type(struct writer *writer, uint16_t type)
 {
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-		if (types[i].number == type) {
-			writer_name(writer, KEY("type"), types[i].name);
-			return;
-		}
-	}
-	write_numbered(writer, KEY("type"), "TYPE", type);
+	const char *name = encode_dns_type(type);
+
+	if (name)
+		writer_name(writer, KEY("type"), name);
+	else
+		write_numbered(writer, KEY("type"), "TYPE", type);
 }
 
 static void write_class(struct writer *writer, uint16_t class)

@@ -422,3 +422,21 @@ void encode_owner_peer(struct writer *outside, const struct owner *owner)
 	writer_object_end(writer);
 	outside->at = own.at;
 }
+
+bool encode_owner_user(struct writer *writer, const struct owner *owner, uint32_t *uid,
+                       const char **name)
+{
+	struct encoder *encoder = writer->record->encoder;
+	const struct process *process = process_then(writer, owner);
+
+	if (process ? !process->has_real_uid : !owner->has_uid)
+		return false;
+	*uid = process ? process->real_uid : owner->uid;
+	if (process && process->stated) {
+		*name = process->user_name;
+		return true;
+	}
+	encode_users_refresh(encoder->users, encoder->time_ns);
+	*name = encode_users_name(encoder->users, *uid);
+	return true;
+}

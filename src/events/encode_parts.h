@@ -43,7 +43,7 @@ struct encoder {
 	char *labels[2 * ENCODER_LABELS_MAX + 1]; /* names and values, NULL at the end */
 	uint64_t run_id;
 	uint16_t community_id_seed;
-	bool text;
+	enum encoder_format format;
 	struct encode_users *users;
 	struct encoder_counters counters;
 	int64_t time_ns;  /* of the event at hand */
@@ -247,6 +247,9 @@ WRITER_INLINE void encode_owner_attribution(struct writer *writer, const struct 
 }
 
 void encode_owner_peer(struct writer *writer, const struct owner *owner);
+/* What is user.id, and user.name or NULL. False: it is not known. */
+bool encode_owner_user(struct writer *writer, const struct owner *owner, uint32_t *uid,
+                       const char **name);
 
 /* encode_connection.c */
 void encode_connection_event(struct writer *writer, const struct event *any);
@@ -306,6 +309,8 @@ void encode_tcp_connection(struct writer *writer, const struct connection *conne
 void encode_tcp_history(struct writer *writer, const struct connection *connection);
 
 void encode_dns_event(struct writer *writer, const struct event *any);
+const char *encode_dns_type(uint16_t type); /* NULL = it has no name */
+const char *encode_dns_code(uint16_t code); /* the same */
 
 void encode_packet_event(struct writer *writer, const struct event *any);
 void encode_socket_event(struct writer *writer, const struct event *any);

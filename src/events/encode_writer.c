@@ -3,7 +3,9 @@
 #include "events/encode_writer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <json.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -207,6 +209,19 @@ void encode_writer_bool(struct writer *writer, const struct key *key, bool value
 	}
 	writer_append(writer, key->quoted, key->length);
 	writer_append(writer, text, strlen(text));
+}
+
+void encode_writer_seconds(struct writer *writer, const struct key *key, int64_t time_ns)
+{
+	char text[32];
+	int64_t us = time_ns / 1000;
+	int length = snprintf(text, sizeof text, "%s%" PRId64 ".%06d", us < 0 ? "-" : "",
+	                      us < 0 ? -(us / 1000000) : us / 1000000,
+	                      (int)(us < 0 ? -(us % 1000000) : us % 1000000));
+
+	writer_append(writer, key->quoted, key->length);
+	writer_append(writer, text, (size_t)length);
+	writer_append(writer, ",", 1);
 }
 
 void encode_writer_keep_raw(struct writer *writer, const char *bytes, size_t length,

@@ -187,6 +187,8 @@ void encode_writer_truncated(struct writer *writer);
 
 /* Numbers that are rare, either way. */
 void encode_writer_i64(struct writer *writer, const struct key *key, int64_t value);
+/* Seconds with six places, the one number that is no integer; not in a tree. */
+void encode_writer_seconds(struct writer *writer, const struct key *key, int64_t time_ns);
 void encode_writer_bool(struct writer *writer, const struct key *key, bool value);
 
 /* What is not usual, for which the functions below are called. */

@@ -13,25 +13,12 @@ _Static_assert(ENCODER_SLACK <= SINK_SLACK, "what the encoder overwrites behind 
 
 struct emitter {
 	struct emitter_options options;
+	bool wants[EVENT_ACTION_COUNT];
 	uint64_t sequence;
 	uint64_t announced; /* dropped records that a records_dropped record has counted */
 	int64_t deadline_ns;
 	struct emitter_counters counters;
 };
-
-struct emitter *emitter_new(const struct emitter_options *options)
-{
-	struct emitter *emitter = calloc(1, sizeof *emitter);
-
-	if (emitter)
-		emitter->options = *options;
-	return emitter;
-}
-
-void emitter_free(struct emitter *emitter)
-{
-	free(emitter);
-}
 
 /* What else there is always comes. */
 static const unsigned wanted_with[EVENT_ACTION_COUNT] = {
@@ -53,11 +40,28 @@ static const unsigned wanted_with[EVENT_ACTION_COUNT] = {
 	[EVENT_CAPTURE_STATS] = EMITTER_STATS,
 };
 
+struct emitter *emitter_new(const struct emitter_options *options)
+{
+	struct emitter *emitter = calloc(1, sizeof *emitter);
+
+	if (!emitter)
+		return NULL;
+	emitter->options = *options;
+	for (int action = 0; action < EVENT_ACTION_COUNT; action++)
+		emitter->wants[action] =
+			(wanted_with[action] == 0 || (options->events & wanted_with[action])) &&
+			encoder_has(options->encoder, (enum event_action)action);
+	return emitter;
+}
+
+void emitter_free(struct emitter *emitter)
+{
+	free(emitter);
+}
+
 bool emitter_wants(const struct emitter *emitter, enum event_action action)
 {
-	unsigned with = wanted_with[action];
-
-	return with == 0 || (emitter->options.events & with);
+	return emitter->wants[action];
 }
 
 bool emitter_takes_packets(const struct emitter *emitter)

@@ -44,6 +44,7 @@ LOCAL = (
     (rb'"host":{"name":"[^"]*"(,"id":"[^"]*","os":{"type":"linux"})?}', b'"host":{"name":"HOST"}'),
     (rb'"version":"[^"]*"},"sockline"', b'"version":"VERSION"},"sockline"'),
     (rb'"libraries":{[^}]*}', b'"libraries":{}'),
+    (rb'"_system_name":"[^"]*"', b'"_system_name":"HOST"'),
     (rb'("records":{[^}]*"bytes":)\d+', rb"\g<1>0"),
 )
 

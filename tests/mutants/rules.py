@@ -81,7 +81,7 @@ MUTANTS = (
     ("stream/duplicates.c", "distance < DUPLICATES_WINDOW_NS", "true"),
     ("stream/fragments.c", "entry->hash != hash || entry->id == 0", "entry->id == 0"),
     ("stream/traffic.c", "!connection->local[end] || entry == counted", "entry == counted"),
-    ("stream/emitter.c", "emitter->options.events & with", "true"),
+    ("stream/emitter.c", "options->events & wanted_with[action]", "true"),
     ("stream/stream_packet.c", "if (packet->is_later_fragment)", "if (false)"),
     ("stream/stream_packet.c", "is_repeated && stream->options.dedupe", "true"),
     # connections
@@ -111,6 +111,8 @@ MUTANTS = (
     ("events/encode_owner.c", "if (!process || !process->has_uid) write_socket_user", "if (false) write_socket_user"),
     ("events/encode_owner.c", "if (process->executable_deleted)", "if (false)"),
     ("events/encode_owner.c", "if (process->parent_pid <= 0)", "if (false)"),
+    ("events/zeek_state.c", "source == END_RESET && !ends->data", "false"),
+    ("events/zeek.c", "connection->last_ns > connection->start_ns", "true"),
     ("events/encode_connection.c", "if (connection->midway)", "if (!connection->midway)"),
     ("events/encode_connection.c", "connection->local[CONNECTION_DESTINATION] && !connection->local[CONNECTION_SOURCE]", "false"),
     # base

@@ -10,7 +10,7 @@
 /* Ends that are no addresses, and what a listing lacks. */
 static void test_sockets(void)
 {
-	const struct encoder_options options = { .host_name = "web1", .text = true };
+	const struct encoder_options options = { .host_name = "web1", .format = ENCODER_TEXT };
 	struct encoder *encoder = encoder_new(&options);
 	const struct socket_details details = { .pair = { .has_local = true,
 		                                          .has_peer = true,
@@ -46,7 +46,7 @@ static void test_sockets(void)
 /* A process: with its program and parent as it starts, and its status when that is known. */
 static void test_processes(void)
 {
-	const struct encoder_options options = { .host_name = "web1", .text = true };
+	const struct encoder_options options = { .host_name = "web1", .format = ENCODER_TEXT };
 	struct encoder *encoder = encoder_new(&options);
 	char name[] = "curl", executable[] = "/usr/bin/curl", parent[] = "bash";
 	struct process process = { .pid = 4242,

@@ -24,12 +24,6 @@ void inet_from_v6(struct inet_address *address, const void *sixteen_bytes)
 	memcpy(address->bytes, sixteen_bytes, sizeof(address->bytes));
 }
 
-bool inet_has_ports(uint8_t protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
-	       protocol == IPPROTO_SCTP;
-}
-
 static bool is_of_link(const struct inet_address *address)
 {
 	static const uint8_t v4_mapped[12] = { [10] = 0xff, [11] = 0xff };

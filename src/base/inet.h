@@ -12,6 +12,7 @@
 #define SOCKLINE_BASE_INET_H
 
 #include <endian.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -43,7 +44,11 @@ void inet_from_v4(struct inet_address *address, const void *four_bytes);
 void inet_from_v6(struct inet_address *address, const void *sixteen_bytes);
 
 /* TCP, UDP, UDP-Lite and SCTP: two ports begin the header. */
-bool inet_has_ports(uint8_t protocol);
+static inline bool inet_has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
+	       protocol == IPPROTO_SCTP;
+}
 
 /* Its addresses mean something on one link alone: another link may have the same. */
 bool tuple_is_of_link(const struct tuple *tuple);

@@ -25,6 +25,7 @@ struct capture {
 	pcap_t *handle;
 	char *name;
 	bool is_file;
+	bool is_pktap; /* a file whose packets state their process */
 	struct capture_file file; /* holds the handle too */
 	struct capture_ring ring; /* of LINUX_SLL2, live */
 	bool has_ring;
@@ -134,6 +135,7 @@ int capture_open_file(struct capture **capture, const char *path,
 		opened->link_type = pcap_datalink(opened->handle);
 	else
 		opened->link_type = -1;
+	opened->is_pktap = pktap_is(opened->link_type);
 	opened->more = true;
 	*capture = opened;
 	return 0;
@@ -250,7 +252,7 @@ static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_ch
 		.link_type = capture->link_type,
 	};
 
-	if (capture->is_file && pktap_is(capture->link_type)) {
+	if (capture->is_pktap) {
 		const struct pktap pktap = pktap_read(capture->file.origin, bytes, header->caplen);
 
 		packet.interface = pktap.interface;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "capture/capture_set_private.h"
+#include "capture/capture_stated.h"
 #include "decode/decode.h"
 #include "capture/origin.h"
 #include "sockets/netns.h"
@@ -225,29 +226,6 @@ static void lose(struct member *member, const struct error *error)
 		loop_set_timer(set->reopen_timer, REOPEN_NS, REOPEN_NS);
 }
 
-/* What the file says. An interface's number in the packet itself is more exact. */
-static void add_stated(const struct member *member, const struct capture_packet *captured,
-                       struct packet *packet)
-{
-	packet->interface = captured->interface;
-	if (packet->ifindex == 0)
-		packet->ifindex =
-			origin_ifindex(capture_origin(member->capture), captured->interface);
-	if (captured->direction != PACKET_DIRECTION_UNKNOWN)
-		packet->direction = captured->direction;
-	if (captured->interface > 0)
-		packet->netns = origin_netns(capture_origin(member->capture), captured->interface);
-	packet->owners = captured->owners;
-	/* What was sent is the sender's, what came in the receiver's. */
-	if (packet->owners.any > 0 && packet->direction == PACKET_EGRESS) {
-		packet->owners.source = packet->owners.any;
-		packet->owners.destination = packet->owners.any = 0;
-	} else if (packet->owners.any > 0 && packet->direction == PACKET_INGRESS) {
-		packet->owners.destination = packet->owners.any;
-		packet->owners.source = packet->owners.any = 0;
-	}
-}
-
 static void hand_over(void *context, const struct capture_packet *captured)
 {
 	struct member *member = context;
@@ -263,8 +241,8 @@ static void hand_over(void *context, const struct capture_packet *captured)
 	packet.ifindex = member->ifindex;
 	decode_packet_tagged(captured->link_type, captured->bytes, captured->captured,
 	                     captured->length, &captured->tag, &packet);
-	if (capture_is_file(member->capture))
-		add_stated(member, captured, &packet);
+	if (capture_stated_is_any(captured))
+		capture_stated_apply(capture_origin(member->capture), captured, &packet);
 	set->options.packet(set->options.context, &packet, captured->bytes);
 }
 

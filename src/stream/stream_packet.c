@@ -163,8 +163,9 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 			connection = find_copied(stream, passage);
 	}
 	if (connection && (connection_table_restarts(connection, packet) ||
-	                   stream_is_of_another_socket(stream, connection, passage->from,
-	                                               passage->seen_ns, passage->now_ns))) {
+	                   (!stream->options.replay &&
+	                    stream_is_of_another_socket(stream, connection, passage->from,
+	                                                passage->seen_ns, passage->now_ns)))) {
 		replace_connection(stream, connection, passage);
 		connection = NULL;
 	}

@@ -72,7 +72,7 @@ bool stream_is_of_another_socket(struct stream *stream, struct connection *conne
 {
 	bool another = false;
 
-	if (connection->tuple.protocol != IPPROTO_UDP || stream->options.replay ||
+	if (connection->tuple.protocol != IPPROTO_UDP ||
 	    (uint16_t)count_destroyed(stream, connection) == connection->binding.destroyed)
 		return false;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION && !another; end++)

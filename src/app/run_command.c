@@ -12,6 +12,8 @@
 #include "base/clock.h"
 
 #define GRACE_NS (2 * NS_PER_SECOND) /* for a command to end after a signal */
+/* The last packets of its connections come after it: the other end has yet to answer its FIN. */
+#define LAST_PACKETS_NS (100 * NS_PER_MS)
 /* For what is still in the capture rings. It is bounded, and all of a command was asked for. */
 #define DRAIN_NS         (300 * NS_PER_MS)
 #define DRAIN_COMMAND_NS (10 * NS_PER_SECOND)
@@ -41,10 +43,21 @@ void run_command_begin(struct run *run)
 	run_command_look(run); /* it may have been killed before SIGCHLD was waited for */
 }
 
+static void on_last_packets(void *context, uint32_t expirations)
+{
+	struct run *run = context;
+
+	(void)expirations;
+	run_stop(run, run->signalled ? EVENT_STOP_SIGNAL : EVENT_STOP_COMMAND);
+}
+
 void run_command_look(struct run *run)
 {
-	if (run->command.pid != 0 && command_has_ended(&run->command))
-		run_stop(run, run->signalled ? EVENT_STOP_SIGNAL : EVENT_STOP_COMMAND);
+	if (run->command.pid == 0 || run->command_over || !command_has_ended(&run->command))
+		return;
+	run->command_over = true;
+	if (!loop_add_timer(run->loop, LAST_PACKETS_NS, 0, on_last_packets, run))
+		on_last_packets(run, 1);
 }
 
 /* Control-C at the terminal is sent to all processes in the foreground, the command too. */

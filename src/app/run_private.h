@@ -54,6 +54,7 @@ struct run {
 	struct process_tree *tree;    /* of the command; NULL = there is none */
 	struct selection selection;   /* of the options, and that */
 	bool signalled;               /* the command was sent a signal, and is to end */
+	bool command_over;            /* the command has ended, and its last packets are captured */
 	struct privileges privileges; /* that stay */
 	int notify_fd;                /* of the service manager; 0 or less = there is none */
 	struct report_sources report;
@@ -124,7 +125,7 @@ void run_stop(struct run *run, enum event_stop reason);
 int run_command_start(struct run *run, struct error *error);
 int run_command_follow(struct run *run, struct error *error); /* its processes are selected */
 void run_command_begin(struct run *run);                      /* everything is captured now */
-void run_command_look(struct run *run);                       /* stops the run if it has ended */
+void run_command_look(struct run *run);                       /* stops the run soon if it has ended */
 void run_command_signal(struct run *run, int signal_number);  /* which ends both */
 int run_command_end(struct run *run);                         /* the exit status of both */
 int64_t run_drain_ns(const struct run *run); /* for reading what the capture rings still hold */

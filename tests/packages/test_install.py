@@ -15,7 +15,7 @@ from tap import check, done  # noqa: E402
 BUILD = os.environ.get("top_builddir", "build/b")
 # Folder by the name of its variable in the Makefile, and the file there.
 FILES = (("sbindir", "sockline"), ("systemdsystemunitdir", "sockline.service"), ("sysusersdir", "sockline.conf"),
-         ("logrotatedir", "sockline"), ("pkgdatadir", "sockline.schema.json"),
+         ("logrotatedir", "sockline"), ("pkgdatadir", "sockline.schema.json"), ("pkgdatadir", "sockline.spdx.json"),
          ("man5dir", "sockline-events.5"), ("man8dir", "sockline.8"), ("bashcompletiondir", "sockline.bash"),
          ("zshcompletiondir", "_sockline"), ("fishcompletiondir", "sockline.fish"))
 

@@ -406,6 +406,11 @@ const struct option_row option_table[] = {
 	  .words = log_formats,
 	  .config = OPTION_NO_CONFIG,
 	  .help = "form of the messages on stderr" },
+	{ .name = "top",
+	  SWITCH(top),
+	  .config = OPTION_NO_CONFIG,
+	  .help = "a table of programs or connections on the terminal, the\n"
+	          "busiest first; records go to -o alone" },
 	{ .name = "summary",
 	  SHOWN(summary, OPTIONS_SHOWN),
 	  .config = OPTION_NO_CONFIG,

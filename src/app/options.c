@@ -140,6 +140,17 @@ static int check(const struct options *options, struct error *error)
 		  "-w -: the packets take standard output, so that -o is needed for the records" },
 		{ snapshot && !options->tunnels,
 		  "--no-tunnels and -S exclude each other: a snapshot has no packets" },
+		{ options->top && file, "--top and -r exclude each other: a file is over at once" },
+		{ options->top && snapshot,
+		  "--top and -S exclude each other: a snapshot has no traffic" },
+		{ options->top && options->command,
+		  "--top and a command exclude each other: there is one terminal" },
+		{ options->top && options->self_test,
+		  "--top and --self-test exclude each other: that prints lines" },
+		{ options->top && options->write_file && strcmp(options->write_file, "-") == 0,
+		  "--top and -w - exclude each other: there is one standard output" },
+		{ options->top && !output && option_table_is_given(options, "events"),
+		  "-e and --top need -o: the table takes standard output" },
 		{ !file && options->progress == OPTIONS_SHOWN, "--progress needs -r" },
 		{ snapshot && options->summary == OPTIONS_SHOWN,
 		  "--summary and -S exclude each other: a snapshot has no connections" },
@@ -300,6 +311,8 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		options->events &= ~EMITTER_SOCKET;
 	if (options->mode == OPTIONS_SNAPSHOT)
 		options->events = EMITTER_SOCKET;
+	if (options->top && !options->output_file)
+		options->events = 0;
 	return 0;
 }
 

@@ -107,6 +107,7 @@ struct options {
 	enum log_format log_format;
 	enum options_shown summary; /* at the end */
 	enum options_shown progress;
+	bool top;                     /* a table in place of records on standard output */
 	bool given[OPTIONS_ROWS_MAX]; /* is the option of this row on the command line? */
 };
 

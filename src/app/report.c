@@ -323,20 +323,25 @@ void report_run_stopped(struct report_sources *sources, int64_t time_ns, int64_t
 	emit_stats(sources, &event, now_ns);
 }
 
-void report_closing_line(const struct report_sources *sources, const struct log *log)
+struct capture_counters report_captured(struct capture_set *captures)
 {
-	struct capture_counters total;
-	uint64_t dropped = emitter_counters(sources->emitter)->dropped;
+	struct capture_counters total, counters;
 
-	capture_set_removed(sources->captures, &total);
-	for (int i = 0; i < capture_set_count(sources->captures); i++) {
-		struct capture_counters counters;
-
-		capture_set_counters(sources->captures, i, &counters);
+	capture_set_removed(captures, &total);
+	for (int i = 0; i < capture_set_count(captures); i++) {
+		capture_set_counters(captures, i, &counters);
 		total.delivered += counters.delivered;
 		total.dropped += counters.dropped;
 		total.interface_dropped += counters.interface_dropped;
 	}
+	return total;
+}
+
+void report_closing_line(const struct report_sources *sources, const struct log *log)
+{
+	struct capture_counters total = report_captured(sources->captures);
+	uint64_t dropped = emitter_counters(sources->emitter)->dropped;
+
 	log_info(log,
 	         "%llu packets captured, %llu dropped by the kernel, %llu by interfaces; %llu "
 	         "records, %llu dropped",

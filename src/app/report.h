@@ -35,6 +35,8 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns);
 void report_stats(struct report_sources *sources, int64_t time_ns, int64_t now_ns);
 void report_run_stopped(struct report_sources *sources, int64_t time_ns, int64_t now_ns,
                         enum event_stop stop);
+/* All captures together. */
+struct capture_counters report_captured(struct capture_set *captures);
 /* As tcpdump says good-bye. */
 void report_closing_line(const struct report_sources *sources, const struct log *log);
 

@@ -353,6 +353,7 @@ static void finish(struct run *run)
 
 	run_notify_stopping(run);
 	run_progress_close(run);
+	run_top_close(run);
 	if (state == SINK_OPEN) {
 		run->waits_for_reader = is_complete(run->stop);
 		emitter_set_deadline(run->emitter, deadline);
@@ -433,6 +434,7 @@ int run_main(const struct options *options, const struct log *log)
 		start_records(&run, clock_realtime_ns());
 	run_notify_ready(&run);
 	run_greet(&run);
+	run_top_begin(&run);
 	run_command_begin(&run);
 	loop_set_prepare(run.loop, turn, &run);
 	result = loop_run(run.loop);

@@ -3,6 +3,7 @@
 #include "app/run_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,6 +300,7 @@ static int open_stream(struct run *run, struct error *error)
 		.tunnels = run->options->tunnels,
 		.payload_max = run->options->payload,
 		.frame_max = frame_max(run),
+		.takes_traffic = run->options->top,
 		.replay = run_is_replay(run),
 		.guess = run->options->guess,
 		.catch_up = run->host ? run_catch_up : NULL,
@@ -320,6 +322,11 @@ static int open_outlet(struct run *run, struct error *error)
 	};
 	int result;
 
+	if (run->options->top && !options.path) { /* the table has standard output */
+		snprintf(run->nowhere, sizeof run->nowhere, OUTLET_DESCRIPTOR "%d",
+		         open("/dev/null", O_WRONLY | O_CLOEXEC));
+		options.path = run->nowhere;
+	}
 	/* A self-test changes nothing on disk: it has a sink that it does not write to. */
 	if (run->options->self_test && outlet_is_file(options.path)) {
 		file_check(options.path, false, &run->output_missing);
@@ -344,7 +351,9 @@ int run_build(struct run *run, struct error *error)
 	result = hash_key_random(&run->key);
 	if (result != 0)
 		return error_set(error, -result, "getrandom: %s", strerror(-result));
-	result = open_outlet(run, error);
+	result = run_top_open(run, error);
+	if (result == 0)
+		result = open_outlet(run, error);
 	if (result == 0)
 		result = run_packets_open(run, error);
 	if (result != 0)
@@ -380,6 +389,7 @@ void run_free(struct run *run)
 	host_free(run->host);
 	run_close_clock(run);
 	run_notify_close(run);
+	run_top_close(run);
 	process_tree_free(run->tree);
 	process_log_free(run->process_log);
 	emitter_free(run->emitter);

@@ -24,9 +24,11 @@
 struct run {
 	const struct options *options;
 	const struct log *log;
+	struct log terminal_log; /* log, while a terminal has more than messages */
 	struct loop *loop;
 	struct hash_key key;
 	struct outlet *outlet;
+	char nowhere[32];              /* its descriptor, where nobody reads */
 	struct sink *sink;             /* of the outlet */
 	uint64_t repaired;             /* bytes cut from a broken tail of the output file */
 	struct outlet *packets_outlet; /* of -w; NULL = none, as the next */
@@ -59,8 +61,8 @@ struct run {
 	int notify_fd;                /* of the service manager; 0 or less = there is none */
 	struct report_sources report;
 	int64_t stall_reported_ns;    /* of the last warning that the disk is full; 0 = none */
+	struct run_top *top;          /* NULL: not asked for */
 	struct loop_source *progress; /* NULL: it is not shown */
-	struct log progress_log;      /* messages, which clear it first */
 	int64_t progress_since_ns;
 	int64_t held_ns; /* replay: since when a pipe holds packets back; 0 = none */
 	enum event_stop stop;
@@ -155,6 +157,11 @@ void run_sum_up(struct run *run);
 /* run_progress.c: both do nothing but where the file of -r is so long that it shows. */
 int run_progress_open(struct run *run, struct error *error);
 void run_progress_close(struct run *run);
+
+/* run_top.c: all do nothing without --top. Open comes before threads are made. */
+int run_top_open(struct run *run, struct error *error);
+void run_top_begin(struct run *run); /* once everything is open: it takes the terminal */
+void run_top_close(struct run *run); /* and gives it back */
 
 /* run_confine.c: drops what is not used any more. After run_build, before any packet is looked at. */
 int run_confine(struct run *run, struct error *error);

@@ -78,10 +78,18 @@ static void on_interval(void *context, uint32_t expirations)
 	capture_set_counters(run->captures, 0, &counters);
 	progress.packets = counters.delivered;
 	progress_format(text, &progress);
-	if (run->progress_log.erase)
+	if (run->terminal_log.take)
 		put_line(text);
 	else
 		log_info(run->log, "%s", text);
+}
+
+static void print_on_empty_line(void *context, const char *line, size_t length)
+{
+	(void)context;
+	(void)!write(STDERR_FILENO, CLEAR_LINE, sizeof CLEAR_LINE - 1);
+	if (length > 0)
+		(void)!write(STDERR_FILENO, line, length);
 }
 
 int run_progress_open(struct run *run, struct error *error)
@@ -89,10 +97,10 @@ int run_progress_open(struct run *run, struct error *error)
 	if (!is_wanted(run))
 		return 0;
 	run->progress_since_ns = clock_monotonic_ns();
-	run->progress_log = *run->log;
+	run->terminal_log = *run->log;
 	if (isatty(STDERR_FILENO))
-		run->progress_log.erase = CLEAR_LINE;
-	run->log = &run->progress_log;
+		run->terminal_log.take = print_on_empty_line;
+	run->log = &run->terminal_log;
 	run->progress = loop_add_timer(run->loop, FIRST_NS, INTERVAL_NS, on_interval, run);
 	return run->progress ? 0 : error_set(error, errno, "timers: %s", strerror(errno));
 }
@@ -103,7 +111,7 @@ void run_progress_close(struct run *run)
 		return;
 	loop_remove(run->progress);
 	run->progress = NULL;
-	if (run->progress_log.erase)
-		(void)!write(STDERR_FILENO, CLEAR_LINE, sizeof CLEAR_LINE - 1);
-	run->progress_log.erase = NULL;
+	if (run->terminal_log.take)
+		print_on_empty_line(NULL, "", 0);
+	run->terminal_log.take = NULL;
 }

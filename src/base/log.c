@@ -36,15 +36,12 @@ void log_print(const struct log *log, enum log_level level, const char *format, 
 	struct buf line = { .data = line_bytes, .capacity = sizeof line_bytes };
 	int saved_errno = errno;
 	va_list arguments;
-	ssize_t ignored;
 
 	if (level > log->level && level > LOG_ERROR)
 		return;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	if (log->erase)
-		buf_append_string(&line, log->erase);
 	switch (log->format) {
 	case LOG_TEXT:
 		buf_append_literal(&line, "sockline: ");
@@ -59,8 +56,9 @@ void log_print(const struct log *log, enum log_level level, const char *format, 
 		break;
 	}
 	buf_append_char(&line, '\n');
-	/* There is nowhere left to report that stderr is gone. */
-	ignored = write(STDERR_FILENO, line.data, line.length);
-	(void)ignored;
+	if (log->take)
+		log->take(log->context, line.data, line.length);
+	else /* There is nowhere left to report that stderr is gone. */
+		(void)!write(STDERR_FILENO, line.data, line.length);
 	errno = saved_errno;
 }

@@ -8,14 +8,17 @@
 #ifndef SOCKLINE_BASE_LOG_H
 #define SOCKLINE_BASE_LOG_H
 
+#include <stddef.h>
+
 enum log_level { LOG_QUIET = -1, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 struct log {
 	enum log_level level; /* the most talkative level that is printed; errors always are */
 	enum log_format format;
-	const char *
-		erase; /* begins each line: clears what stands there on a terminal; NULL: nothing */
+	/* Takes the line with its LF, in place of standard error. NULL: none does. */
+	void (*take)(void *context, const char *line, size_t length);
+	void *context; /* of take */
 };
 
 void log_print(const struct log *log, enum log_level level, const char *format, ...)

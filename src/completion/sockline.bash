@@ -225,6 +225,7 @@ _sockline()
 			-v
 			--verbose
 			--log-format
+			--top
 			--summary
 			--no-summary
 			--progress

@@ -57,8 +57,7 @@ static void add_process(struct buf *line, struct process *process, int64_t time_
 	add(line, "[%d]", process->pid);
 }
 
-/* " name[pid]", " kernel", or " ?" and why. */
-static void add_owner(struct buf *line, const struct owner *owner, int64_t time_ns)
+void text_append_owner(struct buf *line, const struct owner *owner, int64_t time_ns)
 {
 	if (owner->process)
 		add_process(line, owner->process, time_ns);
@@ -79,10 +78,10 @@ static void add_owners(struct buf *line, const struct owner *first, const struct
 	if (!first && !second)
 		buf_append_literal(line, " -");
 	if (first)
-		add_owner(line, first, time_ns);
+		text_append_owner(line, first, time_ns);
 	if (second) {
 		buf_append_literal(line, " >");
-		add_owner(line, second, time_ns);
+		text_append_owner(line, second, time_ns);
 	}
 }
 
@@ -237,6 +236,14 @@ static void add_connection_ends(struct buf *line, const struct connection *conne
 	add_end(line, &tuple->destination, tuple->destination_port, true);
 }
 
+void text_append_connection(struct buf *line, const struct connection *connection)
+{
+	add_protocol(line, connection->tuple.protocol);
+	add_connection_ends(line, connection);
+	if (connection->names)
+		add_domain(line, connection->names);
+}
+
 static void add_connection(struct buf *line, const struct event *event)
 {
 	const struct connection *connection = event->connection.connection;
@@ -244,10 +251,7 @@ static void add_connection(struct buf *line, const struct event *event)
 
 	add_owners(line, owners.owners[CONNECTION_SOURCE], owners.owners[CONNECTION_DESTINATION],
 	           connection->last_ns);
-	add_protocol(line, connection->tuple.protocol);
-	add_connection_ends(line, connection);
-	if (connection->names)
-		add_domain(line, connection->names);
+	text_append_connection(line, connection);
 	add_connection_news(line, event);
 }
 
@@ -317,7 +321,7 @@ static void add_socket(struct buf *line, const struct event *event)
 	const char *state;
 
 	if (event->socket.owner)
-		add_owner(line, event->socket.owner, event->time_ns);
+		text_append_owner(line, event->socket.owner, event->time_ns);
 	add(line, " %s", encode_socket_kind(socket->kind));
 	if (socket_is_inet(socket))
 		add_ends(line, &socket->tuple, inet_has_ports(socket->tuple.protocol));

@@ -16,4 +16,9 @@
  */
 int text_format(const struct event *event, struct buf *line);
 
+/* " curl[12]", " kernel", or " ?" and why: the owner as it was at that time. */
+void text_append_owner(struct buf *line, const struct owner *owner, int64_t time_ns);
+/* " tcp 192.0.2.1:4000 > 192.0.2.2:443 (www.example.org)" */
+void text_append_connection(struct buf *line, const struct connection *connection);
+
 #endif

@@ -175,7 +175,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	}
 	stream->wants_packets = emitter_takes_packets(options->emitter);
 	stream->wants_states = emitter_wants(options->emitter, EVENT_CONNECTION_STATE_CHANGED);
-	if (emitter_wants(options->emitter, EVENT_PROCESS_TRAFFIC))
+	if (options->takes_traffic || emitter_wants(options->emitter, EVENT_PROCESS_TRAFFIC))
 		stream->traffic = traffic_new(TRAFFIC_MAX, options->max_connections);
 	stream->traffic_ns = table_time_ns(stream);
 	*result = stream;
@@ -273,6 +273,11 @@ bool stream_is_behind(const struct stream *stream)
 	return stream->behind;
 }
 
+static bool emits_traffic(const struct stream *stream)
+{
+	return stream->traffic && emitter_wants(stream->options.emitter, EVENT_PROCESS_TRAFFIC);
+}
+
 /* The interval goes on when the records of the one before are still to be emitted. */
 static void begin_traffic(struct stream *stream)
 {
@@ -285,17 +290,26 @@ static void begin_traffic(struct stream *stream)
 
 void stream_emit_traffic(struct stream *stream)
 {
-	if (!stream->traffic)
+	if (!emits_traffic(stream))
 		return;
 	begin_traffic(stream);
 	if (!traffic_emit(stream->traffic, stream->options.emitter, stream_has_room, stream))
 		stream->behind = true;
 }
 
+void stream_take_traffic(struct stream *stream, traffic_taker *taker, void *context)
+{
+	if (!stream->traffic)
+		return;
+	traffic_take(stream->traffic, stream->connections, taker, context);
+	if (!emits_traffic(stream))
+		traffic_forget_exited(stream->traffic);
+}
+
 /* What is left of the interval before, and then the last one, whatever the room. */
 static void finish_traffic(struct stream *stream)
 {
-	if (!stream->traffic)
+	if (!emits_traffic(stream))
 		return;
 	traffic_emit(stream->traffic, stream->options.emitter, NULL, NULL);
 	begin_traffic(stream);

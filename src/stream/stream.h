@@ -19,6 +19,7 @@
 #include "sockets/socket.h"
 #include "stream/binder.h"
 #include "stream/emitter.h"
+#include "stream/traffic.h"
 
 struct origin;
 struct stream;
@@ -45,6 +46,7 @@ struct stream_options {
 	 * that ends here is seen on its interface, too.
 	 */
 	bool sees_all;
+	bool takes_traffic;   /* stream_take_traffic will be called */
 	bool tunnels;         /* packets in packets are packets */
 	uint32_t payload_max; /* bytes of payload in a packet's record; 0 = none */
 	uint32_t frame_max;   /* bytes of each packet that are kept until its record; 0 = none */
@@ -95,6 +97,8 @@ int64_t stream_tick(struct stream *stream);
 bool stream_is_behind(const struct stream *stream);
 /* process_traffic records of the interval that ends now, when they are asked for. */
 void stream_emit_traffic(struct stream *stream);
+/* What processes had since the last such call; only where options.takes_traffic. */
+void stream_take_traffic(struct stream *stream, traffic_taker *taker, void *context);
 /* Closes what is open (reason shutdown). */
 void stream_finish(struct stream *stream);
 

@@ -10,6 +10,7 @@ struct entry {
 	struct process *process; /* counted reference */
 	struct event_traffic sent, received;
 	struct event_traffic reported_sent, reported_received;
+	struct event_traffic taken_sent, taken_received;
 	uint64_t connections; /* open ones, counted for the record */
 	bool lingers;         /* packets of closed ones may come late */
 };
@@ -22,6 +23,7 @@ struct unowned {
 struct traffic {
 	struct entry *entries;
 	uint32_t count, max;
+	bool takes; /* traffic_take was called */
 	/* The records of the interval that ended last: entries from next to end are to be emitted. */
 	uint32_t next, end; /* end 0: nothing is begun */
 	int64_t time_ns, interval_ns;
@@ -226,16 +228,21 @@ static void emit(const struct traffic *traffic, struct entry *entry, struct emit
 	entry->reported_received = entry->received;
 }
 
-bool traffic_begin(struct traffic *traffic, const struct connection_table *connections,
-                   int64_t time_ns, int64_t interval_ns)
+static void count_connections(struct traffic *traffic, const struct connection_table *connections)
 {
-	if (traffic->next < traffic->end)
-		return false;
 	for (uint32_t i = 0; i < traffic->count; i++) {
 		traffic->entries[i].connections = 0;
 		traffic->entries[i].lingers = false;
 	}
 	connection_table_each(connections, count_connection, traffic);
+}
+
+bool traffic_begin(struct traffic *traffic, const struct connection_table *connections,
+                   int64_t time_ns, int64_t interval_ns)
+{
+	if (traffic->next < traffic->end)
+		return false;
+	count_connections(traffic, connections);
 	traffic->next = 0;
 	traffic->end = traffic->count;
 	traffic->time_ns = time_ns;
@@ -243,13 +250,21 @@ bool traffic_begin(struct traffic *traffic, const struct connection_table *conne
 	return true;
 }
 
-static void forget_exited(struct traffic *traffic)
+static bool is_taken(const struct traffic *traffic, const struct entry *entry)
 {
-	for (uint32_t i = traffic->end - 1; i > 0; i--)
-		if (traffic->entries[i].process->exited_ns != 0 &&
-		    traffic->entries[i].connections == 0 && !traffic->entries[i].lingers)
+	return !traffic->takes || (is_same(entry->sent, entry->taken_sent) &&
+	                           is_same(entry->received, entry->taken_received));
+}
+
+static void forget_exited(struct traffic *traffic, uint32_t end)
+{
+	for (uint32_t i = end - 1; i > 0; i--) {
+		const struct entry *entry = &traffic->entries[i];
+
+		if (entry->process->exited_ns != 0 && entry->connections == 0 && !entry->lingers &&
+		    is_taken(traffic, entry))
 			forget(traffic, i);
-	traffic->next = traffic->end = 0;
+	}
 }
 
 bool traffic_emit(struct traffic *traffic, struct emitter *emitter, bool (*ready)(void *context),
@@ -262,6 +277,33 @@ bool traffic_emit(struct traffic *traffic, struct emitter *emitter, bool (*ready
 			return false;
 		emit(traffic, &traffic->entries[traffic->next++], emitter);
 	}
-	forget_exited(traffic);
+	forget_exited(traffic, traffic->end);
+	traffic->next = traffic->end = 0;
 	return true;
+}
+
+void traffic_take(struct traffic *traffic, const struct connection_table *connections,
+                  traffic_taker *taker, void *context)
+{
+	traffic->takes = true;
+	if (traffic->next == traffic->end) /* else records have these numbers */
+		count_connections(traffic, connections);
+	for (uint32_t i = 0; i < traffic->count; i++) {
+		struct entry *entry = &traffic->entries[i];
+		const struct traffic_share share = {
+			.process = entry->process,
+			.sent = since(entry->sent, entry->taken_sent),
+			.received = since(entry->received, entry->taken_received),
+			.connections = entry->connections,
+		};
+
+		entry->taken_sent = entry->sent;
+		entry->taken_received = entry->received;
+		taker(context, &share);
+	}
+}
+
+void traffic_forget_exited(struct traffic *traffic)
+{
+	forget_exited(traffic, traffic->count);
 }

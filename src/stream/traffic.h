@@ -44,4 +44,18 @@ bool traffic_begin(struct traffic *traffic, const struct connection_table *conne
 bool traffic_emit(struct traffic *traffic, struct emitter *emitter, bool (*ready)(void *context),
                   void *context);
 
+/* What a process, or all without a known owner, had since it was taken last. */
+struct traffic_share {
+	const struct process *process; /* NULL: no known owner */
+	struct event_traffic sent, received;
+	uint64_t connections; /* open now */
+};
+typedef void traffic_taker(void *context, const struct traffic_share *share);
+
+/* For a reader beside the records: calls back for each process, also where it had nothing. */
+void traffic_take(struct traffic *traffic, const struct connection_table *connections,
+                  traffic_taker *taker, void *context);
+/* Where no records are emitted: processes that have exited, and were taken. */
+void traffic_forget_exited(struct traffic *traffic);
+
 #endif

@@ -81,6 +81,7 @@ class Terminal:
         self.before = termios.tcgetattr(self.ours)
         self.screen = Screen(rows, columns)
         self.seen = ""  # all that was written
+        self.after = None  # the attributes at the end
         self.popen = subprocess.Popen(
             [str(word) for word in argv], stdin=theirs, stdout=theirs if output is None else output, stderr=theirs,
             start_new_session=True, env={**os.environ, "TERM": "xterm", **(environment or {})},
@@ -126,6 +127,7 @@ class Terminal:
     def end(self, timeout=TIMEOUT):
         """The status, once all that the program wrote is read."""
         status = self.popen.wait(timeout)
+        self.after = self.attributes()
         os.close(self.theirs)  # the last: now reading ends
         self._thread.join(timeout)
         return status

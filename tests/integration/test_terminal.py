@@ -1,14 +1,17 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a person sees on a terminal: how far a file is read."""
+"""What a person sees on a terminal: how far a file is read, and the table of --top."""
 
+import json
 import os
+import signal
 import struct
 import subprocess
 
-from harness import SOCKLINE, check, path, run, write
+from harness import SOCKLINE, Namespace, check, path, run, until, write
 from terminal import Terminal
+from traffic import flood
 
 FRAME = bytes.fromhex("020000000002020000000001" "0800" "4500001e00000000401100c5"
                       "c0000201c0000202" "30390035000a0000" "6869")
@@ -58,4 +61,74 @@ def test_no_progress():
           "no control sequences where standard error is no terminal", result.stderr)
 
 
-run(globals(), root=False)
+def top(host, *options):
+    """--top in the namespace, once it has the terminal."""
+    terminal = Terminal([*host.prefix, SOCKLINE, "--netns", "self", "-i", "lo", "--top", *options], rows=12)
+    terminal.wait_for("\x1b[?1049h")
+    return terminal
+
+
+def has(terminal, begin):
+    until(lambda: any(line.startswith(begin) for line in terminal.screen.lines()),
+          lambda: f"a line that begins with {begin!r}; there are {terminal.screen.lines()}")
+
+
+def is_restored(terminal):
+    return "?1049" not in terminal.screen.modes and {"?25", "?7"} <= terminal.screen.modes and \
+        terminal.after == terminal.before
+
+
+def test_top():
+    with Namespace() as host:
+        terminal = top(host, "-o", path("top.ndjson"), "-e", "packet")
+        gen = flood(host, "-c", "40")
+        pid = gen.popen.pid
+        gen.wait()
+        has(terminal, f"gen[{pid}] ")
+        lines = terminal.screen.lines()
+        check(lines[2].split() == ["program", "procs", "conns", "sent/s", "recv/s", "sent", "recv"] and
+              " packets, 0 lost, " in lines[0] and "programs by rate" in lines[0], "a table of programs", lines)
+        terminal.type("cb")
+        has(terminal, f"gen[{pid}]")
+        until(lambda: "connections by bytes" in terminal.screen.lines()[0], "the other view")
+        row = next(line for line in terminal.screen.lines() if line.startswith("gen["))
+        check(" udp 127.0.0.1:" in row and "1.84k" in row, "keys choose connections, and their order", row)
+        terminal.resize(4, 50)
+        terminal.popen.send_signal(signal.SIGWINCH)
+        terminal.wait_for("\x1b[H")
+        until(lambda: max(len(line) for line in terminal.screen.lines()[:4]) == 50 and
+              not any(terminal.screen.lines()[4:]), lambda: f"a smaller screen: {terminal.screen.lines()}")
+        terminal.popen.send_signal(signal.SIGTSTP)
+        until(lambda: os.waitpid(terminal.popen.pid, os.WUNTRACED | os.WNOHANG)[0], "it stops")
+        check("?1049" not in terminal.screen.modes and terminal.attributes() == terminal.before,
+              "control-Z: the shell has the terminal back", terminal.screen.modes)
+        terminal.popen.send_signal(signal.SIGCONT)
+        until(lambda: "?1049" in terminal.screen.modes, "it goes on")
+        terminal.type("\x1b[A")  # an arrow is no key of its letters
+        terminal.type("q")
+        status = terminal.end()
+        check(status == 0 and is_restored(terminal), "q: it ends, and the terminal is as it was",
+              (status, terminal.screen.modes))
+        check(not terminal.screen.unknown, "nothing but plain sequences", terminal.screen.unknown)
+    with open(path("top.ndjson"), encoding="utf-8") as file:
+        actions = [json.loads(line)["event"]["action"] for line in file]
+    check(actions.count("packet") == 40 and "@timestamp" not in terminal.seen,
+          "records are in the file of -o, and not on the terminal", actions[:5])
+
+
+def test_top_ends():
+    """The terminal is given back, however it ends."""
+    with Namespace() as host:
+        for number, expected in ((signal.SIGTERM, 0), (signal.SIGQUIT, 0), (signal.SIGINT, 0),
+                                 (signal.SIGSEGV, -signal.SIGSEGV)):
+            terminal = top(host, "-q")
+            terminal.popen.send_signal(number)
+            status = terminal.end()
+            check(status == expected and is_restored(terminal), f"{signal.Signals(number).name}: all is as it was",
+                  (status, terminal.screen.modes))
+    result = subprocess.run([SOCKLINE, "--top"], check=False, capture_output=True)
+    check(result.returncode == 1 and result.stderr == b"sockline: --top: standard output is no terminal\n",
+          "without a terminal it says so", result)
+
+
+run(globals())

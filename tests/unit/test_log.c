@@ -31,12 +31,23 @@ static void expect(const char *expected, const char *name)
 		printf("# got %s", line);
 }
 
-static void test_erase(void)
+static void keep(void *context, const char *line, size_t length)
 {
-	const struct log log = { .level = LOG_INFO, .format = LOG_TEXT, .erase = "\r\033[K" };
+	snprintf(context, 64, "%.*s", (int)length, line);
+}
+
+static void test_taken(void)
+{
+	char kept[64] = "", line[64];
+	const struct log log = {
+		.level = LOG_INFO, .format = LOG_TEXT, .take = keep, .context = kept
+	};
 
 	log_info(&log, "message");
-	expect("\r\033[Ksockline: message\n", "what stands on the line is cleared");
+	CHECK_TEXT(kept, "sockline: message\n", "somebody else takes the line");
+	CHECK(read_line(line, sizeof line) == 0, "and standard error has none");
+	log_debug(&log, "another");
+	CHECK_TEXT(kept, "sockline: message\n", "levels hold there, too");
 }
 
 static void test_levels(void)
@@ -117,7 +128,7 @@ int main(void)
 	}
 	reader = pair[1];
 	test_levels();
-	test_erase();
+	test_taken();
 	test_text();
 	test_json();
 	close(STDERR_FILENO);

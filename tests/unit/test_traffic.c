@@ -174,10 +174,58 @@ static void test_found_later(void)
 	end();
 }
 
+/* "sent/received, connections" of what was taken last; counted: how many were. */
+static char taken_text[64];
+static int taken_count;
+
+static void on_taken(void *context, const struct traffic_share *share)
+{
+	taken_count++;
+	if (share->process == context)
+		snprintf(taken_text, sizeof taken_text, "%d/%d, %d", (int)share->sent.bytes,
+		         (int)share->received.bytes, (int)share->connections);
+}
+
+static const char *take(struct process *process)
+{
+	taken_count = 0;
+	taken_text[0] = '\0';
+	traffic_take(traffic, connections, on_taken, process);
+	return taken_text;
+}
+
+/* Records and the one who takes it have intervals of their own. */
+static void test_taken(void)
+{
+	struct connection *connection;
+
+	begin();
+	connection = open_connection(1000, &one, NULL, true);
+	send_bytes(connection, CONNECTION_SOURCE, 100);
+	CHECK_TEXT(take(&one), "100/0, 1", "what it sent, and its connections");
+	send_bytes(connection, CONNECTION_DESTINATION, 10);
+	report();
+	CHECK_TEXT(record_of(&one), "100/10, 100/10, 1", "a record has all of it");
+	CHECK_TEXT(take(&one), "0/10, 1", "taken again: what came since");
+	CHECK_TEXT(take(&one), "0/0, 1", "nothing came since");
+	connection_table_close(connections, connection, CONNECTION_FIN, CONNECTION_SUCCESS,
+	                       2 * NS_PER_SECOND);
+	send_bytes(connection, CONNECTION_SOURCE, 1);
+	one.exited_ns = 1;
+	forget_owners(connection);
+	report();
+	CHECK_TEXT(take(&one), "1/0, 0", "a process that has exited is there until it was taken");
+	traffic_forget_exited(traffic);
+	take(&one);
+	CHECK(taken_text[0] == '\0' && taken_count == 1, "and is forgotten then");
+	end();
+}
+
 int main(void)
 {
 	test_ends();
 	test_same_host();
 	test_found_later();
+	test_taken();
 	return check_done();
 }

@@ -455,6 +455,8 @@ def run(names, root=True):
         sys.exit(tap.skip_all("needs root"))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("interrupted"))
+    # A shell's background has it ignored, and so would all that the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _remove_leftovers()
     subprocess.run(["rm", "-f", EMITTED], check=True)
     for name, function in list(names.items()):

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_MAX (16u << 20) /* libpcap's limit for a block; a packet has 256 KiB */
+#define FRAME_MAX (16u << 20) /* a packet has 256 KiB */
 
 /* draft-ietf-opsawg-pcap 4, 5; the last is Kuznetzov's, with eight bytes more a packet. */
 #define PCAP_MICROSECONDS 0xa1b2c3d4u
@@ -15,15 +15,10 @@
 #define PCAP_MODIFIED     0xa1b2cd34u
 #define PCAP_FILE_HEADER  24
 #define PCAP_CAPTURED     8 /* offset of the captured length in a packet's header */
-/* draft-ietf-opsawg-pcapng 3.1, 4.1 */
-#define PCAPNG_SECTION   0x0a0d0d0au /* the same in both byte orders */
-#define PCAPNG_ORDER     0x1a2b3c4du
-#define PCAPNG_BLOCK_MIN 12
 
 enum format {
 	FORMAT_UNDECIDED,
 	FORMAT_PCAP,
-	FORMAT_PCAPNG,
 	FORMAT_OTHER, /* libpcap will say what is wrong with it */
 };
 
@@ -91,10 +86,6 @@ static void decide_format(struct capture_stream *stream, const uint8_t *bytes)
 {
 	uint32_t magic = number_at(stream, bytes);
 
-	if (magic == PCAPNG_SECTION) {
-		stream->format = FORMAT_PCAPNG;
-		return;
-	}
 	stream->swapped = (magic & 0xffff) == 0xb2a1;
 	magic = number_at(stream, bytes);
 	stream->packet_header = magic == PCAP_MODIFIED ? 24 : 16;
@@ -102,7 +93,7 @@ static void decide_format(struct capture_stream *stream, const uint8_t *bytes)
 }
 
 /*
- * The length of the frame that begins at bytes: a file header, a packet, a block.
+ * The length of the frame that begins at bytes: a file header, a packet.
  * 0: more bytes are needed to know it. What makes no sense is a frame as it is, so
  * that libpcap can complain.
  */
@@ -122,16 +113,6 @@ static size_t frame_length(struct capture_stream *stream, const uint8_t *bytes, 
 			return 0;
 		length = number_at(stream, bytes + PCAP_CAPTURED);
 		return length > FRAME_MAX ? available : stream->packet_header + length;
-	}
-	if (stream->format == FORMAT_PCAPNG) {
-		if (available < PCAPNG_BLOCK_MIN)
-			return 0;
-		/* Each section has a byte order of its own. */
-		if (number_at(stream, bytes) == PCAPNG_SECTION &&
-		    number_at(stream, bytes + 8) != PCAPNG_ORDER)
-			stream->swapped = !stream->swapped;
-		length = number_at(stream, bytes + 4);
-		return length > FRAME_MAX || length < PCAPNG_BLOCK_MIN ? available : length;
 	}
 	return available;
 }

@@ -304,6 +304,27 @@ static void test_late_reader(void)
 	end(&scene, "a late reader");
 }
 
+/* Each wait is twice as long as the one before, up to five seconds. */
+static void test_waits(void)
+{
+	static const int expected_ms[] = { 100, 200, 400, 800, 1600, 3200, 5000, 5000 };
+	struct peer *peer = NULL;
+	struct error error = { .text = "" };
+	int64_t now_ns = NS_PER_SECOND;
+
+	need(peer_new(&peer, "unix:absent", &error) == 0, error.text);
+	for (size_t i = 0; i < sizeof expected_ms / sizeof *expected_ms; i++) {
+		int result = peer_connect(peer, now_ns);
+		int64_t wait_ns = peer_timeout_ns(peer, now_ns);
+
+		CHECK(result == -ENOENT && wait_ns == expected_ms[i] * NS_PER_MS,
+		      "no reader, attempt %zu: the next one after %d ms", i, expected_ms[i]);
+		CHECK_EQUAL(peer_connect(peer, now_ns + wait_ns - 1), -EAGAIN, "and not before");
+		now_ns += wait_ns;
+	}
+	peer_free(peer);
+}
+
 int main(void)
 {
 	char address[64];
@@ -313,6 +334,7 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 	need(mkdtemp(directory) && chdir(directory) == 0, directory);
 	test_addresses();
+	test_waits();
 	test_reader_dies("unix:reader", listen_unix("reader"), "unix(7)");
 	listener = listen_tcp(&port);
 	snprintf(address, sizeof address, "tcp:127.0.0.1:%u", port);

@@ -257,6 +257,8 @@ static int open_captures(struct run *run, struct error *error)
 		result = run_add_captures(run, namespaces[i], fd, error);
 		if (result == 0)
 			result = run_add_watch(run, namespaces[i], error);
+		if (result == 0)
+			run_add_existing(run, namespaces[i]);
 		if (result != 0 && fd >= 0 && options->netns_path_count == 0)
 			result = 0; /* a namespace can be gone by now, the own one cannot */
 	}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "app/run_private.h"
+#include "base/clock.h"
 
 #define RING_MIN 64 /* KiB */
 /*
@@ -42,6 +43,26 @@ int run_add_watch(struct run *run, uint32_t netns, struct error *error)
 		listener_watch_begin(grown[run->watch_count].watch);
 	run->watch_count++;
 	return 0;
+}
+
+struct listing {
+	struct stream *stream;
+	int64_t began_ns; /* since the epoch */
+};
+
+static int on_existing(void *context, const struct socket *socket)
+{
+	const struct listing *listing = context;
+
+	stream_add_existing(listing->stream, socket, listing->began_ns);
+	return 0;
+}
+
+void run_add_existing(struct run *run, uint32_t netns)
+{
+	struct listing listing = { run->stream, clock_realtime_ns() };
+
+	host_list_sockets(run->host, netns, on_existing, &listing);
 }
 
 static bool captures_others(const struct options *options)
@@ -131,6 +152,7 @@ void run_on_namespace_opened(void *context, uint32_t netns, int64_t age_ns, uint
 		log_warning(run->log, "network namespace %u: %s", netns, error.text);
 	capture_set_set_namespace(run->captures, netns, host_namespace_fd(run->host, netns));
 	if (is_captured(run, netns)) {
+		run_add_existing(run, netns);
 		stream_pass_packets(run->stream);
 		run_emit_log(run, EVENT_NETNS_OPENED, &content);
 	}
@@ -143,6 +165,7 @@ void run_on_namespace_closing(void *context, uint32_t netns)
 	if (run->captures) {
 		capture_set_remove(run->captures, netns);
 		stream_pass_packets(run->stream);
+		stream_forget_existing(run->stream, netns);
 	}
 	for (int i = run->watch_count - 1; i >= 0; i--) {
 		if (run->watches[i].netns != netns)

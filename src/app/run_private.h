@@ -200,6 +200,7 @@ int run_captures_timeout(struct run *run);
 size_t run_queue_bytes(const struct options *options);
 int run_ring_kib(const struct options *options);
 int run_add_captures(struct run *run, uint32_t netns, int fd, struct error *error);
+void run_add_existing(struct run *run, uint32_t netns); /* its sockets of now; after its captures */
 int run_add_watch(struct run *run, uint32_t netns, struct error *error);
 
 #endif

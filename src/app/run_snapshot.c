@@ -9,6 +9,7 @@
 int run_take_snapshot(struct run *run, struct error *error)
 {
 	struct snapshot_options options = {
+		.stream = run->stream,
 		.attribution = host_attribution(run->host),
 		.emitter = run->emitter,
 		.key = run->key,

@@ -90,6 +90,35 @@ static bool find_traced_past(struct attribution *attribution,
 	return true;
 }
 
+/* It was listed before: closed by the peer alone, it has a descriptor still. */
+static bool find_listed_holder(struct attribution *attribution,
+                               const struct attribution_question *question, struct owner *owner)
+{
+	struct socket socket = {
+		.kind = SOCKET_TCP,
+		.netns = question->netns,
+		.inode = question->inode,
+		.cookie = question->cookie,
+	};
+
+	if (question->inode == 0)
+		return false;
+	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner,
+	                        NULL);
+	if (owner->method == ATTRIBUTION_SOCKET)
+		return true;
+	owner_clear(owner);
+	owner->netns = question->netns;
+	return false;
+}
+
+/* The ends are those of a later connection by now. */
+static bool is_another(const struct attribution_question *question, const struct socket *socket)
+{
+	return question->cookie != 0 && socket->cookie != 0 && socket->state != SOCKET_LISTEN &&
+	       socket->state != SOCKET_TIME_WAIT && socket->cookie != question->cookie;
+}
+
 /*
  * The socket is closed by now. The process that it came in to is still known when that is
  * the only one of the listener.
@@ -108,7 +137,8 @@ static void resolve_gone(struct attribution *attribution,
 			owner->method = ATTRIBUTION_RECENT;
 		return;
 	}
-	if (find_traced_past(attribution, question, owner))
+	if (find_traced_past(attribution, question, owner) ||
+	    find_listed_holder(attribution, question, owner))
 		return;
 	if (question->responder)
 		attribution_tcp_listener(attribution, namespace, &question->tuple,
@@ -123,13 +153,17 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 	struct socket socket;
 	int result;
 
+	if (question->gone && question->inode != 0) {
+		resolve_gone(attribution, namespace, question, ATTRIBUTION_NO_SOCKET, owner);
+		return;
+	}
 	if (question->gone) {
 		attribution_tcp_listener(attribution, namespace, &question->tuple,
 		                         question->ifindex, question->asked_ns, owner);
 		return;
 	}
 	result = attribution_find_socket(attribution, namespace, question, &socket);
-	if (result != 0) {
+	if (result != 0 || is_another(question, &socket)) {
 		resolve_gone(attribution, namespace, question, ATTRIBUTION_NO_SOCKET, owner);
 		return;
 	}

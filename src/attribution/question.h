@@ -23,6 +23,8 @@ struct attribution_question {
 	bool foreign;     /* the end's address is not of the host: a proxy's, and no listener's */
 	bool has_icmp_id; /* ICMP echo of which this end is the requester: */
 	uint16_t icmp_id;
+	/* The end's socket, as it was listed when the capture began; 0 = not known. */
+	uint64_t inode, cookie;
 	int64_t since_ns; /* monotonic: not before this did the connection begin; 0 = not known */
 	int64_t seen_ns;  /* monotonic: its first packet */
 	int64_t until_ns; /* monotonic: not after this was its last packet; 0 = not known */

@@ -28,6 +28,7 @@ void connection_extra_free(struct connection_extra *extra)
 	free(extra->trouble);
 	free(extra->tcp_info);
 	free(extra->sockets);
+	free(extra->past);
 	free(extra);
 }
 
@@ -49,5 +50,17 @@ bool connection_extra_set_tcp_info(struct connection *connection,
 	if (!extra || !extra->tcp_info)
 		return false;
 	*extra->tcp_info = *info;
+	return true;
+}
+
+bool connection_extra_set_past(struct connection *connection, const struct connection_past *past)
+{
+	struct connection_extra *extra = connection_extra(connection);
+
+	if (extra && !extra->past)
+		extra->past = malloc(sizeof *extra->past);
+	if (!extra || !extra->past)
+		return false;
+	*extra->past = *past;
 	return true;
 }

@@ -47,6 +47,15 @@ struct connection_socket {
 	uint64_t hash;
 };
 
+/* What was listed of a connection that existed when the capture began. */
+struct connection_past {
+	struct {
+		uint64_t inode, cookie; /* of the socket of [end]; both 0: it was not listed */
+	} sockets[2];
+	bool has_totals;
+	struct socket_totals totals; /* then: of the local (source on loopback) socket */
+};
+
 struct connection_extra {
 	struct connection_count reported[2]; /* counts at the last report that had them */
 	struct icmp_errors icmp_errors;
@@ -54,6 +63,7 @@ struct connection_extra {
 	/* The kernel's own numbers of the local (source on loopback) socket; NULL: not reported. */
 	struct socket_tcp_info *tcp_info;
 	struct connection_socket *sockets; /* [end]; NULL: NAT makes no other of either tuple */
+	struct connection_past *past;      /* NULL: it did not exist, as far as is known */
 };
 
 /* All zero at first; the connection owns it. NULL when memory is short. */
@@ -79,6 +89,13 @@ connection_extra_socket(const struct connection *connection, enum connection_end
 
 	return socket && socket->netns != 0 ? socket : NULL;
 }
+/* NULL: it was not listed. */
+static inline const struct connection_past *
+connection_extra_past(const struct connection *connection)
+{
+	return connection->extra ? connection->extra->past : NULL;
+}
+
 /* NULL: there were none. */
 static inline const struct icmp_errors *
 connection_extra_icmp_errors(const struct connection *connection)
@@ -90,5 +107,7 @@ connection_extra_icmp_errors(const struct connection *connection)
 /* False when memory is short. */
 bool connection_extra_set_tcp_info(struct connection *connection,
                                    const struct socket_tcp_info *info);
+/* The same. */
+bool connection_extra_set_past(struct connection *connection, const struct connection_past *past);
 
 #endif

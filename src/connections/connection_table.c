@@ -261,22 +261,28 @@ static struct connection *allocate(struct connection_table *table, int64_t now_n
 }
 
 /* What nobody else has, here or in another run; the same in each replay. */
-static uint64_t id_of(const struct hash_key *key, const struct connection *connection)
+static uint64_t id_of(const struct hash_key *key, uint32_t netns, const struct tuple *tuple,
+                      uint64_t order, int64_t start_ns)
 {
-	const struct tuple *tuple = &connection->tuple;
 	struct tuple ordered = tuple_is_before(tuple) ? *tuple : tuple_reverse(tuple);
 	struct {
 		uint64_t hash, order, start_ns;
 	} identity = {
-		.order = htole64(connection->internal.order),
-		.start_ns = htole64((uint64_t)connection->start_ns),
+		.order = htole64(order),
+		.start_ns = htole64((uint64_t)start_ns),
 	};
 
 	/* The same on machines of either byte order. */
 	ordered.source_port = htole16(ordered.source_port);
 	ordered.destination_port = htole16(ordered.destination_port);
-	identity.hash = htole64(tuple_hash(key, htole32(connection->netns), &ordered));
+	identity.hash = htole64(tuple_hash(key, htole32(netns), &ordered));
 	return hash_bytes(key, &identity, sizeof identity);
+}
+
+uint64_t connection_table_existing_id(const struct connection_table *table, uint32_t netns,
+                                      const struct tuple *tuple, int64_t start_ns)
+{
+	return id_of(&table->options.id_key, netns, tuple, 0, start_ns); /* others begin with 1 */
 }
 
 struct connection *connection_table_open(struct connection_table *table,
@@ -304,7 +310,8 @@ struct connection *connection_table_open(struct connection_table *table,
 	if (table->options.update_interval_ns > 0)
 		connection->internal.update_ns = now_ns + table->options.update_interval_ns;
 	connection->internal.hash = key->hash;
-	connection->id = id_of(&table->options.id_key, connection);
+	connection->id = id_of(&table->options.id_key, key->netns, &key->tuple,
+	                       connection->internal.order, time_ns);
 	if (table_insert(table->index, connection->internal.hash, connection->internal.number) !=
 	    0) {
 		give_back(table, connection);

@@ -99,6 +99,12 @@ const struct connection *connection_table_prefetch_entry(const struct connection
 struct connection *connection_table_open(struct connection_table *table,
                                          const struct connection_key *key, int64_t time_ns,
                                          int64_t now_ns);
+/*
+ * The id of one that was there before its packets are looked at, as a listing of start_ns showed:
+ * the same for both of its ends, and no other's.
+ */
+uint64_t connection_table_existing_id(const struct connection_table *table, uint32_t netns,
+                                      const struct tuple *tuple, int64_t start_ns);
 /* True when this packet cannot belong to that connection: close it and open another. */
 bool connection_table_restarts(const struct connection *connection, const struct packet *packet);
 /* Takes a connection as established that was met in its middle (TCP). */

@@ -298,6 +298,8 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_co
 		            encode_connection_state(event->previous));
 	if (connection->midway)
 		writer_call(writer, encode_writer_bool, KEY("midway"), true);
+	if (connection_extra_past(connection))
+		writer_call(writer, encode_writer_bool, KEY("existing"), true);
 	if (totals)
 		writer_call(writer, encode_tcp_history, connection);
 	if (totals && connection_extra_icmp_errors(connection))

@@ -57,8 +57,8 @@ static const char *const netlink_protocols[] = {
 
 /*
  * What the record says of a socket's two ends. The address of what waits for peers,
- * be it TCP or UDP, is a destination. An end of a known connection says what the connection says. Another
- * connected socket is the source of its connection, whichever end began it.
+ * be it TCP or UDP, is a destination. A connected socket is the source of its connection, whichever
+ * end began it.
  */
 struct view {
 	const struct inet_address *source, *destination; /* NULL: left out */
@@ -73,10 +73,9 @@ static bool waits_for_peers(const struct socket *socket)
 	return socket->state == SOCKET_LISTEN;
 }
 
-static struct view view_of(const struct event_socket *event)
+static struct view view_of(const struct socket *socket)
 {
-	const struct socket *socket = event->socket;
-	const struct tuple *tuple = event->connection ? &event->connection->tuple : &socket->tuple;
+	const struct tuple *tuple = &socket->tuple;
 	struct view view = {
 		.source = &tuple->source,
 		.source_port = tuple->source_port,
@@ -84,10 +83,6 @@ static struct view view_of(const struct event_socket *event)
 		.destination_port = tuple->destination_port,
 	};
 
-	if (event->connection) {
-		view.direction = event->connection->direction;
-		return view;
-	}
 	if (waits_for_peers(socket)) {
 		view.destination = view.source;
 		view.destination_port = view.source_port;
@@ -105,15 +100,12 @@ static struct view view_of(const struct event_socket *event)
 	return view;
 }
 
-/* Made here where no connection has one: a snapshot's socket is written once. */
-static void write_community_id(struct writer *writer, const struct event_socket *event,
-                               const struct view *view, uint8_t protocol)
+/* Made here: a snapshot's socket is written once. */
+static void write_community_id(struct writer *writer, const struct view *view, uint8_t protocol)
 {
 	char text[COMMUNITY_ID_SIZE];
 
-	if (event->connection) {
-		writer_name(writer, KEY("community_id"), event->connection->community_id);
-	} else if (view->source && view->destination && inet_has_ports(protocol)) {
+	if (view->source && view->destination && inet_has_ports(protocol)) {
 		struct tuple tuple = {
 			.source = *view->source,
 			.source_port = view->source_port,
@@ -131,14 +123,14 @@ static void write_inet(struct writer *writer, const struct event_socket *event)
 {
 	uint8_t protocol = (uint8_t)event->socket->protocol;
 	bool has_ports = event->socket->kind != SOCKET_RAW && inet_has_ports(protocol);
-	struct view view = view_of(event);
+	struct view view = view_of(event->socket);
 
 	writer_object(writer, KEY("network"));
 	encode_tuple_protocol(writer, inet_is_v4(view.source ? view.source : view.destination),
 	                      protocol);
 	encode_tuple_direction(writer, view.direction);
 	if (has_ports)
-		write_community_id(writer, event, &view, protocol);
+		write_community_id(writer, &view, protocol);
 	writer_object_end(writer);
 	if (view.source) {
 		writer_object(writer, KEY("source"));
@@ -346,9 +338,9 @@ void encode_socket_event(struct writer *writer, const struct event *any)
 	encode_owner_full(writer, event->owner);
 	encode_record_sockline(writer);
 	write_snapshot(writer, any);
-	if (event->connection) {
+	if (event->connection_id != 0) {
 		writer_object(writer, KEY("connection"));
-		writer_id(writer, KEY("id"), event->connection->id);
+		writer_id(writer, KEY("id"), event->connection_id);
 		writer_object_end(writer);
 	}
 	write_socket(writer, event);

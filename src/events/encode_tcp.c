@@ -80,13 +80,25 @@ static void write_measured(struct writer *writer, const struct connection *conne
 		write_figures(writer, figures, ends);
 }
 
+static void write_at_start(struct writer *writer, const struct socket_totals *totals)
+{
+	writer_object(writer, KEY("at_start"));
+	writer_count(writer, KEY("bytes_acked"), totals->bytes_acked);
+	writer_count(writer, KEY("bytes_received"), totals->bytes_received);
+	writer_u64(writer, KEY("segments_sent"), totals->segments_sent);
+	writer_u64(writer, KEY("segments_received"), totals->segments_received);
+	writer_object_end(writer);
+}
+
 void encode_tcp_connection(struct writer *writer, const struct connection *connection, bool totals)
 {
 	const struct socket_tcp_info *info = connection_extra_tcp_info(connection);
+	const struct connection_past *past = connection_extra_past(connection);
+	bool at_start = past && past->has_totals;
 	bool measured = totals && is_measured(connection);
 	bool handshake = totals && connection->flow.handshake_us > 0;
 
-	if (!info && !measured && !handshake)
+	if (!info && !measured && !handshake && !at_start)
 		return;
 	writer_object(writer, KEY("tcp"));
 	if (info)
@@ -95,6 +107,8 @@ void encode_tcp_connection(struct writer *writer, const struct connection *conne
 		writer_u64(writer, KEY("handshake_us"), connection->flow.handshake_us);
 	if (measured)
 		write_measured(writer, connection);
+	if (at_start)
+		write_at_start(writer, &past->totals);
 	writer_object_end(writer);
 }
 

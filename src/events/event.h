@@ -102,11 +102,11 @@ struct event_socket {
 	const struct owner *owner;
 	const struct process *const *holders; /* all known holders, lowest pid first, for names */
 	int holder_count;
-	struct connection *connection; /* the one it is an end of; NULL = not known */
-	uint64_t snapshot_id;          /* 1, 2, ... in this run; 0 for LISTENING_* */
-	uint64_t snapshot_index;       /* 1, 2, ... in this snapshot; the count, when completed */
-	const char *cgroup;            /* path of the socket's; NULL = not known */
-	int64_t began_ns;              /* SNAPSHOT_COMPLETED: when the sockets were listed */
+	uint64_t connection_id;  /* of the one it is an end of; 0 = not known */
+	uint64_t snapshot_id;    /* 1, 2, ... in this run; 0 for LISTENING_* */
+	uint64_t snapshot_index; /* 1, 2, ... in this snapshot; the count, when completed */
+	const char *cgroup;      /* path of the socket's; NULL = not known */
+	int64_t began_ns;        /* SNAPSHOT_COMPLETED: when the sockets were listed */
 	/* SNAPSHOT_COMPLETED: kinds of which sockets may be missing; that the kernel does not have. */
 	uint32_t incomplete, absent; /* SOCKET_KIND_BIT */
 };

@@ -379,6 +379,12 @@ int host_namespace_fd(const struct host *host, uint32_t netns)
 	return host_netns_set_fd(host->netns_set, netns);
 }
 
+void host_list_sockets(const struct host *host, uint32_t netns, socket_callback *callback,
+                       void *context)
+{
+	host_netns_set_list(host->netns_set, netns, callback, context);
+}
+
 const char *const *host_degraded(const struct host *host, int *count)
 {
 	*count = host->degraded_count;

@@ -110,6 +110,12 @@ uint32_t host_netns(const struct host *host); /* inode number of the own network
 int host_namespaces(const struct host *host, uint32_t *numbers, int max);
 /* The fd of one of them, for setns(2), borrowed; -1: the own one. */
 int host_namespace_fd(const struct host *host, uint32_t netns);
+/*
+ * Calls back for each TCP socket of one of them that is not closed, where the end of each will be
+ * reported (socket_destroyed); for none elsewhere.
+ */
+void host_list_sockets(const struct host *host, uint32_t netns, socket_callback *callback,
+                       void *context);
 /* Something cannot be had, and what that costs. */
 void host_degrade(struct host *host, const char *what, const char *cost);
 const char *const *host_degraded(const struct host *host, int *count);

@@ -98,6 +98,16 @@ static void resync(struct host_netns *netns)
 		netns->resync_ns = began_ns + RESYNC_NS + RESYNC_SHARE * netns->resync_took_ns;
 }
 
+void host_netns_list(struct host_netns *netns, socket_callback *callback, void *context)
+{
+	const uint32_t closed = 1u << SOCKET_TIME_WAIT | 1u << SOCKET_CLOSED | 1u << SOCKET_LISTEN;
+	bool complete;
+
+	if (netns->ends)
+		lister_run(netns->lister, SOCKET_KIND_BIT(SOCKET_TCP), ~closed, true, callback,
+		           context, &complete);
+}
+
 void host_netns_catch_up(struct host_netns *netns)
 {
 	if (netns->resync_ns != 0 && clock_monotonic_ns() >= netns->resync_ns)

@@ -48,6 +48,11 @@ void host_netns_close(struct host_netns *netns);
 /* Lists sockets again where reports of their ends were lost. */
 void host_netns_catch_up(struct host_netns *netns);
 
+/*
+ * The TCP sockets that are not closed, where their ends are reported. A listing that is not whole is
+ * one all the same.
+ */
+void host_netns_list(struct host_netns *netns, socket_callback *callback, void *context);
 uint32_t host_netns_number(const struct host_netns *netns);
 int host_netns_fd(const struct host_netns *netns); /* for netns_enter; -1 = the own one */
 /* What attribution needs to know of it; borrowed. */

@@ -338,6 +338,15 @@ int host_netns_set_fd(const struct host_netns_set *set, uint32_t netns)
 	return watched ? host_netns_fd(watched->namespace) : -1;
 }
 
+void host_netns_set_list(const struct host_netns_set *set, uint32_t netns,
+                         socket_callback *callback, void *context)
+{
+	const struct watched *watched = find(set, netns);
+
+	if (watched)
+		host_netns_list(watched->namespace, callback, context);
+}
+
 bool host_netns_set_tracks(const struct host_netns_set *set)
 {
 	for (int i = 0; i < set->count; i++)

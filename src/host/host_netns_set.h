@@ -68,6 +68,8 @@ bool host_netns_set_report(struct host_netns_set *set, struct host_netns_quota_u
 
 bool host_netns_set_is_open(const struct host_netns_set *set, uint32_t netns);
 int host_netns_set_fd(const struct host_netns_set *set, uint32_t netns); /* -1: the own one */
+void host_netns_set_list(const struct host_netns_set *set, uint32_t netns,
+                         socket_callback *callback, void *context); /* as host_netns_list */
 /* Whether the kernel tracks connections for NAT in one of them, and may be asked. */
 bool host_netns_set_tracks(const struct host_netns_set *set);
 /* Up to max numbers; returns how many there are. */

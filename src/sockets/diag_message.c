@@ -71,6 +71,12 @@ static void set_tcp_info(struct socket *socket, const struct diag_attributes *at
 		.bytes_acked = info.tcpi_bytes_acked,
 		.bytes_received = info.tcpi_bytes_received,
 	};
+	socket->totals = (struct socket_totals){
+		.bytes_acked = info.tcpi_bytes_acked,
+		.bytes_received = info.tcpi_bytes_received,
+		.segments_sent = info.tcpi_segs_out,
+		.segments_received = info.tcpi_segs_in,
+	};
 	socket->role = role_of(socket, &info, length);
 }
 

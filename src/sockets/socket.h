@@ -70,6 +70,12 @@ struct socket_tcp_info {
 	uint64_t bytes_received;    /* RFC 4898 tcpEStatsAppHCThruOctetsReceived */
 };
 
+/* The same: what a socket carried since its beginning. */
+struct socket_totals {
+	uint64_t bytes_acked, bytes_received;
+	uint32_t segments_sent, segments_received; /* tcpi_segs_out, tcpi_segs_in: RFC 4898 */
+};
+
 /* Which end of a TCP connection a socket is. */
 enum socket_role { SOCKET_ROLE_UNKNOWN, SOCKET_INITIATOR, SOCKET_RESPONDER };
 
@@ -103,6 +109,7 @@ struct socket {
 	bool has_tcp_info;
 	enum socket_role role; /* with tcp_info, of an open connection */
 	struct socket_tcp_info tcp_info;
+	struct socket_totals totals; /* with tcp_info */
 
 	/* SOCKET_UNIX */
 	uint8_t path_length; /* 0 = unnamed */

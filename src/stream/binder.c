@@ -58,7 +58,11 @@ void binder_count_destroyed(const struct binder *binder, const struct connection
 struct attribution_question binder_question_alone(const struct connection *connection,
                                                   enum connection_end end)
 {
+	const struct connection_past *past = connection_extra_past(connection);
+
 	return (struct attribution_question){
+		.inode = past ? past->sockets[end].inode : 0,
+		.cookie = past ? past->sockets[end].cookie : 0,
 		.netns = connection->netns,
 		.tuple = connection_tuple_of(connection, end),
 		.ifindex = connection->ifindex,

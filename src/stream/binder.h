@@ -39,6 +39,8 @@ void binder_free(struct binder *binder);
 /* Asks for the local ends of a new connection. `from` sent the packet at hand. */
 void binder_bind(struct binder *binder, struct connection *connection, enum connection_end from,
                  const struct packet *packet, int64_t now_ns);
+/* The same for one without packets, which is about to be closed. */
+void binder_bind_unseen(struct binder *binder, struct connection *connection, int64_t now_ns);
 /*
  * A packet of a known connection, seen at seen_ns: a listener's owner is refined when its end
  * speaks, and so is one of several. Packets that were taken together have the same now_ns.

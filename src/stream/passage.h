@@ -45,4 +45,14 @@ const struct interface *stream_captured_at(const struct passage *passage);
 /* A captured packet counts once: the innermost that has an end of this host. */
 void stream_count_traffic(struct stream *stream, struct passage *passage);
 
+/* stream_existing.c: what was listed of the connection that this packet is about to open. */
+struct stream_existing {
+	struct existing_connection connection;
+	enum existing_fit fit; /* ANOTHER also when there was none */
+};
+/* Looked around before. */
+struct stream_existing stream_take_existing(struct stream *stream, const struct passage *passage);
+void stream_set_existing(struct stream *stream, struct connection *connection,
+                         const struct stream_existing *taken);
+
 #endif

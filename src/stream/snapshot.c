@@ -16,6 +16,11 @@
 
 #define CHUNK_SIZE 65536
 
+struct listed {
+	struct socket socket;
+	uint64_t connection_id; /* 0 = none is known */
+};
+
 /* Details of sockets, one after the other. */
 struct chunk {
 	struct chunk *before;
@@ -26,7 +31,7 @@ struct chunk {
 struct snapshot {
 	struct snapshot_options options;
 	uint64_t id;
-	struct socket *sockets;
+	struct listed *sockets;
 	size_t count, capacity, next;
 	struct chunk *chunks;
 	bool has_cgroups;
@@ -59,13 +64,13 @@ static const struct socket_details *keep_details(struct snapshot *snapshot,
 static int collect(void *context, const struct socket *socket)
 {
 	struct snapshot *snapshot = context;
-	struct socket *kept;
+	struct listed *kept;
 
 	if (snapshot->options.listening && !socket_is_listening(socket))
 		return 0;
 	if (snapshot->count == snapshot->capacity) {
 		size_t capacity = snapshot->capacity ? 2 * snapshot->capacity : 256;
-		struct socket *sockets = realloc(snapshot->sockets, capacity * sizeof *sockets);
+		struct listed *sockets = realloc(snapshot->sockets, capacity * sizeof *sockets);
 
 		if (!sockets)
 			return -ENOMEM;
@@ -73,10 +78,13 @@ static int collect(void *context, const struct socket *socket)
 		snapshot->capacity = capacity;
 	}
 	kept = &snapshot->sockets[snapshot->count];
-	*kept = *socket;
+	kept->socket = *socket;
+	kept->connection_id = snapshot->options.stream
+	                              ? stream_announce_existing(snapshot->options.stream, socket)
+	                              : 0;
 	if (socket->details) {
-		kept->details = keep_details(snapshot, socket);
-		if (!kept->details)
+		kept->socket.details = keep_details(snapshot, socket);
+		if (!kept->socket.details)
 			return -ENOMEM;
 	}
 	snapshot->has_cgroups |= socket->cgroup_id > 0;
@@ -173,8 +181,9 @@ uint32_t snapshot_incomplete(const struct snapshot *snapshot)
 	return snapshot->incomplete;
 }
 
-static void emit_socket(struct snapshot *snapshot, const struct socket *socket)
+static void emit_socket(struct snapshot *snapshot, const struct listed *listed)
 {
+	const struct socket *socket = &listed->socket;
 	struct event event = { .action = EVENT_EXISTING_SOCKET, .time_ns = clock_realtime_ns() };
 	struct proc_fd_holders holders = { 0 };
 	struct owner owner = { 0 };
@@ -185,6 +194,7 @@ static void emit_socket(struct snapshot *snapshot, const struct socket *socket)
 	event.socket.owner = &owner;
 	event.socket.holders = (const struct process *const *)holders.processes;
 	event.socket.holder_count = holders.count;
+	event.socket.connection_id = listed->connection_id;
 	event.socket.cgroup = cgroup_of(snapshot, socket);
 	event.socket.snapshot_id = snapshot->id;
 	event.socket.snapshot_index = ++snapshot->next;

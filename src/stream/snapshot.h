@@ -14,10 +14,12 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "stream/emitter.h"
+#include "stream/stream.h"
 
 struct snapshot;
 
 struct snapshot_options {
+	struct stream *stream;           /* borrowed; NULL: no connections are followed */
 	struct attribution *attribution; /* borrowed */
 	struct emitter *emitter;         /* borrowed */
 	struct hash_key key;

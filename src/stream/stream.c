@@ -194,6 +194,7 @@ void stream_free(struct stream *stream)
 	traffic_free(stream->traffic);
 	naming_free(stream->naming);
 	unclaimed_errors_free(stream->errors);
+	existing_free(stream->existing);
 	payload_store_fini(&stream->payloads);
 	destroyed_free(stream->destroyed);
 	fragments_free(stream->fragments);
@@ -222,11 +223,15 @@ void stream_socket_listed(struct stream *stream, const struct socket *socket)
 	connection = connection_table_find(stream->connections, &key, &from);
 	if (connection)
 		connection->listed |= 1u << from & 3;
+	else if (stream->existing)
+		existing_listed(stream->existing, &key);
 }
 
 void stream_sockets_listed(struct stream *stream, uint32_t netns, int64_t began_ns)
 {
 	connection_table_unlisted(stream->connections, netns, began_ns, clock_monotonic_ns());
+	if (stream->existing)
+		existing_unlisted(stream->existing, netns, clock_monotonic_ns());
 }
 
 /* -1 is never. */
@@ -258,6 +263,8 @@ int64_t stream_tick(struct stream *stream)
 		naming_expire(stream->naming, stream_time_ns(stream) - DNS_QUERIES_KEEP_NS);
 	stream->behind = !connection_table_expire(stream->connections, table_time_ns(stream));
 	if (!stream_take_failed_connects(stream, clock_monotonic_ns() - WINDOW_HELD_NS))
+		stream->behind = true;
+	if (!stream_end_existing(stream, clock_monotonic_ns() - WINDOW_HELD_NS))
 		stream->behind = true;
 	next_ns = settle(stream);
 	if (stream->traffic &&
@@ -322,6 +329,7 @@ void stream_finish(struct stream *stream)
 	stream_pass_packets(stream);
 	stream_take_destroyed(stream);
 	stream_take_failed_connects(stream, INT64_MAX);
+	stream_end_existing(stream, INT64_MAX);
 	finish_traffic(stream);
 	if (stream->naming)
 		naming_expire(stream->naming, INT64_MAX);

@@ -90,6 +90,15 @@ void stream_sockets_lost(struct stream *stream, int64_t since_ns);
  */
 void stream_socket_listed(struct stream *stream, const struct socket *socket);
 void stream_sockets_listed(struct stream *stream, uint32_t netns, int64_t began_ns);
+/*
+ * A socket that is there as the capture of its namespace begins, by a listing that began at
+ * listed_ns (since the epoch): before any of its packets is added.
+ */
+void stream_add_existing(struct stream *stream, const struct socket *socket, int64_t listed_ns);
+/* The id of the connection that such a socket is of, for a record of the socket; 0: there is none. */
+uint64_t stream_announce_existing(struct stream *stream, const struct socket *socket);
+/* The namespace is gone, and its sockets with it. */
+void stream_forget_existing(struct stream *stream, uint32_t netns);
 
 /* Timers: expiry and late binding. Returns nanoseconds to the next need, -1 = in a second. */
 int64_t stream_tick(struct stream *stream);

@@ -45,6 +45,10 @@ static void apply_destroyed(struct stream *stream, const struct destroyed_socket
 	if (is_udp || (!connection && socket->has_tcp_info))
 		destroyed_add_info(stream->destroyed, &socket->key, &socket->tcp_info,
 		                   socket->reported_ns);
+	if (!connection && stream->existing)
+		existing_end(stream->existing, &socket->key, socket->reported_ns);
+	else if (stream->existing) /* NAT gave its packets another tuple */
+		existing_remove(stream->existing, &socket->key);
 	if (!connection || (connection_table_is_closed(connection) && !connection->life.held))
 		return;
 	if (!connection_table_is_closed(connection))

@@ -28,7 +28,8 @@ static enum connection_direction direction_of(const struct connection *connectio
  * port that is for services, else the end that is seen first.
  */
 static enum connection_end sender_end(const struct stream *stream, const struct packet *packet,
-                                      const struct locality *locality, bool *known)
+                                      const struct locality *locality,
+                                      const struct stream_existing *existing, bool *known)
 {
 	struct tuple reversed = tuple_reverse(&packet->tuple);
 	enum flow_key_sender sender = flow_key_sender(packet);
@@ -37,6 +38,10 @@ static enum connection_end sender_end(const struct stream *stream, const struct 
 	*known = true;
 	if (sender != FLOW_KEY_UNKNOWN)
 		return sender == FLOW_KEY_INITIATOR ? CONNECTION_SOURCE : CONNECTION_DESTINATION;
+	if (existing->fit == EXISTING_BEFORE && existing->connection.oriented)
+		return tuple_equal(&packet->tuple, &existing->connection.tuple)
+		               ? CONNECTION_SOURCE
+		               : CONNECTION_DESTINATION;
 	if (locality->destination)
 		role = attribution_find_role(stream->options.attribution, packet->netns, &reversed,
 		                             packet->ifindex);
@@ -77,6 +82,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 {
 	const struct packet *packet = passage->packet;
 	const struct locality *locality = &passage->locality;
+	struct stream_existing existing;
 	struct connection *connection;
 	enum connection_end end;
 	bool known;
@@ -84,7 +90,8 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	if (stream->options.attribution)
 		attribution_expect(stream->options.attribution, &packet->tuple);
 	stream_look_around(stream, passage);
-	end = sender_end(stream, packet, locality, &known);
+	existing = stream_take_existing(stream, passage);
+	end = sender_end(stream, packet, locality, &existing, &known);
 	if (end == CONNECTION_DESTINATION)
 		passage->key.tuple = tuple_reverse(&passage->key.tuple);
 	connection = connection_table_open(stream->connections, &passage->key, packet->time_ns,
@@ -107,6 +114,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);
 	if (connection->midway && !flow_key_is_refusal(packet))
 		connection_table_met_midway(connection);
+	stream_set_existing(stream, connection, &existing);
 	stream_note_deaths(stream, connection, passage->now_ns);
 	if (is_udp(&connection->tuple))
 		stream_settle_destroyed(stream, connection, connection->seen_ns);

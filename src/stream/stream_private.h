@@ -8,6 +8,7 @@
 #include "capture/origin.h"
 #include "stream/destroyed.h"
 #include "stream/duplicates.h"
+#include "stream/existing.h"
 #include "stream/unclaimed_errors.h"
 #include "stream/fragments.h"
 #include "stream/naming.h"
@@ -28,6 +29,7 @@ struct stream {
 	struct duplicates *duplicates;
 	struct fragments *fragments;
 	struct destroyed *destroyed;
+	struct existing *existing; /* NULL: nothing was listed */
 	struct unclaimed_errors
 		*errors;         /* NULL: calls of connect(2) without packets are no records */
 	struct naming *naming;   /* NULL: nothing is looked into */
@@ -96,6 +98,11 @@ void stream_apply_icmp_error(struct stream *stream, const struct packet *packet,
  * application gave up. False: there are more than the sink has room for.
  */
 bool stream_take_failed_connects(struct stream *stream, int64_t before_ns);
+/*
+ * Those of which the end was reported before that time (monotonic), and of which no packet was read,
+ * become connections that are closed, if a record has their id. False as above.
+ */
+bool stream_end_existing(struct stream *stream, int64_t before_ns);
 /* May a timer report something now? context: the stream. */
 bool stream_has_room(void *context);
 /* For a connection that its packets closed: the record comes after those that are late. */

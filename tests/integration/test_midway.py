@@ -63,7 +63,8 @@ def ways(sockline):
     for record in sockline.find("connection_opened"):
         ports = record["source"]["port"], record["destination"]["port"]
         for to, port in ENDS.items():
-            if to in ports and record["sockline"]["connection"].get("midway"):
+            joined = record["sockline"]["connection"]
+            if to in ports and joined.get("existing") and joined.get("midway"):
                 found[to] = record["network"]["direction"], ports == (port, to)
     return found
 
@@ -108,6 +109,108 @@ def test_data_under_way():
         sockline.stop()
         found = {record["network"]["direction"] for record in sockline.find("connection_opened")}
         check(found == {"egress"}, "it began the connection", found)
+
+
+# Both ends of one, on lo; the server's end speaks, and each closes its own.
+LOCAL = """
+listener = socket.create_server(("127.0.0.1", 446))
+client = socket.create_connection(("127.0.0.1", 446))
+server = listener.accept()[0]
+client.send(b"before")
+server.recv(6)
+wait("ready")
+server.send(b"word")
+client.recv(4)
+wait("sent")
+server.close()
+client.recv(1)
+client.close()
+wait("closed")
+"""
+
+# One that is closed by a RST, begins anew from the same port, and one that ends without a packet.
+CLOSES = """
+import struct
+def connect(to, port):
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.bind(("{here}", port))
+    client.connect(("{there}", to))
+    return client
+again = connect(447, 40447)
+silent = connect(448, 40448)
+silent.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1)
+silent.send(b"seven..")
+wait("ready")
+again.close()
+again = connect(447, 40447)
+wait("again")
+silent.send(b"word")
+try:
+    silent.recv(1)
+except TimeoutError:
+    silent.close()
+wait("closed")
+"""
+
+
+def of_port(sockline, action, port):
+    """Records of connections to that port, and of the sockets of both their ends."""
+    return [record for record in sockline.find(action)
+            if port in (record.get("source", {}).get("port"), record.get("destination", {}).get("port"))
+            and "connection" in record["sockline"]]
+
+
+def past(record):
+    """(its id, whether it existed, what its socket had carried before)"""
+    connection = record["sockline"]["connection"]
+    return (connection["id"], connection.get("existing", False),
+            record["sockline"].get("tcp", {}).get("at_start"))
+
+
+def carried(acked, received, sent, got):
+    return {"bytes_acked": acked, "bytes_received": received,
+            "segments_sent": sent, "segments_received": got}
+
+
+def test_existing():
+    """They have the id of their sockets, what these carried before, and a process; later ones not."""
+    with Namespace.pair() as (client, server):
+        local = Agent(client, LOCAL)
+        _waits = Agent(server, SERVER.format(here=server.address, ports=[447, 448], data="b'word'"))
+        closes = Agent(client, CLOSES.format(here=client.address, there=server.address))
+        sockline = client.sockline("-e", "connection,socket", wait=False)
+        sockline.wait_for("snapshot_completed")
+        local.tell()
+        local.tell()
+        closes.tell()
+        client.run("nft", "add table ip t; add chain ip t o { type filter hook output priority 0; };"
+                   " add rule ip t o tcp dport 448 drop")
+        closes.tell()
+        for port in (446, 447, 448):
+            sockline.wait_for("connection_closed",
+                              lambda record, port=port: record["destination"]["port"] == port)
+        check(sockline.stop() == 0, "ends well", sockline.stderr)
+        for port, before, agent, sockets in ((446, carried(7, 0, 3, 2), local, 2),
+                                             (447, carried(1, 0, 2, 1), closes, 1),
+                                             (448, carried(8, 0, 3, 2), closes, 1)):
+            listed = of_port(sockline, "existing_socket", port)
+            opened = of_port(sockline, "connection_opened", port)
+            closed = of_port(sockline, "connection_closed", port)
+            ids = {past(record)[0] for record in listed}
+            check(len(listed) == sockets and len(ids) == 1, f"{port}: one id of each socket", listed)
+            expected = (ids.pop(), True, before)
+            check([past(record) for record in opened[:1] + closed[:1]] ==
+                  [expected] * (1 if port == 448 else 2), f"{port}: joined with what is captured",
+                  [past(record) for record in opened + closed])
+            check(closed[0]["network"]["direction"] == "egress", f"{port}: it began here", closed)
+            check({record["process"]["pid"] for record in listed + opened + closed} == {agent.pid},
+                  f"{port}: its process", opened + closed)
+        again = of_port(sockline, "connection_opened", 447)[1]
+        check(past(again)[1:] == (False, None), "the next one from this port is new", again)
+        check(not of_port(sockline, "connection_opened", 448) and "packets" not in closed[0]["network"] and
+              closed[0]["event"]["reason"] == "socket_closed", "one ended without a packet", closed)
 
 
 run(globals())

@@ -124,10 +124,7 @@ static inline void scene_socket(struct scene *scene, struct event_socket *event)
 		memset(&socket->tuple.destination, 0, sizeof socket->tuple.destination);
 		socket->tuple.destination_port = 0;
 	} else if (scene_chance(scene, 40)) {
-		struct connection *connection =
-			&scene->connections[random_below(&scene->random, SCENE_CONNECTIONS)];
-
-		event->connection = connection;
+		event->connection_id = random_u64(&scene->random);
 	}
 	socket->ifindex = scene_chance(scene, 20) ? 3 : 0;
 	socket->v6only = scene_chance(scene, 20);

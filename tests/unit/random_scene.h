@@ -265,6 +265,7 @@ static inline void scene_names(struct scene *scene, struct connection *connectio
 static inline void scene_connection(struct scene *scene, struct connection *connection)
 {
 	struct socket_tcp_info info = { 0 };
+	struct connection_past past = { .has_totals = false };
 	struct connection_extra *extra;
 	struct tcp_trouble *trouble;
 
@@ -319,6 +320,11 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 	info.bytes_acked = scene_number(scene, 64);
 	if (connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50))
 		connection_extra_set_tcp_info(connection, &info);
+	past.has_totals = scene_chance(scene, 50);
+	past.totals.bytes_acked = scene_number(scene, 53);
+	past.totals.segments_sent = (uint32_t)scene_number(scene, 32);
+	if (connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50))
+		connection_extra_set_past(connection, &past);
 	connection->flow.handshake_us = (uint32_t)scene_number(scene, 32);
 	connection->flow.unmeasured = scene_chance(scene, 20);
 	connection->tcp.ending = scene_chance(scene, 50);

@@ -41,6 +41,12 @@ static void walk_begin(struct attribution *attribution, int64_t now)
 	proc_fd_walk_start(attribution->options.fds, !full);
 }
 
+/* What others wait for: processes with very many descriptors have a share of their own. */
+static void add_work(struct attribution *attribution, int64_t took_ns)
+{
+	attribution->walk_work_ns += took_ns - proc_fd_take_large_ns(attribution->options.fds);
+}
+
 bool attribution_work(struct attribution *attribution, int64_t budget_ns)
 {
 	int64_t now = clock_monotonic_ns();
@@ -50,11 +56,11 @@ bool attribution_work(struct attribution *attribution, int64_t budget_ns)
 	if (!proc_fd_walk_active(attribution->options.fds))
 		return false;
 	if (proc_fd_walk(attribution->options.fds, budget_ns)) {
-		attribution->walk_work_ns += clock_monotonic_ns() - now;
+		add_work(attribution, clock_monotonic_ns() - now);
 		walk_finished(attribution, clock_monotonic_ns());
 		return false;
 	}
-	attribution->walk_work_ns += clock_monotonic_ns() - now;
+	add_work(attribution, clock_monotonic_ns() - now);
 	return true;
 }
 

@@ -23,6 +23,7 @@ struct fd_holder {
 	uint64_t start_ticks;
 	uint64_t directory;  /* inode number of its fd directory; 0 = not read */
 	int64_t descriptors; /* how many it had when read; -1 = read again in any case */
+	int64_t links;       /* how many were read then */
 	uint32_t walk;       /* the last that saw it */
 	uint32_t
 		verified; /* number of the walk since whose begin an entry was verified; 0 = none */

@@ -155,6 +155,7 @@ static int finish(struct fd_scan *scan, struct fd_index *index, struct fd_holder
 	fd_index_sweep(index, (uint32_t)(holder - index->holders), scan->stamp);
 	holder->tid = scan->tid;
 	holder->directory = scan->directory;
+	holder->links = scan->listed;
 	/* Our own are not to be compared: looking at them takes some, not always as many. */
 	holder->descriptors = scan->tid == 0 && scan->pid != getpid() ? count : -1;
 	fd_scan_stop(scan);

@@ -91,13 +91,17 @@ int proc_fd_scan_process(struct proc_fd *fds, int pid);
  * A walk over all processes, in slices: each call works for at most budget_ns
  * and returns true when the walk is complete. changed_only skips processes
  * whose descriptor count and identity are as they were: it misses a descriptor
- * that replaced another. Processes not seen by a walk have exited, which is entered
+ * that replaced another. It reads one process with very many descriptors at a
+ * time, each in its turn, and that takes a twentieth of the time at most: they
+ * keep no other waiting. Processes not seen by a walk have exited, which is entered
  * in the table. A start while one is under way lets that one go on, unless it
  * turns a walk over changed ones into a full one, which begins anew.
  */
 void proc_fd_walk_start(struct proc_fd *fds, bool changed_only);
 bool proc_fd_walk_active(const struct proc_fd *fds);
 bool proc_fd_walk(struct proc_fd *fds, int64_t budget_ns);
+/* What walks over changed ones have spent on those with very many, since it was last asked. */
+int64_t proc_fd_take_large_ns(struct proc_fd *fds);
 /*
  * True: a full walk that began at since_ns (monotonic) or later is complete. A
  * socket that existed then, and that proc_fd_find does not know, has no holder

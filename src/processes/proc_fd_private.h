@@ -34,6 +34,16 @@ struct proc_fd_walk {
 	int64_t began_ns; /* monotonic */
 	uint64_t evicted; /* counter when it began */
 	uint32_t stamp;   /* of the last scan before it */
+	int large_pid;    /* the large process that it reads; 0 = none */
+	int64_t large_ns; /* what that took so far */
+	bool large_waits; /* one that comes before the last one that was read */
+};
+
+/* Processes with very many descriptors: walks over changed ones read one of them at a time. */
+struct proc_fd_large {
+	int last_pid;    /* that was read; they take turns in this order */
+	int64_t next_ns; /* monotonic: when the next one may be read */
+	int64_t spent_ns;
 };
 
 struct proc_fd {
@@ -46,6 +56,7 @@ struct proc_fd {
 	struct fd_scan walk_scan; /* the walk, in slices */
 	struct proc_dir list;     /* of processes, the walk's */
 	struct proc_fd_walk walk;
+	struct proc_fd_large large;
 	struct proc_fd_walk full; /* the last full one that is complete; number 0 = none */
 	bool has_sizes;           /* st_size of a fd directory was seen to be more than 0 */
 	bool unsized;             /* proc_fd_ignore_sizes */

@@ -12,6 +12,9 @@
 
 /* Where descriptors are counted by listing; a process with more is read again, in slices. */
 #define LISTED_MAX 4096
+/* More links than this take over a millisecond. */
+#define LARGE_MIN   512
+#define LARGE_SHARE 20 /* of the time, what they cost is waited for nineteen-fold */
 
 static void count_failure(struct proc_fd *fds, int result)
 {
@@ -73,18 +76,67 @@ int64_t proc_fd_count_descriptors(struct proc_fd *fds, int at, const char *path,
 	return fds->has_sizes ? size : proc_dir_count(&fds->scan.dir, at, path, max);
 }
 
-/* As many descriptors as when they were read, and the same process. */
-static bool is_unchanged(struct proc_fd *fds, const struct fd_holder *holder)
+/* The process's number of descriptors, at most LISTED_MAX + 1 where they are listed; -errno. */
+static int64_t count_of(struct proc_fd *fds, int pid, struct stat *status)
 {
-	struct stat status;
+	int proc = process_table_proc_fd(fds->table);
 	char path[32];
 
-	snprintf(path, sizeof path, "%d/fd", holder->pid);
-	if (fstatat(process_table_proc_fd(fds->table), path, &status, 0) < 0 ||
-	    status.st_ino != holder->directory || holder->descriptors < 0)
+	snprintf(path, sizeof path, "%d/fd", pid);
+	if (fstatat(proc, path, status, 0) < 0)
+		return -errno;
+	return proc_fd_count_descriptors(fds, proc, path, status, LISTED_MAX);
+}
+
+/* As many descriptors as when they were read, and the same process. */
+static bool is_unchanged(const struct fd_holder *holder, const struct stat *status, int64_t count)
+{
+	return holder->directory == status->st_ino && holder->descriptors >= 0 &&
+	       holder->descriptors == count;
+}
+
+/* Is it large, and another one's turn? */
+static bool must_wait(struct proc_fd *fds, int pid, const struct fd_holder *holder, int64_t count)
+{
+	if ((!holder || holder->links <= LARGE_MIN) && count <= LISTED_MAX)
 		return false;
-	return proc_fd_count_descriptors(fds, process_table_proc_fd(fds->table), path, &status,
-	                                 LISTED_MAX) == holder->descriptors;
+	if (fds->walk.large_pid != 0 || fds->walk.began_ns < fds->large.next_ns)
+		return true;
+	if (pid <= fds->large.last_pid) {
+		fds->walk.large_waits = true;
+		return true;
+	}
+	fds->walk.large_pid = fds->large.last_pid = pid;
+	return false;
+}
+
+/* Is there nothing to read of it now, in a walk over changed ones? */
+static bool is_left_out(struct proc_fd *fds, int pid, uint32_t number)
+{
+	const struct fd_holder *holder =
+		number != FD_INDEX_NONE ? &fds->index.holders[number] : NULL;
+	struct stat status;
+	int64_t count = count_of(fds, pid, &status);
+
+	if (count < 0)
+		return false;
+	return (holder && is_unchanged(holder, &status, count)) ||
+	       must_wait(fds, pid, holder, count);
+}
+
+static void note_large(struct proc_fd *fds, int64_t took_ns)
+{
+	fds->walk.large_ns += took_ns;
+	fds->large.spent_ns += took_ns;
+	fds->large.next_ns = clock_monotonic_ns() + (LARGE_SHARE - 1) * fds->walk.large_ns;
+}
+
+int64_t proc_fd_take_large_ns(struct proc_fd *fds)
+{
+	int64_t spent_ns = fds->large.spent_ns;
+
+	fds->large.spent_ns = 0;
+	return spent_ns;
 }
 
 static void note_result(struct proc_fd *fds, int result)
@@ -110,8 +162,7 @@ static void visit(struct proc_fd *fds, int pid)
 	uint32_t holder = fd_index_holder(&fds->index, pid);
 	int result;
 
-	if (!fds->walk.changed_only || holder == FD_INDEX_NONE ||
-	    !is_unchanged(fds, &fds->index.holders[holder])) {
+	if (!fds->walk.changed_only || !is_left_out(fds, pid, holder)) {
 		result = fd_scan_start(&fds->walk_scan, &fds->index,
 		                       process_table_proc_fd(fds->table), pid, ++fds->stamp,
 		                       &fds->counters);
@@ -145,6 +196,8 @@ static void finish(struct proc_fd *fds, int result)
 	if (result < 0)
 		return; /* the list of processes could not be read */
 	drop_unseen(fds);
+	if (fds->walk.large_pid == 0 && fds->walk.large_waits)
+		fds->large.last_pid = 0; /* the first one again */
 	if (!fds->walk.changed_only) {
 		fds->counters.scans++;
 		fds->full = fds->walk;
@@ -161,9 +214,13 @@ bool proc_fd_walk(struct proc_fd *fds, int64_t budget_ns)
 		int pid, result;
 
 		if (fds->walk_scan.pid != 0) {
+			int64_t began_ns = clock_monotonic_ns();
+
 			pid = fds->walk_scan.pid;
 			result =
 				fd_scan_run(&fds->walk_scan, &fds->index, deadline, &fds->counters);
+			if (pid == fds->walk.large_pid)
+				note_large(fds, clock_monotonic_ns() - began_ns);
 			note_result(fds, result);
 			if (result == -ENOENT)
 				proc_fd_exited(fds, pid);

@@ -301,6 +301,77 @@ static void test_turns(void)
 	finish(&fixture);
 }
 
+#define LARGE 600 /* descriptors */
+
+static void make_large(int pid, int start)
+{
+	char link[32];
+
+	fake_process(pid, "large", 1, (unsigned)start);
+	for (int fd = 3; fd < 3 + LARGE; fd++) {
+		snprintf(link, sizeof link, "socket:[%d]", pid * 10000 + fd);
+		fake_fd(pid, fd, link);
+	}
+}
+
+/* One more descriptor: a socket of this inode. */
+static void open_another(int pid, int fd, int inode)
+{
+	char link[32];
+
+	snprintf(link, sizeof link, "socket:[%d]", inode);
+	fake_fd(pid, fd, link);
+}
+
+static bool is_held(struct proc_fd *fds, int inode)
+{
+	return holders_of(fds, (uint64_t)inode)[0] != '\0';
+}
+
+/* A user with very many sockets, who opens more all the time, keeps no other waiting. */
+static void test_large(void)
+{
+	struct fixture fixture = begin(fake_proc, 1000, 10000);
+	struct proc_fd *fds = fixture.fds;
+	bool small = true, apart = false;
+	int inode = 90000000;
+	int64_t end_ns;
+
+	make_large(80, 800);
+	make_large(81, 810);
+	fake_process(82, "small", 1, 820);
+	proc_fd_ignore_sizes(fds);
+	walk(fds, false);
+	CHECK(is_held(fds, 800003) && is_held(fds, 810003), "the first walk reads all");
+	proc_fd_take_large_ns(fds);
+	for (int i = 0; i < 50 && !(apart && small); i++) {
+		open_another(80, 3 + LARGE + i, ++inode);
+		open_another(81, 3 + LARGE + i, ++inode);
+		open_another(82, 3 + i, ++inode);
+		walk(fds, true);
+		small = small && is_held(fds, inode);
+		/* Read in this walk, unless the machine stood still. */
+		apart = apart || (!is_held(fds, inode - 1) && !is_held(fds, inode - 2));
+	}
+	CHECK(small, "one with few is read in each walk");
+	CHECK(apart, "those with many are not, at a twentieth of the time");
+	CHECK(proc_fd_take_large_ns(fds) > 0 && proc_fd_take_large_ns(fds) == 0,
+	      "what they cost is counted apart");
+	end_ns = clock_monotonic_ns() + 20 * NS_PER_SECOND;
+	while (!(is_held(fds, inode - 1) && is_held(fds, inode - 2)) &&
+	       clock_monotonic_ns() < end_ns)
+		walk(fds, true);
+	CHECK(is_held(fds, inode - 1) && is_held(fds, inode - 2), "each has its turn");
+	open_another(80, 2, ++inode);
+	open_another(81, 2, ++inode);
+	walk(fds, false);
+	CHECK(is_held(fds, inode) && is_held(fds, inode - 1), "a full walk reads them all");
+	fake_remove("80");
+	fake_remove("81");
+	fake_remove("82");
+	finish(&fixture);
+}
+
 int main(void)
 {
 	struct process_table *table = NULL;
@@ -315,6 +386,7 @@ int main(void)
 	test_slices();
 	test_trust();
 	test_turns();
+	test_large();
 	CHECK(process_table_new(&table, fake_proc, 1, &key, &error) == 0 &&
 	              proc_fd_new(&fds, table, 0, &key, &error) == -EINVAL && !fds,
 	      "no room");

@@ -89,6 +89,7 @@ struct tcp_flow {
 	uint8_t letters[2];     /* TCP_SEEN_* */
 	uint8_t holes : 2;      /* 1 << end: something was not captured, or not yet */
 	uint8_t unmeasured : 1; /* a segment could not be read whole: no figure is right */
+	uint8_t syn_data : 1;   /* the source's SYN has data (RFC 7413) */
 	uint8_t length;         /* of: */
 	char history[12];       /* its first letters; those after them are in connection_extra.h */
 };

@@ -319,6 +319,8 @@ static bool advance(struct connection_table *table, struct connection *connectio
 	enum connection_outcome outcome;
 	enum connection_reason reason;
 
+	if (tcp_quality_is_stray_reset(connection, from, segment))
+		return false;
 	tcp_state_advance(&connection->tcp, from, segment);
 	connection->state = tcp_state_name(&connection->tcp);
 	if (tcp_state_closed(&connection->tcp, &reason, &outcome))

@@ -251,6 +251,8 @@ static void begin_sequence(struct connection *connection, enum connection_end fr
 		flow->acked[from] = segment->acknowledgement;
 	flow->next[from] = end_of(segment);
 	flow->letters[from] |= TCP_SEEN_SEQUENCE;
+	if (from == CONNECTION_SOURCE)
+		flow->syn_data = segment->flags & TCP_FLAG_SYN && segment->payload > 0;
 }
 
 static void note_sequence(struct connection *connection, enum connection_end from,
@@ -371,4 +373,18 @@ size_t tcp_quality_history(const struct connection *connection, char history[TCP
 		length += trouble->length;
 	}
 	return length;
+}
+
+bool tcp_quality_is_stray_reset(const struct connection *connection, enum connection_end from,
+                                const struct tcp_segment *segment)
+{
+	const struct tcp_state *state = &connection->tcp;
+	const struct tcp_flow *flow = &connection->flow;
+	uint32_t missing = flow->next[CONNECTION_SOURCE] - segment->acknowledgement;
+
+	if (!(segment->flags & TCP_FLAG_RST) || from == CONNECTION_SOURCE || state->established ||
+	    state->seen[CONNECTION_DESTINATION] & TCP_FLAG_SYN ||
+	    !(flow->letters[CONNECTION_SOURCE] & TCP_SEEN_SYN))
+		return false;
+	return !(segment->flags & TCP_FLAG_ACK) || missing > (flow->syn_data ? UINT16_MAX : 0);
 }

@@ -48,6 +48,13 @@ static inline bool tcp_quality_take(struct connection *connection, enum connecti
 void tcp_quality_unusual(struct connection *connection, enum connection_end from,
                          const struct tcp_segment *segment, int64_t time_ns);
 
+/*
+ * A RST that the end which connects ignores, as it does not acknowledge its SYN (RFC 9293 3.10.7.3):
+ * somebody else's, or of a connection before. Ask after the segment was taken.
+ */
+bool tcp_quality_is_stray_reset(const struct connection *connection, enum connection_end from,
+                                const struct tcp_segment *segment);
+
 /* A datagram of UDP: its history alone. */
 void tcp_quality_datagram(struct connection *connection, enum connection_end from);
 

@@ -309,6 +309,46 @@ static void test_reference(void)
 	connection_table_free(table);
 }
 
+/* What the end that connects ignores refuses nothing, RFC 9293 3.10.7.3. */
+static void test_stray_reset(void)
+{
+	static const struct {
+		const char *title;
+		uint32_t acknowledged, data; /* of a SYN with the sequence number 100 */
+		uint8_t flags;
+		bool closes;
+	} cases[] = {
+		{ "it acknowledges the SYN", 101, 0, TCP_FLAG_RST | TCP_FLAG_ACK, true },
+		{ "not yet", 100, 0, TCP_FLAG_RST | TCP_FLAG_ACK, false },
+		{ "more than that", 102, 0, TCP_FLAG_RST | TCP_FLAG_ACK, false },
+		{ "of another connection", 7000, 0, TCP_FLAG_RST | TCP_FLAG_ACK, false },
+		{ "nothing", 0, 0, TCP_FLAG_RST, false },
+		{ "the SYN and its data", 111, 10, TCP_FLAG_RST | TCP_FLAG_ACK, true },
+		{ "the SYN without its data", 101, 10, TCP_FLAG_RST | TCP_FLAG_ACK, true },
+		{ "the data of no SYN", 7000, 10, TCP_FLAG_RST | TCP_FLAG_ACK, false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct connection_table *table = begin(16, 0);
+		struct connection *tcp = open_at(table, IPPROTO_TCP, 5000, START);
+		struct packet syn = make_packet(IPPROTO_TCP, TCP_FLAG_SYN, START);
+		struct packet reset = make_packet(IPPROTO_TCP, cases[i].flags, START + 1);
+		bool closed;
+
+		syn.tcp_sequence = 100;
+		syn.payload = cases[i].data;
+		reset.tcp_acknowledgement = cases[i].acknowledged;
+		connection_table_account(table, tcp, CONNECTION_SOURCE, &syn, START);
+		closed = connection_table_account(table, tcp, CONNECTION_DESTINATION, &reset,
+		                                  START + 1);
+		CHECK(closed == cases[i].closes &&
+		              (closed ? tcp->reason == CONNECTION_REFUSED
+		                      : tcp->state == SOCKET_SYN_SENT && !tcp->tcp.ending),
+		      "a reset: %s", cases[i].title);
+		connection_table_free(table);
+	}
+}
+
 static void test_account(void)
 {
 	struct connection_table *table = begin(16, 0);
@@ -1116,6 +1156,7 @@ int main(void)
 	test_ends();
 	test_hash();
 	test_reference();
+	test_stray_reset();
 	test_account();
 	test_restarts();
 	test_expiry();

@@ -18,6 +18,8 @@ from test_replay_owners import SENT, comment
 
 HELPER = os.path.join(os.environ.get("top_builddir", "build"), "tests/helpers/replay_sockets")
 HERE, THERE, HERE6, THERE6 = "10.9.0.1", "10.9.0.2", "2001:db8:9::1", "2001:db8:9::2"
+# With addresses: for a packet without, scapy sends ARP, and waits for an answer.
+UNDERLAY_MACS = scapy.Ether(src="02:00:00:00:00:05", dst="02:00:00:00:00:06")
 MACS = scapy.Ether(src="02:00:00:00:00:03", dst="02:00:00:00:00:04")
 
 
@@ -83,7 +85,7 @@ def conversation():
 def wrapped(around, packets=None):
     capture = Capture()
     for time_ns, packet, forth in packets or conversation():
-        capture.packets.append((time_ns, bytes(scapy.Ether() / around(packet, forth))))
+        capture.packets.append((time_ns, bytes(UNDERLAY_MACS / around(packet, forth))))
     return capture
 
 
@@ -154,7 +156,7 @@ def test_networks():
     check(sorted((one["sockline"]["tunnel"]["id"], one["network"]["packets"]) for one in found["inside"]) ==
           [("1", 8), ("2", 8), ("3", 8)], "one tuple in three networks is three connections", found["inside"])
     tagged = wrapped(lambda packet, forth: udp(forth, 4789) / vxlan.VXLAN(vni=1, flags=8) /
-                     scapy.Ether() / scapy.Dot1Q(vlan=5) / packet)
+                     UNDERLAY_MACS / scapy.Dot1Q(vlan=5) / packet)
     capture.packets = sorted(wrapped(over_vxlan(1)).packets + tagged.packets)
     found = read(capture, "VLANs inside")
     check([one["network"].get("vlan") for one in found["inside"]] == [None, {"id": "5"}],
@@ -244,7 +246,7 @@ def test_end():
     """Both interfaces of a host in which a tunnel ends, outgoing packets first in the upper one."""
     both = Capture()
     for time_ns, packet, forth in conversation():
-        frames = [bytes(MACS / packet), bytes(scapy.Ether() / over_vxlan(100)(packet, forth))]
+        frames = [bytes(MACS / packet), bytes(UNDERLAY_MACS / over_vxlan(100)(packet, forth))]
         both.packets += [(time_ns + number * 1000, frame)
                          for number, frame in enumerate(frames if forth else reversed(frames))]
     sockets = f"address {HERE}\naddress {CLIENT}\ntunnel 100\n" + CURL

@@ -12,14 +12,36 @@ seeds=${top_srcdir:?}/tests/fuzz/corpus
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch" "$tap_output"' EXIT
 
-for fuzzer in ${FUZZERS:?}; do
-	name=${fuzzer##*/fuzz_}
-	# New inputs go into the first folder.
-	set -- "$scratch/$name"
-	mkdir "$1"
+# run FUZZER: its output and its status go to files of its name. New inputs go into the first folder.
+run()
+{
+	name=${1##*/fuzz_}
+	set -- "${top_builddir:?}/$1" "$scratch/$name"
+	mkdir "$2"
 	[ ! -d "$seeds/$name" ] || set -- "$@" "$seeds/$name"
-	point "$name" "${top_builddir:?}/$fuzzer" -max_total_time="${FUZZ_SECONDS:-7}" -timeout=5 \
-		-rss_limit_mb=1024 -artifact_prefix="$top_builddir/" "$@"
+	"$@" -max_total_time="${FUZZ_SECONDS:-7}" -timeout=5 -rss_limit_mb=1024 \
+		-artifact_prefix="$top_builddir/" >"$scratch/$name.out" 2>&1
+	echo $? >"$scratch/$name.status"
+}
+
+# shellcheck disable=SC2317 # point calls it
+report()
+{
+	cat "$scratch/$1.out"
+	return "$(cat "$scratch/$1.status")"
+}
+
+# As many at a time as there are processors.
+running=0
+for fuzzer in ${FUZZERS:?}; do
+	run "$fuzzer" &
+	running=$((running + 1))
+	[ $((running % $(nproc))) -ne 0 ] || wait
+done
+wait
+for fuzzer in $FUZZERS; do
+	name=${fuzzer##*/fuzz_}
+	point "$name" report "$name"
 	tail -n 1 "$tap_output" | sed 's/^/# /'
 done
 plan

@@ -39,7 +39,7 @@
 static const char *const directions[] = { "inout", "in", "out", NULL };
 static const char *const methods[] = { "auto", "tracepoints", "sentinel", "lookup", NULL };
 static const char *const lister_modes[] = { "auto", "netlink", "proc", NULL };
-static const char *const formats[] = { "auto", "ecs", "text", "zeek", NULL };
+static const char *const formats[] = { "auto", "ecs", "text", "zeek", "ocsf", NULL };
 static const char *const policies[] = { "block", "drop", NULL };
 static const char *const log_formats[] = { "text", "json", NULL };
 
@@ -359,7 +359,8 @@ const struct option_row option_table[] = {
 	  .words = formats,
 	  .config = OPTION_NO_CONFIG,
 	  .help = "of the output; auto is text on a terminal, else ecs (JSON);\n"
-	          "zeek is JSON with the names of conn.log and dns.log" },
+	          "zeek is JSON with the names of conn.log and dns.log,\n"
+	          "ocsf with those of the Open Cybersecurity Schema" },
 	{ .name = "label",
 	  .kind = OPTION_CALL,
 	  .argument = "NAME=VALUE",

@@ -164,22 +164,28 @@ static int check(const struct options *options, struct error *error)
 	return output ? outlet_check(output, error) : 0;
 }
 
-/*
- * A format that has not all records: -e may ask for some of those that it has, by any word
- * that means one of them.
- */
+/* Without what is asked for by a word that means several: not each format has all of these. */
+static unsigned single_events(unsigned events)
+{
+	static const unsigned groups[] = { EMITTER_CONNECTION, EMITTER_PROCESS };
+
+	for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+		if ((events & groups[i]) == groups[i])
+			events &= ~groups[i];
+	return events;
+}
+
+/* A format that has not all records: -e may ask for some of those that it has. */
 static int check_format(struct options *options, struct error *error)
 {
-	static const struct {
-		unsigned asked, written;
-	} formats[] = {
-		[OPTIONS_FORMAT_AUTO] = { EMITTER_ALL, EMITTER_ALL },
-		[OPTIONS_FORMAT_ECS] = { EMITTER_ALL, EMITTER_ALL },
-		[OPTIONS_FORMAT_TEXT] = { EMITTER_ALL, EMITTER_ALL },
-		[OPTIONS_FORMAT_ZEEK] = { EMITTER_CONNECTION | EMITTER_DNS,
-		                          EMITTER_CLOSED | EMITTER_DNS },
+	static const unsigned formats[] = {
+		[OPTIONS_FORMAT_AUTO] = EMITTER_ALL,
+		[OPTIONS_FORMAT_ECS] = EMITTER_ALL,
+		[OPTIONS_FORMAT_TEXT] = EMITTER_ALL,
+		[OPTIONS_FORMAT_ZEEK] = EMITTER_CLOSED | EMITTER_DNS,
+		[OPTIONS_FORMAT_OCSF] = EMITTER_ALL & ~(EMITTER_TRAFFIC | EMITTER_STATS),
 	};
-	unsigned written = formats[options->format].written;
+	unsigned written = formats[options->format];
 	bool chosen = options->events != EVENTS_DEFAULT && options->events != EMITTER_ALL;
 	const char *name = option_table_word("format", options->format);
 
@@ -187,8 +193,8 @@ static int check_format(struct options *options, struct error *error)
 		return 0;
 	if (options->mode == OPTIONS_SNAPSHOT)
 		return error_set(error, EINVAL,
-		                 "--format %s and -S exclude each other: it has no sockets", name);
-	if (chosen && ((options->events & ~formats[options->format].asked) != 0 ||
+		                 "--format %s and -S exclude each other: it lists no sockets", name);
+	if (chosen && ((single_events(options->events) & ~written) != 0 ||
 	               (options->events & written) == 0))
 		return error_set(error, EINVAL, "-e: --format %s has no such records", name);
 	options->events &= written;

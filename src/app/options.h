@@ -37,6 +37,7 @@ enum options_format {
 	OPTIONS_FORMAT_ECS,
 	OPTIONS_FORMAT_TEXT,
 	OPTIONS_FORMAT_ZEEK,
+	OPTIONS_FORMAT_OCSF,
 };
 
 /* What becomes of a packet that another interface showed before. */

@@ -74,6 +74,8 @@ static enum encoder_format format_of(const struct options *options)
 		return ENCODER_TEXT;
 	case OPTIONS_FORMAT_ZEEK:
 		return ENCODER_ZEEK;
+	case OPTIONS_FORMAT_OCSF:
+		return ENCODER_OCSF;
 	case OPTIONS_FORMAT_ECS:
 		return ENCODER_ECS;
 	case OPTIONS_FORMAT_AUTO:

@@ -118,7 +118,7 @@ _sockline()
 		return
 		;;
 	--format)
-		words='auto ecs text zeek'
+		words='auto ecs text zeek ocsf'
 		;;
 	--label)
 		return

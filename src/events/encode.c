@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "events/encode_parts.h"
+#include "events/ocsf.h"
 #include "events/text.h"
 #include "events/zeek.h"
 
@@ -97,13 +98,26 @@ static const struct {
 
 bool encoder_has(const struct encoder *encoder, enum event_action action)
 {
-	return encoder->format != ENCODER_ZEEK || zeek_has(action);
+	switch (encoder->format) {
+	case ENCODER_ZEEK:
+		return zeek_has(action);
+	case ENCODER_OCSF:
+		return ocsf_has(action);
+	default:
+		return true;
+	}
 }
 
 static inline void write_record(struct writer *writer, const struct event *event)
 {
-	if (__builtin_expect(writer->record->encoder->format == ENCODER_ZEEK, false)) {
+	const enum encoder_format format = writer->record->encoder->format;
+
+	if (__builtin_expect(format == ENCODER_ZEEK, false)) {
 		zeek_write(writer, event);
+		return;
+	}
+	if (__builtin_expect(format == ENCODER_OCSF, false)) {
+		ocsf_write(writer, event);
 		return;
 	}
 	encode_record_begin(writer, event);

@@ -30,6 +30,7 @@ enum encoder_format {
 	ENCODER_ECS,  /* all records: sockline-events(5) */
 	ENCODER_TEXT, /* all records: text.h */
 	ENCODER_ZEEK, /* some: zeek.h */
+	ENCODER_OCSF, /* some: ocsf.h */
 };
 
 struct encoder_options {
@@ -40,7 +41,7 @@ struct encoder_options {
 	uint64_t run_id;            /* sockline.run */
 	uint16_t community_id_seed; /* for listed sockets; connections bring theirs */
 	enum encoder_format format;
-	const char *passwd;         /* NULL = /etc/passwd: user.name comes from this file alone */
+	const char *passwd; /* NULL = /etc/passwd: user.name comes from this file alone */
 };
 
 struct encoder_counters {

@@ -63,7 +63,7 @@ const char *encode_dns_code(uint16_t code)
 	return code < sizeof codes / sizeof *codes ? codes[code] : NULL;
 }
 
-static void write_type(struct writer *writer, uint16_t type)
+void encode_dns_write_type(struct writer *writer, uint16_t type)
 {
 	const char *name = encode_dns_type(type);
 
@@ -73,7 +73,7 @@ static void write_type(struct writer *writer, uint16_t type)
 		write_numbered(writer, KEY("type"), "TYPE", type);
 }
 
-static void write_class(struct writer *writer, uint16_t class)
+void encode_dns_write_class(struct writer *writer, uint16_t class)
 {
 	for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
 		if (classes[i].number == class) {
@@ -109,8 +109,8 @@ static void write_question(struct writer *writer, const char *name, uint16_t typ
 {
 	writer_object(writer, KEY("question"));
 	encode_writer_c_string(writer, KEY("name"), name, RAW_NONE);
-	write_type(writer, type);
-	write_class(writer, class);
+	encode_dns_write_type(writer, type);
+	encode_dns_write_class(writer, class);
 	writer_object_end(writer);
 }
 
@@ -119,8 +119,8 @@ static void write_answer(struct writer *writer, const struct dns_message *messag
 {
 	writer_object(writer, ELEMENT);
 	encode_writer_c_string(writer, KEY("name"), dns_text(message, answer->name), RAW_NONE);
-	write_type(writer, answer->type);
-	write_class(writer, answer->class);
+	encode_dns_write_type(writer, answer->type);
+	encode_dns_write_class(writer, answer->class);
 	writer_u64(writer, KEY("ttl"), answer->ttl);
 	encode_writer_c_string(writer, KEY("data"), dns_text(message, answer->data), RAW_NONE);
 	writer_object_end(writer);

@@ -21,9 +21,14 @@ static void write_text(struct writer *writer, const struct key *key, const struc
 		                     names->texts[text].length, raw);
 }
 
+const char *encode_names_protocol(const struct names *names)
+{
+	return protocols[names->protocol];
+}
+
 void encode_names_network(struct writer *writer, const struct names *names)
 {
-	writer_name(writer, KEY("protocol"), protocols[names->protocol]);
+	writer_name(writer, KEY("protocol"), encode_names_protocol(names));
 }
 
 void encode_names_destination(struct writer *writer, const struct names *names)

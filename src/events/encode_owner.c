@@ -301,33 +301,42 @@ static void write_end(struct writer *writer, const struct process_end *end)
 		writer_u64(writer, KEY("exit_code"), end->code);
 }
 
-/* Those that are kept, with blanks between them. */
-static void write_command_line(struct writer *writer, const struct process_args *args)
+/* NULL: they are not known as of then. */
+static const struct process_args *args_of(struct writer *writer, const struct process *process)
 {
+	const struct process_image *image = process->image;
+
+	return image && writer->record->encoder->owner_ns >= image->since_wall_ns ? image->args
+	                                                                          : NULL;
+}
+
+void encode_owner_command_line(struct writer *writer, const struct key *key,
+                               const struct process *process)
+{
+	const struct process_args *args = args_of(writer, process);
 	char line[PROCESS_ARGS_MAX];
 
-	if (!process_args_complete(args) || writer_cuts(writer, CUT_COMMAND_LINE))
+	if (!args || !process_args_complete(args) || writer_cuts(writer, CUT_COMMAND_LINE))
 		return;
 	for (uint32_t i = 0; i + 1 < args->length; i++)
 		line[i] = args->strings[i] ? args->strings[i] : ' ';
 	/* The exact bytes are in its parts. */
-	encode_writer_string(writer, KEY("command_line"), line, args->length - 1, RAW_NONE);
+	encode_writer_string(writer, key, line, args->length - 1, RAW_NONE);
 }
 
 /* They are no part of a snippet: they may become known later than it is made. */
 static void write_args(struct writer *writer, const struct process *process)
 {
-	const struct process_image *image = process->image;
-	const struct process_args *args = image ? image->args : NULL;
+	const struct process_args *args = args_of(writer, process);
 	const char *at;
 
-	if (!args || writer->record->encoder->owner_ns < image->since_wall_ns)
+	if (!args)
 		return;
 	if (args->argc > 0)
 		writer_u64(writer, KEY("args_count"), args->argc);
 	if (!process_args_complete(args))
 		writer_marks(writer, CUT_ARGS);
-	write_command_line(writer, args);
+	encode_owner_command_line(writer, KEY("command_line"), process);
 	if (args->count == 0 || writer_cuts(writer, CUT_ARGS))
 		return;
 	writer_array(writer, KEY("args"));

@@ -247,6 +247,9 @@ WRITER_INLINE void encode_owner_attribution(struct writer *writer, const struct 
 }
 
 void encode_owner_peer(struct writer *writer, const struct owner *owner);
+/* Arguments that are kept, all of them, with blanks between; nothing if they are not known. */
+void encode_owner_command_line(struct writer *writer, const struct key *key,
+                               const struct process *process);
 /* What is user.id, and user.name or NULL. False: it is not known. */
 bool encode_owner_user(struct writer *writer, const struct owner *owner, uint32_t *uid,
                        const char **name);
@@ -299,6 +302,7 @@ void encode_names_network(struct writer *writer, const struct names *names);
 void encode_names_destination(struct writer *writer, const struct names *names);
 void encode_names_contents(struct writer *writer, const struct names *names);
 void encode_names_sockline(struct writer *writer, const struct names *names);
+const char *encode_names_protocol(const struct names *names); /* NULL = not known */
 
 /* encode_tcp.c: "tcp" of a socket and of a connection; what is of packets only with totals. */
 void encode_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
@@ -309,6 +313,8 @@ void encode_tcp_connection(struct writer *writer, const struct connection *conne
 void encode_tcp_history(struct writer *writer, const struct connection *connection);
 
 void encode_dns_event(struct writer *writer, const struct event *any);
+void encode_dns_write_type(struct writer *writer, uint16_t type);
+void encode_dns_write_class(struct writer *writer, uint16_t class);
 const char *encode_dns_type(uint16_t type); /* NULL = it has no name */
 const char *encode_dns_code(uint16_t code); /* the same */
 

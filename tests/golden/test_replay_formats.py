@@ -3,8 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lines with the names of others, of the captures in test_replay.py and of DNS."""
 
+import json
+import os
+import re
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+import ocsf  # noqa: E402
 from test_replay import CASES, SERVER, Capture, check, compare, records_of, replay, run_all, scapy, \
     without_local, write
 from test_replay_names import address, ask, exchange, reply
@@ -41,6 +46,40 @@ def test_zeek():
     compare("replay_zeek.ndjson", without_local(output), "the golden lines with Zeek's names")
     check(replay("-r", "tcp.pcap", "--format", "zeek") ==
           replay("-r", "tcp.pcap", "--format", "zeek", "-e", "connection"), "zeek has conn.log if nothing is asked for")
+
+
+def test_ocsf():
+    """--format ocsf: an event for each record that OCSF has a class for, and valid."""
+    samples = {}  # by what they are
+    for name, make in CAPTURES.items():
+        write(f"{name}.pcap", make().pcap())
+        events = replay("-r", f"{name}.pcap", "--format", "ocsf", "-e", "all", "--label", "site=a")
+        found = ocsf.complaints_of(events.splitlines(True))
+        check(not found, f"{name}: every event is valid", "\n".join(found))
+        records = records_of(replay("-r", f"{name}.pcap", "-e", "all"))
+        written = [record["event"]["action"] for record in records if record["event"]["dataset"] in
+                   ("sockline.packet", "sockline.connection", "sockline.dns", "sockline.log")]
+        check([event["metadata"]["event_code"] for event in records_of(events)] == written,
+              f"{name}: an event for each record of packets, connections and DNS")
+        check(totals_of_events(records_of(events)) == totals_of_records(records), f"{name}: the same totals")
+        for line in events.splitlines(True):
+            event = json.loads(line)
+            samples.setdefault((event["type_uid"], event["metadata"]["event_code"], event.get("status_detail")), line)
+    output = without_local(b"".join(samples.values()))
+    output = re.sub(rb'"device":{.*?},("[^o])', rb'"device":{},\1', output)
+    output = re.sub(rb'("vendor_name":"sockline","version":)"[^"]*"', rb'\1"VERSION"', output)
+    compare("replay_ocsf.ndjson", output, "one golden event of each kind")
+
+
+def totals_of_events(events):
+    ends = ("bytes_out", "packets_out", "bytes_in", "packets_in")
+    return [[event["cumulative_traffic"][name] for name in ends] for event in events
+            if event["metadata"]["event_code"] == "connection_closed"]
+
+
+def totals_of_records(records):
+    return [[record[end][name] for end in ("source", "destination") for name in ("bytes", "packets")]
+            for record in records if record["event"]["action"] == "connection_closed"]
 
 
 if __name__ == "__main__":

@@ -117,6 +117,8 @@ def usage_cases():
     yield ["-S", "-e", "packet"], "-e"
     yield ["-S", "--format", "zeek"], "--format"
     yield ["--format", "zeek", "-e", "packet"], "-e"
+    yield ["--format", "ocsf", "-e", "packet,traffic"], "-e"
+    yield ["--format", "ocsf", "-e", "stats"], "-e"
     yield ["--format", "zeek", "-e", "opened"], "-e"
     yield ["-S", "--no-dedupe"], "--no-dedupe"
     yield ["-S", "--summary"], "--summary"

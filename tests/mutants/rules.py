@@ -112,6 +112,8 @@ MUTANTS = (
     ("events/encode_owner.c", "if (process->executable_deleted)", "if (false)"),
     ("events/encode_owner.c", "if (process->parent_pid <= 0)", "if (false)"),
     ("events/zeek_state.c", "source == END_RESET && !ends->data", "false"),
+    ("events/ocsf_network.c", "event->connection.connection->midway ?", "false ?"),
+    ("events/ocsf_network.c", "since[end].bytes -= connection->extra->reported[end].bytes;", ";"),
     ("events/zeek.c", "connection->last_ns > connection->start_ns", "true"),
     ("events/encode_connection.c", "if (connection->midway)", "if (!connection->midway)"),
     ("events/encode_connection.c", "connection->local[CONNECTION_DESTINATION] && !connection->local[CONNECTION_SOURCE]", "false"),

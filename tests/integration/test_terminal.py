@@ -100,8 +100,8 @@ def test_top():
               not any(terminal.screen.lines()[4:]), lambda: f"a smaller screen: {terminal.screen.lines()}")
         terminal.popen.send_signal(signal.SIGTSTP)
         until(lambda: os.waitpid(terminal.popen.pid, os.WUNTRACED | os.WNOHANG)[0], "it stops")
-        check("?1049" not in terminal.screen.modes and terminal.attributes() == terminal.before,
-              "control-Z: the shell has the terminal back", terminal.screen.modes)
+        until(lambda: "?1049" not in terminal.screen.modes, "the first screen is back")
+        check(terminal.attributes() == terminal.before, "control-Z: the shell has the terminal back")
         terminal.popen.send_signal(signal.SIGCONT)
         until(lambda: "?1049" in terminal.screen.modes, "it goes on")
         terminal.type("\x1b[A")  # an arrow is no key of its letters

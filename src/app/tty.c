@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -22,9 +23,15 @@ static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 
 int tty_open(struct tty *tty, struct error *error)
 {
+	const char *type = getenv("TERM");
+
 	*tty = (struct tty){ .fd = -1 };
 	if (!isatty(STDOUT_FILENO))
 		return error_set(error, ENOTTY, "--top: standard output is no terminal");
+	if (!type || strcmp(type, "dumb") == 0)
+		return error_set(error, ENOTTY,
+		                 "--top: the terminal has no cursor to move (TERM is %s)",
+		                 type ? type : "not set");
 	/* A file description of our own: others share that of standard output. */
 	tty->fd = open("/proc/self/fd/1", O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (tty->fd < 0)

@@ -20,7 +20,7 @@ struct tty {
 	struct termios before;
 };
 
-/* -ENOTTY: standard output is none; or -errno. */
+/* -ENOTTY: standard output is none, or one without a cursor; or -errno. */
 int tty_open(struct tty *tty, struct error *error);
 void tty_close(struct tty *tty); /* and leaves it */
 

@@ -126,6 +126,9 @@ def test_top_ends():
             status = terminal.end()
             check(status == expected and is_restored(terminal), f"{signal.Signals(number).name}: all is as it was",
                   (status, terminal.screen.modes))
+        dumb = Terminal([SOCKLINE, "--top"], environment={"TERM": "dumb"})
+        check(dumb.end() == 1 and "(TERM is dumb)" in dumb.seen and "\x1b" not in dumb.seen,
+              "a terminal without a cursor: it says so", dumb.seen)
     result = subprocess.run([SOCKLINE, "--top"], check=False, capture_output=True)
     check(result.returncode == 1 and result.stderr == b"sockline: --top: standard output is no terminal\n",
           "without a terminal it says so", result)

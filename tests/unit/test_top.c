@@ -118,6 +118,49 @@ static void test_sizes(void)
 	top_free(top);
 }
 
+/* No line is wider than the screen, there are no more than its rows, and nothing controls it. */
+static bool fits(const char *text, const struct top_frame *frame)
+{
+	int rows = 1, columns = 0;
+
+	for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+		if (*c == '\n' ? ++rows > frame->rows : *c < ' ' || *c == 127)
+			return false;
+		columns = *c == '\n' ? 0 : columns + ((*c & 0xc0) != 0x80);
+		if (columns > frame->columns)
+			return false;
+	}
+	return true;
+}
+
+static void test_every_size(void)
+{
+	struct process evil = { .pid = INT32_MAX,
+		                .name = (char[]){ "\033[2J\n\303\274\377\342\200\256 end" } };
+	struct top_frame frame = { .packets = UINT64_MAX, .elapsed_ns = INT64_MAX };
+	struct top *top = top_new(&key, 4);
+	struct example example;
+	int wrong = 0;
+
+	example_begin(&example);
+	example.curl.name = evil.name;
+	example.connection.counts[CONNECTION_SOURCE].bytes = UINT64_MAX;
+	add_programs(top);
+	top_add_process(top, &evil, UINT64_MAX, UINT64_MAX, UINT64_MAX);
+	top_add_connection(top, &example.connection, 0, false);
+	for (frame.rows = 1; frame.rows < 10; frame.rows++)
+		for (frame.columns = 1; frame.columns < 200; frame.columns++) {
+			top_press(top, 'p');
+			wrong += !fits(rendered(top, &frame), &frame);
+			top_press(top, 'c');
+			wrong += !fits(rendered(top, &frame), &frame);
+		}
+	CHECK_EQUAL(wrong, 0, "each size of a screen has a table that fits");
+	example.curl.name = example.curl_name;
+	example_end(&example);
+	top_free(top);
+}
+
 /* Names are anybody's: no control character, and a letter of several bytes is one column. */
 static void test_names(void)
 {
@@ -264,6 +307,7 @@ int main(void)
 	test_keys();
 	test_programs();
 	test_sizes();
+	test_every_size();
 	test_names();
 	test_many();
 	test_connections();

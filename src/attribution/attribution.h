@@ -130,6 +130,18 @@ void attribution_exited(struct attribution *attribution);
 void attribution_forked(struct attribution *attribution, int parent_pid, int64_t time_ns);
 void attribution_forks_lost(struct attribution *attribution);
 /*
+ * Has the UDP sockets of the namespace listed, if that was not done after since_ns (monotonic).
+ * *listed_ns: when it began. 0, -EAGAIN: no time is left for it now, or another -errno.
+ */
+int attribution_udp_listed(struct attribution *attribution, uint32_t netns, int64_t since_ns,
+                           int64_t *listed_ns);
+/*
+ * By that listing: is no socket there any more that the end tuple->source may have, or its owner
+ * was found with? Other sockets of a port (SO_REUSEPORT) may have it where that one is not known.
+ */
+bool attribution_udp_is_gone(const struct attribution *attribution, uint32_t netns,
+                             const struct tuple *tuple, const struct owner *owner);
+/*
  * Copies what a connection's end is known to be, so that its TIME_WAIT has a name. time_ns: when
  * it was so (monotonic); a connection that began later has another socket.
  */

@@ -8,6 +8,8 @@
  * Those after it wait for the next one. Sockets that were closed between a packet and a listing
  * are reported as destroyed, and question->died is set.
  */
+#include <errno.h>
+
 #include "attribution/attribution_private.h"
 #include "base/clock.h"
 
@@ -95,4 +97,63 @@ enum attribution_udp_ports attribution_udp_ports(struct attribution *attribution
 			return ATTRIBUTION_UDP_ASK;
 	}
 	return any_fits(table, question) ? ATTRIBUTION_UDP_LISTED : ATTRIBUTION_UDP_NONE;
+}
+
+int attribution_udp_listed(struct attribution *attribution, uint32_t netns, int64_t since_ns,
+                           int64_t *listed_ns)
+{
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(attribution, netns);
+	struct listener_table *table = namespace ? namespace->udp_listeners : NULL;
+	int result = 0;
+
+	if (!table)
+		return -ENOENT;
+	if (listener_table_refreshed_ns(table) <= since_ns) {
+		if (earn(&attribution->budget) < attribution->budget.listing_ns)
+			return -EAGAIN;
+		result = list(attribution, table);
+	}
+	if (result == 0)
+		*listed_ns = listener_table_refreshed_ns(table);
+	return result;
+}
+
+/* A socket of the port may have the end, whatever it is connected to, and on whichever device. */
+static bool may_have(const struct socket *socket, const struct tuple *tuple)
+{
+	return socket->tuple.protocol == tuple->protocol &&
+	       listener_score(socket, &tuple->source, tuple->source_port, socket->ifindex) > 0;
+}
+
+static bool is_connected_to(const struct socket *socket, const struct tuple *tuple)
+{
+	return inet_equal(&socket->tuple.destination, &tuple->destination) &&
+	       socket->tuple.destination_port == tuple->destination_port;
+}
+
+/* It is surely not the one that the owner was found with. */
+static bool is_other(const struct socket *socket, const struct owner *owner)
+{
+	if (owner->cookie != 0 && socket->cookie != 0)
+		return owner->cookie != socket->cookie;
+	return owner->inode != 0 && socket->inode != 0 && owner->inode != socket->inode;
+}
+
+bool attribution_udp_is_gone(const struct attribution *attribution, uint32_t netns,
+                             const struct tuple *tuple, const struct owner *owner)
+{
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(attribution, netns);
+	const struct socket *sockets;
+	size_t count;
+
+	if (!namespace || !namespace->udp_listeners || owner->reason == ATTRIBUTION_RAW_SOCKET)
+		return false;
+	sockets = listener_table_port(namespace->udp_listeners, tuple->source_port, &count);
+	for (size_t i = 0; i < count; i++)
+		if (may_have(&sockets[i], tuple) &&
+		    (!is_other(&sockets[i], owner) || is_connected_to(&sockets[i], tuple)))
+			return false;
+	return true;
 }

@@ -48,6 +48,8 @@ _Static_assert(WINDOW_LINGER_NS > WINDOW_HELD_NS, "a held connection is still fo
  * work queue, and the loop reads when it reads packets. A packet of an earlier time was its own.
  */
 #define WINDOW_DESTROYED_LATE_NS (250 * NS_PER_MS)
+/* So long a port is left alone of which a socket was destroyed: more may follow, one listing does. */
+#define WINDOW_PORT_NS (100 * NS_PER_MS)
 /* The last numbers of a socket wait for the record of its connection's end. */
 #define WINDOW_DESTROYED_INFO_NS (2 * NS_PER_SECOND)
 

@@ -382,6 +382,15 @@ struct connection *connection_table_at(const struct connection_table *table, uin
 	return connection->life.in_use && connection->id == id ? connection : NULL;
 }
 
+struct connection *connection_table_numbered(const struct connection_table *table, uint32_t number)
+{
+	struct connection *connection =
+		number < table->used ? connection_table_entry(table, number) : NULL;
+
+	return connection && connection->life.in_use && !connection->life.closed ? connection
+	                                                                         : NULL;
+}
+
 void connection_table_each(const struct connection_table *table,
                            void (*callback)(void *context, const struct connection *connection),
                            void *context)

@@ -165,6 +165,9 @@ uint64_t connection_table_hash(const struct connection *connection);
 struct connection *connection_table_at(const struct connection_table *table, uint32_t number,
                                        uint64_t id);
 
+/* NULL: none that is open has that number. */
+struct connection *connection_table_numbered(const struct connection_table *table, uint32_t number);
+
 /* Calls back for each, those that linger too, any order; the table must not change meanwhile. */
 void connection_table_each(const struct connection_table *table,
                            void (*callback)(void *context, const struct connection *connection),

@@ -77,6 +77,7 @@ static void emit_end(struct stream *stream, struct connection *connection, int64
 
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)
 {
+	stream_drop_ports(stream, connection);
 	binder_closing(stream->binder, connection,
 	               clock_step_monotonic_ns(&stream->clock, connection->last_ns));
 	emit_end(stream, connection, time_ns);
@@ -84,6 +85,7 @@ void stream_emit_closed(struct stream *stream, struct connection *connection, in
 
 void stream_hold_closed(struct stream *stream, struct connection *connection)
 {
+	stream_drop_ports(stream, connection);
 	binder_closing(stream->binder, connection,
 	               clock_step_monotonic_ns(&stream->clock, connection->last_ns));
 	connection_table_hold(stream->connections, connection);
@@ -159,6 +161,8 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	stream->binder = binder_new(&binder_options);
 	stream->duplicates = duplicates_new(&options->id_key);
 	stream->fragments = fragments_new(&options->id_key);
+	if (options->attribution)
+		stream->ports = local_ports_new(&options->key, options->max_connections);
 	if (options->sees_all && options->attribution)
 		stream->errors = unclaimed_errors_new();
 	if (options->inspect)
@@ -169,6 +173,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	                       options->frame_max > 0, STREAM_BATCH + STREAM_HELD_MAX) != 0 ||
 	    !stream->connections || !stream->binder || !stream->duplicates || !stream->fragments ||
 	    !stream->destroyed || (options->inspect && !stream->naming) ||
+	    (options->attribution && !stream->ports) ||
 	    (options->sees_all && options->attribution && !stream->errors)) {
 		stream_free(stream);
 		return error_set(error, ENOMEM, "out of memory");
@@ -196,6 +201,7 @@ void stream_free(struct stream *stream)
 	unclaimed_errors_free(stream->errors);
 	existing_free(stream->existing);
 	payload_store_fini(&stream->payloads);
+	local_ports_free(stream->ports);
 	destroyed_free(stream->destroyed);
 	fragments_free(stream->fragments);
 	duplicates_free(stream->duplicates);
@@ -272,6 +278,7 @@ int64_t stream_tick(struct stream *stream)
 		stream->behind = true;
 	if (!stream->options.attribution)
 		return next_ns;
+	next_ns = sooner(next_ns, stream_take_ports(stream, clock_monotonic_ns()));
 	return sooner(next_ns, binder_retry(stream->binder, clock_monotonic_ns()));
 }
 

@@ -98,6 +98,8 @@ void stream_socket_destroyed(struct stream *stream, const struct socket *socket)
 		destroyed_add(stream->destroyed, socket->netns, &socket->tuple, now_ns);
 	if (socket->tuple.destination_port != 0)
 		await_connection(stream, socket, now_ns);
+	else if (socket->tuple.protocol == IPPROTO_UDP)
+		stream_port_destroyed(stream, socket, now_ns);
 }
 
 /* The end of a short connection is reported before its packets are read. */
@@ -137,6 +139,7 @@ void stream_note_sockets(struct stream *stream, struct connection *connection)
 	}
 	if (!found || connection_table_is_closed(connection))
 		return;
+	stream_note_ports(stream, connection);
 	stream_note_deaths(stream, connection, clock_monotonic_ns());
 	if (connection->tuple.protocol == IPPROTO_UDP)
 		stream_settle_destroyed(stream, connection, connection->seen_ns);

@@ -115,6 +115,7 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	if (connection->midway && !flow_key_is_refusal(packet))
 		connection_table_met_midway(connection);
 	stream_set_existing(stream, connection, &existing);
+	stream_note_ports(stream, connection);
 	stream_note_deaths(stream, connection, passage->now_ns);
 	if (is_udp(&connection->tuple))
 		stream_settle_destroyed(stream, connection, connection->seen_ns);

@@ -11,6 +11,7 @@
 #include "stream/existing.h"
 #include "stream/unclaimed_errors.h"
 #include "stream/fragments.h"
+#include "stream/local_ports.h"
 #include "stream/naming.h"
 #include "stream/payload.h"
 #include "stream/stream.h"
@@ -30,6 +31,9 @@ struct stream {
 	struct fragments *fragments;
 	struct destroyed *destroyed;
 	struct existing *existing; /* NULL: nothing was listed */
+	struct local_ports *ports; /* NULL: no owner is asked for */
+	/* The report of the port that is looked at, and the listing of sockets after it. */
+	int64_t ports_since_ns, ports_listed_ns;
 	struct unclaimed_errors
 		*errors;         /* NULL: calls of connect(2) without packets are no records */
 	struct naming *naming;   /* NULL: nothing is looked into */
@@ -81,6 +85,13 @@ struct stream_socket {
 struct stream_socket stream_socket_of(const struct connection *connection, enum connection_end end);
 /* Where NAT is, the connection is found by the tuples of its sockets from now on. */
 void stream_note_sockets(struct stream *stream, struct connection *connection);
+/* stream_ports.c: a UDP connection was opened, or its sockets are known; it was closed. */
+void stream_note_ports(struct stream *stream, const struct connection *connection);
+void stream_drop_ports(struct stream *stream, const struct connection *connection);
+/* A UDP socket that was not connected was destroyed. */
+void stream_port_destroyed(struct stream *stream, const struct socket *socket, int64_t now_ns);
+/* Connections whose sockets are gone stand as such afterwards. Nanoseconds to the next need; -1: none. */
+int64_t stream_take_ports(struct stream *stream, int64_t now_ns);
 /* A socket of a new connection is gone already. */
 void stream_note_deaths(struct stream *stream, struct connection *connection, int64_t now_ns);
 /* What the kernel reported of the socket's end before any packet of it was read. */

@@ -39,6 +39,27 @@ def test_unseen_ends():
         check(found == ending, "TCP and UDP: closed, or open until the end of the run", f"{found} {ending}")
 
 
+def test_unconnected_ends():
+    """A UDP socket that was not connected is reported by its port: what has no socket any more has ended."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "connection", "udp")
+        server = Mksock(host, "udp-bind 127.0.0.1 0", "udp-bind 127.0.0.2 $1", "udp-bind 127.0.0.1 0")
+        port, other_port = server.port(), server.port(2)
+        client = Mksock(host, f"udp-send 127.0.0.2 {port} a", f"udp-send 127.0.0.1 {port} b",
+                        f"udp-send 127.0.0.1 {other_port} c")
+        sockline.wait_for("connection_opened", count=3)
+        server.tell("close %1")
+        client.tell("close %3")
+        sockline.wait_for("connection_closed", count=2)
+        sockline.stop()
+        found = {(record["source"]["port"], record["destination"]["ip"]): record["event"]["reason"]
+                 for record in sockline.find("connection_closed")}
+        check(found.get((client.port(1), "127.0.0.1")) == "socket_closed", "with the socket of its server", found)
+        check(found.get((client.port(2), "127.0.0.1")) == "socket_closed", "with the socket of its client", found)
+        check(found.get((client.port(0), "127.0.0.2")) == "shutdown",
+              "not with one of another address of the port", found)
+
+
 def drops(host):
     """Messages about closed sockets that found no room, in this namespace."""
     sockets = (line.split() for line in host.run("cat", "/proc/net/netlink").splitlines()[1:])

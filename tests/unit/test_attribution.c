@@ -3,6 +3,7 @@
 /* The rules for owners, over sockets and processes in folders of this test's own. */
 #include "attribution/attribution.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -399,6 +400,62 @@ static void test_udp(void)
 	close_world();
 }
 
+/* Which ends have no socket any more, by a listing that was made after one was destroyed. */
+static void test_udp_gone(void)
+{
+	static const struct {
+		const char *local;
+		uint16_t port;
+		const char *remote;
+		uint64_t inode; /* the owner was found with; 0 = that is not known */
+		enum attribution_reason reason;
+		bool is_gone;
+		const char *title;
+	} cases[] = {
+		{ SRC, 5000, DST, 0, 0, true, "no socket of the port is left" },
+		{ SRC, 5000, DST, 110, 0, true, "nor its owner's" },
+		{ SRC, 5000, DST, 0, ATTRIBUTION_RAW_SOCKET, false, "it is not of such a socket" },
+		{ SRC, 5001, DST, 0, 0, false, "one is left" },
+		{ SRC, 5001, DST, 110, 0, false, "its owner's is left" },
+		{ SRC, 5001, DST, 111, 0, true, "another than its owner's is left" },
+		{ SRC, 5002, DST, 0, 0, true, "one of another address is left" },
+		{ "10.0.0.2", 5002, DST, 0, 0, false, "one of this address is left" },
+		{ SRC, 5003, DST, 0, 0, false, "IPv6 is left, which has IPv4, too" },
+		{ "fe80::1", 5001, "fe80::2", 0, 0, true, "IPv4 is left, which has no IPv6" },
+		{ SRC, 5004, DST, 0, 0, false, "one that is connected elsewhere is left" },
+		{ SRC, 5004, DST, 111, 0, true, "which is not its owner's" },
+		{ SRC, 5005, DST, 111, 0, false, "one that is connected to its other end" },
+		{ SRC, 5006, DST, 0, 0, true, "a socket of UDP-Lite is another's" },
+	};
+	int64_t listed_ns = 0;
+
+	clear();
+	add(UDP, "0.0.0.0", 5001, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	add(UDP, "10.0.0.2", 5002, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	add(UDP6, "::", 5003, "::", 0, SOCKET_CLOSED, 110);
+	add(UDP, SRC, 5004, "192.0.2.7", 53, SOCKET_ESTABLISHED, 110);
+	add(UDP, SRC, 5005, DST, 53, SOCKET_ESTABLISHED, 110);
+	add(UDPLITE, "0.0.0.0", 5006, "0.0.0.0", 0, SOCKET_CLOSED, 110);
+	open_world();
+	CHECK(attribution_udp_listed(world.attribution, NETNS, clock_monotonic_ns(), &listed_ns) ==
+	                      0 &&
+	              listed_ns != 0,
+	      "listed");
+	CHECK(attribution_udp_listed(world.attribution, NETNS + 1, 0, &listed_ns) == -ENOENT,
+	      "a namespace that is not known");
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct tuple tuple =
+			question(IPPROTO_UDP, cases[i].local, cases[i].port, cases[i].remote, 53)
+				.tuple;
+		struct owner owner = { .inode = cases[i].inode, .reason = cases[i].reason };
+
+		CHECK(attribution_udp_is_gone(world.attribution, NETNS, &tuple, &owner) ==
+		              cases[i].is_gone,
+		      "%s:%u %s", cases[i].local, cases[i].port, cases[i].title);
+	}
+	close_world();
+}
+
 static void test_raw(void)
 {
 	static const struct rule rules[] = {
@@ -701,6 +758,7 @@ int main(void)
 	test_former_owner();
 	test_shared();
 	test_udp();
+	test_udp_gone();
 	test_newcomer();
 	test_raw();
 	test_last_holder();

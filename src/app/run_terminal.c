@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a person reads on standard error: what the run is at its start, and its sums at the end. */
+#include <string.h>
 #include <unistd.h>
 
 #include "app/option_table.h"
@@ -16,11 +17,12 @@ bool run_is_shown(const struct run *run, enum options_shown shown)
 
 static void greet_replay(const struct run *run)
 {
+	bool is_stdin = strcmp(run->options->read_file, "-") == 0;
 	int link_type = capture_set_link_type(run->captures, 0);
 	const char *name = link_type >= 0 ? capture_link_type_name(link_type) : NULL;
 
-	log_info(run->log, "reading %s%s%s", run->options->read_file, name ? ", link type " : "",
-	         name ? name : "");
+	log_info(run->log, "reading %s%s%s", is_stdin ? "standard input" : run->options->read_file,
+	         name ? ", link type " : "", name ? name : "");
 }
 
 static void append_interfaces(const struct options *options, struct buf *text)

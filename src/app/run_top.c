@@ -3,6 +3,7 @@
 /* --top: a table on the terminal, once a second and when a key or the size of the screen asks for it. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>

@@ -55,6 +55,10 @@ def test_no_progress():
         pipe.read(1)
     terminal.end()
     check(" packets, " not in terminal.seen, "into a pipe none is shown unless it is asked for", terminal.seen)
+    terminal = Terminal(["sh", "-c", f"{SOCKLINE} -r - --no-summary <{capture}"], output=subprocess.DEVNULL)
+    terminal.end()
+    check("sockline: reading standard input, link type EN10MB" in terminal.screen.lines(),
+          "standard input is named", terminal.seen)
     result = subprocess.run([SOCKLINE, "-r", path("long.pcap"), "--progress", "--no-summary"], check=False,
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     check(result.returncode == 0 and b"\x1b" not in result.stderr,

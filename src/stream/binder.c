@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/snippet.h"
 #include "connections/connection_extra.h"
-#include "stream/destroyed.h"
 
 #define FORWARDED_LEVEL 2 /* what is forwarded is looked at once more */
 #define REFINEMENTS     4 /* looks at a listener's connection when its end speaks */
@@ -35,58 +34,6 @@ void binder_free(struct binder *binder)
 static enum connection_end other_end(enum connection_end end)
 {
 	return end == CONNECTION_SOURCE ? CONNECTION_DESTINATION : CONNECTION_SOURCE;
-}
-
-/*
- * How many sockets that this end could have been were destroyed since? The initiator of a TCP
- * connection has one of its own, which the whole tuple finds or not.
- */
-void binder_count_destroyed(const struct binder *binder, const struct connection *connection,
-                            struct attribution_question *question)
-{
-	const struct destroyed *destroyed = binder->options.destroyed;
-	bool is_exact = question->tuple.protocol == IPPROTO_TCP && !question->responder;
-	struct destroyed_times times;
-
-	if (!destroyed || is_exact || !destroyed_any_since(destroyed, connection->seen_ns))
-		return;
-	times = destroyed_last(destroyed, question->netns, &question->tuple, connection->seen_ns);
-	question->died = times.last_ns >= connection->seen_ns;
-	question->died_again = times.previous_ns >= connection->seen_ns;
-}
-
-struct attribution_question binder_question_alone(const struct connection *connection,
-                                                  enum connection_end end)
-{
-	const struct connection_past *past = connection_extra_past(connection);
-
-	return (struct attribution_question){
-		.inode = past ? past->sockets[end].inode : 0,
-		.cookie = past ? past->sockets[end].cookie : 0,
-		.netns = connection->netns,
-		.tuple = connection_tuple_of(connection, end),
-		.ifindex = connection->ifindex,
-		.responder = end == CONNECTION_DESTINATION,
-		.gone = end == CONNECTION_DESTINATION && connection->gone,
-		.sender = connection->counts[end == CONNECTION_DESTINATION].packets > 0,
-		.fanned_out = connection->fanned_out && end == CONNECTION_DESTINATION,
-		.foreign = connection->binding.proxied,
-		.has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
-		.icmp_id = connection->icmp_id,
-		.since_ns = connection->midway ? 0 : connection->seen_ns,
-		.seen_ns = connection->seen_ns,
-		.asked_ns = connection->asked_ns,
-	};
-}
-
-struct attribution_question binder_question(const struct binder *binder,
-                                            const struct connection *connection,
-                                            enum connection_end end)
-{
-	struct attribution_question question = binder_question_alone(connection, end);
-
-	binder_count_destroyed(binder, connection, &question);
-	return question;
 }
 
 /* Where NAT is, the socket that is found may be the successor of one that was destroyed, too. */
@@ -255,6 +202,22 @@ bool binder_worth_asking(const struct connection *connection, enum connection_en
 	       (provisional(connection, end) || unconfirmed(connection, end));
 }
 
+/*
+ * A datagram is of the socket that was there at the first look, whose holder was not found yet.
+ * Another one that is there later has taken its port. That the first one was destroyed may not
+ * be reported yet: the kernel reports it from a work queue.
+ */
+static bool is_of_successor(const struct connection *connection, enum connection_end end,
+                            const struct owner *found)
+{
+	const struct owner *first = &connection->owners[end];
+
+	return (connection->tuple.protocol == IPPROTO_UDP ||
+	        connection->tuple.protocol == IPPROTO_UDPLITE) &&
+	       first->method == ATTRIBUTION_UNKNOWN && first->inode != 0 && found->inode != 0 &&
+	       found->inode != first->inode;
+}
+
 /* spoke_ns: when this end sent the data at hand; 0 = it did not. */
 static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end,
                       int64_t spoke_ns)
@@ -268,6 +231,11 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 	if (spoke_ns != 0 && question.tuple.protocol != IPPROTO_TCP)
 		question.seen_ns = spoke_ns;
 	resolve(binder, connection, &question, &found);
+	if (spoke_ns == 0 && is_of_successor(connection, end, &found)) {
+		owner_clear(&found);
+		connection->owners[end].reason = ATTRIBUTION_NO_SOCKET;
+		return false;
+	}
 	/* An end that sent data had a socket of its own. With only listeners left, it is closed. */
 	if (spoke_ns != 0 && (found.method == ATTRIBUTION_LISTENER || is_ambiguous(&found)))
 		connection->gone = true;

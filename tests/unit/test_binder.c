@@ -479,6 +479,44 @@ static void test_reason(void)
 	}
 }
 
+/* The socket at the first look had no holder yet; what is found later is it, or a successor. */
+static void test_successor(void)
+{
+	static const struct {
+		uint8_t protocol;
+		uint64_t first, later; /* inodes */
+		bool is_found;
+		const char *title;
+	} cases[] = {
+		{ IPPROTO_UDP, 7, 7, true, "the same socket" },
+		{ IPPROTO_UDP, 7, 8, false, "another one has its port" },
+		{ IPPROTO_UDPLITE, 7, 8, false, "another one, UDP-Lite" },
+		{ IPPROTO_UDP, 7, 0, true, "one that was seen, whichever it is" },
+		{ IPPROTO_UDP, 0, 8, true, "none was there before" },
+		{ IPPROTO_TCP, 7, 8, true, "what a listener accepted" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fixture fixture;
+		struct owner first = unknown(ATTRIBUTION_PENDING);
+		struct connection *connection;
+		const struct owner *owner;
+
+		first.inode = cases[i].first;
+		connection = begin_bound(&fixture, cases[i].protocol, first);
+		owner = &connection->owners[DST];
+		answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
+		answers[DST].inode = cases[i].later;
+		run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
+		CHECK(reported == cases[i].is_found &&
+		              (cases[i].is_found
+		                       ? owner->process == &child
+		                       : !owner->process && owner->reason == ATTRIBUTION_NO_SOCKET),
+		      "at a later look: %s", cases[i].title);
+		finish(&fixture);
+	}
+}
+
 static void test_closing(void)
 {
 	struct fixture fixture = begin(false);
@@ -862,6 +900,7 @@ int main(void)
 	test_listener();
 	test_never_worse();
 	test_reason();
+	test_successor();
 	test_closing();
 	test_transparent_proxy();
 	test_stale();

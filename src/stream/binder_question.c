@@ -1,0 +1,60 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is asked about an end of a connection. */
+#include <netinet/in.h>
+
+#include "connections/connection_extra.h"
+#include "stream/binder_private.h"
+#include "stream/destroyed.h"
+
+/*
+ * How many sockets that this end could have been were destroyed since? The initiator of a TCP
+ * connection has one of its own, which the whole tuple finds or not.
+ */
+void binder_count_destroyed(const struct binder *binder, const struct connection *connection,
+                            struct attribution_question *question)
+{
+	const struct destroyed *destroyed = binder->options.destroyed;
+	bool is_exact = question->tuple.protocol == IPPROTO_TCP && !question->responder;
+	struct destroyed_times times;
+
+	if (!destroyed || is_exact || !destroyed_any_since(destroyed, connection->seen_ns))
+		return;
+	times = destroyed_last(destroyed, question->netns, &question->tuple, connection->seen_ns);
+	question->died = times.last_ns >= connection->seen_ns;
+	question->died_again = times.previous_ns >= connection->seen_ns;
+}
+
+struct attribution_question binder_question_alone(const struct connection *connection,
+                                                  enum connection_end end)
+{
+	const struct connection_past *past = connection_extra_past(connection);
+
+	return (struct attribution_question){
+		.inode = past ? past->sockets[end].inode : 0,
+		.cookie = past ? past->sockets[end].cookie : 0,
+		.netns = connection->netns,
+		.tuple = connection_tuple_of(connection, end),
+		.ifindex = connection->ifindex,
+		.responder = end == CONNECTION_DESTINATION,
+		.gone = end == CONNECTION_DESTINATION && connection->gone,
+		.sender = connection->counts[end == CONNECTION_DESTINATION].packets > 0,
+		.fanned_out = connection->fanned_out && end == CONNECTION_DESTINATION,
+		.foreign = connection->binding.proxied,
+		.has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
+		.icmp_id = connection->icmp_id,
+		.since_ns = connection->midway ? 0 : connection->seen_ns,
+		.seen_ns = connection->seen_ns,
+		.asked_ns = connection->asked_ns,
+	};
+}
+
+struct attribution_question binder_question(const struct binder *binder,
+                                            const struct connection *connection,
+                                            enum connection_end end)
+{
+	struct attribution_question question = binder_question_alone(connection, end);
+
+	binder_count_destroyed(binder, connection, &question);
+	return question;
+}

@@ -1,6 +1,10 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "events/encode_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "processes/container.h"
 #include "processes/process_args.h"
 
@@ -186,15 +190,34 @@ static void write_peer(struct writer *writer, const struct process *process)
 		write_users(writer, &users, false);
 }
 
+/* What is otherwise in its own namespaces. */
+static void write_namespaces(struct writer *writer, const struct process *process)
+{
+	const struct process_file *file = &process->file;
+	char device[32];
+
+	if (process->container_pid == 0 && file->mount_namespace == 0)
+		return;
+	writer_object(writer, KEY("process"));
+	if (process->container_pid > 0)
+		encode_writer_i64(writer, KEY("container_pid"), process->container_pid);
+	if (file->mount_namespace != 0)
+		writer_decimal(writer, KEY("mount_namespace"), file->mount_namespace);
+	if (file->inode != 0) {
+		snprintf(device, sizeof device, "%" PRIu32 ":%" PRIu32, file->major, file->minor);
+		writer_object(writer, KEY("executable"));
+		writer_name(writer, KEY("device"), device);
+		writer_decimal(writer, KEY("inode"), file->inode);
+		writer_object_end(writer);
+	}
+	writer_object_end(writer);
+}
+
 static void write_cgroup(struct writer *writer, const struct process *process)
 {
 	if (process->cgroup && !writer_cuts(writer, CUT_CGROUP))
 		encode_writer_c_string(writer, KEY("cgroup"), process->cgroup, RAW_CGROUP);
-	if (process->container_pid > 0) {
-		writer_object(writer, KEY("process"));
-		encode_writer_i64(writer, KEY("container_pid"), process->container_pid);
-		writer_object_end(writer);
-	}
+	write_namespaces(writer, process);
 	if (process->executable_deleted)
 		encode_writer_bool(writer, KEY("executable_deleted"), true);
 }

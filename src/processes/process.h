@@ -41,6 +41,18 @@ struct process_end {
 	uint32_t first_status, last_status;
 };
 
+/*
+ * In another mount namespace than ours any user may put another file in the place of the
+ * executable: its path says less than this. Read from /proc while the process runs it.
+ */
+struct process_file {
+	uint64_t
+		mount_namespace; /* inode number; 0 = it is ours, or not known, and so is the rest */
+	uint64_t inode;          /* of the executable; 0 = not known */
+	uint32_t major, minor;   /* of the device with it */
+	int64_t read_ns;         /* monotonic; 0 = not read */
+};
+
 struct process {
 	uint32_t references;  /* process_ref, process_unref */
 	int pid;              /* thread group id */
@@ -82,6 +94,7 @@ struct process {
 	char *container_id;                    /* container_find */
 	char *user_name, *effective_user_name; /* of a stated process alone */
 	char *strings;                         /* owned: one allocation */
+	struct process_file file;
 	struct process_image *image; /* its arguments, process_args.h; counted; NULL = not known */
 	uint64_t parent_entity_id;   /* 0 = not known */
 	uint64_t cgroup_id;          /* of v2, as events report it; 0 = not known */

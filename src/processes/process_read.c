@@ -45,6 +45,7 @@ void process_read_init(struct process_reader *reader, int proc_fd)
 	reader->tick_ns = NS_PER_SECOND / (per_second > 0 ? per_second : 100);
 	length = read_file(proc_fd, "sys/kernel/random/boot_id", reader->boot_id, room);
 	reader->boot_id[length > 0 ? length : 0] = '\0';
+	reader->mount_namespace = process_read_mount_namespace(proc_fd, "self/ns/mnt");
 }
 
 int process_read_open(int proc_fd, int pid)
@@ -133,7 +134,7 @@ static void forget_lost(struct process_facts *facts)
 	facts->cgroup_length = facts->container_id_length = 0;
 }
 
-int process_read_facts(int dir, struct process_facts *facts)
+int process_read_facts(const struct process_reader *reader, int dir, struct process_facts *facts)
 {
 	char again[sizeof facts->executable];
 	ssize_t length, length_again;
@@ -155,6 +156,7 @@ int process_read_facts(int dir, struct process_facts *facts)
 		read_status(dir, facts);
 		read_cgroup(dir, facts);
 		read_netns(dir, facts);
+		process_read_file(dir, reader->mount_namespace, &facts->file);
 		/* After the rest: what is not exiting now was not when that was read. */
 		result = process_read_stat(dir, &facts->stat);
 		if (result < 0)
@@ -165,7 +167,8 @@ int process_read_facts(int dir, struct process_facts *facts)
 		}
 		length_again = read_executable(dir, again, sizeof again, &deleted);
 		if (length == length_again &&
-		    (length <= 0 || memcmp(again, facts->executable, (size_t)length) == 0))
+		    (length <= 0 || memcmp(again, facts->executable, (size_t)length) == 0) &&
+		    process_read_file_same(dir, &facts->file))
 			break;
 	}
 	return 0;
@@ -319,6 +322,7 @@ struct process *process_read_make(const struct process_reader *reader, int pid,
 		return NULL;
 	}
 	process->image_read_ns = facts->read_ns;
+	process_read_apply_file(process, facts);
 	return process;
 }
 
@@ -417,6 +421,7 @@ int process_read_apply(struct process *process, const struct process_facts *fact
 
 	set_container_pid(process, facts->container_pid);
 	if (process_read_matches(process, facts)) {
+		process_read_apply_file(process, facts);
 		if (!process->followed && !facts->stat.exiting)
 			process->image_read_ns = facts->read_ns;
 		return 0;
@@ -445,5 +450,6 @@ int process_read_apply(struct process *process, const struct process_facts *fact
 	if (!process->followed)
 		process->image_read_ns = facts->read_ns;
 	process->generation++;
+	process_read_apply_file(process, facts);
 	return 0;
 }

@@ -19,7 +19,8 @@
 struct process_reader {
 	int proc_fd; /* O_PATH of /proc, borrowed */
 	int64_t tick_ns;
-	char boot_id[37]; /* "" when not readable */
+	char boot_id[37];         /* "" when not readable */
+	uint64_t mount_namespace; /* our own; 0 = not readable */
 };
 
 /* What was read, on the caller's stack. */
@@ -36,6 +37,7 @@ struct process_facts {
 	bool executable_refused;
 	bool executable_deleted;
 	uint32_t netns;
+	struct process_file file;
 	size_t executable_length; /* 0 = not known */
 	const char *cgroup;       /* into cgroup_text; NULL = not known */
 	size_t cgroup_length;
@@ -52,7 +54,14 @@ int process_read_open(int proc_fd, int pid);
 /* 0 or -errno: -ESRCH it is gone, -EACCES. */
 int process_read_stat(int dir, struct process_stat *stat);
 /* 0 or -errno; a refused or absent field is no failure, stat is needed. */
-int process_read_facts(int dir, struct process_facts *facts);
+int process_read_facts(const struct process_reader *reader, int dir, struct process_facts *facts);
+/* process_read_file.c: link is "ns/mnt" below the directory of a process. 0: not readable. */
+uint64_t process_read_mount_namespace(int dir, const char *link);
+void process_read_file(int dir, uint64_t our_namespace, struct process_file *file);
+/* Is the executable still that file? */
+bool process_read_file_same(int dir, const struct process_file *file);
+/* Takes it over, as of now. */
+void process_read_apply_file(struct process *process, const struct process_facts *facts);
 /*
  * What the link of exe leads to is that executable. In a chroot(2) events report the path below the
  * root directory of the process, and the link shows the whole path.

@@ -149,7 +149,7 @@ static int64_t read_process(struct process_table *table, int pid, int dir, uint6
 	int64_t number;
 	int result;
 
-	result = process_read_facts(dir, facts);
+	result = process_read_facts(&table->reader, dir, facts);
 	if (result < 0)
 		return result;
 	if (facts->tgid != 0 && facts->tgid != pid)

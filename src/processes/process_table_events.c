@@ -308,6 +308,9 @@ void process_table_executed(struct process_table *table, struct process *process
 	/* What was read from /proc was the next image already. */
 	if (read_later && process->former)
 		process_forget_image(process->former);
+	if (process->former && process->former->file.read_ns > time_ns)
+		process->former->file = (struct process_file){ 0 };
+	process->file = (struct process_file){ 0 };
 	/* The same, of arguments; a child may have that image too. */
 	if (process->image && process->image->read_ns > time_ns)
 		process_image_forget_args(process->image);

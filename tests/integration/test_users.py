@@ -125,15 +125,39 @@ with socket.create_server(("127.0.0.1", 7801)):
 def test_container_pid():
     """A process of another pid namespace is 1 there; one of the same has no other number."""
     with Namespace() as host:
-        for words, expected in (((), None), (("unshare", "-p", "-f"), {"container_pid": 1})):
+        for words, expected in (((), None), (("unshare", "-p", "-f"), 1)):
             listener = host.start(*words, "python3", "-c", LISTENER)
             listener.line()
             sockline = host.sockline("-S", "--tcp", wait=False)
             check(sockline.wait() == 0, "ends well", sockline.stderr)
-            found = [one["sockline"].get("process") for one in sockline.find("existing_socket")]
+            found = [one["sockline"].get("process", {}).get("container_pid")
+                     for one in sockline.find("existing_socket")]
             check(found == [expected], f"{' '.join(words) or 'without'}: its pid there", found)
             listener.send("\n")
             listener.finish()
+
+
+def test_mount_namespace():
+    """A program that is mounted over another one has its own device and inode."""
+    copy = path("mounted")
+    shutil.copy(os.path.join(HELPERS, "mksock"), copy)
+    file = os.stat(copy)
+    forge = 'mount --bind "$0" /usr/bin/true && exec /usr/bin/true "tcp-listen 127.0.0.1 7802"'
+    with Namespace() as host:
+        forger = host.start("unshare", "-m", "sh", "-c", forge, copy)
+        until(lambda: "ready" in forger.output.decode(), "the forger")
+        sockline = host.sockline("-S", "--tcp", "--listening", wait=False)
+        check(sockline.wait() == 0, "ends well", sockline.stderr)
+        found = sockline.find("existing_socket", lambda one: one["destination"]["port"] == 7802)
+        mounts = os.stat(f"/proc/{forger.pid}/ns/mnt").st_ino
+        expected = {"mount_namespace": str(mounts),
+                    "executable": {"device": f"{os.major(file.st_dev)}:{os.minor(file.st_dev)}",
+                                   "inode": str(file.st_ino)}}
+        check([(one["process"]["executable"], one["sockline"].get("process")) for one in found] ==
+              [(os.path.realpath("/usr/bin/true"), expected)],
+              "the path of the other, the device and inode of its own", (found, expected))
+        forger.send("exit\n")
+        forger.finish()
 
 
 ENDING = """

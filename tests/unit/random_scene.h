@@ -146,6 +146,13 @@ static inline void scene_process(struct scene *scene, int number)
 	process->executable_deleted = scene_chance(scene, 10);
 	process->container_pid =
 		scene_chance(scene, 20) ? 1 + (int)random_below(&scene->random, 4194303) : 0;
+	if (scene_chance(scene, 20))
+		process->file = (struct process_file){
+			.mount_namespace = 1 + scene_number(scene, 32),
+			.inode = scene_chance(scene, 80) ? scene_number(scene, 64) : 0,
+			.major = (uint32_t)scene_number(scene, 32),
+			.minor = (uint32_t)scene_number(scene, 32),
+		};
 	process->name = scene_chance(scene, 90) ? scene_string(scene, strings[0], 16) : NULL;
 	process->executable = scene_chance(scene, 90) ? scene_string(scene, strings[1], 256) : NULL;
 	process->parent_name = scene_chance(scene, 80) ? scene_string(scene, strings[2], 16) : NULL;

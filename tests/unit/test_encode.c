@@ -234,13 +234,13 @@ static void test_deleted(struct encoder *encoder)
 	event = example_event(&example, EVENT_CONNECTION_OPENED);
 	CHECK(SAYS(encoder, &event, &line, "\"pid\":4242", "!executable_deleted"),
 	      "a program whose file is there");
-	example_end(&example);
-	example_begin(&example);
-	event = example_event(&example, EVENT_CONNECTION_OPENED);
+	example.curl.generation++;
 	example.curl.executable_deleted = true;
 	example.curl.container_pid = 7;
+	example.curl.file = (struct process_file){ 9, 10, 8, 1, 0 };
 	CHECK(SAYS(encoder, &event, &line, "\"pid\":4242", "\"executable_deleted\":true",
-	           "\"process\":{\"container_pid\":7}"),
+	           "\"process\":{\"container_pid\":7,\"mount_namespace\":\"9\","
+	           "\"executable\":{\"device\":\"8:1\",\"inode\":\"10\"}}"),
 	      "a program whose file was removed, in a container");
 	example_end(&example);
 	buf_free(&line);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/sysmacros.h>
 
 #include "base/clock.h"
 #include "check.h"
@@ -140,7 +141,7 @@ static void exec_meanwhile(void *argument)
 	}
 }
 
-static void test_exec_meanwhile(int proc_fd)
+static void test_exec_meanwhile(const struct process_reader *reader, int proc_fd)
 {
 	struct process_facts facts;
 	char path[PATH_MAX];
@@ -155,7 +156,7 @@ static void test_exec_meanwhile(int proc_fd)
 		fake_fail(path);
 	child = child_begin(exec_meanwhile, path);
 	dir = process_read_open(proc_fd, 120);
-	CHECK(process_read_facts(dir, &facts) == 0 && is(facts.stat.name, "new") &&
+	CHECK(process_read_facts(reader, dir, &facts) == 0 && is(facts.stat.name, "new") &&
 	              facts.executable_length == strlen("/bin/new") &&
 	              memcmp(facts.executable, "/bin/new", facts.executable_length) == 0,
 	      "an exec while reading does not mix two programs");
@@ -163,7 +164,62 @@ static void test_exec_meanwhile(int proc_fd)
 	close(dir);
 }
 
-static void test_failures(int proc_fd)
+/* What a process of another mount namespace runs is known by device and inode: any path can be had. */
+static void test_file(const struct process_reader *reader, int proc_fd)
+{
+	struct process_reader known = *reader;
+	struct process_facts facts;
+	struct process *process;
+	struct stat program;
+	char path[PATH_MAX];
+	int dir;
+
+	fake_process(122, "curl", 1, 5);
+	fake_put("programs/real", "x");
+	fake_put("programs/other", "y");
+	fake_path(path, sizeof path, "programs/real");
+	fake_link("122/exe", path);
+	fake_link("122/ns/mnt", "mnt:[4026532001]");
+	fake_link("self/ns/mnt", "mnt:[4026531841]");
+	CHECK_EQUAL(process_read_mount_namespace(proc_fd, "self/ns/mnt"), UINT64_C(4026531841),
+	            "our own mount namespace");
+	dir = process_read_open(proc_fd, 122);
+	known.mount_namespace = UINT64_C(4026532001);
+	CHECK(process_read_facts(&known, dir, &facts) == 0 && facts.file.mount_namespace == 0 &&
+	              facts.file.inode == 0,
+	      "in ours, its path says it all");
+	known.mount_namespace = 0;
+	CHECK(process_read_facts(&known, dir, &facts) == 0 && facts.file.mount_namespace == 0,
+	      "nor is it known to be another where ours is not known");
+	known.mount_namespace = UINT64_C(4026531841);
+	if (stat(path, &program) != 0)
+		fake_fail(path);
+	CHECK(process_read_facts(&known, dir, &facts) == 0 &&
+	              facts.file.mount_namespace == UINT64_C(4026532001) &&
+	              facts.file.inode == program.st_ino &&
+	              facts.file.major == major(program.st_dev) &&
+	              facts.file.minor == minor(program.st_dev),
+	      "in another one its file is known by device and inode");
+	process = process_read_make(&known, 122, &facts, NULL, NULL);
+	CHECK(process && process->file.inode == program.st_ino, "the process has them");
+	fake_remove("programs/real");
+	fake_put("programs/third", "z");
+	fake_rename("programs/other", "programs/real");
+	CHECK(process_read_facts(&known, dir, &facts) == 0 && facts.file.inode != program.st_ino &&
+	              process_read_apply(process, &facts) == 0 &&
+	              process->file.inode == facts.file.inode && process->former &&
+	              process->former->file.inode == program.st_ino,
+	      "another file of that path is another one from then on");
+	fake_link("122/ns/mnt", "mnt:[4026531841]");
+	CHECK(process_read_facts(&known, dir, &facts) == 0 &&
+	              process_read_apply(process, &facts) == 0 &&
+	              process->file.mount_namespace == 0 && process->file.inode == 0,
+	      "back in ours it has none");
+	process_unref(process);
+	close(dir);
+}
+
+static void test_failures(const struct process_reader *reader, int proc_fd)
 {
 	struct process_facts facts;
 	struct process_stat stat;
@@ -173,7 +229,7 @@ static void test_failures(int proc_fd)
 	fake_put("121/status", "");
 	dir = process_read_open(proc_fd, 121);
 	CHECK(dir >= 0 && process_read_stat(dir, &stat) == -ESRCH &&
-	              process_read_facts(dir, &facts) == -ESRCH,
+	              process_read_facts(reader, dir, &facts) == -ESRCH,
 	      "gone as soon as it was opened");
 	close(dir);
 }
@@ -189,8 +245,9 @@ int main(void)
 	CHECK(reader.tick_ns > 0 && reader.boot_id[0] == '\0', "a host without a boot id");
 	test_apply(&reader);
 	test_between(&reader);
-	test_exec_meanwhile(proc_fd);
-	test_failures(proc_fd);
+	test_exec_meanwhile(&reader, proc_fd);
+	test_file(&reader, proc_fd);
+	test_failures(&reader, proc_fd);
 	fake_remove("");
 	close(proc_fd);
 	return check_done();

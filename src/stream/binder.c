@@ -203,17 +203,20 @@ bool binder_worth_asking(const struct connection *connection, enum connection_en
 }
 
 /*
- * A datagram is of the socket that was there at the first look, whose holder was not found yet.
+ * Packets are of the socket that was there at the first look, whose holder was not found yet.
  * Another one that is there later has taken its port. That the first one was destroyed may not
- * be reported yet: the kernel reports it from a work queue.
+ * be reported yet: the kernel reports it from a work queue. A server's connection has a listener
+ * first, and then a socket of its own.
  */
 static bool is_of_successor(const struct connection *connection, enum connection_end end,
                             const struct owner *found)
 {
 	const struct owner *first = &connection->owners[end];
+	uint8_t protocol = connection->tuple.protocol;
+	bool is_initiator =
+		protocol == IPPROTO_TCP && end == CONNECTION_SOURCE && !connection->midway;
 
-	return (connection->tuple.protocol == IPPROTO_UDP ||
-	        connection->tuple.protocol == IPPROTO_UDPLITE) &&
+	return (protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE || is_initiator) &&
 	       first->method == ATTRIBUTION_UNKNOWN && first->inode != 0 && found->inode != 0 &&
 	       found->inode != first->inode;
 }

@@ -484,29 +484,37 @@ static void test_successor(void)
 {
 	static const struct {
 		uint8_t protocol;
+		enum connection_end end;
+		bool midway;
 		uint64_t first, later; /* inodes */
 		bool is_found;
 		const char *title;
 	} cases[] = {
-		{ IPPROTO_UDP, 7, 7, true, "the same socket" },
-		{ IPPROTO_UDP, 7, 8, false, "another one has its port" },
-		{ IPPROTO_UDPLITE, 7, 8, false, "another one, UDP-Lite" },
-		{ IPPROTO_UDP, 7, 0, true, "one that was seen, whichever it is" },
-		{ IPPROTO_UDP, 0, 8, true, "none was there before" },
-		{ IPPROTO_TCP, 7, 8, true, "what a listener accepted" },
+		{ IPPROTO_UDP, DST, false, 7, 7, true, "the same socket" },
+		{ IPPROTO_UDP, DST, false, 7, 8, false, "another one has its port" },
+		{ IPPROTO_UDP, SRC, false, 7, 8, false, "another one has the sender's port" },
+		{ IPPROTO_UDPLITE, DST, false, 7, 8, false, "another one, UDP-Lite" },
+		{ IPPROTO_UDP, DST, false, 7, 0, true, "one that was seen, whichever it is" },
+		{ IPPROTO_UDP, DST, false, 0, 8, true, "none was there before" },
+		{ IPPROTO_TCP, SRC, false, 7, 7, true, "the initiator's socket" },
+		{ IPPROTO_TCP, SRC, false, 7, 8, false, "another one with the initiator's tuple" },
+		{ IPPROTO_TCP, SRC, true, 7, 8, true, "the initiator may be a server" },
+		{ IPPROTO_TCP, DST, false, 7, 8, true, "what a listener accepted" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct fixture fixture;
-		struct owner first = unknown(ATTRIBUTION_PENDING);
-		struct connection *connection;
-		const struct owner *owner;
+		enum connection_end end = cases[i].end;
+		struct fixture fixture = begin(false);
+		struct connection *connection =
+			open_one(&fixture, cases[i].protocol, end == SRC, end == DST);
+		const struct owner *owner = &connection->owners[end];
 
-		first.inode = cases[i].first;
-		connection = begin_bound(&fixture, cases[i].protocol, first);
-		owner = &connection->owners[DST];
-		answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
-		answers[DST].inode = cases[i].later;
+		connection->midway = cases[i].midway;
+		answers[end] = unknown(ATTRIBUTION_PENDING);
+		answers[end].inode = cases[i].first;
+		bind_one(&fixture, connection);
+		answers[end] = answer(ATTRIBUTION_SOCKET, &child);
+		answers[end].inode = cases[i].later;
 		run_until(&fixture, &(int64_t){ NOW }, NOW + WINDOW_RETRY_NS);
 		CHECK(reported == cases[i].is_found &&
 		              (cases[i].is_found

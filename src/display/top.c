@@ -105,22 +105,56 @@ static bool comes_before(const struct top_row *row, const struct top_row *other)
 	if (row->second != other->second)
 		return row->second > other->second;
 	difference = memcmp(row->name, other->name, length);
-	return difference != 0 ? difference < 0 : row->length < other->length;
+	if (difference != 0 || row->length != other->length)
+		return difference != 0 ? difference < 0 : row->length < other->length;
+	return row->id < other->id;
+}
+
+static void swap(struct top_row *row, struct top_row *other)
+{
+	struct top_row before = *row;
+
+	*row = *other;
+	*other = before;
+}
+
+static void sift_up(struct top_row *rows, int place)
+{
+	for (; place > 0 && comes_before(&rows[(place - 1) / 2], &rows[place]);
+	     place = (place - 1) / 2)
+		swap(&rows[(place - 1) / 2], &rows[place]);
+}
+
+static void sift_down(struct top_row *rows, int count)
+{
+	for (int place = 0, child = 1; child < count; place = child, child = 2 * child + 1) {
+		if (child + 1 < count && comes_before(&rows[child], &rows[child + 1]))
+			child++;
+		if (!comes_before(&rows[place], &rows[child]))
+			break;
+		swap(&rows[place], &rows[child]);
+	}
 }
 
 void top_insert(struct top_row *rows, int *count, const struct top_row *row)
 {
-	int place = *count;
+	if (*count < TOP_ROWS_MAX) {
+		rows[*count] = *row;
+		sift_up(rows, (*count)++);
+	} else if (comes_before(row, &rows[0])) {
+		rows[0] = *row;
+		sift_down(rows, *count);
+	}
+}
 
-	if (place == TOP_ROWS_MAX && !comes_before(row, &rows[place - 1]))
-		return;
-	if (place == TOP_ROWS_MAX)
-		place--;
-	else
-		++*count;
-	for (; place > 0 && comes_before(row, &rows[place - 1]); place--)
-		rows[place] = rows[place - 1];
-	rows[place] = *row;
+static int compare(const void *left, const void *right)
+{
+	return comes_before(left, right) ? -1 : comes_before(right, left);
+}
+
+void top_sort(struct top_row *rows, int count)
+{
+	qsort(rows, (size_t)count, sizeof *rows, compare);
 }
 
 static void set_order(struct top_row *row, enum top_order order, uint64_t count)
@@ -201,7 +235,9 @@ void top_add_connection(struct top *top, const struct connection *connection, ui
                         bool is_closed)
 {
 	struct top_before *before = &top->before[number];
-	struct top_row row = { .connection = connection, .name = name_of(connection) };
+	struct top_row row = { .connection = connection,
+		               .name = name_of(connection),
+		               .id = connection->id };
 
 	if (top->interval_ns > 0)
 		advance(before, connection, bytes_of(connection), top->interval_ns);

@@ -36,6 +36,7 @@ struct top_row {
 	uint64_t first, second; /* what it is sorted by, the most first, and */
 	const char *name;       /* then this */
 	size_t length;
+	uint64_t id; /* and by this, so that rows do not change their places */
 	const struct top_program *program;
 	const struct connection *connection; /* one of these is NULL */
 	struct top_bytes total, rate;
@@ -51,13 +52,14 @@ struct top {
 	uint32_t program_count;
 	struct top_before *before;
 	uint32_t max_connections;
-	struct top_row rows[TOP_ROWS_MAX]; /* of connections, sorted */
+	struct top_row rows[TOP_ROWS_MAX]; /* of connections, see top_insert */
 	int row_count;
 };
 
-/* Puts the row in its place, unless there are TOP_ROWS_MAX before it. */
+/* A heap of the first TOP_ROWS_MAX rows, as they are sorted: the last of them is its root. */
 void top_insert(struct top_row *rows, int *count, const struct top_row *row);
-/* All programs, sorted. */
+void top_sort(struct top_row *rows, int count);
+/* The programs, such a heap; how many. */
 int top_program_rows(const struct top *top, struct top_row rows[TOP_ROWS_MAX]);
 
 #endif

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -206,11 +207,15 @@ static void put_title(const struct top *top, const struct top_frame *frame,
 static void put_rows(const struct top *top, const struct top_frame *frame,
                      const struct column *columns, struct buf *text)
 {
-	struct top_row programs[TOP_ROWS_MAX];
-	const struct top_row *rows = top->view == TOP_PROGRAMS ? programs : top->rows;
-	int count = top->view == TOP_PROGRAMS ? top_program_rows(top, programs) : top->row_count;
+	struct top_row rows[TOP_ROWS_MAX];
+	int count = top->row_count;
 	int room = frame->columns - numbers_width(columns, frame->columns);
 
+	if (top->view == TOP_PROGRAMS)
+		count = top_program_rows(top, rows);
+	else
+		memcpy(rows, top->rows, (size_t)count * sizeof *rows);
+	top_sort(rows, count);
 	for (int i = 0; i < count && i + TOP_TITLE_LINE + 1 < frame->rows; i++) {
 		buf_append_char(text, '\n');
 		if (top->view == TOP_PROGRAMS)

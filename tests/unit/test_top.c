@@ -211,6 +211,48 @@ static void test_many(void)
 	top_free(top);
 }
 
+/* Those with the most are shown, in whatever order they come. */
+static void test_order_of_many(void)
+{
+	enum { COUNT = 2000 };
+	struct top *top = top_new(&key, COUNT);
+	struct top_frame frame = usual;
+	struct example example;
+	unsigned long expected;
+	int wrong = 0;
+
+	example_begin(&example);
+	frame.rows = 3 + TOP_ROWS_MAX;
+	for (unsigned step = 1; step < COUNT; step += 666) { /* with 2000 all numbers come by */
+		const char *line;
+
+		top_press(top, 'c');
+		top_begin(top, NS_PER_SECOND);
+		for (unsigned i = 0; i < COUNT; i++) {
+			unsigned number = i * (step | 1) % COUNT;
+
+			example.connection.id = number + step * COUNT;
+			example.connection.counts[CONNECTION_SOURCE].bytes = number % 999;
+			top_add_connection(top, &example.connection, number, false);
+		}
+		expected = 998;
+		line = strstr(rendered(top, &frame), "\ncurl");
+		wrong += !line;
+		for (int i = 0; line && i < TOP_ROWS_MAX; i++) {
+			const char *end = strchr(line + 1, '\n');
+			char sent[8];
+
+			snprintf(sent, sizeof sent, "%.7s", line + 1 + 80 - 14);
+			wrong += strtoul(sent, NULL, 10) != expected;
+			expected -= i % 2 == 1;
+			line = end;
+		}
+	}
+	CHECK_EQUAL(wrong, 0, "the first rows of many, sorted");
+	example_end(&example);
+	top_free(top);
+}
+
 static void set_bytes(struct connection *connection, uint64_t there, uint64_t back)
 {
 	connection->counts[CONNECTION_SOURCE] = (struct connection_count){ 1, there };
@@ -310,6 +352,7 @@ int main(void)
 	test_every_size();
 	test_names();
 	test_many();
+	test_order_of_many();
 	test_connections();
 	return check_done();
 }

@@ -203,7 +203,9 @@ static void write_connection(struct writer *writer, const struct event *event)
 		encode_writer_i64(writer, KEY("duration"),
 		                  (connection->last_ns - connection->start_ns) / 1000000);
 	}
-	encode_writer_bool(writer, KEY("is_src_dst_assignment_known"), !connection->midway);
+	/* The sockets of one that was listed may know it, or not. */
+	if (!connection_extra_past(connection))
+		encode_writer_bool(writer, KEY("is_src_dst_assignment_known"), !connection->midway);
 	ocsf_network_connection(writer, connection);
 	if (closed || event->action == EVENT_CONNECTION_UPDATED)
 		write_totals(writer, connection);

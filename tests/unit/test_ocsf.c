@@ -93,6 +93,7 @@ static void test_endings(struct fixture *fixture)
 
 static void test_connection(struct fixture *fixture)
 {
+	const struct connection_past past = { .has_totals = false };
 	struct example example;
 	struct connection *connection = &example.connection;
 	const struct event opened = { .action = EVENT_CONNECTION_OPENED,
@@ -118,6 +119,11 @@ static void test_connection(struct fixture *fixture)
 	connection->midway = true;
 	CHECK(says(fixture, &opened, "\"activity_name\":\"Traffic\""),
 	      "one that began earlier is not opened");
+	CHECK(strstr(fixture->line.data, "\"is_src_dst_assignment_known\":false"),
+	      "its initiator is not known");
+	CHECK(connection_extra_set_past(connection, &past) &&
+	              !strstr(encode(fixture, &opened), "assignment_known"),
+	      "the sockets of one that was listed may know it");
 	connection->counts[0] = (struct connection_count){ 7, 700 };
 	connection->counts[1] = (struct connection_count){ 5, 50000 };
 	connection_extra(connection)->reported[0] = (struct connection_count){ 4, 300 };

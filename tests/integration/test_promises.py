@@ -1,18 +1,20 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Promises that no other file holds: memory that is bounded (P10), names that are hostile (P18),
+"""Promises that no other file holds: memory that is bounded (P10, P26), names that are hostile (P18), secrets (P24),
 system calls that fail (P25)."""
 
 import concurrent.futures
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 
-from harness import SLOWDOWN, SOCKLINE, Namespace, check, path, run, skip
+from harness import SLOWDOWN, SOCKLINE, Namespace, check, path, run, skip, until
 from traffic import final, flood
 
 # Calls and errors. A call fails each time, or now and then; the dynamic loader makes some of them, too, and
@@ -170,6 +172,75 @@ def test_p18_hostile_names():
               "and a line is a line")
         raw = [record for record in records if "raw" in record["sockline"]]
         check(len(raw) == 1, "what is no UTF-8 has its exact bytes beside it", raw)
+
+
+SECRET = "S3CRET"
+CONFESSES = """
+import socket, sys
+with socket.create_server(("127.0.0.1", 0)) as server:
+    client = socket.create_connection(server.getsockname())
+    other, _ = server.accept()
+    client.sendall(b"GET /?token=%s HTTP/1.1\\r\\nHost: u:%s@example.org\\r\\n"
+                   b"Authorization: Basic %s\\r\\nCookie: id=%s\\r\\n\\r\\n" % ((sys.argv[1].encode(),) * 4))
+    other.recv(4096)
+    other.close()
+    client.close()
+"""
+
+
+def test_p24_no_secrets():
+    """What is in arguments, the environment and requests stays there; names of hosts are written."""
+    with Namespace() as host:
+        target = path("secrets.ndjson")
+        sockline = host.sockline("-i", "lo", "-e", "all", "-v", "--all-processes")
+        other = host.start(SOCKLINE, "--netns", "self", "-i", "lo", "-v", "-o", target)
+        until(lambda: os.path.exists(target) and b"run_started" in open(target, "rb").read(), "a second one")
+        subprocess.run([*host.prefix, sys.executable, "-c", CONFESSES, SECRET, f"--password={SECRET}",
+                        f"http://u:{SECRET}@127.0.0.1/"], check=True, env={**os.environ, "PGPASSWORD": SECRET})
+        closed = sockline.wait_for("connection_closed")
+        check("process" in closed, "the process is known", closed)
+        check(sockline.stop() == 0 and other.stop() == 0, "both end well", (sockline.stderr, other.stderr))
+        with open(target, "rb") as file:
+            written = file.read()
+        for what, text in (("records", sockline.output), ("a file of records", written),
+                           ("messages", sockline.errors + other.errors)):
+            check(SECRET.encode() not in text, f"no secret in {what}",
+                  [line for line in text.splitlines() if SECRET.encode() in line][:3])
+
+
+def test_p26_flat():
+    """Descriptors and memory do not grow with what comes and goes; LONG=1: for ten minutes."""
+    minutes = 10 if os.environ.get("LONG") else 0
+    with Namespace() as host:
+        sockline = host.sockline("-i", "lo", "-e", "stats", "--stats-interval", "0", "--max-connections", "1000")
+
+        def used():
+            with open(f"/proc/{sockline.pid}/status", encoding="ascii") as file:
+                fields = dict(line.split(":\t", 1) for line in file if ":\t" in line)
+            links = [os.readlink(one.path) for one in os.scandir(f"/proc/{sockline.pid}/fd")]
+            # Directories of processes are kept, up to a bound: how many depends on the machine.
+            return sum(not re.match(r"/proc/\d+", link) for link in links), int(fields["VmRSS"].split()[0])
+
+        def load():
+            """Short TCP connections, whose sockets and addresses are new ones each."""
+            subprocess.run([*host.prefix, sys.executable, "-c",
+                            "import socket\n"
+                            "server = socket.create_server(('127.0.0.1', 0))\n"
+                            "for _ in range(500):\n"
+                            "    client = socket.create_connection(server.getsockname())\n"
+                            "    server.accept()[0].close()\n"
+                            "    client.close()\n"], check=True)
+        load()
+        first = used()
+        end = time.monotonic() + 60 * minutes
+        rounds = 0
+        while rounds < 3 or time.monotonic() < end:
+            load()
+            rounds += 1
+        last = used()
+        check(sockline.stop() == 0, f"{500 * rounds} connections: ends well", sockline.stderr)
+        check(last[0] == first[0], "as many descriptors as at first", (first, last))
+        check(last[1] - first[1] < (40960 if minutes else 4096), "memory is bounded", (first, last))
 
 
 run(globals())

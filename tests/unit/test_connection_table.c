@@ -1089,6 +1089,7 @@ static void test_model(struct random *random)
 	connection_table_free(table);
 }
 
+#ifndef INSTRUMENTED
 /* As many bytes of address space as there are, and this much more. False: it has no effect here. */
 static bool limit_memory(rlim_t more, struct rlimit *before)
 {
@@ -1107,6 +1108,7 @@ static bool limit_memory(rlim_t more, struct rlimit *before)
 	free(much);
 	return !much;
 }
+#endif
 
 /* The table stays as large as it is: no connection is left out in silence. */
 static void test_no_memory(void)

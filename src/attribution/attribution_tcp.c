@@ -112,11 +112,16 @@ static bool find_listed_holder(struct attribution *attribution,
 	return false;
 }
 
+static bool differ(uint64_t one, uint64_t other)
+{
+	return one != 0 && other != 0 && one != other;
+}
+
 /* The ends are those of a later connection by now. */
 static bool is_another(const struct attribution_question *question, const struct socket *socket)
 {
-	return question->cookie != 0 && socket->cookie != 0 && socket->state != SOCKET_LISTEN &&
-	       socket->state != SOCKET_TIME_WAIT && socket->cookie != question->cookie;
+	return socket->state != SOCKET_LISTEN && socket->state != SOCKET_TIME_WAIT &&
+	       (differ(question->cookie, socket->cookie) || differ(question->inode, socket->inode));
 }
 
 /*

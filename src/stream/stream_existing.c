@@ -12,7 +12,7 @@
 #include "events/community_id.h"
 #include "stream/passage.h"
 
-#define EXISTING_MAX (1u << 18) /* 28 MB, where there are so many */
+#define EXISTING_MAX (1u << 18) /* 40 MB, where there are so many */
 
 void stream_add_existing(struct stream *stream, const struct socket *socket, int64_t listed_ns)
 {

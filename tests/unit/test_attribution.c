@@ -291,6 +291,50 @@ static void test_former_owner(void)
 	close_world();
 }
 
+/* A socket that was listed when the capture began is known by its inode, too. */
+static void test_existing(void)
+{
+	static const struct {
+		uint16_t port;
+		unsigned inode;
+		bool gone;
+		const char *expected, *title;
+	} cases[] = {
+		{ 5001, 301, false, "socket 10", "it is there" },
+		{ 5002, 302, false, "socket 10",
+		  "closed by the peer alone: its descriptor is left" },
+		{ 5003, 303, false, "unknown no_socket", "closed: no descriptor is left" },
+		{ 5004, 300, false, "unknown no_socket", "closed: a later socket has its ends" },
+		{ 5004, 302, false, "socket 10", "the same, and its descriptor is left" },
+		{ 5004, 304, false, "socket 20", "the later one itself" },
+		{ 80, 302, true, "socket 10",
+		  "a server's, reset: its descriptor, and no listener" },
+		{ 80, 0, true, "listener 20", "a server's that was not listed" },
+	};
+
+	clear();
+	fake_process(10, "one", 1, 100);
+	fake_process(20, "later", 1, 100);
+	hold(10, 3, 301);
+	hold(10, 4, 302);
+	hold(20, 3, 304);
+	hold(20, 4, 200);
+	add(TCP, SRC, 5001, DST, 80, SOCKET_ESTABLISHED, 301);
+	add(TCP, SRC, 5004, DST, 80, SOCKET_ESTABLISHED, 304);
+	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
+	open_world();
+	walk(world.processes.fds, false);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct attribution_question asked =
+			question(IPPROTO_TCP, SRC, cases[i].port, DST, 80);
+
+		asked.inode = cases[i].inode;
+		asked.gone = asked.responder = cases[i].gone;
+		expect(&asked, cases[i].expected, cases[i].title);
+	}
+	close_world();
+}
+
 static void test_shared(void)
 {
 	static const struct rule rules[] = {
@@ -756,6 +800,7 @@ int main(void)
 	test_tcp();
 	test_recent();
 	test_former_owner();
+	test_existing();
 	test_shared();
 	test_udp();
 	test_udp_gone();

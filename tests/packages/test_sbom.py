@@ -53,7 +53,8 @@ def main():
     check_document(document, "as asked for")
     check(document["creationInfo"]["created"] == DATE_TEXT, "its time is that of the sources")
     versions = {package["name"]: package.get("versionInfo") for package in document["packages"]}
-    check(versions == {"sockline": "1.2.3", "libpcap": "1.10.3", "zlib": None}, "a version that is not known is left out")
+    check(versions == {"sockline": "1.2.3", "libpcap": "1.10.3", "zlib": None},
+          "a version that is not known is left out")
     check(document == sbom("1.2.3", "libpcap=1.10.3", "zlib="), "the same build has the same document")
     check(document["documentNamespace"] != sbom("1.2.3", "libpcap=1.10.4", "zlib=")["documentNamespace"],
           "another build has another namespace")

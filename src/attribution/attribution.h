@@ -123,6 +123,7 @@ bool attribution_find_heir(struct attribution *attribution,
 bool attribution_has_lost(struct attribution *attribution, const struct owner *owner);
 /* A process exited: what it had may be another's. */
 void attribution_exited(struct attribution *attribution);
+uint32_t attribution_exits(const struct attribution *attribution); /* how many did */
 /*
  * A process forked (monotonic time), or word of such was lost: what it accepts from
  * then on may be its child's.
@@ -141,6 +142,13 @@ int attribution_udp_listed(struct attribution *attribution, uint32_t netns, int6
  */
 bool attribution_udp_is_gone(const struct attribution *attribution, uint32_t netns,
                              const struct tuple *tuple, const struct owner *owner);
+/*
+ * The process that sent these echo requests has exited, at question->heir_ns: is no ping or raw
+ * socket left that they may be of? -EAGAIN: no listing of after that time can be made now.
+ */
+int attribution_echo_is_gone(struct attribution *attribution,
+                             const struct attribution_question *question,
+                             const struct owner *owner);
 /*
  * Copies what a connection's end is known to be, so that its TIME_WAIT has a name. time_ns: when
  * it was so (monotonic); a connection that began later has another socket.

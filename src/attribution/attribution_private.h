@@ -28,6 +28,7 @@ struct attribution_list {
 	size_t count, capacity;
 	int64_t listed_ns, cost_ns;
 	uint32_t netns;
+	bool is_complete;
 };
 
 /* attribution_udp_ports.c: time that questions of which nothing comes may still take. */

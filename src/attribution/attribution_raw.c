@@ -6,6 +6,7 @@
  * errors, so only the requester's end of an echo and what a raw socket could
  * have sent or received has an owner.
  */
+#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -21,17 +22,19 @@ static const struct attribution_list *list_sockets(struct attribution *attributi
 {
 	struct attribution_list *list = &attribution->raw;
 	int64_t now = clock_monotonic_ns();
-	bool complete;
 
 	if (list->netns != namespace->netns || now - list->listed_ns > WINDOW_RAW_LISTING_NS ||
 	    list->listed_ns == 0) {
 		list->count = 0;
 		list->netns = namespace->netns;
 		list->listed_ns = now;
-		lister_run(namespace->lister,
-		           SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP) |
-		                   SOCKET_KIND_BIT(SOCKET_PACKET),
-		           UINT32_MAX, false, attribution_listed_add, list, &complete);
+		list->is_complete = false;
+		if (lister_run(namespace->lister,
+		               SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP) |
+		                       SOCKET_KIND_BIT(SOCKET_PACKET),
+		               UINT32_MAX, false, attribution_listed_add, list,
+		               &list->is_complete) != 0)
+			list->is_complete = false;
 	}
 	return list;
 }
@@ -164,4 +167,33 @@ void attribution_raw_senders(struct attribution *attribution,
 			found[count++] = &list->sockets[i];
 	attribution_name_candidates(attribution, found, count, question->asked_ns,
 	                            ATTRIBUTION_RAW_SOCKET, owner);
+}
+
+int attribution_echo_is_gone(struct attribution *attribution,
+                             const struct attribution_question *question, const struct owner *owner)
+{
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(attribution, question->netns);
+	struct attribution_list *list = &attribution->raw;
+
+	if (!namespace)
+		return false;
+	if (list->netns != namespace->netns || list->listed_ns <= question->heir_ns) {
+		if (clock_monotonic_ns() - list->listed_ns < WINDOW_RAW_TURN_NS)
+			return -EAGAIN;
+		list->listed_ns = 0;
+		list_sockets(attribution, namespace);
+	}
+	if (!list->is_complete)
+		return false;
+	for (size_t i = 0; i < list->count; i++) {
+		const struct socket *socket = &list->sockets[i];
+		struct attribution_question on_device = *question;
+
+		on_device.ifindex = socket->ifindex;
+		if (fits(socket, &on_device) &&
+		    (owner->inode == 0 || socket->inode == 0 || owner->inode == socket->inode))
+			return false;
+	}
+	return true;
 }

@@ -81,6 +81,11 @@ void attribution_exited(struct attribution *attribution)
 	attribution->exits++;
 }
 
+uint32_t attribution_exits(const struct attribution *attribution)
+{
+	return attribution->exits;
+}
+
 bool attribution_is_contested(struct attribution *attribution,
                               const struct attribution_question *question)
 {

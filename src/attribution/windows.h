@@ -50,6 +50,8 @@ _Static_assert(WINDOW_LINGER_NS > WINDOW_HELD_NS, "a held connection is still fo
 #define WINDOW_DESTROYED_LATE_NS (250 * NS_PER_MS)
 /* So long a port is left alone of which a socket was destroyed: more may follow, one listing does. */
 #define WINDOW_PORT_NS (100 * NS_PER_MS)
+/* Echo requests whose process has exited are looked for this often. */
+#define WINDOW_ECHOES_NS NS_PER_SECOND
 /* The last numbers of a socket wait for the record of its connection's end. */
 #define WINDOW_DESTROYED_INFO_NS (2 * NS_PER_SECOND)
 

@@ -125,6 +125,7 @@ static void on_bound(void *context, struct connection *connection)
 	struct stream *stream = context;
 
 	stream_note_sockets(stream, connection);
+	stream_note_echo(stream, connection);
 	if (stream->traffic)
 		traffic_attributed(stream->traffic, connection);
 	stream_emit_connection(stream, EVENT_CONNECTION_ATTRIBUTED, stream_time_ns(stream),
@@ -278,6 +279,7 @@ int64_t stream_tick(struct stream *stream)
 		stream->behind = true;
 	if (!stream->options.attribution)
 		return next_ns;
+	stream_await_echoes(stream, clock_monotonic_ns());
 	next_ns = sooner(next_ns, stream_take_ports(stream, clock_monotonic_ns()));
 	return sooner(next_ns, binder_retry(stream->binder, clock_monotonic_ns()));
 }

@@ -267,6 +267,7 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (passage->opened) {
 		binder_bind(stream->binder, connection, passage->from, packet, passage->now_ns);
 		stream_note_sockets(stream, connection);
+		stream_note_echo(stream, connection);
 		if (stream->naming)
 			naming_opened(stream->naming, connection);
 		stream_emit_connection(stream, EVENT_CONNECTION_OPENED, packet->time_ns,

@@ -37,14 +37,14 @@ void stream_note_ports(struct stream *stream, const struct connection *connectio
 		socket.tuple.destination_port = 0;
 		times = destroyed_last(stream->destroyed, socket.netns, &socket.tuple,
 		                       connection->seen_ns);
-		if (times.last_ns >= connection->seen_ns)
+		if (times.last_ns != 0 && times.last_ns >= connection->seen_ns)
 			local_ports_wait(stream->ports, port_of(&socket), times.last_ns);
 	}
 }
 
 void stream_drop_ports(struct stream *stream, const struct connection *connection)
 {
-	if (stream->ports && connection->tuple.protocol == IPPROTO_UDP)
+	if (stream->ports && connection->tuple.protocol != IPPROTO_TCP)
 		local_ports_remove(stream->ports, connection_table_number(connection));
 }
 
@@ -81,6 +81,10 @@ static int64_t begin(struct stream *stream, int64_t now_ns)
 		return -1;
 	if (now_ns < stream->ports_since_ns + WINDOW_PORT_NS)
 		return stream->ports_since_ns + WINDOW_PORT_NS - now_ns;
+	if (port.netns == STREAM_ECHOES.netns) {
+		local_ports_begin(stream->ports, false);
+		return 0;
+	}
 	result = attribution_udp_listed(stream->options.attribution, port.netns,
 	                                stream->ports_since_ns, &stream->ports_listed_ns);
 	if (result == -EAGAIN)
@@ -103,8 +107,10 @@ int64_t stream_take_ports(struct stream *stream, int64_t now_ns)
 			continue;
 		}
 		connection = connection_table_numbered(stream->connections, number);
-		if (connection)
+		if (connection && connection->tuple.protocol == IPPROTO_UDP)
 			look(stream, connection, (enum connection_end)end);
+		else if (connection)
+			stream_look_at_echo(stream, connection);
 	}
 	return wait_ns;
 }

@@ -34,6 +34,9 @@ struct stream {
 	struct local_ports *ports; /* NULL: no owner is asked for */
 	/* The report of the port that is looked at, and the listing of sockets after it. */
 	int64_t ports_since_ns, ports_listed_ns;
+	int64_t echoes_ns; /* when echo requests were looked at last, and at how many exits */
+	uint32_t echoes_exits;
+	bool echoes_changed; /* there are new ones, or owners of theirs */
 	struct unclaimed_errors
 		*errors;         /* NULL: calls of connect(2) without packets are no records */
 	struct naming *naming;   /* NULL: nothing is looked into */
@@ -92,6 +95,13 @@ void stream_drop_ports(struct stream *stream, const struct connection *connectio
 void stream_port_destroyed(struct stream *stream, const struct socket *socket, int64_t now_ns);
 /* Connections whose sockets are gone stand as such afterwards. Nanoseconds to the next need; -1: none. */
 int64_t stream_take_ports(struct stream *stream, int64_t now_ns);
+/* stream_echoes.c: echo requests are kept as those of one port, in no namespace. */
+#define STREAM_ECHOES ((struct local_port){ 0, 0 })
+/* A connection was opened, or has another owner. */
+void stream_note_echo(struct stream *stream, const struct connection *connection);
+/* Processes have exited: which of them are at their end is looked at by stream_take_ports. */
+void stream_await_echoes(struct stream *stream, int64_t now_ns);
+void stream_look_at_echo(struct stream *stream, struct connection *connection);
 /* A socket of a new connection is gone already. */
 void stream_note_deaths(struct stream *stream, struct connection *connection, int64_t now_ns);
 /* What the kernel reported of the socket's end before any packet of it was read. */

@@ -202,6 +202,41 @@ bool attribution_find_heir(struct attribution *attribution,
 	return false;
 }
 
+uint32_t attribution_exits(const struct attribution *attribution)
+{
+	(void)attribution;
+	return 0;
+}
+
+int attribution_udp_listed(struct attribution *attribution, uint32_t netns, int64_t since_ns,
+                           int64_t *listed_ns)
+{
+	(void)attribution;
+	(void)netns;
+	(void)since_ns;
+	(void)listed_ns;
+	return -ENOENT;
+}
+
+bool attribution_udp_is_gone(const struct attribution *attribution, uint32_t netns,
+                             const struct tuple *tuple, const struct owner *owner)
+{
+	(void)attribution;
+	(void)netns;
+	(void)tuple;
+	(void)owner;
+	return false;
+}
+
+int attribution_echo_is_gone(struct attribution *attribution,
+                             const struct attribution_question *question, const struct owner *owner)
+{
+	(void)attribution;
+	(void)question;
+	(void)owner;
+	return false;
+}
+
 bool attribution_sees_connects(const struct attribution *attribution)
 {
 	(void)attribution;

@@ -39,21 +39,34 @@ def test_unseen_ends():
         check(found == ending, "TCP and UDP: closed, or open until the end of the run", f"{found} {ending}")
 
 
+ECHO = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+s.sendto(b"\\x08\\0\\0\\0\\0\\0\\0\\1", ("127.0.0.1", 0))
+wait("sent")
+"""
+
+
 def test_unconnected_ends():
     """A UDP socket that was not connected is reported by its port: what has no socket any more has ended."""
     with Namespace() as host:
-        sockline = host.sockline("-e", "connection", "udp")
+        host.sysctl("net.ipv4.ping_group_range", "0 0")
+        sockline = host.sockline("-e", "connection", "udp or icmp")
         server = Mksock(host, "udp-bind 127.0.0.1 0", "udp-bind 127.0.0.2 $1", "udp-bind 127.0.0.1 0")
         port, other_port = server.port(), server.port(2)
         client = Mksock(host, f"udp-send 127.0.0.2 {port} a", f"udp-send 127.0.0.1 {port} b",
                         f"udp-send 127.0.0.1 {other_port} c")
-        sockline.wait_for("connection_opened", count=3)
+        ping = Agent(host, ECHO)
+        sockline.wait_for("connection_opened", count=4)
         server.tell("close %1")
         client.tell("close %3")
-        sockline.wait_for("connection_closed", count=2)
+        ping.end()
+        sockline.wait_for("connection_closed", count=3)
         sockline.stop()
+        echoes = [(record["event"]["reason"], record.get("process", {}).get("pid"))
+                  for record in sockline.find("connection_closed") if record["network"]["transport"] == "icmp"]
+        check(echoes == [("socket_closed", ping.pid)], "an echo request with the process that sent it", echoes)
         found = {(record["source"]["port"], record["destination"]["ip"]): record["event"]["reason"]
-                 for record in sockline.find("connection_closed")}
+                 for record in sockline.find("connection_closed") if record["network"]["transport"] == "udp"}
         check(found.get((client.port(1), "127.0.0.1")) == "socket_closed", "with the socket of its server", found)
         check(found.get((client.port(2), "127.0.0.1")) == "socket_closed", "with the socket of its client", found)
         check(found.get((client.port(0), "127.0.0.2")) == "shutdown",

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "attribution/windows.h"
 #include "proc_fd_fixture.h"
 #include "sockets/listener_table.h"
 #include "sockets/lister.h"
@@ -529,6 +530,50 @@ static void test_raw(void)
 }
 
 /* Which process had an end at last: one that forked as it accepted may have given it to its child. */
+/* Which echo requests have no socket any more, after their process has exited. */
+static void test_echo_gone(void)
+{
+	static const struct {
+		const char *local;
+		uint16_t id;
+		const char *remote;
+		uint64_t inode; /* the owner was found with; 0 = that is not known */
+		bool has_raw, is_gone;
+		const char *title;
+	} cases[] = {
+		{ SRC, 7, DST, 0, false, false, "a ping socket of this identifier is left" },
+		{ SRC, 7, DST, 8, false, true, "which is another's" },
+		{ SRC, 8, DST, 0, false, true, "a ping socket of another identifier is left" },
+		{ "fe80::1", 7, "fe80::2", 0, false, true, "one of IPv4 is left" },
+		{ SRC, 8, DST, 0, true, false, "a raw socket is left" },
+		{ SRC, 8, DST, 9, true, false, "its owner's" },
+		{ SRC, 8, DST, 8, true, true, "not its owner's" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct owner owner = { .inode = cases[i].inode };
+		struct attribution_question asked;
+
+		clear();
+		add(ICMP, "0.0.0.0", 7, "0.0.0.0", 0, SOCKET_CLOSED, 7);
+		if (cases[i].has_raw)
+			add(RAW, "0.0.0.0", 1, "0.0.0.0", 0, SOCKET_CLOSED, 9);
+		open_world();
+		asked = question(strchr(cases[i].local, ':') ? IPPROTO_ICMPV6 : IPPROTO_ICMP,
+		                 cases[i].local, cases[i].id, cases[i].remote, cases[i].id);
+		asked.sender = asked.has_icmp_id = true;
+		asked.icmp_id = cases[i].id;
+		asked.heir_ns = clock_monotonic_ns();
+		CHECK_EQUAL(attribution_echo_is_gone(world.attribution, &asked, &owner),
+		            cases[i].is_gone, "%s", cases[i].title);
+		asked.heir_ns = clock_monotonic_ns();
+		CHECK(attribution_echo_is_gone(world.attribution, &asked, &owner) == -EAGAIN ||
+		              clock_monotonic_ns() - asked.heir_ns > WINDOW_RAW_TURN_NS / 2,
+		      "%s: sockets are not listed at every turn", cases[i].title);
+		close_world();
+	}
+}
+
 static void test_last_holder(void)
 {
 	static const struct {
@@ -806,6 +851,7 @@ int main(void)
 	test_udp_gone();
 	test_newcomer();
 	test_raw();
+	test_echo_gone();
 	test_last_holder();
 	test_walks();
 	test_forks();

@@ -59,10 +59,11 @@ def test_exchange_of_datagrams():
             check(len(opened) == 1 and opened[0]["destination"]["port"] == there,
                   f"{mode}: one connection, begun by the client", opened)
             for port, pid in ((here, client), (there, server)):
-                ends = [end for _, end in ends_at(records, port)]
+                # A server that waits for the processor has not received the first one yet.
+                ends = [end for _, end in ends_at(records, port) if end.reason != "pending"]
                 wanted = {pid} if mode == "tracepoints" else {pid, None}
                 wanted |= {client} if port == there and mode != "tracepoints" else set()
-                check({end.pid for end in ends} <= wanted, f"{mode}: port {port} has its owner",
+                check(ends and {end.pid for end in ends} <= wanted, f"{mode}: port {port} has its owner",
                       f"{wanted}\n{ends}")
 
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "version.h"
 #include "events/encode.h"
+#include "events/field_table.h"
 #include "app/option_help.h"
 #include "app/options.h"
 #include "app/run.h"
@@ -81,6 +82,9 @@ static int run_mode(const struct options *options, const struct log *log)
 		return end_printing(log);
 	case OPTIONS_VERSION:
 		print_version();
+		return end_printing(log);
+	case OPTIONS_LIST_FIELDS:
+		field_table_print(stdout);
 		return end_printing(log);
 	case OPTIONS_LIST_INTERFACES:
 	case OPTIONS_LIST_LINK_TYPES:

@@ -361,6 +361,21 @@ const struct option_row option_table[] = {
 	  .help = "of the output; auto is text on a terminal, else ecs (JSON);\n"
 	          "zeek is JSON with the names of conn.log and dns.log,\n"
 	          "ocsf with those of the Open Cybersecurity Schema" },
+	{ .name = "fields",
+	  TEXT(wanted),
+	  .argument = "LIST",
+	  .config = "fields",
+	  .help = "only these fields of each record, and the few that say\n"
+	          "what it is (dotted paths: source.ip,process,...)" },
+	{ .name = "without",
+	  TEXT(unwanted),
+	  .argument = "LIST",
+	  .config = "without",
+	  .help = "all fields but these" },
+	{ .name = "list-fields",
+	  MODE(OPTIONS_LIST_FIELDS),
+	  .config = OPTION_NO_CONFIG,
+	  .help = "print the fields that records can have" },
 	{ .name = "label",
 	  .kind = OPTION_CALL,
 	  .argument = "NAME=VALUE",

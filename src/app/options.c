@@ -10,6 +10,7 @@
 
 #include "app/option_set.h"
 #include "decode/decode.h"
+#include "events/fields.h"
 #include "output/file.h"
 #include "output/peer.h"
 #include "stream/emitter.h"
@@ -154,6 +155,9 @@ static int check(const struct options *options, struct error *error)
 		{ !file && options->progress == OPTIONS_SHOWN, "--progress needs -r" },
 		{ snapshot && options->summary == OPTIONS_SHOWN,
 		  "--summary and -S exclude each other: a snapshot has no connections" },
+		{ options->format != OPTIONS_FORMAT_AUTO && options->format != OPTIONS_FORMAT_ECS &&
+		          (options->wanted || options->unwanted),
+		  "--fields and --without need --format ecs: other formats have other fields" },
 		{ options->mode == OPTIONS_LIST_LINK_TYPES && options->interface_count > 1,
 		  "-L: one interface at a time" },
 	};
@@ -283,6 +287,20 @@ static int parse_words(struct options *options, int argc, char **argv, int *coun
 	return 0;
 }
 
+/* Those of records about sockline itself are left out on request alone. */
+static int resolve_fields(struct options *options, struct error *error)
+{
+	if (!options->wanted && !options->unwanted)
+		return 0;
+	options->fields = fields_new(options->wanted, options->unwanted, error);
+	if (!options->fields)
+		return -error->code;
+	if (!options->unwanted)
+		return 0;
+	options->own_fields = fields_new(NULL, options->unwanted, error);
+	return options->own_fields ? 0 : -error->code;
+}
+
 int options_parse(struct options *options, int argc, char **argv, struct error *error)
 {
 	int result, words = 0;
@@ -301,6 +319,8 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		result = check(options, error);
 	if (result == 0)
 		result = check_format(options, error);
+	if (result == 0)
+		result = resolve_fields(options, error);
 	if (result != 0)
 		return result;
 	options->dedupe = options->copies == OPTIONS_COPIES_LEFT_OUT ||
@@ -324,6 +344,9 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 
 void options_free(struct options *options)
 {
+	fields_free(options->fields);
+	fields_free(options->own_fields);
+	options->fields = options->own_fields = NULL;
 	free(options->filter);
 	options->filter = NULL;
 	for (int i = 0; i < 2 * ENCODER_LABELS_MAX; i++) {

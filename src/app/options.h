@@ -27,6 +27,7 @@ enum options_mode {
 	OPTIONS_SNAPSHOT,        /* -S */
 	OPTIONS_LIST_INTERFACES, /* -D */
 	OPTIONS_LIST_LINK_TYPES, /* -L */
+	OPTIONS_LIST_FIELDS,     /* --list-fields */
 	OPTIONS_VERSION,
 	OPTIONS_HELP,
 };
@@ -92,6 +93,8 @@ struct options {
 	struct rotation rotation;
 	uint64_t spool_size;
 	bool self_test;
+	const char *wanted, *unwanted;      /* lists of --fields and --without; NULL: not given */
+	struct fields *fields, *own_fields; /* owned: what follows from them, as for an encoder */
 	char *labels[2 * ENCODER_LABELS_MAX +
 	             1];            /* owned: names and values in turn, NULL at the end */
 	int64_t update_interval_ns; /* 0 = off */

@@ -95,6 +95,8 @@ static void fill_config(const struct report_sources *sources, struct event_confi
 	config->flush_interval_ns = options->flush_interval_ns;
 	config->flush_each = options->flush_each;
 	fill_selection(&options->selection, &config->selection);
+	config->fields = options->wanted;
+	config->without = options->unwanted;
 	config->command = options->command ? options->command[0] : NULL;
 	config->on_slow_reader = option_table_word("on-slow-reader", options->drop_when_slow);
 }

@@ -81,7 +81,9 @@ static enum encoder_format format_of(const struct options *options)
 	case OPTIONS_FORMAT_AUTO:
 		break;
 	}
-	return !options->output_file && isatty(STDOUT_FILENO) ? ENCODER_TEXT : ENCODER_ECS;
+	/* Lines of text have no fields to choose from. */
+	return !options->output_file && !options->fields && isatty(STDOUT_FILENO) ? ENCODER_TEXT
+	                                                                          : ENCODER_ECS;
 }
 
 /* machine-id(5), which others have as host.id, too. NULL: there is none. */
@@ -117,6 +119,8 @@ static int open_emitter(struct run *run, struct error *error)
 	encoder_options.host_id = read_machine_id(machine_id);
 	encoder_options.labels = (const char *const *)run->options->labels;
 	encoder_options.format = format_of(run->options);
+	encoder_options.fields = run->options->fields;
+	encoder_options.own_fields = run->options->own_fields;
 	encoder_options.run_id = run_id(run);
 	run->encoder = encoder_new(&encoder_options);
 	if (run_is_shown(run, encoder_options.format == ENCODER_TEXT &&

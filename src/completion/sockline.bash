@@ -120,6 +120,12 @@ _sockline()
 	--format)
 		words='auto ecs text zeek ocsf'
 		;;
+	--fields)
+		return
+		;;
+	--without)
+		return
+		;;
 	--label)
 		return
 		;;
@@ -212,6 +218,9 @@ _sockline()
 			--rotate-interval
 			--rotate-keep
 			--format
+			--fields
+			--without
+			--list-fields
 			--label
 			-l
 			--line-buffered

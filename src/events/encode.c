@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "events/encode_narrow.h"
 #include "events/encode_parts.h"
 #include "events/ocsf.h"
 #include "events/text.h"
@@ -14,7 +15,7 @@
 
 #define PASSWD_PATH "/etc/passwd"
 
-_Static_assert(sizeof(struct memo) == 512, "no padding");
+_Static_assert(sizeof(struct memo) == MEMO_SIZE, "no padding");
 
 static bool copy_names(struct encoder *encoder, const struct encoder_options *options)
 {
@@ -46,6 +47,8 @@ struct encoder *encoder_new(const struct encoder_options *options)
 	encoder->run_id = options->run_id;
 	encoder->community_id_seed = options->community_id_seed;
 	encoder->format = options->format;
+	encoder->fields = options->fields;
+	encoder->own_fields = options->own_fields;
 	return encoder;
 }
 
@@ -66,34 +69,37 @@ void encoder_free(struct encoder *encoder)
 static const struct {
 	void (*write)(struct writer *writer, const struct event *event);
 	bool frequent;
+	/* The whole record, when it is narrow; NULL: as for any other. */
+	void (*write_narrow)(struct writer *writer, const struct event *event);
 } records[EVENT_ACTION_COUNT] = {
-	[EVENT_PACKET] = { encode_packet_event, true },
-	[EVENT_CONNECTION_OPENED] = { encode_connection_event, true },
-	[EVENT_CONNECTION_STATE_CHANGED] = { encode_connection_event, true },
-	[EVENT_CONNECTION_UPDATED] = { encode_connection_event, true },
-	[EVENT_CONNECTION_ATTRIBUTED] = { encode_connection_event, true },
-	[EVENT_CONNECTION_CLOSED] = { encode_connection_event, true },
-	[EVENT_DNS_TRANSACTION] = { encode_dns_event, true },
-	[EVENT_EXISTING_SOCKET] = { encode_socket_event, true },
-	[EVENT_SNAPSHOT_COMPLETED] = { encode_socket_event, false },
-	[EVENT_LISTENING_STARTED] = { encode_socket_event, true },
-	[EVENT_LISTENING_STOPPED] = { encode_socket_event, true },
-	[EVENT_PROCESS_TRAFFIC] = { encode_process_traffic, false },
-	[EVENT_PROCESS_STARTED] = { encode_process_life, false },
-	[EVENT_PROCESS_EXECUTED] = { encode_process_life, false },
-	[EVENT_PROCESS_ENDED] = { encode_process_life, false },
-	[EVENT_CAPTURE_STATS] = { encode_report_stats, false },
-	[EVENT_RUN_STARTED] = { encode_report_run, false },
-	[EVENT_RUN_STOPPED] = { encode_report_stats, false },
-	[EVENT_OUTPUT_OPENED] = { encode_report_log, false },
-	[EVENT_RECORDS_DROPPED] = { encode_report_log, false },
-	[EVENT_NETLINK_OVERRUN] = { encode_report_log, false },
-	[EVENT_CAPTURE_LOST] = { encode_report_log, false },
-	[EVENT_CAPTURE_RESUMED] = { encode_report_log, false },
-	[EVENT_NETNS_OPENED] = { encode_report_log, false },
-	[EVENT_LIMIT_REACHED] = { encode_report_log, false },
-	[EVENT_TRACEPOINTS_OVERRUN] = { encode_report_log, false },
-	[EVENT_CLOCK_STEP] = { encode_report_log, false },
+	[EVENT_PACKET] = { encode_packet_event, true, encode_narrow_packet },
+	[EVENT_CONNECTION_OPENED] = { encode_connection_event, true, encode_narrow_connection },
+	[EVENT_CONNECTION_STATE_CHANGED] = { encode_connection_event, true,
+	                                     encode_narrow_connection },
+	[EVENT_CONNECTION_UPDATED] = { encode_connection_event, true, encode_narrow_connection },
+	[EVENT_CONNECTION_ATTRIBUTED] = { encode_connection_event, true, encode_narrow_connection },
+	[EVENT_CONNECTION_CLOSED] = { encode_connection_event, true, encode_narrow_connection },
+	[EVENT_DNS_TRANSACTION] = { encode_dns_event, true, NULL },
+	[EVENT_EXISTING_SOCKET] = { encode_socket_event, true, NULL },
+	[EVENT_SNAPSHOT_COMPLETED] = { encode_socket_event, false, NULL },
+	[EVENT_LISTENING_STARTED] = { encode_socket_event, true, NULL },
+	[EVENT_LISTENING_STOPPED] = { encode_socket_event, true, NULL },
+	[EVENT_PROCESS_TRAFFIC] = { encode_process_traffic, false, NULL },
+	[EVENT_PROCESS_STARTED] = { encode_process_life, false, NULL },
+	[EVENT_PROCESS_EXECUTED] = { encode_process_life, false, NULL },
+	[EVENT_PROCESS_ENDED] = { encode_process_life, false, NULL },
+	[EVENT_CAPTURE_STATS] = { encode_report_stats, false, NULL },
+	[EVENT_RUN_STARTED] = { encode_report_run, false, NULL },
+	[EVENT_RUN_STOPPED] = { encode_report_stats, false, NULL },
+	[EVENT_OUTPUT_OPENED] = { encode_report_log, false, NULL },
+	[EVENT_RECORDS_DROPPED] = { encode_report_log, false, NULL },
+	[EVENT_NETLINK_OVERRUN] = { encode_report_log, false, NULL },
+	[EVENT_CAPTURE_LOST] = { encode_report_log, false, NULL },
+	[EVENT_CAPTURE_RESUMED] = { encode_report_log, false, NULL },
+	[EVENT_NETNS_OPENED] = { encode_report_log, false, NULL },
+	[EVENT_LIMIT_REACHED] = { encode_report_log, false, NULL },
+	[EVENT_TRACEPOINTS_OVERRUN] = { encode_report_log, false, NULL },
+	[EVENT_CLOCK_STEP] = { encode_report_log, false, NULL },
 };
 
 bool encoder_has(const struct encoder *encoder, enum event_action action)
@@ -128,6 +134,7 @@ static inline void write_record(struct writer *writer, const struct event *event
 /* What one attempt at a record leaves out, and how it is made. */
 struct attempt {
 	bool tree, caching;
+	const struct fields *fields; /* narrow: which are wanted */
 	uint32_t cut;
 };
 
@@ -154,9 +161,16 @@ static inline int try(struct encoder *encoder, struct attempt attempt, const str
 
 	record->caching = attempt.caching;
 	record->cut = attempt.cut;
-	write_record(writer, event);
+	if (attempt.fields)
+		encode_narrow_begin(record, attempt.fields);
+	if (attempt.fields && records[event->action].write_narrow)
+		records[event->action].write_narrow(writer, event);
+	else
+		write_record(writer, event);
 	if (attempt.tree)
 		return end_tree(writer, line);
+	if (attempt.fields)
+		encode_narrow_end(record);
 	if (writer_is_full(writer))
 		return -EMSGSIZE;
 	writer->at[-1] = '\n'; /* the comma after the last member */
@@ -168,10 +182,9 @@ static inline int try(struct encoder *encoder, struct attempt attempt, const str
  * For records that do not fit at the first attempt: once without the caches, which
  * hide what could be cut, and then cut one thing after the other.
  */
-static int cut_and_try(struct encoder *encoder, bool tree, const struct event *event,
+static int cut_and_try(struct encoder *encoder, struct attempt attempt, const struct event *event,
                        struct buf *line)
 {
-	struct attempt attempt = { .tree = tree };
 	size_t start = line->length;
 	int result;
 
@@ -191,10 +204,18 @@ static int cut_and_try(struct encoder *encoder, bool tree, const struct event *e
 	return result;
 }
 
-static inline int encode(struct encoder *encoder, bool tree, const struct event *event,
+/* Fields of a record that need not all be written; NULL: all are. */
+static inline const struct fields *fields_of(const struct encoder *encoder,
+                                             enum event_action action)
+{
+	/* Records about sockline itself are few, and a reader needs them to judge the others. */
+	return action < EVENT_CAPTURE_STATS ? encoder->fields : encoder->own_fields;
+}
+
+static inline int encode(struct encoder *encoder, struct attempt first, const struct event *event,
                          struct buf *line)
 {
-	const struct attempt first = { .caching = true };
+	struct attempt again = { .tree = first.tree, .fields = first.fields };
 
 	if (line->overflow || line->capacity - line->length < ENCODER_ROOM)
 		return -ENOBUFS;
@@ -202,23 +223,35 @@ static inline int encode(struct encoder *encoder, bool tree, const struct event 
 		return text_format(event, line);
 	encoder->time_ns = event->time_ns;
 	encoder->owner_ns = event_owner_ns(event);
-	if (!tree && try(encoder, first, event, line) == 0) {
+	if (!first.tree && try(encoder, first, event, line) == 0) {
 		encoder->counters.truncated += encoder->record.raw_lost || encoder->record.marked;
 		return 0;
 	}
-	return cut_and_try(encoder, tree, event, line);
+	return cut_and_try(encoder, again, event, line);
+}
+
+static __attribute__((noinline)) int encode_narrow(struct encoder *encoder,
+                                                   const struct fields *fields,
+                                                   const struct event *event, struct buf *line)
+{
+	return encode(encoder, (struct attempt){ .fields = fields }, event, line);
 }
 
 int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line)
 {
+	const struct fields *fields = fields_of(encoder, event->action);
 	bool frequent = encoder->format != ENCODER_ECS || records[event->action].frequent;
 
-	return encode(encoder, !frequent, event, line);
+	if (__builtin_expect(fields != NULL, false))
+		return encode_narrow(encoder, fields, event, line);
+	if (!frequent)
+		return encoder_encode_tree(encoder, event, line);
+	return encode(encoder, (struct attempt){ .caching = true }, event, line);
 }
 
 int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line)
 {
-	return encode(encoder, true, event, line);
+	return encode(encoder, (struct attempt){ .tree = true }, event, line);
 }
 
 const struct encoder_counters *encoder_counters(const struct encoder *encoder)

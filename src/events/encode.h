@@ -24,6 +24,7 @@
 #define ENCODER_LABELS_LENGTH  512 /* of all names and values: no record is cut because of them */
 
 struct encoder;
+struct fields;
 
 /* What a line is. */
 enum encoder_format {
@@ -33,6 +34,7 @@ enum encoder_format {
 	ENCODER_OCSF, /* some: ocsf.h */
 };
 
+/* Strings are copied; the fields must outlive the encoder. */
 struct encoder_options {
 	const char *host_name; /* host.name */
 	const char *host_id;   /* host.id; NULL = absent, like host.os.type */
@@ -41,6 +43,8 @@ struct encoder_options {
 	uint64_t run_id;            /* sockline.run */
 	uint16_t community_id_seed; /* for listed sockets; connections bring theirs */
 	enum encoder_format format;
+	/* Which fields are wanted; NULL: all. The other: of records about sockline itself. */
+	const struct fields *fields, *own_fields;
 	const char *passwd; /* NULL = /etc/passwd: user.name comes from this file alone */
 };
 
@@ -48,7 +52,7 @@ struct encoder_counters {
 	uint64_t truncated; /* records from which something was cut (sockline.truncated) */
 };
 
-/* Copies the options; of labels at most ENCODER_LABELS_MAX. NULL when memory is short. */
+/* NULL when memory is short. At most ENCODER_LABELS_MAX labels are taken. */
 struct encoder *encoder_new(const struct encoder_options *options);
 void encoder_free(struct encoder *encoder);
 
@@ -63,8 +67,8 @@ bool encoder_has(const struct encoder *encoder, enum event_action action);
  */
 int encoder_encode(struct encoder *encoder, const struct event *event, struct buf *line);
 /*
- * The same record, of ENCODER_ECS, by json-c alone, without cached snippets: slower, the oracle
- * of the test that both say the same.
+ * The same record, of ENCODER_ECS, by json-c alone, without cached snippets and with all its
+ * fields: slower, the oracle of the test that both say the same.
  */
 int encoder_encode_tree(struct encoder *encoder, const struct event *event, struct buf *line);
 

@@ -4,8 +4,30 @@
 
 #include "connections/connection_extra.h"
 #include "connections/connection_tunnel.h"
+#include "events/encode_narrow.h"
 #include "events/encode_parts.h"
 
+static const char *const reasons[] = {
+	[CONNECTION_FIN] = "fin",
+	[CONNECTION_RESET] = "reset",
+	[CONNECTION_REFUSED] = "refused",
+	[CONNECTION_TIMEOUT] = "timeout",
+	[CONNECTION_IDLE] = "idle",
+	[CONNECTION_EVICTED] = "evicted",
+	[CONNECTION_SHUTDOWN] = "shutdown",
+	[CONNECTION_SOCKET_CLOSED] = "socket_closed",
+	[CONNECTION_UNREACHABLE] = "unreachable",
+	[CONNECTION_BLOCKED] = "blocked",
+	[CONNECTION_REUSED] = "reused",
+};
+
+static const char *const outcomes[] = {
+	[CONNECTION_UNKNOWN] = "unknown",
+	[CONNECTION_SUCCESS] = "success",
+	[CONNECTION_FAILURE] = "failure",
+};
+
+#if !WRITER_NARROW
 const char *encode_connection_state(enum socket_state state)
 {
 	static const char *const names[] = {
@@ -26,30 +48,10 @@ const char *encode_connection_state(enum socket_state state)
 	return names[state];
 }
 
-static const char *const reasons[] = {
-	[CONNECTION_FIN] = "fin",
-	[CONNECTION_RESET] = "reset",
-	[CONNECTION_REFUSED] = "refused",
-	[CONNECTION_TIMEOUT] = "timeout",
-	[CONNECTION_IDLE] = "idle",
-	[CONNECTION_EVICTED] = "evicted",
-	[CONNECTION_SHUTDOWN] = "shutdown",
-	[CONNECTION_SOCKET_CLOSED] = "socket_closed",
-	[CONNECTION_UNREACHABLE] = "unreachable",
-	[CONNECTION_BLOCKED] = "blocked",
-	[CONNECTION_REUSED] = "reused",
-};
-
 const char *encode_connection_reason(enum connection_reason reason)
 {
 	return reasons[reason];
 }
-
-static const char *const outcomes[] = {
-	[CONNECTION_UNKNOWN] = "unknown",
-	[CONNECTION_SUCCESS] = "success",
-	[CONNECTION_FAILURE] = "failure",
-};
 
 /*
  * What the socket of one end takes this end to be, when NAT makes that another than what
@@ -77,6 +79,27 @@ static void write_translated(struct writer *writer, const struct connection *con
 		return;
 	writer_object(writer, KEY("nat"));
 	encode_tuple_end(writer, address, port, inet_has_ports(wire.protocol));
+	writer_object_end(writer);
+}
+
+const char *const encode_connection_places[SNIPPET_PIECES] = {
+	[CONNECTION_PIECE_COMMUNITY_ID] = "network",
+	[CONNECTION_PIECE_SOURCE] = "source",
+	[CONNECTION_PIECE_DESTINATION] = "destination",
+	[CONNECTION_PIECE_ENDS] = "",
+	[CONNECTION_PIECE_ENDS_BACK] = "",
+};
+
+static void write_ends(struct writer *writer, const struct connection *connection, bool back)
+{
+	int source = back ? CONNECTION_PIECE_DESTINATION : CONNECTION_PIECE_SOURCE;
+	int destination = back ? CONNECTION_PIECE_SOURCE : CONNECTION_PIECE_DESTINATION;
+
+	writer_object(writer, KEY("source"));
+	encode_connection_piece(writer, connection, source);
+	writer_object_end(writer);
+	writer_object(writer, KEY("destination"));
+	encode_connection_piece(writer, connection, destination);
 	writer_object_end(writer);
 }
 
@@ -109,6 +132,11 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 		writer_object(writer, KEY("connection"));
 		writer_id(writer, KEY("id"), connection->id);
 		break;
+	case CONNECTION_PIECE_ENDS:
+	case CONNECTION_PIECE_ENDS_BACK:
+		if (writer->record->fields)
+			write_ends(writer, connection, piece == CONNECTION_PIECE_ENDS_BACK);
+		break;
 	}
 }
 
@@ -118,6 +146,86 @@ void encode_connection_icmp(struct writer *writer, uint16_t id)
 	writer_u64(writer, KEY("id"), id);
 	writer_object_end(writer);
 }
+
+void encode_connection_evidence(struct writer *writer, const void *object, int evidence)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} sources[] = {
+		{ CONNECTION_FROM_PACKETS, "packets" },
+		{ CONNECTION_FROM_SOCK_DIAG, "sock_diag" },
+		{ CONNECTION_FROM_PROC_NET, "proc_net" },
+		{ CONNECTION_FROM_TRACEPOINTS, "tracepoints" },
+	};
+
+	(void)object;
+	writer_array(writer, KEY("evidence"));
+	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+		if ((unsigned)evidence & sources[i].bit)
+			writer_name(writer, ELEMENT, sources[i].name);
+	}
+	writer_array_end(writer);
+}
+
+void encode_connection_vlans(struct writer *writer, const struct connection *connection)
+{
+	const struct connection_tunnel *tunnel = connection->tunnel;
+	const uint16_t ids[] = { CONNECTION_LANE_VLAN(connection->lane),
+		                 CONNECTION_LANE_INNER(connection->lane) };
+
+	if (!(connection->lane & CONNECTION_LANE_TUNNEL))
+		encode_tuple_vlans(writer, ids, ids[1] != 0 ? 2 : 1);
+	else if (tunnel && tunnel->vlan_count > 0)
+		encode_tuple_vlans(writer, tunnel->vlans, tunnel->vlan_count);
+}
+
+/* What carries it, and what it carries: the end of "connection", and "tunnel". */
+void encode_connection_layers(struct writer *writer, const struct connection *connection)
+{
+	if (connection->tunnel && connection->tunnel->outer_id != 0)
+		writer_id(writer, KEY("outer"), connection->tunnel->outer_id);
+	if (connection->carries != PACKET_NO_TUNNEL)
+		writer_name(writer, KEY("carries"),
+		            encode_tuple_tunnel_type((enum packet_tunnel)connection->carries));
+	writer_object_end(writer);
+	if (connection->tunnel)
+		encode_tuple_tunnel(writer, &connection->tunnel->tunnel);
+}
+
+void encode_connection_interval(struct writer *writer, const struct connection *connection,
+                                int64_t now_ns)
+{
+	static const struct connection_count none;
+	int64_t since_ns =
+		connection->reported_ns > 0 ? connection->reported_ns : connection->start_ns;
+
+	writer_object(writer, KEY("interval"));
+	writer_ns(writer, KEY("duration_ns"), now_ns - since_ns);
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		const struct connection_count *now = &connection->counts[end];
+		const struct connection_count *before =
+			connection->extra ? &connection->extra->reported[end] : &none;
+
+		writer_object(writer,
+		              end == CONNECTION_SOURCE ? KEY("source") : KEY("destination"));
+		writer_count(writer, KEY("bytes"), now->bytes - before->bytes);
+		writer_count(writer, KEY("packets"), now->packets - before->packets);
+		writer_object_end(writer);
+	}
+	writer_object_end(writer);
+}
+
+void encode_connection_icmp_errors(struct writer *writer, const struct icmp_errors *errors)
+{
+	writer_object(writer, KEY("icmp_error"));
+	writer_u64(writer, KEY("type"), errors->type);
+	writer_u64(writer, KEY("code"), errors->code);
+	writer_u64(writer, KEY("count"), errors->count);
+	writer_object_end(writer);
+}
+
+#endif
 
 /* Times and result, inside "event". */
 WRITER_INLINE void write_event(struct writer *writer, const struct connection *connection,
@@ -151,31 +259,6 @@ static enum packet_direction direction_of(const struct connection *connection)
 	return PACKET_DIRECTION_UNKNOWN;
 }
 
-static void write_vlans(struct writer *writer, const struct connection *connection)
-{
-	const struct connection_tunnel *tunnel = connection->tunnel;
-	const uint16_t ids[] = { CONNECTION_LANE_VLAN(connection->lane),
-		                 CONNECTION_LANE_INNER(connection->lane) };
-
-	if (!(connection->lane & CONNECTION_LANE_TUNNEL))
-		encode_tuple_vlans(writer, ids, ids[1] != 0 ? 2 : 1);
-	else if (tunnel && tunnel->vlan_count > 0)
-		encode_tuple_vlans(writer, tunnel->vlans, tunnel->vlan_count);
-}
-
-/* What carries it, and what it carries: the end of "connection", and "tunnel". */
-static void write_layers(struct writer *writer, const struct connection *connection)
-{
-	if (connection->tunnel && connection->tunnel->outer_id != 0)
-		writer_id(writer, KEY("outer"), connection->tunnel->outer_id);
-	if (connection->carries != PACKET_NO_TUNNEL)
-		writer_name(writer, KEY("carries"),
-		            encode_tuple_tunnel_type((enum packet_tunnel)connection->carries));
-	writer_object_end(writer);
-	if (connection->tunnel)
-		encode_tuple_tunnel(writer, &connection->tunnel->tunnel);
-}
-
 WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *connection,
                                const struct snippet *pieces)
 {
@@ -195,7 +278,7 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 	if (counted)
 		write_counts(writer, &sum);
 	if (connection->lane & ~CONNECTION_LANE_MAPPED)
-		writer_call(writer, write_vlans, connection);
+		writer_call(writer, encode_connection_vlans, connection);
 	if (connection->names)
 		writer_call(writer, encode_names_network, connection->names);
 	writer_object_end(writer);
@@ -215,35 +298,13 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 	writer_object_end(writer);
 }
 
-static void write_interval(struct writer *writer, const struct connection *connection,
-                           int64_t now_ns)
-{
-	static const struct connection_count none;
-	int64_t since_ns =
-		connection->reported_ns > 0 ? connection->reported_ns : connection->start_ns;
-
-	writer_object(writer, KEY("interval"));
-	writer_ns(writer, KEY("duration_ns"), now_ns - since_ns);
-	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
-		const struct connection_count *now = &connection->counts[end];
-		const struct connection_count *before =
-			connection->extra ? &connection->extra->reported[end] : &none;
-
-		writer_object(writer,
-		              end == CONNECTION_SOURCE ? KEY("source") : KEY("destination"));
-		writer_count(writer, KEY("bytes"), now->bytes - before->bytes);
-		writer_count(writer, KEY("packets"), now->packets - before->packets);
-		writer_object_end(writer);
-	}
-	writer_object_end(writer);
-}
-
 WRITER_INLINE void write_socket(struct writer *writer, const struct connection *connection,
                                 const struct owner *owner)
 {
 	uint32_t netns = owner->netns > 0 ? owner->netns : connection->netns;
 
-	if (owner->inode == 0 && owner->cookie == 0 && netns == 0)
+	if ((owner->inode == 0 && owner->cookie == 0 && netns == 0) ||
+	    !writer_wants(writer, KEY("socket")))
 		return;
 	writer_object(writer, KEY("socket"));
 	if (owner->inode > 0)
@@ -255,42 +316,15 @@ WRITER_INLINE void write_socket(struct writer *writer, const struct connection *
 	writer_object_end(writer);
 }
 
-static void write_evidence(struct writer *writer, const void *object, int evidence)
-{
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} sources[] = {
-		{ CONNECTION_FROM_PACKETS, "packets" },
-		{ CONNECTION_FROM_SOCK_DIAG, "sock_diag" },
-		{ CONNECTION_FROM_PROC_NET, "proc_net" },
-		{ CONNECTION_FROM_TRACEPOINTS, "tracepoints" },
-	};
-
-	(void)object;
-	writer_array(writer, KEY("evidence"));
-	for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
-		if ((unsigned)evidence & sources[i].bit)
-			writer_name(writer, ELEMENT, sources[i].name);
-	}
-	writer_array_end(writer);
-}
-
-static void write_icmp_errors(struct writer *writer, const struct icmp_errors *errors)
-{
-	writer_object(writer, KEY("icmp_error"));
-	writer_u64(writer, KEY("type"), errors->type);
-	writer_u64(writer, KEY("code"), errors->code);
-	writer_u64(writer, KEY("count"), errors->count);
-	writer_object_end(writer);
-}
-
 WRITER_INLINE void write_connection(struct writer *writer, const struct event_connection *event,
                                     const struct snippet *pieces, enum event_action action,
                                     bool totals)
 {
 	const struct connection *connection = event->connection;
 
+	if (!writer_wants(writer, KEY("connection")) &&
+	    (connection->tunnel == NULL || !writer_wants(writer, KEY("tunnel"))))
+		return;
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_ID);
 	writer_name(writer, KEY("state"), encode_connection_state(connection->state));
 	if (action == EVENT_CONNECTION_STATE_CHANGED)
@@ -303,10 +337,11 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_co
 	if (totals)
 		writer_call(writer, encode_tcp_history, connection);
 	if (totals && connection_extra_icmp_errors(connection))
-		writer_call(writer, write_icmp_errors, connection_extra_icmp_errors(connection));
+		writer_call(writer, encode_connection_icmp_errors,
+		            connection_extra_icmp_errors(connection));
 	if (__builtin_expect(connection->tunnel || connection->carries != PACKET_NO_TUNNEL,
 	                     false)) {
-		writer_call(writer, write_layers, connection);
+		writer_call(writer, encode_connection_layers, connection);
 		return;
 	}
 	writer_object_end(writer);
@@ -326,12 +361,16 @@ WRITER_INLINE void write_attribution(struct writer *writer, const struct connect
 	const bool *local = connection->local;
 
 	writer_call(writer, encode_owner_cgroup, &connection->owners[end]);
-	encode_owner_attribution(writer, &connection->owners[end],
-	                         local[end] ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_FORWARDED);
-	if (local[CONNECTION_SOURCE] && local[CONNECTION_DESTINATION])
+	if (writer_wants(writer, KEY("attribution")))
+		encode_owner_attribution(writer, &connection->owners[end],
+		                         local[end] ? ATTRIBUTION_NO_SOCKET
+		                                    : ATTRIBUTION_FORWARDED);
+	if (local[CONNECTION_SOURCE] && local[CONNECTION_DESTINATION] &&
+	    writer_wants(writer, KEY("peer")))
 		writer_call(writer, encode_owner_peer, &connection->owners[CONNECTION_DESTINATION]);
 }
 
+#if !WRITER_NARROW
 void encode_connection_ends(struct writer *writer, struct connection *connection)
 {
 	const struct snippet *pieces = encode_connection_snippet(writer, connection);
@@ -361,14 +400,23 @@ void encode_connection_owners(struct writer *writer, struct connection *connecti
 	write_socket(writer, connection, &connection->owners[end]);
 	write_attribution(writer, connection, end);
 }
+#endif
 
-void encode_connection_event(struct writer *outside, const struct event *any)
+WRITER_INLINE void write_evidence(struct writer *writer, const struct connection *connection)
+{
+	struct memo *memos = writer->record->encoder->evidences;
+
+	if (writer_wants(writer, KEY("evidence")))
+		encode_cache_memo(writer, encode_cache_find(memos, connection->evidence),
+		                  encode_connection_evidence, NULL, (int)connection->evidence);
+}
+
+/* With a writer in a register: see struct writer. */
+WRITER_INLINE void write_record(struct writer *writer, const struct event *any)
 {
 	const struct event_connection *event = &any->connection;
 	struct connection *connection = event->connection;
-	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
 	const struct snippet *pieces = encode_connection_snippet(writer, connection);
-	struct memo *evidences = writer->record->encoder->evidences;
 	enum connection_end end = owned_end(connection);
 	const struct owner *owner = &connection->owners[end];
 	bool totals =
@@ -383,16 +431,34 @@ void encode_connection_event(struct writer *outside, const struct event *any)
 	encode_record_sockline(writer);
 	write_connection(writer, event, pieces, any->action, totals);
 	write_socket(writer, connection, owner);
-	if (connection->tuple.protocol == IPPROTO_TCP)
+	if (connection->tuple.protocol == IPPROTO_TCP && writer_wants(writer, KEY("tcp")))
 		writer_call(writer, encode_tcp_connection, connection, totals);
 	if (connection->icmp_id > 0)
 		writer_call(writer, encode_connection_icmp, connection->icmp_id);
 	if (any->action == EVENT_CONNECTION_UPDATED)
-		writer_call(writer, write_interval, connection, any->time_ns);
-	encode_cache_memo(writer, encode_cache_find(evidences, connection->evidence),
-	                  write_evidence, NULL, (int)connection->evidence);
+		writer_call(writer, encode_connection_interval, connection, any->time_ns);
+	write_evidence(writer, connection);
 	write_attribution(writer, connection, end);
 	if (connection->names)
 		writer_call(writer, encode_names_sockline, connection->names);
-	outside->at = own.at;
 }
+
+#if WRITER_NARROW
+void encode_narrow_connection(struct writer *outside, const struct event *any)
+{
+	struct writer own = writer_own(outside);
+
+	encode_record_open(&own, any);
+	write_record(&own, any);
+	encode_record_close(&own);
+	writer_return(outside, &own);
+}
+#else
+void encode_connection_event(struct writer *outside, const struct event *any)
+{
+	struct writer own = writer_own(outside);
+
+	write_record(&own, any);
+	writer_return(outside, &own);
+}
+#endif

@@ -254,6 +254,12 @@ static void write_piece(struct writer *writer, const void *object, int piece)
 	}
 }
 
+static const char *const places[SNIPPET_PIECES] = {
+	[PIECE_INSIDE] = "process",  [PIECE_ORIGIN] = "process", [PIECE_PROCESS] = "",
+	[PIECE_AROUND] = "",         [PIECE_ALL_AROUND] = "",    [PIECE_PEER] = "sockline.peer",
+	[PIECE_CGROUP] = "sockline",
+};
+
 /* The owner as it was when it did what the record is about. */
 WRITER_INLINE struct process *process_then(struct writer *writer, const struct owner *owner)
 {
@@ -271,7 +277,7 @@ WRITER_INLINE const struct snippet *snippet_of(struct writer *writer, struct pro
 	return encode_cache_snippet(writer, &process->snippet,
 	                            (uint64_t)(process->generation + process->added.version) << 32 |
 	                                    names,
-	                            write_piece, process);
+	                            write_piece, process, places);
 }
 
 /*
@@ -441,7 +447,7 @@ void encode_owner_write_attribution(struct writer *writer, const void *object, i
 
 void encode_owner_peer(struct writer *outside, const struct owner *owner)
 {
-	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
+	struct writer own = writer_own(outside), *const writer = &own;
 	struct process *process = process_then(writer, owner);
 
 	writer_object(writer, KEY("peer"));
@@ -452,7 +458,7 @@ void encode_owner_peer(struct writer *outside, const struct owner *owner)
 		writer_call(writer, write_socket_user, owner, process, false);
 	encode_owner_attribution(writer, owner, ATTRIBUTION_NO_SOCKET);
 	writer_object_end(writer);
-	outside->at = own.at;
+	writer_return(outside, &own);
 }
 
 bool encode_owner_user(struct writer *writer, const struct owner *owner, uint32_t *uid,

@@ -3,53 +3,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "events/encode_narrow.h"
 #include "events/encode_parts.h"
-
-/* Names as pcap_datalink_val_to_name(3PCAP) gives them; numbers are those of LINKTYPE_ on Linux. */
-static const struct {
-	int number;
-	const char *name;
-} link_types[] = {
-	{ 0, "NULL" },
-	{ 1, "EN10MB" },
-	{ 6, "IEEE802" },
-	{ 9, "PPP" },
-	{ 10, "FDDI" },
-	{ 12, "RAW" },
-	{ 50, "PPP_SERIAL" },
-	{ 51, "PPP_ETHER" },
-	{ 104, "C_HDLC" },
-	{ 105, "IEEE802_11" },
-	{ 107, "FRELAY" },
-	{ 108, "LOOP" },
-	{ 113, "LINUX_SLL" },
-	{ 127, "IEEE802_11_RADIO" },
-	{ 187, "BLUETOOTH_HCI_H4" },
-	{ 189, "USB_LINUX" },
-	{ 220, "USB_LINUX_MMAPPED" },
-	{ 227, "CAN_SOCKETCAN" },
-	{ 228, "IPV4" },
-	{ 229, "IPV6" },
-	{ 239, "NFLOG" },
-	{ 253, "NETLINK" },
-	{ 258, "PKTAP" },
-	{ 276, "LINUX_SLL2" },
-};
-
-static const char *link_type_name(int number)
-{
-	for (size_t i = 0; i < sizeof link_types / sizeof *link_types; i++) {
-		if (link_types[i].number == number)
-			return link_types[i].name;
-	}
-	return NULL;
-}
-
-static const char *const statuses[] = {
-	[DECODE_TRUNCATED] = "truncated",
-	[DECODE_MALFORMED] = "malformed",
-	[DECODE_UNSUPPORTED] = "unsupported",
-};
 
 static bool is_ip(const struct packet *packet)
 {
@@ -107,20 +62,6 @@ static bool has_address(const struct packet *packet, const struct inet_address *
 	return is_ip(packet) || (packet->network == PACKET_ARP && inet_is_v4(address));
 }
 
-static void write_address(struct writer *writer, const struct packet *packet,
-                          enum connection_end end)
-{
-	const struct tuple *tuple = &packet->tuple;
-	bool source = end == CONNECTION_SOURCE;
-	const struct inet_address *address = source ? &tuple->source : &tuple->destination;
-	uint16_t port = source ? tuple->source_port : tuple->destination_port;
-
-	if (packet->network == PACKET_IPV6)
-		encode_tuple_end_v6(writer, address, port, packet->has_ports);
-	else
-		encode_tuple_end(writer, address, port, packet->has_ports);
-}
-
 /* One end; mac NULL: it has none. */
 WRITER_INLINE void write_end(struct writer *writer, const struct key *key,
                              const struct event_packet *event, const struct shared *shared,
@@ -132,17 +73,17 @@ WRITER_INLINE void write_end(struct writer *writer, const struct key *key,
 	bool addressed = shared->connection ||
 	                 has_address(packet, source ? &tuple->source : &tuple->destination);
 
-	if (!addressed && !mac)
+	if ((!addressed && !mac) || !writer_wants(writer, key))
 		return;
 	writer_object(writer, key);
 	if (shared->connection)
-		encode_connection_write_piece(writer, shared->snippet, shared->connection,
-		                              source == event->from_source
-		                                      ? CONNECTION_PIECE_SOURCE
-		                                      : CONNECTION_PIECE_DESTINATION);
+		encode_connection_write_piece(
+			writer, WRITER_NARROW ? NULL : shared->snippet, shared->connection,
+			source == event->from_source ? CONNECTION_PIECE_SOURCE
+						     : CONNECTION_PIECE_DESTINATION);
 	else if (addressed)
-		writer_call(writer, write_address, packet, end);
-	if (mac)
+		writer_call(writer, encode_packet_address, packet, end);
+	if (mac && writer_wants(writer, KEY("mac")))
 		encode_tuple_mac(writer, mac);
 	writer_object_end(writer);
 }
@@ -155,44 +96,30 @@ static const uint8_t *mac_of(const uint8_t *six_bytes, bool present)
 	return present && memcmp(six_bytes, none, sizeof none) != 0 ? six_bytes : NULL;
 }
 
+/* Narrow: are the ends without MAC addresses? */
+WRITER_INLINE bool wants_no_mac(struct writer *writer)
+{
+	uint32_t mac = fields_tag("mac\":\"", 3);
+
+	return !fields_may_want(writer_node(writer->level, KEY("source")), mac) &&
+	       !fields_may_want(writer_node(writer->level, KEY("destination")), mac);
+}
+
 WRITER_INLINE void write_ends(struct writer *writer, const struct event_packet *event,
                               const struct shared *shared)
 {
 	const struct packet *packet = event->packet;
 
+	if (WRITER_NARROW && shared->snippet && wants_no_mac(writer)) {
+		encode_connection_write_piece(writer, shared->snippet, shared->connection,
+		                              event->from_source ? CONNECTION_PIECE_ENDS
+		                                                 : CONNECTION_PIECE_ENDS_BACK);
+		return;
+	}
 	write_end(writer, KEY("source"), event, shared, CONNECTION_SOURCE,
 	          mac_of(packet->source_mac, packet->has_mac));
 	write_end(writer, KEY("destination"), event, shared, CONNECTION_DESTINATION,
 	          mac_of(packet->destination_mac, packet->has_destination_mac));
-}
-
-/* For packets whose network layer does not say it all. */
-static void write_link(struct writer *writer, const struct packet *packet)
-{
-	const char *name = link_type_name(packet->link_type);
-	char ether_type[6] = "0x";
-	struct buf digits = { .data = ether_type + 2, .capacity = 4 };
-
-	writer_name(writer, KEY("decode"), statuses[packet->status]);
-	if (name)
-		writer_name(writer, KEY("link_type"), name);
-	else
-		writer_decimal(writer, KEY("link_type"), (uint64_t)packet->link_type);
-	if (packet->ether_type > 0) {
-		buf_append_hex(&digits, packet->ether_type, 4);
-		writer_text(writer, KEY("ether_type"), ether_type, sizeof ether_type);
-	}
-}
-
-static void write_data(struct writer *writer, const struct event_packet *event)
-{
-	uint32_t length = event->payload_length;
-
-	if (length > EVENT_PAYLOAD_MAX)
-		length = EVENT_PAYLOAD_MAX;
-	if (length < event->packet->payload)
-		encode_writer_bool(writer, KEY("data_truncated"), true);
-	encode_writer_base64(writer, KEY("data"), event->payload, length);
 }
 
 WRITER_INLINE void write_packet(struct writer *writer, const struct event_packet *event,
@@ -200,6 +127,8 @@ WRITER_INLINE void write_packet(struct writer *writer, const struct event_packet
 {
 	const struct packet *packet = event->packet;
 
+	if (!writer_wants(writer, KEY("packet")))
+		return;
 	writer_object(writer, KEY("packet"));
 	writer_u64(writer, KEY("length"), packet_wire_length(packet));
 	writer_u64(writer, KEY("captured"), packet_wire_captured(packet));
@@ -207,34 +136,25 @@ WRITER_INLINE void write_packet(struct writer *writer, const struct event_packet
 		writer_u64(writer, KEY("ttl"), packet->ttl);
 	writer_count(writer, KEY("number"), packet->number);
 	if (!is_ip(packet) || packet->status != DECODE_OK)
-		writer_call(writer, write_link, packet);
+		writer_call(writer, encode_packet_link, packet);
 	if (event->netns > 0)
 		writer_decimal(writer, KEY("netns"), event->netns);
 	if (event->duplicate_of > 0)
 		writer_count(writer, KEY("duplicate_of"), event->duplicate_of);
 	if (has_data)
-		writer_call(writer, write_data, event);
+		writer_call(writer, encode_packet_data, event);
 	writer_object_end(writer);
-}
-
-static void write_flags(struct writer *writer, const void *object, int flags)
-{
-	/* By bit, from the lowest on. */
-	static const char names[8][4] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
-
-	(void)object;
-	writer_array(writer, KEY("flags"));
-	for (unsigned bits = (unsigned)flags; bits > 0; bits &= bits - 1)
-		writer_text(writer, ELEMENT, names[__builtin_ctz(bits)], 3);
-	writer_array_end(writer);
 }
 
 WRITER_INLINE void write_tcp(struct writer *writer, const struct packet *packet)
 {
-	struct memo *flags = encode_cache_find(writer->record->encoder->flags, packet->tcp_flags);
+	struct memo *flags;
 
+	if (!writer_wants(writer, KEY("tcp")))
+		return;
+	flags = encode_cache_find(writer->record->encoder->flags, packet->tcp_flags);
 	writer_object(writer, KEY("tcp"));
-	encode_cache_memo(writer, flags, write_flags, NULL, packet->tcp_flags);
+	encode_cache_memo(writer, flags, encode_tcp_flags, NULL, packet->tcp_flags);
 	writer_u64(writer, KEY("seq"), packet->tcp_sequence);
 	if (packet->tcp_flags & TCP_FLAG_ACK)
 		writer_u64(writer, KEY("ack"), packet->tcp_acknowledgement);
@@ -250,32 +170,6 @@ WRITER_INLINE void write_udp(struct writer *writer, const struct packet *packet)
 	writer_object_end(writer);
 }
 
-static void write_icmp(struct writer *writer, const struct packet *packet)
-{
-	writer_object(writer, KEY("icmp"));
-	writer_u64(writer, KEY("type"), packet->icmp_type);
-	writer_u64(writer, KEY("code"), packet->icmp_code);
-	if (packet->has_icmp_id)
-		writer_u64(writer, KEY("id"), packet->icmp_id);
-	writer_object_end(writer);
-}
-
-static void write_arp(struct writer *writer, const struct packet *packet)
-{
-	writer_object(writer, KEY("arp"));
-	writer_u64(writer, KEY("operation"), packet->arp_operation);
-	writer_object_end(writer);
-}
-
-static void write_fragment(struct writer *writer, const struct packet *packet)
-{
-	writer_object(writer, KEY("fragment"));
-	if (packet->has_fragment_id)
-		writer_u64(writer, KEY("id"), packet->fragment_id);
-	writer_u64(writer, KEY("offset"), packet->fragment_offset);
-	writer_object_end(writer);
-}
-
 WRITER_INLINE void write_transport(struct writer *writer, const struct packet *packet)
 {
 	if (packet->has_tcp)
@@ -284,17 +178,17 @@ WRITER_INLINE void write_transport(struct writer *writer, const struct packet *p
 	                               packet->tuple.protocol == IPPROTO_UDPLITE))
 		write_udp(writer, packet);
 	else if (packet->has_icmp)
-		writer_call(writer, write_icmp, packet);
+		writer_call(writer, encode_packet_icmp, packet);
 	else if (packet->network == PACKET_ARP)
-		writer_call(writer, write_arp, packet);
+		writer_call(writer, encode_packet_arp, packet);
 	if (packet->is_fragment)
-		writer_call(writer, write_fragment, packet);
+		writer_call(writer, encode_packet_fragment, packet);
 }
 
 WRITER_INLINE void write_connection(struct writer *writer, const struct event_packet *event,
                                     const struct shared *shared)
 {
-	if (!event->connection)
+	if (!event->connection || !writer_wants(writer, KEY("connection")))
 		return;
 	encode_connection_write_piece(writer, shared->snippet, event->connection,
 	                              CONNECTION_PIECE_ID);
@@ -303,13 +197,19 @@ WRITER_INLINE void write_connection(struct writer *writer, const struct event_pa
 	writer_object_end(writer);
 }
 
-void encode_packet_event(struct writer *outside, const struct event *any)
+WRITER_INLINE bool wants_owner(struct writer *writer)
+{
+	return writer_wants(writer, KEY("process")) || writer_wants(writer, KEY("user")) ||
+	       writer_wants(writer, KEY("container"));
+}
+
+/* With a writer in a register: see struct writer. */
+WRITER_INLINE void write_event(struct writer *writer, const struct event *any)
 {
 	const struct event_packet *event = &any->packet;
 	/* The owner of the sender's end when it is of this host, else of the receiver's. */
 	const struct owner *owner = event->source ? event->source : event->destination;
 	struct connection *connection = event->connection;
-	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
 	bool has_data =
 		event->payload && event->payload_length > 0 && !writer_cuts(writer, CUT_DATA);
 	struct shared shared = { .connection = NULL };
@@ -321,7 +221,7 @@ void encode_packet_event(struct writer *outside, const struct event *any)
 	encode_record_host(writer, event->interface);
 	write_network(writer, event, &shared);
 	write_ends(writer, event, &shared);
-	if (owner && (owner->process || owner->has_uid))
+	if (owner && (owner->process || owner->has_uid) && wants_owner(writer))
 		writer_call(writer, encode_owner_short, owner);
 	encode_record_sockline(writer);
 	if (!has_data)
@@ -330,13 +230,33 @@ void encode_packet_event(struct writer *outside, const struct event *any)
 	if (event->tunnel)
 		writer_call(writer, encode_tuple_tunnel, event->tunnel);
 	write_connection(writer, event, &shared);
-	encode_owner_attribution(writer, owner,
-	                         is_ip(event->packet) ? ATTRIBUTION_FORWARDED
-	                                              : ATTRIBUTION_NO_SOCKET);
-	if (event->source && event->destination)
+	if (writer_wants(writer, KEY("attribution")))
+		encode_owner_attribution(writer, owner,
+		                         is_ip(event->packet) ? ATTRIBUTION_FORWARDED
+		                                              : ATTRIBUTION_NO_SOCKET);
+	if (event->source && event->destination && writer_wants(writer, KEY("peer")))
 		writer_call(writer, encode_owner_peer, event->destination);
 	/* Payload comes last, where whoever reads only the front of a line misses nothing else. */
 	if (has_data)
 		write_packet(writer, event, true);
-	outside->at = own.at;
 }
+
+#if WRITER_NARROW
+void encode_narrow_packet(struct writer *outside, const struct event *any)
+{
+	struct writer own = writer_own(outside);
+
+	encode_record_open(&own, any);
+	write_event(&own, any);
+	encode_record_close(&own);
+	writer_return(outside, &own);
+}
+#else
+void encode_packet_event(struct writer *outside, const struct event *any)
+{
+	struct writer own = writer_own(outside);
+
+	write_event(&own, any);
+	writer_return(outside, &own);
+}
+#endif

@@ -17,11 +17,20 @@
 #include "events/event.h"
 #include "inspect/names.h"
 
-#define MEMO_MAX 438 /* bytes: with its head and the slack 512 */
+struct icmp_errors;
 
-/* A piece of text that is the same in many records. Length 0: not made yet, or not to be kept. */
+#define MEMO_SIZE 512
+#define MEMO_MAX  (MEMO_SIZE - WRITER_SLACK - 12 - 2 * sizeof(void *)) /* bytes */
+
+/*
+ * A piece of text that is the same in many records. Length 0: not made yet, or not to be kept.
+ * The nodes are of narrow records alone, which may need none of the text.
+ */
 struct memo {
-	uint64_t key; /* what it depends on, in a table of memos */
+	uint64_t key;                     /* what it depends on, in a table of memos */
+	const struct fields_node *made;   /* where it was made; NULL: not made yet */
+	const struct fields_node *inside; /* of the object that it leaves open; NULL: none is */
+	uint16_t opened;                  /* where in the text that object begins */
 	uint16_t length;
 	char bytes[MEMO_MAX + WRITER_SLACK];
 };
@@ -44,6 +53,7 @@ struct encoder {
 	uint64_t run_id;
 	uint16_t community_id_seed;
 	enum encoder_format format;
+	const struct fields *fields, *own_fields; /* see struct encoder_options */
 	struct encode_users *users;
 	struct encoder_counters counters;
 	int64_t time_ns;  /* of the event at hand */
@@ -73,10 +83,31 @@ typedef void encode_builder(struct writer *writer, const void *object, int piece
 void encode_cache_make(struct writer *writer, struct memo *memo, encode_builder *builder,
                        const void *object, int piece);
 
+/* Narrow: the memo, or nothing and false when it is not made for what is open. */
+WRITER_INLINE bool encode_cache_recall(struct writer *writer, const struct memo *memo)
+{
+	if (memo->made != writer->level->node)
+		return false;
+	if (memo->inside)
+		*++writer->level = (struct writer_level){
+			.begin = writer->at + memo->opened,
+			.node = memo->inside,
+		};
+	if (memo->length > 0)
+		writer_splice(writer, memo->bytes, memo->length);
+	return true;
+}
+
+void encode_narrow_make(struct writer *writer, struct memo *memo, encode_builder *builder,
+                        const void *object, int piece);
+
 WRITER_INLINE void encode_cache_memo(struct writer *writer, struct memo *memo,
                                      encode_builder *builder, const void *object, int piece)
 {
-	if (__builtin_expect(memo->length > 0 && writer->record->caching, true))
+	if (WRITER_NARROW) {
+		if (!encode_cache_recall(writer, memo))
+			writer_call(writer, encode_narrow_make, memo, builder, object, piece);
+	} else if (__builtin_expect(memo->length > 0 && writer->record->caching, true))
 		writer_splice(writer, memo->bytes, memo->length);
 	else
 		writer_call(writer, encode_cache_make, memo, builder, object, piece);
@@ -91,6 +122,7 @@ WRITER_INLINE struct memo *encode_cache_find(struct memo *memos, uint64_t key)
 	if (__builtin_expect(memo->key != key, false)) {
 		memo->key = key;
 		memo->length = 0;
+		memo->made = NULL;
 	}
 	return memo;
 }
@@ -102,23 +134,24 @@ struct memo *encode_cache_interface(struct encoder *encoder, const struct interf
  * The object's snippet, made anew when the generation is another: it holds up to
  * SNIPPET_PIECES runs of members, written by the builder one after the other.
  * NULL: there is none to be had (trees; exact bytes must be kept; no memory): build.
+ * places: the paths of the objects that the pieces stand in, for narrow records; at NULL: not
+ * in a snippet.
  */
 const struct snippet *encode_cache_renew(struct encoder *encoder, struct snippet **slot,
                                          uint64_t generation, encode_builder *builder,
-                                         const void *object);
+                                         const void *object, const char *const *places);
 
-WRITER_INLINE const struct snippet *encode_cache_snippet(struct writer *writer,
-                                                         struct snippet **slot, uint64_t generation,
-                                                         encode_builder *builder,
-                                                         const void *object)
+WRITER_INLINE const struct snippet *
+encode_cache_snippet(struct writer *writer, struct snippet **slot, uint64_t generation,
+                     encode_builder *builder, const void *object, const char *const *places)
 {
 	struct snippet *snippet = *slot;
 
-	if (!writer->record->caching)
+	if (!WRITER_NARROW && !writer->record->caching)
 		return NULL;
 	if (__builtin_expect(!snippet || snippet->generation != generation, false))
 		return encode_cache_renew(writer->record->encoder, slot, generation, builder,
-		                          object);
+		                          object, places);
 	return snippet->length > 0 ? snippet : NULL;
 }
 
@@ -142,6 +175,31 @@ WRITER_INLINE void encode_cache_time(struct writer *writer, const struct key *ke
 	uint64_t second = (uint64_t)time_ns / 1000000000;
 
 	writer_time(writer, key, &writer->record->encoder->times[second % TIME_MEMOS], time_ns);
+}
+
+/* Everything between the time and the sequence number. */
+void encode_record_class(struct writer *writer, const void *object, int action);
+
+WRITER_INLINE void encode_record_open(struct writer *writer, const struct event *event)
+{
+	struct memo *memo = &writer->record->encoder->classes[event->action];
+
+	writer_object(writer, ELEMENT);
+	encode_cache_time(writer, KEY("@timestamp"), event->time_ns);
+	encode_cache_memo(writer, memo, encode_record_class, NULL, (int)event->action);
+	writer_count(writer, KEY("sequence"), event->sequence);
+}
+
+WRITER_INLINE void encode_record_close(struct writer *writer)
+{
+	const struct record *record = writer->record;
+
+	if (record->raw_count > 0)
+		writer_call(writer, encode_writer_raw);
+	if (record->cut != 0 || record->marked != 0 || record->raw_lost)
+		writer_call(writer, encode_writer_truncated);
+	writer_object_end(writer);
+	writer_object_end(writer);
 }
 
 /*
@@ -265,15 +323,19 @@ enum connection_piece {
 	CONNECTION_PIECE_SOURCE,
 	CONNECTION_PIECE_DESTINATION,
 	CONNECTION_PIECE_ID, /* "connection" with it, open */
+	/* Narrow: "source" and "destination" of packets from the source, and of those to it. */
+	CONNECTION_PIECE_ENDS,
+	CONNECTION_PIECE_ENDS_BACK,
 };
 void encode_connection_piece(struct writer *writer, const void *connection, int piece);
+extern const char *const encode_connection_places[SNIPPET_PIECES];
 
 WRITER_INLINE const struct snippet *encode_connection_snippet(struct writer *writer,
                                                               struct connection *connection)
 {
 	/* What it says never changes. */
 	return encode_cache_snippet(writer, &connection->snippet, 0, encode_connection_piece,
-	                            connection);
+	                            connection, encode_connection_places);
 }
 
 WRITER_INLINE void encode_connection_write_piece(struct writer *writer,
@@ -281,9 +343,18 @@ WRITER_INLINE void encode_connection_write_piece(struct writer *writer,
                                                  const struct connection *connection,
                                                  enum connection_piece piece)
 {
+	/* What it leaves open a piece of a narrow record does not know. */
+	if (WRITER_NARROW && piece == CONNECTION_PIECE_ID)
+		snippet = NULL;
 	encode_cache_piece(writer, snippet, encode_connection_piece, connection, (int)piece);
 }
 
+void encode_connection_vlans(struct writer *writer, const struct connection *connection);
+void encode_connection_layers(struct writer *writer, const struct connection *connection);
+void encode_connection_interval(struct writer *writer, const struct connection *connection,
+                                int64_t now_ns);
+void encode_connection_icmp_errors(struct writer *writer, const struct icmp_errors *errors);
+void encode_connection_evidence(struct writer *writer, const void *object, int evidence);
 void encode_connection_icmp(struct writer *writer, uint16_t id);     /* of an echo */
 const char *encode_connection_state(enum socket_state state);        /* NULL for NONE */
 const char *encode_connection_reason(enum connection_reason reason); /* the same */
@@ -304,7 +375,8 @@ void encode_names_contents(struct writer *writer, const struct names *names);
 void encode_names_sockline(struct writer *writer, const struct names *names);
 const char *encode_names_protocol(const struct names *names); /* NULL = not known */
 
-/* encode_tcp.c: "tcp" of a socket and of a connection; what is of packets only with totals. */
+/* encode_tcp.c: flags of a packet; "tcp" of a socket and of a connection; what is of packets only with totals. */
+void encode_tcp_flags(struct writer *writer, const void *object, int flags);
 void encode_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
 void encode_tcp_figures(struct writer *writer,
                         const struct socket_tcp_info *info); /* its members */
@@ -318,6 +390,14 @@ void encode_dns_write_class(struct writer *writer, uint16_t class);
 const char *encode_dns_type(uint16_t type); /* NULL = it has no name */
 const char *encode_dns_code(uint16_t code); /* the same */
 
+/* encode_packet_parts.c: what few packets have. */
+void encode_packet_address(struct writer *writer, const struct packet *packet,
+                           enum connection_end end);
+void encode_packet_link(struct writer *writer, const struct packet *packet); /* in "packet" */
+void encode_packet_data(struct writer *writer, const struct event_packet *event);
+void encode_packet_icmp(struct writer *writer, const struct packet *packet);
+void encode_packet_arp(struct writer *writer, const struct packet *packet);
+void encode_packet_fragment(struct writer *writer, const struct packet *packet);
 void encode_packet_event(struct writer *writer, const struct event *any);
 void encode_socket_event(struct writer *writer, const struct event *any);
 

@@ -13,7 +13,7 @@ static void write_strings(struct writer *writer, const struct key *key, const ch
 }
 
 /* Everything between the time and the sequence number depends on the action alone. */
-static void write_class(struct writer *writer, const void *object, int action)
+void encode_record_class(struct writer *writer, const void *object, int action)
 {
 	const struct event_class *class = event_class((enum event_action)action);
 
@@ -31,14 +31,10 @@ static void write_class(struct writer *writer, const void *object, int action)
 
 void encode_record_begin(struct writer *outside, const struct event *event)
 {
-	struct writer own = *outside, *const writer = &own; /* in a register: see struct writer */
-	struct memo *memo = &writer->record->encoder->classes[event->action];
+	struct writer own = writer_own(outside), *const writer = &own;
 
-	writer_object(writer, ELEMENT);
-	encode_cache_time(writer, KEY("@timestamp"), event->time_ns);
-	encode_cache_memo(writer, memo, write_class, NULL, (int)event->action);
-	writer_count(writer, KEY("sequence"), event->sequence);
-	outside->at = own.at;
+	encode_record_open(writer, event);
+	writer_return(outside, &own);
 }
 
 static void write_labels(struct writer *writer, char *const *labels)
@@ -110,10 +106,5 @@ void encode_record_run(struct writer *writer, const void *object, int piece)
 
 void encode_record_end(struct writer *writer)
 {
-	if (writer->record->raw_count > 0)
-		encode_writer_raw(writer);
-	if (writer->record->cut != 0 || writer->record->marked != 0 || writer->record->raw_lost)
-		encode_writer_truncated(writer);
-	writer_object_end(writer);
-	writer_object_end(writer);
+	encode_record_close(writer);
 }

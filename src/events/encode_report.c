@@ -259,6 +259,20 @@ static void write_selection(struct writer *writer, const struct event_selection 
 	writer_object_end(writer);
 }
 
+/* Paths with commas between them, which are plain ASCII. */
+static void write_paths(struct writer *writer, const struct key *key, const char *paths,
+                        enum writer_cut cut)
+{
+	if (!paths || writer_cuts(writer, cut))
+		return;
+	writer_array(writer, key);
+	for (size_t length; *paths; paths += length + (paths[length] == ',')) {
+		length = strcspn(paths, ",");
+		writer_text(writer, ELEMENT, paths, length);
+	}
+	writer_array_end(writer);
+}
+
 static void write_config(struct writer *writer, const struct event_config *config)
 {
 	writer_object(writer, KEY("config"));
@@ -288,6 +302,8 @@ static void write_config(struct writer *writer, const struct event_config *confi
 	if (config->kind_count > 0)
 		write_snapshot_options(writer, config);
 	write_selection(writer, &config->selection);
+	write_paths(writer, KEY("fields"), config->fields, CUT_FIELDS);
+	write_paths(writer, KEY("without"), config->without, CUT_WITHOUT);
 	write_cuttable(writer, KEY("command"), config->command, CUT_COMMAND, RAW_NONE);
 	writer_ns(writer, KEY("stats_interval_ns"), config->stats_interval_ns);
 	writer_ns(writer, KEY("flush_interval_ns"), config->flush_interval_ns);

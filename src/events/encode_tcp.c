@@ -8,6 +8,18 @@
 #include "connections/tcp_quality.h"
 #include "events/encode_parts.h"
 
+void encode_tcp_flags(struct writer *writer, const void *object, int flags)
+{
+	/* By bit, from the lowest on. */
+	static const char names[8][4] = { "fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr" };
+
+	(void)object;
+	writer_array(writer, KEY("flags"));
+	for (unsigned bits = (unsigned)flags; bits > 0; bits &= bits - 1)
+		writer_text(writer, ELEMENT, names[__builtin_ctz(bits)], 3);
+	writer_array_end(writer);
+}
+
 void encode_tcp_figures(struct writer *writer, const struct socket_tcp_info *info)
 {
 	if (info->rtt_us > 0)

@@ -9,7 +9,9 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "events/encode_narrow.h"
 #include "events/encode_parts.h"
+#include "events/fields.h"
 
 static const struct {
 	struct key key;
@@ -57,6 +59,8 @@ static const char *const cuts[CUT_COUNT] = {
 	[CUT_INTERFACES] = "sockline.config.interfaces",
 	[CUT_COMMAND] = "sockline.config.command",
 	[CUT_SELECTION] = "sockline.config.selection",
+	[CUT_FIELDS] = "sockline.config.fields",
+	[CUT_WITHOUT] = "sockline.config.without",
 	[CUT_NETNS_PATHS] = "sockline.config.netns_paths",
 	[CUT_FILE] = "sockline.config.file",
 	[CUT_FILE_PATH] = "file.path",
@@ -78,6 +82,7 @@ struct writer *encode_writer_begin(struct record *record, char *room, size_t siz
 	record->marked = 0;
 	record->raw_count = 0;
 	record->depth = 0;
+	record->fields = NULL;
 	record->end = room ? room + size : NULL;
 	record->writer = (struct writer){ .at = room, .record = record };
 	return &record->writer;
@@ -123,17 +128,50 @@ static void add(struct writer *writer, const char *name, struct json_object *val
 	}
 }
 
-void encode_writer_tree_open(struct writer *writer, const char *name, bool array)
+/*
+ * Makes room for a member where at is NULL: false when it is not wanted. In a narrow record at
+ * is the place until settle(); in a tree it stays NULL.
+ */
+static bool admit(struct writer *writer, const struct key *key)
 {
-	struct json_object *value = array ? json_object_new_array() : json_object_new_object();
-	struct record *record = writer->record;
+	return !writer->record->fields || encode_narrow_take(writer, key);
+}
 
+static void settle(struct writer *writer)
+{
+	if (writer->record->fields)
+		encode_narrow_give(writer);
+}
+
+void encode_writer_open(struct writer *writer, const struct key *key, bool array)
+{
+	struct record *record = writer->record;
+	struct json_object *value;
+
+	if (record->fields) {
+		encode_narrow_open(writer, key, array);
+		return;
+	}
+	value = array ? json_object_new_array() : json_object_new_object();
 	if (record->depth > 0)
-		add(writer, name, value);
+		add(writer, key->name, value);
 	else
 		record->failed = !value;
 	/* After a failure nothing is added any more, but the depth still has to be right. */
 	record->path[record->depth++] = value;
+}
+
+void encode_writer_close(struct writer *writer, char bracket)
+{
+	if (writer->record->fields)
+		encode_narrow_close(writer, bracket);
+	else
+		writer->record->depth--;
+}
+
+bool encode_writer_wants(const struct record *record, const struct key *key)
+{
+	return !record->fields || encode_narrow_wants(record, key);
 }
 
 /* json-c escapes too little (and the slash): what it gets here is the inside of a string already. */
@@ -148,8 +186,7 @@ static int print_escaped(struct json_object *value, struct printbuf *out, int le
 	return printbuf_memappend(out, "\"", 1);
 }
 
-void encode_writer_tree_text(struct writer *writer, const char *name, const char *text,
-                             size_t length)
+static void add_text(struct writer *writer, const char *name, const char *text, size_t length)
 {
 	struct json_object *value = json_object_new_string_len(text, (int)length);
 
@@ -158,57 +195,80 @@ void encode_writer_tree_text(struct writer *writer, const char *name, const char
 	add(writer, name, value);
 }
 
-static void append_name(struct writer *writer, const char *name)
+void encode_writer_text(struct writer *writer, const struct key *key, const char *text,
+                        size_t length)
 {
-	if (!name)
-		return;
-	writer_append(writer, "\"", 1);
-	writer_append(writer, name, strlen(name));
-	writer_append(writer, "\":", 2);
+	if (writer->record->fields)
+		encode_narrow_text(writer, key, text, length);
+	else
+		add_text(writer, key->name, text, length);
 }
 
-void encode_writer_large(struct writer *writer, const char *name, uint64_t value)
+void encode_writer_time(struct writer *writer, const struct key *key, struct buf_time_cache *cache,
+                        int64_t time_ns)
+{
+	char text[BUF_TIME_LENGTH];
+
+	if (!encode_writer_wants(writer->record, key))
+		return;
+	buf_put_time(text, cache, time_ns);
+	encode_writer_text(writer, key, text, sizeof text);
+}
+
+static void append_number(struct writer *writer, const struct key *key, bool negative,
+                          uint64_t value)
 {
 	struct buf room;
 
-	if (writer_is_tree(writer)) {
-		add(writer, name, json_object_new_uint64(value));
-		return;
-	}
-	append_name(writer, name);
+	writer_append(writer, key->quoted, key->length);
+	if (negative)
+		writer_append(writer, "-", 1);
 	room = writer_room(writer);
 	buf_append_u64(&room, value);
 	writer_take(writer, &room);
 	writer_append(writer, ",", 1);
 }
 
+void encode_writer_large(struct writer *writer, const struct key *key, uint64_t value)
+{
+	if (writer->at)
+		append_number(writer, key, false, value);
+	else if (writer->record->fields)
+		encode_narrow_u64(writer, key, value);
+	else
+		add(writer, key->name, json_object_new_uint64(value));
+}
+
 void encode_writer_i64(struct writer *writer, const struct key *key, int64_t value)
 {
-	struct buf room;
+	bool indirect = !writer->at;
 
-	if (!writer->at) {
-		add(writer, key->name, json_object_new_int64(value));
+	if (indirect && !admit(writer, key))
 		return;
-	}
-	writer_append(writer, key->quoted, key->length);
-	if (value < 0)
-		writer_append(writer, "-", 1);
-	room = writer_room(writer);
-	buf_append_u64(&room, value < 0 ? -(uint64_t)value : (uint64_t)value);
-	writer_take(writer, &room);
-	writer_append(writer, ",", 1);
+	if (!writer->at)
+		add(writer, key->name, json_object_new_int64(value));
+	else
+		append_number(writer, key, value < 0,
+		              value < 0 ? -(uint64_t)value : (uint64_t)value);
+	if (indirect)
+		settle(writer);
 }
 
 void encode_writer_bool(struct writer *writer, const struct key *key, bool value)
 {
 	const char *text = value ? "true," : "false,";
+	bool indirect = !writer->at;
 
+	if (indirect && !admit(writer, key))
+		return;
 	if (!writer->at) {
 		add(writer, key->name, json_object_new_boolean(value));
-		return;
+	} else {
+		writer_append(writer, key->quoted, key->length);
+		writer_append(writer, text, strlen(text));
 	}
-	writer_append(writer, key->quoted, key->length);
-	writer_append(writer, text, strlen(text));
+	if (indirect)
+		settle(writer);
 }
 
 void encode_writer_seconds(struct writer *writer, const struct key *key, int64_t time_ns)
@@ -263,28 +323,40 @@ static void string_end(struct writer *writer, const struct key *key, const struc
 	} else if (string->overflow) {
 		writer->record->too_long = true;
 	} else {
-		encode_writer_tree_text(writer, key->name, string->data, string->length);
+		add_text(writer, key->name, string->data, string->length);
 	}
 }
 
 void encode_writer_string(struct writer *writer, const struct key *key, const char *bytes,
                           size_t length, enum writer_raw raw)
 {
-	struct buf string = string_begin(writer, key);
-	bool exact = utf8_append_json(&string, bytes, length);
+	bool indirect = !writer->at, exact;
+	struct buf string;
 
+	if (indirect && !admit(writer, key))
+		return;
+	string = string_begin(writer, key);
+	exact = utf8_append_json(&string, bytes, length);
 	string_end(writer, key, &string);
 	if (!exact)
 		encode_writer_keep_raw(writer, bytes, length, raw);
+	if (indirect)
+		settle(writer);
 }
 
 void encode_writer_base64(struct writer *writer, const struct key *key, const void *bytes,
                           size_t length)
 {
-	struct buf string = string_begin(writer, key);
+	bool indirect = !writer->at;
+	struct buf string;
 
+	if (indirect && !admit(writer, key))
+		return;
+	string = string_begin(writer, key);
 	buf_append_base64(&string, bytes, length);
 	string_end(writer, key, &string);
+	if (indirect)
+		settle(writer);
 }
 
 void encode_writer_c_string(struct writer *writer, const struct key *key, const char *string,
@@ -325,14 +397,20 @@ void encode_writer_raw(struct writer *writer)
 
 void encode_writer_truncated(struct writer *writer)
 {
-	const struct record *record = writer->record;
-	uint32_t cut = (record->cut & record->met) | record->marked;
+	struct record *record = writer->record;
+	uint32_t wanted = 0;
 
-	if (cut == 0 && !record->raw_lost)
+	for (int i = 0; i < CUT_COUNT; i++)
+		if (!record->fields || fields_want(record->fields, cuts[i]))
+			wanted |= 1u << i;
+	record->marked &= wanted;
+	wanted &= (record->cut & record->met) | record->marked |
+	          (uint32_t)record->raw_lost << CUT_RAW;
+	if (wanted == 0)
 		return;
 	writer_array(writer, KEY("truncated"));
 	for (int i = 0; i < CUT_COUNT; i++) {
-		if (cut & 1u << i || (i == CUT_RAW && record->raw_lost))
+		if (wanted & 1u << i)
 			writer_name(writer, ELEMENT, cuts[i]);
 	}
 	writer_array_end(writer);

@@ -1,9 +1,10 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One description of a record, two ways to make it: appended to a buffer, or as
- * a json-c tree. What builds records calls writer_*() once a member and does
- * not know which of the two it is, so that both always say the same.
+ * One description of a record, three ways to make it: appended to a buffer, as a
+ * json-c tree, or narrow: appended as far as its fields are wanted. What builds
+ * records calls writer_*() once a member and does not know which of them it is, so
+ * that all always say the same.
  *
  * Appending: every member ends in a comma, and the bracket that closes an
  * object or array overwrites the last one. So a run of members is a piece of
@@ -19,6 +20,8 @@
 #include "base/buf.h"
 #include "base/decimal.h"
 #include "events/encode.h"
+#include "events/encode_cut.h"
+#include "events/fields.h"
 
 #define WRITER_DEPTH_MAX 8
 #define WRITER_RAW_MAX   32
@@ -52,68 +55,18 @@ struct key {
 static const struct key writer_element = { NULL, "\"", "{", "[", 0 };
 #define ELEMENT (&writer_element)
 
-/* Strings that may hold any bytes, and so may need their exact bytes in sockline.raw. */
-enum writer_raw {
-	RAW_NONE, /* the exact bytes are not kept */
-	RAW_HOST_NAME,
-	RAW_INTERFACE_NAME,
-	RAW_SOURCE_ADDRESS,
-	RAW_PROCESS_NAME,
-	RAW_PROCESS_EXECUTABLE,
-	RAW_PROCESS_ARGS,
-	RAW_PARENT_NAME,
-	RAW_PARENT_EXECUTABLE,
-	RAW_USER_NAME,
-	RAW_EFFECTIVE_USER_NAME,
-	RAW_CONTAINER_ID,
-	RAW_CGROUP,
-	RAW_PEER_PROCESS_NAME,
-	RAW_PEER_PROCESS_EXECUTABLE,
-	RAW_SERVER_NAME,
-	RAW_ALPN,
-	RAW_HOLDER_NAMES,
-	RAW_CAPTURES,
-	RAW_INTERFACES,
-	RAW_FILE,
-	RAW_FILTER,
-	RAW_MESSAGE,
-	RAW_ERROR_MESSAGE,
-	RAW_FILE_PATH,
-	RAW_COUNT
-};
-
-/* What can be left out of a record that is too long, in this order. */
-enum writer_cut {
-	CUT_DATA,
-	CUT_COMMAND_LINE,
-	CUT_ARGS,
-	CUT_ANSWERS,
-	CUT_PARENT_EXECUTABLE,
-	CUT_EXECUTABLE,
-	CUT_PEER_EXECUTABLE,
-	CUT_CGROUP,
-	CUT_CONTAINER_ID,
-	CUT_HOLDERS,
-	CUT_CAPTURE,
-	CUT_FILTER,
-	CUT_INTERFACES,
-	CUT_NETNS_PATHS,
-	CUT_SELECTION,
-	CUT_COMMAND,
-	CUT_FILE,
-	CUT_FILE_PATH,
-	CUT_DEGRADED,
-	CUT_ERROR_MESSAGE,
-	CUT_MESSAGE,
-	CUT_USER_NAME,
-	CUT_RAW,
-	CUT_COUNT
-};
-
 struct record;
 
+/* An object or array of a narrow record that is open. */
+struct writer_level {
+	char *begin; /* where its text begins */
+	const struct fields_node *node;
+};
+
 /*
- * Where the next member goes; at NULL: into a tree. Stores through a char pointer
+ * Where the next member goes; at NULL: into a tree, or to the place of a narrow record
+ * (encode_narrow.h). So a whole record that is appended pays nothing for the other two.
+ * Stores through a char pointer
  * may change anything that others can see. So what writes many members does it
  * with a writer of its own, which then stays in a register (see writer_call). Room
  * is asked for once a member: those of known length may begin before the end and
@@ -123,6 +76,7 @@ struct record;
 struct writer {
 	char *at;
 	struct record *record;
+	struct writer_level *level; /* WRITER_NARROW: the innermost open object */
 };
 
 /* What is known of the record at hand. */
@@ -140,6 +94,14 @@ struct record {
 	int raw_count;
 	int depth;
 	struct json_object *path[WRITER_DEPTH_MAX]; /* tree: the open objects, outermost first */
+	/*
+	 * Narrow: which fields are wanted, else NULL; where the next goes; the innermost open
+	 * object; all that are open, from what stands around the record on.
+	 */
+	const struct fields *fields;
+	char *place;
+	struct writer_level *level;
+	struct writer_level levels[1 + WRITER_DEPTH_MAX];
 	struct {
 		enum writer_raw name;
 		size_t length;
@@ -148,16 +110,45 @@ struct record {
 };
 
 /*
+ * 1: the file is compiled for narrow records alone. Its functions are inline, with a writer of
+ * their own that has the place; others are called by writer_call, for which narrow records are
+ * what is not usual, at NULL.
+ */
+#ifndef WRITER_NARROW
+#define WRITER_NARROW 0
+#endif
+
+/*
  * Calls a function that is not inline with the record's writer, so that our own's address goes
  * nowhere.
  */
 #define writer_call(own, function, ...)                                                            \
 	do {                                                                                       \
 		struct writer *lent = &(own)->record->writer;                                      \
-		lent->at = (own)->at;                                                              \
-		function(lent, __VA_ARGS__);                                                       \
-		(own)->at = lent->at;                                                              \
+		writer_return(lent, (own));                                                        \
+		function(lent, ##__VA_ARGS__);                                                     \
+		*(own) = writer_own(lent);                                                         \
 	} while (0)
+
+/* A writer of one's own, in a register: see struct writer. */
+WRITER_INLINE struct writer writer_own(const struct writer *lent)
+{
+	return (struct writer){
+		.at = WRITER_NARROW ? lent->record->place : lent->at,
+		.record = lent->record,
+		.level = WRITER_NARROW ? lent->record->level : NULL,
+	};
+}
+
+WRITER_INLINE void writer_return(struct writer *lent, const struct writer *own)
+{
+	if (WRITER_NARROW) {
+		lent->record->place = own->at;
+		lent->record->level = own->level;
+	} else {
+		lent->at = own->at;
+	}
+}
 
 /*
  * Begins a record, and returns its writer. room NULL: as a tree; else size > 0 bytes there
@@ -191,11 +182,15 @@ void encode_writer_i64(struct writer *writer, const struct key *key, int64_t val
 void encode_writer_seconds(struct writer *writer, const struct key *key, int64_t time_ns);
 void encode_writer_bool(struct writer *writer, const struct key *key, bool value);
 
-/* What is not usual, for which the functions below are called. */
-void encode_writer_tree_open(struct writer *writer, const char *name, bool array);
-void encode_writer_tree_text(struct writer *writer, const char *name, const char *text,
-                             size_t length);
-void encode_writer_large(struct writer *writer, const char *name, uint64_t value);
+/* What is not usual, for which the functions below are called: trees and narrow records. */
+void encode_writer_open(struct writer *writer, const struct key *key, bool array);
+void encode_writer_close(struct writer *writer, char bracket);
+void encode_writer_text(struct writer *writer, const struct key *key, const char *text,
+                        size_t length);
+void encode_writer_large(struct writer *writer, const struct key *key, uint64_t value);
+void encode_writer_time(struct writer *writer, const struct key *key, struct buf_time_cache *cache,
+                        int64_t time_ns);
+bool encode_writer_wants(const struct record *record, const struct key *key);
 
 /* Asks whether a member that can be cut is to be left out of this record. */
 /* The member is shorter than it should be, whatever is cut. */
@@ -211,9 +206,36 @@ WRITER_INLINE bool writer_cuts(struct writer *writer, enum writer_cut member)
 }
 
 /* Seldom, by a hint to the compiler: what is appended lies in one straight line then. */
-WRITER_INLINE bool writer_is_tree(const struct writer *writer)
+WRITER_INLINE bool writer_is_indirect(const struct writer *writer)
 {
-	return __builtin_expect(!writer->at, false);
+	return !WRITER_NARROW && __builtin_expect(!writer->at, false);
+}
+
+/* Narrow: the node of a member of what is open. */
+WRITER_INLINE const struct fields_node *writer_node(const struct writer_level *level,
+                                                    const struct key *key)
+{
+	if (!key->name)
+		return level->node;
+	return fields_member(level->node, fields_tag(key->quoted + 1, key->length - 3));
+}
+
+/*
+ * Is a member of this name wanted? Sometimes yes where it is not. Writing one that is not wanted
+ * does no harm: to ask saves what it takes to make its value.
+ */
+WRITER_INLINE bool writer_wants(struct writer *writer, const struct key *key)
+{
+	if (WRITER_NARROW)
+		return fields_may_want(writer->level->node,
+		                       fields_tag(key->quoted + 1, key->length - 3));
+	return !writer_is_indirect(writer) || encode_writer_wants(writer->record, key);
+}
+
+/* Is the member to be appended? What is indirect asks for itself. */
+WRITER_INLINE bool writer_admits(struct writer *writer, const struct key *key)
+{
+	return !WRITER_NARROW || writer_node(writer->level, key) != &fields_none;
 }
 
 /* Something did not fit and is not there. */
@@ -290,18 +312,47 @@ WRITER_INLINE void writer_take(struct writer *writer, const struct buf *room)
 		writer_fill(writer);
 }
 
+/* Narrow; opener is key->object or key->array. */
+WRITER_INLINE void writer_open_narrow(struct writer *writer, const struct key *key,
+                                      const char *opener)
+{
+	const struct fields_node *node = writer_node(writer->level, key);
+
+	*++writer->level = (struct writer_level){ .begin = writer->at, .node = node };
+	if (node != &fields_none)
+		writer_append(writer, opener, key->length + 1);
+}
+
+/* What is wanted in part and has nothing that is wanted is left out. */
+WRITER_INLINE bool writer_leaves_out(struct writer *writer, char bracket)
+{
+	const struct writer_level *level = writer->level--;
+
+	if (level->node == &fields_none)
+		return true;
+	if (__builtin_expect(writer->at[-1] != (bracket == '}' ? '{' : '['), true) ||
+	    level->node == &fields_all || writer_is_full(writer))
+		return false;
+	writer->at = level->begin;
+	return true;
+}
+
 WRITER_INLINE void writer_object(struct writer *writer, const struct key *key)
 {
-	if (writer_is_tree(writer))
-		writer_call(writer, encode_writer_tree_open, key->name, false);
+	if (WRITER_NARROW)
+		writer_open_narrow(writer, key, key->object);
+	else if (writer_is_indirect(writer))
+		writer_call(writer, encode_writer_open, key, false);
 	else
 		writer_append(writer, key->object, key->length + 1);
 }
 
 WRITER_INLINE void writer_array(struct writer *writer, const struct key *key)
 {
-	if (writer_is_tree(writer))
-		writer_call(writer, encode_writer_tree_open, key->name, true);
+	if (WRITER_NARROW)
+		writer_open_narrow(writer, key, key->array);
+	else if (writer_is_indirect(writer))
+		writer_call(writer, encode_writer_open, key, true);
 	else
 		writer_append(writer, key->array, key->length + 1);
 }
@@ -309,8 +360,10 @@ WRITER_INLINE void writer_array(struct writer *writer, const struct key *key)
 /* There is always something before at: what was opened. */
 WRITER_INLINE void writer_close(struct writer *writer, char bracket)
 {
-	if (writer_is_tree(writer)) {
-		writer->record->depth--;
+	if (WRITER_NARROW && writer_leaves_out(writer, bracket))
+		return;
+	if (writer_is_indirect(writer)) {
+		writer_call(writer, encode_writer_close, bracket);
 	} else if (writer_has_room(writer, 2)) {
 		if (__builtin_expect(writer->at[-1] == ',', true))
 			writer->at--;
@@ -334,8 +387,10 @@ WRITER_INLINE void writer_array_end(struct writer *writer)
 WRITER_INLINE void writer_text(struct writer *writer, const struct key *key, const char *text,
                                size_t length)
 {
-	if (writer_is_tree(writer)) {
-		writer_call(writer, encode_writer_tree_text, key->name, text, length);
+	if (!writer_admits(writer, key))
+		return;
+	if (writer_is_indirect(writer)) {
+		writer_call(writer, encode_writer_text, key, text, length);
 	} else if (writer_takes(writer, key->length + length)) {
 		writer_put(writer, key->quoted, key->length + 1);
 		writer_put(writer, text, length);
@@ -354,8 +409,10 @@ WRITER_INLINE void writer_name(struct writer *writer, const struct key *key, con
 #define writer_literal(writer, key, value)                                                         \
 	do {                                                                                       \
 		static const char member[] = "\"" key "\":\"" value "\",";                         \
-		if (writer_is_tree(writer))                                                        \
-			writer_call((writer), encode_writer_tree_text, key, value,                 \
+		if (!writer_admits(writer, KEY(key)))                                              \
+			break;                                                                     \
+		if (writer_is_indirect(writer))                                                    \
+			writer_call((writer), encode_writer_text, KEY(key), value,                 \
 			            sizeof(value) - 1);                                            \
 		else                                                                               \
 			writer_append((writer), member, sizeof member - 1);                        \
@@ -363,8 +420,10 @@ WRITER_INLINE void writer_name(struct writer *writer, const struct key *key, con
 
 WRITER_INLINE void writer_u64(struct writer *writer, const struct key *key, uint64_t value)
 {
-	if (writer_is_tree(writer) || __builtin_expect(value > UINT32_MAX, false)) {
-		writer_call(writer, encode_writer_large, key->name, value);
+	if (!writer_admits(writer, key))
+		return;
+	if (writer_is_indirect(writer) || __builtin_expect(value > UINT32_MAX, false)) {
+		writer_call(writer, encode_writer_large, key, value);
 	} else if (writer_has_room(writer, key->length + DECIMAL_MAX_32 + 1)) {
 		writer_put(writer, key->quoted, key->length);
 		writer->at = decimal_put_32(writer->at, (uint32_t)value);
@@ -388,11 +447,10 @@ WRITER_INLINE void writer_ns(struct writer *writer, const struct key *key, int64
 WRITER_INLINE void writer_time(struct writer *writer, const struct key *key,
                                struct buf_time_cache *cache, int64_t time_ns)
 {
-	char text[BUF_TIME_LENGTH];
-
-	if (writer_is_tree(writer)) {
-		buf_put_time(text, cache, time_ns);
-		writer_call(writer, encode_writer_tree_text, key->name, text, sizeof text);
+	if (!writer_admits(writer, key))
+		return;
+	if (writer_is_indirect(writer)) {
+		writer_call(writer, encode_writer_time, key, cache, time_ns);
 	} else if (writer_has_room(writer, key->length + 1 + BUF_TIME_LENGTH + 2)) {
 		writer_put(writer, key->quoted, key->length + 1);
 		buf_put_time(writer->at, cache, time_ns);
@@ -407,6 +465,8 @@ WRITER_INLINE void writer_id(struct writer *writer, const struct key *key, uint6
 	char text[16];
 	struct buf digits = { .data = text, .capacity = sizeof text };
 
+	if (!writer_wants(writer, key))
+		return;
 	buf_append_hex(&digits, value, 16);
 	writer_text(writer, key, text, digits.length);
 }
@@ -417,6 +477,8 @@ WRITER_INLINE void writer_decimal(struct writer *writer, const struct key *key, 
 	char text[DECIMAL_MAX];
 	struct buf digits = { .data = text, .capacity = sizeof text };
 
+	if (!writer_wants(writer, key))
+		return;
 	buf_append_u64(&digits, value);
 	writer_text(writer, key, text, digits.length);
 }
@@ -428,6 +490,8 @@ WRITER_INLINE void writer_hex(struct writer *writer, const struct key *key, uint
 	struct buf digits = { .data = text, .capacity = sizeof text };
 	int bits = value > 0 ? 64 - __builtin_clzll(value) : 1;
 
+	if (!writer_wants(writer, key))
+		return;
 	buf_append_hex(&digits, value, (bits + 3) / 4);
 	writer_text(writer, key, text, digits.length);
 }

@@ -214,6 +214,7 @@ struct event_config {
 	bool guess;
 	bool hash, args, all_processes;
 	struct event_selection selection;
+	const char *fields, *without; /* paths with commas between them; NULL = all, none */
 	const char *command; /* its first word, for the others may hold secrets; NULL = none */
 	bool dedupe, inspect, tunnels;
 	uint32_t max_connections;

@@ -140,6 +140,11 @@ def usage_cases():
     for address in ("unix:", "tcp:foo", "tcp:127.0.0.1:99999", "tcp::1", "fd:", "fd:x"):
         yield ["-o", address], "-o " + address
     yield ["--tcp"], "--tcp"
+    yield ["--fields", "source.ipp"], "--fields: unknown field 'source.ipp'; the nearest is 'source.ip'"
+    yield ["--without", "source.ip,rtt_us"], "the nearest is 'sockline.tcp.rtt_us'"
+    yield ["--fields", "source.ip,"], "--fields: a field is empty"
+    yield ["--fields", LONG], "--fields"
+    yield ["--fields", "source.ip", "--format", "text"], "--fields and --without need --format ecs"
     yield ["--rotate-size", "1M"], "--rotate-size"
     # Hostile: still one line, of printable characters, that a terminal survives.
     yield ["-c", "\x1b[31mred\n\r\x07"], "-c"
@@ -364,6 +369,8 @@ LIVE = ((["-i", "lo"], "interfaces", ["lo"], ["any"]), (["udp"], "filter", "udp"
         (["--netns", "/proc/self/ns/net"], "netns", "paths", "auto"),
         ([], "netns_paths", ["/proc/self/ns/net"], None), (["--no-dedupe"], "dedupe", False, True),
         (["--payload", "64"], "payload", 64, None),
+        (["--fields", "source.ip,process"], "fields", ["source.ip", "process"], None),
+        (["--without", "process.parent"], "without", ["process.parent"], None),
         (["--no-inspect"], "inspect", False, True),
         (["--no-tunnels"], "tunnels", False, True),
         (["--max-connections", "99"], "max_connections", 99, 65536), (["-c", "5"], "count", 5, None),
@@ -411,6 +418,7 @@ def test_answers():
                                 (["--version"], b"sockline "), (["-V"], b"libpcap version"),
                                 (["-D"], b"any (Pseudo-device"), (["-D"], b"lo [Up, Running, Loopback]"),
                                 (["-L"], b"LINUX_SLL2 (Linux cooked v2)"),
+                                (["--list-fields"], b"\nsource\nsource.address\n"),
                                 (["-L", "-i", "lo"], b"EN10MB (Ethernet)")):
         result = sockline(arguments)
         check(result.returncode == 0 and expected in result.stdout and not result.stderr,

@@ -1,0 +1,67 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is not in a record as it is: strings that need their exact bytes, and what can be cut. */
+#ifndef SOCKLINE_EVENTS_ENCODE_CUT_H
+#define SOCKLINE_EVENTS_ENCODE_CUT_H
+
+/* Strings that may hold any bytes, and so may need their exact bytes in sockline.raw. */
+enum writer_raw {
+	RAW_NONE, /* the exact bytes are not kept */
+	RAW_HOST_NAME,
+	RAW_INTERFACE_NAME,
+	RAW_SOURCE_ADDRESS,
+	RAW_PROCESS_NAME,
+	RAW_PROCESS_EXECUTABLE,
+	RAW_PROCESS_ARGS,
+	RAW_PARENT_NAME,
+	RAW_PARENT_EXECUTABLE,
+	RAW_USER_NAME,
+	RAW_EFFECTIVE_USER_NAME,
+	RAW_CONTAINER_ID,
+	RAW_CGROUP,
+	RAW_PEER_PROCESS_NAME,
+	RAW_PEER_PROCESS_EXECUTABLE,
+	RAW_SERVER_NAME,
+	RAW_ALPN,
+	RAW_HOLDER_NAMES,
+	RAW_CAPTURES,
+	RAW_INTERFACES,
+	RAW_FILE,
+	RAW_FILTER,
+	RAW_MESSAGE,
+	RAW_ERROR_MESSAGE,
+	RAW_FILE_PATH,
+	RAW_COUNT
+};
+
+/* What can be left out of a record that is too long, in this order. */
+enum writer_cut {
+	CUT_DATA,
+	CUT_COMMAND_LINE,
+	CUT_ARGS,
+	CUT_ANSWERS,
+	CUT_PARENT_EXECUTABLE,
+	CUT_EXECUTABLE,
+	CUT_PEER_EXECUTABLE,
+	CUT_CGROUP,
+	CUT_CONTAINER_ID,
+	CUT_HOLDERS,
+	CUT_CAPTURE,
+	CUT_FILTER,
+	CUT_INTERFACES,
+	CUT_NETNS_PATHS,
+	CUT_SELECTION,
+	CUT_FIELDS,
+	CUT_WITHOUT,
+	CUT_COMMAND,
+	CUT_FILE,
+	CUT_FILE_PATH,
+	CUT_DEGRADED,
+	CUT_ERROR_MESSAGE,
+	CUT_MESSAGE,
+	CUT_USER_NAME,
+	CUT_RAW,
+	CUT_COUNT
+};
+
+#endif

@@ -2,9 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which file a process runs, and in which mount namespace. */
 #include <fcntl.h>
-#include <linux/stat.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,16 +21,13 @@ uint64_t process_read_mount_namespace(int dir, const char *link)
 	return process_parse_link(target, "mnt:[", &inode) ? inode : 0;
 }
 
-/*
- * A user's own file system (FUSE) answers when it likes: what the kernel has in its memory is
- * enough. musl has no statx(3) before 1.2.5.
- */
+/* A user's own file system (FUSE) answers when it likes: what the kernel knows is enough. */
 static bool read_executable(int dir, struct process_file *file)
 {
 	struct statx status;
 
 	memset(&status, 0, sizeof status);
-	if (syscall(SYS_statx, dir, "exe", AT_STATX_DONT_SYNC, STATX_INO, &status) != 0 ||
+	if (statx(dir, "exe", AT_STATX_DONT_SYNC, STATX_INO, &status) != 0 ||
 	    !(status.stx_mask & STATX_INO))
 		return false;
 	file->inode = status.stx_ino;

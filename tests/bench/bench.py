@@ -44,6 +44,8 @@ TSHARK_FIELDS = (
 APPENDED = ("packet", "connection_opened", "connection_state_changed", "connection_updated",
             "connection_attributed", "connection_closed", "existing_socket", "listening_started",
             "listening_stopped")  # json-c makes the others
+EIGHT_FIELDS = ("source.ip,source.port,destination.ip,destination.port,network.transport,"
+                "network.bytes,process.pid,process.name")
 COUNTED = 20000  # packets of which instructions are counted; quick: half of them
 COUNTED_SLOW = 1000  # of tshark
 
@@ -243,6 +245,7 @@ def run_replay(bench):
         "sockline -e connection": [bench.sockline, "-q", "-e", "connection", "-r"],
         "sockline -e packet": [bench.sockline, "-q", "-e", "packet", "-r"],
         "sockline -e packet,connection": [bench.sockline, "-q", "-e", "packet,connection", "-r"],
+        "sockline --fields of 8": [bench.sockline, "-q", "-e", "packet,connection", "--fields", EIGHT_FIELDS, "-r"],
         "tcpdump -nn -tt": ["tcpdump", "-nn", "-tt", "-r"],
     }
     results = bench.results
@@ -266,6 +269,8 @@ def run_replay(bench):
     for name in ("sockline -e packet", "sockline -e packet,connection"):
         results.ratio("replay", f"{name} / tcpdump", name, "tcpdump -nn -tt", "us/packet", "<=",
                       0.5)
+    results.ratio("replay", "sockline --fields of 8 / all fields", "sockline --fields of 8",
+                  "sockline -e packet,connection", "us/packet", "<=", 0.5)
     for what in TSHARK:
         results.ratio("replay", f"tshark -T ek, {what} / sockline -e packet,connection",
                       "sockline -e packet,connection", f"tshark -T ek, {what}", "us/packet", ">=",

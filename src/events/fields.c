@@ -47,17 +47,18 @@ static struct fields_slot *slot_of(const struct fields_node *object, uint32_t ta
 /* Twice as many slots. */
 static bool grow(struct fields_node *object)
 {
-	struct fields_node wider = *object;
+	struct fields_slot *slots = object->slots;
+	uint32_t count = object->mask + 1;
+	struct fields_slot *wider = calloc(2 * (size_t)count, sizeof *wider);
 
-	wider.mask = 2 * object->mask + 1;
-	wider.slots = calloc((size_t)wider.mask + 1, sizeof *wider.slots);
-	if (!wider.slots)
+	if (!wider)
 		return false;
-	for (uint32_t i = 0; i <= object->mask; i++)
-		if (object->slots[i].tag != 0)
-			*slot_of(&wider, object->slots[i].tag) = object->slots[i];
-	free(object->slots);
-	*object = wider;
+	object->slots = wider;
+	object->mask = 2 * count - 1;
+	for (uint32_t i = 0; i < count; i++)
+		if (slots[i].tag != 0)
+			*slot_of(object, slots[i].tag) = slots[i];
+	free(slots);
 	return true;
 }
 
@@ -75,7 +76,7 @@ static uint32_t tag_of(const char *name, size_t length)
 	char quoted[FIELD_TABLE_PATH_MAX + 4] = "";
 
 	memcpy(quoted, name, length);
-	memcpy(quoted + length, "\":\"", 3);
+	memcpy(quoted + length, "\":\"", sizeof "\":\"");
 	return fields_tag(quoted, length);
 }
 

@@ -12,6 +12,7 @@
 
 #include "attribution/windows.h"
 #include "base/clock.h"
+#include "events/fields.h"
 #include "output/file.h"
 
 #define SINK_CAPACITY  (4u << 20)
@@ -301,6 +302,8 @@ static int open_stream(struct run *run, struct error *error)
 		.max_connections = run->options->max_connections,
 		.update_interval_ns = run->options->update_interval_ns,
 		.community_id_seed = run->options->community_id_seed,
+		.no_community_ids = run->options->fields &&
+		                    !fields_want(run->options->fields, "network.community_id"),
 		.netns = run->host ? host_netns(run->host) : 0,
 		.dedupe = run->options->dedupe,
 		.inspect = run->options->inspect,

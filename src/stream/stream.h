@@ -36,11 +36,12 @@ struct stream_options {
 	uint32_t max_connections;
 	int64_t update_interval_ns; /* 0 = none */
 	uint16_t community_id_seed;
-	uint32_t netns; /* our own network namespace; packets of others say theirs */
-	bool dedupe;    /* no records of packets that were seen on another interface before */
-	bool replay;    /* packets are the clock */
-	bool guess;     /* replay: owners that the file states as likely are taken */
-	bool inspect;   /* look into first packets for names */
+	bool no_community_ids; /* no record has them: they are not computed */
+	uint32_t netns;        /* our own network namespace; packets of others say theirs */
+	bool dedupe;  /* no records of packets that were seen on another interface before */
+	bool replay;  /* packets are the clock */
+	bool guess;   /* replay: owners that the file states as likely are taken */
+	bool inspect; /* look into first packets for names */
 	/*
 	 * All packets are: a connect(2) without any is one that failed, and what is inside of a tunnel
 	 * that ends here is seen on its interface, too.

@@ -75,7 +75,7 @@ void stream_emit_packet(struct stream *stream, const struct passage *passage, ui
 			event.packet.interface = stream_captured_at(passage);
 	}
 	set_owners(stream, passage, &event.packet);
-	if (!connection && flow_key_has_community_id(packet)) {
+	if (!connection && !stream->options.no_community_ids && flow_key_has_community_id(packet)) {
 		flow_key_community_id(packet, stream->options.community_id_seed, text);
 		event.packet.community_id = text;
 	}

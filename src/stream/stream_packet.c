@@ -119,7 +119,9 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	stream_note_deaths(stream, connection, passage->now_ns);
 	if (is_udp(&connection->tuple))
 		stream_settle_destroyed(stream, connection, connection->seen_ns);
-	flow_key_community_id(packet, stream->options.community_id_seed, connection->community_id);
+	if (!stream->options.no_community_ids)
+		flow_key_community_id(packet, stream->options.community_id_seed,
+		                      connection->community_id);
 	return connection;
 }
 

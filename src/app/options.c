@@ -197,9 +197,10 @@ static int check_format(struct options *options, struct error *error)
 		return 0;
 	if (options->mode == OPTIONS_SNAPSHOT)
 		return error_set(error, EINVAL,
-		                 "--format %s and -S exclude each other: it lists no sockets", name);
-	if (chosen && ((single_events(options->events) & ~written) != 0 ||
-	               (options->events & written) == 0))
+		                 "--format %s and -S exclude each other: it lists no sockets",
+		                 name);
+	if (chosen &&
+	    ((single_events(options->events) & ~written) != 0 || (options->events & written) == 0))
 		return error_set(error, EINVAL, "-e: --format %s has no such records", name);
 	options->events &= written;
 	return 0;

@@ -331,11 +331,13 @@ static int open_outlet(struct run *run, struct error *error)
 		.rotation = run->options->rotation,
 		.spool = run->options->spool_size,
 	};
-	int result;
+	int result, nowhere;
 
 	if (run->options->top && !options.path) { /* the table has standard output */
-		snprintf(run->nowhere, sizeof run->nowhere, OUTLET_DESCRIPTOR "%d",
-		         open("/dev/null", O_WRONLY | O_CLOEXEC));
+		nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		if (nowhere < 0)
+			return error_set(error, errno, "/dev/null: %s", strerror(errno));
+		snprintf(run->nowhere, sizeof run->nowhere, OUTLET_DESCRIPTOR "%d", nowhere);
 		options.path = run->nowhere;
 	}
 	/* A self-test changes nothing on disk: it has a sink that it does not write to. */

@@ -127,9 +127,9 @@ void run_stop(struct run *run, enum event_stop reason);
 int run_command_start(struct run *run, struct error *error);
 int run_command_follow(struct run *run, struct error *error); /* its processes are selected */
 void run_command_begin(struct run *run);                      /* everything is captured now */
-void run_command_look(struct run *run);                       /* stops the run soon if it has ended */
-void run_command_signal(struct run *run, int signal_number);  /* which ends both */
-int run_command_end(struct run *run);                         /* the exit status of both */
+void run_command_look(struct run *run); /* stops the run soon if it has ended */
+void run_command_signal(struct run *run, int signal_number); /* which ends both */
+int run_command_end(struct run *run);                        /* the exit status of both */
 int64_t run_drain_ns(const struct run *run); /* for reading what the capture rings still hold */
 
 /* run_processes.c: what the host reports of processes becomes records. */

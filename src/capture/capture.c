@@ -25,7 +25,7 @@ struct capture {
 	pcap_t *handle;
 	char *name;
 	bool is_file;
-	bool is_pktap; /* a file whose packets state their process */
+	bool is_pktap;            /* a file whose packets state their process */
 	struct capture_file file; /* holds the handle too */
 	struct capture_ring ring; /* of LINUX_SLL2, live */
 	bool has_ring;

@@ -5,4 +5,5 @@
  * that to ask whether a member is wanted should take a few instructions in place.
  */
 #define WRITER_NARROW 1
+/* NOLINTNEXTLINE(bugprone-suspicious-include): one description serves both */
 #include "events/encode_connection.c"

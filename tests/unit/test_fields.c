@@ -28,8 +28,9 @@ static int list_paths(char **text, const char **paths)
 		exit(EXIT_FAILURE);
 	field_table_print(file);
 	fclose(file);
-	for (char *at = strtok(*text, "\n"); at && count < PATHS_MAX; at = strtok(NULL, "\n"))
-		paths[count++] = at;
+	for (char *line, *at = *text;
+	     count < PATHS_MAX && (line = strsep(&at, "\n")) && *line != '\0';)
+		paths[count++] = line;
 	return count;
 }
 

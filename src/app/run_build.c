@@ -331,13 +331,14 @@ static int open_outlet(struct run *run, struct error *error)
 		.rotation = run->options->rotation,
 		.spool = run->options->spool_size,
 	};
-	int result, nowhere;
+	int result;
 
 	if (run->options->top && !options.path) { /* the table has standard output */
-		nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-		if (nowhere < 0)
+		run->nowhere_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		if (run->nowhere_fd < 0)
 			return error_set(error, errno, "/dev/null: %s", strerror(errno));
-		snprintf(run->nowhere, sizeof run->nowhere, OUTLET_DESCRIPTOR "%d", nowhere);
+		snprintf(run->nowhere, sizeof run->nowhere, OUTLET_DESCRIPTOR "%d",
+		         run->nowhere_fd);
 		options.path = run->nowhere;
 	}
 	/* A self-test changes nothing on disk: it has a sink that it does not write to. */

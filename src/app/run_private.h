@@ -28,7 +28,8 @@ struct run {
 	struct loop *loop;
 	struct hash_key key;
 	struct outlet *outlet;
-	char nowhere[32];              /* its descriptor, where nobody reads */
+	int nowhere_fd;                /* /dev/null, where no records are wanted: the outlet's, */
+	char nowhere[32];              /* as its name says */
 	struct sink *sink;             /* of the outlet */
 	uint64_t repaired;             /* bytes cut from a broken tail of the output file */
 	struct outlet *packets_outlet; /* of -w; NULL = none, as the next */

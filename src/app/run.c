@@ -47,11 +47,11 @@ static void start_records(struct run *run, int64_t first_ns)
 	report_run_started(&run->report, first_ns);
 }
 
-void run_catch_up(void *context)
+void run_catch_up(void *context, int64_t packets_ns)
 {
 	struct run *run = context;
 
-	host_catch_up(run->host);
+	host_catch_up(run->host, packets_ns);
 	run_processes_write(run);
 }
 
@@ -275,7 +275,7 @@ static int turn(void *context)
 	bool more = false;
 
 	if (run->host)
-		host_catch_up(run->host);
+		host_catch_up(run->host, HOST_NO_PACKETS);
 	if (run->captures)
 		more = take_packets(run);
 	if (run->stream && !run_is_replay(run))
@@ -361,7 +361,7 @@ static void finish(struct run *run)
 			capture_set_stop(run->captures, clock_monotonic_ns() + run_drain_ns(run));
 		start_records(run, time_ns(run));
 		if (run->host) /* no packet came after it perhaps, whose turn would have */
-			host_catch_up(run->host);
+			host_catch_up(run->host, HOST_ALL);
 		if (run->stream)
 			stream_finish(run->stream);
 		run_processes_finish(run);

@@ -104,7 +104,7 @@ bool run_waits_for_reader(void *context);
 capture_set_packet run_on_packet;
 capture_set_change run_on_capture_change;
 capture_set_ready run_is_ready;
-void run_catch_up(void *context);
+void run_catch_up(void *context, int64_t packets_ns);
 void run_on_overrun(void *context, const char *where, uint64_t lost);
 /* The soft limit on open files becomes the hard one. */
 void run_raise_limits(void);

@@ -77,10 +77,10 @@ static void settle(const struct run *run)
 	static const struct timespec pause = { .tv_nsec = LOOK_NS };
 	const int64_t deadline_ns = clock_monotonic_ns() + WINDOW_STATUS_NS;
 
-	host_catch_up(run->host);
+	host_catch_up(run->host, HOST_ALL);
 	while (run_processes_write(run) > 0 && clock_monotonic_ns() < deadline_ns) {
 		nanosleep(&pause, NULL);
-		host_catch_up(run->host);
+		host_catch_up(run->host, HOST_ALL);
 	}
 }
 

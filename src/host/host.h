@@ -142,9 +142,12 @@ const char *host_method_why(struct host *host);
  *
  * host_catch_up takes in what was reported by now. It is called at the beginning of each turn, so
  * that no ring overflows while there are no packets, and again after packets were read and before
- * they are looked at, however long the turn is.
+ * they are looked at, however long the turn is. packets_ns: monotonic, when the youngest of them was
+ * captured; what was read of destroyed sockets after that needs no second reading.
  */
-void host_catch_up(struct host *host);
+#define HOST_NO_PACKETS INT64_MIN
+#define HOST_ALL        INT64_MAX
+void host_catch_up(struct host *host, int64_t packets_ns);
 /*
  * Whether reports keep for some milliseconds, as those of tracepoints do: more of them, and of
  * packets, can then be taken at once. fds, of which count are filled in, are readable when a

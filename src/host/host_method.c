@@ -230,11 +230,10 @@ static void begin_turn(struct host *host)
 {
 	host->in_turn = true;
 	proc_fd_next_turn(host->fds);
-	/* A system call for each namespace, so once a turn: ends come earlier than packets anyway. */
 	host_netns_set_catch_up(host->netns_set);
 }
 
-void host_catch_up(struct host *host)
+void host_catch_up(struct host *host, int64_t packets_ns)
 {
 	/* First, so that what tracepoints report later than it is taken in later. */
 	if (host->trace_owners) {
@@ -245,6 +244,8 @@ void host_catch_up(struct host *host)
 		drain_sentinel(host);
 	if (!host->in_turn)
 		begin_turn(host);
+	else
+		host_netns_set_read_ended(host->netns_set, packets_ns);
 	if (!host->trace_owners)
 		host_events_read(host);
 }

@@ -113,3 +113,8 @@ void host_netns_ends_catch_up(struct host_netns_ends *ends)
 	/* Not only when it rests: the wait may have ended for a signal, or a moment before. */
 	read_ready(ends);
 }
+
+int64_t host_netns_ends_read_ns(const struct host_netns_ends *ends)
+{
+	return ends->read_ns;
+}

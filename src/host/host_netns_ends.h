@@ -24,5 +24,7 @@ int host_netns_ends_add(struct host_netns_ends *ends, int fd, void *namespace);
 void host_netns_ends_remove(struct host_netns_ends *ends, int fd);
 /* Reads all that are ready. */
 void host_netns_ends_catch_up(struct host_netns_ends *ends);
+/* Monotonic: what was reported before is read. */
+int64_t host_netns_ends_read_ns(const struct host_netns_ends *ends);
 
 #endif

@@ -326,6 +326,12 @@ void host_netns_set_catch_up(struct host_netns_set *set)
 		host_netns_catch_up(set->watched[i].namespace);
 }
 
+void host_netns_set_read_ended(struct host_netns_set *set, int64_t packets_ns)
+{
+	if (packets_ns >= host_netns_ends_read_ns(set->shared.ends))
+		host_netns_ends_catch_up(set->shared.ends);
+}
+
 bool host_netns_set_is_open(const struct host_netns_set *set, uint32_t netns)
 {
 	return find(set, netns) != NULL;

@@ -53,6 +53,8 @@ void host_netns_set_offer(struct host_netns_set *set, uint32_t netns, const char
                           int64_t made_ns);
 /* Takes in which sockets were destroyed by now, see host_catch_up. */
 void host_netns_set_catch_up(struct host_netns_set *set);
+/* Which sockets, alone, and if packets of that time may be younger than what was read before. */
+void host_netns_set_read_ended(struct host_netns_set *set, int64_t packets_ns);
 /* Opens what is new on the host; closes what has neither process nor name any more. */
 void host_netns_set_look(struct host_netns_set *set);
 /*

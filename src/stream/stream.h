@@ -51,8 +51,11 @@ struct stream_options {
 	bool tunnels;         /* packets in packets are packets */
 	uint32_t payload_max; /* bytes of payload in a packet's record; 0 = none */
 	uint32_t frame_max;   /* bytes of each packet that are kept until its record; 0 = none */
-	/* Called before packets pass: what the kernel reported by now has to come first. NULL: none. */
-	void (*catch_up)(void *context);
+	/*
+	 * Called before packets pass, the youngest of them captured at packets_ns (monotonic): what the
+	 * kernel reported by now has to come first. NULL: none.
+	 */
+	void (*catch_up)(void *context, int64_t packets_ns);
 	void *context;
 };
 

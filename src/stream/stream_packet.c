@@ -358,12 +358,8 @@ static void pass_batch(struct stream *stream, int count)
 	const struct packet *packets = stream->batch;
 	struct passage passages[STREAM_BATCH];
 	bool replay = stream->options.replay;
-	int64_t now_ns = 0;
+	int64_t now_ns = replay ? 0 : clock_monotonic_ns();
 
-	if (!replay) {
-		clock_step_check(&stream->clock);
-		now_ns = clock_monotonic_ns();
-	}
 	for (int i = 0; i < count; i++) {
 		passages[i].packet = &packets[i];
 		passages[i].outer = NULL;
@@ -394,7 +390,11 @@ void stream_pass_packets(struct stream *stream)
 	stream->batched = 0;
 	if (count == 0)
 		return;
+	if (!stream->options.replay)
+		clock_step_check(&stream->clock);
 	if (stream->options.catch_up)
-		stream->options.catch_up(stream->options.context);
+		stream->options.catch_up(
+			stream->options.context,
+			clock_step_monotonic_ns(&stream->clock, stream->batch[count - 1].time_ns));
 	pass_batch(stream, count);
 }

@@ -46,12 +46,14 @@ reuse_lint()
 	# Off: readdir_r is obsolete; compilers and clang-tidy find uninitialised variables without
 	# taking out-parameters for inputs; _exit(a != b) is clear; SO_GET_FILTER takes NULL; one
 	# thread alone reads passwd(5).
-	point cppcheck cppcheck -j "$(nproc)" --quiet --error-exitcode=1 --std=c11 --library=posix,gnu \
+	find src tests -name '*.c' >"$scratch/c_files"
+	point cppcheck xargs -P "$(nproc)" -n 8 -a "$scratch/c_files" \
+		cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix,gnu \
 		--enable=warning,portability,performance --inline-suppr \
 		--suppress=getpwuidCalled --suppress=fgetpwentCalled \
 		--suppress=readdirCalled --suppress=uninitvar --suppress=ctuuninitvar \
 		--suppress=invalidFunctionArgBool --suppress=nullPointer:src/capture/capture_socket.c \
-		-I src -I tests/unit src tests
+		-I src -I tests/unit
 	point shellcheck shellcheck -x $shell_scripts
 	[ -z "$manuals" ] || point mandoc mandoc -T lint -W warning $manuals
 	if command -v reuse >/dev/null && git rev-parse --git-dir >/dev/null 2>&1; then

@@ -81,6 +81,11 @@ const struct tuple *owner_translated(const struct owner *owner);
 /* The socket's own tuple, copied; replaces what is in common. 0 or -ENOMEM. */
 int owner_set_translated(struct owner *owner, const struct tuple *tuple);
 bool owner_known(const struct owner *owner); /* a process, or the kernel */
+/* Its process as it was then, see process_at(). NULL: there is none. */
+static inline struct process *owner_process_at(const struct owner *owner, int64_t wall_ns)
+{
+	return owner->process ? process_at(owner->process, wall_ns) : NULL;
+}
 const char *attribution_method_name(enum attribution_method method);
 const char *attribution_reason_name(enum attribution_reason reason); /* NULL for NONE */
 

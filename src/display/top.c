@@ -225,8 +225,8 @@ static const char *name_of(const struct connection *connection)
 {
 	enum connection_end own =
 		connection->local[CONNECTION_SOURCE] ? CONNECTION_SOURCE : CONNECTION_DESTINATION;
-	struct process *process = connection->owners[own].process;
-	const struct process *then = process ? process_at(process, connection->last_ns) : NULL;
+	const struct process *then =
+		owner_process_at(&connection->owners[own], connection->last_ns);
 
 	return then && then->name ? then->name : "";
 }

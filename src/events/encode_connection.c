@@ -170,14 +170,11 @@ void encode_connection_evidence(struct writer *writer, const void *object, int e
 
 void encode_connection_vlans(struct writer *writer, const struct connection *connection)
 {
-	const struct connection_tunnel *tunnel = connection->tunnel;
-	const uint16_t ids[] = { CONNECTION_LANE_VLAN(connection->lane),
-		                 CONNECTION_LANE_INNER(connection->lane) };
+	uint16_t ids[PACKET_VLANS_MAX];
+	int count = connection_vlans(connection, ids);
 
-	if (!(connection->lane & CONNECTION_LANE_TUNNEL))
-		encode_tuple_vlans(writer, ids, ids[1] != 0 ? 2 : 1);
-	else if (tunnel && tunnel->vlan_count > 0)
-		encode_tuple_vlans(writer, tunnel->vlans, tunnel->vlan_count);
+	if (count > 0)
+		encode_tuple_vlans(writer, ids, count);
 }
 
 /* What carries it, and what it carries: the end of "connection", and "tunnel". */
@@ -294,7 +291,7 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 	if (counted)
 		write_counts(writer, &counts[CONNECTION_DESTINATION]);
 	if (connection->names)
-		writer_call(writer, encode_names_destination, connection->names);
+		writer_call(writer, encode_names_domain, KEY("domain"), connection->names);
 	writer_object_end(writer);
 }
 

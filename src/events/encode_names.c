@@ -31,9 +31,9 @@ void encode_names_network(struct writer *writer, const struct names *names)
 	writer_name(writer, KEY("protocol"), encode_names_protocol(names));
 }
 
-void encode_names_destination(struct writer *writer, const struct names *names)
+void encode_names_domain(struct writer *writer, const struct key *key, const struct names *names)
 {
-	write_text(writer, KEY("domain"), names, NAMES_DOMAIN, RAW_NONE);
+	write_text(writer, key, names, NAMES_DOMAIN, RAW_NONE);
 }
 
 static bool has(const struct names *names, enum names_text text)

@@ -87,18 +87,27 @@ static void write_container(struct writer *writer, const struct process *process
 		write_orchestrator(writer, facts);
 }
 
-static void write_hash(struct writer *writer, const struct process *process)
+bool encode_owner_sha256(const struct process *process, char text[ENCODE_OWNER_SHA256])
 {
 	const struct process_added *added = &process->added;
-	char text[2 * sizeof added->sha256];
-	struct buf digits = { .data = text, .capacity = sizeof text };
+	struct buf digits = { .data = text, .capacity = ENCODE_OWNER_SHA256 };
 
+	_Static_assert(ENCODE_OWNER_SHA256 == 2 * sizeof added->sha256, "two digits a byte");
 	if (!process_has_added(process) || !added->has_sha256)
-		return;
+		return false;
 	for (size_t i = 0; i < sizeof added->sha256; i++)
 		buf_append_hex(&digits, added->sha256[i], 2);
+	return true;
+}
+
+static void write_hash(struct writer *writer, const struct process *process)
+{
+	char text[ENCODE_OWNER_SHA256];
+
+	if (!encode_owner_sha256(process, text))
+		return;
 	writer_object(writer, KEY("hash"));
-	writer_text(writer, KEY("sha256"), text, digits.length);
+	writer_text(writer, KEY("sha256"), text, sizeof text);
 	writer_object_end(writer);
 }
 
@@ -263,9 +272,7 @@ static const char *const places[SNIPPET_PIECES] = {
 /* The owner as it was when it did what the record is about. */
 WRITER_INLINE struct process *process_then(struct writer *writer, const struct owner *owner)
 {
-	struct process *process = owner->process;
-
-	return process ? process_at(process, writer->record->encoder->owner_ns) : NULL;
+	return owner_process_at(owner, writer->record->encoder->owner_ns);
 }
 
 /* The snippet is stale when exec changed the process or when passwd(5) changed. */

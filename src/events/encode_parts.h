@@ -308,6 +308,9 @@ void encode_owner_peer(struct writer *writer, const struct owner *owner);
 /* Arguments that are kept, all of them, with blanks between; nothing if they are not known. */
 void encode_owner_command_line(struct writer *writer, const struct key *key,
                                const struct process *process);
+/* The digits of the executable's hash, without a NUL. False: it is not known. */
+#define ENCODE_OWNER_SHA256 64
+bool encode_owner_sha256(const struct process *process, char text[ENCODE_OWNER_SHA256]);
 /* What is user.id, and user.name or NULL. False: it is not known. */
 bool encode_owner_user(struct writer *writer, const struct owner *owner, uint32_t *uid,
                        const char **name);
@@ -368,9 +371,9 @@ void encode_details_ends(struct writer *writer, const struct socket *socket);
 void encode_details_socket(struct writer *writer, const struct socket *socket);
 void encode_details_protocol(struct writer *writer, const struct socket *socket);
 
-/* encode_names.c: inside "network" and "destination", outside of all, and inside "sockline". */
+/* encode_names.c: inside "network", of the destination, outside of all, and inside "sockline". */
 void encode_names_network(struct writer *writer, const struct names *names);
-void encode_names_destination(struct writer *writer, const struct names *names);
+void encode_names_domain(struct writer *writer, const struct key *key, const struct names *names);
 void encode_names_contents(struct writer *writer, const struct names *names);
 void encode_names_sockline(struct writer *writer, const struct names *names);
 const char *encode_names_protocol(const struct names *names); /* NULL = not known */

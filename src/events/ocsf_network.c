@@ -126,14 +126,6 @@ static void write_observation(struct writer *writer, const bool *local)
 	writer_name(writer, KEY("observation_point"), point->caption);
 }
 
-static void write_domain(struct writer *writer, const struct names *names)
-{
-	if (names && names->source != NAMES_SOURCE_NONE)
-		encode_writer_string(writer, KEY("hostname"),
-		                     names->bytes + names->texts[NAMES_DOMAIN].offset,
-		                     names->texts[NAMES_DOMAIN].length, RAW_NONE);
-}
-
 void ocsf_network_connection(struct writer *writer, const struct connection *connection)
 {
 	const struct tuple *tuple = &connection->tuple;
@@ -152,7 +144,8 @@ void ocsf_network_connection(struct writer *writer, const struct connection *con
 	}
 	writer_object(writer, KEY("dst_endpoint"));
 	write_end(writer, &tuple->destination, tuple->destination_port, has_ports);
-	write_domain(writer, connection->names);
+	if (connection->names)
+		encode_names_domain(writer, KEY("hostname"), connection->names);
 	writer_object_end(writer);
 	ocsf_process_actor(
 		writer, &connection->owners[served ? CONNECTION_DESTINATION : CONNECTION_SOURCE]);

@@ -9,26 +9,20 @@
 
 static struct process *process_then(const struct writer *writer, const struct owner *owner)
 {
-	struct process *process = owner->process;
-
-	return process ? process_at(process, writer->record->encoder->owner_ns) : NULL;
+	return owner_process_at(owner, writer->record->encoder->owner_ns);
 }
 
 static void write_hash(struct writer *writer, const struct process *process)
 {
-	const struct process_added *added = &process->added;
-	char text[2 * sizeof added->sha256];
-	struct buf digits = { .data = text, .capacity = sizeof text };
+	char text[ENCODE_OWNER_SHA256];
 
-	if (!process_has_added(process) || !added->has_sha256)
+	if (!encode_owner_sha256(process, text))
 		return;
-	for (size_t i = 0; i < sizeof added->sha256; i++)
-		buf_append_hex(&digits, added->sha256[i], 2);
 	writer_array(writer, KEY("hashes"));
 	writer_object(writer, ELEMENT);
 	writer_u64(writer, KEY("algorithm_id"), HASH_SHA256);
 	writer_literal(writer, "algorithm", "SHA-256");
-	writer_text(writer, KEY("value"), text, digits.length);
+	writer_text(writer, KEY("value"), text, sizeof text);
 	writer_object_end(writer);
 	writer_array_end(writer);
 }

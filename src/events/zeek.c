@@ -120,9 +120,7 @@ static void write_owner(struct writer *writer, const struct connection *connecti
 {
 	const struct end_keys *keys = &ends[end];
 	const struct owner *owner = &connection->owners[end];
-	const struct process *process =
-		owner->process ? process_at(owner->process, writer->record->encoder->owner_ns)
-			       : NULL;
+	const struct process *process = owner_process_at(owner, writer->record->encoder->owner_ns);
 	const char *user_name;
 	uint32_t user_id;
 
@@ -169,13 +167,9 @@ static void write_counts(struct writer *writer, const struct connection *connect
 
 static void write_vlans(struct writer *writer, const struct connection *connection)
 {
-	const struct connection_tunnel *tunnel = connection->tunnel;
-	uint16_t ids[] = { CONNECTION_LANE_VLAN(connection->lane),
-		           CONNECTION_LANE_INNER(connection->lane) };
+	uint16_t ids[PACKET_VLANS_MAX] = { 0 };
 
-	if (connection->lane & CONNECTION_LANE_TUNNEL)
-		for (int i = 0; i < 2; i++)
-			ids[i] = tunnel && i < tunnel->vlan_count ? tunnel->vlans[i] : 0;
+	connection_vlans(connection, ids);
 	if (ids[0] > 0)
 		writer_u64(writer, KEY("vlan"), ids[0]);
 	if (ids[1] > 0)
@@ -189,14 +183,6 @@ static void write_tunnel(struct writer *writer, const struct connection *connect
 	writer_array(writer, KEY("tunnel_parents"));
 	writer_id(writer, ELEMENT, connection->tunnel->outer_id);
 	writer_array_end(writer);
-}
-
-static void write_domain(struct writer *writer, const struct names *names)
-{
-	if (names && names->source != NAMES_SOURCE_NONE)
-		encode_writer_string(writer, KEY("sockline.resp.domain"),
-		                     names->bytes + names->texts[NAMES_DOMAIN].offset,
-		                     names->texts[NAMES_DOMAIN].length, RAW_NONE);
 }
 
 /* Zeek's are payload bytes: orig_bytes, resp_bytes and missed_bytes are not known, and not there. */
@@ -226,7 +212,8 @@ static void write_connection(struct writer *writer, const struct connection *con
 	if (connection->community_id[0] != '\0')
 		writer_name(writer, KEY("community_id"), connection->community_id);
 	writer_name(writer, KEY("sockline.reason"), encode_connection_reason(connection->reason));
-	write_domain(writer, connection->names);
+	if (connection->names)
+		encode_names_domain(writer, KEY("sockline.resp.domain"), connection->names);
 	write_owner(writer, connection, CONNECTION_SOURCE);
 	write_owner(writer, connection, CONNECTION_DESTINATION);
 	finish(writer);

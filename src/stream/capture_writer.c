@@ -269,8 +269,7 @@ static void add_owner(const struct capture_writer *writer, struct buf *comment,
 	struct buf line = { .data = text, .capacity = sizeof text };
 	struct owner_facts facts;
 
-	fill_facts(writer, owner, owner->process ? process_at(owner->process, time_ns) : NULL,
-	           &facts);
+	fill_facts(writer, owner, owner_process_at(owner, time_ns), &facts);
 	owner_text_append(&line, place, &facts, method);
 	if (line.overflow) {
 		buf_reset(&line);

@@ -115,7 +115,7 @@ static void add_programs(struct summary *summary, const struct connection *conne
 		if (!connection->local[end])
 			continue;
 		summary->unknown[owner->reason] += owner->reason != ATTRIBUTION_REASON_NONE;
-		then = owner->process ? process_at(owner->process, connection->last_ns) : NULL;
+		then = owner_process_at(owner, connection->last_ns);
 		if (!then || !then->name)
 			continue;
 		length = strnlen(then->name, NAME_MAX_BYTES);

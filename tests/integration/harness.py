@@ -17,7 +17,7 @@ makes is ended and removed when it returns, whatever happens.
     run(globals())
 
 Programs come from $SOCKLINE and $top_builddir (set by make; else from build/).
-With arguments, only the tests of these names run. $SLOWDOWN multiplies bounds.
+With arguments, only the tests of these names run. slowdown() multiplies bounds of time.
 """
 
 import atexit
@@ -48,7 +48,6 @@ BUILD = os.environ.get("top_builddir", os.path.join(TREE, "build"))
 SOCKLINE = os.environ.get("SOCKLINE", os.path.join(BUILD, "src/sockline"))
 HELPERS = os.environ.get("HELPERS", os.path.join(BUILD, "tests/helpers"))
 EMITTED = os.path.join(BUILD, "tests/emitted", os.path.basename(sys.argv[0]))  # see test_emitted.py
-SLOWDOWN = float(os.environ.get("SLOWDOWN", "1"))
 TIMEOUT = 10  # seconds, for what should take none
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -74,15 +73,24 @@ def check(holds, title, detail=""):
     return tap.check(holds, title, detail, depth=2)
 
 
+def slowdown():
+    """How many tasks share a processor now, at least 1: a bound of time is for one that has it alone.
+    $SLOWDOWN multiplies it."""
+    with open("/proc/loadavg", encoding="ascii") as file:
+        fields = file.read().split()
+    tasks = max(float(fields[0]), int(fields[3].split("/")[0]))  # of the last minute, of this moment
+    return float(os.environ.get("SLOWDOWN", "1")) * max(1, tasks / len(os.sched_getaffinity(0)))
+
+
 def until(predicate, what, timeout=TIMEOUT, interval=0.01):
     """Waits until predicate() is true and returns its value; Failure after timeout."""
-    deadline = time.monotonic() + timeout * SLOWDOWN
+    begun = time.monotonic()
     while True:
         value = predicate()
         if value:
             return value
-        if time.monotonic() > deadline:
-            raise Failure(f"waited {timeout * SLOWDOWN} s for {what() if callable(what) else what}")
+        if time.monotonic() - begun > timeout * slowdown():
+            raise Failure(f"waited {time.monotonic() - begun:.1f} s for {what() if callable(what) else what}")
         time.sleep(interval)
 
 
@@ -192,20 +200,19 @@ class Process:
 
     def _wait(self, find, what, timeout):
         """Returns the first true value of find(), which is called when there are new lines."""
-        deadline = time.monotonic() + timeout * SLOWDOWN
+        begun = time.monotonic()
         while True:
             ended = self.popen.poll() is not None and \
                 not any(thread.is_alive() for thread in self._threads)
             found = find()
             if found:
                 return found
-            left = deadline - time.monotonic()
-            if ended or left <= 0:
+            if ended or time.monotonic() - begun > timeout * slowdown():
                 raise Failure(f"{' '.join(self.argv)}: no {what}: "
                               + (f"ended with {self.popen.poll()}" if ended else "timeout")
                               + f"; stderr: {self.stderr}")
             with self._changed:
-                self._changed.wait(min(left, 0.05))
+                self._changed.wait(0.05)
 
     def line(self, timeout=TIMEOUT):
         """The next line of stdout that was not asked for yet, as text."""
@@ -225,14 +232,20 @@ class Process:
 
     def wait(self, timeout=TIMEOUT):
         """The exit status, negative for a signal. Kills the process after timeout, and fails."""
+        begun = time.monotonic()
         try:
-            status = self.popen.wait(timeout * SLOWDOWN)
+            while True:
+                try:
+                    status = self.popen.wait(timeout)
+                    break
+                except subprocess.TimeoutExpired:
+                    if time.monotonic() - begun < timeout * slowdown():
+                        continue
+                    self.popen.kill()
+                    self.popen.wait()
+                    raise Failure(f"{' '.join(self.argv)} did not end in {time.monotonic() - begun:.1f} s; "
+                                  f"stderr: {self.stderr}") from None
             self.ended = time.monotonic()
-        except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.wait()
-            raise Failure(f"{' '.join(self.argv)} did not end in {timeout * SLOWDOWN} s; "
-                          f"stderr: {self.stderr}") from None
         finally:
             self._close()
         return status
@@ -331,7 +344,7 @@ class Place:
 
     def run(self, *argv, **keywords):
         """Runs to the end and returns its stdout as text; Failure unless it succeeds."""
-        keywords.setdefault("timeout", TIMEOUT * SLOWDOWN)
+        keywords.setdefault("timeout", TIMEOUT * slowdown())
         result = subprocess.run([*self.prefix, *(str(word) for word in argv)], text=True, check=False,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, **keywords)
         if result.returncode != 0:

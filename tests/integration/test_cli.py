@@ -10,7 +10,7 @@ import os
 import struct
 import subprocess
 
-from harness import SLOWDOWN, SOCKLINE, check, path, run, write
+from harness import SOCKLINE, check, path, run, slowdown, write
 
 USAGE, RUNTIME, EITHER = (2,), (1,), (1, 2)
 LONG = "x" * 100000
@@ -186,7 +186,7 @@ def sockline(arguments, via=(), **keywords):
                for argument in arguments]
     keywords.setdefault("stdin", subprocess.DEVNULL)
     return subprocess.run([*via, SOCKLINE, *encoded], capture_output="stdout" not in keywords,
-                          check=False, timeout=10 * SLOWDOWN, **keywords)
+                          check=False, timeout=10 * slowdown(), **keywords)
 
 
 def check_refusal(title, result, named, statuses):
@@ -297,11 +297,11 @@ def test_broken_outputs():
     """A standard descriptor that is closed must not become another file by chance."""
     good = path("good.pcap")
     result = subprocess.run(["sh", "-c", '"$0" -r "$1" >&-', SOCKLINE, good], check=False,
-                            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=10 * SLOWDOWN)
+                            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=10 * slowdown())
     check(result.returncode == 1 and result.stderr.count(b"\n") >= 1, "stdout closed: status 1",
           (result.returncode, result.stderr))
     result = subprocess.run(["sh", "-c", '"$0" -r "$1" 2>&-', SOCKLINE, good], check=False,
-                            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=10 * SLOWDOWN)
+                            stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=10 * slowdown())
     check(result.returncode == 0 and all(json.loads(line) for line in result.stdout.splitlines()),
           "stderr closed: only records on stdout", (result.returncode, result.stdout[:300]))
     with open("/dev/full", "wb") as full:
@@ -315,7 +315,7 @@ def test_answers_without_room():
     for option in ("-h", "-V", "-D", f"--self-test -r {path('good.pcap')}"):
         with open("/dev/full", "wb") as full:
             result = subprocess.run([SOCKLINE, *option.split()], stdout=full, stderr=subprocess.PIPE,
-                                    text=True, timeout=10 * SLOWDOWN, check=False)
+                                    text=True, timeout=10 * slowdown(), check=False)
         check(result.returncode == 1 and "No space left" in result.stderr and
               result.stderr.count("\n") == 1, f"{option.split()[0]} to /dev/full: status 1, and why", result)
 
@@ -326,7 +326,7 @@ def test_closed_descriptors():
         target = path(f"closed-{len(closed)}-{closed[0]}.ndjson")
         subprocess.run(["/bin/sh", "-c", f'"$0" -v -r "$1" -o "$2" {closed}', SOCKLINE,
                         path("cut-packet.pcap"), target],
-                       stderr=subprocess.DEVNULL, timeout=10 * SLOWDOWN, check=False)
+                       stderr=subprocess.DEVNULL, timeout=10 * slowdown(), check=False)
         with open(target, encoding="utf-8") as file:
             lines = file.read().splitlines()
         check(len(lines) >= 3 and all(line.startswith('{"@timestamp"') for line in lines),

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 
-from harness import HERE, SLOWDOWN, Namespace, check, comment, run, until
+from harness import HERE, Namespace, check, comment, run, slowdown, until
 
 USER = 54321
 AT_ONCE = 80  # namespaces, more than are watched of a user
@@ -76,7 +76,7 @@ def test_made_and_dropped():
         sockline.wait_for("connection_opened", lambda r: r["destination"]["port"] == 7739)
         began = time.monotonic()
         check(sockline.stop(timeout=20) == 0, "ends well", sockline.stderr)
-        check(sockline.ended - began < 3 * SLOWDOWN, "and soon", sockline.ended - began)
+        check(sockline.ended - began < 3 * slowdown(), "and soon", sockline.ended - began)
         comment(f"the end took {sockline.ended - began:.2f} s; "
                 f"{len(sockline.find('netns_opened')) - before} namespaces were opened")
         lost = [one["dropped"] for one in

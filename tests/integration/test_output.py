@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from harness import SLOWDOWN, SOCKLINE, Namespace, check, run
+from harness import SOCKLINE, Namespace, check, run, slowdown
 from traffic import PACKET, final, flood, packets, sent
 
 
@@ -43,7 +43,7 @@ def test_ends():
                 check(len(packets(sockline.records)) == 5, "-c 5: five packets")
             else:
                 took = sockline.ended - begun
-                check(1 <= took < 5 * SLOWDOWN, "-d 1: after a second", took)
+                check(1 <= took < 5 * slowdown(), "-d 1: after a second", took)
             gen.wait()
         sockline = host.sockline("-i", "lo", *PACKET)
         check(sockline.stop(signal.SIGINT) == 0 and final(sockline)["event"]["reason"] == "signal",
@@ -63,7 +63,7 @@ def test_stats_at_once():
         check(len(sockline.find("capture_stats")) == 1, "and no others with --stats-interval 0")
         sockline = host.sockline("-i", "lo", "-e", "stats", "--stats-interval", "1")
         records = sockline.wait_for("capture_stats", count=2)
-        check(0.5 * 10**9 < records[1]["sockline"]["stats"]["interval_ns"] < SLOWDOWN * 3 * 10**9,
+        check(0.5 * 10**9 < records[1]["sockline"]["stats"]["interval_ns"] < slowdown() * 3 * 10**9,
               "--stats-interval 1", records[1]["sockline"]["stats"]["interval_ns"])
         sockline.stop()
 
@@ -73,7 +73,7 @@ def test_ready_at_once():
         begun = time.monotonic()
         sockline = host.sockline("-i", "lo")
         took = time.monotonic() - begun
-        check(took < 2 * SLOWDOWN, "ready soon", took)
+        check(took < 2 * slowdown(), "ready soon", took)
         sockline.stop()
 
 

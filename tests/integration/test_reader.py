@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from harness import SLOWDOWN, SOCKLINE, Namespace, Sockline, check, run, until
+from harness import SOCKLINE, Namespace, Sockline, check, run, slowdown, until
 from traffic import PACKET, final, flood, packets, sent
 
 
@@ -33,7 +33,7 @@ def test_reader_gone():
             title = f"sockline | head -1, {'busy' if busy else 'idle'}"
             check(len(lines) == 2 and '"run_started"' in lines[0] and lines[1] == "0" and
                   result.stderr == "", f"{title}: a quiet end with status 0", result)
-            check(took < 5 * SLOWDOWN, f"{title}: at once", took)
+            check(took < 5 * slowdown(), f"{title}: at once", took)
             if gen:
                 gen.stop()
 
@@ -100,7 +100,7 @@ def test_stop_with_full_pipe():
             sockline.send_signal(number)
             until(lambda: sockline.popen.poll() is not None, "the end", timeout=5)
             took = time.monotonic() - begun
-            check(took < 2 * SLOWDOWN, f"nobody reads: ends soon after {number.name}", took)
+            check(took < 2 * slowdown(), f"nobody reads: ends soon after {number.name}", took)
             check(sockline.popen.returncode == 1, "with status 1: output was lost")
             gen.stop()
             sockline.validated = True  # its last line may be cut

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from harness import SOCKLINE, TIMEOUT, SLOWDOWN, TREE, Namespace, check, path, run, write
+from harness import SOCKLINE, TIMEOUT, TREE, Namespace, check, path, run, slowdown, write
 
 ACTIONS = re.compile(r'"action":"(\w+)"')
 
@@ -116,7 +116,7 @@ def shell(line, folder, prefix=(), program=""):
         environment["PATH"] = os.path.dirname(program) + ":" + environment["PATH"]
     return subprocess.run([*prefix, "bash", "-o", "pipefail", "-c", line], cwd=folder, text=True,
                           env=environment, capture_output=True, check=False,
-                          timeout=2 * TIMEOUT * SLOWDOWN)
+                          timeout=2 * TIMEOUT * slowdown())
 
 
 def check_line(line, folder, pattern):

@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-from harness import SLOWDOWN, SOCKLINE, HERE, Namespace, check, path, run, until
+from harness import HERE, SOCKLINE, Namespace, check, path, run, slowdown, until
 
 FILE_HEADER = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
 
@@ -65,7 +65,7 @@ def test_same_bytes():
         environment = {**os.environ, "TZ": ("UTC", "Asia/Tokyo", "America/Lima")[number],
                        "LC_ALL": ("C", "C.UTF-8", "C")[number]}
         result = subprocess.run([SOCKLINE, "-q", "-e", "all", "-r", path("many.pcap")], check=False,
-                                capture_output=True, env=environment, timeout=60 * SLOWDOWN,
+                                capture_output=True, env=environment, timeout=60 * slowdown(),
                                 cwd=("/", "/tmp", "/")[number])
         check(result.returncode == 0 and result.stdout.count(b"\n") > 5000, f"replay {number + 1}",
               result.stderr)
@@ -74,7 +74,7 @@ def test_same_bytes():
     with open(path("many.pcap"), "rb") as file:
         piped = subprocess.Popen(["cat"], stdin=file, stdout=subprocess.PIPE)
         result = subprocess.run([SOCKLINE, "-q", "-e", "all", "-r", "-"], stdin=piped.stdout,
-                                check=False, capture_output=True, timeout=60 * SLOWDOWN)
+                                check=False, capture_output=True, timeout=60 * slowdown())
         piped.wait()
     check(len(digests) == 1, "the same bytes each time", digests)
     check(of_packets(result.stdout) == of_packets(once), "through a pipe as well", result.stderr)
@@ -104,13 +104,13 @@ def test_signals_while_the_reader_sleeps():
             sockline.wait_until_blocked()
             begun = time.monotonic()
             sockline.send_signal(number)
-            while sockline.popen.poll() is None and time.monotonic() - begun < 5 * SLOWDOWN:
+            while sockline.popen.poll() is None and time.monotonic() - begun < 5 * slowdown():
                 time.sleep(0.1)
                 if again:
                     sockline.send_signal(number)
             took = time.monotonic() - begun
             title = f"{packets} packets, a reader that sleeps, {number.name}{' twice' if again else ''}"
-            check(took < 3 * SLOWDOWN, f"{title}: ends soon", took)
+            check(took < 3 * slowdown(), f"{title}: ends soon", took)
             check(sockline.popen.poll() == (-number if again else 1), f"{title}: the status",
                   sockline.popen.poll())
             sockline.validated = True  # its last line may be cut
@@ -158,7 +158,7 @@ def test_pipe_is_followed():
     time.sleep(0.3)
     start = time.monotonic()
     status = sockline.stop()
-    check(status == 0 and sockline.ended - start < 2 * SLOWDOWN,
+    check(status == 0 and sockline.ended - start < 2 * slowdown(),
           "SIGTERM ends it soon, half a packet in the pipe", (status, sockline.stderr))
     check(len(sockline.find("packet")) == 2 and sockline.find("run_stopped"), "with its last record")
 

@@ -140,8 +140,7 @@ def test_interface_removed():
         sent = flood(sockline, left, "-i", "veth0", right.address)
         right.ip("link", "del", "veth0")
         sockline.wait_for("capture_lost")
-        sockline.send_signal(signal.SIGUSR1)
-        stats = sockline.wait_for("capture_stats")["sockline"]["stats"]["capture"]
+        stats = removed(sockline)[1]
         status = sockline.stop()
         received, dropped, packets = totals(sockline)
         check(status == 0 and dropped > 0 and received == packets and received + dropped == sent,
@@ -170,12 +169,12 @@ def test_namespace_removed():
     sent = 0
     for number in (1, 2):
         with Namespace() as host:
-            until(lambda: any(capture.get("netns") == str(host.inode)
-                              for capture in removed(sockline)[1]), "its capture", timeout=30)
+            inode = str(host.inode)
+            sockline.wait_for("netns_opened", lambda one: one["sockline"]["namespace"]["netns"] == inode,
+                              timeout=30)
             sent += flood(sockline, host, address)
             host.helper("gen", "-c", "5", address).wait()  # not in a full block of the ring yet
             sent += 5
-            inode = str(host.inode)
         until(lambda: all(capture.get("netns") != inode for capture in removed(sockline)[1]), "its end")
         sums, _ = removed(sockline)
         check(len(sums) == 1 and sums[0]["removed"] >= number and

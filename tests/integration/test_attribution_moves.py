@@ -46,25 +46,35 @@ wait(here[1], there[1], os.getpid(), child)
 
 
 def test_exchange_of_datagrams():
-    """A transfer of some milliseconds is one connection, from its client to its server."""
+    """A transfer of some milliseconds is one connection, from its client to its server. Without
+    tracepoints, packets that are read a quarter of a second late may be of a later socket: a busy
+    machine gets three attempts then. A wrong owner is wrong in any of them."""
     for mode in MODES:
-        with Namespace() as host:
-            sockline = host.sockline("-e", "packet,connection", "--attribution", mode, "udp")
-            agent = Agent(host, EXCHANGE)
-            here, there, client, server = map(int, agent.first.split())
-            sockline.wait_for("packet", count=2 * EXCHANGES)
-            agent.end()
-            records = records_of(sockline)
-            opened = counted(records, "connection_opened", there)
-            check(len(opened) == 1 and opened[0]["destination"]["port"] == there,
-                  f"{mode}: one connection, begun by the client", opened)
-            for port, pid in ((here, client), (there, server)):
-                # A server that waits for the processor has not received the first one yet.
-                ends = [end for _, end in ends_at(records, port) if end.reason != "pending"]
-                wanted = {pid} if mode == "tracepoints" else {pid, None}
-                wanted |= {client} if port == there and mode != "tracepoints" else set()
-                check(ends and {end.pid for end in ends} <= wanted, f"{mode}: port {port} has its owner",
-                      f"{wanted}\n{ends}")
+        for _ in range(1 if mode == "tracepoints" else 3):
+            opened, there = exchange(mode)
+            if len(opened) == 1:
+                break
+        check(len(opened) == 1 and opened[0]["destination"]["port"] == there,
+              f"{mode}: one connection, begun by the client", opened)
+
+
+def exchange(mode):
+    """Returns the records of the connection's begin, and the server's port."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet,connection", "--attribution", mode, "udp")
+        agent = Agent(host, EXCHANGE)
+        here, there, client, server = map(int, agent.first.split())
+        sockline.wait_for("packet", count=2 * EXCHANGES)
+        agent.end()
+        records = records_of(sockline)
+    for port, pid in ((here, client), (there, server)):
+        # A server that waits for the processor has not received the first one yet.
+        ends = [end for _, end in ends_at(records, port) if end.reason != "pending"]
+        wanted = {pid} if mode == "tracepoints" else {pid, None}
+        wanted |= {client} if port == there and mode != "tracepoints" else set()
+        check(ends and {end.pid for end in ends} <= wanted, f"{mode}: port {port} has its owner",
+              f"{wanted}\n{ends}")
+    return counted(records, "connection_opened", there), there
 
 
 LONG = """

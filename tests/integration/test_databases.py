@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""contrib with databases and brokers: what arrives is what was written, in number and value."""
+"""contrib with databases, brokers and what brings records there: what arrives is what was written, in
+number and value. The records are of one run."""
 
+import glob
 import json
 import os
 import pwd
@@ -12,73 +14,29 @@ import subprocess
 import sys
 import tempfile
 
+from consumers import CONTRIB, FETCHED, LOG, NAME, closed, commands, config_of, folder_of, installed, lines, \
+    node_folder, shell
 from harness import TREE, Namespace, check, path, run, skip, until, write
 
-CONTRIB = os.path.join(TREE, "contrib")
-NAME = "a\"b\\c'd\te"  # of a process: quotes, a backslash and a tab
-TALK = """
-import ctypes, socket, sys
-ctypes.CDLL(None).prctl(15, sys.argv[1].encode(), 0, 0, 0)
-listener = socket.create_server(("127.0.0.1", 0))
-for size in range(1, 21):
-    client = socket.create_connection(listener.getsockname())
-    server, _ = listener.accept()
-    client.send(b"x" * size)
-    client.close()
-    server.close()
+COLLECT = """
+import os, socket, sys
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as server:
+    print("ready", flush=True)
+    connection, _ = server.accept()
+    while data := connection.recv(65536):
+        os.write(1, data)
 """
-_lines = []
-
-
-def lines():
-    """The lines of a real run, made once."""
-    if not _lines:
-        with Namespace() as host:
-            sockline = host.sockline("-i", "lo", "-e", "all")
-            host.run(sys.executable, "-c", TALK, NAME)
-            sockline.wait_for("connection_closed", count=20)
-            sockline.stop()
-            _lines.extend(sockline.output.splitlines())
-        write("sockline.ndjson", b"".join(line + b"\n" for line in _lines))
-    return _lines
-
-
-def closed():
-    """(number, their bytes) of connection_closed of the process with the odd name."""
-    records = [record for record in map(json.loads, lines())
-               if record["event"]["action"] == "connection_closed"
-               and record.get("process", {}).get("name") == NAME]
-    return len(records), sum(record["network"]["bytes"] for record in records)
-
-
-def installed(name, *more):
-    found = shutil.which(name, path=":".join([os.environ["PATH"], "/usr/sbin", "/sbin", *more]))
-    if not found:
-        skip(name, "not installed")
-    return found
-
-
-def commands(name, number=0):
-    """The commands of a block of a README, one a line."""
-    with open(os.path.join(CONTRIB, name, "README.md"), encoding="utf-8") as file:
-        blocks = re.findall(r"^```sh\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
-    return [line for line in blocks[number].splitlines() if not line.startswith("#")]
-
-
-def folder_of(name):
-    """A copy of the folder of contrib with the records in it."""
-    folder = path(name)
-    shutil.copytree(os.path.join(CONTRIB, name), folder)
-    lines()
-    shutil.copy(path("sockline.ndjson"), folder)
-    return folder
-
-
-def shell(folder, command, **environment):
-    result = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False,
-                            env={**os.environ, "LC_ALL": "C.UTF-8", **environment})
-    check(result.returncode == 0 and not result.stderr, command[:60], result.stderr)
-    return result.stdout
+CLICKHOUSE = """<yandex>
+<logger><level>warning</level><console>1</console></logger>
+<listen_host>127.0.0.1</listen_host><tcp_port>9000</tcp_port>
+<path>FOLDER/data/</path><tmp_path>FOLDER/tmp/</tmp_path><mark_cache_size>1000000</mark_cache_size>
+<users_config>clickhouse.xml</users_config>
+<default_profile>default</default_profile><default_database>default</default_database>
+<profiles><default/></profiles><quotas><default/></quotas>
+<users><default><password/><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
+</default></users>
+</yandex>
+"""
 
 
 def test_sqlite():
@@ -197,6 +155,145 @@ def test_mqtt():
         check(kept() == lines(), "MQTT: each record as it was written", [len(kept()), len(lines())])
         reader.stop()
         broker.stop()
+
+
+
+def syslog_ng():
+    """(words that run it, its environment): the system's, or the unpacked one; None without it."""
+    root = os.path.join(FETCHED, "root")
+    program = os.path.join(root, "usr/sbin/syslog-ng")
+    if not os.path.exists(program):
+        return shutil.which("syslog-ng", path=os.environ["PATH"] + ":/usr/sbin"), [], []
+    libraries = glob.glob(root + "/usr/lib/*-linux-gnu") + [root + "/usr/lib/syslog-ng"]
+    return program, ["--module-path", *glob.glob(root + "/usr/lib/syslog-ng/[0-9]*")], libraries
+
+
+def test_syslog_ng():
+    program, options, libraries = syslog_ng()
+    if not program:
+        skip("syslog-ng", "neither installed nor fetched by contrib/test")
+        return
+    lines()
+    output = path("syslog-ng.connections")
+    settings = config_of("syslog-ng/sockline.conf", (LOG, path("sockline.ndjson")), ('"collector"', '"127.0.0.1"'),
+                         ("/var/lib/syslog-ng", os.path.dirname(output)),
+                         ("/var/log/sockline-connections.log", output))
+    config = write("syslog-ng.conf", f'@version: 3.35\n@include "{settings}"\n')
+    options += ["--no-caps", "--cfgfile", config, "--persist-file", path("syslog-ng.persist"),
+                "--pidfile", path("syslog-ng.pid"), "--control", path("syslog-ng.ctl")]
+    with Namespace() as host:
+        collector = host.start(sys.executable, "-c", COLLECT, "5170")
+        check(collector.line() == "ready", "a collector listens")
+        server = host.start("env", "LD_LIBRARY_PATH=" + ":".join(libraries), program, "--foreground", *options)
+        until(lambda: collector.output.count(b"\n") > len(lines()),
+              lambda: f"all records; {collector.output.count(10)} {server.stderr}")
+        check(collector.output.splitlines()[1:] == lines(), "syslog-ng: each record as it was written, in order")
+        opened = sum(b'"action":"connection_opened"' in line for line in lines())
+
+        def rows():
+            if not os.path.exists(output):
+                return []
+            with open(output, encoding="utf-8") as file:
+                return file.read().split("\n")[:-1]
+        until(lambda: len(rows()) >= opened, lambda: f"{opened} lines of text; {rows()}")
+        pattern = r"20\S+Z \S.*\[\d*\] tcp 127\.0\.0\.1:\d+ 127\.0\.0\.1:\d+"
+        check(len(rows()) == opened and all(re.fullmatch(pattern, row) for row in rows()),
+              "a line of text for each connection", rows()[:3])
+        server.stop()
+
+
+
+def test_nats():
+    server = installed("nats-server")
+    if not server or not installed("mosquitto_pub"):
+        return
+    folder = folder_of("nats")
+    with open(os.path.join(folder, "stream.json"), encoding="utf-8") as file:
+        stream = json.dumps(json.load(file))
+    config = config_of("nats/sockline.conf", ("/var/lib/nats", path("jetstream")))
+    start, publish = commands("nats")
+    check(start == "nats-server -c sockline.conf", "the README starts the server", start)
+    with Namespace() as host:
+        nats = host.start(server, "-c", config)
+        until(lambda: b"4222" in host.run("ss", "-Hltn").encode(), "the server")
+        reader = host.start(sys.executable, os.path.join(TREE, "tests/helpers/nats_reader.py"), stream, str(len(lines())))
+        check(json.loads(reader.line())["did_create"], "the stream is made", reader.output)
+        until(lambda: host.start("mosquitto_pub", "-t", "x", "-n").wait() == 0, "its MQTT")
+        host.run("sh", "-c", f"cd {folder} && "
+                 + publish.replace("sudo sockline -e connection", "cat sockline.ndjson"))
+        check(reader.wait() == 0, "NATS: all messages", reader.stderr)
+        _, *kept, info = reader.output.splitlines()
+        check(kept == lines(), "each record as it was written, in order", len(kept))
+        check(json.loads(info)["state"]["messages"] == len(lines()), "the stream keeps them", info)
+        nats.stop()
+
+
+def test_duckdb():
+    folder = node_folder("duckdb", "@duckdb/node-api")
+    if not folder:
+        return
+    install, query = commands("duckdb")
+    check(install == "npm install @duckdb/node-api", "the README installs it", install)
+    rows = [json.loads(row) for row in shell(folder, query).splitlines()]
+    count, size = closed()
+    check({"program": NAME, "connections": str(count), "bytes": str(size)} in rows,
+          "DuckDB: connections and bytes by program", rows)
+    query = 'SELECT event.sequence AS number, epoch_ns("@timestamp") % 1000000000 AS ns FROM records ORDER BY 1'
+    kept = [json.loads(row) for row in shell(folder, f"node query.cjs '{query}'").splitlines()]
+    written = [{"number": str(record["event"]["sequence"]), "ns": str(int(record["@timestamp"][20:29]))}
+               for record in map(json.loads, lines())]
+    check(kept == written, "every record, with the nanoseconds of its time", kept[:3])
+
+
+def test_clickhouse():
+    server = installed("clickhouse-server")
+    if not server or not installed("clickhouse-client") or not installed("jq"):
+        return
+    folder = folder_of("clickhouse")
+    config = write("clickhouse.xml", CLICKHOUSE.replace("FOLDER", path("clickhouse-data")))
+    for name in ("clickhouse-data", "clickhouse-data/data", "clickhouse-data/tmp"):
+        os.mkdir(path(name))
+    with Namespace() as host:
+        clickhouse = host.start(server, "--config-file=" + config, stdin=subprocess.DEVNULL)
+        until(lambda: "9000" in host.run("ss", "-Hltn"), lambda: f"the server; {clickhouse.output}")
+        create, insert, query = commands("clickhouse")
+        for command in (create, insert, insert):
+            host.run("sh", "-c", f"cd {folder} && {command}")
+        output = host.run("sh", "-c", query, stdin=subprocess.DEVNULL)
+        name = NAME.replace("\\", "\\\\").replace("'", "\\'").replace("\t", "\\t")
+        check([name, *map(str, closed())] in [row.split("\t") for row in output.splitlines()],
+              "ClickHouse: connections and bytes by program; what came twice counts once", output)
+        rows = host.run("clickhouse-client", "--query", "SELECT time, nanosecond, sequence, id FROM sockline_connections "
+                        "FINAL ORDER BY sequence FORMAT TabSeparated", stdin=subprocess.DEVNULL)
+        written = [[record["@timestamp"][:19].replace("T", " "), str(int(record["@timestamp"][20:29])),
+                    str(record["event"]["sequence"]), record["sockline"]["connection"]["id"]]
+                   for record in map(json.loads, lines()) if record["event"]["dataset"] == "sockline.connection"]
+        check([row.split("\t") for row in rows.splitlines()] == written, "every record of a connection", rows[:200])
+        clickhouse.stop()
+
+
+def test_schema():
+    """The schema that is installed, by a validator that refuses what it does not know."""
+    folder = node_folder("jq", "ajv")
+    if not folder:
+        return
+    shutil.copy(os.path.join(TREE, "tests/helpers/ajv.cjs"), folder)
+    schema = os.path.join(TREE, "src/schema/sockline.schema.json")
+    # The second file: each with a process id has a wrong one.
+    result = shell(folder, "sed 's/\"pid\":/\"pid\":-/g' sockline.ndjson > wrong.ndjson && "
+                   f"node ajv.cjs {schema} sockline.ndjson wrong.ndjson")
+    wrong = sum(b'"pid":' in line for line in lines())
+    check(result.split() == ["0", str(wrong)] and wrong, "ajv, strict: the invalid records of each file", result)
+
+
+def test_gojq():
+    """The filters of contrib/jq mean the same to another jq, but for the order of members."""
+    if not installed("gojq") or not installed("jq"):
+        return
+    folder = folder_of("jq")
+    for options in ("-n -r -f top.jq", "-s -c -f late.jq"):
+        expected = shell(folder, f"jq -S {options} sockline.ndjson")
+        check(shell(folder, f"gojq {options} sockline.ndjson") == expected != "", f"gojq {options}")
 
 
 run(globals())

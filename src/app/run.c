@@ -430,6 +430,7 @@ int run_main(const struct options *options, const struct log *log)
 	};
 	if (outlet_is_file(options->output_file))
 		run_output_opened(&run, run.repaired);
+	run_find_existing(&run);
 	if (!run_is_replay(&run))
 		start_records(&run, clock_realtime_ns());
 	run_notify_ready(&run);

@@ -20,6 +20,8 @@
  * processors are busy: one that is found while it runs is to be captured at once.
  */
 #define LATE_MAX 4096 /* KiB */
+/* For so long the rings of all captures have room, also where 100,000 packets a second come. */
+#define START_WALK_NS (100 * NS_PER_MS)
 
 int run_add_watch(struct run *run, uint32_t netns, struct error *error)
 {
@@ -63,6 +65,12 @@ void run_add_existing(struct run *run, uint32_t netns)
 	struct listing listing = { run->stream, clock_realtime_ns() };
 
 	host_list_sockets(run->host, netns, on_existing, &listing);
+}
+
+void run_find_existing(struct run *run)
+{
+	if (run->captures && !run_is_replay(run))
+		attribution_find_expected(host_attribution(run->host), START_WALK_NS);
 }
 
 static bool captures_others(const struct options *options)

@@ -202,6 +202,8 @@ size_t run_queue_bytes(const struct options *options);
 int run_ring_kib(const struct options *options);
 int run_add_captures(struct run *run, uint32_t netns, int fd, struct error *error);
 void run_add_existing(struct run *run, uint32_t netns); /* its sockets of now; after its captures */
+/* Before the first record: the owners of those that exist, as far as that lasts not long. */
+void run_find_existing(struct run *run);
 int run_add_watch(struct run *run, uint32_t netns, struct error *error);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "attribution/attribution_private.h"
+#include "attribution/existing_owners.h"
 #include "attribution/recent.h"
 #include "attribution/sentinel_owners.h"
 #include "attribution/trace_owners.h"
@@ -46,6 +47,7 @@ void attribution_free(struct attribution *attribution)
 	if (!attribution)
 		return;
 	recent_free(attribution->recent);
+	existing_owners_free(attribution->existing);
 	free(attribution->misses);
 	free(attribution->raw.sockets);
 	free(attribution->listed.sockets);

@@ -49,6 +49,7 @@ struct attribution_options {
 	struct trace_owners *trace_owners;       /* borrowed; NULL = lookups alone */
 	bool guess;              /* name the likeliest where the owner is ambiguous */
 	bool sees_all_processes; /* initial pid namespace: no process is hidden */
+	bool reports_forks; /* attribution_forked is called for each, or trace_owners sees them */
 };
 
 struct attribution_counters {
@@ -155,6 +156,15 @@ int attribution_echo_is_gone(struct attribution *attribution,
  */
 void attribution_remember(struct attribution *attribution, uint32_t netns,
                           const struct tuple *tuple, const struct owner *owner, int64_t time_ns);
+
+/*
+ * A socket that was listed when a capture began: its holder is looked for, and remembered in case
+ * that it is closed before its first packet is read (question->inode).
+ */
+void attribution_expect_socket(struct attribution *attribution, const struct socket *socket);
+/* The walk that looks for them, now, for at most so long. What is left goes on as all walks do. */
+void attribution_find_expected(struct attribution *attribution, int64_t budget_ns);
+void attribution_tick(struct attribution *attribution); /* once a second */
 
 /* Are there tracepoints, which report how each call of connect(2) ends? */
 bool attribution_sees_connects(const struct attribution *attribution);

@@ -14,7 +14,8 @@
 #define ATTRIBUTION_MISSES         4096 /* power of two */
 /* System calls that one new socket's holder may cost on a packet's path. */
 #define ATTRIBUTION_PREDICT_BUDGET 48
-#define ATTRIBUTION_LISTENERS_MAX  16 /* of one port */
+#define ATTRIBUTION_LISTENERS_MAX  16         /* of one port */
+#define ATTRIBUTION_EXISTING_MAX   (1u << 18) /* sockets, 14 MB where there are so many */
 
 struct attribution_miss {
 	struct tuple tuple;
@@ -42,6 +43,7 @@ struct attribution {
 	struct attribution_namespace *namespaces;
 	int namespace_count;
 	struct recent *recent;
+	struct existing_owners *existing; /* NULL: no socket was there when a capture began */
 	struct attribution_miss *misses;
 	struct attribution_list raw;    /* raw and ping sockets */
 	struct attribution_list listed; /* TCP and UDP, where there is no sock_diag */
@@ -164,6 +166,22 @@ bool attribution_nat_translate(struct attribution *attribution,
                                const struct owner *owner, struct attribution_question *translated);
 /* A socket_callback: context is a struct attribution_list. */
 int attribution_listed_add(void *context, const struct socket *socket);
+/*
+ * The process that had the socket question->inode, which was listed when a capture began and is
+ * closed by now. DOUBTFUL: its holder was seen, but may be another at the time of the packet.
+ */
+enum attribution_existing {
+	ATTRIBUTION_EXISTING_NONE,
+	ATTRIBUTION_EXISTING_FOUND,
+	ATTRIBUTION_EXISTING_DOUBTFUL,
+};
+enum attribution_existing attribution_find_existing(struct attribution *attribution,
+                                                    const struct attribution_question *question,
+                                                    struct owner *owner);
+/* A socket is found as others are: what its holder was when the capture began is not needed. */
+void attribution_forget_existing(struct attribution *attribution, uint64_t inode);
+/* After a walk: takes over what it found, for at most so long; true while there is more. */
+bool attribution_find_existing_holders(struct attribution *attribution, int64_t budget_ns);
 /* The listener that accepts for the local end of tuple; ambiguous where several processes could. */
 void attribution_tcp_listener(struct attribution *attribution,
                               const struct attribution_namespace *namespace,

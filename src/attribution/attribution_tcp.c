@@ -133,10 +133,16 @@ static void resolve_gone(struct attribution *attribution,
                          const struct attribution_question *question,
                          enum attribution_reason reason, struct owner *owner)
 {
-	const struct owner *before =
-		recent_find(attribution->recent, question->netns, &question->tuple,
-	                    question->since_ns, clock_monotonic_ns());
+	enum attribution_existing existing =
+		attribution_find_existing(attribution, question, owner);
+	const struct owner *before;
 
+	if (existing == ATTRIBUTION_EXISTING_FOUND)
+		return;
+	before = existing == ATTRIBUTION_EXISTING_NONE
+	                 ? recent_find(attribution->recent, question->netns, &question->tuple,
+	                               question->since_ns, clock_monotonic_ns())
+	                 : NULL;
 	if (before && owner_copy(owner, before) == 0) {
 		if (before->method != ATTRIBUTION_KERNEL)
 			owner->method = ATTRIBUTION_RECENT;
@@ -174,7 +180,8 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 	}
 	switch (socket.state) {
 	case SOCKET_LISTEN:
-		if (question->responder)
+		/* One that was there when the capture began had a socket of its own. */
+		if (question->responder && question->inode == 0)
 			attribution_tcp_listener(attribution, namespace, &question->tuple,
 			                         question->ifindex, question->asked_ns, owner);
 		else
@@ -215,6 +222,8 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 	                        NULL);
 	attribution_remember(attribution, question->netns, &question->tuple, owner,
 	                     question->seen_ns);
+	if (owner->method == ATTRIBUTION_SOCKET)
+		attribution_forget_existing(attribution, question->inode);
 }
 
 void attribution_tcp_resolve(struct attribution *attribution,

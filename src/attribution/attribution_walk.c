@@ -51,6 +51,8 @@ bool attribution_work(struct attribution *attribution, int64_t budget_ns)
 {
 	int64_t now = clock_monotonic_ns();
 
+	if (attribution_find_existing_holders(attribution, budget_ns))
+		return true;
 	if (!proc_fd_walk_active(attribution->options.fds))
 		walk_begin(attribution, now);
 	if (!proc_fd_walk_active(attribution->options.fds))
@@ -58,10 +60,21 @@ bool attribution_work(struct attribution *attribution, int64_t budget_ns)
 	if (proc_fd_walk(attribution->options.fds, budget_ns)) {
 		add_work(attribution, clock_monotonic_ns() - now);
 		walk_finished(attribution, clock_monotonic_ns());
-		return false;
+		return attribution_find_existing_holders(attribution, budget_ns);
 	}
 	add_work(attribution, clock_monotonic_ns() - now);
 	return true;
+}
+
+void attribution_find_expected(struct attribution *attribution, int64_t budget_ns)
+{
+	int64_t deadline_ns = clock_monotonic_ns() + budget_ns;
+	bool more = attribution->existing != NULL;
+
+	while (more && budget_ns > 0) {
+		more = attribution_work(attribution, budget_ns);
+		budget_ns = deadline_ns - clock_monotonic_ns();
+	}
 }
 
 void attribution_walk_all(struct attribution *attribution)
@@ -70,8 +83,10 @@ void attribution_walk_all(struct attribution *attribution)
 
 	while (proc_fd_walk_active(fds)) /* one that began before does not count */
 		proc_fd_walk(fds, NS_PER_SECOND);
+	attribution->walk_began_ns = clock_monotonic_ns();
 	proc_fd_walk_start(fds, false);
 	while (!proc_fd_walk(fds, NS_PER_SECOND))
 		;
+	attribution_find_existing_holders(attribution, INT64_MAX / 2);
 	attribution->full_walk_wanted = false;
 }

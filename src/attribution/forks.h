@@ -3,8 +3,9 @@
 /*
  * When a process last forked, as far as the kernel reported it: also of processes that
  * have not been asked for, since a fork is reported before the packets of the
- * connection that it was for are read. Pure and small: times are kept by the low
- * bits of the pid, so that an answer may be later than the truth, never earlier.
+ * connection that it was for are read. Pure and small: a place is for all pids with the same low
+ * bits. It has the one that forked there last, and of the others a time that may be later than
+ * the truth, never earlier.
  */
 #ifndef SOCKLINE_ATTRIBUTION_FORKS_H
 #define SOCKLINE_ATTRIBUTION_FORKS_H
@@ -16,7 +17,11 @@
 /* Zeroed. */
 struct forks {
 	int64_t lost_ns;
-	int64_t times_ns[FORKS_PIDS];
+	struct fork_place {
+		int pid; /* 0 = none */
+		int64_t time_ns;
+		int64_t others_ns; /* the latest of those that were there before */
+	} places[FORKS_PIDS];
 };
 
 /* Times are monotonic; pid is the parent's. */

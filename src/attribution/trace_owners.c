@@ -385,6 +385,27 @@ bool trace_owners_find_last(struct trace_owners *owners,
 	               until(question), process);
 }
 
+enum trace_owners_user trace_owners_find_since(struct trace_owners *owners,
+                                               const struct attribution_question *question,
+                                               int64_t since_ns, struct process **process)
+{
+	struct socket_history_question asked =
+		asked_for(question, SOCKET_HISTORY_USED | SOCKET_HISTORY_CLOSED, since_ns,
+	                  clock_monotonic_ns());
+	struct socket_history_match match;
+	enum socket_history_answer answer;
+
+	trace_owners_drain(owners);
+	answer = socket_history_find(owners->socket_history, &asked, &match);
+	asked.netns = 0; /* see ask() */
+	if (answer == SOCKET_HISTORY_NONE)
+		answer = socket_history_find(owners->socket_history, &asked, &match);
+	if (answer == SOCKET_HISTORY_NONE)
+		return TRACE_OWNERS_NONE;
+	*process = answer == SOCKET_HISTORY_FOUND ? process_of(owners, question, &match) : NULL;
+	return *process ? TRACE_OWNERS_ONE : TRACE_OWNERS_AMBIGUOUS;
+}
+
 bool trace_owners_find_past(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process)
 {

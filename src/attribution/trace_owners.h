@@ -96,6 +96,14 @@ enum trace_owners_user trace_owners_find_user(struct trace_owners *owners,
 bool trace_owners_find_last(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process);
 
+/*
+ * The process that was seen to use or close this end's TCP socket since then. AMBIGUOUS: several,
+ * or it may have shared the socket, or not all of that time is known.
+ */
+enum trace_owners_user trace_owners_find_since(struct trace_owners *owners,
+                                               const struct attribution_question *question,
+                                               int64_t since_ns, struct process **process);
+
 /* The only process seen with this end's TCP socket, however long ago: it may be gone. */
 bool trace_owners_find_past(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process);

@@ -186,6 +186,12 @@ _Static_assert(WINDOW_START_NS < 10 * NS_PER_MS, "most starts are of one tick fo
 
 _Static_assert(WINDOW_HANDOVER_NS < WINDOW_RETRY_NS, "a handover is over at the last look");
 
+/* Packets of before a process was seen to have a socket no more are read, and asked for, by then. */
+#define WINDOW_EXISTING_LOST_NS (2 * WINDOW_RETRY_NS)
+
+_Static_assert(WINDOW_EXISTING_LOST_NS > WINDOW_RETRY_NS + WINDOW_HELD_NS + WINDOW_CAPTURE_NS,
+               "the last look at a connection that has ended finds it");
+
 /*
  * The sentinel's threads look at a packet while its sender waits.
  */

@@ -256,6 +256,7 @@ static int compose_attribution(struct host *host, struct error *error)
 		.trace_owners = host->trace_owners,
 		.guess = host->options.guess,
 		.sees_all_processes = process_table_sees_all(host->processes),
+		.reports_forks = host->events || host->trace_owners,
 	};
 	struct host_netns_set_options netns_options = {
 		.loop = host->loop,
@@ -414,6 +415,7 @@ void host_tick(struct host *host)
 	int64_t now = clock_monotonic_ns();
 
 	process_table_expire(host->processes, now);
+	attribution_tick(host->attribution);
 	if (host->trace_owners) {
 		host_events_read(host);
 		trace_owners_expire(host->trace_owners);

@@ -27,6 +27,8 @@ void stream_add_existing(struct stream *stream, const struct socket *socket, int
 	if (!stream->existing || connection_table_find(stream->connections, &key, &from))
 		return; /* out of memory; its packets were read before */
 	existing_add(stream->existing, &key, socket, listed_ns);
+	if (stream->options.attribution)
+		attribution_expect_socket(stream->options.attribution, socket);
 }
 
 static uint64_t id_of(const struct stream *stream, const struct existing_connection *existing)

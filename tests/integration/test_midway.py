@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """TCP connections that are older than the run: their sockets say which end began them."""
 
-from harness import Namespace, check, run
-from mksock import Agent
+import signal
+
+from harness import HERE, Namespace, check, run, until
+from mksock import Agent, destination_end, source_end
 
 # Connections from their own ports; at each line from the test, data is sent on all.
 CLIENT = """
@@ -211,6 +213,53 @@ def test_existing():
         check(past(again)[1:] == (False, None), "the next one from this port is new", again)
         check(not of_port(sockline, "connection_opened", 448) and "packets" not in closed[0]["network"] and
               closed[0]["event"]["reason"] == "socket_closed", "one ended without a packet", closed)
+
+
+# Each closes its end of all connections at once; the other one's agent does so when it sees that.
+MANY = 20
+CLOSES_FIRST = """
+clients = [socket.create_connection(("127.0.0.1", 449)) for _ in range({many})]
+wait("ready")
+for client in clients:
+    client.close()
+wait("closed")
+"""
+CLOSES_LAST = """
+listener = socket.create_server(("127.0.0.1", 449), backlog=64)
+print("listens", flush=True)
+servers = [listener.accept()[0] for _ in range({many})]
+print("accepted", flush=True)
+for server in servers:
+    server.recv(1)
+    server.close()
+wait("closed")
+"""
+
+
+def has_walked(sockline):
+    """All processes were read: from then on their sockets have owners."""
+    sockline.send_signal(signal.SIGUSR1)
+    stats = sockline.find("capture_stats")
+    return stats and stats[-1]["sockline"]["stats"]["processes"]["scans"] > 0
+
+
+def test_closed_at_once():
+    """Nothing of them is captured but their end, and their sockets are gone when it is read."""
+    for method in ("tracepoints", "sentinel", "lookup"):
+        with Namespace() as host:
+            last = Agent(host, CLOSES_LAST.format(many=MANY))
+            first = Agent(host, CLOSES_FIRST.format(many=MANY))
+            last.process.line()
+            # From here the kernel reports forks, which it does not inside of the namespace.
+            sockline = HERE.sockline("-e", "connection,stats", "--attribution", method,
+                                     netns=f"/run/netns/{host.name}")
+            until(lambda sockline=sockline: has_walked(sockline), "all processes to be read")
+            first.tell()
+            closed = sockline.wait_for("connection_closed", count=MANY)
+            check(sockline.stop() == 0, "ends well", sockline.stderr)
+            owners = [(source_end(record).pid, destination_end(record).pid) for record in closed]
+            check(owners == [(first.pid, last.pid)] * MANY, f"{method}: both ends have their owners",
+                  [(source_end(record), destination_end(record)) for record in closed])
 
 
 run(globals())

@@ -81,13 +81,14 @@ static void clear(void)
 	fake_link("1/ns/pid", "pid:[4026531836]");
 }
 
-static bool guess;
+static bool guess, blind_to_forks;
 
 static void open_world(void)
 {
 	struct attribution_options options = { .key = key,
 		                               .sees_all_processes = true,
-		                               .guess = guess };
+		                               .guess = guess,
+		                               .reports_forks = !blind_to_forks };
 	struct attribution_namespace space = { .netns = NETNS };
 	struct error error;
 	char path[PATH_MAX], name[32];
@@ -334,6 +335,125 @@ static void test_existing(void)
 		expect(&asked, cases[i].expected, cases[i].title);
 	}
 	close_world();
+}
+
+static const struct {
+	uint16_t port;
+	unsigned inode;
+} existing[] = { { 5001, 301 }, { 5002, 302 }, { 5003, 303 }, { 80, 304 } };
+
+/* Process 10 has each of them, 20 the second too; then the walk has found that. */
+static void begin_existing(void)
+{
+	clear();
+	fake_process(10, "one", 1, 100);
+	fake_process(20, "other", 1, 100);
+	for (size_t i = 0; i < sizeof existing / sizeof *existing; i++) {
+		hold(10, 3 + (int)i, existing[i].inode);
+		add(TCP, SRC, existing[i].port, DST, 80, SOCKET_ESTABLISHED, existing[i].inode);
+	}
+	hold(20, 3, 302);
+	hold(20, 4, 200);
+	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
+	open_world();
+	for (size_t i = 0; i < sizeof existing / sizeof *existing; i++)
+		attribution_expect_socket(
+			world.attribution,
+			&(struct socket){ .kind = SOCKET_TCP, .inode = existing[i].inode });
+	attribution_find_expected(world.attribution, NS_PER_SECOND);
+}
+
+/* They are closed: neither the descriptors nor the sockets are there. */
+static void close_existing(void)
+{
+	fake_remove("10/fd");
+	fake_remove("20/fd/3");
+	fake_put("net/tcp", "  sl  local_address rem_address   st ...\n");
+}
+
+static struct attribution_question question_of_existing(int number, int64_t seen_ns)
+{
+	struct attribution_question asked =
+		question(IPPROTO_TCP, SRC, existing[number].port, DST, 80);
+
+	asked.inode = existing[number].inode;
+	asked.seen_ns = seen_ns;
+	asked.responder = asked.gone = existing[number].port == 80;
+	return asked;
+}
+
+static void expect_existing(int number, int64_t seen_ns, const char *expected, const char *title)
+{
+	const struct attribution_question asked = question_of_existing(number, seen_ns);
+
+	expect(&asked, expected, title);
+}
+
+/* A socket that was listed, and its holder found, before it was closed unseen. */
+static void test_existing_owner(void)
+{
+	struct attribution_question asked;
+	int64_t now_ns;
+
+	begin_existing();
+	close_existing();
+	now_ns = clock_monotonic_ns();
+	expect_existing(0, now_ns, "recent 10", "the process that had it alone");
+	expect_existing(1, now_ns, "unknown no_socket", "one of two had it last");
+	expect_existing(3, now_ns, "recent 10", "a server's end: no listener is asked");
+	asked = question_of_existing(0, now_ns);
+	asked.inode = 399;
+	expect(&asked, "unknown no_socket", "another socket");
+	attribution_forked(world.attribution, 20, clock_monotonic_ns());
+	expect_existing(0, now_ns, "recent 10", "another process forked");
+	attribution_forked(world.attribution, 10, clock_monotonic_ns());
+	expect_existing(0, now_ns, "unknown no_socket", "its child may have had it last");
+	close_world();
+
+	begin_existing();
+	now_ns = clock_monotonic_ns();
+	close_existing();
+	attribution_tick(world.attribution);
+	expect_existing(0, now_ns, "recent 10", "a packet of before it was seen to be gone");
+	expect_existing(0, clock_monotonic_ns() + 1, "unknown no_socket",
+	                "a later one: it may have been handed on");
+	close_world();
+
+	begin_existing();
+	close_existing();
+	now_ns = clock_monotonic_ns();
+	process_table_exited(world.processes.table, 10, now_ns);
+	expect_existing(2, now_ns, "recent 10", "it was closed by the end of its process");
+	expect_existing(2, now_ns + 2 * WINDOW_EXITING_NS, "unknown no_socket",
+	                "another process had it after that");
+	close_world();
+}
+
+/* Where no fork is reported, the holder must have it when a child would have it alone. */
+static void test_existing_owner_blindly(void)
+{
+	int64_t began_ns;
+
+	blind_to_forks = true;
+	begin_existing();
+	began_ns = clock_monotonic_ns();
+	attribution_tick(world.attribution);
+	expect_existing(2, began_ns, "socket 10", "it is there: as any socket");
+	while (clock_monotonic_ns() - began_ns < WINDOW_HANDOVER_NS + NS_PER_SECOND / 10)
+		usleep(10000);
+	close_existing();
+	expect_existing(0, clock_monotonic_ns(), "unknown no_socket", "it may have been handed on");
+	close_world();
+
+	begin_existing();
+	began_ns = clock_monotonic_ns();
+	while (clock_monotonic_ns() - began_ns < WINDOW_HANDOVER_NS + NS_PER_SECOND / 10)
+		usleep(10000);
+	attribution_tick(world.attribution);
+	close_existing();
+	expect_existing(0, clock_monotonic_ns(), "recent 10", "it has not been handed on");
+	close_world();
+	blind_to_forks = false;
 }
 
 static void test_shared(void)
@@ -846,6 +966,8 @@ int main(void)
 	test_recent();
 	test_former_owner();
 	test_existing();
+	test_existing_owner();
+	test_existing_owner_blindly();
 	test_shared();
 	test_udp();
 	test_udp_gone();

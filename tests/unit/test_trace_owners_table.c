@@ -17,7 +17,7 @@
 enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP, ICMP = IPPROTO_ICMP };
 /* What a process does; OPEN is the way of connect() from CLOSED to ESTABLISHED. */
 enum act { NOTHING, ROUTE, OPEN, RECEIVE, CLOSE, END, MOVE, LOSE };
-enum ask { FIND, QUEUED, RECEIVER, LAST, PAST, HEIR };
+enum ask { FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR };
 
 struct case_event {
 	enum act act;
@@ -32,7 +32,7 @@ struct test_case {
 	struct case_event events[EVENTS_MAX];
 	enum ask ask;
 	const char *end; /* s: the sender's, r: of the responder, u: since when is not known */
-	int pid;         /* the answer; 0 = none */
+	int pid;         /* the answer; 0 = none, -1 = SINCE, and it may be one of several */
 };
 
 /* clang-format off */
@@ -76,6 +76,12 @@ static const struct test_case cases[] = {
 	{ "TCP: long ago", TCP, { { OPEN, 7, -9000, 1000 } }, PAST, "s", 7 },
 	{ "TCP: long ago, two had it", TCP, { { OPEN, 7, -9000, 1000 }, { RECEIVE, 9, -8000, 1000 } }, PAST, "s", 0 },
 	{ "UDP: no past", UDP, { { ROUTE, 7, -9000, 1000 } }, PAST, "s", 0 },
+	{ "TCP: none was seen with it in the second before", TCP, { { OPEN, 7, -9000, 1000 } }, SINCE, "su", 0 },
+	{ "TCP: it was seen to close it", TCP, { { CLOSE, 7, -20, 1000 } }, SINCE, "su", 7 },
+	{ "TCP: it was seen to read, and to close it later", TCP, { { RECEIVE, 7, -20, 1000 }, { CLOSE, 7, 20, 1000 } }, SINCE, "ru", 7 },
+	{ "TCP: two were seen with it", TCP, { { RECEIVE, 7, -20, 1000 }, { CLOSE, 9, 20, 1000 } }, SINCE, "ru", -1 },
+	{ "TCP: it closes a socket of another namespace", TCP, { { CLOSE, 8, -20, 1000 } }, SINCE, "su", 8 },
+	{ "TCP: reports were lost, another may have had it", TCP, { { CLOSE, 7, -20, 1000 }, { LOSE, 0, -9, 0 } }, SINCE, "su", -1 },
 	{ "TCP: it opened the socket of one that exited, and may have closed it since", TCP, { { OPEN, 7, -500, 1000 }, { RECEIVE, 9, -400, 1000 }, { END, 9, -10, 0 } }, HEIR, "", 0 },
 	{ "TCP: it opened it a moment ago", TCP, { { OPEN, 7, -12, 1000 }, { RECEIVE, 9, -11, 1000 }, { END, 9, -10, 0 } }, HEIR, "s", 0 },
 	{ "TCP: it read from it before the other exited", TCP, { { OPEN, 9, -500, 1000 }, { RECEIVE, 7, -400, 1000 }, { END, 9, -10, 0 } }, HEIR, "r", 0 },
@@ -260,6 +266,17 @@ static int answer(struct trace_owners *owners, const struct test_case *one, int6
 	case PAST:
 		found = trace_owners_find_past(owners, &question, &process);
 		break;
+	case SINCE:
+		switch (trace_owners_find_since(owners, &question, packet_ns - NS_PER_SECOND,
+		                                &process)) {
+		case TRACE_OWNERS_NONE:
+			return 0;
+		case TRACE_OWNERS_ONE:
+			return process->pid;
+		case TRACE_OWNERS_AMBIGUOUS:
+			return -1;
+		}
+		break;
 	case HEIR: /* as attribution asks, where no socket is left */
 		found = trace_owners_find(owners, &question, &process) ||
 		        trace_owners_find_queued(owners, &question, &process) ||
@@ -307,7 +324,7 @@ int main(void)
 	fake_put("sys/kernel/random/boot_id", "0bb58b47-5f5c-4bd7-8a4b-1a2a5a5b3b1f\n");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		test_case_of(&cases[i]);
-	CHECK(lived > 4 * 30 && lived < 5 * 60, "forks and exits are handed on");
+	CHECK(lived > 4 * 30 && lived < 5 * 70, "forks and exits are handed on");
 	fake_remove("");
 	return check_done();
 }

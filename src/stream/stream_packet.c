@@ -260,7 +260,7 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (connection && !passage->is_copy)
 		closed = connection_table_account(stream->connections, connection, passage->from,
 		                                  packet, passage->now_ns);
-	if (connection && packet->tunnel != PACKET_NO_TUNNEL)
+	if (packet->tunnel != PACKET_NO_TUNNEL)
 		stream_tunnel_found(connection, passage->from, packet,
 		                    passage->outer ? passage->outer->packet : NULL,
 		                    stream_outer_connection(stream, passage));

@@ -115,11 +115,11 @@ void stream_tunnel_found(struct connection *connection, enum connection_end from
                          const struct packet *packet, const struct packet *outer,
                          struct connection *outer_connection)
 {
-	struct connection_tunnel *tunnel = connection->tunnel;
+	struct connection_tunnel *tunnel;
 
 	if (outer_connection)
 		outer_connection->carries = packet->tunnel;
-	if (tunnel)
+	if (!connection || connection->tunnel)
 		return;
 	tunnel = connection->tunnel = calloc(1, sizeof *tunnel);
 	if (!tunnel)

@@ -21,7 +21,10 @@
 int stream_tunnel_open(const struct stream *stream, struct packet layers[STREAM_LAYERS_MAX],
                        const uint8_t *bytes);
 
-/* The packet, of that connection and from that end of it, was in a tunnel; outer as of tunnel_of. */
+/*
+ * The packet, of that connection (NULL: of none, as ARP and most of ICMP) and from that end of it,
+ * was in a tunnel; outer as of tunnel_of.
+ */
 void stream_tunnel_found(struct connection *connection, enum connection_end from,
                          const struct packet *packet, const struct packet *outer,
                          struct connection *outer_connection);

@@ -215,6 +215,17 @@ def test_names():
     check([one["dns"].get("resolved_ip") for one in asked] == [[SERVER]], "names are read in tunnels, too", asked)
 
 
+def test_no_connections():
+    """What is inside has no connection of its own: the one that carries is a tunnel's all the same."""
+    inside = {"ARP": scapy.ARP(psrc=CLIENT, pdst=SERVER),
+              "ICMPv6": scapy.IPv6(src=HERE6, dst=THERE6) / scapy.ICMPv6ND_NS(tgt=THERE6),
+              "a later fragment": scapy.IP(src=CLIENT, dst=SERVER, proto=17, frag=10) / b"12345678"}
+    for name, packet in inside.items():
+        found = read(wrapped(over_vxlan(1), [(1, packet, True)]), name)
+        check([(one["sockline"]["connection"]["carries"], one["network"]["packets"]) for one in found["carriers"]] ==
+              [("vxlan", 1)] and not found["inside"], f"a tunnel with {name} alone is one", found["closed"])
+
+
 def test_mpls():
     capture = Capture()
     for time_ns, packet, _ in conversation():

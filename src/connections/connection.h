@@ -156,6 +156,7 @@ struct connection {
 	uint64_t id __attribute__((aligned(64))); /* sockline.connection.id */
 	uint32_t ifindex;                         /* where it was first seen */
 	uint16_t icmp_id; /* ICMP echo: the identifier; the tuple's ports carry it too */
+	bool has_icmp_id; /* 0 is one */
 	uint8_t carries;  /* enum packet_tunnel: its packets carry others */
 	/* The encoder's: JSON of what is the same in all its records, see base/snippet.h. */
 	struct snippet *snippet;

@@ -10,6 +10,7 @@
 #define UDP_SIZE   8
 #define SCTP_SIZE  12
 #define ICMP_SIZE  8
+#define ICMP_ID    4 /* where the identifier is */
 
 static bool read_ports(const struct decode_cursor *cursor, struct tuple *tuple)
 {
@@ -135,13 +136,13 @@ static enum decode_status decode_icmp(const struct decode_cursor *cursor, struct
 	packet->has_icmp = true;
 	packet->icmp_type = header[0];
 	packet->icmp_code = header[1];
+	if (icmp_has_id(protocol, header[0]) && decode_fetch(cursor, ICMP_ID + 2)) {
+		packet->icmp_id = decode_be16(header + ICMP_ID);
+		packet->has_icmp_id = true;
+	}
 	status = decode_fixed(cursor, ICMP_SIZE, packet);
 	if (status != DECODE_OK)
 		return status;
-	if (icmp_has_id(protocol, header[0])) {
-		packet->icmp_id = decode_be16(header + 4);
-		packet->has_icmp_id = true;
-	}
 	if (!icmp_is_error(protocol, header[0]))
 		return DECODE_OK;
 	quoted.offset += ICMP_SIZE;

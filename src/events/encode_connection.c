@@ -430,7 +430,7 @@ WRITER_INLINE void write_record(struct writer *writer, const struct event *any)
 	write_socket(writer, connection, owner);
 	if (connection->tuple.protocol == IPPROTO_TCP && writer_wants(writer, KEY("tcp")))
 		writer_call(writer, encode_tcp_connection, connection, totals);
-	if (connection->icmp_id > 0)
+	if (connection->has_icmp_id)
 		writer_call(writer, encode_connection_icmp, connection->icmp_id);
 	if (any->action == EVENT_CONNECTION_UPDATED)
 		writer_call(writer, encode_connection_interval, connection, any->time_ns);

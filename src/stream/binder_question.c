@@ -41,7 +41,7 @@ struct attribution_question binder_question_alone(const struct connection *conne
 		.sender = connection->counts[end == CONNECTION_DESTINATION].packets > 0,
 		.fanned_out = connection->fanned_out && end == CONNECTION_DESTINATION,
 		.foreign = connection->binding.proxied,
-		.has_icmp_id = connection->icmp_id != 0 && end == CONNECTION_SOURCE,
+		.has_icmp_id = connection->has_icmp_id && end == CONNECTION_SOURCE,
 		.icmp_id = connection->icmp_id,
 		.since_ns = connection->midway ? 0 : connection->seen_ns,
 		.seen_ns = connection->seen_ns,

@@ -5,16 +5,13 @@
  * process, and after that a listing shows whether the socket is another's as well.
  */
 #include <errno.h>
-#include <netinet/in.h>
 
 #include "attribution/windows.h"
 #include "stream/stream_private.h"
 
 static bool is_echo(const struct connection *connection)
 {
-	return (connection->tuple.protocol == IPPROTO_ICMP ||
-	        connection->tuple.protocol == IPPROTO_ICMPV6) &&
-	       connection->icmp_id != 0 && connection->local[CONNECTION_SOURCE];
+	return connection->has_icmp_id && connection->local[CONNECTION_SOURCE];
 }
 
 void stream_note_echo(struct stream *stream, const struct connection *connection)

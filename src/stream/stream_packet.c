@@ -107,8 +107,8 @@ static struct connection *open_connection(struct stream *stream, struct passage 
 	connection->local[end] = locality->source;
 	connection->local[!end] = locality->destination;
 	connection->direction = direction_of(connection, known);
-	if (packet->has_icmp_id)
-		connection->icmp_id = packet->icmp_id;
+	connection->has_icmp_id = packet->has_icmp_id;
+	connection->icmp_id = packet->icmp_id;
 	connection->fanned_out = locality->fanned_out;
 	connection->seen_ns = passage->seen_ns;
 	connection->midway = packet->has_tcp && !(packet->tcp_flags & TCP_FLAG_SYN);

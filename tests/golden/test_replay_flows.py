@@ -249,6 +249,18 @@ def test_raw_of_openbsd():
           "link type 14 is raw IP")
 
 
+def test_icmp_id_0():
+    capture = Capture()
+    for family, echo, back in ((scapy.IP, scapy.ICMP(type=8, id=0), scapy.ICMP(type=0, id=0)),
+                               (scapy.IPv6, scapy.ICMPv6EchoRequest(id=0), scapy.ICMPv6EchoReply(id=0))):
+        ends = (CLIENT, SERVER) if family is scapy.IP else (CLIENT6, SERVER6)
+        capture.add(family(src=ends[0], dst=ends[1]) / echo)
+        capture.add(family(src=ends[1], dst=ends[0]) / back)
+    found = read(capture, "identifier 0")
+    check([(one["sockline"].get("icmp"), one["network"]["packets"]) for one in found["closed"]] == [({"id": 0}, 2)] * 2,
+          "an echo whose identifier is 0 has it in its connection", found["closed"])
+
+
 def test_protocol_0():
     capture = Capture()
     capture.add(scapy.IP(src=CLIENT, dst=SERVER, proto=0) / b"what is this")

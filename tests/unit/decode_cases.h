@@ -327,6 +327,10 @@ static const struct decode_case {
 	  "ok " V4 "47 ttl 64 ip 28 payload 8@20 " },
 
 	/* ICMP */
+	{ "echo, cut behind its identifier", 12, IP4("0024", "01") "0800 0000 1234", 10, 26,
+	  "truncated " V4 "1 ttl 64 ip 36 icmp 8/0 id 4660 payload 8@28 " },
+	{ "echo, cut before its identifier", 12, IP4("0024", "01") "0800 0000 12", 11, 25,
+	  "truncated " V4 "1 ttl 64 ip 36 icmp 8/0 payload 8@28 " },
 	{ "echo", 12, IP4("0024", "01") "0800 0000 1234 0001" BYTES8, 0, 28,
 	  "ok " V4 "1 ttl 64 ip 36 icmp 8/0 id 4660 payload 8@28 " },
 	{ "echo reply", 12, IP4("001c", "01") "0000 0000 1234 0001", 0, 28,

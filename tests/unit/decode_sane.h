@@ -62,6 +62,8 @@ static inline bool decode_is_prefix(const struct packet *prefix, const struct pa
 	if (prefix->has_icmp && !(whole->has_icmp && prefix->icmp_type == whole->icmp_type &&
 	                          prefix->icmp_code == whole->icmp_code))
 		return false;
+	if (prefix->has_icmp_id && !(whole->has_icmp_id && prefix->icmp_id == whole->icmp_id))
+		return false;
 	if (prefix->has_icmp_inner &&
 	    !(whole->has_icmp_inner && tuple_equal(&prefix->icmp_inner, &whole->icmp_inner)))
 		return false;

@@ -320,7 +320,8 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 			&connection->names,
 			(enum names_protocol)(1 + random_below(&scene->random, NAMES_SSH)));
 	scene_names(scene, connection);
-	if (connection->tuple.protocol == IPPROTO_ICMP)
+	connection->has_icmp_id = connection->tuple.protocol == IPPROTO_ICMP;
+	if (connection->has_icmp_id)
 		connection->icmp_id = (uint16_t)random_u64(&scene->random);
 	info.rtt_us = (uint32_t)scene_number(scene, 32);
 	info.delivery_rate = scene_number(scene, 64);

@@ -145,7 +145,8 @@ static bool judge(struct binder *binder, struct connection *connection, enum con
 {
 	struct owner found = { 0 };
 
-	if (!attribution_find_user(binder->options.attribution, question, &found))
+	if (question->fanned_out || /* each of several has it, and none of them sends from there */
+	    !attribution_find_user(binder->options.attribution, question, &found))
 		return false;
 	/* No route is looked up for what goes to a link: its socket is bound to the interface. */
 	if (!found.process && tuple_is_of_link(&question->tuple) && question->sender)
@@ -201,7 +202,7 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 			continue;
 		question = question_of_packet(connection, (enum connection_end)end,
 		                              (enum connection_end)end == from, packet, seen_ns);
-		if (changed && !connection->binding.contested)
+		if (changed && !connection->binding.contested && !question.fanned_out)
 			connection->binding.contested =
 				attribution_is_contested(binder->options.attribution, &question);
 		if (changed && !connection->binding.contested && is_looked_up(connection, end))

@@ -770,6 +770,35 @@ static void test_judge(void)
 	finish(&fixture);
 }
 
+/* Two processes got a broadcast, and both answer, each from its own address. */
+static void test_judge_fanned_out(void)
+{
+	struct packet packet = { .ifindex = 3, .payload = 10 };
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_UDP, true, true);
+
+	connection->fanned_out = true;
+	answers[SRC] = answer(ATTRIBUTION_TRACEPOINT, &parent);
+	answers[DST] = answer(ATTRIBUTION_SOCKET, &child);
+	bind_one(&fixture, connection);
+	contested = true;
+	user = unknown(ATTRIBUTION_AMBIGUOUS);
+	CHECK(binder_judge(fixture.binder, connection, SRC, &packet, NOW + 1, 1) == BINDER_AMBIGUOUS
+	                                                                                    << SRC,
+	      "it may be of either sender");
+	CHECK(connection->owners[DST].process == &child, "and was received by all that have it");
+	finish(&fixture);
+
+	connection = begin_bound(&fixture, IPPROTO_UDP, answer(ATTRIBUTION_SOCKET, &child));
+	connection->fanned_out = true;
+	CHECK(binder_judge(fixture.binder, connection, SRC, &packet, NOW + 1, 1) == 0 &&
+	              !connection->binding.contested,
+	      "who answers says nothing of an end that sends nothing");
+	contested = false;
+	user = unknown(ATTRIBUTION_REASON_NONE);
+	finish(&fixture);
+}
+
 /* The owner has exited. */
 static void test_heir(void)
 {
@@ -917,6 +946,7 @@ int main(void)
 	test_moves_translated();
 	test_who_now();
 	test_judge();
+	test_judge_fanned_out();
 	test_heir();
 	test_unborn();
 	test_handed_on();

@@ -420,11 +420,16 @@ bool trace_owners_find_past(struct trace_owners *owners,
 bool trace_owners_take_failed(struct trace_owners *owners, int64_t before_ns,
                               struct failed_connect *connect, struct process **process)
 {
-	if (!socket_history_take_failed(owners->socket_history, before_ns, connect))
-		return false;
-	*process = process_table_at(owners->options.processes, connect->pid, connect->began_ns);
-	if (*process && is_incomplete(*process))
-		process_table_refresh(owners->options.processes, *process);
+	do {
+		if (!socket_history_take_failed(owners->socket_history, before_ns, connect))
+			return false;
+		*process = process_table_at(owners->options.processes, connect->pid,
+		                            connect->began_ns);
+		if (*process && is_incomplete(*process))
+			process_table_refresh(owners->options.processes, *process);
+		if (connect->netns == 0 && *process)
+			connect->netns = (*process)->netns;
+	} while (connect->netns == 0 && owners->options.namespaces);
 	return true;
 }
 

@@ -117,7 +117,8 @@ bool trace_owners_find_raw(struct trace_owners *owners, const struct attribution
 
 /*
  * The next call of connect(2) that failed and ended before that time; false: there is none. The
- * process is NULL when it is not known any more.
+ * process is NULL when it is not known any more. Where several namespaces are followed, the one it
+ * was in is known.
  */
 bool trace_owners_take_failed(struct trace_owners *owners, int64_t before_ns,
                               struct failed_connect *connect, struct process **process);

@@ -318,13 +318,67 @@ static void test_case_of(const struct test_case *one)
 	process_table_free(options.processes);
 }
 
+/* Calls of connect(2) that failed: of which namespace none knows is nowhere, unless there is one. */
+static void test_failed(bool namespaces)
+{
+	static const struct {
+		int pid;
+		uint32_t netns[2]; /* where it was: with one namespace, and with several */
+	} expected[] = {
+		{ 7, { 0, NETNS } },
+		{ 8, { 0, NETNS + 1 } },
+		{ 9, { 0, NETNS } },
+		{ 10, { 0, 0 } },
+	};
+	int64_t packet_ns = clock_monotonic_ns() - 2 * NS_PER_SECOND;
+	struct trace_owners_options options = { .key = { { 3, 4 } },
+		                                .processes = open_table(fake_proc, 1000),
+		                                .namespaces = namespaces,
+		                                .lived = on_lived };
+	struct trace_owners *owners;
+	struct error error = { 0 };
+	struct failed_connect connect;
+	struct process *process;
+
+	if (trace_owners_open(&owners, &options, &error) != 0) {
+		CHECK(false, "%s", error.text);
+		return;
+	}
+	waiting_count = 0;
+	put_processes(packet_ns);
+	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+		struct case_event one = { OPEN, expected[i].pid, (int64_t)i, 1000 };
+		int64_t time_ns = packet_ns + one.at_ms * NS_PER_MS;
+		struct tuple tuple = tuple_of(TCP, 0);
+
+		put_state(&one, tuple, time_ns, SOCKET_CLOSED, SOCKET_SYN_SENT);
+		tuple.source_port = 1000;
+		put_state(&one, tuple, time_ns + 1, SOCKET_SYN_SENT, SOCKET_CLOSED);
+	}
+	trace_owners_drain(owners);
+	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+		if (namespaces && expected[i].netns[1] == 0)
+			continue;
+		CHECK(trace_owners_take_failed(owners, INT64_MAX, &connect, &process) &&
+		              connect.pid == expected[i].pid &&
+		              connect.netns == expected[i].netns[namespaces],
+		      "process %d, %s", expected[i].pid, namespaces ? "of several" : "of one");
+	}
+	CHECK(!trace_owners_take_failed(owners, INT64_MAX, &connect, &process),
+	      "a process that may be in any namespace is in none");
+	trace_owners_close(owners);
+	process_table_free(options.processes);
+}
+
 int main(void)
 {
 	fake_begin();
 	fake_put("sys/kernel/random/boot_id", "0bb58b47-5f5c-4bd7-8a4b-1a2a5a5b3b1f\n");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		test_case_of(&cases[i]);
-	CHECK(lived > 4 * 30 && lived < 5 * 70, "forks and exits are handed on");
+	test_failed(false);
+	test_failed(true);
+	CHECK(lived > 4 * 30 && lived < 5 * 80, "forks and exits are handed on");
 	fake_remove("");
 	return check_done();
 }

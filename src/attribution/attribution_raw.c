@@ -68,6 +68,19 @@ static bool fits(const struct socket *socket, const struct attribution_question 
 	       (question->sender && socket->protocol == IPPROTO_RAW);
 }
 
+/* The kernel saw its process send to this end, from a socket that makes the header itself. */
+static bool find_by_hand(const struct attribution *attribution,
+                         const struct attribution_question *question, struct owner *owner)
+{
+	struct process *process;
+
+	if (!attribution->options.trace_owners ||
+	    !trace_owners_find_raw(attribution->options.trace_owners, question, &process))
+		return false;
+	attribution_set_traced(question, process, owner);
+	return true;
+}
+
 void attribution_raw_resolve(struct attribution *attribution,
                              const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner)
@@ -76,7 +89,7 @@ void attribution_raw_resolve(struct attribution *attribution,
 	bool icmp = question->tuple.protocol == IPPROTO_ICMP ||
 	            question->tuple.protocol == IPPROTO_ICMPV6;
 	const struct socket *found[CANDIDATES_MAX];
-	int count = 0;
+	int count = 0, of_protocol = 0;
 
 	if (icmp && !question->has_icmp_id) {
 		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
@@ -89,11 +102,16 @@ void attribution_raw_resolve(struct attribution *attribution,
 
 			if (socket->kind != (enum socket_kind)pass || !fits(socket, question))
 				continue;
+			of_protocol += socket->protocol != IPPROTO_RAW;
 			if (count < CANDIDATES_MAX)
 				found[count] = socket;
 			count++;
 		}
 	}
+	/* Routes of a socket of the protocol are not reported, but for ICMP: that was asked. */
+	if (count > 0 && of_protocol == 0 && !icmp && question->sender &&
+	    find_by_hand(attribution, question, owner))
+		return;
 	attribution_name_common_holder(attribution, found, CANDIDATES_MAX, count,
 	                               ATTRIBUTION_SOCKET, question->asked_ns, owner);
 }
@@ -145,20 +163,13 @@ void attribution_raw_senders(struct attribution *attribution,
 {
 	const struct socket *found[CANDIDATES_MAX];
 	const struct attribution_list *list;
-	struct process *process;
 	int count = 0;
 
 	if (owner->method != ATTRIBUTION_UNKNOWN || owner->reason != ATTRIBUTION_NO_SOCKET ||
 	    !may_be_made(question))
 		return;
-	if (attribution->options.trace_owners &&
-	    trace_owners_find_raw(attribution->options.trace_owners, question, &process)) {
-		owner_clear(owner);
-		owner->method = ATTRIBUTION_TRACEPOINT;
-		owner->process = process_ref(process);
-		owner->netns = question->netns;
+	if (find_by_hand(attribution, question, owner))
 		return;
-	}
 	if (is_costly(attribution, namespace))
 		return;
 	list = list_sockets(attribution, namespace);

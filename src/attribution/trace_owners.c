@@ -232,13 +232,59 @@ static bool find_heir(struct trace_owners *owners, const struct attribution_ques
 	return ask(owners, question, socket_history_find_latest, &asked, process);
 }
 
+/* What a socket sends that makes the header itself has the route of any protocol, and no ports. */
+static struct attribution_question made_by_hand(const struct attribution_question *question)
+{
+	struct attribution_question made = *question;
+
+	made.tuple.protocol = IPPROTO_RAW;
+	made.tuple.source_port = made.tuple.destination_port = 0;
+	made.has_icmp_id = false;
+	return made;
+}
+
+/*
+ * The one process that sent to this end at that time. Routes of echoes have no identifier, so that
+ * several may be under way, and those that were made by hand look like all others.
+ */
+static bool find_echo_sender(struct trace_owners *owners,
+                             const struct attribution_question *question, struct process **process)
+{
+	const struct attribution_question made = made_by_hand(question);
+	const int64_t from_ns = question->seen_ns - WINDOW_TRACE_BEFORE_NS;
+	const int64_t to_ns = question->seen_ns + WINDOW_TRACE_AFTER_NS;
+	struct socket_history_question echoes =
+		asked_for(question, SOCKET_HISTORY_ROUTED, from_ns, to_ns);
+	struct socket_history_question by_hand =
+		asked_for(&made, SOCKET_HISTORY_ROUTED, from_ns, to_ns);
+	struct socket_history_match match;
+	struct process *sender = NULL;
+	bool found = ask(owners, question, socket_history_find, &echoes, process);
+
+	if (!found &&
+	    socket_history_find(owners->socket_history, &echoes, &match) != SOCKET_HISTORY_NONE)
+		return false;
+	switch (socket_history_find(owners->socket_history, &by_hand, &match)) {
+	case SOCKET_HISTORY_NONE:
+		return found;
+	case SOCKET_HISTORY_FOUND:
+		sender = process_of(owners, question, &match);
+		break;
+	case SOCKET_HISTORY_AMBIGUOUS:
+	case SOCKET_HISTORY_INCOMPLETE:
+		break;
+	}
+	if (!sender || (found && sender != *process))
+		return false;
+	*process = sender;
+	return true;
+}
+
 bool trace_owners_find(struct trace_owners *owners, const struct attribution_question *question,
                        struct process **process)
 {
-	if (question->has_icmp_id) /* whose routes have no ports: several may be under way */
-		return question->sender &&
-		       ask_for(owners, question, SOCKET_HISTORY_ROUTED, WINDOW_TRACE_BEFORE_NS,
-		               question->seen_ns + WINDOW_TRACE_AFTER_NS, process);
+	if (question->has_icmp_id)
+		return question->sender && find_echo_sender(owners, question, process);
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return question->sender &&
 		       find_sender(owners, question, WINDOW_TRACE_BEFORE_NS, process);
@@ -270,12 +316,9 @@ static bool find_connected(struct trace_owners *owners, const struct attribution
 bool trace_owners_find_raw(struct trace_owners *owners, const struct attribution_question *question,
                            struct process **process)
 {
-	struct attribution_question asked = *question;
+	const struct attribution_question made = made_by_hand(question);
 
-	asked.tuple.protocol = IPPROTO_RAW;
-	asked.tuple.source_port = asked.tuple.destination_port = 0;
-	asked.has_icmp_id = false;
-	return ask_for(owners, &asked, SOCKET_HISTORY_ROUTED, WINDOW_TRACE_BEFORE_NS,
+	return ask_for(owners, &made, SOCKET_HISTORY_ROUTED, WINDOW_TRACE_BEFORE_NS,
 	               question->seen_ns + WINDOW_TRACE_AFTER_NS, process);
 }
 

@@ -86,6 +86,32 @@ def test_made_by_hand():
                     check(all(end.pid == pid for pid, end in ends), f"{method} {how}: the sender", ends)
 
 
+# An echo request and a datagram of a protocol that has no name, both with a header of its own.
+BY_HAND = """
+import socket, sys, time
+source, target = map(socket.inet_aton, sys.argv[1:])
+sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+for _ in range(5):
+    for protocol, data in ((1, bytes.fromhex("0800e5ca12340001")), (253, b"12345678")):
+        header = bytes.fromhex("4500000000014000") + bytes((64, protocol, 0, 0))
+        sender.sendto(header + source + target + data, (socket.inet_ntoa(target), 0))
+    time.sleep(0.02)
+"""
+
+
+def test_other_protocols_by_hand():
+    with Namespace.pair() as (left, right):
+        sockline = left.sockline("-e", "packet", "--attribution", "tracepoints", "src", "host",
+                                 left.address, "and", "(icmp", "or", "proto", "253)")
+        sender = left.start(sys.executable, "-c", BY_HAND, left.address, right.address)
+        sender.wait()
+        sockline.stop()
+        ends = [(record["network"]["iana_number"], source_end(record)) for record in sockline.find("packet")]
+        for protocol in "1", "253":
+            check([end.pid for number, end in ends if number == protocol] == 5 * [sender.pid],
+                  f"protocol {protocol}: the sender", ends)
+
+
 def test_answers_of_the_kernel():
     """A RST is nobody's, whoever has packet sockets."""
     for method in METHODS:

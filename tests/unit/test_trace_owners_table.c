@@ -15,8 +15,11 @@
 #define NETNS      4026531840u
 
 enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP, ICMP = IPPROTO_ICMP };
-/* What a process does; OPEN is the way of connect() from CLOSED to ESTABLISHED. */
-enum act { NOTHING, ROUTE, OPEN, RECEIVE, CLOSE, END, MOVE, LOSE };
+/*
+ * What a process does; HEADER: it sends what it made by hand, OPEN is the way of connect() from CLOSED
+ * to ESTABLISHED.
+ */
+enum act { NOTHING, ROUTE, HEADER, OPEN, RECEIVE, CLOSE, END, MOVE, LOSE };
 enum ask { FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR };
 
 struct case_event {
@@ -59,6 +62,13 @@ static const struct test_case cases[] = {
 	{ "UDP: the receiver was gone", UDP, { { ROUTE, 7, -90, 1000 }, { END, 7, -50, 0 } }, RECEIVER, "", 0 },
 	{ "TCP: no receiver of datagrams", TCP, { { ROUTE, 7, 0, 1000 } }, RECEIVER, "", 0 },
 	{ "ICMP: the route of an echo has no identifier", ICMP, { { ROUTE, 7, 0, 0 } }, FIND, "s", 7 },
+	{ "ICMP: two sent there", ICMP, { { ROUTE, 7, 0, 0 }, { ROUTE, 9, -5, 0 } }, FIND, "s", 0 },
+	{ "ICMP: it made the header by hand", ICMP, { { HEADER, 7, 0, 0 } }, FIND, "s", 7 },
+	{ "ICMP: two made theirs by hand", ICMP, { { HEADER, 7, 0, 0 }, { HEADER, 9, -5, 0 } }, FIND, "s", 0 },
+	{ "ICMP: one of two made it by hand", ICMP, { { ROUTE, 7, 0, 0 }, { HEADER, 9, -5, 0 } }, FIND, "s", 0 },
+	{ "ICMP: two of three did not", ICMP, { { ROUTE, 7, 0, 0 }, { ROUTE, 8, -5, 0 }, { ROUTE, 9, -5, 0 }, { HEADER, 9, 0, 0 } }, FIND, "s", 0 },
+	{ "ICMP: one process does either", ICMP, { { ROUTE, 7, 0, 0 }, { HEADER, 7, -5, 0 } }, FIND, "s", 7 },
+	{ "ICMP: made by hand elsewhere", ICMP, { { HEADER, 8, 0, 0 } }, FIND, "s", 0 },
 	{ "TCP: it opened the connection", TCP, { { OPEN, 7, 0, 1000 } }, FIND, "s", 7 },
 	{ "TCP: it opened one in another namespace", TCP, { { OPEN, 8, 0, 1000 } }, FIND, "s", 0 },
 	{ "TCP: a route is no proof", TCP, { { ROUTE, 7, 0, 1000 } }, FIND, "s", 0 },
@@ -154,7 +164,8 @@ static struct tuple tuple_of(int protocol, uint16_t port)
 {
 	struct tuple tuple = { .protocol = (uint8_t)protocol,
 		               .source_port = port,
-		               .destination_port = protocol == ICMP ? 0 : 53 };
+		               .destination_port =
+		                       protocol == ICMP || protocol == IPPROTO_RAW ? 0 : 53 };
 
 	inet_parse("192.0.2.1", &tuple.source);
 	inet_parse("192.0.2.2", &tuple.destination);
@@ -190,6 +201,9 @@ static void put_event(const struct case_event *one, int protocol, int64_t packet
 	switch (one->act) {
 	case ROUTE:
 		put(TRACE_EVENT_ROUTE, one->pid, time_ns)->tuple = tuple;
+		break;
+	case HEADER:
+		put(TRACE_EVENT_ROUTE, one->pid, time_ns)->tuple = tuple_of(IPPROTO_RAW, one->port);
 		break;
 	case OPEN:
 		unbound.source_port = 0;

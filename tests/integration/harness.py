@@ -261,6 +261,12 @@ class Process:
         self.send_signal(number)
         return self.wait(timeout)
 
+    def stop_when_asleep(self):
+        """As stop(), when it has done all that was sent to it: what a busy machine keeps it from reading by
+        then is counted as unread."""
+        self.wait_until_asleep()
+        return self.stop()
+
     def kill(self):
         if self.popen.poll() is None:
             self.popen.kill()

@@ -58,7 +58,7 @@ def test_file():
         os.umask(0)
         sockline = to_file(host, "plain.ndjson")
         flood(host, "-c", "100").wait()
-        check(sockline.stop() == 0 and sockline.output == b"", "-o: nothing on standard output")
+        check(sockline.stop_when_asleep() == 0 and sockline.output == b"", "-o: nothing on standard output")
         os.umask(0o022)
         mode = stat.S_IMODE(os.stat(path("plain.ndjson")).st_mode)
         check(mode == 0o640, "-o: mode 0640, whatever the umask", oct(mode))
@@ -93,8 +93,7 @@ def test_rotation():
             sockline.send_signal(signal.SIGHUP)
             until(lambda: os.path.exists(path("log.ndjson")), "the new file")
         gen.wait()
-        time.sleep(0.3)
-        check(sockline.stop() == 0, "renamed 8 times", sockline.stderr)
+        check(sockline.stop_when_asleep() == 0, "renamed 8 times", sockline.stderr)
         parts.append(path("log.ndjson"))
         data = [content(part) for part in parts]
         check(all(part.endswith(b"\n") for part in data), "every part ends with a whole line")
@@ -111,8 +110,7 @@ def test_rotation():
         sockline.send_signal(signal.SIGHUP)
         until(lambda: "stays in use" in sockline.stderr, "the message")
         flood(host, "-c", "10").wait()
-        time.sleep(0.3)
-        check(sockline.stop() == 0 and len(packets(validated(
+        check(sockline.stop_when_asleep() == 0 and len(packets(validated(
             content(path("moved/log.ndjson")), "the old file"))) == 10,
               "a file that cannot be opened: the old one stays in use", sockline.stderr)
 
@@ -124,8 +122,7 @@ def test_rotates_by_itself():
         # Each sees all packets and has a run id and numbers of its own.
         runs = [to_file(host, "many.ndjson", *rotate) for _ in range(2)]
         flood(host, "-c", "3000", "-r", "8000").wait()
-        time.sleep(0.3)
-        check([sockline.stop() for sockline in runs] == [0, 0] and
+        check([sockline.stop_when_asleep() for sockline in runs] == [0, 0] and
               not any(sockline.stderr for sockline in runs), "two runs rotate one file",
               [sockline.stderr for sockline in runs])
         former = sorted(glob.glob(path("many.ndjson.*")), key=lambda name: -int(name.split(".")[-1]))
@@ -175,8 +172,7 @@ def test_socket():
         reader = threading.Thread(target=read_peer, args=(connection, second))
         reader.start()
         gen.wait()
-        time.sleep(0.3)
-        check(sockline.stop() == 0 and sockline.stderr.count("has ended") == 1,
+        check(sockline.stop_when_asleep() == 0 and sockline.stderr.count("has ended") == 1,
               "a reader that dies: one message", sockline.stderr)
         reader.join()
         whole = bytes(first[:first.rindex(b"\n") + 1]).splitlines() + bytes(second).splitlines()
@@ -213,8 +209,7 @@ def test_full_disk():
             check(sockline.stderr.count("\n") == 1, "a full disk: one message", sockline.stderr)
             validated(content(path("disk/full.ndjson")), "a full disk")
             HERE.run("mount", "-o", "remount,size=8m", disk)
-            time.sleep(0.5)
-            check(sockline.stop() == 0, "room again: status 0", sockline.stderr)
+            check(sockline.stop_when_asleep() == 0, "room again: status 0", sockline.stderr)
             records = validated(content(path("disk/full.ndjson")), "room again")
             check(len(packets(records)) == 1000 and records[-1]["event"]["action"] == "run_stopped",
                   "and every record", len(records))
@@ -270,7 +265,7 @@ def test_compressed():
         sockline.send_signal(signal.SIGHUP)
         until(lambda: os.path.exists(path("log.zst")), "the new file")
         gen.wait()
-        check(sockline.stop() == 0, "a compressed file: status 0", sockline.stderr)
+        check(sockline.stop_when_asleep() == 0, "a compressed file: status 0", sockline.stderr)
         data = content(path("log.1.zst")) + content(path("log.zst"))
         records = validated(data, "a compressed file")
         opened = [record for record in records if record["event"]["action"] == "output_opened"]

@@ -51,13 +51,12 @@ def test_slow_reader_drops():
         sockline.reading.clear()
         gen = flood(host, "-c", "14000", "-r", "20000")
         gen.wait()
-        time.sleep(0.5)
+        sockline.wait_until_asleep()
         after = rss(sockline)
         sockline.reading.set()
-        time.sleep(0.3)
+        sockline.wait_until_asleep()
         flood(host, "-c", "10").wait()
-        time.sleep(0.3)
-        check(sockline.stop() == 1 and "dropped" in sockline.stderr,
+        check(sockline.stop_when_asleep() == 1 and "dropped" in sockline.stderr,
               "records were dropped: status 1, and a line that says so", sockline.stderr)
         stats = final(sockline)["sockline"]["stats"]
         dropped = stats["records"]["dropped"]
@@ -75,11 +74,10 @@ def test_slow_reader_blocks():
         sockline.reading.clear()
         gen = flood(host, "-c", "14000", "-r", "20000")
         gen.wait()
-        time.sleep(0.3)
+        sockline.wait_until_blocked()
         after = rss(sockline)
         sockline.reading.set()
-        time.sleep(0.5)
-        check(sockline.stop() == 0, "a reader that sleeps, block: status 0", sockline.stderr)
+        check(sockline.stop_when_asleep() == 0, "a reader that sleeps, block: status 0", sockline.stderr)
         stats = final(sockline)["sockline"]["stats"]
         lo = stats["capture"][0]
         check(stats["records"]["dropped"] == 0 and len(packets(sockline.records)) == lo["received"],

@@ -93,6 +93,7 @@ struct options {
 	struct rotation rotation;
 	uint64_t spool_size;
 	bool self_test;
+	bool no_separation;
 	const char *wanted, *unwanted;      /* lists of --fields and --without; NULL: not given */
 	struct fields *fields, *own_fields; /* owned: what follows from them, as for an encoder */
 	char *labels[2 * ENCODER_LABELS_MAX +

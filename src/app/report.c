@@ -145,7 +145,7 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 	const char *capabilities[CAPABILITIES_MAX], *events[OPTION_VALUES_EVENTS_MAX],
 		*kinds[SOCKET_KIND_COUNT];
 	struct event event = { .action = EVENT_RUN_STARTED, .time_ns = time_ns };
-	struct event_privilege privileges[PRIVILEGES_MAX];
+	struct event_privilege privileges[PRIVILEGES_MAX], helper_privileges[PRIVILEGES_MAX];
 	struct event_run *run = &event.run;
 	struct utsname system;
 	char boot_id[64];
@@ -164,6 +164,9 @@ void report_run_started(const struct report_sources *sources, int64_t time_ns)
 		                                           CAPABILITIES_MAX);
 		run->privileges = privileges;
 		run->privilege_count = fill_privileges(sources->privileges, privileges);
+		run->helper_privileges = helper_privileges;
+		run->helper_privilege_count =
+			fill_privileges(sources->helper_privileges, helper_privileges);
 		if (uname(&system) == 0)
 			run->kernel = system.release;
 		run->boot_id =

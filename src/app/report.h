@@ -26,7 +26,7 @@ struct report_sources {
 	const struct sink *sink;
 	const struct capture_writer *packets; /* of -w; NULL = none, as the next */
 	const struct sink *packets_sink;
-	const struct privileges *privileges;
+	const struct privileges *privileges, *helper_privileges;
 	int64_t started_ns;  /* monotonic; in a replay the time of the first packet */
 	int64_t reported_ns; /* the same clock: of the last capture_stats. Kept by report. */
 };

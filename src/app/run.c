@@ -170,6 +170,7 @@ void run_on_signal(void *context, int signal_number)
 			report_stats(&run->report, time_ns(run), now_ns(run));
 		break;
 	case SIGCHLD:
+		run_helper_look(run);
 		run_command_look(run);
 		break;
 	default:
@@ -398,6 +399,8 @@ int run_main(const struct options *options, const struct log *log)
 
 	run_raise_limits(); /* the command has been forked, and keeps its own */
 	if (result == 0)
+		result = run_helper_start(&run, &error);
+	if (result == 0)
 		result = run_build(&run, &error);
 	if (result == 0)
 		result = run_confine(&run, &error);
@@ -427,6 +430,7 @@ int run_main(const struct options *options, const struct log *log)
 		.packets = run.packets,
 		.packets_sink = run.packets ? outlet_sink(run.packets_outlet) : NULL,
 		.privileges = &run.privileges,
+		.helper_privileges = &run.helper_privileges,
 	};
 	if (outlet_is_file(options->output_file))
 		run_output_opened(&run, run.repaired);

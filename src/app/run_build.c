@@ -161,6 +161,7 @@ static int open_host(struct run *run, struct error *error)
 		.tree = run->tree,
 		.at_once = run->options->mode == OPTIONS_SNAPSHOT,
 		.netns_mode = run->options->netns_mode,
+		.separated = run->helper != NULL,
 		.netns_paths = run->options->netns_paths,
 		.netns_path_count = run->options->netns_path_count,
 	};
@@ -360,6 +361,8 @@ int run_build(struct run *run, struct error *error)
 	if (!run->loop)
 		return error_set(error, errno, "epoll: %s", strerror(errno));
 	result = add_signals(run, error);
+	if (result == 0)
+		result = run_helper_watch(run, error);
 	if (result != 0)
 		return result;
 	result = hash_key_random(&run->key);
@@ -411,5 +414,6 @@ void run_free(struct run *run)
 	encoder_free(run->encoder);
 	run_packets_close(run);
 	outlet_free(run->outlet);
+	run_helper_stop(run);
 	loop_free(run->loop);
 }

@@ -42,11 +42,13 @@ static void limit_calls(struct run *run)
 	static const char cost[] = "system calls are not limited";
 	const struct syscall_filter_options options = {
 		.live = run->host != NULL,
-		.namespaces = capabilities_have(privileges_set(&run->privileges), CAP_SYS_ADMIN),
+		.namespaces = !run->helper &&
+		              capabilities_have(privileges_set(&run->privileges), CAP_SYS_ADMIN),
 		.tracepoints = run->host && host_method(run->host) == HOST_METHOD_TRACEPOINTS,
 		.sentinel = run->host && host_method(run->host) == HOST_METHOD_SENTINEL,
 		.arguments = run->host && host_reads_args(run->host),
 		.command = run->command.pid != 0,
+		.helper = run->helper != NULL,
 		.output_file = outlet_is_file(run->options->output_file),
 		.peer = run->options->output_file && peer_is_address(run->options->output_file),
 		.rotation = rotation_is_wanted(&run->options->rotation),

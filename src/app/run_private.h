@@ -14,6 +14,7 @@
 #include "processes/process_tree.h"
 #include "app/report.h"
 #include "app/run.h"
+#include "security/helper.h"
 #include "security/privileges.h"
 #include "stream/emitter.h"
 #include "stream/listener_watch.h"
@@ -59,7 +60,10 @@ struct run {
 	bool signalled;               /* the command was sent a signal, and is to end */
 	bool command_over;            /* the command has ended, and its last packets are captured */
 	struct privileges privileges; /* that stay */
-	int notify_fd;                /* of the service manager; 0 or less = there is none */
+	struct helper *helper;        /* NULL: there is none */
+	struct privileges helper_privileges;
+	struct loop_source *helper_source;
+	int notify_fd; /* of the service manager; 0 or less = there is none */
 	struct report_sources report;
 	int64_t stall_reported_ns;    /* of the last warning that the disk is full; 0 = none */
 	struct run_top *top;          /* NULL: not asked for */
@@ -163,6 +167,15 @@ void run_progress_close(struct run *run);
 int run_top_open(struct run *run, struct error *error);
 void run_top_begin(struct run *run); /* once everything is open: it takes the terminal */
 void run_top_close(struct run *run); /* and gives it back */
+
+/*
+ * run_helper.c: the second process, where one is needed. Start comes before threads are made, and
+ * after the command is, which must not inherit it.
+ */
+int run_helper_start(struct run *run, struct error *error);
+int run_helper_watch(struct run *run, struct error *error); /* its end is reported */
+void run_helper_look(struct run *run);                      /* a child has ended */
+void run_helper_stop(struct run *run);
 
 /* run_confine.c: drops what is not used any more. After run_build, before any packet is looked at. */
 int run_confine(struct run *run, struct error *error);

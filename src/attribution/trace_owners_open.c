@@ -36,7 +36,10 @@ void trace_owners_seed(struct trace_owners *owners)
 /* Opens the tracepoints, then reads all processes: events report those that begin meanwhile. */
 static int start(struct trace_owners *owners, struct error *error)
 {
-	struct tracepoints_options tracing = { .namespaces = owners->options.namespaces };
+	struct tracepoints_options tracing = {
+		.namespaces = owners->options.namespaces,
+		.like = owners->tracepoints,
+	};
 	int code = tracepoints_open(&owners->tracepoints, &tracing, error);
 
 	if (code == 0) {

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "attribution/windows.h"
 #include "capture/capture_filter.h"
 #include "capture/capture_socket.h"
+#include "sockets/netns.h"
 
 #define SNAPLEN_MAX    262144           /* MAXIMUM_SNAPLEN of libpcap */
 #define COOKED_SIZE    20               /* sizeof(struct sll2_header) */
@@ -118,7 +118,7 @@ int capture_live_activate(struct pcap **handle, const char *interface,
 	int status;
 
 	/* libpcap also opens USB, Bluetooth, D-Bus and netfilter logs by name. */
-	if (!is_any(interface) && if_nametoindex(interface) == 0 && errno == ENODEV)
+	if (!is_any(interface) && capture_socket_is_absent(interface))
 		return no_such_interface(interface, error);
 	created = pcap_create(interface, text);
 	if (created == NULL)
@@ -130,6 +130,12 @@ int capture_live_activate(struct pcap **handle, const char *interface,
 	status = pcap_activate(created);
 	if (status < 0) {
 		status = activation_failed(created, interface, status, error);
+		goto fail;
+	}
+	status = netns_check_socket(pcap_fileno(created));
+	if (status != 0) {
+		error_set(error, -status, "interface %s: captured in another network namespace",
+		          interface);
 		goto fail;
 	}
 	*handle = created;
@@ -274,8 +280,8 @@ int capture_live_state(struct pcap *handle, const char *interface)
 	 * libpcap reports a vanished interface as a general error with a text, and
 	 * one that is down by nothing but this timeout: the kernel knows better.
 	 */
-	if (!is_any(interface) &&
-	    (capture_socket_gone(pcap_fileno(handle)) || if_nametoindex(interface) == 0))
+	if (!is_any(interface) && (capture_socket_gone(pcap_fileno(handle)) ||
+	                           capture_socket_index(pcap_fileno(handle), interface) == 0))
 		return -ENODEV;
 	if (pcap_get_required_select_timeout(handle) != NULL)
 		return -ENETDOWN;

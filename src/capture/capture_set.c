@@ -3,7 +3,6 @@
 #include "capture/capture_set.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "capture/capture_set_private.h"
+#include "capture/capture_socket.h"
 #include "capture/capture_stated.h"
 #include "decode/decode.h"
 #include "capture/origin.h"
@@ -125,7 +125,9 @@ static int open_live(struct member *member, struct error *error)
 	result = capture_set_open_buffer(member, error);
 	if (result == 0)
 		member->ifindex =
-			strcmp(member->name, "any") == 0 ? 0 : if_nametoindex(member->name);
+			strcmp(member->name, "any") == 0
+				? 0
+				: capture_socket_index(capture_fd(member->capture), member->name);
 	if (previous >= 0)
 		netns_leave(previous);
 	if (result != 0)

@@ -7,7 +7,9 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <linux/filter.h>
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
@@ -166,6 +168,30 @@ int capture_socket_cut(int fd, uint32_t base, uint32_t usual, uint32_t longer)
 	return result;
 }
 
+unsigned capture_socket_index(int fd, const char *interface)
+{
+	struct ifreq request = { .ifr_ifindex = 0 };
+
+	size_t length = strlen(interface);
+
+	if (length >= sizeof(request.ifr_name)) {
+		errno = ENODEV;
+		return 0;
+	}
+	memcpy(request.ifr_name, interface, length + 1);
+	return ioctl(fd, SIOCGIFINDEX, &request) == 0 ? (unsigned)request.ifr_ifindex : 0;
+}
+
+bool capture_socket_is_absent(const char *interface)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool is_absent = fd >= 0 && capture_socket_index(fd, interface) == 0 && errno == ENODEV;
+
+	if (fd >= 0)
+		close(fd);
+	return is_absent;
+}
+
 int capture_socket_narrow(int fd, bool any, bool loopback, enum capture_direction direction)
 {
 	struct head head = { .length = 0 };
@@ -176,7 +202,7 @@ int capture_socket_narrow(int fd, bool any, bool loopback, enum capture_directio
 		setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on));
 		append_drop_outgoing(&head);
 	} else if (any) {
-		append_drop_outgoing_on(&head, if_nametoindex("lo"));
+		append_drop_outgoing_on(&head, capture_socket_index(fd, "lo"));
 	}
 	if (direction == CAPTURE_OUT)
 		append_drop_incoming(&head);

@@ -20,6 +20,14 @@
 #define CAPTURE_SOCKET_DEAF 0xFFFF
 
 /*
+ * The number of an interface in the namespace of the socket; 0 and errno. Unlike if_nametoindex(3),
+ * whose socket is of the namespace in which the process is.
+ */
+unsigned capture_socket_index(int fd, const char *interface);
+/* There is no such interface where the thread opens sockets, netns.h. False: or it is not known. */
+bool capture_socket_is_absent(const char *interface);
+
+/*
  * Lets the kernel drop what libpcap would drop after counting it as received:
  * the outgoing copies of loopback packets and the unwanted direction; and for "any"
  * what is no network traffic (nlmon, CAN). It keeps

@@ -239,6 +239,7 @@ _sockline()
 			--no-summary
 			--progress
 			--no-progress
+			--no-separation
 			--self-test
 			-V
 			--version

@@ -93,6 +93,7 @@ complete -c sockline -l summary -d 'at the end, sums by program and far end on s
 complete -c sockline -l no-summary -d 'no sums, nor where stderr is a terminal'
 complete -c sockline -l progress -d 'how far a file is read'
 complete -c sockline -l no-progress -d 'no progress, nor where stderr is a terminal'
+complete -c sockline -l no-separation -d 'no helper process'
 complete -c sockline -l self-test -d 'open all that the other options ask for, print what is there and what is missing, and exit'
 complete -c sockline -s V -l version -d 'print the version and the libraries'
 complete -c sockline -s h -l help -d 'print this text'

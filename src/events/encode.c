@@ -99,6 +99,7 @@ static const struct {
 	[EVENT_NETNS_OPENED] = { encode_report_log, false, NULL },
 	[EVENT_LIMIT_REACHED] = { encode_report_log, false, NULL },
 	[EVENT_TRACEPOINTS_OVERRUN] = { encode_report_log, false, NULL },
+	[EVENT_HELPER_LOST] = { encode_report_log, false, NULL },
 	[EVENT_CLOCK_STEP] = { encode_report_log, false, NULL },
 };
 

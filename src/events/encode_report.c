@@ -335,15 +335,16 @@ static void write_observer(struct writer *writer, const struct event_run *run)
 	writer_object_end(writer);
 }
 
-static void write_privileges(struct writer *writer, const struct event_run *run)
+static void write_privileges(struct writer *writer, const struct key *key,
+                             const struct event_privilege *list, int count)
 {
-	if (run->privilege_count == 0)
+	if (count == 0)
 		return;
-	writer_array(writer, KEY("privileges"));
-	for (int i = 0; i < run->privilege_count; i++) {
+	writer_array(writer, key);
+	for (int i = 0; i < count; i++) {
 		writer_object(writer, ELEMENT);
-		writer_name(writer, KEY("capability"), run->privileges[i].capability);
-		writer_name(writer, KEY("feature"), run->privileges[i].feature);
+		writer_name(writer, KEY("capability"), list[i].capability);
+		writer_name(writer, KEY("feature"), list[i].feature);
 		writer_object_end(writer);
 	}
 	writer_array_end(writer);
@@ -359,7 +360,9 @@ void encode_report_run(struct writer *writer, const struct event *any)
 	write_config(writer, &run->config);
 	write_libraries(writer, run);
 	write_list(writer, KEY("capabilities"), run->capabilities, run->capability_count, RAW_NONE);
-	write_privileges(writer, run);
+	write_privileges(writer, KEY("privileges"), run->privileges, run->privilege_count);
+	write_privileges(writer, KEY("helper_privileges"), run->helper_privileges,
+	                 run->helper_privilege_count);
 	if (!writer_cuts(writer, CUT_DEGRADED))
 		write_list(writer, KEY("degraded"), run->degraded, run->degraded_count, RAW_NONE);
 	if (run->netns > 0)

@@ -58,6 +58,7 @@ static const struct event_class classes[EVENT_ACTION_COUNT] = {
 		CLASS("limit_reached", "log", "event", NETWORK, .types = { "info" }),
 	[EVENT_TRACEPOINTS_OVERRUN] =
 		CLASS("tracepoints_overrun", "log", "event", NETWORK, .types = { "info" }),
+	[EVENT_HELPER_LOST] = CLASS("helper_lost", "log", "event", NETWORK, .types = { "info" }),
 	[EVENT_CLOCK_STEP] = CLASS("clock_step", "log", "event", NETWORK, .types = { "info" }),
 };
 

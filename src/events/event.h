@@ -52,6 +52,7 @@ enum event_action {
 	EVENT_NETNS_OPENED,
 	EVENT_LIMIT_REACHED,
 	EVENT_TRACEPOINTS_OVERRUN,
+	EVENT_HELPER_LOST,
 	EVENT_CLOCK_STEP,
 	EVENT_ACTION_COUNT
 };
@@ -244,6 +245,8 @@ struct event_run {
 	int capability_count;
 	const struct event_privilege *privileges; /* what each of them stays for */
 	int privilege_count;
+	const struct event_privilege *helper_privileges; /* those of the helper process */
+	int helper_privilege_count;
 	const char *const *degraded; /* what is missing and what it costs, one short text each */
 	int degraded_count;
 	uint32_t netns;      /* own network namespace; 0 in a replay */

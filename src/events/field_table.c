@@ -87,10 +87,10 @@ static const struct row rows[] = {
 	  "entity_id executable name pid" },
 	{ "sockline",
 	  "arp attribution capabilities cgroup clock config connection degraded dns "
-	  "domain evidence executable_deleted fragment holders icmp interval ja4 "
-	  "libraries limit loss mptcp namespace netns output packet peer privileges "
-	  "process raw run schema sctp snapshot socket ssh stats tcp tls traffic "
-	  "truncated tunnel udp" },
+	  "domain evidence executable_deleted fragment helper_privileges holders icmp "
+	  "interval ja4 libraries limit loss mptcp namespace netns output packet peer "
+	  "privileges process raw run schema sctp snapshot socket ssh stats tcp tls "
+	  "traffic truncated tunnel udp" },
 	{ "sockline.arp",
 	  "operation" },
 	{ "sockline.attribution",
@@ -123,6 +123,8 @@ static const struct row rows[] = {
 	  "source" },
 	{ "sockline.fragment",
 	  "id offset" },
+	{ "sockline.helper_privileges",
+	  "capability feature" },
 	{ "sockline.holders",
 	  "entity_id name pid" },
 	{ "sockline.icmp",

@@ -439,6 +439,7 @@ static void add_rest(struct buf *line, const struct event *event)
 	case EVENT_NETNS_OPENED:
 	case EVENT_LIMIT_REACHED:
 	case EVENT_TRACEPOINTS_OVERRUN:
+	case EVENT_HELPER_LOST:
 	case EVENT_CLOCK_STEP:
 		add_message(line, event);
 		break;

@@ -136,8 +136,7 @@ static int open_sockets(struct host_netns *netns, const struct host_netns_shared
 		if (mode == LISTER_NETLINK)
 			return result;
 	}
-	result = lister_new(&netns->lister, mode, netns->diag, "/proc/thread-self/net",
-	                    netns->number, error);
+	result = lister_new(&netns->lister, mode, netns->diag, NETNS_NET_DIR, netns->number, error);
 	if (result != 0)
 		return result;
 	if (netns->fd >= 0)

@@ -244,7 +244,7 @@ void host_netns_set_offer(struct host_netns_set *set, uint32_t netns, const char
 		watched->dead = false;
 		return;
 	}
-	if (is_waiting(set, netns) || set->waiting_count == WAITING_MAX)
+	if (!netns_can_enter() || is_waiting(set, netns) || set->waiting_count == WAITING_MAX)
 		return;
 	found.fd = netns_open_path(path, &found.netns, &error);
 	if (found.fd < 0)

@@ -13,7 +13,8 @@ static void add_namespaces_privileges(const struct host *host, struct privileges
 
 	if (host->netns_mode == HOST_NETNS_SELF)
 		return;
-	privileges_need(privileges, CAP_SYS_ADMIN, feature);
+	if (!host->options.separated)
+		privileges_need(privileges, CAP_SYS_ADMIN, feature);
 	if (host->netns_mode != HOST_NETNS_ALL)
 		return;
 	/* For those that come later: large receive buffers, NAT, and rings that report of them. */

@@ -4,9 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "config.h"
 
@@ -68,8 +71,6 @@ static const int for_live[] = {
 };
 static const int for_namespaces[] = { SCMP_SYS(setns) };
 static const int for_tracepoints[] = { SCMP_SYS(perf_event_open) };
-/* Where it is not mounted, tracefs is opened anew for the rings that report of namespaces. */
-static const int for_tracefs[] = { SCMP_SYS(fsopen), SCMP_SYS(fsconfig), SCMP_SYS(fsmount) };
 static const int for_sentinel[] = { SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd),
 	                            SCMP_SYS(sched_getattr) };
 static const int for_arguments[] = { SCMP_SYS(process_vm_readv) };
@@ -78,8 +79,8 @@ static const int for_rotation[] = { SCMP_SYS(flock), SCMP_SYS(rename), SCMP_SYS(
 	                            SCMP_SYS(renameat2) };
 static const int for_peer[] = { SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(getsockopt),
 	                        SCMP_SYS(setsockopt) };
-static const int for_command[] = { SCMP_SYS(kill), SCMP_SYS(wait4), SCMP_SYS(waitid),
-	                           SCMP_SYS(waitpid) };
+static const int for_command[] = { SCMP_SYS(kill) };
+static const int for_children[] = { SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(waitpid) };
 
 static int allow(scmp_filter_ctx filter, bool wanted, const int *calls, size_t count)
 {
@@ -122,8 +123,9 @@ static int allow_opening(scmp_filter_ctx filter, bool writing)
 	return result == 0 ? allow_masked(filter, SCMP_SYS(open), 1, mask, O_RDONLY) : result;
 }
 
-static int fill(scmp_filter_ctx filter, const struct syscall_filter_options *options)
+static int fill_main(scmp_filter_ctx filter, const void *context)
 {
+	const struct syscall_filter_options *options = context;
 	const struct {
 		bool wanted;
 		const int *calls;
@@ -133,14 +135,14 @@ static int fill(scmp_filter_ctx filter, const struct syscall_filter_options *opt
 		{ options->live, LISTED(for_live) },
 		{ options->namespaces, LISTED(for_namespaces) },
 		{ options->tracepoints, LISTED(for_tracepoints) },
-		{ options->tracepoints && options->namespaces, LISTED(for_tracefs) },
 		{ options->sentinel, LISTED(for_sentinel) },
 		{ options->arguments, LISTED(for_arguments) },
 		{ options->rotation, LISTED(for_rotation) },
 		{ options->peer, LISTED(for_peer) },
 		{ options->command, LISTED(for_command) },
+		{ options->command || options->helper, LISTED(for_children) },
 	};
-	int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < COUNT(groups); i++)
 		result = allow(filter, groups[i].wanted, groups[i].calls, groups[i].count);
@@ -148,8 +150,58 @@ static int fill(scmp_filter_ctx filter, const struct syscall_filter_options *opt
 		result = allow_memory(filter);
 	if (result == 0)
 		result = allow_opening(filter, options->output_file);
+	return result;
+}
+
+static const int for_helper[] = {
+	SCMP_SYS(close),        SCMP_SYS(exit),      SCMP_SYS(exit_group),
+	SCMP_SYS(recvmsg),      SCMP_SYS(sendmsg),   SCMP_SYS(restart_syscall),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigreturn),
+};
+
+/* The call, where its argument has that value. */
+static int allow_equal(scmp_filter_ctx filter, int call, unsigned argument, scmp_datum_t value)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+	                        (struct scmp_arg_cmp){ argument, SCMP_CMP_EQ, value, 0 });
+}
+
+static int allow_namespaces(scmp_filter_ctx filter)
+{
+	static const int families[] = { AF_PACKET, AF_NETLINK, AF_INET, AF_INET6, AF_UNIX };
+	int result = allow_equal(filter, SCMP_SYS(setns), 1, CLONE_NEWNET);
+
+	if (result == 0)
+		result = allow_equal(filter, SCMP_SYS(ioctl), 1, SIOCGSKNS);
+	for (size_t i = 0; result == 0 && i < COUNT(families); i++)
+		result = allow_equal(filter, SCMP_SYS(socket), 0, (scmp_datum_t)families[i]);
+	return result == 0 ? allow_opening(filter, false) : result;
+}
+
+static int fill_helper(scmp_filter_ctx filter, const void *context)
+{
+	const struct syscall_filter_helper *options = context;
+	int result = allow(filter, true, LISTED(for_helper));
+
+	return result == 0 && options->namespaces ? allow_namespaces(filter) : result;
+}
+
+/* Loads what `fill` allows, for all threads. */
+static int load(int (*fill)(scmp_filter_ctx filter, const void *options), const void *options)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int result;
+
+	if (!filter)
+		return -ENOMEM;
+	result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+	if (result == 0)
+		result = fill(filter, options);
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_LOG, 1);      /* Linux 4.14 */
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree */
+	if (result == 0)
+		result = seccomp_load(filter);
+	seccomp_release(filter);
 	return result;
 }
 
@@ -159,14 +211,14 @@ int syscall_filter_load(const struct syscall_filter_options *options)
 	(void)options;
 	return 0;
 #endif
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int result;
+	return load(fill_main, options);
+}
 
-	if (!filter)
-		return -ENOMEM;
-	result = fill(filter, options);
-	if (result == 0)
-		result = seccomp_load(filter);
-	seccomp_release(filter);
-	return result;
+int syscall_filter_load_helper(const struct syscall_filter_helper *options)
+{
+#ifdef INSTRUMENTED
+	(void)options;
+	return 0;
+#endif
+	return load(fill_helper, options);
 }

@@ -17,6 +17,7 @@ struct syscall_filter_options {
 	bool sentinel;    /* descriptors of other processes are borrowed */
 	bool arguments;   /* memory of programs that were just executed is read */
 	bool command;     /* a child is waited for and signalled */
+	bool helper;      /* a child is waited for */
 	bool output_file; /* a file is opened for writing */
 	bool rotation;    /* and moved */
 	bool peer;        /* a socket is connected for the output */
@@ -27,5 +28,12 @@ struct syscall_filter_options {
  * CAP_SYS_ADMIN. -errno where the kernel has no filters; then calls are not limited.
  */
 int syscall_filter_load(const struct syscall_filter_options *options);
+
+/* What the helper process uses (helper.h), which is not in the list above. */
+struct syscall_filter_helper {
+	bool namespaces; /* of the network: a socket is made there, a file of /proc/net opened */
+};
+
+int syscall_filter_load_helper(const struct syscall_filter_helper *options);
 
 #endif

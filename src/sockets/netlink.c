@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include "sockets/netlink_batch.h"
+#include "sockets/netns.h"
 
 #define REQUEST_MAX    1024
 #define DATAGRAM_MAX   65536  /* the kernel fills at most 32 KiB of a dump's datagram */
@@ -68,6 +69,12 @@ int netlink_open(struct netlink **netlink, int protocol, struct error *error)
 		return result;
 	}
 	new->fd = nl_socket_get_fd(new->socket);
+	result = netns_check_socket(new->fd);
+	if (result < 0) {
+		netlink_close(new);
+		return error_set(error, -result, "netlink protocol %d: in another namespace",
+		                 protocol);
+	}
 	new->port_id = nl_socket_get_local_port(new->socket);
 	netlink_set_receive_buffer(new, RECEIVE_BUFFER);
 	*netlink = new;

@@ -65,45 +65,6 @@ int netns_of_socket(int socket)
 	return fd >= 0 ? fd : -errno;
 }
 
-/* 0 or errno; EINVAL: it is no socket. */
-static int enter_by_socket(int socket)
-{
-	int fd = netns_of_socket(socket);
-	int code;
-
-	if (fd < 0)
-		return fd == -EPERM ? EPERM : EINVAL;
-	code = setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
-	close(fd);
-	return code;
-}
-
-int netns_enter(int fd)
-{
-	int previous = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int code;
-
-	if (previous < 0)
-		return -errno;
-	code = setns(fd, CLONE_NEWNET) == 0 ? 0 : errno;
-	if (code == EINVAL)
-		code = enter_by_socket(fd);
-	if (code == 0)
-		return previous;
-	close(previous);
-	return -code;
-}
-
-void netns_leave(int previous_fd)
-{
-	if (setns(previous_fd, CLONE_NEWNET) != 0) {
-		dprintf(STDERR_FILENO, "sockline: cannot leave a network namespace: setns: %s\n",
-		        strerror(errno));
-		abort();
-	}
-	close(previous_fd);
-}
-
 struct seen {
 	uint32_t *numbers;
 	size_t count, capacity;
@@ -206,7 +167,8 @@ static uint64_t count_line(const char *line)
 
 uint64_t netns_count_packets(void)
 {
-	FILE *file = fopen("/proc/thread-self/net/dev", "re");
+	int fd = netns_open_net(NETNS_NET_DIR, "dev");
+	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 	uint64_t count = 0;
 	char line[512];
 
@@ -214,5 +176,7 @@ uint64_t netns_count_packets(void)
 		count += count_line(line);
 	if (file)
 		fclose(file);
+	else if (fd >= 0)
+		close(fd);
 	return count;
 }

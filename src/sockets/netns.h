@@ -7,9 +7,12 @@
 #ifndef SOCKLINE_SOCKETS_NETNS_H
 #define SOCKLINE_SOCKETS_NETNS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
+
+struct helper;
 
 /* The number of the calling thread's namespace; 0 when it cannot be read. */
 uint32_t netns_self(void);
@@ -32,14 +35,32 @@ uint32_t netns_owner(int fd);
  * -EPERM: CAP_NET_ADMIN there is missing.
  */
 int netns_of_socket(int socket);
+
 /*
- * Moves the calling thread into the namespace of fd, or of the socket fd; what it opens from now on
- * belongs there. Returns an fd of the one it left, for netns_leave, or -errno
- * (-EPERM: CAP_SYS_ADMIN is missing).
+ * Sockets inside a namespace, netns_thread.c. With a helper (security/helper.h) that may enter
+ * namespaces the calling thread needs no right to: set once, before there are threads. NULL, as at
+ * first: the thread itself moves.
+ */
+void netns_use_helper(struct helper *helper);
+/* False when the helper has ended. */
+bool netns_can_enter(void);
+/*
+ * What the calling thread opens from now on, as sockets and by netns_open_net, belongs into the
+ * namespace of fd, or of the socket fd; socket(2) of libpcap and libnl is meant, too. Returns what
+ * netns_leave takes, at least 0, or -errno (-EPERM: CAP_SYS_ADMIN is missing, -EPIPE: the helper has
+ * ended).
  */
 int netns_enter(int fd);
-/* Goes back and closes the fd. Aborts when that fails: the thread would act in the wrong place. */
-void netns_leave(int previous_fd);
+/* Goes back. Aborts when that fails: the thread would act in the wrong place. */
+void netns_leave(int previous);
+/*
+ * A socket that a library made is inside the namespace that the thread has entered. 0, also where
+ * that cannot be known for want of CAP_NET_ADMIN; -EXDEV.
+ */
+int netns_check_socket(int fd);
+/* Opens a file of net_dir for reading; inside a namespace its own /proc/net stands for the folder. */
+int netns_open_net(const char *net_dir, const char *name);
+#define NETNS_NET_DIR "/proc/thread-self/net"
 
 /*
  * Called once with each namespace that holds a process of /proc or has a name in

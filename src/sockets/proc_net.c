@@ -3,12 +3,13 @@
 #include "sockets/proc_net.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "sockets/netns.h"
 
 /* One file being listed. */
 struct listing {
@@ -108,18 +109,23 @@ static int read_file(FILE *file, struct listing *listing)
 	return result ? result : more;
 }
 
-static int list_file(int directory, const char *name, struct listing *listing)
+/* "dev" is always there: without it the process went, and its files with it. */
+static bool is_there(const char *net_dir)
 {
-	FILE *file;
-	int fd, result;
+	int fd = netns_open_net(net_dir, "dev");
 
-	fd = openat(directory, name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		/* "dev" is always there: without it the process went, and its files with it. */
-		if (errno == ENOENT && faccessat(directory, "dev", F_OK, 0) == 0)
-			return 0;
-		return -errno;
-	}
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int list_file(const char *net_dir, const char *name, struct listing *listing)
+{
+	int fd = netns_open_net(net_dir, name), result;
+	FILE *file;
+
+	if (fd < 0)
+		return fd == -ENOENT && is_there(net_dir) ? 0 : fd;
 	file = fdopen(fd, "r");
 	if (!file) {
 		result = -errno;
@@ -170,13 +176,13 @@ uint64_t proc_net_count(const char *net_dir, enum socket_kind kind)
 		[SOCKET_TIPC] = { "TIPC" },
 		[SOCKET_SMC] = { "SMC", "SMC6" },
 	};
-	char path[64], line[256];
+	int fd = netns_open_net(net_dir, "protocols");
+	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 	uint64_t count = 0;
-	FILE *file;
+	char line[256];
 
-	if (snprintf(path, sizeof(path), "%s/protocols", net_dir) >= (int)sizeof(path))
-		return 0;
-	file = fopen(path, "re");
+	if (!file && fd >= 0)
+		close(fd);
 	if (!file)
 		return 0;
 	while (fgets(line, sizeof(line), file)) {
@@ -198,15 +204,11 @@ int proc_net_list(const char *net_dir, uint32_t netns, enum socket_kind kind, ui
 		.context = context,
 		.counters = counters,
 	};
-	int directory, result = 0;
+	int result = 0;
 
-	directory = open(net_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (directory < 0)
-		return -errno;
 	for (int i = 0; i < 2 && result == 0 && files[kind][i]; i++) {
 		listing.family = i == 0 ? AF_INET : AF_INET6;
-		result = list_file(directory, files[kind][i], &listing);
+		result = list_file(net_dir, files[kind][i], &listing);
 	}
-	close(directory);
 	return result;
 }

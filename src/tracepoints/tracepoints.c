@@ -225,6 +225,8 @@ int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_
 	if (!opened)
 		return error_set(error, ENOMEM, "out of memory");
 	opened->epoll = -1;
+	if (options->like)
+		opened->layout = options->like->layout;
 	opened->layout.has_cgroup = true;
 	opened->routes.budget.per_second = ROUTES_PER_SECOND;
 	opened->receives.budget.per_second = RECEIVES_PER_SECOND;
@@ -234,7 +236,7 @@ int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_
 	result = open_groups(opened, options);
 	if (result < 0)
 		goto refused;
-	result = learn_events(opened, error);
+	result = options->like ? 0 : learn_events(opened, error);
 	if (result < 0)
 		goto fail;
 	for (int event = 0; event < TRACE_RECORD_EVENTS && result == 0; event++)

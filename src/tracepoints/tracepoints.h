@@ -33,6 +33,11 @@ struct tracepoints_options {
 	 * for hosts that have more than one network namespace.
 	 */
 	bool namespaces;
+	/*
+	 * Others that are open: what they know of the kernel's formats is taken over, and tracefs is
+	 * not read again, which a process that has dropped privileges may not be able to. NULL: none.
+	 */
+	const struct tracepoints *like;
 };
 
 struct tracepoints_counters {

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 
-from harness import SOCKLINE, Namespace, check, path, run, skip, until
+from harness import HERE, SOCKLINE, Namespace, check, path, run, skip, until
 
 NUMBERS = {"cap_dac_override": 1, "cap_dac_read_search": 2, "cap_kill": 5, "cap_net_admin": 12,
            "cap_net_raw": 13, "cap_ipc_lock": 14, "cap_sys_ptrace": 19, "cap_sys_admin": 21,
@@ -18,6 +18,7 @@ LOOK = {"cap_dac_read_search", "cap_sys_ptrace"}
 ROOM = {"cap_net_admin"}  # for NAT, where the kernel tracks connections
 # SECBIT_NOROOT, NO_SETUID_FIXUP, KEEP_CAPS, NO_CAP_AMBIENT_RAISE: their locks, and all but KEEP_CAPS.
 SECUREBITS = 0xef
+PORT = 7762
 
 
 def names_of(text):
@@ -92,15 +93,80 @@ def test_p19_methods():
             check(sockline.stop() == 0, f"{method}: ends well", sockline.stderr)
 
 
+ENTERS = {"capability": "cap_sys_admin", "feature": "network_namespaces"}
+
+
+def helpers_of(pid):
+    """The pids of the helper processes of a run."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        children = file.read().split()
+    return [int(child) for child in children if statuses(child)[0]["Name"] == "sockline-helper"]
+
+
+def check_helper(title, sockline, started, wanted):
+    """There is one, which holds `wanted` and has nothing open but its socket and its namespace."""
+    found = helpers_of(sockline.pid)
+    if not check(len(found) == 1, f"{title}: there is one helper", found):
+        return 0
+    threads = statuses(found[0])
+    held = names_of(threads[0]["CapEff"])
+    named = {entry["capability"] for entry in started.get("helper_privileges", [])}
+    check(held == named == wanted and names_of(threads[0]["CapBnd"]) <= wanted,
+          f"{title}: the helper holds what it needs, run_started names each", (held, named))
+    check(len(threads) == 1 and threads[0]["NoNewPrivs"] == "1" and threads[0]["Seccomp"] == "2",
+          f"{title}: it has one thread, no_new_privs and a filter", threads)
+    files = [os.readlink(f"/proc/{found[0]}/fd/{fd}") for fd in sorted(os.listdir(f"/proc/{found[0]}/fd"), key=int)]
+    check(files[:3] == ["/dev/null"] * 3 and [name.split(":")[0] for name in files[3:]] == ["socket", "net"],
+          f"{title}: its socket and its namespace are all that it has open", files)
+    check(core_limit(found[0]) == ["0", "0"] and not traced_by_its_user(found[0]),
+          f"{title}: no core file, and its memory is not read")
+    return found[0]
+
+
 def test_p19_namespaces():
+    """CAP_SYS_ADMIN is in a process that reads no packets."""
     with Namespace() as host:
         for options in (("--netns", "all"), ("--netns", "all", "--attribution", "sentinel")):
             sockline = host.sockline("-i", "lo", *options, netns=None)
-            started = check_confined(str(options), sockline, LOOK | ROOM | {"cap_net_raw", "cap_sys_admin"},
+            started = check_confined(str(options), sockline, LOOK | ROOM | {"cap_net_raw"},
                                      {"cap_ipc_lock", "cap_perfmon"})
-            check({"capability": "cap_sys_admin", "feature": "network_namespaces"} in started["privileges"],
-                  "CAP_SYS_ADMIN is for namespaces", started["privileges"])
-            check(sockline.stop() == 0, f"{options}: ends well", sockline.stderr)
+            helper = check_helper(str(options), sockline, started,
+                                  {"cap_sys_admin", "cap_net_admin", "cap_net_raw"})
+            check(ENTERS in started["helper_privileges"], "CAP_SYS_ADMIN is for namespaces", started)
+            check(sockline.stop() == 0 and not os.path.exists(f"/proc/{helper}"),
+                  f"{options}: ends well, and so does the helper", sockline.stderr)
+        sockline = host.sockline("-i", "lo", "--netns", "all", "--no-separation", netns=None)
+        started = check_confined("--no-separation", sockline, LOOK | ROOM | {"cap_net_raw", "cap_sys_admin"},
+                                 {"cap_ipc_lock", "cap_perfmon"})
+        check(ENTERS in started["privileges"] and "helper_privileges" not in started and
+              not helpers_of(sockline.pid), "--no-separation: no helper", started)
+        check(sockline.stop() == 0, "--no-separation: ends well", sockline.stderr)
+
+
+def test_helper_ends():
+    """Killed, it is missed and nothing hangs; killed, the run takes it along."""
+    sockline = HERE.sockline("-e", "packet", "udp", "portrange", f"{PORT}-{PORT + 1}", netns=None)
+    helper = helpers_of(sockline.pid)[0]
+    with Namespace() as before:
+        sockline.wait_for("netns_opened",
+                          lambda record: record["sockline"]["namespace"]["netns"] == str(before.inode))
+        os.kill(helper, signal.SIGKILL)
+        sockline.wait_for("helper_lost", lambda record: record["log"]["level"] == "error")
+        check(not os.path.exists(f"/proc/{helper}"), "its status is taken")
+        with Namespace() as late:
+            late.helper("gen", "-p", PORT + 1, "127.0.0.1").finish()
+            before.helper("gen", "-p", PORT, "127.0.0.1").finish()
+            sockline.wait_for("packet", lambda record: record["destination"]["port"] == PORT)
+            check(not [record for record in sockline.find("netns_opened")
+                       if record["sockline"]["namespace"]["netns"] == str(late.inode)],
+                  "what was open goes on, what comes is not opened")
+        check(sockline.stop() == 0, "the run ends well without it", sockline.stderr)
+    sockline = HERE.sockline("-e", "stats", netns=None)
+    helper = helpers_of(sockline.pid)[0]
+    sockline.kill()
+    until(lambda: not os.path.exists(f"/proc/{helper}") or statuses(helper)[0]["State"].startswith("Z"),
+          "the helper to end after SIGKILL of the run")
+    check(True, "it goes with the run that is killed")
 
 
 def test_output():

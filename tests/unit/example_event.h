@@ -296,6 +296,8 @@ static inline void example_run(struct event_run *run)
 	static const char *const events[] = { "packet", "connection", "stats" };
 	static const char *const capabilities[] = { "cap_net_raw" };
 	static const struct event_privilege privileges[] = { { "cap_net_raw", "capture" } };
+	static const struct event_privilege helper[] = { { "cap_sys_admin",
+		                                           "network_namespaces" } };
 	static const char *const degraded[] = {
 		"cap_sys_ptrace is missing: sockets of other users have no owner",
 	};
@@ -310,6 +312,8 @@ static inline void example_run(struct event_run *run)
 		.capability_count = 1,
 		.privileges = privileges,
 		.privilege_count = 1,
+		.helper_privileges = helper,
+		.helper_privilege_count = 1,
 		.degraded = degraded,
 		.degraded_count = 1,
 		.netns = EXAMPLE_NETNS,
@@ -377,6 +381,10 @@ static inline void example_log(struct event *event)
 			"events of tracepoints were lost: owners of that time may be unknown";
 		log->count = 4711;
 		log->where = "tracepoints";
+	} else if (event->action == EVENT_HELPER_LOST) {
+		log->level = "error";
+		log->message = "the helper process ended: network namespaces that come from now on "
+			       "are not watched";
 	} else if (event->action == EVENT_CLOCK_STEP) {
 		log->message = "the clock was set back by an hour";
 		log->step_ns = INT64_C(-3600000000000);

@@ -211,6 +211,10 @@ static inline void scene_run(struct scene *scene, struct event_run *run)
 		{ "cap_net_raw", "capture" },
 		{ "cap_sys_ptrace", "attribution" },
 	};
+	static const struct event_privilege helper[] = {
+		{ "cap_sys_admin", "network_namespaces" },
+		{ "cap_net_admin", "network_namespaces" },
+	};
 	static const char *const kinds[] = { "tcp", "unix" };
 
 	for (int i = 0; i < 8; i++)
@@ -225,6 +229,8 @@ static inline void scene_run(struct scene *scene, struct event_run *run)
 		.capability_count = 2,
 		.privileges = privileges,
 		.privilege_count = (int)random_below(&scene->random, 3),
+		.helper_privileges = helper,
+		.helper_privilege_count = (int)random_below(&scene->random, 3),
 		.degraded = scene->texts + 5,
 		.degraded_count = (int)random_below(&scene->random, 3),
 		.netns = scene_chance(scene, 50) ? 4026531840 : 0,

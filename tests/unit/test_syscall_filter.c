@@ -17,7 +17,7 @@
 #include "check.h"
 #include "config.h"
 
-static const struct syscall_filter_options everything = { true, true, true, true, true,
+static const struct syscall_filter_options everything = { true, true, true, true, true, true,
 	                                                  true, true, true, true };
 static const struct syscall_filter_options replay;
 

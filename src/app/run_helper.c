@@ -1,0 +1,96 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Privilege separation in a run: which helper process there is, and what is reported of its end. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "app/run_private.h"
+#include "security/capabilities.h"
+#include "sockets/netns.h"
+
+static bool goes_on(const struct options *options)
+{
+	return options->mode == OPTIONS_STREAM || options->snapshot_interval_ns > 0;
+}
+
+/* Where other namespaces are watched. */
+static bool enters_namespaces(const struct options *options)
+{
+	return options->netns_mode != HOST_NETNS_SELF &&
+	       capabilities_have(capabilities_effective(), CAP_SYS_ADMIN);
+}
+
+/*
+ * The kernel asks for these of what made a socket, not only of what uses it: to capture, and to be
+ * asked about NAT.
+ */
+static void add_privileges(struct privileges *privileges)
+{
+	static const char feature[] = "network_namespaces";
+
+	privileges_need(privileges, CAP_SYS_ADMIN, feature);
+	privileges_need(privileges, CAP_NET_RAW, feature);
+	privileges_need(privileges, CAP_NET_ADMIN, feature);
+}
+
+int run_helper_start(struct run *run, struct error *error)
+{
+	const struct options *options = run->options;
+	struct helper_options helper = { .namespaces = enters_namespaces(options) };
+	int result;
+
+	if (options->no_separation || run_is_replay(run) || !goes_on(options) || !helper.namespaces)
+		return 0;
+	add_privileges(&run->helper_privileges);
+	helper.keep = privileges_set(&run->helper_privileges);
+	result = helper_start(&run->helper, &helper, error);
+	if (result == 0)
+		netns_use_helper(run->helper);
+	return result;
+}
+
+static void on_end(void *context, uint32_t events)
+{
+	static const char what[] = "the helper process ended";
+	static const char cost[] = "network namespaces that come from now on are not watched";
+	struct run *run = context;
+	struct event_log content = {
+		.level = "error",
+		.message = "the helper process ended: network namespaces that come from now on are "
+			   "not watched",
+	};
+
+	(void)events;
+	loop_remove(run->helper_source);
+	run->helper_source = NULL;
+	helper_give_up(run->helper);
+	log_error(run->log, "%s", content.message);
+	if (run->host)
+		host_degrade(run->host, what, cost);
+	if (run->emitter)
+		run_emit_log(run, EVENT_HELPER_LOST, &content);
+}
+
+int run_helper_watch(struct run *run, struct error *error)
+{
+	if (!run->helper)
+		return 0;
+	/* EPOLLHUP always comes. */
+	run->helper_source = loop_add_fd(run->loop, helper_fd(run->helper), 0, on_end, run);
+	return run->helper_source ? 0 : error_set(error, errno, "epoll: %s", strerror(errno));
+}
+
+/* Its descriptors are closed some moments before its status can be taken. */
+void run_helper_look(struct run *run)
+{
+	if (run->helper && helper_has_ended(run->helper))
+		helper_give_up(run->helper);
+}
+
+void run_helper_stop(struct run *run)
+{
+	loop_remove(run->helper_source);
+	netns_use_helper(NULL);
+	helper_stop(run->helper);
+}

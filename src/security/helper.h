@@ -1,0 +1,52 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Privilege separation: a second process holds what the process that reads packets gives up. It
+ * makes sockets inside other network namespaces and opens files of /proc/net there; it does
+ * nothing else. A socket belongs to the namespace in which socket(2) was called, and all that is
+ * done with it later needs no right to enter that namespace.
+ *
+ * Requests and answers have a fixed size, and descriptors go by SCM_RIGHTS (unix(7)). Any thread
+ * may ask; one asks at a time.
+ */
+#ifndef SOCKLINE_SECURITY_HELPER_H
+#define SOCKLINE_SECURITY_HELPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct helper;
+
+struct helper_options {
+	uint64_t keep;   /* capabilities, as in capabilities.h */
+	bool namespaces; /* of the network, to be entered */
+};
+
+/*
+ * Makes the process. The caller has no other threads as yet. The process ends when the caller does,
+ * and ignores the signals by which a terminal or an administrator ends the caller.
+ */
+int helper_start(struct helper **helper, const struct helper_options *options, struct error *error);
+/* Waits for the process, but not for long. NULL is fine. */
+void helper_stop(struct helper *helper);
+
+int helper_pid(const struct helper *helper);
+/* A descriptor that has EPOLLHUP when the process has ended, or was given up. */
+int helper_fd(const struct helper *helper);
+/* It has ended, or has not answered for so long that it was given up: nothing is opened any more. */
+bool helper_has_ended(const struct helper *helper);
+/* No more is asked; takes the status of a process that has ended. */
+void helper_give_up(struct helper *helper);
+
+/*
+ * socket(2) inside the network namespace of netns_fd (or of that socket). The descriptor, which is
+ * closed on exec, or -errno: -EACCES for a kind of socket that the helper does not make, -EPIPE when
+ * it has ended.
+ */
+int helper_socket(struct helper *helper, int netns_fd, int domain, int type, int protocol);
+/* Opens a file of /proc/net ("tcp6") inside the namespace, for reading. The same. */
+int helper_open_net(struct helper *helper, int netns_fd, const char *name);
+
+#endif

@@ -88,7 +88,9 @@ def test_rules():
         return
     with open(os.path.join(ELASTIC, "pipeline.json"), encoding="utf-8") as file:
         pipeline = json.load(file)
-    records = [json.loads(line) for line in lines()]
+    # Other processes of a busy machine are thousands.
+    records = [record for record in map(json.loads, lines())
+               if record["event"]["dataset"] != "sockline.process" or record["process"].get("name") == "telnet"]
     for rule in ("kworker", "unusual", "telnet"):
         check(not alerts(records, rule), f"{rule}: not without the pipeline")
     results = [ingest.run_pipeline(pipeline, record) for record in records]

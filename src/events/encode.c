@@ -115,6 +115,11 @@ bool encoder_has(const struct encoder *encoder, enum event_action action)
 	}
 }
 
+unsigned encoder_lines(const struct encoder *encoder, const struct event *event)
+{
+	return encoder->format == ENCODER_ZEEK ? zeek_lines(event) : 1;
+}
+
 static inline void write_record(struct writer *writer, const struct event *event)
 {
 	const enum encoder_format format = writer->record->encoder->format;

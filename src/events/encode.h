@@ -58,6 +58,8 @@ void encoder_free(struct encoder *encoder);
 
 /* There are such lines; an event of which there are none must not be given to it. */
 bool encoder_has(const struct encoder *encoder, enum event_action action);
+/* How many lines an event has. The event's part is the one that is encoded: 0, 1, ... */
+unsigned encoder_lines(const struct encoder *encoder, const struct event *event);
 
 /*
  * Appends the event as one line of at most EVENT_LINE_MAX bytes, LF included.

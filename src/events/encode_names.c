@@ -36,14 +36,21 @@ void encode_names_domain(struct writer *writer, const struct key *key, const str
 	write_text(writer, key, names, NAMES_DOMAIN, RAW_NONE);
 }
 
+void encode_names_text(struct writer *writer, const struct key *key, const struct names *names,
+                       enum names_text text)
+{
+	write_text(writer, key, names, text, RAW_NONE);
+}
+
+const uint8_t *encode_names_bytes(const struct names *names, enum names_text text, size_t *length)
+{
+	*length = names->texts[text].length;
+	return (const uint8_t *)names->bytes + names->texts[text].offset;
+}
+
 static bool has(const struct names *names, enum names_text text)
 {
 	return names->texts[text].length > 0;
-}
-
-static const uint8_t *bytes_of(const struct names *names, enum names_text text)
-{
-	return (const uint8_t *)names->bytes + names->texts[text].offset;
 }
 
 void encode_names_contents(struct writer *writer, const struct names *names)
@@ -83,24 +90,31 @@ static void write_version(struct writer *writer, unsigned version)
 	writer_text(writer, ELEMENT, text, room.length);
 }
 
+void encode_names_alpn(struct writer *writer, const struct key *key, const struct names *names,
+                       enum writer_raw raw)
+{
+	size_t length;
+	const uint8_t *alpn = encode_names_bytes(names, NAMES_ALPN, &length);
+
+	if (length == 0)
+		return;
+	writer_array(writer, key);
+	for (size_t i = 0; i < length; i += 1u + alpn[i])
+		encode_writer_string(writer, ELEMENT, (const char *)alpn + i + 1, alpn[i], raw);
+	writer_array_end(writer);
+}
+
 static void write_tls(struct writer *writer, const struct names *names)
 {
-	const uint8_t *versions = bytes_of(names, NAMES_VERSIONS);
-	const uint8_t *alpn = bytes_of(names, NAMES_ALPN);
-	size_t alpn_length = names->texts[NAMES_ALPN].length;
+	size_t length;
+	const uint8_t *versions = encode_names_bytes(names, NAMES_VERSIONS, &length);
 
 	writer_object(writer, KEY("tls"));
 	writer_array(writer, KEY("versions"));
-	for (size_t i = 0; i < names->texts[NAMES_VERSIONS].length; i += 2)
+	for (size_t i = 0; i < length; i += 2)
 		write_version(writer, (unsigned)versions[i] << 8 | versions[i + 1]);
 	writer_array_end(writer);
-	if (alpn_length > 0)
-		writer_array(writer, KEY("alpn"));
-	for (size_t i = 0; i < alpn_length; i += 1u + alpn[i])
-		encode_writer_string(writer, ELEMENT, (const char *)alpn + i + 1, alpn[i],
-		                     RAW_ALPN);
-	if (alpn_length > 0)
-		writer_array_end(writer);
+	encode_names_alpn(writer, KEY("alpn"), names, RAW_ALPN);
 	writer_object_end(writer);
 }
 

@@ -374,6 +374,12 @@ void encode_details_protocol(struct writer *writer, const struct socket *socket)
 /* encode_names.c: inside "network", of the destination, outside of all, and inside "sockline". */
 void encode_names_network(struct writer *writer, const struct names *names);
 void encode_names_domain(struct writer *writer, const struct key *key, const struct names *names);
+/* Nothing where there is none. */
+void encode_names_text(struct writer *writer, const struct key *key, const struct names *names,
+                       enum names_text text);
+void encode_names_alpn(struct writer *writer, const struct key *key, const struct names *names,
+                       enum writer_raw raw);
+const uint8_t *encode_names_bytes(const struct names *names, enum names_text text, size_t *length);
 void encode_names_contents(struct writer *writer, const struct names *names);
 void encode_names_sockline(struct writer *writer, const struct names *names);
 const char *encode_names_protocol(const struct names *names); /* NULL = not known */

@@ -278,6 +278,7 @@ struct event {
 	enum event_action action;
 	int64_t time_ns;   /* @timestamp */
 	uint64_t sequence; /* event.sequence: 1, 2, ... */
+	unsigned part;     /* of its lines, see encoder_lines() */
 	union {
 		struct event_packet packet;
 		struct event_connection connection;

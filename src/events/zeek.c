@@ -107,11 +107,16 @@ static const char *transport_of(uint8_t protocol)
 	}
 }
 
-static void write_id(struct writer *writer, const struct connection *connection)
+static void write_ends(struct writer *writer, const struct connection *connection)
 {
 	writer_id(writer, KEY("uid"), connection->id);
 	write_end(writer, connection, CONNECTION_SOURCE);
 	write_end(writer, connection, CONNECTION_DESTINATION);
+}
+
+static void write_id(struct writer *writer, const struct connection *connection)
+{
+	write_ends(writer, connection);
 	writer_name(writer, KEY("proto"), transport_of(connection->tuple.protocol));
 }
 
@@ -214,6 +219,47 @@ static void write_connection(struct writer *writer, const struct connection *con
 	writer_name(writer, KEY("sockline.reason"), encode_connection_reason(connection->reason));
 	if (connection->names)
 		encode_names_domain(writer, KEY("sockline.resp.domain"), connection->names);
+	write_owner(writer, connection, CONNECTION_SOURCE);
+	write_owner(writer, connection, CONNECTION_DESTINATION);
+	finish(writer);
+}
+
+static void write_versions(struct writer *writer, const struct names *names)
+{
+	static const char *const known[] = { "SSLv3", "TLSv10", "TLSv11", "TLSv12", "TLSv13" };
+	size_t length;
+	const uint8_t *versions = encode_names_bytes(names, NAMES_VERSIONS, &length);
+
+	writer_array(writer, KEY("sockline.versions"));
+	for (size_t i = 0; i < length; i += 2) {
+		unsigned version = (unsigned)versions[i] << 8 | versions[i + 1];
+		char other[24]; /* in Zeek's words */
+
+		if (versions[i] == 0x7f)
+			snprintf(other, sizeof other, "TLSv13-draft%u", versions[i + 1]);
+		else
+			snprintf(other, sizeof other, "unknown-%u", version);
+		writer_name(writer, ELEMENT,
+		            version >= 0x0300 && version <= 0x0304 ? known[version - 0x0300]
+		                                                   : other);
+	}
+	writer_array_end(writer);
+}
+
+/*
+ * What the client said first is known: the names that it gave and what it offered. What the server
+ * chose (version, cipher, next_protocol), and whether the session was established, is not.
+ */
+static void write_ssl(struct writer *writer, const struct connection *connection)
+{
+	const struct names *names = connection->names;
+
+	begin(writer, "ssl", connection->start_ns);
+	write_ends(writer, connection);
+	encode_names_text(writer, KEY("server_name"), names, NAMES_SERVER_NAME);
+	encode_names_alpn(writer, KEY("orig_alpn"), names, RAW_NONE);
+	encode_names_text(writer, KEY("ja4"), names, NAMES_JA4);
+	write_versions(writer, names);
 	write_owner(writer, connection, CONNECTION_SOURCE);
 	write_owner(writer, connection, CONNECTION_DESTINATION);
 	finish(writer);
@@ -333,9 +379,20 @@ static void write_report(struct writer *writer, const struct event *event)
 	finish(writer);
 }
 
+unsigned zeek_lines(const struct event *event)
+{
+	const struct names *names = event->action == EVENT_CONNECTION_CLOSED
+	                                    ? event->connection.connection->names
+	                                    : NULL;
+
+	return names && names->texts[NAMES_VERSIONS].length > 0 ? 2 : 1;
+}
+
 void zeek_write(struct writer *writer, const struct event *event)
 {
-	if (event->action == EVENT_CONNECTION_CLOSED)
+	if (event->part > 0)
+		write_ssl(writer, event->connection.connection);
+	else if (event->action == EVENT_CONNECTION_CLOSED)
 		write_connection(writer, event->connection.connection);
 	else if (event->action == EVENT_DNS_TRANSACTION)
 		write_dns(writer, event);

@@ -133,13 +133,28 @@ static void introduce(const struct emitter *emitter, const struct event *event)
 		                       event_owner_ns(event));
 }
 
+static void write_line(struct emitter *emitter, struct event *event)
+{
+	struct buf line = { .capacity = ENCODER_ROOM };
+
+	event->sequence = ++emitter->sequence;
+	line.data = room_for_line(emitter);
+	if (!line.data || encoder_encode(emitter->options.encoder, event, &line) != 0) {
+		emitter->counters.dropped++;
+		return;
+	}
+	sink_commit(emitter->options.sink, line.length);
+	if (emitter->options.flush_each)
+		sink_flush(emitter->options.sink);
+}
+
 void emitter_emit(struct emitter *emitter, struct event *event)
 {
 	bool wanted = emitter_wants(emitter, event->action);
 	bool summed = emitter->options.summary && event->action == EVENT_CONNECTION_CLOSED;
 	struct capture_writer *packets =
 		event->action == EVENT_PACKET ? emitter->options.packets : NULL;
-	struct buf line = { .capacity = ENCODER_ROOM };
+	unsigned lines;
 
 	if (emitter->options.complete && event->action != EVENT_PACKET)
 		complete(emitter, event);
@@ -157,15 +172,9 @@ void emitter_emit(struct emitter *emitter, struct event *event)
 		summary_add(emitter->options.summary, event);
 	if (!wanted)
 		return;
-	event->sequence = ++emitter->sequence;
-	line.data = room_for_line(emitter);
-	if (!line.data || encoder_encode(emitter->options.encoder, event, &line) != 0) {
-		emitter->counters.dropped++;
-		return;
-	}
-	sink_commit(emitter->options.sink, line.length);
-	if (emitter->options.flush_each)
-		sink_flush(emitter->options.sink);
+	lines = encoder_lines(emitter->options.encoder, event);
+	for (event->part = 0; event->part < lines; event->part++)
+		write_line(emitter, event);
 }
 
 void emitter_set_deadline(struct emitter *emitter, int64_t deadline_ns)

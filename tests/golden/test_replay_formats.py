@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import ocsf  # noqa: E402
 from test_replay import CASES, SERVER, Capture, check, compare, records_of, replay, run_all, scapy, \
     without_local, write
-from test_replay_names import address, ask, exchange, reply
+from test_replay_names import CLIENT, Flow, address, ask, client_hello, exchange, published, reply
 
 
 def resolutions():
@@ -24,7 +24,16 @@ def resolutions():
     return capture
 
 
-CAPTURES = {**CASES, "dns": resolutions}
+def hellos():
+    capture = Capture()
+    Flow(capture, 50000, 443).send(">", client_hello(b"WWW.example.com"))
+    Flow(capture, 50001, 443).send(">", client_hello(b'"\\\n\xff', first=b"h\xff"))
+    Flow(capture, 50002, 443).send(">", b"GET / HTTP/1.1\r\n\r\n")
+    capture.add(scapy.IP(src=CLIENT, dst=SERVER) / scapy.UDP(sport=50003, dport=443) / published("version_1"))
+    return capture
+
+
+CAPTURES = {**CASES, "dns": resolutions, "tls": hellos}
 
 
 def test_zeek():
@@ -42,10 +51,24 @@ def test_zeek():
                     if record["event"]["action"] == "connection_closed"}
         check(totals == expected and totals, f"{name}: conn.log has the totals of the records",
               f"{totals}\n{expected}")
+        hellos_of = {line["uid"]: (line.get("server_name"), line["ja4"], line.get("orig_alpn"), line["sockline.versions"])
+                     for line in records_of(lines) if line["_path"] == "ssl"}
+        check(hellos_of == hellos_in(f"{name}.pcap"), f"{name}: ssl.log has what clients said first",
+              f"{hellos_of}\n{hellos_in(f'{name}.pcap')}")
         output += lines
     compare("replay_zeek.ndjson", without_local(output), "the golden lines with Zeek's names")
     check(replay("-r", "tcp.pcap", "--format", "zeek") ==
           replay("-r", "tcp.pcap", "--format", "zeek", "-e", "connection"), "zeek has conn.log if nothing is asked for")
+
+
+def hellos_in(capture):
+    """The same of the records, by the id of their connection."""
+    closed = [record for record in records_of(replay("-r", capture, "-e", "closed"))
+              if record["event"]["action"] == "connection_closed" and "tls" in record["sockline"]]
+    return {record["sockline"]["connection"]["id"]:
+            (record["tls"]["client"]["server_name"], record["sockline"]["ja4"], record["sockline"]["tls"].get("alpn"),
+             ["TLSv" + version.replace(".", "") for version in record["sockline"]["tls"]["versions"]])
+            for record in closed}
 
 
 def test_ocsf():

@@ -142,6 +142,40 @@ static void test_owner(struct fixture *fixture)
 	example_end(&example);
 }
 
+/* A connection of TLS has a second line. */
+static void test_ssl(struct fixture *fixture)
+{
+	struct example example;
+	struct event event = { .action = EVENT_CONNECTION_CLOSED,
+		               .connection.connection = &example.connection };
+
+	example_begin(&example);
+	CHECK(encoder_lines(fixture->encoder, &event) == 1, "a connection without names");
+	names_set_protocol(&example.connection.names, NAMES_HTTP);
+	names_set_text(&example.connection.names, NAMES_HOST, "www.example.com", 15);
+	CHECK(encoder_lines(fixture->encoder, &event) == 1, "a connection of HTTP");
+	names_set_text(&example.connection.names, NAMES_SERVER_NAME, "www.example.com", 15);
+	names_set_text(&example.connection.names, NAMES_ALPN, "\2h2\10http/1.1", 12);
+	names_set_text(&example.connection.names, NAMES_VERSIONS, "\3\4\3\0\x7f\x1c\4\1", 8);
+	CHECK(encoder_lines(fixture->encoder, &event) == 2, "a connection of TLS");
+	event.part = 1;
+	CHECK_TEXT(
+		encode(fixture, &event),
+		"{\"_path\":\"ssl\",\"_system_name\":\"web1\",\"ts\":1795342272.123001,"
+		"\"uid\":\"5d41402abc4b2a76\",\"id.orig_h\":\"10.0.2.15\",\"id.orig_p\":51044,"
+		"\"id.resp_h\":\"93.184.216.34\",\"id.resp_p\":443,"
+		"\"server_name\":\"www.example.com\",\"orig_alpn\":[\"h2\",\"http/1.1\"],"
+		"\"sockline.versions\":[\"TLSv13\",\"SSLv3\",\"TLSv13-draft28\",\"unknown-1025\"],"
+		"\"sockline.orig.method\":\"socket\","
+		"\"sockline.orig.pid\":4242,\"sockline.orig.process\":\"curl\","
+		"\"sockline.orig.entity_id\":\"9f86d081884c7d65\","
+		"\"sockline.orig.user_id\":\"1000\"}\n",
+		"what its client said first");
+	event.action = EVENT_RECORDS_DROPPED;
+	CHECK(encoder_lines(fixture->encoder, &event) == 1, "an event of no connection");
+	example_end(&example);
+}
+
 static void test_reports(struct fixture *fixture)
 {
 	struct event event = { .action = EVENT_RECORDS_DROPPED,
@@ -183,6 +217,7 @@ int main(void)
 	test_full_history();
 	test_other_states();
 	test_owner(&fixture);
+	test_ssl(&fixture);
 	test_reports(&fixture);
 	CHECK(encoder_has(fixture.encoder, EVENT_CONNECTION_CLOSED) &&
 	              !encoder_has(fixture.encoder, EVENT_PACKET) &&

@@ -111,6 +111,49 @@ def test_unit_runs():
         check(mode == 0o640, "the file has mode 0640", oct(mode))
 
 
+def daemonset():
+    """The pod's specification; None: there is nothing that reads YAML."""
+    try:
+        import yaml
+    except ImportError:
+        skip("daemonset.yaml", "needs python3-yaml")
+        return None
+    with open(os.path.join(CONTRIB, "kubernetes/daemonset.yaml"), encoding="utf-8") as file:
+        namespace, daemon = yaml.safe_load_all(file)
+    template = daemon["spec"]["template"]
+    check(daemon["metadata"]["namespace"] == namespace["metadata"]["name"] and
+          daemon["spec"]["selector"]["matchLabels"] == template["metadata"]["labels"], "its names fit each other")
+    return template["spec"]
+
+
+def test_kubernetes():
+    """With the capabilities of the DaemonSet and no others, it has what it has as root."""
+    pod = daemonset()
+    if not pod:
+        return
+    container, = pod["containers"]
+    check(pod["hostPID"] and pod["hostNetwork"], "the node's processes and network")
+    security = container["securityContext"]
+    names = ["cap_" + name.lower() for name in security["capabilities"]["add"]]
+    check(security["readOnlyRootFilesystem"] and security["capabilities"]["drop"] == ["ALL"], "and no more")
+    volumes = {volume["name"]: volume["hostPath"]["path"] for volume in pod["volumes"]}
+    mounts = {mount["mountPath"]: (volumes[mount["name"]], mount["readOnly"]) for mount in container["volumeMounts"]}
+    check(all(mounts.get(name) == (name, True) for name in
+              ("/sys/kernel/tracing", "/etc/machine-id", "/etc/passwd", "/run/containerd")) and
+          len(mounts) == len(volumes), "what it reads of the node, to read alone", mounts)
+    with Namespace() as host:
+        full = host.run(SOCKLINE, "--self-test", *container["args"])
+        caps = "-all" + "".join(",+" + name.removeprefix("cap_") for name in names)
+        less = host.run("setpriv", "--inh-caps=-all", "--bounding-set=" + caps, SOCKLINE, "--self-test", *container["args"])
+    check(less == full, "what it has with these capabilities", f"{full}\n{less}")
+    needed = set(re.findall(r"^capability +(cap_\w+):", full, re.MULTILINE))
+    # The sentinel wants that where there are no tracepoints.
+    check(needed and needed <= set(names), "the capabilities that it asks for", (needed, names))
+    with open(os.path.join(TREE, "README.md"), encoding="utf-8") as file:
+        listed = set(re.findall(r"`CAP_(\w+)`", re.search(r"^\| capability.*?\n\n", file.read(), re.M | re.S)[0]))
+    check(set(security["capabilities"]["add"]) == listed | {"IPC_LOCK"}, "those of the README, and locked memory", listed)
+
+
 def test_logrotate():
     logrotate = installed("logrotate")
     if not logrotate:

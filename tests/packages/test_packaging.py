@@ -26,6 +26,11 @@ LIBRARIES = {
     "nettle": ("nettle-dev", "nettle-devel", "nettle-dev", "nettle", "nettle"),
     "zlib": ("zlib1g-dev", "zlib-devel", "zlib-dev", "zlib", "zlib"),
 }
+# What Debian 13 calls the libraries themselves.
+TRIXIE = {
+    "json-c": "libjson-c5", "libnl-3.0": "libnl-3-200", "liblz4": "liblz4-1", "libpcap": "libpcap0.8t64",
+    "libseccomp": "libseccomp2", "libzstd": "libzstd1", "nettle": "libnettle8t64", "zlib": "zlib1g",
+}
 DEBIAN, FEDORA, ALPINE, ARCH, NIX = range(5)
 # What a list has beside libraries.
 TOOLS = {"autoconf", "automake", "base-devel", "gcc", "glibc", "libc6-dev", "linux-headers", "make", "musl-dev",
@@ -74,6 +79,12 @@ def test_libraries():
     check_list(found(r" buildInputs = \[ (.*?) \]", "contrib/nix/default.nix").split(), NIX, "default.nix")
     common = "contrib/common.sh"
     check_list(found(r"^run_packages='(.*?)'", common).split(), DEBIAN, "contrib/run")
+    text = read("contrib/container/Containerfile").replace("\\\n", " ")
+    stages = [words.split() for words in re.findall(r"--no-install-recommends ([^&\n]*)", text)]
+    check(len(stages) == 2, "the Containerfile has two stages", stages)
+    check_list(stages[0], DEBIAN, "the Containerfile")
+    check(sorted(stages[1]) == sorted(TRIXIE.values()) and TRIXIE.keys() == LIBRARIES.keys(),
+          "its second stage has the libraries", stages[1])
     for system, column in (("Fedora", FEDORA), ("Alpine", ALPINE), ("Arch", ARCH)):
         words = re.sub(r"'\s*\\\s*'", " ", found(rf"say '  {system}: (.*?)'\n", common)).split()
         check_list(words, column, f"what contrib/run says on {system}")

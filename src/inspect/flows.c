@@ -15,7 +15,8 @@ enum stage { STAGE_NONE, STAGE_FIRST, STAGE_MIDDLE, STAGE_DONE };
 struct flow_direction {
 	uint32_t next; /* sequence number of the first byte that was not looked at */
 	int16_t buffer;
-	uint8_t stage; /* enum stage */
+	uint8_t stage;    /* enum stage */
+	uint8_t consumed; /* how often flows_wait() was done with bytes */
 };
 
 struct flow {
@@ -276,7 +277,8 @@ static bool look(struct flows *flows, struct flow_direction *direction, const st
 		captured -= known;
 		offset = 0;
 	}
-	view->initial = direction->stage == STAGE_FIRST;
+	view->initial = direction->stage == STAGE_FIRST && direction->consumed == 0;
+	view->consumed = direction->consumed;
 	view->direction = direction;
 	if (offset == 0 && direction->buffer == NO_BUFFER && captured <= FLOWS_BYTES) {
 		view->bytes = payload;
@@ -339,6 +341,8 @@ void flows_wait(struct flows *flows, const struct flow_view *view, size_t consum
 		return;
 	}
 	direction->next += (uint32_t)consumed;
+	if (consumed > 0 && direction->consumed < UINT8_MAX)
+		direction->consumed++;
 	if (direction->buffer == NO_BUFFER) {
 		if (consumed < view->length)
 			keep(flows, direction, 0, view->bytes + consumed, view->length - consumed,

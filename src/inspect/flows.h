@@ -28,6 +28,7 @@ struct flow_view {
 	size_t length;
 	bool cut;     /* no more will follow: the next bytes were not captured, or do not fit */
 	bool initial; /* the connection's beginning was seen: these are the first bytes */
+	unsigned consumed; /* how often bytes before these were done with, at most 255 */
 	struct flow_direction *direction, *other;
 };
 

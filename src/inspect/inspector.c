@@ -6,6 +6,7 @@
 
 #include "inspect/flows.h"
 #include "inspect/quic.h"
+#include "inspect/upgrade.h"
 
 #define DNS_LENGTH 2 /* RFC 1035 4.2.2: in front of each message over TCP */
 
@@ -82,13 +83,16 @@ static bool add_crypto(struct inspector *inspector, const struct packet *packet,
 	return flows_add(inspector->flows, &segment, crypto->bytes, crypto->length, false, view);
 }
 
-/* A ClientHello, as far as it was read: what follows it, and what the server says, is not looked at. */
-static void follow_hello(struct inspector *inspector, const struct flow_view *view,
+/*
+ * A ClientHello behind that many bytes, as far as it was read: what follows it, and what the server
+ * says, is not looked at.
+ */
+static void follow_hello(struct inspector *inspector, const struct flow_view *view, size_t before,
                          enum tls_hello_status status, enum inspector_kind kind)
 {
 	switch (status) {
 	case TLS_HELLO_MORE:
-		flows_wait(inspector->flows, view, 0);
+		flows_wait(inspector->flows, view, before);
 		return;
 	case TLS_HELLO_FOUND:
 		report(inspector, kind);
@@ -102,7 +106,7 @@ static void follow_hello(struct inspector *inspector, const struct flow_view *vi
 
 static void look_at_crypto(struct inspector *inspector, const struct flow_view *view)
 {
-	follow_hello(inspector, view,
+	follow_hello(inspector, view, 0,
 	             tls_hello_read_message(view->bytes, view->length, view->cut, 'q',
 	                                    &inspector->finding.tls),
 	             INSPECTOR_QUIC);
@@ -164,11 +168,26 @@ static bool starts_dns(const struct packet *packet, const uint8_t *payload, size
 	       dns_length(payload) + DNS_LENGTH == captured;
 }
 
-static void look_at_tls(struct inspector *inspector, const struct flow_view *view)
+static void look_at_tls(struct inspector *inspector, const struct flow_view *view, size_t before)
 {
-	follow_hello(inspector, view,
-	             tls_hello_read(view->bytes, view->length, view->cut, &inspector->finding.tls),
+	follow_hello(inspector, view, before,
+	             tls_hello_read(view->bytes + before, view->length - before, view->cut,
+	                            &inspector->finding.tls),
 	             INSPECTOR_TLS);
+}
+
+/* TLS may begin behind what asks for it, and nowhere else. */
+static void look_behind(struct inspector *inspector, const struct flow_view *view)
+{
+	size_t before =
+		view->consumed < UPGRADE_MAX ? upgrade_length(view->bytes, view->length) : 0;
+
+	if (before == 0)
+		flows_done(inspector->flows, view->direction);
+	else if (before < view->length)
+		look_at_tls(inspector, view, before);
+	else
+		flows_wait(inspector->flows, view, before);
 }
 
 /* Text is certain only where a connection begins: in its middle it may be anything's. */
@@ -182,13 +201,18 @@ static void look_at_lines(struct inspector *inspector, const struct flow_view *v
 		status = first_lines_http(view->bytes, view->length, view->cut, &finding->http);
 	else if (view->initial)
 		status = first_lines_ssh(view->bytes, view->length, &finding->ssh);
-	if (status == FIRST_LINES_MORE) {
+	switch (status) {
+	case FIRST_LINES_MORE:
 		flows_wait(inspector->flows, view, 0);
 		return;
-	}
-	if (status == FIRST_LINES_FOUND)
+	case FIRST_LINES_FOUND:
 		report(inspector, kind);
-	flows_done(inspector->flows, view->direction);
+		flows_done(inspector->flows, view->direction);
+		return;
+	case FIRST_LINES_NONE:
+		look_behind(inspector, view);
+		return;
+	}
 }
 
 static void look_at_stream(struct inspector *inspector, const struct flow_view *view)
@@ -196,13 +220,13 @@ static void look_at_stream(struct inspector *inspector, const struct flow_view *
 	uint8_t first = view->bytes[0];
 
 	if (first == 0x16)
-		look_at_tls(inspector, view);
+		look_at_tls(inspector, view, 0);
 	else if (first == 'S' && (view->length < 2 || view->bytes[1] == 'S'))
 		look_at_lines(inspector, view, INSPECTOR_SSH);
 	else if (first >= 'A' && first <= 'Z')
 		look_at_lines(inspector, view, INSPECTOR_HTTP);
 	else
-		flows_done(inspector->flows, view->direction);
+		look_behind(inspector, view);
 }
 
 static void look_at_segment(struct inspector *inspector, const struct packet *packet,

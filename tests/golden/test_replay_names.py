@@ -239,7 +239,7 @@ def test_tls():
     Flow(capture, 50001, 443).send(">", b"\x17\3\3\0\5hello")
     Flow(capture, 50002, 443).send("<", hello)
     late = Flow(capture, 50003, 443)
-    late.send(">", b"STARTTLS\r\n")
+    late.send(">", b"\0\0\0\5hello")
     late.send(">", hello)
     found = closed_of(capture, "TLS")
     good = [port for port, record in found.items()
@@ -252,6 +252,39 @@ def test_tls():
           [found.get(10001), found.get(50000)])
     check(len({found[port]["sockline"]["ja4"] for port in good}) == 1, "and its JA4")
     check(not [port for port in (50001, 50003) if "tls" in found[port]], "other records, and what comes later: none")
+
+
+def test_upgrades():
+    """TLS behind what asks for it, and behind nothing else."""
+    hello, capture = client_hello(b"db.example.com"), Capture()
+    request, encryption, other = (b"\0\0\0\x08\x04\xd2\x16" + code for code in (b"\x2f", b"\x30", b"\x31"))
+    mysql = b"\x20\0\0\1\x05\xae\xff\1\0\0\0\1\x2d" + bytes(23)
+    smtp = [b"EHLO a.example\r\n", b"STARTTLS\r\n"]
+    cases = [[request], [encryption, request], [mysql], smtp, [b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n"],
+             [b"capa\r\nstls\r\n"], [b"NOOP\r\n"] * 8]
+    others = [[b"NOOP\r\n"] * 9, [b"STARTTLS"], [b"GET / HTTP/1.1\r\n\r\n"], [other], [mysql[:5] + bytes(31)],
+              [smtp[0], b"\0"], [b"x" * 512 + b"\n"]]
+    for number, parts in enumerate(cases + others):
+        flow = Flow(capture, 50000 + number, 5432)
+        for part in parts:
+            flow.send("<", b"220 go ahead\r\n")
+            flow.send(">", part)
+        flow.send(">", hello[:100])
+        flow.send(">", hello[100:])
+    flow = Flow(capture, 50100, 25)  # the last part first
+    flow.send(">", hello, at=1001 + len(smtp[1]))
+    flow.send(">", smtp[1], at=1001)
+    found = closed_of(capture, "TLS later")
+    names = [found[50000 + number].get("tls", {}).get("client", {}).get("server_name")
+             for number in range(len(cases + others))]
+    check(names == ["db.example.com"] * len(cases) + [None] * len(others),
+          "behind a request of PostgreSQL or MySQL, or lines of text, not behind many, HTTP or others", names)
+    check(found[50100]["tls"]["client"]["server_name"] == "db.example.com" and
+          found[50100]["network"]["protocol"] == "tls", "and when that was captured later", found[50100])
+    text = Flow(Capture(), 50000, 25)
+    text.send(">", smtp[0])
+    text.send(">", b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+    check("protocol" not in closed_of(text.capture, "no HTTP")[50000]["network"], "HTTP behind such a line is none")
 
 
 def test_tls_hostile():

@@ -5,11 +5,14 @@
  * line of tab-separated columns each, names first. Empty = not there.
  *
  * decode_dump -p COUNT FILE: instead decodes the prefixes of the first COUNT
- * packets and compares them with the whole. In both every packet ends at an
- * unmapped page. Exit status 3: libpcap does not open the file.
+ * packets and compares them with the whole; each is looked into for names, too,
+ * as what was cut there and as what ends there. Prints how many prefixes there
+ * were, and how often names were found. In both every packet ends at an unmapped
+ * page. Exit status 3: libpcap does not open the file.
  */
 #include "decode/decode.h"
 #include "decode/decode_tunnel.h"
+#include "inspect/inspector.h"
 
 #include <pcap/pcap.h>
 
@@ -19,6 +22,14 @@
 #define GUARDED_MAX (1u << 20)
 #define DENSE_MAX   4096 /* above, the cost of copying forbids every prefix; headers end below */
 #define SPARSE_STEP 61
+
+/* Prefixes of the packets of a file. */
+struct prefixes {
+	uint64_t packets; /* of so many */
+	uint64_t count, names;
+	struct inspector *inspector;
+	uint32_t netns; /* each look is at a connection of its own */
+};
 
 static const char *const statuses[] = { "ok", "truncated", "malformed", "unsupported" };
 static const char *const directions[] = { "", "in", "out", "other" };
@@ -144,8 +155,48 @@ static struct packet decode(int link_type, uint8_t *guard, const uint8_t *bytes,
 	return packet;
 }
 
+static void on_finding(void *context, const struct inspector_finding *finding)
+{
+	struct prefixes *prefixes = context;
+
+	(void)finding;
+	prefixes->names++;
+}
+
+/* The first packet of a connection, but for a SYN. */
+static void look_once(struct prefixes *prefixes, struct packet packet, const uint8_t *bytes)
+{
+	struct packet syn = packet;
+
+	syn.netns = packet.netns = ++prefixes->netns;
+	if (packet.has_tcp) {
+		syn.tcp_flags = TCP_FLAG_SYN;
+		syn.tcp_sequence--;
+		syn.payload = 0;
+		packet.tcp_flags &= (uint8_t)~TCP_FLAG_SYN;
+		inspector_packet(prefixes->inspector, &syn, bytes);
+	}
+	inspector_packet(prefixes->inspector, &packet, bytes);
+}
+
+static void look(struct prefixes *prefixes, const struct packet *packet, const uint8_t *bytes)
+{
+	struct packet outer = *packet, inner;
+
+	for (int i = 0; i <= PACKET_TUNNELS_MAX; i++) {
+		struct packet ended = outer;
+
+		ended.payload = packet_payload_captured(&outer);
+		look_once(prefixes, outer, bytes);
+		look_once(prefixes, ended, bytes);
+		if (!decode_tunnel(&outer, bytes, &inner))
+			break;
+		outer = inner;
+	}
+}
+
 static void check_prefixes(int link_type, uint8_t *guard, const uint8_t *bytes,
-                           const struct packet *whole)
+                           const struct packet *whole, struct prefixes *prefixes)
 {
 	for (uint32_t captured = 0; captured < whole->captured;
 	     captured += captured < DENSE_MAX ? 1 : SPARSE_STEP) {
@@ -157,32 +208,37 @@ static void check_prefixes(int link_type, uint8_t *guard, const uint8_t *bytes,
 			        (unsigned)whole->number, captured);
 			exit(EXIT_FAILURE);
 		}
+		look(prefixes, &prefix, guard - captured);
 		decode(link_type, guard, bytes, captured, 0, whole->number);
+		prefixes->count++;
 	}
 }
 
-static void dump(pcap_t *pcap, uint64_t prefixes)
+static void dump(pcap_t *pcap, struct prefixes *prefixes)
 {
 	static const uint8_t nothing[GUARDED_MAX];
 	uint8_t *guard = check_guarded(nothing, GUARDED_MAX) + GUARDED_MAX;
 	struct pcap_pkthdr *header;
 	const uint8_t *bytes;
 
-	if (prefixes == 0)
+	if (prefixes->packets == 0)
 		print_names();
 	for (uint64_t number = 1; pcap_next_ex(pcap, &header, &bytes) == 1; number++) {
 		uint32_t captured = header->caplen < GUARDED_MAX ? header->caplen : GUARDED_MAX;
 		struct packet packet =
 			decode(pcap_datalink(pcap), guard, bytes, captured, header->len, number);
 
-		if (prefixes == 0) {
+		if (prefixes->packets == 0) {
 			print_link(&packet);
 			print_network(&packet);
 			print_transport(&packet);
-		} else if (number <= prefixes) {
-			check_prefixes(packet.link_type, guard, bytes, &packet);
+		} else if (number <= prefixes->packets) {
+			check_prefixes(packet.link_type, guard, bytes, &packet, prefixes);
 		}
 	}
+	if (prefixes->packets != 0)
+		printf("%" PRIu64 " prefixes, %" PRIu64 " times names in them\n", prefixes->count,
+		       prefixes->names);
 	if (*pcap_geterr(pcap) != '\0')
 		fprintf(stderr, "%s\n", pcap_geterr(pcap));
 }
@@ -190,11 +246,12 @@ static void dump(pcap_t *pcap, uint64_t prefixes)
 int main(int argc, char **argv)
 {
 	char error[PCAP_ERRBUF_SIZE];
-	uint64_t prefixes = 0;
+	static const struct hash_key key = { { 1, 2 } };
+	struct prefixes prefixes = { 0 };
 	pcap_t *pcap;
 
 	if (argc == 4 && strcmp(argv[1], "-p") == 0)
-		prefixes = strtoull(argv[2], NULL, 10);
+		prefixes.packets = strtoull(argv[2], NULL, 10);
 	else if (argc != 2)
 		return 2;
 	pcap = pcap_open_offline(argv[argc - 1], error);
@@ -202,7 +259,11 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", error);
 		return 3;
 	}
-	dump(pcap, prefixes);
+	prefixes.inspector = inspector_new(&key, on_finding, &prefixes);
+	if (!prefixes.inspector)
+		return EXIT_FAILURE;
+	dump(pcap, &prefixes);
+	inspector_free(prefixes.inspector);
 	pcap_close(pcap);
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

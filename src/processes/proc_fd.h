@@ -77,7 +77,7 @@ void proc_fd_trust(struct proc_fd *fds, int64_t since_ns);
  * Tries the places where a new socket is likely: the last (pid, fd) that
  * matched and its neighbours, then the processes named by proc_fd_hint, newest
  * first. At most `budget` system calls, and some more for the one that is
- * found. One holder and 0, or -ENOENT.
+ * found. One holder, with its ancestors that have it, too, and 0; or -ENOENT.
  */
 int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,
                     struct proc_fd_holders *holders);

@@ -17,6 +17,7 @@
 #define LOWEST_FD    3 /* 0 to 2 are the standard streams */
 #define LOWEST_COUNT 4
 #define SCAN_CALLS   12 /* system calls of a scan besides its readlinks */
+#define GENERATIONS  4  /* of processes that have one socket by inheritance */
 
 struct attempt {
 	struct proc_fd *fds;
@@ -249,6 +250,29 @@ static void hint_newest(struct attempt *attempt)
 	proc_fd_hint(fds, pid);
 }
 
+/*
+ * A child that was forked after the socket was opened has it, too, and is found first when it is
+ * young. Its parent has it at the same descriptor: one look at each. True: there are ancestors.
+ */
+static bool add_ancestors(struct attempt *attempt)
+{
+	const struct process *process = attempt->holders->processes[0];
+	int fd = attempt->fds->matches[0].fd;
+	bool matched = true;
+
+	for (int i = 0; i < GENERATIONS && matched && process->parent_pid > 1; i++) {
+		struct place place;
+
+		if (find_place(attempt, &place, process->parent_pid) < 0)
+			break;
+		attempt->budget = 1;
+		matched = try_fd(attempt, &place, fd);
+		leave_place(&place);
+		process = attempt->holders->processes[attempt->holders->count - 1];
+	}
+	return attempt->holders->count > 1;
+}
+
 int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,
                     struct proc_fd_holders *holders)
 {
@@ -264,5 +288,7 @@ int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,
 	       sizeof hints); /* those that have exited are taken out meanwhile */
 	for (int i = 0; i < PROC_FD_HINTS && hints[i] != 0 && !matched && attempt.budget > 0; i++)
 		matched = try_hint(&attempt, hints[i]);
+	if (matched && add_ancestors(&attempt))
+		return proc_fd_find(fds, inode, holders);
 	return proc_fd_end_holders(fds, inode, holders);
 }

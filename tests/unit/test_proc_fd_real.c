@@ -313,6 +313,31 @@ static void test_predict(void)
 	finish(&fixture);
 }
 
+/* A young child is looked at first: what it has inherited is its parent's, too. */
+static void test_predict_inherited(void)
+{
+	struct fixture fixture = begin_real();
+	struct proc_fd_holders holders = { 0 };
+	int fd = open_socket(), seen;
+	pid_t self = getpid(), child = fork();
+
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	seen = newest_pid();
+	CHECK(child > 0 &&
+	              predict_hinted(fixture.fds, seen, child, inode_of(fd), 100, &holders) == 0,
+	      "found by hint");
+	CHECK(holders.count == 2 && holders.processes[0]->pid == (self < child ? self : child) &&
+	              holders.processes[1]->pid == (self < child ? child : self),
+	      "the child and its parent, %d holders", holders.count);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	close(fd);
+	finish(&fixture);
+}
+
 /* Connections that follow each other get the same descriptor: three system calls at most. */
 static void test_predict_again(void)
 {
@@ -422,6 +447,7 @@ int main(void)
 		test_real_replaced();
 		test_real_passed();
 		test_predict();
+		test_predict_inherited();
 		test_predict_again();
 		if (geteuid() == 0) /* procfs takes such a process from its user: no memory map */
 			test_real_leader();

@@ -173,21 +173,32 @@ wait("sent")
 
 
 def test_group():
-    """Two processes receive a datagram: both are named, whenever that is found."""
+    """Two processes receive a datagram: both are named, whenever that is found. A busy machine gets three
+    attempts to find them while they live; a wrong owner is wrong in any of them."""
     for mode in MODES:
-        with Namespace.pair() as (left, right):
-            sockline = right.sockline("-e", "packet,connection", "--attribution", mode, "udp")
-            agents = [Agent(right, RECEIVER.format(address=right.address)) for _ in range(2)]
-            agents.append(Agent(left, SENDER.format(address=left.address)))
-            time.sleep(LIFE)
-            for agent in agents:
-                agent.end()
-            sockline.wait_for("packet")
-            check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
-            ends = [source_end(record) for record in sockline.records if "destination" in record]
-            pids = sorted(agent.pid for agent in agents[:2])
-            check(ends and all(end.shared == pids or end.reason == "pending" for end in ends),
-                  f"{mode}: a group's datagram", ends)
+        for attempt in range(3):
+            ends, pids = receive_as_group(mode)
+            good = ends and all(end.shared == pids or end.reason == "pending" for end in ends)
+            wrong = [end for end in ends if end.shared not in ([], pids) or end.pid not in (None, *pids)]
+            if good or wrong or attempt == 2:
+                check(good and not wrong, f"{mode}: a group's datagram", ends)
+                break
+
+
+def receive_as_group(mode):
+    """Returns the receiving ends of the records, and who receives."""
+    with Namespace.pair() as (left, right):
+        sockline = right.sockline("-e", "packet,connection", "--attribution", mode, "udp")
+        agents = [Agent(right, RECEIVER.format(address=right.address)) for _ in range(2)]
+        agents.append(Agent(left, SENDER.format(address=left.address)))
+        sockline.wait_for("packet")
+        time.sleep(LIFE)
+        sockline.wait_until_asleep()
+        for agent in agents:
+            agent.end()
+        check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
+        return ([source_end(record) for record in sockline.records if "destination" in record],
+                sorted(agent.pid for agent in agents[:2]))
 
 
 # Waits on a port with others, under a name of its own.

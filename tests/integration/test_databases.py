@@ -37,6 +37,8 @@ CLICKHOUSE = """<yandex>
 </default></users>
 </yandex>
 """
+RSYSLOGD = "/usr/sbin/rsyslogd"
+OTHER = b"0123456789abcdef0123456789abcdef"  # host.id of another machine
 
 
 def test_sqlite():
@@ -201,6 +203,72 @@ def test_syslog_ng():
               "a line of text for each connection", rows()[:3])
         server.stop()
 
+
+
+def records_of_two_hosts():
+    """The lines, and again as those of another host."""
+    host = re.escape(json.loads(lines()[0])["host"]["id"].encode())
+    return lines() + [re.sub(rb'("host":{[^}]*"id":")' + host, rb"\g<1>" + OTHER, line, count=1) for line in lines()]
+
+
+def kafka(host):
+    """The addresses of three brokers."""
+    return host.start(sys.executable, os.path.join(TREE, "tests/helpers/mock_kafka.py"), "sockline", "12").line()
+
+
+def start_rsyslog(host, brokers):
+    """rsyslogd with contrib/pipeline, which reads two.ndjson; its folder is kept from one start to the next."""
+    os.makedirs(path("rsyslog"), exist_ok=True)
+    settings = config_of("pipeline/rsyslog.conf", (LOG, path("two.ndjson")), ("kafka:9092", brokers),
+                         ("/var/spool/rsyslog", path("rsyslog")))
+    config = write("rsyslog.conf", f'global(workDirectory="{path("rsyslog")}")\ninclude(file="{settings}")\n')
+    return host.start(RSYSLOGD, "-n", "-i", path("rsyslog.pid"), "-f", config)
+
+
+def can_send():
+    if not installed("rsyslogd") or not installed("kcat") or not installed("jq"):
+        return False
+    if not glob.glob("/usr/lib/*/rsyslog/omkafka.so"):
+        skip("omkafka", "rsyslog-kafka is not installed")
+        return False
+    write("two.ndjson", b"".join(line + b"\n" for line in records_of_two_hosts()))
+    return True
+
+
+def test_pipeline():
+    """sockline, rsyslog, three brokers of Kafka, and what reads from these."""
+    if not can_send():
+        return
+    sent = records_of_two_hosts()
+    with Namespace() as host:
+        brokers = kafka(host)
+        server = start_rsyslog(host, brokers)
+        # Ends with the last record.
+        reader = host.start("kcat", "-C", "-q", "-u", "-b", brokers, "-t", "sockline", "-c", str(len(sent)),
+                            "-f", "%p %k %s")
+        check(reader.wait() == 0, "Kafka: as many records as were written", reader.stderr + server.stderr)
+        partitions = {}
+        for row in reader.output.splitlines():
+            partition, key, line = row.split(b" ", 2)
+            partitions.setdefault((partition, key), []).append(line)
+        own, other = sent[:len(lines())], sent[len(lines()):]
+        check(list(partitions.values()) in ([own, other], [other, own]),
+              "a machine has one partition: all of its records, in order, as they were written",
+              {name: len(found) for name, found in partitions.items()})
+        check(len({partition for partition, _ in partitions}) == 2, "another machine has another", list(partitions))
+        count = sum(b'"sockline.connection"' in line for line in sent)
+        for number, (expected, title) in enumerate(((count, "rows for ClickHouse"),
+                                                    (2 * len(sent), "lines for OpenSearch")), 1):
+            # Without the last program.
+            command = commands("pipeline", number)[0].replace("kafka:9092", brokers).rpartition(" | ")[0]
+            rows = host.run("sh", "-c", f"cd {CONTRIB}/pipeline && {command}").splitlines()
+            check(len(rows) == expected and all(map(json.loads, rows)), title, [len(rows), expected])
+        server.stop()
+    folder = folder_of("pipeline")
+    values = dict(row.split("\t") for row in shell(folder, commands("pipeline", 3)[0]).splitlines())
+    size = round(sum(len(line) + 1 for line in lines()) / len(lines()))
+    check(values["connections"] == str(sum(b'"action":"connection_closed"' in line for line in lines()))
+          and values["records"] == str(len(lines())) and values["bytes/record"] == str(size), "the size", values)
 
 
 def test_nats():

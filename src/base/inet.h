@@ -43,11 +43,11 @@ struct tuple {
 void inet_from_v4(struct inet_address *address, const void *four_bytes);
 void inet_from_v6(struct inet_address *address, const void *sixteen_bytes);
 
-/* TCP, UDP, UDP-Lite and SCTP: two ports begin the header. */
+/* TCP, UDP, UDP-Lite, SCTP and DCCP: two ports begin the header. */
 static inline bool inet_has_ports(uint8_t protocol)
 {
 	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE ||
-	       protocol == IPPROTO_SCTP;
+	       protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP;
 }
 
 /* Its addresses mean something on one link alone: another link may have the same. */

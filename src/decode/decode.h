@@ -10,7 +10,8 @@
  * encrypted, with radiotap and without, NFLOG, PKTAP; MPLS below each of them. Network: IPv4 (RFC
  * 791, options skipped, AH followed), IPv6 (RFC 8200, extension headers followed: hop-by-hop,
  * routing, fragment, destination options, AH RFC 4302, mobility, HIP, shim6), ARP (RFC 826).
- * Transport: TCP (RFC 9293), UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6, SCTP (RFC 9260).
+ * Transport: TCP (RFC 9293), UDP, UDP-Lite (RFC 3828), ICMP, ICMPv6, SCTP (RFC 9260),
+ * DCCP (RFC 4340).
  */
 #ifndef SOCKLINE_DECODE_DECODE_H
 #define SOCKLINE_DECODE_DECODE_H

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TCP, UDP, UDP-Lite, SCTP, ICMP and ICMPv6 with the packet that an error message quotes. */
+/* TCP, UDP, UDP-Lite, SCTP, DCCP, ICMP and ICMPv6 with the packet that an error message quotes. */
 #include <netinet/in.h>
 
 #include "decode/decode_parts.h"
@@ -9,6 +9,7 @@
 #define TCP_SIZE   20
 #define UDP_SIZE   8
 #define SCTP_SIZE  12
+#define DCCP_SIZE  12 /* and four more with long sequence numbers */
 #define ICMP_SIZE  8
 #define ICMP_ID    4 /* where the identifier is */
 
@@ -56,6 +57,20 @@ static enum decode_status decode_tcp(const struct decode_cursor *cursor, struct 
 	packet->tcp_window = decode_be16(header + 14);
 	size = 4 * (size_t)(header[12] >> 4);
 	if (size < TCP_SIZE)
+		return DECODE_MALFORMED;
+	return decode_fixed(cursor, size, packet);
+}
+
+/* RFC 4340 5.1: the data begin at an offset that counts options and what the type adds. */
+static enum decode_status decode_dccp(const struct decode_cursor *cursor, struct packet *packet)
+{
+	const uint8_t *header = decode_fetch(cursor, DCCP_SIZE);
+	size_t size;
+
+	if (header == NULL)
+		return decode_short(cursor, DCCP_SIZE, packet);
+	size = 4 * (size_t)header[4];
+	if (size < (header[8] & 1 ? DCCP_SIZE + 4u : DCCP_SIZE))
 		return DECODE_MALFORMED;
 	return decode_fixed(cursor, size, packet);
 }
@@ -164,6 +179,8 @@ enum decode_status decode_transport(struct decode_cursor *cursor, struct packet 
 		return decode_fixed(cursor, UDP_SIZE, packet);
 	case IPPROTO_SCTP:
 		return decode_fixed(cursor, SCTP_SIZE, packet);
+	case IPPROTO_DCCP:
+		return decode_dccp(cursor, packet);
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return decode_icmp(cursor, packet);

@@ -93,7 +93,7 @@ struct packet {
 	bool has_mac; /* Ethernet: both; SLL: source only */
 	bool has_destination_mac;
 	bool is_broadcast;      /* the link layer says so, cooked captures too */
-	bool has_ports;         /* TCP, UDP, UDP-Lite, SCTP with the ports in the captured bytes */
+	bool has_ports;         /* TCP, UDP, UDP-Lite, SCTP, DCCP with the ports in the captured bytes */
 	bool has_tcp;           /* the fixed TCP header was there */
 	bool has_icmp;          /* type and code were there */
 	bool is_fragment;       /* any fragment, the first one too */

@@ -29,8 +29,8 @@ FIELDS = (
     "hip.proto", "shim6.nxt", "ah.next_header", "ipv6.fraghdr.offset", "ipv6.fraghdr.more",
     "ipv6.fraghdr.ident", "tcp.srcport", "tcp.dstport", "tcp.len", "tcp.flags", "tcp.seq_raw",
     "tcp.ack_raw", "tcp.window_size_value", "udp.srcport", "udp.dstport", "udp.length",
-    "sctp.srcport", "sctp.dstport", "icmp.type", "icmp.code", "icmp.ident", "icmpv6.type",
-    "icmpv6.code", "icmpv6.echo.identifier",
+    "sctp.srcport", "sctp.dstport", "dccp.srcport", "dccp.dstport", "icmp.type", "icmp.code",
+    "icmp.ident", "icmpv6.type", "icmpv6.code", "icmpv6.echo.identifier",
 )
 
 FRAGMENT, AH = 44, 51
@@ -38,7 +38,7 @@ NEXT_HEADER_FIELDS = {
     0: "ipv6.hopopts.nxt", 43: "ipv6.routing.nxt", 44: "ipv6.fraghdr.nxt", 51: "ah.next_header",
     60: "ipv6.dstopts.nxt", 135: "mip6.proto", 139: "hip.proto", 140: "shim6.nxt",
 }
-PORT_FIELDS = {6: "tcp", 17: "udp", 136: "udp", 132: "sctp"}
+PORT_FIELDS = {6: "tcp", 17: "udp", 136: "udp", 132: "sctp", 33: "dccp"}
 DIRECTIONS = {"0": "in", "1": "in", "2": "in", "3": "other", "4": "out"}
 ERRORS = {1: (3, 4, 5, 11, 12), 58: (1, 2, 3, 4)}
 

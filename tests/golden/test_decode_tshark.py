@@ -44,6 +44,11 @@ def udp(**fields):
     return scapy.UDP(**{"sport": 49153, "dport": 49154, **fields})
 
 
+def dccp():
+    """A request, RFC 4340 5.1: a service code behind the long sequence number."""
+    return struct.pack("!HHBBHBBHII", 49159, 49160, 5, 0, 0, 1, 0, 0, 7, 0)
+
+
 def ipv4_packets():
     options = [("MSS", 1460), ("SAckOK", b""), ("Timestamp", (1, 2)), ("NOP", None), ("WScale", 7)]
     yield from (ip() / tcp(flags=flags) / (b"x" * (flags % 5)) for flags in range(256))
@@ -53,6 +58,7 @@ def ipv4_packets():
     yield ip() / udp()
     yield ip(proto=136) / scapy.Raw(struct.pack("!HHHH", 49155, 49156, 8, 0) + b"data")
     yield ip() / scapy.SCTP(sport=49157, dport=49158) / scapy.SCTPChunkInit()
+    yield ip(proto=33) / scapy.Raw(dccp())
     yield ip() / scapy.GRE() / ip(src="10.9.9.9") / tcp(sport=1)
     yield ip() / ip(src="10.9.9.9") / udp(sport=1)
     yield ip(proto=41) / ip6() / tcp(sport=1)
@@ -83,6 +89,7 @@ def ipv6_packets():
     yield ip6(hlim=1) / udp() / b"data"
     yield ip6(nh=136) / scapy.Raw(struct.pack("!HHHH", 49155, 49156, 8, 0) + b"data")
     yield ip6() / scapy.SCTP(sport=49157, dport=49158) / scapy.SCTPChunkInit()
+    yield ip6(nh=33) / scapy.Raw(dccp())
     yield ip6() / scapy.IPv6ExtHdrHopByHop() / scapy.IPv6ExtHdrRouting(addresses=["2001:db8::9"]) \
         / scapy.IPv6ExtHdrDestOpt(options=[scapy.PadN(optdata=b"\0" * 12)]) / tcp() / b"data"
     yield ip6() / scapy.IPv6ExtHdrFragment(m=1, id=99) / udp(len=2000) / (b"x" * 16)

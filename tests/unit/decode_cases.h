@@ -299,7 +299,7 @@ static const struct decode_case {
 	{ "datagram ends in the ports", 12, IP4("0016", "06") TCP, 0, 20,
 	  "malformed " V4 "6 ttl 64 ip 22 " },
 
-	/* UDP, UDP-Lite, SCTP */
+	/* UDP, UDP-Lite, SCTP, DCCP */
 	{ "UDP", 12, IP4("0024", "11") UDP("0010") BYTES8, 0, 28,
 	  "ok " V4P "17 ttl 64 ip 36 payload 8@28 " },
 	{ "UDP, empty", 12, IP4("001c", "11") UDP("0008"), 0, 28, "ok " V4P "17 ttl 64 ip 28 " },
@@ -323,6 +323,15 @@ static const struct decode_case {
 	  "ok " V4P "132 ttl 64 ip 40 payload 8@32 " },
 	{ "SCTP too short", 12, IP4("001c", "84") UDP("0008"), 0, 24,
 	  "malformed " V4P "132 ttl 64 ip 28 " },
+	{ "DCCP, long sequence numbers, an option", 12,
+	  IP4("0030", "21") PORTS "05000000 01000000 00000001 00000000 " BYTES8, 0, 40,
+	  "ok " V4P "33 ttl 64 ip 48 payload 8@40 " },
+	{ "DCCP, short sequence numbers", 12, IP4("0024", "21") PORTS "03000000 04000001 " BYTES4, 0, 32,
+	  "ok " V4P "33 ttl 64 ip 36 payload 4@32 " },
+	{ "DCCP, data in the header", 12, IP4("0028", "21") PORTS "03000000 01000000 00000001 " BYTES4,
+	  0, 32, "malformed " V4P "33 ttl 64 ip 40 " },
+	{ "DCCP too short", 12, IP4("001c", "21") UDP("0008"), 0, 24,
+	  "malformed " V4P "33 ttl 64 ip 28 " },
 	{ "another protocol", 12, IP4("001c", "2f") BYTES8, 0, 20,
 	  "ok " V4 "47 ttl 64 ip 28 payload 8@20 " },
 

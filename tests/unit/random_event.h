@@ -11,8 +11,7 @@ static inline void scene_transport(struct scene *scene, struct packet *packet)
 {
 	uint8_t protocol = packet->tuple.protocol;
 
-	packet->has_ports = protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ||
-	                    protocol == IPPROTO_UDPLITE || protocol == IPPROTO_SCTP;
+	packet->has_ports = inet_has_ports(protocol);
 	packet->has_tcp = protocol == IPPROTO_TCP;
 	packet->has_icmp = protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6;
 	packet->has_icmp_id = packet->has_icmp && scene_chance(scene, 50);

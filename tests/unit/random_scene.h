@@ -195,7 +195,7 @@ static inline void scene_address(struct scene *scene, struct inet_address *addre
 
 static inline struct tuple scene_tuple(struct scene *scene)
 {
-	static const uint8_t protocols[] = { 6, 6, 6, 17, 17, 136, 132, 1, 58, 47, 50, 255, 99 };
+	static const uint8_t protocols[] = { 6, 6, 6, 17, 17, 136, 132, 33, 1, 58, 47, 50, 255, 99 };
 	struct tuple tuple = {
 		.protocol = protocols[random_below(&scene->random, sizeof protocols)],
 	};
@@ -203,8 +203,7 @@ static inline struct tuple scene_tuple(struct scene *scene)
 
 	scene_address(scene, &tuple.source, v4);
 	scene_address(scene, &tuple.destination, v4);
-	if (tuple.protocol == IPPROTO_TCP || tuple.protocol == IPPROTO_UDP ||
-	    tuple.protocol == IPPROTO_UDPLITE || tuple.protocol == IPPROTO_SCTP) {
+	if (inet_has_ports(tuple.protocol)) {
 		tuple.source_port = (uint16_t)random_u64(&scene->random);
 		tuple.destination_port = (uint16_t)scene_number(scene, 16);
 	}

@@ -50,6 +50,7 @@ void attribution_free(struct attribution *attribution)
 	existing_owners_free(attribution->existing);
 	free(attribution->misses);
 	free(attribution->raw.sockets);
+	free(attribution->sctp.sockets);
 	free(attribution->listed.sockets);
 	free(attribution->namespaces);
 	free(attribution);
@@ -393,6 +394,10 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 		attribution_udp_resolve(attribution, namespace, question, owner);
 		ask_for_queued(attribution, question, owner);
 		ask_for_receiver(attribution, namespace, question, owner);
+		break;
+	case IPPROTO_SCTP:
+	case IPPROTO_DCCP:
+		attribution_sctp_resolve(attribution, namespace, question, owner);
 		break;
 	default:
 		attribution_raw_resolve(attribution, namespace, question, owner);

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where there is no sock_diag: the same questions answered from a listing of
- * /proc/net, which costs milliseconds and so is made a few times a second at
+ * Listings of sockets. Where there is no sock_diag: the same questions answered from a
+ * listing of /proc/net, which costs milliseconds and so is made a few times a second at
  * most. An owner may come later this way, never a wrong one: its descriptor is
  * verified all the same.
  */
@@ -31,6 +31,30 @@ int attribution_listed_add(void *context, const struct socket *socket)
 	}
 	list->sockets[list->count++] = *socket;
 	return 0;
+}
+
+void attribution_list(struct attribution_list *list, const struct attribution_namespace *namespace,
+                      uint32_t kinds, uint32_t states)
+{
+	int64_t now = clock_monotonic_ns();
+
+	if (list->netns == namespace->netns && now - list->listed_ns <= WINDOW_RAW_LISTING_NS &&
+	    list->listed_ns != 0)
+		return;
+	list->count = 0;
+	list->netns = namespace->netns;
+	list->listed_ns = now;
+	list->is_complete = false;
+	if (lister_run(namespace->lister, kinds, states, false, attribution_listed_add, list,
+	               &list->is_complete) != 0)
+		list->is_complete = false;
+}
+
+bool attribution_list_is_costly(const struct attribution_list *list,
+                                const struct attribution_namespace *namespace)
+{
+	return list->listed_ns != 0 && list->netns != namespace->netns &&
+	       clock_monotonic_ns() - list->listed_ns < WINDOW_RAW_TURN_NS;
 }
 
 static int compare_ports(const void *a, const void *b)

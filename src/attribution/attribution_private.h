@@ -46,6 +46,7 @@ struct attribution {
 	struct existing_owners *existing; /* NULL: no socket was there when a capture began */
 	struct attribution_miss *misses;
 	struct attribution_list raw;    /* raw and ping sockets */
+	struct attribution_list sctp;   /* listeners of SCTP and DCCP */
 	struct attribution_list listed; /* TCP and UDP, where there is no sock_diag */
 	struct attribution_budget budget;
 	struct attribution_counters counters;
@@ -148,6 +149,19 @@ void attribution_udp_resolve(struct attribution *attribution,
 void attribution_raw_resolve(struct attribution *attribution,
                              const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner);
+/* SCTP and DCCP. */
+void attribution_sctp_resolve(struct attribution *attribution,
+                              const struct attribution_namespace *namespace,
+                              const struct attribution_question *question, struct owner *owner);
+/* Makes the list anew unless it is young and of this namespace. */
+void attribution_list(struct attribution_list *list, const struct attribution_namespace *namespace,
+                      uint32_t kinds, uint32_t states);
+/*
+ * One list is kept. Many questions in turn in several namespaces would have it made anew for
+ * each, some 0.3 ms; the question is asked again in a moment.
+ */
+bool attribution_list_is_costly(const struct attribution_list *list,
+                                const struct attribution_namespace *namespace);
 /* attribution_find_socket and sock_diag_list_port without sock_diag. */
 int attribution_listed_find(struct attribution *attribution,
                             const struct attribution_namespace *namespace,

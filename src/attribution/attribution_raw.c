@@ -20,23 +20,11 @@
 static const struct attribution_list *list_sockets(struct attribution *attribution,
                                                    const struct attribution_namespace *namespace)
 {
-	struct attribution_list *list = &attribution->raw;
-	int64_t now = clock_monotonic_ns();
-
-	if (list->netns != namespace->netns || now - list->listed_ns > WINDOW_RAW_LISTING_NS ||
-	    list->listed_ns == 0) {
-		list->count = 0;
-		list->netns = namespace->netns;
-		list->listed_ns = now;
-		list->is_complete = false;
-		if (lister_run(namespace->lister,
-		               SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP) |
-		                       SOCKET_KIND_BIT(SOCKET_PACKET),
-		               UINT32_MAX, false, attribution_listed_add, list,
-		               &list->is_complete) != 0)
-			list->is_complete = false;
-	}
-	return list;
+	attribution_list(&attribution->raw, namespace,
+	                 SOCKET_KIND_BIT(SOCKET_RAW) | SOCKET_KIND_BIT(SOCKET_ICMP) |
+	                         SOCKET_KIND_BIT(SOCKET_PACKET),
+	                 UINT32_MAX);
+	return &attribution->raw;
 }
 
 static bool address_fits(const struct socket *socket, const struct attribution_question *question)
@@ -144,19 +132,6 @@ static bool may_be_made(const struct attribution_question *question)
 	return true;
 }
 
-/*
- * One list is kept. Many unknown senders in turn in several namespaces would have it
- * made anew for each, some 0.3 ms; the question is asked again in a moment.
- */
-static bool is_costly(const struct attribution *attribution,
-                      const struct attribution_namespace *namespace)
-{
-	const struct attribution_list *list = &attribution->raw;
-
-	return list->listed_ns != 0 && list->netns != namespace->netns &&
-	       clock_monotonic_ns() - list->listed_ns < WINDOW_RAW_TURN_NS;
-}
-
 void attribution_raw_senders(struct attribution *attribution,
                              const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner)
@@ -170,7 +145,7 @@ void attribution_raw_senders(struct attribution *attribution,
 		return;
 	if (find_by_hand(attribution, question, owner))
 		return;
-	if (is_costly(attribution, namespace))
+	if (attribution_list_is_costly(&attribution->raw, namespace))
 		return;
 	list = list_sockets(attribution, namespace);
 	for (size_t i = 0; i < list->count && count < CANDIDATES_MAX; i++)

@@ -331,7 +331,7 @@ static void set_address(uint32_t words[4], const struct inet_address *address, i
 /* source and destination as the kernel wants them, see udp_dump_one in net/ipv4/udp_diag.c. */
 static void set_ends(struct inet_diag_req_v2 *request, const struct tuple *tuple)
 {
-	const bool swap = tuple->protocol != IPPROTO_TCP;
+	const bool swap = tuple->protocol == IPPROTO_UDP || tuple->protocol == IPPROTO_UDPLITE;
 	const struct inet_address *source = swap ? &tuple->destination : &tuple->source;
 	const struct inet_address *destination = swap ? &tuple->source : &tuple->destination;
 
@@ -339,6 +339,25 @@ static void set_ends(struct inet_diag_req_v2 *request, const struct tuple *tuple
 	set_address(request->id.idiag_dst, destination, request->sdiag_family);
 	request->id.idiag_sport = htons(swap ? tuple->destination_port : tuple->source_port);
 	request->id.idiag_dport = htons(swap ? tuple->source_port : tuple->destination_port);
+}
+
+/* What a single socket can be asked for of; SOCKET_KIND_COUNT: nothing. */
+static enum socket_kind findable_kind(uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return SOCKET_TCP;
+	case IPPROTO_UDP:
+		return SOCKET_UDP;
+	case IPPROTO_UDPLITE:
+		return SOCKET_UDPLITE;
+	case IPPROTO_SCTP:
+		return SOCKET_SCTP;
+	case IPPROTO_DCCP:
+		return SOCKET_DCCP;
+	default:
+		return SOCKET_KIND_COUNT;
+	}
 }
 
 int sock_diag_find(struct sock_diag *diag, const struct tuple *tuple, uint32_t ifindex,
@@ -350,19 +369,13 @@ int sock_diag_find(struct sock_diag *diag, const struct tuple *tuple, uint32_t i
 		.id.idiag_if = ifindex,
 		.id.idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
 	};
-	_Alignas(4) char answer[1024]; /* about 400 bytes with tcp_info */
+	_Alignas(4) char answer[4096]; /* about 400 bytes with tcp_info; SCTP: 128 an address */
 	size_t length = sizeof(answer);
 	struct netlink *netlink;
-	enum socket_kind kind;
+	enum socket_kind kind = findable_kind(tuple->protocol);
 	int result;
 
-	if (tuple->protocol == IPPROTO_TCP)
-		kind = SOCKET_TCP;
-	else if (tuple->protocol == IPPROTO_UDP)
-		kind = SOCKET_UDP;
-	else if (tuple->protocol == IPPROTO_UDPLITE)
-		kind = SOCKET_UDPLITE;
-	else
+	if (kind == SOCKET_KIND_COUNT)
 		return -EPROTONOSUPPORT;
 	if (tcp_info && kind == SOCKET_TCP)
 		request.idiag_ext = 1 << (INET_DIAG_INFO - 1);

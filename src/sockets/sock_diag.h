@@ -47,14 +47,15 @@ int sock_diag_list(struct sock_diag *diag, enum socket_kind kind, uint32_t state
                    void *context);
 
 /*
- * The one TCP, UDP or UDP-Lite socket whose local end is tuple->source and
- * whose peer is tuple->destination (all zeros: a listener, wildcard UDP).
+ * The one TCP, UDP, UDP-Lite, SCTP or DCCP socket whose local end is tuple->source and
+ * whose peer is tuple->destination (all zeros: a listener, wildcard UDP). An association of SCTP
+ * is found by any of its addresses.
  * ifindex: the packet's interface, never 0 for packets (a socket bound to a
  * device is found only with it). 0; -ENOENT no such socket; -EPROTONOSUPPORT;
  * other -errno of netlink_request. Takes 3 to 5 us, however many sockets there are.
  *
  * What comes back may be less exact than what was asked, as the kernel looks
- * up as if a packet arrived: a listener for a TCP miss, a wildcard or
+ * up as if a packet arrived: a listener for a TCP or DCCP miss, a wildcard or
  * unconnected socket for UDP. The caller looks at state and tuple. The UDP
  * request has its ends swapped (udp_dump_one in net/ipv4/udp_diag.c); this
  * function does that.

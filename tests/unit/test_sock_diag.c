@@ -362,11 +362,11 @@ static void test_list_unix(void)
 
 static void test_refused(void)
 {
-	struct tuple tuple = make_tuple(IPPROTO_SCTP, "127.0.0.1", 1, "127.0.0.1", 2);
+	struct tuple tuple = make_tuple(IPPROTO_ICMP, "127.0.0.1", 1, "127.0.0.1", 2);
 	struct socket socket;
 	struct seen seen = { 0 };
 
-	CHECK_EQUAL(find(tuple, LOOPBACK, &socket), -EPROTONOSUPPORT, "SCTP is not asked for");
+	CHECK_EQUAL(find(tuple, LOOPBACK, &socket), -EPROTONOSUPPORT, "ICMP is not asked for");
 	CHECK_EQUAL(
 		sock_diag_list(diag, SOCKET_ICMP, SOCK_DIAG_STATES_ALL, false, see, NULL, &seen),
 		-ENOENT, "ping sockets have no handler");

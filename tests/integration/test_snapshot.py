@@ -5,11 +5,11 @@
 same ones by sock_diag and by /proc/net."""
 
 import collections
-import re
 import shutil
 import socket
 import time
 
+from families import FAMILIES, OTHERS, difference, kind, own, ss_lines
 from harness import HERE, SOCKLINE, Namespace, check, run
 from mksock import Agent, Mksock
 
@@ -21,11 +21,6 @@ SCENE = ("tcp-listen :: 0", "tcp-connect ::1 $1", "tcp-accept %1", "tcp-listen 1
          "unix-none seqpacket", "time-wait 127.0.0.1")
 # Where the kernel has it.
 MPTCP = ("mptcp-listen 127.0.0.1 0", "mptcp-connect 127.0.0.1 $1", "mptcp-accept %1")
-# Programs of this test.
-OURS = ("mksock", "python")
-# ss calls them otherwise. It lists UDP-Lite nowhere, and SMC in a program of its own.
-FAMILIES = {"tcp": "-t", "udp": "-u", "unix": "-x", "raw": "-w", "packet": "-0", "mptcp": "-M",
-            "sctp": "-S", "dccp": "-d", "vsock": "--vsock", "tipc": "--tipc", "xdp": "--xdp"}
 
 
 def snapshot(place, *options, netns="self", complete=True):
@@ -42,16 +37,6 @@ def snapshot(place, *options, netns="self", complete=True):
     return sockets
 
 
-def kind(record):
-    return record["sockline"]["socket"]["kind"]
-
-
-def own(records):
-    """Without packet and netlink sockets of sockline, of the kernel, and of others that capture here."""
-    return [record for record in records if kind(record) not in ("packet", "netlink") or
-            record.get("process", {}).get("name", "").startswith(OURS)]
-
-
 def essence(record):
     """What both ways of listing have."""
     about = record["sockline"]["socket"]
@@ -61,68 +46,12 @@ def essence(record):
             record.get("process", {}).get("pid"), record["sockline"]["attribution"].get("method"))
 
 
-# As many of the rare families as there are in the kernel. A listener and a connection, or a socket.
-OTHERS = """
-made = []
-def make(family, kind, protocol, address, connects):
-    try:
-        made.append(socket.socket(family, kind, protocol))
-        if address:
-            made[-1].bind(address)
-        if connects:
-            listener = made[-1]
-            listener.listen()
-            made.append(socket.socket(family, kind, protocol))
-            made[-1].connect(listener.getsockname())
-            made.append(listener.accept()[0])
-    except OSError:
-        pass
-loopback = ("127.0.0.1", 0)
-make(socket.AF_INET, socket.SOCK_STREAM, 132, loopback, True)  # SCTP
-make(socket.AF_INET, socket.SOCK_SEQPACKET, 132, loopback, False)
-make(socket.AF_INET, 6, 33, loopback, False)  # DCCP
-make(socket.AF_VSOCK, socket.SOCK_STREAM, 0, (1, 7777), True)
-make(44, socket.SOCK_RAW, 0, None, False)  # XDP
-make(socket.AF_TIPC, socket.SOCK_RDM, 0, None, False)
-make(43, socket.SOCK_STREAM, 0, None, False)  # SMC
-wait(len(made))
-"""
-
-
 def has_mptcp():
     try:
         socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).close()
     except OSError:
         return False
     return True
-
-
-def of_ss(line):
-    """Inode and holders of a line of ss -e -p."""
-    inode = re.search(r"\bino:(\d+)", line) or re.match(r"(?:\S+\s+){5}(\d+)", line)
-    return inode.group(1) if inode else "0", tuple(sorted(set(map(int, re.findall(r"pid=(\d+)", line)))))
-
-
-def of_record(record):
-    if record["sockline"]["attribution"]["method"] != "socket":  # that of its listener
-        return record["sockline"]["socket"].get("inode", "0"), ()
-    shared = record["sockline"]["attribution"].get("shared_pids")
-    pids = shared or ([record["process"]["pid"]] if "process" in record else [])
-    return record["sockline"]["socket"].get("inode", "0"), tuple(sorted(pids))
-
-
-def ss_lines(place, name):
-    lines = place.run("ss", FAMILIES[name], "-a", "-H", "-n", "-e", "-p", "-O").splitlines()
-    return [line for line in lines if name != "packet" or re.search(rf'\(\("({"|".join(OURS)})', line)]
-
-
-def difference(name, records, lines):
-    """What one of sockline and ss alone has of a family."""
-    here = collections.Counter(of_record(record) for record in records if kind(record) == name)
-    there = collections.Counter(map(of_ss, lines))
-    if name == "raw" and all(inode == "0" for inode, _ in there):  # it read /proc/net/raw
-        here = collections.Counter(("0", pids) for _, pids in here.elements())
-    return [*(here - there), *(there - here)]
 
 
 def test_agrees_with_ss():

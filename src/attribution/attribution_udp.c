@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "attribution/attribution_private.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "processes/process.h"
 #include "sockets/sock_diag.h"
@@ -163,6 +164,6 @@ void attribution_udp_resolve(struct attribution *attribution,
 	 * was not.
 	 */
 	if (owner->method == ATTRIBUTION_SOCKET &&
-	    process_age_ns(owner->process) < clock_monotonic_ns() - question->seen_ns)
+	    process_began_after(owner->process, question->seen_ns + WINDOW_TRACE_EXACT_NS))
 		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
 }

@@ -15,6 +15,7 @@
 struct sighting {
 	struct tuple tuple;
 	uint32_t netns;
+	uint32_t ifindex; /* of the packet; 0 = any */
 	int64_t time_ns;
 	uint64_t hash;
 	struct owner owner;
@@ -65,13 +66,23 @@ void sentinel_owners_free(struct sentinel_owners *owners)
 	free(owners);
 }
 
+/* Datagrams to a group or to all: on each link, another socket may have sent them. */
+static bool is_on_link(const struct sighting *sighting, uint32_t ifindex)
+{
+	const struct tuple *tuple = &sighting->tuple;
+
+	if (ifindex == 0 || sighting->ifindex == 0 || sighting->ifindex == ifindex)
+		return true;
+	return !tuple_is_of_link(tuple) && !inet_is_multicast(&tuple->destination);
+}
+
 /*
  * The one of this tuple nearest to a time: a tuple can be another process's soon
  * after. NULL: none between from_ns and to_ns.
  */
 static const struct sighting *find(const struct sentinel_owners *owners, uint64_t hash,
-                                   uint32_t netns, const struct tuple *tuple, int64_t from_ns,
-                                   int64_t to_ns, int64_t near_ns)
+                                   uint32_t netns, uint32_t ifindex, const struct tuple *tuple,
+                                   int64_t from_ns, int64_t to_ns, int64_t near_ns)
 {
 	struct table_cursor cursor = table_cursor(owners->index, hash);
 	const struct sighting *nearest = NULL;
@@ -81,7 +92,8 @@ static const struct sighting *find(const struct sentinel_owners *owners, uint64_
 		const struct sighting *sighting = &owners->entries[number];
 
 		if (sighting->netns != netns || !tuple_equal(&sighting->tuple, tuple) ||
-		    sighting->time_ns < from_ns || sighting->time_ns > to_ns)
+		    sighting->time_ns < from_ns || sighting->time_ns > to_ns ||
+		    !is_on_link(sighting, ifindex))
 			continue;
 		if (!nearest ||
 		    llabs(sighting->time_ns - near_ns) < llabs(nearest->time_ns - near_ns))
@@ -182,10 +194,15 @@ static void keep(struct sentinel_owners *owners, const struct sentinel_sighting 
 {
 	uint64_t hash = tuple_hash(&owners->key, seen->netns, &seen->tuple);
 	int64_t time_ns = time_of(seen);
-	const struct sighting *previous =
-		find(owners, hash, seen->netns, &seen->tuple, 0, INT64_MAX, time_ns);
+	const struct sighting *previous;
 	struct sighting *sighting;
 
+	/* A thread that looked late met the next socket with these ends. */
+	if (process_began_after(owner->process, time_ns + WINDOW_TRACE_EXACT_NS)) {
+		owner_clear(owner);
+		return;
+	}
+	previous = find(owners, hash, seen->netns, 0, &seen->tuple, 0, INT64_MAX, time_ns);
 	if (previous && previous->owner.process != owner->process) {
 		owners->changes++;
 		owners->changed_ns = time_ns;
@@ -197,6 +214,7 @@ static void keep(struct sentinel_owners *owners, const struct sentinel_sighting 
 	}
 	sighting->owner = *owner;
 	sighting->time_ns = time_ns;
+	sighting->ifindex = seen->ifindex;
 }
 
 static void on_sighting(void *context, const struct sentinel_sighting *seen)
@@ -256,7 +274,7 @@ bool sentinel_owners_find(struct sentinel_owners *owners,
 	                          : question->heir_ns;
 	/* A child is seen when its connection is long open; who sent the first packet at once. */
 	const struct sighting *sighting =
-		find(owners, hash, question->netns, &question->tuple, from_ns,
+		find(owners, hash, question->netns, question->ifindex, &question->tuple, from_ns,
 	             accepted ? now : question->seen_ns + WINDOW_SENTINEL_CLOCKS_NS,
 	             accepted ? now : question->seen_ns);
 

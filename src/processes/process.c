@@ -176,6 +176,13 @@ int64_t process_age_ns(const struct process *process)
 	return clock_boottime_ns() - start_ns;
 }
 
+bool process_began_after(const struct process *process, int64_t time_ns)
+{
+	if (process->forked_ns != 0)
+		return process->forked_ns > time_ns;
+	return process_age_ns(process) < clock_monotonic_ns() - time_ns;
+}
+
 #define FLAG_EXITING 0x4 /* PF_EXITING, include/linux/sched.h */
 
 /* Decimal digits at *text, at most up to end; false when there is none or it overflows. */

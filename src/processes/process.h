@@ -191,6 +191,8 @@ static inline bool process_started_at(const struct process *process, uint64_t st
 
 /* How long ago it began, in ns, or up to a tick more. Steps of the wall clock do not matter. */
 int64_t process_age_ns(const struct process *process);
+/* Surely not before that monotonic time. */
+bool process_began_after(const struct process *process, int64_t time_ns);
 
 /* Pure: fields of /proc/PID/stat (proc(5)), from the last ')' on. False: not such a text. */
 struct process_stat {

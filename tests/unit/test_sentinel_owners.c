@@ -4,6 +4,7 @@
 #include "attribution/sentinel_owners.h"
 
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "check.h"
@@ -14,8 +15,9 @@
 #define NETNS         4026531840u
 
 enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP };
-/* A socket died on the port since; the end is a server's. */
-enum { DIED = 1, ACCEPTED = 2 };
+/* A socket died on the port since; the end is a server's; the other end is all of a link. */
+enum { DIED = 1, ACCEPTED = 2, TO_ALL = 4 };
+#define BORN_NOW 66 /* this process */
 
 struct case_sighting {
 	enum sentinel_how how;
@@ -25,6 +27,7 @@ struct case_sighting {
 	uint16_t port;
 	int unknown; /* the process is not reported with it */
 	int no_inode;
+	uint32_t ifindex; /* the question's packet is on 3 */
 };
 
 struct test_case {
@@ -38,39 +41,46 @@ struct test_case {
 
 /* clang-format off */
 static const struct test_case cases[] = {
-	{ "a socket that was open in a process", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
+	{ "a socket that was open in a process", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0, 0 } }, 0, 50, 7 },
 	{ "nothing was seen", TCP, { { 0 } }, 0, 50, 0 },
-	{ "another tuple", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1001, 0, 0 } }, 0, 50, 0 },
-	{ "another namespace", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS + 1, 1000, 0, 0 } }, 0, 50, 0 },
-	{ "a process that is not known", TCP, { { SENTINEL_SOCKET, 77, 0, NETNS, 1000, 1, 0 } }, 0, 50, 0 },
-	{ "a child that was forked for the connection", TCP, { { SENTINEL_CHILD, 8, 30, NETNS, 1000, 0, 0 } }, ACCEPTED, 50, 8 },
-	{ "a listener is looked up when asked for", TCP, { { SENTINEL_LISTENER, 7, 0, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
-	{ "a port that others may share", UDP, { { SENTINEL_PORT, 7, 0, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
+	{ "another tuple", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1001, 0, 0, 0 } }, 0, 50, 0 },
+	{ "another namespace", TCP, { { SENTINEL_SOCKET, 7, 0, NETNS + 1, 1000, 0, 0, 0 } }, 0, 50, 0 },
+	{ "a process that is not known", TCP, { { SENTINEL_SOCKET, 77, 0, NETNS, 1000, 1, 0, 0 } }, 0, 50, 0 },
+	{ "a child that was forked for the connection", TCP, { { SENTINEL_CHILD, 8, 30, NETNS, 1000, 0, 0, 0 } }, ACCEPTED, 50, 8 },
+	{ "a listener is looked up when asked for", TCP, { { SENTINEL_LISTENER, 7, 0, NETNS, 1000, 0, 0, 0 } }, 0, 50, 0 },
+	{ "a port that others may share", UDP, { { SENTINEL_PORT, 7, 0, NETNS, 1000, 0, 0, 0 } }, 0, 50, 0 },
 	{ "TCP: the newest of two is the one that has it now", TCP,
-	  { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 }, { SENTINEL_CHILD, 8, 10, NETNS, 1000, 0, 0 } }, ACCEPTED, 50, 8 },
+	  { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0, 0 }, { SENTINEL_CHILD, 8, 10, NETNS, 1000, 0, 0, 0 } }, ACCEPTED, 50, 8 },
 	{ "TCP: the newest of two, whatever came first", TCP,
-	  { { SENTINEL_CHILD, 8, 10, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, ACCEPTED, 50, 8 },
-	{ "TCP: one that had the tuple long before", TCP, { { SENTINEL_SOCKET, 7, -100, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
-	{ "TCP: the clocks may differ", TCP, { { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
-	{ "UDP: the sender of the datagram", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
+	  { { SENTINEL_CHILD, 8, 10, NETNS, 1000, 0, 0, 0 }, { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0, 0 } }, ACCEPTED, 50, 8 },
+	{ "TCP: one that had the tuple long before", TCP, { { SENTINEL_SOCKET, 7, -100, NETNS, 1000, 0, 0, 0 } }, 0, 50, 0 },
+	{ "TCP: the clocks may differ", TCP, { { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0, 0 } }, 0, 50, 7 },
+	{ "UDP: the sender of the datagram", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0, 0 } }, 0, 50, 7 },
 	{ "UDP: the nearest of two", UDP,
-	  { { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 8, -1, NETNS, 1000, 0, 0 } }, 0, 50, 8 },
+	  { { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0, 0 }, { SENTINEL_SOCKET, 8, -1, NETNS, 1000, 0, 0, 0 } }, 0, 50, 8 },
 	{ "UDP: the nearest of two, whatever came first", UDP,
-	  { { SENTINEL_SOCKET, 8, -1, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0 } }, 0, 50, 8 },
+	  { { SENTINEL_SOCKET, 8, -1, NETNS, 1000, 0, 0, 0 }, { SENTINEL_SOCKET, 7, -15, NETNS, 1000, 0, 0, 0 } }, 0, 50, 8 },
 	{ "UDP: the sender of a later datagram says nothing of this one", UDP,
-	  { { SENTINEL_SOCKET, 7, 10, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
-	{ "UDP: one that sent long before", UDP, { { SENTINEL_SOCKET, 7, -30, NETNS, 1000, 0, 0 } }, 0, 50, 0 },
-	{ "UDP: the sender of a moment before", UDP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
+	  { { SENTINEL_SOCKET, 7, 10, NETNS, 1000, 0, 0, 0 } }, 0, 50, 0 },
+	{ "UDP: one that sent long before", UDP, { { SENTINEL_SOCKET, 7, -30, NETNS, 1000, 0, 0, 0 } }, 0, 50, 0 },
+	{ "UDP: the sender of a moment before", UDP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0, 0 } }, 0, 50, 7 },
 	{ "UDP: a socket died on the port meanwhile, so that was another's", UDP,
-	  { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, DIED, 50, 0 },
-	{ "TCP: a server's socket that died is no other's tuple", TCP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, DIED | ACCEPTED, 50, 7 },
-	{ "TCP: a client's socket died: that may have been another's", TCP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0 } }, DIED, 50, 0 },
+	  { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0, 0 } }, DIED, 50, 0 },
+	{ "TCP: a server's socket that died is no other's tuple", TCP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0, 0 } }, DIED | ACCEPTED, 50, 7 },
+	{ "TCP: a client's socket died: that may have been another's", TCP, { { SENTINEL_SOCKET, 7, -10, NETNS, 1000, 0, 0, 0 } }, DIED, 50, 0 },
 	{ "TCP: a client's is the one nearest to its first packet", TCP,
-	  { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 }, { SENTINEL_SOCKET, 8, 10, NETNS, 1000, 0, 0 } }, 0, 50, 7 },
-	{ "kept for 30 seconds", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, 0, 29000, 7 },
-	{ "and no longer", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0 } }, 0, 31000, 0 },
-	{ "given up for time: found here", TCP, { { SENTINEL_UNRESOLVED, 9, 0, NETNS, 1000, 0, 0 } }, 0, 50, 9 },
-	{ "given up, and the socket is not known either", UDP, { { SENTINEL_UNRESOLVED, 9, 0, NETNS, 1000, 0, 1 } }, 0, 50, 0 },
+	  { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0, 0 }, { SENTINEL_SOCKET, 8, 10, NETNS, 1000, 0, 0, 0 } }, 0, 50, 7 },
+	{ "to all of a link: the sender on the packet's interface", UDP,
+	  { { SENTINEL_SOCKET, 7, -5, NETNS, 1000, 0, 0, 3 }, { SENTINEL_SOCKET, 8, 0, NETNS, 1000, 0, 0, 4 } }, TO_ALL, 50, 7 },
+	{ "to all of a link: the sender on another interface", UDP, { { SENTINEL_SOCKET, 8, 0, NETNS, 1000, 0, 0, 4 } }, TO_ALL, 50, 0 },
+	{ "to one: its socket, whichever way it goes", UDP, { { SENTINEL_SOCKET, 8, 0, NETNS, 1000, 0, 0, 4 } }, 0, 50, 8 },
+	{ "a process that was not there yet", TCP, { { SENTINEL_SOCKET, BORN_NOW, 0, NETNS, 1000, 0, 0, 0 } }, 0, 50, 0 },
+	{ "the socket was another's before", TCP,
+	  { { SENTINEL_SOCKET, 7, -5, NETNS, 1000, 0, 0, 0 }, { SENTINEL_SOCKET, BORN_NOW, 0, NETNS, 1000, 0, 0, 0 } }, 0, 50, 7 },
+	{ "kept for 30 seconds", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0, 0 } }, 0, 29000, 7 },
+	{ "and no longer", UDP, { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 0, 0, 0 } }, 0, 31000, 0 },
+	{ "given up for time: found here", TCP, { { SENTINEL_UNRESOLVED, 9, 0, NETNS, 1000, 0, 0, 0 } }, 0, 50, 9 },
+	{ "given up, and the socket is not known either", UDP, { { SENTINEL_UNRESOLVED, 9, 0, NETNS, 1000, 0, 1, 0 } }, 0, 50, 0 },
 };
 /* clang-format on */
 
@@ -78,6 +88,13 @@ static const struct test_case *now_tested;
 static int64_t packet_ns;
 static int listener_pid, resolved;
 static struct process_table *processes;
+
+static uint64_t ticks_of(int pid)
+{
+	if (pid == BORN_NOW)
+		return (uint64_t)(clock_boottime_ns() / (NS_PER_SECOND / sysconf(_SC_CLK_TCK)));
+	return 100 + (uint64_t)pid;
+}
 
 static struct tuple tuple_of(int protocol, uint16_t port)
 {
@@ -98,13 +115,14 @@ long sentinel_drain(struct sentinel *sentinel, const struct sentinel_callbacks *
 		const struct case_sighting *one = &now_tested->sightings[i];
 		struct sentinel_process process = {
 			.pid = one->pid,
-			.start_ticks = 100 + (uint64_t)one->pid,
+			.start_ticks = ticks_of(one->pid),
 			.name = "seen",
 		};
 		struct sentinel_sighting sighting = {
 			.how = one->how,
 			.tuple = tuple_of(now_tested->protocol, one->port),
 			.netns = one->netns,
+			.ifindex = one->ifindex,
 			.inode = one->no_inode ? 0 : 5000 + (uint64_t)one->pid,
 			.cookie = 6,
 			.has_uid = true,
@@ -115,6 +133,8 @@ long sentinel_drain(struct sentinel *sentinel, const struct sentinel_callbacks *
 			.time_ns = packet_ns + (now_tested->protocol == TCP ? one->at_ms : 40) * MS,
 		};
 
+		if (now_tested->how & TO_ALL)
+			inet_parse("255.255.255.255", &sighting.tuple.destination);
 		sighting.packet_ns =
 			packet_ns + one->at_ms * MS + clock_realtime_ns() - clock_monotonic_ns();
 		if (!one->unknown)
@@ -155,10 +175,13 @@ static void test_case_of(const struct test_case *one)
 		.tuple = tuple_of(one->protocol, 1000),
 		.died = one->how & DIED,
 		.responder = one->how & ACCEPTED,
+		.ifindex = 3,
 	};
 	struct owner owner = { 0 };
 	bool found;
 
+	if (one->how & TO_ALL)
+		inet_parse("255.255.255.255", &question.tuple.destination);
 	now_tested = one;
 	packet_ns = question.seen_ns = clock_monotonic_ns() - one->age_ms * MS;
 	sentinel_owners_drain(owners, resolve, &resolved);
@@ -179,7 +202,7 @@ static void test_case_of(const struct test_case *one)
 static void test_listener(void)
 {
 	static const struct test_case one = {
-		"", TCP, { { SENTINEL_UNRESOLVED_LISTENER, 9, 0, NETNS, 1000, 0, 0 } }, 0, 0, 0
+		"", TCP, { { SENTINEL_UNRESOLVED_LISTENER, 9, 0, NETNS, 1000, 0, 0, 0 } }, 0, 0, 0
 	};
 
 	test_case_of(&one);
@@ -192,7 +215,7 @@ static void test_reused_pid(void)
 	static const struct test_case one = {
 		"the process as it was seen, not the one that has its pid now",
 		TCP,
-		{ { SENTINEL_SOCKET, 21, 0, NETNS, 1000, 0, 0 } },
+		{ { SENTINEL_SOCKET, 21, 0, NETNS, 1000, 0, 0, 0 } },
 		0,
 		0,
 		21
@@ -208,7 +231,7 @@ static void test_bound(void)
 {
 	struct test_case one = { "the newest of very many",
 		                 TCP,
-		                 { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 1, 0 } },
+		                 { { SENTINEL_SOCKET, 7, 0, NETNS, 1000, 1, 0, 0 } },
 		                 0,
 		                 0,
 		                 7 };

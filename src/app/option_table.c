@@ -359,8 +359,8 @@ const struct option_row option_table[] = {
 	  .words = formats,
 	  .config = OPTION_NO_CONFIG,
 	  .help = "of the output; auto is text on a terminal, else ecs (JSON);\n"
-	          "zeek is JSON with the names of conn.log and dns.log,\n"
-	          "ocsf with those of the Open Cybersecurity Schema" },
+	          "zeek is JSON with the names of conn.log, ssl.log and\n"
+	          "dns.log, ocsf with those of the Open Cybersecurity Schema" },
 	{ .name = "fields",
 	  TEXT(wanted),
 	  .argument = "LIST",

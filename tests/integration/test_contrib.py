@@ -67,6 +67,9 @@ def test_systemd():
     result = result_of("systemd-analyze", "security", "--offline=true", "--threshold=23", unit)
     check(result.returncode == 0 and "Service has administrator privileges" in result.stdout,
           "which costs 0.2 of exposure", result.stdout)
+    os.rename(contrib("systemd/siem.conf", ("/usr/sbin/sockline", SOCKLINE)), os.path.join(unit + ".d", "siem.conf"))
+    result = result_of("systemd-analyze", "verify", "--man=no", unit)
+    check(result.returncode == 0 and not result.stderr, "and with siem.conf", result.stderr)
     shutil.rmtree(unit + ".d")
     if not installed("systemd-sysusers"):
         return
@@ -109,6 +112,23 @@ def test_unit_runs():
               "has the capabilities of the unit", started)
         mode = os.stat(file).st_mode & 0o777
         check(mode == 0o640, "the file has mode 0640", oct(mode))
+
+
+def test_siem_service():
+    """The drop-in for a SIEM: what it writes, and where."""
+    with open(os.path.join(CONTRIB, "systemd/siem.conf"), encoding="utf-8") as file:
+        words = re.search(r"^ExecStart=/usr/sbin/sockline (.*) -o (\S+)$", file.read(), re.MULTILINE)
+    check(words[2] == LOG + ".zst", "beside the other file, compressed", words[2])
+    file = path("siem.ndjson.zst")
+    with Namespace() as host:
+        result = host.run(SOCKLINE, "--netns", "self", *words[1].split(), "-o", file, "--", sys.executable, "-c", TALK)
+    records = [json.loads(line) for line in result_of_bytes("zstd", "-dc", file).splitlines()]
+    config = next(record for record in records if record["event"]["action"] == "run_started")["sockline"]["config"]
+    check(sorted(config["events"]) == ["attributed", "closed", "stats"] and config["stats_interval_ns"] == 60 * 10 ** 9,
+          "its records", config)
+    actions = {record["event"]["action"] for record in records}
+    check("connection_closed" in actions and not actions & {"connection_opened", "connection_updated"},
+          "a connection has one record", (actions, result))
 
 
 def daemonset():

@@ -14,7 +14,7 @@ scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch" "$tap_output"' EXIT
 # clang-format's output changes between major versions: others would complain about good code.
 clang_format_major=14
-analyser_paths='-Xclang -analyzer-config -Xclang max-nodes=75000'
+analyser_paths='-Xclang -analyzer-config -Xclang max-nodes=75000 -Xclang -analyzer-max-loop -Xclang 2'
 
 c_files=$(find src tests -name '*.[ch]')
 shell_scripts=$(find autogen.sh .ci contrib tests src -type f ! -name '*.py' ! -name '*.[ch]' \
@@ -38,10 +38,12 @@ reuse_lint()
 	else
 		skip clang-format "needs version $clang_format_major"
 	fi
-	# With the tests it would take twice as long. The analyser follows a third of the paths that
-	# it follows by default: so it takes a third of the time.
-	find src -name '*.c' | sed "s|.*|clang-tidy --quiet & -- $LINT_CFLAGS $analyser_paths 2>\&1|" \
-		>"$scratch/tidy"
+	# With the tests it would take twice as long. The analyser goes through a loop twice, which
+	# shows what the first time leaves to the second, and follows a third of the paths that it
+	# follows by default: so it takes a sixth of the time. The largest files come first.
+	find src -name '*.c' -printf '%s %p\n' | sort -rn |
+		sed "s|^[0-9]* \\(.*\\)|clang-tidy --quiet \\1 -- $LINT_CFLAGS $analyser_paths 2>\\&1|" \
+			>"$scratch/tidy"
 	point clang-tidy xargs -P "$(nproc)" -I '{}' -a "$scratch/tidy" sh -c '{}'
 	# Off: readdir_r is obsolete; compilers and clang-tidy find uninitialised variables without
 	# taking out-parameters for inputs; _exit(a != b) is clear; SO_GET_FILTER takes NULL; one

@@ -82,6 +82,9 @@ class End:
         self.executable = process.get("executable")
         self.method, self.reason = attribution.get("method"), attribution.get("reason")
         self.shared = attribution.get("shared_pids", [])
+        # Whom the record names as an owner, one or several. Where the reason is raw_socket those with such
+        # sockets may have sent it, which others that capture on the machine have, too: none is named.
+        self.named = {self.pid, *(self.shared if self.reason != "raw_socket" else ())} - {None}
 
     def __repr__(self):
         words = [f"pid={self.pid}" if self.pid else "nobody", self.method, self.reason]

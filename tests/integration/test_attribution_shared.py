@@ -151,7 +151,7 @@ def test_handed_on():
                 port = int(agent.first.split()[0])
                 pids = at_port[protocol, port]
                 ends = list(ends_at(sockline.records, port, protocol=protocol))
-                wrong = [end for _, end in ends if not {end.pid, *end.shared} - {None} <= pids]
+                wrong = [end for _, end in ends if not end.named <= pids]
                 check(ends and not wrong and (mode != "tracepoints" or known(sockline, agent, protocol)),
                       f"{mode}: {title}", f"{pids}\n{ends}")
 
@@ -179,7 +179,7 @@ def test_group():
         for attempt in range(3):
             ends, pids = receive_as_group(mode)
             good = ends and all(end.shared == pids or end.reason == "pending" for end in ends)
-            wrong = [end for end in ends if end.shared not in ([], pids) or end.pid not in (None, *pids)]
+            wrong = [end for end in ends if not end.named <= set(pids)]
             if good or wrong or attempt == 2:
                 check(good and not wrong, f"{mode}: a group's datagram", ends)
                 break

@@ -166,4 +166,8 @@ void attribution_udp_resolve(struct attribution *attribution,
 	if (owner->method == ATTRIBUTION_SOCKET &&
 	    process_began_after(owner->process, question->seen_ns + WINDOW_TRACE_EXACT_NS))
 		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
+	if (owner->method == ATTRIBUTION_SOCKET && owner->inode == question->inode)
+		attribution_forget_existing(attribution, question->inode);
+	else if (owner->method == ATTRIBUTION_UNKNOWN && owner->reason == ATTRIBUTION_NO_SOCKET)
+		attribution_find_existing(attribution, question, owner);
 }

@@ -112,7 +112,7 @@ int host_namespaces(const struct host *host, uint32_t *numbers, int max);
 /* The fd of one of them, for setns(2), borrowed; -1: the own one. */
 int host_namespace_fd(const struct host *host, uint32_t netns);
 /*
- * Calls back for each TCP socket of one of them that is not closed, where the end of each will be
+ * Calls back for each connected TCP or UDP socket of one of them, where the end of each will be
  * reported (socket_destroyed); for none elsewhere.
  */
 void host_list_sockets(const struct host *host, uint32_t netns, socket_callback *callback,

@@ -104,8 +104,8 @@ void host_netns_list(struct host_netns *netns, socket_callback *callback, void *
 	bool complete;
 
 	if (netns->ends)
-		lister_run(netns->lister, SOCKET_KIND_BIT(SOCKET_TCP), ~closed, true, callback,
-		           context, &complete);
+		lister_run(netns->lister, SOCKET_KIND_BIT(SOCKET_TCP) | SOCKET_KIND_BIT(SOCKET_UDP),
+		           ~closed, true, callback, context, &complete);
 }
 
 void host_netns_catch_up(struct host_netns *netns)

@@ -52,7 +52,11 @@ void existing_free(struct existing *existing)
 
 bool existing_is_wanted(const struct socket *socket)
 {
-	if (socket->kind != SOCKET_TCP || socket->tuple.destination_port == 0)
+	if (socket->tuple.destination_port == 0)
+		return false;
+	if (socket->kind == SOCKET_UDP)
+		return socket->state == SOCKET_ESTABLISHED;
+	if (socket->kind != SOCKET_TCP)
 		return false;
 	switch (socket->state) {
 	case SOCKET_ESTABLISHED:
@@ -184,6 +188,17 @@ static void orient(struct existing_connection *connection, const struct tuple *l
 	reverse_ends(&connection->past);
 }
 
+/* Several UDP sockets (SO_REUSEPORT) may have the same ends: which of them a packet is of is not known. */
+static void set_socket(struct connection_past *past, enum connection_end end,
+                       const struct socket *socket)
+{
+	bool another =
+		past->sockets[end].cookie != 0 && past->sockets[end].cookie != socket->cookie;
+
+	past->sockets[end].inode = another ? 0 : socket->inode;
+	past->sockets[end].cookie = socket->cookie;
+}
+
 void existing_add(struct existing *existing, const struct connection_key *key,
                   const struct socket *socket, int64_t listed_ns)
 {
@@ -204,8 +219,7 @@ void existing_add(struct existing *existing, const struct connection_key *key,
 		connection->past.has_totals = true;
 		connection->past.totals = socket->totals;
 	}
-	connection->past.sockets[end].inode = socket->inode;
-	connection->past.sockets[end].cookie = socket->cookie;
+	set_socket(&connection->past, end, socket);
 }
 
 /* One that has ended keeps its place until its turn comes. */
@@ -227,9 +241,20 @@ void existing_remove(struct existing *existing, const struct connection_key *key
 		remove_number(existing, number);
 }
 
-enum existing_fit existing_fit_of(const struct existing_connection *existing,
-                                  const struct packet *packet)
+/* No packet shows that a UDP connection begins. */
+static enum existing_fit fit_of_datagram(const struct existing_connection *existing,
+                                         const struct packet *packet, int64_t seen_ns)
 {
+	if (existing->ended_ns != 0 && seen_ns > existing->ended_ns)
+		return EXISTING_ANOTHER;
+	return packet->time_ns <= existing->listed_ns ? EXISTING_BEGUN : EXISTING_BEFORE;
+}
+
+enum existing_fit existing_fit_of(const struct existing_connection *existing,
+                                  const struct packet *packet, int64_t seen_ns)
+{
+	if (!packet->has_tcp)
+		return fit_of_datagram(existing, packet, seen_ns);
 	if (!(packet->tcp_flags & TCP_FLAG_SYN))
 		return EXISTING_BEFORE;
 	if (packet->time_ns <= existing->listed_ns)
@@ -297,7 +322,8 @@ void existing_unlisted(struct existing *existing, uint32_t netns, int64_t now_ns
 	for (uint32_t number = 0; number < existing->used; number++) {
 		struct entry *entry = &existing->entries[number];
 
-		if (!entry->in_use || entry->connection.netns != netns)
+		if (!entry->in_use || entry->connection.netns != netns ||
+		    entry->connection.tuple.protocol != IPPROTO_TCP)
 			continue;
 		if (!entry->listed)
 			end_number(existing, number, now_ns);

@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP connections whose sockets were there when the capture of their namespace began: each until
- * its first packet is read, or its socket is destroyed. Pure, bounded: what finds no room is not
- * known to have existed.
+ * Connections of TCP and of connected UDP sockets that were there when the capture of their
+ * namespace began: each until its first packet is read, or its socket is destroyed. Pure, bounded:
+ * what finds no room is not known to have existed.
  */
 #ifndef SOCKLINE_STREAM_EXISTING_H
 #define SOCKLINE_STREAM_EXISTING_H
@@ -45,7 +45,9 @@ void existing_remove(struct existing *existing, const struct connection_key *key
 /*
  * What a first packet with its ends is part of. A SYN of before the listing began is that of the
  * socket that was listed, which is no older than the capture; a later one begins another connection,
- * but where it is one that had no answer and is sent again.
+ * but where it is one that had no answer and is sent again. A datagram of before the listing may be
+ * the first one; one that was captured at seen_ns (monotonic), after the end of the socket was
+ * reported, is another socket's.
  */
 enum existing_fit {
 	EXISTING_ANOTHER, /* it has ended, unseen */
@@ -53,14 +55,14 @@ enum existing_fit {
 	EXISTING_BEFORE,  /* of it, and it existed */
 };
 enum existing_fit existing_fit_of(const struct existing_connection *existing,
-                                  const struct packet *packet);
+                                  const struct packet *packet, int64_t seen_ns);
 
 /* A socket of it was destroyed; packets of before that may still come. now_ns: monotonic. */
 void existing_end(struct existing *existing, const struct connection_key *key, int64_t now_ns);
 /* Removes the first that ended before that time; false: there is none. */
 bool existing_take_ended(struct existing *existing, int64_t before_ns,
                          struct existing_connection *connection);
-/* After reports were lost: it is listed again, and then those that were not have ended. */
+/* After reports were lost: TCP's are listed again, and then those that were not have ended. */
 void existing_listed(struct existing *existing, const struct connection_key *key);
 void existing_unlisted(struct existing *existing, uint32_t netns, int64_t now_ns);
 /* The namespace is gone. */

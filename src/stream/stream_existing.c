@@ -74,13 +74,14 @@ struct stream_existing stream_take_existing(struct stream *stream, const struct 
 	struct stream_existing taken = { .fit = EXISTING_ANOTHER };
 	const struct existing_connection *existing;
 
-	if (!stream->existing || !packet->has_tcp || existing_count(stream->existing) == 0)
+	if (!stream->existing || existing_count(stream->existing) == 0 ||
+	    (!packet->has_tcp && packet->tuple.protocol != IPPROTO_UDP))
 		return taken;
 	existing = existing_find(stream->existing, &passage->key);
 	if (!existing || !is_local(existing, passage))
 		return taken;
 	taken.connection = *existing;
-	taken.fit = existing_fit_of(existing, packet);
+	taken.fit = existing_fit_of(existing, packet, passage->seen_ns);
 	existing_remove(stream->existing, &passage->key);
 	return taken;
 }
@@ -106,8 +107,10 @@ void stream_set_existing(struct stream *stream, struct connection *connection,
 	if (taken->fit == EXISTING_ANOTHER)
 		return;
 	connection->id = id_of(stream, &taken->connection);
-	if (taken->fit == EXISTING_BEFORE)
-		set_past(connection, &taken->connection);
+	if (taken->fit != EXISTING_BEFORE)
+		return;
+	connection->midway |= connection->tuple.protocol == IPPROTO_UDP;
+	set_past(connection, &taken->connection);
 }
 
 static void report_end(struct stream *stream, const struct existing_connection *existing)

@@ -22,10 +22,19 @@ static enum connection_direction direction_of(const struct connection *connectio
 	return source ? CONNECTION_EGRESS : CONNECTION_INGRESS; /* on loopback this host began it */
 }
 
+/* The other end of a port that is for services, else the end that is seen first. */
+static enum connection_end likely_end(const struct packet *packet)
+{
+	return packet->tuple.source_port < SERVICE_PORTS &&
+	                       packet->tuple.destination_port >= SERVICE_PORTS
+	               ? CONNECTION_DESTINATION
+	               : CONNECTION_SOURCE;
+}
+
 /*
  * Which end began it. Met in its middle, a TCP connection shows that only by the sockets of its
- * local ends; otherwise the direction is unknown, and the source a guess: the other end of a
- * port that is for services, else the end that is seen first.
+ * local ends; otherwise the direction is unknown, and the source a guess. That of a UDP
+ * connection that existed is not known.
  */
 static enum connection_end sender_end(const struct stream *stream, const struct packet *packet,
                                       const struct locality *locality,
@@ -35,7 +44,9 @@ static enum connection_end sender_end(const struct stream *stream, const struct 
 	enum flow_key_sender sender = flow_key_sender(packet);
 	enum socket_role role = SOCKET_ROLE_UNKNOWN;
 
-	*known = true;
+	*known = packet->has_tcp || existing->fit != EXISTING_BEFORE;
+	if (!*known)
+		return likely_end(packet);
 	if (sender != FLOW_KEY_UNKNOWN)
 		return sender == FLOW_KEY_INITIATOR ? CONNECTION_SOURCE : CONNECTION_DESTINATION;
 	if (existing->fit == EXISTING_BEFORE && existing->connection.oriented)
@@ -53,10 +64,7 @@ static enum connection_end sender_end(const struct stream *stream, const struct 
 	if (role != SOCKET_ROLE_UNKNOWN)
 		return role == SOCKET_INITIATOR ? CONNECTION_SOURCE : CONNECTION_DESTINATION;
 	*known = false;
-	return packet->tuple.source_port < SERVICE_PORTS &&
-	                       packet->tuple.destination_port >= SERVICE_PORTS
-	               ? CONNECTION_DESTINATION
-	               : CONNECTION_SOURCE;
+	return likely_end(packet);
 }
 
 static bool is_udp(const struct tuple *tuple)

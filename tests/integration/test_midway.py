@@ -113,17 +113,25 @@ def test_data_under_way():
         check(found == {"egress"}, "it began the connection", found)
 
 
-# Both ends of one, on lo; the server's end speaks, and each closes its own.
+# Both ends of one, on lo; the server's end speaks, and each closes its own. And two UDP sockets.
 LOCAL = """
 listener = socket.create_server(("127.0.0.1", 446))
 client = socket.create_connection(("127.0.0.1", 446))
 server = listener.accept()[0]
 client.send(b"before")
 server.recv(6)
+datagrams = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+for datagram, port in zip(datagrams, (450, 40450)):
+    datagram.bind(("127.0.0.1", port))
+datagrams[0].connect(("127.0.0.1", 40450))
+datagrams[1].connect(("127.0.0.1", 450))
 wait("ready")
 server.send(b"word")
 client.recv(4)
+datagrams[0].send(b"word")
 wait("sent")
+for datagram in datagrams:
+    datagram.close()
 server.close()
 client.recv(1)
 client.close()
@@ -190,7 +198,7 @@ def test_existing():
         client.run("nft", "add table ip t; add chain ip t o { type filter hook output priority 0; };"
                    " add rule ip t o tcp dport 448 drop")
         closes.tell()
-        for port in (446, 447, 448):
+        for port in (446, 447, 448, 450):
             sockline.wait_for("connection_closed",
                               lambda record, port=port: record["destination"]["port"] == port)
         check(sockline.stop() == 0, "ends well", sockline.stderr)
@@ -209,6 +217,15 @@ def test_existing():
             check(closed[0]["network"]["direction"] == "egress", f"{port}: it began here", closed)
             check({record["process"]["pid"] for record in listed + opened + closed} == {agent.pid},
                   f"{port}: its process", opened + closed)
+        udp = [of_port(sockline, action, 450)
+               for action in ("existing_socket", "connection_opened", "connection_closed")]
+        check([len(records) for records in udp] == [2, 1, 1] and
+              len({past(record)[0] for records in udp for record in records}) == 1 and
+              all(past(record)[1:] == (True, None) for record in udp[1] + udp[2]),
+              "450: UDP sockets are joined with what is captured", udp)
+        check({record["process"]["pid"] for records in udp for record in records} == {local.pid} and
+              {record["network"]["direction"] for record in udp[1]} == {"unknown"},
+              "450: its process, and it is not known which end began", udp)
         again = of_port(sockline, "connection_opened", 447)[1]
         check(past(again)[1:] == (False, None), "the next one from this port is new", again)
         check(not of_port(sockline, "connection_opened", 448) and "packets" not in closed[0]["network"] and

@@ -401,6 +401,9 @@ static void test_existing_owner(void)
 	expect_existing(0, now_ns, "recent 10", "the process that had it alone");
 	expect_existing(1, now_ns, "unknown no_socket", "one of two had it last");
 	expect_existing(3, now_ns, "recent 10", "a server's end: no listener is asked");
+	asked = question(IPPROTO_UDP, SRC, 5009, DST, 53);
+	asked.inode = 303;
+	expect(&asked, "recent 10", "a UDP socket, the same");
 	asked = question_of_existing(0, now_ns);
 	asked.inode = 399;
 	expect(&asked, "unknown no_socket", "another socket");

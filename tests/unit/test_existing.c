@@ -74,7 +74,10 @@ static void test_states(void)
 	CHECK(!existing_is_wanted(&socket), "without a peer");
 	socket.tuple.destination_port = SERVER;
 	socket.kind = SOCKET_UDP;
-	CHECK(!existing_is_wanted(&socket), "a UDP socket is no connection");
+	CHECK(existing_is_wanted(&socket), "a UDP socket that is connected");
+	socket.tuple.destination_port = 0;
+	socket.state = SOCKET_CLOSED;
+	CHECK(!existing_is_wanted(&socket), "one that is not");
 }
 
 /* One end or both, in either order, and what their sockets know. */
@@ -184,10 +187,61 @@ static void test_fits(void)
 			                 .tcp_flags = cases[i].flags,
 			                 .time_ns = LISTED + cases[i].after_ns };
 
-		CHECK_EQUAL(existing_fit_of(&existing, &packet), cases[i].fit,
+		CHECK_EQUAL(existing_fit_of(&existing, &packet, 0), cases[i].fit,
 		            "flags %#x %+d ns from the listing%s", cases[i].flags,
 		            (int)cases[i].after_ns, cases[i].opening ? ", opening" : "");
 	}
+}
+
+static void test_datagrams(void)
+{
+	static const struct {
+		int64_t after_ns, seen_ns, ended_ns;
+		enum existing_fit fit;
+		const char *title;
+	} cases[] = {
+		{ 1, 10, 0, EXISTING_BEFORE, "after the listing" },
+		{ 0, 10, 0, EXISTING_BEGUN, "at the listing: it may be the first" },
+		{ 1, 10, 10, EXISTING_BEFORE, "the last one, before the socket was destroyed" },
+		{ 1, 11, 10, EXISTING_ANOTHER, "of a later socket" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct existing_connection existing = { .ended_ns = cases[i].ended_ns,
+			                                .listed_ns = LISTED };
+		struct packet packet = { .time_ns = LISTED + cases[i].after_ns };
+
+		CHECK_EQUAL(existing_fit_of(&existing, &packet, cases[i].seen_ns), cases[i].fit,
+		            "a datagram %s", cases[i].title);
+	}
+}
+
+/* Which of two sockets with the same ends has a packet is not known, nor is what TCP's listing says. */
+static void test_udp(void)
+{
+	struct existing *existing = existing_new(16);
+	struct socket first = socket_of(CLIENT, SERVER, SOCKET_ROLE_UNKNOWN), second;
+	struct existing_connection *found;
+	struct connection_key key;
+
+	first.kind = SOCKET_UDP;
+	first.tuple.protocol = IPPROTO_UDP;
+	first.has_tcp_info = false;
+	second = first;
+	key = connection_table_key(table, NETNS, &first.tuple);
+	add(existing, &first);
+	add(existing, &first);
+	found = existing_find(existing, &key);
+	CHECK_EQUAL(found->past.sockets[CONNECTION_SOURCE].inode, CLIENT, "one socket");
+	second.inode = 77;
+	second.cookie = 78;
+	add(existing, &second);
+	CHECK(found->past.sockets[CONNECTION_SOURCE].inode == 0 &&
+	              existing_has(found, CONNECTION_SOURCE),
+	      "one of two");
+	existing_unlisted(existing, NETNS, 10);
+	CHECK(existing_find(existing, &key)->ended_ns == 0, "TCP sockets alone are listed again");
+	existing_free(existing);
 }
 
 static void test_ended(void)
@@ -294,6 +348,8 @@ int main(void)
 	test_ends();
 	test_roles();
 	test_fits();
+	test_datagrams();
+	test_udp();
 	test_ended();
 	test_lost_reports();
 	test_bounded();

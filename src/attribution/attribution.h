@@ -89,6 +89,13 @@ void attribution_resolve_socket(struct attribution *attribution, const struct so
 enum socket_role attribution_find_role(struct attribution *attribution, uint32_t netns,
                                        const struct tuple *tuple, uint32_t ifindex);
 /*
+ * What the kernel says now of the TCP socket tuple->source of an open connection. cookie: of that
+ * socket, 0 = not known. False: it is not there, or too many were asked for in this second.
+ */
+bool attribution_read_socket(struct attribution *attribution, uint32_t netns,
+                             const struct tuple *tuple, uint32_t ifindex, uint64_t cookie,
+                             struct socket *socket);
+/*
  * At the end of a TCP connection: who last had the socket of this end, when it
  * was seen, replaces *owner (a server's child in place of who accepted); a
  * listener of several processes alone does not show which of them had it. True

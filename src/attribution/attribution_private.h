@@ -56,6 +56,8 @@ struct attribution {
 	int64_t changed_rest_ns; /* after one over changed processes */
 	int64_t walked_ns;       /* when the last complete one began */
 	struct forks forks;
+	int64_t read_since_ns; /* attribution_read.c: the second that read_left is of */
+	int read_left;
 	int64_t foreign_since_ns; /* attribution_foreign.c: the second that foreign_left is of */
 	int foreign_left;
 	uint32_t exits;           /* of processes */

@@ -53,6 +53,22 @@ bool connection_extra_set_tcp_info(struct connection *connection,
 	return true;
 }
 
+void connection_extra_drop_tcp_info(struct connection *connection)
+{
+	if (!connection->extra)
+		return;
+	free(connection->extra->tcp_info);
+	connection->extra->tcp_info = NULL;
+}
+
+void connection_extra_set_congestion(struct connection *connection, const char *name)
+{
+	struct connection_extra *extra = name[0] ? connection_extra(connection) : NULL;
+
+	if (extra)
+		memcpy(extra->congestion_control, name, sizeof extra->congestion_control);
+}
+
 bool connection_extra_set_past(struct connection *connection, const struct connection_past *past)
 {
 	struct connection_extra *extra = connection_extra(connection);
@@ -62,5 +78,7 @@ bool connection_extra_set_past(struct connection *connection, const struct conne
 	if (!extra || !extra->past)
 		return false;
 	*extra->past = *past;
+	if (past->has_totals)
+		connection_extra_set_congestion(connection, past->congestion_control);
 	return true;
 }

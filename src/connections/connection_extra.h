@@ -53,7 +53,9 @@ struct connection_past {
 		uint64_t inode, cookie; /* of the socket of [end]; both 0: it was not listed */
 	} sockets[2];
 	bool has_totals;
-	struct socket_totals totals; /* then: of the local (source on loopback) socket */
+	/* Then, of the local (source on loopback) socket: */
+	struct socket_totals totals;
+	char congestion_control[SOCKET_CONGESTION_SIZE];
 };
 
 struct connection_extra {
@@ -64,6 +66,8 @@ struct connection_extra {
 	struct socket_tcp_info *tcp_info;
 	struct connection_socket *sockets; /* [end]; NULL: NAT makes no other of either tuple */
 	struct connection_past *past;      /* NULL: it did not exist, as far as is known */
+	/* The local (source on loopback) socket has it, when the kernel was asked last; "": never. */
+	char congestion_control[SOCKET_CONGESTION_SIZE];
 };
 
 /* All zero at first; the connection owns it. NULL when memory is short. */
@@ -107,7 +111,11 @@ connection_extra_icmp_errors(const struct connection *connection)
 /* False when memory is short. */
 bool connection_extra_set_tcp_info(struct connection *connection,
                                    const struct socket_tcp_info *info);
-/* The same. */
+/* What the kernel said of a socket that is still there is not kept beyond its record. */
+void connection_extra_drop_tcp_info(struct connection *connection);
+/* name: of SOCKET_CONGESTION_SIZE; "" changes nothing. */
+void connection_extra_set_congestion(struct connection *connection, const char *name);
+/* The same; its congestion control is that of the connection. */
 bool connection_extra_set_past(struct connection *connection, const struct connection_past *past);
 
 #endif

@@ -106,15 +106,19 @@ void encode_tcp_connection(struct writer *writer, const struct connection *conne
 {
 	const struct socket_tcp_info *info = connection_extra_tcp_info(connection);
 	const struct connection_past *past = connection_extra_past(connection);
+	const char *congestion =
+		totals && connection->extra ? connection->extra->congestion_control : "";
 	bool at_start = past && past->has_totals;
 	bool measured = totals && is_measured(connection);
 	bool handshake = totals && connection->flow.handshake_us > 0;
 
-	if (!info && !measured && !handshake && !at_start)
+	if (!info && !congestion[0] && !measured && !handshake && !at_start)
 		return;
 	writer_object(writer, KEY("tcp"));
 	if (info)
 		encode_tcp_figures(writer, info);
+	if (congestion[0])
+		encode_writer_c_string(writer, KEY("congestion_control"), congestion, RAW_NONE);
 	if (handshake)
 		writer_u64(writer, KEY("handshake_us"), connection->flow.handshake_us);
 	if (measured)

@@ -238,9 +238,10 @@ static const struct row rows[] = {
 	  "bytes dropped packets" },
 	{ "sockline.tcp",
 	  "ack at_start bytes_acked bytes_received bytes_retransmitted bytes_sent "
-	  "congestion_window delivery_rate destination flags handshake_us lost min_rtt_us "
-	  "mss pacing_rate path_mtu payload reordering retransmits rto_us rtt_us "
-	  "rttvar_us seq slow_start_threshold source unacknowledged window" },
+	  "congestion_control congestion_window delivery_rate destination flags "
+	  "handshake_us lost min_rtt_us mss pacing_rate path_mtu payload reordering "
+	  "retransmits rto_us rtt_us rttvar_us seq slow_start_threshold source "
+	  "unacknowledged window" },
 	{ "sockline.tcp.at_start",
 	  "bytes_acked bytes_received segments_received segments_sent" },
 	{ "sockline.tcp.destination",

@@ -78,4 +78,18 @@ static inline uint64_t diag_cookie_of(const uint32_t words[2])
 	return (uint64_t)words[1] << 32 | words[0];
 }
 
+/* Cut to size - 1 bytes, with a NUL; as it was when the attribute is absent. */
+static inline void diag_attributes_copy_text(const struct diag_attributes *attributes,
+                                             unsigned int type, char *text, size_t size)
+{
+	size_t length = attributes->of[type].length;
+
+	if (!attributes->of[type].value)
+		return;
+	if (length > size - 1)
+		length = size - 1;
+	memcpy(text, attributes->of[type].value, length);
+	text[length] = '\0';
+}
+
 #endif

@@ -27,19 +27,6 @@ struct mptcp_info_head {
 #define NO_THRESHOLD 0x7fffffff /* TCP_INFINITE_SSTHRESH */
 
 /* Text of the kernel: a NUL ends it, unless the attribute does. */
-static void copy_name(const struct diag_attributes *attributes, unsigned int type, char *name,
-                      size_t size)
-{
-	size_t length = attributes->of[type].length;
-
-	if (!attributes->of[type].value)
-		return;
-	if (length > size - 1)
-		length = size - 1;
-	memcpy(name, attributes->of[type].value, length);
-	name[length] = '\0';
-}
-
 static void set_figures(struct socket_tcp_details *tcp, const struct diag_attributes *attributes)
 {
 	size_t length = attributes->of[INET_DIAG_INFO].length;
@@ -76,7 +63,8 @@ static void set_upper_protocol(struct socket_tcp_details *tcp,
 	if (!attributes->of[INET_DIAG_ULP_INFO].value)
 		return;
 	diag_attributes_nested(attributes, INET_DIAG_ULP_INFO, &upper);
-	copy_name(&upper, INET_ULP_INFO_NAME, tcp->upper_protocol, sizeof(tcp->upper_protocol));
+	diag_attributes_copy_text(&upper, INET_ULP_INFO_NAME, tcp->upper_protocol,
+	                          sizeof(tcp->upper_protocol));
 	if (!upper.of[INET_ULP_INFO_MPTCP].value)
 		return;
 	diag_attributes_nested(&upper, INET_ULP_INFO_MPTCP, &subflow);
@@ -92,8 +80,8 @@ static void set_upper_protocol(struct socket_tcp_details *tcp,
 static void set_tcp(struct socket_tcp_details *tcp, const struct diag_attributes *attributes,
                     const struct socket *socket)
 {
-	copy_name(attributes, INET_DIAG_CONG, tcp->congestion_control,
-	          sizeof(tcp->congestion_control));
+	diag_attributes_copy_text(attributes, INET_DIAG_CONG, tcp->congestion_control,
+	                          sizeof(tcp->congestion_control));
 	set_upper_protocol(tcp, attributes);
 	if (socket->state != SOCKET_LISTEN) /* its fields mean other things there */
 		set_figures(tcp, attributes);

@@ -142,8 +142,11 @@ static int parse_inet(const void *payload, size_t length, struct diag_attributes
 	                    sizeof(socket->cgroup_id));
 	socket->receive_queue = message.idiag_rqueue;
 	socket->send_queue = message.idiag_wqueue;
-	if (socket->kind == SOCKET_TCP)
-		set_tcp_info(socket, attributes);
+	if (socket->kind != SOCKET_TCP)
+		return 0;
+	set_tcp_info(socket, attributes);
+	diag_attributes_copy_text(attributes, INET_DIAG_CONG, socket->congestion_control,
+	                          sizeof(socket->congestion_control));
 	return 0;
 }
 

@@ -114,13 +114,16 @@ static int dump(struct listing *listing, const void *request, size_t length)
 	                    listing);
 }
 
+/* struct tcp_info, and the name of the congestion control. */
+#define TCP_EXTENSIONS (1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_CONG - 1))
+
 /* Bits of extensions that the answers shall have. */
 static uint8_t extensions_of(const struct listing *listing)
 {
 	uint8_t extensions = 0;
 
 	if (listing->kind == SOCKET_TCP && listing->extra & SOCK_DIAG_TCP_INFO)
-		extensions |= 1 << (INET_DIAG_INFO - 1);
+		extensions |= TCP_EXTENSIONS;
 	if (listing->extra & SOCK_DIAG_DETAILS)
 		extensions |= 1 << (INET_DIAG_SKMEMINFO - 1);
 	if (listing->extra & SOCK_DIAG_DETAILS && listing->kind == SOCKET_TCP)
@@ -378,7 +381,7 @@ int sock_diag_find(struct sock_diag *diag, const struct tuple *tuple, uint32_t i
 	if (kind == SOCKET_KIND_COUNT)
 		return -EPROTONOSUPPORT;
 	if (tcp_info && kind == SOCKET_TCP)
-		request.idiag_ext = 1 << (INET_DIAG_INFO - 1);
+		request.idiag_ext = TCP_EXTENSIONS;
 	request.sdiag_family = (uint8_t)family_of(tuple);
 	set_ends(&request, tuple);
 	result = netlink_slot_get(&diag->find, &netlink);

@@ -79,6 +79,8 @@ struct socket_totals {
 /* Which end of a TCP connection a socket is. */
 enum socket_role { SOCKET_ROLE_UNKNOWN, SOCKET_INITIATOR, SOCKET_RESPONDER };
 
+#define SOCKET_CONGESTION_SIZE 16 /* TCP_CA_NAME_MAX: with the NUL */
+
 struct socket {
 	enum socket_kind kind;
 	enum socket_source source;
@@ -110,6 +112,7 @@ struct socket {
 	enum socket_role role; /* with tcp_info, of an open connection */
 	struct socket_tcp_info tcp_info;
 	struct socket_totals totals; /* with tcp_info */
+	char congestion_control[SOCKET_CONGESTION_SIZE]; /* of TCP, where it was asked for; else "" */
 
 	/* SOCKET_UNIX */
 	uint8_t path_length; /* 0 = unnamed */

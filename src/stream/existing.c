@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/table.h"
 
@@ -218,6 +219,8 @@ void existing_add(struct existing *existing, const struct connection_key *key,
 	if (socket->has_tcp_info && (end == CONNECTION_SOURCE || !connection->past.has_totals)) {
 		connection->past.has_totals = true;
 		connection->past.totals = socket->totals;
+		memcpy(connection->past.congestion_control, socket->congestion_control,
+		       sizeof connection->past.congestion_control);
 	}
 	set_socket(&connection->past, end, socket);
 }

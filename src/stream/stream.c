@@ -65,6 +65,17 @@ static bool is_idle(const struct connection *connection)
 	       now[1].packets == then->reported[1].packets;
 }
 
+static void emit_update(struct stream *stream, struct connection *connection, int64_t time_ns)
+{
+	bool is_live = stream_add_live_info(stream, connection);
+
+	stream_emit_connection(stream, EVENT_CONNECTION_UPDATED, time_ns, connection);
+	if (is_live)
+		connection_extra_drop_tcp_info(connection);
+	connection_extra_mark_reported(connection);
+	connection->reported_ns = time_ns;
+}
+
 static void emit_end(struct stream *stream, struct connection *connection, int64_t time_ns)
 {
 	if (stream->traffic)
@@ -99,10 +110,7 @@ static void on_change(void *context, struct connection *connection, enum connect
 	case CONNECTION_CHANGE_UPDATED:
 		if (is_idle(connection))
 			break;
-		stream_emit_connection(stream, EVENT_CONNECTION_UPDATED, stream_time_ns(stream),
-		                       connection);
-		connection_extra_mark_reported(connection);
-		connection->reported_ns = stream_time_ns(stream);
+		emit_update(stream, connection, stream_time_ns(stream));
 		break;
 	case CONNECTION_CHANGE_SETTLED:
 		emit_end(stream, connection, connection->last_ns);

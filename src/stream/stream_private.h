@@ -105,6 +105,11 @@ void stream_look_at_echo(struct stream *stream, struct connection *connection);
 /* A socket of a new connection is gone already. */
 void stream_note_deaths(struct stream *stream, struct connection *connection, int64_t now_ns);
 /* What the kernel reported of the socket's end before any packet of it was read. */
+/*
+ * The kernel's numbers of a TCP connection that goes on, for the record of now alone. False: there
+ * are none, or those of its end.
+ */
+bool stream_add_live_info(const struct stream *stream, struct connection *connection);
 void stream_add_last_info(const struct stream *stream, struct connection *connection);
 /* All sockets that were reported as destroyed stand in the connections afterwards. */
 void stream_take_destroyed(struct stream *stream);

@@ -190,9 +190,11 @@ def test_existing():
         local = Agent(client, LOCAL)
         _waits = Agent(server, SERVER.format(here=server.address, ports=[447, 448], data="b'word'"))
         closes = Agent(client, CLOSES.format(here=client.address, there=server.address))
-        sockline = client.sockline("-e", "connection,socket", wait=False)
+        sockline = client.sockline("-e", "connection,socket", "--update-interval", "1", wait=False)
         sockline.wait_for("snapshot_completed")
         local.tell()
+        updated = sockline.wait_for("connection_updated",
+                                    lambda record: record["destination"]["port"] == 446)
         local.tell()
         closes.tell()
         client.run("nft", "add table ip t; add chain ip t o { type filter hook output priority 0; };"
@@ -217,6 +219,11 @@ def test_existing():
             check(closed[0]["network"]["direction"] == "egress", f"{port}: it began here", closed)
             check({record["process"]["pid"] for record in listed + opened + closed} == {agent.pid},
                   f"{port}: its process", opened + closed)
+        algorithm = of_port(sockline, "existing_socket", 446)[0]["sockline"]["socket"]["congestion_control"]
+        ended = of_port(sockline, "connection_closed", 446)[0]
+        check(updated["sockline"]["tcp"]["rtt_us"] > 0 and "sock_diag" in updated["sockline"]["evidence"] and
+              {record["sockline"]["tcp"]["congestion_control"] for record in (updated, ended)} == {algorithm},
+              "446: the numbers of its socket while it lasts", (updated, algorithm))
         udp = [of_port(sockline, action, 450)
                for action in ("existing_socket", "connection_opened", "connection_closed")]
         check([len(records) for records in udp] == [2, 1, 1] and

@@ -150,6 +150,7 @@ static inline void example_connection(struct example *example, struct event *eve
 	struct connection *connection = &example->connection;
 	struct connection_extra *extra = connection_extra(connection);
 	struct tcp_trouble *trouble = connection_extra_trouble(connection);
+	static const char congestion[SOCKET_CONGESTION_SIZE] = "cubic";
 	const struct socket_tcp_info info = {
 		.rtt_us = 18211,
 		.rttvar_us = 4120,
@@ -195,6 +196,7 @@ static inline void example_connection(struct example *example, struct event *eve
 		connection->flow.length = 9;
 		trouble->figures[CONNECTION_DESTINATION].retransmissions = 1;
 		connection_extra_set_tcp_info(connection, &info);
+		connection_extra_set_congestion(connection, congestion);
 	}
 }
 

@@ -24,13 +24,6 @@ static inline void scene_mptcp(struct scene *scene, struct socket_mptcp *mptcp)
 	mptcp->fallback = scene_chance(scene, 50);
 }
 
-static inline void scene_name(struct scene *scene, char *name, size_t size)
-{
-	if (scene_chance(scene, 50))
-		snprintf(name, size, "%s",
-		         scene->tame ? "name" : scene_string(scene, scene->text[0], 15));
-}
-
 static inline void scene_tcp_details(struct scene *scene, struct socket_tcp_details *tcp)
 {
 	scene_name(scene, tcp->congestion_control, sizeof tcp->congestion_control);

@@ -268,6 +268,13 @@ static inline void scene_names(struct scene *scene, struct connection *connectio
 	               "SSH-2.0-\"\\", 10);
 }
 
+static inline void scene_name(struct scene *scene, char *name, size_t size)
+{
+	if (scene_chance(scene, 50))
+		snprintf(name, size, "%s",
+		         scene->tame ? "name" : scene_string(scene, scene->text[0], 15));
+}
+
 static inline void scene_connection(struct scene *scene, struct connection *connection)
 {
 	struct socket_tcp_info info = { 0 };
@@ -329,6 +336,7 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 		connection_extra_set_tcp_info(connection, &info);
 	past.has_totals = scene_chance(scene, 50);
 	past.totals.bytes_acked = scene_number(scene, 53);
+	scene_name(scene, past.congestion_control, sizeof past.congestion_control);
 	past.totals.segments_sent = (uint32_t)scene_number(scene, 32);
 	if (connection->state != SOCKET_STATE_NONE && scene_chance(scene, 50))
 		connection_extra_set_past(connection, &past);

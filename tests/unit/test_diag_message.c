@@ -69,6 +69,7 @@ static void test_tcp(void)
 	put(&message, &header, sizeof(header));
 	put_attribute(&message, INET_DIAG_SHUTDOWN, &shutdown, sizeof(shutdown));
 	put_attribute(&message, INET_DIAG_INFO, &info, sizeof(info));
+	put_attribute(&message, INET_DIAG_CONG, "cubic", sizeof("cubic"));
 	put_attribute(&message, INET_DIAG_CGROUP_ID, &cgroup, sizeof(cgroup));
 	CHECK_EQUAL(parse(SOCKET_TCP, &message, &socket), 0, "TCP is read");
 	CHECK(socket.kind == SOCKET_TCP && socket.source == SOCKET_FROM_SOCK_DIAG &&
@@ -89,6 +90,7 @@ static void test_tcp(void)
 	              socket.tcp_info.retransmits == 5 && socket.tcp_info.bytes_acked == 1002 &&
 	              socket.tcp_info.bytes_received == UINT64_C(5000000000),
 	      "TCP: tcp_info");
+	CHECK_TEXT(socket.congestion_control, "cubic", "TCP: congestion control");
 	CHECK_EQUAL(diag_message_protocol(message.bytes, message.length), 0,
 	            "TCP: no INET_DIAG_PROTOCOL");
 }

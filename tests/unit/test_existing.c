@@ -28,6 +28,7 @@ static struct socket socket_of(uint16_t from, uint16_t to, enum socket_role role
 		.has_tcp_info = true,
 		.role = role,
 		.totals = { .bytes_acked = from },
+		.congestion_control = { from == CLIENT ? 'c' : 's' },
 	};
 }
 
@@ -128,6 +129,9 @@ static void test_ends(void)
 		CHECK_EQUAL(found->oriented, cases[i].oriented, "%s: who began", cases[i].title);
 		CHECK_EQUAL(found->past.totals.bytes_acked, cases[i].totals, "%s: totals",
 		            cases[i].title);
+		CHECK_EQUAL(found->past.congestion_control[0],
+		            cases[i].totals == CLIENT ? 'c' : 's',
+		            "%s: of the same socket, its congestion control", cases[i].title);
 		CHECK(existing_has(found, found->tuple.source_port != CLIENT) ==
 		                      cases[i].has_client &&
 		              existing_has(found, found->tuple.source_port == CLIENT) ==

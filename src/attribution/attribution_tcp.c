@@ -11,6 +11,7 @@
 #include "attribution/attribution_private.h"
 #include "attribution/recent.h"
 #include "attribution/trace_owners.h"
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "sockets/sock_diag.h"
 
@@ -158,6 +159,17 @@ static void resolve_gone(struct attribution *attribution,
 		attribution_unknown(owner, reason);
 }
 
+/*
+ * The holder began after the first packet of a connection that its end opened: it has the next one
+ * with these ends, or was handed this one. What it has of a process that exited was asked for as such.
+ */
+static bool may_be_next(const struct attribution_question *question, const struct owner *owner)
+{
+	return owner->method == ATTRIBUTION_SOCKET && owner->shared_count == 0 &&
+	       question->since_ns != 0 && question->heir_ns == 0 && !question->responder &&
+	       process_began_after(owner->process, question->seen_ns + WINDOW_TRACE_EXACT_NS);
+}
+
 static void resolve(struct attribution *attribution, const struct attribution_namespace *namespace,
                     const struct attribution_question *question, struct owner *owner)
 {
@@ -220,6 +232,10 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 		hint_acceptors(attribution, namespace, question);
 	attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET, question->asked_ns, owner,
 	                        NULL);
+	if (may_be_next(question, owner)) {
+		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
+		return;
+	}
 	attribution_remember(attribution, question->netns, &question->tuple, owner,
 	                     question->seen_ns);
 	if (owner->method == ATTRIBUTION_SOCKET)

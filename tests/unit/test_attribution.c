@@ -499,6 +499,7 @@ static void test_newcomer(void)
 	static const struct rule tcp[] = {
 		{ SRC, 5003, DST, 80, LATE, "socket 12", "a connection, handed to it" },
 	};
+	struct attribution_question asked;
 	int64_t tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK);
 	int64_t began_ns = clock_boottime_ns() - 2 * NS_PER_SECOND;
 
@@ -515,6 +516,13 @@ static void test_newcomer(void)
 	walk(world.processes.fds, false);
 	EXPECT_RULES(IPPROTO_UDP, udp);
 	EXPECT_RULES(IPPROTO_TCP, tcp);
+	asked = question(IPPROTO_TCP, SRC, 5003, DST, 80);
+	asked.since_ns = asked.seen_ns;
+	expect(&asked, "socket 12", "a connection that it has opened");
+	asked.since_ns = asked.seen_ns -= 4 * NS_PER_SECOND;
+	expect(&asked, "unknown no_socket", "one that was opened before: it may have the next");
+	asked.heir_ns = asked.seen_ns + 1;
+	expect(&asked, "socket 12", "one whose owner has exited");
 	close_world();
 }
 

@@ -161,7 +161,7 @@ static int open_host(struct run *run, struct error *error)
 		.tree = run->tree,
 		.at_once = run->options->mode == OPTIONS_SNAPSHOT,
 		.netns_mode = run->options->netns_mode,
-		.separated = run->helper != NULL,
+		.separated = run->helper_enters,
 		.netns_paths = run->options->netns_paths,
 		.netns_path_count = run->options->netns_path_count,
 	};
@@ -331,6 +331,7 @@ static int open_outlet(struct run *run, struct error *error)
 		.compress_level = run->options->compress_level,
 		.rotation = run->options->rotation,
 		.spool = run->options->spool_size,
+		.helper = run->helper_opens_output ? run->helper : NULL,
 	};
 	int result;
 

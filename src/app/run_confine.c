@@ -11,8 +11,7 @@
 #include "security/capabilities.h"
 #include "security/syscall_filter.h"
 
-/* A file is opened again at SIGHUP, and a socket is connected whenever its reader is back. */
-static bool output_needs_override(const char *path)
+bool run_output_needs_override(const char *path)
 {
 	if (outlet_is_file(path))
 		return privileges_override_needed(path);
@@ -32,7 +31,7 @@ static void add_privileges(struct run *run)
 		privileges_need(privileges, CAP_NET_ADMIN, "snapshot");
 	if (run->command.pid != 0) /* it may have become another user, see command.c */
 		privileges_need(privileges, CAP_KILL, "command");
-	if (path && output_needs_override(path))
+	if (path && !run->helper_opens_output && run_output_needs_override(path))
 		privileges_need(privileges, CAP_DAC_OVERRIDE, "output");
 }
 
@@ -42,16 +41,18 @@ static void limit_calls(struct run *run)
 	static const char cost[] = "system calls are not limited";
 	const struct syscall_filter_options options = {
 		.live = run->host != NULL,
-		.namespaces = !run->helper &&
+		.namespaces = !run->helper_enters &&
 		              capabilities_have(privileges_set(&run->privileges), CAP_SYS_ADMIN),
 		.tracepoints = run->host && host_method(run->host) == HOST_METHOD_TRACEPOINTS,
 		.sentinel = run->host && host_method(run->host) == HOST_METHOD_SENTINEL,
 		.arguments = run->host && host_reads_args(run->host),
 		.command = run->command.pid != 0,
 		.helper = run->helper != NULL,
-		.output_file = outlet_is_file(run->options->output_file),
+		.output_file =
+			!run->helper_opens_output && outlet_is_file(run->options->output_file),
 		.peer = run->options->output_file && peer_is_address(run->options->output_file),
-		.rotation = rotation_is_wanted(&run->options->rotation),
+		.rotation =
+			!run->helper_opens_output && rotation_is_wanted(&run->options->rotation),
 	};
 	int result = syscall_filter_load(&options);
 	char what[64];

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Privilege separation in a run: which helper process there is, and what is reported of its end. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -21,53 +22,81 @@ static bool enters_namespaces(const struct options *options)
 	       capabilities_have(capabilities_effective(), CAP_SYS_ADMIN);
 }
 
+/* At SIGHUP, and where it is rotated. A self-test does not open it at all. */
+static bool opens_output(const struct options *options)
+{
+	return outlet_is_file(options->output_file) && !options->self_test;
+}
+
 /*
- * The kernel asks for these of what made a socket, not only of what uses it: to capture, and to be
- * asked about NAT.
+ * In a namespace the kernel asks for these of what made a socket, not only of what uses it: to
+ * capture, and to be asked about NAT.
  */
-static void add_privileges(struct privileges *privileges)
+static void add_privileges(struct run *run, const struct helper_options *helper)
 {
 	static const char feature[] = "network_namespaces";
+	struct privileges *privileges = &run->helper_privileges;
 
-	privileges_need(privileges, CAP_SYS_ADMIN, feature);
-	privileges_need(privileges, CAP_NET_RAW, feature);
-	privileges_need(privileges, CAP_NET_ADMIN, feature);
+	if (helper->namespaces) {
+		privileges_need(privileges, CAP_SYS_ADMIN, feature);
+		privileges_need(privileges, CAP_NET_RAW, feature);
+		privileges_need(privileges, CAP_NET_ADMIN, feature);
+	}
+	if (helper->output && run_output_needs_override(helper->output))
+		privileges_need(privileges, CAP_DAC_OVERRIDE, "output");
 }
 
 int run_helper_start(struct run *run, struct error *error)
 {
 	const struct options *options = run->options;
-	struct helper_options helper = { .namespaces = enters_namespaces(options) };
+	struct helper_options helper = {
+		.namespaces = enters_namespaces(options),
+		.output = opens_output(options) ? options->output_file : NULL,
+		.rotation = options->rotation,
+	};
 	int result;
 
-	if (options->no_separation || run_is_replay(run) || !goes_on(options) || !helper.namespaces)
+	if (options->no_separation || run_is_replay(run) || !goes_on(options) ||
+	    !(helper.namespaces || helper.output))
 		return 0;
-	add_privileges(&run->helper_privileges);
+	add_privileges(run, &helper);
 	helper.keep = privileges_set(&run->helper_privileges);
 	result = helper_start(&run->helper, &helper, error);
-	if (result == 0)
+	if (result != 0)
+		return result;
+	run->helper_opens_output = helper.output != NULL;
+	run->helper_enters = helper.namespaces;
+	if (helper.namespaces)
 		netns_use_helper(run->helper);
-	return result;
+	return 0;
+}
+
+static const char *cost_of(const struct run *run)
+{
+	if (!run->helper_opens_output)
+		return "network namespaces that come from now on are not watched";
+	if (!run->helper_enters)
+		return "the output is not opened again, and not rotated";
+	return "network namespaces that come from now on are not watched, and the output is not "
+	       "opened again and not rotated";
 }
 
 static void on_end(void *context, uint32_t events)
 {
 	static const char what[] = "the helper process ended";
-	static const char cost[] = "network namespaces that come from now on are not watched";
 	struct run *run = context;
-	struct event_log content = {
-		.level = "error",
-		.message = "the helper process ended: network namespaces that come from now on are "
-			   "not watched",
-	};
+	struct event_log content = { .level = "error" };
+	char message[256];
 
 	(void)events;
 	loop_remove(run->helper_source);
 	run->helper_source = NULL;
 	helper_give_up(run->helper);
-	log_error(run->log, "%s", content.message);
+	snprintf(message, sizeof message, "%s: %s", what, cost_of(run));
+	content.message = message;
+	log_error(run->log, "%s", message);
 	if (run->host)
-		host_degrade(run->host, what, cost);
+		host_degrade(run->host, what, cost_of(run));
 	if (run->emitter)
 		run_emit_log(run, EVENT_HELPER_LOST, &content);
 }

@@ -62,6 +62,8 @@ struct run {
 	struct privileges privileges; /* that stay */
 	struct helper *helper;        /* NULL: there is none */
 	struct privileges helper_privileges;
+	bool helper_opens_output; /* again, and moves it */
+	bool helper_enters;       /* network namespaces */
 	struct loop_source *helper_source;
 	int notify_fd; /* of the service manager; 0 or less = there is none */
 	struct report_sources report;
@@ -177,7 +179,9 @@ int run_helper_watch(struct run *run, struct error *error); /* its end is report
 void run_helper_look(struct run *run);                      /* a child has ended */
 void run_helper_stop(struct run *run);
 
-/* run_confine.c: drops what is not used any more. After run_build, before any packet is looked at. */
+/* run_confine.c: a file is opened again at SIGHUP, and a socket is connected when its reader is back. */
+bool run_output_needs_override(const char *path);
+/* Drops what is not used any more. After run_build, before any packet is looked at. */
 int run_confine(struct run *run, struct error *error);
 
 /* run_self_test.c: prints what is open and what is missing; the exit status. After run_confine. */

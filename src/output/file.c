@@ -180,18 +180,31 @@ static int open_checked(const char *path, bool *created, struct stat *status, st
 	return result;
 }
 
-int file_open(const char *path, struct file_state *state, struct error *error)
+int file_open_unread(const char *path, bool *created, struct error *error)
 {
-	struct stat status = { 0 };
-	int fd = open_checked(path, &state->created, &status, error), result;
+	struct stat status;
 
-	if (fd < 0)
-		return fd;
-	result = find_tail_of(fd, status.st_size, path, state, error);
+	return open_checked(path, created, &status, error);
+}
+
+int file_take(int fd, const char *path, struct file_state *state, struct error *error)
+{
+	struct stat status;
+	int result = fstat(fd, &status) == 0 ? find_tail_of(fd, status.st_size, path, state, error)
+	                                     : error_set(error, errno, "cannot examine %s: %s",
+	                                                 path, strerror(errno));
+
 	if (result == 0)
 		return fd;
 	close(fd);
 	return result;
+}
+
+int file_open(const char *path, struct file_state *state, struct error *error)
+{
+	int fd = file_open_unread(path, &state->created, error);
+
+	return fd < 0 ? fd : file_take(fd, path, state, error);
 }
 
 static int check_capture(int fd, off_t size, const char *path, struct error *error)

@@ -40,6 +40,12 @@ static inline bool file_is_broken(const struct file_state *state)
  */
 int file_open(const char *path, struct file_state *state, struct error *error);
 /*
+ * The same in two steps, of which the first alone needs the right to make the file, and the second
+ * reads what others may have written. _take takes the descriptor over, and returns it or -errno.
+ */
+int file_open_unread(const char *path, bool *created, struct error *error);
+int file_take(int fd, const char *path, struct file_state *state, struct error *error);
+/*
  * Cuts off what is broken, unless the file has changed since. Right before the record that
  * reports it is written: a run that is killed in between leaves it to the next one. 0 or -errno.
  */

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "output/file.h"
 #include "output/frame.h"
+#include "security/helper.h"
 
 #define FLUSH_PENDING (256u << 10) /* twice what cat and most others read at a time */
 
@@ -32,10 +33,38 @@ static uint64_t broken_bytes(const struct file_state *state)
 	return (uint64_t)(state->size - state->whole);
 }
 
+static int open_again(const struct outlet *outlet, struct file_state *state, struct error *error)
+{
+	const struct outlet_options *options = &outlet->options;
+	int fd;
+
+	if (!options->helper)
+		return file_open(options->path, state, error);
+	fd = helper_open_output(options->helper, &state->created, error);
+	return fd < 0 ? fd : file_take(fd, options->path, state, error);
+}
+
+static int move(struct outlet *outlet, struct error *error)
+{
+	const struct outlet_options *options = &outlet->options;
+
+	return options->helper
+	               ? helper_move_output(options->helper, outlet->fd, error)
+	               : rotation_move(&options->rotation, options->path, outlet->fd, error);
+}
+
+static void undo_move(const struct outlet *outlet)
+{
+	if (outlet->options.helper)
+		helper_undo_output(outlet->options.helper);
+	else
+		rotation_undo(outlet->options.path);
+}
+
 static int open_next(struct outlet *outlet, struct error *error)
 {
 	struct file_state state = { 0 };
-	int fd = file_open(outlet->options.path, &state, error), result;
+	int fd = open_again(outlet, &state, error), result;
 
 	if (fd < 0)
 		return fd;
@@ -63,14 +92,13 @@ static void rotate(struct outlet *outlet)
 		error_set(&changes->error, -result, "cannot repair %s: %s", path,
 		          strerror(-result));
 	else
-		result =
-			rotation_move(&outlet->options.rotation, path, outlet->fd, &changes->error);
+		result = move(outlet, &changes->error);
 	if (result == -EAGAIN) /* another process has the file moved when it is looked at again */
 		return;
 	if (result == 0) {
 		result = open_next(outlet, &changes->error);
 		if (result != 0)
-			rotation_undo(path);
+			undo_move(outlet);
 	}
 	if (result != 0) {
 		changes->failed++;
@@ -80,7 +108,8 @@ static void rotate(struct outlet *outlet)
 
 static bool is_due(const struct outlet *outlet, size_t length, struct stat *file)
 {
-	return fstat(outlet->fd, file) == 0 &&
+	return !(outlet->options.helper && helper_has_ended(outlet->options.helper)) &&
+	       fstat(outlet->fd, file) == 0 &&
 	       rotation_is_due(&outlet->options.rotation, file, outlet->period, length,
 	                       clock_realtime_ns()) &&
 	       clock_monotonic_ns() >= outlet->rotate_at_ns;
@@ -339,7 +368,7 @@ int outlet_reopen(struct outlet *outlet, uint64_t *repaired, struct error *error
 
 	if (outlet->fd < 0)
 		return 0;
-	fd = file_open(outlet->options.path, &state, error);
+	fd = open_again(outlet, &state, error);
 	if (fd < 0)
 		return fd;
 	result = sink_replace_fd(outlet->sink, fd, clock_monotonic_ns() + NS_PER_SECOND, error);

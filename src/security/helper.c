@@ -60,13 +60,12 @@ static void reap(struct helper *helper)
 }
 
 /* An answer that comes later would be taken for that to the next question. */
-static int receive(struct helper *helper, int *fd)
+static int receive(struct helper *helper, struct helper_answer *answer, int *fd)
 {
-	struct helper_answer answer;
-	long got = helper_message_receive(helper->fd, &answer, sizeof answer, fd);
+	long got = helper_message_receive(helper->fd, answer, sizeof *answer, fd);
 
-	if (got == (long)sizeof answer && (answer.result != 0) == (*fd < 0))
-		return answer.result;
+	if (got == (long)sizeof *answer && (answer->has_fd != 0) == (*fd >= 0))
+		return answer->result;
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
@@ -90,21 +89,30 @@ static int wait_until_ready(struct helper *helper, struct error *error)
 	                 strerror(answer.result < 0 ? -answer.result : EPIPE));
 }
 
-/* The descriptor that was asked for, or -errno. */
-static int ask(struct helper *helper, const struct helper_request *request, int passed)
+/* The result, or with 0 the descriptor that was asked for. */
+static int ask_all(struct helper *helper, const struct helper_request *request, int passed,
+                   struct helper_answer *answer)
 {
 	int fd = -1, result = -EPIPE;
 
+	error_set(&answer->error, EPIPE, "the helper process has ended");
 	pthread_mutex_lock(&helper->lock);
 	if (!atomic_load(&helper->ended)) {
 		if (helper_message_send(helper->fd, request, sizeof *request, passed) ==
 		    (long)sizeof *request)
-			result = receive(helper, &fd);
+			result = receive(helper, answer, &fd);
 		else
 			mark_ended(helper);
 	}
 	pthread_mutex_unlock(&helper->lock);
-	return result == 0 ? fd : result;
+	return result == 0 && fd >= 0 ? fd : result;
+}
+
+static int ask(struct helper *helper, const struct helper_request *request, int passed)
+{
+	struct helper_answer answer;
+
+	return ask_all(helper, request, passed, &answer);
 }
 
 int helper_start(struct helper **result, const struct helper_options *options, struct error *error)
@@ -189,4 +197,35 @@ int helper_open_net(struct helper *helper, int netns_fd, const char *name)
 	       strcmp(helper_net_files[request.number], name) != 0)
 		request.number++;
 	return helper_net_files[request.number] ? ask(helper, &request, netns_fd) : -EACCES;
+}
+
+int helper_open_output(struct helper *helper, bool *created, struct error *error)
+{
+	const struct helper_request request = { .kind = HELPER_OPEN_OUTPUT };
+	struct helper_answer answer;
+	int fd = ask_all(helper, &request, -1, &answer);
+
+	if (fd >= 0)
+		*created = answer.created != 0;
+	else if (error)
+		*error = answer.error;
+	return fd;
+}
+
+int helper_move_output(struct helper *helper, int fd, struct error *error)
+{
+	const struct helper_request request = { .kind = HELPER_MOVE_OUTPUT };
+	struct helper_answer answer;
+	int result = ask_all(helper, &request, fd, &answer);
+
+	if (result < 0 && error)
+		*error = answer.error;
+	return result;
+}
+
+void helper_undo_output(struct helper *helper)
+{
+	const struct helper_request request = { .kind = HELPER_UNDO_OUTPUT };
+
+	ask(helper, &request, -1);
 }

@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Privilege separation: a second process holds what the process that reads packets gives up. It
- * makes sockets inside other network namespaces and opens files of /proc/net there; it does
- * nothing else. A socket belongs to the namespace in which socket(2) was called, and all that is
+ * makes sockets inside other network namespaces and opens files of /proc/net there, opens the output
+ * file again and moves it; it does nothing else. A socket belongs to the namespace in which socket(2) was called, and all that is
  * done with it later needs no right to enter that namespace.
  *
  * Requests and answers have a fixed size, and descriptors go by SCM_RIGHTS (unix(7)). Any thread
@@ -16,12 +16,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "output/rotation.h"
 
 struct helper;
 
 struct helper_options {
-	uint64_t keep;   /* capabilities, as in capabilities.h */
-	bool namespaces; /* of the network, to be entered */
+	uint64_t keep;            /* capabilities, as in capabilities.h */
+	bool namespaces;          /* of the network, to be entered */
+	const char *output;       /* a file that is opened again and moved; NULL: none */
+	struct rotation rotation; /* of it */
 };
 
 /*
@@ -48,5 +51,13 @@ void helper_give_up(struct helper *helper);
 int helper_socket(struct helper *helper, int netns_fd, int domain, int type, int protocol);
 /* Opens a file of /proc/net ("tcp6") inside the namespace, for reading. The same. */
 int helper_open_net(struct helper *helper, int netns_fd, const char *name);
+
+/*
+ * The output, whose path the helper was started with: opened for writing as by file_open_unread, moved
+ * as by rotation_move, where fd is that of the file at the path, and moved back as by rotation_undo.
+ */
+int helper_open_output(struct helper *helper, bool *created, struct error *error);
+int helper_move_output(struct helper *helper, int fd, struct error *error);
+void helper_undo_output(struct helper *helper);
 
 #endif

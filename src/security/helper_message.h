@@ -12,6 +12,9 @@
 enum helper_kind {
 	HELPER_SOCKET,   /* with the descriptor of a namespace */
 	HELPER_OPEN_NET, /* the same; number is a place in helper_net_files */
+	HELPER_OPEN_OUTPUT,
+	HELPER_MOVE_OUTPUT, /* with the descriptor of the file that is at the path */
+	HELPER_UNDO_OUTPUT, /* its answer has no descriptor, nor has that before */
 };
 
 struct helper_request {
@@ -21,7 +24,10 @@ struct helper_request {
 };
 
 struct helper_answer {
-	int32_t result; /* 0, with a descriptor; or -errno */
+	int32_t result;   /* 0, or -errno and a text where it is about the output */
+	uint32_t has_fd;  /* a descriptor goes with it */
+	uint32_t created; /* HELPER_OPEN_OUTPUT: the file */
+	struct error error;
 };
 
 /* The files of /proc/net that are read. NULL at the end. */

@@ -16,9 +16,11 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "output/file.h"
 #include "security/helper_message.h"
 #include "security/privileges.h"
 #include "security/syscall_filter.h"
@@ -28,6 +30,7 @@
 struct process {
 	int fd;   /* to the first process */
 	int home; /* the namespace that it lives in, or -1 */
+	const struct helper_options *options;
 };
 
 /* Not what ends the first one: this one ends after it. */
@@ -76,7 +79,8 @@ static int close_others(int *fd)
 
 static int confine(const struct helper_options *options)
 {
-	const struct syscall_filter_helper filter = { .namespaces = options->namespaces };
+	const struct syscall_filter_helper filter = { .namespaces = options->namespaces,
+		                                      .output = options->output != NULL };
 	int result = privileges_limit_thread(options->keep);
 
 	if (result == 0)
@@ -132,18 +136,25 @@ static int open_net(const struct helper_request *request)
 	return fd;
 }
 
-/* The namespace of fd, or that of the socket fd. 0 or -errno. */
+static bool is_socket(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+/* The namespace of fd, or that of the socket fd; to what else it may be no request is sent. 0 or -errno. */
 static int enter(int fd)
 {
-	int result = setns(fd, CLONE_NEWNET) == 0 ? 0 : -errno;
+	int namespace, result;
 
-	if (result != -EINVAL)
-		return result;
-	fd = ioctl(fd, SIOCGSKNS);
-	if (fd < 0)
+	if (!is_socket(fd))
+		return setns(fd, CLONE_NEWNET) == 0 ? 0 : -errno;
+	namespace = ioctl(fd, SIOCGSKNS);
+	if (namespace < 0)
 		return errno == EPERM ? -EPERM : -EINVAL;
-	result = setns(fd, CLONE_NEWNET) == 0 ? 0 : -errno;
-	close(fd);
+	result = setns(namespace, CLONE_NEWNET) == 0 ? 0 : -errno;
+	close(namespace);
 	return result;
 }
 
@@ -172,6 +183,68 @@ static bool is_known(const struct helper_request *request)
 	       (request->kind == HELPER_OPEN_NET && request->number < count);
 }
 
+static int open_inside(const struct process *process, const struct helper_request *request,
+                       int passed)
+{
+	if (!process->options->namespaces || !is_known(request))
+		return -EACCES;
+	return passed >= 0 ? do_inside(process, request, passed) : -EBADF;
+}
+
+/* The path and the names beside it are those of the start. What the file holds is not looked at. */
+static int open_output(const struct process *process, struct helper_answer *answer)
+{
+	bool created = false;
+	int fd = file_open_unread(process->options->output, &created, &answer->error);
+
+	answer->created = created;
+	return fd;
+}
+
+/* Where files are kept, older ones go for each that moves; elsewhere none may move. */
+static bool may_move(const struct process *process)
+{
+	return process->options->output && rotation_is_wanted(&process->options->rotation);
+}
+
+static int move_output(const struct process *process, int passed, struct helper_answer *answer)
+{
+	return rotation_move(&process->options->rotation, process->options->output, passed,
+	                     &answer->error);
+}
+
+/* Fills the answer; a descriptor that goes with it, or -1. */
+static int carry_out(const struct process *process, const struct helper_request *request,
+                     int passed, struct helper_answer *answer)
+{
+	int fd = -1;
+
+	switch (request->kind) {
+	case HELPER_SOCKET:
+	case HELPER_OPEN_NET:
+		fd = open_inside(process, request, passed);
+		answer->result = fd < 0 ? fd : 0;
+		break;
+	case HELPER_OPEN_OUTPUT:
+		fd = process->options->output ? open_output(process, answer) : -EACCES;
+		answer->result = fd < 0 ? fd : 0;
+		break;
+	case HELPER_MOVE_OUTPUT:
+		answer->result = may_move(process) && passed >= 0
+		                         ? move_output(process, passed, answer)
+		                         : -EACCES;
+		break;
+	case HELPER_UNDO_OUTPUT:
+		if (may_move(process))
+			rotation_undo(process->options->output);
+		break;
+	default:
+		answer->result = -EACCES;
+		break;
+	}
+	return fd;
+}
+
 /* False at the end. What has another form ends it, too: the first process sends nothing such. */
 static bool serve(const struct process *process)
 {
@@ -182,12 +255,10 @@ static bool serve(const struct process *process)
 
 	if (got != (long)sizeof request)
 		return false;
-	fd = !is_known(&request) ? -EACCES
-	     : passed < 0        ? -EBADF
-	                         : do_inside(process, &request, passed);
+	fd = carry_out(process, &request, passed, &answer);
 	if (passed >= 0)
 		close(passed);
-	answer.result = fd < 0 ? fd : 0;
+	answer.has_fd = fd >= 0;
 	got = helper_message_send(process->fd, &answer, sizeof answer, fd);
 	if (fd >= 0)
 		close(fd);
@@ -196,8 +267,8 @@ static bool serve(const struct process *process)
 
 void helper_process_run(int fd, const struct helper_options *options)
 {
-	struct process process = { .fd = fd, .home = -1 };
-	struct helper_answer answer;
+	struct process process = { .fd = fd, .home = -1, .options = options };
+	struct helper_answer answer = { 0 };
 
 	ignore_signals();
 	prctl(PR_SET_NAME, NAME, 0, 0, 0);

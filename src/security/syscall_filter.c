@@ -156,7 +156,15 @@ static int fill_main(scmp_filter_ctx filter, const void *context)
 static const int for_helper[] = {
 	SCMP_SYS(close),        SCMP_SYS(exit),      SCMP_SYS(exit_group),
 	SCMP_SYS(recvmsg),      SCMP_SYS(sendmsg),   SCMP_SYS(restart_syscall),
-	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigreturn),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigreturn), SCMP_SYS(fstat),
+	SCMP_SYS(fstat64),      SCMP_SYS(fstatat64), SCMP_SYS(newfstatat),
+	SCMP_SYS(statx),
+};
+
+/* A file that was made, and is not to be used, is removed. */
+static const int for_helper_output[] = {
+	SCMP_SYS(lstat),     SCMP_SYS(lstat64), SCMP_SYS(geteuid),
+	SCMP_SYS(geteuid32), SCMP_SYS(unlink),  SCMP_SYS(unlinkat),
 };
 
 /* The call, where its argument has that value. */
@@ -175,7 +183,7 @@ static int allow_namespaces(scmp_filter_ctx filter)
 		result = allow_equal(filter, SCMP_SYS(ioctl), 1, SIOCGSKNS);
 	for (size_t i = 0; result == 0 && i < COUNT(families); i++)
 		result = allow_equal(filter, SCMP_SYS(socket), 0, (scmp_datum_t)families[i]);
-	return result == 0 ? allow_opening(filter, false) : result;
+	return result;
 }
 
 static int fill_helper(scmp_filter_ctx filter, const void *context)
@@ -183,7 +191,13 @@ static int fill_helper(scmp_filter_ctx filter, const void *context)
 	const struct syscall_filter_helper *options = context;
 	int result = allow(filter, true, LISTED(for_helper));
 
-	return result == 0 && options->namespaces ? allow_namespaces(filter) : result;
+	if (result == 0)
+		result = allow(filter, options->output, LISTED(for_rotation));
+	if (result == 0)
+		result = allow(filter, options->output, LISTED(for_helper_output));
+	if (result == 0 && options->namespaces)
+		result = allow_namespaces(filter);
+	return result == 0 ? allow_opening(filter, options->output) : result;
 }
 
 /* Loads what `fill` allows, for all threads. */

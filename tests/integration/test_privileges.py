@@ -175,18 +175,23 @@ def test_output():
     os.mkdir(folder, 0o755)
     name = os.path.join(folder, "records.ndjson")
     with Namespace() as host:
-        for owner, wanted in ((0, set()), (65534, {"cap_dac_override"})):
+        for owner, wanted, options in ((0, set(), ()), (65534, {"cap_dac_override"}, ()),
+                                       (65534, {"cap_dac_override"}, ("--no-separation",))):
             os.chown(folder, owner, owner)
-            options = ("-i", "lo", "--attribution", "lookup")
-            sockline = host.sockline(*options, "-o", name, wait=False)
+            sockline = host.sockline("-i", "lo", "--attribution", "lookup", *options, "-o", name, wait=False)
             until(lambda: os.path.exists(name) and os.path.getsize(name) > 0, "records")
             held = names_of(statuses(sockline.pid)[0]["CapEff"])
-            check(held & {"cap_dac_override"} == wanted, f"folder of {owner}: {wanted or 'nothing more'}", held)
+            helpers = [names_of(statuses(pid)[0]["CapEff"]) for pid in helpers_of(sockline.pid)]
+            check(held & {"cap_dac_override"} == (wanted if options else set()) and
+                  helpers == ([] if options else [wanted]),
+                  f"folder of {owner}, {options}: {wanted or 'nothing more'}, not where packets are read",
+                  (held, helpers))
             os.rename(name, name + ".1")
             sockline.send_signal(signal.SIGHUP)
             until(lambda: os.path.exists(name), "a new file")
             check(sockline.stop() == 0, f"folder of {owner}: the file is made again", sockline.stderr)
             os.unlink(name)
+            os.unlink(name + ".1")
 
 
 def test_command():

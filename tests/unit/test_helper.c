@@ -251,18 +251,63 @@ static void test_killed(void)
 static void test_killed_inside(void)
 {
 	struct helper *helper = start();
-	int previous;
+	int previous, fd;
 
 	netns_use_helper(helper);
 	previous = netns_enter(away);
 	kill(helper_pid(helper), SIGKILL);
 	CHECK(ends(helper), "killed");
-	CHECK(socket(AF_UNIX, SOCK_DGRAM, 0) == -1 && errno == EPIPE, "no socket is better than a "
-	                                                              "wrong one");
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	CHECK(fd == -1 && errno == EPIPE, "no socket is better than a wrong one");
 	CHECK(netns_open_net(NETNS_NET_DIR, "dev") == -EPIPE, "nor is a file");
 	netns_leave(previous);
 	netns_use_helper(NULL);
 	helper_stop(helper);
+}
+
+/* Where it opens the output and enters no namespace. */
+static void test_output(void)
+{
+	char folder[] = "/tmp/sockline-helper-XXXXXX";
+	const struct helper_options options = { .output = "log",
+		                                .rotation = { .size = 4096, .keep = 2 } };
+	struct error error = { 0 };
+	struct helper *helper = NULL;
+	bool created = false;
+	int fd, again;
+
+	if (!mkdtemp(folder) || chdir(folder) != 0)
+		exit(EXIT_FAILURE);
+	CHECK_EQUAL(helper_start(&helper, &options, &error), 0, "started: %s", error.text);
+	fd = helper_open_output(helper, &created, &error);
+	CHECK(fd >= 0 && created && write(fd, "{}\n", 3) == 3, "a file is made: %s", error.text);
+	CHECK_EQUAL(helper_move_output(helper, fd, &error), 0, "and moved: %s", error.text);
+	CHECK(access("log", F_OK) != 0 && access("log.1", F_OK) == 0, "to its next name");
+	helper_undo_output(helper);
+	CHECK(access("log", F_OK) == 0 && access("log.1", F_OK) != 0, "and back");
+	again = helper_open_output(helper, &created, &error);
+	CHECK(again >= 0 && !created && inode_of(again) == inode_of(fd), "it is opened again");
+	close(again);
+	again = open("/dev/null", O_RDWR | O_CLOEXEC);
+	CHECK(helper_move_output(helper, again, &error) <= 0 && access("log", F_OK) == 0,
+	      "what is not the output moves nothing");
+	close(again);
+	unlink("log");
+	CHECK_EQUAL(symlink("/etc/passwd", "log"), 0, "a link in its place");
+	CHECK(helper_open_output(helper, &created, &error) == -ELOOP &&
+	              strstr(error.text, "symbolic link"),
+	      "is not followed: %s", error.text);
+	CHECK_EQUAL(helper_socket(helper, away, AF_UNIX, SOCK_DGRAM, 0), -EACCES, "no namespace");
+	close(fd);
+	helper_stop(helper);
+	unlink("log");
+	helper = start();
+	CHECK(helper_open_output(helper, &created, &error) == -EACCES &&
+	              helper_move_output(helper, away, &error) == -EACCES &&
+	              access("log", F_OK) != 0,
+	      "without an output no file is opened");
+	helper_stop(helper);
+	rmdir(folder);
 }
 
 /* What a first process could send that is not ours any more. */
@@ -341,6 +386,7 @@ int main(void)
 	test_threads();
 	test_killed();
 	test_killed_inside();
+	test_output();
 	test_hostile();
 	test_orphan();
 	return check_done();

@@ -88,6 +88,14 @@ static bool is_incomplete(const struct process *process)
 	       (!process->has_uid || process->entity_id == 0 || !process->cgroup);
 }
 
+/* For what it did at that time. */
+static void complete(struct process_table *processes, struct process *process, int64_t time_ns)
+{
+	if (is_incomplete(process))
+		process_table_refresh(processes, process);
+	process_table_confirm_ids(processes, process, time_ns);
+}
+
 /* The process of a sighting; NULL when it is not surely known. */
 static struct process *process_of(struct trace_owners *owners,
                                   const struct attribution_question *question,
@@ -98,8 +106,7 @@ static struct process *process_of(struct trace_owners *owners,
 
 	if (!found || (found->netns != 0 && match->netns == 0 && found->netns != question->netns))
 		return NULL;
-	if (is_incomplete(found))
-		process_table_refresh(processes, found);
+	complete(processes, found, match->last_ns);
 	return found;
 }
 
@@ -468,8 +475,8 @@ bool trace_owners_take_failed(struct trace_owners *owners, int64_t before_ns,
 			return false;
 		*process = process_table_at(owners->options.processes, connect->pid,
 		                            connect->began_ns);
-		if (*process && is_incomplete(*process))
-			process_table_refresh(owners->options.processes, *process);
+		if (*process)
+			complete(owners->options.processes, *process, connect->began_ns);
 		if (connect->netns == 0 && *process)
 			connect->netns = (*process)->netns;
 	} while (connect->netns == 0 && owners->options.namespaces);

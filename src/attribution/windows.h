@@ -160,6 +160,12 @@ _Static_assert(WINDOW_SENTINEL_KEEP_NS > WINDOW_RETRY_NS + WINDOW_CAPTURE_NS,
 #define WINDOW_YOUNG_REREAD_NS (10 * NS_PER_MS)
 #define WINDOW_REREAD_NS       (1 * NS_PER_SECOND)
 /*
+ * Where changes of users are not reported, the user of a process that may call setuid(2) is read
+ * again when it was read longer than this before what the process did. A server of root that
+ * accepts thousands of connections a second is so read a hundred times.
+ */
+#define WINDOW_IDS_NS (10 * NS_PER_MS)
+/*
  * The start of a process in /proc is before the event of its fork by less than this. A start just
  * after a tick of the clock may be of the tick before.
  */

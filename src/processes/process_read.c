@@ -422,6 +422,8 @@ int process_read_apply(struct process *process, const struct process_facts *fact
 	set_container_pid(process, facts->container_pid);
 	if (process_read_matches(process, facts)) {
 		process_read_apply_file(process, facts);
+		if (facts->has_uid && process->ids_read_ns != 0)
+			process->ids_read_ns = facts->read_ns;
 		if (!process->followed && !facts->stat.exiting)
 			process->image_read_ns = facts->read_ns;
 		return 0;

@@ -260,6 +260,18 @@ static bool is_young(const struct process *process)
 	return process_age_ns(process) < WINDOW_YOUNG_NS;
 }
 
+/* Whether it is alive: 0, or -errno. */
+static int read_slot(struct process_table *table, uint32_t number, int dir)
+{
+	const struct process_slot *slot = process_table_slot(table, number);
+	int64_t result = read_process(table, slot->process->pid, dir, slot->directory);
+
+	if (result < 0)
+		return (int)result;
+	return result == number && !process_table_slot(table, number)->process->exited_ns ? 0
+	                                                                                  : -ESRCH;
+}
+
 /*
  * 0: alive, and its strings are as fresh as the header says. -errno: -ESRCH it
  * has exited. Does not look whether it is alive when that is known.
@@ -284,11 +296,7 @@ static int look_again(struct process_table *table, uint32_t number, bool known_a
 		if (result != 0)
 			return result > 0 ? 0 : (int)result;
 	}
-	result = read_process(table, slot->process->pid, dir, slot->directory);
-	if (result < 0)
-		return (int)result;
-	return result == number && !process_table_slot(table, number)->process->exited_ns ? 0
-	                                                                                  : -ESRCH;
+	return read_slot(table, number, dir);
 }
 
 struct process *process_table_get(struct process_table *table, int pid, int *reason)
@@ -443,6 +451,19 @@ int process_table_refresh(struct process_table *table, const struct process *pro
 	if (result == 0)
 		process_slots_used(&table->store, number);
 	return result;
+}
+
+int process_table_read_again(struct process_table *table, const struct process *process)
+{
+	uint32_t number = process_slots_find_live(&table->store, process->pid);
+	int dir;
+
+	if (number == NONE || process_table_slot(table, number)->process != process)
+		return -ESRCH;
+	dir = slot_dir(table, number);
+	if (dir < 0)
+		return dir;
+	return read_slot(table, number, dir);
 }
 
 bool process_table_sees_all(const struct process_table *table)

@@ -133,6 +133,12 @@ void process_table_started_with(struct process_table *table, struct process *pro
  */
 void process_table_follow_ids(struct process_table *table, bool reported);
 void process_table_ids_lost(struct process_table *table);
+/*
+ * It did something at time_ns, monotonic. Where changes are not reported and it may call setuid(2), its
+ * ids are read again unless they were read since (WINDOW_IDS_NS); if it is gone, they are not known.
+ */
+void process_table_confirm_ids(struct process_table *table, struct process *process,
+                               int64_t time_ns);
 /* It changed its ids; in terms of the initial user namespace. */
 void process_table_user_changed(struct process *process, int64_t time_ns, uint32_t uid,
                                 uint32_t effective_uid);

@@ -11,10 +11,6 @@
 
 #define NONE PROCESS_SLOTS_NONE
 
-#define LONG_AGO_NS (INT64_MIN / 2) /* in differences to any time as well */
-
-#define USERNS_INITIAL 4026531837 /* PROC_USER_INIT_INO, linux/proc_ns.h */
-
 /* The root of v2. Beside v1, where most processes are in it, that says nothing. */
 #define ROOT_ID 1
 
@@ -70,26 +66,6 @@ static int set_texts(struct process *process, const struct process_texts *texts)
 	return process_set_texts(process, texts);
 }
 
-/* As it was at that time, monotonic. */
-static const struct process *state_at(const struct process *process, int64_t time_ns)
-{
-	while (process->former && time_ns < process->since_ns)
-		process = process->former;
-	return process;
-}
-
-static void inherit_ids(struct process *child, const struct process *parent)
-{
-	child->has_uid = parent->has_uid;
-	child->uid = parent->uid;
-	child->has_real_uid = parent->has_real_uid;
-	child->has_real_gid = parent->has_real_gid;
-	child->real_uid = parent->real_uid;
-	child->real_gid = parent->real_gid;
-	child->unconfirmed_ids = false;
-	child->ids_read_ns = 0;
-}
-
 /*
  * It has its parent's image, users and namespaces. What /proc has of it meanwhile may have
  * become so later: where each change is reported, it has had its parent's until then.
@@ -117,8 +93,7 @@ static void inherit(const struct process_table *table, struct process *child,
 	child->image = process_image_ref(parent->image);
 	child->cgroup_id = inherited_cgroup ? parent->cgroup_id : 0;
 	child->parent_entity_id = parent->entity_id;
-	if (!child->has_uid || (table->follows_ids && parent->has_uid && parent->has_real_uid))
-		inherit_ids(child, parent);
+	process_table_inherit_ids(table, child, parent);
 	child->netns = parent->mixed_netns ? 0 : parent->netns;
 	child->userns = parent->userns;
 }
@@ -147,7 +122,7 @@ static struct process *add_child(struct process_table *table, const struct proce
 			process_unref(process);
 			return NULL;
 		}
-		process_table_slot(table, (uint32_t)inserted)->read_ns = LONG_AGO_NS;
+		process_table_slot(table, (uint32_t)inserted)->read_ns = PROCESS_LONG_AGO_NS;
 	}
 	process->parent_pid = fork->parent_pid;
 	process->followed = true;
@@ -155,7 +130,7 @@ static struct process *add_child(struct process_table *table, const struct proce
 	/* Its execs since are reported still, whatever /proc said in the end. */
 	process_forget_image(process);
 	process->image_read_ns = 0;
-	inherit(table, process, parent ? state_at(parent, fork->time_ns) : NULL);
+	inherit(table, process, parent ? process_table_state(parent, fork->time_ns) : NULL);
 	if (parent)
 		parent->sole_holder_since_ns = fork->time_ns;
 	return process;
@@ -200,7 +175,7 @@ void process_table_lost(struct process_table *table, int64_t since_ns)
 			slot->process->image_read_ns = since_ns; /* no longer by events */
 			process_image_unref(slot->process->image);
 			slot->process->image = NULL;
-			slot->read_ns = LONG_AGO_NS;
+			slot->read_ns = PROCESS_LONG_AGO_NS;
 		}
 		number = slot->older;
 	}
@@ -335,108 +310,6 @@ void process_table_executed(struct process_table *table, struct process *process
 	}
 }
 
-void process_table_follow_ids(struct process_table *table, bool reported)
-{
-	table->follows_ids = reported;
-}
-
-static void forget_ids(struct process *process)
-{
-	process->has_uid = process->has_real_uid = process->has_real_gid = false;
-	process->generation++;
-}
-
-void process_table_ids_lost(struct process_table *table)
-{
-	for (uint32_t number = table->store.live.newest; number != NONE;) {
-		struct process_slot *slot = process_table_slot(table, number);
-
-		if (slot->process->followed) {
-			forget_ids(slot->process);
-			slot->read_ns = LONG_AGO_NS;
-		}
-		number = slot->older;
-	}
-}
-
-/* The numbers are the host's. */
-static void set_ids(struct process *process, const struct process_start_ids *ids)
-{
-	process->real_uid = ids->uid;
-	process->uid = ids->effective_uid;
-	process->real_gid = ids->gid;
-	process->has_uid = process->has_real_uid = process->has_real_gid = true;
-	process->unconfirmed_ids = false;
-	process->ids_read_ns = 0;
-	process->generation++;
-}
-
-/*
- * The numbers are those of the process's own user namespace, in which 0 is any user who ran
- * `unshare -U -r' and 1000 may be the host's 100999: they are taken only when that namespace is
- * the initial one, or is not known and nothing speaks for another. An exec keeps the real user, so
- * a number that is not the one inherited is of another namespace, or follows a setuid(2) that was
- * not seen. 0 says nothing even where it is the inherited one: a container's first process is
- * forked by root, becomes another user, and is 0 in its namespace. Then /proc says who it is, or
- * nothing does. Where changes are reported none of this is needed: an exec that changes ids is
- * reported as well, in the host's numbers.
- */
-void process_table_started_with(struct process_table *table, struct process *process,
-                                int64_t time_ns, const struct process_start_ids *ids)
-{
-	process->settled_ns = time_ns;
-	if (process->ids_read_ns > time_ns ||
-	    (table->follows_ids && process->has_uid && process->has_real_uid))
-		return;
-	if (process->userns == USERNS_INITIAL ||
-	    (process->userns == 0 && process->unconfirmed_ids && ids->uid != 0 &&
-	     process->real_uid == ids->uid))
-		set_ids(process, ids);
-}
-
-/*
- * A change that /proc was read after: what was read is as new, and holds since the change when
- * that is what made it another.
- */
-static bool was_read_after(struct process *process, int64_t time_ns, bool same)
-{
-	if (process->ids_read_ns <= time_ns)
-		return false;
-	if (same && process->former && process->since_ns > time_ns &&
-	    process->former->since_ns <= time_ns) {
-		process->since_wall_ns -= process->since_ns - time_ns;
-		process->since_ns = time_ns;
-	}
-	return true;
-}
-
-void process_table_user_changed(struct process *process, int64_t time_ns, uint32_t uid,
-                                uint32_t effective_uid)
-{
-	bool same = process->has_uid && process->has_real_uid && process->uid == effective_uid &&
-	            process->real_uid == uid;
-
-	if (was_read_after(process, time_ns, same) || same)
-		return;
-	process_change(process, time_ns);
-	process->uid = effective_uid;
-	process->real_uid = uid;
-	process->has_uid = process->has_real_uid = true;
-	process->generation++;
-}
-
-void process_table_group_changed(struct process *process, int64_t time_ns, uint32_t gid)
-{
-	bool same = process->has_real_gid && process->real_gid == gid;
-
-	if (was_read_after(process, time_ns, same) || same)
-		return;
-	process_change(process, time_ns);
-	process->real_gid = gid;
-	process->has_real_gid = true;
-	process->generation++;
-}
-
 void process_table_renamed(struct process *process, int64_t time_ns, const char *name,
                            size_t length)
 {
@@ -468,7 +341,7 @@ void process_table_exec(struct process_table *table, int pid, int64_t time_ns)
 	struct process *process = at(table, live);
 
 	if (process) {
-		process_table_slot(table, live)->read_ns = LONG_AGO_NS;
+		process_table_slot(table, live)->read_ns = PROCESS_LONG_AGO_NS;
 		if (!process->followed)
 			process_table_executed(table, process, time_ns, NULL, 0);
 	}

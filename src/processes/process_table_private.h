@@ -1,8 +1,10 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What process_table.c and process_table_events.c share; nothing else includes it. */
+/* What process_table*.c share; nothing else includes it. */
 #ifndef SOCKLINE_PROCESSES_PROCESS_TABLE_PRIVATE_H
 #define SOCKLINE_PROCESSES_PROCESS_TABLE_PRIVATE_H
+
+#include <stdint.h>
 
 #include "processes/cgroup_paths.h"
 #include "processes/process_read.h"
@@ -24,6 +26,23 @@ struct process_table {
 
 /* process_table_args.c: reads them below dir where they are wanted and not known. */
 void process_table_read_args(struct process_table *table, struct process *process, int dir);
+
+/* Reads this one from /proc now, however new it is. 0; -errno, -ESRCH when it has exited. */
+int process_table_read_again(struct process_table *table, const struct process *process);
+
+#define PROCESS_LONG_AGO_NS (INT64_MIN / 2) /* in differences to any time as well */
+
+/* process_table_ids.c: a child begins with the ids of its parent, where it is sure of them. */
+void process_table_inherit_ids(const struct process_table *table, struct process *child,
+                               const struct process *parent);
+
+/* As it was at that time, monotonic. */
+static inline struct process *process_table_state(struct process *process, int64_t time_ns)
+{
+	while (process->former && time_ns < process->since_ns)
+		process = process->former;
+	return process;
+}
 
 static inline struct process_slot *process_table_slot(struct process_table *table, uint32_t number)
 {

@@ -50,7 +50,7 @@ static void add_kernel_event(const struct step *step)
 		.ended = step->a != 0,
 		.pid = step->pid,
 		.tid = step->what == EXIT ? (int)step->a : step->pid,
-		.parent_pid = 50,
+		.parent_pid = step->what == FORK && step->a != 0 ? (int)step->a : 50,
 		.netns = 5,
 		.userns = step->what == USERNS ? step->a : 0,
 		.time_ns = NOW + step->at,
@@ -96,11 +96,19 @@ static void read_connector(void *context)
 	}
 }
 
+static void put_status(int uid)
+{
+	char status[64];
+
+	snprintf(status, sizeof status, "Tgid:\t50\nUid:\t%d\t%d\t0\t0\nGid:\t%d\t0\t0\t0\n", uid,
+	         uid, uid);
+	fake_put("50/status", status);
+}
+
 static void begin(void)
 {
 	struct process_changes_options options = { .read = read_connector };
 	struct process *process;
-	char status[64];
 
 	process_changes_free(history.changes);
 	process_table_free(history.processes);
@@ -108,9 +116,7 @@ static void begin(void)
 		                            .processes = open_table(fake_proc, 100) };
 	options.processes = history.processes;
 	fake_put("50/stat", "50 (sh) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 1 0 0\n");
-	snprintf(status, sizeof status, "Tgid:\t50\nUid:\t%d\t%d\t0\t0\nGid:\t%d\t0\t0\t0\n",
-	         scenario->uid, scenario->uid, scenario->uid);
-	fake_put("50/status", status);
+	put_status(scenario->uid);
 	fake_link("50/exe", "/bin/sh");
 	process = need(process_table_get(history.processes, 50, NULL));
 	process_table_seed(history.processes, process, NOW);
@@ -194,7 +200,7 @@ static const struct scenario scenarios[] = {
 	  0,
 	  { { FORK, 10, 60, 0, 0, 0 }, { LOST, 11, 0, 0, 0, 0 }, { FORK, 20, 61, 0, 0, 0 } },
 	  { { 25, 50, "-/-/-" }, { 25, 61, "-/-/-" } } },
-	{ "alone: what speaks for the number of the host is taken",
+	{ "alone: what speaks for the number of the host is taken, but not of whom may change it",
 	  true,
 	  0,
 	  { { FORK, 10, 60, 0, 0, 0 },
@@ -202,13 +208,24 @@ static const struct scenario scenarios[] = {
 	    { EXEC, 20, 60, 0, 0, 0 },
 	    { IDS, 21, 60, 7, 7, 6 },
 	    { EXEC, 30, 60, 0, 0, 0 },
-	    { IDS, 31, 60, 7, 0, 6 } },
-	  { { 25, 60, "7/7/6" }, { 35, 60, "7/0/6" } } },
+	    { IDS, 31, 60, 7, 0, 6 },
+	    { EXEC, 40, 60, 0, 0, 0 },
+	    { IDS, 41, 60, 0, 0, 0 } },
+	  { { 25, 60, "7/7/6" }, { 35, 60, "-/-/-" }, { 45, 60, "-/-/-" } } },
+	{ "alone: a child of root may call setuid(2) at once, that of a user may not",
+	  true,
+	  0,
+	  { { FORK, 10, 60, 0, 0, 0 },
+	    { USERNS, 11, 60, INITIAL, 0, 0 },
+	    { EXEC, 20, 60, 0, 0, 0 },
+	    { IDS, 21, 60, 7, 7, 6 },
+	    { FORK, 30, 61, 60, 0, 0 } },
+	  { { 15, 60, "-/-/-" }, { 35, 61, "7/7/6" } } },
 	{ "alone: root in an unknown namespace is anyone",
 	  true,
 	  0,
 	  { { FORK, 10, 60, 0, 0, 0 }, { EXEC, 20, 60, 0, 0, 0 }, { IDS, 21, 60, 0, 0, 0 } },
-	  { { 15, 60, "0/0/0" }, { 25, 60, "-/-/-" } } },
+	  { { 15, 60, "-/-/-" }, { 25, 60, "-/-/-" } } },
 	{ "alone: the number of another namespace, as of --user 1000 in a container",
 	  true,
 	  0,
@@ -230,7 +247,7 @@ static const struct scenario scenarios[] = {
 	    { IDS, 31, 60, 1000, 0, 1000 },
 	    { EXEC, 40, 60, 0, 0, 0 },
 	    { IDS, 41, 60, 0, 0, 0 } },
-	  { { 25, 60, "1000/1000/1000" }, { 35, 60, "1000/0/1000" }, { 45, 60, "-/-/-" } } },
+	  { { 25, 60, "1000/1000/1000" }, { 35, 60, "-/-/-" }, { 45, 60, "-/-/-" } } },
 	{ "alone: ids that were not in the sample: a change may be unseen",
 	  true,
 	  0,
@@ -353,10 +370,54 @@ static void test_flood(void)
 	CHECK_TEXT(ids_of(50, 2000), "-/-/-", "more changes than there is room for");
 }
 
+/* Process 50 did something at NOW + at, and was read at NOW. Its ids now, and at NOW. */
+static const struct {
+	struct scenario scenario;
+	int uid_now; /* in /proc; -1 = it is gone */
+	int64_t at;
+	const char *now, *before;
+} confirmed[] = {
+	{ { .title = "root that became another user", .alone = true }, 7, 1000, "7/7/7", "-/-/-" },
+	{ { .title = "root that did not", .alone = true }, 0, 1000, "0/0/0", "0/0/0" },
+	{ { .title = "root that is gone", .alone = true }, -1, 1000, "-/-/-", "-/-/-" },
+	{ { .title = "root that was read just now", .alone = true }, 7, 5, "0/0/0", "0/0/0" },
+	{ { .title = "root that ran a program since",
+	    .alone = true,
+	    .steps = { { EXEC, 2000 * NS_PER_MS, 50, 0, 0, 0 } } },
+	  7,
+	  1000,
+	  "-/-/-",
+	  "-/-/-" },
+	{ { .title = "a user", .alone = true, .uid = 7 }, -1, 1000, "7/7/7", "7/7/7" },
+	{ { .title = "root whose changes are reported" }, 7, 1000, "0/0/0", "0/0/0" },
+};
+
+static void test_confirmed(void)
+{
+	for (size_t i = 0; i < sizeof confirmed / sizeof *confirmed; i++) {
+		int64_t at = confirmed[i].at * NS_PER_MS;
+
+		scenario = &confirmed[i].scenario;
+		play();
+		if (confirmed[i].uid_now >= 0)
+			put_status(confirmed[i].uid_now);
+		else
+			fake_remove("50");
+		process_table_confirm_ids(history.processes,
+		                          need(process_table_at(history.processes, 50, NOW + at)),
+		                          NOW + at);
+		CHECK_TEXT(ids_of(50, INT64_MAX / 2), confirmed[i].now, "confirmed: %s: now",
+		           scenario->title);
+		CHECK_TEXT(ids_of(50, 0), confirmed[i].before, "confirmed: %s: before",
+		           scenario->title);
+	}
+}
+
 int main(void)
 {
 	fake_begin();
 	test_ids();
+	test_confirmed();
 	test_ends();
 	test_read_early();
 	test_flood();

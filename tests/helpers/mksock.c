@@ -286,7 +286,8 @@ static void unix_socket(const struct command *command, char **words)
 {
 	const char *path = words[1] && words[2] ? words[2] : "";
 	union address address = { .un = { .sun_family = AF_UNIX } };
-	size_t length = strnlen(path, sizeof(address.un.sun_path));
+	size_t length = strlen(path) < sizeof(address.un.sun_path) ? strlen(path)
+	                                                           : sizeof(address.un.sun_path);
 	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
 	int fd = socket(AF_UNIX, unix_type(words[1]), 0);
 

@@ -92,11 +92,11 @@ struct packet {
 
 	bool has_mac; /* Ethernet: both; SLL: source only */
 	bool has_destination_mac;
-	bool is_broadcast;      /* the link layer says so, cooked captures too */
-	bool has_ports;         /* TCP, UDP, UDP-Lite, SCTP, DCCP with the ports in the captured bytes */
-	bool has_tcp;           /* the fixed TCP header was there */
-	bool has_icmp;          /* type and code were there */
-	bool is_fragment;       /* any fragment, the first one too */
+	bool is_broadcast; /* the link layer says so, cooked captures too */
+	bool has_ports;    /* TCP, UDP, UDP-Lite, SCTP, DCCP with the ports in the captured bytes */
+	bool has_tcp;      /* the fixed TCP header was there */
+	bool has_icmp;     /* type and code were there */
+	bool is_fragment;  /* any fragment, the first one too */
 	bool is_later_fragment; /* fragment offset > 0: no transport header */
 	bool has_fragment_id;   /* IPv6 may have it on what is no fragment (RFC 6946) */
 

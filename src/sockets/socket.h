@@ -112,7 +112,8 @@ struct socket {
 	enum socket_role role; /* with tcp_info, of an open connection */
 	struct socket_tcp_info tcp_info;
 	struct socket_totals totals; /* with tcp_info */
-	char congestion_control[SOCKET_CONGESTION_SIZE]; /* of TCP, where it was asked for; else "" */
+	char congestion_control
+		[SOCKET_CONGESTION_SIZE]; /* of TCP, where it was asked for; else "" */
 
 	/* SOCKET_UNIX */
 	uint8_t path_length; /* 0 = unnamed */

@@ -195,7 +195,9 @@ static inline void scene_address(struct scene *scene, struct inet_address *addre
 
 static inline struct tuple scene_tuple(struct scene *scene)
 {
-	static const uint8_t protocols[] = { 6, 6, 6, 17, 17, 136, 132, 33, 1, 58, 47, 50, 255, 99 };
+	static const uint8_t protocols[] = {
+		6, 6, 6, 17, 17, 136, 132, 33, 1, 58, 47, 50, 255, 99
+	};
 	struct tuple tuple = {
 		.protocol = protocols[random_below(&scene->random, sizeof protocols)],
 	};

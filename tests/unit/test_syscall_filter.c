@@ -17,8 +17,8 @@
 #include "check.h"
 #include "config.h"
 
-static const struct syscall_filter_options everything = { true, true, true, true, true, true,
-	                                                  true, true, true, true };
+static const struct syscall_filter_options everything = { true, true, true, true, true,
+	                                                  true, true, true, true, true };
 static const struct syscall_filter_options replay;
 
 /* A filter is for good: each test has a process of its own. Its status is a number of `enum`. */

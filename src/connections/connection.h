@@ -99,7 +99,8 @@ struct connection_extra;
 /*
  * By how often it is used: the first cache line of 64 bytes is what finds a connection and
  * says what it is waiting for, the second what each packet counts, the third what a segment of
- * TCP is compared with; a packet's record names the next three lines as well. From start_ns on comes what is for a connection's beginning and end.
+ * TCP is compared with; a packet's record names the next three lines as well. From start_ns on
+ * comes what is for a connection's beginning and end.
  * The members of a struct in it are one module's: others read them at most.
  */
 struct connection {

@@ -317,7 +317,7 @@ bool encode_owner_user(struct writer *writer, const struct owner *owner, uint32_
 
 /* encode_connection.c */
 void encode_connection_event(struct writer *writer, const struct event *any);
-/* For records that are about a connection besides: network, both ends and the owner; in "sockline" the rest. */
+/* For records about a connection: network, both ends and the owner; in "sockline" the rest. */
 void encode_connection_ends(struct writer *writer, struct connection *connection);
 void encode_connection_owners(struct writer *writer, struct connection *connection);
 /* Piece builder of a connection's snippet, and its numbers. */
@@ -384,7 +384,10 @@ void encode_names_contents(struct writer *writer, const struct names *names);
 void encode_names_sockline(struct writer *writer, const struct names *names);
 const char *encode_names_protocol(const struct names *names); /* NULL = not known */
 
-/* encode_tcp.c: flags of a packet; "tcp" of a socket and of a connection; what is of packets only with totals. */
+/*
+ * encode_tcp.c: flags of a packet; "tcp" of a socket and of a connection; what is of packets only
+ * with totals.
+ */
 void encode_tcp_flags(struct writer *writer, const void *object, int flags);
 void encode_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
 void encode_tcp_figures(struct writer *writer,

@@ -41,8 +41,8 @@ enum sink_state {
 };
 
 /*
- * fd is borrowed; -1: there is none yet, see sink_reconnect. It is made non-blocking without touching the flags that a
- * shell shares: a pipe or terminal is reopened through /proc/self/fd (before
+ * fd is borrowed; -1: there is none yet, see sink_reconnect. It is made non-blocking without
+ * touching the flags that a shell shares: a pipe or terminal is reopened through /proc/self/fd (before
  * privileges are given up: it takes the right to open it), a socket is written
  * with MSG_DONTWAIT, else the original is used with poll(2) before each write.
  * capacity: bytes buffered at most; twice as much is allocated.

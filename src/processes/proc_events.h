@@ -49,8 +49,8 @@ struct proc_events_counters {
 };
 
 /*
- * Threads are filtered out, but for their exits. -errno, with text, where it is not to be had: -ECONNREFUSED in
- * another network namespace, -EPERM in another pid or user namespace or
+ * Threads are filtered out, but for their exits. -errno, with text, where it is not to be had:
+ * -ECONNREFUSED in another network namespace, -EPERM in another pid or user namespace or
  * without the capability, -EPROTONOSUPPORT without CONFIG_PROC_EVENTS.
  */
 int proc_events_open(struct proc_events **events, unsigned kinds, struct error *error);

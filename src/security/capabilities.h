@@ -24,7 +24,8 @@ static inline uint64_t capabilities_bit(int capability)
 /* "cap_net_raw"; NULL for one that makes no difference to sockline. */
 const char *capabilities_name(int capability);
 /*
- * Names of those that make a difference to sockline, lowest first; up to max pointers to constant strings. Returns their number.
+ * Names of those that make a difference to sockline, lowest first; up to max pointers to constant
+ * strings. Returns their number.
  */
 int capabilities_names(uint64_t set, const char **names, int max);
 

@@ -3,8 +3,8 @@
 /*
  * Privilege separation: a second process holds what the process that reads packets gives up. It
  * makes sockets inside other network namespaces and opens files of /proc/net there, opens the output
- * file again and moves it; it does nothing else. A socket belongs to the namespace in which socket(2) was called, and all that is
- * done with it later needs no right to enter that namespace.
+ * file again and moves it; it does nothing else. A socket belongs to the namespace in which
+ * socket(2) was called, and all that is done with it later needs no right to enter that namespace.
  *
  * Requests and answers have a fixed size, and descriptors go by SCM_RIGHTS (unix(7)). Any thread
  * may ask; one asks at a time.

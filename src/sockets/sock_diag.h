@@ -37,7 +37,8 @@ enum {
  * Lists one kind, v4 and v6. states: bits of 1 << enum socket_state, for inet and
  * unix sockets; the others have none. 0; -ENOENT: the kernel has no handler for
  * the kind (use proc_net); -EAGAIN as netlink_dump; other -errno; what the
- * callback returned. extra: SOCK_DIAG_TCP_INFO and others. A repeated dump calls reset first. The callback may call sock_diag_find.
+ * callback returned. extra: SOCK_DIAG_TCP_INFO and others. A repeated dump calls reset first. The
+ * callback may call sock_diag_find.
  *
  * A socket may come twice, with one cookie: when it changes its state meanwhile,
  * and netlink sockets with groups, which the kernel lists by these too.

@@ -48,10 +48,18 @@ void process_table_follow_ids(struct process_table *table, bool reported)
 	table->follows_ids = reported;
 }
 
+/* What was added is about the program and its container: other ids leave that as it is. */
+static void changed_ids(struct process *process)
+{
+	if (process_has_added(process))
+		process->added.generation++;
+	process->generation++;
+}
+
 static void forget_ids(struct process *process)
 {
 	process->has_uid = process->has_real_uid = process->has_real_gid = false;
-	process->generation++;
+	changed_ids(process);
 }
 
 void process_table_ids_lost(struct process_table *table)
@@ -76,7 +84,7 @@ static void set_ids(struct process *process, const struct process_start_ids *ids
 	process->has_uid = process->has_real_uid = process->has_real_gid = true;
 	process->unconfirmed_ids = false;
 	process->ids_read_ns = 0;
-	process->generation++;
+	changed_ids(process);
 }
 
 /*

@@ -21,7 +21,7 @@ import tap  # noqa: E402
 from fields import fields_of  # noqa: E402
 
 TESTS_MIN = 30
-# Of `make check': some fields are in their records alone.
+# Tests of `make check': some fields are in their records alone.
 BEFORE = ("test_replay_names.py", "test_replay_owners.py", "test_replay_tunnels.py")
 # What no test can have on every machine, by the beginning of its path, and why.
 NOT_HERE = {

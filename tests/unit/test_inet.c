@@ -124,9 +124,10 @@ static void test_ports(void)
 
 	for (int protocol = 0; protocol <= UINT8_MAX; protocol++)
 		count += inet_has_ports((uint8_t)protocol);
-	CHECK(count == 4 && inet_has_ports(IPPROTO_TCP) && inet_has_ports(IPPROTO_UDP) &&
-	              inet_has_ports(IPPROTO_UDPLITE) && inet_has_ports(IPPROTO_SCTP),
-	      "TCP, UDP, UDP-Lite and SCTP alone have ports");
+	CHECK(count == 5 && inet_has_ports(IPPROTO_TCP) && inet_has_ports(IPPROTO_UDP) &&
+	              inet_has_ports(IPPROTO_UDPLITE) && inet_has_ports(IPPROTO_SCTP) &&
+	              inet_has_ports(IPPROTO_DCCP),
+	      "TCP, UDP, UDP-Lite, SCTP and DCCP alone have ports");
 }
 
 static void test_tuple(void)

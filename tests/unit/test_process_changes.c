@@ -396,6 +396,7 @@ static void test_confirmed(void)
 {
 	for (size_t i = 0; i < sizeof confirmed / sizeof *confirmed; i++) {
 		int64_t at = confirmed[i].at * NS_PER_MS;
+		struct process *process;
 
 		scenario = &confirmed[i].scenario;
 		play();
@@ -403,9 +404,11 @@ static void test_confirmed(void)
 			put_status(confirmed[i].uid_now);
 		else
 			fake_remove("50");
-		process_table_confirm_ids(history.processes,
-		                          need(process_table_at(history.processes, 50, NOW + at)),
-		                          NOW + at);
+		process = need(process_table_at(history.processes, 50, NOW + at));
+		process->added.generation = process->generation + 1;
+		process_table_confirm_ids(history.processes, process, NOW + at);
+		CHECK(confirmed[i].uid_now > 0 || process_has_added(process),
+		      "confirmed: %s: the hash of its program stays", scenario->title);
 		CHECK_TEXT(ids_of(50, INT64_MAX / 2), confirmed[i].now, "confirmed: %s: now",
 		           scenario->title);
 		CHECK_TEXT(ids_of(50, 0), confirmed[i].before, "confirmed: %s: before",

@@ -9,7 +9,7 @@ import time
 from harness import Namespace, check, run
 from mksock import Agent, source_end
 
-TIMES = 20
+TIMES = {"tracepoints": 20, "sentinel": 8, "lookup": 8}
 METHODS = ("tracepoints", "sentinel", "lookup")
 
 # Makes one SYN, and ends `life` seconds later.
@@ -46,10 +46,10 @@ wait()
 """
 
 
-def send(left, right, how, life):
-    """{source port: pid} of TIMES senders, one after the other."""
+def send(left, right, how, life, times):
+    """{source port: pid} of so many senders, one after the other."""
     senders = {}
-    for number in range(TIMES):
+    for number in range(times):
         port = 20000 + number
         sender = left.start(sys.executable, "-c", SENDER, how, left.address, right.address, port, life,
                             left.mac, right.mac)
@@ -67,7 +67,7 @@ def test_made_by_hand():
                 sockline = left.sockline("-e", "packet", "--attribution", method,
                                          "tcp", "dst", "port", 81)
                 life = 0.3 if how == "packet" or method != "tracepoints" else 0
-                senders = send(left, right, how, life)
+                senders = send(left, right, how, life, TIMES[method])
                 time.sleep(0.2)
                 sockline.stop()
                 watcher.end()
@@ -75,13 +75,13 @@ def test_made_by_hand():
                 records = [record for record in sockline.find("packet")
                            if record["sockline"]["tcp"]["flags"] == ["syn"]]
                 ends = [(senders[record["source"]["port"]], source_end(record)) for record in records]
-                check(len(ends) == TIMES, f"{method} {how}: each is seen", len(ends))
+                check(len(ends) == TIMES[method], f"{method} {how}: each is seen", len(ends))
                 check(all(end.pid in (None, pid) for pid, end in ends), f"{method} {how}: no owner is wrong",
                       ends)
                 known = [pid for pid, end in ends if end.pid == pid or
                          end.reason == "pending" or
                          (end.reason == "raw_socket" and pid in end.shared and watcher.pid in end.shared)]
-                check(len(known) == TIMES, f"{method} {how}: the sender, or who may have sent it", ends)
+                check(len(known) == TIMES[method], f"{method} {how}: the sender, or who may have sent it", ends)
                 if method == "tracepoints" and how != "packet":
                     check(all(end.pid == pid for pid, end in ends), f"{method} {how}: the sender", ends)
 

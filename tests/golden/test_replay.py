@@ -27,6 +27,7 @@ except ImportError:
     scapy = None
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+import ocsf  # noqa: E402
 from tap import check, comment, done, skip_all  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -273,7 +274,11 @@ def first_difference(expected, found):
     return f"{len(expected)} lines expected, {len(found)} found"
 
 
+written = []  # what the tests of this run wrote as captures
+
+
 def write(name, content):
+    written.append(content)
     with open(name, "wb") as file:
         file.write(content)
     return name
@@ -527,6 +532,21 @@ def test_totals():
           stats["bytes"] == sum(len(data) for _, data in capture.packets), "and so is the whole", stats)
 
 
+def check_ocsf():
+    """What the tests wrote, all of it that is a whole capture, as events of OCSF."""
+    found, captures = [], 0
+    for content in dict.fromkeys(written):
+        name = write("ocsf.pcap", content)
+        events = subprocess.run([SOCKLINE, "-q", "-r", name, "--format", "ocsf", "-e", "all"],
+                                capture_output=True, check=False, timeout=60)
+        if events.returncode == 0:
+            captures += 1
+            found += ocsf.complaints_of(events.stdout.splitlines(True))
+    if captures:
+        check(not found, "all captures of these tests are valid events of OCSF", "\n".join(found[:20]))
+        comment(f"{captures} captures")
+
+
 def in_a_folder(tests):
     """Runs the tests in a folder of their own; the exit status."""
     if scapy is None:
@@ -538,6 +558,7 @@ def in_a_folder(tests):
         os.chdir(folder)
         for test in tests:
             test()
+        check_ocsf()
         os.chdir(home)
     return done()
 

@@ -10,12 +10,17 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "output/frame.h"
 
 #define BLOCK    4096
 #define TAIL_MAX (1024 * 1024) /* far more than a line; zero bytes come in extents */
+
+/* A write of lines takes less than this, and goes on in that time. */
+#define QUIET_NS  20000000
+#define LOOKS_MAX 10 /* of a file to which others write all the time */
 
 static int check(int fd, const char *path, struct stat *status, struct error *error)
 {
@@ -87,21 +92,49 @@ static off_t find_end(int fd, off_t size, const char *path, struct error *error)
 }
 
 /* A file that can only be appended to (chattr +a) says so now, not when records are to be written. */
-static int check_shortens(int fd, off_t size, const char *path, struct error *error)
+static int check_shortens(int fd, const char *path, struct error *error)
 {
-	if (ftruncate(fd, size) < 0)
-		return error_set(error, errno, "cannot repair %s: %s", path, strerror(errno));
+	struct statx status;
+
+	memset(&status, 0, sizeof status);
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &status) == 0 &&
+	    status.stx_attributes & STATX_ATTR_APPEND)
+		return error_set(error, EPERM, "cannot repair %s: %s", path, strerror(EPERM));
 	return 0;
 }
 
-static int find_tail_of(int fd, off_t size, const char *path, struct file_state *state,
-                        struct error *error)
+static int read_state(int fd, const char *path, struct file_state *state, struct error *error)
 {
-	state->size = size;
-	state->whole = find_end(fd, size, path, error);
-	if (state->whole < 0)
-		return (int)state->whole;
-	return file_is_broken(state) ? check_shortens(fd, size, path, error) : 0;
+	struct stat status;
+
+	if (fstat(fd, &status) != 0)
+		return error_set(error, errno, "cannot examine %s: %s", path, strerror(errno));
+	state->size = status.st_size;
+	state->modified = status.st_mtim;
+	state->whole = find_end(fd, status.st_size, path, error);
+	return state->whole < 0 ? (int)state->whole : 0;
+}
+
+/*
+ * While another process writes its lines, the file may be seen to end within one. What is broken
+ * for good stays as it is.
+ */
+static int find_tail_of(int fd, const char *path, struct file_state *state, struct error *error)
+{
+	static const struct timespec quiet = { .tv_nsec = QUIET_NS };
+	off_t size = -1;
+	int result = read_state(fd, path, state, error);
+
+	for (int look = 0; result == 0 && file_is_broken(state) && state->size != size; look++) {
+		if (look == LOOKS_MAX) {
+			state->whole = state->size;
+			return 0;
+		}
+		size = state->size;
+		nanosleep(&quiet, NULL);
+		result = read_state(fd, path, state, error);
+	}
+	return result == 0 && file_is_broken(state) ? check_shortens(fd, path, error) : result;
 }
 
 int file_cut(int fd, const struct file_state *state)
@@ -113,7 +146,8 @@ int file_cut(int fd, const struct file_state *state)
 	if (fstat(fd, &status) < 0)
 		return -errno;
 	/* What another process has cut or written since is not ours. */
-	if (status.st_size == state->size && ftruncate(fd, state->whole) < 0)
+	if (status.st_size == state->size && status.st_mtim.tv_sec == state->modified.tv_sec &&
+	    status.st_mtim.tv_nsec == state->modified.tv_nsec && ftruncate(fd, state->whole) < 0)
 		return -errno;
 	return 0;
 }
@@ -189,10 +223,7 @@ int file_open_unread(const char *path, bool *created, struct error *error)
 
 int file_take(int fd, const char *path, struct file_state *state, struct error *error)
 {
-	struct stat status;
-	int result = fstat(fd, &status) == 0 ? find_tail_of(fd, status.st_size, path, state, error)
-	                                     : error_set(error, errno, "cannot examine %s: %s",
-	                                                 path, strerror(errno));
+	int result = find_tail_of(fd, path, state, error);
 
 	if (result == 0)
 		return fd;

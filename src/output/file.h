@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "base/error.h"
 
@@ -24,6 +25,7 @@ struct file_state {
 	bool created; /* it was not there */
 	/* Where its last whole line ends. What is behind is a line that kill -9 left broken. */
 	off_t whole, size;
+	struct timespec modified;
 };
 
 static inline bool file_is_broken(const struct file_state *state)

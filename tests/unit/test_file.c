@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <sys/types.h>
 
 #include "check.h"
@@ -258,6 +260,29 @@ static void test_cut(void)
 	close(fd);
 }
 
+/* A line comes in two parts, the second one a moment after the file is opened here. */
+static void test_written_meanwhile(void)
+{
+	static const struct timespec moment = { .tv_nsec = 5000000 };
+	struct file_state state = { 0 };
+	struct stat status = { .st_size = 0 };
+	pid_t child;
+	int fd;
+
+	write_file("tail", "{a}\n{\"b", 7);
+	child = fork();
+	if (child == 0) {
+		nanosleep(&moment, NULL);
+		fd = open("tail", O_WRONLY | O_APPEND);
+		_exit(write(fd, "\"}\n", 3) == 3 ? 0 : 1);
+	}
+	fd = file_open("tail", &state, NULL);
+	CHECK(fd >= 0 && !file_is_broken(&state) && waitpid(child, NULL, 0) == child &&
+	              file_cut(fd, &state) == 0 && fstat(fd, &status) == 0 && status.st_size == 10,
+	      "a line that another process is writing is not cut");
+	close(fd);
+}
+
 static void remove_all(void)
 {
 	static const char *const names[] = { "new",      "private",  "target", "symlink",
@@ -282,6 +307,7 @@ int main(void)
 	test_checks();
 	test_discarded();
 	test_cut();
+	test_written_meanwhile();
 	remove_all();
 	return check_done();
 }

@@ -9,22 +9,10 @@
 
 #include "attribution/attribution_private.h"
 #include "attribution/trace_owners.h"
-#include "base/clock.h"
 #include "sockets/sock_diag.h"
 
 /* Questions a second to the kernel, 4 us each. */
 #define PER_SECOND 500
-
-static bool has_budget(struct attribution *attribution)
-{
-	int64_t now_ns = clock_monotonic_ns();
-
-	if (now_ns - attribution->foreign_since_ns > NS_PER_SECOND) {
-		attribution->foreign_since_ns = now_ns;
-		attribution->foreign_left = PER_SECOND;
-	}
-	return attribution->foreign_left > 0 && attribution->foreign_left-- > 0;
-}
 
 /* The socket of this very connection: a listener or one that waits for any would fit each. */
 static bool is_exact(const struct socket *socket, const struct tuple *tuple)
@@ -57,7 +45,7 @@ bool attribution_is_of_host(struct attribution *attribution,
 		return false;
 	if (was_seen(attribution, question))
 		return true;
-	return namespace->diag && has_budget(attribution) &&
+	return namespace->diag && attribution_spend(&attribution->foreign, PER_SECOND) &&
 	       sock_diag_find(namespace->diag, &question->tuple, question->ifindex, false,
 	                      &socket) == 0 &&
 	       is_exact(&socket, &question->tuple);

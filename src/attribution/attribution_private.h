@@ -4,6 +4,7 @@
 #ifndef SOCKLINE_ATTRIBUTION_ATTRIBUTION_PRIVATE_H
 #define SOCKLINE_ATTRIBUTION_ATTRIBUTION_PRIVATE_H
 
+#include "base/clock.h"
 #include "attribution/attribution.h"
 #include "attribution/forks.h"
 #include "processes/proc_fd.h"
@@ -38,6 +39,24 @@ struct attribution_budget {
 	int64_t listing_ns; /* what the last listing took */
 };
 
+/* How often something may still be done within a second. */
+struct attribution_allowance {
+	int64_t since_ns; /* monotonic: the second began */
+	int left;
+};
+
+/* One of so many times a second. False: they are used up. */
+static inline bool attribution_spend(struct attribution_allowance *allowance, int a_second)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	if (now_ns - allowance->since_ns > NS_PER_SECOND) {
+		allowance->since_ns = now_ns;
+		allowance->left = a_second;
+	}
+	return allowance->left > 0 && allowance->left-- > 0;
+}
+
 struct attribution {
 	struct attribution_options options;
 	struct attribution_namespace *namespaces;
@@ -56,13 +75,10 @@ struct attribution {
 	int64_t changed_rest_ns; /* after one over changed processes */
 	int64_t walked_ns;       /* when the last complete one began */
 	struct forks forks;
-	int64_t read_since_ns; /* attribution_read.c: the second that read_left is of */
-	int read_left;
-	int64_t foreign_since_ns; /* attribution_foreign.c: the second that foreign_left is of */
-	int foreign_left;
-	uint32_t exits;           /* of processes */
-	int64_t holders_since_ns; /* attribution_user.c: the second that holders_left is of */
-	int holders_left;
+	struct attribution_allowance reads;   /* attribution_read.c */
+	struct attribution_allowance foreign; /* attribution_foreign.c */
+	uint32_t exits;                       /* of processes */
+	struct attribution_allowance holders; /* attribution_user.c */
 };
 
 /* Names the holders of a socket; unknown with its reason when there is none to be found now. */

@@ -2,22 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's numbers of one TCP socket. */
 #include "attribution/attribution_private.h"
-#include "base/clock.h"
 #include "sockets/sock_diag.h"
 
 /* Each second, 4 to 6 us each. */
 #define READS_PER_SECOND 1000
-
-static bool may_read(struct attribution *attribution)
-{
-	int64_t now_ns = clock_monotonic_ns();
-
-	if (now_ns - attribution->read_since_ns > NS_PER_SECOND) {
-		attribution->read_since_ns = now_ns;
-		attribution->read_left = READS_PER_SECOND;
-	}
-	return attribution->read_left > 0 && attribution->read_left-- > 0;
-}
 
 bool attribution_read_socket(struct attribution *attribution, uint32_t netns,
                              const struct tuple *tuple, uint32_t ifindex, uint64_t cookie,
@@ -26,7 +14,8 @@ bool attribution_read_socket(struct attribution *attribution, uint32_t netns,
 	const struct attribution_namespace *namespace =
 		attribution_find_namespace(attribution, netns);
 
-	return namespace && namespace->diag && may_read(attribution) &&
+	return namespace && namespace->diag &&
+	       attribution_spend(&attribution->reads, READS_PER_SECOND) &&
 	       sock_diag_find(namespace->diag, tuple, ifindex, true, socket) == 0 &&
 	       socket->has_tcp_info && tuple_equal(&socket->tuple, tuple) &&
 	       (cookie == 0 || socket->cookie == 0 || socket->cookie == cookie);

@@ -50,23 +50,13 @@ uint32_t attribution_changes(const struct attribution *attribution)
 	return changes;
 }
 
-static bool may_look(struct attribution *attribution)
-{
-	int64_t now_ns = clock_monotonic_ns();
-
-	if (now_ns - attribution->holders_since_ns > NS_PER_SECOND) {
-		attribution->holders_since_ns = now_ns;
-		attribution->holders_left = HOLDERS_PER_SECOND;
-	}
-	return attribution->holders_left > 0 && attribution->holders_left-- > 0;
-}
-
 bool attribution_has_lost(struct attribution *attribution, const struct owner *owner)
 {
 	struct proc_fd_holders holders = { 0 };
 
 	if (attribution->options.trace_owners || owner->method != ATTRIBUTION_SOCKET ||
-	    owner->inode == 0 || owner->process->exited_ns != 0 || !may_look(attribution))
+	    owner->inode == 0 || owner->process->exited_ns != 0 ||
+	    !attribution_spend(&attribution->holders, HOLDERS_PER_SECOND))
 		return false;
 	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0)
 		return true;

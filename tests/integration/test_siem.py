@@ -68,9 +68,10 @@ def lines():
         worker.line()
         telnet = left.start("sh", "-c", f"exec {program} {OUTSIDE} 23")
         sockline.wait_for("connection_opened", count=3)
-        for process in (peer, worker, telnet):
+        # The peer's end ends telnet.
+        for process in (worker, peer):
             process.send("\n")
-        sockline.wait_for("connection_closed", count=2)
+        sockline.wait_for("connection_closed", count=3)
         sockline.stop()
     return sockline.output.splitlines()
 

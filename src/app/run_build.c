@@ -162,6 +162,7 @@ static int open_host(struct run *run, struct error *error)
 		.at_once = run->options->mode == OPTIONS_SNAPSHOT,
 		.netns_mode = run->options->netns_mode,
 		.separated = run->helper_enters,
+		.trace_helper = run->helper_opens_traces ? run->helper : NULL,
 		.netns_paths = run->options->netns_paths,
 		.netns_path_count = run->options->netns_path_count,
 	};

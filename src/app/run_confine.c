@@ -43,7 +43,8 @@ static void limit_calls(struct run *run)
 		.live = run->host != NULL,
 		.namespaces = !run->helper_enters &&
 		              capabilities_have(privileges_set(&run->privileges), CAP_SYS_ADMIN),
-		.tracepoints = run->host && host_method(run->host) == HOST_METHOD_TRACEPOINTS,
+		.tracepoints = run->host && !run->helper_opens_traces &&
+		               host_method(run->host) == HOST_METHOD_TRACEPOINTS,
 		.sentinel = run->host && host_method(run->host) == HOST_METHOD_SENTINEL,
 		.arguments = run->host && host_reads_args(run->host),
 		.command = run->command.pid != 0,
@@ -69,6 +70,7 @@ int run_confine(struct run *run, struct error *error)
 {
 	int result;
 
+	run_helper_release(run);
 	add_privileges(run);
 	result = privileges_limit_thread(privileges_set(&run->privileges));
 	if (result != 0)

@@ -9,6 +9,7 @@
 #include "app/run_private.h"
 #include "security/capabilities.h"
 #include "sockets/netns.h"
+#include "tracepoints/perf_error.h"
 
 static bool goes_on(const struct options *options)
 {
@@ -20,6 +21,14 @@ static bool enters_namespaces(const struct options *options)
 {
 	return options->netns_mode != HOST_NETNS_SELF &&
 	       capabilities_have(capabilities_effective(), CAP_SYS_ADMIN);
+}
+
+/* Where a right is needed for them: what opens them later does not read packets. */
+static bool opens_traces(const struct options *options)
+{
+	return (options->method == HOST_METHOD_AUTO ||
+	        options->method == HOST_METHOD_TRACEPOINTS) &&
+	       capabilities_have(capabilities_effective(), perf_error_capability());
 }
 
 /* At SIGHUP, and where it is rotated. A self-test does not open it at all. */
@@ -42,6 +51,8 @@ static void add_privileges(struct run *run, const struct helper_options *helper)
 		privileges_need(privileges, CAP_NET_RAW, feature);
 		privileges_need(privileges, CAP_NET_ADMIN, feature);
 	}
+	if (helper->traces)
+		privileges_need(privileges, perf_error_capability(), "tracepoints");
 	if (helper->output && run_output_needs_override(helper->output))
 		privileges_need(privileges, CAP_DAC_OVERRIDE, "output");
 }
@@ -51,13 +62,14 @@ int run_helper_start(struct run *run, struct error *error)
 	const struct options *options = run->options;
 	struct helper_options helper = {
 		.namespaces = enters_namespaces(options),
+		.traces = opens_traces(options),
 		.output = opens_output(options) ? options->output_file : NULL,
 		.rotation = options->rotation,
 	};
 	int result;
 
 	if (options->no_separation || run_is_replay(run) || !goes_on(options) ||
-	    !(helper.namespaces || helper.output))
+	    !(helper.namespaces || helper.traces || helper.output))
 		return 0;
 	add_privileges(run, &helper);
 	helper.keep = privileges_set(&run->helper_privileges);
@@ -66,19 +78,28 @@ int run_helper_start(struct run *run, struct error *error)
 		return result;
 	run->helper_opens_output = helper.output != NULL;
 	run->helper_enters = helper.namespaces;
+	run->helper_opens_traces = helper.traces;
 	if (helper.namespaces)
 		netns_use_helper(run->helper);
 	return 0;
 }
 
-static const char *cost_of(const struct run *run)
+static void describe_cost(const struct run *run, char *text, size_t size)
 {
-	if (!run->helper_opens_output)
-		return "network namespaces that come from now on are not watched";
-	if (!run->helper_enters)
-		return "the output is not opened again, and not rotated";
-	return "network namespaces that come from now on are not watched, and the output is not "
-	       "opened again and not rotated";
+	const struct {
+		bool is;
+		const char *cost;
+	} all[] = {
+		{ run->helper_enters, "network namespaces that come from now on are not watched" },
+		{ run->helper_opens_output, "the output is not opened again and not rotated" },
+		{ run->helper_opens_traces, "tracepoints pause where a port is too busy" },
+	};
+	size_t length = 0;
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (all[i].is && length < size)
+			length += (size_t)snprintf(text + length, size - length, "%s%s",
+			                           length > 0 ? ", and " : "", all[i].cost);
 }
 
 static void on_end(void *context, uint32_t events)
@@ -86,17 +107,18 @@ static void on_end(void *context, uint32_t events)
 	static const char what[] = "the helper process ended";
 	struct run *run = context;
 	struct event_log content = { .level = "error" };
-	char message[256];
+	char cost[256], message[300];
 
 	(void)events;
 	loop_remove(run->helper_source);
 	run->helper_source = NULL;
 	helper_give_up(run->helper);
-	snprintf(message, sizeof message, "%s: %s", what, cost_of(run));
+	describe_cost(run, cost, sizeof cost);
+	snprintf(message, sizeof message, "%s: %s", what, cost);
 	content.message = message;
 	log_error(run->log, "%s", message);
 	if (run->host)
-		host_degrade(run->host, what, cost_of(run));
+		host_degrade(run->host, what, cost);
 	if (run->emitter)
 		run_emit_log(run, EVENT_HELPER_LOST, &content);
 }
@@ -108,6 +130,17 @@ int run_helper_watch(struct run *run, struct error *error)
 	/* EPOLLHUP always comes. */
 	run->helper_source = loop_add_fd(run->loop, helper_fd(run->helper), 0, on_end, run);
 	return run->helper_source ? 0 : error_set(error, errno, "epoll: %s", strerror(errno));
+}
+
+void run_helper_release(struct run *run)
+{
+	if (!run->helper || run->helper_enters || run->helper_opens_output ||
+	    host_method(run->host) == HOST_METHOD_TRACEPOINTS)
+		return;
+	run_helper_stop(run);
+	run->helper = NULL;
+	run->helper_source = NULL;
+	run->helper_privileges.count = 0;
 }
 
 /* Its descriptors are closed some moments before its status can be taken. */

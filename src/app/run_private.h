@@ -64,6 +64,7 @@ struct run {
 	struct privileges helper_privileges;
 	bool helper_opens_output; /* again, and moves it */
 	bool helper_enters;       /* network namespaces */
+	bool helper_opens_traces;
 	struct loop_source *helper_source;
 	int notify_fd; /* of the service manager; 0 or less = there is none */
 	struct report_sources report;
@@ -176,7 +177,8 @@ void run_top_close(struct run *run); /* and gives it back */
  */
 int run_helper_start(struct run *run, struct error *error);
 int run_helper_watch(struct run *run, struct error *error); /* its end is reported */
-void run_helper_look(struct run *run);                      /* a child has ended */
+void run_helper_release(struct run *run); /* once it is known that nothing will be asked of it */
+void run_helper_look(struct run *run);    /* a child has ended */
 void run_helper_stop(struct run *run);
 
 /* run_confine.c: a file is opened again at SIGHUP, and a socket is connected when its reader is back. */

@@ -19,13 +19,15 @@
 #include "processes/process_table.h"
 #include "tracepoints/trace_event.h"
 
+struct helper;
 struct trace_owners;
 
 struct trace_owners_options {
 	struct hash_key key;
 	struct process_table *processes; /* borrowed */
 	struct process_changes *changes; /* what the connector reports; borrowed; NULL = nothing */
-	bool namespaces; /* there are several network namespaces: follow each process's */
+	bool namespaces;       /* there are several network namespaces: follow each process's */
+	struct helper *helper; /* see tracepoints.h; borrowed */
 	/*
 	 * What became of processes, for those who keep track: TRACE_EVENT_FORK, _NAME after exec,
 	 * _IDS, _EXIT; and _LOST_PROCESSES. process: NULL where it is not surely known.

@@ -39,6 +39,7 @@ static int start(struct trace_owners *owners, struct error *error)
 	struct tracepoints_options tracing = {
 		.namespaces = owners->options.namespaces,
 		.like = owners->tracepoints,
+		.helper = owners->options.helper,
 	};
 	int code = tracepoints_open(&owners->tracepoints, &tracing, error);
 

@@ -97,6 +97,7 @@ struct host_options {
 	bool at_once; /* nothing but sockets is asked for: what is read later elsewhere is read now */
 	enum host_netns_mode netns_mode;
 	bool separated; /* sockets of other namespaces are made by the helper, netns_use_helper() */
+	struct helper *trace_helper;    /* opens perf events; NULL: this process does */
 	const char *const *netns_paths; /* HOST_NETNS_PATHS; borrowed */
 	int netns_path_count;
 };

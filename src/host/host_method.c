@@ -133,6 +133,7 @@ int host_method_open(struct host *host, struct error *error)
 		.processes = host->processes,
 		.changes = host->changes,
 		.namespaces = count_namespaces() > 1,
+		.helper = host->options.trace_helper,
 		.context = host,
 		.lived = on_lived,
 	};

@@ -27,7 +27,8 @@ void host_add_privileges(const struct host *host, struct privileges *privileges)
 {
 	privileges_need(privileges, CAP_DAC_READ_SEARCH, "attribution");
 	privileges_need(privileges, CAP_SYS_PTRACE, "attribution");
-	if (host->trace_owners) /* a filter is changed where a port is too busy */
+	if (host->trace_owners &&
+	    !host->options.trace_helper) /* a filter is changed where a port is too busy */
 		privileges_need(privileges, perf_error_capability(), "tracepoints");
 	if (host->args) /* the memory of programs that others execute */
 		privileges_need(privileges, CAP_SYS_PTRACE, "arguments");

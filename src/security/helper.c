@@ -199,6 +199,13 @@ int helper_open_net(struct helper *helper, int netns_fd, const char *name)
 	return helper_net_files[request.number] ? ask(helper, &request, netns_fd) : -EACCES;
 }
 
+int helper_open_trace(struct helper *helper, const struct trace_open *wanted)
+{
+	const struct helper_request request = { .kind = HELPER_OPEN_TRACE, .trace = *wanted };
+
+	return ask(helper, &request, -1);
+}
+
 int helper_open_output(struct helper *helper, bool *created, struct error *error)
 {
 	const struct helper_request request = { .kind = HELPER_OPEN_OUTPUT };

@@ -2,9 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Privilege separation: a second process holds what the process that reads packets gives up. It
- * makes sockets inside other network namespaces and opens files of /proc/net there, opens the output
- * file again and moves it; it does nothing else. A socket belongs to the namespace in which
- * socket(2) was called, and all that is done with it later needs no right to enter that namespace.
+ * makes sockets inside other network namespaces and opens files of /proc/net there, opens perf
+ * events, opens the output file again and moves it; it does nothing else. A socket belongs to the
+ * namespace in which socket(2) was called, and a perf event to the right with which it was opened:
+ * all that is done with them later needs neither.
  *
  * Requests and answers have a fixed size, and descriptors go by SCM_RIGHTS (unix(7)). Any thread
  * may ask; one asks at a time.
@@ -19,10 +20,12 @@
 #include "output/rotation.h"
 
 struct helper;
+struct trace_open;
 
 struct helper_options {
 	uint64_t keep;            /* capabilities, as in capabilities.h */
 	bool namespaces;          /* of the network, to be entered */
+	bool traces;              /* perf events, to be opened */
 	const char *output;       /* a file that is opened again and moved; NULL: none */
 	struct rotation rotation; /* of it */
 };
@@ -51,6 +54,12 @@ void helper_give_up(struct helper *helper);
 int helper_socket(struct helper *helper, int netns_fd, int domain, int type, int protocol);
 /* Opens a file of /proc/net ("tcp6") inside the namespace, for reading. The same. */
 int helper_open_net(struct helper *helper, int netns_fd, const char *name);
+
+/*
+ * trace_open(), with the id that the helper knows of the tracepoint. The descriptor, or -errno: -EACCES
+ * for events of another group, -ENOENT for a tracepoint that the kernel has not, -EPIPE.
+ */
+int helper_open_trace(struct helper *helper, const struct trace_open *wanted);
 
 /*
  * The output, whose path the helper was started with: opened for writing as by file_open_unread, moved

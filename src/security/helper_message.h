@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "security/helper.h"
+#include "tracepoints/trace_open.h"
+#include "tracepoints/trace_record.h"
 
 enum helper_kind {
 	HELPER_SOCKET,   /* with the descriptor of a namespace */
@@ -15,12 +17,14 @@ enum helper_kind {
 	HELPER_OPEN_OUTPUT,
 	HELPER_MOVE_OUTPUT, /* with the descriptor of the file that is at the path */
 	HELPER_UNDO_OUTPUT, /* its answer has no descriptor, nor has that before */
+	HELPER_OPEN_TRACE,
 };
 
 struct helper_request {
 	uint32_t kind;
 	int32_t domain, type, protocol;
 	uint32_t number;
+	struct trace_open trace;
 };
 
 struct helper_answer {
@@ -39,6 +43,11 @@ extern const char *const helper_net_files[];
  */
 long helper_message_send(int to, const void *message, size_t size, int fd);
 long helper_message_receive(int from, void *message, size_t size, int *fd);
+
+/* helper_traces.c: the ids of tracepoints, and perf events of these alone. */
+#define HELPER_NO_TRACE 0
+void helper_traces_learn(uint16_t ids[TRACE_RECORD_EVENTS]);
+int helper_traces_open(const uint16_t ids[TRACE_RECORD_EVENTS], const struct trace_open *wanted);
 
 /* The second process, which has nothing open but `fd` and what every process has. Never returns. */
 _Noreturn void helper_process_run(int fd, const struct helper_options *options);

@@ -1,8 +1,9 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What runs in the second process. It is small on purpose: it parses nothing, allocates nothing and
- * believes nothing of what the first one sends but the numbers that it compares with its own lists.
+ * What runs in the second process. It is small on purpose: it parses nothing but tracefs as it begins,
+ * allocates nothing and believes nothing of what the first one sends but the numbers that it compares
+ * with its own lists.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,8 +29,9 @@
 #define NAME "sockline-helper" /* comm has room for as much */
 
 struct process {
-	int fd;   /* to the first process */
-	int home; /* the namespace that it lives in, or -1 */
+	int fd;                               /* to the first process */
+	int home;                             /* the namespace that it lives in, or -1 */
+	uint16_t traces[TRACE_RECORD_EVENTS]; /* ids */
 	const struct helper_options *options;
 };
 
@@ -80,6 +82,7 @@ static int close_others(int *fd)
 static int confine(const struct helper_options *options)
 {
 	const struct syscall_filter_helper filter = { .namespaces = options->namespaces,
+		                                      .traces = options->traces,
 		                                      .output = options->output != NULL };
 	int result = privileges_limit_thread(options->keep);
 
@@ -225,6 +228,11 @@ static int carry_out(const struct process *process, const struct helper_request 
 		fd = open_inside(process, request, passed);
 		answer->result = fd < 0 ? fd : 0;
 		break;
+	case HELPER_OPEN_TRACE:
+		fd = process->options->traces ? helper_traces_open(process->traces, &request->trace)
+		                              : -EACCES;
+		answer->result = fd < 0 ? fd : 0;
+		break;
 	case HELPER_OPEN_OUTPUT:
 		fd = process->options->output ? open_output(process, answer) : -EACCES;
 		answer->result = fd < 0 ? fd : 0;
@@ -275,6 +283,8 @@ void helper_process_run(int fd, const struct helper_options *options)
 	answer.result = close_others(&process.fd);
 	if (options->namespaces)
 		process.home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (options->traces)
+		helper_traces_learn(process.traces);
 	if (answer.result == 0)
 		answer.result = confine(options);
 	if (helper_message_send(process.fd, &answer, sizeof answer, -1) != (long)sizeof answer ||

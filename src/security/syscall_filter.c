@@ -192,6 +192,8 @@ static int fill_helper(scmp_filter_ctx filter, const void *context)
 	int result = allow(filter, true, LISTED(for_helper));
 
 	if (result == 0)
+		result = allow(filter, options->traces, LISTED(for_tracepoints));
+	if (result == 0)
 		result = allow(filter, options->output, LISTED(for_rotation));
 	if (result == 0)
 		result = allow(filter, options->output, LISTED(for_helper_output));

@@ -32,6 +32,7 @@ int syscall_filter_load(const struct syscall_filter_options *options);
 /* What the helper process uses (helper.h), which is not in the list above. */
 struct syscall_filter_helper {
 	bool namespaces; /* of the network: a socket is made there, a file of /proc/net opened */
+	bool traces;     /* perf events are opened */
 	bool output;     /* a file is opened for writing, and moved */
 };
 

@@ -175,7 +175,7 @@ static int open_group(struct watch *watch, const struct trace_record_layout *lay
 {
 	int result = -ENOMEM;
 
-	trace_group_init(&watch->group, TRACE_GROUP_ARGS, cpu);
+	trace_group_init(&watch->group, TRACE_GROUP_ARGS, cpu, NULL);
 	for (size_t size = RING_SIZE; result == -ENOMEM && size >= RING_MIN; size /= 2)
 		result = trace_group_open(&watch->group, size, false, false);
 	return result < 0 ? result

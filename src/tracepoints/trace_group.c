@@ -5,31 +5,17 @@
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-/* The bit of the stack pointer in the registers of a sample, asm/perf_regs.h. */
-#if defined(__x86_64__) || defined(__i386__)
-#define STACK_POINTER (UINT64_C(1) << 7)
-#elif defined(__aarch64__)
-#define STACK_POINTER (UINT64_C(1) << 31)
-#elif defined(__arm__)
-#define STACK_POINTER (UINT64_C(1) << 13)
-#elif defined(__s390__)
-#define STACK_POINTER (UINT64_C(1) << 15)
-#elif defined(__powerpc__)
-#define STACK_POINTER (UINT64_C(1) << 1)
-#elif defined(__riscv)
-#define STACK_POINTER (UINT64_C(1) << 2)
-#else
-#define STACK_POINTER 0 /* then the kernel refuses, and the ids come from /proc */
-#endif
+#include "security/helper.h"
+#include "tracepoints/trace_open.h"
 
-void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int cpu)
+void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int cpu,
+                      struct helper *helper)
 {
 	group->kind = kind;
 	group->cpu = cpu;
+	group->helper = helper;
 	group->leader = -1;
 	for (int i = 0; i < TRACE_RECORD_EVENTS; i++)
 		group->events[i] = -1;
@@ -39,31 +25,9 @@ void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int
 	group->ring.secret = false;
 }
 
-/* All events of a ring have one sample type and one clock: the decoder cannot distinguish them. */
-static struct perf_event_attr common_attributes(enum trace_group_kind kind, bool cgroups)
+static int open_event(const struct trace_group *group, const struct trace_open *wanted, uint16_t id)
 {
-	bool args = kind == TRACE_GROUP_ARGS, execs = args || kind == TRACE_GROUP_EXECS;
-	uint64_t type = execs ? TRACE_RECORD_EXEC_SAMPLE_TYPE : TRACE_RECORD_SAMPLE_TYPE;
-
-	return (struct perf_event_attr){
-		.size = sizeof(struct perf_event_attr),
-		.sample_period = 1,
-		.sample_type = type | (cgroups ? PERF_SAMPLE_CGROUP : 0),
-		.sample_regs_user = execs ? STACK_POINTER : 0,
-		.sample_stack_user = args    ? TRACE_RECORD_ARGS_STACK_BYTES
-		                     : execs ? TRACE_RECORD_STACK_BYTES
-		                             : 0,
-		.sample_id_all = 1,
-		.use_clockid = 1,
-		.clockid = CLOCK_MONOTONIC,
-	};
-}
-
-static int open_event(const struct perf_event_attr *attributes, int cpu)
-{
-	long fd = syscall(SYS_perf_event_open, attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
-
-	return fd < 0 ? -errno : (int)fd;
+	return group->helper ? helper_open_trace(group->helper, wanted) : trace_open(wanted, id);
 }
 
 /*
@@ -79,31 +43,21 @@ static int map_ring(struct trace_group *group, size_t size)
 
 int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool namespaces)
 {
-	struct perf_event_attr attributes = common_attributes(group->kind, cgroups);
-
-	attributes.type = PERF_TYPE_SOFTWARE;
-	attributes.config = PERF_COUNT_SW_DUMMY;
-	attributes.watermark = 1;
-	attributes.wakeup_watermark = group->kind == TRACE_GROUP_ARGS ? 1 : (uint32_t)(size / 2);
-	if (group->kind == TRACE_GROUP_PROCESSES) {
-		attributes.task = 1;
-		attributes.comm = 1;
-		attributes.comm_exec = 1;
-		/* Executable mappings: the path of the executable as the kernel resolved it. */
-		attributes.mmap = 1;
-		attributes.namespaces = namespaces;
-		attributes.cgroup = cgroups;
-	}
-
-	int fd = open_event(&attributes, group->cpu);
+	const struct trace_open leader = {
+		.group = group->kind,
+		.event = TRACE_RECORD_EVENTS,
+		.flags = (cgroups ? TRACE_OPEN_CGROUPS : 0) |
+		         (namespaces ? TRACE_OPEN_NAMESPACES : 0),
+		.watermark = group->kind == TRACE_GROUP_ARGS ? 1 : (uint32_t)(size / 2),
+		.cpu = group->cpu,
+	};
+	int fd = open_event(group, &leader, 0), result;
 
 	if (fd < 0)
 		return fd;
 	group->leader = fd;
-	int result = map_ring(group, size);
-
+	result = map_ring(group, size);
 	group->ring.secret = group->kind == TRACE_GROUP_EXECS || group->kind == TRACE_GROUP_ARGS;
-
 	if (result < 0) {
 		close(group->leader);
 		group->leader = -1;
@@ -111,28 +65,28 @@ int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool 
 	return result;
 }
 
-bool trace_group_has(const struct trace_group *group, enum trace_record_event event)
+bool trace_group_kind_has(enum trace_group_kind kind, enum trace_record_event event)
 {
 	switch (event) {
 	case TRACE_RECORD_EXIT:
-		return group->kind == TRACE_GROUP_PROCESSES;
+		return kind == TRACE_GROUP_PROCESSES;
 	case TRACE_RECORD_EXEC:
-		return group->kind == TRACE_GROUP_EXECS || group->kind == TRACE_GROUP_ARGS;
+		return kind == TRACE_GROUP_EXECS || kind == TRACE_GROUP_ARGS;
 	default:
-		return group->kind == TRACE_GROUP_SOCKETS;
+		return kind == TRACE_GROUP_SOCKETS;
 	}
 }
 
 int trace_group_start(struct trace_group *group, enum trace_record_event event,
                       const struct trace_record_layout *layout, const char *filter)
 {
-	struct perf_event_attr attributes = common_attributes(group->kind, layout->has_cgroup);
-
-	attributes.type = PERF_TYPE_TRACEPOINT;
-	attributes.config = layout->events[event].id;
-	attributes.disabled = 1;
-
-	int fd = open_event(&attributes, group->cpu);
+	const struct trace_open tracepoint = {
+		.group = group->kind,
+		.event = event,
+		.flags = layout->has_cgroup ? TRACE_OPEN_CGROUPS : 0,
+		.cpu = group->cpu,
+	};
+	int fd = open_event(group, &tracepoint, layout->events[event].id);
 
 	if (fd < 0)
 		return fd;

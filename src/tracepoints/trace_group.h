@@ -16,6 +16,8 @@
 #include "tracepoints/trace_record.h"
 #include "tracepoints/trace_ring.h"
 
+struct helper;
+
 enum trace_group_kind {
 	TRACE_GROUP_SOCKETS,
 	TRACE_GROUP_PROCESSES,           /* its leader reports fork, exec, names and mappings */
@@ -27,22 +29,24 @@ enum trace_group_kind {
 struct trace_group {
 	enum trace_group_kind kind;
 	int cpu;
-	int leader; /* -1 = not open */
+	struct helper *helper; /* opens the events; NULL: this process does */
+	int leader;            /* -1 = not open */
 	int events[TRACE_RECORD_EVENTS];
 	int64_t seen_ns, previous_ns; /* times of the latest record taken and the one before */
 	struct trace_ring ring;
 };
 
-/* Before trace_group_close may be called. */
-void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int cpu);
+/* Before trace_group_close may be called. helper: one that opens perf events, or NULL. */
+void trace_group_init(struct trace_group *group, enum trace_group_kind kind, int cpu,
+                      struct helper *helper);
 /*
  * Opens the leader and maps the ring of size bytes (power of two). 0 or -errno:
  * -ENODEV no such CPU or offline; -ENOMEM also when so much may not be locked;
  * -EINVAL with cgroups: the kernel has no PERF_SAMPLE_CGROUP (before 5.7).
  */
 int trace_group_open(struct trace_group *group, size_t size, bool cgroups, bool namespaces);
-/* The tracepoint writes to this group's ring. */
-bool trace_group_has(const struct trace_group *group, enum trace_record_event event);
+/* The tracepoint writes to the rings of such groups. */
+bool trace_group_kind_has(enum trace_group_kind kind, enum trace_record_event event);
 /*
  * Starts the tracepoint with this filter (NULL: all). The filter of an event
  * cannot be changed (a second one is -EEXIST), so a new event takes the place

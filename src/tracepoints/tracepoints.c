@@ -31,6 +31,7 @@
 #define SENDS_PER_SECOND 40000
 
 struct tracepoints {
+	struct helper *helper; /* opens the perf events; NULL: this process does */
 	struct trace_record_layout layout;
 	struct trace_group **groups; /* three for each CPU that is online */
 	int group_count;
@@ -107,7 +108,7 @@ static int start_event(struct tracepoints *tracepoints, enum trace_record_event 
 	trace_filter_make(&filter, event, &tracepoints->routes.budget,
 	                  &tracepoints->receives.budget);
 	for (int i = 0; i < tracepoints->group_count && result == 0; i++)
-		if (trace_group_has(tracepoints->groups[i], event))
+		if (trace_group_kind_has(tracepoints->groups[i]->kind, event))
 			result = trace_group_start(tracepoints->groups[i], event,
 			                           &tracepoints->layout,
 			                           filter.length > 1 ? filter.data : NULL);
@@ -125,7 +126,7 @@ static int open_group(struct tracepoints *tracepoints, enum trace_group_kind kin
 
 	if (!group)
 		return -ENOMEM;
-	trace_group_init(group, kind, cpu);
+	trace_group_init(group, kind, cpu, tracepoints->helper);
 	result = trace_group_open(group, ring_size, tracepoints->layout.has_cgroup, namespaces);
 	if (result == -EINVAL && tracepoints->layout.has_cgroup && tracepoints->group_count == 0) {
 		tracepoints->layout.has_cgroup = false;
@@ -225,6 +226,7 @@ int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_
 	if (!opened)
 		return error_set(error, ENOMEM, "out of memory");
 	opened->epoll = -1;
+	opened->helper = options->helper;
 	if (options->like)
 		opened->layout = options->like->layout;
 	opened->layout.has_cgroup = true;
@@ -366,7 +368,7 @@ static void adapt(struct tracepoints *tracepoints, struct adaptive *adaptive,
 	for (int i = 0; events[i] != TRACE_RECORD_EVENTS && result == 0; i++)
 		result = start_event(tracepoints, events[i]);
 	if (result < 0) {
-		/* Privileges are gone: look away for a moment instead. */
+		/* Privileges or the helper are gone: look away for a moment instead. */
 		port_budget_clear(&adaptive->budget);
 		pause_events(tracepoints, events, true);
 		adaptive->resume_ns = now_ns + PAUSE_NS;

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "tracepoints/trace_event.h"
 
+struct helper;
 struct tracepoints;
 
 #define TRACEPOINTS_RING_KIB 2048
@@ -38,6 +39,8 @@ struct tracepoints_options {
 	 * not read again, which a process that has dropped privileges may not be able to. NULL: none.
 	 */
 	const struct tracepoints *like;
+	/* The helper process that opens the perf events; NULL: this process does. */
+	struct helper *helper;
 };
 
 struct tracepoints_counters {
@@ -52,8 +55,8 @@ struct tracepoints_counters {
 };
 
 /*
- * Needs CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8) and readable or mountable
- * tracefs. -errno, with a text that says what is missing. After this only a
+ * Needs CAP_PERFMON (CAP_SYS_ADMIN before Linux 5.8), of this process or the helper, and readable
+ * or mountable tracefs. -errno, with a text that says what is missing. After this only a
  * change of filters, when a port is too busy, needs CAP_PERFMON; without it
  * the event that it is too busy with pauses instead.
  */

@@ -313,6 +313,7 @@ static void test_output(void)
 /* What a first process could send that is not ours any more. */
 static void test_hostile(void)
 {
+	static const struct trace_open trace = { .event = TRACE_RECORD_STATE };
 	struct helper_request request = { .kind = 77 };
 	struct helper_answer answer;
 	struct helper *helper = start();
@@ -327,6 +328,8 @@ static void test_hostile(void)
 	              helper_message_receive(helper_fd(helper), &answer, sizeof answer, &fd) > 0 &&
 	              answer.result == -EACCES && fd < 0,
 	      "and a file that there is not");
+	CHECK_EQUAL(helper_open_trace(helper, &trace), -EACCES,
+	            "perf events, where none were wanted");
 	CHECK(send(helper_fd(helper), "short", 5, MSG_NOSIGNAL) == 5 && ends(helper),
 	      "a short message ends it");
 	helper_stop(helper);

@@ -332,7 +332,8 @@ static int open_outlet(struct run *run, struct error *error)
 		.compress_level = run->options->compress_level,
 		.rotation = run->options->rotation,
 		.spool = run->options->spool_size,
-		.helper = run->helper_opens_output ? run->helper : NULL,
+		.helper = run->helper_opens_output || run->helper_connects_output ? run->helper
+		                                                                  : NULL,
 	};
 	int result;
 

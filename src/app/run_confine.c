@@ -31,7 +31,8 @@ static void add_privileges(struct run *run)
 		privileges_need(privileges, CAP_NET_ADMIN, "snapshot");
 	if (run->command.pid != 0) /* it may have become another user, see command.c */
 		privileges_need(privileges, CAP_KILL, "command");
-	if (path && !run->helper_opens_output && run_output_needs_override(path))
+	if (path && !run->helper_opens_output && !run->helper_connects_output &&
+	    run_output_needs_override(path))
 		privileges_need(privileges, CAP_DAC_OVERRIDE, "output");
 }
 

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "app/run_private.h"
+#include "output/peer.h"
 #include "security/capabilities.h"
 #include "sockets/netns.h"
 #include "tracepoints/perf_error.h"
@@ -38,6 +40,21 @@ static bool opens_output(const struct options *options)
 }
 
 /*
+ * The path of a UNIX socket to which, as it is now, not everybody may write, or of which that is not
+ * known because it is not there yet. NULL: what reads packets can connect to it itself.
+ */
+static const char *connects_to(const struct options *options)
+{
+	const char *path = options->output_file ? peer_unix_path(options->output_file) : NULL;
+
+	if (!path || options->self_test ||
+	    !capabilities_have(capabilities_effective(), CAP_DAC_OVERRIDE))
+		return NULL;
+	return access(path, F_OK) != 0 || run_output_needs_override(options->output_file) ? path
+	                                                                                  : NULL;
+}
+
+/*
  * In a namespace the kernel asks for these of what made a socket, not only of what uses it: to
  * capture, and to be asked about NAT.
  */
@@ -53,7 +70,7 @@ static void add_privileges(struct run *run, const struct helper_options *helper)
 	}
 	if (helper->traces)
 		privileges_need(privileges, perf_error_capability(), "tracepoints");
-	if (helper->output && run_output_needs_override(helper->output))
+	if (helper->peer || (helper->output && run_output_needs_override(helper->output)))
 		privileges_need(privileges, CAP_DAC_OVERRIDE, "output");
 }
 
@@ -65,11 +82,12 @@ int run_helper_start(struct run *run, struct error *error)
 		.traces = opens_traces(options),
 		.output = opens_output(options) ? options->output_file : NULL,
 		.rotation = options->rotation,
+		.peer = connects_to(options),
 	};
 	int result;
 
 	if (options->no_separation || run_is_replay(run) || !goes_on(options) ||
-	    !(helper.namespaces || helper.traces || helper.output))
+	    !(helper.namespaces || helper.traces || helper.output || helper.peer))
 		return 0;
 	add_privileges(run, &helper);
 	helper.keep = privileges_set(&run->helper_privileges);
@@ -79,6 +97,7 @@ int run_helper_start(struct run *run, struct error *error)
 	run->helper_opens_output = helper.output != NULL;
 	run->helper_enters = helper.namespaces;
 	run->helper_opens_traces = helper.traces;
+	run->helper_connects_output = helper.peer != NULL;
 	if (helper.namespaces)
 		netns_use_helper(run->helper);
 	return 0;
@@ -92,6 +111,7 @@ static void describe_cost(const struct run *run, char *text, size_t size)
 	} all[] = {
 		{ run->helper_enters, "network namespaces that come from now on are not watched" },
 		{ run->helper_opens_output, "the output is not opened again and not rotated" },
+		{ run->helper_connects_output, "the output is not connected again" },
 		{ run->helper_opens_traces, "tracepoints pause where a port is too busy" },
 	};
 	size_t length = 0;
@@ -135,7 +155,7 @@ int run_helper_watch(struct run *run, struct error *error)
 void run_helper_release(struct run *run)
 {
 	if (!run->helper || run->helper_enters || run->helper_opens_output ||
-	    host_method(run->host) == HOST_METHOD_TRACEPOINTS)
+	    run->helper_connects_output || host_method(run->host) == HOST_METHOD_TRACEPOINTS)
 		return;
 	run_helper_stop(run);
 	run->helper = NULL;

@@ -65,6 +65,7 @@ struct run {
 	bool helper_opens_output; /* again, and moves it */
 	bool helper_enters;       /* network namespaces */
 	bool helper_opens_traces;
+	bool helper_connects_output; /* to a UNIX socket */
 	struct loop_source *helper_source;
 	int notify_fd; /* of the service manager; 0 or less = there is none */
 	struct report_sources report;

@@ -28,7 +28,10 @@ struct outlet_options {
 	int64_t flush_interval_ns; /* lines wait so long at most */
 	int compress_level;        /* of a file that file_is_compressed() */
 	struct rotation rotation;  /* of a file */
-	/* Opens the file again and moves it, in place of this process. NULL: this process does. */
+	/*
+	 * Opens the file again and moves it, or connects to the UNIX socket, in place of this process.
+	 * NULL: this process does.
+	 */
 	struct helper *helper;
 	bool blocks; /* of a pcapng file in place of lines: a plain one, or standard output */
 };

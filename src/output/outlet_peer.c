@@ -73,7 +73,7 @@ static int next_connection(void *context)
 int outlet_open_peer(struct outlet *outlet, struct error *error)
 {
 	const struct outlet_options *options = &outlet->options;
-	int result = peer_new(&outlet->peer, options->path, error);
+	int result = peer_new(&outlet->peer, options->path, options->helper, error);
 	size_t resend;
 
 	if (result == 0)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "security/helper.h"
 
 #define ADDRESSES_MAX 16
 #define HOST_MAX      256
@@ -39,6 +40,8 @@ struct peer_address {
 };
 
 struct peer {
+	const char *path; /* of a UNIX socket; NULL: none */
+	struct helper *helper;
 	struct peer_address addresses[ADDRESSES_MAX];
 	int address_count, next; /* the address of the next attempt */
 	int fd;                  /* -1 = none */
@@ -75,14 +78,22 @@ static int check_unix(const char *path, struct error *error)
 	return 0;
 }
 
-static void add_unix(struct peer *peer, const char *path)
+int peer_connect_unix(const char *path)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd, code;
 
+	if (strlen(path) >= sizeof name.sun_path)
+		return -ENAMETOOLONG;
 	memcpy(name.sun_path, path, strlen(path));
-	memcpy(&peer->addresses[0].address, &name, sizeof name);
-	peer->addresses[0].length = sizeof name;
-	peer->address_count = 1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&name, sizeof name) == 0)
+		return fd;
+	code = errno == EAGAIN ? EBUSY : errno; /* of a UNIX socket: the next attempt is another */
+	close(fd);
+	return -code;
 }
 
 static int resolve(struct peer *peer, const char *host, const char *port, struct error *error)
@@ -138,7 +149,7 @@ int peer_check(const char *address, struct error *error)
 	               : parse_tcp(address + strlen(TCP_PREFIX), host, &port, error);
 }
 
-int peer_new(struct peer **result, const char *address, struct error *error)
+int peer_new(struct peer **result, const char *address, struct helper *helper, struct error *error)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 	const char *path = peer_unix_path(address), *port = "";
@@ -151,9 +162,9 @@ int peer_new(struct peer **result, const char *address, struct error *error)
 	}
 	peer->fd = -1;
 	peer->wait_ns = WAIT_MIN_NS;
-	if (path)
-		add_unix(peer, path);
-	else if (parse_tcp(address + strlen(TCP_PREFIX), host, &port, error) == 0)
+	peer->helper = helper;
+	peer->path = path;
+	if (!path && parse_tcp(address + strlen(TCP_PREFIX), host, &port, error) == 0)
 		code = resolve(peer, host, port, error);
 	if (code != 0) {
 		free(peer);
@@ -205,13 +216,24 @@ static int connected(struct peer *peer, int64_t now_ns)
 {
 	const unsigned limit_ms = UNACKNOWLEDGED_MS;
 
-	setsockopt(peer->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
+	if (!peer->path)
+		setsockopt(peer->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
 	peer->connected = true;
 	peer->since_ns = now_ns;
 	return peer->fd;
 }
 
-static int begin(struct peer *peer, int64_t now_ns)
+static int begin_unix(struct peer *peer, int64_t now_ns)
+{
+	int fd = peer->helper ? helper_connect_output(peer->helper) : peer_connect_unix(peer->path);
+
+	if (fd < 0)
+		return attempt_failed(peer, now_ns, -fd);
+	peer->fd = fd;
+	return connected(peer, now_ns);
+}
+
+static int begin_tcp(struct peer *peer, int64_t now_ns)
 {
 	const struct peer_address *address = &peer->addresses[peer->next];
 	int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -225,8 +247,13 @@ static int begin(struct peer *peer, int64_t now_ns)
 		return connected(peer, now_ns);
 	if (errno == EINPROGRESS)
 		return -EAGAIN;
-	/* EAGAIN of a UNIX socket: too many wait for its listener; the next attempt is another. */
+	/* EAGAIN would mean that it is under way. */
 	return attempt_failed(peer, now_ns, errno == EAGAIN ? EBUSY : errno);
+}
+
+static int begin(struct peer *peer, int64_t now_ns)
+{
+	return peer->path ? begin_unix(peer, now_ns) : begin_tcp(peer, now_ns);
 }
 
 int peer_connect(struct peer *peer, int64_t now_ns)
@@ -264,5 +291,5 @@ int64_t peer_timeout_ns(const struct peer *peer, int64_t now_ns)
 
 size_t peer_unread_max(const struct peer *peer)
 {
-	return peer->addresses[0].address.ss_family == AF_UNIX ? UNREAD_UNIX : UNREAD_TCP;
+	return peer->path ? UNREAD_UNIX : UNREAD_TCP;
 }

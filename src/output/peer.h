@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 
+struct helper;
 struct peer;
 
 /* Is it an address rather than the path of a file? */
@@ -24,10 +25,17 @@ const char *peer_unix_path(const char *address);
 /* Is an address well-formed? 0, -EINVAL or -ENAMETOOLONG. */
 int peer_check(const char *address, struct error *error);
 /*
+ * Connects to the socket of that path, without blocking. The socket, which is closed on exec, or
+ * -errno: -EBUSY when too many wait for its listener.
+ */
+int peer_connect_unix(const char *path);
+
+/*
  * Resolves the host, here alone: that may take time. Nothing is connected yet. 0; -EINVAL
  * for what is no address; -EHOSTUNREACH for a host that is not known; -ENAMETOOLONG; -ENOMEM.
+ * address is borrowed. helper: connects to it in place of this process, where it is a path; NULL: this process does.
  */
-int peer_new(struct peer **result, const char *address, struct error *error);
+int peer_new(struct peer **result, const char *address, struct helper *helper, struct error *error);
 void peer_free(struct peer *peer);
 
 /*

@@ -236,3 +236,10 @@ void helper_undo_output(struct helper *helper)
 
 	ask(helper, &request, -1);
 }
+
+int helper_connect_output(struct helper *helper)
+{
+	const struct helper_request request = { .kind = HELPER_CONNECT_OUTPUT };
+
+	return ask(helper, &request, -1);
+}

@@ -3,7 +3,8 @@
 /*
  * Privilege separation: a second process holds what the process that reads packets gives up. It
  * makes sockets inside other network namespaces and opens files of /proc/net there, opens perf
- * events, opens the output file again and moves it; it does nothing else. A socket belongs to the
+ * events, opens the output file again and moves it, or connects to a socket for the output; it does
+ * nothing else. A socket belongs to the
  * namespace in which socket(2) was called, and a perf event to the right with which it was opened:
  * all that is done with them later needs neither.
  *
@@ -27,6 +28,7 @@ struct helper_options {
 	bool namespaces;          /* of the network, to be entered */
 	bool traces;              /* perf events, to be opened */
 	const char *output;       /* a file that is opened again and moved; NULL: none */
+	const char *peer;         /* the path of a UNIX socket, to be connected; NULL: none */
 	struct rotation rotation; /* of it */
 };
 
@@ -68,5 +70,7 @@ int helper_open_trace(struct helper *helper, const struct trace_open *wanted);
 int helper_open_output(struct helper *helper, bool *created, struct error *error);
 int helper_move_output(struct helper *helper, int fd, struct error *error);
 void helper_undo_output(struct helper *helper);
+/* peer_connect_unix(), to the path that the helper was started with. */
+int helper_connect_output(struct helper *helper);
 
 #endif

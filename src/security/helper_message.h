@@ -18,6 +18,7 @@ enum helper_kind {
 	HELPER_MOVE_OUTPUT, /* with the descriptor of the file that is at the path */
 	HELPER_UNDO_OUTPUT, /* its answer has no descriptor, nor has that before */
 	HELPER_OPEN_TRACE,
+	HELPER_CONNECT_OUTPUT,
 };
 
 struct helper_request {

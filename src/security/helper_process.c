@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "output/file.h"
+#include "output/peer.h"
 #include "security/helper_message.h"
 #include "security/privileges.h"
 #include "security/syscall_filter.h"
@@ -83,7 +84,8 @@ static int confine(const struct helper_options *options)
 {
 	const struct syscall_filter_helper filter = { .namespaces = options->namespaces,
 		                                      .traces = options->traces,
-		                                      .output = options->output != NULL };
+		                                      .output = options->output != NULL,
+		                                      .peer = options->peer != NULL };
 	int result = privileges_limit_thread(options->keep);
 
 	if (result == 0)
@@ -235,6 +237,10 @@ static int carry_out(const struct process *process, const struct helper_request 
 		break;
 	case HELPER_OPEN_OUTPUT:
 		fd = process->options->output ? open_output(process, answer) : -EACCES;
+		answer->result = fd < 0 ? fd : 0;
+		break;
+	case HELPER_CONNECT_OUTPUT:
+		fd = process->options->peer ? peer_connect_unix(process->options->peer) : -EACCES;
 		answer->result = fd < 0 ? fd : 0;
 		break;
 	case HELPER_MOVE_OUTPUT:

@@ -186,6 +186,13 @@ static int allow_namespaces(scmp_filter_ctx filter)
 	return result;
 }
 
+static int allow_peer(scmp_filter_ctx filter)
+{
+	int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+
+	return result == 0 ? allow_equal(filter, SCMP_SYS(socket), 0, AF_UNIX) : result;
+}
+
 static int fill_helper(scmp_filter_ctx filter, const void *context)
 {
 	const struct syscall_filter_helper *options = context;
@@ -199,6 +206,8 @@ static int fill_helper(scmp_filter_ctx filter, const void *context)
 		result = allow(filter, options->output, LISTED(for_helper_output));
 	if (result == 0 && options->namespaces)
 		result = allow_namespaces(filter);
+	if (result == 0 && options->peer)
+		result = allow_peer(filter);
 	return result == 0 ? allow_opening(filter, options->output) : result;
 }
 

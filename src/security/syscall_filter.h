@@ -34,6 +34,7 @@ struct syscall_filter_helper {
 	bool namespaces; /* of the network: a socket is made there, a file of /proc/net opened */
 	bool traces;     /* perf events are opened */
 	bool output;     /* a file is opened for writing, and moved */
+	bool peer;       /* a UNIX socket is connected */
 };
 
 int syscall_filter_load_helper(const struct syscall_filter_helper *options);

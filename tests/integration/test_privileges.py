@@ -7,6 +7,7 @@ are found by that, see the other tests."""
 import os
 import shutil
 import signal
+import socket
 import subprocess
 
 from harness import HERE, SOCKLINE, Namespace, check, path, run, skip, until
@@ -200,6 +201,38 @@ def test_output():
             check(sockline.stop() == 0, f"folder of {owner}: the file is made again", sockline.stderr)
             os.unlink(name)
             os.unlink(name + ".1")
+
+
+def test_output_socket():
+    """What reads packets needs no right to connect to the socket of another user, also when that comes late."""
+    name = path("reader")
+    with Namespace() as host:
+        for options, parser, helper in (((), set(), [{"cap_dac_override"}]), (("--no-separation",), {"cap_dac_override"}, [])):
+            for late in (False,) if options else (False, True):
+                with socket.socket(socket.AF_UNIX) as listener:
+                    sockline = None
+                    if late:
+                        sockline = host.sockline("-i", "lo", "--attribution", "lookup", *options,
+                                                 "-o", "unix:" + name, wait=False)
+                        until(lambda: helpers_of(sockline.pid) and
+                              statuses(sockline.pid)[0]["Seccomp"] == "2", "a filter")
+                    listener.bind(name)
+                    os.chown(name, 65534, 65534)
+                    listener.listen()
+                    listener.settimeout(20)
+                    sockline = sockline or host.sockline("-i", "lo", "--attribution", "lookup", *options,
+                                                         "-o", "unix:" + name, wait=False)
+                    for _ in range(2):
+                        with listener.accept()[0] as connection:
+                            connection.settimeout(20)
+                            check(connection.recv(1) == b"{", f"{options}, late {late}: records come")
+                    until(lambda: statuses(sockline.pid)[0]["Seccomp"] == "2", "a filter")
+                    held = names_of(statuses(sockline.pid)[0]["CapEff"]) & {"cap_dac_override"}
+                    helpers = [names_of(statuses(pid)[0]["CapEff"]) for pid in helpers_of(sockline.pid)]
+                    check(held == parser and helpers == helper, f"{options}, late {late}: and that right is there",
+                          (held, helpers))
+                    sockline.kill()
+                os.unlink(name)
 
 
 def test_command():

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -310,6 +311,41 @@ static void test_output(void)
 	rmdir(folder);
 }
 
+/* Where it connects to the reader of the records, and to nothing else. */
+static void test_peer(void)
+{
+	char folder[] = "/tmp/sockline-helper-XXXXXX";
+	const struct helper_options options = { .peer = "reader" };
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "reader" };
+	struct error error = { 0 };
+	struct helper *helper = NULL;
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), fd;
+
+	if (!mkdtemp(folder) || chdir(folder) != 0)
+		exit(EXIT_FAILURE);
+	CHECK_EQUAL(helper_start(&helper, &options, &error), 0, "started: %s", error.text);
+	CHECK_EQUAL(helper_connect_output(helper), -ENOENT, "no reader as yet");
+	CHECK(bind(listener, (const struct sockaddr *)&name, sizeof name) == 0 &&
+	              listen(listener, 1) == 0,
+	      "a reader");
+	fd = helper_connect_output(helper);
+	CHECK(fd >= 0 && (fcntl(fd, F_GETFL) & O_NONBLOCK) && fcntl(fd, F_GETFD) == FD_CLOEXEC &&
+	              write(fd, "{}\n", 3) == 3,
+	      "is connected to");
+	close(fd);
+	close(listener);
+	CHECK_EQUAL(helper_connect_output(helper), -ECONNREFUSED, "it is gone");
+	CHECK(helper_open_output(helper, NULL, &error) == -EACCES &&
+	              helper_socket(helper, away, AF_UNIX, SOCK_DGRAM, 0) == -EACCES,
+	      "no file, no namespace");
+	helper_stop(helper);
+	helper = start();
+	CHECK_EQUAL(helper_connect_output(helper), -EACCES, "none where none was asked for");
+	helper_stop(helper);
+	unlink("reader");
+	rmdir(folder);
+}
+
 /* What a first process could send that is not ours any more. */
 static void test_hostile(void)
 {
@@ -390,6 +426,7 @@ int main(void)
 	test_killed();
 	test_killed_inside();
 	test_output();
+	test_peer();
 	test_hostile();
 	test_orphan();
 	return check_done();

@@ -57,7 +57,7 @@ static void test_addresses(void)
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct error error = { .text = "" };
 		struct peer *peer = NULL;
-		int result = peer_new(&peer, rows[i].address, &error);
+		int result = peer_new(&peer, rows[i].address, NULL, &error);
 
 		CHECK(result == -rows[i].code && error.code == rows[i].code, "%.40s: %.60s",
 		      rows[i].address, error.text);
@@ -312,7 +312,7 @@ static void test_waits(void)
 	struct error error = { .text = "" };
 	int64_t now_ns = NS_PER_SECOND;
 
-	need(peer_new(&peer, "unix:absent", &error) == 0, error.text);
+	need(peer_new(&peer, "unix:absent", NULL, &error) == 0, error.text);
 	for (size_t i = 0; i < sizeof expected_ms / sizeof *expected_ms; i++) {
 		int result = peer_connect(peer, now_ns);
 		int64_t wait_ns = peer_timeout_ns(peer, now_ns);

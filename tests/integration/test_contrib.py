@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """contrib with the real programs: systemd-analyze (P21), logrotate, rsyslog."""
 
+import copy
 import json
 import os
 import re
@@ -10,6 +11,8 @@ import shutil
 import subprocess
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+import kubernetes  # noqa: E402
 from harness import SOCKLINE, TREE, Namespace, check, path, run, skip, until, write
 
 CONTRIB = os.path.join(TREE, "contrib")
@@ -140,6 +143,15 @@ def daemonset():
         return None
     with open(os.path.join(CONTRIB, "kubernetes/daemonset.yaml"), encoding="utf-8") as file:
         namespace, daemon = yaml.safe_load_all(file)
+    wrong = kubernetes.complaints_of(namespace) + kubernetes.complaints_of(daemon)
+    check(not wrong, "its objects are of the API of Kubernetes", wrong)
+    spoiled = copy.deepcopy(daemon)
+    pod = spoiled["spec"]["template"]["spec"]
+    pod["hostPid"] = pod.pop("hostPID")
+    pod["containers"][0]["securityContext"]["runAsUser"] = "0"
+    del pod["containers"][0]["name"]
+    check(len(kubernetes.complaints_of(spoiled)) == 3, "a wrong name, a wrong type and what is missing are noticed",
+          kubernetes.complaints_of(spoiled))
     template = daemon["spec"]["template"]
     check(daemon["metadata"]["namespace"] == namespace["metadata"]["name"] and
           daemon["spec"]["selector"]["matchLabels"] == template["metadata"]["labels"], "its names fit each other")

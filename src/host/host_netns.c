@@ -101,11 +101,14 @@ static void resync(struct host_netns *netns)
 void host_netns_list(struct host_netns *netns, socket_callback *callback, void *context)
 {
 	const uint32_t closed = 1u << SOCKET_TIME_WAIT | 1u << SOCKET_CLOSED | 1u << SOCKET_LISTEN;
+	uint32_t kinds = SOCKET_KIND_BIT(SOCKET_UDP);
 	bool complete;
 
-	if (netns->ends)
-		lister_run(netns->lister, SOCKET_KIND_BIT(SOCKET_TCP) | SOCKET_KIND_BIT(SOCKET_UDP),
-		           ~closed, true, callback, context, &complete);
+	if (!netns->ends)
+		return;
+	if (lister_has_tcp(netns->lister))
+		kinds |= SOCKET_KIND_BIT(SOCKET_TCP);
+	lister_run(netns->lister, kinds, ~closed, true, callback, context, &complete);
 }
 
 void host_netns_catch_up(struct host_netns *netns)

@@ -169,17 +169,31 @@ static void leave(int previous)
 		netns_leave(previous);
 }
 
+/* As proc_net_count, in the namespace. 0, or why that cannot be entered. */
+static int count(const struct lister *lister, enum socket_kind kind, int64_t *counted)
+{
+	int previous, result = enter(lister, &previous);
+
+	if (result != 0)
+		return result;
+	*counted = proc_net_count(lister->net_dir, kind);
+	leave(previous);
+	return 0;
+}
+
 /* Sockets that no list shows, as far as the kernel counts them. */
 static bool has_unlisted(const struct lister *lister, enum socket_kind kind)
 {
-	int previous;
-	bool has;
+	int64_t counted;
 
-	if (enter(lister, &previous) != 0)
-		return true;
-	has = proc_net_count(lister->net_dir, kind) > 0;
-	leave(previous);
-	return has;
+	return count(lister, kind, &counted) != 0 || counted > 0;
+}
+
+bool lister_has_tcp(const struct lister *lister)
+{
+	int64_t counted;
+
+	return count(lister, SOCKET_TCP, &counted) != 0 || counted != 0;
 }
 
 static int list_proc(struct run *run, enum socket_kind kind)

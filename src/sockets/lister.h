@@ -65,6 +65,11 @@ struct lister_request {
 /* lister_run, with more to ask and to answer. */
 int lister_list(struct lister *lister, struct lister_request *request, socket_callback *callback,
                 void *context);
+/*
+ * False: by the kernel's count there is no TCP socket but in TIME_WAIT. To ask that takes some
+ * microseconds, to list none some milliseconds: each listing goes through those of all namespaces.
+ */
+bool lister_has_tcp(const struct lister *lister);
 const struct lister_counters *lister_counters(const struct lister *lister);
 
 #endif

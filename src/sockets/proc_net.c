@@ -165,29 +165,28 @@ static uint64_t count_of(const char *line, const char *name)
 	return line[strspn(line, " ")] == '-' ? 0 : strtoull(line, NULL, 10);
 }
 
-uint64_t proc_net_count(const char *net_dir, enum socket_kind kind)
+int64_t proc_net_count(const char *net_dir, enum socket_kind kind)
 {
 	static const char *const names[SOCKET_KIND_COUNT][2] = {
-		[SOCKET_MPTCP] = { "MPTCP", "MPTCPv6" },
-		[SOCKET_SCTP] = { "SCTP", "SCTPv6" },
-		[SOCKET_DCCP] = { "DCCP", "DCCPv6" },
-		[SOCKET_VSOCK] = { "AF_VSOCK" },
-		[SOCKET_XDP] = { "XDP" },
-		[SOCKET_TIPC] = { "TIPC" },
-		[SOCKET_SMC] = { "SMC", "SMC6" },
+		[SOCKET_TCP] = { "TCP", "TCPv6" },    [SOCKET_MPTCP] = { "MPTCP", "MPTCPv6" },
+		[SOCKET_SCTP] = { "SCTP", "SCTPv6" }, [SOCKET_DCCP] = { "DCCP", "DCCPv6" },
+		[SOCKET_VSOCK] = { "AF_VSOCK" },      [SOCKET_XDP] = { "XDP" },
+		[SOCKET_TIPC] = { "TIPC" },           [SOCKET_SMC] = { "SMC", "SMC6" },
 	};
 	int fd = netns_open_net(net_dir, "protocols");
 	FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-	uint64_t count = 0;
+	int64_t count = 0;
 	char line[256];
 
-	if (!file && fd >= 0)
+	if (fd < 0)
+		return fd;
+	if (!file) {
 		close(fd);
-	if (!file)
-		return 0;
+		return -ENOMEM;
+	}
 	while (fgets(line, sizeof(line), file)) {
 		for (int i = 0; i < 2 && names[kind][i]; i++)
-			count += count_of(line, names[kind][i]);
+			count += (int64_t)count_of(line, names[kind][i]);
 	}
 	fclose(file);
 	return count;

@@ -34,8 +34,11 @@ int proc_net_list(const char *net_dir, uint32_t netns, enum socket_kind kind, ui
 
 /* Is there a file for the kind? */
 bool proc_net_has(enum socket_kind kind);
-/* How many sockets of a kind there are by the file "protocols"; those that it does not count: 0. */
-uint64_t proc_net_count(const char *net_dir, enum socket_kind kind);
+/*
+ * How many sockets of a kind there are by the file "protocols", those in TIME_WAIT left out; of kinds
+ * that it does not count: 0. -errno: it cannot be read.
+ */
+int64_t proc_net_count(const char *net_dir, enum socket_kind kind);
 
 /*
  * The pure part: one line, without its LF, of the file for kind and family

@@ -86,7 +86,7 @@ static int list_message(void *context, const struct netlink_message *message)
 	struct socket_details details;
 	struct socket socket;
 
-	if (message->type != SOCK_DIAG_BY_FAMILY)
+	if (message->type != SOCK_DIAG_BY_FAMILY && message->type != TCPDIAG_GETSOCK)
 		return 0;
 	if (diag_message_parse_all(listing->kind, message->payload, message->length, &socket,
 	                           listing->extra & SOCK_DIAG_DETAILS ? &details : NULL) != 0)
@@ -103,15 +103,19 @@ static void list_reset(void *context)
 		listing->reset(listing->context);
 }
 
-static int dump(struct listing *listing, const void *request, size_t length)
+static int dump_by(struct listing *listing, uint16_t type, const void *request, size_t length)
 {
 	struct netlink *netlink;
 	int result = netlink_slot_get(&listing->diag->list, &netlink);
 
 	if (result)
 		return result;
-	return netlink_dump(netlink, SOCK_DIAG_BY_FAMILY, request, length, list_message, list_reset,
-	                    listing);
+	return netlink_dump(netlink, type, request, length, list_message, list_reset, listing);
+}
+
+static int dump(struct listing *listing, const void *request, size_t length)
+{
+	return dump_by(listing, SOCK_DIAG_BY_FAMILY, request, length);
 }
 
 /* struct tcp_info, and the name of the congestion control. */
@@ -140,6 +144,28 @@ struct inet_request {
 	uint32_t protocol;
 };
 
+/* Its half-open connections are kept apart by the kernel, but shown as SYN_RECEIVED. */
+static uint32_t states_of(const struct listing *listing)
+{
+	uint32_t states = listing->states & STATES_KNOWN;
+
+	return states & 1u << SOCKET_SYN_RECEIVED ? states | 1u << SOCKET_NEW_SYN_RECEIVED : states;
+}
+
+/*
+ * The older request has no family, and shows both. Each dump goes through the connections of all
+ * namespaces, some milliseconds however few there are: one in place of two.
+ */
+static int list_tcp(struct listing *listing)
+{
+	const struct inet_diag_req request = {
+		.idiag_ext = extensions_of(listing),
+		.idiag_states = states_of(listing),
+	};
+
+	return dump_by(listing, TCPDIAG_GETSOCK, &request, sizeof(request));
+}
+
 static int list_inet(struct listing *listing, unsigned int protocol, uint16_t local_port)
 {
 	struct inet_request request = {
@@ -147,7 +173,7 @@ static int list_inet(struct listing *listing, unsigned int protocol, uint16_t lo
 		/* 0 is no protocol: a kernel that does not know the attribute has no handler. */
 		.inet.sdiag_protocol = protocol <= UINT8_MAX ? (uint8_t)protocol : 0,
 		.inet.idiag_ext = extensions_of(listing),
-		.inet.idiag_states = listing->states & STATES_KNOWN,
+		.inet.idiag_states = states_of(listing),
 		/* The other fields of id are no filter in a dump. */
 		.inet.id.idiag_sport = htons(local_port),
 		.header.nla_type = INET_DIAG_REQ_PROTOCOL,
@@ -157,9 +183,6 @@ static int list_inet(struct listing *listing, unsigned int protocol, uint16_t lo
 	size_t length = protocol <= UINT8_MAX ? sizeof(request.inet) : sizeof(request);
 	int result;
 
-	/* Its half-open connections are kept apart by the kernel, but shown as SYN_RECEIVED. */
-	if (request.inet.idiag_states & 1u << SOCKET_SYN_RECEIVED)
-		request.inet.idiag_states |= 1u << SOCKET_NEW_SYN_RECEIVED;
 	result = dump(listing, &request, length);
 	if (result)
 		return result;
@@ -266,7 +289,7 @@ int sock_diag_list(struct sock_diag *diag, enum socket_kind kind, uint32_t state
 
 	switch (kind) {
 	case SOCKET_TCP:
-		return list_inet(&listing, IPPROTO_TCP, 0);
+		return list_tcp(&listing);
 	case SOCKET_UDP:
 		return list_inet(&listing, IPPROTO_UDP, 0);
 	case SOCKET_UDPLITE:

@@ -124,6 +124,30 @@ static void test_files(void)
 	lister_free(NULL);
 }
 
+#define PROTOCOLS "protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in\n"
+
+static void test_count(void)
+{
+	struct lister *lister = open_lister(LISTER_PROC, NULL, folder);
+
+	CHECK(lister_has_tcp(lister), "what the kernel does not count may be there");
+	write_file("protocols",
+	           PROTOCOLS "TCPv6     2560      0      0   no     320   yes kernel\n"
+	                     "UDP       1536      4      0   NI       0   yes kernel\n"
+	                     "TCP       2432      0      0   no     320   yes kernel\n");
+	CHECK(!lister_has_tcp(lister), "neither IPv4 nor IPv6: no TCP socket");
+	write_file("protocols",
+	           PROTOCOLS "TCPv6     2560      1      0   no     320   yes kernel\n"
+	                     "TCP       2432      0      0   no     320   yes kernel\n");
+	CHECK(lister_has_tcp(lister), "one of IPv6");
+	write_file("protocols",
+	           PROTOCOLS "TCPv6     2560      0      0   no     320   yes kernel\n"
+	                     "TCP       2432      1      0   no     320   yes kernel\n");
+	CHECK(lister_has_tcp(lister), "one of IPv4");
+	remove_file("protocols");
+	lister_free(lister);
+}
+
 #define UNIX_HEADING "Num       RefCount Protocol Flags    Type St Inode Path\n"
 
 static void test_unix_files(void)
@@ -233,6 +257,7 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	test_files();
+	test_count();
 	test_unix_files();
 	test_net_dir();
 	test_modes();

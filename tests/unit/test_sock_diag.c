@@ -330,6 +330,27 @@ static void test_list_tcp(void)
 	close(v6only);
 }
 
+/* Both families by one dump: each socket once. */
+static void test_list_tcp_families(void)
+{
+	int v4 = bound(SOCK_STREAM, "127.0.0.1", 0), v6 = bound(SOCK_STREAM, "::1", 0);
+	int fds[] = { v4, v6, connected(SOCK_STREAM, "127.0.0.1", port_of(v4)),
+		      connected(SOCK_STREAM, "::1", port_of(v6)) };
+	struct seen seen = { .inode = inode_of(fds[3]) };
+
+	CHECK(sock_diag_list(diag, SOCKET_TCP, SOCK_DIAG_LISTEN, 0, see, NULL, &seen) == 0 &&
+	              seen.v4 == 1 && seen.v6 == 1,
+	      "a listener of each family");
+	seen.v4 = seen.v6 = 0;
+	CHECK(sock_diag_list(diag, SOCKET_TCP, 1u << SOCKET_ESTABLISHED, SOCK_DIAG_TCP_INFO, see,
+	                     NULL, &seen) == 0 &&
+	              seen.v4 == 2 && seen.v6 == 2 && seen.socket.family == AF_INET6 &&
+	              seen.socket.has_tcp_info,
+	      "both ends of a connection of each family, with numbers");
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		close(fds[i]);
+}
+
 static void test_list_unix(void)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0a b" };
@@ -394,6 +415,7 @@ int main(void)
 	test_bound_to_device();
 	test_list_udp();
 	test_list_tcp();
+	test_list_tcp_families();
 	test_list_unix();
 	test_refused();
 	sock_diag_close(diag);

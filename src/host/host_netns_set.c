@@ -15,7 +15,7 @@
 /* Found and not yet open; what finds no room is found again at the next look. */
 #define WAITING_MAX 16
 /* Sockets for questions that are open at one time. */
-#define POOL_MAX 128
+#define POOL_MAX 48
 
 struct watched {
 	struct host_netns *namespace;

@@ -94,7 +94,7 @@ static void close_dir(struct process_slots *slots, uint32_t number)
 	slots->slots[last].dir = slot->dir;
 }
 
-/* A linear search, but only when one is asked for that is not among the last 256. */
+/* A linear search, but only when one is asked for that is not among the last ones. */
 bool process_slots_close_dir(struct process_slots *slots)
 {
 	uint32_t oldest;

@@ -17,7 +17,7 @@
 #include "processes/process.h"
 
 #define PROCESS_SLOTS_NONE     UINT32_MAX
-#define PROCESS_SLOTS_DIRS_MAX 256
+#define PROCESS_SLOTS_DIRS_MAX 128
 
 struct process_slot {
 	struct process *process; /* NULL: free */

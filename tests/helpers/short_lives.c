@@ -8,13 +8,16 @@
  *	  -e PROGRAM  a copy of this program, which they execute; repeatable, in turn
  *	  -u UID      their real user
  *	  -b COUNT    so many busy processes beside them
+ *	  -j COUNT    so many parents, which work side by side
  *	  -r          each has a control group of its own, removed when it has ended
  *
  * The processes begin in the folders of cgroup v2, in turn; with -r in a new one,
  * docker-<64 digits>.scope, below the folder. Process N connects from port 20000 + N to PORT, on
- * which this program listens.
+ * which this program listens. It is linked statically where that is possible: a dynamic linker
+ * would take most of each life.
  *
- * Output: a line for each, tab-separated: source port, pid, program, folder of its control group.
+ * Output: a line for each, tab-separated: source port, pid, program, folder of its control group,
+ * pid of its parent. On standard error, at the end, the rate and how long they lived.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,15 +29,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FIRST_PORT   20000
 #define PROGRAMS_MAX 8
-#define BUSY_MAX     8
+#define CHILDREN_MAX 8 /* that are busy, and that are parents */
 #define FOLDERS_MAX  64
 
 struct lives {
@@ -42,9 +47,10 @@ struct lives {
 	char **folders;
 	int folder_fds[FOLDERS_MAX];
 	int program_count, folder_count;
-	int port;
+	int count, port, parent_count, listener;
 	uid_t uid;
 	bool removes;
+	int64_t *lived_ns; /* of each; all parents write to it */
 };
 
 static void fail(const char *what)
@@ -93,11 +99,20 @@ static pid_t clone_into(int folder)
 	return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
 static void run_one(const struct lives *lives, int number, int folder, const char *folder_name)
 {
 	char *program = lives->programs[number % lives->program_count];
 	char role[] = "live", source[16], port[16];
 	char *arguments[] = { program, role, source, port, NULL }, *environment[] = { NULL };
+	int64_t begin = now_ns();
 	int status;
 	pid_t pid;
 
@@ -113,8 +128,9 @@ static void run_one(const struct lives *lives, int number, int folder, const cha
 		fail(program);
 	}
 	if (waitpid(pid, &status, 0) != pid || status != 0)
-		exit(EXIT_FAILURE);
-	printf("%s\t%d\t%s\t%s\n", source, (int)pid, program, folder_name);
+		_exit(EXIT_FAILURE);
+	lives->lived_ns[number] = now_ns() - begin;
+	printf("%s\t%d\t%s\t%s\t%d\n", source, (int)pid, program, folder_name, (int)getpid());
 }
 
 static void run_in_own_group(const struct lives *lives, int number)
@@ -136,18 +152,11 @@ static void run_in_own_group(const struct lives *lives, int number)
 		fail(folder);
 }
 
-static void run_all(struct lives *lives, int count)
+/* Every so many from the first on. None of them has the listener for a moment. */
+static void be_parent(const struct lives *lives, int first)
 {
-	int listener = bound(lives->port);
-
-	if (listen(listener, 4096) != 0)
-		fail("listen");
-	for (int i = 0; i < lives->folder_count; i++) {
-		lives->folder_fds[i] = open(lives->folders[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (lives->folder_fds[i] < 0)
-			fail(lives->folders[i]);
-	}
-	for (int number = 0; number < count; number++) {
+	close(lives->listener);
+	for (int number = first; number < lives->count; number += lives->parent_count) {
 		int folder = number % lives->folder_count;
 
 		if (lives->removes)
@@ -155,9 +164,20 @@ static void run_all(struct lives *lives, int count)
 		else
 			run_one(lives, number, lives->folder_fds[folder], lives->folders[folder]);
 	}
+	_exit(fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-static pid_t start_busy(void)
+static void be_busy(const struct lives *lives, int number)
+{
+	(void)lives;
+	(void)number;
+	for (volatile unsigned turns = 0;;)
+		turns = turns + 1;
+}
+
+/* A child does it for as long as this process lives. */
+static pid_t start(void be(const struct lives *lives, int number), const struct lives *lives,
+                   int number)
 {
 	pid_t parent = getpid(), pid = fork();
 
@@ -168,46 +188,104 @@ static pid_t start_busy(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_FAILURE);
-	for (volatile unsigned turns = 0;;)
-		turns = turns + 1;
+	be(lives, number);
+	_exit(EXIT_FAILURE);
+}
+
+static void open_folders(struct lives *lives)
+{
+	for (int i = 0; i < lives->folder_count; i++) {
+		lives->folder_fds[i] = open(lives->folders[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (lives->folder_fds[i] < 0)
+			fail(lives->folders[i]);
+	}
+}
+
+static void run_all(struct lives *lives)
+{
+	pid_t parents[CHILDREN_MAX];
+	int status;
+
+	lives->listener = bound(lives->port);
+	if (listen(lives->listener, 4096) != 0)
+		fail("listen");
+	for (int i = 0; i < lives->parent_count; i++)
+		parents[i] = start(be_parent, lives, i);
+	for (int i = 0; i < lives->parent_count; i++)
+		if (waitpid(parents[i], &status, 0) != parents[i] || status != 0)
+			exit(EXIT_FAILURE);
+}
+
+static int compare(const void *a, const void *b)
+{
+	int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* A life is measured by its parent, which may wait for a processor before it sees the end. */
+static void report(const struct lives *lives, int64_t took_ns)
+{
+	size_t count = (size_t)lives->count, brief = 0;
+
+	qsort(lives->lived_ns, count, sizeof *lives->lived_ns, compare);
+	while (brief < count && lives->lived_ns[brief] <= 1000000)
+		brief++;
+	fprintf(stderr, "%.0f a second, each for %.2f ms (median), %zu %% for less than 1 ms\n",
+	        (double)count * 1e9 / (double)took_ns, (double)lives->lived_ns[count / 2] / 1e6,
+	        100 * brief / count);
 }
 
 static int usage(void)
 {
-	fputs("usage: short_lives [-e PROGRAM]... [-u UID] [-b COUNT] [-r] COUNT PORT FOLDER...\n",
+	fputs("usage: short_lives [-e PROGRAM]... [-u UID] [-b COUNT] [-j COUNT] [-r] COUNT PORT "
+	      "FOLDER...\n",
 	      stderr);
 	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	struct lives lives = { .programs = { argv[0] } };
-	pid_t busy[BUSY_MAX];
+	struct lives lives = { .programs = { argv[0] }, .parent_count = 1 };
+	pid_t busy[CHILDREN_MAX];
 	int option, busy_count = 0;
+	int64_t begin;
 
 	if (argc == 4 && strcmp(argv[1], "live") == 0)
 		return live(argv + 2);
-	while ((option = getopt(argc, argv, "e:u:b:r")) != -1) {
+	while ((option = getopt(argc, argv, "e:u:b:j:r")) != -1) {
 		if (option == 'e' && lives.program_count < PROGRAMS_MAX)
 			lives.programs[lives.program_count++] = optarg;
 		else if (option == 'u')
 			lives.uid = (uid_t)strtoul(optarg, NULL, 10);
 		else if (option == 'b')
 			busy_count = atoi(optarg);
+		else if (option == 'j')
+			lives.parent_count = atoi(optarg);
 		else if (option == 'r')
 			lives.removes = true;
 		else
 			return usage();
 	}
-	if (argc - optind < 3 || argc - optind - 2 > FOLDERS_MAX || busy_count > BUSY_MAX)
+	if (argc - optind < 3 || argc - optind - 2 > FOLDERS_MAX || busy_count > CHILDREN_MAX ||
+	    lives.parent_count < 1 || lives.parent_count > CHILDREN_MAX)
 		return usage();
 	lives.program_count += lives.program_count == 0;
+	lives.count = atoi(argv[optind]);
 	lives.port = atoi(argv[optind + 1]);
 	lives.folders = argv + optind + 2;
 	lives.folder_count = argc - optind - 2;
+	open_folders(&lives);
+	setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+	lives.lived_ns = mmap(NULL, (size_t)lives.count * sizeof *lives.lived_ns,
+	                      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (lives.count < 1 || lives.lived_ns == MAP_FAILED)
+		fail("mmap");
 	for (int i = 0; i < busy_count; i++)
-		busy[i] = start_busy();
-	run_all(&lives, atoi(argv[optind]));
+		busy[i] = start(be_busy, &lives, i);
+	begin = now_ns();
+	run_all(&lives);
+	report(&lives, now_ns() - begin);
 	for (int i = 0; i < busy_count; i++) {
 		kill(busy[i], SIGKILL);
 		waitpid(busy[i], NULL, 0);

@@ -84,8 +84,7 @@ static void read_status(int dir, struct process_facts *facts)
 	facts->refused |= length == -EACCES;
 }
 
-/* Length, 0 when there is none (kernel threads, zombies), or -errno: -EACCES, -ESRCH. */
-static ssize_t read_executable(int dir, char *target, size_t room, bool *deleted)
+ssize_t process_read_executable(int dir, char *target, size_t room, bool *deleted)
 {
 	ssize_t length = readlinkat(dir, "exe", target, room);
 	size_t kept;
@@ -148,8 +147,8 @@ int process_read_facts(const struct process_reader *reader, int dir, struct proc
 	for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
 		memset(facts, 0, offsetof(struct process_facts, executable));
 		facts->read_ns = clock_monotonic_ns();
-		length = read_executable(dir, facts->executable, sizeof facts->executable,
-		                         &facts->executable_deleted);
+		length = process_read_executable(dir, facts->executable, sizeof facts->executable,
+		                                 &facts->executable_deleted);
 		facts->executable_refused = length == -EACCES;
 		facts->refused = facts->executable_refused;
 		facts->executable_length = length > 0 ? (size_t)length : 0;
@@ -165,7 +164,7 @@ int process_read_facts(const struct process_reader *reader, int dir, struct proc
 			forget_lost(facts);
 			return 0;
 		}
-		length_again = read_executable(dir, again, sizeof again, &deleted);
+		length_again = process_read_executable(dir, again, sizeof again, &deleted);
 		if (length == length_again &&
 		    (length <= 0 || memcmp(again, facts->executable, (size_t)length) == 0) &&
 		    process_read_file_same(dir, &facts->file))
@@ -198,7 +197,7 @@ int process_read_executable_same(int dir, const struct process *process)
 {
 	char target[PATH_MAX + 16];
 	bool deleted;
-	ssize_t length = read_executable(dir, target, sizeof target, &deleted);
+	ssize_t length = process_read_executable(dir, target, sizeof target, &deleted);
 
 	if (length < 0)
 		return length == -EACCES ? 0 : (int)length;
@@ -206,7 +205,8 @@ int process_read_executable_same(int dir, const struct process *process)
 	       process_read_is_executable(dir, target, (size_t)length, process->executable);
 }
 
-static uint64_t entity_id(const struct process_reader *reader, const struct process *process)
+uint64_t process_read_entity_id(const struct process_reader *reader, int pid, uint32_t turn,
+                                uint64_t start_ticks)
 {
 	/* Fixed, so that every run of one boot gives a process the same id. */
 	static const struct hash_key key = { { UINT64_C(0x736f636b6c696e65),
@@ -215,8 +215,7 @@ static uint64_t entity_id(const struct process_reader *reader, const struct proc
 		uint64_t start_ticks;
 		uint64_t pid;
 		char boot_id[40];
-	} identity = { .start_ticks = process->start_ticks,
-		       .pid = (uint64_t)process->pid | (uint64_t)process->turn << 32 };
+	} identity = { .start_ticks = start_ticks, .pid = (uint64_t)pid | (uint64_t)turn << 32 };
 
 	memcpy(identity.boot_id, reader->boot_id, sizeof reader->boot_id);
 	return hash_bytes(&key, &identity, sizeof identity);
@@ -256,7 +255,8 @@ void process_read_start(const struct process_reader *reader, struct process *pro
 	process->start_ticks = start_ticks;
 	process->start_unsure = false;
 	process->start_ns = start_time(reader, start_ticks);
-	process->entity_id = entity_id(reader, process);
+	process->entity_id =
+		process_read_entity_id(reader, process->pid, process->turn, start_ticks);
 }
 
 /* What facts say of a process; of one that is exiting it is without executable and cgroup. */
@@ -298,9 +298,14 @@ static void set_container_pid(struct process *process, int pid)
 	}
 }
 
+static struct process_text text_of(const char *string)
+{
+	return (struct process_text){ string, string ? strlen(string) : 0 };
+}
+
 struct process *process_read_make(const struct process_reader *reader, int pid,
-                                  const struct process_facts *facts, const struct process *parent,
-                                  const char *parent_name)
+                                  const struct process_facts *facts,
+                                  const struct process_parent *parent)
 {
 	struct process *process = process_read_new(reader, pid, facts->stat.start_ticks);
 	struct process_texts texts = texts_of(facts);
@@ -311,12 +316,9 @@ struct process *process_read_make(const struct process_reader *reader, int pid,
 	process->executable_deleted = facts->executable_deleted;
 	process->container_pid = facts->container_pid;
 	set_numbers(process, facts);
-	if (parent_name)
-		texts.parent_name = (struct process_text){ parent_name, strlen(parent_name) };
-	if (parent) {
-		texts.parent_executable = process_texts(parent).executable;
-		process->parent_entity_id = parent->entity_id;
-	}
+	process->parent_entity_id = parent->entity_id;
+	texts.parent_name = text_of(parent->name);
+	texts.parent_executable = text_of(parent->executable);
 	if (process_set_texts(process, &texts) < 0) {
 		process_unref(process);
 		return NULL;

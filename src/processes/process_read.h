@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "processes/process.h"
 
@@ -47,14 +48,28 @@ struct process_facts {
 	char cgroup_text[8192];
 };
 
+/* What is kept of the process that forked another one. NULL and 0: not known. */
+struct process_parent {
+	uint64_t entity_id;
+	const char *name, *executable;
+	/* What they point to where it was read. */
+	struct process_stat stat;
+	char target[PATH_MAX + 16];
+};
+
 void process_read_init(struct process_reader *reader, int proc_fd);
 
 /* O_PATH descriptor of the directory, or -errno. */
 int process_read_open(int proc_fd, int pid);
 /* 0 or -errno: -ESRCH it is gone, -EACCES. */
 int process_read_stat(int dir, struct process_stat *stat);
+/* Length, 0 when there is none (kernel threads, zombies), or -errno: -EACCES, -ESRCH. */
+ssize_t process_read_executable(int dir, char *target, size_t room, bool *deleted);
 /* 0 or -errno; a refused or absent field is no failure, stat is needed. */
 int process_read_facts(const struct process_reader *reader, int dir, struct process_facts *facts);
+/* process_read_parent.c: 0 or -errno: it is gone, or its pid is by now of a younger process. */
+int process_read_parent(const struct process_reader *reader, const struct process_stat *child,
+                        struct process_parent *parent);
 /* process_read_file.c: link is "ns/mnt" below the directory of a process. 0: not readable. */
 uint64_t process_read_mount_namespace(int dir, const char *link);
 void process_read_file(int dir, uint64_t our_namespace, struct process_file *file);
@@ -73,13 +88,15 @@ int process_read_executable_same(int dir, const struct process *process);
 /* A new process with one reference, of which no more is known; NULL when memory is short. */
 struct process *process_read_new(const struct process_reader *reader, int pid,
                                  uint64_t start_ticks);
+uint64_t process_read_entity_id(const struct process_reader *reader, int pid, uint32_t turn,
+                                uint64_t start_ticks);
 /* When it began is known now. */
 void process_read_start(const struct process_reader *reader, struct process *process,
                         uint64_t start_ticks);
-/* A new one as facts say; parent (as it is now) and parent_name may be NULL. */
+/* A new one as facts say. */
 struct process *process_read_make(const struct process_reader *reader, int pid,
-                                  const struct process_facts *facts, const struct process *parent,
-                                  const char *parent_name);
+                                  const struct process_facts *facts,
+                                  const struct process_parent *parent);
 /* Start time and all strings are as in facts. */
 bool process_read_matches(const struct process *process, const struct process_facts *facts);
 /*

@@ -74,29 +74,28 @@ void process_table_free(struct process_table *table)
 }
 
 /*
- * comm of the parent: of a cached one, or from /proc. A parent that started
+ * The parent as it is now: of the table, or from /proc. One that started
  * after its child is another process with a reused pid.
  */
-static const char *parent_name(struct process_table *table, const struct process_stat *child,
-                               struct process_stat *stat, const struct process **parent)
+static void find_parent(struct process_table *table, const struct process_stat *child,
+                        struct process_parent *parent)
 {
+	const struct process *known;
 	uint32_t number;
-	int dir, result;
 
+	parent->entity_id = 0;
+	parent->name = parent->executable = NULL;
 	if (child->parent_pid == 0)
-		return NULL;
+		return;
 	number = process_slots_find_live(&table->store, child->parent_pid);
-	if (number != NONE &&
-	    process_table_slot(table, number)->process->start_ticks <= child->start_ticks) {
-		*parent = process_table_slot(table, number)->process;
-		return (*parent)->name;
+	known = number != NONE ? process_table_slot(table, number)->process : NULL;
+	if (known && known->start_ticks <= child->start_ticks) {
+		parent->entity_id = known->entity_id;
+		parent->name = known->name;
+		parent->executable = known->executable;
+	} else if (process_read_parent(&table->reader, child, parent) < 0) {
+		parent->name = parent->executable = NULL;
 	}
-	dir = process_read_open(table->reader.proc_fd, child->parent_pid);
-	if (dir < 0)
-		return NULL;
-	result = process_read_stat(dir, stat);
-	close(dir);
-	return result == 0 && stat->start_ticks <= child->start_ticks ? stat->name : NULL;
 }
 
 /*
@@ -122,14 +121,11 @@ static uint32_t find_described(struct process_table *table, int pid, uint64_t di
 static int64_t insert_new(struct process_table *table, int pid)
 {
 	const struct process_facts *facts = &table->facts;
-	const struct process *parent = NULL;
-	struct process_stat stat;
 	struct process *process;
-	const char *name;
 	int64_t number;
 
-	name = parent_name(table, &facts->stat, &stat, &parent);
-	process = process_read_make(&table->reader, pid, facts, parent, name);
+	find_parent(table, &facts->stat, &table->parent);
+	process = process_read_make(&table->reader, pid, facts, &table->parent);
 	if (!process)
 		return -ENOMEM;
 	process_table_set_start(table, process, facts->stat.start_ticks);
@@ -361,7 +357,10 @@ struct process *process_table_remember(struct process_table *table,
 		memcpy(facts->executable, memory->executable, facts->executable_length);
 	}
 	facts->executable_deleted = memory->executable_deleted;
-	process = process_read_make(&table->reader, memory->pid, facts, NULL, memory->parent_name);
+	table->parent.name = memory->parent_name;
+	table->parent.executable = NULL;
+	table->parent.entity_id = 0;
+	process = process_read_make(&table->reader, memory->pid, facts, &table->parent);
 	if (!process)
 		return NULL;
 	if (memory->start_unsure)

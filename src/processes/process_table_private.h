@@ -21,7 +21,9 @@ struct process_table {
 	struct process_slots store;
 	uint32_t sweep; /* next slot that process_table_expire looks at */
 	struct process_counters counters;
-	struct process_facts facts; /* scratch: 12 KiB, with little stack left to callers */
+	/* Scratch: 16 KiB, with little stack left to callers. */
+	struct process_facts facts;
+	struct process_parent parent;
 };
 
 /* process_table_args.c: reads them below dir where they are wanted and not known. */

@@ -10,6 +10,8 @@
 #include "check.h"
 #include "fake_proc.h"
 
+static const struct process_parent parent = { .name = "parent" };
+
 static bool is(const char *string, const char *expected)
 {
 	return string && strcmp(string, expected) == 0;
@@ -37,7 +39,7 @@ static void test_apply(const struct process_reader *reader)
 	struct process *process;
 
 	set_events(&facts, "one", "/bin/one");
-	process = process_read_make(reader, 42, &facts, NULL, "parent");
+	process = process_read_make(reader, 42, &facts, &parent);
 	if (!process)
 		exit(EXIT_FAILURE);
 	CHECK(process->pid == 42 && is(process->name, "one") &&
@@ -90,7 +92,7 @@ static void test_between(const struct process_reader *reader)
 
 	set_events(&facts, "one", "/bin/one");
 	facts.read_ns = read_ns - 3 * NS_PER_SECOND;
-	process = process_read_make(reader, 42, &facts, NULL, "parent");
+	process = process_read_make(reader, 42, &facts, &parent);
 	if (!process)
 		exit(EXIT_FAILURE);
 	facts.read_ns = read_ns - 2 * NS_PER_SECOND;
@@ -200,7 +202,7 @@ static void test_file(const struct process_reader *reader, int proc_fd)
 	              facts.file.major == major(program.st_dev) &&
 	              facts.file.minor == minor(program.st_dev),
 	      "in another one its file is known by device and inode");
-	process = process_read_make(&known, 122, &facts, NULL, NULL);
+	process = process_read_make(&known, 122, &facts, &parent);
 	CHECK(process && process->file.inode == program.st_ino, "the process has them");
 	fake_remove("programs/real");
 	fake_put("programs/third", "z");

@@ -18,6 +18,7 @@ static void test_fields(void)
 
 	fake_put("sys/kernel/random/boot_id", "0bb58b47-5f5c-4bd7-8a4b-1a2a5a5b3b1f\n");
 	fake_process(100, "parent", 0, 500);
+	fake_link("100/exe", "/opt/parent (deleted)");
 	fake_process(101, "child", 100, 600);
 	fake_put("101/cgroup", "0::/system.slice/docker-" CONTAINER ".scope\n");
 	fake_link("101/exe", "/opt/x (deleted)");
@@ -37,13 +38,16 @@ static void test_fields(void)
 	      "its cgroup and container");
 	CHECK(process && process->has_uid && process->uid == 1101, "the effective user");
 	CHECK(process && process->netns == 4026531840u, "its network namespace");
-	CHECK(process && is(process->parent_name, "parent"), "its parent's name");
+	CHECK(process && is(process->parent_name, "parent") &&
+	              is(process->parent_executable, "/opt/parent"),
+	      "its parent's name and executable");
 	CHECK(process && process->start_ns % (10 * NS_PER_MS) == 0 && process->start_ns > 0,
 	      "it started at a full tick");
 	CHECK(process && process->references == 1 && process->generation == 0 && !process->snippet,
 	      "it is new");
 	other = process_table_get(table, 102, &reason);
-	CHECK(other && !other->parent_name && !other->executable && !other->cgroup &&
+	CHECK(other && !other->parent_name && !other->parent_executable &&
+	              other->parent_entity_id == 0 && !other->executable && !other->cgroup &&
 	              !other->container_id && other->netns == 0,
 	      "a parent that is younger than its child is not the parent");
 	fake_process(103, "orphan", 101, 400);
@@ -52,7 +56,10 @@ static void test_fields(void)
 	      "nor one that is in the table");
 	fake_process(106, "grandchild", 101, 700);
 	other = process_table_get(table, 106, &reason);
-	CHECK(other && is(other->parent_name, "child"), "an older one is, from the table");
+	CHECK(other && process && is(other->parent_name, "child") &&
+	              is(other->parent_executable, "/opt/x") &&
+	              other->parent_entity_id == process->entity_id,
+	      "an older one is, from the table");
 	other = process_table_find(table, 101, 0);
 	CHECK(other == process && other == process_table_find(table, 101, 600) &&
 	              !process_table_find(table, 101, 601) && !process_table_find(table, 107, 0),
@@ -67,6 +74,9 @@ static void test_fields(void)
 	CHECK(process_table_counters(table)->read == 4 &&
 	              process_table_counters(table)->vanished == 3,
 	      "four were read, three not");
+	other = process_table_get(table, 100, &reason);
+	CHECK(other && process && process->parent_entity_id == other->entity_id,
+	      "the parent's entity_id is its own");
 	process_table_free(table);
 }
 

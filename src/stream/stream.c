@@ -330,14 +330,13 @@ void stream_take_traffic(struct stream *stream, traffic_taker *taker, void *cont
 		traffic_forget_exited(stream->traffic);
 }
 
-/* What is left of the interval before, and then the last one, whatever the room. */
-static void finish_traffic(struct stream *stream)
+/* What is left of the interval before, whatever the room, and what is open in the last one. */
+static void begin_last_traffic(struct stream *stream)
 {
 	if (!emits_traffic(stream))
 		return;
 	traffic_emit(stream->traffic, stream->options.emitter, NULL, NULL);
 	begin_traffic(stream);
-	traffic_emit(stream->traffic, stream->options.emitter, NULL, NULL);
 }
 
 void stream_finish(struct stream *stream)
@@ -347,10 +346,13 @@ void stream_finish(struct stream *stream)
 	stream_take_destroyed(stream);
 	stream_take_failed_connects(stream, INT64_MAX);
 	stream_end_existing(stream, INT64_MAX);
-	finish_traffic(stream);
+	begin_last_traffic(stream);
 	if (stream->naming)
 		naming_expire(stream->naming, INT64_MAX);
 	connection_table_shutdown(stream->connections, table_time_ns(stream));
+	/* An owner may be found as late as its connection is closed. */
+	if (emits_traffic(stream))
+		traffic_finish(stream->traffic, stream->options.emitter);
 }
 
 const struct packet_counters *stream_counters(const struct stream *stream)

@@ -256,15 +256,23 @@ static bool is_taken(const struct traffic *traffic, const struct entry *entry)
 	                           is_same(entry->received, entry->taken_received));
 }
 
+/*
+ * A process whose sums are forgotten would begin anew. As long as others refer to it, it can
+ * still become the owner of what was sent before it exited; they are kept while there is room.
+ */
+static bool is_over(const struct traffic *traffic, const struct entry *entry)
+{
+	if (entry->process->exited_ns == 0 || !is_taken(traffic, entry))
+		return false;
+	return entry->process->references == 1 ||
+	       (traffic->count > traffic->max / 2 && entry->connections == 0 && !entry->lingers);
+}
+
 static void forget_exited(struct traffic *traffic, uint32_t end)
 {
-	for (uint32_t i = end - 1; i > 0; i--) {
-		const struct entry *entry = &traffic->entries[i];
-
-		if (entry->process->exited_ns != 0 && entry->connections == 0 && !entry->lingers &&
-		    is_taken(traffic, entry))
+	for (uint32_t i = end - 1; i > 0; i--)
+		if (is_over(traffic, &traffic->entries[i]))
 			forget(traffic, i);
-	}
 }
 
 bool traffic_emit(struct traffic *traffic, struct emitter *emitter, bool (*ready)(void *context),
@@ -280,6 +288,12 @@ bool traffic_emit(struct traffic *traffic, struct emitter *emitter, bool (*ready
 	forget_exited(traffic, traffic->end);
 	traffic->next = traffic->end = 0;
 	return true;
+}
+
+void traffic_finish(struct traffic *traffic, struct emitter *emitter)
+{
+	traffic->end = traffic->count;
+	traffic_emit(traffic, emitter, NULL, NULL);
 }
 
 void traffic_take(struct traffic *traffic, const struct connection_table *connections,

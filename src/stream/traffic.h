@@ -43,6 +43,8 @@ bool traffic_begin(struct traffic *traffic, const struct connection_table *conne
  */
 bool traffic_emit(struct traffic *traffic, struct emitter *emitter, bool (*ready)(void *context),
                   void *context);
+/* Emits what was begun, and of each process that became an owner since. */
+void traffic_finish(struct traffic *traffic, struct emitter *emitter);
 
 /* What a process, or all without a known owner, had since it was taken last. */
 struct traffic_share {

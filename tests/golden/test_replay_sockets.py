@@ -58,14 +58,34 @@ def capture(path):
     wrpcap(path, frames)
 
 
+# Found when the run ends, while its connection is closed.
+LATE = f"""address {HERE6}
+traffic
+17\t{HERE6}\t50000\t*\t0\tlate\t500\tresolver\t/usr/sbin/resolver\t102\t30000
+"""
+
+
+def replay(folder, sockets):
+    with open(f"{folder}/sockets", "w", encoding="ascii") as file:
+        file.write(sockets)
+    return subprocess.run([HELPER, f"{folder}/sockets", f"{folder}/capture"], capture_output=True, check=True).stdout
+
+
+def traffic_of(lines):
+    """Bytes that process_traffic says of each process, last: sent and received."""
+    last = {}
+    for record in map(json.loads, lines.splitlines()):
+        if record["event"]["action"] == "process_traffic":
+            traffic = record["sockline"]["traffic"]
+            last[record.get("process", {}).get("name")] = (traffic["sent"]["bytes"], traffic["received"]["bytes"])
+    return last
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         capture(f"{folder}/capture")
-        with open(f"{folder}/sockets", "w", encoding="ascii") as file:
-            file.write(SOCKETS)
-        command = [HELPER, f"{folder}/sockets", f"{folder}/capture"]
-        got, again = (subprocess.run(command, capture_output=True, check=True).stdout
-                      for _ in range(2))
+        got, again = (replay(folder, SOCKETS) for _ in range(2))
+        late = replay(folder, LATE)
     if os.environ.get("REGENERATE"):
         with open(GOLDEN, "wb") as golden:
             golden.write(got)
@@ -80,6 +100,8 @@ def main():
     check(got == again, "replay with recorded sockets gives the same bytes twice")
     check(valid.returncode == 0, "every line of it is valid", valid.stderr.decode())
     check(owners >= {"curl", "sshd", "resolver", "client"}, "every recorded owner is named in it")
+    check(traffic_of(late) == {"resolver": (56, 54)}, "an owner that is found at the end has its traffic",
+          traffic_of(late))
     return done()
 
 

@@ -7,9 +7,10 @@
  *	replay_sockets SOCKETS FILE
  *
  * SOCKETS: lines "address ADDRESS" (this host has it), "tunnel ID" (it has an interface for
- * tunnels of that number), "below" (and that is not captured), and tab-separated
- * "protocol local port remote port method pid name executable uid inode", where
- * remote "*" with port 0 is any (a listener, an unconnected socket).
+ * tunnels of that number), "below" (and that is not captured), "traffic" (records of that, too),
+ * and tab-separated "protocol local port remote port method pid name executable uid inode", where
+ * remote "*" with port 0 is any (a listener, an unconnected socket); method "late" is a socket that
+ * is found when the run ends.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -31,6 +32,7 @@ struct recorded {
 	struct tuple tuple; /* local end first */
 	bool any_remote;
 	enum attribution_method method;
+	bool late;
 	struct process process;
 	char name[32], executable[128];
 	uint32_t uid;
@@ -40,7 +42,7 @@ struct recorded {
 static struct recorded sockets[MAX];
 static struct inet_address addresses[MAX];
 static int socket_count, address_count;
-static bool has_tunnel, everywhere = true;
+static bool has_tunnel, everywhere = true, has_traffic, is_ending;
 static uint32_t tunnel_id;
 static struct attribution_namespace space = { .netns = NETNS };
 
@@ -133,7 +135,7 @@ void attribution_resolve(struct attribution *attribution,
 	owner_clear(owner);
 	owner->netns = NETNS;
 	owner->reason = ATTRIBUTION_NO_SOCKET;
-	if (!recorded)
+	if (!recorded || (recorded->late && !is_ending))
 		return;
 	owner->method = recorded->method;
 	owner->reason = ATTRIBUTION_REASON_NONE;
@@ -269,6 +271,10 @@ static void read_line(const char *line)
 		has_tunnel = true;
 		return;
 	}
+	if (strncmp(line, "traffic", 7) == 0) {
+		has_traffic = true;
+		return;
+	}
 	if (strncmp(line, "below", 5) == 0) {
 		everywhere = false;
 		return;
@@ -285,6 +291,7 @@ static void read_line(const char *line)
 	entry->tuple.source_port = (uint16_t)port;
 	entry->tuple.destination_port = (uint16_t)remote_port;
 	entry->method = strcmp(method, "listener") == 0 ? ATTRIBUTION_LISTENER : ATTRIBUTION_SOCKET;
+	entry->late = strcmp(method, "late") == 0;
 	entry->process = (struct process){
 		.references = 1000000, /* static: never freed */
 		.pid = (int)pid,
@@ -336,6 +343,8 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof line, file) && socket_count < MAX && address_count < MAX)
 		read_line(line);
 	fclose(file);
+	if (has_traffic)
+		emitter.events |= EMITTER_TRAFFIC;
 	if (capture_open_file(&capture, argv[2], &capture_options, &error) != 0 ||
 	    sink_new(&emitter.sink, STDOUT_FILENO, 1 << 22, &error) != 0) {
 		fprintf(stderr, "%s\n", error.text);
@@ -351,6 +360,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	while (capture_dispatch(capture, 1000, on_packet, stream, &error) > 0)
 		;
+	is_ending = true;
 	stream_finish(stream);
 	sink_drain(emitter.sink, clock_monotonic_ns() + 10 * NS_PER_SECOND);
 	stream_free(stream);

@@ -7,6 +7,7 @@
 #include "stream/traffic.h"
 
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #include "base/clock.h"
 #include "check.h"
@@ -174,6 +175,59 @@ static void test_found_later(void)
 	end();
 }
 
+/* The last records of a run come when all owners are known. */
+static void test_finish(void)
+{
+	struct connection *connection;
+
+	begin();
+	connection = open_connection(1000, NULL, NULL, true);
+	send_bytes(connection, CONNECTION_SOURCE, 100);
+	record_count = 0;
+	traffic_begin(traffic, connections, 0, NS_PER_SECOND);
+	connection->owners[CONNECTION_SOURCE].process = &one;
+	traffic_attributed(traffic, connection);
+	traffic_finish(traffic, NULL);
+	CHECK_TEXT(record_of(&one), "100/0, 100/0, 0", "an owner that is found at the end");
+	CHECK_TEXT(record_of(NULL), "", "has all of it");
+	forget_owners(connection);
+	end();
+}
+
+/* What it sent in its last moment may be known to be its own later. */
+static void test_exited(void)
+{
+	struct process others[8];
+	struct connection *first, *late;
+
+	begin();
+	first = open_connection(1000, &one, NULL, true);
+	late = open_connection(1001, NULL, NULL, true);
+	send_bytes(first, CONNECTION_SOURCE, 100);
+	send_bytes(late, CONNECTION_SOURCE, 10);
+	forget_owners(first);
+	connection_table_forget(connections, first);
+	one.exited_ns = 1;
+	report();
+	late->owners[CONNECTION_SOURCE].process = &one;
+	traffic_attributed(traffic, late);
+	report();
+	CHECK_TEXT(record_of(&one), "110/0, 10/0, 1", "sums of a process that has exited go on");
+	forget_owners(late);
+	connection_table_forget(connections, late);
+	for (int i = 0; i < 8; i++) {
+		others[i] = (struct process){ .references = 1000, .exited_ns = 1 };
+		first = open_connection((uint16_t)(1002 + i), &others[i], NULL, true);
+		send_bytes(first, CONNECTION_SOURCE, 1);
+		forget_owners(first);
+		connection_table_forget(connections, first);
+	}
+	report();
+	CHECK(others[7].traffic == 0 && others[0].traffic != 0,
+	      "where there are many, those that have exited make room");
+	end();
+}
+
 /* "sent/received, connections" of what was taken last; counted: how many were. */
 static char taken_text[64];
 static int taken_count;
@@ -197,26 +251,29 @@ static const char *take(struct process *process)
 /* Records and the one who takes it have intervals of their own. */
 static void test_taken(void)
 {
+	struct process *gone = calloc(1, sizeof *gone); /* nothing refers to it but traffic */
 	struct connection *connection;
 
+	if (!gone)
+		return;
 	begin();
-	connection = open_connection(1000, &one, NULL, true);
+	connection = open_connection(1000, gone, NULL, true);
 	send_bytes(connection, CONNECTION_SOURCE, 100);
-	CHECK_TEXT(take(&one), "100/0, 1", "what it sent, and its connections");
+	CHECK_TEXT(take(gone), "100/0, 1", "what it sent, and its connections");
 	send_bytes(connection, CONNECTION_DESTINATION, 10);
 	report();
-	CHECK_TEXT(record_of(&one), "100/10, 100/10, 1", "a record has all of it");
-	CHECK_TEXT(take(&one), "0/10, 1", "taken again: what came since");
-	CHECK_TEXT(take(&one), "0/0, 1", "nothing came since");
+	CHECK_TEXT(record_of(gone), "100/10, 100/10, 1", "a record has all of it");
+	CHECK_TEXT(take(gone), "0/10, 1", "taken again: what came since");
+	CHECK_TEXT(take(gone), "0/0, 1", "nothing came since");
 	connection_table_close(connections, connection, CONNECTION_FIN, CONNECTION_SUCCESS,
 	                       2 * NS_PER_SECOND);
 	send_bytes(connection, CONNECTION_SOURCE, 1);
-	one.exited_ns = 1;
+	gone->exited_ns = 1;
 	forget_owners(connection);
 	report();
-	CHECK_TEXT(take(&one), "1/0, 0", "a process that has exited is there until it was taken");
+	CHECK_TEXT(take(gone), "1/0, 0", "a process that has exited is there until it was taken");
 	traffic_forget_exited(traffic);
-	take(&one);
+	take(gone);
 	CHECK(taken_text[0] == '\0' && taken_count == 1, "and is forgotten then");
 	end();
 }
@@ -226,6 +283,8 @@ int main(void)
 	test_ends();
 	test_same_host();
 	test_found_later();
+	test_finish();
+	test_exited();
 	test_taken();
 	return check_done();
 }

@@ -186,16 +186,6 @@ static bool needs_each_packet_at_once(const struct run *run)
 	return run->host && host_method(run->host) == HOST_METHOD_LOOKUP;
 }
 
-/*
- * Rings fill while others have the processors: what little is needed is taken
- * first, where CAP_SYS_NICE allows that.
- */
-static void raise_priority(void)
-{
-	if (getpriority(PRIO_PROCESS, 0) > LIVE_NICE)
-		setpriority(PRIO_PROCESS, 0, LIVE_NICE);
-}
-
 static void end_at_once(int signal_number)
 {
 	(void)signal_number;
@@ -226,6 +216,16 @@ static int open_file(struct run *run, struct error *error)
 	sigaction(SIGINT, &before[0], NULL);
 	sigaction(SIGTERM, &before[1], NULL);
 	return result;
+}
+
+/*
+ * Rings fill while others have the processors: what little is needed is taken
+ * first, where CAP_SYS_NICE allows that.
+ */
+static void raise_priority(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) > LIVE_NICE)
+		setpriority(PRIO_PROCESS, 0, LIVE_NICE);
 }
 
 static int open_captures(struct run *run, struct error *error)
@@ -259,10 +259,12 @@ static int open_captures(struct run *run, struct error *error)
 		return error_set(error, ENOMEM, "out of memory");
 	if (run_is_replay(run))
 		return open_file(run, error);
+	raise_priority();
 	count = host_namespaces(run->host, namespaces, NAMESPACES_MAX);
 	for (int i = 0; result == 0 && i < count && i < NAMESPACES_MAX; i++) {
 		int fd = host_namespace_fd(run->host, namespaces[i]);
 
+		host_relieve(run->host);
 		result = run_add_captures(run, namespaces[i], fd, error);
 		if (result == 0)
 			result = run_add_watch(run, namespaces[i], error);
@@ -387,8 +389,6 @@ int run_build(struct run *run, struct error *error)
 		return result;
 	if (run->host && (run->options->events & EMITTER_SOCKET))
 		result = run_take_snapshot(run, error);
-	if (result == 0 && run->host && run->captures)
-		raise_priority();
 	if (result == 0)
 		result = add_timers(run, error);
 	if (result == 0)

@@ -24,7 +24,8 @@ void run_on_process(void *context, enum host_life life, struct process *process,
 {
 	const struct run *run = context;
 
-	if (!run->process_log)
+	/* run_started is the first record: what was taken in before it has none. */
+	if (!run->process_log || !run->started)
 		return;
 	switch (life) {
 	case HOST_PROCESS_STARTED:

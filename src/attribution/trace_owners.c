@@ -76,9 +76,10 @@ void trace_owners_expire(struct trace_owners *owners)
 
 	trace_owners_drain(owners);
 	socket_history_expire(owners->socket_history, now);
-	if (owners->relist)
-		trace_owners_seed(owners);
+	if (!owners->relist)
+		return;
 	owners->relist = false;
+	trace_owners_seed(owners);
 }
 
 /* It lacks what only /proc has, while it is there. */

@@ -53,6 +53,8 @@ int trace_owners_fd(
 
 /* Takes in what happened up to now; no system call in the usual case. */
 void trace_owners_drain(struct trace_owners *owners);
+/* Half of a ring was written since it was last drained. */
+bool trace_owners_is_urgent(const struct trace_owners *owners);
 void trace_owners_expire(struct trace_owners *owners); /* once a second */
 
 /* A question about this tuple, either end first, comes in a moment. */

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,6 +30,8 @@ void trace_owners_seed(struct trace_owners *owners)
 		                            (int)strtol(entry->d_name, NULL, 10), NULL);
 		if (process)
 			process_table_seed(owners->options.processes, process, now);
+		if (trace_owners_is_urgent(owners))
+			trace_owners_drain(owners);
 	}
 	closedir(proc);
 }
@@ -107,4 +110,11 @@ void trace_owners_close(struct trace_owners *owners)
 int trace_owners_fd(const struct trace_owners *owners)
 {
 	return tracepoints_fd(owners->tracepoints);
+}
+
+bool trace_owners_is_urgent(const struct trace_owners *owners)
+{
+	struct pollfd ring = { .fd = tracepoints_fd(owners->tracepoints), .events = POLLIN };
+
+	return poll(&ring, 1, 0) > 0;
 }

@@ -86,7 +86,8 @@ void host_on_process_event(void *context, const struct proc_event *event)
 		if (host->options.tree)
 			process_tree_forked(host->options.tree, event->parent_pid, event->pid,
 			                    event->time_ns);
-		attribution_forked(host->attribution, event->parent_pid, event->time_ns);
+		if (host->attribution) /* else none asks yet */
+			attribution_forked(host->attribution, event->parent_pid, event->time_ns);
 		proc_fd_hint(host->fds, event->pid);
 		break;
 	case PROC_EVENT_EXEC:
@@ -97,7 +98,8 @@ void host_on_process_event(void *context, const struct proc_event *event)
 		break;
 	case PROC_EVENT_EXIT:
 		process_table_exited(host->processes, event->pid, event->time_ns);
-		attribution_exited(host->attribution);
+		if (host->attribution)
+			attribution_exited(host->attribution);
 		proc_fd_exited(host->fds, event->pid);
 		break;
 	case PROC_EVENT_USER: /* followed where tracepoints are: host_events.c */
@@ -113,7 +115,8 @@ void host_on_process_events_lost(struct host *host)
 {
 	/* Forks, executions and exits went by unseen: every process is looked at again. */
 	proc_fd_walk_start(host->fds, true);
-	attribution_forks_lost(host->attribution);
+	if (host->attribution)
+		attribution_forks_lost(host->attribution);
 	if (host->options.tree)
 		process_tree_forks_lost(host->options.tree);
 }
@@ -232,6 +235,7 @@ static void on_namespace_opened(void *context, uint32_t netns, int fd, int64_t a
 {
 	struct host *host = context;
 
+	host_relieve(host);
 	host_method_add_namespace(host, netns, fd);
 	host->options.callbacks.namespace_opened(host->options.callbacks.context, netns, age_ns,
 	                                         missed);

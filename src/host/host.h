@@ -151,6 +151,11 @@ const char *host_method_why(struct host *host);
 #define HOST_ALL        INT64_MAX
 void host_catch_up(struct host *host, int64_t packets_ns);
 /*
+ * Between the steps of what may last, as opening the captures of many namespaces does: takes in
+ * what tracepoints reported when half of a ring is full.
+ */
+void host_relieve(struct host *host);
+/*
  * Whether reports keep for some milliseconds, as those of tracepoints do: more of them, and of
  * packets, can then be taken at once. fds, of which count are filled in, are readable when a
  * report must be taken in at once, as when half of a ring is full.

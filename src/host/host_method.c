@@ -227,6 +227,16 @@ bool host_may_wait(const struct host *host, int fds[HOST_URGENT_MAX], int *count
 	return host->trace_owners != NULL;
 }
 
+void host_relieve(struct host *host)
+{
+	if (!host->trace_owners || host->relieving || !trace_owners_is_urgent(host->trace_owners))
+		return;
+	/* What is taken in can name a namespace, which is opened then. */
+	host->relieving = true;
+	host_args_drain(host);
+	host->relieving = false;
+}
+
 static void begin_turn(struct host *host)
 {
 	host->in_turn = true;

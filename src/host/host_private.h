@@ -28,6 +28,7 @@ struct host {
 	struct proc_fd *fds;
 	struct host_netns_set *netns_set;
 	bool in_turn; /* host_catch_up was called since the last host_work */
+	bool relieving;
 	enum host_netns_mode netns_mode;
 	struct host_netns_watch *netns_watch; /* NULL: the namespaces stay the same */
 	int64_t namespaces_looked_ns;

@@ -22,6 +22,7 @@ REMOVED = 800 if LONG else 120
 PRESENT = 0.999
 ARGUMENTS = {"args", "command_line"}
 ARGUMENTS_PRESENT = 0.995  # a machine that is late may have none left to read them from
+PLACES = 20
 ATTEMPTS = 3  # to know all: a storm of events on the machine makes the kernel lose some
 
 
@@ -219,6 +220,23 @@ def test_lookup():
 
 def test_removed_groups():
     with_folder("a container that is removed at once", "tracepoints", REMOVED, "-r")
+
+
+def test_start_in_a_storm():
+    """While a run opens many namespaces, it takes in what is reported of programs: nothing of it is lost."""
+    for _ in range(PLACES):
+        HERE.start("unshare", "-n", "sleep", 60)
+    storms = [HERE.start("sh", "-c", "while :; do /bin/true; done") for _ in range(2)]
+    lost = []
+    for _ in range(ATTEMPTS):
+        sockline = HERE.sockline("-e", "connection", "--attribution", "tracepoints", netns=None)
+        sockline.stop()
+        lost.append(sockline.find("run_stopped")[0]["sockline"]["stats"]["tracepoints"]["lost"])
+        if not lost[-1]:
+            break
+    for storm in storms:
+        storm.kill()
+    check(lost[-1] == 0, "a start in a storm of programs loses no event", lost)
 
 
 run(globals())

@@ -31,6 +31,15 @@ static int check_count, check_failures;
 #define CHECK_TEXT(found, expected, ...)                                                           \
 	check_text(__FILE__, __LINE__, __func__, #found, (found), (expected), __VA_ARGS__)
 
+/* Bounds of time are multiplied by $SLOWDOWN, as those of the integration tests: emulated machines. */
+static inline int check_slowdown(void)
+{
+	const char *text = getenv("SLOWDOWN");
+	int factor = text ? atoi(text) : 1;
+
+	return factor > 1 ? factor : 1;
+}
+
 static inline bool __attribute__((format(printf, 3, 0)))
 check_title(bool holds, const char *function, const char *format, va_list arguments)
 {

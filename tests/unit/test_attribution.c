@@ -170,6 +170,11 @@ static void expect(const struct attribution_question *asked, const char *expecte
 {
 	const char *found = answer(asked);
 
+	/* All sockets may be listed for a 200th of the time: where that takes long, it is put off. */
+	for (int i = 1; i < check_slowdown() && strcmp(found, "unknown pending") == 0; i++) {
+		sleep(1);
+		found = answer(asked);
+	}
 	CHECK_TEXT(found, expected, "%s: %s", title, found);
 }
 
@@ -759,7 +764,7 @@ static int ask_until_settled(struct attribution_question *asked, const char **la
 {
 	int64_t began = clock_monotonic_ns();
 
-	for (int wait_ms = 1; wait_ms < 2000; wait_ms *= 2) {
+	for (int wait_ms = 1; wait_ms < 2000 * check_slowdown(); wait_ms *= 2) {
 		int64_t until = clock_monotonic_ns() + wait_ms * NS_PER_MS;
 
 		*last = answer(asked);
@@ -799,7 +804,7 @@ static void test_walks(void)
 	hold(40, 3, 2000);
 	asked = question(IPPROTO_TCP, SRC, 5001, DST, 80);
 	took = ask_until_settled(&asked, &last);
-	CHECK(took >= 0 && took < 1500 && strcmp(last, "socket 40") == 0,
+	CHECK(took >= 0 && took < 1500 * check_slowdown() && strcmp(last, "socket 40") == 0,
 	      "a descriptor that replaced another: %s after %d ms", last, took);
 
 	asked = question(IPPROTO_TCP, SRC, 5002, DST, 80);

@@ -55,23 +55,17 @@ static void finish(void)
 	close(fixture.fds[1]);
 }
 
-static uint32_t number_at(const uint8_t *bytes)
-{
-	uint32_t number;
-
-	memcpy(&number, bytes, sizeof number);
-	return number;
-}
-
 /* The last option but one of a packet block is epb_dropcount, where packets are missing. */
 static uint64_t dropped_before(const uint8_t *block, size_t length)
 {
-	const uint8_t *number = block + length - 4 - 4 - 12 - 12;
+	const uint8_t *option = block + length - 4 - 4 - 12 - 12;
+	uint16_t head[2]; /* code and length, in the byte order of this machine */
 	uint64_t dropped;
 
-	if (number_at(number) != (4 | 8u << 16))
+	memcpy(head, option, sizeof head);
+	if (head[0] != 4 || head[1] != sizeof dropped)
 		return 0;
-	memcpy(&dropped, number + 4, sizeof dropped);
+	memcpy(&dropped, option + sizeof head, sizeof dropped);
 	return dropped;
 }
 

@@ -90,6 +90,11 @@ static void set_u16(struct record *record, size_t raw_offset, uint16_t value)
 	set(record, raw_offset, &value, sizeof value);
 }
 
+static void set_u32(struct record *record, size_t raw_offset, uint32_t value)
+{
+	set(record, raw_offset, &value, sizeof value);
+}
+
 static void end_sample(struct record *record)
 {
 	if (layout.has_cgroup)
@@ -182,9 +187,8 @@ static void test_routes(void)
 	              is_tuple(&event, 17, "::", 40001, "2001:db8::1", 443),
 	      "a route lookup for IPv6, without local address");
 	set(&record, 68, "\x06", 1);
-	set_u16(&record, 8, 254);
-	set_u16(&record, 12, (uint16_t)-EHOSTUNREACH);
-	set_u16(&record, 14, UINT16_MAX);
+	set_u32(&record, 8, 254);
+	set_u32(&record, 12, (uint32_t)-EHOSTUNREACH);
 	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED &&
 	              event.kind == TRACE_EVENT_NO_ROUTE && event.table == 254 &&
 	              event.error == -EHOSTUNREACH &&

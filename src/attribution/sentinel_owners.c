@@ -133,6 +133,7 @@ static void on_process(void *context, const struct sentinel_process *seen)
 		.name = seen->name[0] ? seen->name : NULL,
 		.executable = seen->executable[0] ? seen->executable : NULL,
 		.executable_deleted = seen->executable_deleted,
+		.read_ns = seen->time_ns,
 		.exited_ns = clock_monotonic_ns(),
 	};
 

@@ -114,6 +114,7 @@ void host_on_process_event(void *context, const struct proc_event *event)
 void host_on_process_events_lost(struct host *host)
 {
 	/* Forks, executions and exits went by unseen: every process is looked at again. */
+	process_table_execs_lost(host->processes);
 	proc_fd_walk_start(host->fds, true);
 	if (host->attribution)
 		attribution_forks_lost(host->attribution);

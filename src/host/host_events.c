@@ -81,6 +81,7 @@ void host_events_use(struct host *host)
 	process_changes_free(host->changes);
 	host->changes = NULL;
 	process_table_follow_ids(host->processes, false);
+	process_table_follow_execs(host->processes, host->events != NULL);
 	if (!host->events) {
 		host_degrade(host, host->events_refused.text,
 		             "short-lived processes are found later or not at all");

@@ -146,7 +146,7 @@ void process_change(struct process *process, int64_t time_ns)
 		}
 	}
 	process->since_ns = time_ns;
-	process->since_wall_ns = time_ns + clock_realtime_ns() - clock_monotonic_ns();
+	process->since_wall_ns = time_ns + clock_realtime_offset_ns();
 }
 
 bool process_strip_deleted(const char *path, size_t *length)

@@ -105,8 +105,9 @@ struct process {
 	 */
 	int64_t since_ns, since_wall_ns;
 	struct process *former;
-	int64_t image_read_ns; /* name and executable were read from /proc then; 0 = by events */
-	int64_t ids_read_ns;   /* users and group, the same */
+	int64_t image_read_ns;  /* name and executable were read from /proc then; 0 = by events */
+	int64_t image_first_ns; /* for the first time, and that was done by then */
+	int64_t ids_read_ns;    /* users and group, the same */
 
 	/* Where the kernel's events are followed; process_history. Mutable. Times are monotonic. */
 	bool followed;                /* name and executable come from events */

@@ -324,6 +324,7 @@ struct process *process_read_make(const struct process_reader *reader, int pid,
 		return NULL;
 	}
 	process->image_read_ns = facts->read_ns;
+	process->image_first_ns = clock_monotonic_ns();
 	process_read_apply_file(process, facts);
 	return process;
 }
@@ -451,8 +452,10 @@ int process_read_apply(struct process *process, const struct process_facts *fact
 		return result;
 	process->executable_deleted = deleted;
 	set_numbers(process, facts);
-	if (!process->followed)
+	if (!process->followed) {
 		process->image_read_ns = facts->read_ns;
+		process->image_first_ns = clock_monotonic_ns();
+	}
 	process->generation++;
 	process_read_apply_file(process, facts);
 	return 0;

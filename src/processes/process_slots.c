@@ -202,6 +202,20 @@ uint32_t process_slots_find(const struct process_slots *slots, int pid, uint64_t
 	return best;
 }
 
+struct table_cursor process_slots_cursor(const struct process_slots *slots, int pid)
+{
+	return table_cursor(slots->by_pid, hash_pid(slots, pid));
+}
+
+bool process_slots_next(const struct process_slots *slots, struct table_cursor *cursor, int pid,
+                        uint32_t *number)
+{
+	while (table_next(cursor, number))
+		if (slots->slots[*number].process->pid == pid)
+			return true;
+	return false;
+}
+
 uint8_t process_slots_turn(const struct process_slots *slots, int pid, uint64_t start_ticks,
                            const struct process *process)
 {

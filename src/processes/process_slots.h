@@ -69,6 +69,10 @@ void process_slots_drop(struct process_slots *slots, uint32_t number);
 /* Any start time with 0. The live one first, else the last that exited; or NONE. */
 uint32_t process_slots_find(const struct process_slots *slots, int pid, uint64_t start_ticks);
 uint32_t process_slots_find_live(const struct process_slots *slots, int pid);
+/* All with this pid, in any order; none is entered or dropped meanwhile. */
+struct table_cursor process_slots_cursor(const struct process_slots *slots, int pid);
+bool process_slots_next(const struct process_slots *slots, struct table_cursor *cursor, int pid,
+                        uint32_t *number);
 
 /* The turn, see struct process, of a process that began at that tick after all others there. */
 uint8_t process_slots_turn(const struct process_slots *slots, int pid, uint64_t start_ticks,

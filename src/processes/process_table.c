@@ -129,6 +129,7 @@ static int64_t insert_new(struct process_table *table, int pid)
 	if (!process)
 		return -ENOMEM;
 	process_table_set_start(table, process, facts->stat.start_ticks);
+	process_table_doubt_lost(table, process);
 	number = process_slots_insert(&table->store, process);
 	if (number < 0)
 		process_unref(process);
@@ -155,7 +156,7 @@ static int64_t read_process(struct process_table *table, int pid, int dir, uint6
 	/* One live process a pid: when this is another, the other has exited. */
 	live = process_slots_find_live(&table->store, pid);
 	if (live != NONE && live != number)
-		process_slots_retire(&table->store, live, clock_monotonic_ns());
+		process_table_retire(table, live, clock_monotonic_ns());
 	if (number == NONE)
 		number = insert_new(table, pid);
 	if (number < 0)
@@ -167,12 +168,14 @@ static int64_t read_process(struct process_table *table, int pid, int dir, uint6
 		process_table_set_start(table, slot->process, facts->stat.start_ticks);
 	if (process_stat_exited(&facts->stat)) {
 		/* A zombie has no executable any more: what was known of it stays. */
+		if (!slot->process->followed)
+			process_read_apply(slot->process, facts);
 		if (!slot->process->exited_ns)
 			process_slots_retire(&table->store, (uint32_t)number, slot->read_ns);
 		return number;
 	}
 	if (slot->process->exited_ns)
-		process_slots_revive(&table->store, (uint32_t)number);
+		process_table_revive(table, (uint32_t)number);
 	result = process_read_apply(slot->process, facts);
 	if (result < 0)
 		return result;
@@ -308,7 +311,7 @@ struct process *process_table_get(struct process_table *table, int pid, int *rea
 		result = look_again(table, live, false);
 		if (is_gone(result) && process_table_slot(table, live)->process == process &&
 		    !process->exited_ns)
-			process_slots_retire(&table->store, live, clock_monotonic_ns());
+			process_table_retire(table, live, clock_monotonic_ns());
 		process_unref(process);
 		if (result == 0) {
 			process_slots_used(&table->store, live);
@@ -332,54 +335,6 @@ struct process *process_table_find(struct process_table *table, int pid, uint64_
 	uint32_t number = process_slots_find(&table->store, pid, start_ticks);
 
 	return number == NONE ? NULL : process_table_slot(table, number)->process;
-}
-
-struct process *process_table_remember(struct process_table *table,
-                                       const struct process_memory *memory)
-{
-	uint32_t known = process_slots_find(&table->store, memory->pid, memory->start_ticks);
-	struct process_facts *facts = &table->facts;
-	struct process *process;
-	int64_t number;
-
-	if (known != NONE)
-		return process_table_slot(table, known)->process;
-	memset(facts, 0, sizeof *facts);
-	facts->read_ns = clock_monotonic_ns();
-	facts->stat.parent_pid = memory->parent_pid;
-	facts->stat.start_ticks = memory->start_ticks;
-	facts->netns = memory->netns;
-	if (memory->name)
-		snprintf(facts->stat.name, sizeof facts->stat.name, "%s", memory->name);
-	if (memory->executable) {
-		facts->executable_length =
-			strnlen(memory->executable, sizeof facts->executable - 1);
-		memcpy(facts->executable, memory->executable, facts->executable_length);
-	}
-	facts->executable_deleted = memory->executable_deleted;
-	table->parent.name = memory->parent_name;
-	table->parent.executable = NULL;
-	table->parent.entity_id = 0;
-	process = process_read_make(&table->reader, memory->pid, facts, &table->parent);
-	if (!process)
-		return NULL;
-	if (memory->start_unsure)
-		process->entity_id = 0;
-	number = process_slots_insert(&table->store, process);
-	if (number < 0) {
-		process_unref(process);
-		return NULL;
-	}
-	process_slots_retire(&table->store, (uint32_t)number, memory->exited_ns);
-	return process_table_slot(table, (uint32_t)number)->process;
-}
-
-void process_table_exited(struct process_table *table, int pid, int64_t now_ns)
-{
-	uint32_t live = process_slots_find_live(&table->store, pid);
-
-	if (live != NONE)
-		process_slots_retire(&table->store, live, now_ns);
 }
 
 /* Keeps no descriptor, so that those in use stay. */
@@ -416,7 +371,7 @@ void process_table_expire(struct process_table *table, int64_t now_ns)
 		table->sweep = table->sweep + 1 < store->capacity ? table->sweep + 1 : 0;
 		slot = process_table_slot(table, table->sweep);
 		if (slot->process && !slot->process->exited_ns && has_exited(table, slot))
-			process_slots_retire(store, table->sweep, now_ns);
+			process_table_retire(table, table->sweep, now_ns);
 	}
 }
 

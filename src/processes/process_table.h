@@ -8,7 +8,7 @@
  * Without word from the kernel (process_table_exec) an exec is noticed late:
  * a process is read anew when asked for and last read a second ago; in its
  * first second, when forks exec, each time its executable differs, and every
- * 10 ms.
+ * 10 ms. What it ran between then and its end is not known.
  */
 #ifndef SOCKLINE_PROCESSES_PROCESS_TABLE_H
 #define SOCKLINE_PROCESSES_PROCESS_TABLE_H
@@ -60,21 +60,26 @@ struct process_memory {
 	bool executable_deleted;
 	const char *parent_name;
 	uint32_t netns;    /* 0 = not known */
+	int64_t read_ns;   /* monotonic: it had that name and executable then; 0 = at its end */
 	int64_t exited_ns; /* monotonic, > 0 */
 };
 /*
- * The process that was, entered as exited when it is not there yet. Borrowed as
- * from process_table_get; NULL when memory is short.
+ * The process that was, entered as exited when it is not there yet; one that is there has that
+ * image where its own is not known. Borrowed as from process_table_get; NULL when memory is short.
  */
 struct process *process_table_remember(struct process_table *table,
                                        const struct process_memory *memory);
 
 /*
- * Kernel events (proc connector) and scans say what happened; times are monotonic. An exec:
- * reads the process anew, now.
+ * process_table_execs.c: kernel events (proc connector) and scans say what happened; times are
+ * monotonic. An exec: until then the process was what was read before, and it is read anew, now.
+ * Gone by now, it is another process since then, which is not known.
  */
 void process_table_exec(struct process_table *table, int pid, int64_t time_ns);
 void process_table_exited(struct process_table *table, int pid, int64_t now_ns);
+/* From now on each exec is reported by process_table_exec, or not. _execs_lost: some were not. */
+void process_table_follow_execs(struct process_table *table, bool reported);
+void process_table_execs_lost(struct process_table *table);
 /* Forgets processes that exited long ago; looks whether some of the others live. Call each second. */
 void process_table_expire(struct process_table *table, int64_t now_ns);
 

@@ -42,7 +42,7 @@ static void replace(struct process_table *table, struct process *process, struct
 		return;
 	}
 	image->read_ns = now_ns;
-	image->since_wall_ns = now_ns + clock_realtime_ns() - clock_monotonic_ns();
+	image->since_wall_ns = now_ns + clock_realtime_offset_ns();
 	process_image_unref(process->image);
 	process->image = image;
 	process_image_set_args(image, args, table->args);

@@ -254,7 +254,7 @@ void process_table_ended(struct process_table *table, struct process *process, i
 	uint32_t number = process_slots_find_live(&table->store, process->pid);
 
 	if (last_tid != 0) {
-		process->end.wall_ns = time_ns + clock_realtime_ns() - clock_monotonic_ns();
+		process->end.wall_ns = time_ns + clock_realtime_offset_ns();
 		process->end.last_tid = last_tid;
 		settle_end(process);
 	}
@@ -272,32 +272,44 @@ void process_table_revived(struct process_table *table, struct process *process)
 		process_slots_revive(&table->store, number);
 }
 
+/* A new program has a new file and new arguments, but for what was read of them since. */
+static void renew_image(const struct process_table *table, struct process *process, int64_t time_ns,
+                        bool keep)
+{
+	if (process->former && process->former->file.read_ns > time_ns)
+		process->former->file = (struct process_file){ 0 };
+	if (!keep || process->file.read_ns <= time_ns)
+		process->file = (struct process_file){ 0 };
+	if (keep && process->image && process->image->read_ns > time_ns)
+		return;
+	/* The same, of arguments; a child may have that image too. */
+	if (process->image && process->image->read_ns > time_ns)
+		process_image_forget_args(process->image);
+	process_image_unref(process->image);
+	process->image = table->args ? process_image_new() : NULL;
+}
+
 void process_table_executed(struct process_table *table, struct process *process, int64_t time_ns,
                             const char *name, size_t length)
 {
 	struct process_texts texts;
-	bool read_later = process->image_read_ns > time_ns;
+	bool read_later = process->image_read_ns > time_ns, keep = read_later && !name;
 
 	process_change(process, time_ns);
 	process->executed_ns = time_ns;
 	/* What was read from /proc was the next image already. */
 	if (read_later && process->former)
 		process_forget_image(process->former);
-	if (process->former && process->former->file.read_ns > time_ns)
-		process->former->file = (struct process_file){ 0 };
-	process->file = (struct process_file){ 0 };
-	/* The same, of arguments; a child may have that image too. */
-	if (process->image && process->image->read_ns > time_ns)
-		process_image_forget_args(process->image);
-	process_image_unref(process->image);
-	process->image = table->args ? process_image_new() : NULL;
-	process->image_read_ns = 0;
-	process->executable_deleted = false;
-	texts = process_texts(process);
-	texts.name = (struct process_text){ name, length };
-	texts.executable = (struct process_text){ NULL, 0 };
-	if (set_texts(process, &texts) < 0)
-		process_forget_image(process);
+	renew_image(table, process, time_ns, keep);
+	if (!keep) {
+		process->image_read_ns = process->image_first_ns = 0;
+		process->executable_deleted = false;
+		texts = process_texts(process);
+		texts.name = (struct process_text){ name, length };
+		texts.executable = (struct process_text){ NULL, 0 };
+		if (set_texts(process, &texts) < 0)
+			process_forget_image(process);
+	}
 	process->expects_image = true;
 	process->end = (struct process_end){ 0 }; /* of a thread, which this one has replaced */
 	/*
@@ -333,19 +345,4 @@ void process_table_mapped(struct process *process, const char *path, size_t leng
 		return;
 	texts.executable = (struct process_text){ path, length };
 	set_texts(process, &texts);
-}
-
-void process_table_exec(struct process_table *table, int pid, int64_t time_ns)
-{
-	uint32_t live = process_slots_find_live(&table->store, pid);
-	struct process *process = at(table, live);
-
-	if (process) {
-		process_table_slot(table, live)->read_ns = PROCESS_LONG_AGO_NS;
-		if (!process->followed)
-			process_table_executed(table, process, time_ns, NULL, 0);
-	}
-	process = process_table_get(table, pid, NULL);
-	if (process && !process->followed)
-		process->image_read_ns = clock_monotonic_ns();
 }

@@ -171,6 +171,7 @@ static bool try_descriptor(struct sentinel_forks *forks, struct sentinel_parent 
 	int64_t inode = sentinel_fds_inode(dir, fd);
 	struct sentinel_child *child;
 	struct process_stat stat;
+	int64_t now_ns = clock_monotonic_ns();
 	uint32_t netns;
 
 	if (inode <= 0 || is_other(parent, (uint64_t)inode))
@@ -191,6 +192,7 @@ static bool try_descriptor(struct sentinel_forks *forks, struct sentinel_parent 
 		.parent_pid = parent->pid,
 		.fd = fd,
 		.stat = stat,
+		.stat_ns = now_ns,
 		.sighting = { .how = SENTINEL_CHILD,
 		              .tuple = connection.tuple,
 		              .netns = netns,
@@ -296,7 +298,7 @@ static bool work_on(struct sentinel_forks *forks, struct sentinel_child *child, 
 	if (inode != (int64_t)child->sighting.inode) {
 		if (is_owner(forks, child)) {
 			sentinel_report_process(forks->report, child->sighting.pid, child->dir,
-			                        &child->stat);
+			                        &child->stat, child->stat_ns);
 			sentinel_report_sighting(forks->report, &child->sighting);
 		}
 		return true;

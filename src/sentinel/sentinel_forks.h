@@ -50,6 +50,7 @@ struct sentinel_child {
 	int tries;
 	int64_t next_ns; /* monotonic: when the parent is looked at again */
 	struct process_stat stat;
+	int64_t stat_ns; /* monotonic: it was so then */
 	struct sentinel_sighting sighting;
 };
 

@@ -20,6 +20,7 @@ struct sentinel_holder {
 	bool shared;     /* with the other threads */
 	bool reported;   /* the caller's: the attribution knows this process */
 	struct process_stat stat;
+	int64_t stat_ns; /* monotonic: it was so then */
 };
 
 struct sentinel_holders {

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "processes/process.h"
+#include "processes/process_read.h"
 
 void sentinel_report_init(struct sentinel_report *report, int wake_fd, atomic_bool *woken)
 {
@@ -62,15 +63,23 @@ static void read_executable(int dir, struct sentinel_process *process)
 }
 
 bool sentinel_report_process(struct sentinel_report *report, int pid, int dir,
-                             const struct process_stat *stat)
+                             const struct process_stat *seen, int64_t seen_ns)
 {
 	struct sentinel_process process = { .pid = pid,
-		                            .parent_pid = stat->parent_pid,
-		                            .start_ticks = stat->start_ticks,
+		                            .parent_pid = seen->parent_pid,
+		                            .start_ticks = seen->start_ticks,
 		                            .time_ns = clock_monotonic_ns() };
+	struct process_stat now;
 
-	memcpy(process.name, stat->name, sizeof process.name - 1);
+	/* It may have run another program since it was seen: both are of one moment, now. */
 	read_executable(dir, &process);
+	if (process_read_stat(dir, &now) == 0) {
+		memcpy(process.name, now.name, sizeof process.name - 1);
+	} else {
+		memcpy(process.name, seen->name, sizeof process.name - 1);
+		process.executable[0] = '\0';
+		process.time_ns = seen_ns;
+	}
 	if (!spsc_ring_put(&report->processes, &process))
 		return false;
 	wake_if_half_full(report, &report->processes);

@@ -53,11 +53,11 @@ void sentinel_report_set(struct sentinel_report *report, enum sentinel_report_co
                          uint64_t value);
 
 /*
- * Says what the process is, whose directory is dir, before a sighting names it.
- * False: there was no room, and it is to be said again.
+ * Reports what the process is, whose directory is dir, before a sighting names it; seen at
+ * seen_ns, monotonic, if it is gone. False: there was no room, and it is to be reported again.
  */
 bool sentinel_report_process(struct sentinel_report *report, int pid, int dir,
-                             const struct process_stat *stat);
+                             const struct process_stat *seen, int64_t seen_ns);
 /*
  * The loop is woken when the queue is half full, and at once where it has to act: while
  * a socket is known whose holder is not.

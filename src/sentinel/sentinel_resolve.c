@@ -66,8 +66,9 @@ static void report_sighting(struct look *look, struct sentinel_sighting *sightin
 		sighting->pid = holder->pid;
 		sighting->start_ticks = holder->stat.start_ticks;
 		if (!holder->reported)
-			holder->reported = sentinel_report_process(
-				look->resolver->report, holder->pid, holder->dir, &holder->stat);
+			holder->reported = sentinel_report_process(look->resolver->report,
+			                                           holder->pid, holder->dir,
+			                                           &holder->stat, holder->stat_ns);
 	}
 	sentinel_report_sighting(look->resolver->report, sighting);
 	sentinel_netns_reported(look->netns, look->flow, look->socket.cookie, look->begin_ns,

@@ -38,6 +38,7 @@ static struct sentinel_holder *remember(struct sentinel_search *search, int pid,
                                         const struct sentinel_wanted *wanted)
 {
 	struct process_stat stat;
+	int64_t now_ns;
 
 	/* Without events a pid may be a thread's. */
 	if (!search->young->events && sentinel_fds_leader(dir) != pid) {
@@ -46,6 +47,7 @@ static struct sentinel_holder *remember(struct sentinel_search *search, int pid,
 		close(dir);
 		return NULL;
 	}
+	now_ns = clock_monotonic_ns();
 	if (process_read_stat(dir, &stat) < 0) {
 		close(dir);
 		return NULL;
@@ -56,7 +58,8 @@ static struct sentinel_holder *remember(struct sentinel_search *search, int pid,
 	                                                       .fd = fd,
 	                                                       .uid = wanted->uid,
 	                                                       .remote = wanted->remote,
-	                                                       .stat = stat });
+	                                                       .stat = stat,
+	                                                       .stat_ns = now_ns });
 }
 
 /* One that is known, again. */

@@ -53,7 +53,7 @@ void process_log_free(struct process_log *log)
 
 static int64_t wall(int64_t monotonic_ns)
 {
-	return monotonic_ns + clock_realtime_ns() - clock_monotonic_ns();
+	return monotonic_ns + clock_realtime_offset_ns();
 }
 
 static void emit(struct process_log *log, const struct waiting *waiting)

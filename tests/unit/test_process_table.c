@@ -93,6 +93,7 @@ static void test_identity(void)
 	CHECK(process_table_get(again, 100, NULL)->entity_id != id, "another pid, another id");
 	process_ref(first);
 	fake_remove("101");
+	process_table_follow_execs(table, true);
 	CHECK(!process_table_get(table, 101, NULL) && first->exited_ns > 0, "it has exited");
 	CHECK(process_table_find(table, 101, 600) == first, "and is remembered");
 	fake_process(101, "next", 1, 601);
@@ -177,6 +178,9 @@ static void test_exec(void)
 	process_table_free(table);
 }
 
+/* All of them began before it. */
+#define BOUNDS_NS (10 * NS_PER_SECOND)
+
 static void test_bounds(void)
 {
 	struct process_table *table;
@@ -191,10 +195,10 @@ static void test_bounds(void)
 		process_table_get(table, pid, NULL);
 	CHECK(process_table_count(table) == 8 && process_table_counters(table)->evicted == 0,
 	      "full");
-	process_table_exited(table, 205, 1000);
-	process_table_exited(table, 204, 2000);
-	process_table_exited(table, 204, 3000);
-	process_table_exited(table, 999, 3000);
+	process_table_exited(table, 205, BOUNDS_NS + 1000);
+	process_table_exited(table, 204, BOUNDS_NS + 2000);
+	process_table_exited(table, 204, BOUNDS_NS + 3000);
+	process_table_exited(table, 999, BOUNDS_NS + 3000);
 	process_table_get(table, 208, NULL);
 	CHECK(!process_table_find(table, 205, 0) && process_table_find(table, 204, 0),
 	      "the one that exited first goes first");
@@ -212,26 +216,26 @@ static void test_bounds(void)
 	CHECK(kept->references == 1 && is(kept->name, "many"), "a reference keeps a process");
 	process_unref(kept);
 	process_unref(NULL);
-	process_table_exited(table, 218, 5000);
-	process_table_exited(table, 217, 6000);
-	process_table_expire(table, 5000 + WINDOW_PROCESS_KEEP_NS);
+	process_table_exited(table, 218, BOUNDS_NS + 5000);
+	process_table_exited(table, 217, BOUNDS_NS + 6000);
+	process_table_expire(table, BOUNDS_NS + 5000 + WINDOW_PROCESS_KEEP_NS);
 	CHECK(process_table_find(table, 218, 0), "kept for 30 s");
-	process_table_expire(table, 5001 + WINDOW_PROCESS_KEEP_NS);
+	process_table_expire(table, BOUNDS_NS + 5001 + WINDOW_PROCESS_KEEP_NS);
 	CHECK(!process_table_find(table, 218, 0) && process_table_find(table, 217, 0),
 	      "and no longer");
 	fake_remove("215");
-	process_table_expire(table, 7000);
+	process_table_expire(table, BOUNDS_NS + 7000);
 	CHECK(process_table_find(table, 215, 0) &&
-	              process_table_find(table, 215, 0)->exited_ns == 7000,
+	              process_table_find(table, 215, 0)->exited_ns == BOUNDS_NS + 7000,
 	      "an exit that was not reported is found out");
 	fake_remove("214");
 	fake_process(214, "other", 100, 601);
-	process_table_expire(table, 7001);
+	process_table_expire(table, BOUNDS_NS + 7001);
 	CHECK(process_table_find(table, 214, 600) &&
-	              process_table_find(table, 214, 600)->exited_ns == 7001,
+	              process_table_find(table, 214, 600)->exited_ns == BOUNDS_NS + 7001,
 	      "also when the pid is another's by now");
 	/* Announced too early, or of the first thread alone. */
-	process_table_exited(table, 216, 8000);
+	process_table_exited(table, 216, BOUNDS_NS + 8000);
 	CHECK(process_table_get(table, 216, &reason) &&
 	              process_table_get(table, 216, &reason) ==
 	                      process_table_find(table, 216, 600) &&

@@ -258,6 +258,7 @@ int main(void)
 	fake_begin();
 	fake_put("sys/kernel/random/boot_id", "0bb58b47-5f5c-4bd7-8a4b-1a2a5a5b3b1f\n");
 	processes = open_table(fake_proc, 1000);
+	process_table_follow_execs(processes, true);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		test_case_of(&cases[i]);
 	CHECK_EQUAL(resolved, 1, "a socket that is known is looked up, no other");

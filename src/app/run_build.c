@@ -186,38 +186,6 @@ static bool needs_each_packet_at_once(const struct run *run)
 	return run->host && host_method(run->host) == HOST_METHOD_LOOKUP;
 }
 
-static void end_at_once(int signal_number)
-{
-	(void)signal_number;
-	_exit(EXIT_SUCCESS);
-}
-
-/*
- * libpcap reads the file's header before the loop runs, and open(2) of a FIFO waits for a
- * writer: both may last for ever. No record has been made yet, so that a signal ends the
- * program at once.
- */
-static int open_file(struct run *run, struct error *error)
-{
-	struct sigaction ends = { .sa_handler = end_at_once }, before[2];
-	sigset_t signals;
-	int result;
-
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaction(SIGINT, &ends, &before[0]);
-	sigaction(SIGTERM, &ends, &before[1]);
-	sigprocmask(SIG_UNBLOCK, &signals, NULL);
-	result = capture_set_add_file(run->captures, run->options->read_file, error);
-	if (result == 0)
-		stream_set_origin(run->stream, capture_set_origin(run->captures));
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	sigaction(SIGINT, &before[0], NULL);
-	sigaction(SIGTERM, &before[1], NULL);
-	return result;
-}
-
 /*
  * Rings fill while others have the processors: what little is needed is taken
  * first, where CAP_SYS_NICE allows that.
@@ -258,7 +226,7 @@ static int open_captures(struct run *run, struct error *error)
 	if (!run->captures)
 		return error_set(error, ENOMEM, "out of memory");
 	if (run_is_replay(run))
-		return open_file(run, error);
+		return run_open_file(run, error);
 	raise_priority();
 	count = host_namespaces(run->host, namespaces, NAMESPACES_MAX);
 	for (int i = 0; result == 0 && i < count && i < NAMESPACES_MAX; i++) {

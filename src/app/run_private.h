@@ -207,7 +207,12 @@ void run_open_clock(struct run *run);
 void run_close_clock(struct run *run);
 void run_check_clock(struct run *run);
 
-/* run_replay.c: milliseconds to the next turn that the captures need, -1 = none. */
+/*
+ * run_replay.c: opens the file of -r, which may last for ever where that is a pipe: a signal ends
+ * the program meanwhile.
+ */
+int run_open_file(struct run *run, struct error *error);
+/* Milliseconds to the next turn that the captures need, -1 = none. */
 int run_captures_timeout(struct run *run);
 
 /* run_namespaces.c: captures and listeners of one namespace. 0 or -errno. */

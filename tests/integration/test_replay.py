@@ -36,24 +36,28 @@ def of_packets(output):
             and b'"sockline.stats"' not in line]
 
 
-def blocks(pid, number):
-    """Is the signal blocked? Not while the program waits for a file."""
+def takes(pid, number):
+    """Is the signal blocked? From then on it is never lost, and ends no program by itself."""
     with open(f"/proc/{pid}/status", encoding="ascii") as file:
         lines = dict(line.split(":", 1) for line in file)
     ours = os.readlink(f"/proc/{pid}/exe") == os.path.realpath(SOCKLINE)
-    caught = int(lines["SigCgt"], 16) >> (number - 1) & 1
-    return not ours or not caught or bool(int(lines["SigBlk"], 16) >> (number - 1) & 1)
+    return ours and bool(int(lines["SigBlk"], 16) >> (number - 1) & 1)
 
 
 def test_no_first_byte():
-    """A file that has not begun ends with the first signal, as any other does."""
+    """A file that has not begun ends with the first signal, as any other does, and leaves no empty file."""
     os.mkfifo(path("silent"))
     for name, source in (("standard input", "-"), ("a FIFO without a writer", path("silent"))):
         for number in (signal.SIGTERM, signal.SIGINT):
-            sockline = HERE.sockline("-r", source, wait=False, stdin=subprocess.PIPE)
-            until(lambda: not blocks(sockline.popen.pid, number), f"the wait for {name}")
-            check(sockline.stop(number) == 0 and sockline.output == b"" and not sockline.stderr,
-                  f"{name}, {number.name}: a quiet end", sockline.stderr)
+            for files in ((), ("-o", path("none.ndjson"), "-w", path("none.pcapng"))):
+                sockline = HERE.sockline("-r", source, *files, wait=False, stdin=subprocess.PIPE)
+                until(lambda: takes(sockline.popen.pid, number), f"the wait for {name}")
+                if files:
+                    until(lambda: os.path.exists(files[1]) and os.path.exists(files[3]), "its files")
+                check(sockline.stop(number) == 0 and sockline.output == b"" and not sockline.stderr,
+                      f"{name}, {number.name}, {files}: a quiet end", sockline.stderr)
+                check(not any(os.path.exists(file) for file in files[1::2]), f"{name}, {number.name}: no empty file",
+                      files)
 
 
 def test_same_bytes():

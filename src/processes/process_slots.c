@@ -226,7 +226,7 @@ uint8_t process_slots_turn(const struct process_slots *slots, int pid, uint64_t 
 	while (table_next(&cursor, &number)) {
 		const struct process *other = slots->slots[number].process;
 
-		if (other != process && other->pid == pid && !other->start_unsure &&
+		if (other != process && other->pid == pid && other->entity_id != 0 &&
 		    other->start_ticks == start_ticks && other->turn >= turn && turn < UINT8_MAX)
 			turn = other->turn < UINT8_MAX ? (uint8_t)(other->turn + 1) : UINT8_MAX;
 	}

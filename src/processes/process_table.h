@@ -54,8 +54,7 @@ struct process *process_table_find(struct process_table *table, int pid, uint64_
 struct process_memory {
 	int pid, parent_pid;
 	uint64_t start_ticks;
-	bool start_unsure; /* it may be the tick before: then it gets no entity_id */
-	const char *name;  /* NULL = not known, the others too */
+	const char *name; /* NULL = not known, the others too */
 	const char *executable;
 	bool executable_deleted;
 	const char *parent_name;
@@ -95,8 +94,8 @@ struct process_fork {
 /*
  * The new process, as its parent is; one that was read from /proc meanwhile is the same. The
  * kernel takes the start time 2 us before it reports the fork (median; up to 115 us measured):
- * where that may be in the clock tick before, the start is unsure until /proc is read, and the
- * process has no entity_id. NULL: memory is short.
+ * where that may be in the clock tick before, /proc is read, and the start of a process that is
+ * gone is unsure. NULL: memory is short.
  */
 struct process *process_table_fork(struct process_table *table, const struct process_fork *fork);
 /* What a program finds in its auxiliary vector, getauxval(3). */

@@ -1,7 +1,9 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel's events report of processes, entered where /proc is read as well. */
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attribution/windows.h"
 #include "base/clock.h"
@@ -36,12 +38,36 @@ static uint64_t ticks_of(const struct process_table *table, int64_t boottime_ns,
 	return boottime_ns > 0 ? (uint64_t)(boottime_ns / table->reader.tick_ns) : 0;
 }
 
-static void set_start(struct process_table *table, struct process *process, uint64_t ticks,
-                      bool unsure)
+/* 0 or -errno: what /proc has of it by now. */
+static int read_stat(const struct process_table *table, int pid, struct process_stat *stat)
 {
+	int dir = process_read_open(table->reader.proc_fd, pid), result;
+
+	if (dir < 0)
+		return dir;
+	result = process_read_stat(dir, stat);
+	close(dir);
+	return result;
+}
+
+/*
+ * An unsure start is read, as every run has it. A process that is gone by now is named by the
+ * tick of its event: no run that has not read it yet can read it any more.
+ */
+static void set_start(struct process_table *table, struct process *process,
+                      const struct process_fork *fork, uint64_t ticks, bool unsure)
+{
+	struct process_stat stat = { .start_ticks = 0 };
+	int result;
+
 	process_table_set_start(table, process, ticks);
 	process->start_unsure = unsure;
-	if (unsure)
+	if (!unsure)
+		return;
+	result = fork->boottime_ns > 0 ? read_stat(table, fork->pid, &stat) : -EACCES;
+	if (result == 0 && process_started_at(process, stat.start_ticks))
+		process_table_set_start(table, process, stat.start_ticks);
+	else if (result != 0 && result != -ENOENT && result != -ESRCH)
 		process->entity_id = 0;
 }
 
@@ -116,7 +142,7 @@ static struct process *add_child(struct process_table *table, const struct proce
 		process = process_read_new(&table->reader, fork->pid, ticks);
 		if (!process)
 			return NULL;
-		set_start(table, process, ticks, unsure);
+		set_start(table, process, fork, ticks, unsure);
 		inserted = process_slots_insert(&table->store, process);
 		if (inserted < 0) {
 			process_unref(process);

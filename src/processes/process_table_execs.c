@@ -253,8 +253,6 @@ struct process *process_table_remember(struct process_table *table,
 	if (!process)
 		return NULL;
 	process->image_first_ns = process->image_read_ns;
-	if (memory->start_unsure)
-		process->entity_id = 0;
 	/* It ran another image since, which was reported when it was not known yet. */
 	if (exec_of(table, memory->pid)->time_ns > process->image_read_ns ||
 	    process->image_read_ns < table->execs_lost_ns)

@@ -126,6 +126,20 @@ def compare(records, truths):
     return present, wrong
 
 
+def compare_ids(records, truths, present, wrong):
+    """All records of a process have one entity_id, which no other process has."""
+    pids, owners = {wanted["pid"] for wanted in truths.values()}, {}
+    ids = collections.defaultdict(set)
+    for process in (record["process"] for record in records if "process" in record):
+        if process["pid"] in pids:
+            ids[process["pid"]].add(process.get("entity_id"))
+    for pid, found in ids.items():
+        present["entity_id"] += None not in found
+        for one in found - {None}:
+            if len(found - {None}) > 1 or owners.setdefault(one, pid) != pid:
+                wrong.append(("entity_id", pid, found, owners.get(one)))
+
+
 def compare_lives(records, truths, present, wrong):
     """The same of their starts and ends: one record of each, with the program."""
     found = collections.defaultdict(list)
@@ -169,6 +183,7 @@ def play(folder, method, count, *options, arguments=True):
         processes = sockline.find(where=lambda one: one["event"]["dataset"] == "sockline.process")
     present, wrong = compare(records, truths)
     compare_lives(processes, truths, present, wrong)
+    compare_ids(records + processes, truths, present, wrong)
     return present, wrong, truths
 
 
@@ -177,7 +192,7 @@ def judge(title, folder, method, count, *options, arguments=True):
         present, wrong, truths = play(folder, method, count, *options, arguments=arguments)
         check(not wrong, f"{title}: nothing is wrong", wrong[:5])
         wanted = collections.Counter(name for one in truths.values() for name in one)
-        wanted.update({"process_started": len(truths), "process_ended": len(truths)})
+        wanted.update(dict.fromkeys(("entity_id", "process_started", "process_ended"), len(truths)))
         comment(f"{title}: of {len(truths)}: {dict(present)}")
         missing = {name: wanted[name] - present[name] for name in wanted
                    if present[name] < wanted[name] * (ARGUMENTS_PRESENT if name in ARGUMENTS else PRESENT)}

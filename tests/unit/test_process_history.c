@@ -415,26 +415,43 @@ static void test_forgotten(void)
 	      "those that ended first make room");
 }
 
+/* Forks just after a tick: /proc has the tick before, the same, another process's, or none. */
 static void test_start(void)
 {
 	static const struct {
-		int64_t into_tick;
+		int64_t into_tick, in_proc;
+		uint64_t ticks;
 		bool sure;
-	} cases[] = { { 0, false }, { 499999, false }, { 500000, true }, { 9999999, true } };
+	} cases[] = {
+		{ 0, 122, 122, true },       { 0, 123, 123, true },     { 0, 124, 123, false },
+		{ 0, 0, 123, false },        { 499999, 0, 123, false }, { 500000, 122, 123, true },
+		{ 9999999, 122, 123, true },
+	};
 
-	begin_history(100, true);
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < (int)(sizeof cases / sizeof cases[0]); i++) {
 		const struct process_fork fork = {
 			.pid = 60 + i,
 			.time_ns = NOW,
 			.boottime_ns = 123 * 10 * NS_PER_MS + cases[i].into_tick,
 		};
-		const struct process *process = process_table_fork(history.processes, &fork);
+		const struct process *process, *again;
+		char folder[16];
+		uint64_t id;
 
-		CHECK(process && process->start_ticks == 123 &&
-		              process->start_unsure != cases[i].sure &&
-		              (process->entity_id != 0) == cases[i].sure,
+		if (cases[i].in_proc != 0)
+			fake_process(fork.pid, "x", 1, (unsigned long long)cases[i].in_proc);
+		begin_history(100, true);
+		process = need(process_table_fork(history.processes, &fork));
+		id = process->entity_id;
+		CHECK(process->start_ticks == cases[i].ticks &&
+		              process->start_unsure != cases[i].sure && id != 0,
 		      "start time, case %d", i);
+		fake_process(fork.pid, "x", 1, cases[i].ticks);
+		begin_history(100, true);
+		again = need(process_table_get(history.processes, fork.pid, NULL));
+		CHECK(again->entity_id == id, "the id is that of another run, case %d", i);
+		snprintf(folder, sizeof folder, "%d", fork.pid);
+		fake_remove(folder);
 	}
 }
 
@@ -450,7 +467,7 @@ static void test_same_tick(void)
 			.pid = 60,
 			.time_ns = NOW + i * NS_PER_MS,
 			/* The last one begins with the next tick. */
-			.boottime_ns = tick + (i + 1) * NS_PER_MS + (i == 3 ? 10 * NS_PER_MS : 0),
+			.boottime_ns = tick + i * NS_PER_MS + (i == 3 ? 10 * NS_PER_MS : 0),
 		};
 		struct process *process = process_table_fork(history.processes, &fork);
 

@@ -22,6 +22,9 @@
 #define QUIET_NS  20000000
 #define LOOKS_MAX 10 /* of a file to which others write all the time */
 
+#define LOCK_TRIES 20 /* a millisecond each */
+#define LOCK_NS    1000000
+
 static int check(int fd, const char *path, struct stat *status, struct error *error)
 {
 	if (fstat(fd, status) < 0)
@@ -137,12 +140,34 @@ static int find_tail_of(int fd, const char *path, struct file_state *state, stru
 	return result == 0 && file_is_broken(state) ? check_shortens(fd, path, error) : result;
 }
 
-int file_cut(int fd, const struct file_state *state)
+/* The whole file, of this open file description. 0 or -errno. */
+static int set_lock(int fd, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : -errno;
+}
+
+/*
+ * False while another process cuts the file, which takes it microseconds, and for longer only where
+ * it was stopped. A file system that has no locks is no reason to leave the file broken.
+ */
+static bool lock_to_cut(int fd)
+{
+	static const struct timespec moment = { .tv_nsec = LOCK_NS };
+	int result = set_lock(fd, F_WRLCK);
+
+	for (int i = 0; i < LOCK_TRIES && (result == -EAGAIN || result == -EACCES); i++) {
+		nanosleep(&moment, NULL);
+		result = set_lock(fd, F_WRLCK);
+	}
+	return result != -EAGAIN && result != -EACCES;
+}
+
+static int cut_unchanged(int fd, const struct file_state *state)
 {
 	struct stat status;
 
-	if (!file_is_broken(state))
-		return 0;
 	if (fstat(fd, &status) < 0)
 		return -errno;
 	/* What another process has cut or written since is not ours. */
@@ -150,6 +175,17 @@ int file_cut(int fd, const struct file_state *state)
 	    status.st_mtim.tv_nsec == state->modified.tv_nsec && ftruncate(fd, state->whole) < 0)
 		return -errno;
 	return 0;
+}
+
+int file_cut(int fd, const struct file_state *state)
+{
+	int result;
+
+	if (!file_is_broken(state) || !lock_to_cut(fd))
+		return 0;
+	result = cut_unchanged(fd, state);
+	set_lock(fd, F_UNLCK);
+	return result;
 }
 
 bool file_is_compressed(const char *path)

@@ -283,6 +283,46 @@ static void test_written_meanwhile(void)
 	close(fd);
 }
 
+/* Two runs found it broken: what the first one writes when it has cut it is not cut by the other. */
+static void test_cut_by_two(void)
+{
+	static const struct timespec moment = { .tv_nsec = 10000000 };
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct file_state state = { 0 };
+	struct stat status;
+	char byte;
+	int fd, other, locked[2];
+	pid_t child;
+
+	write_file("tail", "{\"a\":1}\n{\"a\":2", 14);
+	fd = file_open("tail", &state, NULL);
+	need(fd >= 0 && file_is_broken(&state) && pipe(locked) == 0, "tail");
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		other = open("tail", O_RDWR | O_APPEND);
+		if (fcntl(other, F_OFD_SETLK, &lock) != 0 || write(locked[1], "x", 1) != 1)
+			_exit(1);
+		nanosleep(&moment, NULL);
+		if (ftruncate(other, 8) != 0)
+			_exit(1);
+		lock.l_type = F_UNLCK;
+		fcntl(other, F_OFD_SETLK, &lock);
+		_exit(0);
+	}
+	CHECK(read(locked[0], &byte, 1) == 1 && file_cut(fd, &state) == 0 &&
+	              fstat(fd, &status) == 0 && status.st_size == 8 && write(fd, "{}\n", 3) == 3 &&
+	              waitpid(child, NULL, 0) == child && fstat(fd, &status) == 0 &&
+	              status.st_size == 11,
+	      "of two that cut, the second waits for the first, and nothing is written before");
+	other = open("tail", O_RDWR | O_CLOEXEC);
+	CHECK(fcntl(other, F_OFD_SETLK, &lock) == 0, "then the file is free");
+	close(other);
+	close(fd);
+	close(locked[0]);
+	close(locked[1]);
+}
+
 static void remove_all(void)
 {
 	static const char *const names[] = { "new",      "private",  "target", "symlink",
@@ -308,6 +348,7 @@ int main(void)
 	test_discarded();
 	test_cut();
 	test_written_meanwhile();
+	test_cut_by_two();
 	remove_all();
 	return check_done();
 }

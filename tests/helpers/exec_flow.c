@@ -15,6 +15,7 @@
  * deleted:PATH  exec of a copy at PATH that is deleted by then
  * user:NUMBER   setresuid(2), without exec
  * worker:NAME   the datagram and the connection, as send, by a thread of this name
+ * -             nothing: one argument more
  * send          the datagram and the connection, from SOURCE_PORT, and once more at the end from
  *               the next port
  */
@@ -185,6 +186,8 @@ int main(int argc, char **argv)
 		/* The rest is for what comes next. */
 		memmove(argv + 3, argv + 4, (size_t)(argc - 3) * sizeof *argv);
 		argc--;
+		if (strcmp(step, "-") == 0)
+			continue;
 		if (strcmp(step, "send") == 0 || strncmp(step, "worker:", 7) == 0) {
 			send_by(step, port, destination);
 			snprintf(number, sizeof number, "%d", ++port);

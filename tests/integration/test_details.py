@@ -169,18 +169,21 @@ def test_snapshot():
 
 
 PLAIN, SECRET, VARIABLE = "ArgumentOfSel", "SecretOfSel", "VariableOfSel"
-CONNECTS = "exec 3<>/dev/tcp/127.0.0.1/$1; read go"
+CONNECTS = "#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/$1\nread go\n"
 
 
 def start_marked(host, server):
-    """A shell that has a connection, a mark and a secret among its arguments, another in its environment."""
-    bad = f"exec env -i SEL={VARIABLE} {shutil.which('bash')} \"$@\" \"$(printf '\\377')\""
-    return host.start("sh", "-c", bad, "sh", "-c", CONNECTS, "sel", server.port(), PLAIN, "--password", SECRET,
+    """A script that has a connection, a mark and a secret among its arguments, another in its environment."""
+    with open(path("script-sel"), "w", encoding="ascii") as file:
+        file.write(CONNECTS)
+    os.chmod(path("script-sel"), 0o755)
+    bad = f"exec env -i SEL={VARIABLE} \"$0\" \"$@\" \"$(printf '\\377')\""
+    return host.start("sh", "-c", bad, path("script-sel"), server.port(), PLAIN, "--password", SECRET,
                       f"https://me:{SECRET}@host/", f"TOKEN={SECRET}")
 
 
 def arguments(server):
-    return ["-c", CONNECTS, "sel", str(server.port()), PLAIN, "--password", "[redacted]",
+    return ["/bin/bash", path("script-sel"), str(server.port()), PLAIN, "--password", "[redacted]",
             "https://[redacted]@host/", "TOKEN=[redacted]", "\ufffd"]
 
 
@@ -198,7 +201,10 @@ def check_marked(title, sockline, written, wanted, server):
     if not wanted:
         return
     processes = [one["process"] for one in records if PLAIN in str(one.get("process", {}).get("args"))]
-    check(processes and all(one["args"][1:] == arguments(server) and one["args_count"] == len(one["args"]) and
+    # A script: its interpreter is what runs, under the script's name.
+    own = {(one["name"], one["executable"]) for one in processes if one["args"] == arguments(server)}
+    check(own == {("script-sel", os.path.realpath("/bin/bash"))}, f"{title}: name and interpreter", processes)
+    check(processes and all(one["args"] == arguments(server) and one["args_count"] == len(one["args"]) and
                             one["command_line"] == " ".join(one["args"]) for one in processes),
           f"{title}: they are all there", processes)
     raw = {str(one["sockline"].get("raw")) for one in records if one.get("process") in processes}

@@ -51,6 +51,8 @@ CASES = (
     # They hide the ids from what the kernel samples of the new stack.
     ("a user's program with 3,000 variables", (*AS_USER, "env", *(f"V{number}=x" for number in range(3000))), PLAIN,
      (USER, None, GROUP)),
+    ("a user's program with 3,000 arguments", (*AS_USER, "sh", "-c", f'exec "$@" {"- " * 3000}', "-"), PLAIN,
+     (USER, None, GROUP)),
     ("su", ("su", "-s", "/bin/sh", "daemon", "-c", 'exec "$0" "$@"', "--"), PLAIN, ("1", None, "1")),
 )
 

@@ -57,28 +57,37 @@ const char *encode_connection_reason(enum connection_reason reason)
  * What the socket of one end takes this end to be, when NAT makes that another than what
  * its packets show. The end's own socket knows best.
  */
-static void write_translated(struct writer *writer, const struct connection *connection,
-                             enum connection_end end)
+bool encode_connection_translated(const struct connection *connection, enum connection_end end,
+                                  struct inet_address *address, uint16_t *port)
 {
 	const struct tuple wire = connection_tuple_of(connection, end);
 	const struct tuple *own = owner_translated(&connection->owners[end]);
 	const struct tuple *others = owner_translated(&connection->owners[!end]);
-	const struct inet_address *address = &wire.source;
-	uint16_t port = wire.source_port;
 
+	*address = wire.source;
+	*port = wire.source_port;
 	if (others) {
-		address = &others->destination;
-		port = others->destination_port;
+		*address = others->destination;
+		*port = others->destination_port;
 	}
-	if (own && (port != own->source_port || !inet_equal(address, &own->source)) &&
-	    (port == wire.source_port && inet_equal(address, &wire.source))) {
-		address = &own->source;
-		port = own->source_port;
+	if (own && (*port != own->source_port || !inet_equal(address, &own->source)) &&
+	    (*port == wire.source_port && inet_equal(address, &wire.source))) {
+		*address = own->source;
+		*port = own->source_port;
 	}
-	if (port == wire.source_port && inet_equal(address, &wire.source))
+	return *port != wire.source_port || !inet_equal(address, &wire.source);
+}
+
+static void write_translated(struct writer *writer, const struct connection *connection,
+                             enum connection_end end)
+{
+	struct inet_address address;
+	uint16_t port;
+
+	if (!encode_connection_translated(connection, end, &address, &port))
 		return;
 	writer_object(writer, KEY("nat"));
-	encode_tuple_end(writer, address, port, inet_has_ports(wire.protocol));
+	encode_tuple_end(writer, &address, port, inet_has_ports(connection->tuple.protocol));
 	writer_object_end(writer);
 }
 

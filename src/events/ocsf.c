@@ -158,9 +158,17 @@ void ocsf_status(struct writer *writer, enum connection_outcome outcome, const c
 	writer_name(writer, KEY("status_detail"), detail);
 }
 
-void ocsf_unmapped(struct writer *writer)
+void ocsf_unmapped(struct writer *writer, const struct owner *owner, const uint16_t *vlans,
+                   int vlan_count)
 {
 	writer_object(writer, KEY("unmapped"));
+	if (vlan_count > 0) {
+		writer_object(writer, KEY("network"));
+		encode_tuple_vlans(writer, vlans, vlan_count);
+		writer_object_end(writer);
+	}
+	if (owner && owner->process)
+		ocsf_process_image(writer, owner);
 	encode_record_sockline(writer);
 }
 
@@ -193,7 +201,7 @@ static void write_log(struct writer *writer, const struct event *event)
 		                       RAW_ERROR_MESSAGE);
 	if (log->count > 0)
 		writer_count(writer, KEY("count"), log->count);
-	ocsf_unmapped(writer);
+	ocsf_unmapped(writer, NULL, NULL, 0);
 	ocsf_end(writer);
 }
 

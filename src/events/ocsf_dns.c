@@ -143,7 +143,7 @@ void ocsf_dns_write(struct writer *writer, const struct event *event)
 	else if (dns->timed_out)
 		ocsf_status(writer, CONNECTION_FAILURE, "timeout");
 	ocsf_network_connection(writer, connection);
-	ocsf_unmapped(writer);
+	ocsf_network_unmapped(writer, connection);
 	encode_connection_owners(writer, connection);
 	ocsf_end(writer);
 }

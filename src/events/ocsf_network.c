@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Network Activity of OCSF: connections, packets and listeners. */
 #include "connections/connection_extra.h"
+#include "connections/connection_tunnel.h"
 #include "connections/tcp_quality.h"
 #include "events/ocsf_parts.h"
 
@@ -126,29 +127,75 @@ static void write_observation(struct writer *writer, const bool *local)
 	writer_name(writer, KEY("observation_point"), point->caption);
 }
 
-void ocsf_network_connection(struct writer *writer, const struct connection *connection)
+/* An end that is of this host is in the VLAN of its packets, if that is one. */
+static void write_vlan(struct writer *writer, bool local, const uint16_t *ids, int count)
+{
+	if (local && count == 1)
+		writer_decimal(writer, KEY("vlan_uid"), ids[0]);
+}
+
+/* What OCSF has for NAT: the end as its socket knows it. */
+static void write_translated(struct writer *writer, const struct connection *connection,
+                             enum connection_end end)
+{
+	struct inet_address address;
+	uint16_t port;
+
+	if (!encode_connection_translated(connection, end, &address, &port))
+		return;
+	writer_object(writer, KEY("proxy_endpoint"));
+	encode_tuple_end(writer, &address, port, inet_has_ports(connection->tuple.protocol));
+	writer_object_end(writer);
+}
+
+static void write_connection_end(struct writer *writer, const struct connection *connection,
+                                 enum connection_end end)
 {
 	const struct tuple *tuple = &connection->tuple;
-	bool has_ports = inet_has_ports(tuple->protocol);
-	void (*write_end)(struct writer *, const struct inet_address *, uint16_t, bool) =
-		connection->lane & CONNECTION_LANE_MAPPED ? encode_tuple_end_v6 : encode_tuple_end;
+	bool has_ports = inet_has_ports(tuple->protocol), source = end == CONNECTION_SOURCE;
+	const struct inet_address *address = source ? &tuple->source : &tuple->destination;
+	uint16_t port = source ? tuple->source_port : tuple->destination_port;
+	uint16_t ids[PACKET_VLANS_MAX];
+
+	if (connection->lane & CONNECTION_LANE_MAPPED)
+		encode_tuple_end_v6(writer, address, port, has_ports);
+	else
+		encode_tuple_end(writer, address, port, has_ports);
+	write_vlan(writer, connection->local[end], ids, connection_vlans(connection, ids));
+	write_translated(writer, connection, end);
+}
+
+static const struct owner *acting(const struct connection *connection)
+{
 	bool served =
 		connection->local[CONNECTION_DESTINATION] && !connection->local[CONNECTION_SOURCE];
+
+	return &connection->owners[served ? CONNECTION_DESTINATION : CONNECTION_SOURCE];
+}
+
+void ocsf_network_connection(struct writer *writer, const struct connection *connection)
+{
 
 	write_info(writer, connection);
 	write_observation(writer, connection->local);
 	if (!connection->routeless) {
 		writer_object(writer, KEY("src_endpoint"));
-		write_end(writer, &tuple->source, tuple->source_port, has_ports);
+		write_connection_end(writer, connection, CONNECTION_SOURCE);
 		writer_object_end(writer);
 	}
 	writer_object(writer, KEY("dst_endpoint"));
-	write_end(writer, &tuple->destination, tuple->destination_port, has_ports);
+	write_connection_end(writer, connection, CONNECTION_DESTINATION);
 	if (connection->names)
 		encode_names_domain(writer, KEY("hostname"), connection->names);
 	writer_object_end(writer);
-	ocsf_process_actor(
-		writer, &connection->owners[served ? CONNECTION_DESTINATION : CONNECTION_SOURCE]);
+	ocsf_process_actor(writer, acting(connection));
+}
+
+void ocsf_network_unmapped(struct writer *writer, const struct connection *connection)
+{
+	uint16_t ids[PACKET_VLANS_MAX];
+
+	ocsf_unmapped(writer, acting(connection), ids, connection_vlans(connection, ids));
 }
 
 static void write_traffic(struct writer *writer, const struct key *key,
@@ -205,7 +252,7 @@ static void write_connection(struct writer *writer, const struct event *event)
 	if (connection->names)
 		writer_name(writer, KEY("app_protocol_name"),
 		            encode_names_protocol(connection->names));
-	ocsf_unmapped(writer);
+	ocsf_network_unmapped(writer, connection);
 	encode_connection_owners(writer, connection);
 	if (connection->names)
 		encode_names_sockline(writer, connection->names);
@@ -253,7 +300,7 @@ static bool has_address(const struct packet *packet, const struct inet_address *
 }
 
 static void write_packet_end(struct writer *writer, const struct key *key,
-                             const struct packet *packet, bool source)
+                             const struct packet *packet, bool source, bool local)
 {
 	const struct tuple *tuple = &packet->tuple;
 	const struct inet_address *address = source ? &tuple->source : &tuple->destination;
@@ -266,6 +313,7 @@ static void write_packet_end(struct writer *writer, const struct key *key,
 		encode_tuple_end_v6(writer, address, port, packet->has_ports);
 	else
 		encode_tuple_end(writer, address, port, packet->has_ports);
+	write_vlan(writer, local, packet->vlans, packet->vlan_count);
 	writer_object_end(writer);
 }
 
@@ -276,8 +324,9 @@ static void write_packet(struct writer *writer, const struct event *any)
 	const struct owner *owner = event->source ? event->source : event->destination;
 
 	write_packet_info(writer, event);
-	write_packet_end(writer, KEY("src_endpoint"), packet, true);
-	write_packet_end(writer, KEY("dst_endpoint"), packet, false);
+	write_packet_end(writer, KEY("src_endpoint"), packet, true,
+	                 event->source && !event->either_end);
+	write_packet_end(writer, KEY("dst_endpoint"), packet, false, event->destination);
 	if (owner)
 		ocsf_process_actor(writer, owner);
 	if (packet->ip_length > 0) {
@@ -286,7 +335,7 @@ static void write_packet(struct writer *writer, const struct event *any)
 		writer_u64(writer, KEY("packets"), 1);
 		writer_object_end(writer);
 	}
-	ocsf_unmapped(writer);
+	ocsf_unmapped(writer, owner, packet->vlans, packet->vlan_count);
 	encode_owner_attribution(writer, owner,
 	                         is_ip(packet) ? ATTRIBUTION_FORWARDED : ATTRIBUTION_NO_SOCKET);
 	if (event->source && event->destination)
@@ -324,7 +373,7 @@ static void write_listener(struct writer *writer, const struct event *any)
 	writer_object_end(writer);
 	write_listener_end(writer, socket);
 	ocsf_process_actor(writer, event->owner);
-	ocsf_unmapped(writer);
+	ocsf_unmapped(writer, event->owner, NULL, 0);
 	encode_owner_attribution(writer, event->owner, ATTRIBUTION_NO_SOCKET);
 }
 
@@ -343,7 +392,8 @@ void ocsf_network_write(struct writer *writer, const struct event *event)
 
 	if (!has_ends(event)) {
 		ocsf_begin(writer, event, OCSF_BASE_EVENT, other, OCSF_INFORMATIONAL);
-		ocsf_unmapped(writer);
+		ocsf_unmapped(writer, NULL, event->packet.packet->vlans,
+		              event->packet.packet->vlan_count);
 		ocsf_end(writer);
 		return;
 	}

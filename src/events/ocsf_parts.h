@@ -28,19 +28,28 @@ void ocsf_begin(struct writer *writer, const struct event *event, enum ocsf_clas
 void ocsf_time(struct writer *writer, const struct key *key, const struct key *exact,
                int64_t time_ns);
 void ocsf_status(struct writer *writer, enum connection_outcome outcome, const char *detail);
-/* Opens "sockline" in "unmapped", for members of sockline-events(5); and ends the event. */
-void ocsf_unmapped(struct writer *writer);
+/*
+ * Opens "sockline" in "unmapped", for members of sockline-events(5). Before it, what OCSF has no
+ * place for: the VLANs of a packet or a connection, if any, and the image of the owner's container.
+ */
+void ocsf_unmapped(struct writer *writer, const struct owner *owner, const uint16_t *vlans,
+                   int vlan_count);
+/* Ends the event. */
 void ocsf_end(struct writer *writer);
 
 /* ocsf_process.c */
 void ocsf_process_write(struct writer *writer, const struct event *event);
 /* "actor": the owner's process, or the socket's user alone; nothing if neither is known. */
 void ocsf_process_actor(struct writer *writer, const struct owner *owner);
+/* The image of its container by its name alone: OCSF has none without the image's id. */
+void ocsf_process_image(struct writer *writer, const struct owner *owner);
 
 /* ocsf_network.c */
 void ocsf_network_write(struct writer *writer, const struct event *event);
 /* connection_info, src_endpoint, dst_endpoint and actor of a connection. */
 void ocsf_network_connection(struct writer *writer, const struct connection *connection);
+/* ocsf_unmapped of a connection. */
+void ocsf_network_unmapped(struct writer *writer, const struct connection *connection);
 
 /* ocsf_dns.c */
 void ocsf_dns_write(struct writer *writer, const struct event *event);

@@ -60,10 +60,46 @@ static void write_user(struct writer *writer, const struct owner *owner, enum wr
 	writer_object_end(writer);
 }
 
+static const struct container_facts *facts_of(struct writer *writer, const struct process *process)
+{
+	if (!process->container_id || writer_cuts(writer, CUT_CONTAINER_ID) ||
+	    !process_has_added(process))
+		return NULL;
+	return process->added.container;
+}
+
+/* "docker.io/library/nginx@sha256:...": the part behind the sign is an id of the image. */
+static const char *image_id(const struct container_facts *facts)
+{
+	const char *sign = facts && facts->image ? strchr(facts->image, '@') : NULL;
+
+	return sign && sign[1] ? sign + 1 : NULL;
+}
+
+static void write_image(struct writer *writer, const char *name, const char *id)
+{
+	writer_object(writer, KEY("image"));
+	encode_writer_string(writer, KEY("name"), name, (size_t)(id - 1 - name), RAW_NONE);
+	encode_writer_c_string(writer, KEY("uid"), id, RAW_NONE);
+	writer_object_end(writer);
+}
+
+void ocsf_process_image(struct writer *writer, const struct owner *owner)
+{
+	const struct container_facts *facts = facts_of(writer, process_then(writer, owner));
+
+	if (!facts || !facts->image || image_id(facts))
+		return;
+	writer_object(writer, KEY("container"));
+	writer_object(writer, KEY("image"));
+	encode_writer_c_string(writer, KEY("name"), facts->image, RAW_NONE);
+	writer_object_end(writer);
+	writer_object_end(writer);
+}
+
 static void write_container(struct writer *writer, const struct process *process)
 {
-	const struct container_facts *facts =
-		process_has_added(process) ? process->added.container : NULL;
+	const struct container_facts *facts = facts_of(writer, process);
 
 	if (process->container_pid > 0)
 		encode_writer_i64(writer, KEY("namespace_pid"), process->container_pid);
@@ -75,6 +111,8 @@ static void write_container(struct writer *writer, const struct process *process
 		encode_writer_c_string(writer, KEY("name"), facts->name, RAW_NONE);
 		encode_writer_c_string(writer, KEY("runtime"), facts->runtime, RAW_NONE);
 	}
+	if (image_id(facts))
+		write_image(writer, facts->image, image_id(facts));
 	writer_object_end(writer);
 }
 
@@ -185,7 +223,7 @@ void ocsf_process_write(struct writer *writer, const struct event *event)
 		writer_u64(writer, KEY("exit_code"), end->code);
 	write_life_actor(writer, &owner, event->action);
 	write_process(writer, &owner);
-	ocsf_unmapped(writer);
+	ocsf_unmapped(writer, &owner, NULL, 0);
 	encode_owner_cgroup(writer, &owner);
 	ocsf_end(writer);
 }

@@ -18,7 +18,7 @@ PUBLISHED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/
 CLASSES = ("base_event", "network_activity", "dns_activity", "process_activity")
 OBJECTS = ("actor", "container", "device", "dns_answer", "dns_query", "file", "fingerprint", "image",
            "key_value_object", "metadata", "network_connection_info", "network_endpoint",
-           "network_traffic", "os", "process", "product", "user")
+           "network_proxy", "network_traffic", "os", "process", "product", "user")
 LINE_MAX = 8000
 JSON_TYPES = {"integer_t": int, "long_t": int, "float_t": float, "boolean_t": bool, "string_t": str}
 

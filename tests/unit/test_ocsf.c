@@ -7,6 +7,7 @@
 #include "check.h"
 #include "events/encode.h"
 #include "example_event.h"
+#include "processes/container.h"
 #include "random_event.h"
 
 struct fixture {
@@ -146,6 +147,99 @@ static void test_connection(struct fixture *fixture)
 	CHECK(!strstr(encode(fixture, &updated), "traffic\":{") &&
 	              !strstr(fixture->line.data, "src_endpoint"),
 	      "without packets and without a route nothing is said of them");
+	example_end(&example);
+}
+
+/* The client runs in a container of this image. */
+static void put_into_container(struct example *example, struct container_facts *facts)
+{
+	static char id[] = "4f2b8c";
+
+	example->curl.container_id = id;
+	example->curl.added.generation = example->curl.generation + 1;
+	example->curl.added.container = facts;
+}
+
+static void test_images(struct fixture *fixture)
+{
+	struct container_facts facts = { .references = 1, .image = "docker.io/nginx:1.27" };
+	struct example example;
+	struct event event;
+
+	example_begin(&example);
+	put_into_container(&example, &facts);
+	for (int action = EVENT_PACKET; action <= EVENT_CONNECTION_CLOSED; action++) {
+		event = example_event(&example, (enum event_action)action);
+		CHECK(says(fixture, &event,
+		           "\"container\":{\"image\":{\"name\":\"docker.io/nginx:1.27\"}},"
+		           "\"sockline\":"),
+		      "%s: an image that has no id is where OCSF has no place",
+		      event_action_name(event.action));
+		CHECK(strstr(fixture->line.data, "\"container\":{\"uid\":\"4f2b8c\"}"),
+		      "and not in its container");
+	}
+	facts.image = "docker.io/nginx@sha256:77af4d";
+	CHECK(says(fixture, &event,
+	           "\"container\":{\"uid\":\"4f2b8c\",\"image\":{\"name\":\"docker.io/nginx\","
+	           "\"uid\":\"sha256:77af4d\"}}"),
+	      "one that has is in its container");
+	CHECK(strstr(fixture->line.data, "\"unmapped\":{\"sockline\""), "and there alone");
+	event = (struct event){ .action = EVENT_PROCESS_ENDED, .life.process = &example.curl };
+	CHECK(says(fixture, &event, "\"uid\":\"sha256:77af4d\""), "of a process, too");
+	example_end(&example);
+}
+
+static void test_vlans(struct fixture *fixture)
+{
+	struct example example;
+	struct connection *connection = &example.connection;
+	struct event event;
+
+	example_begin(&example);
+	event = example_event(&example, EVENT_CONNECTION_OPENED);
+	connection->lane = 7;
+	CHECK(says(fixture, &event, "\"port\":51044,\"vlan_uid\":\"7\"},\"dst_endpoint\"") &&
+	              !strstr(fixture->line.data, "\"port\":443,\"vlan_uid\""),
+	      "the end that is of this host is in the VLAN");
+	CHECK(strstr(fixture->line.data, "\"unmapped\":{\"network\":{\"vlan\":{\"id\":\"7\"}},"),
+	      "the packets are, too");
+	connection->lane = 7 | 8 << 12;
+	CHECK(says(fixture, &event,
+	           "\"network\":{\"vlan\":{\"id\":\"7\"},\"inner\":{\"vlan\":{\"id\":\"8\"}}},") &&
+	              !strstr(fixture->line.data, "vlan_uid"),
+	      "of two, neither is the end's");
+	connection->lane = 0;
+	event = example_event(&example, EVENT_PACKET);
+	example.packet.vlan_count = 1;
+	example.packet.vlans[0] = 7;
+	CHECK(says(fixture, &event, "\"port\":51044,\"vlan_uid\":\"7\"},\"dst_endpoint\"") &&
+	              strstr(fixture->line.data, "\"network\":{\"vlan\":{\"id\":\"7\"}},"),
+	      "the same of a packet");
+	event.packet.either_end = true;
+	CHECK(!strstr(encode(fixture, &event), "vlan_uid"),
+	      "unless it is not known which end is local");
+	example_end(&example);
+}
+
+static void test_translated(struct fixture *fixture)
+{
+	struct example example;
+	struct event event;
+	struct tuple own;
+
+	example_begin(&example);
+	event = example_event(&example, EVENT_CONNECTION_OPENED);
+	own = example.connection.tuple;
+	inet_parse("172.17.0.2", &own.source);
+	own.source_port = 40000;
+	CHECK(owner_set_translated(&example.connection.owners[CONNECTION_SOURCE], &own) == 0 &&
+	              says(fixture, &event,
+	                   "\"src_endpoint\":{\"ip\":\"10.0.2.15\",\"port\":51044,\"proxy_"
+	                   "endpoint\":"
+	                   "{\"ip\":\"172.17.0.2\",\"port\":40000}},\"dst_endpoint\":{\"ip\":"
+	                   "\"93.184.216.34\",\"port\":443}"),
+	      "an end behind NAT has what OCSF has for that");
+	free(example.connection.owners[CONNECTION_SOURCE].translated);
 	example_end(&example);
 }
 
@@ -308,6 +402,9 @@ int main(void)
 	test_examples(&fixture);
 	test_endings(&fixture);
 	test_connection(&fixture);
+	test_images(&fixture);
+	test_vlans(&fixture);
+	test_translated(&fixture);
 	test_listener(&fixture);
 	test_lives(&fixture);
 	test_codes(&fixture);

@@ -190,10 +190,14 @@ static bool needs_each_packet_at_once(const struct run *run)
  * Rings fill while others have the processors: what little is needed is taken
  * first, where CAP_SYS_NICE allows that.
  */
-static void raise_priority(void)
+static void raise_priority(const struct run *run)
 {
-	if (getpriority(PRIO_PROCESS, 0) > LIVE_NICE)
-		setpriority(PRIO_PROCESS, 0, LIVE_NICE);
+	/* The helper's answers are waited for. */
+	const id_t processes[] = { 0, run->helper ? (id_t)helper_pid(run->helper) : 0 };
+
+	for (size_t i = 0; i < sizeof processes / sizeof *processes; i++)
+		if (getpriority(PRIO_PROCESS, processes[i]) > LIVE_NICE)
+			setpriority(PRIO_PROCESS, processes[i], LIVE_NICE);
 }
 
 static int open_captures(struct run *run, struct error *error)
@@ -227,7 +231,7 @@ static int open_captures(struct run *run, struct error *error)
 		return error_set(error, ENOMEM, "out of memory");
 	if (run_is_replay(run))
 		return run_open_file(run, error);
-	raise_priority();
+	raise_priority(run);
 	count = host_namespaces(run->host, namespaces, NAMESPACES_MAX);
 	for (int i = 0; result == 0 && i < count && i < NAMESPACES_MAX; i++) {
 		int fd = host_namespace_fd(run->host, namespaces[i]);

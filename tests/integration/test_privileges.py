@@ -122,6 +122,9 @@ def check_helper(title, sockline, started, wanted, namespaces=True):
           f"{title}: the helper holds what it needs, run_started names each", (held, named))
     check(len(threads) == 1 and threads[0]["NoNewPrivs"] == "1" and threads[0]["Seccomp"] == "2",
           f"{title}: it has one thread, no_new_privs and a filter", threads)
+    # The run waits for what it asks.
+    check(os.getpriority(os.PRIO_PROCESS, found[0]) == os.getpriority(os.PRIO_PROCESS, sockline.pid),
+          f"{title}: it has the priority of the run")
     files = [os.readlink(f"/proc/{found[0]}/fd/{fd}") for fd in sorted(os.listdir(f"/proc/{found[0]}/fd"), key=int)]
     check(files[:3] == ["/dev/null"] * 3 and
           [name.split(":")[0] for name in files[3:]] == ["socket"] + ["net"] * namespaces,

@@ -299,6 +299,13 @@ const struct option_row option_table[] = {
 	  .initial = 65536,
 	  .config = "max_connections",
 	  .help = "connections that are tracked" },
+	{ .name = "max-memory",
+	  SIZE(max_memory),
+	  .minimum = OPTIONS_MEMORY_MIN,
+	  .maximum = OPTIONS_MEMORY_MAX,
+	  .config = "max_memory_bytes",
+	  .help = "of the process and the capture buffers together;\n"
+	          "default: only each table has its limit" },
 
 	{ .section = "Output",
 	  .letter = 'o',
@@ -469,31 +476,3 @@ const int option_table_count = sizeof option_table / sizeof option_table[0];
 
 _Static_assert(sizeof option_table / sizeof option_table[0] <= OPTIONS_ROWS_MAX,
                "getopt's tables have room for all rows");
-
-static const struct option_row *find(const char *name)
-{
-	const struct option_row *row = option_table;
-
-	while (!row->name || strcmp(row->name, name) != 0)
-		row++;
-	return row;
-}
-
-const char *option_table_word(const char *name, unsigned place)
-{
-	return find(name)->words[place];
-}
-
-bool option_table_is_given(const struct options *options, const char *name)
-{
-	return options->given[find(name) - option_table];
-}
-
-const char *option_table_spelling(const struct option_row *row, char text[64])
-{
-	if (row->letter)
-		snprintf(text, 64, "-%c", row->letter);
-	else
-		snprintf(text, 64, "--%s", row->name);
-	return text;
-}

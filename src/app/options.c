@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/option_memory.h"
 #include "app/option_set.h"
 #include "decode/decode.h"
 #include "events/fields.h"
@@ -320,6 +321,8 @@ int options_parse(struct options *options, int argc, char **argv, struct error *
 		result = check(options, error);
 	if (result == 0)
 		result = check_format(options, error);
+	if (result == 0)
+		result = option_memory_divide(options, error);
 	if (result == 0)
 		result = resolve_fields(options, error);
 	if (result != 0)

@@ -18,6 +18,8 @@
 
 #define OPTIONS_INTERFACES_MAX 64
 #define OPTIONS_SNAPLEN_MAX    262144
+#define OPTIONS_MEMORY_MIN     (UINT64_C(64) << 20)
+#define OPTIONS_MEMORY_MAX     (UINT64_C(1) << 40)
 #define OPTIONS_ROWS_MAX       96 /* of option_table.h */
 #define OPTIONS_SPOOL_MIN      (UINT64_C(1) << 20)
 #define OPTIONS_SPOOL_MAX      (UINT64_C(4) << 30)
@@ -107,6 +109,7 @@ struct options {
 	enum lister_mode sockets;
 	uint16_t community_id_seed;
 	uint32_t max_connections;
+	uint64_t max_memory; /* bytes; 0 = no limit of all together */
 	bool drop_when_slow;
 	enum log_level log_level;
 	enum log_format log_format;

@@ -97,6 +97,7 @@ static void fill_config(const struct report_sources *sources, struct event_confi
 	fill_selection(&options->selection, &config->selection);
 	config->fields = options->wanted;
 	config->without = options->unwanted;
+	config->max_memory_bytes = options->max_memory;
 	config->command = options->command ? options->command[0] : NULL;
 	config->on_slow_reader = option_table_word("on-slow-reader", options->drop_when_slow);
 }

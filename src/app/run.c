@@ -403,6 +403,8 @@ int run_main(const struct options *options, const struct log *log)
 	if (result == 0)
 		result = run_build(&run, &error);
 	if (result == 0)
+		result = run_limit_memory(&run, &error);
+	if (result == 0)
 		result = run_confine(&run, &error);
 	if (result == 0 && !options->self_test)
 		result = run_packets_begin(&run, &error);

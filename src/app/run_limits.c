@@ -1,9 +1,11 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The limit on open files. */
+/* The limits on open files and on memory. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "app/run_private.h"
 
@@ -35,4 +37,64 @@ void run_explain_failure(const struct log *log, const struct error *error)
 		          error->text, (unsigned long long)limit.rlim_cur);
 	else
 		log_error(log, "%s", error->text);
+}
+
+/* Less than this beside what is there after the start, and records would be lost for want of it. */
+#define MEMORY_LEFT_MIN (UINT64_C(16) << 20)
+
+/*
+ * Bytes of rings and files that are in memory, which the limit does not count; and of all that is
+ * the process's own, used or not, which it does. See statm in proc(5).
+ */
+static int read_memory(uint64_t *mapped, uint64_t *own)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	unsigned long long size, resident, shared, text, library, data;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	int count;
+
+	if (!file)
+		return -errno;
+	count = fscanf(file, "%llu %llu %llu %llu %llu %llu", &size, &resident, &shared, &text,
+	               &library, &data);
+	fclose(file);
+	if (count != 6)
+		return -EBADMSG;
+	*mapped = shared * page;
+	*own = data * page;
+	return 0;
+}
+
+/* What the kernel may come to hold for captures of other namespaces: queues, and grown rings. */
+static uint64_t later_bytes(const struct run *run)
+{
+	uint64_t queues = run->captures && !run_is_replay(run) ? run_queue_bytes(run->options) : 0;
+
+	return queues + queues / RUN_OTHERS_PART;
+}
+
+int run_limit_memory(const struct run *run, struct error *error)
+{
+	uint64_t all = run->options->max_memory, mapped = 0, own = 0, least;
+	struct rlimit limit;
+	int result;
+
+	if (all == 0)
+		return 0;
+	result = read_memory(&mapped, &own);
+	if (result != 0)
+		return error_set(error, -result, "--max-memory: /proc/self/statm: %s",
+		                 strerror(-result));
+	mapped += later_bytes(run);
+	least = mapped + own + MEMORY_LEFT_MIN;
+	if (all < least)
+		return error_set(error, ENOMEM,
+		                 "--max-memory: this run needs %lluM, with its buffers and tables",
+		                 (unsigned long long)((least >> 20) + 1));
+	if (getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_max > all - mapped)
+		limit.rlim_max = (rlim_t)(all - mapped);
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_DATA, &limit) != 0)
+		return error_set(error, errno, "--max-memory: setrlimit: %s", strerror(errno));
+	return 0;
 }

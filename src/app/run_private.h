@@ -116,6 +116,8 @@ void run_catch_up(void *context, int64_t packets_ns);
 void run_on_overrun(void *context, const char *where, uint64_t lost);
 /* The soft limit on open files becomes the hard one. */
 void run_raise_limits(void);
+/* --max-memory is in force, as far as what is open by now leaves room. 0 or -errno. */
+int run_limit_memory(const struct run *run, struct error *error);
 void run_explain_failure(const struct log *log, const struct error *error);
 void run_on_trace_lost(void *context, uint64_t lost);
 void run_on_limit_reached(void *context, uint32_t uid, int max, uint64_t refused);

@@ -92,6 +92,9 @@ _sockline()
 	--max-connections)
 		return
 		;;
+	--max-memory)
+		return
+		;;
 	-o | --output)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		compopt -o filenames 2>/dev/null
@@ -208,6 +211,7 @@ _sockline()
 			--stats-interval
 			--community-id-seed
 			--max-connections
+			--max-memory
 			-o
 			--output
 			--spool-size

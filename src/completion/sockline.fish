@@ -68,6 +68,7 @@ complete -c sockline -l update-interval -x -d 'time between connection_updated r
 complete -c sockline -l stats-interval -x -d 'time between capture_stats records'
 complete -c sockline -l community-id-seed -x -d 'seed of the Community ID'
 complete -c sockline -l max-connections -x -d 'connections that are tracked'
+complete -c sockline -l max-memory -x -d 'of the process and the capture buffers together'
 complete -c sockline -s o -l output -r -F -d 'append to FILE'
 complete -c sockline -l spool-size -x -d 'of records that wait for a connection of -o'
 complete -c sockline -s w -l write -r -F -d 'the packets too, as pcapng with their owners as comments (- = stdout'

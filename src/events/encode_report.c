@@ -297,6 +297,8 @@ static void write_config(struct writer *writer, const struct event_config *confi
 		write_capture_options(writer, config);
 	if (config->netns)
 		write_host_options(writer, config);
+	if (config->max_memory_bytes > 0)
+		writer_u64(writer, KEY("max_memory_bytes"), config->max_memory_bytes);
 	if (config->max_connections > 0)
 		write_stream_options(writer, config);
 	if (config->kind_count > 0)

@@ -219,6 +219,7 @@ struct event_config {
 	const char *command; /* its first word, for the others may hold secrets; NULL = none */
 	bool dedupe, inspect, tunnels;
 	uint32_t max_connections;
+	uint64_t max_memory_bytes; /* 0 = no limit */
 	int64_t update_interval_ns;
 	uint64_t count;           /* 0 = no limit */
 	int64_t duration_ns;      /* 0 = no limit */

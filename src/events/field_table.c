@@ -107,9 +107,9 @@ static const struct row rows[] = {
 	  "all_processes args attribution attribution_why buffer_bytes command "
 	  "community_id_seed count dedupe direction duration_ns events fields file filter "
 	  "flush_each flush_interval_ns guess hash immediate_mode inspect interfaces "
-	  "interval_ns kinds listening max_connections netns netns_paths on_slow_reader "
-	  "payload promiscuous selection snaplen sockets stats_interval_ns tunnels "
-	  "update_interval_ns without" },
+	  "interval_ns kinds listening max_connections max_memory_bytes netns netns_paths "
+	  "on_slow_reader payload promiscuous selection snaplen sockets stats_interval_ns "
+	  "tunnels update_interval_ns without" },
 	{ "sockline.config.selection",
 	  "cgroup container pid port process user" },
 	{ "sockline.connection",

@@ -7,10 +7,11 @@ the namespaces of others are, and packets are read meanwhile."""
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 
-from harness import HERE, Namespace, check, comment, run, slowdown, until
+from harness import HERE, SOCKLINE, Namespace, check, comment, run, slowdown, until
 
 USER = 54321
 AT_ONCE = 80  # namespaces, more than are watched of a user
@@ -85,14 +86,28 @@ def test_made_and_dropped():
         maker.finish()
 
 
-def test_few_descriptors():
-    """The limit is raised; where it cannot be, what is not seen is reported."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    sockline = HERE.sockline("-e", "packet", "port", 7739, via=("prlimit", f"--nofile=256:{most}"))
+def limit_of(sockline, name):
+    """The soft and the hard one of a process."""
     with open(f"/proc/{sockline.pid}/limits", encoding="ascii") as file:
-        words = next(line for line in file if line.startswith("Max open files")).split()
-    check(words[3] == words[4], "the limit on descriptors is raised to the hard one", words)
+        line = next(line for line in file if line.startswith(name))
+    return line[len(name):].split()[:2]
+
+
+def test_few_descriptors():
+    """The limit is raised; where it cannot be, what is not seen is reported. --max-memory is a limit, too."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    sockline = HERE.sockline("-e", "packet", "--max-memory", "1G", "port", 7739,
+                             via=("prlimit", f"--nofile=256:{most}"))
+    soft, hard = limit_of(sockline, "Max open files")
+    check(soft == hard, "the limit on descriptors is raised to the hard one", (soft, hard))
+    soft, hard = limit_of(sockline, "Max data size")
+    check(soft == hard and 1 << 29 < int(soft) < (1 << 30) - (32 << 20),
+          "the process may have what the capture buffers leave of --max-memory", (soft, hard))
     sockline.stop()
+    few = subprocess.run([SOCKLINE, "--max-memory", "64M", "-d", "1"], check=False,
+                         capture_output=True, text=True)
+    check(few.returncode == 1 and "--max-memory: this run needs" in few.stderr,
+          "what does not suffice for the start is refused, with what does", few.stderr)
     sockline = HERE.sockline("-e", "packet", "port", 7739, via=("prlimit", "--nofile=1024:1024"),
                              netns=None)
     degraded = sockline.find("run_started")[0]["sockline"]["degraded"]

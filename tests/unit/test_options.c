@@ -65,6 +65,7 @@ static const struct {
 	{ FIELD(sockets) },
 	{ FIELD(community_id_seed) },
 	{ FIELD(max_connections) },
+	{ FIELD(max_memory) },
 	{ FIELD(drop_when_slow) },
 	{ FIELD(log_level) },
 	{ FIELD(log_format) },
@@ -385,6 +386,39 @@ static void test_filter_file(void)
 	unlink(path);
 }
 
+/* What --max-memory leaves for buffers and connections that are not given. */
+static void test_memory(void)
+{
+	static const struct {
+		const char *line;
+		int buffer_kib; /* 0: refused */
+		uint32_t max_connections;
+	} cases[] = {
+		{ "--max-memory 1G", 32768, 65536 },
+		{ "--max-memory 200M", 25600, 62 << 10 },
+		{ "--max-memory 128M", 16384, 8 << 10 },
+		{ "--max-memory 64M", 8192, 1024 },
+		{ "--max-memory 128M -B 32768", 32768, 1024 },
+		{ "--max-memory 128M -B 32769", 0, 0 },
+		{ "--max-memory 128M --max-connections 500000", 16384, 500000 },
+		{ "--max-memory 128M -r x", 32768, 40 << 10 },
+		{ "--max-memory 128M -r x --max-connections 17", 32768, 17 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct options options;
+		struct error error;
+		int result = parse(cases[i].line, &options, &error);
+
+		CHECK(cases[i].buffer_kib == 0
+		              ? result == -EINVAL && strstr(error.text, "--max-memory")
+		              : result == 0 && options.buffer_kib == cases[i].buffer_kib &&
+		                        options.max_connections == cases[i].max_connections,
+		      "%s", cases[i].line);
+		options_free(&options);
+	}
+}
+
 /* Options that would have no effect. */
 static void test_without_effect(void)
 {
@@ -445,6 +479,7 @@ int main(void)
 	test_texts();
 	test_snapshot();
 	test_filter_file();
+	test_memory();
 	test_without_effect();
 	test_again();
 	return check_done();

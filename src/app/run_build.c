@@ -245,6 +245,7 @@ static int open_captures(struct run *run, struct error *error)
 		if (result != 0 && fd >= 0 && options->netns_path_count == 0)
 			result = 0; /* a namespace can be gone by now, the own one cannot */
 	}
+	stream_set_captured(run->stream);
 	return result;
 }
 

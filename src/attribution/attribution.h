@@ -34,6 +34,7 @@ struct sock_diag;
 /* What is known of one network namespace. Everything is borrowed. */
 struct attribution_namespace {
 	uint32_t netns;
+	int64_t since_ns; /* monotonic: it is captured at least since then, if it came later */
 	struct sock_diag *diag;
 	struct lister *lister;
 	struct interfaces *interfaces;

@@ -127,6 +127,7 @@ static int open_namespace(struct host_netns_set *set, int fd, uint32_t netns,
 	if (result != 0)
 		return result;
 	view = host_netns_view(*namespace);
+	view.since_ns = clock_monotonic_ns();
 	result = attribution_add_namespace(set->options.attribution, &view);
 	if (result == 0)
 		return 0;

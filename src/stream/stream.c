@@ -196,6 +196,11 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	return 0;
 }
 
+void stream_set_captured(struct stream *stream)
+{
+	stream->captured_ns = clock_monotonic_ns();
+}
+
 void stream_set_origin(struct stream *stream, const struct origin *origin)
 {
 	stream->origin = origin;

@@ -60,6 +60,8 @@ struct stream_options {
 };
 
 int stream_new(struct stream **result, const struct stream_options *options, struct error *error);
+/* What there is at the start of a live run is captured from now on. */
+void stream_set_captured(struct stream *stream);
 /* Borrowed: what the packets' interfaces are, in a replay. NULL: nothing is known. */
 void stream_set_origin(struct stream *stream, const struct origin *origin);
 void stream_free(struct stream *stream); /* without records: stream_finish first */

@@ -35,19 +35,40 @@ static enum connection_reason reason_of(const struct failed_connect *connect,
 }
 
 /* What this host answered itself, while it tried. */
+static const struct unclaimed_error *
+find_errors(const struct stream *stream, const struct failed_connect *connect, uint32_t *count)
+{
+	return unclaimed_errors_find(stream->errors, connect->netns, &connect->tuple,
+	                             connect->began_ns - WINDOW_TRACE_AFTER_NS, count);
+}
+
 static const struct unclaimed_error *take_errors(const struct stream *stream,
                                                  const struct failed_connect *connect,
                                                  struct connection *connection)
 {
 	uint32_t count;
-	const struct unclaimed_error *error =
-		unclaimed_errors_find(stream->errors, connect->netns, &connect->tuple,
-	                              connect->began_ns - WINDOW_TRACE_AFTER_NS, &count);
+	const struct unclaimed_error *error = find_errors(stream, connect, &count);
 	struct connection_extra *extra = error ? connection_extra(connection) : NULL;
 
 	if (extra)
 		extra->icmp_errors = (struct icmp_errors){ count, error->type, error->code };
 	return error;
+}
+
+/*
+ * It began when its namespace was not captured yet: that no packet of it was seen says nothing, not
+ * even that there was none.
+ */
+static bool may_have_had_packets(const struct stream *stream, const struct failed_connect *connect)
+{
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(stream->options.attribution, connect->netns);
+	uint32_t count;
+
+	return connect->error == 0 &&
+	       (connect->began_ns < stream->captured_ns ||
+	        (namespace && connect->began_ns < namespace->since_ns)) &&
+	       !find_errors(stream, connect, &count);
 }
 
 static void add_connection(struct stream *stream, const struct connection_key *key,
@@ -117,7 +138,7 @@ static void take(struct stream *stream, const struct failed_connect *connect, st
 			give_up(stream, connection, connect->ended_ns);
 		return;
 	}
-	if (!stream->errors)
+	if (!stream->errors || may_have_had_packets(stream, connect))
 		return;
 	if (older)
 		replace(stream, connection);

@@ -37,6 +37,7 @@ struct stream {
 	int64_t echoes_ns; /* when echo requests were looked at last, and at how many exits */
 	uint32_t echoes_exits;
 	bool echoes_changed; /* there are new ones, or owners of theirs */
+	int64_t captured_ns; /* monotonic: since then what was there at the start is captured */
 	struct unclaimed_errors
 		*errors;         /* NULL: calls of connect(2) without packets are no records */
 	struct naming *naming;   /* NULL: nothing is looked into */

@@ -90,6 +90,35 @@ def test_what_was_missed():
     check(not sockline.find("packet") and event["missed_packets"] >= 50, "packets of before are counted", event)
 
 
+ATTEMPTS = """
+import socket, sys, time
+first, count = map(int, sys.argv[1:])
+for port in range(first, first + count):
+    socket.socket().connect_ex(("127.0.0.1", port))
+    print(port, flush=True)
+    time.sleep(0.02)
+"""
+
+
+def test_connect_of_before():
+    """A connect that was refused before its namespace was captured may have had packets: none is known."""
+    ports = range(PORT + 2, PORT + 42)
+    sockline = HERE.sockline("-e", "connection", "--attribution", "tracepoints", netns=None)
+    sockline.send_signal(signal.SIGSTOP)
+    with Namespace() as place:
+        client = place.start(sys.executable, "-c", ATTEMPTS, ports[0], len(ports))
+        for _ in range(8):
+            client.line()
+        sockline.send_signal(signal.SIGCONT)
+        client.finish()
+        sockline.wait_for("connection_closed", lambda record: record["destination"].get("port") == ports[-1])
+    sockline.stop()
+    closed = {record["destination"].get("port"): record["event"].get("reason")
+              for record in sockline.find("connection_closed")}
+    reasons = {closed[port] for port in ports if port in closed}
+    check(reasons == {"refused"}, "what was not captured is not reported as an attempt without packets", closed)
+
+
 def test_named():
     """`ip netns add`: nobody is in it any more, but it has a name."""
     sockline = HERE.sockline("-e", "packet", "udp", "port", PORT + 1, netns=None)

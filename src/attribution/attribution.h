@@ -126,6 +126,19 @@ bool attribution_find_user(struct attribution *attribution,
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner);
 /*
+ * The process has a new listening TCP socket: its descriptors are read, so that the first
+ * connection finds its owner at once.
+ */
+void attribution_listens(struct attribution *attribution, int pid);
+/*
+ * A packet of seen_ns came to this responder's TCP end before the process was born that has the
+ * socket: its parent's, or an earlier ancestor's, whose listening socket took the connection. False:
+ * none is surely known to listen, and *owner (must be clear) remains so.
+ */
+bool attribution_find_listening(struct attribution *attribution,
+                                const struct attribution_question *question,
+                                const struct process *child, struct owner *owner);
+/*
  * Where no tracepoint reports what is handed on: the process was found with a TCP socket, and has
  * its descriptor no more. False also when asked too often.
  */

@@ -17,6 +17,8 @@ static void on_trace_event(void *context, const struct trace_event *event)
 	case TRACE_EVENT_STATE:
 	case TRACE_EVENT_RECEIVE:
 	case TRACE_EVENT_SEND:
+		if (owners->options.listens && trace_event_listens(event))
+			owners->options.listens(owners->options.context, event->pid);
 		socket_history_add(owners->socket_history, event, process);
 		break;
 	case TRACE_EVENT_LOST_SOCKETS:

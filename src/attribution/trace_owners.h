@@ -33,6 +33,7 @@ struct trace_owners_options {
 	 * _IDS, _EXIT; and _LOST_PROCESSES. process: NULL where it is not surely known.
 	 */
 	void (*lived)(void *context, const struct trace_event *event, struct process *process);
+	void (*listens)(void *context, int pid); /* it has a new listening socket; NULL = no call */
 	void *context;
 };
 

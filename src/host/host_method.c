@@ -54,6 +54,13 @@ static void on_lived(void *context, const struct trace_event *event, struct proc
 		host_on_process_event(host, &process_event);
 }
 
+static void on_listens(void *context, int pid)
+{
+	struct host *host = context;
+
+	attribution_listens(host->attribution, pid);
+}
+
 static void on_trace_owners(void *context, uint32_t ready)
 {
 	struct host *host = context;
@@ -136,6 +143,7 @@ int host_method_open(struct host *host, struct error *error)
 		.helper = host->options.trace_helper,
 		.context = host,
 		.lived = on_lived,
+		.listens = on_listens,
 	};
 	struct error refused = { 0 };
 

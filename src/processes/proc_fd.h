@@ -86,6 +86,8 @@ void proc_fd_hint(struct proc_fd *fds, int pid);
 void proc_fd_exited(struct proc_fd *fds, int pid);
 /* Reads this process's descriptors now; number of sockets or -errno. */
 int proc_fd_scan_process(struct proc_fd *fds, int pid);
+/* The same for one that has at most so many descriptors; -E2BIG. */
+int proc_fd_scan_small(struct proc_fd *fds, int pid, int most);
 
 /*
  * A walk over all processes, in slices: each call works for at most budget_ns

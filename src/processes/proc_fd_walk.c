@@ -88,6 +88,16 @@ static int64_t count_of(struct proc_fd *fds, int pid, struct stat *status)
 	return proc_fd_count_descriptors(fds, proc, path, status, LISTED_MAX);
 }
 
+int proc_fd_scan_small(struct proc_fd *fds, int pid, int most)
+{
+	struct stat status;
+	int64_t count = count_of(fds, pid, &status);
+
+	if (count < 0)
+		return (int)count;
+	return count > most ? -E2BIG : proc_fd_scan_process(fds, pid);
+}
+
 /* As many descriptors as when they were read, and the same process. */
 static bool is_unchanged(const struct fd_holder *holder, const struct stat *status, int64_t count)
 {

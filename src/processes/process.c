@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/snippet.h"
 #include "processes/container.h"
@@ -181,6 +182,11 @@ bool process_began_after(const struct process *process, int64_t time_ns)
 	if (process->forked_ns != 0)
 		return process->forked_ns > time_ns;
 	return process_age_ns(process) < clock_monotonic_ns() - time_ns;
+}
+
+bool process_is_unborn(const struct process *process, int64_t seen_ns)
+{
+	return process->forked_ns > seen_ns + WINDOW_TRACE_EXACT_NS;
 }
 
 #define FLAG_EXITING 0x4 /* PF_EXITING, include/linux/sched.h */

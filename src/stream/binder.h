@@ -71,6 +71,9 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
  */
 bool binder_is_unborn(const struct connection *connection, enum connection_end end,
                       int64_t seen_ns);
+/* The owner of such a packet. False, and *owner (must be clear) remains so: it is not surely known. */
+bool binder_find_listening(const struct binder *binder, const struct connection *connection,
+                           enum connection_end end, int64_t seen_ns, struct owner *owner);
 /*
  * The connection closed: the last chance to look, then what is known is remembered and counted.
  * last_ns: of its last packet (monotonic).

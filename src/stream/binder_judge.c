@@ -180,7 +180,20 @@ bool binder_is_unborn(const struct connection *connection, enum connection_end e
 {
 	const struct process *process = connection->owners[end].process;
 
-	return process && seen_ns != 0 && process->forked_ns > seen_ns + WINDOW_TRACE_EXACT_NS;
+	return process && seen_ns != 0 && process_is_unborn(process, seen_ns);
+}
+
+bool binder_find_listening(const struct binder *binder, const struct connection *connection,
+                           enum connection_end end, int64_t seen_ns, struct owner *owner)
+{
+	struct attribution_question question;
+
+	if (end != CONNECTION_DESTINATION || connection->midway)
+		return false;
+	question = binder_question(binder, connection, end);
+	question.seen_ns = seen_ns;
+	return attribution_find_listening(binder->options.attribution, &question,
+	                                  connection->owners[end].process, owner);
 }
 
 unsigned binder_judge(struct binder *binder, struct connection *connection,

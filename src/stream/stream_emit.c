@@ -9,18 +9,24 @@ static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
 static const struct owner one_of_several = { .reason = ATTRIBUTION_AMBIGUOUS };
 static const struct owner not_yet_known = { .reason = ATTRIBUTION_PENDING };
 
-static const struct owner *owner_of(const struct passage *passage, enum connection_end end)
+/* *listening (clear) is for an owner of this packet alone. */
+static const struct owner *owner_of(const struct stream *stream, const struct passage *passage,
+                                    enum connection_end end, struct owner *listening)
 {
 	if (passage->doubtful & BINDER_AMBIGUOUS << end)
 		return &one_of_several;
-	if (passage->doubtful & BINDER_PENDING << end ||
-	    binder_is_unborn(passage->connection, end, passage->seen_ns))
+	if (passage->doubtful & BINDER_PENDING << end)
 		return &not_yet_known;
-	return &passage->connection->owners[end];
+	if (!binder_is_unborn(passage->connection, end, passage->seen_ns))
+		return &passage->connection->owners[end];
+	return binder_find_listening(stream->binder, passage->connection, end, passage->seen_ns,
+	                             listening)
+	               ? listening
+	               : &not_yet_known;
 }
 
 static void set_owners(const struct stream *stream, const struct passage *passage,
-                       struct event_packet *event)
+                       struct event_packet *event, struct owner *listening)
 {
 	const struct connection *connection = passage->connection;
 	enum connection_end from = passage->from, to = !from;
@@ -29,9 +35,9 @@ static void set_owners(const struct stream *stream, const struct passage *passag
 		stream_set_stated(stream, passage->packet, event);
 	} else if (connection) {
 		if (connection->local[from] || !connection->local[to])
-			event->source = owner_of(passage, from);
+			event->source = owner_of(stream, passage, from, listening);
 		if (connection->local[to])
-			event->destination = owner_of(passage, to);
+			event->destination = owner_of(stream, passage, to, listening);
 	} else {
 		event->source = &nobody;
 	}
@@ -45,6 +51,7 @@ void stream_emit_packet(struct stream *stream, const struct passage *passage, ui
 		payload_store_get(&stream->payloads, (uint32_t)(packet - stream->batch));
 	struct payload payload =
 		payload_within(&stream->payloads, packet, kept, stream->options.payload_max);
+	struct owner listening = { 0 };
 	struct event event;
 	char text[COMMUNITY_ID_SIZE];
 	struct tunnel tunnel;
@@ -74,10 +81,11 @@ void stream_emit_packet(struct stream *stream, const struct passage *passage, ui
 		if (packet->ends_here)
 			event.packet.interface = stream_captured_at(passage);
 	}
-	set_owners(stream, passage, &event.packet);
+	set_owners(stream, passage, &event.packet, &listening);
 	if (!connection && !stream->options.no_community_ids && flow_key_has_community_id(packet)) {
 		flow_key_community_id(packet, stream->options.community_id_seed, text);
 		event.packet.community_id = text;
 	}
 	emitter_emit(stream->options.emitter, &event);
+	owner_clear(&listening);
 }

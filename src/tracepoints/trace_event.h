@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/inet.h"
+#include "sockets/socket.h"
 #include "tracepoints/initial_stack.h"
 
 enum trace_event_kind {
@@ -79,5 +80,12 @@ struct trace_event {
 	size_t text_length;
 	struct initial_stack ids; /* TRACE_EVENT_IDS */
 };
+
+/* Its process has made the TCP socket a listening one. */
+static inline bool trace_event_listens(const struct trace_event *event)
+{
+	return event->kind == TRACE_EVENT_STATE && event->process_context &&
+	       event->new_state == SOCKET_LISTEN;
+}
 
 #endif

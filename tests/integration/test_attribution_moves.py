@@ -239,8 +239,16 @@ def sent_by(records, port):
             and record["sockline"]["tcp"]["payload"]]
 
 
+def accepted_by(records, port):
+    """The owners of the packets with which that port took connections."""
+    return [source_end(record).pid for record in records
+            if record["event"]["action"] == "packet" and record["source"].get("port") == port
+            and record["sockline"]["tcp"]["flags"] == ["syn", "ack"]]
+
+
 def test_handovers():
     """What a process sends is its own, whoever opened or accepted the connection."""
+    taken = []
     with Namespace() as host:
         for title, program in HANDOVERS:
             for attempt in range(2):
@@ -255,6 +263,13 @@ def test_handovers():
                 check(named == senders, f"{title}, each packet, {attempt}", f"{senders}\n{named}")
                 closed = [end.pid for action, end in ends_at(records, port) if action == "connection_closed"]
                 check(closed == [senders[-1]], f"{title}, at the close, {attempt}", f"{senders}\n{closed}")
+                if "server" in title:
+                    took = accepted_by(records, port)
+                    check(len(took) == 1 and set(took) <= {agent.pid, None},
+                          f"{title}, before the child was born, {attempt}", took)
+                    taken += took
+    # A socket that has only just begun to listen may not be listed yet.
+    check(taken.count(None) < len(taken) / 2, "most connections were taken by the server", taken)
 
 
 def test_handovers_without_tracepoints():

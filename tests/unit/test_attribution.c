@@ -979,6 +979,75 @@ static void test_unreceived(void)
 	close_world();
 }
 
+static struct process *fork_at(int parent_pid, int pid, int64_t time_ns)
+{
+	const struct process_fork fork = {
+		.parent_pid = parent_pid,
+		.pid = pid,
+		.time_ns = time_ns,
+		.boottime_ns = time_ns,
+	};
+
+	return process_table_fork(world.processes.table, &fork);
+}
+
+/* Packets of before the child was born that serves the connection. */
+static void test_unborn(void)
+{
+	const int64_t born_ns = clock_monotonic_ns(), before_ns = born_ns - 10 * NS_PER_MS;
+	struct process *child, *grandchild, *stranger;
+	const struct {
+		uint16_t port;
+		struct process *const *child;
+		int64_t seen_ns;
+		bool died;
+		int listening; /* 0: none is found */
+		const char *title;
+	} cases[] = {
+		{ 80, &child, before_ns, false, 20, "the parent listens" },
+		{ 80, &grandchild, before_ns, false, 20, "the parent of the parent" },
+		{ 80, &grandchild, born_ns + 10 * NS_PER_MS, false, 0, "a parent that does not" },
+		{ 81, &child, before_ns, false, 0, "another process listens" },
+		{ 82, &child, before_ns, false, 0, "no process does" },
+		{ 80, &child, before_ns, true, 0, "it may have begun to since" },
+		{ 80, &stranger, before_ns, false, 0, "the parent is not known" },
+	};
+
+	clear();
+	fake_process(20, "server", 1, 100);
+	fake_process(30, "other", 1, 100);
+	hold(20, 3, 200);
+	hold(30, 3, 300);
+	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
+	add(TCP, "0.0.0.0", 81, "0.0.0.0", 0, SOCKET_LISTEN, 300);
+	open_world();
+	proc_fd_ignore_sizes(world.processes.fds);
+	process_table_seed(world.processes.table,
+	                   process_table_get(world.processes.table, 20, NULL),
+	                   before_ns - NS_PER_SECOND);
+	child = fork_at(20, 21, born_ns);
+	grandchild = fork_at(21, 22, born_ns + 20 * NS_PER_MS);
+	stranger = fork_at(99, 23, born_ns);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct attribution_question asked =
+			question(IPPROTO_TCP, SRC, cases[i].port, DST, 5000);
+		struct owner owner = { 0 };
+		bool found;
+
+		asked.responder = true;
+		asked.died = cases[i].died;
+		asked.seen_ns = cases[i].seen_ns;
+		found = attribution_find_listening(world.attribution, &asked, *cases[i].child,
+		                                   &owner);
+		CHECK(found == (cases[i].listening != 0) && found == (owner.process != NULL) &&
+		              (!found || (owner.process->pid == cases[i].listening &&
+		                          owner.method == ATTRIBUTION_LISTENER)),
+		      "%s", cases[i].title);
+		owner_clear(&owner);
+	}
+	close_world();
+}
+
 int main(void)
 {
 	fake_begin();
@@ -1000,6 +1069,7 @@ int main(void)
 	test_guess();
 	test_listed();
 	test_unreceived();
+	test_unborn();
 	fake_remove("");
 	return check_done();
 }

@@ -172,7 +172,7 @@ struct connection {
 		int64_t update_ns;
 		uint32_t next_free; /* or the next that is held */
 		struct wheel_link timer;
-	} internal;
+	} internal __attribute__((aligned(64)));
 
 	/* [end]: an end that is not of this host has method UNKNOWN. */
 	struct owner owners[2];

@@ -403,7 +403,8 @@ class Namespace(Place):
         return HERE.run("ip", "-n", self.name, *arguments)
 
     def sysctl(self, name, value):
-        self.run("sh", "-c", f"echo {value} > /proc/sys/{name.replace('.', '/')}")
+        """name as for sysctl(8): net.ipv6.conf.veth0/7.disable_ipv6 is that of veth0.7."""
+        self.run("sh", "-c", f"echo {value} > /proc/sys/{name.translate(str.maketrans('./', '/.'))}")
 
     @property
     def inode(self):

@@ -1,0 +1,223 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""Each command in README.md and contrib is run by a test as it is written, or is known here with the reason why not.
+Those that install files are run here, with copies of /etc and /usr/local over the machine's."""
+
+import glob
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../helpers"))
+import ingest  # noqa: E402
+from consumers import CONTRIB, commands  # noqa: E402
+from harness import SOCKLINE, TREE, check, path, run, skip  # noqa: E402
+
+BLOCK = re.compile(r"^( *)```(?:sh|console)\n(.*?)^\1```", re.M | re.S)
+# The test that runs what it reads in the README.
+BY_TEST = {
+    "clickhouse": "test_databases.py", "duckdb": "test_databases.py", "elastic": "test_commands.py",
+    "lnav": "test_databases.py", "miller": "test_databases.py", "mqtt": "test_databases.py", "nats": "test_databases.py",
+    "pipeline": "test_databases.py", "postgresql": "test_databases.py", "redis": "test_databases.py",
+    "sqlite": "test_databases.py",
+}
+# Commands that no test runs as written, and what stands for them.
+OTHERS = {
+    "README.md": (
+        r"sudo contrib/run.*",  # builds for a minute
+        r"jq .*",  # test_readme.py
+        r'\$ sudo sockline -e connection \| jq .*|      \[.process.name.*|\["curl",.*'),  # test_curl.py: the same fields
+    "alpine": (r"make dist && .* abuild -r",),  # Debian has no abuild
+    "arch": (r"make dist && .* makepkg",),  # by hand, README: without the packages of Arch
+    "container": (r"podman (build|run) .*",),  # there is no registry to take the base from
+    "debian": (r"sudo contrib/debian/build .*", r"sudo apt-get install \./build/packages/.*"),  # make check-package
+    "duckdb": (r"npm install .*",),  # contrib/test
+    "kubernetes": (r"kubectl apply .*",),  # test_contrib.py holds the objects against the API
+    "lnav": (r"lnav sockline.ndjson",),  # the same with -n: without a terminal
+    "nix": (r"nix-build .*",),  # there is no nixpkgs
+    "pipeline": (r"sudo apt-get install rsyslog-kafka",),  # contrib/test
+    "report": (r"npm ci", r"\./report .*"),  # tests/packages/test_report.py
+    "rpm": (r"make dist", r"rpmbuild -ta .*"),  # by hand, README: Debian's rpm has no macros of systemd
+}
+INSTALLS = re.compile(r"sudo (install|systemd-sysusers|sysctl|systemctl|groupadd|setcap)\b.*")
+CALLS = """#!/bin/sh
+echo "$(basename "$0") $*" >>"$CALLS"
+"""
+
+
+def blocks():
+    """(folder or README.md, line) of each line of a command."""
+    for file in [os.path.join(TREE, "README.md"), *sorted(glob.glob(os.path.join(CONTRIB, "*/README.md")))]:
+        name = os.path.basename(os.path.dirname(file)) if file.startswith(CONTRIB) else "README.md"
+        with open(file, encoding="utf-8") as text:
+            for _, block in BLOCK.findall(text.read()):
+                for line in textwrap.dedent(block).splitlines():
+                    if line and not line.startswith("#"):
+                        yield name, line
+
+
+def test_known():
+    """A new command needs a test, or a reason."""
+    found = list(blocks())
+    unknown = [(name, line) for name, line in found if name not in BY_TEST and not INSTALLS.fullmatch(line) and
+               not any(re.fullmatch(pattern, line) for pattern in OTHERS.get(name, ()))]
+    check(len(found) > 60 and not unknown, "each command is run by a test, or is known", unknown)
+    for name, test in BY_TEST.items():
+        with open(os.path.join(TREE, "tests/integration", test), encoding="utf-8") as file:
+            check(f'commands("{name}"' in file.read(), f"{test} runs those of contrib/{name}")
+    unused = [(name, pattern) for name, patterns in OTHERS.items() for pattern in patterns
+              if not any(one == name and re.fullmatch(pattern, line) for one, line in found)]
+    check(not unused, "and those that are known are there", unused)
+
+
+def over_the_machine(folder, script):
+    """Runs it in folder, with a layer over /etc and /usr/local; what is in PATH's first folder notes its calls."""
+    shims = path("shims")
+    os.makedirs(shims, exist_ok=True)
+    for name in ("systemctl", "sysctl"):  # would change the machine
+        with open(os.path.join(shims, name), "w", encoding="utf-8") as file:
+            file.write(CALLS)
+    with open(os.path.join(shims, "sudo"), "w", encoding="utf-8") as file:
+        file.write('#!/bin/sh\nexec "$@"\n')
+    for name in os.listdir(shims):
+        os.chmod(os.path.join(shims, name), 0o755)
+    layers = path("layers")
+    os.makedirs(layers, exist_ok=True)
+    setup = f"""set -e
+mount -t tmpfs sockline-test {layers}
+for place in etc usr/local; do
+    mkdir -p {layers}/$place.upper {layers}/$place.work
+    mount -t overlay -o lowerdir=/$place,upperdir={layers}/$place.upper,workdir={layers}/$place.work overlay /$place
+done
+"""
+    environment = {**os.environ, "PATH": shims + ":/usr/sbin:/sbin:" + os.environ["PATH"], "CALLS": path("calls")}
+    result = subprocess.run(["unshare", "--mount", "sh", "-c", setup + "echo ready\n" + script], cwd=folder, text=True,
+                            env=environment, capture_output=True, check=False)
+    return result.stdout.startswith("ready\n"), result
+
+
+def installs(name):
+    return [line for one, line in blocks() if one == name and INSTALLS.fullmatch(line)]
+
+
+def destination(line):
+    """(the source, where it is installed) of a line with install."""
+    *_, source, place = line.split("#")[0].split()
+    return source, place + os.path.basename(source) if place.endswith("/") else place
+
+
+def test_installs():
+    names = sorted({name for name, line in blocks() if INSTALLS.fullmatch(line)} - {"README.md"})
+    for name in names:
+        folder = path(f"installs-{name}")
+        shutil.copytree(os.path.join(CONTRIB, name), folder)
+        given = installs(name)
+        files = [destination(line) for line in given if " install " in line]
+        folders = " ".join(os.path.dirname(place) for line, (_, place) in
+                           zip((line for line in given if " install " in line), files) if " -D " not in line)
+        compare = "\n".join(f"cmp {source} {place}" for source, place in files)
+        if "sudo systemd-sysusers" in given and shutil.which("systemd-sysusers"):
+            compare += "\ngetent passwd sockline >/dev/null"
+        elif "sudo systemd-sysusers" in given:
+            given.remove("sudo systemd-sysusers")
+        ready, result = over_the_machine(folder, "\n".join([f"mkdir -p {folders}", *given, compare]))
+        if not ready:
+            skip(f"contrib/{name}", f"no layers over /etc: {result.stderr[:200]}")
+            continue
+        check(result.returncode == 0 and files, f"contrib/{name}: its files are where they belong", (given, result.stderr))
+    with open(path("calls"), encoding="utf-8") as file:
+        calls = file.read().splitlines()
+    wanted = ["systemctl restart rsyslog", "systemctl restart rsyslog", "systemctl restart syslog-ng",
+              "sysctl -p /etc/sysctl.d/60-sockline.conf", "systemctl daemon-reload", "systemctl enable --now sockline"]
+    check(calls == wanted, "and the services are asked to read them", calls)
+
+
+def test_capabilities():
+    """README.md: another user with the capabilities, and no more."""
+    folder = path("readme")
+    os.makedirs(os.path.join(folder, "build/run/src"))
+    shutil.copy(SOCKLINE, os.path.join(folder, "build/run/src/sockline"))
+    given = installs("README.md")
+    # The shell between has lost root's capabilities.
+    tries = [f"setpriv --reuid=65534 --regid={group} --clear-groups sh -c "
+             "'/usr/local/sbin/sockline --version >/dev/null 2>&1; echo $?'" for group in
+             ("$(getent group sockline | cut -d: -f3)", "65534")]
+    ready, result = over_the_machine(folder, "\n".join([*given, "getcap /usr/local/sbin/sockline", *tries]))
+    if not ready:
+        skip("README.md", f"no layers over /etc: {result.stderr[:200]}")
+        return
+    _, given_capabilities, *statuses = result.stdout.splitlines()
+    wanted = re.search(r"setcap (.*)\+ep", given[-1])[1].split(",")
+    check(sorted(re.findall(r"cap_\w+", given_capabilities)) == sorted(wanted), "another user's program has the capabilities",
+          given_capabilities)
+    check(result.returncode == 0 and statuses == ["0", "126"], "members of the group run it, and no others",
+          (given, result.stdout, result.stderr))
+
+
+class Elastic(http.server.BaseHTTPRequestHandler):
+    """As far as the commands need it: names and their objects, and _bulk, whose _id is made by the pipeline."""
+
+    kept, documents = {}, {}
+
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.kept[self.path] = (self.headers["Content-Type"], json.loads(body))
+        self.answer({"acknowledged": True})
+
+    def do_POST(self):
+        rows = self.rfile.read(int(self.headers["Content-Length"])).decode().splitlines()
+        errors = False
+        for action, document in zip(map(json.loads, rows[::2]), map(json.loads, rows[1::2])):
+            key, made = ingest.run_pipeline(self.kept["/_ingest/pipeline/sockline"][1], document)
+            errors |= key in self.documents
+            self.documents.setdefault(key, (action["create"]["_index"], made))
+        self.answer({"errors": errors} if self.path == "/_bulk?filter_path=errors" else {})
+
+    def answer(self, value):
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_elastic():
+    if not shutil.which("curl") or not shutil.which("jq"):
+        skip("elastic", "needs curl and jq")
+        return
+    folder = path("elastic")
+    shutil.copytree(os.path.join(CONTRIB, "elastic"), folder)
+    records = shutil.copy(os.path.join(TREE, "tests/golden/records.ndjson"), os.path.join(folder, "sockline.ndjson"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Elastic) as server:
+        threading.Thread(target=server.serve_forever).start()
+        environment = {**os.environ, "ES": f"http://127.0.0.1:{server.server_port}"}
+        outputs = []
+        for command in (*commands("elastic"), *2 * commands("elastic", 1)):
+            outputs.append(subprocess.run(["sh", "-c", command], cwd=folder, env=environment, text=True,
+                                          capture_output=True, check=False))
+        server.shutdown()
+    check(all(one.returncode == 0 and not one.stderr for one in outputs), "the commands of contrib/elastic", outputs)
+    places = {"/_component_template/sockline-mappings": "component-template.json",
+              "/_ingest/pipeline/sockline": "pipeline.json", "/_index_template/logs-sockline": "index-template.json"}
+    for place, name in places.items():
+        with open(os.path.join(CONTRIB, "elastic", name), encoding="utf-8") as file:
+            check(Elastic.kept.get(place) == ("application/json", json.load(file)), f"{name} is put", list(Elastic.kept))
+    with open(records, encoding="utf-8") as file:
+        sent = [json.loads(line) for line in file]
+    wanted = {f"{one['sockline']['run']}-{one['event']['sequence']}": f"logs-{one['event']['dataset']}-default" for one in sent}
+    check({key: index for key, (index, _) in Elastic.documents.items()} == wanted, "each record is in its data stream")
+    check([one.stdout for one in outputs[-2:]] == ['{"errors": false}', '{"errors": true}'],
+          "what is sent again is refused, and not there twice", outputs[-2:])
+
+
+run(globals())

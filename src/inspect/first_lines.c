@@ -34,7 +34,7 @@ static size_t length_of_method(const uint8_t *bytes, size_t length)
 	return i < length && i <= FIRST_LINES_METHOD_MAX && bytes[i] == ' ' ? i : 0;
 }
 
-/* "METHOD target HTTP/1.x" */
+/* "METHOD target HTTP/1.x"; servers accept spaces in the target, and attacks have them. */
 static bool read_request_line(const uint8_t *line, size_t length, struct http_request *request)
 {
 	static const char version[] = " HTTP/1.";
@@ -46,7 +46,7 @@ static bool read_request_line(const uint8_t *line, size_t length, struct http_re
 	    line[length - 1] < '0' || line[length - 1] > '9')
 		return false;
 	for (size_t i = method + 1; i < length - tail; i++)
-		if (line[i] <= ' ' || line[i] == 0x7f)
+		if (line[i] < ' ' || line[i] == 0x7f)
 			return false;
 	memcpy(request->method, line, method);
 	request->method[method] = '\0';

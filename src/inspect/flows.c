@@ -159,11 +159,18 @@ static struct flow *open_flow(struct flows *flows, struct place place, const str
 	return &flows->flows[best];
 }
 
+static void begin_direction(struct flow_direction *direction, uint32_t next)
+{
+	if (direction->stage != STAGE_NONE)
+		return;
+	direction->stage = STAGE_FIRST;
+	direction->next = next;
+}
+
 /* A SYN: the direction begins with what follows it. */
-static void begin(struct flows *flows, struct place place, const struct packet *packet)
+static struct flow *begin(struct flows *flows, struct place place, const struct packet *packet)
 {
 	struct flow *flow = find(flows, place, packet);
-	struct flow_direction *direction;
 	uint32_t next = packet->tcp_sequence + 1;
 
 	if (flow && !(packet->tcp_flags & TCP_FLAG_ACK) &&
@@ -177,11 +184,10 @@ static void begin(struct flows *flows, struct place place, const struct packet *
 	if (!flow)
 		flow = open_flow(flows, place, packet);
 	flow->used = flows->clock;
-	direction = &flow->directions[place.side];
-	if (direction->stage != STAGE_NONE)
-		return;
-	direction->stage = STAGE_FIRST;
-	direction->next = next;
+	begin_direction(&flow->directions[place.side], next);
+	if (packet->tcp_flags & TCP_FLAG_ACK) /* where the SYN before it was not captured */
+		begin_direction(&flow->directions[!place.side], packet->tcp_acknowledgement);
+	return flow;
 }
 
 static struct buffer *buffer_of(struct flows *flows, struct flow_direction *direction)
@@ -262,8 +268,8 @@ static void keep(struct flows *flows, struct flow_direction *direction, size_t o
 static bool look(struct flows *flows, struct flow_direction *direction, const struct packet *packet,
                  const uint8_t *payload, size_t captured, struct flow_view *view)
 {
-	bool cut = captured < packet->payload;
-	int32_t offset = (int32_t)(packet->tcp_sequence - direction->next);
+	bool cut = captured < packet->payload, syn = packet->tcp_flags & TCP_FLAG_SYN;
+	int32_t offset = (int32_t)(packet->tcp_sequence + syn - direction->next);
 	uint16_t before =
 		direction->buffer == NO_BUFFER ? 0 : flows->buffers[direction->buffer].have;
 	const struct buffer *buffer;
@@ -307,12 +313,14 @@ bool flows_add(struct flows *flows, const struct packet *packet, const uint8_t *
 
 	flows->clock++; /* after 2^32 packets the order is lost, once */
 	if (packet->tcp_flags & TCP_FLAG_SYN) {
-		begin(flows, place, packet);
-		return false; /* what a SYN carries (TCP Fast Open) comes again, or is not seen */
-	}
-	if (is_of_no_interest(flows, place, starts))
+		flow = begin(flows, place, packet);
+		if (captured == 0) /* as all but those of TCP Fast Open */
+			return false;
+	} else if (is_of_no_interest(flows, place, starts)) {
 		return false;
-	flow = find(flows, place, packet);
+	} else {
+		flow = find(flows, place, packet);
+	}
 	if (!flow) {
 		if (!starts || captured == 0)
 			return false;

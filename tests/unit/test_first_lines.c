@@ -53,7 +53,9 @@ static void test_http(void)
 		{ "GET / HTTP/1.0\r\n\r\nHost: body\r\n", "GET " },
 		{ "GET / HTTP/1.1\r\nX-Host: a\r\nHost: b\x01\r\n\r\n", "GET " },
 		{ "GET / HTTP/2.0\r\nHost: a\r\n\r\n", "none" },
-		{ "GET /  HTTP/1.1\r\nHost: a\r\n\r\n", "none" },
+		{ "GET /?a;cd /tmp;ls HTTP/1.1\r\nHost: a\r\n\r\n", "GET a" },
+		{ "GET /\ta HTTP/1.1\r\nHost: a\r\n\r\n", "none" },
+		{ "GET  HTTP/1.1\r\nHost: a\r\n\r\n", "none" },
 		{ "GET HTTP/1.1\r\nHost: a\r\n\r\n", "none" },
 		{ "get / HTTP/1.1\r\nHost: a\r\n\r\n", "none" },
 		{ "GET /\r\n\r\n", "none" }, /* HTTP/0.9 could be anything */

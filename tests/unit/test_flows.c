@@ -74,6 +74,37 @@ static void test_order(void)
 	flows_free(flows);
 }
 
+/* The SYN was not captured: its answer says where the other direction begins. */
+static void test_answer(void)
+{
+	struct flows *flows = flows_new(&key);
+	struct packet answer = segment(1, 0, 0, TCP_FLAG_SYN | TCP_FLAG_ACK);
+	struct flow_view view;
+
+	answer.tuple = tuple_reverse(&answer.tuple);
+	answer.tcp_acknowledgement = ISN + 1;
+	flows_add(flows, &answer, NULL, 0, false, &view);
+	CHECK_EQUAL(add(flows, 1, 0, 100), 100, "the first segment behind a SYN that was not seen");
+	begin(flows, 1);
+	CHECK_EQUAL(add(flows, 1, 100, 50), 150, "and the next, though the SYN comes at last");
+	flows_free(flows);
+}
+
+/* TCP Fast Open, RFC 7413: the server may take what the SYN carries, or not. */
+static void test_fast_open(void)
+{
+	struct flows *flows = flows_new(&key);
+	struct packet syn = segment(1, 0, 100, TCP_FLAG_SYN);
+	struct flow_view view;
+
+	CHECK(flows_add(flows, &syn, text, 100, false, &view) && view.initial && view.length == 100,
+	      "what a SYN carries");
+	flows_wait(flows, &view, 0);
+	CHECK_EQUAL(add(flows, 1, 0, 100), 0, "it is sent again");
+	CHECK_EQUAL(add(flows, 1, 100, 50), 150, "what follows");
+	flows_free(flows);
+}
+
 /* Any order, any overlap, some lost: what is given is a prefix of the text, at last all of it. */
 static void test_random(void)
 {
@@ -169,6 +200,8 @@ int main(void)
 		text[i] = (uint8_t)(i * 7 + i / 256);
 	end = check_guarded(text, sizeof text) + sizeof text;
 	test_order();
+	test_answer();
+	test_fast_open();
 	test_random();
 	test_consumed();
 	test_bounds();

@@ -75,6 +75,13 @@ int capture_cut_program(struct sock_filter code[CAPTURE_CUT_MAX], uint32_t base,
 
 		{ X_IS(base + 40), .here = V6 },
 		{ LOAD_BYTE(base + 6) },
+		{ IF_EQUAL(IPPROTO_FRAGMENT, NEXT), ELSE(TRANSPORT) },
+		{ LOAD_LENGTH },
+		{ IF_AT_LEAST(base + 48, NEXT), ELSE(USUAL) },
+		{ LOAD_HALF(base + 42) },
+		{ IF_ANY_BIT(0xfff8, USUAL) }, /* a later fragment */
+		{ X_IS(base + 48) },
+		{ LOAD_BYTE(base + 40) },
 
 		{ IF_EQUAL(IPPROTO_UDP, UDP), .here = TRANSPORT },
 		{ IF_EQUAL(IPPROTO_TCP, TCP), ELSE(USUAL) },

@@ -105,9 +105,10 @@ static void write_flags(struct writer *writer, uint8_t flags)
 	writer_array_end(writer);
 }
 
-static void write_question(struct writer *writer, const char *name, uint16_t type, uint16_t class)
+static void write_question(struct writer *writer, const struct key *key, const char *name,
+                           uint16_t type, uint16_t class)
 {
-	writer_object(writer, KEY("question"));
+	writer_object(writer, key);
 	encode_writer_c_string(writer, KEY("name"), name, RAW_NONE);
 	encode_dns_write_type(writer, type);
 	encode_dns_write_class(writer, class);
@@ -163,9 +164,9 @@ static void write_message(struct writer *writer, const struct dns_message *messa
 	           message->opcode);
 	write_flags(writer, message->flags);
 	if (message->has_question)
-		write_question(writer, dns_text(message, message->question), message->question_type,
-		               message->question_class);
-	if (message->response)
+		write_question(writer, KEY("question"), dns_text(message, message->question),
+		               message->question_type, message->question_class);
+	if (message->response && message->has_code)
 		write_word(writer, KEY("response_code"), codes, sizeof codes / sizeof *codes,
 		           message->code);
 	write_answers(writer, message);
@@ -179,7 +180,7 @@ static void write_query(struct writer *writer, const struct dns_query *query)
 	           query->opcode);
 	write_flags(writer, query->flags);
 	if (query->has_question)
-		write_question(writer, query->question, query->type, query->class);
+		write_question(writer, KEY("question"), query->question, query->type, query->class);
 }
 
 static void write_event(struct writer *writer, const struct event_dns *dns, int64_t time_ns)
@@ -193,10 +194,10 @@ static void write_event(struct writer *writer, const struct event_dns *dns, int6
 			writer_ns(writer, KEY("duration"), time_ns - dns->query_ns);
 		}
 	}
-	if (answered) {
+	if (answered && dns->message->has_code) {
 		writer_name(writer, KEY("outcome"),
 		            dns->message->code == 0 ? "success" : "failure");
-	} else if (dns->timed_out) {
+	} else if (!answered && dns->timed_out) {
 		writer_name(writer, KEY("outcome"), "failure");
 		writer_name(writer, KEY("reason"), "timeout");
 	}
@@ -212,6 +213,38 @@ static void write_dns(struct writer *writer, const struct event_dns *dns)
 	writer_object_end(writer);
 }
 
+/* Returns how many are in the record then. */
+static unsigned write_questions(struct writer *writer, const struct dns_message *message)
+{
+	if (message->further_count == 0 || writer_cuts(writer, CUT_ANSWERS))
+		return message->has_question;
+	writer_array(writer, KEY("questions"));
+	write_question(writer, ELEMENT, dns_text(message, message->question),
+	               message->question_type, message->question_class);
+	for (int i = 0; i < message->further_count; i++)
+		write_question(writer, ELEMENT, dns_text(message, message->further[i].name),
+		               message->further[i].type, message->further[i].class);
+	writer_array_end(writer);
+	return 1u + message->further_count;
+}
+
+/* What dns has no field for: more than one question, and how many there are in all. */
+static void write_more(struct writer *writer, const struct event_dns *dns)
+{
+	const struct dns_message *message = dns->message;
+	unsigned questions = message ? message->question_total : dns->query->question_total;
+	bool more_answers = message && message->answer_total > message->answer_count;
+
+	if (questions <= 1 && !more_answers)
+		return;
+	writer_object(writer, KEY("dns"));
+	if (questions > 1 && questions > (message ? write_questions(writer, message) : 1))
+		writer_u64(writer, KEY("question_count"), questions);
+	if (more_answers)
+		writer_u64(writer, KEY("answer_count"), message->answer_total);
+	writer_object_end(writer);
+}
+
 void encode_dns_event(struct writer *writer, const struct event *any)
 {
 	const struct event_dns *dns = &any->dns;
@@ -222,9 +255,5 @@ void encode_dns_event(struct writer *writer, const struct event *any)
 	write_dns(writer, dns);
 	encode_record_sockline(writer);
 	encode_connection_owners(writer, dns->connection);
-	if (dns->message && dns->message->answer_total > dns->message->answer_count) {
-		writer_object(writer, KEY("dns"));
-		writer_u64(writer, KEY("answer_count"), dns->message->answer_total);
-		writer_object_end(writer);
-	}
+	write_more(writer, dns);
 }

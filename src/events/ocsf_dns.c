@@ -121,11 +121,16 @@ static void write_response(struct writer *writer, const struct dns_message *mess
                            int64_t time_ns)
 {
 	const struct ocsf_value code = code_of(message->code);
+	enum connection_outcome outcome = CONNECTION_UNKNOWN;
 
-	ocsf_status(writer, message->code == 0 ? CONNECTION_SUCCESS : CONNECTION_FAILURE, NULL);
+	if (message->has_code)
+		outcome = message->code == 0 ? CONNECTION_SUCCESS : CONNECTION_FAILURE;
+	ocsf_status(writer, outcome, NULL);
 	ocsf_time(writer, KEY("response_time"), KEY("response_time_dt"), time_ns);
-	writer_u64(writer, KEY("rcode_id"), code.number);
-	writer_name(writer, KEY("rcode"), code.caption);
+	if (message->has_code) {
+		writer_u64(writer, KEY("rcode_id"), code.number);
+		writer_name(writer, KEY("rcode"), code.caption);
+	}
 	write_answers(writer, message);
 }
 

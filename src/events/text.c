@@ -258,7 +258,7 @@ static void add_connection(struct buf *line, const struct event *event)
 static void add_answers(struct buf *line, const struct dns_message *message)
 {
 	buf_append_literal(line, " >");
-	if (message->code != 0)
+	if (message->has_code && message->code != 0)
 		add(line, " code %u", message->code);
 	for (int i = 0; i < message->answer_count; i++) {
 		const char *data = dns_text(message, message->answers[i].data);

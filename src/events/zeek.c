@@ -329,7 +329,7 @@ static void write_message(struct writer *writer, const struct dns_message *messa
 	if (message->has_question)
 		write_question(writer, dns_text(message, message->question), message->question_type,
 		               message->question_class);
-	if (message->response) {
+	if (message->response && message->has_code) {
 		writer_u64(writer, KEY("rcode"), message->code);
 		writer_name(writer, KEY("rcode_name"), encode_dns_code(message->code));
 	}

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <resolv.h>
 
+#include "inspect/dns_cut.h"
 #include "inspect/dns_name.h"
 
-#define HEADER_SIZE    12
 #define EDNS_DO        0x8000u /* RFC 3225, in the TTL of OPT */
 #define CLASS_BITS     0x7fffu
 #define QUESTION_FIXED 4 /* type and class behind the name */
@@ -116,12 +116,35 @@ static uint16_t class_of(const struct reader *reader, const ns_rr *record)
 	return (uint16_t)(reader->multicast ? class & CLASS_BITS : class);
 }
 
-/* Returns where the first answer begins; 0: the question is malformed. */
-static size_t read_question(const struct reader *reader, ns_msg *handle)
+static bool keep_question(const struct reader *reader, size_t offset, const ns_rr *record)
 {
 	struct dns_message *message = reader->message;
+
+	message->question = read_name(reader, offset);
+	message->has_question = message->question != DNS_TEXT_NONE;
+	message->question_type = (uint16_t)ns_rr_type(*record);
+	message->question_class = class_of(reader, record);
+	return message->has_question;
+}
+
+static void keep_further(const struct reader *reader, size_t offset, const ns_rr *record)
+{
+	struct dns_message *message = reader->message;
+
+	if (message->further_count == DNS_QUESTIONS_MAX - 1)
+		return;
+	message->further[message->further_count++] = (struct dns_question){
+		.name = read_name(reader, offset),
+		.type = (uint16_t)ns_rr_type(*record),
+		.class = class_of(reader, record),
+	};
+}
+
+/* Returns where the first answer begins; 0: a question is malformed. */
+static size_t read_questions(const struct reader *reader, ns_msg *handle)
+{
 	const uint8_t *end = reader->bytes + reader->length;
-	const uint8_t *at = reader->bytes + HEADER_SIZE;
+	const uint8_t *at = reader->bytes + DNS_HEADER_SIZE;
 	ns_rr record;
 
 	for (int i = 0; i < ns_msg_count(*handle, ns_s_qd); i++) {
@@ -129,14 +152,10 @@ static size_t read_question(const struct reader *reader, ns_msg *handle)
 
 		if (skipped < 0 || ns_parserr(handle, ns_s_qd, i, &record) != 0)
 			return 0;
-		if (i == 0) {
-			message->question = read_name(reader, HEADER_SIZE);
-			message->has_question = message->question != DNS_TEXT_NONE;
-			message->question_type = (uint16_t)ns_rr_type(record);
-			message->question_class = class_of(reader, &record);
-			if (!message->has_question)
-				return 0;
-		}
+		if (i > 0)
+			keep_further(reader, (size_t)(at - reader->bytes), &record);
+		else if (!keep_question(reader, DNS_HEADER_SIZE, &record))
+			return 0;
 		at += skipped + QUESTION_FIXED;
 	}
 	return (size_t)(at - reader->bytes);
@@ -178,6 +197,7 @@ static void read_edns(ns_msg *handle, struct dns_message *message)
 		message->code |= (uint16_t)(ns_rr_ttl(record) >> 24 << 4);
 		if (ns_rr_ttl(record) & EDNS_DO)
 			message->flags |= DNS_DO;
+		message->has_code = true;
 		return;
 	}
 }
@@ -199,29 +219,71 @@ static uint8_t flags_of(ns_msg *handle)
 	return result;
 }
 
-bool dns_parse(const uint8_t *bytes, size_t length, bool multicast, struct dns_message *message)
+static bool parse_whole(const struct reader *reader, bool cut)
 {
-	struct reader reader = { bytes, length, multicast, message };
+	struct dns_message *message = reader->message;
 	ns_msg handle;
 	size_t answers;
 
-	if (length < HEADER_SIZE || length > UINT16_MAX ||
-	    ns_initparse(bytes, (int)length, &handle) != 0)
+	if (ns_initparse(reader->bytes, (int)reader->length, &handle) != 0)
 		return false;
 	message->id = ns_msg_id(handle);
 	message->response = ns_msg_getflag(handle, ns_f_qr);
 	message->opcode = (uint8_t)ns_msg_getflag(handle, ns_f_opcode);
+	message->has_code = !cut;
 	message->code = (uint16_t)ns_msg_getflag(handle, ns_f_rcode);
 	message->flags = flags_of(&handle);
 	message->has_question = false;
+	message->question_total = ns_msg_count(handle, ns_s_qd);
+	message->further_count = 0;
 	message->answer_total = ns_msg_count(handle, ns_s_an);
 	message->answer_count = 0;
 	message->text_length = 0;
-	answers = read_question(&reader, &handle);
-	if (answers == 0 || !read_answers(&reader, &handle, answers))
+	answers = read_questions(reader, &handle);
+	if (answers == 0 || !read_answers(reader, &handle, answers))
 		return false;
 	read_edns(&handle, message);
 	/* A header alone could be anything; a server may refuse with no more than that. */
 	return message->has_question || message->answer_total > 0 ||
-	       (message->response && message->code != 0);
+	       (message->response && message->code != 0 && !cut);
+}
+
+static bool is_known_class(uint16_t class)
+{
+	return class == ns_c_in || class == ns_c_chaos || class == ns_c_hs || class == ns_c_none ||
+	       class == ns_c_any;
+}
+
+/* The length of a message that is whole is evidence, which one that is cut does not have. */
+static bool is_likely(const struct dns_message *message)
+{
+	return is_known_class(message->has_question ? message->question_class
+	                                            : message->answers[0].class);
+}
+
+static bool parse_cut(const uint8_t *bytes, size_t length, bool multicast,
+                      struct dns_message *message)
+{
+	uint8_t whole[DNS_CUT_MAX];
+	struct reader reader = { whole, 0, multicast, message };
+	struct dns_cut_counts counts;
+
+	reader.length = dns_cut(bytes, length, whole, &counts);
+	if (reader.length == 0 || !parse_whole(&reader, true))
+		return false;
+	message->question_total = counts.questions;
+	message->answer_total = counts.answers;
+	if (counts.additional == 0)
+		message->has_code = true;
+	return is_likely(message);
+}
+
+bool dns_parse(const uint8_t *bytes, size_t length, bool cut, bool multicast,
+               struct dns_message *message)
+{
+	const struct reader reader = { bytes, length, multicast, message };
+
+	if (length < DNS_HEADER_SIZE || length > UINT16_MAX)
+		return false;
+	return cut ? parse_cut(bytes, length, multicast, message) : parse_whole(&reader, false);
 }

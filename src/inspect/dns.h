@@ -17,9 +17,10 @@
 #define DNS_MDNS_PORT  5353
 #define DNS_LLMNR_PORT 5355
 
-#define DNS_ANSWERS_MAX 16
-#define DNS_TEXTS_MAX   2560 /* bytes of all names and data of a message */
-#define DNS_TEXT_NONE   UINT16_MAX
+#define DNS_ANSWERS_MAX   16
+#define DNS_QUESTIONS_MAX 16
+#define DNS_TEXTS_MAX     2560 /* bytes of all names and data of a message */
+#define DNS_TEXT_NONE     UINT16_MAX
 
 #define DNS_TYPE_A     1
 #define DNS_TYPE_CNAME 5
@@ -35,6 +36,11 @@
 #define DNS_CD 32u
 #define DNS_DO 64u
 
+struct dns_question {
+	uint16_t name; /* as in an answer */
+	uint16_t type, class;
+};
+
 struct dns_answer {
 	uint16_t name, data; /* where in texts; DNS_TEXT_NONE: not known, or no room */
 	uint16_t type, class;
@@ -48,10 +54,14 @@ struct dns_message {
 	bool response;
 	uint8_t opcode;
 	uint8_t flags;
+	bool has_code; /* false: it may be extended by what was not captured */
 	uint16_t code; /* RCODE, extended by EDNS */
 	bool has_question;
 	uint16_t question; /* where in texts: the first */
 	uint16_t question_type, question_class;
+	uint16_t question_total; /* as the header says */
+	uint16_t further_count;  /* questions behind the first, as in mDNS, that are here */
+	struct dns_question further[DNS_QUESTIONS_MAX - 1];
 	uint16_t answer_total; /* as the header says */
 	uint16_t answer_count; /* of these, here */
 	struct dns_answer answers[DNS_ANSWERS_MAX];
@@ -60,10 +70,12 @@ struct dns_message {
 };
 
 /*
- * False: it is no DNS message, or not a whole one. multicast: mDNS, where the highest bit of a
- * class means something else (RFC 6762 10.2, 18.12).
+ * False: it is no DNS message. cut: it goes on behind these bytes, and what is whole in them is
+ * read; otherwise all of it must be here. multicast: mDNS, where the highest bit of a class means
+ * something else (RFC 6762 10.2, 18.12).
  */
-bool dns_parse(const uint8_t *bytes, size_t length, bool multicast, struct dns_message *message);
+bool dns_parse(const uint8_t *bytes, size_t length, bool cut, bool multicast,
+               struct dns_message *message);
 
 static inline const char *dns_text(const struct dns_message *message, uint16_t text)
 {

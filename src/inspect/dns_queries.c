@@ -69,6 +69,7 @@ static void keep(struct dns_query *place, const struct dns_query *where,
 	place->opcode = message->opcode;
 	place->flags = message->flags;
 	place->has_question = message->has_question;
+	place->question_total = message->question_total;
 	place->question[0] = '\0';
 	if (!message->has_question)
 		return;

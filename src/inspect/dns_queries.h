@@ -29,6 +29,7 @@ struct dns_query {
 	uint64_t connection;
 	int64_t time_ns;
 	uint16_t id, type, class;
+	uint16_t question_total; /* as the header says; only the first is kept */
 	uint8_t opcode, flags;
 	bool has_question;
 	char question[DNS_NAME_MAX];

@@ -54,10 +54,10 @@ static void report(struct inspector *inspector, enum inspector_kind kind)
 	inspector->callback(inspector->context, &inspector->finding);
 }
 
-static bool look_at_dns(struct inspector *inspector, const uint8_t *bytes, size_t length,
+static bool look_at_dns(struct inspector *inspector, const uint8_t *bytes, size_t length, bool cut,
                         bool multicast)
 {
-	if (!dns_parse(bytes, length, multicast, &inspector->finding.dns))
+	if (!dns_parse(bytes, length, cut, multicast, &inspector->finding.dns))
 		return false;
 	report(inspector, INSPECTOR_DNS);
 	return true;
@@ -130,10 +130,10 @@ static void look_at_datagram(struct inspector *inspector, const struct packet *p
 {
 	bool multicast = has_port(packet, DNS_MDNS_PORT);
 
-	if (captured == packet->payload &&
-	    (multicast || has_port(packet, DNS_PORT) || has_port(packet, DNS_LLMNR_PORT)))
-		look_at_dns(inspector, payload, captured, multicast);
-	else if (quic_starts(payload, captured))
+	if (multicast || has_port(packet, DNS_PORT) || has_port(packet, DNS_LLMNR_PORT))
+		look_at_dns(inspector, payload, captured,
+		            packet->is_fragment || captured < packet->payload, multicast);
+	else if (!packet->is_fragment && quic_starts(payload, captured))
 		look_at_quic(inspector, packet, payload, captured);
 }
 
@@ -142,7 +142,7 @@ static size_t dns_length(const uint8_t *bytes)
 	return (size_t)bytes[0] << 8 | bytes[1];
 }
 
-/* All messages that are whole; the next begins where the last ended. */
+/* The next begins where the last ended. One that is not whole and cannot be is the last. */
 static void look_at_dns_stream(struct inspector *inspector, const struct flow_view *view)
 {
 	size_t at = 0;
@@ -152,11 +152,17 @@ static void look_at_dns_stream(struct inspector *inspector, const struct flow_vi
 
 		if (length > view->length - at - DNS_LENGTH)
 			break;
-		if (!look_at_dns(inspector, view->bytes + at + DNS_LENGTH, length, false)) {
+		if (!look_at_dns(inspector, view->bytes + at + DNS_LENGTH, length, false, false)) {
 			flows_done(inspector->flows, view->direction);
 			return;
 		}
 		at += DNS_LENGTH + length;
+	}
+	if (view->cut && view->length - at > DNS_LENGTH) {
+		look_at_dns(inspector, view->bytes + at + DNS_LENGTH,
+		            view->length - at - DNS_LENGTH, true, false);
+		/* What is answered later is not seen: then what is asked would seem to have none. */
+		flows_done(inspector->flows, view->other);
 	}
 	flows_wait(inspector->flows, view, at);
 }
@@ -250,7 +256,7 @@ void inspector_look(struct inspector *inspector, const struct packet *packet, co
 	size_t captured = packet_payload_captured(packet);
 	const uint8_t *payload = captured > 0 ? bytes + packet->payload_offset : bytes;
 
-	if (packet->has_tcp)
+	if (packet->has_tcp && !packet->is_fragment)
 		look_at_segment(inspector, packet, payload, captured);
 	else if (packet->tuple.protocol == IPPROTO_UDP)
 		look_at_datagram(inspector, packet, payload, captured);

@@ -45,7 +45,7 @@ void inspector_look(struct inspector *inspector, const struct packet *packet, co
 static inline void inspector_packet(struct inspector *inspector, const struct packet *packet,
                                     const uint8_t *bytes)
 {
-	if (!packet->has_ports || packet->is_fragment)
+	if (!packet->has_ports)
 		return;
 	if (packet->payload > 0 ? packet_payload_captured(packet) > 0
 	                        : packet->has_tcp && (packet->tcp_flags & TCP_FLAG_SYN))

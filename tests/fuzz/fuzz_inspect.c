@@ -20,6 +20,8 @@ static void on_finding(void *context, const struct inspector_finding *finding)
 	(void)context;
 	if (finding->kind == INSPECTOR_DNS &&
 	    (message->answer_count > DNS_ANSWERS_MAX || message->text_length > DNS_TEXTS_MAX ||
+	     message->further_count > DNS_QUESTIONS_MAX - 1 ||
+	     message->answer_count > message->answer_total ||
 	     (message->has_question && !memchr(dns_text(message, message->question), '\0',
 	                                       DNS_TEXTS_MAX - message->question))))
 		abort();

@@ -176,6 +176,52 @@ def test_multicast():
     check(found["opened"][-1]["destination"].get("domain") == "nas", "and names the address", found["opened"][-1])
 
 
+def test_fragments():
+    """The first fragment has the question and most answers; what follows them is not known, so no code."""
+    capture = Capture()
+    there = scapy.IP(src=CLIENT, dst=RESOLVER) / scapy.UDP(sport=40000, dport=53)
+    back = scapy.IP(src=RESOLVER, dst=CLIENT) / scapy.UDP(sport=53, dport=40000)
+    texts = [scapy.DNSRR(rrname="www.example.com", type="TXT", rdata="x" * 200, ttl=60)] * 9
+    answer = reply("www.example.com", address("www.example.com", SERVER), *texts, arcount=1, ar=scapy.DNSRROPT())
+    capture.add(there / ask("www.example.com"))
+    for part in scapy.fragment(back / answer, 1200):
+        capture.add(part)
+    Tcp(capture, 50001).script(">S")
+    found = read(capture, "fragments")
+    dns, record = found["transaction"][0]["dns"], found["transaction"][0]
+    check(len(found["transaction"]) == 1 and dns["type"] == "answer" and dns["resolved_ip"] == [SERVER] and
+          len(dns["answers"]) == 5 and record["sockline"]["dns"] == {"answer_count": 10} and
+          "duration" in record["event"] and "response_code" not in dns and "outcome" not in record["event"],
+          "an answer in fragments answers: five of its ten records, and no code", found["transaction"])
+    check(found["opened"][-1]["destination"].get("domain") == "www.example.com", "and names the address",
+          found["opened"][-1])
+    capture = Capture()
+    long = framed(reply("a.example", address("a.example", SERVER), *([scapy.DNSRR(
+        rrname="a.example", type="TXT", rdata="x" * 200, ttl=60)] * 50), identifier=7))
+    stream(capture, 50000, framed(ask("a.example", 7)), back=long)
+    found = read(capture, "a long answer over TCP")["transaction"]
+    check([(record["dns"]["type"], record["sockline"]["dns"], record["dns"].get("response_code")) for record in found]
+          == [("answer", {"answer_count": 51}, "NOERROR")], "the beginning of one that is longer than is kept", found)
+
+
+def test_questions():
+    capture = Capture()
+    names = [f"{number}.local" for number in range(20)]
+    asked = scapy.DNSQR(qname=names[0], qtype="PTR")
+    for name in names[1:]:
+        asked = asked / scapy.DNSQR(qname=name, qtype="A")
+    for count in (3, 20):
+        questions = bytes(scapy.DNS(qd=asked, qdcount=20))
+        message = bytes(scapy.DNS(qd=None, qdcount=count))[:12] + questions[12:12 + sum(
+            len(name) + 6 for name in names[:count])]
+        capture.add(scapy.IP(src=CLIENT, dst="224.0.0.251") / scapy.UDP(sport=5353, dport=5353) / message)
+    found = [record["sockline"]["dns"] for record in read(capture, "questions of mDNS")["transaction"]]
+    check([[question["name"] for question in dns["questions"]] for dns in found] == [names[:3], names[:16]] and
+          [dns.get("question_count") for dns in found] == [None, 20] and
+          found[0]["questions"][1] == {"name": "1.local", "type": "A", "class": "IN"},
+          "three questions; the first sixteen of twenty", found)
+
+
 def test_others():
     """What is at port 53 and is no DNS; a message that was cut."""
     capture = Capture()

@@ -356,11 +356,23 @@ static inline void scene_dns(struct scene *scene, struct event_dns *event)
 	message->id = (uint16_t)scene_number(scene, 16);
 	message->opcode = (uint8_t)scene_number(scene, 4);
 	message->flags = (uint8_t)random_below(&scene->random, 128);
+	message->has_code = scene_chance(scene, 80);
 	message->code = (uint16_t)scene_number(scene, 12);
 	message->question = scene_dns_text(scene);
 	message->has_question = message->question != DNS_TEXT_NONE;
 	message->question_type = (uint16_t)scene_number(scene, 16);
 	message->question_class = (uint16_t)scene_number(scene, 16);
+	message->further_count = 0;
+	if (message->has_question && scene_chance(scene, 20))
+		message->further_count = (uint16_t)random_below(&scene->random, DNS_QUESTIONS_MAX);
+	message->question_total = (uint16_t)(message->has_question + message->further_count +
+	                                     scene_chance(scene, 20));
+	for (int i = 0; i < message->further_count; i++)
+		message->further[i] = (struct dns_question){
+			.name = scene_dns_text(scene),
+			.type = (uint16_t)scene_number(scene, 16),
+			.class = (uint16_t)scene_number(scene, 16),
+		};
 	message->answer_count = (uint16_t)random_below(&scene->random, DNS_ANSWERS_MAX + 1);
 	message->answer_total = (uint16_t)(message->answer_count + scene_chance(scene, 20));
 	for (int i = 0; i < message->answer_count; i++)
@@ -370,6 +382,7 @@ static inline void scene_dns(struct scene *scene, struct event_dns *event)
 		return;
 	scene->query = (struct dns_query){ .id = message->id,
 		                           .has_question = scene_chance(scene, 80),
+		                           .question_total = (uint16_t)scene_number(scene, 2),
 		                           .question = "www.example.org" };
 	event->message = NULL;
 	event->query = &scene->query;

@@ -117,6 +117,23 @@ static void test_flags(void)
 	CHECK_EQUAL(run(0, bytes, length), USUAL, "a later fragment has no ports");
 }
 
+/* A fragment of IPv6 has a header of its own in front of that of UDP. */
+static void test_fragments(void)
+{
+	uint8_t bytes[MOST] = { 0 }, *header = bytes + 40;
+	size_t length = make(bytes, 0, 6, IPPROTO_UDP, 0, 0, "0123456789ab0123456789ab", 24);
+
+	bytes[6] = IPPROTO_FRAGMENT;
+	memcpy(header, (const uint8_t[]){ IPPROTO_UDP, 0, 0, 1, 0, 0, 0, 7, 0, 53, 156, 64 }, 12);
+	CHECK_EQUAL(run(0, bytes, length), LONGER, "the first fragment of an answer");
+	CHECK_EQUAL(run(0, bytes, 47), USUAL, "it ends in that header");
+	header[2] = 1;
+	CHECK_EQUAL(run(0, bytes, length), USUAL, "a later one");
+	header[2] = 0;
+	header[0] = IPPROTO_SCTP;
+	CHECK_EQUAL(run(0, bytes, length), USUAL, "one of another protocol");
+}
+
 /* None is rejected, wherever it ends and whatever its bytes are. */
 static void test_random(void)
 {
@@ -133,7 +150,8 @@ static void test_random(void)
 			bytes[base] = (uint8_t)(random_below(&random, 2)
 			                                ? 0x60
 			                                : 0x40 + random_below(&random, 16));
-			bytes[base + 6] = random_below(&random, 2) ? 6 : 17;
+			bytes[base + 6] = (uint8_t[]){ 6, 17, 44 }[random_below(&random, 3)];
+			bytes[base + 40] = random_below(&random, 2) ? 6 : 17;
 			bytes[base + 9] = random_below(&random, 2) ? 6 : 17;
 			if (bytes[base] < 0x60)
 				bytes[base + 6] = bytes[base + 7] = 0;
@@ -155,6 +173,7 @@ int main(void)
 	}
 	test_cases();
 	test_flags();
+	test_fragments();
 	test_random();
 	return check_done();
 }

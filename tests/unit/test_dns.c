@@ -25,7 +25,7 @@ static void test_answer(void)
 {
 	static struct dns_message message;
 
-	if (!CHECK(dns_parse(answer, sizeof answer, false, &message), "an answer is one"))
+	if (!CHECK(dns_parse(answer, sizeof answer, false, false, &message), "an answer is one"))
 		return;
 	CHECK(message.id == 0xbeef && message.response && message.opcode == 0 && message.code == 0,
 	      "its header");
@@ -52,20 +52,70 @@ static void test_prefixes(void)
 	for (size_t length = 0; length <= sizeof answer; length++) {
 		uint8_t *bytes = check_guarded(answer, length);
 
-		whole = dns_parse(bytes, length, false, &message);
+		whole = dns_parse(bytes, length, false, false, &message);
 		silent &= whole == (length == sizeof answer);
 		for (size_t i = 0; i < length; i++) {
 			uint8_t before = bytes[i];
 
 			for (int value = 0; value < 256; value += 15) {
 				bytes[i] = (uint8_t)value;
-				dns_parse(bytes, length, true, &message);
+				dns_parse(bytes, length, false, true, &message);
 			}
 			bytes[i] = before;
 		}
 	}
 	CHECK(whole && silent, "a message that is cut is none, at each of %zu places",
 	      sizeof answer);
+}
+
+/* Cut anywhere, what is whole is read: the question, then each answer; at the end the code. */
+static void test_cut(void)
+{
+	static const size_t question = 33, first = 62, second = 78;
+	static struct dns_message message;
+	bool right = true;
+
+	for (size_t length = 0; length <= sizeof answer; length++) {
+		bool is = dns_parse(check_guarded(answer, length), length, true, false, &message);
+		int answers = (length >= first) + (length >= second);
+
+		right &= is == (length >= question);
+		right &= !is ||
+		         (message.answer_count == answers && message.answer_total == 2 &&
+		          message.question_total == 1 &&
+		          message.has_code == (length == sizeof answer) &&
+		          strcmp(dns_text(&message, message.question), "www.example.com") == 0);
+	}
+	CHECK(right, "the beginning of a message that is cut, at each of %zu places",
+	      sizeof answer);
+}
+
+static void test_cut_others(void)
+{
+	static const uint8_t group[] = { 0, 0,  0,    0, 0, 3,   0, 0, 0,  0,   0,
+		                         0, 1,  'a',  0, 0, 1,   0, 1, 1,  'b', 0,
+		                         0, 28, 0x80, 1, 1, 'c', 0, 0, 16, 0,   1 };
+	static const uint8_t refused[] = { 0, 7, 0x81, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1 };
+	static uint8_t bytes[sizeof refused];
+	static struct dns_message message;
+	const struct dns_question *further = message.further;
+
+	CHECK(dns_parse(group, sizeof group, false, true, &message) &&
+	              message.question_total == 3 && message.further_count == 2 &&
+	              further[0].type == 28 && further[0].class == DNS_CLASS_IN &&
+	              strcmp(dns_text(&message, further[0].name), "b") == 0 &&
+	              strcmp(dns_text(&message, further[1].name), "c") == 0,
+	      "three questions");
+	CHECK(dns_parse(group, sizeof group - 1, true, true, &message) &&
+	              message.question_total == 3 && message.further_count == 1,
+	      "and those that are whole where it is cut");
+	CHECK(dns_parse(refused, sizeof refused, true, false, &message) && message.has_code &&
+	              message.code == 5,
+	      "no record can follow that extends the code");
+	memcpy(bytes, refused, sizeof bytes);
+	bytes[sizeof bytes - 1] = 77;
+	CHECK(!dns_parse(bytes, sizeof bytes, true, false, &message),
+	      "a class that no one uses, where no length shows that it is DNS");
 }
 
 static void test_names(void)
@@ -143,7 +193,7 @@ static void test_bounds(void)
 			bytes[length++] = j % 50 == 0 ? 49 : 0xff;
 		bytes[length++] = 0;
 	}
-	CHECK(dns_parse(bytes, length, false, &message) && message.answer_total == 40 &&
+	CHECK(dns_parse(bytes, length, false, false, &message) && message.answer_total == 40 &&
 	              message.answer_count == DNS_ANSWERS_MAX,
 	      "of 40 answers %d are kept", DNS_ANSWERS_MAX);
 	for (int i = 0; i < message.answer_count; i++)
@@ -156,6 +206,8 @@ int main(void)
 {
 	test_answer();
 	test_prefixes();
+	test_cut();
+	test_cut_others();
 	test_names();
 	test_longest_name();
 	test_bounds();

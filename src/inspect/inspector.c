@@ -3,6 +3,7 @@
 #include "inspect/inspector.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "inspect/flows.h"
 #include "inspect/quic.h"
@@ -213,7 +214,10 @@ static void look_at_lines(struct inspector *inspector, const struct flow_view *v
 		return;
 	case FIRST_LINES_FOUND:
 		report(inspector, kind);
-		flows_done(inspector->flows, view->direction);
+		if (kind == INSPECTOR_HTTP && strcmp(finding->http.method, "CONNECT") == 0)
+			flows_wait(inspector->flows, view, view->length);
+		else
+			flows_done(inspector->flows, view->direction);
 		return;
 	case FIRST_LINES_NONE:
 		look_behind(inspector, view);

@@ -307,7 +307,8 @@ def test_upgrades():
     mysql = b"\x20\0\0\1\x05\xae\xff\1\0\0\0\1\x2d" + bytes(23)
     smtp = [b"EHLO a.example\r\n", b"STARTTLS\r\n"]
     cases = [[request], [encryption, request], [mysql], smtp, [b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n"],
-             [b"capa\r\nstls\r\n"], [b"NOOP\r\n"] * 8]
+             [b"capa\r\nstls\r\n"], [b"NOOP\r\n"] * 8,
+             [b"CONNECT proxy.example:443 HTTP/1.1\r\nHost: a.example\r\nA: b\r\n", b"C: d\r\n\r\n"]]
     others = [[b"NOOP\r\n"] * 9, [b"STARTTLS"], [b"GET / HTTP/1.1\r\n\r\n"], [other], [mysql[:5] + bytes(31)],
               [smtp[0], b"\0"], [b"x" * 512 + b"\n"]]
     for number, parts in enumerate(cases + others):
@@ -324,7 +325,9 @@ def test_upgrades():
     names = [found[50000 + number].get("tls", {}).get("client", {}).get("server_name")
              for number in range(len(cases + others))]
     check(names == ["db.example.com"] * len(cases) + [None] * len(others),
-          "behind a request of PostgreSQL or MySQL, or lines of text, not behind many, HTTP or others", names)
+          "behind a request of PostgreSQL or MySQL, lines of text, CONNECT; not behind many, other HTTP or others", names)
+    check(found[50000 + len(cases) - 1]["http"]["request"]["method"] == "CONNECT" and
+          found[50000 + len(cases) - 1]["network"]["protocol"] == "tls", "and CONNECT is kept", found)
     check(found[50100]["tls"]["client"]["server_name"] == "db.example.com" and
           found[50100]["network"]["protocol"] == "tls", "and when that was captured later", found[50100])
     text = Flow(Capture(), 50000, 25)

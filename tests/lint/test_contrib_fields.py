@@ -10,7 +10,7 @@ import re
 import sys
 
 import check_events_manual as schemas
-from tap import check, complaints, done  # check_events_manual knows where it is
+from tap import check, complaints, done, skip  # check_events_manual knows where it is
 
 # Names that begin as a field and are none: files, subjects and packages.
 FILES = r"ndjson|conf|db|sql|json|service|sysusers|sysctl|spec|records|failed|sincedb|read_time|targets|receiver"
@@ -57,7 +57,63 @@ def recipes(root, folder):
             yield path, schemas.read(path)
 
 
+# How a recipe names the form of a time, and the pieces of that form.
+TIMES = (("fluent-bit/README.md", r"Time_Format +(\S+)"), ("splunk/README.md", r"TIME_FORMAT = (\S+)"),
+         ("otel/README.md", r'layout: "(.*?)"'), ("loki/config.alloy", r'format = "(.*?)"'),
+         ("vector/README.md", r'parse_timestamp!\(\.@timestamp, "(.*?)"\)'))
+RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
+WHOLE = {"RFC3339Nano": RFC3339, "2006-01-02T15:04:05.999999999Z07:00": RFC3339, "%+": RFC3339}
+PIECES = {"%Y": r"\d{4}", "%m": r"\d\d", "%d": r"\d\d", "%H": r"\d\d", "%M": r"\d\d", "%S": r"\d\d", "%L": r"\d{1,9}",
+          "%9N": r"\d{9}", "%z": r"(Z|[+-]\d\d:?\d\d)", "%Z": r"[A-Z]+"}
+
+
+def pattern_of(form):
+    """What fits a form of a time; None for one with a piece that is not known."""
+    if form in WHOLE:
+        return WHOLE[form]
+    found = "".join(PIECES.get(piece, re.escape(piece)) for piece in re.findall(r"%\d?\w|.", form))
+    return None if "%" in found else found
+
+
+def test_times():
+    """Each recipe takes the record's own time, to the nanosecond, in a form that fits it."""
+    with open(os.path.join(schemas.ROOT, "tests/golden/records.ndjson"), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    times = [json.loads(line)["@timestamp"] for line in lines]
+    check(all(re.fullmatch(r".*\.\d{9}Z", time) for time in times), "a time has nine digits", times[:1])
+    for name, form in TIMES:
+        found = re.search(form, schemas.read(f"contrib/{name}"))
+        pattern = pattern_of(found[1]) if found else None
+        wrong = [time for time in times if not pattern or not re.fullmatch(pattern, time)]
+        check(not wrong, f"contrib/{name} has the form of a record's time", (found and found[1], wrong[:1]))
+    prefix = re.search(r"TIME_PREFIX = (.*)", schemas.read("contrib/splunk/README.md"))[1]
+    wrong = [line for line, time in zip(lines, times) if not line[re.search(prefix, line).end():].startswith(time)]
+    check(not wrong, "Splunk looks for the time where it is", wrong[:1])
+
+
+def test_yaml():
+    try:
+        import yaml
+    except ImportError:
+        skip("the blocks of YAML", "needs python3-yaml")
+        return
+    for folder in ("vector", "filebeat", "otel", "elastic"):
+        blocks = re.findall(r"^```yaml\n(.*?)^```", schemas.read(f"contrib/{folder}/README.md"), re.M | re.S)
+        check(blocks and all(isinstance(yaml.safe_load(block), dict) for block in blocks), f"contrib/{folder}: YAML", blocks)
+    otel = yaml.safe_load(re.findall(r"^```yaml\n(.*?)^```", schemas.read("contrib/otel/README.md"), re.M | re.S)[0])
+    pipeline = otel["service"]["pipelines"]["logs"]
+    check(all(set(pipeline[kind]) <= otel[kind].keys() for kind in ("receivers", "exporters")) and
+          set(otel["service"]["extensions"]) <= otel["extensions"].keys() and
+          otel["receivers"]["filelog"]["storage"] in otel["extensions"], "OpenTelemetry: each part that is named is there", otel)
+    vector = yaml.safe_load(re.findall(r"^```yaml\n(.*?)^```", schemas.read("contrib/vector/README.md"), re.M | re.S)[0])
+    parts = vector["sources"].keys() | vector["transforms"].keys()
+    inputs = [name for kind in ("transforms", "sinks") for part in vector[kind].values() for name in part["inputs"]]
+    check(inputs and set(inputs) <= parts, "Vector: each input that is named is there", inputs)
+
+
 def main():
+    test_times()
+    test_yaml()
     known = paths_of_schema()
     tops = "|".join(sorted(path for path in known if re.fullmatch(r"[a-z]+", path)))
     samples = ("$!process!nam", "$process['nam']", "[process][nam]", "{process,nam}", "$.process.nam",

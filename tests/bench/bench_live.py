@@ -289,18 +289,35 @@ def run_idle(bench):
 # Processes
 
 
-def times_of_processes(bench, program, count):
-    """us of a fork and of an exec while the program runs; None: nothing does."""
+def start_watching(program):
+    """sockline, as it captures what is none of these processes'. None: no program."""
     process = program and subprocess.Popen([program, "-q", "--netns", "self", "-i", "lo", "-e", "connection"],
                                            stdout=subprocess.DEVNULL)
     if process:
         time.sleep(1)
+    return process
+
+
+def times_of_processes(bench, program, count):
+    """us of a fork and of an exec while the program runs; None: nothing does."""
+    process = start_watching(program)
     output = subprocess.run([bench.helper("bench_processes"), str(count)], check=True, text=True,
                             stdout=subprocess.PIPE).stdout
     if process:
         process.terminate()
         process.wait()
     return {name: int(ns) / 1000 for name, ns in (line.split() for line in output.splitlines())}
+
+
+def cpu_of_an_exec(bench, program, count):
+    """us of CPU that the program takes for a process that executes another one and stays for a while."""
+    process = start_watching(program)
+    begin = cpu_ns(process.pid)
+    subprocess.run([bench.helper("bench_processes"), str(count), "stay"], check=True)
+    taken = cpu_ns(process.pid) - begin
+    process.terminate()
+    process.wait()
+    return taken / 1000 / count
 
 
 def run_processes(bench):
@@ -318,3 +335,10 @@ def run_processes(bench):
         for other in list(programs)[::2]:
             added = statistics.median(one["sockline"][what] - one[other][what] for one in rounds)
             results.goal("processes", f"{what}, more than {other}, us", added, "<=", limit)
+    rounds = [{name: cpu_of_an_exec(bench, program, count // 2) for name, program in programs.items() if program}
+              for _ in range(runs)]
+    for name in rounds[0]:
+        results.add("processes", f"CPU for an exec, {name}", "us", [one[name] for one in rounds])
+    if before:
+        added = statistics.median(one["sockline"] - one["before"] for one in rounds)
+        results.goal("processes", "CPU for an exec, more than before, us", added, "<=", 0)

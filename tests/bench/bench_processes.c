@@ -2,9 +2,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What it takes to fork a process, and to execute a program in a new one, each until it is waited
- * for: "fork NS" and "exec NS", the medians of so many.
+ * for: "fork NS" and "exec NS", the medians of so many. Or executes so many programs, one in a
+ * millisecond, each of which stays for half a second.
  *
- *	bench_processes COUNT
+ *	bench_processes COUNT [stay]
  */
 #include <errno.h>
 #include <spawn.h>
@@ -68,6 +69,21 @@ static void measure(const char *name, pid_t start(char *program), char *program,
 	free(times);
 }
 
+static void execute_staying(char *program, long count)
+{
+	char word[] = "stay", *arguments[] = { program, word, NULL }, *environment[] = { NULL };
+	pid_t pid;
+
+	for (long i = 0; i < count; i++) {
+		errno = posix_spawn(&pid, program, NULL, NULL, arguments, environment);
+		if (errno != 0)
+			fail(program);
+		usleep(1000);
+	}
+	while (wait(NULL) > 0)
+		;
+}
+
 int main(int argc, char **argv)
 {
 	char program[] = "/proc/self/exe";
@@ -75,9 +91,15 @@ int main(int argc, char **argv)
 
 	if (argc < 2) /* the program that is executed */
 		return EXIT_SUCCESS;
+	if (strcmp(argv[1], "stay") == 0)
+		return usleep(500000);
 	count = strtol(argv[1], NULL, 10);
 	if (count <= 0 || count > 1000000)
 		return 2;
+	if (argc > 2) {
+		execute_staying(program, count);
+		return EXIT_SUCCESS;
+	}
 	measure("fork", start_fork, program, (size_t)count);
 	measure("exec", start_exec, program, (size_t)count);
 	return EXIT_SUCCESS;

@@ -16,7 +16,8 @@ sys.path.insert(0, os.path.join(HERE, "../helpers"))
 from tap import check, complaints, done, skip  # noqa: E402
 
 FOLDER = os.path.join(HERE, "../../contrib/report")
-UPLOT = os.path.join(os.environ.get("top_builddir", "."), "consumers/node_modules/uplot")  # by contrib/test, of npm
+# By contrib/test, of npm.
+UPLOT = os.environ.get("UPLOT") or os.path.join(os.environ.get("top_builddir", "."), "consumers/node_modules/uplot")
 HOSTILE = ("</script><script>document.title='taken'</script>", "<img src=x onerror=document.title='taken'>",
            "\"><b id=taken>", "' onclick='x", "--><i>", "&lt;u&gt;", "]]>", "\u202egnp\u2028\ud800\x00")
 NAMES = ("curl", "sshd", *HOSTILE)

@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+# Part of `make check-package': contrib/report as its README says, with what it takes from npm, and
+# its page in headless Chromium, which is installed. Needs root, Debian's archive and npm's. TAP.
+
+set -u
+top=${top_srcdir:?}
+# shellcheck source=tests/helpers/tap.sh
+. "$top/tests/helpers/tap.sh"
+# shellcheck source=contrib/common.sh
+. "$top/contrib/common.sh"
+scratch=$(mktemp -d /var/tmp/sockline-report.XXXXXX) || exit 1
+trap 'rm -rf "$scratch" "$tap_output"' EXIT
+# shellcheck disable=SC2034 # install_packages reads it
+log=$scratch/log
+folder=$scratch/report
+
+# shellcheck disable=SC2016,SC2317 # awk expands it; point calls it
+as_written()
+{
+	cp "$top/tests/golden/records.ndjson" "$folder/sockline.ndjson" &&
+		awk '/^```/ { inside = !inside; next } inside' "$folder/README.md" >"$scratch/commands" &&
+		grep -q '^npm ci$' "$scratch/commands" && (cd "$folder" && sh -e "$scratch/commands") &&
+		grep -q '<title>sockline: ' "$folder/report.html"
+}
+
+# shellcheck disable=SC2317
+in_browser()
+{
+	UPLOT=$folder/node_modules/uplot python3 "$top/tests/packages/test_report.py" >"$scratch/tap"
+	status=$?
+	cat "$scratch/tap"
+	[ "$status" -eq 0 ] && grep -q 'the chart is drawn' "$scratch/tap" && ! grep -q '# SKIP' "$scratch/tap"
+}
+
+command -v npm >/dev/null || install_packages npm || exit 1
+install_packages chromium || exit 1
+cp -R "$top/contrib/report" "$folder" || exit 1
+point 'the commands of contrib/report' as_written
+point 'its page in a browser' in_browser
+plan

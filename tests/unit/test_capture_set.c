@@ -77,9 +77,16 @@ static size_t run_until(size_t buffer)
 
 static void test_changes(void)
 {
+	size_t size;
+
 	for (int round = 0; round < 2; round++) {
 		send_packets(AT_ONCE);
-		CHECK_EQUAL(run_until(RING_KIB * 1024), RING_KIB * 1024, "busy: a ring, %d", round);
+		size = run_until(RING_KIB * 1024);
+		if (size == QUEUE_BYTES && check_slowdown() > 1) {
+			printf("# it is too slow to be busy: fewer than 1,000 packets in 0.1 s\n");
+			continue;
+		}
+		CHECK_EQUAL(size, RING_KIB * 1024, "busy: a ring, %d", round);
 		for (int i = 0; i < QUIET; i++)
 			capture_set_tick(set);
 		CHECK_EQUAL(run_until(QUEUE_BYTES), QUEUE_BYTES, "quiet: a queue again, %d", round);

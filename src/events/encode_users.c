@@ -74,12 +74,12 @@ static bool parse_line(const char *line, uint32_t *uid, size_t *name_length)
 	const char *name_end = strchr(line, ':');
 	const char *number = name_end ? strchr(name_end + 1, ':') : NULL;
 	char *number_end;
-	unsigned long value;
+	unsigned long long value;
 
 	if (!number || name_end == line || line[0] == '+' || line[0] == '-' || line[0] == '#')
 		return false;
 	number++;
-	value = strtoul(number, &number_end, 10);
+	value = strtoull(number, &number_end, 10);
 	if (number_end == number || *number_end != ':' || *number == '-' || value > UINT32_MAX)
 		return false;
 	*uid = (uint32_t)value;

@@ -157,10 +157,10 @@ int outlet_watch(struct outlet *outlet, int fd, uint32_t events)
 static int number_of(const char *path, struct error *error)
 {
 	const char *number = path + strlen(OUTLET_DESCRIPTOR);
-	long fd = -1;
+	long long fd = -1;
 
 	if (strspn(number, "0123456789") == strlen(number) && number[0] != '\0')
-		fd = strtol(number, NULL, 10); /* LONG_MAX when it is too large */
+		fd = strtoll(number, NULL, 10); /* LLONG_MAX when it is too large */
 	return fd < 0 || fd > INT_MAX
 	               ? error_set(error, EINVAL, "-o %s: not the number of a descriptor", path)
 	               : (int)fd;

@@ -12,12 +12,12 @@ int proc_loadavg_last_pid(int fd)
 	char text[128];
 	ssize_t length = pread(fd, text, sizeof text - 1, 0);
 	const char *last;
-	long pid;
+	long long pid;
 
 	if (length <= 0)
 		return 0;
 	text[length] = '\0';
 	last = strrchr(text, ' ');
-	pid = last ? strtol(last, NULL, 10) : 0;
+	pid = last ? strtoll(last, NULL, 10) : 0;
 	return pid > 0 && pid <= INT_MAX ? (int)pid : 0;
 }

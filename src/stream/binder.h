@@ -80,6 +80,9 @@ bool binder_find_listening(const struct binder *binder, const struct connection 
  */
 void binder_closing(struct binder *binder, struct connection *connection, int64_t last_ns);
 
+/* An owner became known, or is another: what was encoded of it is made anew. */
+void binder_report(struct binder *binder, struct connection *connection);
+
 /* Asks again where that is due. Returns the nanoseconds to the next such time, -1 = none. */
 int64_t binder_retry(struct binder *binder, int64_t now_ns);
 

@@ -49,7 +49,5 @@ void binder_ask_later(struct binder *binder, struct connection *connection, int 
 /* One connection whose wait is over. */
 void binder_look_again(struct binder *binder, int level, const struct waiting *waiting,
                        int64_t now_ns);
-/* An owner became known, or is another: what was encoded of it is made anew. */
-void binder_report(struct binder *binder, struct connection *connection);
 
 #endif

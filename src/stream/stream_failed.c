@@ -122,16 +122,86 @@ static void replace(struct stream *stream, struct connection *connection)
 	connection_table_forget(stream->connections, connection);
 }
 
+/* By its own tuple, or the one that NAT gave its packets. */
+static struct connection *find_connection(const struct stream *stream,
+                                          const struct connection_key *key)
+{
+	enum connection_end end;
+	struct connection *connection =
+		connection_table_find_socket(stream->connections, key, &end);
+
+	return connection ? connection : connection_table_find(stream->connections, key, &end);
+}
+
+void stream_note_untraced(struct stream *stream, const struct connection *connection)
+{
+	if (!stream->errors || connection->tuple.protocol != IPPROTO_TCP ||
+	    !connection->local[CONNECTION_SOURCE] || connection->midway ||
+	    connection->owners[CONNECTION_SOURCE].process)
+		return;
+	stream->untraced[stream->untraced_count++ % STREAM_UNTRACED] =
+		(struct stream_untraced){ connection_table_number(connection), connection->id };
+}
+
+static bool is_translation(const struct connection *connection,
+                           const struct failed_connect *connect)
+{
+	return connection->netns == connect->netns &&
+	       connection->tuple.source_port == connect->tuple.source_port &&
+	       inet_equal(&connection->tuple.source, &connect->tuple.source) &&
+	       connection->seen_ns >= connect->began_ns - WINDOW_TRACE_EXACT_NS &&
+	       connection->seen_ns <= connect->ended_ns &&
+	       !connection->owners[CONNECTION_SOURCE].process;
+}
+
+/*
+ * NAT replaced the address that it connected to, and does not say so any more, as it forgets what
+ * is refused: the only connection from its address and port that began meanwhile, and that no
+ * process was seen to open. NULL: none, or several.
+ */
+static struct connection *find_translated(const struct stream *stream,
+                                          const struct failed_connect *connect)
+{
+	struct connection *found = NULL;
+
+	for (uint32_t i = 0; i < STREAM_UNTRACED && i < stream->untraced_count; i++) {
+		struct connection *connection = connection_table_at(
+			stream->connections, stream->untraced[i].number, stream->untraced[i].id);
+
+		if (!connection || !is_translation(connection, connect))
+			continue;
+		if (found)
+			return NULL;
+		found = connection;
+	}
+	return found;
+}
+
+static void name_translated(struct stream *stream, struct connection *connection,
+                            const struct failed_connect *connect, struct owner *owner)
+{
+	if (!owner->process || owner_set_translated(owner, &connect->tuple) != 0)
+		return;
+	owner_clear(&connection->owners[CONNECTION_SOURCE]);
+	connection->owners[CONNECTION_SOURCE] = *owner;
+	*owner = (struct owner){ 0 };
+	binder_report(stream->binder, connection);
+}
+
 static void take(struct stream *stream, const struct failed_connect *connect, struct owner *owner)
 {
 	struct connection_key key =
 		connection_table_key(stream->connections, connect->netns, &connect->tuple);
 	struct connection *connection = NULL;
-	enum connection_end from;
 	bool older;
 
 	if (connect->tuple.source_port != 0)
-		connection = connection_table_find(stream->connections, &key, &from);
+		connection = find_connection(stream, &key);
+	if (!connection && connect->tuple.source_port != 0) {
+		connection = find_translated(stream, connect);
+		if (connection)
+			name_translated(stream, connection, connect, owner);
+	}
 	older = connection && connection->seen_ns < connect->began_ns - WINDOW_TRACE_AFTER_NS;
 	if (connection && !older) {
 		if (connection->seen_ns <= connect->ended_ns)

@@ -278,6 +278,7 @@ static void pass(struct stream *stream, struct passage *passage)
 		binder_bind(stream->binder, connection, passage->from, packet, passage->now_ns);
 		stream_note_sockets(stream, connection);
 		stream_note_echo(stream, connection);
+		stream_note_untraced(stream, connection);
 		if (stream->naming)
 			naming_opened(stream->naming, connection);
 		stream_emit_connection(stream, EVENT_CONNECTION_OPENED, packet->time_ns,

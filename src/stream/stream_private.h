@@ -22,6 +22,13 @@
 /* A packet and what carries it. */
 #define STREAM_LAYERS_MAX (PACKET_TUNNELS_MAX + 1)
 
+/* A TCP connection that no process was seen to open. */
+struct stream_untraced {
+	uint32_t number;
+	uint64_t id;
+};
+#define STREAM_UNTRACED 64 /* the latest that are kept, a power of two */
+
 struct stream {
 	struct stream_options options;
 	const struct origin *origin; /* borrowed; NULL: none */
@@ -38,6 +45,8 @@ struct stream {
 	uint32_t echoes_exits;
 	bool echoes_changed; /* there are new ones, or owners of theirs */
 	int64_t captured_ns; /* monotonic: since then what was there at the start is captured */
+	struct stream_untraced untraced[STREAM_UNTRACED];
+	uint32_t untraced_count;
 	struct unclaimed_errors
 		*errors;         /* NULL: calls of connect(2) without packets are no records */
 	struct naming *naming;   /* NULL: nothing is looked into */
@@ -125,6 +134,8 @@ void stream_apply_icmp_error(struct stream *stream, const struct packet *packet,
  * application gave up. False: there are more than the sink has room for.
  */
 bool stream_take_failed_connects(struct stream *stream, int64_t before_ns);
+/* A connection is new: if its owner is not known, a failed connect(2) may be its beginning. */
+void stream_note_untraced(struct stream *stream, const struct connection *connection);
 /*
  * Those of which the end was reported before that time (monotonic), and of which no packet was read,
  * become connections that are closed, if a record has their id. False as above.

@@ -133,6 +133,26 @@ def test_service_address():
                       f"{mode}: {transport}: with the address that the process knows", nats)
 
 
+def test_refused_service():
+    """NAT forgets what is refused: the call that failed and its packets are one connection."""
+    with Namespace.pair() as (left, right):
+        left.ip("route", "add", "default", "via", right.address)
+        if not rules(left, f"""table ip nat {{ chain out {{ type nat hook output priority -100;
+                ip daddr {SERVICE} tcp dport 80 dnat to {right.address}:8080; }}; }}"""):
+            skip("a service that refuses", "no nftables with NAT")
+            return
+        sockline = left.sockline("-e", "connection", "--attribution", "tracepoints")
+        pids = clients(left, TCP_CLIENT, SERVICE, 80, range(4))
+        sockline.wait_for("connection_closed", lambda record: pids[-1] == record.get("process", {}).get("pid"))
+        sockline.stop()
+    records = [record for record in sockline.find("connection_closed") if record["network"]["transport"] == "tcp"]
+    found = {(record["destination"]["ip"], record["destination"]["port"], record["event"]["reason"],
+              record["destination"].get("nat", {}).get("ip")) for record in records}
+    check(found == {(right.address, 8080, "refused", SERVICE)} and len(records) == len(pids),
+          "a service that refuses: each call is one connection, with its packets", (len(records), found))
+    check_owners(records, pids, "tracepoints", "a service that refuses")
+
+
 def test_redirected_port():
     """What comes to a port is redirected; the process that listens there has nothing to do with it."""
     for mode in ("tracepoints", "lookup"):

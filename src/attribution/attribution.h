@@ -126,6 +126,12 @@ bool attribution_find_user(struct attribution *attribution,
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner);
 /*
+ * Has the process a descriptor of the socket? It is read for that when it is not known. False also
+ * when it has too many descriptors, or that was done too often.
+ */
+bool attribution_holds(struct attribution *attribution, const struct process *process,
+                       uint64_t inode);
+/*
  * The process has a new listening TCP socket: its descriptors are read, so that the first
  * connection finds its owner at once.
  */

@@ -8,9 +8,6 @@
 #include "base/clock.h"
 
 #define SHARE 50 /* a listing takes a fiftieth of the time */
-/* Processes whose descriptors are read because they listen, and how many they may have: 2 to 3 us each. */
-#define SERVERS_PER_SECOND     20
-#define SERVER_DESCRIPTORS_MAX 500
 
 static bool is_aged(const struct listener_table *listeners, int64_t age_ns)
 {
@@ -48,14 +45,8 @@ int attribution_find_listeners(const struct attribution_namespace *namespace,
 	return listener_table_find(listeners, tuple, ifindex, found, ATTRIBUTION_LISTENERS_MAX);
 }
 
-bool attribution_read_server(struct attribution *attribution, int pid)
-{
-	return attribution_spend(&attribution->servers, SERVERS_PER_SECOND) &&
-	       proc_fd_scan_small(attribution->options.fds, pid, SERVER_DESCRIPTORS_MAX) >= 0;
-}
-
 void attribution_listens(struct attribution *attribution, int pid)
 {
-	if (!attribution_read_server(attribution, pid))
+	if (!attribution_read_process(attribution, pid))
 		proc_fd_hint(attribution->options.fds, pid);
 }

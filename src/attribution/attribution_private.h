@@ -79,7 +79,7 @@ struct attribution {
 	struct attribution_allowance foreign; /* attribution_foreign.c */
 	uint32_t exits;                       /* of processes */
 	struct attribution_allowance holders; /* attribution_user.c */
-	struct attribution_allowance servers; /* attribution_listeners.c */
+	struct attribution_allowance processes; /* attribution_unborn.c */
 };
 
 /* Names the holders of a socket; unknown with its reason when there is none to be found now. */
@@ -215,8 +215,8 @@ enum attribution_existing attribution_find_existing(struct attribution *attribut
 void attribution_forget_existing(struct attribution *attribution, uint64_t inode);
 /* After a walk: takes over what it found, for at most so long; true while there is more. */
 bool attribution_find_existing_holders(struct attribution *attribution, int64_t budget_ns);
-/* Reads the descriptors of a process that listens, if that may be done now. */
-bool attribution_read_server(struct attribution *attribution, int pid);
+/* Reads the descriptors of a process that a question hangs on, if that may be done now. */
+bool attribution_read_process(struct attribution *attribution, int pid);
 /* The listener that accepts for the local end of tuple; ambiguous where several processes could. */
 void attribution_tcp_listener(struct attribution *attribution,
                               const struct attribution_namespace *namespace,

@@ -11,6 +11,10 @@
 
 #define GENERATIONS_MAX 4 /* a daemon may fork twice */
 
+/* Processes whose descriptors are read for one question, and how many they may have: 2 to 3 us each. */
+#define PROCESSES_PER_SECOND 20
+#define DESCRIPTORS_MAX      500
+
 /* The nearest that was there at the packet; borrowed, NULL when that is not sure. */
 static struct process *find_ancestor(struct process_table *processes, const struct process *child,
                                      int64_t seen_ns)
@@ -30,28 +34,39 @@ static struct process *find_ancestor(struct process_table *processes, const stru
 	return NULL;
 }
 
-static bool has(const struct proc_fd_holders *holders, int pid)
+bool attribution_read_process(struct attribution *attribution, int pid)
 {
-	for (int i = 0; i < holders->count; i++)
-		if (holders->processes[i]->pid == pid)
+	return attribution_spend(&attribution->processes, PROCESSES_PER_SECOND) &&
+	       proc_fd_scan_small(attribution->options.fds, pid, DESCRIPTORS_MAX) >= 0;
+}
+
+/* As far as its descriptors were read. */
+static bool is_known_to_hold(struct attribution *attribution, int pid, uint64_t inode)
+{
+	struct proc_fd_holders holders;
+
+	if (proc_fd_find(attribution->options.fds, inode, &holders) != 0)
+		return false;
+	for (int i = 0; i < holders.count; i++)
+		if (holders.processes[i]->pid == pid)
 			return true;
 	return false;
 }
 
-/* Does it have one of the listening sockets? What is not known is read. */
-static bool listens(struct attribution *attribution, const struct socket *const *sockets, int count,
-                    int pid)
+bool attribution_holds(struct attribution *attribution, const struct process *process,
+                       uint64_t inode)
 {
-	struct proc_fd *fds = attribution->options.fds;
-	struct proc_fd_holders holders;
+	return process->exited_ns == 0 && (is_known_to_hold(attribution, process->pid, inode) ||
+	                                   (attribution_read_process(attribution, process->pid) &&
+	                                    is_known_to_hold(attribution, process->pid, inode)));
+}
 
+/* Does it have one of the listening sockets? */
+static bool listens(struct attribution *attribution, const struct socket *const *sockets, int count,
+                    const struct process *process)
+{
 	for (int i = 0; i < count; i++)
-		if (proc_fd_find(fds, sockets[i]->inode, &holders) == 0 && has(&holders, pid))
-			return true;
-	if (!attribution_read_server(attribution, pid))
-		return false;
-	for (int i = 0; i < count; i++)
-		if (proc_fd_find(fds, sockets[i]->inode, &holders) == 0 && has(&holders, pid))
+		if (attribution_holds(attribution, process, sockets[i]->inode))
 			return true;
 	return false;
 }
@@ -76,7 +91,7 @@ bool attribution_find_listening(struct attribution *attribution,
 	count = attribution_find_listeners(namespace, &question->tuple, question->ifindex, 0,
 	                                   found);
 	parent = process_ref(parent);
-	if (count > ATTRIBUTION_LISTENERS_MAX || !listens(attribution, found, count, parent->pid)) {
+	if (count > ATTRIBUTION_LISTENERS_MAX || !listens(attribution, found, count, parent)) {
 		process_unref(parent);
 		return false;
 	}

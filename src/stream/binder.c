@@ -385,6 +385,9 @@ enum binder_now binder_who_now(struct binder *binder, const struct connection *c
 	attribution_resolve(binder->options.attribution, &question, &found);
 	if (found.process == owner->process && (owner->process || owner->cookie == found.cookie))
 		now = BINDER_SAME;
+	else if (!found.process && found.inode != 0 && owner->process &&
+	         attribution_holds(binder->options.attribution, owner->process, found.inode))
+		now = BINDER_SAME; /* a walk over all processes would show it later */
 	else if (!found.process && (found.cookie == 0 || found.cookie == owner->cookie))
 		now = BINDER_UNKNOWN;
 	owner_clear(&found);

@@ -55,7 +55,7 @@ bool attribution_is_of_host(struct attribution *attribution,
 	return proxy_is_there && question->responder;
 }
 
-static bool contested, inherited, lost;
+static bool contested, inherited, lost, holds;
 static int64_t heir_ns;         /* since when an heir was asked for */
 static struct owner user, heir; /* what is answered */
 
@@ -82,6 +82,24 @@ bool attribution_find_heir(struct attribution *attribution,
 	heir_ns = question->heir_ns;
 	inherited = true;
 	return owner_copy(owner, &heir) == 0 && owner->process;
+}
+
+bool attribution_holds(struct attribution *attribution, const struct process *process,
+                       uint64_t inode)
+{
+	(void)attribution;
+	(void)inode;
+	return process == &parent && holds;
+}
+
+bool attribution_find_listening(struct attribution *attribution,
+                                const struct attribution_question *question,
+                                const struct process *unborn, struct owner *owner)
+{
+	(void)attribution;
+	(void)unborn;
+	owner->process = question->seen_ns == NOW - 1 ? process_ref(&parent) : NULL;
+	return owner->process;
 }
 
 bool attribution_has_lost(struct attribution *attribution, const struct owner *owner)
@@ -705,15 +723,17 @@ static void test_who_now(void)
 		struct process *owner, *found;
 		uint64_t cookie; /* of the socket that is found */
 		enum binder_now now;
+		bool holds; /* the owner has its descriptor */
 		const char *title;
 	} cases[] = {
-		{ &parent, &parent, 8, BINDER_SAME, "one process" },
-		{ &parent, &child, 8, BINDER_ANOTHER, "another" },
-		{ &parent, NULL, 0, BINDER_UNKNOWN, "nobody any more" },
-		{ &parent, NULL, 7, BINDER_UNKNOWN, "the socket, of whom is not known" },
-		{ &parent, NULL, 8, BINDER_ANOTHER, "another socket, of whom is not known" },
-		{ NULL, NULL, 7, BINDER_SAME, "nobody" },
-		{ NULL, NULL, 8, BINDER_ANOTHER, "a socket where there was none" },
+		{ &parent, &parent, 8, BINDER_SAME, false, "one process" },
+		{ &parent, &child, 8, BINDER_ANOTHER, false, "another" },
+		{ &parent, NULL, 0, BINDER_UNKNOWN, false, "nobody any more" },
+		{ &parent, NULL, 7, BINDER_UNKNOWN, false, "the socket, of whom is not known" },
+		{ &parent, NULL, 8, BINDER_ANOTHER, false, "another socket, of whom is not known" },
+		{ &parent, NULL, 8, BINDER_SAME, true, "another socket, which it has" },
+		{ NULL, NULL, 7, BINDER_SAME, false, "nobody" },
+		{ NULL, NULL, 8, BINDER_ANOTHER, false, "a socket where there was none" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -723,12 +743,14 @@ static void test_who_now(void)
 		connection->owners[DST].process = cases[i].owner;
 		connection->owners[DST].cookie = 7;
 		answers[DST] = answer(ATTRIBUTION_UNKNOWN, cases[i].found);
-		answers[DST].cookie = cases[i].cookie;
+		answers[DST].cookie = answers[DST].inode = cases[i].cookie;
+		holds = cases[i].holds;
 		CHECK_EQUAL(binder_who_now(fixture.binder, connection, DST, false, NOW + 1),
 		            cases[i].now, "who is it now: %s", cases[i].title);
 		CHECK(!asked[DST].sender && asked[DST].seen_ns == NOW + 1, "asked as of then");
 		finish(&fixture);
 	}
+	holds = false;
 }
 
 /* Packets of a connection that two processes use. */
@@ -836,6 +858,7 @@ static void test_heir(void)
 static void test_unborn(void)
 {
 	static struct process born = { .references = 1000000, .pid = 103, .forked_ns = NOW };
+	struct owner listening = { 0 };
 	struct fixture fixture;
 	struct connection *connection =
 		begin_bound(&fixture, IPPROTO_TCP, answer(ATTRIBUTION_SOCKET, &born));
@@ -848,6 +871,15 @@ static void test_unborn(void)
 	CHECK(!binder_is_unborn(connection, DST, 0), "a file's packets have no such time");
 	connection->owners[DST].process = &parent;
 	CHECK(!binder_is_unborn(connection, DST, 1), "one that was there before events were");
+	CHECK(binder_find_listening(fixture.binder, connection, DST, NOW - 1, &listening) &&
+	              listening.process == &parent,
+	      "the process that listened at the packet");
+	owner_clear(&listening);
+	CHECK(!binder_find_listening(fixture.binder, connection, SRC, NOW - 1, &listening),
+	      "of the end that began it, none did");
+	connection->midway = true;
+	CHECK(!binder_find_listening(fixture.binder, connection, DST, NOW - 1, &listening),
+	      "which end began it is not known");
 	finish(&fixture);
 }
 

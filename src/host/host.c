@@ -13,11 +13,17 @@
 #include "security/capabilities.h"
 #include "sockets/netns.h"
 
-/* Events report new namespaces; those that no event reported are looked for so often. */
-#define NAMESPACES_LOOK_NS (2 * NS_PER_SECOND)
-#define FEW_NAMESPACES     256
-#define PROCESSES_MAX      65536
-#define DESCRIPTORS_MAX    1048576
+/*
+ * Events report new namespaces; those that no event reported are looked for so often. A look goes
+ * through all processes: where there are very many, it is made less often, so that it takes one part
+ * in so many of a processor.
+ */
+#define NAMESPACES_LOOK_NS     (2 * NS_PER_SECOND)
+#define NAMESPACES_LOOK_MAX_NS (8 * NS_PER_SECOND) /* meanwhile those that nothing else uses stay */
+#define NAMESPACES_LOOK_SHARE  2000
+#define FEW_NAMESPACES         256
+#define PROCESSES_MAX          65536
+#define DESCRIPTORS_MAX        1048576
 
 void host_degrade(struct host *host, const char *what, const char *cost)
 {
@@ -175,8 +181,17 @@ static void check_capabilities(struct host *host)
 /* Opens what is new on the host, closes what is gone. */
 static void look_for_namespaces(struct host *host)
 {
-	host->namespaces_looked_ns = clock_monotonic_ns();
+	int64_t began_ns = clock_thread_ns(), wait_ns;
+	bool first = host->namespaces_look_ns == 0; /* it opens them, too */
+
 	host_netns_set_look(host->netns_set);
+	wait_ns = (clock_thread_ns() - began_ns) * NAMESPACES_LOOK_SHARE;
+	if (first || wait_ns < NAMESPACES_LOOK_NS || host_netns_set_waits(host->netns_set) ||
+	    host_netns_watch_fd(host->netns_watch) < 0)
+		wait_ns = NAMESPACES_LOOK_NS;
+	else if (wait_ns > NAMESPACES_LOOK_MAX_NS)
+		wait_ns = NAMESPACES_LOOK_MAX_NS;
+	host->namespaces_look_ns = clock_monotonic_ns() + wait_ns;
 }
 
 static int open_namespaces(struct host *host, struct error *error)
@@ -427,7 +442,6 @@ void host_tick(struct host *host)
 	}
 	host_report_losses(host);
 	host_netns_set_tick(host->netns_set);
-	if (host->netns_mode == HOST_NETNS_ALL &&
-	    now - host->namespaces_looked_ns > NAMESPACES_LOOK_NS)
+	if (host->netns_mode == HOST_NETNS_ALL && now >= host->namespaces_look_ns)
 		look_for_namespaces(host);
 }

@@ -25,6 +25,7 @@ struct host_netns {
 	int fd;
 	bool own_fd; /* else it is that of one of its sockets */
 	uint32_t number;
+	struct host_netns_shared *shared;
 	struct host_netns_callbacks callbacks;
 	struct sock_diag *diag;
 	struct lister *lister;
@@ -56,6 +57,13 @@ static int on_socket_destroyed(void *context, const struct socket *socket)
 	return 0;
 }
 
+/* 0: not at all. */
+static void resync_at(struct host_netns *netns, int64_t ns)
+{
+	netns->shared->resyncing += (ns != 0) - (netns->resync_ns != 0);
+	netns->resync_ns = ns;
+}
+
 uint64_t host_netns_read_ended(void *context, int64_t since_ns)
 {
 	struct host_netns *netns = context;
@@ -63,8 +71,8 @@ uint64_t host_netns_read_ended(void *context, int64_t since_ns)
 
 	if (sock_destroy_read(netns->destroy, on_socket_destroyed, netns) == -ENOBUFS) {
 		netns->destroy_overruns++;
-		netns->resync_ns =
-			clock_monotonic_ns() + RESYNC_NS + RESYNC_SHARE * netns->resync_took_ns;
+		resync_at(netns,
+		          clock_monotonic_ns() + RESYNC_NS + RESYNC_SHARE * netns->resync_took_ns);
 		netns->callbacks.lost(netns->callbacks.context, since_ns);
 		netns->callbacks.overrun(netns->callbacks.context, "destroy",
 		                         sock_destroy_drops(netns->destroy));
@@ -91,11 +99,11 @@ static void resync(struct host_netns *netns)
 	           &complete);
 	netns->resyncs++;
 	netns->resync_took_ns = clock_monotonic_ns() - began_ns;
-	netns->resync_ns = 0;
+	resync_at(netns, 0);
 	if (complete)
 		netns->callbacks.all_listed(netns->callbacks.context, netns->number, began_ns);
 	else
-		netns->resync_ns = began_ns + RESYNC_NS + RESYNC_SHARE * netns->resync_took_ns;
+		resync_at(netns, began_ns + RESYNC_NS + RESYNC_SHARE * netns->resync_took_ns);
 }
 
 void host_netns_list(struct host_netns *netns, socket_callback *callback, void *context)
@@ -218,7 +226,7 @@ static int open_inside(struct host_netns *netns, const struct host_netns_shared 
 	return open_destroy(netns, shared, degraded, error);
 }
 
-int host_netns_open(struct host_netns **result, const struct host_netns_shared *shared, int fd,
+int host_netns_open(struct host_netns **result, struct host_netns_shared *shared, int fd,
                     uint32_t number, struct error *degraded, struct error *error)
 {
 	struct host_netns *netns = calloc(1, sizeof *netns);
@@ -232,6 +240,7 @@ int host_netns_open(struct host_netns **result, const struct host_netns_shared *
 	netns->fd = fd;
 	netns->own_fd = fd >= 0;
 	netns->number = number;
+	netns->shared = shared;
 	netns->callbacks = shared->callbacks;
 	if (fd >= 0) {
 		previous = netns_enter(fd);
@@ -256,6 +265,7 @@ void host_netns_close(struct host_netns *netns)
 {
 	if (!netns)
 		return;
+	resync_at(netns, 0);
 	loop_remove(netns->interfaces_source);
 	if (netns->ends)
 		host_netns_ends_remove(netns->ends, sock_destroy_fd(netns->destroy));

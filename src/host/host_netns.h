@@ -26,7 +26,7 @@ struct host_netns_callbacks {
 	void *context;
 };
 
-/* What all namespaces have alike; what it points to is borrowed. */
+/* What all namespaces have alike, borrowed for as long as one is open, as is what it points to. */
 struct host_netns_shared {
 	struct loop *loop;
 	enum lister_mode sockets;
@@ -35,13 +35,14 @@ struct host_netns_shared {
 	struct host_netns_ends *ends; /* its reading is host_netns_read_ended */
 	bool keeps_net_admin;         /* CAP_NET_ADMIN stays in force */
 	bool tracks;                  /* the kernel answers questions about NAT */
+	int resyncing;                /* namespaces whose sockets are to be listed again */
 };
 
 /*
  * fd: of the namespace, taken over and closed in the end; -1 = the own one.
  * number: its inode. What sock_diag lacks is said in *degraded (empty = nothing).
  */
-int host_netns_open(struct host_netns **result, const struct host_netns_shared *shared, int fd,
+int host_netns_open(struct host_netns **result, struct host_netns_shared *shared, int fd,
                     uint32_t number, struct error *degraded, struct error *error);
 host_netns_ends_read host_netns_read_ended; /* of a struct host_netns */
 void host_netns_close(struct host_netns *netns);

@@ -285,6 +285,11 @@ bool host_netns_set_step(struct host_netns_set *set)
 	return false;
 }
 
+bool host_netns_set_waits(const struct host_netns_set *set)
+{
+	return set->waiting_count > 0;
+}
+
 int host_netns_set_max(const struct host_netns_set *set)
 {
 	return set->quota.max;
@@ -323,7 +328,7 @@ void host_netns_set_look(struct host_netns_set *set)
 void host_netns_set_catch_up(struct host_netns_set *set)
 {
 	host_netns_ends_catch_up(set->shared.ends);
-	for (int i = 0; i < set->count; i++)
+	for (int i = 0; i < set->count && set->shared.resyncing > 0; i++)
 		host_netns_catch_up(set->watched[i].namespace);
 }
 

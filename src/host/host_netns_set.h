@@ -63,6 +63,7 @@ void host_netns_set_look(struct host_netns_set *set);
  */
 void host_netns_set_begin(struct host_netns_set *set);
 bool host_netns_set_step(struct host_netns_set *set);
+bool host_netns_set_waits(const struct host_netns_set *set); /* some are found and not yet open */
 /* How many may be watched at one time, by the limit on descriptors. */
 int host_netns_set_max(const struct host_netns_set *set);
 /* As host_netns_quota_report. */

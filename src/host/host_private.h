@@ -31,7 +31,7 @@ struct host {
 	bool relieving;
 	enum host_netns_mode netns_mode;
 	struct host_netns_watch *netns_watch; /* NULL: the namespaces stay the same */
-	int64_t namespaces_looked_ns;
+	int64_t namespaces_look_ns;           /* monotonic: when they are looked for next */
 	struct proc_events *events;
 	struct process_changes *changes;   /* what these report where tracepoints are in use */
 	struct trace_owners *trace_owners; /* NULL: tracepoints are not in use */

@@ -5,9 +5,9 @@
 
     bench.py [--quick] [-b BUILD] [-s SECTIONS] [-r RUNS] [--capture FILE] [--json FILE]
 
-Sections: replay, encode, tables, sockets, live, memory, idle, processes, namespaces. CAPTURE=FILE
-in the environment is --capture: that file is replayed instead of a generated one of a million
-packets.
+Sections: replay, encode, tables, sockets, live, memory, idle, processes, namespaces,
+snapshot. CAPTURE=FILE in the environment is --capture: that file is replayed instead of a
+generated one of a million packets.
 
 CPU is user and system time of all threads of the one program that is measured. Figures are
 medians of five, with the least and the most; --quick makes do with fewer. A ratio, and the goal
@@ -32,6 +32,7 @@ import tempfile
 sys.dont_write_bytecode = True
 from bench_live import run_idle, run_live, run_memory, run_processes  # noqa: E402
 from bench_namespaces import run_namespaces  # noqa: E402
+from bench_snapshot import run_snapshot  # noqa: E402
 
 # What a packet record of sockline says, in tshark's names: its time is a date, too.
 TSHARK_FIELDS = (
@@ -341,7 +342,7 @@ def run_sockets(bench):
 
 RUN = {"replay": run_replay, "encode": run_encode, "tables": run_tables, "sockets": run_sockets,
        "live": run_live, "memory": run_memory, "idle": run_idle, "processes": run_processes,
-       "namespaces": run_namespaces}
+       "namespaces": run_namespaces, "snapshot": run_snapshot}
 UNPRIVILEGED = ("replay", "encode", "tables")
 
 

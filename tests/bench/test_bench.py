@@ -107,11 +107,26 @@ def test_compare(folder):
           done.stdout)
 
 
+def test_plot(folder):
+    old = write(folder, "old", value("a 'b'", 10), value("zero", 0), value("late", 1))
+    new = write(folder, "new", value("a 'b'", 5), value("zero", 0), value("late", 3))
+    done = run(os.path.join(HERE, "plot"), "-o", "-", old, new)
+    check(done.returncode == 0 and "0 1\n1 0.5\nend" in done.stdout and "0 1\n1 3\nend" in done.stdout,
+          "plot draws each figure as a part of the first", done.stdout)
+    check("title 'replay a ''b'', us/packet'" in done.stdout and "zero" not in done.stdout,
+          "names are quoted, and what has no first value is left out", done.stdout)
+    done = run(os.path.join(HERE, "plot"), "-m", "late", "-o", "-", old, new)
+    check(done.stdout.count(" title ") == 1, "-m chooses", done.stdout)
+    check(run(os.path.join(HERE, "plot"), "-m", "absent", old).returncode == 1,
+          "nothing to draw is a failure")
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         test_replay(folder)
         test_encode(folder)
         test_compare(folder)
+        test_plot(folder)
     return done()
 
 

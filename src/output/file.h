@@ -49,8 +49,8 @@ int file_open_unread(const char *path, bool *created, struct error *error);
 int file_take(int fd, const char *path, struct file_state *state, struct error *error);
 /*
  * Cuts off what is broken, unless the file has changed since. Right before the record that
- * reports it is written: a run that is killed in between leaves it to the next one. Of several runs
- * that found it broken one cuts it, before any of them writes. 0 or -errno.
+ * reports it is written: a run that is killed in between leaves it to the next one. When several runs
+ * found it broken, one cuts it, before any of them writes. 0 or -errno.
  */
 int file_cut(int fd, const struct file_state *state);
 /* Removes a file that was created, if nothing was written to it. */

@@ -164,7 +164,7 @@ def test_helper_ends():
                           lambda record: record["sockline"]["namespace"]["netns"] == str(before.inode))
         os.kill(helper, signal.SIGKILL)
         sockline.wait_for("helper_lost", lambda record: record["log"]["level"] == "error")
-        check(not os.path.exists(f"/proc/{helper}"), "its status is taken")
+        until(lambda: not os.path.exists(f"/proc/{helper}"), "its status to be taken")
         with Namespace() as late:
             late.helper("gen", "-p", PORT + 1, "127.0.0.1").finish()
             before.helper("gen", "-p", PORT, "127.0.0.1").finish()

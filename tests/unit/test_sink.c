@@ -348,9 +348,7 @@ static void test_drain(void)
 	passed = clock_monotonic_ns() - begin;
 	CHECK(passed >= 50 * NS_PER_MS && passed < check_slowdown() * 2 * NS_PER_SECOND,
 	      "which took %lld ms", (long long)(passed / NS_PER_MS));
-	CHECK(clock_cpu_ns() < check_slowdown() * 20 * NS_PER_SECOND &&
-	              sink_drain(sink, 0) == SINK_OPEN,
-	      "a deadline in the past");
+	CHECK(sink_drain(sink, 0) == SINK_OPEN, "a deadline in the past");
 	fflush(stdout);
 	child = fork();
 	need(child >= 0, "fork");

@@ -326,8 +326,9 @@ static bool may_be_another(struct attribution *attribution,
 	       now.processes[0] != owner->process;
 }
 
-void attribution_forked(struct attribution *attribution, int parent_pid, int64_t time_ns)
+void attribution_forked(struct attribution *attribution, int parent_pid, int pid, int64_t time_ns)
 {
+	children_put(&attribution->children, parent_pid, pid, time_ns);
 	forks_put(&attribution->forks, parent_pid, time_ns);
 }
 
@@ -350,14 +351,16 @@ bool attribution_last_holder(struct attribution *attribution,
 		attribution_set_traced(question, process, owner);
 		return true;
 	}
-	if (attribution->options.sentinel_owners &&
+	/* One of several that had it was sighted; which of them used it last is not known. */
+	if (!owner->was_shared && owner->shared_count == 0 &&
+	    attribution->options.sentinel_owners &&
 	    sentinel_owners_find(attribution->options.sentinel_owners, question, &seen)) {
 		changed = owner->process != seen.process;
 		owner_clear(owner);
 		*owner = seen;
 		return changed;
 	}
-	if (!may_be_another(attribution, question, owner))
+	if (!owner->was_shared && !may_be_another(attribution, question, owner))
 		return false;
 	if (attribution->options.guess) {
 		owner->method = ATTRIBUTION_GUESS;

@@ -108,7 +108,7 @@ bool attribution_last_holder(struct attribution *attribution,
  * How often an owner may have become another: a process exited, or an end was seen with another
  * process than before. As long as it does not change, owners that are known stand.
  */
-uint32_t attribution_changes(const struct attribution *attribution);
+uint32_t attribution_changes(struct attribution *attribution);
 /* Were several processes seen to use this end of the connection? */
 bool attribution_is_contested(struct attribution *attribution,
                               const struct attribution_question *question);
@@ -145,18 +145,25 @@ bool attribution_find_listening(struct attribution *attribution,
                                 const struct attribution_question *question,
                                 const struct process *child, struct owner *owner);
 /*
- * Where no tracepoint reports what is handed on: the process was found with a TCP socket, and has
- * its descriptor no more. False also when asked too often.
+ * Where no tracepoint reports what is handed on: the process was found with a TCP socket. Has it
+ * the descriptor still, and it alone, at the packet of question->seen_ns? Its shared_pids are of now.
+ * 0 also when asked too often.
  */
-bool attribution_has_lost(struct attribution *attribution, const struct owner *owner);
+#define ATTRIBUTION_LOST       1u /* it has it no more */
+#define ATTRIBUTION_NOW_OTHERS 2u /* shared_pids changed */
+#define ATTRIBUTION_DOUBTFUL   4u /* another one may have had it at the packet */
+#define ATTRIBUTION_LOOK_AGAIN 8u /* for the next packet, too */
+unsigned attribution_look_at_holders(struct attribution *attribution,
+                                     const struct attribution_question *question,
+                                     struct owner *owner);
 /* A process exited: what it had may be another's. */
-void attribution_exited(struct attribution *attribution);
+void attribution_exited(struct attribution *attribution, int pid, int64_t time_ns);
 uint32_t attribution_exits(const struct attribution *attribution); /* how many did */
 /*
  * A process forked (monotonic time), or word of such was lost: what it accepts from
  * then on may be its child's.
  */
-void attribution_forked(struct attribution *attribution, int parent_pid, int64_t time_ns);
+void attribution_forked(struct attribution *attribution, int parent_pid, int pid, int64_t time_ns);
 void attribution_forks_lost(struct attribution *attribution);
 /*
  * Has the UDP sockets of the namespace listed, if that was not done after since_ns (monotonic).

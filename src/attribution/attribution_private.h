@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "attribution/attribution.h"
+#include "attribution/children.h"
 #include "attribution/forks.h"
 #include "processes/proc_fd.h"
 #include "sockets/listener_table.h"
@@ -75,10 +76,13 @@ struct attribution {
 	int64_t changed_rest_ns; /* after one over changed processes */
 	int64_t walked_ns;       /* when the last complete one began */
 	struct forks forks;
-	struct attribution_allowance reads;   /* attribution_read.c */
-	struct attribution_allowance foreign; /* attribution_foreign.c */
-	uint32_t exits;                       /* of processes */
-	struct attribution_allowance holders; /* attribution_user.c */
+	struct children children;
+	struct attribution_allowance reads;     /* attribution_read.c */
+	struct attribution_allowance foreign;   /* attribution_foreign.c */
+	uint32_t exits;                         /* of processes */
+	uint32_t batches;                       /* of packets, without tracepoints */
+	struct attribution_allowance holders;   /* attribution_shared.c */
+	struct attribution_allowance scans;     /* the same */
 	struct attribution_allowance processes; /* attribution_unborn.c */
 };
 

@@ -9,9 +9,6 @@
 #include "attribution/trace_owners.h"
 #include "attribution/windows.h"
 
-/* Descriptors that are looked at each second for no other reason, 2 to 3 us each. */
-#define HOLDERS_PER_SECOND 4000
-
 /* The kernel names any one of several sockets on a UDP port: which of them sent is not known. */
 static bool shares_port(struct attribution *attribution,
                         const struct attribution_question *question)
@@ -37,37 +34,25 @@ bool attribution_find_sighted(struct attribution *attribution,
 	return false;
 }
 
-uint32_t attribution_changes(const struct attribution *attribution)
+uint32_t attribution_changes(struct attribution *attribution)
 {
 	uint32_t changes = attribution->exits;
 
-	if (attribution->options.trace_owners)
+	if (attribution->options.trace_owners) {
 		changes += trace_owners_changes(attribution->options.trace_owners);
-	else
-		changes += (uint32_t)(clock_monotonic_ns() / WINDOW_HOLDER_NS);
+	} else {
+		/* Descriptors are looked at when these packets were read, and not before. */
+		proc_fd_next_turn(attribution->options.fds);
+		changes += ++attribution->batches;
+	}
 	if (attribution->options.sentinel_owners)
 		changes += sentinel_owners_changes(attribution->options.sentinel_owners);
 	return changes;
 }
 
-bool attribution_has_lost(struct attribution *attribution, const struct owner *owner)
+void attribution_exited(struct attribution *attribution, int pid, int64_t time_ns)
 {
-	struct proc_fd_holders holders = { 0 };
-
-	if (attribution->options.trace_owners || owner->method != ATTRIBUTION_SOCKET ||
-	    owner->inode == 0 || owner->process->exited_ns != 0 ||
-	    !attribution_spend(&attribution->holders, HOLDERS_PER_SECOND))
-		return false;
-	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0)
-		return true;
-	for (int i = 0; i < holders.count; i++)
-		if (holders.processes[i] == owner->process)
-			return false;
-	return true;
-}
-
-void attribution_exited(struct attribution *attribution)
-{
+	children_ended(&attribution->children, pid, time_ns);
 	attribution->exits++;
 }
 

@@ -253,10 +253,10 @@ _Static_assert((WINDOW_SENTINEL_CHILD_NS << (WINDOW_SENTINEL_CHILD_TRIES - 1)) <
 #define WINDOW_RAW_LISTING_NS (50 * NS_PER_MS)
 #define WINDOW_RAW_TURN_NS    (20 * NS_PER_MS)
 /*
- * That a process still has the TCP socket that it was found with, where no tracepoint reports
- * what is handed on.
+ * Where no tracepoint reports it, a child that closes what it inherited has done so this long after
+ * it was forked; one that keeps it is seen with it.
  */
-#define WINDOW_HOLDER_NS (20 * NS_PER_MS)
+#define WINDOW_INHERITED_NS WINDOW_CAPTURE_NS
 /* Packets of before that process had it are read by then. */
 #define WINDOW_HANDED_MS (10 * WINDOW_CAPTURE_MS)
 /* Both ends of a connection are asked for, and again where no owner is found. */

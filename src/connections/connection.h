@@ -112,7 +112,7 @@ struct connection {
 	struct {
 		/* Sockets of local UDP ports that are known not to concern this one. */
 		uint16_t destroyed;
-		/* attribution_changes(), when its owners were looked at last. */
+		/* binder_version(), when its owners were looked at last. */
 		uint16_t changes : 15;
 		uint16_t contested : 1; /* several processes were seen to use an end */
 		bool attributable : 1;  /* an end is still worth asking for */

@@ -93,7 +93,8 @@ void host_on_process_event(void *context, const struct proc_event *event)
 			process_tree_forked(host->options.tree, event->parent_pid, event->pid,
 			                    event->time_ns);
 		if (host->attribution) /* else none asks yet */
-			attribution_forked(host->attribution, event->parent_pid, event->time_ns);
+			attribution_forked(host->attribution, event->parent_pid, event->pid,
+			                   event->time_ns);
 		proc_fd_hint(host->fds, event->pid);
 		break;
 	case PROC_EVENT_EXEC:
@@ -105,7 +106,7 @@ void host_on_process_event(void *context, const struct proc_event *event)
 	case PROC_EVENT_EXIT:
 		process_table_exited(host->processes, event->pid, event->time_ns);
 		if (host->attribution)
-			attribution_exited(host->attribution);
+			attribution_exited(host->attribution, event->pid, event->time_ns);
 		proc_fd_exited(host->fds, event->pid);
 		break;
 	case PROC_EVENT_USER: /* followed where tracepoints are: host_events.c */

@@ -81,6 +81,11 @@ void proc_fd_trust(struct proc_fd *fds, int64_t since_ns);
  */
 int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,
                     struct proc_fd_holders *holders);
+/*
+ * Has that child of a process the socket, at the descriptor that the index has of its parent? 1, and
+ * it is in the index from now on; 0; -ESRCH: it has exited.
+ */
+int proc_fd_inherited(struct proc_fd *fds, uint64_t inode, int parent_pid, int pid);
 /* This process is young or has just been seen at work: look there first. */
 void proc_fd_hint(struct proc_fd *fds, int pid);
 void proc_fd_exited(struct proc_fd *fds, int pid);

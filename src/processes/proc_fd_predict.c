@@ -292,3 +292,32 @@ int proc_fd_predict(struct proc_fd *fds, uint64_t inode, int budget,
 		return proc_fd_find(fds, inode, holders);
 	return proc_fd_end_holders(fds, inode, holders);
 }
+
+int proc_fd_inherited(struct proc_fd *fds, uint64_t inode, int parent_pid, int pid)
+{
+	struct table_cursor cursor = fd_index_cursor(&fds->index, inode);
+	struct proc_fd_holders holders = { 0 };
+	struct attempt attempt = { fds, inode, 2 * SCAN_CALLS, &holders };
+	const struct process *process;
+	struct place place;
+	uint32_t number;
+	int fd = -1;
+	bool has;
+
+	while (table_next(&cursor, &number)) {
+		const struct fd_entry *entry = &fds->index.entries[number];
+
+		if (entry->inode == inode && fds->index.holders[entry->holder].pid == parent_pid)
+			fd = entry->fd;
+	}
+	if (fd < 0)
+		return 0;
+	if (find_place(&attempt, &place, pid) < 0)
+		return -ESRCH;
+	has = try_fd(&attempt, &place, fd);
+	leave_place(&place);
+	if (has)
+		return 1;
+	process = process_table_get(fds->table, pid, NULL);
+	return process && !process->exited_ns ? 0 : -ESRCH;
+}

@@ -1,8 +1,8 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Images of processes that are read from /proc, where execs and exits are reported without names, or
- * nothing is. Such reports are read after they happened: the process may be gone by then, and what
+ * Images of processes that are read from /proc, where execs and exits are reported without names,
+ * or nothing is. Such reports are read after they happened: the process may be gone by then, and what
  * /proc says may be a later image. So each report is entered at its own time, into processes that
  * are gone as well, and what was read holds for the time of its reading.
  */

@@ -156,6 +156,15 @@ void binder_keep_socket(struct connection *connection, enum connection_end end)
 		owner->netns = socket->netns;
 }
 
+/* The same process with the same socket, and more is known of those that share it. */
+static bool is_looked_at(const struct owner *owner, const struct owner *better)
+{
+	return owner->process && owner->process == better->process &&
+	       owner->method == better->method && owner->inode == better->inode &&
+	       better->shared_count == 0 &&
+	       (owner->shared_count > 0 || owner->was_shared || owner->since_ms != 0);
+}
+
 /* Takes the better of two answers; true when the reader must hear of it. */
 static bool improve(struct connection *connection, enum connection_end end, struct owner *better)
 {
@@ -177,10 +186,12 @@ static bool improve(struct connection *connection, enum connection_end end, stru
 			better->shared_pids = NULL;
 		}
 	}
-	if (better->method == ATTRIBUTION_UNKNOWN || worth(better) < worth(owner)) {
+	if (better->method == ATTRIBUTION_UNKNOWN || worth(better) < worth(owner) ||
+	    is_looked_at(owner, better)) {
 		owner_clear(better);
 		return false;
 	}
+	connection->binding.changes = 0;
 	reports = owner->process != better->process || owner->method == ATTRIBUTION_UNKNOWN;
 	owner_clear(owner);
 	*owner = *better;
@@ -409,7 +420,7 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 	const struct owner *owner = &connection->owners[end];
 	bool changed;
 
-	if (owner->since_ms != 0) /* it was found after all that was seen */
+	if (owner->since_ms != 0 && !owner->was_shared) /* it was found after all that was seen */
 		return false;
 	if (owner_translated(owner)) {
 		question.tuple = *owner_translated(owner);

@@ -62,6 +62,11 @@ enum binder_now binder_who_now(struct binder *binder, const struct connection *c
  */
 #define BINDER_AMBIGUOUS 1u
 #define BINDER_PENDING   4u
+/* As much of `changes` as a connection keeps; its 0 = its owners are looked at in any case. */
+static inline uint16_t binder_version(uint32_t changes)
+{
+	return (uint16_t)((changes << 1 | 1) & 0x7fff);
+}
 unsigned binder_judge(struct binder *binder, struct connection *connection,
                       enum connection_end from, const struct packet *packet, int64_t seen_ns,
                       uint32_t changes);

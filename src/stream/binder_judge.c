@@ -55,20 +55,38 @@ static bool is_orphan(const struct connection *connection, enum connection_end e
 	       !(connection->binding.orphaned & 1u << end);
 }
 
-/* Its process has the socket no more; one that it closed itself was shut down first. */
-static bool has_lost(const struct binder *binder, const struct connection *connection,
-                     enum connection_end end)
-{
-	return connection->tuple.protocol == IPPROTO_TCP &&
-	       connection->reason == CONNECTION_REASON_NONE &&
-	       !(connection->tcp.seen[end] & (TCP_FLAG_FIN | TCP_FLAG_RST)) &&
-	       attribution_has_lost(binder->options.attribution, &connection->owners[end]);
-}
+/* With BINDER_AMBIGUOUS and such, here alone: whatever changes until then, the next packet asks. */
+#define ASK_AGAIN 16u
 
-/* Whatever changes until then, the next packet asks. */
-static void ask_again(struct connection *connection)
+/*
+ * Which processes have the socket, by their descriptors. True: its process has it no more; one
+ * that it closed itself was shut down first.
+ */
+static bool has_lost(const struct binder *binder, struct connection *connection,
+                     enum connection_end end, const struct attribution_question *question,
+                     unsigned *doubtful)
 {
-	connection->binding.changes ^= 0x4000;
+	struct owner *owner = &connection->owners[end];
+	unsigned held;
+
+	if (connection->tuple.protocol != IPPROTO_TCP ||
+	    connection->reason != CONNECTION_REASON_NONE ||
+	    connection->tcp.seen[end] & (TCP_FLAG_FIN | TCP_FLAG_RST))
+		return false;
+	held = attribution_look_at_holders(binder->options.attribution, question, owner);
+	if (held & ATTRIBUTION_NOW_OTHERS) {
+		snippet_free(connection->snippet);
+		connection->snippet = NULL;
+	}
+	if (held & ATTRIBUTION_DOUBTFUL)
+		*doubtful |= BINDER_AMBIGUOUS << end;
+	if (held & ATTRIBUTION_DOUBTFUL && held & ATTRIBUTION_NOW_OTHERS) {
+		owner->since_ms = to_ms(clock_monotonic_ns());
+		connection->binding.handed = 1;
+	}
+	if (held & ATTRIBUTION_LOOK_AGAIN)
+		*doubtful |= ASK_AGAIN;
+	return held & ATTRIBUTION_LOST;
 }
 
 /*
@@ -86,7 +104,7 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 		return move(connection, end, &found);
 	if (found.reason == ATTRIBUTION_PENDING) {
 		*doubtful |= BINDER_PENDING << end;
-		ask_again(connection);
+		*doubtful |= ASK_AGAIN;
 	} else {
 		connection->binding.orphaned |= 1u << end & 3;
 	}
@@ -103,9 +121,11 @@ static bool succeed(struct binder *binder, struct connection *connection, enum c
                     const struct attribution_question *question, unsigned *doubtful)
 {
 	const struct owner *owner = &connection->owners[end];
+	struct attribution_question since = *question;
 	struct owner found = { 0 };
 
-	if (attribution_find_heir(binder->options.attribution, question, &found) &&
+	since.heir_ns = question->seen_ns; /* what was seen before is over */
+	if (attribution_find_heir(binder->options.attribution, &since, &found) &&
 	    found.process != owner->process) {
 		found.since_ms = to_ms(clock_monotonic_ns());
 		connection->binding.handed = 1;
@@ -115,7 +135,7 @@ static bool succeed(struct binder *binder, struct connection *connection, enum c
 		*doubtful |=
 			(found.reason == ATTRIBUTION_PENDING ? BINDER_PENDING : BINDER_AMBIGUOUS)
 			<< end;
-		ask_again(connection);
+		*doubtful |= ASK_AGAIN;
 	}
 	owner_clear(&found);
 	return false;
@@ -200,10 +220,10 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
                       enum connection_end from, const struct packet *packet, int64_t seen_ns,
                       uint32_t changes)
 {
-	bool changed = connection->binding.changes != (changes & 0x7fff), moved = false;
+	bool changed = connection->binding.changes != binder_version(changes), moved = false;
 	unsigned doubtful = 0;
 
-	connection->binding.changes = changes & 0x7fff;
+	connection->binding.changes = binder_version(changes);
 	/* Each interface may have a socket of its own for these ends. */
 	if (connection->tuple.protocol != IPPROTO_TCP && packet->ifindex != connection->ifindex)
 		connection->binding.contested |= tuple_is_of_link(&connection->tuple) & 1;
@@ -221,7 +241,8 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 		if (changed && !connection->binding.contested && is_looked_up(connection, end))
 			moved |= judge(binder, connection, (enum connection_end)end, &question,
 			               &doubtful);
-		lost = changed && has_lost(binder, connection, (enum connection_end)end);
+		lost = changed &&
+		       has_lost(binder, connection, (enum connection_end)end, &question, &doubtful);
 		if (!connection->binding.contested && !lost &&
 		    !(changed && is_orphan(connection, (enum connection_end)end, seen_ns)))
 			continue;
@@ -240,5 +261,7 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 		judge_handed(connection, seen_ns, &doubtful);
 	if (moved)
 		tell_move(binder, connection);
-	return doubtful;
+	if (doubtful & ASK_AGAIN)
+		connection->binding.changes = 0;
+	return doubtful & ~ASK_AGAIN;
 }

@@ -219,7 +219,7 @@ static bool may_have_moved(const struct stream *stream, const struct connection 
 	if (!stream->options.attribution)
 		return false;
 	return connection->binding.contested || connection->binding.handed ||
-	       connection->binding.changes != (stream->changes & 0x7fff) ||
+	       connection->binding.changes != binder_version(stream->changes) ||
 	       (is_udp(&connection->tuple) && tuple_is_of_link(&connection->tuple) &&
 	        packet->ifindex != connection->ifindex);
 }

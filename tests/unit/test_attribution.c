@@ -414,9 +414,9 @@ static void test_existing_owner(void)
 	asked = question_of_existing(0, now_ns);
 	asked.inode = 399;
 	expect(&asked, "unknown no_socket", "another socket");
-	attribution_forked(world.attribution, 20, clock_monotonic_ns());
+	attribution_forked(world.attribution, 20, 920, clock_monotonic_ns());
 	expect_existing(0, now_ns, "recent 10", "another process forked");
-	attribution_forked(world.attribution, 10, clock_monotonic_ns());
+	attribution_forked(world.attribution, 10, 910, clock_monotonic_ns());
 	expect_existing(0, now_ns, "unknown no_socket", "its child may have had it last");
 	close_world();
 
@@ -748,7 +748,7 @@ static void test_last_holder(void)
 		owner.shared_count = (uint8_t)cases[i].shared;
 		owner.shared_pids = cases[i].shared ? calloc(2, sizeof(int)) : NULL;
 		if (cases[i].forked_ms)
-			attribution_forked(world.attribution, 20,
+			attribution_forked(world.attribution, 20, 920,
 			                   asked.seen_ns + cases[i].forked_ms * NS_PER_MS);
 		CHECK_EQUAL(attribution_last_holder(world.attribution, &asked, &owner),
 		            cases[i].another, "%s", cases[i].title);
@@ -844,7 +844,7 @@ static void test_forks(void)
 	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
 	open_world();
 	/* Reported before the process was asked for: packets are read later than events. */
-	attribution_forked(world.attribution, 20, now);
+	attribution_forked(world.attribution, 20, 920, now);
 	walk(world.processes.fds, false);
 	asked = question(IPPROTO_TCP, SRC, 80, DST, 5000);
 	asked.responder = true;
@@ -852,7 +852,7 @@ static void test_forks(void)
 	CHECK(last_holder_is(&asked, "unknown 0"), "it forked since: the child may have had it");
 	asked.seen_ns = now + 10 * NS_PER_SECOND;
 	CHECK(last_holder_is(&asked, "listener 20"), "it forked long before: the listener");
-	attribution_forked(world.attribution, 21, asked.seen_ns);
+	attribution_forked(world.attribution, 21, 921, asked.seen_ns);
 	CHECK(last_holder_is(&asked, "listener 20"), "another one forked");
 	close_world();
 
@@ -893,7 +893,7 @@ static void test_guess(void)
 	guess = false;
 	walk(world.processes.fds, false);
 	EXPECT_RULES(IPPROTO_UDP, rules);
-	attribution_forked(world.attribution, 10, now);
+	attribution_forked(world.attribution, 10, 910, now);
 	asked = question(IPPROTO_TCP, SRC, 80, DST, 5000);
 	asked.responder = true;
 	asked.seen_ns = now;

@@ -56,6 +56,7 @@ bool attribution_is_of_host(struct attribution *attribution,
 }
 
 static bool contested, inherited, lost, holds;
+static unsigned shared;         /* ATTRIBUTION_NOW_OTHERS and such */
 static int64_t heir_ns;         /* since when an heir was asked for */
 static struct owner user, heir; /* what is answered */
 
@@ -102,10 +103,15 @@ bool attribution_find_listening(struct attribution *attribution,
 	return owner->process;
 }
 
-bool attribution_has_lost(struct attribution *attribution, const struct owner *owner)
+unsigned attribution_look_at_holders(struct attribution *attribution,
+                                     const struct attribution_question *question,
+                                     struct owner *owner)
 {
 	(void)attribution;
-	return lost && owner->process == &parent;
+	(void)question;
+	if (shared && owner->process == &parent)
+		owner->was_shared = true;
+	return (lost && owner->process == &parent ? ATTRIBUTION_LOST : 0) | shared;
 }
 
 static void on_bound(void *context, struct connection *connection)
@@ -930,6 +936,11 @@ static void test_handed_on(void)
 	            BINDER_PENDING << DST, "another has it, and is looked for");
 	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 4),
 	            BINDER_PENDING << DST, "with each packet");
+	shared = ATTRIBUTION_LOOK_AGAIN;
+	for (int i = 0; i < 3; i++)
+		CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 4),
+		            BINDER_PENDING << DST, "for whichever reasons");
+	shared = 0;
 	heir = answer(ATTRIBUTION_SOCKET, &child);
 	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 5) == BINDER_AMBIGUOUS
 	                                                                                << DST &&
@@ -959,8 +970,43 @@ static void test_handed_on(void)
 	finish(&fixture);
 }
 
+/* Children of the owner had the socket as well. */
+static void test_shared(void)
+{
+	struct packet packet = { .ifindex = 3, .payload = 10 };
+	struct owner held = answer(ATTRIBUTION_SOCKET, &parent);
+	struct fixture fixture;
+	struct connection *connection;
+	int64_t now = clock_monotonic_ns();
+
+	held.inode = 7;
+	connection = begin_bound(&fixture, IPPROTO_TCP, held);
+	shared = ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 1),
+	            BINDER_AMBIGUOUS << DST, "a child may have sent it");
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 1),
+	            BINDER_AMBIGUOUS << DST, "and the next packet of those that were read at once");
+	shared = ATTRIBUTION_NOW_OTHERS | ATTRIBUTION_DOUBTFUL;
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 2),
+	            BINDER_AMBIGUOUS << DST, "a child has it no more");
+	shared = 0;
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now - 1, 3),
+	            BINDER_AMBIGUOUS << DST, "others of before, which are read late");
+	CHECK_EQUAL(
+		binder_judge(fixture.binder, connection, DST, &packet, now + 500 * NS_PER_MS, 3), 0,
+		"later ones are its own");
+	connection->owners[DST].was_shared = true;
+	connection->binding.confirmed = true;
+	last_holder = answer(ATTRIBUTION_SOCKET, &child);
+	binder_closing(fixture.binder, connection, now);
+	CHECK(connection->owners[DST].process == &child, "which of them used it last is asked for");
+	last_holder = unknown(ATTRIBUTION_REASON_NONE);
+	finish(&fixture);
+}
+
 int main(void)
 {
+	test_shared();
 	test_who_is_asked();
 	test_questions();
 	test_retries();

@@ -1,0 +1,150 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where no tracepoint reports which process sends: whether the one that was found with a TCP
+ * socket still has it, and whether it has it alone. A child that was forked since has it as well,
+ * and any of those that have it may have sent a packet.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "attribution/attribution_private.h"
+#include "attribution/windows.h"
+#include "base/clock.h"
+
+/* Looks at descriptors each second for no other reason, 2 to 3 us each. */
+#define HOLDERS_PER_SECOND 4000
+/* Reads so many processes with few descriptors, or as long as that takes: 50 ms of each second. */
+#define SCANS_PER_SECOND 1000
+#define SCAN_NS          (NS_PER_MS / 20)
+/* Children that one look looks at, the same. */
+#define CHILDREN_LOOKED_AT 16
+
+struct look {
+	struct attribution *attribution;
+	const struct attribution_question *question;
+	const struct owner *owner;
+	int children; /* that were looked at */
+	unsigned result;
+};
+
+/*
+ * One that had ended by then sent nothing. Of one that has ended since, or that was just forked, it
+ * is not known until when it had the socket.
+ */
+static void look_at_child(struct look *look, int parent_pid, const struct child *child)
+{
+	int64_t seen_ns = look->question->seen_ns;
+	int held = 0;
+
+	if (child->forked_ns > seen_ns) {
+		look->result |= ATTRIBUTION_LOOK_AGAIN;
+		return;
+	}
+	if (child->ended_ns != 0 && child->ended_ns < seen_ns)
+		return;
+	if (child->ended_ns == 0)
+		held = proc_fd_inherited(look->attribution->options.fds, look->owner->inode,
+		                         parent_pid, child->pid);
+	look->children++;
+	if (child->ended_ns != 0 || held < 0 ||
+	    (held == 0 && seen_ns - child->forked_ns < WINDOW_INHERITED_NS))
+		look->result |= ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
+}
+
+static void look_at_children(struct look *look, int parent_pid)
+{
+	const struct attribution *attribution = look->attribution;
+	int64_t since_ns = look->question->since_ns - WINDOW_FORK_NS;
+	const struct child *child = NULL;
+
+	if (forks_latest(&attribution->forks, parent_pid) < since_ns)
+		return;
+	while (look->children < CHILDREN_LOOKED_AT &&
+	       (child = children_next(&attribution->children, parent_pid, child)))
+		if (child->forked_ns >= since_ns)
+			look_at_child(look, parent_pid, child);
+}
+
+static bool has(const struct proc_fd_holders *holders, int pid)
+{
+	for (int i = 0; i < holders->count; i++)
+		if (holders->processes[i]->pid == pid)
+			return true;
+	return false;
+}
+
+/* Each that had it has it. */
+static bool has_all(const struct proc_fd_holders *holders, const struct owner *owner)
+{
+	for (int i = 0; i < owner->shared_count; i++)
+		if (!has(holders, owner->shared_pids[i]))
+			return false;
+	return true;
+}
+
+static void set_shared(struct owner *owner, const struct proc_fd_holders *holders)
+{
+	int *pids = NULL;
+
+	if (holders->count > 1)
+		pids = malloc((size_t)holders->count * sizeof *pids);
+	free(owner->shared_pids);
+	owner->shared_pids = pids;
+	owner->shared_count = pids ? (uint8_t)holders->count : 0;
+	for (int i = 0; i < owner->shared_count; i++)
+		pids[i] = holders->processes[i]->pid;
+}
+
+/*
+ * What the sentinel saw is not in the index, so that its process is read. False: as long as there
+ * is no time for that, it stands.
+ */
+static bool find_again(struct attribution *attribution, const struct owner *owner,
+                       struct proc_fd_holders *holders)
+{
+	struct proc_fd *fds = attribution->options.fds;
+	int64_t began_ns = clock_monotonic_ns();
+
+	proc_fd_hint(fds, owner->process->pid);
+	if (proc_fd_predict(fds, owner->inode, ATTRIBUTION_PREDICT_BUDGET, holders) == 0)
+		return true;
+	if (!attribution_spend(&attribution->scans, SCANS_PER_SECOND))
+		return false;
+	proc_fd_scan_process(fds, owner->process->pid);
+	attribution->scans.left -= (int)((clock_monotonic_ns() - began_ns) / SCAN_NS);
+	return true;
+}
+
+unsigned attribution_look_at_holders(struct attribution *attribution,
+                                     const struct attribution_question *question,
+                                     struct owner *owner)
+{
+	struct look look = { attribution, question, owner, 0, 0 };
+	struct proc_fd_holders holders = { 0 };
+	int count = owner->shared_count > 0 ? owner->shared_count : 1;
+
+	if (attribution->options.trace_owners || owner->method != ATTRIBUTION_SOCKET ||
+	    owner->inode == 0 || owner->process->exited_ns != 0 ||
+	    !attribution_spend(&attribution->holders, HOLDERS_PER_SECOND))
+		return 0;
+	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 &&
+	    !find_again(attribution, owner, &holders))
+		return ATTRIBUTION_LOOK_AGAIN;
+	look_at_children(&look, owner->process->pid);
+	for (int i = 0; i < owner->shared_count; i++)
+		if (owner->shared_pids[i] != owner->process->pid)
+			look_at_children(&look, owner->shared_pids[i]);
+	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 ||
+	    !has(&holders, owner->process->pid))
+		return ATTRIBUTION_LOST;
+	if (holders.count == count && has_all(&holders, owner))
+		return look.result;
+	/* One that has it no more had it until some time since the last look. */
+	if (!has_all(&holders, owner)) {
+		look.result |= ATTRIBUTION_DOUBTFUL;
+		owner->was_shared = true;
+	}
+	set_shared(owner, &holders);
+	return look.result | ATTRIBUTION_NOW_OTHERS;
+}

@@ -1,0 +1,29 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The processes that were forked last, by parent: a child has what its parent had open. Pure and
+ * small: a place is for all pids with the same low bits, and the latest has it.
+ */
+#ifndef SOCKLINE_ATTRIBUTION_CHILDREN_H
+#define SOCKLINE_ATTRIBUTION_CHILDREN_H
+
+#include <stdint.h>
+
+#define CHILDREN_MAX 1024 /* power of two */
+
+/* Zeroed. */
+struct children {
+	struct child {
+		int pid, parent_pid; /* 0 = none */
+		int64_t forked_ns;   /* monotonic */
+		int64_t ended_ns;    /* 0 = it has not, as far as is reported */
+	} places[CHILDREN_MAX];
+};
+
+void children_put(struct children *children, int parent_pid, int pid, int64_t time_ns);
+void children_ended(struct children *children, int pid, int64_t time_ns);
+/* The next child of that process after one of them; NULL: the first one, or no more. */
+const struct child *children_next(const struct children *children, int parent_pid,
+                                  const struct child *after);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which processes have a TCP socket at the time of a packet, by their descriptors alone: process
+ * 10 was found with it, and its children are 20 and such. As a table of what happens and what is answered.
+ */
+#include "attribution/attribution.h"
+#include "proc_fd_fixture.h"
+
+#define INODE     300
+#define STEPS_MAX 10
+#define LOST      ATTRIBUTION_LOST
+#define OTHERS    ATTRIBUTION_NOW_OTHERS
+#define DOUBTFUL  ATTRIBUTION_DOUBTFUL
+#define AGAIN     ATTRIBUTION_LOOK_AGAIN
+
+enum what {
+	END,
+	FORK,  /* of `other`, at that time */
+	HAS,   /* it has the socket */
+	DROPS, /* and not any more */
+	ENDED, /* at that time */
+	GONE,  /* its end is not reported yet */
+	BATCH, /* other packets were read */
+	ASK    /* of that time: `other` is answered, and these processes have it */
+};
+
+struct step {
+	enum what what;
+	int pid; /* ASK: none */
+	int64_t at_ms;
+	int other;
+	const char *shared;
+};
+
+struct test_case {
+	const char *title;
+	struct step steps[STEPS_MAX];
+};
+
+/* clang-format off */
+static const struct test_case cases[] = {
+	{ "alone", { { ASK, 0, 100, 0, "" } } },
+	{ "it has closed it", { { DROPS, 10, 0, 0, 0 }, { ASK, 0, 100, LOST, "" } } },
+	{ "it closes it, and later packets are read",
+	  { { ASK, 0, 100, 0, "" }, { DROPS, 10, 0, 0, 0 }, { BATCH, 0, 0, 0, 0 }, { ASK, 0, 101, LOST, "" } } },
+	{ "a child has it as well",
+	  { { FORK, 20, 100, 10, 0 }, { HAS, 20, 0, 0, 0 }, { ASK, 0, 200, OTHERS, "10 20" }, { ASK, 0, 201, 0, "10 20" } } },
+	{ "a child that was not there yet",
+	  { { FORK, 20, 100, 10, 0 }, { HAS, 20, 0, 0, 0 }, { ASK, 0, 50, AGAIN, "" }, { ASK, 0, 200, OTHERS, "10 20" } } },
+	{ "a child that closed it, just forked and long after",
+	  { { FORK, 20, 100, 10, 0 }, { ASK, 0, 150, DOUBTFUL | AGAIN, "" }, { ASK, 0, 500, 0, "" } } },
+	{ "a child that ended since, and before",
+	  { { FORK, 20, 100, 10, 0 }, { ENDED, 20, 400, 0, 0 }, { ASK, 0, 399, DOUBTFUL | AGAIN, "" }, { ASK, 0, 401, 0, "" } } },
+	{ "a child that has just ended",
+	  { { FORK, 20, 100, 10, 0 }, { GONE, 20, 0, 0, 0 }, { ASK, 0, 500, DOUBTFUL | AGAIN, "" } } },
+	{ "a child has it no more: it had it until some time",
+	  { { FORK, 20, 100, 10, 0 }, { HAS, 20, 0, 0, 0 }, { ASK, 0, 300, OTHERS, "10 20" }, { DROPS, 20, 0, 0, 0 },
+	    { BATCH, 0, 0, 0, 0 }, { ASK, 0, 500, OTHERS | DOUBTFUL, "" }, { ASK, 0, 600, 0, "" } } },
+	{ "a child of the child",
+	  { { FORK, 20, 100, 10, 0 }, { HAS, 20, 0, 0, 0 }, { ASK, 0, 300, OTHERS, "10 20" }, { FORK, 30, 350, 20, 0 },
+	    { HAS, 30, 0, 0, 0 }, { BATCH, 0, 0, 0, 0 }, { ASK, 0, 500, OTHERS, "10 20 30" } } },
+	{ "a child of another process", { { FORK, 20, 100, 11, 0 }, { ASK, 0, 150, 0, "" } } },
+	{ "a child from before the connection", { { FORK, 20, -500, 10, 0 }, { ASK, 0, 10, 0, "" } } },
+};
+/* clang-format on */
+
+static void hold(int pid, bool holds)
+{
+	char name[48];
+
+	snprintf(name, sizeof name, "%d/fd/5", pid);
+	fake_link(name, holds ? "socket:[300]" : "/dev/null");
+}
+
+static const char *shared_of(const struct owner *owner)
+{
+	static char text[64];
+	size_t length = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < owner->shared_count; i++)
+		length += (size_t)snprintf(text + length, sizeof text - length, "%s%d",
+		                           i ? " " : "", owner->shared_pids[i]);
+	return text;
+}
+
+static void ask(const struct test_case *one, const struct step *step,
+                struct attribution *attribution, struct owner *owner, int64_t base_ns)
+{
+	struct attribution_question question = {
+		.since_ns = base_ns,
+		.seen_ns = base_ns + step->at_ms * NS_PER_MS,
+	};
+	unsigned answer = attribution_look_at_holders(attribution, &question, owner);
+
+	CHECK_EQUAL(answer, step->other, "%s: after %d ms", one->title, (int)step->at_ms);
+	if (!(answer & LOST))
+		CHECK(strcmp(shared_of(owner), step->shared) == 0, "%s: after %d ms: \"%s\"",
+		      one->title, (int)step->at_ms, step->shared);
+	if (answer & OTHERS && answer & DOUBTFUL)
+		CHECK(owner->was_shared, "%s: that it was shared is noted", one->title);
+}
+
+static void begin_process(int pid, bool holds)
+{
+	fake_process(pid, "p", 1, 600);
+	hold(pid, holds);
+}
+
+static void test_case_of(const struct test_case *one)
+{
+	int64_t base_ns = clock_monotonic_ns() - NS_PER_SECOND;
+	struct attribution_options options = { .key = key, .sees_all_processes = true };
+	struct attribution *attribution = NULL;
+	struct fixture fixture;
+	struct owner owner = { .method = ATTRIBUTION_SOCKET, .inode = INODE };
+	struct error error;
+
+	fake_remove("10");
+	fake_remove("20");
+	fake_remove("30");
+	begin_process(10, true);
+	fixture = begin(fake_proc, 100, 100);
+	options.processes = fixture.table;
+	options.fds = fixture.fds;
+	if (attribution_new(&attribution, &options, &error) != 0)
+		fake_fail(error.text);
+	attribution_changes(attribution);
+	proc_fd_scan_process(fixture.fds, 10);
+	owner.process = process_ref(process_table_get(fixture.table, 10, NULL));
+	for (const struct step *step = one->steps; step->what != END; step++) {
+		int64_t at_ns = base_ns + step->at_ms * NS_PER_MS;
+
+		switch (step->what) {
+		case FORK:
+			begin_process(step->pid, false);
+			attribution_forked(attribution, step->other, step->pid, at_ns);
+			break;
+		case HAS:
+		case DROPS:
+			hold(step->pid, step->what == HAS);
+			break;
+		case ENDED:
+			attribution_exited(attribution, step->pid, at_ns);
+			break;
+		case GONE:
+			fake_remove("20");
+			break;
+		case BATCH:
+			attribution_changes(attribution);
+			break;
+		case ASK:
+			ask(one, step, attribution, &owner, base_ns);
+			break;
+		case END:
+			break;
+		}
+	}
+	owner_clear(&owner);
+	attribution_free(attribution);
+	finish(&fixture);
+}
+
+int main(void)
+{
+	fake_begin();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		test_case_of(&cases[i]);
+	fake_remove("");
+	return check_done();
+}

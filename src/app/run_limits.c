@@ -2,7 +2,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The limits on open files and on memory. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -48,20 +50,26 @@ void run_explain_failure(const struct log *log, const struct error *error)
  */
 static int read_memory(uint64_t *mapped, uint64_t *own)
 {
+	enum { SHARED = 2, DATA = 5, NUMBERS };
+	uint64_t pages[NUMBERS], page = (uint64_t)sysconf(_SC_PAGESIZE);
 	FILE *file = fopen("/proc/self/statm", "re");
-	unsigned long long size, resident, shared, text, library, data;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	int count;
+	char line[256], *at;
 
 	if (!file)
 		return -errno;
-	count = fscanf(file, "%llu %llu %llu %llu %llu %llu", &size, &resident, &shared, &text,
-	               &library, &data);
+	at = fgets(line, sizeof line, file);
 	fclose(file);
-	if (count != 6)
-		return -EBADMSG;
-	*mapped = shared * page;
-	*own = data * page;
+	for (int i = 0; i < NUMBERS; i++) {
+		char *end = at;
+
+		if (at)
+			pages[i] = strtoull(at, &end, 10);
+		if (end == at)
+			return -EBADMSG;
+		at = end;
+	}
+	*mapped = pages[SHARED] * page;
+	*own = pages[DATA] * page;
 	return 0;
 }
 
@@ -89,8 +97,9 @@ int run_limit_memory(const struct run *run, struct error *error)
 	least = mapped + own + MEMORY_LEFT_MIN;
 	if (all < least)
 		return error_set(error, ENOMEM,
-		                 "--max-memory: this run needs %lluM, with its buffers and tables",
-		                 (unsigned long long)((least >> 20) + 1));
+		                 "--max-memory: this run needs %" PRIu64
+		                 "M, with its buffers and tables",
+		                 (least >> 20) + 1);
 	if (getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_max > all - mapped)
 		limit.rlim_max = (rlim_t)(all - mapped);
 	limit.rlim_cur = limit.rlim_max;

@@ -24,6 +24,7 @@ struct naming {
 	uint64_t packet;                /* that is looked into: its number */
 	int count;                      /* of findings that are not free */
 	int limit;                      /* of count, for this packet */
+	uint64_t lowest;                /* of packets, of those that are not 0 */
 	uint64_t packets[FINDINGS_MAX]; /* whose findings they are: numbers; 0: free */
 	struct inspector_finding findings[FINDINGS_MAX];
 };
@@ -38,6 +39,8 @@ static void on_finding(void *context, const struct inspector_finding *finding)
 		if (naming->packets[i] != 0)
 			continue;
 		naming->packets[i] = naming->packet;
+		if (naming->count == 0 || naming->packet < naming->lowest)
+			naming->lowest = naming->packet;
 		naming->findings[i] = *finding;
 		naming->count++;
 		return;
@@ -280,14 +283,22 @@ static void apply(struct naming *naming, const struct packet *packet, struct con
 void naming_found(struct naming *naming, const struct packet *packet, struct connection *connection,
                   enum connection_end from)
 {
-	for (int i = 0; naming->count > 0 && i < FINDINGS_MAX; i++) {
-		if (naming->packets[i] != packet->number)
-			continue;
-		if (connection)
-			apply(naming, packet, connection, from, &naming->findings[i]);
-		naming->packets[i] = 0;
-		naming->count--;
+	uint64_t lowest = UINT64_MAX;
+
+	/* Quick, for each packet: most have none, and they pass nearly in order. */
+	if (naming->count == 0 || packet->number < naming->lowest)
+		return;
+	for (int i = 0; i < FINDINGS_MAX; i++) {
+		if (naming->packets[i] == packet->number) {
+			if (connection)
+				apply(naming, packet, connection, from, &naming->findings[i]);
+			naming->packets[i] = 0;
+			naming->count--;
+		} else if (naming->packets[i] != 0 && naming->packets[i] < lowest) {
+			lowest = naming->packets[i];
+		}
 	}
+	naming->lowest = lowest;
 }
 
 void naming_opened(struct naming *naming, struct connection *connection)

@@ -58,7 +58,8 @@ static void on_listens(void *context, int pid)
 {
 	struct host *host = context;
 
-	attribution_listens(host->attribution, pid);
+	if (host->attribution) /* its first walk finds those that listen before */
+		attribution_listens(host->attribution, pid);
 }
 
 static void on_trace_owners(void *context, uint32_t ready)

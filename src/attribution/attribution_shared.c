@@ -16,7 +16,7 @@
 #define HOLDERS_PER_SECOND 4000
 /* Reads so many processes with few descriptors, or as long as that takes: 50 ms of each second. */
 #define SCANS_PER_SECOND 1000
-#define SCAN_NS          (NS_PER_MS / 20)
+#define SCAN_COST        (NS_PER_MS / 20)
 /* Children that one look looks at, the same. */
 #define CHILDREN_LOOKED_AT 16
 
@@ -29,8 +29,8 @@ struct look {
 };
 
 /*
- * One that had ended by then sent nothing. Of one that has ended since, or that was just forked, it
- * is not known until when it had the socket.
+ * A child that had ended by then sent nothing. How long one had the socket that has ended since, or
+ * that was just forked, is not known.
  */
 static void look_at_child(struct look *look, int parent_pid, const struct child *child)
 {
@@ -112,7 +112,7 @@ static bool find_again(struct attribution *attribution, const struct owner *owne
 	if (!attribution_spend(&attribution->scans, SCANS_PER_SECOND))
 		return false;
 	proc_fd_scan_process(fds, owner->process->pid);
-	attribution->scans.left -= (int)((clock_monotonic_ns() - began_ns) / SCAN_NS);
+	attribution->scans.left -= (int)((clock_monotonic_ns() - began_ns) / SCAN_COST);
 	return true;
 }
 

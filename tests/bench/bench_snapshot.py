@@ -10,7 +10,7 @@ import sys
 from attribution import Namespace
 
 PROCESSES = 40
-# Of each: one listener, connections to it with both ends, and as many UDP sockets as connections.
+# Each has one listener, connections to it with both ends, and as many UDP sockets as connections.
 HOLDERS = f"""
 import os, socket, sys, time
 for _ in range({PROCESSES}):

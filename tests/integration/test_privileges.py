@@ -30,11 +30,15 @@ def names_of(text):
 
 
 def statuses(pid):
-    """The status of each thread, as a dictionary."""
+    """The status of each thread, as a dictionary; the main one's first."""
     found = []
     for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8", errors="replace") as file:
-            found.append(dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line))
+        try:
+            with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8", errors="replace") as file:
+                found.append(dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line))
+        except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            if int(thread) == pid:
+                raise
     return found
 
 

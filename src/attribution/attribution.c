@@ -286,8 +286,8 @@ static void ask_for_queued(struct attribution *attribution,
 }
 
 /*
- * No socket is left that received it. The only process that was seen with these ends had the
- * socket that is gone, unless another socket has followed that.
+ * No socket is left that received it, or its holder is not found yet. The only process that was seen
+ * with these ends has or had the socket, unless another one has followed that.
  */
 static void ask_for_receiver(struct attribution *attribution,
                              const struct attribution_namespace *namespace,
@@ -297,7 +297,8 @@ static void ask_for_receiver(struct attribution *attribution,
 	struct socket successor;
 
 	if (!attribution->options.trace_owners || question->sender || question->fanned_out ||
-	    owner->method != ATTRIBUTION_UNKNOWN || owner->reason != ATTRIBUTION_NO_SOCKET ||
+	    owner->method != ATTRIBUTION_UNKNOWN ||
+	    (owner->reason != ATTRIBUTION_NO_SOCKET && owner->reason != ATTRIBUTION_PENDING) ||
 	    question->died_again)
 		return;
 	if (question->died &&

@@ -45,6 +45,48 @@ wait(here[1], there[1], os.getpid(), child)
 """
 
 
+# A server that answers each client from a socket of its own, as TURN servers do. It has many descriptors, among
+# which a lookup does not find the socket at once.
+ANSWERS_APART = """
+others = [os.dup(0) for _ in range(400)]
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(("127.0.0.1", 0))
+there = server.getsockname()
+child = os.fork()
+if not child:
+    sockets = []
+    for number in range(8):
+        data, back = server.recvfrom(10)
+        sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        sockets[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sockets[-1].bind(there)
+        sockets[-1].connect(back)
+        sockets[-1].send(data)
+    sys.stdin.readline()
+    os._exit(0)
+server.close()
+sockets = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(8)]
+for client in sockets:
+    client.sendto(b"first", there)
+    client.recv(10)
+wait(there[1], child)
+"""
+
+
+def test_first_datagrams():
+    """The process that answers a datagram has received it, also when its socket was not looked for yet."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet", "--attribution", "tracepoints", "udp")
+        agent = Agent(host, ANSWERS_APART)
+        there, server = map(int, agent.first.split())
+        sockline.wait_for("packet", count=16)
+        agent.end()
+        found = [end.pid for action, end in ends_at(records_of(sockline), there) if action == "packet"]
+        check(len(found) == 16 and set(found) <= {server, None}, "no other process", found)
+        check(found.count(server) > 12, "most that it received are known at once", found)
+
+
 def test_exchange_of_datagrams():
     """A transfer of some milliseconds is one connection, from its client to its server. Without
     tracepoints, packets that are read a quarter of a second late may be of a later socket: a busy

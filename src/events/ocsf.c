@@ -162,7 +162,7 @@ void ocsf_unmapped(struct writer *writer, const struct owner *owner, const uint1
                    int vlan_count)
 {
 	writer_object(writer, KEY("unmapped"));
-	if (vlan_count > 0) {
+	if (vlans && vlan_count > 0) {
 		writer_object(writer, KEY("network"));
 		encode_tuple_vlans(writer, vlans, vlan_count);
 		writer_object_end(writer);

@@ -381,6 +381,16 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 		binder_report(binder, connection);
 }
 
+static bool is_same(const struct binder *binder, const struct owner *owner,
+                    const struct owner *found)
+{
+	if (found->process == owner->process)
+		return owner->process || owner->cookie == found->cookie;
+	/* A walk over all processes would show it later. */
+	return !found->process && found->inode != 0 && owner->process &&
+	       attribution_holds(binder->options.attribution, owner->process, found->inode);
+}
+
 enum binder_now binder_who_now(struct binder *binder, const struct connection *connection,
                                enum connection_end end, bool sender, int64_t seen_ns)
 {
@@ -394,11 +404,8 @@ enum binder_now binder_who_now(struct binder *binder, const struct connection *c
 	question.sender = sender;
 	question.died = false; /* that another one is found is what is asked for */
 	attribution_resolve(binder->options.attribution, &question, &found);
-	if (found.process == owner->process && (owner->process || owner->cookie == found.cookie))
+	if (is_same(binder, owner, &found))
 		now = BINDER_SAME;
-	else if (!found.process && found.inode != 0 && owner->process &&
-	         attribution_holds(binder->options.attribution, owner->process, found.inode))
-		now = BINDER_SAME; /* a walk over all processes would show it later */
 	else if (!found.process && (found.cookie == 0 || found.cookie == owner->cookie))
 		now = BINDER_UNKNOWN;
 	owner_clear(&found);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "inspect/inspector.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,15 @@ void inspector_free(struct inspector *inspector)
 		return;
 	flows_free(inspector->flows);
 	free(inspector);
+}
+
+void inspector_copy(struct inspector_finding *to, const struct inspector_finding *from)
+{
+	if (from->kind == INSPECTOR_DNS)
+		memcpy(to, from,
+		       offsetof(struct inspector_finding, dns.texts) + from->dns.text_length);
+	else
+		*to = *from;
 }
 
 static bool has_port(const struct packet *packet, uint16_t port)

@@ -32,13 +32,15 @@ struct inspector_finding {
 	};
 };
 
-/* Valid during the call. */
+/* Valid during the call: inspector_copy keeps it. */
 typedef void inspector_callback(void *context, const struct inspector_finding *finding);
 
 struct inspector *inspector_new(const struct hash_key *key, inspector_callback *callback,
                                 void *context); /* NULL: no memory */
 void inspector_free(struct inspector *inspector);
 
+/* Copies a finding, without the room that its texts do not need. */
+void inspector_copy(struct inspector_finding *to, const struct inspector_finding *from);
 void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes);
 
 /* Most packets need no look; bytes are those from which the packet was decoded. */

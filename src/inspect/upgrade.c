@@ -35,8 +35,10 @@ static bool is_text(uint8_t byte)
 /* Whole lines, up to the first byte that is no text. */
 static size_t length_of_lines(const uint8_t *bytes, size_t length)
 {
-	size_t used = 0;
+	size_t used = 0, most = length < UPGRADE_TEXT_MAX ? length : UPGRADE_TEXT_MAX;
 
+	if (!memchr(bytes, '\n', most)) /* quick: most that begins a connection has none */
+		return 0;
 	while (used < length && used <= UPGRADE_TEXT_MAX && is_text(bytes[used]))
 		used++;
 	return used > 0 && used <= UPGRADE_TEXT_MAX && bytes[used - 1] == '\n' ? used : 0;

@@ -13,6 +13,7 @@
 
 #define FINDINGS_MAX  24 /* of a batch */
 #define FINDINGS_EACH 8  /* of one packet; those over it are not looked at */
+_Static_assert(FINDINGS_MAX < 32, "a bit of a word each, and one that is never taken");
 
 struct naming {
 	struct connection_table *connections;
@@ -24,27 +25,25 @@ struct naming {
 	uint64_t packet;                /* that is looked into: its number */
 	int count;                      /* of findings that are not free */
 	int limit;                      /* of count, for this packet */
-	uint64_t lowest;                /* of packets, of those that are not 0 */
-	uint64_t packets[FINDINGS_MAX]; /* whose findings they are: numbers; 0: free */
+	uint32_t taken;                 /* findings that are not free: a bit for each */
+	uint64_t lowest;                /* of packets, of those that are taken */
+	uint64_t packets[FINDINGS_MAX]; /* whose findings they are: numbers */
 	struct inspector_finding findings[FINDINGS_MAX];
 };
 
 static void on_finding(void *context, const struct inspector_finding *finding)
 {
 	struct naming *naming = context;
+	int i = __builtin_ctz(~naming->taken);
 
-	if (naming->count == naming->limit)
+	if (naming->count == naming->limit || i >= FINDINGS_MAX)
 		return;
-	for (int i = 0; i < FINDINGS_MAX; i++) {
-		if (naming->packets[i] != 0)
-			continue;
-		naming->packets[i] = naming->packet;
-		if (naming->count == 0 || naming->packet < naming->lowest)
-			naming->lowest = naming->packet;
-		naming->findings[i] = *finding;
-		naming->count++;
-		return;
-	}
+	naming->taken |= UINT32_C(1) << i;
+	naming->packets[i] = naming->packet;
+	if (naming->count == 0 || naming->packet < naming->lowest)
+		naming->lowest = naming->packet;
+	inspector_copy(&naming->findings[i], finding);
+	naming->count++;
 }
 
 struct naming *naming_new(const struct hash_key *key, struct connection_table *connections,
@@ -288,13 +287,15 @@ void naming_found(struct naming *naming, const struct packet *packet, struct con
 	/* Quick, for each packet: most have none, and they pass nearly in order. */
 	if (naming->count == 0 || packet->number < naming->lowest)
 		return;
-	for (int i = 0; i < FINDINGS_MAX; i++) {
+	for (uint32_t left = naming->taken; left != 0; left &= left - 1) {
+		int i = __builtin_ctz(left);
+
 		if (naming->packets[i] == packet->number) {
 			if (connection)
 				apply(naming, packet, connection, from, &naming->findings[i]);
-			naming->packets[i] = 0;
+			naming->taken &= ~(UINT32_C(1) << i);
 			naming->count--;
-		} else if (naming->packets[i] != 0 && naming->packets[i] < lowest) {
+		} else if (naming->packets[i] < lowest) {
 			lowest = naming->packets[i];
 		}
 	}

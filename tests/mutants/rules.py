@@ -84,7 +84,7 @@ MUTANTS = (
      "true"),
     ("stream/binder_levels.c", "queue->entries[queue->head].due_ns <= now_ns", "true"),
     ("stream/binder_levels.c", "connection->binding.attributable && next < LEVELS", "false"),
-    ("stream/binder.c", "owner->process || owner->cookie == found.cookie", "true"),
+    ("stream/binder.c", "owner->process || owner->cookie == found->cookie", "true"),
     ("stream/binder.c", "forwarded && end == CONNECTION_SOURCE", "false"),
     ("stream/destroyed.c", "now_ns - found->time_ns > WINDOW_DESTROYED_INFO_NS", "false"),
     ("stream/destroyed.c", "destroyed->ports[port].time_ns > since_ns", "true"),

@@ -89,6 +89,12 @@ static bool has_lost(const struct binder *binder, struct connection *connection,
 	return held & ATTRIBUTION_LOST;
 }
 
+/* The socket that is there now has followed that of the owner, with the same ends. */
+static bool is_of_next(const struct owner *owner, const struct owner *found)
+{
+	return owner->inode != 0 && found->inode != 0 && owner->inode != found->inode;
+}
+
 /*
  * A process that shared the orphan's socket has it alone, then: one that has its descriptor, or is
  * seen to use it since. Where there is none, the orphan was the last that had it.
@@ -100,7 +106,8 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 	struct owner found = { 0 };
 
 	since.heir_ns = connection->owners[end].process->exited_ns;
-	if (attribution_find_heir(binder->options.attribution, &since, &found))
+	if (attribution_find_heir(binder->options.attribution, &since, &found) &&
+	    !is_of_next(&connection->owners[end], &found))
 		return move(connection, end, &found);
 	if (found.reason == ATTRIBUTION_PENDING) {
 		*doubtful |= BINDER_PENDING << end;
@@ -126,7 +133,7 @@ static bool succeed(struct binder *binder, struct connection *connection, enum c
 
 	since.heir_ns = question->seen_ns; /* what was seen before is over */
 	if (attribution_find_heir(binder->options.attribution, &since, &found) &&
-	    found.process != owner->process) {
+	    found.process != owner->process && !is_of_next(owner, &found)) {
 		found.since_ms = to_ms(clock_monotonic_ns());
 		connection->binding.handed = 1;
 		return move(connection, end, &found);

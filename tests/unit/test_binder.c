@@ -942,6 +942,11 @@ static void test_handed_on(void)
 		            BINDER_PENDING << DST, "for whichever reasons");
 	shared = 0;
 	heir = answer(ATTRIBUTION_SOCKET, &child);
+	heir.inode = 8;
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 20) == 0 &&
+	              connection->owners[DST].process == &parent && reported == 0,
+	      "another has the next socket with these ends");
+	heir = answer(ATTRIBUTION_SOCKET, &child);
 	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 5) == BINDER_AMBIGUOUS
 	                                                                                << DST &&
 	              connection->owners[DST].process == &child && reported == 1,

@@ -190,6 +190,20 @@ static int64_t time_of(const struct sentinel_sighting *seen)
 	return seen->packet_ns - clock_realtime_offset_ns();
 }
 
+/*
+ * A thread that looked late met the next socket with these ends. Where forks are not reported, when
+ * a process began is known to a clock tick.
+ */
+static bool is_of_next(const struct sentinel_sighting *seen, const struct process *process,
+                       int64_t time_ns)
+{
+	int64_t looked_ns = seen->how == SENTINEL_UNRESOLVED ? clock_monotonic_ns() : seen->time_ns;
+
+	return process_began_after(process, time_ns + WINDOW_TRACE_EXACT_NS) ||
+	       (looked_ns - time_ns > WINDOW_SENTINEL_YOUNG_NS &&
+	        process_may_have_begun_after(process, time_ns));
+}
+
 static void keep(struct sentinel_owners *owners, const struct sentinel_sighting *seen,
                  struct owner *owner)
 {
@@ -198,8 +212,7 @@ static void keep(struct sentinel_owners *owners, const struct sentinel_sighting 
 	const struct sighting *previous;
 	struct sighting *sighting;
 
-	/* A thread that looked late met the next socket with these ends. */
-	if (process_began_after(owner->process, time_ns + WINDOW_TRACE_EXACT_NS)) {
+	if (is_of_next(seen, owner->process, time_ns)) {
 		owner_clear(owner);
 		return;
 	}

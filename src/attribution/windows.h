@@ -209,6 +209,8 @@ _Static_assert(WINDOW_EXISTING_LOST_NS > WINDOW_RETRY_NS + WINDOW_HELD_NS + WIND
  */
 #define WINDOW_SENTINEL_UDP_NS (5 * NS_PER_MS)
 #define WINDOW_SENTINEL_TCP_NS (10 * NS_PER_MS)
+/* A process that may have begun since is not the packet's when a thread looks later than that. */
+#define WINDOW_SENTINEL_YOUNG_NS (2 * NS_PER_MS)
 /* A sighting is of a packet from this long before the packet's time on. */
 #define WINDOW_SENTINEL_AROUND_NS (20 * NS_PER_MS)
 /* What was seen of a datagram is true of earlier ones as far as the clocks may differ. */

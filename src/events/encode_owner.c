@@ -415,7 +415,7 @@ void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 static void write_common(struct writer *writer, const struct owner_common *common)
 {
 	writer_object(writer, KEY("common"));
-	if (common->name) {
+	if (common->name && common->process->name) { /* it may have executed since */
 		writer_object(writer, KEY("process"));
 		encode_writer_c_string(writer, KEY("name"), common->process->name, RAW_NONE);
 		writer_object_end(writer);

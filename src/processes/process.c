@@ -167,12 +167,16 @@ void process_forget_added(struct process *process)
 	process->added = (struct process_added){ .version = process->added.version + 1 };
 }
 
+static int64_t length_of_tick(void)
+{
+	return NS_PER_SECOND / sysconf(_SC_CLK_TCK);
+}
+
 int64_t process_age_ns(const struct process *process)
 {
-	uint64_t tick_ns = (uint64_t)(NS_PER_SECOND / sysconf(_SC_CLK_TCK));
 	int64_t start_ns;
 
-	if (__builtin_mul_overflow(process->start_ticks, tick_ns, &start_ns))
+	if (__builtin_mul_overflow(process->start_ticks, (uint64_t)length_of_tick(), &start_ns))
 		return INT64_MAX;
 	return clock_boottime_ns() - start_ns;
 }
@@ -182,6 +186,13 @@ bool process_began_after(const struct process *process, int64_t time_ns)
 	if (process->forked_ns != 0)
 		return process->forked_ns > time_ns;
 	return process_age_ns(process) < clock_monotonic_ns() - time_ns;
+}
+
+bool process_may_have_begun_after(const struct process *process, int64_t time_ns)
+{
+	if (process->forked_ns != 0)
+		return process->forked_ns > time_ns;
+	return process_age_ns(process) - length_of_tick() < clock_monotonic_ns() - time_ns;
 }
 
 bool process_is_unborn(const struct process *process, int64_t seen_ns)

@@ -194,6 +194,8 @@ static inline bool process_started_at(const struct process *process, uint64_t st
 int64_t process_age_ns(const struct process *process);
 /* Surely not before that monotonic time. */
 bool process_began_after(const struct process *process, int64_t time_ns);
+/* Perhaps not before that monotonic time. */
+bool process_may_have_begun_after(const struct process *process, int64_t time_ns);
 /* Is the fork that began it reported to be of after a packet of that time (monotonic)? */
 bool process_is_unborn(const struct process *process, int64_t seen_ns);
 

@@ -74,6 +74,8 @@ static const struct test_case cases[] = {
 	  { { SENTINEL_SOCKET, 7, -5, NETNS, 1000, 0, 0, 3 }, { SENTINEL_SOCKET, 8, 0, NETNS, 1000, 0, 0, 4 } }, TO_ALL, 50, 7 },
 	{ "to all of a link: the sender on another interface", UDP, { { SENTINEL_SOCKET, 8, 0, NETNS, 1000, 0, 0, 4 } }, TO_ALL, 50, 0 },
 	{ "to one: its socket, whichever way it goes", UDP, { { SENTINEL_SOCKET, 8, 0, NETNS, 1000, 0, 0, 4 } }, 0, 50, 8 },
+	{ "one that may not have been there yet, when the thread looked late", UDP,
+	  { { SENTINEL_SOCKET, BORN_NOW, 0, NETNS, 1000, 0, 0, 0 } }, 0, 1, 0 },
 	{ "a process that was not there yet", TCP, { { SENTINEL_SOCKET, BORN_NOW, 0, NETNS, 1000, 0, 0, 0 } }, 0, 50, 0 },
 	{ "the socket was another's before", TCP,
 	  { { SENTINEL_SOCKET, 7, -5, NETNS, 1000, 0, 0, 0 }, { SENTINEL_SOCKET, BORN_NOW, 0, NETNS, 1000, 0, 0, 0 } }, 0, 50, 7 },

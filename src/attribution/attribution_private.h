@@ -4,10 +4,10 @@
 #ifndef SOCKLINE_ATTRIBUTION_ATTRIBUTION_PRIVATE_H
 #define SOCKLINE_ATTRIBUTION_ATTRIBUTION_PRIVATE_H
 
-#include "base/clock.h"
 #include "attribution/attribution.h"
 #include "attribution/children.h"
 #include "attribution/forks.h"
+#include "base/clock.h"
 #include "processes/proc_fd.h"
 #include "sockets/listener_table.h"
 #include "sockets/lister.h"

@@ -66,19 +66,11 @@ static void look_at_children(struct look *look, int parent_pid)
 			look_at_child(look, parent_pid, child);
 }
 
-static bool has(const struct proc_fd_holders *holders, int pid)
-{
-	for (int i = 0; i < holders->count; i++)
-		if (holders->processes[i]->pid == pid)
-			return true;
-	return false;
-}
-
 /* Each that had it has it. */
 static bool has_all(const struct proc_fd_holders *holders, const struct owner *owner)
 {
 	for (int i = 0; i < owner->shared_count; i++)
-		if (!has(holders, owner->shared_pids[i]))
+		if (!proc_fd_holders_have(holders, owner->shared_pids[i]))
 			return false;
 	return true;
 }
@@ -136,7 +128,7 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 		if (owner->shared_pids[i] != owner->process->pid)
 			look_at_children(&look, owner->shared_pids[i]);
 	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 ||
-	    !has(&holders, owner->process->pid))
+	    !proc_fd_holders_have(&holders, owner->process->pid))
 		return ATTRIBUTION_LOST;
 	if (holders.count == count && has_all(&holders, owner))
 		return look.result;

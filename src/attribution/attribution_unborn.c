@@ -45,12 +45,8 @@ static bool is_known_to_hold(struct attribution *attribution, int pid, uint64_t 
 {
 	struct proc_fd_holders holders;
 
-	if (proc_fd_find(attribution->options.fds, inode, &holders) != 0)
-		return false;
-	for (int i = 0; i < holders.count; i++)
-		if (holders.processes[i]->pid == pid)
-			return true;
-	return false;
+	return proc_fd_find(attribution->options.fds, inode, &holders) == 0 &&
+	       proc_fd_holders_have(&holders, pid);
 }
 
 bool attribution_holds(struct attribution *attribution, const struct process *process,

@@ -57,8 +57,8 @@ const char *encode_connection_reason(enum connection_reason reason)
  * What the socket of one end takes this end to be, when NAT makes that another than what
  * its packets show. The end's own socket knows best.
  */
-bool encode_connection_translated(const struct connection *connection, enum connection_end end,
-                                  struct inet_address *address, uint16_t *port)
+static bool is_translated(const struct connection *connection, enum connection_end end,
+                          struct inet_address *address, uint16_t *port)
 {
 	const struct tuple wire = connection_tuple_of(connection, end);
 	const struct tuple *own = owner_translated(&connection->owners[end]);
@@ -78,15 +78,15 @@ bool encode_connection_translated(const struct connection *connection, enum conn
 	return *port != wire.source_port || !inet_equal(address, &wire.source);
 }
 
-static void write_translated(struct writer *writer, const struct connection *connection,
-                             enum connection_end end)
+void encode_connection_translated(struct writer *writer, const struct key *key,
+                                  const struct connection *connection, enum connection_end end)
 {
 	struct inet_address address;
 	uint16_t port;
 
-	if (!encode_connection_translated(connection, end, &address, &port))
+	if (!is_translated(connection, end, &address, &port))
 		return;
-	writer_object(writer, KEY("nat"));
+	writer_object(writer, key);
 	encode_tuple_end(writer, &address, port, inet_has_ports(connection->tuple.protocol));
 	writer_object_end(writer);
 }
@@ -131,11 +131,12 @@ void encode_connection_piece(struct writer *writer, const void *object, int piec
 		if (connection->routeless)
 			break;
 		write_end(writer, &tuple->source, tuple->source_port, has_ports);
-		write_translated(writer, connection, CONNECTION_SOURCE);
+		encode_connection_translated(writer, KEY("nat"), connection, CONNECTION_SOURCE);
 		break;
 	case CONNECTION_PIECE_DESTINATION:
 		write_end(writer, &tuple->destination, tuple->destination_port, has_ports);
-		write_translated(writer, connection, CONNECTION_DESTINATION);
+		encode_connection_translated(writer, KEY("nat"), connection,
+		                             CONNECTION_DESTINATION);
 		break;
 	case CONNECTION_PIECE_ID:
 		writer_object(writer, KEY("connection"));

@@ -352,9 +352,9 @@ WRITER_INLINE void encode_connection_write_piece(struct writer *writer,
 	encode_cache_piece(writer, snippet, encode_connection_piece, connection, (int)piece);
 }
 
-/* Whether NAT makes an end's socket take the end for another than what its packets show, and which. */
-bool encode_connection_translated(const struct connection *connection, enum connection_end end,
-                                  struct inet_address *address, uint16_t *port);
+/* An end as its socket knows it, where NAT makes that another than what its packets show. */
+void encode_connection_translated(struct writer *writer, const struct key *key,
+                                  const struct connection *connection, enum connection_end end);
 void encode_connection_vlans(struct writer *writer, const struct connection *connection);
 void encode_connection_layers(struct writer *writer, const struct connection *connection);
 void encode_connection_interval(struct writer *writer, const struct connection *connection,

@@ -134,20 +134,6 @@ static void write_vlan(struct writer *writer, bool local, const uint16_t *ids, i
 		writer_decimal(writer, KEY("vlan_uid"), ids[0]);
 }
 
-/* What OCSF has for NAT: the end as its socket knows it. */
-static void write_translated(struct writer *writer, const struct connection *connection,
-                             enum connection_end end)
-{
-	struct inet_address address;
-	uint16_t port;
-
-	if (!encode_connection_translated(connection, end, &address, &port))
-		return;
-	writer_object(writer, KEY("proxy_endpoint"));
-	encode_tuple_end(writer, &address, port, inet_has_ports(connection->tuple.protocol));
-	writer_object_end(writer);
-}
-
 static void write_connection_end(struct writer *writer, const struct connection *connection,
                                  enum connection_end end)
 {
@@ -162,7 +148,8 @@ static void write_connection_end(struct writer *writer, const struct connection 
 	else
 		encode_tuple_end(writer, address, port, has_ports);
 	write_vlan(writer, connection->local[end], ids, connection_vlans(connection, ids));
-	write_translated(writer, connection, end);
+	/* What OCSF has for NAT. */
+	encode_connection_translated(writer, KEY("proxy_endpoint"), connection, end);
 }
 
 static const struct owner *acting(const struct connection *connection)

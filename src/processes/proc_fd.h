@@ -40,6 +40,14 @@ struct proc_fd_holders {
 	bool complete;
 };
 
+static inline bool proc_fd_holders_have(const struct proc_fd_holders *holders, int pid)
+{
+	for (int i = 0; i < holders->count; i++)
+		if (holders->processes[i]->pid == pid)
+			return true;
+	return false;
+}
+
 struct proc_fd_counters {
 	uint64_t scans;             /* full walks completed */
 	uint64_t processes_scanned; /* fd directories read */

@@ -74,6 +74,12 @@ void attribution_expect(struct attribution *attribution, const struct tuple *tup
 void attribution_resolve(struct attribution *attribution,
                          const struct attribution_question *question, struct owner *owner);
 /*
+ * NAT: the tuple of the socket of wire->source, whose packets have that of wire. False: none is
+ * translated, or it is not known.
+ */
+bool attribution_nat_socket(const struct attribution *attribution, uint32_t netns,
+                            const struct tuple *wire, int64_t seen_ns, struct tuple *socket);
+/*
  * Whether the end is of this host although it has not its address: a transparent proxy
  * has the very socket of this connection, or had it. False also when asked too often.
  */

@@ -71,11 +71,21 @@ bool attribution_nat_translate(struct attribution *attribution,
 	struct tuple socket;
 
 	if (!namespace->conntrack || !is_worth_asking(question, owner) ||
-	    conntrack_find(namespace->conntrack, &question->tuple, &socket) != 0)
+	    conntrack_find(namespace->conntrack, &question->tuple, question->seen_ns, &socket) != 0)
 		return false;
 	namespace = find_home(attribution, namespace, &socket.source);
 	*translated = *question;
 	translated->tuple = socket;
 	translated->netns = namespace ? namespace->netns : 0;
 	return true;
+}
+
+bool attribution_nat_socket(const struct attribution *attribution, uint32_t netns,
+                            const struct tuple *wire, int64_t seen_ns, struct tuple *socket)
+{
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(attribution, netns);
+
+	return namespace && namespace->conntrack &&
+	       conntrack_find(namespace->conntrack, wire, seen_ns, socket) == 0;
 }

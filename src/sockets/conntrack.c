@@ -23,8 +23,9 @@
 struct conntrack {
 	struct netlink_slot slot;
 	int64_t counted_ns;
-	bool tracks; /* there were entries then */
-	int left;    /* of PER_SECOND since then */
+	bool tracks;       /* there were entries then */
+	int64_t second_ns; /* it began then, */
+	int left;          /* and so many of PER_SECOND are left of it */
 	/* The latest answers: both ends are asked for, and again where no owner is found. */
 	struct answer {
 		struct tuple wire, socket;
@@ -256,17 +257,44 @@ void conntrack_close(struct conntrack *conntrack)
 	free(conntrack);
 }
 
-/* Whether there is anything to ask for, and whether that may be done now. */
-static bool may_ask(struct conntrack *conntrack, int64_t now_ns)
+/* One question more, if that may be put now. */
+static bool spend(struct conntrack *conntrack, int64_t now_ns)
 {
+	if (conntrack->second_ns == 0 || now_ns - conntrack->second_ns > NS_PER_SECOND) {
+		conntrack->second_ns = now_ns;
+		conntrack->left = PER_SECOND;
+	}
+	return conntrack->left > 0 && conntrack->left-- > 0;
+}
+
+/* Were there any entries when the packet came? That there were none says nothing of a later one. */
+static bool tracks(struct conntrack *conntrack, int64_t seen_ns, int64_t now_ns)
+{
+	bool is_old = conntrack->counted_ns == 0 ||
+	              now_ns - conntrack->counted_ns > NS_PER_SECOND ||
+	              (!conntrack->tracks && conntrack->counted_ns < seen_ns);
 	uint32_t count = 0;
 
-	if (conntrack->counted_ns == 0 || now_ns - conntrack->counted_ns > NS_PER_SECOND) {
+	if (is_old && spend(conntrack, now_ns)) {
 		conntrack->counted_ns = now_ns;
-		conntrack->left = PER_SECOND;
 		conntrack->tracks = count_entries(conntrack, &count) == 0 && count > 0;
 	}
-	return conntrack->tracks && conntrack->left > 0;
+	return conntrack->tracks;
+}
+
+/* NULL: none is known. That there was no entry is no answer of a later packet. */
+static const struct answer *find_answer(const struct conntrack *conntrack, const struct tuple *wire,
+                                        int64_t seen_ns, int64_t now_ns)
+{
+	for (unsigned i = 0; i < ANSWERS; i++) {
+		const struct answer *answer = &conntrack->answers[i];
+
+		if (now_ns - answer->time_ns < WINDOW_NAT_ANSWER_NS &&
+		    (answer->found || answer->time_ns >= seen_ns) &&
+		    tuple_equal(&answer->wire, wire))
+			return answer;
+	}
+	return NULL;
 }
 
 static int ask(struct conntrack *conntrack, const struct tuple *wire, struct tuple *socket)
@@ -280,24 +308,24 @@ static int ask(struct conntrack *conntrack, const struct tuple *wire, struct tup
 	return result == 0 ? conntrack_parse(answer, length, wire, socket) : result;
 }
 
-int conntrack_find(struct conntrack *conntrack, const struct tuple *wire, struct tuple *socket)
+int conntrack_find(struct conntrack *conntrack, const struct tuple *wire, int64_t seen_ns,
+                   struct tuple *socket)
 {
 	int64_t now_ns = clock_monotonic_ns();
-	struct answer *answer = NULL;
+	const struct answer *answer;
 
-	if (!may_ask(conntrack, now_ns) && !conntrack->tracks)
+	if (!tracks(conntrack, seen_ns, now_ns))
 		return -ENOENT;
-	for (unsigned i = 0; i < ANSWERS && !answer; i++)
-		if (now_ns - conntrack->answers[i].time_ns < WINDOW_NAT_ANSWER_NS &&
-		    tuple_equal(&conntrack->answers[i].wire, wire))
-			answer = &conntrack->answers[i];
-	if (!answer && conntrack->left == 0)
-		return -EAGAIN;
+	answer = find_answer(conntrack, wire, seen_ns, now_ns);
 	if (!answer) {
-		answer = &conntrack->answers[conntrack->next++ % ANSWERS];
-		conntrack->left--;
-		*answer = (struct answer){ .wire = *wire, .time_ns = now_ns };
-		answer->found = ask(conntrack, wire, &answer->socket) == 0;
+		struct answer *added = &conntrack->answers[conntrack->next % ANSWERS];
+
+		if (!spend(conntrack, now_ns))
+			return -EAGAIN;
+		conntrack->next++;
+		*added = (struct answer){ .wire = *wire, .time_ns = now_ns };
+		added->found = ask(conntrack, wire, &added->socket) == 0;
+		answer = added;
 	}
 	if (!answer->found)
 		return -ENOENT;

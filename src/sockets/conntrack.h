@@ -29,11 +29,12 @@ void conntrack_close(struct conntrack *conntrack); /* NULL is fine */
 /*
  * wire: a connection as its packets show it, the local end as source. *socket gets the
  * tuple that the socket of that end has: before the translation of what it sends, after
- * that of what it receives. 0; -ENOENT: not tracked, or not translated; -EAGAIN: asked
- * too often for now. About 5 us; a repeated question within a moment, and each
- * in a namespace that tracks nothing, costs no system call.
+ * that of what it receives. seen_ns: when the packet was captured (monotonic). 0; -ENOENT: not
+ * tracked, or not translated; -EAGAIN: asked too often for now. About 5 us; a repeated question within
+ * a moment, and all but the first of a batch in a namespace that tracks nothing, cost no system call.
  */
-int conntrack_find(struct conntrack *conntrack, const struct tuple *wire, struct tuple *socket);
+int conntrack_find(struct conntrack *conntrack, const struct tuple *wire, int64_t seen_ns,
+                   struct tuple *socket);
 
 /* The pure part: what an answer (nfgenmsg and attributes) says of that question. 0 or -ENOENT. */
 int conntrack_parse(const void *answer, size_t length, const struct tuple *wire,

@@ -79,6 +79,9 @@ bool binder_is_unborn(const struct connection *connection, enum connection_end e
 /* The owner of such a packet. False, and *owner (must be clear) remains so: it is not surely known. */
 bool binder_find_listening(const struct binder *binder, const struct connection *connection,
                            enum connection_end end, int64_t seen_ns, struct owner *owner);
+/* NAT: the end's socket has that tuple (this end as source), as an answer showed. */
+void binder_translated(struct binder *binder, struct connection *connection,
+                       enum connection_end end, const struct tuple *socket);
 /*
  * The connection closed: the last chance to look, then what is known is remembered and counted.
  * last_ns: of its last packet (monotonic).

@@ -45,6 +45,12 @@ const struct interface *stream_captured_at(const struct passage *passage);
 /* A captured packet counts once: the innermost that has an end of this host. */
 void stream_count_traffic(struct stream *stream, struct passage *passage);
 
+/*
+ * stream_loopback.c: a packet whose tuple no connection has. That of which NAT replaced an end, and
+ * whose other direction it is; NULL: none.
+ */
+struct connection *stream_find_looped(struct stream *stream, struct passage *passage);
+
 /* stream_existing.c: what was listed of the connection that this packet is about to open. */
 struct stream_existing {
 	struct existing_connection connection;

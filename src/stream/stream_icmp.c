@@ -22,7 +22,10 @@ static struct connection *find_quoted(const struct stream *stream, const struct 
 		return connection;
 	key.lane = 0;
 	key.any_lane = true;
-	return connection_table_find(stream->connections, &key, &from);
+	connection = connection_table_find(stream->connections, &key, &from);
+	/* On loopback the error quotes what its receiver sent, before NAT replaced the address. */
+	return connection ? connection
+	                  : connection_table_find_socket(stream->connections, &key, &from);
 }
 
 /* A packet that its own host did not let out, or for which it found no neighbour, is not captured. */

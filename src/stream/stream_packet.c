@@ -180,6 +180,8 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 			return connection;
 		if (!connection)
 			connection = find_copied(stream, passage);
+	} else if (!connection) {
+		connection = stream_find_looped(stream, passage);
 	}
 	if (connection && (connection_table_restarts(connection, packet) ||
 	                   (!stream->options.replay &&

@@ -31,6 +31,27 @@ client.connect((sys.argv[1], int(sys.argv[2])))
 client.send(b"x")
 client.recv(1)
 """
+LOOPBACK_CLIENT = f"""
+import socket
+for number in range(2):
+    client = socket.create_connection(("127.0.0.9", 80), 5)
+    client.sendall(b"x")
+    client.recv(1)
+    client.close()
+    refused = socket.socket()
+    refused.connect_ex(("127.0.0.1", 81))
+    refused.close()
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(("127.0.0.1", {PORT} - 1 + number))
+    datagrams.settimeout(5)
+    if number:
+        datagrams.connect(("127.0.0.1", 53))
+        datagrams.send(b"x")
+    else:
+        datagrams.sendto(b"x", ("127.0.0.1", 53))
+    datagrams.recv(1)
+    datagrams.close()
+"""
 SERVER = """
 import socket, sys, threading
 def stream(port):
@@ -151,6 +172,39 @@ def test_refused_service():
     check(found == {(right.address, 8080, "refused", SERVICE)} and len(records) == len(pids),
           "a service that refuses: each call is one connection, with its packets", (len(records), found))
     check_owners(records, pids, "tracepoints", "a service that refuses")
+
+
+def test_on_loopback():
+    """Packets have the address that replaced the one that their process knows, and answers have that."""
+    with Namespace() as place:
+        if not rules(place, """table ip nat { chain out { type nat hook output priority -100;
+                ip daddr 127.0.0.9 tcp dport 80 redirect to :8080; udp dport 53 redirect to :8080;
+                tcp dport 81 dnat to 127.0.0.1:8081; }; }"""):
+            skip("on loopback", "no nftables with NAT")
+            return
+        server = serve(place, 8080)
+        sockline = place.sockline("-e", "packet,connection", "--attribution", "tracepoints")
+        client = place.start(sys.executable, "-c", LOOPBACK_CLIENT)
+        client.wait()
+        sockline.wait_for("connection_closed", lambda record: record["source"].get("port") == PORT)
+        sockline.stop()
+    records = [record for record in sockline.find("connection_closed") if "port" in record["source"]]
+    check(len(records) == 6, "loopback: both directions are one connection", len(records))
+    check_owners(records, [client.pid] * 6, "tracepoints", "loopback")
+    check({(record["destination"]["port"], record["event"]["reason"]) for record in records} ==
+          {(8080, "fin"), (8081, "refused"), (8080, "socket_closed")}, "loopback: and end as such",
+          [(record["destination"]["port"], record["event"]["reason"]) for record in records])
+    check(all(record["destination"]["packets"] > 0 for record in records), "loopback: with their answers",
+          [record["destination"]["packets"] for record in records])
+    check({(record["destination"]["nat"]["ip"], record["destination"]["nat"]["port"]) for record in records}
+          == {("127.0.0.9", 80), ("127.0.0.1", 81), ("127.0.0.1", 53)},
+          "loopback: with the address that the process knows", [record["destination"] for record in records])
+    served = {record["sockline"]["peer"].get("process", {}).get("pid") for record in records
+              if record["destination"]["port"] == 8080}
+    check(served == {server.pid}, "loopback: the other end is the server's", served)
+    check(sum(record["source"]["packets"] + record["destination"]["packets"] for record in records) ==
+          sum("icmp" not in record["network"]["transport"] for record in sockline.find("packet")),
+          "loopback: each packet is counted once", records)
 
 
 def test_redirected_port():

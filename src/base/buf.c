@@ -31,21 +31,19 @@ void buf_append_string(struct buf *buf, const char *string)
 	buf_append(buf, string, strlen(string));
 }
 
-/* Eight digits at a time leave 32-bit divisions, a fraction of the cost of 64-bit ones. */
+/* Nine digits at a time leave 32-bit divisions, a fraction of the cost of 64-bit ones. */
 static char *put_large(char *to, uint64_t value)
 {
-	uint32_t low = (uint32_t)(value % 100000000);
+	uint32_t low = (uint32_t)(value % 1000000000);
 
-	value /= 100000000;
+	value /= 1000000000;
 	to = value > UINT32_MAX ? put_large(to, value) : decimal_put_32(to, (uint32_t)value);
-	decimal_put_four(to, low / 10000);
-	decimal_put_four(to + 4, low % 10000);
-	return to + 8;
+	return decimal_put_nine(to, low);
 }
 
 void buf_append_u64(struct buf *buf, uint64_t value)
 {
-	char text[DECIMAL_MAX], *end;
+	char text[DECIMAL_MAX + 1], *end;
 
 	end = value > UINT32_MAX ? put_large(text, value) : decimal_put_32(text, (uint32_t)value);
 	buf_append(buf, text, (size_t)(end - text));
@@ -141,9 +139,7 @@ static void put_second(char *to, int64_t second)
 /* All but the 20 bytes of the second. */
 static inline void put_fraction(char *to, uint32_t nanoseconds)
 {
-	decimal_put_four(to, nanoseconds / 100000);
-	decimal_put_four(to + 4, nanoseconds / 10 % 10000);
-	to[8] = (char)('0' + nanoseconds % 10);
+	decimal_put_nine(to, nanoseconds);
 	to[9] = 'Z';
 }
 

@@ -13,63 +13,63 @@
 #define DECIMAL_MAX    20 /* digits of 2^64 - 1 */
 #define DECIMAL_MAX_32 10 /* of 2^32 - 1 */
 
-/* "00" to "99": halves the divisions. */
-static const char decimal_pairs[200] =
-	"00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-	"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-	"8081828384858687888990919293949596979899";
+/* Three digits at a time: the digits with leading zeros, and how many of them are none. */
+extern const char decimal_triples[1000][4];
 
 static inline void decimal_put_pair(char *to, uint32_t below_100)
 {
-	memcpy(to, decimal_pairs + 2 * below_100, 2);
-}
-
-/* With leading zeros. */
-static inline void decimal_put_four(char *to, uint32_t below_10000)
-{
-	decimal_put_pair(to, below_10000 / 100);
-	decimal_put_pair(to + 2, below_10000 % 100);
-}
-
-/* Without; returns the end. */
-static inline char *decimal_put_short(char *to, uint32_t below_10000)
-{
-	if (below_10000 >= 1000) {
-		decimal_put_four(to, below_10000);
-		return to + 4;
-	}
-	if (below_10000 >= 100) {
-		*to = (char)('0' + below_10000 / 100);
-		decimal_put_pair(to + 1, below_10000 % 100);
-		return to + 3;
-	}
-	if (below_10000 >= 10) {
-		decimal_put_pair(to, below_10000);
-		return to + 2;
-	}
-	*to = (char)('0' + below_10000);
-	return to + 1;
+	memcpy(to, decimal_triples[below_100] + 1, 2);
 }
 
 /*
- * Returns the end. Forwards: how long a number is, is then the result of jumps, which the
- * processor foresees, and what comes behind it need not wait for its digits.
+ * The rest writes a byte more than it says, as four can be copied at once: what comes next
+ * overwrites it. With leading zeros: returns the end.
  */
+static inline char *decimal_put_triple(char *to, uint32_t below_1000)
+{
+	memcpy(to, decimal_triples[below_1000], 4);
+	return to + 3;
+}
+
+static inline char *decimal_put_nine(char *to, uint32_t below_10_9)
+{
+	uint32_t thousands = below_10_9 / 1000;
+
+	to = decimal_put_triple(to, thousands / 1000);
+	to = decimal_put_triple(to, thousands % 1000);
+	return decimal_put_triple(to, below_10_9 % 1000);
+}
+
+/* Without: returns the end. Four bytes are written in any case. */
+static inline char *decimal_put_short(char *to, uint32_t below_1000)
+{
+	const char *triple = decimal_triples[below_1000];
+	uint32_t length = (uint8_t)triple[3];
+
+	memcpy(to, triple + 3 - length, 4);
+	return to + length;
+}
+
 static inline char *decimal_put_32(char *to, uint32_t value)
 {
-	uint32_t high = value / 10000;
+	uint32_t thousands = value / 1000;
+	uint32_t millions = thousands / 1000;
+	uint32_t billions = millions / 1000;
 
-	if (high == 0)
+	if (value < 1000)
 		return decimal_put_short(to, value);
-	if (high < 10000) {
-		to = decimal_put_short(to, high);
+	if (thousands < 1000) {
+		to = decimal_put_short(to, thousands);
 	} else {
-		to = decimal_put_short(to, high / 10000);
-		decimal_put_four(to, high % 10000);
-		to += 4;
+		if (millions < 1000) {
+			to = decimal_put_short(to, millions);
+		} else {
+			to = decimal_put_short(to, billions);
+			to = decimal_put_triple(to, millions - billions * 1000);
+		}
+		to = decimal_put_triple(to, thousands - millions * 1000);
 	}
-	decimal_put_four(to, value % 10000);
-	return to + 4;
+	return decimal_put_triple(to, value - thousands * 1000);
 }
 
 #endif

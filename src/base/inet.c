@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/decimal.h"
+
 #define GROUPS 8 /* of 16 bits in an IPv6 address */
 
 static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
@@ -78,28 +80,12 @@ bool inet_parse(const char *text, struct inet_address *address)
 	return true;
 }
 
-/* clang-format off */
-/* Each byte in decimal: up to three digits, then how many there are. */
-#define DECIMAL(n)                                                               \
-	{ (char)((n) >= 100 ? '0' + (n) / 100 : (n) >= 10 ? '0' + (n) / 10 : '0' + (n)), \
-	  (char)((n) >= 100 ? '0' + (n) / 10 % 10 : '0' + (n) % 10),                     \
-	  (char)('0' + (n) % 10),                                                        \
-	  (char)((n) >= 100 ? 3 : (n) >= 10 ? 2 : 1) }
-/* clang-format on */
-#define DECIMAL4(n)  DECIMAL(n), DECIMAL((n) + 1), DECIMAL((n) + 2), DECIMAL((n) + 3)
-#define DECIMAL16(n) DECIMAL4(n), DECIMAL4((n) + 4), DECIMAL4((n) + 8), DECIMAL4((n) + 12)
-#define DECIMAL64(n) DECIMAL16(n), DECIMAL16((n) + 16), DECIMAL16((n) + 32), DECIMAL16((n) + 48)
-
-static const char decimal[256][4] = { DECIMAL64(0), DECIMAL64(64), DECIMAL64(128), DECIMAL64(192) };
-
 static size_t format_v4(const uint8_t *bytes, char *text)
 {
 	char *out = text;
 
 	for (int i = 0; i < 4; i++) {
-		/* Always four bytes: what is too many is overwritten next. */
-		memcpy(out, decimal[bytes[i]], 4);
-		out += decimal[bytes[i]][3];
+		out = decimal_put_short(out, bytes[i]);
 		*out++ = '.';
 	}
 	*--out = '\0';

@@ -426,7 +426,8 @@ WRITER_INLINE void writer_u64(struct writer *writer, const struct key *key, uint
 		writer_call(writer, encode_writer_large, key, value);
 	} else if (writer_has_room(writer, key->length + DECIMAL_MAX_32 + 1)) {
 		writer_put(writer, key->quoted, key->length);
-		writer->at = decimal_put_32(writer->at, (uint32_t)value);
+		writer->at = value < 1000 ? decimal_put_short(writer->at, (uint32_t)value)
+		                          : decimal_put_32(writer->at, (uint32_t)value);
 		*writer->at++ = ',';
 	}
 }

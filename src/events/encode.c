@@ -65,12 +65,14 @@ void encoder_free(struct encoder *encoder)
 	free(encoder);
 }
 
-/* Writes a record. Those that come in numbers are appended; the others need not be fast. */
+/*
+ * Writes a record. Those that come in numbers are appended; the others need not be fast. The
+ * most frequent ones write the frame too, and have a function of their own for narrow records.
+ */
 static const struct {
 	void (*write)(struct writer *writer, const struct event *event);
 	bool frequent;
-	/* The whole record, when it is narrow; NULL: as for any other. */
-	void (*write_narrow)(struct writer *writer, const struct event *event);
+	void (*write_narrow)(struct writer *writer, const struct event *event); /* or NULL */
 } records[EVENT_ACTION_COUNT] = {
 	[EVENT_PACKET] = { encode_packet_event, true, encode_narrow_packet },
 	[EVENT_CONNECTION_OPENED] = { encode_connection_event, true, encode_narrow_connection },
@@ -132,6 +134,10 @@ static inline void write_record(struct writer *writer, const struct event *event
 		ocsf_write(writer, event);
 		return;
 	}
+	if (records[event->action].write_narrow) {
+		records[event->action].write(writer, event);
+		return;
+	}
 	encode_record_begin(writer, event);
 	records[event->action].write(writer, event);
 	encode_record_end(writer);
@@ -157,9 +163,12 @@ static int end_tree(struct writer *writer, struct buf *line)
 	return 0;
 }
 
-/* 0; -EMSGSIZE: longer than EVENT_LINE_MAX; -ENOMEM. On failure line may be longer than it was. */
-static inline int try(struct encoder *encoder, struct attempt attempt, const struct event *event,
-                      struct buf *line)
+/*
+ * 0; -EMSGSIZE: longer than EVENT_LINE_MAX; -ENOMEM. On failure line may be longer than it was.
+ * In place, as what most records are made by is constant there.
+ */
+static inline __attribute__((always_inline)) int
+try(struct encoder *encoder, struct attempt attempt, const struct event *event, struct buf *line)
 {
 	struct record *record = &encoder->record;
 	struct writer *writer = encode_writer_begin(
@@ -188,8 +197,8 @@ static inline int try(struct encoder *encoder, struct attempt attempt, const str
  * For records that do not fit at the first attempt: once without the caches, which
  * hide what could be cut, and then cut one thing after the other.
  */
-static int cut_and_try(struct encoder *encoder, struct attempt attempt, const struct event *event,
-                       struct buf *line)
+static __attribute__((noinline)) int cut_and_try(struct encoder *encoder, struct attempt attempt,
+                                                 const struct event *event, struct buf *line)
 {
 	size_t start = line->length;
 	int result;
@@ -218,8 +227,8 @@ static inline const struct fields *fields_of(const struct encoder *encoder,
 	return action < EVENT_CAPTURE_STATS ? encoder->fields : encoder->own_fields;
 }
 
-static inline int encode(struct encoder *encoder, struct attempt first, const struct event *event,
-                         struct buf *line)
+static inline __attribute__((always_inline)) int
+encode(struct encoder *encoder, struct attempt first, const struct event *event, struct buf *line)
 {
 	struct attempt again = { .tree = first.tree, .fields = first.fields };
 

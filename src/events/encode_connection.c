@@ -452,6 +452,9 @@ WRITER_INLINE void write_record(struct writer *writer, const struct event *any)
 
 #if WRITER_NARROW
 void encode_narrow_connection(struct writer *outside, const struct event *any)
+#else
+void encode_connection_event(struct writer *outside, const struct event *any)
+#endif
 {
 	struct writer own = writer_own(outside);
 
@@ -460,12 +463,3 @@ void encode_narrow_connection(struct writer *outside, const struct event *any)
 	encode_record_close(&own);
 	writer_return(outside, &own);
 }
-#else
-void encode_connection_event(struct writer *outside, const struct event *any)
-{
-	struct writer own = writer_own(outside);
-
-	write_record(&own, any);
-	writer_return(outside, &own);
-}
-#endif

@@ -243,6 +243,9 @@ WRITER_INLINE void write_event(struct writer *writer, const struct event *any)
 
 #if WRITER_NARROW
 void encode_narrow_packet(struct writer *outside, const struct event *any)
+#else
+void encode_packet_event(struct writer *outside, const struct event *any)
+#endif
 {
 	struct writer own = writer_own(outside);
 
@@ -251,12 +254,3 @@ void encode_narrow_packet(struct writer *outside, const struct event *any)
 	encode_record_close(&own);
 	writer_return(outside, &own);
 }
-#else
-void encode_packet_event(struct writer *outside, const struct event *any)
-{
-	struct writer own = writer_own(outside);
-
-	write_event(&own, any);
-	writer_return(outside, &own);
-}
-#endif

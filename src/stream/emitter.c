@@ -14,6 +14,7 @@ _Static_assert(ENCODER_SLACK <= SINK_SLACK, "what the encoder overwrites behind 
 struct emitter {
 	struct emitter_options options;
 	bool wants[EVENT_ACTION_COUNT];
+	bool only_writes; /* packets: one line each and nothing else */
 	uint64_t sequence;
 	uint64_t announced; /* dropped records that a records_dropped record has counted */
 	int64_t deadline_ns;
@@ -51,6 +52,8 @@ struct emitter *emitter_new(const struct emitter_options *options)
 		emitter->wants[action] =
 			(wanted_with[action] == 0 || (options->events & wanted_with[action])) &&
 			encoder_has(options->encoder, (enum event_action)action);
+	emitter->only_writes =
+		emitter->wants[EVENT_PACKET] && !options->packets && !options->selection;
 	return emitter;
 }
 
@@ -156,6 +159,11 @@ void emitter_emit(struct emitter *emitter, struct event *event)
 		event->action == EVENT_PACKET ? emitter->options.packets : NULL;
 	unsigned lines;
 
+	if (event->action == EVENT_PACKET && emitter->only_writes) {
+		event->part = 0;
+		write_line(emitter, event);
+		return;
+	}
 	if (emitter->options.complete && event->action != EVENT_PACKET)
 		complete(emitter, event);
 	if (emitter->options.named && event->action != EVENT_PACKET && !event_is_of_life(event))

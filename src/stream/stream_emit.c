@@ -8,6 +8,7 @@
 static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
 static const struct owner one_of_several = { .reason = ATTRIBUTION_AMBIGUOUS };
 static const struct owner not_yet_known = { .reason = ATTRIBUTION_PENDING };
+static const struct owner not_stated = { .reason = ATTRIBUTION_REPLAY };
 
 /* *listening (clear) is for an owner of this packet alone. */
 static const struct owner *owner_of(const struct stream *stream, const struct passage *passage,
@@ -32,7 +33,9 @@ static void set_owners(const struct stream *stream, const struct passage *passag
 	enum connection_end from = passage->from, to = !from;
 
 	if (!stream->options.attribution) {
-		stream_set_stated(stream, passage->packet, event);
+		event->source = &not_stated;
+		if (packet_states_owners(passage->packet))
+			stream_set_stated(stream, passage->packet, event);
 	} else if (connection) {
 		if (connection->local[from] || !connection->local[to])
 			event->source = owner_of(stream, passage, from, listening);
@@ -43,15 +46,27 @@ static void set_owners(const struct stream *stream, const struct passage *passag
 	}
 }
 
-void stream_emit_packet(struct stream *stream, const struct passage *passage, uint64_t duplicate_of)
+static void set_payload(const struct stream *stream, const struct packet *packet,
+                        struct event_packet *event)
 {
-	const struct packet *packet = passage->packet;
-	struct connection *connection = passage->connection;
 	struct payload kept =
 		payload_store_get(&stream->payloads, (uint32_t)(packet - stream->batch));
 	struct payload payload =
 		payload_within(&stream->payloads, packet, kept, stream->options.payload_max);
-	struct owner listening = { 0 };
+
+	event->payload = payload.bytes;
+	event->payload_length = payload.length;
+	if (stream->payloads.whole) {
+		event->frame = kept.bytes;
+		event->frame_length = kept.length;
+	}
+}
+
+void stream_emit_packet(struct stream *stream, const struct passage *passage, uint64_t duplicate_of)
+{
+	const struct packet *packet = passage->packet;
+	struct connection *connection = passage->connection;
+	struct owner listening;
 	struct event event;
 	char text[COMMUNITY_ID_SIZE];
 	struct tunnel tunnel;
@@ -64,13 +79,9 @@ void stream_emit_packet(struct stream *stream, const struct passage *passage, ui
 		.direction = passage->locality.direction,
 		.from_source = passage->from == CONNECTION_SOURCE,
 		.duplicate_of = duplicate_of,
-		.payload = payload.bytes,
-		.payload_length = payload.length,
 	};
-	if (stream->payloads.whole) {
-		event.packet.frame = kept.bytes;
-		event.packet.frame_length = kept.length;
-	}
+	if (stream->payloads.max > 0)
+		set_payload(stream, packet, &event.packet);
 	if (packet->netns != stream->options.netns)
 		event.packet.netns = packet->netns;
 	event.packet.interface = passage->interface;
@@ -81,11 +92,14 @@ void stream_emit_packet(struct stream *stream, const struct passage *passage, ui
 		if (packet->ends_here)
 			event.packet.interface = stream_captured_at(passage);
 	}
+	if (stream->options.attribution)
+		listening = (struct owner){ .reason = ATTRIBUTION_REASON_NONE };
 	set_owners(stream, passage, &event.packet, &listening);
 	if (!connection && !stream->options.no_community_ids && flow_key_has_community_id(packet)) {
 		flow_key_community_id(packet, stream->options.community_id_seed, text);
 		event.packet.community_id = text;
 	}
 	emitter_emit(stream->options.emitter, &event);
-	owner_clear(&listening);
+	if (stream->options.attribution)
+		owner_clear(&listening);
 }

@@ -10,14 +10,13 @@
 void stream_set_stated(const struct stream *stream, const struct packet *packet,
                        struct event_packet *event)
 {
-	static const struct owner not_stated = { .reason = ATTRIBUTION_REPLAY };
 	const struct stated stated = stated_find(stream->origin, packet, stream->options.guess);
 
+	if (!stated_is_any(&stated))
+		return;
 	event->source = stated.source;
 	event->destination = stated.destination;
-	if (!stated_is_any(&stated))
-		event->source = &not_stated;
-	else if (!event->source && !event->destination) {
+	if (!event->source && !event->destination) {
 		event->source = stated.any;
 		event->either_end = true;
 	}

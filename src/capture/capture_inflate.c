@@ -11,6 +11,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/bytes.h"
+
 #define GZIP_ONLY (MAX_WBITS + 16) /* windowBits of zlib: a gzip header, and no other */
 
 enum kind { KIND_GZIP, KIND_ZSTD, KIND_LZ4, KIND_OTHER };
@@ -27,6 +29,10 @@ static const struct {
 	{ "xz", KIND_OTHER, 6, { 0xfd, '7', 'z', 'X', 'Z', 0x00 } }, /* xz file format 2.1.1.1 */
 	{ "bzip2", KIND_OTHER, 3, { 'B', 'Z', 'h' } },
 };
+
+/* RFC 8878 3.1.2, LZ4 Frame Format: any of 16 numbers, the length of what is to be skipped. */
+#define SKIPPABLE      UINT32_C(0x184d2a50)
+#define SKIPPABLE_MASK UINT32_C(0xfffffff0)
 
 #define COMPRESSIONS (sizeof compressions / sizeof *compressions)
 
@@ -47,6 +53,14 @@ const char *capture_inflate_name(const uint8_t *bytes, size_t length)
 		    memcmp(bytes, compressions[i].bytes, compressions[i].length) == 0)
 			return compressions[i].name;
 	return NULL;
+}
+
+uint64_t capture_inflate_skippable(const uint8_t *bytes, size_t length)
+{
+	if (length < CAPTURE_INFLATE_SKIPPABLE_HEAD ||
+	    (bytes_little32(bytes) & SKIPPABLE_MASK) != SKIPPABLE)
+		return 0;
+	return CAPTURE_INFLATE_SKIPPABLE_HEAD + (uint64_t)bytes_little32(bytes + 4);
 }
 
 static enum kind kind_of(const char *name)

@@ -19,6 +19,13 @@ struct capture_inflate;
 /* What a file that begins so is compressed with; NULL: not compressed. */
 const char *capture_inflate_name(const uint8_t *bytes, size_t length);
 
+/*
+ * Bytes of the skippable frame that a file of zstd or lz4 begins with; 0: it begins otherwise. Both
+ * formats have the same ones, so that the next frame names the format.
+ */
+#define CAPTURE_INFLATE_SKIPPABLE_HEAD 8
+uint64_t capture_inflate_skippable(const uint8_t *bytes, size_t length);
+
 /* name as capture_inflate_name returns it. 0, -ENOMEM, -ENOTSUP for one that is only known. */
 int capture_inflate_new(struct capture_inflate **inflate, const char *name);
 void capture_inflate_free(struct capture_inflate *inflate); /* NULL is fine */

@@ -232,6 +232,7 @@ static int begin_inflate(struct capture_input *input, struct error *error)
 		return error_set(error, EINVAL, "%s: compressed with %s; decompress it first",
 		                 input->name, input->compression);
 	input->raw = input->bytes;
+	input->raw_start = input->start;
 	input->raw_end = input->end;
 	input->raw_ended = input->ended;
 	input->bytes = NULL;
@@ -242,16 +243,59 @@ static int begin_inflate(struct capture_input *input, struct error *error)
 	return capture_input_fill(input, CAPTURE_INPUT_HEAD, true, error);
 }
 
+/* Takes `length` bytes out of the window, which may be more than it ever holds. */
+static int pass_over(struct capture_input *input, uint64_t length, struct error *error)
+{
+	while (length > 0) {
+		int result = capture_input_fill(input, 1, true, error);
+		size_t part = input->end - input->start;
+
+		if (result != 0)
+			return result;
+		if (part == 0)
+			return error_set(error, EIO,
+			                 "%s: it ends in the middle of a skippable frame",
+			                 input->name);
+		if (part > length)
+			part = (size_t)length;
+		capture_input_skip(input, part);
+		length -= part;
+	}
+	return capture_input_fill(input, CAPTURE_INPUT_HEAD, true, error);
+}
+
+/* pzstd(1) puts a skippable frame before each of its frames, and so before the first. */
+static int pass_over_skippable(struct capture_input *input, struct error *error)
+{
+	uint64_t length;
+	int result = 0;
+
+	while (result == 0 && (length = capture_inflate_skippable(input->bytes + input->start,
+	                                                          input->end - input->start)) > 0)
+		result = pass_over(input, length, error);
+	input->raw_offset = input->offset;
+	input->offset = 0;
+	return result;
+}
+
 static int read_head(struct capture_input *input, struct error *error)
 {
 	int result = capture_input_fill(input, CAPTURE_INPUT_HEAD, true, error);
 
+	if (result == 0)
+		result = pass_over_skippable(input, error);
 	if (result != 0)
 		return result;
-	if (input->end == 0)
+	if (input->end == input->start)
 		return error_set(error, EIO, "%s: empty, not a capture file", input->name);
-	input->compression = capture_inflate_name(input->bytes, input->end);
-	return input->compression ? begin_inflate(input, error) : 0;
+	input->compression =
+		capture_inflate_name(input->bytes + input->start, input->end - input->start);
+	if (input->compression)
+		return begin_inflate(input, error);
+	return input->raw_offset == 0
+	               ? 0
+	               : error_set(error, EINVAL, "%s: no compressed data behind a skippable frame",
+	                           input->name);
 }
 
 int capture_input_open(struct capture_input **input, const char *path, struct error *error)

@@ -152,6 +152,66 @@ static void write_file(size_t length)
 		exit(EXIT_FAILURE);
 }
 
+/* A skippable frame of `length` bytes. Returns its bytes with its head. */
+static size_t put_skippable(uint8_t *to, uint8_t number, uint32_t length)
+{
+	to[0] = 0x50 | number;
+	to[1] = 0x2a;
+	to[2] = 0x4d;
+	to[3] = 0x18;
+	for (int i = 0; i < 4; i++)
+		to[4 + i] = (uint8_t)(length >> 8 * i);
+	memset(to + 8, 0x28, length);
+	return 8 + length;
+}
+
+static ssize_t read_whole(struct error *error)
+{
+	struct capture_input *input = NULL;
+	size_t available = 0;
+	const uint8_t *window;
+	int result = capture_input_open(&input, path, error);
+
+	if (result == 0) {
+		result = capture_input_fill(input, PLAIN + 1, true, error);
+		window = capture_input_window(input, &available);
+		memcpy(unpacked, window, available);
+		if (capture_input_offset(input) != 0)
+			result = -ERANGE;
+	}
+	capture_input_close(input);
+	return result == 0 ? (ssize_t)available : result;
+}
+
+/* What pzstd(1) writes: a skippable frame before each frame. The format is that of the frame. */
+static void test_skippable(void)
+{
+	static const uint32_t lengths[] = { 0, 4, 100000 };
+	struct error error = { 0 };
+
+	for (size_t i = 1; i < sizeof formats / sizeof *formats; i++) {
+		size_t at = 0;
+
+		for (size_t j = 0; j < sizeof lengths / sizeof *lengths; j++) {
+			at += put_skippable(packed + at, (uint8_t)(5 * j), lengths[j]);
+			write_file(at + formats[i].pack(packed + at, ROOM - at, plain, PLAIN));
+			CHECK(read_whole(&error) == PLAIN && memcmp(plain, unpacked, PLAIN) == 0,
+			      "%s: behind %zu skippable frames, the last of %u bytes: %s",
+			      formats[i].name, j + 1, lengths[j], error.text);
+		}
+	}
+	write_file(put_skippable(packed, 15, 1000) - 1);
+	CHECK(read_whole(&error) == -EIO && strstr(error.text, "in the middle"),
+	      "cut in a skippable frame: %s", error.text);
+	write_file(put_skippable(packed, 15, 1000));
+	CHECK(read_whole(&error) == -EIO && strstr(error.text, "empty"),
+	      "nothing behind a skippable frame: %s", error.text);
+	memcpy(packed + put_skippable(packed, 0, 4), plain, 1000);
+	write_file(12 + 1000);
+	CHECK(read_whole(&error) == -EINVAL && strstr(error.text, "skippable"),
+	      "a skippable frame before what is not compressed: %s", error.text);
+}
+
 /* Through a window, as readers see it. */
 static void test_input(void)
 {
@@ -188,7 +248,6 @@ static void test_input(void)
 		      "%s: %s", formats[i].name, error.text);
 		capture_input_close(input);
 	}
-	unlink(path);
 }
 
 int main(void)
@@ -203,5 +262,7 @@ int main(void)
 	test_damage();
 	test_rest();
 	test_input();
+	test_skippable();
+	unlink(path);
 	return check_done();
 }

@@ -42,8 +42,8 @@ static void add_netns(struct process *process, const struct trace_event *event)
 	}
 }
 
-static void add_ids(struct process_history *history, struct process *process,
-                    const struct trace_event *event)
+static void settle(struct process_history *history, struct process *process,
+                   const struct trace_event *event)
 {
 	const struct process_start_ids ids = {
 		.uid = event->ids.uid,
@@ -51,7 +51,8 @@ static void add_ids(struct process_history *history, struct process *process,
 		.gid = event->ids.gid,
 	};
 
-	process_table_started_with(history->processes, process, event->time_ns, &ids);
+	process_table_started_with(history->processes, process, event->time_ns,
+	                           event->has_ids ? &ids : NULL);
 }
 
 /* Events of a process that is there already. */
@@ -69,8 +70,8 @@ static void add_to(struct process_history *history, struct process *process,
 		if (history->follows_namespaces)
 			add_netns(process, event);
 		break;
-	case TRACE_EVENT_IDS:
-		add_ids(history, process, event);
+	case TRACE_EVENT_SETTLED:
+		settle(history, process, event);
 		break;
 	case TRACE_EVENT_EXIT:
 		history->exits++;
@@ -94,7 +95,7 @@ static void add_to(struct process_history *history, struct process *process,
 static bool changes_processes(const struct trace_event *event)
 {
 	return event->kind == TRACE_EVENT_FORK || event->kind == TRACE_EVENT_EXIT ||
-	       event->kind == TRACE_EVENT_IDS ||
+	       event->kind == TRACE_EVENT_SETTLED ||
 	       (event->kind == TRACE_EVENT_NAME && event->executed);
 }
 

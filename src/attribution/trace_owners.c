@@ -37,7 +37,7 @@ static void on_trace_event(void *context, const struct trace_event *event)
 		owners->options.lived(owners->options.context, event, process);
 		break;
 	case TRACE_EVENT_FORK:
-	case TRACE_EVENT_IDS:
+	case TRACE_EVENT_SETTLED:
 	case TRACE_EVENT_EXIT:
 		owners->options.lived(owners->options.context, event, process);
 		break;

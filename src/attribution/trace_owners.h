@@ -30,7 +30,7 @@ struct trace_owners_options {
 	struct helper *helper; /* see tracepoints.h; borrowed */
 	/*
 	 * What became of processes, for those who keep track: TRACE_EVENT_FORK, _NAME after exec,
-	 * _IDS, _EXIT; and _LOST_PROCESSES. process: NULL where it is not surely known.
+	 * _SETTLED, _EXIT; and _LOST_PROCESSES. process: NULL where it is not surely known.
 	 */
 	void (*lived)(void *context, const struct trace_event *event, struct process *process);
 	void (*listens)(void *context, int pid); /* it has a new listening socket; NULL = no call */

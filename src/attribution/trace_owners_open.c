@@ -41,6 +41,7 @@ static int start(struct trace_owners *owners, struct error *error)
 {
 	struct tracepoints_options tracing = {
 		.namespaces = owners->options.namespaces,
+		.ids = !owners->options.changes, /* else those that are inherited, and changes */
 		.like = owners->tracepoints,
 		.helper = owners->options.helper,
 	};

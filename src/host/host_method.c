@@ -23,10 +23,10 @@ void host_report_life(const struct host *host, enum host_life life, struct proce
 static void report_life(const struct host *host, const struct trace_event *event,
                         struct process *process)
 {
-	enum host_life life = event->kind == TRACE_EVENT_FORK   ? HOST_PROCESS_STARTED
-	                      : event->kind == TRACE_EVENT_NAME ? HOST_PROCESS_EXECUTED
-	                      : event->kind == TRACE_EVENT_IDS  ? HOST_PROCESS_SETTLED
-	                                                        : HOST_PROCESS_ENDED;
+	enum host_life life = event->kind == TRACE_EVENT_FORK      ? HOST_PROCESS_STARTED
+	                      : event->kind == TRACE_EVENT_NAME    ? HOST_PROCESS_EXECUTED
+	                      : event->kind == TRACE_EVENT_SETTLED ? HOST_PROCESS_SETTLED
+	                                                           : HOST_PROCESS_ENDED;
 
 	/* With arguments it is settled when they are there: host_args.c. */
 	if (life != HOST_PROCESS_SETTLED || !host->args)
@@ -50,7 +50,7 @@ static void on_lived(void *context, const struct trace_event *event, struct proc
 		return;
 	}
 	report_life(host, event, process);
-	if (event->kind != TRACE_EVENT_IDS)
+	if (event->kind != TRACE_EVENT_SETTLED)
 		host_on_process_event(host, &process_event);
 }
 

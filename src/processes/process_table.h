@@ -127,7 +127,10 @@ void process_table_revived(struct process_table *table, struct process *process)
 /* It ran exec at time_ns and has this name now; its executable is the next that is mapped. */
 void process_table_executed(struct process_table *table, struct process *process, int64_t time_ns,
                             const char *name, size_t length);
-/* With these ids, in terms of its own user namespace, it began to run its present image. */
+/*
+ * It began to run its present image, with these ids in terms of its own user namespace. NULL: they
+ * are not reported so.
+ */
 void process_table_started_with(struct process_table *table, struct process *process,
                                 int64_t time_ns, const struct process_start_ids *ids);
 /*

@@ -101,7 +101,7 @@ void process_table_started_with(struct process_table *table, struct process *pro
                                 int64_t time_ns, const struct process_start_ids *ids)
 {
 	process->settled_ns = time_ns;
-	if (process->ids_read_ns > time_ns ||
+	if (!ids || process->ids_read_ns > time_ns ||
 	    (table->follows_ids && process->has_uid && process->has_real_uid))
 		return;
 	if (!table->follows_ids && may_change_ids(process->userns, ids->uid, ids->effective_uid))

@@ -46,7 +46,7 @@ enum trace_event_kind {
 	TRACE_EVENT_NETNS, /* tid (a thread, or the process when it equals pid) is now in netns */
 	/* The process ends, its sockets are closed after this; text is its name. */
 	TRACE_EVENT_EXIT,
-	TRACE_EVENT_IDS, /* what the process has run since its last exec started with these `ids` */
+	TRACE_EVENT_SETTLED, /* an exec is done: its program has started; has_ids: with these `ids` */
 	TRACE_EVENT_CGROUP, /* a control group was made: cgroup_id has the path `text` */
 	/* `lost` events between since_ns and time_ns are missing, of the kinds above and below FORK. */
 	TRACE_EVENT_LOST_SOCKETS,
@@ -57,7 +57,8 @@ struct trace_event {
 	enum trace_event_kind kind;
 	bool process_context;
 	bool executed;
-	bool ended; /* EXIT: tid was the last of its threads; else others may outlive it */
+	bool has_ids; /* SETTLED */
+	bool ended;   /* EXIT: tid was the last of its threads; else others may outlive it */
 	uint8_t old_state, new_state; /* as enum socket_state */
 	int16_t error;                /* NO_ROUTE: -errno */
 	int pid;                      /* thread group id */
@@ -78,7 +79,7 @@ struct trace_event {
 	struct tuple tuple; /* local end -> remote end */
 	const char *text; /* not NUL-terminated; valid during the call that hands the event over */
 	size_t text_length;
-	struct initial_stack ids; /* TRACE_EVENT_IDS */
+	struct initial_stack ids; /* SETTLED */
 };
 
 /* Its process has made the TCP socket a listening one. */

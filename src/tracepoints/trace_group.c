@@ -71,7 +71,7 @@ bool trace_group_kind_has(enum trace_group_kind kind, enum trace_record_event ev
 	case TRACE_RECORD_EXIT:
 		return kind == TRACE_GROUP_PROCESSES;
 	case TRACE_RECORD_EXEC:
-		return kind == TRACE_GROUP_EXECS || kind == TRACE_GROUP_ARGS;
+		return kind != TRACE_GROUP_SOCKETS;
 	default:
 		return kind == TRACE_GROUP_SOCKETS;
 	}

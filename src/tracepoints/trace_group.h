@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Some perf events of one CPU that share a ring: a leader, which owns the ring
- * and is polled, and tracepoints that are redirected into it. Each CPU has three,
+ * and is polled, and tracepoints that are redirected into it. Each CPU has two or three,
  * so that a storm of connections costs no knowledge of processes, nor a storm
  * of processes that of connections.
  */
@@ -20,9 +20,9 @@ struct helper;
 
 enum trace_group_kind {
 	TRACE_GROUP_SOCKETS,
-	TRACE_GROUP_PROCESSES,           /* its leader reports fork, exec, names and mappings */
-	TRACE_GROUP_EXECS,               /* samples of exec, which are long, and hold secrets */
-	TRACE_GROUPS,                    /* so many are read by the loop */
+	TRACE_GROUP_PROCESSES, /* its leader reports fork, exec, names and mappings */
+	TRACE_GROUP_EXECS,     /* samples of exec with a stack: long, and they hold secrets */
+	TRACE_GROUPS,          /* so many are read by the loop */
 	TRACE_GROUP_ARGS = TRACE_GROUPS, /* longer ones, each of which wakes args_reader.c */
 };
 

@@ -255,18 +255,20 @@ static enum trace_record_result decode_exec(const uint8_t *body, size_t length,
 {
 	struct exec_sample sample;
 
-	event->kind = TRACE_EVENT_IDS;
+	event->kind = TRACE_EVENT_SETTLED;
+	if (length == 0) /* of a ring whose samples have no stack */
+		return TRACE_RECORD_DECODED;
 	switch (exec_sample_find_stack(body, length, &sample)) {
 	case EXEC_SAMPLE_MALFORMED:
 		return TRACE_RECORD_MALFORMED;
 	case EXEC_SAMPLE_NONE:
-		return TRACE_RECORD_IGNORED;
+		break;
 	case EXEC_SAMPLE_FOUND:
+		event->has_ids =
+			initial_stack_parse(sample.bytes, sample.length, sample.word, &event->ids);
 		break;
 	}
-	return initial_stack_parse(sample.bytes, sample.length, sample.word, &event->ids)
-	               ? TRACE_RECORD_DECODED
-	               : TRACE_RECORD_IGNORED;
+	return TRACE_RECORD_DECODED;
 }
 
 /* u32 pid, tid; u64 time; u32 size; char raw[size], so that all is a multiple of 8; [u64 cgroup] */

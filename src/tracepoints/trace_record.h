@@ -18,7 +18,7 @@
 
 #define TRACE_RECORD_SAMPLE_TYPE (PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_RAW)
 
-/* Samples of exec have the stack pointer and the stack as well; they have a ring of their own. */
+/* Where samples of exec have the stack pointer and the stack as well, they have a ring of their own. */
 #define TRACE_RECORD_EXEC_SAMPLE_TYPE                                                              \
 	(TRACE_RECORD_SAMPLE_TYPE | PERF_SAMPLE_REGS_USER | PERF_SAMPLE_STACK_USER)
 #define TRACE_RECORD_STACK_BYTES      4096
@@ -40,7 +40,7 @@ enum trace_record_event {
 	TRACE_RECORD_RECEIVE,  /* tcp:tcp_rcv_space_adjust */
 	TRACE_RECORD_SEND,     /* sock:sock_send_length, since Linux 6.3 */
 	TRACE_RECORD_EXIT,     /* sched:sched_process_exit */
-	TRACE_RECORD_EXEC,     /* sched:sched_process_exec, with TRACE_RECORD_EXEC_SAMPLE_TYPE */
+	TRACE_RECORD_EXEC,     /* sched:sched_process_exec */
 	TRACE_RECORD_EVENTS
 };
 /* As tracefs names it. */

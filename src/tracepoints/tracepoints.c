@@ -33,7 +33,8 @@
 struct tracepoints {
 	struct helper *helper; /* opens the perf events; NULL: this process does */
 	struct trace_record_layout layout;
-	struct trace_group **groups; /* three for each CPU that is online */
+	struct trace_group **groups; /* two for each CPU that is online, or three: */
+	bool has_execs;              /* samples of exec go to a ring of their own */
 	int group_count;
 	int epoll;
 	struct trace_merge merge;   /* of the groups that have records */
@@ -95,6 +96,16 @@ static int learn_events(struct tracepoints *tracepoints, struct error *error)
 	return result;
 }
 
+/* The event goes to one ring of each CPU. */
+static bool takes(const struct tracepoints *tracepoints, const struct trace_group *group,
+                  enum trace_record_event event)
+{
+	if (event == TRACE_RECORD_EXEC)
+		return group->kind ==
+		       (tracepoints->has_execs ? TRACE_GROUP_EXECS : TRACE_GROUP_PROCESSES);
+	return trace_group_kind_has(group->kind, event);
+}
+
 static int start_event(struct tracepoints *tracepoints, enum trace_record_event event)
 {
 	struct buf filter;
@@ -108,7 +119,7 @@ static int start_event(struct tracepoints *tracepoints, enum trace_record_event 
 	trace_filter_make(&filter, event, &tracepoints->routes.budget,
 	                  &tracepoints->receives.budget);
 	for (int i = 0; i < tracepoints->group_count && result == 0; i++)
-		if (trace_group_kind_has(tracepoints->groups[i]->kind, event))
+		if (takes(tracepoints, tracepoints->groups[i], event))
 			result = trace_group_start(tracepoints->groups[i], event,
 			                           &tracepoints->layout,
 			                           filter.length > 1 ? filter.data : NULL);
@@ -163,8 +174,9 @@ static int try_groups(struct tracepoints *tracepoints, int cpus, size_t size, bo
 			result = open_group(tracepoints, TRACE_GROUP_PROCESSES, cpu, size / 2,
 			                    namespaces);
 		/* Where there is none, /proc has the ids of those that live long enough. */
-		if (result == 0)
-			open_group(tracepoints, TRACE_GROUP_EXECS, cpu, size / 4, namespaces);
+		if (result == 0 && tracepoints->has_execs)
+			tracepoints->has_execs = open_group(tracepoints, TRACE_GROUP_EXECS, cpu,
+			                                    size / 4, namespaces) == 0;
 	}
 	return result;
 }
@@ -190,6 +202,7 @@ static int open_groups(struct tracepoints *tracepoints, const struct tracepoints
 	if (tracepoints->epoll < 0)
 		return -errno;
 	for (;;) {
+		tracepoints->has_execs = options->ids;
 		result = try_groups(tracepoints, (int)cpus, size, options->namespaces);
 		if (result != -ENOMEM || size <= RING_SIZE_MIN)
 			break;

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The kernel's tracepoints as a source of events about who uses which socket:
- * perf_event_open(2), three rings a CPU, no BPF. The events come from all network
+ * perf_event_open(2), two or three rings a CPU, no BPF. The events come from all network
  * namespaces of the host. CPUs that go online later are not watched.
  *
  * The events have the name, executable, parent, start time and cgroup even of a process that
@@ -34,6 +34,11 @@ struct tracepoints_options {
 	 * for hosts that have more than one network namespace.
 	 */
 	bool namespaces;
+	/*
+	 * TRACE_EVENT_SETTLED has ids: the kernel copies 4 KiB of the stack of each program that
+	 * begins into a third ring. It is for where nothing else reports changes of ids.
+	 */
+	bool ids;
 	/*
 	 * Others that are open: what they know of the kernel's formats is taken over, and tracefs is
 	 * not read again, which a process that has dropped privileges may not be able to. NULL: none.

@@ -57,7 +57,7 @@ static const char *const kind_names[] = {
 	[TRACE_EVENT_NETNS] = "netns",
 	[TRACE_EVENT_EXIT] = "exit",
 	[TRACE_EVENT_CGROUP] = "cgroup",
-	[TRACE_EVENT_IDS] = "ids",
+	[TRACE_EVENT_SETTLED] = "settled",
 	[TRACE_EVENT_LOST_SOCKETS] = "lost-sockets",
 	[TRACE_EVENT_LOST_PROCESSES] = "lost-processes",
 };
@@ -91,9 +91,12 @@ static void print_event(const struct trace_event *event)
 		printf("\t%s\t%.*s\t%" PRIu64 "\n", event->executed ? "exec" : "-",
 		       (int)event->text_length, event->text, event->cgroup_id);
 		break;
-	case TRACE_EVENT_IDS:
-		printf("\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu64 "\n", event->ids.uid,
-		       event->ids.euid, event->ids.gid, event->ids.argc);
+	case TRACE_EVENT_SETTLED:
+		if (!event->has_ids)
+			printf("\t-\n");
+		else
+			printf("\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu32 "\t%" PRIu64 "\n",
+			       event->ids.uid, event->ids.euid, event->ids.gid, event->ids.argc);
 		break;
 	case TRACE_EVENT_NETNS:
 		printf("\t%" PRIu32 "\n", event->netns);
@@ -297,7 +300,7 @@ static void print_counters(const struct events *events)
 int main(int argc, char **argv)
 {
 	struct events events = { .interval_ms = 100, .window_ns = 100 * NS_PER_MS };
-	struct tracepoints_options options = { .namespaces = true };
+	struct tracepoints_options options = { .namespaces = true, .ids = true };
 	struct hash_key key = { { 3, 4 } };
 	struct error error;
 	int option;

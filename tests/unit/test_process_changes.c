@@ -41,8 +41,9 @@ static const struct scenario *scenario;
 static void add_kernel_event(const struct step *step)
 {
 	static const enum trace_event_kind kinds[] = {
-		[FORK] = TRACE_EVENT_FORK, [EXEC] = TRACE_EVENT_NAME,    [IDS] = TRACE_EVENT_IDS,
-		[EXIT] = TRACE_EVENT_EXIT, [USERNS] = TRACE_EVENT_NETNS,
+		[FORK] = TRACE_EVENT_FORK,    [EXEC] = TRACE_EVENT_NAME,
+		[IDS] = TRACE_EVENT_SETTLED,  [EXIT] = TRACE_EVENT_EXIT,
+		[USERNS] = TRACE_EVENT_NETNS,
 	};
 	struct trace_event event = {
 		.kind = kinds[step->what],
@@ -55,6 +56,7 @@ static void add_kernel_event(const struct step *step)
 		.userns = step->what == USERNS ? step->a : 0,
 		.time_ns = NOW + step->at,
 		.boottime_ns = NOW + step->at + 5 * NS_PER_MS,
+		.has_ids = true,
 		.ids = { .uid = step->a, .euid = step->b, .gid = step->c },
 		.text = "x",
 		.text_length = 1,

@@ -22,7 +22,8 @@
 struct seen {
 	int pid;
 	uint16_t port; /* local, of the UDP socket */
-	int forks, execs, images, netns, exits, routes, own_routes, opened, refused;
+	int forks, execs, settled, with_ids, images, netns, exits, routes, own_routes, opened,
+		refused;
 	int64_t previous_ns, first_ns, last_ns, worst_ns, boottime_ns;
 	int lost;
 	char image[64];
@@ -48,6 +49,9 @@ static void take(void *context, const struct trace_event *event)
 	seen->boottime_ns = event->boottime_ns;
 	seen->forks += event->kind == TRACE_EVENT_FORK && event->parent_pid == getpid();
 	seen->execs += event->kind == TRACE_EVENT_NAME && event->executed;
+	seen->settled += event->kind == TRACE_EVENT_SETTLED;
+	seen->with_ids += event->kind == TRACE_EVENT_SETTLED && event->has_ids &&
+	                  event->ids.uid == getuid() && event->ids.egid == getegid();
 	seen->netns += event->kind == TRACE_EVENT_NETNS && event->tid == event->pid;
 	seen->exits += event->kind == TRACE_EVENT_EXIT;
 	seen->routes += event->kind == TRACE_EVENT_ROUTE && event->tuple.destination_port == PORT &&
@@ -61,9 +65,11 @@ static void take(void *context, const struct trace_event *event)
 		         event->text);
 }
 
-static struct tracepoints *open_or_skip(bool namespaces)
+static struct tracepoints *open_or_skip(bool namespaces, bool ids)
 {
-	struct tracepoints_options options = { .ring_kib = 256, .namespaces = namespaces };
+	struct tracepoints_options options = { .ring_kib = 256,
+		                               .namespaces = namespaces,
+		                               .ids = ids };
 	struct tracepoints *tracepoints = NULL;
 	struct error error = { .text = "" };
 	int result = tracepoints_open(&tracepoints, &options, &error);
@@ -130,7 +136,7 @@ static void connect_and_exec(void)
 
 static void test_process(void)
 {
-	struct tracepoints *tracepoints = open_or_skip(true);
+	struct tracepoints *tracepoints = open_or_skip(true, false);
 	int64_t begin_ns = clock_monotonic_ns(), end_ns, boottime_ns;
 	struct seen seen = { .pid = run_child(connect_and_exec) };
 
@@ -161,6 +167,46 @@ static void test_process(void)
 		;
 	CHECK_EQUAL(tracepoints_counters(tracepoints)->malformed, 0, "all records are understood");
 	tracepoints_close(tracepoints);
+}
+
+static void exec_many_arguments(void)
+{
+	char word[] = "true", *arguments[600] = { NULL };
+
+	for (int i = 0; i < 599; i++)
+		arguments[i] = word;
+	execv("/bin/true", arguments);
+}
+
+static void exec_few_arguments(void)
+{
+	execl("/bin/true", "true", (char *)NULL);
+}
+
+/* The third ring of each CPU is there for ids alone. */
+static void test_exec(void)
+{
+	static const struct {
+		bool ids;
+		void (*child)(void);
+		int with_ids;
+		const char *title;
+	} cases[] = {
+		{ false, exec_few_arguments, 0, "without ids where they are not asked for" },
+		{ true, exec_few_arguments, 1, "with those that it starts with" },
+		{ true, exec_many_arguments, 0, "without ids behind 600 arguments" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct tracepoints *tracepoints = open_or_skip(false, cases[i].ids);
+		struct seen seen = { .pid = run_child(cases[i].child) };
+
+		tracepoints_drain(tracepoints, take, &seen);
+		CHECK((seen.settled == 1 && seen.with_ids == cases[i].with_ids) || seen.lost > 0,
+		      "an exec is done once, %s: %d, %d", cases[i].title, seen.settled,
+		      seen.with_ids);
+		tracepoints_close(tracepoints);
+	}
 }
 
 static void test_readable(void)
@@ -258,6 +304,7 @@ static void test_busy_port(bool privileged)
 int main(void)
 {
 	test_process();
+	test_exec();
 	test_readable();
 	test_busy_port(true);
 	test_busy_port(false); /* gives privileges up: the last one */

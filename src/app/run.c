@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/heap.h"
 
 #define ROOM_FOR_TURN   (1u << 20) /* packets are taken while the sink has this much room */
 #define PACKETS_AT_ONCE 128 /* their records stay in the nearer caches until they are written */
@@ -201,6 +202,13 @@ void run_on_second(void *context, uint32_t expirations)
 		host_tick(run->host);
 	for (int i = 0; i < run->watch_count; i++)
 		listener_watch_refresh(run->watches[i].watch);
+}
+
+void run_on_minute(void *context, uint32_t expirations)
+{
+	(void)context;
+	(void)expirations;
+	heap_trim();
 }
 
 void run_on_duration(void *context, uint32_t expirations)

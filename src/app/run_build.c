@@ -18,6 +18,7 @@
 #define SINK_CAPACITY  (4u << 20)
 #define LIVE_NICE      (-10)
 #define NAMESPACES_MAX 1024
+#define MINUTE_NS      (60 * NS_PER_SECOND)
 
 /* First of all: threads that are made later inherit the blocked signals. */
 static int add_signals(struct run *run, struct error *error)
@@ -38,7 +39,8 @@ static int add_timers(struct run *run, struct error *error)
 	if (!run_is_replay(run)) {
 		run_open_clock(run);
 		ok = ok &&
-		     loop_add_timer(run->loop, NS_PER_SECOND, NS_PER_SECOND, run_on_second, run);
+		     loop_add_timer(run->loop, NS_PER_SECOND, NS_PER_SECOND, run_on_second, run) &&
+		     loop_add_timer(run->loop, MINUTE_NS, MINUTE_NS, run_on_minute, run);
 		if (options->stats_interval_ns > 0 && run->stream)
 			ok = ok && loop_add_timer(run->loop, options->stats_interval_ns,
 			                          options->stats_interval_ns, run_on_stats, run);

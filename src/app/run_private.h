@@ -129,7 +129,7 @@ void run_on_destroyed_lost(void *context, int64_t since_ns);
 void run_on_listed(void *context, const struct socket *socket);
 void run_on_all_listed(void *context, uint32_t netns, int64_t began_ns);
 loop_signal_callback run_on_signal;
-loop_callback run_on_stats, run_on_second, run_on_duration, run_on_interval;
+loop_callback run_on_stats, run_on_second, run_on_minute, run_on_duration, run_on_interval;
 
 /* The first reason stands. */
 void run_stop(struct run *run, enum event_stop reason);

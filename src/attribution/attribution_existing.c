@@ -7,6 +7,7 @@
  */
 #include "attribution/attribution_private.h"
 #include "attribution/existing_owners.h"
+#include "attribution/recent.h"
 #include "attribution/trace_owners.h"
 #include "attribution/windows.h"
 #include "base/clock.h"
@@ -80,6 +81,7 @@ void attribution_tick(struct attribution *attribution)
 	int64_t now_ns = clock_monotonic_ns(), deadline_ns = now_ns + LOOK_BUDGET;
 	uint32_t count;
 
+	recent_expire(attribution->recent, now_ns);
 	if (!attribution->existing)
 		return;
 	count = existing_owners_count(attribution->existing);

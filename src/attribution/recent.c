@@ -17,11 +17,15 @@ struct entry {
 };
 
 /* A ring: entries are overwritten in the order in which they were first put. */
+#define EXPIRE_LENGTH 2048 /* entries that are looked at in one go */
+
 struct recent {
 	struct hash_key key;
 	struct table *index;
 	struct entry *entries;
-	uint32_t max, used, next;
+	uint32_t max, used;
+	uint32_t next;  /* makes room for another one when it is too old, or all are in use */
+	uint32_t sweep; /* recent_expire goes on here */
 };
 
 struct recent *recent_new(uint32_t max_entries, const struct hash_key *key)
@@ -68,6 +72,23 @@ static struct entry *find(const struct recent *recent, uint64_t hash, uint32_t n
 	return NULL;
 }
 
+/*
+ * The number of an entry to write to. As many are in use as were ever asked for within the time
+ * that they are good for: all pages would be touched in the course of hours, however little happens.
+ */
+static uint32_t allocate(struct recent *recent, int64_t now_ns)
+{
+	const struct entry *entry = &recent->entries[recent->next];
+	uint32_t number = recent->next;
+
+	if (recent->used == 0 ||
+	    (recent->used < recent->max && now_ns - entry->verified_ns <= WINDOW_RECENT_KEEP_NS))
+		return recent->used++;
+	recent->next = (recent->next + 1) % recent->used;
+	table_remove(recent->index, entry->hash, number);
+	return number;
+}
+
 void recent_put(struct recent *recent, uint32_t netns, const struct tuple *tuple,
                 const struct owner *owner, int64_t now_ns)
 {
@@ -75,23 +96,33 @@ void recent_put(struct recent *recent, uint32_t netns, const struct tuple *tuple
 	struct entry *entry = find(recent, hash, netns, tuple);
 
 	if (!entry) {
-		entry = &recent->entries[recent->next];
-		if (recent->used == recent->max)
-			table_remove(recent->index, entry->hash, recent->next);
-		else
-			recent->used++;
-		if (table_insert(recent->index, hash, recent->next) != 0) {
-			/* Out of memory: this slot stays in the ring, found by nobody. */
+		uint32_t number = allocate(recent, now_ns);
+
+		entry = &recent->entries[number];
+		if (table_insert(recent->index, hash, number) != 0) {
+			/* Out of memory: no search finds this entry until it is taken again. */
 			owner_clear(&entry->owner);
 			return;
 		}
-		recent->next = (recent->next + 1) % recent->max;
 		entry->tuple = *tuple;
 		entry->netns = netns;
 		entry->hash = hash;
 	}
 	entry->verified_ns = now_ns;
 	owner_copy(&entry->owner, owner);
+}
+
+void recent_expire(struct recent *recent, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < EXPIRE_LENGTH && i < recent->used; i++) {
+		struct entry *entry = &recent->entries[recent->sweep];
+
+		if (now_ns - entry->verified_ns > WINDOW_RECENT_KEEP_NS) {
+			table_remove(recent->index, entry->hash, recent->sweep);
+			owner_clear(&entry->owner);
+		}
+		recent->sweep = (recent->sweep + 1) % recent->used;
+	}
 }
 
 const struct owner *recent_find(const struct recent *recent, uint32_t netns,

@@ -22,6 +22,8 @@ void recent_free(struct recent *recent);
 /* tuple: local end first. Copies owner. now_ns: monotonic, when it was verified. */
 void recent_put(struct recent *recent, uint32_t netns, const struct tuple *tuple,
                 const struct owner *owner, int64_t now_ns);
+/* Lets go of some owners that are too old to be found. For once a second: each keeps a process. */
+void recent_expire(struct recent *recent, int64_t now_ns);
 /*
  * The owner verified at or after since_ns (monotonic: when the connection began,
  * so that a reused tuple is never given its predecessor's owner) and not too long

@@ -16,6 +16,7 @@
 
 /* connect() calls that wait for an answer, of all processes. */
 #define PENDING_CONNECTS_MAX 16384
+#define LENGTH_FIRST         2048
 
 struct socket_history *socket_history_new(uint32_t max, const struct hash_key *key)
 {
@@ -24,7 +25,9 @@ struct socket_history *socket_history_new(uint32_t max, const struct hash_key *k
 	if (!history)
 		return NULL;
 	history->key = *key;
-	history->max = max;
+	history->max = history->length = max;
+	while (history->length > LENGTH_FIRST && history->length % 2 == 0)
+		history->length /= 2;
 	history->index = table_new(max);
 	history->pending_connects = pending_connects_new(PENDING_CONNECTS_MAX, key);
 	history->failed_connects = failed_connects_new();
@@ -89,7 +92,7 @@ uint64_t socket_history_hash(struct socket_history *history, const struct tuple 
 static void remove_tail(struct socket_history *history)
 {
 	table_remove(history->index, history->sightings[history->tail].hash, history->tail);
-	history->tail = (history->tail + 1) % history->max;
+	history->tail = (history->tail + 1) % history->length;
 	history->count--;
 }
 
@@ -100,9 +103,24 @@ static void note_evicted(struct socket_history *history, const struct sighting *
 		history->evicted_ns = sighting->last_ns;
 }
 
+/* Doubles the ring when it is full: what had begun at its start again now follows its end. */
+static bool lengthen(struct socket_history *history)
+{
+	if (history->length == history->max)
+		return false;
+	for (uint32_t from = 0, to = history->length; from < history->tail; from++, to++) {
+		history->sightings[to] = history->sightings[from];
+		/* An entry goes, so that there is room for one. */
+		table_remove(history->index, history->sightings[to].hash, from);
+		table_insert(history->index, history->sightings[to].hash, to);
+	}
+	history->length *= 2;
+	return true;
+}
+
 static void push(struct socket_history *history, const struct sighting *sighting)
 {
-	uint32_t number = (history->tail + history->count) % history->max;
+	uint32_t number = (history->tail + history->count) % history->length;
 
 	if (table_insert(history->index, sighting->hash, number) != 0) {
 		note_evicted(history, sighting); /* out of memory */
@@ -171,7 +189,7 @@ static void enter(struct socket_history *history, const struct sighting *sightin
 			same->last_ns = sighting->last_ns;
 		return;
 	}
-	if (history->count == history->max) {
+	if (history->count == history->length && !lengthen(history)) {
 		note_evicted(history, &history->sightings[history->tail]);
 		remove_tail(history);
 	}

@@ -54,7 +54,11 @@ struct coming {
 	enum coming_about about;
 };
 
-/* A ring in the order of queued_ms; the tail is the oldest. */
+/*
+ * A ring in the order of queued_ms; the tail is the oldest. It is as long as what has not expired
+ * ever was: at full length all of its pages would be touched in the course of hours, however
+ * little happens.
+ */
 struct socket_history {
 	struct hash_key key;
 	struct table *index;
@@ -62,7 +66,7 @@ struct socket_history {
 	struct failed_connects *failed_connects;
 	struct traced_sockets *traced_sockets;
 	struct sighting *sightings;
-	uint32_t max, tail, count;
+	uint32_t max, length, tail, count;
 	struct coming coming[COMING]; /* a ring, too, of those that are not entered yet */
 	uint32_t coming_tail, coming_count;
 	/* By their ports. All events of a short connection come at once, and its questions. */

@@ -40,6 +40,19 @@ static inline int check_slowdown(void)
 	return factor > 1 ? factor : 1;
 }
 
+/* Memory of this process; -1 without /proc. */
+static inline long check_resident_kib(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	long pages = -1;
+
+	if (file && fscanf(file, "%*d %ld", &pages) != 1)
+		pages = -1;
+	if (file)
+		fclose(file);
+	return pages < 0 ? -1 : pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
 static inline bool __attribute__((format(printf, 3, 0)))
 check_title(bool holds, const char *function, const char *format, va_list arguments)
 {

@@ -26,18 +26,6 @@ int main(void)
 
 static void *blocks[BLOCKS];
 
-static long resident_kib(void)
-{
-	FILE *file = fopen("/proc/self/statm", "r");
-	long size, resident = -1;
-
-	if (file && fscanf(file, "%ld %ld", &size, &resident) != 2)
-		resident = -1;
-	if (file)
-		fclose(file);
-	return resident < 0 ? -1 : resident * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
 /* The last block stays, so that the heap cannot end before it. */
 static void burst(void)
 {
@@ -55,9 +43,9 @@ static void test_burst(void)
 	long before, after;
 
 	burst();
-	before = resident_kib();
+	before = check_resident_kib();
 	heap_trim();
-	after = resident_kib();
+	after = check_resident_kib();
 	CHECK(before - after > BLOCKS / 1024 * SIZE / 2, "of %ld KiB, %ld are left after a burst",
 	      before, after);
 	CHECK(((char *)blocks[BLOCKS - 1])[SIZE - 1] == 'x', "and what lives is as it was");

@@ -117,12 +117,37 @@ static void test_model(struct random *random)
 	recent_free(recent);
 }
 
+/* What is too old keeps no process, and its entry is used again before a further one is. */
+static void test_expiry(void)
+{
+	const int keep = (int)(WINDOW_RECENT_KEEP_NS / NS_PER_SECOND);
+	struct recent *recent = recent_new(10 * MAX, &key);
+	uint32_t before = processes[3].references;
+
+	for (int second = 0; second < 10 * MAX; second++)
+		put(recent, 1, (uint16_t)second, 3, NOW + second * NS_PER_SECOND);
+	CHECK(processes[3].references - before <= (uint32_t)keep + 2,
+	      "one a second is kept for %d s, so %u are", keep, processes[3].references - before);
+	CHECK_EQUAL(find(recent, 1, 10 * MAX - keep, 0, NOW + 10 * MAX * NS_PER_SECOND), 4,
+	            "the oldest of them is found");
+	recent_expire(recent, NOW + 10 * MAX * NS_PER_SECOND);
+	CHECK_EQUAL(find(recent, 1, 10 * MAX - keep, 0, NOW + 10 * MAX * NS_PER_SECOND), 4,
+	            "also when others have expired");
+	recent_expire(recent, NOW + (10 * MAX + keep) * NS_PER_SECOND);
+	CHECK_EQUAL(processes[3].references, before, "none is kept when all are too old");
+	put(recent, 1, 1, 0, NOW + (10 * MAX + keep) * NS_PER_SECOND);
+	CHECK_EQUAL(find(recent, 1, 1, 0, NOW + (10 * MAX + keep) * NS_PER_SECOND), 1,
+	            "and others come");
+	recent_free(recent);
+}
+
 int main(void)
 {
 	struct random random = random_begin();
 
 	test_find();
 	test_references();
+	test_expiry();
 	test_model(&random);
 	return check_done();
 }

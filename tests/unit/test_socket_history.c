@@ -319,6 +319,50 @@ static void test_bound(void)
 	CHECK_EQUAL(incomplete, 10, "an answer about the time of one that is gone says so");
 }
 
+/* Its ring is short at first, and becomes longer while it goes round. */
+static void test_lengthens(void)
+{
+	enum { BEFORE = 1500, MAX = 16384 };
+	int right = 0;
+
+	begin(MAX);
+	for (uint16_t i = 0; i < BEFORE; i++)
+		add(TRACE_EVENT_ROUTE, web(i), 42, NOW - 100 * SECOND, NULL);
+	socket_history_expire(history, NOW);
+	CHECK_EQUAL(socket_history_count(history), 0, "%d have expired", BEFORE);
+	for (uint16_t i = 0; i < MAX; i++)
+		add(TRACE_EVENT_ROUTE, web(i), i + 1, NOW, NULL);
+	for (uint16_t i = 0; i < MAX; i++)
+		right += who(web(i)) == i + 1;
+	CHECK_EQUAL(right, MAX, "as many as may be are found");
+	CHECK_EQUAL(socket_history_counters(history)->evicted, 0, "none has made room");
+	add(TRACE_EVENT_ROUTE, web(MAX), 42, NOW, NULL);
+	CHECK(socket_history_count(history) == MAX &&
+	              socket_history_counters(history)->evicted == 1,
+	      "for one more the oldest does");
+	socket_history_expire(history, NOW + 100 * SECOND);
+	CHECK_EQUAL(socket_history_count(history), 0, "all expire");
+}
+
+/* What little happens does not touch all of the ring in the end. */
+static void test_stays_short(void)
+{
+	enum { AT_ONCE = 1000, ROUNDS = 100 };
+	long before;
+
+	begin(1 << 17);
+	before = check_resident_kib();
+	for (int round = 0; round < ROUNDS; round++) {
+		int64_t now_ns = NOW + 100 * round * SECOND;
+
+		for (uint16_t i = 0; i < AT_ONCE; i++)
+			add(TRACE_EVENT_ROUTE, web(i), 42, now_ns, NULL);
+		socket_history_expire(history, now_ns + 99 * SECOND);
+	}
+	CHECK(check_resident_kib() - before < 1024, "%d times %d sightings: %ld KiB", ROUNDS,
+	      AT_ONCE, check_resident_kib() - before);
+}
+
 /* Against a list that is searched from end to end. */
 static void test_random(void)
 {
@@ -422,6 +466,8 @@ int main(void)
 	test_losses();
 	test_expiry();
 	test_bound();
+	test_lengthens();
+	test_stays_short();
 	test_random();
 	test_pending_connects_bound();
 	test_traced_sockets_bound();

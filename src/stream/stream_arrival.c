@@ -4,44 +4,47 @@
 #include "decode/decode_tunnel.h"
 #include "stream/stream_tunnel.h"
 
-void stream_gather(struct stream *stream, const struct packet *packet, struct payload payload,
-                   int64_t clock_ns)
+static inline void gather_one(struct stream *stream, const struct packet *packet,
+                              struct payload payload)
 {
-	payload_store_put(&stream->payloads, (uint32_t)stream->batched, payload);
-	stream->batch_ns[stream->batched] = clock_ns;
+	if (stream->payloads.max > 0)
+		payload_store_put(&stream->payloads, (uint32_t)stream->batched, payload);
+	stream->batch_ns[stream->batched] = stream->replay_ns;
 	stream->batch[stream->batched++] = *packet;
 	if (stream->batched == STREAM_BATCH)
 		stream_pass_packets(stream);
 }
 
-void stream_gather_layers(struct stream *stream, const struct packet *layers, int count,
-                          struct payload payload, int64_t clock_ns)
+void stream_gather(struct stream *stream, const struct packet *layers, int count,
+                   struct payload payload)
 {
 	/* They pass together. */
 	if (count > STREAM_BATCH - stream->batched)
 		stream_pass_packets(stream);
 	for (int i = 0; i < count - 1; i++)
-		stream_gather(stream, &layers[i], (struct payload){ .length = 0 }, clock_ns);
-	stream_gather(stream, &layers[count - 1], payload, clock_ns);
+		gather_one(stream, &layers[i], (struct payload){ .length = 0 });
+	gather_one(stream, &layers[count - 1], payload);
 }
 
 static inline void add(struct stream *stream, const struct packet *layers, int count,
                        const uint8_t *bytes)
 {
 	const struct packet *packet = &layers[count - 1];
-	struct payload payload = payload_of(&stream->payloads, packet, bytes);
+	struct payload payload = { .length = 0 };
 
+	if (stream->payloads.max > 0)
+		payload = payload_of(&stream->payloads, packet, bytes);
 	if (stream->naming) {
 		if (naming_is_full(stream->naming))
 			stream_pass_packets(stream);
 		naming_look(stream->naming, packet, bytes);
 	}
-	if (stream->options.replay)
-		stream_replay_add(stream, layers, count, payload);
-	else if (count == 1)
-		stream_gather(stream, packet, payload, 0);
+	if (stream->options.replay && !stream_replay_advance(stream, layers, count, payload))
+		return;
+	if (count == 1)
+		gather_one(stream, packet, payload);
 	else
-		stream_gather_layers(stream, layers, count, payload, 0);
+		stream_gather(stream, layers, count, payload);
 }
 
 /* Apart, as most packets need no such room. */

@@ -77,15 +77,15 @@ static inline const struct interface *stream_stated_interface(const struct strea
 	return stream->origin ? origin_interface(stream->origin, packet->interface) : NULL;
 }
 
-/* Adds a packet to the batch; clock_ns: of the replay. */
-void stream_gather(struct stream *stream, const struct packet *packet, struct payload payload,
-                   int64_t clock_ns);
-/* The same of what was captured as one, the outermost packet first; payload is of the last. */
-void stream_gather_layers(struct stream *stream, const struct packet *layers, int count,
-                          struct payload payload, int64_t clock_ns);
-/* stream_replay.c: the same, with the clock that the packets make. */
-void stream_replay_add(struct stream *stream, const struct packet *layers, int count,
-                       struct payload payload);
+/* Adds what was captured as one to the batch, the outermost packet first; payload is of the last. */
+void stream_gather(struct stream *stream, const struct packet *layers, int count,
+                   struct payload payload);
+/*
+ * stream_replay.c: sets the clock of a replay, replay_ns, to a packet that is about to be gathered.
+ * False: the packet is kept, and gathered once it is known whether its time is right.
+ */
+bool stream_replay_advance(struct stream *stream, const struct packet *layers, int count,
+                           struct payload payload);
 
 void stream_emit_connection(struct stream *stream, enum event_action action, int64_t time_ns,
                             struct connection *connection);

@@ -36,20 +36,9 @@ static struct payload held_payload(const struct stream *stream, int number)
 static void disbelieve(struct stream *stream)
 {
 	for (int i = 0; i < stream->held_count; i++)
-		stream_gather_layers(stream, stream->held[i].layers, stream->held[i].count,
-		                     held_payload(stream, i), stream->replay_ns);
+		stream_gather(stream, stream->held[i].layers, stream->held[i].count,
+		              held_payload(stream, i));
 	stream->held_count = 0;
-}
-
-static void believe(struct stream *stream, const struct packet *layers, int count,
-                    struct payload payload)
-{
-	if (clock_of(layers) > stream->replay_ns)
-		stream->replay_ns = clock_of(layers);
-	if (count == 1)
-		stream_gather(stream, layers, payload, stream->replay_ns);
-	else
-		stream_gather_layers(stream, layers, count, payload, stream->replay_ns);
 }
 
 /* There was silence up to the earliest of them. Some may be far ahead of that one, too. */
@@ -67,7 +56,10 @@ static void accept_silence(struct stream *stream)
 	stream->held_count = 0;
 	/* One that is held again takes its own place, or that of one before. */
 	for (int i = 0; i < count; i++)
-		stream_replay_add(stream, held[i].layers, held[i].count, held_payload(stream, i));
+		if (stream_replay_advance(stream, held[i].layers, held[i].count,
+		                          held_payload(stream, i)))
+			stream_gather(stream, held[i].layers, held[i].count,
+			              held_payload(stream, i));
 }
 
 static __attribute__((noinline)) void hold(struct stream *stream, const struct packet *layers,
@@ -83,16 +75,18 @@ static __attribute__((noinline)) void hold(struct stream *stream, const struct p
 		accept_silence(stream);
 }
 
-void stream_replay_add(struct stream *stream, const struct packet *layers, int count,
-                       struct payload payload)
+bool stream_replay_advance(struct stream *stream, const struct packet *layers, int count,
+                           struct payload payload)
 {
 	if (is_far_ahead(stream, layers)) {
 		hold(stream, layers, count, payload);
-		return;
+		return false;
 	}
 	if (stream->held_count > 0)
 		disbelieve(stream);
-	believe(stream, layers, count, payload);
+	if (clock_of(layers) > stream->replay_ns)
+		stream->replay_ns = clock_of(layers);
+	return true;
 }
 
 bool stream_holds_packets(const struct stream *stream)

@@ -242,12 +242,68 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 		attribution_forget_existing(attribution, question->inode);
 }
 
+/* Every socket that took the connection, as far as it listens still, was listed before. */
+static bool was_listed(const struct attribution_namespace *namespace,
+                       const struct attribution_question *question)
+{
+	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
+	int count = attribution_find_listeners(namespace, &question->tuple, question->ifindex, 0,
+	                                       found);
+
+	for (int i = 0; i < count && i < ATTRIBUTION_LISTENERS_MAX; i++)
+		if (listener_table_since_ns(namespace->listeners, found[i]) > question->seen_ns)
+			return false;
+	return true;
+}
+
+/*
+ * The socket that listens now may be the next one on the port. What tracepoints report of it has a
+ * time of its own; that a socket was destroyed is reported later.
+ */
+static bool may_listen_since(struct attribution *attribution,
+                             const struct attribution_namespace *namespace,
+                             const struct attribution_question *question)
+{
+	if (question->died || question->foreign)
+		return true;
+	if (!attribution->options.trace_owners)
+		return false;
+	switch (trace_owners_listening(attribution->options.trace_owners,
+	                               question->tuple.source_port,
+	                               question->seen_ns + WINDOW_TRACE_EXACT_NS)) {
+	case TRACE_OWNERS_LISTENING_SAME:
+		return false;
+	case TRACE_OWNERS_LISTENING_LOST:
+		return !was_listed(namespace, question);
+	case TRACE_OWNERS_LISTENING_CHANGED:
+		break;
+	}
+	return true;
+}
+
+/*
+ * A child that was forked since has the listening socket as well, for a moment, and may be found
+ * with it first. The parent has had it.
+ */
+static void name_older(struct attribution *attribution, const struct attribution_question *question,
+                       struct owner *owner)
+{
+	struct process *child = process_ref(owner->process);
+
+	attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
+	attribution_find_listening(attribution, question, child, owner);
+	process_unref(child);
+}
+
 void attribution_tcp_resolve(struct attribution *attribution,
                              const struct attribution_namespace *namespace,
                              const struct attribution_question *question, struct owner *owner)
 {
 	resolve(attribution, namespace, question, owner);
-	/* The process that listens now may have begun after the connection did. */
-	if ((question->died || question->foreign) && owner->method == ATTRIBUTION_LISTENER)
+	if (owner->method != ATTRIBUTION_LISTENER)
+		return;
+	if (may_listen_since(attribution, namespace, question))
 		attribution_withdraw(question, owner, ATTRIBUTION_NO_SOCKET);
+	else if (process_began_after(owner->process, question->seen_ns + WINDOW_TRACE_EXACT_NS))
+		name_older(attribution, question, owner);
 }

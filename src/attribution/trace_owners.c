@@ -17,11 +17,11 @@ static void on_trace_event(void *context, const struct trace_event *event)
 	case TRACE_EVENT_STATE:
 	case TRACE_EVENT_RECEIVE:
 	case TRACE_EVENT_SEND:
-		if (owners->options.listens && trace_event_listens(event))
-			owners->options.listens(owners->options.context, event->pid);
+		trace_owners_note_listening(owners, event);
 		socket_history_add(owners->socket_history, event, process);
 		break;
 	case TRACE_EVENT_LOST_SOCKETS:
+		trace_owners_note_listening(owners, event);
 		socket_history_add(owners->socket_history, event, NULL);
 		break;
 	case TRACE_EVENT_LOST_PROCESSES:

@@ -121,6 +121,18 @@ bool trace_owners_find_raw(struct trace_owners *owners, const struct attribution
                            struct process **process);
 
 /*
+ * Did a process begin, or cease, to listen on the TCP port after that time, in any namespace? LOST:
+ * none was seen to, but reports are missing.
+ */
+enum trace_owners_listening {
+	TRACE_OWNERS_LISTENING_SAME,
+	TRACE_OWNERS_LISTENING_LOST,
+	TRACE_OWNERS_LISTENING_CHANGED
+};
+enum trace_owners_listening trace_owners_listening(struct trace_owners *owners, uint16_t port,
+                                                   int64_t after_ns);
+
+/*
  * The next call of connect(2) that failed and ended before that time; false: there is none. The
  * process is NULL when it is not known any more. Where several namespaces are followed, the one it
  * was in is known.

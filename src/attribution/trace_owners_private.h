@@ -20,9 +20,14 @@ struct trace_owners {
 	/* Processes that ran exec during this drain: read when it is known that they go on. */
 	int executed[EXECUTED_MAX];
 	int executed_count;
+	/* When a process last began, or ceased, to listen on a TCP port; 0: on one that is not known. */
+	int64_t listening_ns[1 << 16]; /* untouched pages cost nothing */
+	int64_t listening_lost_ns;     /* until then reports of that are missing; 0 = none is */
 };
 
 /* Reads every process into the history, so that their children have a parent. */
 void trace_owners_seed(struct trace_owners *owners);
+/* Notes what TRACE_EVENT_STATE and _LOST_SOCKETS say of listening sockets; others do no harm. */
+void trace_owners_note_listening(struct trace_owners *owners, const struct trace_event *event);
 
 #endif

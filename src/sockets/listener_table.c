@@ -12,6 +12,7 @@
 struct listing {
 	struct socket *sockets; /* sorted by compare */
 	size_t count, capacity;
+	int64_t *since_ns; /* of each: when the first listing began that has it */
 };
 
 struct listener_table {
@@ -39,6 +40,7 @@ void listener_table_free(struct listener_table *table)
 	if (!table)
 		return;
 	free(table->current.sockets);
+	free(table->current.since_ns);
 	free(table);
 }
 
@@ -95,6 +97,25 @@ static void tell_differences(const struct listing *before, const struct listing 
 	}
 }
 
+static bool note_since(struct listing *after, const struct listing *before, int64_t begin_ns)
+{
+	size_t old = 0;
+
+	after->since_ns = malloc(after->count * sizeof *after->since_ns);
+	if (!after->since_ns && after->count > 0)
+		return false;
+	for (size_t new = 0; new < after->count; new ++) {
+		int order = 1;
+
+		while (old < before->count &&
+		       (order = compare(&before->sockets[old], &after->sockets[new])) < 0)
+			old++;
+		after->since_ns[new] =
+			old < before->count && order == 0 ? before->since_ns[old] : begin_ns;
+	}
+	return true;
+}
+
 /* Those of the kinds that are asked for. */
 static int list(struct listener_table *table, unsigned int kinds, uint32_t states,
                 struct listing *listing)
@@ -120,15 +141,18 @@ int listener_table_refresh(struct listener_table *table, listener_callback *call
 	result = list(table, SOCKET_KIND_BIT(SOCKET_TCP), 1u << SOCKET_LISTEN, &next);
 	if (result == 0)
 		result = list(table, ~SOCKET_KIND_BIT(SOCKET_TCP), udp, &next);
+	if (result == 0 && next.count > 0)
+		qsort(next.sockets, next.count, sizeof *next.sockets, compare);
+	if (result == 0 && !note_since(&next, &table->current, begin_ns))
+		result = -ENOMEM;
 	if (result != 0) {
 		free(next.sockets);
 		return result;
 	}
-	if (next.count > 0)
-		qsort(next.sockets, next.count, sizeof *next.sockets, compare);
 	if (callback)
 		tell_differences(&table->current, &next, callback, context);
 	free(table->current.sockets);
+	free(table->current.since_ns);
 	table->current = next;
 	table->refreshed_ns = begin_ns;
 	table->took_ns = clock_monotonic_ns() - begin_ns;
@@ -138,6 +162,11 @@ int listener_table_refresh(struct listener_table *table, listener_callback *call
 int64_t listener_table_refreshed_ns(const struct listener_table *table)
 {
 	return table->refreshed_ns;
+}
+
+int64_t listener_table_since_ns(const struct listener_table *table, const struct socket *socket)
+{
+	return table->current.since_ns[socket - table->current.sockets];
 }
 
 int64_t listener_table_took_ns(const struct listener_table *table)

@@ -38,6 +38,8 @@ int listener_table_refresh(struct listener_table *table, listener_callback *call
 /* When the last listing began, monotonic; 0 = never. And how long it took. */
 int64_t listener_table_refreshed_ns(const struct listener_table *table);
 int64_t listener_table_took_ns(const struct listener_table *table);
+/* When the first of the listings began that have had the socket, which is one that was found. */
+int64_t listener_table_since_ns(const struct listener_table *table, const struct socket *socket);
 
 /*
  * Those that what comes in on ifindex to tuple->source (the local end) may belong

@@ -82,11 +82,4 @@ struct trace_event {
 	struct initial_stack ids; /* SETTLED */
 };
 
-/* Its process has made the TCP socket a listening one. */
-static inline bool trace_event_listens(const struct trace_event *event)
-{
-	return event->kind == TRACE_EVENT_STATE && event->process_context &&
-	       event->new_state == SOCKET_LISTEN;
-}
-
 #endif

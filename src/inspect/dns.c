@@ -14,6 +14,11 @@
 #define CLASS_BITS     0x7fffu
 #define QUESTION_FIXED 4 /* type and class behind the name */
 
+/* RFC 1035 4.1.1 */
+#define HEADER_RESPONSE     0x8000u
+#define HEADER_OPCODE_SHIFT 11
+#define HEADER_FOUR_BITS    0x0fu /* of the opcode and of the code */
+
 /* One record, and what is the same for all of a message. */
 struct reader {
 	const uint8_t *bytes;
@@ -116,14 +121,16 @@ static uint16_t class_of(const struct reader *reader, const ns_rr *record)
 	return (uint16_t)(reader->multicast ? class & CLASS_BITS : class);
 }
 
-static bool keep_question(const struct reader *reader, size_t offset, const ns_rr *record)
+/* Most messages have one. ns_initparse() has skipped it, and nothing else of ns_parserr() is needed. */
+static bool keep_question(const struct reader *reader, const uint8_t *fixed)
 {
 	struct dns_message *message = reader->message;
+	unsigned class = ns_get16(fixed + 2);
 
-	message->question = read_name(reader, offset);
+	message->question = read_name(reader, DNS_HEADER_SIZE);
 	message->has_question = message->question != DNS_TEXT_NONE;
-	message->question_type = (uint16_t)ns_rr_type(*record);
-	message->question_class = class_of(reader, record);
+	message->question_type = (uint16_t)ns_get16(fixed);
+	message->question_class = (uint16_t)(reader->multicast ? class & CLASS_BITS : class);
 	return message->has_question;
 }
 
@@ -150,12 +157,16 @@ static size_t read_questions(const struct reader *reader, ns_msg *handle)
 	for (int i = 0; i < ns_msg_count(*handle, ns_s_qd); i++) {
 		int skipped = dn_skipname(at, end);
 
-		if (skipped < 0 || ns_parserr(handle, ns_s_qd, i, &record) != 0)
+		if (skipped < 0 || end - at < skipped + QUESTION_FIXED)
 			return 0;
-		if (i > 0)
+		if (i == 0) {
+			if (!keep_question(reader, at + skipped))
+				return 0;
+		} else {
+			if (ns_parserr(handle, ns_s_qd, i, &record) != 0)
+				return 0;
 			keep_further(reader, (size_t)(at - reader->bytes), &record);
-		else if (!keep_question(reader, DNS_HEADER_SIZE, &record))
-			return 0;
+		}
 		at += skipped + QUESTION_FIXED;
 	}
 	return (size_t)(at - reader->bytes);
@@ -202,21 +213,31 @@ static void read_edns(ns_msg *handle, struct dns_message *message)
 	}
 }
 
-static uint8_t flags_of(ns_msg *handle)
+static uint8_t flags_of(unsigned bits)
 {
 	static const struct {
-		ns_flag flag;
-		uint8_t bit;
+		uint16_t mask;
+		uint8_t flag;
 	} flags[] = {
-		{ ns_f_aa, DNS_AA }, { ns_f_tc, DNS_TC }, { ns_f_rd, DNS_RD },
-		{ ns_f_ra, DNS_RA }, { ns_f_ad, DNS_AD }, { ns_f_cd, DNS_CD },
+		/* RFC 1035 4.1.1, RFC 4035 3 */
+		{ 0x0400, DNS_AA }, { 0x0200, DNS_TC }, { 0x0100, DNS_RD },
+		{ 0x0080, DNS_RA }, { 0x0020, DNS_AD }, { 0x0010, DNS_CD },
 	};
 	uint8_t result = 0;
 
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-		if (ns_msg_getflag(*handle, flags[i].flag))
-			result |= flags[i].bit;
+		if (bits & flags[i].mask)
+			result |= flags[i].flag;
 	return result;
+}
+
+/* The second word of the header. */
+static void read_header_bits(struct dns_message *message, unsigned bits)
+{
+	message->response = bits & HEADER_RESPONSE;
+	message->opcode = bits >> HEADER_OPCODE_SHIFT & HEADER_FOUR_BITS;
+	message->code = bits & HEADER_FOUR_BITS;
+	message->flags = flags_of(bits);
 }
 
 static bool parse_whole(const struct reader *reader, bool cut)
@@ -228,11 +249,8 @@ static bool parse_whole(const struct reader *reader, bool cut)
 	if (ns_initparse(reader->bytes, (int)reader->length, &handle) != 0)
 		return false;
 	message->id = ns_msg_id(handle);
-	message->response = ns_msg_getflag(handle, ns_f_qr);
-	message->opcode = (uint8_t)ns_msg_getflag(handle, ns_f_opcode);
 	message->has_code = !cut;
-	message->code = (uint16_t)ns_msg_getflag(handle, ns_f_rcode);
-	message->flags = flags_of(&handle);
+	read_header_bits(message, ns_get16(reader->bytes + 2));
 	message->has_question = false;
 	message->question_total = ns_msg_count(handle, ns_s_qd);
 	message->further_count = 0;

@@ -37,11 +37,29 @@ static bool append_octet(struct text *text, uint8_t octet)
 	return append(text, escaped, 4);
 }
 
+static bool is_letter(uint8_t octet)
+{
+	return (octet | 0x20) >= 'a' && (octet | 0x20) <= 'z';
+}
+
+/* Quick: what stands for itself at the beginning of a label, in host names all of it. */
+static int append_plain(struct text *text, const uint8_t *label, uint8_t length)
+{
+	size_t at = text->length;
+	int i = 0;
+
+	while (i < length && at + 1 < text->size &&
+	       (is_letter(label[i]) || (label[i] >= '0' && label[i] <= '9') || label[i] == '-'))
+		text->bytes[at++] = (char)label[i++];
+	text->length = at;
+	return i;
+}
+
 static bool append_label(struct text *text, const uint8_t *label, uint8_t length)
 {
 	if (text->length > 0 && !append(text, ".", 1))
 		return false;
-	for (int i = 0; i < length; i++)
+	for (int i = append_plain(text, label, length); i < length; i++)
 		if (!append_octet(text, label[i]))
 			return false;
 	return true;
@@ -90,6 +108,8 @@ static char lower(char letter)
 
 bool dns_name_equal(const char *a, const char *b)
 {
+	if (strcmp(a, b) == 0) /* as most that are compared */
+		return true;
 	while (*a != '\0' && lower(*a) == lower(*b)) {
 		a++;
 		b++;

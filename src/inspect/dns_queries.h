@@ -22,12 +22,17 @@
 
 struct dns_queries;
 
-struct dns_query {
+/* Where a query was met. */
+struct dns_query_origin {
 	struct tuple tuple; /* client -> server */
 	uint32_t netns;
 	uint32_t number; /* the caller's reference to the connection */
 	uint64_t connection;
 	int64_t time_ns;
+};
+
+struct dns_query {
+	struct dns_query_origin origin;
 	uint16_t id, type, class;
 	uint16_t question_total; /* as the header says; only the first is kept */
 	uint8_t opcode, flags;
@@ -42,12 +47,12 @@ void dns_queries_free(struct dns_queries *queries);
  * Keeps the query of a message. True: it takes the place of another, which had no answer and
  * is copied to *displaced. The same query sent again is one.
  */
-bool dns_queries_add(struct dns_queries *queries, const struct dns_query *where,
+bool dns_queries_add(struct dns_queries *queries, const struct dns_query_origin *origin,
                      const struct dns_message *message, struct dns_query *displaced);
 /* Takes the query that this message, from server to client in tuple, answers. */
 bool dns_queries_answer(struct dns_queries *queries, uint32_t netns, const struct tuple *tuple,
                         const struct dns_message *message, struct dns_query *query);
-/* Takes one that had no answer until then; INT64_MAX: any. False: there is none. */
+/* Takes the oldest, if it is from before that time; INT64_MAX: any. False: there is none. */
 bool dns_queries_expire(struct dns_queries *queries, int64_t before_ns, struct dns_query *query);
 
 #endif

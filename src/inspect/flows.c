@@ -84,24 +84,39 @@ static uint64_t hash_of(const struct flows *flows, const struct packet *packet)
 	return hash_fold(hash ^ packet->netns, factors.k[0]);
 }
 
-static struct place place_of(struct flows *flows, const struct packet *packet)
+static uint32_t first_of(uint64_t hash)
+{
+	return (uint32_t)(hash % SETS) * WAYS;
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1;
+}
+
+static struct place place_of(const struct flows *flows, const struct packet *packet)
 {
 	uint64_t hash = hash_of(flows, packet);
 
 	return (struct place){
-		.first = (uint32_t)(hash % SETS) * WAYS,
-		.tag = (uint32_t)(hash >> 32) | 1,
+		.first = first_of(hash),
+		.tag = tag_of(hash),
 		.side = tuple_is_before(&packet->tuple),
 	};
 }
 
-/* Quick, for each packet: there is nothing to look at, since it is done with, or was never begun. */
-static bool is_of_no_interest(const struct flows *flows, struct place place, bool starts)
+enum flows_interest flows_interest(const struct flows *flows, const struct packet *packet)
 {
-	for (uint32_t i = place.first; i < place.first + WAYS; i++)
-		if (flows->tags[i] == place.tag)
-			return flows->done[i] >> place.side & 1;
-	return !starts;
+	uint64_t hash;
+
+	if (packet->tcp_flags & TCP_FLAG_SYN)
+		return FLOWS_WANTED;
+	hash = hash_of(flows, packet);
+	for (uint32_t i = first_of(hash); i < first_of(hash) + WAYS; i++)
+		if (flows->tags[i] == tag_of(hash))
+			return flows->done[i] >> tuple_is_before(&packet->tuple) & 1 ? FLOWS_DONE
+			                                                             : FLOWS_WANTED;
+	return FLOWS_UNKNOWN;
 }
 
 static struct flow *find(struct flows *flows, struct place place, const struct packet *packet)
@@ -316,8 +331,6 @@ bool flows_add(struct flows *flows, const struct packet *packet, const uint8_t *
 		flow = begin(flows, place, packet);
 		if (captured == 0) /* as all but those of TCP Fast Open */
 			return false;
-	} else if (is_of_no_interest(flows, place, starts)) {
-		return false;
 	} else {
 		flow = find(flows, place, packet);
 	}

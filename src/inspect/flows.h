@@ -35,6 +35,14 @@ struct flow_view {
 struct flows *flows_new(const struct hash_key *key); /* NULL: no memory */
 void flows_free(struct flows *flows);
 
+enum flows_interest {
+	FLOWS_UNKNOWN, /* of no connection that is known: flows_add() takes what starts one */
+	FLOWS_WANTED,
+	FLOWS_DONE, /* flows_add() would not take it */
+};
+
+/* Quick, since most TCP packets with bytes are not of interest. */
+enum flows_interest flows_interest(const struct flows *flows, const struct packet *packet);
 /*
  * Takes a TCP packet: captured bytes of its payload. True: there are bytes to look at, and
  * flows_wait or flows_done must be called before the next packet. A packet of a connection whose

@@ -136,8 +136,9 @@ static void look_at_quic(struct inspector *inspector, const struct packet *packe
 			look_at_crypto(inspector, &view);
 }
 
-static void look_at_datagram(struct inspector *inspector, const struct packet *packet,
-                             const uint8_t *payload, size_t captured)
+static __attribute__((noinline)) void look_at_datagram(struct inspector *inspector,
+                                                       const struct packet *packet,
+                                                       const uint8_t *payload, size_t captured)
 {
 	bool multicast = has_port(packet, DNS_MDNS_PORT);
 
@@ -249,20 +250,42 @@ static void look_at_stream(struct inspector *inspector, const struct flow_view *
 		look_behind(inspector, view);
 }
 
-static void look_at_segment(struct inspector *inspector, const struct packet *packet,
-                            const uint8_t *payload, size_t captured)
+/* A connection that was met in its middle may begin with these bytes, as far as they say. */
+static bool starts(const struct packet *packet, const uint8_t *payload, size_t captured)
 {
-	bool dns = has_port(packet, DNS_PORT);
-	bool starts =
-		dns ? starts_dns(packet, payload, captured) : tls_hello_starts(payload, captured);
+	return has_port(packet, DNS_PORT) ? starts_dns(packet, payload, captured)
+	                                  : tls_hello_starts(payload, captured);
+}
+
+static __attribute__((noinline)) void look_at_wanted(struct inspector *inspector,
+                                                     const struct packet *packet,
+                                                     const uint8_t *payload, size_t captured)
+{
 	struct flow_view view;
 
-	if (!flows_add(inspector->flows, packet, payload, captured, starts, &view))
+	if (!flows_add(inspector->flows, packet, payload, captured,
+	               starts(packet, payload, captured), &view))
 		return;
-	if (dns)
+	if (has_port(packet, DNS_PORT))
 		look_at_dns_stream(inspector, &view);
 	else
 		look_at_stream(inspector, &view);
+}
+
+static void look_at_segment(struct inspector *inspector, const struct packet *packet,
+                            const uint8_t *payload, size_t captured)
+{
+	switch (flows_interest(inspector->flows, packet)) {
+	case FLOWS_DONE:
+		return;
+	case FLOWS_UNKNOWN:
+		if (!starts(packet, payload, captured))
+			return;
+		break;
+	case FLOWS_WANTED:
+		break;
+	}
+	look_at_wanted(inspector, packet, payload, captured);
 }
 
 void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes)

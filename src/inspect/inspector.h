@@ -41,17 +41,16 @@ void inspector_free(struct inspector *inspector);
 
 /* Copies a finding, without the room that its texts do not need. */
 void inspector_copy(struct inspector_finding *to, const struct inspector_finding *from);
-void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes);
-
-/* Most packets need no look; bytes are those from which the packet was decoded. */
-static inline void inspector_packet(struct inspector *inspector, const struct packet *packet,
-                                    const uint8_t *bytes)
+/* Quick: most packets need no look. */
+static inline bool inspector_wants(const struct packet *packet)
 {
 	if (!packet->has_ports)
-		return;
-	if (packet->payload > 0 ? packet_payload_captured(packet) > 0
-	                        : packet->has_tcp && (packet->tcp_flags & TCP_FLAG_SYN))
-		inspector_look(inspector, packet, bytes);
+		return false;
+	return packet->payload > 0 ? packet_payload_captured(packet) > 0
+	                           : packet->has_tcp && (packet->tcp_flags & TCP_FLAG_SYN);
 }
+
+/* Looks into a packet that is wanted; bytes are those from which it was decoded. */
+void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes);
 
 #endif

@@ -7,13 +7,11 @@
 
 #include "inspect/dns_queries.h"
 #include "inspect/domains.h"
-#include "inspect/inspector.h"
 #include "inspect/names.h"
 #include "stream/stream_private.h"
 
-#define FINDINGS_MAX  24 /* of a batch */
+#define FINDINGS_MAX  32 /* of a batch; a power of two */
 #define FINDINGS_EACH 8  /* of one packet; those over it are not looked at */
-_Static_assert(FINDINGS_MAX < 32, "a bit of a word each, and one that is never taken");
 
 struct naming {
 	struct connection_table *connections;
@@ -22,28 +20,25 @@ struct naming {
 	struct inspector *inspector;
 	struct dns_queries *queries;
 	struct domains *domains;
-	uint64_t packet;                /* that is looked into: its number */
-	int count;                      /* of findings that are not free */
-	int limit;                      /* of count, for this packet */
-	uint32_t taken;                 /* findings that are not free: a bit for each */
-	uint64_t lowest;                /* of packets, of those that are taken */
-	uint64_t packets[FINDINGS_MAX]; /* whose findings they are: numbers */
+	uint64_t packet; /* that is looked into: its number */
+	uint32_t limit;  /* of tail, for this packet */
+	/* A ring in the order of their packets: those from head on and before tail are there. */
+	uint32_t head, tail;
+	uint64_t packets
+		[FINDINGS_MAX]; /* whose findings they are: numbers; 0 = of one that passed */
 	struct inspector_finding findings[FINDINGS_MAX];
 };
 
 static void on_finding(void *context, const struct inspector_finding *finding)
 {
 	struct naming *naming = context;
-	int i = __builtin_ctz(~naming->taken);
+	uint32_t i = naming->tail % FINDINGS_MAX;
 
-	if (naming->count == naming->limit || i >= FINDINGS_MAX)
+	if (naming->tail == naming->limit || naming->tail - naming->head == FINDINGS_MAX)
 		return;
-	naming->taken |= UINT32_C(1) << i;
 	naming->packets[i] = naming->packet;
-	if (naming->count == 0 || naming->packet < naming->lowest)
-		naming->lowest = naming->packet;
 	inspector_copy(&naming->findings[i], finding);
-	naming->count++;
+	naming->tail++;
 }
 
 struct naming *naming_new(const struct hash_key *key, struct connection_table *connections,
@@ -78,14 +73,14 @@ void naming_free(struct naming *naming)
 
 bool naming_is_full(const struct naming *naming)
 {
-	return naming->count > FINDINGS_MAX - FINDINGS_EACH;
+	return naming->tail - naming->head > FINDINGS_MAX - FINDINGS_EACH;
 }
 
 void naming_look(struct naming *naming, const struct packet *packet, const uint8_t *bytes)
 {
 	naming->packet = packet->number;
-	naming->limit = naming->count + FINDINGS_EACH;
-	inspector_packet(naming->inspector, packet, bytes);
+	naming->limit = naming->tail + FINDINGS_EACH;
+	inspector_look(naming->inspector, packet, bytes);
 }
 
 static void emit(struct naming *naming, int64_t time_ns, const struct event_dns *dns)
@@ -102,15 +97,15 @@ static void emit(struct naming *naming, int64_t time_ns, const struct event_dns 
 static void emit_unanswered(struct naming *naming, const struct dns_query *query, bool timed_out)
 {
 	struct event_dns dns = {
-		.connection =
-			connection_table_at(naming->connections, query->number, query->connection),
+		.connection = connection_table_at(naming->connections, query->origin.number,
+		                                  query->origin.connection),
 		.query = query,
-		.query_ns = query->time_ns,
+		.query_ns = query->origin.time_ns,
 		.timed_out = timed_out,
 	};
 
 	if (dns.connection)
-		emit(naming, query->time_ns + (timed_out ? DNS_QUERIES_KEEP_NS : 0), &dns);
+		emit(naming, query->origin.time_ns + (timed_out ? DNS_QUERIES_KEEP_NS : 0), &dns);
 }
 
 void naming_expire(struct naming *naming, int64_t before_ns)
@@ -143,7 +138,7 @@ static void take_answer(struct naming *naming, const struct packet *packet,
 
 	if (dns_queries_answer(naming->queries, packet->netns, &packet->tuple, message, &query)) {
 		dns.query = &query;
-		dns.query_ns = query.time_ns;
+		dns.query_ns = query.origin.time_ns;
 		domains_add(naming->domains, &client, message, packet->time_ns);
 	}
 	emit(naming, packet->time_ns, &dns);
@@ -152,7 +147,7 @@ static void take_answer(struct naming *naming, const struct packet *packet,
 static void take_query(struct naming *naming, const struct packet *packet,
                        const struct connection *connection, const struct dns_message *message)
 {
-	struct dns_query query = {
+	const struct dns_query_origin origin = {
 		.tuple = packet->tuple,
 		.netns = packet->netns,
 		.number = connection_table_number(connection),
@@ -161,7 +156,7 @@ static void take_query(struct naming *naming, const struct packet *packet,
 	};
 	struct dns_query displaced;
 
-	if (dns_queries_add(naming->queries, &query, message, &displaced))
+	if (dns_queries_add(naming->queries, &origin, message, &displaced))
 		emit_unanswered(naming, &displaced, false);
 }
 
@@ -279,27 +274,36 @@ static void apply(struct naming *naming, const struct packet *packet, struct con
 	}
 }
 
+/* Packets pass nearly in order: those of one that passes before others leave a gap in the ring. */
+static __attribute__((noinline)) void take_findings(struct naming *naming,
+                                                    const struct packet *packet,
+                                                    struct connection *connection,
+                                                    enum connection_end from)
+{
+	for (uint32_t at = naming->head; at != naming->tail; at++) {
+		uint32_t i = at % FINDINGS_MAX;
+
+		if (naming->packets[i] > packet->number)
+			break;
+		if (naming->packets[i] != packet->number)
+			continue;
+		if (connection)
+			apply(naming, packet, connection, from, &naming->findings[i]);
+		naming->packets[i] = 0;
+	}
+	while (naming->head != naming->tail && naming->packets[naming->head % FINDINGS_MAX] == 0)
+		naming->head++;
+	if (naming->head == naming->tail) /* what was used last is in the cache */
+		naming->head = naming->tail = 0;
+}
+
 void naming_found(struct naming *naming, const struct packet *packet, struct connection *connection,
                   enum connection_end from)
 {
-	uint64_t lowest = UINT64_MAX;
-
-	/* Quick, for each packet: most have none, and they pass nearly in order. */
-	if (naming->count == 0 || packet->number < naming->lowest)
-		return;
-	for (uint32_t left = naming->taken; left != 0; left &= left - 1) {
-		int i = __builtin_ctz(left);
-
-		if (naming->packets[i] == packet->number) {
-			if (connection)
-				apply(naming, packet, connection, from, &naming->findings[i]);
-			naming->taken &= ~(UINT32_C(1) << i);
-			naming->count--;
-		} else if (naming->packets[i] < lowest) {
-			lowest = naming->packets[i];
-		}
-	}
-	naming->lowest = lowest;
+	/* Quick, for each packet: most have none. */
+	if (naming->head != naming->tail &&
+	    packet->number >= naming->packets[naming->head % FINDINGS_MAX])
+		take_findings(naming, packet, connection, from);
 }
 
 void naming_opened(struct naming *naming, struct connection *connection)

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "decode/packet.h"
 #include "connections/connection_table.h"
+#include "inspect/inspector.h"
 #include "stream/emitter.h"
 
 struct naming;
@@ -22,7 +23,12 @@ struct naming *naming_new(const struct hash_key *key, struct connection_table *c
                           struct emitter *emitter);
 void naming_free(struct naming *naming); /* NULL is fine */
 
-/* Looks into a packet; what is found is kept until the packet passes. When full, others must pass first. */
+/* Most packets need no look. */
+static inline bool naming_wants(const struct packet *packet)
+{
+	return inspector_wants(packet);
+}
+/* Looks into such a packet; what is found is kept until it passes. When full, others must pass first. */
 void naming_look(struct naming *naming, const struct packet *packet, const uint8_t *bytes);
 bool naming_is_full(const struct naming *naming);
 /*

@@ -34,7 +34,7 @@ static inline void add(struct stream *stream, const struct packet *layers, int c
 
 	if (stream->payloads.max > 0)
 		payload = payload_of(&stream->payloads, packet, bytes);
-	if (stream->naming) {
+	if (stream->naming && naming_wants(packet)) {
 		if (naming_is_full(stream->naming))
 			stream_pass_packets(stream);
 		naming_look(stream->naming, packet, bytes);

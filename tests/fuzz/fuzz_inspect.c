@@ -54,7 +54,8 @@ static size_t add(struct inspector *inspector, uint32_t *sequence, const uint8_t
 	packet.payload = (uint32_t)length + (data[0] & 8);
 	if (back)
 		packet.tuple = tuple_reverse(&packet.tuple);
-	inspector_packet(inspector, &packet, copy);
+	if (inspector_wants(&packet))
+		inspector_look(inspector, &packet, copy);
 	sequence[back] += (uint32_t)length + (data[0] & 4 ? 1 : 0);
 	free(copy);
 	return HEAD + length;

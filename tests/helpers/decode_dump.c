@@ -174,9 +174,10 @@ static void look_once(struct prefixes *prefixes, struct packet packet, const uin
 		syn.tcp_sequence--;
 		syn.payload = 0;
 		packet.tcp_flags &= (uint8_t)~TCP_FLAG_SYN;
-		inspector_packet(prefixes->inspector, &syn, bytes);
+		inspector_look(prefixes->inspector, &syn, bytes);
 	}
-	inspector_packet(prefixes->inspector, &packet, bytes);
+	if (inspector_wants(&packet))
+		inspector_look(prefixes->inspector, &packet, bytes);
 }
 
 static void look(struct prefixes *prefixes, const struct packet *packet, const uint8_t *bytes)

@@ -170,6 +170,10 @@ static void test_longest_name(void)
 	bytes[254] = 1;
 	bytes[255] = 0;
 	CHECK_EQUAL(dns_name_read(bytes, 256, 1, text, sizeof text), -EINVAL, "no label of 255");
+	CHECK(dns_name_read((const uint8_t *)"\3Www\3x-9", 9, 0, text, 8) == 7 &&
+	              strcmp(text, "Www.x-9") == 0 &&
+	              dns_name_read((const uint8_t *)"\3Www\3x-9", 9, 0, text, 7) == -ENOSPC,
+	      "a host name that fits, and one that does not by a byte");
 	CHECK(dns_name_equal("WWW.Example.com", "www.eXAMPLE.COM") &&
 	              !dns_name_equal("www.example.com", "www.example.co") &&
 	              !dns_name_equal("a", "b"),

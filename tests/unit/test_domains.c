@@ -178,13 +178,13 @@ static void test_queries(void)
 {
 	struct dns_queries *queries = dns_queries_new(&key);
 	struct dns_message message = *says("a.example", NULL, "192.0.2.1", 60);
-	struct dns_query where = { .netns = 5,
-		                   .time_ns = NOW,
-		                   .tuple = { .source = address("10.0.0.1"),
-		                              .destination = address("10.0.0.53"),
-		                              .source_port = 40000,
-		                              .destination_port = 53,
-		                              .protocol = IPPROTO_UDP } };
+	struct dns_query_origin where = { .netns = 5,
+		                          .time_ns = NOW,
+		                          .tuple = { .source = address("10.0.0.1"),
+		                                     .destination = address("10.0.0.53"),
+		                                     .source_port = 40000,
+		                                     .destination_port = 53,
+		                                     .protocol = IPPROTO_UDP } };
 	struct tuple back = tuple_reverse(&where.tuple);
 	struct dns_query query;
 
@@ -203,8 +203,8 @@ static void test_queries(void)
 	CHECK(!dns_queries_answer(queries, 5, &back, &message, &query), "nor from another server");
 	back.source = address("10.0.0.53");
 	CHECK(!dns_queries_answer(queries, 6, &back, &message, &query), "nor in another namespace");
-	CHECK(dns_queries_answer(queries, 5, &back, &message, &query) && query.time_ns == NOW &&
-	              strcmp(query.question, "a.example") == 0,
+	CHECK(dns_queries_answer(queries, 5, &back, &message, &query) &&
+	              query.origin.time_ns == NOW && strcmp(query.question, "a.example") == 0,
 	      "its answer finds it");
 	CHECK(!dns_queries_answer(queries, 5, &back, &message, &query), "once");
 	message.response = false;
@@ -222,11 +222,46 @@ static void test_queries(void)
 	dns_queries_free(queries);
 }
 
+/* They come in the order of their times, whatever their hashes are. */
+static void test_order_of_queries(void)
+{
+	static const int64_t times[] = { 5, 3, 9, 1, 4, 4, 7 };
+	struct dns_queries *queries = dns_queries_new(&key);
+	struct dns_message message = *says("a.example", NULL, "192.0.2.1", 60);
+	struct dns_query_origin origin = { .tuple = { .protocol = IPPROTO_UDP } };
+	struct tuple back = tuple_reverse(&origin.tuple);
+	struct dns_query query;
+	int64_t last = 0;
+	int count = 0;
+	bool right = true;
+
+	for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+		origin.time_ns = times[i];
+		message.id = (uint16_t)i;
+		message.response = false;
+		dns_queries_add(queries, &origin, &message, &query);
+	}
+	message.response = true;
+	message.id = 2;
+	right &= dns_queries_answer(queries, 0, &back, &message, &query) &&
+	         query.origin.time_ns == 9;
+	for (; dns_queries_expire(queries, 6, &query); count++) {
+		right &= query.origin.time_ns >= last;
+		last = query.origin.time_ns;
+	}
+	CHECK(right && count == 5 && last == 5, "the oldest first, up to a time: %d", count);
+	CHECK(dns_queries_expire(queries, INT64_MAX, &query) && query.origin.time_ns == 7 &&
+	              !dns_queries_expire(queries, INT64_MAX, &query),
+	      "and the one that is left");
+	dns_queries_free(queries);
+}
+
 static void test_many_queries(void)
 {
 	struct dns_queries *queries = dns_queries_new(&key);
 	struct dns_message message = *says("a.example", NULL, "192.0.2.1", 60);
-	struct dns_query where = { .tuple = { .protocol = IPPROTO_UDP } }, query;
+	struct dns_query_origin where = { .tuple = { .protocol = IPPROTO_UDP } };
+	struct dns_query query;
 	int displaced = 0, expired = 0;
 
 	message.response = false;
@@ -250,6 +285,7 @@ int main(void)
 	test_unrelated();
 	test_many();
 	test_queries();
+	test_order_of_queries();
 	test_many_queries();
 	return check_done();
 }

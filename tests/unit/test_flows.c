@@ -154,9 +154,18 @@ static void test_consumed(void)
 	packet = segment(4, 200, 30, TCP_FLAG_ACK);
 	CHECK(flows_add(flows, &packet, text + 200, 30, false, &view) && view.length == 30,
 	      "the third alone");
-	flows_done(flows, view.direction);
 	packet = segment(4, 230, 30, TCP_FLAG_ACK);
-	CHECK(!flows_add(flows, &packet, text + 230, 30, false, &view), "done: no more");
+	CHECK_EQUAL(flows_interest(flows, &packet), FLOWS_WANTED, "more is wanted");
+	flows_done(flows, view.direction);
+	CHECK(flows_interest(flows, &packet) == FLOWS_DONE &&
+	              !flows_add(flows, &packet, text + 230, 30, false, &view),
+	      "done: no more");
+	packet.tuple = tuple_reverse(&packet.tuple);
+	CHECK_EQUAL(flows_interest(flows, &packet), FLOWS_WANTED, "but of the other direction");
+	packet.netns = 1;
+	CHECK_EQUAL(flows_interest(flows, &packet), FLOWS_UNKNOWN, "and nothing elsewhere");
+	packet.tcp_flags = TCP_FLAG_SYN;
+	CHECK_EQUAL(flows_interest(flows, &packet), FLOWS_WANTED, "a SYN begins one");
 	begin(flows, 5);
 	packet = segment(5, 0, 100, TCP_FLAG_ACK);
 	there = flows_add(flows, &packet, text, 40, false, &view);

@@ -210,6 +210,16 @@ bool binder_is_unborn(const struct connection *connection, enum connection_end e
 	return process && seen_ns != 0 && process_is_unborn(process, seen_ns);
 }
 
+bool binder_has_ended(const struct connection *connection, enum connection_end end,
+                      enum connection_end from, int64_t seen_ns)
+{
+	const struct process *process = connection->owners[end].process;
+
+	return connection->binding.orphaned & 1u << end && end != from && process &&
+	       connection->tuple.protocol == IPPROTO_UDP &&
+	       process->exited_ns + WINDOW_EXITING_NS <= seen_ns;
+}
+
 bool binder_find_listening(const struct binder *binder, const struct connection *connection,
                            enum connection_end end, int64_t seen_ns, struct owner *owner)
 {

@@ -18,6 +18,8 @@ static const struct owner *owner_of(const struct stream *stream, const struct pa
 		return &one_of_several;
 	if (passage->doubtful & BINDER_PENDING << end)
 		return &not_yet_known;
+	if (binder_has_ended(passage->connection, end, passage->from, passage->seen_ns))
+		return &nobody;
 	if (!binder_is_unborn(passage->connection, end, passage->seen_ns))
 		return &passage->connection->owners[end];
 	return binder_find_listening(stream->binder, passage->connection, end, passage->seen_ns,

@@ -84,6 +84,7 @@ MUTANTS = (
     ("attribution/attribution_raw.c", "icmp && !question->has_icmp_id", "false"),
     # stream
     ("stream/binder.c", "found->inode != first->inode", "false"),
+    ("stream/binder_judge.c", "connection->binding.orphaned & 1u << end && end != from && process", "process"),
     ("stream/binder.c", "protocol == IPPROTO_TCP && end == CONNECTION_SOURCE", "false"),
     ("stream/binder.c", "better->method == ATTRIBUTION_UNKNOWN || worth(better) < worth(owner)",
      "better->method == ATTRIBUTION_UNKNOWN"),

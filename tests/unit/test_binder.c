@@ -857,6 +857,17 @@ static void test_heir(void)
 	inherited = false;
 	binder_judge(fixture.binder, connection, DST, &packet, NOW + 3, 2);
 	CHECK(!inherited, "and is not asked for again");
+	CHECK(binder_has_ended(connection, DST, SRC, NOW + 1 + WINDOW_EXITING_NS),
+	      "but it received no datagram of later");
+	CHECK(!binder_has_ended(connection, DST, SRC, NOW + WINDOW_EXITING_NS),
+	      "sockets are closed after the exit");
+	CHECK(!binder_has_ended(connection, DST, DST, NOW + 1 + WINDOW_EXITING_NS),
+	      "what it sent may have waited");
+	CHECK(!binder_has_ended(connection, SRC, DST, NOW + 1 + WINDOW_EXITING_NS),
+	      "the other end goes on");
+	connection->tuple.protocol = IPPROTO_TCP;
+	CHECK(!binder_has_ended(connection, DST, SRC, NOW + 1 + WINDOW_EXITING_NS),
+	      "the kernel ends a TCP connection");
 	finish(&fixture);
 }
 

@@ -73,6 +73,38 @@ def wait(*words):
         self.process.finish()
 
 
+# For programs of an Agent: until the kernel has reported that a socket of each port was destroyed. It does so
+# from a work queue, late on a busy machine; the report goes to all that listen at once.
+REPORTS = """
+reports = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4)  # NETLINK_SOCK_DIAG
+reports.bind((0, 0))
+for group in range(1, 5):  # SKNLGRP_INET_TCP_DESTROY and the next
+    reports.setsockopt(270, 1, group)  # SOL_NETLINK, NETLINK_ADD_MEMBERSHIP
+def wait_for_reports(*ports):
+    ports = set(ports)
+    while ports:  # after struct nlmsghdr, of struct inet_diag_msg: idiag_sport
+        ports.discard(struct.unpack_from("!H", reports.recv(65536), 20)[0])
+"""
+
+
+class Reports:
+    """Hears in a network namespace which sockets were destroyed."""
+
+    def __init__(self, place):
+        self.agent = Agent(place, REPORTS + """
+ports = wait("ready")
+while True:
+    wait_for_reports(*map(int, ports.split()))
+    ports = wait("reported")
+""")
+
+    def wait(self, *ports):
+        self.agent.tell(" ".join(map(str, ports)))
+
+    def end(self):
+        self.agent.end()
+
+
 class End:
     """One end of a record: whose it is, how that is known, or why not."""
 

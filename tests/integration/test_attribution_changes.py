@@ -8,13 +8,14 @@ import signal
 import time
 
 from harness import Namespace, check, run, skip
-from mksock import Agent, Mksock, destination_end, ends_at, source_end
+from mksock import REPORTS, Agent, Mksock, Reports, destination_end, ends_at, source_end
 
 MODES = ("tracepoints", "sentinel", "lookup")
 LIFE = 0.7  # seconds that successors live, so that a lookup finds them
 
-# The successor is born first, with no socket; it takes the port as soon as that is free.
-PROGRAM = """
+# The successor is born first, with no socket; it takes the port as soon as that is free and the kernel has
+# reported so: without tracepoints nothing else says that the socket is another one.
+PROGRAM = REPORTS + """
 import time
 def udp(port):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -30,7 +31,7 @@ reader, writer = os.pipe()
 successor = os.fork()
 if not successor:
     port = int(os.read(reader, 10))
-    time.sleep(0.003)
+    {until}
     s = {take}(port)
     {then}
     wait(os.getpid(), port)
@@ -71,8 +72,10 @@ def successors(mode, title, via=()):
         sockline = host.sockline("-e", "packet,connection", "--attribution", mode, via=via)
         agents = []
         for change, take, body, then in CHANGES:
+            traced = mode == "tracepoints" and take == "listen"
             agent = Agent(host, PROGRAM.format(take=take, body=body.format(to=to.port()),
-                                               then=then.format(to=to.port())))
+                                               then=then.format(to=to.port()),
+                                               until="time.sleep(0.003)" if traced else "wait_for_reports(port)"))
             agents.append((change, agent, *map(int, agent.first.split())))
         time.sleep(LIFE)
         for _, agent, _, _ in agents:
@@ -116,6 +119,7 @@ def test_restart():
     for mode in MODES:
         with Namespace.pair() as (left, right):
             sockline = right.sockline("-e", "packet", "--attribution", mode, "udp")
+            reports = Reports(right)
             server = Agent(right, SERVER)
             client = Agent(left, f"""
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -130,7 +134,7 @@ while True:
                 client.tell()
                 pids.append(server.pid)
                 server.end()
-                time.sleep(0.3)
+                reports.wait(5140)
                 client.tell()  # to nobody
                 pids.append(None)
                 time.sleep(0.3)
@@ -143,8 +147,8 @@ while True:
             check(all(len({one.pid for one in three[:2]} - {None, pid}) == 0 and three[2].pid is None
                       for three, pid in zip(ends, pids[::2])), f"{mode}: each datagram's server",
                   f"{pids}\n{ends}")
-            client.end()
-            server.end()
+            for agent in client, server, reports:
+                agent.end()
 
 
 def test_newcomer():
@@ -224,6 +228,7 @@ while True:
 
 def late_ends(host, mode, delay, server, client):
     sockline = host.sockline("-e", "connection", "--attribution", mode)
+    reports = Reports(host)
     to = Mksock(host, "udp-bind 127.0.0.1 0").port()
     servers, clients = [Agent(host, server.format(port=-1))], []
     here = int(servers[0].first)
@@ -238,6 +243,7 @@ def late_ends(host, mode, delay, server, client):
     sockline.send_signal(signal.SIGSTOP)
     for former in servers[0], clients[0]:
         former.end()
+    reports.wait(here, port)
     servers[1].tell(str(here))
     clients[1].tell(str(port))
     for sender in clients[1], other:

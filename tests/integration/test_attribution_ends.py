@@ -118,7 +118,9 @@ wait(s.getsockname()[1])
                   f"{mode}: what was lost is reported", lost)
             ends = [source_end(record) for record in
                     sockline.find("connection_closed", lambda one: one["source"]["port"] == port)]
-            check([end.pid for end in ends] == [first.pid, second.pid],
+            # On a busy machine events of the tracepoints are lost as well: then the second is of nobody.
+            known = {second.pid, None} if sockline.find("tracepoints_overrun") else {second.pid}
+            check(len(ends) == 2 and ends[0].pid == first.pid and ends[1].pid in known,
                   f"{mode}: and the next one on the port is not taken for the first",
                   f"{first.pid} {second.pid}: {ends}")
 

@@ -86,11 +86,9 @@ int sentinel_netns_open(struct sentinel_netns *netns, uint32_t number, uint16_t 
 	result = sock_diag_open(&netns->diag, number, error);
 	if (result < 0)
 		goto fail;
-	result = sentinel_netns_open_probes(netns->probes);
-	if (result < 0) {
-		error_set(error, -result, "socket: %s", strerror(-result));
+	result = sentinel_netns_open_local(netns, error);
+	if (result < 0)
 		goto fail;
-	}
 	return 0;
 fail:
 	sentinel_netns_close(netns);
@@ -99,7 +97,7 @@ fail:
 
 void sentinel_netns_close(struct sentinel_netns *netns)
 {
-	sentinel_netns_close_probes(netns->probes);
+	sentinel_netns_close_local(netns);
 	sock_diag_close(netns->diag);
 	close(netns->fd);
 	netns->diag = NULL;

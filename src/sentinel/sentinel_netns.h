@@ -36,6 +36,7 @@ struct sentinel_netns {
 	int fd;                /* packet(7) */
 	struct sock_diag *diag;
 	int probes[2];              /* IPv4 and IPv6, to be bound to what may be local */
+	struct netlink *routes;     /* is asked what is local when there are no probes; or NULL */
 	uint32_t filter_generation; /* of the thread's settings that are in force here */
 	/* Addresses asked for lately, the oldest is replaced. */
 	struct {
@@ -78,9 +79,9 @@ int sentinel_netns_read(const struct sentinel_netns *netns, struct sentinel_netn
 /* Packets lost since the last call, for want of room. */
 unsigned sentinel_netns_lost(const struct sentinel_netns *netns);
 
-/* In the calling thread's namespace. 0 or -errno. */
-int sentinel_netns_open_probes(int probes[2]);
-void sentinel_netns_close_probes(int probes[2]);
+/* In the calling thread's namespace: what sentinel_netns_is_local needs. 0 or -errno. */
+int sentinel_netns_open_local(struct sentinel_netns *netns, struct error *error);
+void sentinel_netns_close_local(struct sentinel_netns *netns);
 /* Is it an address of the namespace? What is forwarded has another's. */
 bool sentinel_netns_is_local(struct sentinel_netns *netns, const struct inet_address *address,
                              uint32_t ifindex, int64_t now_ns);

@@ -20,7 +20,8 @@ from tap import check, done  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("top_builddir", ".")
 PROGRAMS = ("null pcap loop", "sockline -e connection", "sockline -e packet",
-            "sockline -e packet,connection", "tcpdump -nn -tt")
+            "sockline -e connection --no-inspect", "sockline -e packet,connection",
+            "sockline -e packet,connection --no-inspect", "tcpdump -nn -tt")
 APPENDED = ("packet", "connection_opened", "connection_state_changed", "connection_updated",
             "connection_attributed", "connection_closed", "existing_socket", "listening_started",
             "listening_stopped")
@@ -59,6 +60,11 @@ def test_replay(folder):
     check(re.search(r"sockline -e packet,connection / tcpdump: [\d.]+ \(goal <= 0.5\)", table) and
           re.search(r"sockline -e connection / null: [\d.]+ \(goal <= 4\)", table),
           "ratios, each beside its goal", table)
+    inspection = {result["goal"]: result for result in results if "no-inspect" in result.get("goal", "")}
+    check({f"sockline -e {events} / --no-inspect" for events in ("connection", "packet,connection")} <=
+          set(inspection) and all(result["relation"] == "<=" and result["limit"] == 1.15 and result["value"] > 0
+                                  for result in inspection.values()),
+          "what inspection costs, in the same table", results)
 
 
 def test_encode(folder):

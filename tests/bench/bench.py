@@ -5,8 +5,8 @@
 
     bench.py [--quick] [-b BUILD] [-s SECTIONS] [-r RUNS] [--capture FILE] [--json FILE]
 
-Sections: replay, encode, tables, sockets, live, memory, idle, processes, namespaces,
-snapshot. CAPTURE=FILE in the environment is --capture: that file is replayed instead of a
+Sections: replay, flows, compression, growth, encode, tables, sockets, live, memory, idle,
+processes, namespaces, snapshot, totals. CAPTURE=FILE in the environment is --capture: that file is replayed instead of a
 generated one of a million packets.
 
 CPU is user and system time of all threads of the one program that is measured. Figures are
@@ -30,6 +30,7 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
+from bench_flows import run_compression, run_flows, run_growth, run_totals  # noqa: E402
 from bench_live import run_idle, run_live, run_memory, run_processes  # noqa: E402
 from bench_namespaces import run_namespaces  # noqa: E402
 from bench_snapshot import run_snapshot  # noqa: E402
@@ -350,10 +351,11 @@ def run_sockets(bench):
                       f"find {what}, 10 sockets", "us", "<=", 1.4)
 
 
-RUN = {"replay": run_replay, "encode": run_encode, "tables": run_tables, "sockets": run_sockets,
+RUN = {"replay": run_replay, "flows": run_flows, "compression": run_compression,
+       "growth": run_growth, "encode": run_encode, "tables": run_tables, "sockets": run_sockets,
        "live": run_live, "memory": run_memory, "idle": run_idle, "processes": run_processes,
-       "namespaces": run_namespaces, "snapshot": run_snapshot}
-UNPRIVILEGED = ("replay", "encode", "tables")
+       "namespaces": run_namespaces, "snapshot": run_snapshot, "totals": run_totals}
+UNPRIVILEGED = ("replay", "flows", "compression", "growth", "encode", "tables")
 
 
 def machine():

@@ -67,6 +67,17 @@ def test_replay(folder):
           "what inspection costs, in the same table", results)
 
 
+def test_flows(folder):
+    capture = os.path.join(folder, "few.pcap")
+    subprocess.run([os.path.join(BUILD, "tests/bench/make_capture"), "-n", "500", capture], check=True)
+    status, table, results = section(folder, "flows,compression", "-r", "1",
+                                     env={**os.environ, "CAPTURE": capture})
+    names = {result["name"] for result in results if "name" in result}
+    check(status == 0 and {"sockline -e connection", "sockline -e closed", "-o, plain", "-o, zstd",
+                           "size, plain", "size, zstd"} <= names, "flows, and compressed output", table)
+    check(re.search(r"plain / zstd, bytes: [\d.]+ \(goal >= 12\)", table), "and how much smaller", table)
+
+
 def test_encode(folder):
     status, table, results = section(folder, "encode")
     names = {result["name"] for result in results if result.get("unit") == "ns"}
@@ -130,6 +141,7 @@ def test_plot(folder):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         test_replay(folder)
+        test_flows(folder)
         test_encode(folder)
         test_compare(folder)
         test_plot(folder)

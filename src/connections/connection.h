@@ -121,6 +121,7 @@ struct connection {
 		uint8_t refinements : 3; /* times a listener's owner was looked at again */
 		uint8_t orphaned : 2; /* 1 << end: its owner has exited, no other has the socket */
 		uint8_t moves : 6; /* times that an owner became another, up to what is reported */
+		bool outlived : 1; /* packets come for an end whose UDP socket is gone */
 		bool handed : 1; /* an owner has a socket that was another's: see owner.since_ms */
 	} binding;
 	/* Where it stands between its opening and its place in the table being free again. */

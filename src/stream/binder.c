@@ -406,6 +406,8 @@ enum binder_now binder_who_now(struct binder *binder, const struct connection *c
 	attribution_resolve(binder->options.attribution, &question, &found);
 	if (is_same(binder, owner, &found))
 		now = BINDER_SAME;
+	else if (!found.process && found.reason == ATTRIBUTION_NO_SOCKET)
+		now = BINDER_NO_SOCKET;
 	else if (!found.process && (found.cookie == 0 || found.cookie == owner->cookie))
 		now = BINDER_UNKNOWN;
 	owner_clear(&found);

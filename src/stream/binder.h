@@ -49,10 +49,10 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
                    const struct packet *packet, int64_t seen_ns, int64_t now_ns);
 /*
  * A socket on the end's port was destroyed: which process has the end at the packet of
- * seen_ns (monotonic), which it sent, or received? An end without owner remains so. Unknown:
- * its owner is not found any more, and no other process is.
+ * seen_ns (monotonic), which it sent, or received? An end without owner remains so. NO_SOCKET: none
+ * is there. UNKNOWN: its owner is not found any more, and no other process is.
  */
-enum binder_now { BINDER_SAME, BINDER_ANOTHER, BINDER_UNKNOWN };
+enum binder_now { BINDER_SAME, BINDER_ANOTHER, BINDER_NO_SOCKET, BINDER_UNKNOWN };
 enum binder_now binder_who_now(struct binder *binder, const struct connection *connection,
                                enum connection_end end, bool sender, int64_t seen_ns);
 /*
@@ -62,6 +62,8 @@ enum binder_now binder_who_now(struct binder *binder, const struct connection *c
  */
 #define BINDER_AMBIGUOUS 1u
 #define BINDER_PENDING   4u
+/* Not of binder_judge: the end's socket was closed before, and no other is there. */
+#define BINDER_GONE 16u
 /* As much of `changes` as a connection keeps; its 0 = its owners are looked at in any case. */
 static inline uint16_t binder_version(uint32_t changes)
 {

@@ -56,7 +56,7 @@ static bool is_orphan(const struct connection *connection, enum connection_end e
 }
 
 /* With BINDER_AMBIGUOUS and such, here alone: whatever changes until then, the next packet asks. */
-#define ASK_AGAIN 16u
+#define ASK_AGAIN 64u
 
 /*
  * Which processes have the socket, by their descriptors. True: its process has it no more; one

@@ -24,7 +24,7 @@ struct passage {
 	uint64_t connection_id; /* of it, once an outer packet has passed */
 	enum connection_end from;
 	bool opened;
-	unsigned doubtful; /* what binder_judge() said */
+	unsigned doubtful; /* BINDER_* << end: it is not of the owner of that end, or may not be */
 	bool is_copy;      /* counted before, on another interface of the namespace */
 };
 
@@ -50,6 +50,13 @@ void stream_count_traffic(struct stream *stream, struct passage *passage);
  * whose other direction it is; NULL: none.
  */
 struct connection *stream_find_looped(struct stream *stream, struct passage *passage);
+
+/*
+ * stream_successor.c: a UDP socket of an end was destroyed meanwhile, and the packet is of one that
+ * followed. False, and BINDER_GONE is set: no socket has followed that could receive it.
+ */
+bool stream_is_of_another_socket(struct stream *stream, struct connection *connection,
+                                 struct passage *passage);
 
 /* stream_existing.c: what was listed of the connection that this packet is about to open. */
 struct stream_existing {

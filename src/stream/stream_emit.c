@@ -14,6 +14,8 @@ static const struct owner not_stated = { .reason = ATTRIBUTION_REPLAY };
 static const struct owner *owner_of(const struct stream *stream, const struct passage *passage,
                                     enum connection_end end, struct owner *listening)
 {
+	if (passage->doubtful & BINDER_GONE << end)
+		return &nobody;
 	if (passage->doubtful & BINDER_AMBIGUOUS << end)
 		return &one_of_several;
 	if (passage->doubtful & BINDER_PENDING << end)

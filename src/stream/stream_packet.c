@@ -162,6 +162,14 @@ static void replace_connection(struct stream *stream, struct connection *connect
 	connection_table_forget(stream->connections, connection);
 }
 
+static bool is_of_another(struct stream *stream, struct connection *connection,
+                          struct passage *passage)
+{
+	if (!stream->options.replay && is_udp(&connection->tuple))
+		return stream_is_of_another_socket(stream, connection, passage);
+	return connection_table_restarts(connection, passage->packet);
+}
+
 /* The connection that this packet belongs to, a new one if need be; NULL when there is none. */
 static struct connection *find_connection(struct stream *stream, struct passage *passage)
 {
@@ -183,10 +191,7 @@ static struct connection *find_connection(struct stream *stream, struct passage 
 	} else if (!connection) {
 		connection = stream_find_looped(stream, passage);
 	}
-	if (connection && (connection_table_restarts(connection, packet) ||
-	                   (!stream->options.replay &&
-	                    stream_is_of_another_socket(stream, connection, passage->from,
-	                                                passage->seen_ns, passage->now_ns)))) {
+	if (connection && is_of_another(stream, connection, passage)) {
 		replace_connection(stream, connection, passage);
 		connection = NULL;
 	}
@@ -290,8 +295,8 @@ static void pass(struct stream *stream, struct passage *passage)
 		              passage->now_ns);
 	}
 	if (connection && may_have_moved(stream, connection, packet))
-		passage->doubtful = binder_judge(stream->binder, connection, passage->from, packet,
-		                                 passage->seen_ns, stream->changes);
+		passage->doubtful |= binder_judge(stream->binder, connection, passage->from, packet,
+		                                  passage->seen_ns, stream->changes);
 	if (stream->wants_states && connection && !passage->opened && connection->state != before)
 		stream_emit_state(stream, connection, before, packet->time_ns);
 	if (packet->is_outer)

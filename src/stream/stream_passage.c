@@ -59,7 +59,8 @@ static bool count_layer(struct stream *stream, struct passage *passage,
 
 	if (connection) {
 		if (!passage->is_copy)
-			traffic_count(stream->traffic, connection, passage->from, packet);
+			traffic_count(stream->traffic, connection, passage->from,
+			              passage->doubtful / BINDER_GONE, packet);
 		return connection->local[CONNECTION_SOURCE] ||
 		       connection->local[CONNECTION_DESTINATION];
 	}

@@ -159,8 +159,4 @@ void stream_bind_stated(struct stream *stream, struct connection *connection,
 /* For packets from this one on, no UDP socket that was reported so far is looked at any more. */
 void stream_settle_destroyed(const struct stream *stream, struct connection *connection,
                              int64_t seen_ns);
-/* A socket of the UDP port of an end was destroyed meanwhile: it is another process's now. */
-bool stream_is_of_another_socket(struct stream *stream, struct connection *connection,
-                                 enum connection_end from, int64_t seen_ns, int64_t now_ns);
-
 #endif

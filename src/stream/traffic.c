@@ -132,16 +132,16 @@ void traffic_attributed(struct traffic *traffic, const struct connection *connec
 }
 
 static void count(struct traffic *traffic, const struct connection *connection,
-                  enum connection_end end, bool sent, struct event_traffic packet)
+                  enum connection_end end, bool sent, bool gone, struct event_traffic packet)
 {
-	struct process *process = connection->owners[end].process;
+	struct process *process = gone ? NULL : connection->owners[end].process;
 	struct entry *entry;
 
 	if (!connection->local[end])
 		return;
 	entry = entry_of(traffic, process);
 	add(sent ? &entry->sent : &entry->received, packet);
-	if (!process) {
+	if (!process && !gone) {
 		struct unowned *unowned =
 			&traffic->unowned[connection_table_number(connection)][end];
 
@@ -150,12 +150,12 @@ static void count(struct traffic *traffic, const struct connection *connection,
 }
 
 void traffic_count(struct traffic *traffic, const struct connection *connection,
-                   enum connection_end from, const struct packet *packet)
+                   enum connection_end from, unsigned gone, const struct packet *packet)
 {
 	struct event_traffic one = { .packets = 1, .bytes = packet->ip_length };
 
-	count(traffic, connection, from, true, one);
-	count(traffic, connection, !from, false, one);
+	count(traffic, connection, from, true, gone & 1u << from, one);
+	count(traffic, connection, !from, false, gone & 1u << !from, one);
 }
 
 void traffic_count_unconnected(struct traffic *traffic, bool sent, bool received,

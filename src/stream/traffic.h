@@ -24,9 +24,12 @@ void traffic_free(struct traffic *traffic);
 void traffic_opened(struct traffic *traffic, const struct connection *connection);
 /* Its owners may be known by now: what it carried before moves to them from the unknown. */
 void traffic_attributed(struct traffic *traffic, const struct connection *connection);
-/* A packet that the end `from` sent. Ends that are not of this host count nowhere. */
+/*
+ * A packet that the end `from` sent. Ends that are not of this host count nowhere; one that is in
+ * `gone` (1 << end) had no socket any more, and it stays with the unknown.
+ */
 void traffic_count(struct traffic *traffic, const struct connection *connection,
-                   enum connection_end from, const struct packet *packet);
+                   enum connection_end from, unsigned gone, const struct packet *packet);
 /* A packet of no connection, such as an ICMP error: this host sent it, received it, or both. */
 void traffic_count_unconnected(struct traffic *traffic, bool sent, bool received,
                                const struct packet *packet);

@@ -4,6 +4,7 @@
 """Datagrams that no socket takes cost next to nothing, and hide no socket that does take some."""
 
 import signal
+import sys
 
 from harness import Namespace, check, comment, run
 from mksock import Mksock, wait_until
@@ -67,6 +68,55 @@ def test_opened_later():
         sender.stop(signal.SIGINT)
         receiver.end()
         sockline.stop()
+
+
+# Answers once more for each line that it reads.
+LATE_SERVER = """
+import socket, sys
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind((sys.argv[1], 0))
+print(server.getsockname()[1], flush=True)
+asked = server.recvfrom(9)
+for line in sys.stdin:
+    server.sendto(*asked)
+"""
+IMPATIENT_CLIENT = """
+import socket, sys
+client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+client.connect((sys.argv[1], int(sys.argv[2])))
+client.send(b"x")
+"""
+
+
+def test_late_answer():
+    """A socket that no other has followed is closed: what comes for it is of its connection, and of no process."""
+    with Namespace.pair() as (left, right):
+        server = right.start(sys.executable, "-c", LATE_SERVER, right.address)
+        port = int(server.line())
+        sockline = left.sockline("-i", left.device, "-e", "packet,connection,process", "udp")
+        client = left.start(sys.executable, "-c", IMPATIENT_CLIENT, right.address, port)
+        client.wait()
+        server.send("soon\n")
+        sockline.wait_for("packet", count=2)
+        closed = sockline.wait_for("connection_closed")
+        server.send("after its end\n")
+        sockline.wait_for("packet", count=3)
+        sockline.stop()
+        packets = sockline.find("packet")
+        check(len(sockline.find("connection_opened")) == 1, "late answers are of the connection",
+              sockline.find("connection_opened"))
+        check([packet.get("process", {}).get("pid") for packet in packets] == [client.pid, None, None],
+              "no process has received them", packets)
+        check({packet["sockline"]["attribution"].get("reason") for packet in packets[1:]} == {"no_socket"},
+              "as there was no socket", packets)
+        check((closed["process"]["pid"], closed["event"]["reason"], closed["destination"]["packets"]) ==
+              (client.pid, "socket_closed", 1), "one that came soon is counted at the end", closed)
+        check([updated["destination"]["packets"] for updated in sockline.find("connection_updated")] == [2],
+              "a later one is reported after it", sockline.find("connection_updated"))
+        sums = {record.get("process", {}).get("pid"):
+                tuple(record["sockline"]["traffic"][way]["packets"] for way in ("sent", "received"))
+                for record in sockline.find("process_traffic")}
+        check(sums == {client.pid: (1, 0), None: (0, 2)}, "the unknown have their bytes", sums)
 
 
 run(globals())

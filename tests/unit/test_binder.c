@@ -731,15 +731,23 @@ static void test_who_now(void)
 		enum binder_now now;
 		bool holds; /* the owner has its descriptor */
 		const char *title;
+		enum attribution_reason reason;
 	} cases[] = {
-		{ &parent, &parent, 8, BINDER_SAME, false, "one process" },
-		{ &parent, &child, 8, BINDER_ANOTHER, false, "another" },
-		{ &parent, NULL, 0, BINDER_UNKNOWN, false, "nobody any more" },
-		{ &parent, NULL, 7, BINDER_UNKNOWN, false, "the socket, of whom is not known" },
-		{ &parent, NULL, 8, BINDER_ANOTHER, false, "another socket, of whom is not known" },
-		{ &parent, NULL, 8, BINDER_SAME, true, "another socket, which it has" },
-		{ NULL, NULL, 7, BINDER_SAME, false, "nobody" },
-		{ NULL, NULL, 8, BINDER_ANOTHER, false, "a socket where there was none" },
+		{ &parent, &parent, 8, BINDER_SAME, false, "one process", ATTRIBUTION_REASON_NONE },
+		{ &parent, &child, 8, BINDER_ANOTHER, false, "another", ATTRIBUTION_REASON_NONE },
+		{ &parent, NULL, 0, BINDER_UNKNOWN, false, "not known any more",
+		  ATTRIBUTION_PENDING },
+		{ &parent, NULL, 0, BINDER_NO_SOCKET, false, "nobody any more",
+		  ATTRIBUTION_NO_SOCKET },
+		{ &parent, NULL, 7, BINDER_UNKNOWN, false, "the socket, of whom is not known",
+		  ATTRIBUTION_REASON_NONE },
+		{ &parent, NULL, 8, BINDER_ANOTHER, false, "another socket, of whom is not known",
+		  ATTRIBUTION_REASON_NONE },
+		{ &parent, NULL, 8, BINDER_SAME, true, "another socket, which it has",
+		  ATTRIBUTION_REASON_NONE },
+		{ NULL, NULL, 7, BINDER_SAME, false, "nobody", ATTRIBUTION_REASON_NONE },
+		{ NULL, NULL, 8, BINDER_ANOTHER, false, "a socket where there was none",
+		  ATTRIBUTION_REASON_NONE },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -749,6 +757,7 @@ static void test_who_now(void)
 		connection->owners[DST].process = cases[i].owner;
 		connection->owners[DST].cookie = 7;
 		answers[DST] = answer(ATTRIBUTION_UNKNOWN, cases[i].found);
+		answers[DST].reason = cases[i].reason;
 		answers[DST].cookie = answers[DST].inode = cases[i].cookie;
 		holds = cases[i].holds;
 		CHECK_EQUAL(binder_who_now(fixture.binder, connection, DST, false, NOW + 1),

@@ -87,7 +87,7 @@ static void send_bytes(const struct connection *connection, enum connection_end 
 {
 	const struct packet packet = { .ip_length = bytes };
 
-	traffic_count(traffic, connection, from, &packet);
+	traffic_count(traffic, connection, from, 0, &packet);
 }
 
 /* "sent/received bytes, of the interval, connections" of a process; "" without a record. */
@@ -134,6 +134,11 @@ static void test_ends(void)
 	send_bytes(connection, CONNECTION_SOURCE, 1);
 	report();
 	CHECK_TEXT(record_of(&one), "101/50, 1/0, 1", "sums, and the last interval");
+	traffic_count(traffic, connection, CONNECTION_DESTINATION, 1u << CONNECTION_SOURCE, &error);
+	traffic_attributed(traffic, connection);
+	report();
+	CHECK_TEXT(record_of(&one), "", "its socket was closed before,");
+	CHECK_TEXT(record_of(NULL), "7/7, 0/7, 0", "and the packet is no process's for good");
 	forget_owners(connection);
 	end();
 }

@@ -53,7 +53,7 @@ static int parse_xdp(const void *payload, size_t length, struct diag_attributes 
 {
 	struct xdp_diag_msg message;
 	struct xdp_diag_info info;
-	uint32_t uid, memory[SK_MEMINFO_RMEM_ALLOC + 1];
+	uint32_t uid;
 
 	if (length < sizeof(message))
 		return -EINVAL;
@@ -67,8 +67,7 @@ static int parse_xdp(const void *payload, size_t length, struct diag_attributes 
 		socket->ifindex = info.ifindex;
 	if (diag_attributes_get(attributes, XDP_DIAG_UID, &uid, sizeof(uid)))
 		socket_set_uid(socket, uid);
-	if (diag_attributes_get(attributes, XDP_DIAG_MEMINFO, memory, sizeof(memory)))
-		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
+	diag_message_set_memory(socket, attributes, XDP_DIAG_MEMINFO);
 	return 0;
 }
 

@@ -194,12 +194,23 @@ static int parse_unix(const void *payload, size_t length, struct diag_attributes
 	return 0;
 }
 
+void diag_message_set_memory(struct socket *socket, const struct diag_attributes *attributes,
+                             unsigned int type)
+{
+	uint32_t memory[SK_MEMINFO_WMEM_ALLOC + 1];
+
+	if (!diag_attributes_get(attributes, type, memory, sizeof(memory)))
+		return;
+	socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
+	socket->send_queue = memory[SK_MEMINFO_WMEM_ALLOC];
+}
+
 static int parse_packet(const void *payload, size_t length, struct diag_attributes *attributes,
                         struct socket *socket)
 {
 	struct packet_diag_msg message;
 	struct packet_diag_info info;
-	uint32_t uid, memory[SK_MEMINFO_RMEM_ALLOC + 1];
+	uint32_t uid;
 
 	if (length < sizeof(message))
 		return -EINVAL;
@@ -215,8 +226,7 @@ static int parse_packet(const void *payload, size_t length, struct diag_attribut
 		socket->ifindex = info.pdi_index;
 	if (diag_attributes_get(attributes, PACKET_DIAG_UID, &uid, sizeof(uid)))
 		socket_set_uid(socket, uid);
-	if (diag_attributes_get(attributes, PACKET_DIAG_MEMINFO, memory, sizeof(memory)))
-		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
+	diag_message_set_memory(socket, attributes, PACKET_DIAG_MEMINFO);
 	return 0;
 }
 
@@ -224,7 +234,6 @@ static int parse_netlink(const void *payload, size_t length, struct diag_attribu
                          struct socket *socket)
 {
 	struct netlink_diag_msg message;
-	uint32_t memory[SK_MEMINFO_RMEM_ALLOC + 1];
 	unsigned long groups; /* the kernel's bitmap is of longs */
 
 	if (length < sizeof(message))
@@ -240,8 +249,7 @@ static int parse_netlink(const void *payload, size_t length, struct diag_attribu
 	socket->cookie = diag_cookie_of(message.ndiag_cookie);
 	if (diag_attributes_get(attributes, NETLINK_DIAG_GROUPS, &groups, sizeof(groups)))
 		socket->groups = (uint32_t)groups;
-	if (diag_attributes_get(attributes, NETLINK_DIAG_MEMINFO, memory, sizeof(memory)))
-		socket->receive_queue = memory[SK_MEMINFO_RMEM_ALLOC];
+	diag_message_set_memory(socket, attributes, NETLINK_DIAG_MEMINFO);
 	return 0;
 }
 

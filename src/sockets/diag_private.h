@@ -14,6 +14,10 @@ int diag_families_parse(const void *payload, size_t length, struct diag_attribut
 void diag_families_set_details(const void *payload, const struct diag_attributes *attributes,
                                const struct socket *socket, struct socket_details *details);
 
+/* diag_message.c: the queues, from an attribute with SK_MEMINFO_* where the kind has no lengths. */
+void diag_message_set_memory(struct socket *socket, const struct diag_attributes *attributes,
+                             unsigned int type);
+
 /* diag_details.c: payload and attributes are those of an answer that was parsed. */
 void diag_details_set(const void *payload, const struct diag_attributes *attributes,
                       struct socket *socket, struct socket_details *details);

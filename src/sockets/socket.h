@@ -104,7 +104,11 @@ struct socket {
 	bool has_uid;
 	uint64_t cgroup_id; /* inode of the cgroup v2 directory; 0 = not known */
 
-	/* Bytes; for a TCP listener the accept queue and its limit. */
+	/*
+	 * Bytes; for a TCP listener the accept queue and its limit. Data for TCP; memory with the
+	 * kernel's part for what has datagrams (sk_rmem_alloc, sk_wmem_alloc). A Unix socket has data
+	 * in the first, of datagrams only the next (unix_inq_len()), and memory in the second.
+	 */
 	uint32_t receive_queue;
 	uint32_t send_queue;
 

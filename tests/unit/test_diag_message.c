@@ -371,7 +371,7 @@ static void test_packet_and_netlink(void)
 		                            .ndiag_protocol = 15,
 		                            .ndiag_portid = 4000000000,
 		                            .ndiag_ino = 6 };
-	uint32_t uid = 1000, memory[9] = { 832 };
+	uint32_t uid = 1000, memory[9] = { 832, 1, 768 };
 	unsigned long groups[2] = { 0x80000001, 0xffffffff };
 	struct message message = { .length = 0 };
 	struct socket socket;
@@ -383,7 +383,8 @@ static void test_packet_and_netlink(void)
 	CHECK(parse(SOCKET_PACKET, &message, &socket) == 0 && socket.family == AF_PACKET &&
 	              socket.type == SOCK_RAW && socket.protocol == 0x0800 && socket.inode == 5 &&
 	              socket.ifindex == 9 && socket.has_uid && socket.uid == 1000 &&
-	              socket.receive_queue == 832 && socket.state == SOCKET_STATE_NONE,
+	              socket.receive_queue == 832 && socket.send_queue == 768 &&
+	              socket.state == SOCKET_STATE_NONE,
 	      "packet: all fields");
 	message.length = 0;
 	put(&message, &netlink, sizeof(netlink));
@@ -392,7 +393,7 @@ static void test_packet_and_netlink(void)
 	CHECK(parse(SOCKET_NETLINK, &message, &socket) == 0 && socket.family == AF_NETLINK &&
 	              socket.type == SOCK_DGRAM && socket.protocol == 15 && socket.inode == 6 &&
 	              socket.port_id == 4000000000 && socket.groups == 0x80000001 &&
-	              socket.receive_queue == 832 && !socket.has_uid &&
+	              socket.receive_queue == 832 && socket.send_queue == 768 && !socket.has_uid &&
 	              socket.state == SOCKET_STATE_NONE,
 	      "netlink: all fields");
 }

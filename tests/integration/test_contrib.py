@@ -55,24 +55,28 @@ def records_of(file):
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
+def check_unit(unit, title):
+    """What it says of the machine's own units does not matter."""
+    result = result_of("systemd-analyze", "verify", "--man=no", unit)
+    said = [line for line in result.stderr.splitlines() if not re.match(r"/(usr/)?lib/systemd/", line)]
+    check(result.returncode == 0 and not said, title, result.stderr)
+
+
 def test_systemd():
     if not installed("systemd-analyze"):
         return
     unit = contrib("systemd/sockline.service", ("/usr/sbin/sockline", SOCKLINE))
-    result = result_of("systemd-analyze", "verify", "--man=no", unit)
-    check(result.returncode == 0 and not result.stderr, "systemd-analyze verify", result.stderr)
+    check_unit(unit, "systemd-analyze verify")
     result = result_of("systemd-analyze", "security", "--offline=true", "--threshold=19", unit)
     check(result.returncode == 0, "systemd-analyze security: an exposure of at most 1.9", result.stdout)
     os.makedirs(unit + ".d")
     os.rename(contrib("systemd/cap-sys-admin.conf"), os.path.join(unit + ".d", "cap-sys-admin.conf"))
-    result = result_of("systemd-analyze", "verify", "--man=no", unit)
-    check(result.returncode == 0 and not result.stderr, "and with cap-sys-admin.conf", result.stderr)
+    check_unit(unit, "and with cap-sys-admin.conf")
     result = result_of("systemd-analyze", "security", "--offline=true", "--threshold=22", unit)
     check(result.returncode == 0 and "Service has administrator privileges" in result.stdout,
           "which costs 0.3 of exposure", result.stdout)
     os.rename(contrib("systemd/siem.conf", ("/usr/sbin/sockline", SOCKLINE)), os.path.join(unit + ".d", "siem.conf"))
-    result = result_of("systemd-analyze", "verify", "--man=no", unit)
-    check(result.returncode == 0 and not result.stderr, "and with siem.conf", result.stderr)
+    check_unit(unit, "and with siem.conf")
     shutil.rmtree(unit + ".d")
     if not installed("systemd-sysusers"):
         return

@@ -9,7 +9,7 @@ import sys
 import time
 
 from harness import HERE, Namespace, check, run, skip
-from mksock import source_end
+from mksock import Reports, source_end
 
 TIMES = 20
 SERVICE = "198.51.100.10"
@@ -89,13 +89,18 @@ def rules(place, text):
 
 
 def clients(place, code, address, port, own_ports=None):
-    """Pids of processes that have connected, one after the other; UDP: each from a port of its own."""
-    pids = []
+    """Pids of processes that have connected, one after the other; UDP: each from a port of its own, or from one
+    that the kernel has reported to be free."""
+    pids, reports = [], Reports(place) if own_ports else None
     for own_port in own_ports or range(20001, 20001 + TIMES):
         client = place.start(sys.executable, "-c", code, address, port, own_port)
         pids.append(client.pid)
         client.wait()
+        if reports:
+            reports.wait(own_port)
         time.sleep(0.02)
+    if reports:
+        reports.end()
     return pids
 
 

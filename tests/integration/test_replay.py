@@ -109,7 +109,7 @@ def test_signals_while_the_reader_sleeps():
             begun = time.monotonic()
             sockline.send_signal(number)
             while sockline.popen.poll() is None and time.monotonic() - begun < 5 * slowdown():
-                time.sleep(0.1)
+                time.sleep(0.01)  # it would end by the first alone within a second
                 if again:
                     sockline.send_signal(number)
             took = time.monotonic() - begun

@@ -70,6 +70,17 @@ int process_read_stat(int dir, struct process_stat *stat)
 	return process_parse_stat(text, (size_t)length, stat) ? 0 : -ESRCH;
 }
 
+int process_read_stat_of(int proc_fd, int pid, struct process_stat *stat)
+{
+	int dir = process_read_open(proc_fd, pid), result;
+
+	if (dir < 0)
+		return dir;
+	result = process_read_stat(dir, stat);
+	close(dir);
+	return result;
+}
+
 static void read_status(int dir, struct process_facts *facts)
 {
 	char text[2048]; /* the ids are among the first lines, NSpid comes after all groups */

@@ -63,6 +63,7 @@ void process_read_init(struct process_reader *reader, int proc_fd);
 int process_read_open(int proc_fd, int pid);
 /* 0 or -errno: -ESRCH it is gone, -EACCES. */
 int process_read_stat(int dir, struct process_stat *stat);
+int process_read_stat_of(int proc_fd, int pid, struct process_stat *stat); /* the same, by pid */
 /* Length, 0 when there is none (kernel threads, zombies), or -errno: -EACCES, -ESRCH. */
 ssize_t process_read_executable(int dir, char *target, size_t room, bool *deleted);
 /* 0 or -errno; a refused or absent field is no failure, stat is needed. */

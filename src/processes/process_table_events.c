@@ -3,7 +3,6 @@
 /* What the kernel's events report of processes, entered where /proc is read as well. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "attribution/windows.h"
 #include "base/clock.h"
@@ -38,18 +37,6 @@ static uint64_t ticks_of(const struct process_table *table, int64_t boottime_ns,
 	return boottime_ns > 0 ? (uint64_t)(boottime_ns / table->reader.tick_ns) : 0;
 }
 
-/* 0 or -errno: what /proc has of it by now. */
-static int read_stat(const struct process_table *table, int pid, struct process_stat *stat)
-{
-	int dir = process_read_open(table->reader.proc_fd, pid), result;
-
-	if (dir < 0)
-		return dir;
-	result = process_read_stat(dir, stat);
-	close(dir);
-	return result;
-}
-
 /*
  * An unsure start is read, as every run has it. A process that is gone by now is named by the
  * tick of its event: no run that has not read it yet can read it any more.
@@ -64,7 +51,9 @@ static void set_start(struct process_table *table, struct process *process,
 	process->start_unsure = unsure;
 	if (!unsure)
 		return;
-	result = fork->boottime_ns > 0 ? read_stat(table, fork->pid, &stat) : -EACCES;
+	result = fork->boottime_ns > 0
+	                 ? process_read_stat_of(table->reader.proc_fd, fork->pid, &stat)
+	                 : -EACCES;
 	if (result == 0 && process_started_at(process, stat.start_ticks))
 		process_table_set_start(table, process, stat.start_ticks);
 	else if (result != 0 && result != -ENOENT && result != -ESRCH)

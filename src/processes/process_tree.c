@@ -71,18 +71,15 @@ static void add(struct process_tree *tree, const struct member *new)
 
 static bool read_start(int pid, uint64_t *start_ticks)
 {
-	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), dir, result;
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), result;
 	struct process_stat stat;
 
 	if (proc < 0)
 		return false;
-	dir = process_read_open(proc, pid);
+	result = process_read_stat_of(proc, pid, &stat);
 	close(proc);
-	if (dir < 0)
-		return false;
-	result = process_read_stat(dir, &stat);
-	close(dir);
-	*start_ticks = stat.start_ticks;
+	if (result == 0)
+		*start_ticks = stat.start_ticks;
 	return result == 0;
 }
 

@@ -125,21 +125,6 @@ static void name_nobody(struct attribution *attribution, const struct socket *so
 	}
 }
 
-static int set_holders(struct owner *owner, const struct proc_fd_holders *holders)
-{
-	owner->process = process_ref(holders->processes[0]);
-	owner->shared_count = 0;
-	if (holders->count < 2)
-		return 0;
-	owner->shared_pids = malloc((size_t)holders->count * sizeof *owner->shared_pids);
-	if (!owner->shared_pids)
-		return -ENOMEM;
-	for (int i = 0; i < holders->count; i++)
-		owner->shared_pids[i] = holders->processes[i]->pid;
-	owner->shared_count = (uint8_t)holders->count;
-	return 0;
-}
-
 /*
  * A prediction finds a holder, not every one: a listener inherited by a young
  * child is its parent's first of all. So the parents are read as well.
@@ -184,10 +169,12 @@ void attribution_name_holder(struct attribution *attribution, const struct socke
 	}
 	if (result != 0 || found.count == 0) {
 		name_nobody(attribution, socket, asked_ns, owner);
+	} else if (attribution_set_shared(owner, &found) != 0) {
+		attribution_unknown(owner, ATTRIBUTION_AMBIGUOUS); /* not one of them alone */
 	} else {
 		owner->method = method;
 		owner->reason = ATTRIBUTION_REASON_NONE;
-		set_holders(owner, &found);
+		owner->process = process_ref(found.processes[0]);
 	}
 	if (holders)
 		*holders = found;

@@ -1,7 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The owner of what several sockets got: each process that holds one of them. */
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,17 +35,22 @@ static void add_holders(struct pids *pids, const struct owner *owner)
 		add_pid(pids, owner->shared_pids[i]);
 }
 
-static void set_pids(struct owner *owner, const struct pids *pids)
+int attribution_set_shared(struct owner *owner, const struct proc_fd_holders *holders)
 {
-	int *shared = malloc((size_t)pids->count * sizeof *shared);
+	int pids[PROC_FD_HOLDERS_MAX];
 
-	if (!shared)
-		return;
-	for (int i = 0; i < pids->count; i++)
-		shared[i] = pids->pids[i];
-	free(owner->shared_pids);
-	owner->shared_pids = shared;
-	owner->shared_count = (uint8_t)pids->count;
+	for (int i = 0; i < holders->count; i++)
+		pids[i] = holders->processes[i]->pid;
+	return owner_set_shared(owner, pids, holders->count > 1 ? holders->count : 0);
+}
+
+/* One alone would be wrong. */
+static void name_none_of_them(struct owner *owner)
+{
+	process_unref(owner->process);
+	owner->process = NULL;
+	owner_set_shared(owner, NULL, 0);
+	attribution_unknown(owner, ATTRIBUTION_AMBIGUOUS);
 }
 
 void attribution_name_all_holders(struct attribution *attribution,
@@ -77,8 +81,8 @@ void attribution_name_all_holders(struct attribution *attribution,
 	}
 	owner->inode = 0; /* there are several */
 	owner->cookie = 0;
-	if (pids.count > 1)
-		set_pids(owner, &pids);
+	if (pids.count > 1 && owner_set_shared(owner, pids.pids, pids.count) != 0)
+		name_none_of_them(owner);
 }
 
 void attribution_name_candidates(struct attribution *attribution,
@@ -103,7 +107,7 @@ void attribution_name_candidates(struct attribution *attribution,
 		attribution_unknown(owner, ATTRIBUTION_PENDING);
 	} else if (pids.count > 0) {
 		attribution_unknown(owner, reason);
-		set_pids(owner, &pids);
+		owner_set_shared(owner, pids.pids, pids.count);
 	}
 }
 

@@ -98,6 +98,8 @@ void attribution_name_common_holder(struct attribution *attribution,
                                     const struct socket *const *sockets, int listed, int count,
                                     enum attribution_method method, int64_t asked_ns,
                                     struct owner *owner);
+/* shared_pids of those that hold a socket, where they are several. 0 or -ENOMEM, then as before. */
+int attribution_set_shared(struct owner *owner, const struct proc_fd_holders *holders);
 /*
  * All holders of several sockets that each got a copy: the first is the owner, and
  * shared_pids has every one. Those that are not known are left out, unless they are pending.

@@ -5,9 +5,6 @@
  * socket still has it, and whether it has it alone. A child that was forked since has it as well,
  * and any of those that have it may have sent a packet.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "attribution/attribution_private.h"
 #include "attribution/windows.h"
 #include "base/clock.h"
@@ -75,19 +72,6 @@ static bool has_all(const struct proc_fd_holders *holders, const struct owner *o
 	return true;
 }
 
-static void set_shared(struct owner *owner, const struct proc_fd_holders *holders)
-{
-	int *pids = NULL;
-
-	if (holders->count > 1)
-		pids = malloc((size_t)holders->count * sizeof *pids);
-	free(owner->shared_pids);
-	owner->shared_pids = pids;
-	owner->shared_count = pids ? (uint8_t)holders->count : 0;
-	for (int i = 0; i < owner->shared_count; i++)
-		pids[i] = holders->processes[i]->pid;
-}
-
 /*
  * What the sentinel saw is not in the index, so that its process is read. False: as long as there
  * is no time for that, it stands.
@@ -137,6 +121,7 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 		look.result |= ATTRIBUTION_DOUBTFUL;
 		owner->was_shared = true;
 	}
-	set_shared(owner, &holders);
+	if (attribution_set_shared(owner, &holders) != 0)
+		return look.result | ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
 	return look.result | ATTRIBUTION_NOW_OTHERS;
 }

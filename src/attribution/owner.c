@@ -32,6 +32,18 @@ static void *copy(const void *bytes, size_t size)
 	return copied;
 }
 
+int owner_set_shared(struct owner *owner, const int *pids, int count)
+{
+	int *copied = count > 0 ? copy(pids, (size_t)count * sizeof *pids) : NULL;
+
+	if (count > 0 && !copied)
+		return -ENOMEM;
+	free(owner->shared_pids);
+	owner->shared_pids = copied;
+	owner->shared_count = (uint8_t)count;
+	return 0;
+}
+
 int owner_set_translated(struct owner *owner, const struct tuple *tuple)
 {
 	struct tuple *translated = copy(tuple, sizeof *tuple);

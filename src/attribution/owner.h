@@ -75,6 +75,8 @@ struct owner {
 void owner_clear(struct owner *owner); /* drops references, zeroes */
 /* Takes new references; *to is cleared first. 0 or -ENOMEM. */
 int owner_copy(struct owner *to, const struct owner *from);
+/* These are shared_pids from now on, copied; count 0: none. 0 or -ENOMEM, then as before. */
+int owner_set_shared(struct owner *owner, const int *pids, int count);
 /* common->process gets a new reference; replaces the socket's own tuple. 0 or -ENOMEM. */
 int owner_set_common(struct owner *owner, const struct owner_common *common);
 /* NULL: NAT makes no other of it. */

@@ -167,8 +167,6 @@ static struct process *process_of(const struct owner_facts *facts)
 /* False: no memory, and there is nothing to be cleared. */
 static bool make_owner(struct owner *owner, const struct owner_facts *facts)
 {
-	size_t size = facts->shared_count * sizeof *owner->shared_pids;
-
 	if (facts->pid == 0) {
 		*owner = (struct owner){ .reason = facts->reason };
 		return true;
@@ -178,16 +176,10 @@ static bool make_owner(struct owner *owner, const struct owner_facts *facts)
 	owner->process = process_of(facts);
 	if (!owner->process)
 		return false;
-	if (size == 0)
+	if (owner_set_shared(owner, facts->shared_pids, facts->shared_count) == 0)
 		return true;
-	owner->shared_pids = malloc(size);
-	if (!owner->shared_pids) {
-		owner_clear(owner);
-		return false;
-	}
-	memcpy(owner->shared_pids, facts->shared_pids, size);
-	owner->shared_count = facts->shared_count;
-	return true;
+	owner_clear(owner);
+	return false;
 }
 
 uint32_t origin_add_owner(struct origin *origin, uint64_t hash, const struct owner_facts *facts)

@@ -111,21 +111,22 @@ void attribution_name_candidates(struct attribution *attribution,
 	}
 }
 
-static void compare(struct owner_common *common, const struct process *other)
+/* False: there is no room for it. */
+static bool add_process(struct owner_common *common, struct process *process)
 {
-	const struct process *first = common->process;
-
-	common->name &= first->name && first->name[0] && other->name &&
-	                strcmp(first->name, other->name) == 0;
-	common->user &= first->has_uid && other->has_uid && first->uid == other->uid;
-	common->cgroup &=
-		first->cgroup && other->cgroup && strcmp(first->cgroup, other->cgroup) == 0;
+	for (int i = 0; i < common->count; i++)
+		if (common->processes[i] == process)
+			return true;
+	if (common->count == OWNER_SHARED_MAX)
+		return false;
+	common->processes[common->count++] = process_ref(process);
+	return true;
 }
 
 void attribution_set_common(struct attribution *attribution, const struct socket *const *sockets,
                             int count, struct owner *owner)
 {
-	struct owner_common common = { .name = true, .user = true, .cgroup = true };
+	struct owner_common common = { .count = 0 };
 	bool all = true;
 
 	for (int i = 0; i < count && all; i++) {
@@ -133,13 +134,11 @@ void attribution_set_common(struct attribution *attribution, const struct socket
 
 		all = proc_fd_find(attribution->options.fds, sockets[i]->inode, &found) == 0 &&
 		      !found.more;
-		for (int holder = 0; holder < found.count; holder++) {
-			if (!common.process)
-				common.process = process_ref(found.processes[holder]);
-			compare(&common, found.processes[holder]);
-		}
+		for (int holder = 0; holder < found.count && all; holder++)
+			all = add_process(&common, found.processes[holder]);
 	}
-	if (all && common.process && (common.name || common.user || common.cgroup))
+	if (all && common.count > 0)
 		owner_set_common(owner, &common);
-	process_unref(common.process);
+	for (int i = 0; i < common.count; i++)
+		process_unref(common.processes[i]);
 }

@@ -9,7 +9,8 @@
 static void clear_added(struct owner *owner)
 {
 	if (owner->has_common)
-		process_unref(owner->common->process);
+		for (int i = 0; i < owner->common->count; i++)
+			process_unref(owner->common->processes[i]);
 	free(owner->translated);
 	owner->translated = NULL;
 	owner->has_common = false;
@@ -61,11 +62,37 @@ int owner_set_common(struct owner *owner, const struct owner_common *common)
 
 	if (!copied)
 		return -ENOMEM;
-	process_ref(copied->process);
+	for (int i = 0; i < copied->count; i++)
+		process_ref(copied->processes[i]);
 	clear_added(owner);
 	owner->common = copied;
 	owner->has_common = true;
 	return 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+bool owner_common_at(const struct owner_common *common, int64_t wall_ns, struct owner_alike *alike)
+{
+	const struct process *first = process_at(common->processes[0], wall_ns);
+
+	alike->name = first->name && first->name[0] ? first->name : NULL;
+	alike->cgroup = first->cgroup;
+	alike->uid = first->has_uid ? &first->uid : NULL;
+	for (int i = 1; i < common->count; i++) {
+		const struct process *other = process_at(common->processes[i], wall_ns);
+
+		if (!same_text(alike->name, other->name))
+			alike->name = NULL;
+		if (!same_text(alike->cgroup, other->cgroup))
+			alike->cgroup = NULL;
+		if (!other->has_uid || other->uid != first->uid)
+			alike->uid = NULL;
+	}
+	return alike->name || alike->cgroup || alike->uid;
 }
 
 const struct tuple *owner_translated(const struct owner *owner)

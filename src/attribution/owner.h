@@ -38,10 +38,10 @@ enum attribution_reason {
 	ATTRIBUTION_REPLAY,      /* packets from a file, which does not say */
 };
 
-/* What all processes that may be the owner have alike: the values stand in one of them. */
+/* All processes that may be the owner: what they have alike is known, see owner_common_at. */
 struct owner_common {
-	struct process *process; /* counted */
-	bool name, user, cgroup;
+	int count;
+	struct process *processes[OWNER_SHARED_MAX]; /* counted references */
 };
 
 /* Ends that were asked for, by what became of them at last. */
@@ -77,8 +77,15 @@ void owner_clear(struct owner *owner); /* drops references, zeroes */
 int owner_copy(struct owner *to, const struct owner *from);
 /* These are shared_pids from now on, copied; count 0: none. 0 or -ENOMEM, then as before. */
 int owner_set_shared(struct owner *owner, const int *pids, int count);
-/* common->process gets a new reference; replaces the socket's own tuple. 0 or -ENOMEM. */
+/* The processes get new references; replaces the socket's own tuple. 0 or -ENOMEM. */
 int owner_set_common(struct owner *owner, const struct owner_common *common);
+/* What all of them had alike at that time since the epoch; borrowed, NULL: nothing. */
+struct owner_alike {
+	const char *name;
+	const char *cgroup;
+	const uint32_t *uid;
+};
+bool owner_common_at(const struct owner_common *common, int64_t wall_ns, struct owner_alike *alike);
 /* NULL: NAT makes no other of it. */
 const struct tuple *owner_translated(const struct owner *owner);
 /* The socket's own tuple, copied; replaces what is in common. 0 or -ENOMEM. */

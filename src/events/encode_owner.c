@@ -414,19 +414,23 @@ void encode_owner_cgroup(struct writer *writer, const struct owner *owner)
 
 static void write_common(struct writer *writer, const struct owner_common *common)
 {
+	struct owner_alike alike;
+
+	if (!owner_common_at(common, writer->record->encoder->owner_ns, &alike))
+		return;
 	writer_object(writer, KEY("common"));
-	if (common->name && common->process->name) { /* it may have executed since */
+	if (alike.name) {
 		writer_object(writer, KEY("process"));
-		encode_writer_c_string(writer, KEY("name"), common->process->name, RAW_NONE);
+		encode_writer_c_string(writer, KEY("name"), alike.name, RAW_NONE);
 		writer_object_end(writer);
 	}
-	if (common->user) {
+	if (alike.uid) {
 		writer_object(writer, KEY("user"));
-		writer_decimal(writer, KEY("id"), common->process->uid);
+		writer_decimal(writer, KEY("id"), *alike.uid);
 		writer_object_end(writer);
 	}
-	if (common->cgroup && !writer_cuts(writer, CUT_CGROUP))
-		encode_writer_c_string(writer, KEY("cgroup"), common->process->cgroup, RAW_NONE);
+	if (alike.cgroup && !writer_cuts(writer, CUT_CGROUP))
+		encode_writer_c_string(writer, KEY("cgroup"), alike.cgroup, RAW_NONE);
 	writer_object_end(writer);
 }
 

@@ -168,10 +168,6 @@ static inline void scene_process(struct scene *scene, int number)
 	process->container_id =
 		scene_chance(scene, 30) ? scene_string(scene, strings[4], 100) : NULL;
 	process->image = scene_image(scene, number);
-	if (scene->common.process == process) { /* what several have alike stays known */
-		scene->common.name = scene->common.name && process->name;
-		scene->common.cgroup = scene->common.cgroup && process->cgroup;
-	}
 	process->generation++;
 }
 
@@ -231,12 +227,10 @@ static inline void scene_owner(struct scene *scene, struct owner *owner)
 	    owner->method == ATTRIBUTION_CAPTURE)
 		owner->process = &scene->processes[random_below(&scene->random, SCENE_PROCESSES)];
 	if (owner->reason == ATTRIBUTION_AMBIGUOUS && scene_chance(scene, 50)) {
-		scene->common = (struct owner_common){
-			.process = &scene->processes[random_below(&scene->random, SCENE_PROCESSES)],
-			.user = scene_chance(scene, 50),
-		};
-		scene->common.name = scene->common.process->name && scene_chance(scene, 50);
-		scene->common.cgroup = scene->common.process->cgroup && scene_chance(scene, 50);
+		scene->common.count = 1 + (int)random_below(&scene->random, 2);
+		for (int i = 0; i < scene->common.count; i++)
+			scene->common.processes[i] =
+				&scene->processes[random_below(&scene->random, SCENE_PROCESSES)];
 		owner->common = &scene->common;
 		owner->has_common = true;
 	}

@@ -113,7 +113,7 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 			look_at_children(&look, owner->shared_pids[i]);
 	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 ||
 	    !proc_fd_holders_have(&holders, owner->process->pid))
-		return ATTRIBUTION_LOST;
+		return ATTRIBUTION_LOST | look.result;
 	if (holders.count == count && has_all(&holders, owner))
 		return look.result;
 	/* One that has it no more had it until some time since the last look. */

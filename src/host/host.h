@@ -145,7 +145,7 @@ const char *host_method_why(struct host *host);
  * host_catch_up takes in what was reported by now. It is called at the beginning of each turn, so
  * that no ring overflows while there are no packets, and again after packets were read and before
  * they are looked at, however long the turn is. packets_ns: monotonic, when the youngest of them was
- * captured; what was read of destroyed sockets after that needs no second reading.
+ * captured; what was read of reports after that needs no second reading.
  */
 #define HOST_NO_PACKETS INT64_MIN
 #define HOST_ALL        INT64_MAX

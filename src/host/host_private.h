@@ -27,7 +27,8 @@ struct host {
 	struct process_details *details;
 	struct proc_fd *fds;
 	struct host_netns_set *netns_set;
-	bool in_turn; /* host_catch_up was called since the last host_work */
+	bool in_turn;         /* host_catch_up was called since the last host_work */
+	int64_t caught_up_ns; /* up to then, what tracepoints and the connector reported is taken in */
 	bool relieving;
 	enum host_netns_mode netns_mode;
 	struct host_netns_watch *netns_watch; /* NULL: the namespaces stay the same */

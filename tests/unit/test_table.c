@@ -151,11 +151,11 @@ static void test_growth(struct random *random)
 		if (table_bytes(table) != bytes)
 			moved += i;
 		bytes = table_bytes(table);
-		loose = loose && table_count(table) <= (table->mask + 1) / 4 * 3;
+		loose = loose && table_count(table) <= (table->mask + 1) / 2;
 	}
 	CHECK(table_count(table) == entries && is_sound(table), "a million entries");
 	CHECK(moved <= 2 * (size_t)entries, "%zu entries were moved while growing", moved);
-	CHECK(loose, "never more than three quarters full");
+	CHECK(loose, "never more than half full");
 	CHECK(bytes <= sizeof *table + (size_t)entries / 3 * 4 * 2 * sizeof(struct table_slot),
 	      "%zu bytes", bytes);
 	for (size_t slot = 0; slot <= table->mask; slot++)

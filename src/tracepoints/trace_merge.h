@@ -26,4 +26,16 @@ void trace_merge_advance(struct trace_merge *merge, int64_t time_ns);
 /* ... or none any more. */
 void trace_merge_remove_first(struct trace_merge *merge);
 
+/* The next record of the others; INT64_MAX: there is none. Up to then the first remains so. */
+static inline int64_t trace_merge_others_ns(const struct trace_merge *merge)
+{
+	const struct trace_merge_entry *entries = merge->entries;
+
+	if (merge->count < 2)
+		return INT64_MAX;
+	if (merge->count == 2 || entries[1].time_ns <= entries[2].time_ns)
+		return entries[1].time_ns;
+	return entries[2].time_ns;
+}
+
 #endif

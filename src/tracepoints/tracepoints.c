@@ -408,7 +408,10 @@ static void adapt_sends(struct tracepoints *tracepoints, int64_t now_ns)
 	}
 }
 
-/* Takes the oldest record of all; returns false when there is none up to now_ns. */
+/*
+ * Takes the oldest record of all, and those of its ring that follow it before any of another ring;
+ * returns false when there is none up to now_ns.
+ */
 static bool take_oldest(struct tracepoints *tracepoints, int64_t now_ns,
                         tracepoints_callback *callback, void *context)
 {
@@ -418,20 +421,25 @@ static bool take_oldest(struct tracepoints *tracepoints, int64_t now_ns,
 		return false;
 	struct trace_group *group = merge->entries[0].source;
 	const struct perf_event_header *record = trace_ring_peek(&group->ring);
+	int64_t time_ns = merge->entries[0].time_ns, others_ns = trace_merge_others_ns(merge);
 	struct trace_event event;
 
-	group->previous_ns = group->seen_ns;
-	group->seen_ns = merge->entries[0].time_ns;
-	if (read_record(tracepoints, group, record, &event)) {
-		count_port(tracepoints, &event);
-		callback(context, &event);
-	}
-	trace_ring_take(&group->ring);
-	record = trace_ring_peek(&group->ring);
-	if (record)
-		trace_merge_advance(merge, trace_record_time(record));
-	else
-		trace_merge_remove_first(merge);
+	do {
+		group->previous_ns = group->seen_ns;
+		group->seen_ns = time_ns;
+		if (read_record(tracepoints, group, record, &event)) {
+			count_port(tracepoints, &event);
+			callback(context, &event);
+		}
+		trace_ring_take(&group->ring);
+		record = trace_ring_peek(&group->ring);
+		if (!record) {
+			trace_merge_remove_first(merge);
+			return true;
+		}
+		time_ns = trace_record_time(record);
+	} while (time_ns <= others_ns && time_ns <= now_ns);
+	trace_merge_advance(merge, time_ns);
 	return true;
 }
 

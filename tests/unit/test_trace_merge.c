@@ -13,6 +13,17 @@ struct source {
 	int left;
 };
 
+/* The least time of all but one. */
+static int64_t least_of_others(const struct source *sources, int count, const struct source *one)
+{
+	int64_t least_ns = INT64_MAX;
+
+	for (int i = 0; i < count; i++)
+		if (&sources[i] != one && sources[i].left > 0 && sources[i].next_ns < least_ns)
+			least_ns = sources[i].next_ns;
+	return least_ns;
+}
+
 static void test_random_sources(struct random *random, int count)
 {
 	static struct source sources[SOURCES];
@@ -32,6 +43,7 @@ static void test_random_sources(struct random *random, int count)
 		struct source *source = entries[0].source;
 
 		wrong += source->next_ns != entries[0].time_ns || entries[0].time_ns < last_ns;
+		wrong += trace_merge_others_ns(&merge) != least_of_others(sources, count, source);
 		last_ns = entries[0].time_ns;
 		taken++;
 		source->next_ns += random_below(random, 100);

@@ -282,7 +282,7 @@ static bool goes_on(const struct connection *connection, uint8_t flags)
 	return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN;
 }
 
-bool connection_table_restarts(const struct connection *connection, const struct packet *packet)
+bool connection_table_cannot_have(const struct connection *connection, const struct packet *packet)
 {
 	struct tcp_segment segment = segment_of(packet);
 

@@ -170,10 +170,10 @@ static void note_change(struct socket_history *history, const struct sighting *p
 	history->changed_ns = sighting->last_ns;
 }
 
-static void enter(struct socket_history *history, const struct sighting *sighting)
+/* same: what find_previous() says. */
+static void enter_after(struct socket_history *history, struct sighting *same,
+                        const struct sighting *sighting)
 {
-	struct sighting *same = find_previous(history, sighting);
-
 	if (same && !prolongs(same, sighting)) {
 		note_change(history, same, sighting);
 	} else if (same) {
@@ -194,6 +194,11 @@ static void enter(struct socket_history *history, const struct sighting *sightin
 		remove_tail(history);
 	}
 	push(history, sighting);
+}
+
+static void enter(struct socket_history *history, const struct sighting *sighting)
+{
+	enter_after(history, find_previous(history, sighting), sighting);
 }
 
 /* A first use: until then a lookup alone had its owner. A soon one is seen by the confirming look. */
@@ -251,10 +256,11 @@ static void enter_received(struct socket_history *history, uint64_t address,
                            const struct sighting *sighting)
 {
 	const struct traced_socket *socket = traced_sockets_find(history->traced_sockets, address);
+	struct sighting *previous = find_previous(history, sighting);
 
-	if (!find_previous(history, sighting))
+	if (!previous)
 		note_first(history, socket, socket ? socket->used_ns : 0, sighting);
-	enter(history, sighting);
+	enter_after(history, previous, sighting);
 	if (!socket)
 		trace_socket(history, address, sighting, 0);
 }

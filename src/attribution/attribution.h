@@ -115,6 +115,8 @@ bool attribution_last_holder(struct attribution *attribution,
  * process than before. As long as it does not change, owners that are known stand.
  */
 uint32_t attribution_changes(struct attribution *attribution);
+/* Was any end seen with another process since then (monotonic)? True also where that is not known. */
+bool attribution_changed_since(const struct attribution *attribution, int64_t since_ns);
 /* Were several processes seen to use this end of the connection? */
 bool attribution_is_contested(struct attribution *attribution,
                               const struct attribution_question *question);

@@ -50,6 +50,12 @@ uint32_t attribution_changes(struct attribution *attribution)
 	return changes;
 }
 
+bool attribution_changed_since(const struct attribution *attribution, int64_t since_ns)
+{
+	return !attribution->options.trace_owners ||
+	       trace_owners_changed_since(attribution->options.trace_owners, since_ns);
+}
+
 void attribution_exited(struct attribution *attribution, int pid, int64_t time_ns)
 {
 	children_ended(&attribution->children, pid, time_ns);

@@ -361,6 +361,11 @@ uint32_t trace_owners_changes(const struct trace_owners *owners)
 	return socket_history_changes(owners->socket_history);
 }
 
+bool trace_owners_changed_since(const struct trace_owners *owners, int64_t since_ns)
+{
+	return socket_history_changed_ns(owners->socket_history) >= since_ns;
+}
+
 static int64_t since(const struct attribution_question *question)
 {
 	return question->since_ns != 0 ? question->since_ns - before(question)
@@ -374,7 +379,7 @@ bool trace_owners_is_contested(struct trace_owners *owners,
 	struct socket_history_question asked;
 	int64_t since_ns = since(question);
 
-	if (socket_history_changed_ns(owners->socket_history) < since_ns)
+	if (!trace_owners_changed_since(owners, since_ns))
 		return false;
 	asked = asked_for(question, SOCKET_HISTORY_USED, since_ns, clock_monotonic_ns());
 	socket_history_find_latest(owners->socket_history, &asked, &match);
@@ -484,15 +489,4 @@ bool trace_owners_take_failed(struct trace_owners *owners, int64_t before_ns,
 			connect->netns = (*process)->netns;
 	} while (connect->netns == 0 && owners->options.namespaces);
 	return true;
-}
-
-struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners)
-{
-	const struct tracepoints_counters *tracepoints = tracepoints_counters(owners->tracepoints);
-
-	return (struct trace_owners_counters){
-		.samples = tracepoints->samples,
-		.lost = tracepoints->lost,
-		.evicted = socket_history_counters(owners->socket_history)->evicted,
-	};
 }

@@ -86,6 +86,7 @@ bool trace_owners_find_receiver(struct trace_owners *owners,
  * owners that are known stand.
  */
 uint32_t trace_owners_changes(const struct trace_owners *owners);
+bool trace_owners_changed_since(const struct trace_owners *owners, int64_t since_ns);
 /* Were several processes seen to use the end since the connection began? */
 bool trace_owners_is_contested(struct trace_owners *owners,
                                const struct attribution_question *question);

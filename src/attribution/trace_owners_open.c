@@ -119,3 +119,14 @@ bool trace_owners_is_urgent(const struct trace_owners *owners)
 
 	return poll(&ring, 1, 0) > 0;
 }
+
+struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners)
+{
+	const struct tracepoints_counters *tracepoints = tracepoints_counters(owners->tracepoints);
+
+	return (struct trace_owners_counters){
+		.samples = tracepoints->samples,
+		.lost = tracepoints->lost,
+		.evicted = socket_history_counters(owners->socket_history)->evicted,
+	};
+}

@@ -233,6 +233,26 @@ bool binder_find_listening(const struct binder *binder, const struct connection 
 	                                  connection->owners[end].process, owner);
 }
 
+/*
+ * Quick, for most: the processes were seen to open and to use the connection, they live, and no end
+ * was seen with another one since.
+ */
+static bool stands(const struct binder *binder, const struct connection *connection)
+{
+	if (connection->tuple.protocol != IPPROTO_TCP || connection->midway ||
+	    connection->binding.contested || connection->binding.handed)
+		return false;
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		const struct owner *owner = &connection->owners[end];
+
+		if (connection->local[end] &&
+		    (owner->method != ATTRIBUTION_TRACEPOINT || owner->process->exited_ns != 0))
+			return false;
+	}
+	return !attribution_changed_since(binder->options.attribution,
+	                                  connection->seen_ns - WINDOW_TRACE_BEFORE_NS);
+}
+
 unsigned binder_judge(struct binder *binder, struct connection *connection,
                       enum connection_end from, const struct packet *packet, int64_t seen_ns,
                       uint32_t changes)
@@ -241,6 +261,8 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 	unsigned doubtful = 0;
 
 	connection->binding.changes = binder_version(changes);
+	if (stands(binder, connection))
+		return 0;
 	/* Each interface may have a socket of its own for these ends. */
 	if (connection->tuple.protocol != IPPROTO_TCP && packet->ifindex != connection->ifindex)
 		connection->binding.contested |= tuple_is_of_link(&connection->tuple) & 1;

@@ -181,6 +181,13 @@ uint32_t attribution_changes(struct attribution *attribution)
 	return 0;
 }
 
+bool attribution_changed_since(const struct attribution *attribution, int64_t since_ns)
+{
+	(void)attribution;
+	(void)since_ns;
+	return false;
+}
+
 bool attribution_is_contested(struct attribution *attribution,
                               const struct attribution_question *question)
 {

@@ -68,6 +68,14 @@ bool attribution_is_contested(struct attribution *attribution,
 	return contested;
 }
 
+static int64_t changed_ns = INT64_MAX; /* when an end was seen with another process */
+
+bool attribution_changed_since(const struct attribution *attribution, int64_t since_ns)
+{
+	(void)attribution;
+	return changed_ns >= since_ns;
+}
+
 bool attribution_find_user(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner)
 {
@@ -784,6 +792,10 @@ static void test_judge(void)
 	contested = true;
 	binder_judge(fixture.binder, connection, DST, &packet, NOW + 6, 1);
 	CHECK(!connection->binding.contested, "no look is taken while nothing changed");
+	changed_ns = connection->seen_ns - WINDOW_TRACE_BEFORE_NS - 1;
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 6, 3);
+	CHECK(!connection->binding.contested, "nor for what changed before it began");
+	changed_ns++;
 	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 7, 2) == 0 &&
 	              connection->owners[DST].process == &child && reported == 1,
 	      "the packet is of the process that sent it, and that is reported");
@@ -803,6 +815,7 @@ static void test_judge(void)
 	CHECK(connection->owners[DST].process == &child && reported < 20,
 	      "an owner that changes with each packet is reported some times");
 	contested = false;
+	changed_ns = INT64_MAX;
 	user = unknown(ATTRIBUTION_REASON_NONE);
 	finish(&fixture);
 }

@@ -210,9 +210,10 @@ static int64_t before(const struct attribution_question *question)
 	return question->responder ? WINDOW_TRACE_EXACT_NS : WINDOW_TRACE_BEFORE_NS;
 }
 
+/* Nothing is known of the future: its end need not be read from a clock. */
 static int64_t until(const struct attribution_question *question)
 {
-	return question->until_ns != 0 ? question->until_ns : clock_monotonic_ns();
+	return question->until_ns != 0 ? question->until_ns : INT64_MAX;
 }
 
 /* The process that used the accepted socket first; one that closed it may be its parent. */
@@ -381,7 +382,7 @@ bool trace_owners_is_contested(struct trace_owners *owners,
 
 	if (!trace_owners_changed_since(owners, since_ns))
 		return false;
-	asked = asked_for(question, SOCKET_HISTORY_USED, since_ns, clock_monotonic_ns());
+	asked = asked_for(question, SOCKET_HISTORY_USED, since_ns, INT64_MAX);
 	socket_history_find_latest(owners->socket_history, &asked, &match);
 	return match.several;
 }

@@ -392,7 +392,6 @@ const char *encode_names_protocol(const struct names *names); /* NULL = not know
  * with totals.
  */
 void encode_tcp_flags(struct writer *writer, const void *object, int flags);
-void encode_tcp_info(struct writer *writer, const struct socket_tcp_info *info);
 void encode_tcp_figures(struct writer *writer,
                         const struct socket_tcp_info *info); /* its members */
 void encode_tcp_connection(struct writer *writer, const struct connection *connection, bool totals);

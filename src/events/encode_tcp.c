@@ -37,13 +37,6 @@ void encode_tcp_figures(struct writer *writer, const struct socket_tcp_info *inf
 	writer_count(writer, KEY("bytes_received"), info->bytes_received);
 }
 
-void encode_tcp_info(struct writer *writer, const struct socket_tcp_info *info)
-{
-	writer_object(writer, KEY("tcp"));
-	encode_tcp_figures(writer, info);
-	writer_object_end(writer);
-}
-
 static bool is_measured(const struct connection *connection)
 {
 	return connection->tuple.protocol == IPPROTO_TCP &&

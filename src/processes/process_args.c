@@ -18,7 +18,7 @@ struct process_args *process_args_new(const char *bytes, size_t length, uint32_t
 
 	if (!args)
 		return NULL;
-	*args = (struct process_args){ .references = 1, .argc = argc };
+	*args = (struct process_args){ .argc = argc };
 	strings = (struct buf){ .data = args->strings, .capacity = PROCESS_ARGS_MAX };
 	while ((argc == 0 || args->count < argc) && (end = memchr(bytes, '\0', length))) {
 		size_t size = (size_t)(end - bytes);
@@ -36,20 +36,14 @@ struct process_args *process_args_new(const char *bytes, size_t length, uint32_t
 	return fitted ? fitted : args;
 }
 
-struct process_args *process_args_ref(struct process_args *args)
-{
-	args->references++;
-	return args;
-}
-
 static uint64_t bytes_of(const struct process_args *args)
 {
 	return sizeof *args + args->length;
 }
 
-void process_args_unref(struct process_args *args)
+void process_args_free(struct process_args *args)
 {
-	if (!args || --args->references > 0)
+	if (!args)
 		return;
 	if (args->budget) {
 		args->budget->used -= bytes_of(args);
@@ -99,13 +93,13 @@ void process_image_unref(struct process_image *image)
 {
 	if (!image || --image->references > 0)
 		return;
-	process_args_unref(image->args);
+	process_args_free(image->args);
 	free(image);
 }
 
 void process_image_forget_args(struct process_image *image)
 {
-	process_args_unref(image->args);
+	process_args_free(image->args);
 	image->args = NULL;
 }
 
@@ -114,7 +108,7 @@ void process_image_set_args(struct process_image *image, struct process_args *ar
 {
 	process_image_forget_args(image);
 	if (bytes_of(args) > PROCESS_ARGS_TOTAL - budget->used) {
-		process_args_unref(args);
+		process_args_free(args);
 		return;
 	}
 	args->budget = budget;

@@ -17,7 +17,6 @@
 
 /* Immutable. One thread at a time. */
 struct process_args {
-	uint32_t references;
 	uint32_t argc;                      /* how many there are; 0 = not known */
 	uint32_t count;                     /* the first of them, which are kept */
 	uint32_t length;                    /* of strings */
@@ -38,8 +37,7 @@ void process_args_budget_unref(struct process_args_budget *budget); /* NULL is f
  * many there are, 0 = not known. NULL when memory is short.
  */
 struct process_args *process_args_new(const char *bytes, size_t length, uint32_t argc);
-struct process_args *process_args_ref(struct process_args *args);
-void process_args_unref(struct process_args *args); /* NULL is fine */
+void process_args_free(struct process_args *args); /* NULL is fine */
 
 static inline bool process_args_complete(const struct process_args *args)
 {
@@ -59,7 +57,7 @@ struct process_image {
 struct process_image *process_image_new(void); /* NULL when memory is short */
 struct process_image *process_image_ref(struct process_image *image); /* NULL is fine */
 void process_image_unref(struct process_image *image);                /* NULL is fine */
-/* Takes the reference to args, which are given up where the budget has no room for them. */
+/* Takes args over, which are freed where the budget has no room for them. */
 void process_image_set_args(struct process_image *image, struct process_args *args,
                             struct process_args_budget *budget);
 void process_image_forget_args(struct process_image *image);

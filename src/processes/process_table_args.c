@@ -25,7 +25,7 @@ struct process *process_table_executed_with(struct process_table *table, int pid
 		then = then->former;
 	image = then ? then->image : NULL;
 	if (!image || image->args || image->read_ns != 0) {
-		process_args_unref(args);
+		process_args_free(args);
 		return NULL;
 	}
 	process_image_set_args(image, args, table->args);
@@ -38,7 +38,7 @@ static void replace(struct process_table *table, struct process *process, struct
 	struct process_image *image = process_image_new();
 
 	if (!image) {
-		process_args_unref(args);
+		process_args_free(args);
 		return;
 	}
 	image->read_ns = now_ns;
@@ -60,5 +60,5 @@ void process_table_read_args(struct process_table *table, struct process *proces
 	if (args && !(known && known->args && process_args_same(known->args, args)))
 		replace(table, process, args, clock_monotonic_ns());
 	else
-		process_args_unref(args);
+		process_args_free(args);
 }

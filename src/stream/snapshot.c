@@ -176,11 +176,6 @@ void snapshot_free(struct snapshot *snapshot)
 	free(snapshot);
 }
 
-uint32_t snapshot_incomplete(const struct snapshot *snapshot)
-{
-	return snapshot->incomplete;
-}
-
 static void emit_socket(struct snapshot *snapshot, const struct listed *listed)
 {
 	const struct socket *socket = &listed->socket;

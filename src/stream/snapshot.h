@@ -32,9 +32,6 @@ int snapshot_new(struct snapshot **result, const struct snapshot_options *option
                  const uint32_t *netns, int netns_count, uint64_t id, struct error *error);
 void snapshot_free(struct snapshot *snapshot);
 
-/* Kinds (SOCKET_KIND_BIT) of which sockets may be missing. */
-uint32_t snapshot_incomplete(const struct snapshot *snapshot);
-
 /* Emits while the sink has at least `room` bytes; true when the last record is out. */
 bool snapshot_emit(struct snapshot *snapshot, size_t room);
 

@@ -135,7 +135,7 @@ static void report(struct watch *watch, const struct perf_event_header *record)
 	found = (struct report){ sample.pid, sample.time_ns + watch->reader->clock_shift_ns,
 		                 read_args(&sample) };
 	if (found.args && !spsc_ring_put(&watch->reports, &found))
-		process_args_unref(found.args);
+		process_args_free(found.args);
 }
 
 static void read_ring(struct watch *watch)
@@ -187,7 +187,7 @@ static void close_watch(struct watch *watch)
 	struct report left;
 
 	while (spsc_ring_take(&watch->reports, &left))
-		process_args_unref(left.args);
+		process_args_free(left.args);
 	trace_group_close(&watch->group);
 	sem_destroy(&watch->ready);
 	free(watch);

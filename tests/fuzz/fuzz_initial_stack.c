@@ -46,8 +46,8 @@ static void keep(const uint8_t *bytes, size_t length)
 	if (!args || !again || !process_args_same(args, again) || args->length > PROCESS_ARGS_MAX ||
 	    (args->length > 0 && args->strings[args->length - 1] != '\0'))
 		abort();
-	process_args_unref(args);
-	process_args_unref(again);
+	process_args_free(args);
+	process_args_free(again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

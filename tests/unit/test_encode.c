@@ -294,7 +294,7 @@ static void test_limits(struct encoder *encoder)
 	buf_free(&small);
 }
 
-#define SET_ARGS(...) process_args_unref(image.args), image.args = process_args_new(__VA_ARGS__)
+#define SET_ARGS(...) process_args_free(image.args), image.args = process_args_new(__VA_ARGS__)
 
 /* As they are known, and none in the short form of an owner. */
 static void test_args(struct encoder *encoder)
@@ -333,7 +333,7 @@ static void test_args(struct encoder *encoder)
 	event = example_event(&example, EVENT_PACKET);
 	CHECK(SAYS(encoder, &event, &line, "!args", "!truncated"), "not in packets");
 	example.curl.image = NULL;
-	process_args_unref(image.args);
+	process_args_free(image.args);
 	example_end(&example);
 	buf_free(&line);
 }

@@ -31,20 +31,20 @@ static void test_kept(void)
 	              args->length == 23 &&
 	              memcmp(args->strings, "app\0--token\0[redacted]", 23) == 0,
 	      "what has no NUL is no argument, and a secret is not kept");
-	process_args_unref(args);
+	process_args_free(args);
 	args = process_args_new("a\0b\0VARIABLE=1", 15, 2);
 	CHECK(process_args_complete(args) && args->length == 4, "no more than there are");
-	process_args_unref(args);
+	process_args_free(args);
 	memset(most, 'x', sizeof most - 1);
 	args = process_args_new(most, sizeof most, 1);
 	CHECK(args->count == 0 && args->argc == 1 && args->length == 0, "too long: none is cut");
-	process_args_unref(args);
+	process_args_free(args);
 	args = process_args_new(most + 1, sizeof most - 1, 1);
 	CHECK(process_args_complete(args), "the longest that is kept");
-	process_args_unref(args);
+	process_args_free(args);
 	args = process_args_new("", 0, 3000);
 	CHECK(args->argc == 3000 && args->count == 0, "the number alone is known");
-	process_args_unref(args);
+	process_args_free(args);
 }
 
 static struct process *fork_one(struct process_table *table, int pid, int parent, int64_t time_ns)

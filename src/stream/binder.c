@@ -475,7 +475,8 @@ void binder_look_again(struct binder *binder, int level, const struct waiting *w
 
 	if (!connection || !connection->binding.attributable)
 		return;
-	find_proxy(binder, connection);
+	if (find_proxy(binder, connection))
+		binder->options.found_local(binder->options.context, connection);
 	changed |= ask_again(binder, connection, CONNECTION_SOURCE, 0);
 	changed |= ask_again(binder, connection, CONNECTION_DESTINATION, 0);
 	if (changed)

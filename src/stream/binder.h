@@ -25,6 +25,8 @@ struct binder_options {
 	struct connection_table *connections; /* borrowed */
 	const struct destroyed *destroyed;    /* borrowed; NULL: none is reported */
 	binder_callback *callback;
+	/* An end has another host's address and is of this one: so are the packets that were counted. */
+	binder_callback *found_local;
 	void *context;
 };
 

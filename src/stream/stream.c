@@ -140,6 +140,15 @@ static void on_bound(void *context, struct connection *connection)
 	                       connection);
 }
 
+static void on_found_local(void *context, struct connection *connection)
+{
+	struct stream *stream = context;
+
+	/* In a tunnel, what carries it was counted. */
+	if (stream->traffic && !connection->tunnel)
+		traffic_found_local(stream->traffic, connection);
+}
+
 int stream_new(struct stream **result, const struct stream_options *options, struct error *error)
 {
 	struct connection_table_options table_options = {
@@ -154,6 +163,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	struct binder_options binder_options = {
 		.attribution = options->attribution,
 		.callback = on_bound,
+		.found_local = on_found_local,
 	};
 	struct stream *stream = calloc(1, sizeof *stream);
 

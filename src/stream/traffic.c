@@ -149,6 +149,18 @@ static void count(struct traffic *traffic, const struct connection *connection,
 	}
 }
 
+void traffic_found_local(struct traffic *traffic, const struct connection *connection)
+{
+	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
+		const struct connection_count *sent = &connection->counts[end];
+
+		count(traffic, connection, end, true, false,
+		      (struct event_traffic){ .packets = sent->packets, .bytes = sent->bytes });
+		count(traffic, connection, !end, false, false,
+		      (struct event_traffic){ .packets = sent->packets, .bytes = sent->bytes });
+	}
+}
+
 void traffic_count(struct traffic *traffic, const struct connection *connection,
                    enum connection_end from, unsigned gone, const struct packet *packet)
 {

@@ -22,6 +22,8 @@ void traffic_free(struct traffic *traffic);
 
 /* A connection is new. */
 void traffic_opened(struct traffic *traffic, const struct connection *connection);
+/* None of its ends was known as local, and one is: what it carried so far counts. */
+void traffic_found_local(struct traffic *traffic, const struct connection *connection);
 /* Its owners may be known by now: what it carried before moves to them from the unknown. */
 void traffic_attributed(struct traffic *traffic, const struct connection *connection);
 /*

@@ -24,6 +24,7 @@ static struct attribution_question asked[2];
 static int asked_count[2];
 static struct owner last_holder; /* method UNKNOWN: nobody was seen */
 static int reported;
+static int found_local;     /* connections of which an end was */
 static bool proxy_is_there; /* a socket has an address that is not of this host */
 
 void attribution_resolve(struct attribution *attribution,
@@ -129,6 +130,12 @@ static void on_bound(void *context, struct connection *connection)
 	reported++;
 }
 
+static void on_found_local(void *context, struct connection *connection)
+{
+	(void)context;
+	found_local += connection->local[DST];
+}
+
 static void on_change(void *context, struct connection *connection, enum connection_change change)
 {
 	(void)context;
@@ -157,7 +164,11 @@ static struct fixture begin(bool replay)
 	struct connection_table_options table_options = { .max_connections = 64,
 		                                          .key = key,
 		                                          .callback = on_change };
-	struct binder_options options = { .callback = on_bound, .destroyed = destroyed };
+	struct binder_options options = {
+		.callback = on_bound,
+		.found_local = on_found_local,
+		.destroyed = destroyed,
+	};
 	struct fixture fixture;
 
 	fixture.connections = connection_table_new(&table_options);
@@ -600,6 +611,7 @@ static void test_transparent_proxy(void)
 
 		answers[DST] = answer(ATTRIBUTION_SOCKET, &parent);
 		proxy_is_there = !late;
+		found_local = 0;
 		bind_one(&fixture, connection);
 		proxy_is_there = true;
 		run_until(&fixture, &(int64_t){ NOW }, NOW + NS_PER_SECOND);
@@ -609,6 +621,8 @@ static void test_transparent_proxy(void)
 		      "the connection comes in (%d)", late);
 		CHECK(asked[DST].foreign && connection->owners[DST].process == &parent,
 		      "and is the proxy's (%d)", late);
+		CHECK_EQUAL(found_local, late, "its packets so far are reported as such (%d)",
+		            late);
 		CHECK_EQUAL(connection->owners[SRC].reason, ATTRIBUTION_REASON_NONE,
 		            "its client is of another host (%d)", late);
 		finish(&fixture);

@@ -180,6 +180,32 @@ static void test_found_later(void)
 	end();
 }
 
+/* A transparent proxy's end has the address of another host. */
+static void test_found_local(void)
+{
+	struct connection *connection;
+
+	begin();
+	connection = open_connection(1000, NULL, NULL, true);
+	connection->local[CONNECTION_SOURCE] = false;
+	connection->counts[CONNECTION_SOURCE] = (struct connection_count){ 1, 100 };
+	connection->counts[CONNECTION_DESTINATION] = (struct connection_count){ 1, 40 };
+	send_bytes(connection, CONNECTION_SOURCE, 100);
+	send_bytes(connection, CONNECTION_DESTINATION, 40);
+	report();
+	CHECK_TEXT(record_of(NULL), "", "what is forwarded counts nowhere");
+	connection->local[CONNECTION_DESTINATION] = true;
+	traffic_found_local(traffic, connection);
+	report();
+	CHECK_TEXT(record_of(NULL), "40/100, 40/100, 1", "what an end of this host sent does,");
+	connection->owners[CONNECTION_DESTINATION].process = &one;
+	traffic_attributed(traffic, connection);
+	report();
+	CHECK_TEXT(record_of(&one), "40/100, 40/100, 1", "and is its owner's");
+	forget_owners(connection);
+	end();
+}
+
 /* The last records of a run come when all owners are known. */
 static void test_finish(void)
 {
@@ -288,6 +314,7 @@ int main(void)
 	test_ends();
 	test_same_host();
 	test_found_later();
+	test_found_local();
 	test_finish();
 	test_exited();
 	test_taken();

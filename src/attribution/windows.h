@@ -115,10 +115,10 @@ _Static_assert(WINDOW_MISS_NS < WINDOW_CONFIRM_NS, "a retry asks the kernel anew
  */
 #define WINDOW_CONNECTING_NS WINDOW_HELD_NS
 /*
- * TCP sends a SYN again after a second (RFC 6298 2). What failed sooner had no timeout: it was
- * refused, and that was not captured, or its application did not wait.
+ * A connect that no packet shows, though all are captured, had no answer. What refuses it in this
+ * host without a packet does so while connect(2) runs, but for a thread that must wait for its turn.
  */
-#define WINDOW_UNANSWERED_NS (1 * NS_PER_SECOND)
+#define WINDOW_UNANSWERED_NS (100 * NS_PER_MS)
 /* The exit of a process is reported before its sockets are closed. */
 #define WINDOW_EXITING_NS (20 * NS_PER_MS)
 /* So long after it ended the kernel has reported its exit status. */

@@ -23,6 +23,7 @@ KINDS = {
     "route to nowhere": ("10.96.0.1", 1000, TIMES, ({"blocked"}, False)),
     "no neighbour": ("10.77.0.77", 1000, FEW, ({"unreachable"}, False)),
     "dropped here": (PEER, 2000, TIMES, ({"timeout"}, False)),
+    "dropped here, given up": (PEER, 2500, FEW, ({"timeout"}, False)),
     "rejected here": (PEER, 3000, TIMES, ({"blocked"}, False)),
     "rejected here, IPv6": (PEER6, 3000, TIMES, ({"blocked"}, False)),
     "reset here": (PEER, 4000, TIMES, ({"refused"}, True)),
@@ -31,6 +32,7 @@ KINDS = {
     "refused there": (PEER, 7000, TIMES, ({"refused"}, True)),
     "refused there, IPv6": (PEER6, 7000, TIMES, ({"refused"}, True)),
 }
+SECONDS = {"no neighbour": 4, "dropped here, given up": 0.4}  # before TCP sends its SYN again
 TOTAL = sum(count for _, _, count, _ in KINDS.values())
 ERRORS = {"no neighbour": (3, 1), "rejected here": (3, 3), "rejected here, IPv6": (1, 4),
           "prohibited there": (3, 13)}
@@ -88,7 +90,7 @@ def connect_all(here):
     """Two processes, which connect in turn. Returns their pids: [port % 2]."""
     clients = [here.start(sys.executable, "-c", CLIENT) for _ in range(2)]
     for parity, client in enumerate(clients):
-        client.send("".join(f"{host} {first + parity} {count} {4 if kind == 'no neighbour' else 1.3}\n"
+        client.send("".join(f"{host} {first + parity} {count} {SECONDS.get(kind, 1.3)}\n"
                             for kind, (host, first, count, _) in KINDS.items()))
         client.popen.stdin.close()
     for client in clients:

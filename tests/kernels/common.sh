@@ -60,8 +60,8 @@ make_initramfs()
 	initramfs=$folder/initramfs
 	rm -rf "$initramfs"
 	mkdir "$initramfs" || return 1
-	for name in modules proc sys dev host layer root; do
-		mkdir "$initramfs/$name" || return 1
+	for mount_point in modules proc sys dev host layer root; do
+		mkdir "$initramfs/$mount_point" || return 1
 	done
 	cp "$(command -v busybox)" "$initramfs/busybox" || return 1
 	for module in virtio_pci 9pnet_virtio 9p overlay; do

@@ -147,6 +147,28 @@ static void find_ancestors(struct attribution *attribution, uint64_t inode,
 	}
 }
 
+/*
+ * The index may have a child alone that was just forked: what it has not closed yet, by exec or
+ * otherwise, its parent has at the same descriptor.
+ */
+static void find_parents(struct attribution *attribution, uint64_t inode,
+                         struct proc_fd_holders *holders)
+{
+	struct proc_fd *fds = attribution->options.fds;
+
+	for (int generation = 0; generation < ANCESTORS_MAX; generation++) {
+		const struct process *first = holders->processes[0];
+		struct proc_fd_holders again = { 0 };
+
+		if (first->parent_pid <= 1 || proc_fd_holders_have(holders, first->parent_pid) ||
+		    process_age_ns(first) > WINDOW_YOUNG_NS ||
+		    proc_fd_inherited(fds, inode, first->pid, first->parent_pid) != 1 ||
+		    proc_fd_find(fds, inode, &again) != 0)
+			return;
+		*holders = again;
+	}
+}
+
 void attribution_name_holder(struct attribution *attribution, const struct socket *socket,
                              enum attribution_method method, int64_t asked_ns, struct owner *owner,
                              struct proc_fd_holders *holders)
@@ -166,6 +188,8 @@ void attribution_name_holder(struct attribution *attribution, const struct socke
 		                         ATTRIBUTION_PREDICT_BUDGET, &found);
 		if (result == 0 && found.count > 0 && method == ATTRIBUTION_LISTENER)
 			find_ancestors(attribution, socket->inode, &found);
+	} else if (method == ATTRIBUTION_LISTENER) {
+		find_parents(attribution, socket->inode, &found);
 	}
 	if (result != 0 || found.count == 0) {
 		name_nobody(attribution, socket, asked_ns, owner);

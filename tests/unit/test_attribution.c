@@ -495,6 +495,40 @@ static void test_shared(void)
 	close_world();
 }
 
+/* The descriptors of a child that was just forked were read, and those of its parent were not. */
+static void test_young_holder(void)
+{
+	static const struct rule rules[] = {
+		{ SRC, 80, DST, 5000, RESPONDER, "listener 20 (20 21 23)",
+		  "a child and a grandchild that have their parent's listener" },
+		{ SRC, 81, DST, 5000, RESPONDER, "listener 21", "a child that opened its own" },
+		{ SRC, 82, DST, 5000, RESPONDER, "listener 22", "one that is long there" },
+	};
+	int64_t tick_ns = NS_PER_SECOND / sysconf(_SC_CLK_TCK);
+	unsigned long long now_ticks = (unsigned long long)(clock_boottime_ns() / tick_ns);
+
+	clear();
+	fake_process(20, "server", 1, 100);
+	fake_process(21, "server", 20, now_ticks);
+	fake_process(22, "server", 20, 101);
+	fake_process(23, "server", 21, now_ticks);
+	hold(20, 3, 200);
+	hold(21, 3, 200);
+	hold(23, 3, 200);
+	hold(21, 4, 201);
+	hold(20, 5, 202);
+	hold(22, 5, 202);
+	add(TCP, "0.0.0.0", 80, "0.0.0.0", 0, SOCKET_LISTEN, 200);
+	add(TCP, "0.0.0.0", 81, "0.0.0.0", 0, SOCKET_LISTEN, 201);
+	add(TCP, "0.0.0.0", 82, "0.0.0.0", 0, SOCKET_LISTEN, 202);
+	open_world();
+	proc_fd_scan_process(world.processes.fds, 23);
+	proc_fd_scan_process(world.processes.fds, 22);
+	fake_remove("20/fd/5"); /* it closed it */
+	EXPECT_RULES(IPPROTO_TCP, rules);
+	close_world();
+}
+
 /* A process that began two seconds ago, and what was four seconds on its way. */
 static void test_newcomer(void)
 {
@@ -1058,6 +1092,7 @@ int main(void)
 	test_existing_owner();
 	test_existing_owner_blindly();
 	test_shared();
+	test_young_holder();
 	test_udp();
 	test_udp_gone();
 	test_newcomer();

@@ -120,7 +120,7 @@ struct process *process_history_add(struct process_history *history,
 		return NULL;
 	default:
 		process = process_table_at(history->processes, event->pid, event->time_ns);
-		if (process && event->process_context)
+		if (process && event->process_context && event->cgroup_id != process->cgroup_id)
 			process_table_in_cgroup(history->processes, process, event->cgroup_id,
 			                        event->time_ns);
 		if (process)

@@ -29,10 +29,17 @@ void trace_ring_unmap(struct trace_ring *ring)
 	ring->page = NULL;
 }
 
+/* The longest record, or in a small ring as long a one as is likely. */
+static size_t room_for_record(const struct trace_ring *ring)
+{
+	return ring->size / 8 < TRACE_RING_RECORD_MAX ? ring->size / 8 : TRACE_RING_RECORD_MAX;
+}
+
 void trace_ring_begin(struct trace_ring *ring)
 {
 	/* Pairs with the kernel's barrier between data and data_head, perf_output_put_handle. */
 	ring->head = __atomic_load_n(&ring->page->data_head, __ATOMIC_ACQUIRE);
+	ring->full = ring->head - ring->tail > ring->size - room_for_record(ring);
 	ring->peeked = NULL;
 }
 

@@ -21,7 +21,8 @@ struct trace_ring {
 	bool secret; /* the copy is wiped; the kernel lets nobody write to the ring, nor dump it */
 	size_t size; /* of data, a power of two */
 	size_t mapped;
-	uint64_t head, tail;                    /* of the records that trace_ring_begin found */
+	uint64_t head, tail; /* of the records that trace_ring_begin found */
+	bool full; /* when trace_ring_begin looked: there may have been no room for the next record */
 	const struct perf_event_header *peeked; /* the record at the tail; NULL: not looked at */
 	uint64_t broken; /* times that all was thrown away because a length made no sense */
 	uint64_t copy[TRACE_RING_RECORD_MAX / 8];

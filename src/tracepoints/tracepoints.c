@@ -443,6 +443,24 @@ static bool take_oldest(struct tracepoints *tracepoints, int64_t now_ns,
 	return true;
 }
 
+/*
+ * The kernel reports that it had no room with the next record that it has room for, which may come
+ * long after the ring was read. Until then nothing says how many are missing.
+ */
+static void report_full(const struct tracepoints *tracepoints, const struct trace_group *group,
+                        int64_t now_ns, tracepoints_callback *callback, void *context)
+{
+	struct trace_event event = {
+		.kind = group->kind == TRACE_GROUP_PROCESSES ? TRACE_EVENT_LOST_PROCESSES
+		                                             : TRACE_EVENT_LOST_SOCKETS,
+		.since_ns = group->seen_ns + tracepoints->clock_shift_ns,
+		.time_ns = now_ns + tracepoints->clock_shift_ns,
+	};
+
+	event.boottime_ns = event.time_ns + tracepoints->boottime_offset_ns;
+	callback(context, &event);
+}
+
 long tracepoints_drain(struct tracepoints *tracepoints, tracepoints_callback *callback,
                        void *context)
 {
@@ -467,6 +485,8 @@ long tracepoints_drain(struct tracepoints *tracepoints, tracepoints_callback *ca
 		struct trace_ring *ring = &tracepoints->groups[i]->ring;
 
 		trace_ring_end(ring);
+		if (ring->full && tracepoints->groups[i]->kind != TRACE_GROUP_EXECS)
+			report_full(tracepoints, tracepoints->groups[i], now_ns, callback, context);
 		tracepoints->counters.malformed += ring->broken;
 		ring->broken = 0;
 	}

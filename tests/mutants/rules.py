@@ -84,6 +84,7 @@ MUTANTS = (
     ("attribution/attribution_raw.c", "icmp && !question->has_icmp_id", "false"),
     # stream
     ("stream/binder.c", "found->inode != first->inode", "false"),
+    ("tracepoints/trace_ring.c", "ring->head - ring->tail > ring->size - room_for_record(ring)", "false"),
     ("stream/binder_judge.c", "connection->binding.orphaned & 1u << end && end != from && process", "process"),
     ("stream/binder.c", "protocol == IPPROTO_TCP && end == CONNECTION_SOURCE", "false"),
     ("stream/binder.c", "better->method == ATTRIBUTION_UNKNOWN || worth(better) < worth(owner)",

@@ -114,10 +114,30 @@ static void test_broken(void)
 	}
 }
 
+/* How many are missing, the kernel reports with the next record alone. */
+static void test_full(void)
+{
+	empty();
+	while (write_record(1, 64) && page.data_head - page.data_tail < SIZE - SIZE / 8)
+		;
+	trace_ring_begin(&ring);
+	CHECK(!ring.full, "there is room for another record");
+	while (write_record(1, 64))
+		;
+	trace_ring_begin(&ring);
+	CHECK(ring.full, "there may have been no room for the next one");
+	while (trace_ring_peek(&ring))
+		trace_ring_take(&ring);
+	trace_ring_end(&ring);
+	trace_ring_begin(&ring);
+	CHECK(!ring.full, "all have been taken");
+}
+
 int main(void)
 {
 	test_order();
 	test_snapshot();
 	test_broken();
+	test_full();
 	return check_done();
 }

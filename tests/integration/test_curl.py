@@ -85,7 +85,8 @@ def check_records(sockline, closed, curl, http, same_host, mode):
     named = {"opened": sockline.find("connection_opened"), "closed": [closed]}
     for what, records in named.items():
         check(len(records) == 1, f"{mode}: one connection {what}", records)
-        if what == "opened" and mode == "lookup":
+        # A lookup, and on a busy machine that of the listener, is done after the first packet.
+        if what == "opened" and (mode == "lookup" or destination_end(records[0]).reason == "pending"):
             records = sockline.find("connection_attributed")[-1:] or records
         check(is_named(source_end(records[0]), curl, "curl", executable),
               f"{mode}: {what}: curl by pid, name and executable", records[0])

@@ -130,6 +130,7 @@ struct connection {
 		bool closed : 1;
 		bool held : 1; /* closed by its packets; reported when late ones have come, too */
 		bool late : 1; /* packets have come since its end was reported */
+		bool over : 1; /* what is there now may be of the next one: see binder_held */
 		uint8_t lane_count : 2; /* of lanes, below */
 	} life;
 	bool midway : 1;             /* it began before it was seen */

@@ -207,8 +207,17 @@ static bool unconfirmed(const struct connection *connection, enum connection_end
 	       !connection->binding.confirmed;
 }
 
+static bool is_pending(const struct connection *connection, enum connection_end end)
+{
+	const struct owner *owner = &connection->owners[end];
+
+	return owner->method == ATTRIBUTION_UNKNOWN && owner->reason == ATTRIBUTION_PENDING;
+}
+
 bool binder_worth_asking(const struct connection *connection, enum connection_end end)
 {
+	if (connection->life.over)
+		return connection->local[end] && is_pending(connection, end);
 	return connection->local[end] &&
 	       (provisional(connection, end) || unconfirmed(connection, end));
 }
@@ -232,8 +241,17 @@ static bool is_of_successor(const struct connection *connection, enum connection
 	       found->inode != first->inode;
 }
 
-/* spoke_ns: when this end sent the data at hand; 0 = it did not. */
-static bool ask_again(struct binder *binder, struct connection *connection, enum connection_end end,
+/* What is found after the connection has ended may be of the next one with the same ends. */
+static bool is_too_late(const struct connection *connection, enum connection_end end,
+                        const struct owner *found)
+{
+	uint64_t inode = connection->owners[end].inode;
+
+	return connection->life.over && found->method != ATTRIBUTION_UNKNOWN &&
+	       (inode == 0 || found->inode != inode);
+}
+
+bool binder_ask_again(struct binder *binder, struct connection *connection, enum connection_end end,
                       int64_t spoke_ns)
 {
 	struct attribution_question question;
@@ -248,6 +266,10 @@ static bool ask_again(struct binder *binder, struct connection *connection, enum
 	if (spoke_ns == 0 && is_of_successor(connection, end, &found)) {
 		owner_clear(&found);
 		connection->owners[end].reason = ATTRIBUTION_NO_SOCKET;
+		return false;
+	}
+	if (is_too_late(connection, end, &found)) {
+		owner_clear(&found);
 		return false;
 	}
 	/* An end that sent data had a socket of its own. With only listeners left, it is closed. */
@@ -361,6 +383,8 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 {
 	enum connection_end to = other_end(from);
 
+	if (connection->life.over)
+		return;
 	if (connection->binding.attributable && connection->local[to] &&
 	    binder_is_unreceived(connection, to))
 		ask_for_receiver(binder, connection, to, seen_ns, now_ns);
@@ -377,7 +401,7 @@ void binder_packet(struct binder *binder, struct connection *connection, enum co
 		return;
 	}
 	connection->binding.refinements++;
-	if (ask_again(binder, connection, from, seen_ns))
+	if (binder_ask_again(binder, connection, from, seen_ns))
 		binder_report(binder, connection);
 }
 
@@ -414,57 +438,6 @@ enum binder_now binder_who_now(struct binder *binder, const struct connection *c
 	return now;
 }
 
-/* After these its process closed it, and other sockets may have the same ends. */
-static bool is_over(const struct connection *connection)
-{
-	return connection->reason == CONNECTION_FIN || connection->reason == CONNECTION_RESET ||
-	       connection->reason == CONNECTION_SOCKET_CLOSED;
-}
-
-/* A server that forks has the connection served, and closed, by a child. */
-static bool ask_last(struct binder *binder, struct connection *connection, enum connection_end end,
-                     int64_t last_ns)
-{
-	struct attribution_question question = binder_question(binder, connection, end);
-	const struct owner *owner = &connection->owners[end];
-	bool changed;
-
-	if (owner->since_ms != 0 && !owner->was_shared) /* it was found after all that was seen */
-		return false;
-	if (owner_translated(owner)) {
-		question.tuple = *owner_translated(owner);
-		question.netns = owner->netns;
-	}
-	if (is_over(connection))
-		question.until_ns = last_ns + WINDOW_LAST_PACKET_NS;
-	changed = attribution_last_holder(binder->options.attribution, &question,
-	                                  &connection->owners[end]);
-	binder_keep_socket(connection, end);
-	return changed;
-}
-
-void binder_closing(struct binder *binder, struct connection *connection, int64_t last_ns)
-{
-	bool changed = false, forwarded = is_forwarded(connection);
-
-	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++) {
-		struct owner *owner = &connection->owners[end];
-
-		if (binder->options.attribution && connection->binding.attributable)
-			changed |= ask_again(binder, connection, end, 0);
-		if (binder->options.attribution && connection->local[end] &&
-		    (end == CONNECTION_DESTINATION || connection->binding.contested))
-			changed |= ask_last(binder, connection, end, last_ns);
-		if (!connection->local[end] && !(forwarded && end == CONNECTION_SOURCE))
-			continue; /* the far end of the network is nobody's to name */
-		binder->counters.owners.methods[owner->method]++;
-		binder->counters.owners.reasons[owner->reason]++;
-	}
-	if (changed)
-		binder_report(binder, connection);
-	connection->binding.attributable = false;
-}
-
 /* One connection whose wait is over. */
 void binder_look_again(struct binder *binder, int level, const struct waiting *waiting,
                        int64_t now_ns)
@@ -477,8 +450,8 @@ void binder_look_again(struct binder *binder, int level, const struct waiting *w
 		return;
 	if (find_proxy(binder, connection))
 		binder->options.found_local(binder->options.context, connection);
-	changed |= ask_again(binder, connection, CONNECTION_SOURCE, 0);
-	changed |= ask_again(binder, connection, CONNECTION_DESTINATION, 0);
+	changed |= binder_ask_again(binder, connection, CONNECTION_SOURCE, 0);
+	changed |= binder_ask_again(binder, connection, CONNECTION_DESTINATION, 0);
 	if (changed)
 		binder_report(binder, connection);
 	if (binder_level_wait_ns(level) >= WINDOW_CONFIRM_NS)

@@ -97,6 +97,12 @@ void binder_translated(struct binder *binder, struct connection *connection,
  * last_ns: of its last packet (monotonic).
  */
 void binder_closing(struct binder *binder, struct connection *connection, int64_t last_ns);
+/*
+ * The same of one whose record is held back: an owner that is still looked for is looked for until
+ * binder_settled(), which comes before the record.
+ */
+void binder_held(struct binder *binder, struct connection *connection, int64_t last_ns);
+void binder_settled(struct binder *binder, struct connection *connection);
 
 /* An owner became known, or is another: what was encoded of it is made anew. */
 void binder_report(struct binder *binder, struct connection *connection);

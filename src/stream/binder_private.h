@@ -33,6 +33,12 @@ struct attribution_question binder_question_alone(const struct connection *conne
                                                   enum connection_end end);
 void binder_count_destroyed(const struct binder *binder, const struct connection *connection,
                             struct attribution_question *question);
+/*
+ * True when the reader must hear of what is found. spoke_ns: when this end sent the data at hand;
+ * 0 = it did not.
+ */
+bool binder_ask_again(struct binder *binder, struct connection *connection, enum connection_end end,
+                      int64_t spoke_ns);
 /* An answer that the next look may improve. */
 bool binder_worth_asking(const struct connection *connection, enum connection_end end);
 /* The end received datagrams that no socket took: one that opens later has not received them. */

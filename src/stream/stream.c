@@ -97,8 +97,8 @@ void stream_emit_closed(struct stream *stream, struct connection *connection, in
 void stream_hold_closed(struct stream *stream, struct connection *connection)
 {
 	stream_drop_ports(stream, connection);
-	binder_closing(stream->binder, connection,
-	               clock_step_monotonic_ns(&stream->clock, connection->last_ns));
+	binder_held(stream->binder, connection,
+	            clock_step_monotonic_ns(&stream->clock, connection->last_ns));
 	connection_table_hold(stream->connections, connection);
 }
 
@@ -113,6 +113,7 @@ static void on_change(void *context, struct connection *connection, enum connect
 		emit_update(stream, connection, stream_time_ns(stream));
 		break;
 	case CONNECTION_CHANGE_SETTLED:
+		binder_settled(stream->binder, connection);
 		emit_end(stream, connection, connection->last_ns);
 		break;
 	case CONNECTION_CHANGE_CLOSED:

@@ -602,6 +602,69 @@ static void test_closing(void)
 	finish(&fixture);
 }
 
+/* Its record waits for late packets, and so does the process that is looked for. */
+static void test_held(void)
+{
+	static const struct {
+		const char *title;
+		struct owner first, later;
+		enum attribution_reason reason; /* NONE: the process of later */
+	} cases[] = {
+		{ "the holder of its socket is found",
+		  { .reason = ATTRIBUTION_PENDING, .inode = 7 },
+		  { .method = ATTRIBUTION_SOCKET, .process = &parent, .inode = 7 },
+		  ATTRIBUTION_REASON_NONE },
+		{ "the holder of the next socket with its ends is not",
+		  { .reason = ATTRIBUTION_PENDING, .inode = 7 },
+		  { .method = ATTRIBUTION_SOCKET, .process = &child, .inode = 8 },
+		  ATTRIBUTION_NO_SOCKET },
+		{ "nor one where none was there before",
+		  { .reason = ATTRIBUTION_PENDING },
+		  { .method = ATTRIBUTION_SOCKET, .process = &child, .inode = 8 },
+		  ATTRIBUTION_PENDING },
+		{ "nor what was remembered",
+		  { .reason = ATTRIBUTION_PENDING, .inode = 7 },
+		  { .method = ATTRIBUTION_RECENT, .process = &child },
+		  ATTRIBUTION_PENDING },
+		{ "raw sockets are",
+		  { .reason = ATTRIBUTION_PENDING },
+		  { .reason = ATTRIBUTION_RAW_SOCKET },
+		  ATTRIBUTION_RAW_SOCKET },
+		{ "what is known to be gone is left",
+		  { .reason = ATTRIBUTION_EXITED, .inode = 7 },
+		  { .method = ATTRIBUTION_SOCKET, .process = &child, .inode = 7 },
+		  ATTRIBUTION_EXITED },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fixture fixture = begin(false);
+		struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, false);
+		const struct owner *owner = &connection->owners[SRC];
+		const struct binder_counters *counters = binder_counters(fixture.binder);
+		bool found = cases[i].reason == ATTRIBUTION_REASON_NONE;
+		int64_t now = NOW;
+
+		answers[SRC] = cases[i].first;
+		bind_one(&fixture, connection);
+		connection->reason = CONNECTION_RESET;
+		binder_held(fixture.binder, connection, NOW);
+		answers[SRC] = cases[i].later;
+		run_until(&fixture, &now, NOW + WINDOW_HELD_NS);
+		CHECK(owner->process == (found ? cases[i].later.process : NULL) &&
+		              owner->reason == cases[i].reason && reported == found,
+		      "%s", cases[i].title);
+		CHECK_EQUAL(counters->owners.reasons[owner->reason], 0, "and is not counted yet");
+		binder_settled(fixture.binder, connection);
+		CHECK(owner->reason == cases[i].reason && reported == found &&
+		              counters->owners.reasons[owner->reason] == 1,
+		      "and the same, once, when the record is written");
+		memset(asked_count, 0, sizeof asked_count);
+		run_until(&fixture, &now, now + 10 * NS_PER_SECOND);
+		CHECK_EQUAL(asked_count[SRC], 0, "and not asked for any more");
+		finish(&fixture);
+	}
+}
+
 /* Its socket may be there with the first packet, or come a moment later. */
 static void test_transparent_proxy(void)
 {
@@ -1069,6 +1132,7 @@ int main(void)
 	test_reason();
 	test_successor();
 	test_closing();
+	test_held();
 	test_transparent_proxy();
 	test_stale();
 	test_died();

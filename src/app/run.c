@@ -202,6 +202,7 @@ void run_on_second(void *context, uint32_t expirations)
 		host_tick(run->host);
 	for (int i = 0; i < run->watch_count; i++)
 		listener_watch_refresh(run->watches[i].watch);
+	run->listeners_ns = run->watch_count > 0 ? clock_monotonic_ns() : 0;
 }
 
 void run_on_minute(void *context, uint32_t expirations)
@@ -276,6 +277,23 @@ static bool take_packets(struct run *run)
 	return more;
 }
 
+/* Nanoseconds until the next look; -1: no listener waits for one. */
+static int64_t look_at_listeners(struct run *run, int64_t now)
+{
+	int64_t wait = -1;
+
+	if (run->listeners_ns == 0 || now < run->listeners_ns)
+		return run->listeners_ns == 0 ? -1 : run->listeners_ns - now;
+	for (int i = 0; i < run->watch_count; i++) {
+		int64_t next = listener_watch_look(run->watches[i].watch);
+
+		if (next >= 0 && (wait < 0 || next < wait))
+			wait = next;
+	}
+	run->listeners_ns = wait < 0 ? 0 : now + wait;
+	return wait;
+}
+
 /* Called before each wait: does what there is to do, says how long the wait may last. */
 static int turn(void *context)
 {
@@ -293,6 +311,7 @@ static int turn(void *context)
 	timeout = sooner(timeout, milliseconds(run_processes_timeout_ns(run)));
 	if (run->host && host_work(run->host, WORK_BUDGET_NS))
 		more = true;
+	timeout = sooner(timeout, milliseconds(look_at_listeners(run, clock_monotonic_ns())));
 	run_advance_snapshot(run, ROOM_FOR_TURN);
 	emitter_announce(run->emitter, time_ns(run));
 	run_output_turn(run, more);

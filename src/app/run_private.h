@@ -50,6 +50,7 @@ struct run {
 		struct listener_watch *watch;
 	} * watches; /* one a namespace, when -e socket asks for it */
 	int watch_count;
+	int64_t listeners_ns; /* when holders of listeners are looked for again; 0 = none is */
 	struct loop_source *signals;
 	struct clock_step clock;
 	int clock_fd; /* a timer that is cancelled when the wall clock is set; -1: none */

@@ -75,6 +75,8 @@ _Static_assert(WINDOW_DESTROYED_INFO_NS > WINDOW_HELD_NS + WINDOW_DESTROYED_LATE
 #define WINDOW_CONFIRM_NS (75 * NS_PER_MS)
 /* A listener whose holder is not found is announced without it after this time. */
 #define WINDOW_LISTENER_NS WINDOW_RETRY_NS
+/* Until then it is asked for this often: a walk over /proc may have found it. */
+#define WINDOW_LISTENER_LOOK_NS (20 * NS_PER_MS)
 /* A question that found no socket is not put to the kernel again for so long. */
 #define WINDOW_MISS_NS (20 * NS_PER_MS)
 

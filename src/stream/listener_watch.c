@@ -21,7 +21,8 @@ struct listener_watch {
 	struct emitter *emitter;
 	struct watched *watched;
 	size_t count, capacity;
-	bool silent; /* what the next listing shows was there before */
+	int64_t look_ns; /* when holders are looked for again; 0 = none is */
+	bool silent;     /* what the next listing shows was there before */
 };
 
 #define KINDS                                                                                      \
@@ -99,6 +100,9 @@ static void vanished(struct listener_watch *watch, const struct socket *socket)
 		    watched->socket.inode != socket->inode ||
 		    !tuple_equal(&watched->socket.tuple, &socket->tuple))
 			continue;
+		/* Nothing follows: it closed before its holder was found. */
+		if (watched->owner.reason == ATTRIBUTION_PENDING)
+			watched->owner.reason = ATTRIBUTION_NO_SOCKET;
 		if (!watched->announced)
 			emit(watch, EVENT_LISTENING_STARTED, watched);
 		if (watched->owner.method == ATTRIBUTION_SOCKET)
@@ -136,21 +140,64 @@ void listener_watch_begin(struct listener_watch *watch)
 	list(watch);
 }
 
+static bool waits(const struct watched *watched, int64_t now)
+{
+	return !watched->announced && watched->owner.reason == ATTRIBUTION_PENDING &&
+	       now - watched->seen_ns < WINDOW_LISTENER_NS;
+}
+
+static void announce(struct listener_watch *watch, struct watched *watched)
+{
+	watched->announced = true;
+	emit(watch, EVENT_LISTENING_STARTED, watched);
+}
+
 void listener_watch_refresh(struct listener_watch *watch)
 {
 	int64_t now = clock_monotonic_ns();
 
 	list(watch);
+	watch->look_ns = 0;
 	for (size_t i = 0; i < watch->count; i++) {
 		struct watched *watched = &watch->watched[i];
 
 		if (!owner_known(&watched->owner))
 			attribution_resolve_socket(watch->attribution, &watched->socket,
 			                           watched->seen_ns, &watched->owner, NULL);
-		if (watched->announced || (watched->owner.reason == ATTRIBUTION_PENDING &&
-		                           now - watched->seen_ns < WINDOW_LISTENER_NS))
-			continue;
-		watched->announced = true;
-		emit(watch, EVENT_LISTENING_STARTED, watched);
+		if (waits(watched, now))
+			watch->look_ns = now + WINDOW_LISTENER_LOOK_NS;
+		else if (!watched->announced)
+			announce(watch, watched);
 	}
+}
+
+int64_t listener_watch_look(struct listener_watch *watch)
+{
+	int64_t now;
+
+	if (watch->look_ns == 0)
+		return -1;
+	now = clock_monotonic_ns();
+	if (now < watch->look_ns)
+		return watch->look_ns - now;
+	watch->look_ns = 0;
+	for (size_t i = 0; i < watch->count; i++) {
+		struct watched *watched = &watch->watched[i];
+		struct owner found = { 0 };
+
+		if (!waits(watched, now))
+			continue;
+		attribution_resolve_socket(watch->attribution, &watched->socket, watched->seen_ns,
+		                           &found, NULL);
+		/* That no process has it is a fact while it is listed. */
+		if (found.method != ATTRIBUTION_SOCKET) {
+			owner_clear(&found);
+			watch->look_ns = now + WINDOW_LISTENER_LOOK_NS;
+			continue;
+		}
+		owner_clear(&watched->owner);
+		watched->owner = found;
+		announce(watch, watched);
+	}
+	return watch->look_ns == 0 ? -1 : WINDOW_LISTENER_LOOK_NS;
 }

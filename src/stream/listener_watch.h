@@ -22,5 +22,10 @@ void listener_watch_free(struct listener_watch *watch);
 void listener_watch_begin(struct listener_watch *watch);
 /* Lists, and emits what changed since the last time. */
 void listener_watch_refresh(struct listener_watch *watch);
+/*
+ * Between listings: a listener whose holder was not found is reported as soon as it is. Nanoseconds
+ * until the next look; -1: none waits.
+ */
+int64_t listener_watch_look(struct listener_watch *watch);
 
 #endif

@@ -342,6 +342,7 @@ void attribution_forked(struct attribution *attribution, int parent_pid, int pid
 {
 	children_put(&attribution->children, parent_pid, pid, time_ns);
 	forks_put(&attribution->forks, parent_pid, time_ns);
+	attribution->forked++;
 }
 
 void attribution_forks_lost(struct attribution *attribution)

@@ -79,7 +79,7 @@ struct attribution {
 	struct children children;
 	struct attribution_allowance reads;     /* attribution_read.c */
 	struct attribution_allowance foreign;   /* attribution_foreign.c */
-	uint32_t exits;                         /* of processes */
+	uint32_t exits, forked;                 /* of processes */
 	uint32_t batches;                       /* of packets, without tracepoints */
 	struct attribution_allowance holders;   /* attribution_shared.c */
 	struct attribution_allowance scans;     /* the same */
@@ -141,6 +141,8 @@ enum attribution_udp_ports attribution_udp_ports(struct attribution *attribution
                                                  const struct attribution_namespace *namespace,
                                                  const struct attribution_question *question);
 bool attribution_udp_fits(const struct socket *socket, const struct attribution_question *question);
+/* To the other end of the tuple. */
+bool attribution_udp_is_connected(const struct socket *socket, const struct tuple *tuple);
 /* A question to the kernel was without answer. */
 void attribution_udp_missed(struct attribution *attribution);
 /*

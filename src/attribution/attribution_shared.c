@@ -5,6 +5,8 @@
  * socket still has it, and whether it has it alone. A child that was forked since has it as well,
  * and any of those that have it may have sent a packet.
  */
+#include <netinet/in.h>
+
 #include "attribution/attribution_private.h"
 #include "attribution/windows.h"
 #include "base/clock.h"
@@ -92,6 +94,62 @@ static bool find_again(struct attribution *attribution, const struct owner *owne
 	return true;
 }
 
+static bool is_connected(struct attribution *attribution,
+                         const struct attribution_question *question, struct socket *socket)
+{
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(attribution, question->netns);
+
+	return namespace &&
+	       attribution_find_socket(attribution, namespace, question, socket) == 0 &&
+	       attribution_udp_is_connected(socket, &question->tuple);
+}
+
+/* So that the one that has its parent's socket is found without a walk. */
+static void read_children(struct attribution *attribution, int parent_pid, int64_t since_ns)
+{
+	const struct child *child = NULL;
+	int read = 0;
+
+	while (read < CHILDREN_LOOKED_AT &&
+	       (child = children_next(&attribution->children, parent_pid, child)))
+		if (child->ended_ns == 0 && child->forked_ns >= since_ns - WINDOW_FORK_NS) {
+			attribution_read_process(attribution, child->pid);
+			read++;
+		}
+}
+
+/*
+ * A server of UDP connects its socket to the client, forks a child that answers, and closes it
+ * (socat, ncat). What such a socket sends needs no route any more, so that tracepoints do not
+ * report it either.
+ */
+static unsigned look_at_connected(struct attribution *attribution,
+                                  const struct attribution_question *question, struct owner *owner)
+{
+	int64_t forked_ns =
+		owner->process ? forks_latest(&attribution->forks, owner->process->pid) : 0;
+	struct socket socket;
+
+	if (forked_ns == 0 || forked_ns < question->since_ns - WINDOW_FORK_NS ||
+	    owner->process->exited_ns != 0)
+		return 0;
+	if (!question->sender || forked_ns > question->seen_ns)
+		return ATTRIBUTION_LOOK_AGAIN;
+	if (!attribution_spend(&attribution->holders, HOLDERS_PER_SECOND))
+		return ATTRIBUTION_LOOK_AGAIN;
+	if (!is_connected(attribution, question, &socket) ||
+	    (owner->inode != 0 && owner->inode != socket.inode))
+		return 0;
+	if (!attribution_holds(attribution, owner->process, socket.inode)) {
+		owner->inode = socket.inode;
+		read_children(attribution, owner->process->pid, question->since_ns);
+		return ATTRIBUTION_LOST;
+	}
+	/* It may close it yet. */
+	return question->seen_ns - forked_ns < WINDOW_HANDOVER_NS ? ATTRIBUTION_LOOK_AGAIN : 0;
+}
+
 unsigned attribution_look_at_holders(struct attribution *attribution,
                                      const struct attribution_question *question,
                                      struct owner *owner)
@@ -100,6 +158,8 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 	struct proc_fd_holders holders = { 0 };
 	int count = owner->shared_count > 0 ? owner->shared_count : 1;
 
+	if (question->tuple.protocol == IPPROTO_UDP)
+		return look_at_connected(attribution, question, owner);
 	if (attribution->options.trace_owners || owner->method != ATTRIBUTION_SOCKET ||
 	    owner->inode == 0 || owner->process->exited_ns != 0 ||
 	    !attribution_spend(&attribution->holders, HOLDERS_PER_SECOND))

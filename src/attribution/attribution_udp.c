@@ -36,7 +36,7 @@ static int collect(void *context, const struct socket *socket)
 	return 0;
 }
 
-static bool is_connected_to(const struct socket *socket, const struct tuple *tuple)
+bool attribution_udp_is_connected(const struct socket *socket, const struct tuple *tuple)
 {
 	return socket->state == SOCKET_ESTABLISHED &&
 	       inet_equal(&socket->tuple.destination, &tuple->destination) &&
@@ -115,7 +115,7 @@ static void resolve_one(struct attribution *attribution,
 		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
 		return;
 	}
-	if (is_connected_to(&socket, &question->tuple))
+	if (attribution_udp_is_connected(&socket, &question->tuple))
 		attribution_name_holder(attribution, &socket, ATTRIBUTION_SOCKET,
 		                        question->asked_ns, owner, NULL);
 	else if (question->sender)

@@ -126,12 +126,6 @@ static bool may_have(const struct socket *socket, const struct tuple *tuple)
 	       listener_score(socket, &tuple->source, tuple->source_port, socket->ifindex) > 0;
 }
 
-static bool is_connected_to(const struct socket *socket, const struct tuple *tuple)
-{
-	return inet_equal(&socket->tuple.destination, &tuple->destination) &&
-	       socket->tuple.destination_port == tuple->destination_port;
-}
-
 /* It is surely not the one that the owner was found with. */
 static bool is_other(const struct socket *socket, const struct owner *owner)
 {
@@ -153,7 +147,8 @@ bool attribution_udp_is_gone(const struct attribution *attribution, uint32_t net
 	sockets = listener_table_port(namespace->udp_listeners, tuple->source_port, &count);
 	for (size_t i = 0; i < count; i++)
 		if (may_have(&sockets[i], tuple) &&
-		    (!is_other(&sockets[i], owner) || is_connected_to(&sockets[i], tuple)))
+		    (!is_other(&sockets[i], owner) ||
+		     attribution_udp_is_connected(&sockets[i], tuple)))
 			return false;
 	return true;
 }

@@ -36,7 +36,7 @@ bool attribution_find_sighted(struct attribution *attribution,
 
 uint32_t attribution_changes(struct attribution *attribution)
 {
-	uint32_t changes = attribution->exits;
+	uint32_t changes = attribution->exits + attribution->forked;
 
 	if (attribution->options.trace_owners) {
 		changes += trace_owners_changes(attribution->options.trace_owners);

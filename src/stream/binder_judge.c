@@ -58,6 +58,17 @@ static bool is_orphan(const struct connection *connection, enum connection_end e
 /* With BINDER_AMBIGUOUS and such, here alone: whatever changes until then, the next packet asks. */
 #define ASK_AGAIN 64u
 
+/* A UDP end that several processes were seen with is judged by that. */
+static bool may_lose(const struct connection *connection, enum connection_end end)
+{
+	if (connection->reason != CONNECTION_REASON_NONE)
+		return false;
+	if (connection->tuple.protocol == IPPROTO_UDP)
+		return !connection->binding.contested && !connection->fanned_out;
+	return connection->tuple.protocol == IPPROTO_TCP &&
+	       !(connection->tcp.seen[end] & (TCP_FLAG_FIN | TCP_FLAG_RST));
+}
+
 /*
  * Which processes have the socket, by their descriptors. True: its process has it no more; one
  * that it closed itself was shut down first.
@@ -69,9 +80,7 @@ static bool has_lost(const struct binder *binder, struct connection *connection,
 	struct owner *owner = &connection->owners[end];
 	unsigned held;
 
-	if (connection->tuple.protocol != IPPROTO_TCP ||
-	    connection->reason != CONNECTION_REASON_NONE ||
-	    connection->tcp.seen[end] & (TCP_FLAG_FIN | TCP_FLAG_RST))
+	if (!may_lose(connection, end))
 		return false;
 	held = attribution_look_at_holders(binder->options.attribution, question, owner);
 	if (held & ATTRIBUTION_NOW_OTHERS) {
@@ -119,6 +128,16 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 	return false;
 }
 
+/* A UDP socket of another process may be the next one with the same ends; a child's is its parent's. */
+static bool may_succeed(const struct connection *connection, const struct owner *owner,
+                        const struct owner *found)
+{
+	if (found->process == owner->process || is_of_next(owner, found))
+		return false;
+	return connection->tuple.protocol == IPPROTO_TCP ||
+	       (found->shared_count == 0 && found->process->parent_pid == owner->process->pid);
+}
+
 /*
  * Nothing reports that a process hands its socket on and closes it: a look at the descriptor shows
  * it later. The one that has it then is the owner of later packets; those between the two
@@ -133,12 +152,12 @@ static bool succeed(struct binder *binder, struct connection *connection, enum c
 
 	since.heir_ns = question->seen_ns; /* what was seen before is over */
 	if (attribution_find_heir(binder->options.attribution, &since, &found) &&
-	    found.process != owner->process && !is_of_next(owner, &found)) {
+	    may_succeed(connection, owner, &found)) {
 		found.since_ms = to_ms(clock_monotonic_ns());
 		connection->binding.handed = 1;
 		return move(connection, end, &found);
 	}
-	if (!found.process && found.inode != 0 && found.inode == owner->inode) {
+	if (found.process != owner->process && found.inode != 0 && found.inode == owner->inode) {
 		*doubtful |=
 			(found.reason == ATTRIBUTION_PENDING ? BINDER_PENDING : BINDER_AMBIGUOUS)
 			<< end;

@@ -65,7 +65,7 @@ MUTANTS = (
     ("attribution/attribution_udp_ports.c", "listener_table_refreshed_ns(table) < question->seen_ns",
      "false"),
     ("attribution/attribution_udp_ports.c", "!question->fanned_out && (left_ns", "(left_ns"),
-    ("attribution/attribution_udp.c", "if (is_connected_to(&socket, &question->tuple))", "if (true)"),
+    ("attribution/attribution_udp.c", "if (attribution_udp_is_connected(&socket, &question->tuple))", "if (true)"),
     ("attribution/attribution_udp.c", "return socket->state == SOCKET_ESTABLISHED &&", "return"),
     ("attribution/attribution_tcp.c", "if (socket.inode == 0 && question->responder)", "if (false)"),
     ("attribution/attribution_tcp.c", "if (question->gone) {", "if (false) {"),

@@ -899,6 +899,62 @@ static void test_forks(void)
 	close_world();
 }
 
+/* A socket of UDP that was connected and handed to a child: what it sends is reported by nothing. */
+static void test_connected(void)
+{
+	static const struct {
+		const char *title;
+		int forked_ms; /* after the packet; 1 = it did not */
+		bool answers, parent_has, connected;
+		unsigned inode, answer; /* of the owner, before */
+	} cases[] = {
+		{ "it forked, and a child alone has it", -5, true, false, true, 0,
+		  ATTRIBUTION_LOST },
+		{ "found with the same socket", -5, true, false, true, 100, ATTRIBUTION_LOST },
+		{ "with another one", -5, true, false, true, 99, 0 },
+		{ "it has it, too, and may close it", -5, true, true, true, 0,
+		  ATTRIBUTION_LOOK_AGAIN },
+		{ "it did not since long", -2000, true, true, true, 0, 0 },
+		{ "it did not fork", 1, true, false, true, 0, 0 },
+		{ "it forked after the packet", 0, true, false, true, 0, ATTRIBUTION_LOOK_AGAIN },
+		{ "the packet is not its", -5, false, false, true, 0, ATTRIBUTION_LOOK_AGAIN },
+		{ "each send has a route, which is reported", -5, true, false, false, 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct owner owner = { .method = ATTRIBUTION_TRACEPOINT, .inode = cases[i].inode };
+		struct attribution_question asked;
+		unsigned looked;
+
+		clear();
+		fake_process(10, "server", 1, 100);
+		fake_process(20, "child", 10, 100);
+		hold(20, 3, 100);
+		hold(10, 3, cases[i].parent_has ? 100 : 101);
+		if (cases[i].connected)
+			add(UDP, SRC, 53, DST, 7000, SOCKET_ESTABLISHED, 100);
+		else
+			add(UDP, SRC, 53, "0.0.0.0", 0, SOCKET_CLOSED, 100);
+		open_world();
+		walk(world.processes.fds, false);
+		asked = question(IPPROTO_UDP, SRC, 53, DST, 7000);
+		asked.responder = true;
+		asked.sender = cases[i].answers;
+		if (cases[i].forked_ms < 1)
+			attribution_forked(world.attribution, 10, 20,
+			                   asked.seen_ns + cases[i].forked_ms * NS_PER_MS +
+			                           (cases[i].forked_ms == 0));
+		owner.process = process_ref(process_table_get(world.processes.table, 10, NULL));
+		looked = attribution_look_at_holders(world.attribution, &asked, &owner);
+		CHECK_EQUAL(looked, cases[i].answer, "%s", cases[i].title);
+		if (looked & ATTRIBUTION_LOST)
+			CHECK(owner.inode == 100 && strcmp(answer(&asked), "socket 20") == 0,
+			      "and the child is found");
+		owner_clear(&owner);
+		close_world();
+	}
+}
+
 /* The likeliest is named when that is asked for, and called what it is. */
 static void test_guess(void)
 {
@@ -1101,6 +1157,7 @@ int main(void)
 	test_last_holder();
 	test_walks();
 	test_forks();
+	test_connected();
 	test_guess();
 	test_listed();
 	test_unreceived();

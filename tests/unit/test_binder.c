@@ -602,6 +602,51 @@ static void test_closing(void)
 	finish(&fixture);
 }
 
+/* A socket of UDP that was connected: a child has it from its parent, others may have the next. */
+static void test_handed_datagrams(void)
+{
+	static struct process own_child = { .references = 1000000, .pid = 102, .parent_pid = 100 };
+	static int both[] = { 102, 103 };
+	struct packet packet = { .ifindex = 3, .payload = 10 };
+	struct owner held = answer(ATTRIBUTION_TRACEPOINT, &parent);
+	struct fixture fixture;
+	struct connection *connection;
+	int64_t now = clock_monotonic_ns();
+
+	held.inode = 7;
+	connection = begin_bound(&fixture, IPPROTO_UDP, held);
+	inherited = false;
+	lost = true;
+	heir = answer(ATTRIBUTION_SOCKET, &child);
+	heir.inode = 7;
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 1) == BINDER_AMBIGUOUS
+	                                                                                << DST &&
+	              connection->owners[DST].process == &parent && reported == 0,
+	      "another process has it: from whom is not known");
+	heir = answer(ATTRIBUTION_SOCKET, &own_child);
+	heir.inode = 7;
+	heir.shared_pids = both;
+	heir.shared_count = 2;
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 2),
+	            BINDER_AMBIGUOUS << DST, "two of its children have it");
+	heir.shared_pids = NULL;
+	heir.shared_count = 0;
+	binder_judge(fixture.binder, connection, DST, &packet, now, 3);
+	CHECK(connection->owners[DST].process == &own_child && reported == 1, "one has it");
+	lost = false;
+	finish(&fixture);
+
+	connection = begin_bound(&fixture, IPPROTO_UDP, held);
+	connection->binding.contested = true;
+	user = unknown(ATTRIBUTION_REASON_NONE);
+	lost = true;
+	binder_judge(fixture.binder, connection, DST, &packet, now, 1);
+	CHECK(connection->owners[DST].process == &parent,
+	      "where several were seen, those that send are");
+	lost = contested = false;
+	finish(&fixture);
+}
+
 /* Its record waits for late packets, and so does the process that is looked for. */
 static void test_held(void)
 {
@@ -1144,6 +1189,7 @@ int main(void)
 	test_heir();
 	test_unborn();
 	test_handed_on();
+	test_handed_datagrams();
 	test_looked_up();
 	return check_done();
 }

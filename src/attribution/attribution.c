@@ -345,6 +345,11 @@ void attribution_forked(struct attribution *attribution, int parent_pid, int pid
 	attribution->forked++;
 }
 
+bool attribution_forked_after(const struct attribution *attribution, int pid, int64_t seen_ns)
+{
+	return children_forked_ns(&attribution->children, pid) > seen_ns + WINDOW_TRACE_EXACT_NS;
+}
+
 void attribution_forks_lost(struct attribution *attribution)
 {
 	forks_lost(&attribution->forks, clock_monotonic_ns());

@@ -173,6 +173,8 @@ uint32_t attribution_exits(const struct attribution *attribution); /* how many d
  */
 void attribution_forked(struct attribution *attribution, int parent_pid, int pid, int64_t time_ns);
 void attribution_forks_lost(struct attribution *attribution);
+/* Was the fork of this process reported to be of after a packet of that time (monotonic)? */
+bool attribution_forked_after(const struct attribution *attribution, int pid, int64_t seen_ns);
 /*
  * Has the UDP sockets of the namespace listed, if that was not done after since_ns (monotonic).
  * *listed_ns: when it began. 0, -EAGAIN: no time is left for it now, or another -errno.

@@ -26,6 +26,13 @@ void children_ended(struct children *children, int pid, int64_t time_ns)
 		child->ended_ns = time_ns;
 }
 
+int64_t children_forked_ns(const struct children *children, int pid)
+{
+	const struct child *child = &children->places[place_of(pid)];
+
+	return child->pid == pid ? child->forked_ns : 0;
+}
+
 const struct child *children_next(const struct children *children, int parent_pid,
                                   const struct child *after)
 {

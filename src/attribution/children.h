@@ -22,6 +22,8 @@ struct children {
 
 void children_put(struct children *children, int parent_pid, int pid, int64_t time_ns);
 void children_ended(struct children *children, int pid, int64_t time_ns);
+/* 0 = not known. */
+int64_t children_forked_ns(const struct children *children, int pid);
 /* The next child of that process after one of them; NULL: the first one, or no more. */
 const struct child *children_next(const struct children *children, int parent_pid,
                                   const struct child *after);

@@ -10,6 +10,17 @@ static const struct owner one_of_several = { .reason = ATTRIBUTION_AMBIGUOUS };
 static const struct owner not_yet_known = { .reason = ATTRIBUTION_PENDING };
 static const struct owner not_stated = { .reason = ATTRIBUTION_REPLAY };
 
+/* Without tracepoints, a process that began later is known by its fork alone. */
+static bool began_after(const struct stream *stream, const struct passage *passage,
+                        enum connection_end end)
+{
+	const struct process *process = passage->connection->owners[end].process;
+
+	return process && passage->seen_ns != 0 && process->forked_ns == 0 &&
+	       attribution_forked_after(stream->options.attribution, process->pid,
+	                                passage->seen_ns);
+}
+
 /* *listening (clear) is for an owner of this packet alone. */
 static const struct owner *owner_of(const struct stream *stream, const struct passage *passage,
                                     enum connection_end end, struct owner *listening)
@@ -18,7 +29,7 @@ static const struct owner *owner_of(const struct stream *stream, const struct pa
 		return &nobody;
 	if (passage->doubtful & BINDER_AMBIGUOUS << end)
 		return &one_of_several;
-	if (passage->doubtful & BINDER_PENDING << end)
+	if (passage->doubtful & BINDER_PENDING << end || began_after(stream, passage, end))
 		return &not_yet_known;
 	if (binder_has_ended(passage->connection, end, passage->from, passage->seen_ns))
 		return &nobody;

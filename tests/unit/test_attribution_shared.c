@@ -139,6 +139,10 @@ static void test_case_of(const struct test_case *one)
 		case FORK:
 			begin_process(step->pid, false);
 			attribution_forked(attribution, step->other, step->pid, at_ns);
+			CHECK(attribution_forked_after(attribution, step->pid, at_ns - NS_PER_MS) &&
+			              !attribution_forked_after(attribution, step->pid, at_ns) &&
+			              !attribution_forked_after(attribution, 99, 0),
+			      "%s: packets of before its fork are not its own", one->title);
 			break;
 		case HAS:
 		case DROPS:

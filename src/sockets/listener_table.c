@@ -101,8 +101,10 @@ static bool note_since(struct listing *after, const struct listing *before, int6
 {
 	size_t old = 0;
 
+	if (after->count == 0)
+		return true;
 	after->since_ns = malloc(after->count * sizeof *after->since_ns);
-	if (!after->since_ns && after->count > 0)
+	if (!after->since_ns)
 		return false;
 	for (size_t new = 0; new < after->count; new ++) {
 		int order = 1;

@@ -91,7 +91,7 @@ def rules(place, text):
 def clients(place, code, address, port, own_ports=None):
     """Pids of processes that have connected, one after the other; UDP: each from a port of its own, or from one
     that the kernel has reported to be free."""
-    pids, reports = [], Reports(place) if own_ports else None
+    pids, reports = [], Reports(place) if own_ports and code is UDP_CLIENT else None
     for own_port in own_ports or range(20001, 20001 + TIMES):
         client = place.start(sys.executable, "-c", code, address, port, own_port)
         pids.append(client.pid)

@@ -37,7 +37,7 @@ table ip find {
 }
 N
 ip netns exec "$a" nft -f rules || exit 2
-exec ip netns exec "$a" python3 - <<'P'
+ip netns exec "$a" python3 - <<'P'
 import os, re, socket, subprocess, sys, time
 
 os.environ["TZ"] = "UTC-05:30"

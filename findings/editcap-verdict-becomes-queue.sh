@@ -25,7 +25,7 @@ for deb in *.deb; do dpkg -x "$deb" root; done
 LD_LIBRARY_PATH=$(dirname "$(find "$work/root" -name 'libwiretap.so.*' | head -n 1)")
 export LD_LIBRARY_PATH
 PATH=$work/root/usr/bin:$PATH
-exec python3 - <<'P'
+python3 - <<'P'
 import struct, subprocess, sys
 
 SECTION, INTERFACE, STATISTICS, PACKET = 0x0a0d0d0a, 1, 5, 6

@@ -113,10 +113,45 @@ static void read_children(struct attribution *attribution, int parent_pid, int64
 
 	while (read < CHILDREN_LOOKED_AT &&
 	       (child = children_next(&attribution->children, parent_pid, child)))
-		if (child->ended_ns == 0 && child->forked_ns >= since_ns - WINDOW_FORK_NS) {
+		if (child->ended_ns == 0 && child->forked_ns >= since_ns - WINDOW_FORK_NS &&
+		    attribution_spend(&attribution->scans, SCANS_PER_SECOND)) {
 			attribution_read_process(attribution, child->pid);
 			read++;
 		}
+}
+
+/* Those that have the socket now become the owner's shared_pids. */
+static unsigned set_sharers(struct owner *owner, const struct proc_fd_holders *holders)
+{
+	int count = owner->shared_count > 0 ? owner->shared_count : 1;
+	unsigned result = 0;
+
+	if (holders->count == count && has_all(holders, owner))
+		return 0;
+	/* One that has it no more had it until some time since the last look. */
+	if (!has_all(holders, owner)) {
+		result = ATTRIBUTION_DOUBTFUL;
+		owner->was_shared = true;
+	}
+	if (attribution_set_shared(owner, holders) != 0)
+		return result | ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
+	return result | ATTRIBUTION_NOW_OTHERS;
+}
+
+/* It has the socket still: do its children have it, too? */
+static unsigned look_at_sharers(struct attribution *attribution,
+                                const struct attribution_question *question, struct owner *owner,
+                                bool recent)
+{
+	unsigned again = recent ? ATTRIBUTION_LOOK_AGAIN : 0; /* it may close it yet */
+	struct proc_fd_holders holders = { 0 };
+
+	if (recent || owner->shared_count == 0)
+		read_children(attribution, owner->process->pid, question->since_ns);
+	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 ||
+	    !proc_fd_holders_have(&holders, owner->process->pid))
+		return again;
+	return again | set_sharers(owner, &holders);
 }
 
 /*
@@ -141,13 +176,13 @@ static unsigned look_at_connected(struct attribution *attribution,
 	if (!is_connected(attribution, question, &socket) ||
 	    (owner->inode != 0 && owner->inode != socket.inode))
 		return 0;
+	owner->inode = socket.inode;
 	if (!attribution_holds(attribution, owner->process, socket.inode)) {
-		owner->inode = socket.inode;
 		read_children(attribution, owner->process->pid, question->since_ns);
 		return ATTRIBUTION_LOST;
 	}
-	/* It may close it yet. */
-	return question->seen_ns - forked_ns < WINDOW_HANDOVER_NS ? ATTRIBUTION_LOOK_AGAIN : 0;
+	return look_at_sharers(attribution, question, owner,
+	                       question->seen_ns - forked_ns < WINDOW_HANDOVER_NS);
 }
 
 unsigned attribution_look_at_holders(struct attribution *attribution,
@@ -156,7 +191,6 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 {
 	struct look look = { attribution, question, owner, 0, 0 };
 	struct proc_fd_holders holders = { 0 };
-	int count = owner->shared_count > 0 ? owner->shared_count : 1;
 
 	if (question->tuple.protocol == IPPROTO_UDP)
 		return look_at_connected(attribution, question, owner);
@@ -174,14 +208,5 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 ||
 	    !proc_fd_holders_have(&holders, owner->process->pid))
 		return ATTRIBUTION_LOST | look.result;
-	if (holders.count == count && has_all(&holders, owner))
-		return look.result;
-	/* One that has it no more had it until some time since the last look. */
-	if (!has_all(&holders, owner)) {
-		look.result |= ATTRIBUTION_DOUBTFUL;
-		owner->was_shared = true;
-	}
-	if (attribution_set_shared(owner, &holders) != 0)
-		return look.result | ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
-	return look.result | ATTRIBUTION_NOW_OTHERS;
+	return look.result | set_sharers(owner, &holders);
 }

@@ -65,13 +65,11 @@ struct writer_level {
 
 /*
  * Where the next member goes; at NULL: into a tree, or to the place of a narrow record
- * (encode_narrow.h). So a whole record that is appended pays nothing for the other two.
- * Stores through a char pointer
- * may change anything that others can see. So what writes many members does it
- * with a writer of its own, which then stays in a register (see writer_call). Room
- * is asked for once a member: those of known length may begin before the end and
- * reach into the WRITER_SLACK bytes behind it. Once at is behind the end nothing
- * is written any more.
+ * (encode_narrow.h). So a whole record that is appended pays nothing for the other two. Stores
+ * through a char pointer may change anything that others can see. So what writes many members
+ * does it with a writer of its own, which then stays in a register (see writer_call). Room is
+ * asked for once a member: those of known length may begin before the end and reach into the
+ * WRITER_SLACK bytes behind it. Once at is behind the end nothing is written any more.
  */
 struct writer {
 	char *at;
@@ -192,13 +190,13 @@ void encode_writer_time(struct writer *writer, const struct key *key, struct buf
                         int64_t time_ns);
 bool encode_writer_wants(const struct record *record, const struct key *key);
 
-/* Asks whether a member that can be cut is to be left out of this record. */
 /* The member is shorter than it should be, whatever is cut. */
 WRITER_INLINE void writer_marks(struct writer *writer, enum writer_cut member)
 {
 	writer->record->marked |= 1u << member;
 }
 
+/* Asks whether a member that can be cut is to be left out of this record. */
 WRITER_INLINE bool writer_cuts(struct writer *writer, enum writer_cut member)
 {
 	writer->record->met |= 1u << member;

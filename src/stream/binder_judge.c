@@ -204,11 +204,27 @@ static bool judge(struct binder *binder, struct connection *connection, enum con
 	return false;
 }
 
-/* A lookup found its owner; what uses the socket later may be another process. */
-static bool is_looked_up(const struct connection *connection, int end)
+/* Several processes have the UDP socket: which of them sends is seen when it does. */
+static bool is_shared_datagrams(const struct connection *connection, int end)
 {
-	return connection->tuple.protocol == IPPROTO_TCP &&
-	       connection->owners[end].method == ATTRIBUTION_SOCKET;
+	return connection->tuple.protocol == IPPROTO_UDP &&
+	       connection->owners[end].method == ATTRIBUTION_SOCKET &&
+	       connection->owners[end].shared_count > 0;
+}
+
+/* A lookup found its owner; what uses the socket later may be another process. */
+static bool is_looked_up(const struct connection *connection, int end, bool sender)
+{
+	return (connection->tuple.protocol == IPPROTO_TCP &&
+	        connection->owners[end].method == ATTRIBUTION_SOCKET) ||
+	       (sender && is_shared_datagrams(connection, end));
+}
+
+/* A connection is contested as a whole: it may be so at the other end alone, from which this one receives. */
+static bool is_of_several(const struct binder *binder, const struct attribution_question *question)
+{
+	return question->sender || tuple_is_of_link(&question->tuple) ||
+	       attribution_is_contested(binder->options.attribution, question);
 }
 
 static void tell_move(struct binder *binder, struct connection *connection)
@@ -296,16 +312,19 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 		if (changed && !connection->binding.contested && !question.fanned_out)
 			connection->binding.contested =
 				attribution_is_contested(binder->options.attribution, &question);
-		if (changed && !connection->binding.contested && is_looked_up(connection, end))
+		if (changed && !connection->binding.contested &&
+		    is_looked_up(connection, end, question.sender))
 			moved |= judge(binder, connection, (enum connection_end)end, &question,
 			               &doubtful);
+		if (is_shared_datagrams(connection, end))
+			doubtful |= ASK_AGAIN;
 		lost = changed &&
 		       has_lost(binder, connection, (enum connection_end)end, &question, &doubtful);
 		if (!connection->binding.contested && !lost &&
 		    !(changed && is_orphan(connection, (enum connection_end)end, seen_ns)))
 			continue;
 		binder_count_destroyed(binder, connection, &question);
-		if (connection->binding.contested)
+		if (connection->binding.contested && is_of_several(binder, &question))
 			moved |= judge(binder, connection, (enum connection_end)end, &question,
 			               &doubtful);
 		if (changed && is_orphan(connection, (enum connection_end)end, seen_ns))

@@ -188,6 +188,14 @@ bool attribution_changed_since(const struct attribution *attribution, int64_t si
 	return false;
 }
 
+bool attribution_forked_after(const struct attribution *attribution, int pid, int64_t seen_ns)
+{
+	(void)attribution;
+	(void)pid;
+	(void)seen_ns;
+	return false;
+}
+
 bool attribution_is_contested(struct attribution *attribution,
                               const struct attribution_question *question)
 {

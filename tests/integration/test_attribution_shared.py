@@ -249,4 +249,45 @@ while True:
             sockline.stop()
 
 
+# Workers have the socket from the start, and each says in its answer which one it is.
+WORKERS = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 0))
+there = s.getsockname()
+workers = []
+for _ in range(3):
+    workers.append(os.fork())
+    while not workers[-1]:
+        _, client = s.recvfrom(9)
+        s.sendto(b"%d" % os.getpid(), client)
+answers = []
+for _ in range(8):
+    c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    c.bind(("127.0.0.1", 0))
+    c.sendto(b"x", there)
+    answers += [c.getsockname()[1], int(c.recv(9))]
+    c.close()
+try:
+    wait(there[1], *answers)
+finally:
+    for worker in workers:
+        os.kill(worker, 9)
+"""
+
+
+def test_workers_of_one_socket():
+    """Each answers one datagram of a client, on a socket that all of them have."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet", "udp")
+        agent = Agent(host, "os.setpgid(0, 0)\n" + WORKERS)
+        port, *answers = map(int, agent.first.split())
+        sockline.wait_for("packet", count=len(answers))
+        agent.end()
+        sockline.stop()
+        sent = dict(zip(answers[::2], answers[1::2]))
+        found = {record["destination"]["port"]: source_end(record).pid
+                 for record in sockline.find("packet", lambda one: one["source"]["port"] == port)}
+        check(found == sent, "each answer with the worker that sent it", f"{sent}\n{found}")
+
+
 run(globals())

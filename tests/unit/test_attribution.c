@@ -913,8 +913,8 @@ static void test_connected(void)
 		{ "found with the same socket", -5, true, false, true, 100, ATTRIBUTION_LOST },
 		{ "with another one", -5, true, false, true, 99, 0 },
 		{ "it has it, too, and may close it", -5, true, true, true, 0,
-		  ATTRIBUTION_LOOK_AGAIN },
-		{ "it did not since long", -2000, true, true, true, 0, 0 },
+		  ATTRIBUTION_LOOK_AGAIN | ATTRIBUTION_NOW_OTHERS },
+		{ "it did not since long", -2000, true, true, true, 0, ATTRIBUTION_NOW_OTHERS },
 		{ "it did not fork", 1, true, false, true, 0, 0 },
 		{ "it forked after the packet", 0, true, false, true, 0, ATTRIBUTION_LOOK_AGAIN },
 		{ "the packet is not its", -5, false, false, true, 0, ATTRIBUTION_LOOK_AGAIN },
@@ -950,6 +950,12 @@ static void test_connected(void)
 		if (looked & ATTRIBUTION_LOST)
 			CHECK(owner.inode == 100 && strcmp(answer(&asked), "socket 20") == 0,
 			      "and the child is found");
+		if (looked & ATTRIBUTION_NOW_OTHERS) {
+			CHECK(owner.shared_count == 2 && owner.process->pid == 10,
+			      "both are said to have it");
+			looked = attribution_look_at_holders(world.attribution, &asked, &owner);
+			CHECK(!(looked & ATTRIBUTION_NOW_OTHERS), "once");
+		}
 		owner_clear(&owner);
 		close_world();
 	}

@@ -647,6 +647,61 @@ static void test_handed_datagrams(void)
 	finish(&fixture);
 }
 
+/* Several processes have the socket of a UDP server from its start: each answers some of its clients. */
+static void test_shared_datagrams(void)
+{
+	static int both[] = { 100, 101 };
+	struct packet packet = { .payload = 10 };
+	struct owner held = answer(ATTRIBUTION_SOCKET, &parent);
+	struct fixture fixture;
+	struct connection *connection;
+
+	held.shared_pids = both;
+	held.shared_count = 2;
+	connection = begin_bound(&fixture, IPPROTO_UDP, held);
+	user = answer(ATTRIBUTION_TRACEPOINT, &child);
+	binder_judge(fixture.binder, connection, SRC, &packet, NOW + 5, 1);
+	CHECK(connection->owners[DST].process == &parent && reported == 0 &&
+	              connection->binding.changes == 0,
+	      "what it receives is of one of them, and the next packet asks again");
+	user = unknown(ATTRIBUTION_REASON_NONE);
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 6, 1) == 0 &&
+	              connection->owners[DST].process == &parent,
+	      "where none was seen to send, it stays");
+	user = answer(ATTRIBUTION_TRACEPOINT, &child);
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 7, 1);
+	CHECK(connection->owners[DST].process == &child && reported == 1 &&
+	              connection->owners[DST].shared_count == 0,
+	      "the one that sends is its owner");
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 8, 1);
+	CHECK(connection->binding.changes != 0, "which stands as others do");
+	user = unknown(ATTRIBUTION_REASON_NONE);
+	finish(&fixture);
+}
+
+/* What one end receives from several is no doubt about that end. */
+static void test_receives_from_several(void)
+{
+	struct packet packet = { .payload = 10 };
+	struct fixture fixture;
+	struct connection *connection =
+		begin_bound(&fixture, IPPROTO_UDP, answer(ATTRIBUTION_TRACEPOINT, &parent));
+
+	connection->binding.contested = true;
+	contested = false; /* at this end */
+	user = unknown(ATTRIBUTION_AMBIGUOUS);
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, SRC, &packet, NOW + 5, 1), 0,
+	            "an end that receives, and that one process uses");
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, NOW + 6, 2),
+	            BINDER_AMBIGUOUS << DST, "an end that sends");
+	contested = true;
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, SRC, &packet, NOW + 7, 3),
+	            BINDER_AMBIGUOUS << DST, "an end that receives, and that several use");
+	contested = false;
+	user = unknown(ATTRIBUTION_REASON_NONE);
+	finish(&fixture);
+}
+
 /* Its record waits for late packets, and so does the process that is looked for. */
 static void test_held(void)
 {
@@ -1190,6 +1245,8 @@ int main(void)
 	test_unborn();
 	test_handed_on();
 	test_handed_datagrams();
+	test_shared_datagrams();
+	test_receives_from_several();
 	test_looked_up();
 	return check_done();
 }

@@ -81,11 +81,12 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 bool binder_is_unborn(const struct connection *connection, enum connection_end end,
                       int64_t seen_ns);
 /*
- * The owner of the end that received a datagram of seen_ns had exited by then, and left its socket
- * to no process: none received it. The kernel reports the end of the socket later.
+ * BINDER_GONE << end when the owner of the end that a datagram of seen_ns came to had exited by
+ * then, and left its socket to no process: none received it. Else 0. The kernel closes the socket
+ * later, and reports that later still.
  */
-bool binder_has_ended(const struct connection *connection, enum connection_end end,
-                      enum connection_end from, int64_t seen_ns);
+unsigned binder_ended(const struct connection *connection, enum connection_end from,
+                      int64_t seen_ns);
 /* The owner of a packet that binder_is_unborn is true of. False, and *owner (must be clear) remains so: it is not surely known. */
 bool binder_find_listening(const struct binder *binder, const struct connection *connection,
                            enum connection_end end, int64_t seen_ns, struct owner *owner);

@@ -46,13 +46,18 @@ static struct attribution_question question_of_packet(const struct connection *c
 	return question;
 }
 
-/* Its owner has exited before the packet. */
-static bool is_orphan(const struct connection *connection, enum connection_end end, int64_t seen_ns)
+/* Its owner has exited, and what becomes of the socket is not known yet. */
+static bool exits(const struct connection *connection, enum connection_end end)
 {
 	const struct process *process = connection->owners[end].process;
 
-	return process && process->exited_ns != 0 && process->exited_ns <= seen_ns &&
-	       !(connection->binding.orphaned & 1u << end);
+	return process && process->exited_ns != 0 && !(connection->binding.orphaned & 1u << end);
+}
+
+/* The same before the packet. */
+static bool is_orphan(const struct connection *connection, enum connection_end end, int64_t seen_ns)
+{
+	return exits(connection, end) && connection->owners[end].process->exited_ns <= seen_ns;
 }
 
 /* With BINDER_AMBIGUOUS and such, here alone: whatever changes until then, the next packet asks. */
@@ -245,14 +250,17 @@ bool binder_is_unborn(const struct connection *connection, enum connection_end e
 	return process && seen_ns != 0 && process_is_unborn(process, seen_ns);
 }
 
-bool binder_has_ended(const struct connection *connection, enum connection_end end,
-                      enum connection_end from, int64_t seen_ns)
+unsigned binder_ended(const struct connection *connection, enum connection_end from,
+                      int64_t seen_ns)
 {
+	enum connection_end end = !from;
 	const struct process *process = connection->owners[end].process;
 
-	return connection->binding.orphaned & 1u << end && end != from && process &&
-	       connection->tuple.protocol == IPPROTO_UDP &&
-	       process->exited_ns + WINDOW_EXITING_NS <= seen_ns;
+	if (!(connection->binding.orphaned & 1u << end) || !process ||
+	    connection->tuple.protocol != IPPROTO_UDP ||
+	    process->exited_ns + WINDOW_TRACE_EXACT_NS > seen_ns)
+		return 0;
+	return BINDER_GONE << end;
 }
 
 bool binder_find_listening(const struct binder *binder, const struct connection *connection,
@@ -316,7 +324,10 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 		    is_looked_up(connection, end, question.sender))
 			moved |= judge(binder, connection, (enum connection_end)end, &question,
 			               &doubtful);
-		if (is_shared_datagrams(connection, end))
+		/* Its exit may be known when a packet of before is read: the next one may be after it. */
+		if (is_shared_datagrams(connection, end) ||
+		    (exits(connection, (enum connection_end)end) &&
+		     !is_orphan(connection, (enum connection_end)end, seen_ns)))
 			doubtful |= ASK_AGAIN;
 		lost = changed &&
 		       has_lost(binder, connection, (enum connection_end)end, &question, &doubtful);

@@ -1,6 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records of packets. */
+#include "attribution/windows.h"
 #include "events/community_id.h"
 #include "stream/flow_key.h"
 #include "stream/passage.h"
@@ -8,6 +9,7 @@
 static const struct owner nobody = { .reason = ATTRIBUTION_NO_SOCKET };
 static const struct owner one_of_several = { .reason = ATTRIBUTION_AMBIGUOUS };
 static const struct owner not_yet_known = { .reason = ATTRIBUTION_PENDING };
+static const struct owner exited = { .reason = ATTRIBUTION_EXITED };
 static const struct owner not_stated = { .reason = ATTRIBUTION_REPLAY };
 
 /* Without tracepoints, a process that began later is known by its fork alone. */
@@ -21,18 +23,24 @@ static bool began_after(const struct stream *stream, const struct passage *passa
 	                                passage->seen_ns);
 }
 
+/* Its sockets are closed soon after: until then there is one, that none reads from. */
+static bool is_exiting(const struct passage *passage, enum connection_end end)
+{
+	const struct process *process = passage->connection->owners[end].process;
+
+	return process && passage->seen_ns < process->exited_ns + WINDOW_EXITING_NS;
+}
+
 /* *listening (clear) is for an owner of this packet alone. */
 static const struct owner *owner_of(const struct stream *stream, const struct passage *passage,
                                     enum connection_end end, struct owner *listening)
 {
 	if (passage->doubtful & BINDER_GONE << end)
-		return &nobody;
+		return is_exiting(passage, end) ? &exited : &nobody;
 	if (passage->doubtful & BINDER_AMBIGUOUS << end)
 		return &one_of_several;
 	if (passage->doubtful & BINDER_PENDING << end || began_after(stream, passage, end))
 		return &not_yet_known;
-	if (binder_has_ended(passage->connection, end, passage->from, passage->seen_ns))
-		return &nobody;
 	if (!binder_is_unborn(passage->connection, end, passage->seen_ns))
 		return &passage->connection->owners[end];
 	return binder_find_listening(stream->binder, passage->connection, end, passage->seen_ns,

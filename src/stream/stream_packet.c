@@ -297,6 +297,8 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (connection && may_have_moved(stream, connection, packet))
 		passage->doubtful |= binder_judge(stream->binder, connection, passage->from, packet,
 		                                  passage->seen_ns, stream->changes);
+	if (connection && connection->binding.orphaned)
+		passage->doubtful |= binder_ended(connection, passage->from, passage->seen_ns);
 	if (stream->wants_states && connection && !passage->opened && connection->state != before)
 		stream_emit_state(stream, connection, before, packet->time_ns);
 	if (packet->is_outer)

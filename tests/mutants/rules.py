@@ -85,7 +85,10 @@ MUTANTS = (
     # stream
     ("stream/binder.c", "found->inode != first->inode", "false"),
     ("tracepoints/trace_ring.c", "ring->head - ring->tail > ring->size - room_for_record(ring)", "false"),
-    ("stream/binder_judge.c", "connection->binding.orphaned & 1u << end && end != from && process", "process"),
+    ("stream/binder_judge.c", "!(connection->binding.orphaned & 1u << end) || !process", "!process"),
+    ("stream/binder_judge.c", "process->exited_ns + WINDOW_TRACE_EXACT_NS > seen_ns", "false"),
+    ("stream/binder_judge.c", "!is_orphan(connection, (enum connection_end)end, seen_ns)", "false"),
+    ("stream/binder_judge.c", "sender && is_shared_datagrams(connection, end)", "false"),
     ("stream/binder.c", "protocol == IPPROTO_TCP && end == CONNECTION_SOURCE", "false"),
     ("stream/binder.c", "better->method == ATTRIBUTION_UNKNOWN || worth(better) < worth(owner)",
      "better->method == ATTRIBUTION_UNKNOWN"),

@@ -14,7 +14,7 @@
 /* As RestrictAddressFamilies= of a systemd unit does. */
 static bool refuse_inet(void)
 {
-	/* Of the 64 bits of an argument, the low ones. */
+	/* An argument has 64 bits: these are the low ones. */
 	const uint32_t family = offsetof(struct seccomp_data, args[0]) +
 	                        (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
 	struct sock_filter code[] = {

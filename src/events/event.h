@@ -261,7 +261,7 @@ struct event_log {
 	const char *error_message; /* NULL = none */
 	const char *interface;     /* CAPTURE_LOST, CAPTURE_RESUMED */
 	uint64_t count;            /* records dropped, messages lost */
-	/* RECORDS_DROPPED: output; NETLINK_OVERRUN: proc_events, destroy, interfaces */
+	/* RECORDS_DROPPED: output; NETLINK_OVERRUN: proc_events, destroy */
 	const char *where;
 	int64_t step_ns;         /* CLOCK_STEP; negative = back */
 	const char *path;        /* OUTPUT_OPENED: the file; NULL = standard output */

@@ -19,6 +19,7 @@ WITHDRAWN = {}
 CHANGED = {
     "0.1.0": {
         'sockline.schema has no "1.0" any more': "a new major version has another number",
+        'sockline.loss.where has no "interfaces" any more': "they are listed anew at once: no record said so",
         "user.id may be absent": "it is the real user now; where the effective one alone is known, that is said",
         "sockline.peer.user.id may be absent": "the same of the peer",
         "existing_socket may be without sockline.tcp.rtt_us": "0 was written where nothing was measured",

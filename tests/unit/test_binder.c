@@ -1066,6 +1066,10 @@ static void test_heir(void)
 	connection->tuple.protocol = IPPROTO_TCP;
 	CHECK_EQUAL(binder_ended(connection, SRC, NOW + 1 + WINDOW_EXITING_NS), 0,
 	            "the kernel ends a TCP connection");
+	connection->tuple.protocol = IPPROTO_UDP;
+	connection->binding.orphaned = 0;
+	CHECK_EQUAL(binder_ended(connection, SRC, NOW + 1 + WINDOW_EXITING_NS), 0,
+	            "another process may have the socket");
 	finish(&fixture);
 }
 

@@ -3,7 +3,7 @@
 #include "base/decimal.h"
 
 /* clang-format off */
-#define ONE(a, b, c, length)  { a, b, c, length }
+#define ONE(a, b, c, length)  a, b, c, length
 #define TEN(a, b, length)                                                                          \
 	ONE(a, b, '0', length), ONE(a, b, '1', length), ONE(a, b, '2', length),                    \
 	ONE(a, b, '3', length), ONE(a, b, '4', length), ONE(a, b, '5', length),                    \
@@ -15,8 +15,7 @@
 	TEN(a, '9', length)
 #define HUNDRED(a)  TEN(a, '0', 3), NINETY(a, 3)
 
-/* As many behind the last digits are read. */
-const char decimal_triples[1000][4] = {
+const char decimal_triples[4 * 1000] = {
 	TEN('0', '0', 1), NINETY('0', 2),
 	HUNDRED('1'), HUNDRED('2'), HUNDRED('3'), HUNDRED('4'), HUNDRED('5'),
 	HUNDRED('6'), HUNDRED('7'), HUNDRED('8'), HUNDRED('9'),

@@ -13,12 +13,12 @@
 #define DECIMAL_MAX    20 /* digits of 2^64 - 1 */
 #define DECIMAL_MAX_32 10 /* of 2^32 - 1 */
 
-/* Three digits at a time: the digits with leading zeros, and how many of them are none. */
-extern const char decimal_triples[1000][4];
+/* The numbers below 1000: three digits each, with leading zeros, and how many there are without. */
+extern const char decimal_triples[4 * 1000];
 
 static inline void decimal_put_pair(char *to, uint32_t below_100)
 {
-	memcpy(to, decimal_triples[below_100] + 1, 2);
+	memcpy(to, decimal_triples + 4 * below_100 + 1, 2);
 }
 
 /*
@@ -27,7 +27,7 @@ static inline void decimal_put_pair(char *to, uint32_t below_100)
  */
 static inline char *decimal_put_triple(char *to, uint32_t below_1000)
 {
-	memcpy(to, decimal_triples[below_1000], 4);
+	memcpy(to, decimal_triples + 4 * below_1000, 4);
 	return to + 3;
 }
 
@@ -43,9 +43,10 @@ static inline char *decimal_put_nine(char *to, uint32_t below_10_9)
 /* Without: returns the end. Four bytes are written in any case. */
 static inline char *decimal_put_short(char *to, uint32_t below_1000)
 {
-	const char *triple = decimal_triples[below_1000];
+	const char *triple = decimal_triples + 4 * below_1000;
 	uint32_t length = (uint8_t)triple[3];
 
+	/* Behind a short one the next number is read; the last of them have three digits. */
 	memcpy(to, triple + 3 - length, 4);
 	return to + length;
 }

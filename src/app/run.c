@@ -278,12 +278,15 @@ static bool take_packets(struct run *run)
 }
 
 /* Nanoseconds until the next look; -1: no listener waits for one. */
-static int64_t look_at_listeners(struct run *run, int64_t now)
+static int64_t look_at_listeners(struct run *run)
 {
-	int64_t wait = -1;
+	int64_t wait = -1, now;
 
-	if (run->listeners_ns == 0 || now < run->listeners_ns)
-		return run->listeners_ns == 0 ? -1 : run->listeners_ns - now;
+	if (run->listeners_ns == 0)
+		return -1;
+	now = clock_monotonic_ns();
+	if (now < run->listeners_ns)
+		return run->listeners_ns - now;
 	for (int i = 0; i < run->watch_count; i++) {
 		int64_t next = listener_watch_look(run->watches[i].watch);
 
@@ -311,7 +314,7 @@ static int turn(void *context)
 	timeout = sooner(timeout, milliseconds(run_processes_timeout_ns(run)));
 	if (run->host && host_work(run->host, WORK_BUDGET_NS))
 		more = true;
-	timeout = sooner(timeout, milliseconds(look_at_listeners(run, clock_monotonic_ns())));
+	timeout = sooner(timeout, milliseconds(look_at_listeners(run)));
 	run_advance_snapshot(run, ROOM_FOR_TURN);
 	emitter_announce(run->emitter, time_ns(run));
 	run_output_turn(run, more);

@@ -34,6 +34,7 @@ from bench_flows import run_compression, run_flows, run_growth, run_totals  # no
 from bench_live import run_idle, run_live, run_memory, run_processes  # noqa: E402
 from bench_namespaces import run_namespaces  # noqa: E402
 from bench_snapshot import run_snapshot  # noqa: E402
+from cpu import cpu_of  # noqa: E402
 
 # What a packet record of sockline says, in tshark's names: its time is a date, too.
 TSHARK_FIELDS = (
@@ -112,16 +113,6 @@ class Bench:
 
     def path(self, name):
         return os.path.join(self.scratch, name)
-
-
-def cpu_of(command, output=subprocess.DEVNULL):
-    """Seconds of user and system time; exact where the kernel is."""
-    process = subprocess.Popen(command, stdout=output, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(f"bench: {' '.join(command)}: status {process.returncode}")
-    return usage.ru_utime + usage.ru_stime
 
 
 def cpu_into_cat(command):

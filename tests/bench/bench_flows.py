@@ -12,6 +12,7 @@ import time
 
 from attribution import Namespace
 from attribution_table import cpu_ns
+from cpu import cpu_of
 
 # One connection of so many small segments, each way in its own process.
 TALK = """
@@ -31,17 +32,6 @@ for _ in range(int(sys.argv[1])):
 talk.close()
 os.wait()
 """
-
-
-def cpu_of(command):
-    """Seconds of user and system time of all its threads."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(f"bench: {' '.join(command)}: status {process.returncode}")
-    return usage.ru_utime + usage.ru_stime
 
 
 def make_capture(bench, name, packets, tuples):

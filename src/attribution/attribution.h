@@ -153,9 +153,9 @@ bool attribution_find_listening(struct attribution *attribution,
                                 const struct attribution_question *question,
                                 const struct process *child, struct owner *owner);
 /*
- * Where no tracepoint reports what is handed on: the process was found with a TCP socket. Has it
- * the descriptor still, and it alone, at the packet of question->seen_ns? Its shared_pids are of now.
- * 0 also when asked too often.
+ * Where no tracepoint reports what is handed on: the process was found with a TCP socket, or with
+ * one of UDP that is connected. Has it the descriptor still, and it alone, at the packet of
+ * question->seen_ns? Its shared_pids are of now. 0 also when asked too often.
  */
 #define ATTRIBUTION_LOST       1u /* it has it no more */
 #define ATTRIBUTION_NOW_OTHERS 2u /* shared_pids changed */

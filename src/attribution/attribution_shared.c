@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where no tracepoint reports which process sends: whether the one that was found with a TCP
- * socket still has it, and whether it has it alone. A child that was forked since has it as well,
- * and any of those that have it may have sent a packet.
+ * socket, or with a connected one of UDP, still has it, and whether it has it alone. A child that
+ * was forked since has it as well, and any of those that have it may have sent a packet.
  */
 #include <netinet/in.h>
 

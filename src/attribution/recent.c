@@ -16,9 +16,9 @@ struct entry {
 	struct owner owner;
 };
 
-/* A ring: entries are overwritten in the order in which they were first put. */
 #define EXPIRE_LENGTH 2048 /* entries that are looked at in one go */
 
+/* A ring: entries are overwritten in the order in which they were first put. */
 struct recent {
 	struct hash_key key;
 	struct table *index;

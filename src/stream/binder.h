@@ -87,7 +87,10 @@ bool binder_is_unborn(const struct connection *connection, enum connection_end e
  */
 unsigned binder_ended(const struct connection *connection, enum connection_end from,
                       int64_t seen_ns);
-/* The owner of a packet that binder_is_unborn is true of. False, and *owner (must be clear) remains so: it is not surely known. */
+/*
+ * The owner of a packet that binder_is_unborn is true of. False, and *owner (must be clear) remains
+ * so: it is not surely known.
+ */
 bool binder_find_listening(const struct binder *binder, const struct connection *connection,
                            enum connection_end end, int64_t seen_ns, struct owner *owner);
 /* NAT: the end's socket has that tuple (this end as source), as an answer showed. */

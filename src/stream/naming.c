@@ -24,8 +24,8 @@ struct naming {
 	uint32_t limit;  /* of tail, for this packet */
 	/* A ring in the order of their packets: those from head on and before tail are there. */
 	uint32_t head, tail;
-	uint64_t packets
-		[FINDINGS_MAX]; /* whose findings they are: numbers; 0 = of one that passed */
+	/* The number of the packet that each is of; 0 = it passed. */
+	uint64_t packets[FINDINGS_MAX];
 	struct inspector_finding findings[FINDINGS_MAX];
 };
 

@@ -159,4 +159,5 @@ void stream_bind_stated(struct stream *stream, struct connection *connection,
 /* For packets from this one on, no UDP socket that was reported so far is looked at any more. */
 void stream_settle_destroyed(const struct stream *stream, struct connection *connection,
                              int64_t seen_ns);
+
 #endif

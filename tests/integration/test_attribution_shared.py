@@ -4,7 +4,6 @@
 """Sockets that were handed on, inherited or used in odd ways: who is named has opened, held or used
 them, and no other process is."""
 
-import collections
 import time
 
 from harness import Namespace, check, run
@@ -13,7 +12,8 @@ from mksock import Agent, ends_at, source_end, wait_until
 MODES = ("tracepoints", "sentinel", "lookup")
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
 
-# Each program says the port in question, then all who may be named; `server` is there already.
+# Each program prints the port in question, the port of the other end, then the pids of all processes
+# that may be named. `server` is there already.
 PRELUDE = """
 import ctypes, threading, time
 libc = ctypes.CDLL(None)
@@ -23,8 +23,8 @@ def connect():
     s = socket.create_connection(there)
     s.send(b"hello")
     return s
-def port(s):
-    return s.getsockname()[1]
+def ports(s, other=there[1]):
+    return f"{s.getsockname()[1]} {other}"
 """
 
 CASES = (
@@ -33,13 +33,13 @@ s = socket.socket()
 s.bind(("127.0.0.1", 0))
 s.connect(s.getsockname())
 s.send(b"hello")
-wait(port(s), os.getpid())"""),
+wait(ports(s, s.getsockname()[1]), os.getpid())"""),
     ("in another network namespace when it connects", "tcp", """
 s = socket.socket()
 libc.unshare(0x40000000)
 s.connect(there)
 s.send(b"hello")
-wait(port(s), os.getpid())"""),
+wait(ports(s), os.getpid())"""),
     ("taken from a child by pidfd_getfd", "tcp", """
 reader, writer = os.pipe()
 child = os.fork()
@@ -51,7 +51,7 @@ if not child:
 s = socket.socket(fileno=libc.syscall(438, os.pidfd_open(child), int(os.read(reader, 10)), 0))
 os.waitpid(child, 0)
 s.send(b"again")
-wait(port(s), os.getpid(), child)"""),
+wait(ports(s), os.getpid(), child)"""),
     ("accepted by one, used by another", "tcp", """
 ours, theirs = socket.socketpair()
 child = os.fork()
@@ -67,7 +67,7 @@ s = server.accept()[0]
 socket.send_fds(ours, [b"1"], [s.fileno()])
 s.close()
 client.recv(10)
-wait(there[1], os.getpid(), child)"""),
+wait(there[1], client.getsockname()[1], os.getpid(), child)"""),
     ("a daemon's, which forked twice", "tcp", """
 s = connect()
 reader, writer = os.pipe()
@@ -80,32 +80,32 @@ if not child:
         sys.stdin.read()
     os._exit(0)
 grandchild = int(os.read(reader, 10))
-number = port(s)
+number = ports(s)
 s.close()
 wait(number, os.getpid(), child, grandchild)"""),
     ("inherited over exec", "tcp", """
 s = connect()
 os.set_inheritable(s.fileno(), True)
 child = os.posix_spawn("/bin/cat", ["cat"], {})
-number = port(s)
+number = ports(s)
 s.close()
 wait(number, os.getpid(), child)"""),
     ("opened by TCP fast open", "tcp", """
 s = socket.socket()
 s.sendto(b"hello", 0x20000000, there)
-wait(port(s), os.getpid())"""),
+wait(ports(s), os.getpid())"""),
     ("opened by a thread while another ends", "tcp", """
 found = []
 for _ in range(5):
     other = threading.Thread(target=lambda: None)
     one = threading.Thread(target=lambda: found.append(connect()))
     one.start(); other.start(); one.join(); other.join()
-wait(port(found[-1]), os.getpid())"""),
+wait(ports(found[-1]), os.getpid())"""),
     ("does not wait for its connection", "tcp", """
 s = socket.socket()
 s.setblocking(False)
 s.connect_ex(there)
-wait(port(s), os.getpid())"""),
+wait(ports(s), os.getpid())"""),
     ("UDP, connected to one, then to another", "udp", """
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for number in range(2):
@@ -114,20 +114,25 @@ for number in range(2):
     s.connect(other.getsockname())
     s.send(b"1")
     other.recv(1)
-wait(port(s), os.getpid())"""),
+wait(ports(s, other.getsockname()[1]), os.getpid())"""),
     ("UDP from an address that the datagram names", "udp", """
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("0.0.0.0", 0))
 IP_PKTINFO = 8
 source = struct.pack("I4s4s", 0, socket.inet_aton("127.0.0.5"), b"")
 s.sendmsg([b"1"], [(socket.IPPROTO_IP, IP_PKTINFO, source)], 0, ("127.0.0.1", 9))
-wait(port(s), os.getpid())"""),
+wait(ports(s, 9), os.getpid())"""),
 )
 
 
+def ends_of(sockline, agent, protocol):
+    """The ends that have the first of the agent's ports: connect(2) may give it to others too."""
+    port, other, *_ = map(int, agent.first.split())
+    return [end for _, end in ends_at(sockline.records, port, other, protocol)]
+
+
 def known(sockline, agent, protocol):
-    port = int(agent.first.split()[0])
-    return any(end.pid for _, end in ends_at(sockline.records, port, protocol=protocol))
+    return any(end.pid for end in ends_of(sockline, agent, protocol))
 
 
 def test_handed_on():
@@ -143,15 +148,10 @@ def test_handed_on():
                 agent.end()
             time.sleep(0.3)
             check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
-            at_port = collections.defaultdict(set)  # connect(2) may give two a port, to different ends
-            for _, protocol, agent in agents:
-                port, *pids = map(int, agent.first.split())
-                at_port[protocol, port].update(pids)
             for title, protocol, agent in agents:
-                port = int(agent.first.split()[0])
-                pids = at_port[protocol, port]
-                ends = list(ends_at(sockline.records, port, protocol=protocol))
-                wrong = [end for _, end in ends if not end.named <= pids]
+                pids = set(map(int, agent.first.split()[2:]))
+                ends = ends_of(sockline, agent, protocol)
+                wrong = [end for end in ends if not end.named <= pids]
                 check(ends and not wrong and (mode != "tracepoints" or known(sockline, agent, protocol)),
                       f"{mode}: {title}", f"{pids}\n{ends}")
 

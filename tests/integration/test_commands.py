@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
 """Each command in README.md and contrib is run by a test as it is written, or is known here with the reason why not.
-Those that install files are run here, with copies of /etc and /usr/local over the machine's."""
+Those that install files are run here, with copies of /etc, /opt and /usr/local over the machine's."""
 
 import glob
 import http.server
@@ -78,7 +78,7 @@ def test_known():
 
 
 def over_the_machine(folder, script):
-    """Runs it in folder, with a layer over /etc and /usr/local; what is in PATH's first folder notes its calls."""
+    """Runs it in folder, with a layer over /etc, /opt and /usr/local; what is in PATH's first folder notes its calls."""
     shims = path("shims")
     os.makedirs(shims, exist_ok=True)
     for name in ("systemctl", "sysctl"):  # would change the machine
@@ -92,7 +92,7 @@ def over_the_machine(folder, script):
     os.makedirs(layers, exist_ok=True)
     setup = f"""set -e
 mount -t tmpfs sockline-test {layers}
-for place in etc usr/local; do
+for place in etc opt usr/local; do
     mkdir -p {layers}/$place.upper {layers}/$place.work
     mount -t overlay -o lowerdir=/$place,upperdir={layers}/$place.upper,workdir={layers}/$place.work overlay /$place
 done
@@ -127,15 +127,16 @@ def test_installs():
             compare += "\ngetent passwd sockline >/dev/null"
         elif "sudo systemd-sysusers" in given:
             given.remove("sudo systemd-sysusers")
-        ready, result = over_the_machine(folder, "\n".join([f"mkdir -p {folders}", *given, compare]))
+        ready, result = over_the_machine(folder, "\n".join([f"mkdir -p . {folders}", *given, compare]))
         if not ready:
             skip(f"contrib/{name}", f"no layers over /etc: {result.stderr[:200]}")
             continue
         check(result.returncode == 0 and files, f"contrib/{name}: its files are where they belong", (given, result.stderr))
     with open(path("calls"), encoding="utf-8") as file:
         calls = file.read().splitlines()
-    wanted = ["systemctl restart rsyslog", "systemctl restart rsyslog", "systemctl restart syslog-ng",
-              "sysctl -p /etc/sysctl.d/60-sockline.conf", "systemctl daemon-reload", "systemctl enable --now sockline"]
+    restarted = ("filebeat", "fluent-bit", "logstash", "alloy", "otelcol-contrib", "rsyslog", "rsyslog", "syslog-ng")
+    wanted = [*(f"systemctl restart {name}" for name in restarted), "sysctl -p /etc/sysctl.d/60-sockline.conf",
+              "systemctl daemon-reload", "systemctl enable --now sockline", "systemctl restart vector"]
     check(calls == wanted, "and the services are asked to read them", calls)
 
 

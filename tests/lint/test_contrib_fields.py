@@ -13,7 +13,7 @@ import check_events_manual as schemas
 from tap import check, complaints, done, skip  # check_events_manual knows where it is
 
 # Names that begin as a field and are none: files, subjects and packages.
-FILES = r"ndjson|conf|db|sql|json|service|sysusers|sysctl|spec|records|failed|sincedb|read_time|targets|receiver"
+FILES = r"ndjson|conf|yaml|yml|db|sql|json|service|sysusers|sysctl|spec|records|failed|sincedb|read_time|targets|receiver"
 NOTATIONS = (
     (r"\$!?|\$\.", ""),  # rsyslog: $!process!name; a path of SQLite: $.process.name
     (r"(?<=\w)!(?=\w)", "."),
@@ -25,8 +25,8 @@ NOTATIONS = (
 # In these files a path has slashes, or its parts stand apart (jq: .process.name is one).
 SLASHES = ("lnav",)
 # contrib/elastic has a test of its own; the other folders name none.
-FOLDERS = ("clickhouse", "duckdb", "fluent-bit", "jq", "lnav", "logstash", "loki", "miller", "otel", "pipeline",
-           "postgresql", "rsyslog", "splunk", "sqlite", "syslog-ng")
+FOLDERS = ("clickhouse", "duckdb", "filebeat", "fluent-bit", "jq", "lnav", "logstash", "loki", "miller", "otel", "pipeline",
+           "postgresql", "rsyslog", "splunk", "sqlite", "syslog-ng", "vector")
 # Names of others: of Node.js, librdkafka, Miller and OpenTelemetry.
 OTHERS = {"process.argv", "message.timeout.ms", "network.bytes_sum", "network.connection.state"}
 
@@ -58,9 +58,10 @@ def recipes(root, folder):
 
 
 # How a recipe names the form of a time, and the pieces of that form.
-TIMES = (("fluent-bit/README.md", r"Time_Format +(\S+)"), ("splunk/README.md", r"TIME_FORMAT = (\S+)"),
-         ("otel/README.md", r'layout: "(.*?)"'), ("loki/config.alloy", r'format = "(.*?)"'),
-         ("vector/README.md", r'parse_timestamp!\(\.@timestamp, "(.*?)"\)'))
+TIMES = (("fluent-bit/parsers.conf", r"Time_Format +(\S+)"), ("splunk/props.conf", r"TIME_FORMAT = (\S+)"),
+         ("otel/sockline.yaml", r'layout: "(.*?)"'), ("loki/config.alloy", r'format = "(.*?)"'),
+         ("vector/README.md", r'parse_timestamp!\(\.@timestamp, "(.*?)"\)'),
+         ("vector/sockline.yaml", r'parse_timestamp!\(\.@timestamp, "(.*?)"\)'))
 RFC3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"
 WHOLE = {"RFC3339Nano": RFC3339, "2006-01-02T15:04:05.999999999Z07:00": RFC3339, "%+": RFC3339}
 PIECES = {"%Y": r"\d{4}", "%m": r"\d\d", "%d": r"\d\d", "%H": r"\d\d", "%M": r"\d\d", "%S": r"\d\d", "%L": r"\d{1,9}",
@@ -86,7 +87,7 @@ def test_times():
         pattern = pattern_of(found[1]) if found else None
         wrong = [time for time in times if not pattern or not re.fullmatch(pattern, time)]
         check(not wrong, f"contrib/{name} has the form of a record's time", (found and found[1], wrong[:1]))
-    prefix = re.search(r"TIME_PREFIX = (.*)", schemas.read("contrib/splunk/README.md"))[1]
+    prefix = re.search(r"TIME_PREFIX = (.*)", schemas.read("contrib/splunk/props.conf"))[1]
     wrong = [line for line, time in zip(lines, times) if not line[re.search(prefix, line).end():].startswith(time)]
     check(not wrong, "Splunk looks for the time where it is", wrong[:1])
 
@@ -95,25 +96,52 @@ def test_yaml():
     try:
         import yaml
     except ImportError:
-        skip("the blocks of YAML", "needs python3-yaml")
+        skip("the files of YAML", "needs python3-yaml")
         return
-    for folder in ("vector", "filebeat", "otel", "elastic"):
-        blocks = re.findall(r"^```yaml\n(.*?)^```", schemas.read(f"contrib/{folder}/README.md"), re.M | re.S)
-        check(blocks and all(isinstance(yaml.safe_load(block), dict) for block in blocks), f"contrib/{folder}: YAML", blocks)
-    otel = yaml.safe_load(re.findall(r"^```yaml\n(.*?)^```", schemas.read("contrib/otel/README.md"), re.M | re.S)[0])
-    pipeline = otel["service"]["pipelines"]["logs"]
-    check(all(set(pipeline[kind]) <= otel[kind].keys() for kind in ("receivers", "exporters")) and
+    blocks = re.findall(r"^  ```yaml\n(.*?)^  ```", schemas.read("contrib/vector/README.md"), re.M | re.S)
+    check(len(blocks) == 1 and isinstance(yaml.safe_load(blocks[0]), dict), "contrib/vector: its README's YAML", blocks)
+    otel, vector, beat = (yaml.safe_load(schemas.read(f"contrib/{name}"))
+                          for name in ("otel/sockline.yaml", "vector/sockline.yaml", "filebeat/filebeat.yml"))
+    pipeline = otel["service"]["pipelines"]["logs/sockline"]
+    check(all(set(pipeline[kind]) <= otel[kind].keys() for kind in ("receivers", "processors", "exporters")) and
           set(otel["service"]["extensions"]) <= otel["extensions"].keys() and
-          otel["receivers"]["filelog"]["storage"] in otel["extensions"], "OpenTelemetry: each part that is named is there", otel)
-    vector = yaml.safe_load(re.findall(r"^```yaml\n(.*?)^```", schemas.read("contrib/vector/README.md"), re.M | re.S)[0])
+          otel["receivers"]["filelog/sockline"]["storage"] in otel["extensions"],
+          "OpenTelemetry: each part that is named is there", otel)
     parts = vector["sources"].keys() | vector["transforms"].keys()
     inputs = [name for kind in ("transforms", "sinks") for part in vector[kind].values() for name in part["inputs"]]
-    check(inputs and set(inputs) <= parts, "Vector: each input that is named is there", inputs)
+    check(inputs and set(inputs) == parts, "Vector: each input that is named is there, and no part is left over", inputs)
+    files = [otel["receivers"]["filelog/sockline"]["include"], vector["sources"]["sockline_file"]["include"],
+             beat["filebeat.inputs"][0]["paths"]]
+    check(files == 3 * [[LOG]], "they read the file of the service", files)
+
+
+# Folders of those who take the records, and the files that a user copies. The others' README is the recipe.
+LOG = "/var/log/sockline/sockline.ndjson"
+CONSUMERS = ("clickhouse", "duckdb", "elastic", "filebeat", "fluent-bit", "jq", "lnav", "logstash", "loki", "miller", "mqtt",
+             "nats", "otel", "pipeline", "postgresql", "redis", "rsyslog", "splunk", "sqlite", "syslog-ng", "vector")
+RECIPES = ("miller", "mqtt")
+READERS = ("filebeat", "fluent-bit", "logstash", "loki", "otel", "pipeline", "rsyslog", "splunk", "syslog-ng", "vector")
+
+
+def test_folders():
+    """Each folder is all that a user copies: files, and a README that names them, versions, pitfalls and the test."""
+    for name in CONSUMERS:
+        readme = schemas.read(f"contrib/{name}/README.md")
+        files = sorted(set(os.listdir(os.path.join(schemas.ROOT, "contrib", name))) - {"README.md"})
+        check(bool(files) == (name not in RECIPES), f"contrib/{name}: files to copy", files)
+        check(all(file in readme for file in files), "its README names them", files)
+        check(re.search(r"\b(tests/|test_)\w+", readme) and re.search(r"^- ", readme, re.M) and
+              re.search(r"(Tested with|Tried with|measured with|For|from|[Ww]ritten from .*) [A-Z@/\w]+[\w@/ '-]* \d+(\.\d+)*", readme),
+              "versions, pitfalls, and what tests it", readme)
+    for name in READERS:
+        check(any(LOG in text for path, text in recipes(schemas.ROOT, name) if not path.endswith("README.md")),
+              f"contrib/{name} reads the file of the service", name)
 
 
 def main():
     test_times()
     test_yaml()
+    test_folders()
     known = paths_of_schema()
     tops = "|".join(sorted(path for path in known if re.fullmatch(r"[a-z]+", path)))
     samples = ("$!process!nam", "$process['nam']", "[process][nam]", "{process,nam}", "$.process.nam",

@@ -23,9 +23,10 @@ class Expectations:
     def __init__(self, mode):
         self.mode, self.list = mode, []
 
-    def add(self, title, port, pids, other_port=None, protocol="tcp", sure=True, methods=None,
+    def add(self, title, port, pids, other_port, protocol="tcp", sure=True, methods=None,
             reasons=None, shared=None):
-        """The end at this port is of one of pids (empty: of nobody). sure: it must be known."""
+        """The end at this port is of one of pids (empty: of nobody). sure: it must be known. other_port: of
+        the remote end, because connect(2) may give one local port to several connections."""
         self.list.append((title, port, pids, other_port, protocol, sure, methods, reasons, shared))
 
     def are_known(self, records):
@@ -115,7 +116,7 @@ def tcp_pair(scene, title, listen, connect, options="", device=""):
     client.tell("send %1 question")
     server.tell("recv %2")
     server.tell("send %2 answer")
-    scene.expected.add(f"{title}, client", client.port(), {client.pid})
+    scene.expected.add(f"{title}, client", client.port(), {client.pid}, server.port())
     scene.expected.add(f"{title}, server", server.port(), {server.pid}, client.port())
     return client, server
 
@@ -125,7 +126,7 @@ def udp_pair(scene, title, bind, connect, options=""):
     client = scene.mksock(f"udp-connect {connect} {server.port()} - 0 {options}")
     client.tell("send %1 question")
     server.tell("recv %1")
-    scene.expected.add(f"{title}, client", client.port(), {client.pid}, protocol="udp")
+    scene.expected.add(f"{title}, client", client.port(), {client.pid}, server.port(), "udp")
     scene.expected.add(f"{title}, server", server.port(), {server.pid}, client.port(), "udp")
     return client, server
 
@@ -153,7 +154,7 @@ def udp_unconnected(scene, title, bind, address):
     server = scene.agent(SERVER.format(family=family, address=bind))
     port = int(server.first)
     client = scene.agent(CLIENT.format(family=family, address=address, port=port))
-    scene.expected.add(f"{title}, client", int(client.first), {client.pid}, protocol="udp")
+    scene.expected.add(f"{title}, client", int(client.first), {client.pid}, port, "udp")
     scene.expected.add(f"{title}, server", port, {server.pid}, int(client.first), "udp")
 
 
@@ -161,9 +162,9 @@ def not_accepted(scene):
     server = scene.mksock("tcp-listen 127.0.0.1 0")
     client = scene.mksock(f"tcp-connect 127.0.0.1 {server.port()}")
     client.tell("send %1 anybody?")
-    scene.expected.add("not yet accepted, the listener's", server.port(), {server.pid},
+    scene.expected.add("not yet accepted, the listener's", server.port(), {server.pid}, client.port(),
                        methods={"listener"})
-    scene.expected.add("not yet accepted, client", client.port(), {client.pid})
+    scene.expected.add("not yet accepted, client", client.port(), {client.pid}, server.port())
 
 
 def refused(scene):
@@ -321,11 +322,11 @@ def short_lived(scene):
     for _ in range(5):
         one = Mksock(scene.place, f"udp-send 127.0.0.1 {server.port()} short", "exit")
         one.end()
-        scene.expected.add("a process that sent and ended", one.port(), {one.pid}, protocol="udp",
-                           sure=sure)
+        scene.expected.add("a process that sent and ended", one.port(), {one.pid}, server.port(),
+                           "udp", sure=sure)
         one = Mksock(scene.place, f"tcp-connect 127.0.0.1 {tcp.port()}", "exit")
         one.end()
-        scene.expected.add("a process that connected and ended", one.port(), {one.pid}, sure=sure)
+        scene.expected.add("a process that connected and ended", one.port(), {one.pid}, tcp.port(), sure=sure)
 
 
 def sockets_of_all_kinds(scene):
@@ -382,8 +383,8 @@ def sockets_from_before(scene):
     client.tell("send %1 question")
     holders = {shared.pid, *children}
     scene.expected.add("shared after fork: the lowest pid, all are named", shared.port(),
-                       {min(holders)}, shared=holders)
-    scene.expected.add("passed by SCM_RIGHTS: who has it now", passed_port, {receiver})
+                       {min(holders)}, server.port(), shared=holders)
+    scene.expected.add("passed by SCM_RIGHTS: who has it now", passed_port, {receiver}, server.port())
     scene.expected.add("the other end", server.port(), {server.pid}, passed_port)
     scene.expected.add("an old UDP server", port, {unconnected.pid}, client.port(), "udp")
     records = scene.finish()
@@ -409,7 +410,7 @@ s.sendto(header[:16] + struct.pack("!H", ~total & 0xffff) + header[18:], ("127.0
 wait("sent")
 """)
     scene.expected.add("in TIME_WAIT since before", int(fact["local_port"]), set(),
-                       reasons={"time_wait"})
+                       int(fact["remote_port"]), reasons={"time_wait"})
     scene.finish()
     waits.end()
 

@@ -47,7 +47,8 @@ os.waitpid(successor, 0)
 
 # Title, how the port is taken, what the first does with it, what the second does.
 CHANGES = (
-    ("a datagram to who is gone", "udp", "udp(0).sendto(b'1', ('127.0.0.1', port)); s.recv(10)", "pass"),
+    ("a datagram to who is gone", "udp", "sender = udp(0); sender.sendto(b'1', ('127.0.0.1', port)); s.recv(10)",
+     "pass"),  # the sender stays, so that its port is no other program's
     ("a datagram of who is gone", "udp", "s.sendto(b'1', ('127.0.0.1', {to}))", "pass"),
     ("two senders in turn", "udp", "s.sendto(b'1', ('127.0.0.1', {to}))",
      "s.sendto(b'2', ('127.0.0.1', {to}))"),
@@ -76,15 +77,15 @@ def successors(mode, title, via=()):
             agent = Agent(host, PROGRAM.format(take=take, body=body.format(to=to.port()),
                                                then=then.format(to=to.port()),
                                                until="time.sleep(0.003)" if traced else "wait_for_reports(port)"))
-            agents.append((change, agent, *map(int, agent.first.split())))
+            agents.append((change, agent, "udp" if take == "udp" else "tcp", *map(int, agent.first.split())))
         time.sleep(LIFE)
-        for _, agent, _, _ in agents:
+        for _, agent, *_ in agents:
             agent.end()
         to.end()
         time.sleep(0.3)
         check(sockline.stop() == 0, f"{title}: ends well", sockline.stderr)
-        for change, agent, successor, port in agents:
-            ends = list(ends_at(sockline.records, port))
+        for change, agent, protocol, successor, port in agents:
+            ends = list(ends_at(sockline.records, port, protocol=protocol))
             named = [end.pid for _, end in ends if end.pid]
             right = {agent.pid}
             if "in turn" in change:  # the second one's come after the first one's

@@ -22,9 +22,9 @@ def test_unseen_ends():
         for life in ("short", "long", "open"):
             client = Mksock(host, *(f"{kind}-connect 127.0.0.1 {port}"
                                     for kind, port in zip(("tcp", "udp"), ports)))
-            for number in range(2):
+            for number, protocol in enumerate(("tcp", "udp")):
                 client.tell(f"send %{number + 1} hello")
-                ending[client.port(number)] = "shutdown" if life == "open" else "socket_closed"
+                ending[protocol, client.port(number)] = "shutdown" if life == "open" else "socket_closed"
             if life == "long":
                 sockline.wait_for("connection_opened", count=4)
             if life != "open":
@@ -34,7 +34,7 @@ def test_unseen_ends():
         time.sleep(0.3)
         sockline.wait_until_asleep()
         check(sockline.stop() == 0, "ends well", sockline.stderr)
-        found = {record["source"]["port"]: record["event"]["reason"]
+        found = {(record["network"]["transport"], record["source"]["port"]): record["event"]["reason"]
                  for record in sockline.find("connection_closed")}
         check(found == ending, "TCP and UDP: closed, or open until the end of the run", f"{found} {ending}")
 

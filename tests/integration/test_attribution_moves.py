@@ -163,10 +163,12 @@ CHILD_SENDS = """\
 s.close()
 os.waitpid(child, 0)
 client.recv(100)
+here = client.getsockname()[1]
 client.close()
-wait(server.getsockname()[1], *[child] * 5)"""
+wait(server.getsockname()[1], here, *[child] * 5)"""
 
-# Title; the port, then the pid of each payload packet of that end, in the order of sending.
+# Title; the port and that of the other end, then the pid of each payload packet of that end, in the order
+# of sending.
 HANDOVERS = (
     ("a connection that is passed on", """
 server = socket.create_server(("127.0.0.1", 0))
@@ -185,7 +187,7 @@ time.sleep(0.15)
 socket.send_fds(ours, [b"1"], [s.fileno()])
 s.close()
 os.waitpid(child, 0)
-wait(port, os.getpid(), *[child] * 5)"""),
+wait(port, server.getsockname()[1], os.getpid(), *[child] * 5)"""),
     ("a server's child that does the rest", """
 server = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(server.getsockname())
@@ -201,8 +203,9 @@ if not child:
 os.waitpid(child, 0)
 s.close()
 client.recv(100)
+here = client.getsockname()[1]
 client.close()
-wait(server.getsockname()[1], *[child] * 5)"""),
+wait(server.getsockname()[1], here, *[child] * 5)"""),
     ("a program that a server starts for a connection, and that only writes", """
 server = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(server.getsockname())
@@ -214,8 +217,9 @@ if not child:
 s.close()
 os.waitpid(child, 0)
 client.recv(100)
+here = client.getsockname()[1]
 client.close()
-wait(server.getsockname()[1], child)"""),
+wait(server.getsockname()[1], here, child)"""),
     ("a server that only accepts, and starts a child later", """
 server = socket.create_server(("127.0.0.1", 0))
 client = socket.create_connection(server.getsockname())
@@ -251,7 +255,7 @@ if not parent:
     os._exit(0)
 os.waitpid(parent, 0)
 port, child = map(int, os.read(reader, 100).split())
-wait(port, parent, *[child] * 5)"""),
+wait(port, server.getsockname()[1], parent, *[child] * 5)"""),
     ("two processes that send by turns", """
 server = socket.create_server(("127.0.0.1", 0))
 s = socket.create_connection(server.getsockname())
@@ -270,14 +274,15 @@ for _ in range(3):
     ours.send(b"1")
     ours.recv(1)
     accepted.recv(10)
-wait(s.getsockname()[1], *[os.getpid(), child] * 3)"""),
+wait(s.getsockname()[1], server.getsockname()[1], *[os.getpid(), child] * 3)"""),
 )
 
 
-def sent_by(records, port):
+def sent_by(records, port, other_port=None):
     """The owner of each payload packet from that port, in order."""
     return [source_end(record) for record in records
             if record["event"]["action"] == "packet" and record["source"].get("port") == port
+            and other_port in (None, record["destination"]["port"])
             and record["sockline"]["tcp"]["payload"]]
 
 
@@ -296,14 +301,14 @@ def test_handovers():
             for attempt in range(2):
                 sockline = host.sockline("-e", "packet,connection", "--attribution", "tracepoints", "tcp")
                 agent = Agent(host, "import time\n" + program)
-                port, *senders = map(int, agent.first.split())
+                port, other, *senders = map(int, agent.first.split())
                 agent.end()
-                until(lambda: len(sent_by(sockline.records, port)) >= len(senders), "packets")
+                until(lambda: len(sent_by(sockline.records, port, other)) >= len(senders), "packets")
                 time.sleep(0.3)
                 records = records_of(sockline)
-                named = [end.pid for end in sent_by(records, port)]
+                named = [end.pid for end in sent_by(records, port, other)]
                 check(named == senders, f"{title}, each packet, {attempt}", f"{senders}\n{named}")
-                closed = [end.pid for action, end in ends_at(records, port) if action == "connection_closed"]
+                closed = [end.pid for action, end in ends_at(records, port, other) if action == "connection_closed"]
                 check(closed == [senders[-1]], f"{title}, at the close, {attempt}", f"{senders}\n{closed}")
                 if "server" in title:
                     took = accepted_by(records, port)
@@ -325,8 +330,8 @@ def test_handovers_without_tracepoints():
                 agent.end()
             records = records_of(sockline)
             for title, agent in agents:
-                port, *senders = map(int, agent.first.split())
-                pids = {end.pid for end in sent_by(records, port)}
+                port, other, *senders = map(int, agent.first.split())
+                pids = {end.pid for end in sent_by(records, port, other)}
                 check(pids <= {*senders, agent.pid, None}, f"{mode}: {title}", pids)
 
 

@@ -100,6 +100,10 @@ for port in range(first, first + count):
 """
 
 
+def netns_of(record):
+    return record["sockline"].get("socket", {}).get("netns")
+
+
 def test_connect_of_before():
     """A connect that was refused before its namespace was captured may have had packets: none is known."""
     ports = range(PORT + 2, PORT + 42)
@@ -111,10 +115,12 @@ def test_connect_of_before():
             client.line()
         sockline.send_signal(signal.SIGCONT)
         client.finish()
-        sockline.wait_for("connection_closed", lambda record: record["destination"].get("port") == ports[-1])
+        netns = str(place.inode)  # those of other tests send to some of these ports, too
+        sockline.wait_for("connection_closed", lambda record: netns_of(record) == netns and
+                          record["destination"].get("port") == ports[-1])
     sockline.stop()
     closed = {record["destination"].get("port"): record["event"].get("reason")
-              for record in sockline.find("connection_closed")}
+              for record in sockline.find("connection_closed", lambda record: netns_of(record) == netns)}
     reasons = {closed[port] for port in ports if port in closed}
     check(reasons == {"refused"}, "what was not captured is not reported as an attempt without packets", closed)
 

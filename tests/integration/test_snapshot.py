@@ -8,6 +8,7 @@ import collections
 import shutil
 import socket
 import time
+from functools import partial
 
 from families import FAMILIES, OTHERS, difference, kind, own, ss_lines
 from harness import HERE, SOCKLINE, Namespace, check, run
@@ -293,9 +294,10 @@ def test_namespaces():
         check(inside == outside, "from outside: the same sockets", inside ^ outside)
 
 
-def listeners(process, action, port):
-    """The records of the listener on that port."""
-    return process.find(action, lambda record: record.get("destination", {}).get("port") == port)
+def is_listener(record, place, port):
+    """Other tests have listeners too, in namespaces of their own, and maybe with the same port."""
+    return (record["sockline"]["socket"]["netns"] == str(place.inode)
+            and record.get("destination", {}).get("port") == port)
 
 
 def test_listeners():
@@ -309,16 +311,14 @@ def test_listeners():
             for title, place, holder in (("right after the start", host, late),
                                          ("in a new namespace", fresh, inside)):
                 port = int(holder.sockets[0]["local_port"])
-                netns = str(place.inode)
-                began = sockline.wait_for("listening_started", lambda record: record["sockline"]["socket"]
-                                          ["netns"] == netns and record["destination"]["port"] == port)
+                began = sockline.wait_for("listening_started", partial(is_listener, place=place, port=port))
                 check(began.get("process", {}).get("pid") == holder.pid, f"a listener {title}", began)
         port = int(early.sockets[0]["local_port"])
         early.process.kill()
-        ended = sockline.wait_for("listening_stopped", lambda record: record.get("destination", {})
-                                  .get("port") == port)
-        check(len(listeners(sockline, "existing_socket", port)) == 1 and
-              not listeners(sockline, "listening_started", port) and
+        is_early = partial(is_listener, place=host, port=port)
+        ended = sockline.wait_for("listening_stopped", is_early)
+        check(len(sockline.find("existing_socket", is_early)) == 1 and
+              not sockline.find("listening_started", is_early) and
               ended.get("process", {}).get("pid") == early.pid,
               "one from before is in the snapshot, and its end is reported", ended)
         sockline.stop()

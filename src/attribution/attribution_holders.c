@@ -44,6 +44,54 @@ int attribution_set_shared(struct owner *owner, const struct proc_fd_holders *ho
 	return owner_set_shared(owner, pids, holders->count > 1 ? holders->count : 0);
 }
 
+static bool same_holders(const struct owner *a, const struct owner *b)
+{
+	return a->process && a->process == b->process && a->shared_count == b->shared_count &&
+	       (a->shared_count == 0 || memcmp(a->shared_pids, b->shared_pids,
+	                                       a->shared_count * sizeof *a->shared_pids) == 0);
+}
+
+void attribution_name_common_holder(struct attribution *attribution,
+                                    const struct socket *const *sockets, int listed, int count,
+                                    enum attribution_method method, int64_t asked_ns,
+                                    struct owner *owner)
+{
+	struct owner other = { 0 };
+
+	if (count > listed || count == 0) {
+		attribution_unknown(owner,
+		                    count == 0 ? ATTRIBUTION_NO_SOCKET : ATTRIBUTION_AMBIGUOUS);
+		return;
+	}
+	attribution_name_holder(attribution, sockets[0], method, asked_ns, owner, NULL);
+	for (int i = 1; i < count; i++) {
+		enum attribution_reason reason = owner->reason;
+
+		attribution_name_holder(attribution, sockets[i], method, asked_ns, &other, NULL);
+		if (same_holders(owner, &other)) {
+			owner_clear(&other);
+			continue;
+		}
+		if (other.reason == ATTRIBUTION_PENDING)
+			reason = ATTRIBUTION_PENDING;
+		owner_clear(&other);
+		if (attribution->options.guess && owner->process) {
+			owner->method = ATTRIBUTION_GUESS;
+			return;
+		}
+		owner_clear(owner);
+		attribution_unknown(owner,
+		                    reason == ATTRIBUTION_PENDING ? reason : ATTRIBUTION_AMBIGUOUS);
+		if (owner->reason == ATTRIBUTION_AMBIGUOUS)
+			attribution_set_common(attribution, sockets, count, owner);
+		return;
+	}
+	if (count > 1) { /* which of them it was is not known, only whose */
+		owner->inode = 0;
+		owner->cookie = 0;
+	}
+}
+
 /* One alone would be wrong. */
 static void name_none_of_them(struct owner *owner)
 {

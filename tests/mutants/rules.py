@@ -56,7 +56,7 @@ MUTANTS = (
     ("processes/process_slots.c", "} else if (process->forked_ns == 0) {", "} else {"),
     ("attribution/recent.c", "entry->netns == netns && tuple_equal", "tuple_equal"),
     ("attribution/recent.c", "entry->verified_ns < since_ns", "false"),
-    ("attribution/attribution.c", "if (count > listed || count == 0)", "if (count == 0)"),
+    ("attribution/attribution_holders.c", "if (count > listed || count == 0)", "if (count == 0)"),
     ("attribution/attribution.c", "forked_ns > question->seen_ns + WINDOW_HANDOVER_NS", "false"),
     ("attribution/attribution.c", "return forked || owner->shared_count > 0;", "return forked;"),
     ("attribution/attribution.c", "socket->kind == SOCKET_NETLINK && socket->port_id == 0", "false"),

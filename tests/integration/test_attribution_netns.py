@@ -157,8 +157,10 @@ wait("sent")
             wait_until(lambda: any(source_end(record).method == "kernel"
                                    for record in sockline.find("connection_attributed")), "its owner")
             sockline.stop()
+            # Not the connection in the tunnel, which may close before that of the tunnel.
             ends = [source_end(record) for record in sockline.find(
-                "connection_closed", lambda one: one["network"]["direction"] == "ingress")]
+                "connection_closed", lambda one: one["network"]["direction"] == "ingress" and
+                one["destination"]["port"] == 4789)]
             check(ends and not any(end.pid for end in ends), f"{mode}: a tunnel's socket is no process's",
                   ends)
             if all_readable():

@@ -184,7 +184,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 	if (options->attribution)
 		stream->ports = local_ports_new(&options->key, options->max_connections);
 	if (options->sees_all && options->attribution)
-		stream->errors = unclaimed_errors_new();
+		stream->errors = unclaimed_errors_new(&options->key);
 	if (options->inspect)
 		stream->naming =
 			naming_new(&options->id_key, stream->connections, options->emitter);

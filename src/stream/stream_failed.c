@@ -19,8 +19,14 @@ static int64_t wall_time(const struct stream *stream, int64_t monotonic_ns)
 	return monotonic_ns + stream->clock.offset_ns;
 }
 
+static int64_t errors_from_ns(const struct failed_connect *connect)
+{
+	return connect->began_ns - WINDOW_TRACE_AFTER_NS;
+}
+
 /* A firewall that drops a SYN does not report that: it looks like a network that does. */
-static enum connection_reason reason_of(const struct failed_connect *connect,
+static enum connection_reason reason_of(const struct stream *stream,
+                                        const struct failed_connect *connect,
                                         const struct unclaimed_error *error)
 {
 	if (connect->error == -EACCES || connect->error == -EINVAL) /* "prohibit", "blackhole" */
@@ -29,7 +35,8 @@ static enum connection_reason reason_of(const struct failed_connect *connect,
 		return CONNECTION_UNREACHABLE;
 	if (error)
 		return error->reason;
-	return connect->ended_ns - connect->began_ns < WINDOW_UNANSWERED_NS
+	return connect->ended_ns - connect->began_ns < WINDOW_UNANSWERED_NS ||
+	                       unclaimed_errors_lack(stream->errors, errors_from_ns(connect))
 	               ? CONNECTION_SOCKET_CLOSED
 	               : CONNECTION_TIMEOUT;
 }
@@ -39,7 +46,7 @@ static const struct unclaimed_error *
 find_errors(const struct stream *stream, const struct failed_connect *connect, uint32_t *count)
 {
 	return unclaimed_errors_find(stream->errors, connect->netns, &connect->tuple,
-	                             connect->began_ns - WINDOW_TRACE_AFTER_NS, count);
+	                             errors_from_ns(connect), count);
 }
 
 static const struct unclaimed_error *take_errors(const struct stream *stream,
@@ -95,7 +102,7 @@ static void add_connection(struct stream *stream, const struct connection_key *k
 		                tuple_is_v4(&key->tuple), true, connection->community_id);
 	stream_emit_connection(stream, EVENT_CONNECTION_OPENED, connection->start_ns, connection);
 	connection_table_close(stream->connections, connection,
-	                       reason_of(connect, take_errors(stream, connect, connection)),
+	                       reason_of(stream, connect, take_errors(stream, connect, connection)),
 	                       CONNECTION_FAILURE, now_ns);
 	stream_emit_closed(stream, connection, connection->last_ns);
 	/* Without a port no packet belongs to it. */

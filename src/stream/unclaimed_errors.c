@@ -5,18 +5,36 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "attribution/windows.h"
+/*
+ * A connect(2) that goes on trying gets one for each SYN; the last comes up to a minute before its
+ * end. Powers of two.
+ */
+#define ERRORS_MAX 16384
+#define CHAINS     16384
 
-#define ERRORS_MAX 1024
-
-struct unclaimed_errors {
-	uint64_t count; /* ever */
-	struct unclaimed_error ring[ERRORS_MAX];
+struct kept_error {
+	struct unclaimed_error error;
+	uint64_t older; /* the number of the one before in its chain; 0: there is none */
 };
 
-struct unclaimed_errors *unclaimed_errors_new(void)
+struct unclaimed_errors {
+	struct hash_key key;
+	uint64_t count;         /* ever; that of the latest is its number */
+	int64_t overwritten_ns; /* when the latest of those that made room was seen */
+	uint64_t newest[CHAINS];
+	struct kept_error ring[ERRORS_MAX];
+};
+
+struct unclaimed_errors *unclaimed_errors_new(const struct hash_key *key)
 {
-	return calloc(1, sizeof(struct unclaimed_errors)); /* untouched pages cost nothing */
+	struct unclaimed_errors *errors =
+		calloc(1, sizeof *errors); /* untouched pages cost nothing */
+
+	if (!errors)
+		return NULL;
+	errors->key = *key;
+	errors->overwritten_ns = INT64_MIN;
+	return errors;
 }
 
 void unclaimed_errors_free(struct unclaimed_errors *errors)
@@ -24,32 +42,52 @@ void unclaimed_errors_free(struct unclaimed_errors *errors)
 	free(errors);
 }
 
+static size_t chain_of(const struct unclaimed_errors *errors, uint32_t netns,
+                       const struct tuple *tuple)
+{
+	return tuple_hash(&errors->key, netns, tuple) % CHAINS;
+}
+
 void unclaimed_errors_put(struct unclaimed_errors *errors, const struct unclaimed_error *error)
 {
-	errors->ring[errors->count++ % ERRORS_MAX] = *error;
+	uint64_t *newest = &errors->newest[chain_of(errors, error->netns, &error->tuple)];
+	struct kept_error *place = &errors->ring[++errors->count % ERRORS_MAX];
+
+	if (errors->count > ERRORS_MAX && place->error.seen_ns > errors->overwritten_ns)
+		errors->overwritten_ns = place->error.seen_ns;
+	*place = (struct kept_error){ .error = *error, .older = *newest };
+	*newest = errors->count;
+}
+
+/* Numbers in a chain fall: one that made room is followed by none that did not. */
+static bool is_kept(const struct unclaimed_errors *errors, uint64_t number)
+{
+	return number != 0 && errors->count - number < ERRORS_MAX;
 }
 
 const struct unclaimed_error *unclaimed_errors_find(const struct unclaimed_errors *errors,
                                                     uint32_t netns, const struct tuple *tuple,
                                                     int64_t from_ns, uint32_t *count)
 {
-	uint64_t kept = errors->count < ERRORS_MAX ? errors->count : ERRORS_MAX;
+	uint64_t number = errors->newest[chain_of(errors, netns, tuple)];
 	const struct unclaimed_error *latest = NULL;
 
 	*count = 0;
-	for (uint64_t i = 1; i <= kept; i++) {
-		const struct unclaimed_error *error =
-			&errors->ring[(errors->count - i) % ERRORS_MAX];
+	while (is_kept(errors, number)) {
+		const struct kept_error *kept = &errors->ring[number % ERRORS_MAX];
 
-		/* Packets of several captures are in order as far as they were read together. */
-		if (error->seen_ns < from_ns - 2 * WINDOW_CAPTURE_NS)
-			break;
-		if (error->seen_ns < from_ns || error->netns != netns ||
-		    !tuple_equal(&error->tuple, tuple))
+		number = kept->older;
+		if (kept->error.seen_ns < from_ns || kept->error.netns != netns ||
+		    !tuple_equal(&kept->error.tuple, tuple))
 			continue;
 		if (!latest)
-			latest = error;
+			latest = &kept->error;
 		++*count;
 	}
 	return latest;
+}
+
+bool unclaimed_errors_lack(const struct unclaimed_errors *errors, int64_t from_ns)
+{
+	return errors->overwritten_ns >= from_ns;
 }

@@ -2,13 +2,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ICMP errors that quote a packet of no connection: what this host did not let out, or had no
- * neighbour for, is not captured itself. A ring; a newer one takes the oldest one's place. Pure.
+ * neighbour for, is not captured itself. A ring; a newer one takes the oldest one's place. Those
+ * that may have the same ends are linked, the latest first. Pure.
  */
 #ifndef SOCKLINE_STREAM_UNCLAIMED_ERRORS_H
 #define SOCKLINE_STREAM_UNCLAIMED_ERRORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "base/inet.h"
 #include "connections/connection.h"
 
@@ -22,7 +25,7 @@ struct unclaimed_error {
 	uint8_t type, code;
 };
 
-struct unclaimed_errors *unclaimed_errors_new(void); /* NULL: no memory */
+struct unclaimed_errors *unclaimed_errors_new(const struct hash_key *key); /* NULL: no memory */
 void unclaimed_errors_free(struct unclaimed_errors *errors);
 void unclaimed_errors_put(struct unclaimed_errors *errors, const struct unclaimed_error *error);
 /*
@@ -32,5 +35,7 @@ void unclaimed_errors_put(struct unclaimed_errors *errors, const struct unclaime
 const struct unclaimed_error *unclaimed_errors_find(const struct unclaimed_errors *errors,
                                                     uint32_t netns, const struct tuple *tuple,
                                                     int64_t from_ns, uint32_t *count);
+/* An error from that time on had to make room: that none is found says nothing. */
+bool unclaimed_errors_lack(const struct unclaimed_errors *errors, int64_t from_ns);
 
 #endif

@@ -20,9 +20,50 @@ static struct unclaimed_error error_at(uint16_t port, uint32_t netns, int64_t af
 	};
 }
 
+/* Connects that begin together, each with two errors, as a SYN is sent again. */
+static void check_many(struct unclaimed_errors *errors)
+{
+	const int64_t later_ns = 10 * NS_PER_SECOND;
+	uint32_t counts[3] = { 0 }, count;
+
+	for (int again = 0; again < 2; again++)
+		for (uint16_t port = 1; port <= 4000; port++) {
+			struct unclaimed_error error = error_at(port, 9, later_ns + again);
+
+			unclaimed_errors_put(errors, &error);
+		}
+	for (uint16_t port = 1; port <= 4000; port++) {
+		struct tuple tuple = error_at(port, 9, 0).tuple;
+
+		unclaimed_errors_find(errors, 9, &tuple, BEGIN + later_ns, &count);
+		counts[count < 2 ? count : 2]++;
+	}
+	CHECK(counts[2] == 4000, "those of 4000 connects at one time are kept: %u", counts[2]);
+	CHECK(!unclaimed_errors_lack(errors, BEGIN), "none made room");
+}
+
+static void check_room(struct unclaimed_errors *errors)
+{
+	const struct unclaimed_error flood = error_at(2, 7, NS_PER_SECOND);
+	struct tuple tuple = flood.tuple;
+	uint32_t count;
+
+	for (int i = 0; i < 50000; i++)
+		unclaimed_errors_put(errors, &flood);
+	CHECK(unclaimed_errors_find(errors, 7, &tuple, BEGIN, &count) && count < 50000,
+	      "room is bounded");
+	tuple.source_port = 1;
+	CHECK(!unclaimed_errors_find(errors, 7, &tuple, BEGIN, &count), "the oldest make room");
+	CHECK(unclaimed_errors_lack(errors, BEGIN + 10 * NS_PER_SECOND + 1),
+	      "and are known to lack");
+	CHECK(!unclaimed_errors_lack(errors, BEGIN + 10 * NS_PER_SECOND + 2),
+	      "but not later than the last of them");
+}
+
 int main(void)
 {
-	struct unclaimed_errors *errors = unclaimed_errors_new();
+	const struct hash_key key = { { 1, 2 } };
+	struct unclaimed_errors *errors = unclaimed_errors_new(&key);
 	struct unclaimed_error put[] = { error_at(1, 7, 0), error_at(1, 7, NS_PER_SECOND),
 		                         error_at(2, 7, NS_PER_SECOND),
 		                         error_at(1, 8, 2 * NS_PER_SECOND) };
@@ -41,13 +82,8 @@ int main(void)
 	      "an earlier one is of another attempt");
 	tuple.source_port = 3;
 	CHECK(!unclaimed_errors_find(errors, 7, &tuple, BEGIN, &count), "another port");
-	for (int i = 0; i < 5000; i++)
-		unclaimed_errors_put(errors, &put[2]);
-	tuple.source_port = 1;
-	CHECK(!unclaimed_errors_find(errors, 7, &tuple, BEGIN, &count), "the oldest make room");
-	tuple.source_port = 2;
-	CHECK(unclaimed_errors_find(errors, 7, &tuple, BEGIN, &count) && count < 5000,
-	      "room is bounded");
+	check_many(errors);
+	check_room(errors);
 	unclaimed_errors_free(errors);
 	return check_done();
 }

@@ -140,6 +140,8 @@ static int open_emitter(struct run *run, struct error *error)
 
 static int open_host(struct run *run, struct error *error)
 {
+	bool once =
+		run->options->mode == OPTIONS_SNAPSHOT && run->options->snapshot_interval_ns == 0;
 	struct host_options options = {
 		.sockets = run->options->sockets,
 		.key = run->key,
@@ -155,7 +157,9 @@ static int open_host(struct run *run, struct error *error)
 		               .trace_lost = run_on_trace_lost,
 		               .process_lived = run->process_log ? run_on_process : NULL,
 		               .context = run },
-		.method = run->options->method,
+		.method = once && run->options->method == HOST_METHOD_AUTO ? HOST_METHOD_LOOKUP
+		                                                           : run->options->method,
+		.once = once,
 		.guess = run->options->guess,
 		.hash = run->options->hash,
 		.args = run->options->args,

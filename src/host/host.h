@@ -94,6 +94,7 @@ struct host_options {
 	bool hash;                 /* executables of processes */
 	bool args;                 /* arguments of processes */
 	bool all_processes; /* each process is asked for as it starts, also without tracepoints */
+	bool once;    /* one snapshot: holders are looked up, and no process that begins matters */
 	bool at_once; /* nothing but sockets is asked for: what is read later elsewhere is read now */
 	enum host_netns_mode netns_mode;
 	bool separated; /* sockets of other namespaces are made by the helper, netns_use_helper() */

@@ -83,8 +83,9 @@ void host_events_use(struct host *host)
 	process_table_follow_ids(host->processes, false);
 	process_table_follow_execs(host->processes, host->events != NULL);
 	if (!host->events) {
-		host_degrade(host, host->events_refused.text,
-		             "short-lived processes are found later or not at all");
+		if (!host->options.once)
+			host_degrade(host, host->events_refused.text,
+			             "short-lived processes are found later or not at all");
 		return;
 	}
 	proc_events_narrow(host->events, PROC_EVENTS_LIVES);

@@ -135,13 +135,9 @@ static int watch_trace_owners(struct host *host)
 	return host->trace_owners_source ? 0 : -errno;
 }
 
-/*
- * The first of tracepoints, sentinel and lookup that can be had. What cannot is said once,
- * with the reason.
- */
-int host_method_open(struct host *host, struct error *error)
+static int open_trace_owners(struct host *host, struct error *error)
 {
-	struct trace_owners_options options = {
+	const struct trace_owners_options options = {
 		.key = host->options.key,
 		.processes = host->processes,
 		.changes = host->changes,
@@ -151,14 +147,26 @@ int host_method_open(struct host *host, struct error *error)
 		.lived = on_lived,
 		.listens = on_listens,
 	};
+
+	return trace_owners_open(&host->trace_owners, &options, error);
+}
+
+/*
+ * The first of tracepoints, sentinel and lookup that can be had. What cannot is said once,
+ * with the reason.
+ */
+int host_method_open(struct host *host, struct error *error)
+{
 	struct error refused = { 0 };
 
-	host->method_why = "asked for";
+	host->method_why = host->options.once && host->options.method == HOST_METHOD_LOOKUP
+	                           ? "a snapshot looks for the holders of sockets that are there"
+	                           : "asked for";
 	if (host->options.method == HOST_METHOD_LOOKUP)
 		return 0;
 	if (host->options.method == HOST_METHOD_SENTINEL)
 		return open_sentinel(host, error);
-	if (trace_owners_open(&host->trace_owners, &options, &refused) == 0) {
+	if (open_trace_owners(host, &refused) == 0) {
 		if (host->options.method == HOST_METHOD_AUTO)
 			host->method_why = "the kernel allows it, and it misses least";
 		watch_trace_owners(host);

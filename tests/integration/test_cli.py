@@ -403,6 +403,8 @@ def test_config():
     wrong = [(field, config.get(field)) for _, field, _, usual in LIVE
              if config.get(field) != usual and field not in ("duration_ns", "attribution")]
     check(not wrong, "without options: the defaults", (wrong, config))
+    method = config_of(["-S", "--udp"])["attribution"]
+    check(method == "lookup", "one snapshot looks its holders up", method)
     config = config_of(["-r", path("good.pcap")])
     check(not HOST_ONLY & set(config) and config["file"] == path("good.pcap") and
           config["attribution"] == "replay", "of a file: only what applies to it", config)

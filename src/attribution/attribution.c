@@ -270,18 +270,20 @@ static void resolve(struct attribution *attribution, const struct attribution_na
 	}
 }
 
-void attribution_resolve(struct attribution *attribution,
-                         const struct attribution_question *question, struct owner *owner)
+void attribution_resolve(struct attribution *attribution, const struct attribution_question *asked,
+                         struct owner *owner)
 {
 	const struct attribution_namespace *namespace =
-		attribution_find_namespace(attribution, question->netns);
-	struct attribution_question translated;
+		attribution_find_namespace(attribution, asked->netns);
+	struct attribution_question question = *asked, translated;
 
-	resolve(attribution, namespace, question, owner);
+	question.ifindex =
+		attribution_device(namespace, &asked->tuple, asked->ifindex, asked->seen_ns);
+	resolve(attribution, namespace, &question, owner);
 	if (!namespace)
 		return;
-	if (!attribution_nat_translate(attribution, namespace, question, owner, &translated)) {
-		attribution_raw_senders(attribution, namespace, question, owner);
+	if (!attribution_nat_translate(attribution, namespace, &question, owner, &translated)) {
+		attribution_raw_senders(attribution, namespace, &question, owner);
 		return;
 	}
 	namespace = attribution_find_namespace(attribution, translated.netns);

@@ -121,6 +121,9 @@ void attribution_set_common(struct attribution *attribution, const struct socket
 void attribution_name_candidates(struct attribution *attribution,
                                  const struct socket *const *sockets, int count, int64_t asked_ns,
                                  enum attribution_reason reason, struct owner *owner);
+/* The interface that the kernel looks for sockets with, where a packet of tuple->source was seen. */
+uint32_t attribution_device(const struct attribution_namespace *namespace,
+                            const struct tuple *tuple, uint32_t ifindex, int64_t at_ns);
 /* The exact query, through the cache of misses. 0 or -errno. */
 int attribution_find_socket(struct attribution *attribution,
                             const struct attribution_namespace *namespace,

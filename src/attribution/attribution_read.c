@@ -14,6 +14,7 @@ bool attribution_read_socket(struct attribution *attribution, uint32_t netns,
 	const struct attribution_namespace *namespace =
 		attribution_find_namespace(attribution, netns);
 
+	ifindex = attribution_device(namespace, tuple, ifindex, 0);
 	return namespace && namespace->diag &&
 	       attribution_spend(&attribution->reads, READS_PER_SECOND) &&
 	       sock_diag_find(namespace->diag, tuple, ifindex, true, socket) == 0 &&

@@ -49,6 +49,7 @@ enum socket_role attribution_find_role(struct attribution *attribution, uint32_t
 	const struct socket *found[ATTRIBUTION_LISTENERS_MAX];
 	enum socket_role role = SOCKET_ROLE_UNKNOWN;
 
+	ifindex = attribution_device(namespace, tuple, ifindex, 0);
 	if (namespace && namespace->diag)
 		role = ask_socket(namespace->diag, tuple, ifindex);
 	if (role == SOCKET_ROLE_UNKNOWN && namespace &&

@@ -398,22 +398,40 @@ const struct interface *interface_table_find(const struct interface_table *table
 	return entry ? &entry->interface : NULL;
 }
 
+static bool was_there(const struct local *local, int64_t at_ns)
+{
+	return at_ns == 0 ? local->until_ns == 0
+	                  : at_ns >= local->since_ns - WINDOW_ADDRESS_NS &&
+	                            (local->until_ns == 0 ||
+	                             at_ns <= local->until_ns + WINDOW_ADDRESS_NS);
+}
+
 bool interface_table_was_local(const struct interface_table *table,
                                const struct inet_address *address, int64_t at_ns)
 {
 	if (inet_is_loopback(address))
 		return true;
 	for (size_t i = local_position(table, address, 0);
-	     i < table->local_count && inet_equal(&table->locals[i].address, address); i++) {
-		const struct local *local = &table->locals[i];
-
-		if (at_ns == 0 ? local->until_ns == 0
-		               : at_ns >= local->since_ns - WINDOW_ADDRESS_NS &&
-		                         (local->until_ns == 0 ||
-		                          at_ns <= local->until_ns + WINDOW_ADDRESS_NS))
+	     i < table->local_count && inet_equal(&table->locals[i].address, address); i++)
+		if (was_there(&table->locals[i], at_ns))
 			return true;
-	}
 	return false;
+}
+
+uint32_t interface_table_had_address(const struct interface_table *table,
+                                     const struct inet_address *address, int64_t at_ns)
+{
+	uint32_t found = 0;
+
+	for (size_t i = local_position(table, address, 0);
+	     i < table->local_count && inet_equal(&table->locals[i].address, address); i++) {
+		if (!was_there(&table->locals[i], at_ns))
+			continue;
+		if (found != 0 && found != table->locals[i].ifindex)
+			return 0;
+		found = table->locals[i].ifindex;
+	}
+	return found;
 }
 
 bool interface_table_is_local(const struct interface_table *table,

@@ -53,5 +53,7 @@ bool interface_table_is_local(const struct interface_table *table,
                               const struct inet_address *address);
 bool interface_table_was_local(const struct interface_table *table,
                                const struct inet_address *address, int64_t at_ns);
+uint32_t interface_table_had_address(const struct interface_table *table,
+                                     const struct inet_address *address, int64_t at_ns);
 
 #endif

@@ -343,6 +343,12 @@ bool interfaces_was_local(const struct interfaces *interfaces, const struct inet
 	return interface_table_was_local(interfaces->table, address, at_ns);
 }
 
+uint32_t interfaces_had_address(const struct interfaces *interfaces,
+                                const struct inet_address *address, int64_t at_ns)
+{
+	return interface_table_had_address(interfaces->table, address, at_ns);
+}
+
 uint64_t interfaces_resyncs(const struct interfaces *interfaces)
 {
 	return interfaces->resyncs;

@@ -81,6 +81,9 @@ bool interfaces_is_local(const struct interfaces *interfaces, const struct inet_
 /* The same at a moment (monotonic; 0 = now): an address that was removed lately is remembered. */
 bool interfaces_was_local(const struct interfaces *interfaces, const struct inet_address *address,
                           int64_t at_ns);
+/* The ifindex that had an address then; 0: none, or several had. */
+uint32_t interfaces_had_address(const struct interfaces *interfaces,
+                                const struct inet_address *address, int64_t at_ns);
 uint64_t interfaces_resyncs(const struct interfaces *interfaces); /* lost messages, relisted */
 
 #endif

@@ -69,6 +69,15 @@ bool interfaces_was_local(const struct interfaces *interfaces, const struct inet
 	return interfaces_is_local(interfaces, address);
 }
 
+uint32_t interfaces_had_address(const struct interfaces *interfaces,
+                                const struct inet_address *address, int64_t at_ns)
+{
+	(void)interfaces;
+	(void)address;
+	(void)at_ns;
+	return 0;
+}
+
 const struct interface *interfaces_find(const struct interfaces *interfaces, uint32_t ifindex)
 {
 	(void)interfaces;

@@ -201,6 +201,51 @@ def receive_as_group(mode):
                 sorted(agent.pid for agent in agents[:2]))
 
 
+# A socket of the port on each interface: a datagram to this host's own address passes lo, and the one on
+# the interface that has the address gets it.
+ON_DEVICES = """
+for device in ({devices}):
+    if os.fork() == 0:
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+        s.bind(("0.0.0.0", {port}))
+        print(flush=True)
+        text, there = s.recvfrom(9)
+        print(there[1], os.getpid(), flush=True)
+        sys.stdin.read()
+        os._exit(0)
+sys.stdin.read()
+"""
+
+
+def test_devices():
+    for mode in ("tracepoints", "lookup"):
+        with Namespace.pair() as (host, _):
+            port = 5000
+            agent = Agent(host, ON_DEVICES.format(devices="b'lo', b'veth0'", port=port))
+            agent.process.line()
+            sockline = host.sockline("-e", "packet", "--attribution", mode, "udp")
+            truth = {}
+            for address in (host.address, "127.0.0.1"):
+                sender = Agent(host, f"""
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.sendto(b"own", ("{address}", {port}))
+wait("sent")""")
+                client, pid = map(int, agent.process.line().split())
+                truth[client] = (address, pid)
+                wait_until(lambda client=client: any(record["source"]["port"] == client
+                                                     for record in sockline.find("packet")), "the packet")
+                sender.end()
+            agent.end()
+            check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
+            for record in sockline.find("packet"):
+                address, pid = truth[record["source"]["port"]]
+                peer = record["sockline"].get("peer", {})
+                check(peer.get("process", {}).get("pid") == pid,
+                      f"{mode}: {address} is answered for by the socket of its interface", f"{pid}\n{record}")
+
+
 # Waits on a port with others, under a name of its own.
 ONE_OF_SEVERAL = """
 libc = __import__("ctypes").CDLL(None)

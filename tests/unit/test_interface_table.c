@@ -310,6 +310,13 @@ static void test_times(void)
 	CHECK(interface_table_was_local(table, &new, 89 * MS), "to when it may have gone");
 	CHECK(!interface_table_was_local(table, &new, 100 * MS), "not later");
 	CHECK(interface_table_was_local(table, &old, 1 * MS), "what was there at first always was");
+	CHECK(interface_table_had_address(table, &new, 70 * MS) == 2, "which interface had it");
+	CHECK(interface_table_had_address(table, &new, 100 * MS) == 0, "none, later");
+	CHECK(interface_table_had_address(table, &old, 0) == 2, "which has it now");
+	add(table, "192.0.2.1", 3);
+	CHECK(interface_table_had_address(table, &old, 0) == 0, "of two neither is known to");
+	interface_table_delete(table, 3);
+	CHECK(interface_table_had_address(table, &old, 0) == 2, "one is left");
 	interface_table_delete(table, 2);
 	CHECK(!is_local(table, "192.0.2.1"), "the addresses of a deleted interface are not local");
 	CHECK(interface_table_was_local(table, &old, 80 * MS), "they were");

@@ -33,6 +33,17 @@ def owned_by(record, name):
     return record.get("process", {}).get("executable") == name
 
 
+def named_soon(sockline, name, pid):
+    """The first record of that process. None: a lookup on a busy machine may not have found it in time."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        found = sockline.find(where=lambda one: owned_by(one, name) and one["process"]["pid"] == pid)
+        if found:
+            return found[0]
+        time.sleep(0.05)
+    return None
+
+
 def test_hash():
     """Each program that runs long enough to be opened has the hash of its file."""
     name = busybox()
@@ -42,9 +53,8 @@ def test_hash():
             sockline = host.sockline("--hash", "-e", "connection", "--attribution", method)
             for number in range(1, 9):  # until one has run for long enough
                 client = host.start(name, "nc", "127.0.0.1", server.port())
-                first = sockline.wait_for(
-                    where=lambda one: owned_by(one, name) and one["process"]["pid"] == client.pid)
-                if "hash" in first["process"]:
+                first = named_soon(sockline, name, client.pid)
+                if first and "hash" in first["process"]:
                     break
                 time.sleep(0.3 * number)
                 client.kill()
@@ -87,8 +97,9 @@ def test_chroot():
             sockline.stop()
             events = sockline.find("run_started")[0]["sockline"]["config"]["attribution"] == "tracepoints"
             found = [one["process"] for one in sockline.find() if one.get("process", {}).get("pid") == pid]
-            check({one.get("executable") for one in found} == {name if events else root + name},
-                  f"{method}: its path", found)
+            # Without events, what it ran when it was killed is not known if that was long after it was read.
+            shown = {one.get("executable") for one in found} - ({None} if not events else set())
+            check(shown == {name if events else root + name}, f"{method}: its path", found)
             check(runs == 1 or {one.get("hash", {}).get("sha256") for one in found} == {sha256(name)},
                   f"{method}: its hash", found)
             server.end()

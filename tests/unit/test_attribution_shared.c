@@ -4,6 +4,8 @@
  * Which processes have a TCP socket at the time of a packet, by their descriptors alone: process
  * 10 was found with it, and its children are 20 and such. As a table of what happens and what is answered.
  */
+#include <netinet/in.h>
+
 #include "attribution/attribution.h"
 #include "proc_fd_fixture.h"
 
@@ -21,6 +23,7 @@ enum what {
 	DROPS, /* and not any more */
 	ENDED, /* at that time */
 	GONE,  /* its end is not reported yet */
+	OVER,  /* process 10 has exited at that time */
 	BATCH, /* other packets were read */
 	ASK    /* of that time: `other` is answered, and these processes have it */
 };
@@ -63,6 +66,15 @@ static const struct test_case cases[] = {
 	{ "a child of the child",
 	  { { FORK, 20, 100, 10, 0 }, { HAS, 20, 0, 0, 0 }, { ASK, 0, 300, OTHERS, "10 20" }, { FORK, 30, 350, 20, 0 },
 	    { HAS, 30, 0, 0, 0 }, { BATCH, 0, 0, 0, 0 }, { ASK, 0, 500, OTHERS, "10 20 30" } } },
+	{ "another child has it instead",
+	  { { FORK, 20, 100, 10, 0 }, { HAS, 20, 0, 0, 0 }, { ASK, 0, 300, OTHERS, "10 20" }, { DROPS, 20, 0, 0, 0 },
+	    { FORK, 30, 350, 10, 0 }, { HAS, 30, 0, 0, 0 }, { BATCH, 0, 0, 0, 0 }, { ASK, 0, 700, OTHERS | DOUBTFUL, "10 30" } } },
+	{ "a child that was just forked and has it",
+	  { { FORK, 20, 100, 10, 0 }, { HAS, 20, 0, 0, 0 }, { ASK, 0, 101, OTHERS, "10 20" } } },
+	{ "a child from before the connection has ended, a later one closed it",
+	  { { FORK, 20, -500, 10, 0 }, { GONE, 20, 0, 0, 0 }, { FORK, 30, 100, 10, 0 }, { ASK, 0, 600, 0, "" } } },
+	{ "it has exited: another rule finds the next one",
+	  { { DROPS, 10, 0, 0, 0 }, { OVER, 10, 50, 0, 0 }, { ASK, 0, 100, 0, "" } } },
 	{ "a child of another process", { { FORK, 20, 100, 11, 0 }, { ASK, 0, 150, 0, "" } } },
 	{ "a child from before the connection", { { FORK, 20, -500, 10, 0 }, { ASK, 0, 10, 0, "" } } },
 };
@@ -154,6 +166,9 @@ static void test_case_of(const struct test_case *one)
 		case GONE:
 			fake_remove("20");
 			break;
+		case OVER:
+			owner.process->exited_ns = at_ns;
+			break;
 		case BATCH:
 			attribution_changes(attribution);
 			break;
@@ -169,11 +184,37 @@ static void test_case_of(const struct test_case *one)
 	finish(&fixture);
 }
 
+/* Tracepoints report each send of TCP: descriptors are not looked at. */
+static void test_traced(void)
+{
+	struct attribution_options options = { .key = key };
+	struct attribution_question question = { .tuple.protocol = IPPROTO_TCP };
+	struct owner owner = { .method = ATTRIBUTION_SOCKET, .inode = INODE };
+	struct attribution *attribution = NULL;
+	struct fixture fixture;
+	struct error error;
+
+	begin_process(10, false);
+	fixture = begin(fake_proc, 100, 100);
+	options.processes = fixture.table;
+	options.fds = fixture.fds;
+	options.trace_owners = (struct trace_owners *)&options; /* never asked */
+	if (attribution_new(&attribution, &options, &error) != 0)
+		fake_fail(error.text);
+	owner.process = process_ref(process_table_get(fixture.table, 10, NULL));
+	CHECK_EQUAL(attribution_look_at_holders(attribution, &question, &owner), 0,
+	            "with tracepoints a holder of TCP is not looked for");
+	owner_clear(&owner);
+	attribution_free(attribution);
+	finish(&fixture);
+}
+
 int main(void)
 {
 	fake_begin();
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		test_case_of(&cases[i]);
+	test_traced();
 	fake_remove("");
 	return check_done();
 }

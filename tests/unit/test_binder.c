@@ -23,6 +23,7 @@ static struct owner answers[2];
 static struct attribution_question asked[2];
 static int asked_count[2];
 static struct owner last_holder; /* method UNKNOWN: nobody was seen */
+static int64_t until_ns;         /* until when a last holder was asked for */
 static int reported;
 static int found_local;     /* connections of which an end was */
 static bool proxy_is_there; /* a socket has an address that is not of this host */
@@ -43,7 +44,7 @@ bool attribution_last_holder(struct attribution *attribution,
                              const struct attribution_question *question, struct owner *owner)
 {
 	(void)attribution;
-	(void)question;
+	until_ns = question->until_ns;
 	if (last_holder.method == ATTRIBUTION_UNKNOWN || owner->process == last_holder.process)
 		return false;
 	return owner_copy(owner, &last_holder) == 0;
@@ -1222,6 +1223,107 @@ static void test_shared(void)
 	finish(&fixture);
 }
 
+/* An answer shows what NAT made of an end. */
+static void test_translated(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_UDP, true, false);
+	struct tuple first = connection->tuple, second = connection->tuple;
+
+	first.destination_port = 53;
+	second.destination_port = 54;
+	answers[SRC] = answer(ATTRIBUTION_TRACEPOINT, &parent);
+	bind_one(&fixture, connection);
+	answers[SRC] = answer(ATTRIBUTION_SOCKET, &child);
+	binder_translated(fixture.binder, connection, SRC, &first);
+	CHECK(asked_count[SRC] == 1 && connection->owners[SRC].process == &parent,
+	      "an owner that is known stays");
+	binder_translated(fixture.binder, connection, SRC, &second);
+	CHECK(tuple_equal(owner_translated(&connection->owners[SRC]), &first),
+	      "and has the address of the first answer");
+	finish(&fixture);
+}
+
+/* No packet of it was captured: its remote end has no owner here. */
+static void test_unseen(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, false);
+
+	binder_bind_unseen(fixture.binder, connection, NOW);
+	CHECK(asked_count[SRC] == 1 && asked_count[DST] == 0,
+	      "without packets, the local end alone is asked for");
+	finish(&fixture);
+}
+
+/* After its end another socket may have the same ends, and while it is silent none. */
+static void test_until(void)
+{
+	for (int over = 0; over <= 1; over++) {
+		struct fixture fixture = begin(false);
+		struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, true);
+		int64_t plain_ns;
+
+		bind_one(&fixture, connection);
+		plain_ns = asked[DST].until_ns;
+		connection->reason = over ? CONNECTION_FIN : CONNECTION_IDLE;
+		binder_closing(fixture.binder, connection, NOW + 5);
+		CHECK_EQUAL(until_ns, over ? NOW + 5 + WINDOW_LAST_PACKET_NS : plain_ns,
+		            "until when the last holder is asked for (over: %d)", over);
+		finish(&fixture);
+	}
+}
+
+/* An end that has sent has a socket, although none is found at once. */
+static void test_sends_unfound(void)
+{
+	struct fixture fixture;
+	struct connection *connection =
+		begin_bound(&fixture, IPPROTO_UDP, unknown(ATTRIBUTION_NO_SOCKET));
+
+	connection->counts[DST].packets = 1;
+	run_until(&fixture, &(int64_t){ NOW }, NOW + 10 * NS_PER_SECOND);
+	CHECK(asked_count[DST] > 2, "an end that sends is asked for at each level: %d",
+	      asked_count[DST]);
+	finish(&fixture);
+}
+
+/* Each interface may have a socket with these ends of the link. */
+static void test_other_interface(void)
+{
+	struct fixture fixture = begin(false);
+	struct connection *connection = open_one(&fixture, IPPROTO_UDP, true, true);
+	struct packet packet = { .ifindex = 3, .payload = 1 };
+
+	inet_parse("fe80::1", &connection->tuple.source);
+	inet_parse("fe80::2", &connection->tuple.destination);
+	connection->ifindex = 3;
+	answers[SRC] = answers[DST] = answer(ATTRIBUTION_SOCKET, &parent);
+	bind_one(&fixture, connection);
+	binder_judge(fixture.binder, connection, SRC, &packet, NOW + 1, 1);
+	CHECK(!connection->binding.contested, "one interface: one process");
+	packet.ifindex = 4;
+	binder_judge(fixture.binder, connection, SRC, &packet, NOW + 2, 2);
+	CHECK(connection->binding.contested, "another interface: maybe another process");
+	finish(&fixture);
+}
+
+/* Its process has it no more: one that used it before is not the next owner. */
+static void test_successor_since(void)
+{
+	struct packet packet = { .ifindex = 3, .payload = 10 };
+	struct fixture fixture;
+	struct connection *connection =
+		begin_bound(&fixture, IPPROTO_TCP, answer(ATTRIBUTION_SOCKET, &parent));
+
+	lost = true;
+	heir = unknown(ATTRIBUTION_NO_SOCKET);
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 7, 2);
+	CHECK_EQUAL(heir_ns, NOW + 7, "a successor is one that used it since the packet");
+	lost = false;
+	finish(&fixture);
+}
+
 int main(void)
 {
 	test_shared();
@@ -1251,5 +1353,11 @@ int main(void)
 	test_shared_datagrams();
 	test_receives_from_several();
 	test_looked_up();
+	test_translated();
+	test_unseen();
+	test_until();
+	test_sends_unfound();
+	test_other_interface();
+	test_successor_since();
 	return check_done();
 }

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from harness import HERE, SOCKLINE, Namespace, check, comment, run, slowdown, until
+from harness import HERE, SOCKLINE, Failure, Namespace, check, comment, run, slowdown, until
 
 USER = 54321
 AT_ONCE = 80  # namespaces, more than are watched of a user
@@ -128,9 +128,24 @@ def sockets_of(sockline, place):
     return there & mine
 
 
-def resident_kib(sockline):
+def own_kib(sockline):
+    """Its own memory, without the rings of captures and tracepoints that it has read, which a busy machine fills."""
     with open(f"/proc/{sockline.pid}/status", encoding="ascii") as file:
-        return int(next(line for line in file if line.startswith("VmRSS")).split()[1])
+        return int(next(line for line in file if line.startswith("RssAnon")).split()[1])
+
+
+def rings_of(sockline, places):
+    """Inodes of its sockets in the namespaces of which a ring is mapped."""
+    with open(f"/proc/{sockline.pid}/maps", encoding="utf-8", errors="replace") as file:
+        mapped = {line.split()[4] for line in file if "socket:" in line}
+    return mapped & set().union(*(sockets_of(sockline, place) for place in places))
+
+
+def has_walked(sockline):
+    """It has read all processes once, also those of other tests."""
+    sockline.send_signal(signal.SIGUSR1)
+    stats = sockline.find("capture_stats")
+    return stats and stats[-1]["sockline"]["stats"]["processes"]["scans"] > 0
 
 
 def last_capture(sockline, action, place):
@@ -139,36 +154,55 @@ def last_capture(sockline, action, place):
     return next((capture for capture in captures if capture.get("netns") == str(place.inode)), None)
 
 
+def send_until_ring(sockline, place):
+    """Bursts of packets; returns how many. A machine on which it reads less than 1000 in 100 ms has more than one."""
+    def has_ring():
+        sockline.send_signal(signal.SIGUSR1)
+        capture = last_capture(sockline, "capture_stats", place)
+        return capture and capture["buffer_bytes"] < 32 << 20
+
+    for bursts in range(1, 11):
+        # While it is not running nothing is read: all of it has to find room.
+        sockline.send_signal(signal.SIGSTOP)
+        place.helper("gen", "-c", BURST, "-p", 7740, "127.0.0.1").finish()
+        sockline.send_signal(signal.SIGCONT)
+        try:
+            until(has_ring, "a ring", timeout=1, interval=0.1)
+            break
+        except Failure:
+            comment(f"no ring after {bursts} bursts")
+    return bursts
+
+
 def test_many_namespaces():
     """A quiet namespace costs three descriptors and next to no memory; a burst in it is not lost, and
     it has a ring of its own then."""
-    sockline = HERE.sockline("-e", "connection,stats", "udp", "port", 7740, netns=None)
-    before = resident_kib(sockline)
+    sockline, quiet = (HERE.sockline("-e", "connection,stats", "--attribution", method, "udp", "port", 7740, netns=None)
+                       for method in ("auto", "lookup"))
+    # By tracepoints, the processes of the whole machine would fill tables meanwhile.
+    until(lambda: has_walked(quiet), "all processes to be read", interval=0.1)
+    before = own_kib(quiet)
     places = [Namespace() for _ in range(COUNT)]
     numbers = {str(place.inode) for place in places}
-    until(lambda: numbers <= {record["sockline"]["namespace"]["netns"]
-                              for record in sockline.find("netns_opened")}, "all namespaces")
-    grown = resident_kib(sockline) - before
+    for one in sockline, quiet:
+        until(lambda one=one: numbers <= {record["sockline"]["namespace"]["netns"]
+                                          for record in one.find("netns_opened")}, "all namespaces")
+    grown = own_kib(quiet) - before
+    quiet.stop()
     # What was asked when it was found is over some seconds later.
     until(lambda: all(len(sockets_of(sockline, place)) == 3 for place in places),
           lambda: f"three descriptors in each namespace: {[sockets_of(sockline, place) for place in places]}",
           timeout=30)
     check(True, "three descriptors in each namespace")
     check(grown < COUNT * 256, f"{COUNT} namespaces take less than 256 KiB each", f"{grown} KiB")
-    # While it is not running nothing is read: all of it has to find room.
-    sockline.send_signal(signal.SIGSTOP)
-    places[0].helper("gen", "-c", BURST, "-p", 7740, "127.0.0.1").finish()
-    sockline.send_signal(signal.SIGCONT)
-
-    def has_ring():
-        sockline.send_signal(signal.SIGUSR1)
-        capture = last_capture(sockline, "capture_stats", places[0])
-        return capture and capture["buffer_bytes"] < 32 << 20
-    until(has_ring, "a ring", interval=0.1)
+    rings = rings_of(sockline, places)
+    check(not rings, "and none of them has a ring", rings)
+    bursts = send_until_ring(sockline, places[0])
+    check(len(rings_of(sockline, places)) == 1, "after the burst one has", rings_of(sockline, places))
     places[0].helper("gen", "-c", MORE, "-p", 7740, "127.0.0.1").finish()
     sockline.stop()
     burst = last_capture(sockline, "run_stopped", places[0])
-    check(burst["received"] == BURST + MORE and burst["dropped"] == 0,
+    check(burst["received"] == bursts * BURST + MORE and burst["dropped"] == 0,
           f"a burst of {BURST} packets is not lost, nor are {MORE} after it", burst)
     check(burst["buffer_bytes"] == 2 << 20, "it has a ring then", burst)
 

@@ -114,15 +114,28 @@ void run_on_overrun(void *context, const char *where, uint64_t lost)
 	run_emit_log(run, EVENT_NETLINK_OVERRUN, &content);
 }
 
-void run_on_trace_lost(void *context, uint64_t lost)
+void run_on_trace_lost(void *context, uint64_t lost, const struct trace_flood_source *source)
 {
+	char message[160];
 	struct event_log content = {
 		.level = "warning",
-		.message = "events of tracepoints were lost: owners of that time may be unknown",
+		.message = message,
 		.count = lost,
 		.where = "tracepoints",
+		.process = source->process,
+		.has_uid = source->has_uid,
+		.uid = source->uid,
 	};
+	int length =
+		snprintf(message, sizeof message,
+	                 "events of tracepoints were lost: owners of that time may be unknown");
 
+	if (source->process)
+		length += snprintf(message + length, sizeof message - (size_t)length,
+		                   "; most came from process %d", source->process->pid);
+	if (source->has_uid)
+		snprintf(message + length, sizeof message - (size_t)length, "%s of user %u",
+		         source->process ? "" : "; most came from processes", source->uid);
 	run_emit_log(context, EVENT_TRACEPOINTS_OVERRUN, &content);
 }
 

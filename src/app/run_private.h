@@ -120,7 +120,7 @@ void run_raise_limits(void);
 /* --max-memory is in force, as far as what is open by now leaves room. 0 or -errno. */
 int run_limit_memory(const struct run *run, struct error *error);
 void run_explain_failure(const struct log *log, const struct error *error);
-void run_on_trace_lost(void *context, uint64_t lost);
+void run_on_trace_lost(void *context, uint64_t lost, const struct trace_flood_source *source);
 void run_on_limit_reached(void *context, uint32_t uid, int max, uint64_t refused);
 void run_on_namespace_found(void *context, uint32_t netns, int fd);
 void run_on_namespace_opened(void *context, uint32_t netns, int64_t age_ns, uint64_t missed);

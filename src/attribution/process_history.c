@@ -87,6 +87,7 @@ static void add_to(struct process_history *history, struct process *process,
 	case TRACE_EVENT_CGROUP:
 	case TRACE_EVENT_LOST_SOCKETS:
 	case TRACE_EVENT_LOST_PROCESSES:
+	case TRACE_EVENT_OTHER:
 		break;
 	}
 }
@@ -118,6 +119,8 @@ struct process *process_history_add(struct process_history *history,
 		return NULL;
 	case TRACE_EVENT_LOST_SOCKETS:
 		return NULL;
+	case TRACE_EVENT_OTHER:
+		return process_table_at(history->processes, event->pid, event->time_ns);
 	default:
 		process = process_table_at(history->processes, event->pid, event->time_ns);
 		if (process && event->process_context && event->cgroup_id != process->cgroup_id)

@@ -188,6 +188,7 @@ void socket_history_add(struct socket_history *history, const struct trace_event
 	case TRACE_EVENT_CGROUP:
 	case TRACE_EVENT_SETTLED:
 	case TRACE_EVENT_LOST_PROCESSES:
+	case TRACE_EVENT_OTHER:
 		break;
 	}
 }

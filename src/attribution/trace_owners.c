@@ -11,6 +11,8 @@ static void on_trace_event(void *context, const struct trace_event *event)
 	struct trace_owners *owners = context;
 	struct process *process = process_history_add(&owners->process_history, event);
 
+	if (event->ring_full || event->kind == TRACE_EVENT_LOST_PROCESSES)
+		trace_flood_add(&owners->flood, owners->options.processes, event, process);
 	switch (event->kind) {
 	case TRACE_EVENT_ROUTE:
 	case TRACE_EVENT_NO_ROUTE:
@@ -44,6 +46,7 @@ static void on_trace_event(void *context, const struct trace_event *event)
 	case TRACE_EVENT_IMAGE:
 	case TRACE_EVENT_NETNS:
 	case TRACE_EVENT_CGROUP:
+	case TRACE_EVENT_OTHER:
 		break;
 	}
 }

@@ -14,6 +14,7 @@
 #include "attribution/failed_connects.h"
 #include "attribution/process_changes.h"
 #include "attribution/question.h"
+#include "attribution/trace_flood.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "processes/process_table.h"
@@ -140,6 +141,9 @@ enum trace_owners_listening trace_owners_listening(struct trace_owners *owners, 
  */
 bool trace_owners_take_failed(struct trace_owners *owners, int64_t before_ns,
                               struct failed_connect *connect, struct process **process);
+
+/* Where events come from that filled the rings since the last such call. */
+struct trace_flood_source trace_owners_take_flood(struct trace_owners *owners);
 
 struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners);
 

@@ -120,6 +120,11 @@ bool trace_owners_is_urgent(const struct trace_owners *owners)
 	return poll(&ring, 1, 0) > 0;
 }
 
+struct trace_flood_source trace_owners_take_flood(struct trace_owners *owners)
+{
+	return trace_flood_take(&owners->flood, owners->options.processes);
+}
+
 struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners)
 {
 	const struct tracepoints_counters *tracepoints = tracepoints_counters(owners->tracepoints);

@@ -6,6 +6,7 @@
 
 #include "attribution/process_history.h"
 #include "attribution/socket_history.h"
+#include "attribution/trace_flood.h"
 #include "attribution/trace_owners.h"
 #include "tracepoints/tracepoints.h"
 
@@ -16,6 +17,7 @@ struct trace_owners {
 	struct tracepoints *tracepoints;
 	struct socket_history *socket_history;
 	struct process_history process_history;
+	struct trace_flood flood;
 	bool relist; /* events were lost: who is who must be read anew */
 	/* Processes that ran exec during this drain: read when it is known that they go on. */
 	int executed[EXECUTED_MAX];

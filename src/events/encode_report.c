@@ -442,6 +442,15 @@ void encode_report_log(struct writer *writer, const struct event *any)
 		writer_decimal(writer, KEY("id"), log->uid);
 		writer_object_end(writer);
 	}
+	if (any->action == EVENT_TRACEPOINTS_OVERRUN) {
+		const struct owner source = {
+			.process = log->process,
+			.has_uid = log->has_uid,
+			.uid = log->uid,
+		};
+
+		encode_owner_short(writer, &source);
+	}
 	encode_record_sockline(writer);
 	if (any->action == EVENT_OUTPUT_OPENED && log->repaired_bytes > 0)
 		write_output(writer, log);

@@ -272,7 +272,10 @@ struct event_log {
 	/* LIMIT_REACHED: of what, how many there may be, and how many more there were */
 	const char *limit;
 	uint64_t max, refused;
-	uint32_t uid; /* whose they are */
+	/* TRACEPOINTS_OVERRUN: what most events came from; LIMIT_REACHED: whose they are */
+	struct process *process; /* NULL = not known */
+	bool has_uid;
+	uint32_t uid;
 };
 
 struct event {

@@ -77,8 +77,11 @@ struct host_callbacks {
 	 */
 	void (*process_lived)(void *context, enum host_life life, struct process *process,
 	                      int64_t time_ns);
-	/* So many events of tracepoints had no room since the last such call; once a second at most. */
-	void (*trace_lost)(void *context, uint64_t lost);
+	/*
+	 * So many events of tracepoints had no room since the last such call, and who had most of those
+	 * that filled the rings; once a second at most.
+	 */
+	void (*trace_lost)(void *context, uint64_t lost, const struct trace_flood_source *source);
 	/* Netlink messages were lost: where from, and how many in all. */
 	void (*overrun)(void *context, const char *where, uint64_t lost);
 	void *context;

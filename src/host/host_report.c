@@ -14,11 +14,14 @@ static void report_limits(struct host *host)
 
 static void report_trace_lost(struct host *host)
 {
+	const struct host_callbacks *callbacks = &host->options.callbacks;
 	uint64_t lost = trace_owners_counters(host->trace_owners).lost;
+	struct trace_flood_source source;
 
-	if (lost > host->trace_lost)
-		host->options.callbacks.trace_lost(host->options.callbacks.context,
-		                                   lost - host->trace_lost);
+	if (lost <= host->trace_lost)
+		return;
+	source = trace_owners_take_flood(host->trace_owners);
+	callbacks->trace_lost(callbacks->context, lost - host->trace_lost, &source);
 	host->trace_lost = lost;
 }
 

@@ -51,14 +51,16 @@ enum trace_event_kind {
 	/* `lost` events between since_ns and time_ns are missing, of the kinds above and below FORK. */
 	TRACE_EVENT_LOST_SOCKETS,
 	TRACE_EVENT_LOST_PROCESSES,
+	TRACE_EVENT_OTHER, /* nothing to know, but that it was in a full ring */
 };
 
 struct trace_event {
 	enum trace_event_kind kind;
 	bool process_context;
 	bool executed;
-	bool has_ids; /* SETTLED */
-	bool ended;   /* EXIT: tid was the last of its threads; else others may outlive it */
+	bool has_ids;   /* SETTLED */
+	bool ended;     /* EXIT: tid was the last of its threads; else others may outlive it */
+	bool ring_full; /* there was no room behind the events that this one is among */
 	uint8_t old_state, new_state; /* as enum socket_state */
 	int16_t error;                /* NO_ROUTE: -errno */
 	int pid;                      /* thread group id */

@@ -319,11 +319,14 @@ static bool read_record(struct tracepoints *tracepoints, const struct trace_grou
 
 	counters->samples++;
 	switch (trace_record_decode(&tracepoints->layout, record, event)) {
-	case TRACE_RECORD_IGNORED:
-		return false;
 	case TRACE_RECORD_IRQ:
 		counters->dropped_irq++;
-		return false;
+		/* fall through */
+	case TRACE_RECORD_IGNORED:
+		if (!group->ring.full)
+			return false;
+		event->kind = TRACE_EVENT_OTHER;
+		break;
 	case TRACE_RECORD_FOREIGN:
 		counters->dropped_foreign++;
 		return false;
@@ -338,6 +341,7 @@ static bool read_record(struct tracepoints *tracepoints, const struct trace_grou
 		return false;
 	}
 	counters->events++;
+	event->ring_full = group->ring.full;
 	if (event->kind == TRACE_EVENT_LOST_SOCKETS) {
 		if (group->kind == TRACE_GROUP_PROCESSES)
 			event->kind = TRACE_EVENT_LOST_PROCESSES;
@@ -354,7 +358,6 @@ static const enum trace_record_event route_events[] = { TRACE_RECORD_ROUTE_V4,
 	                                                TRACE_RECORD_EVENTS };
 static const enum trace_record_event receive_events[] = { TRACE_RECORD_RECEIVE,
 	                                                  TRACE_RECORD_EVENTS };
-
 static const enum trace_record_event send_events[] = { TRACE_RECORD_SEND, TRACE_RECORD_EVENTS };
 
 static void pause_events(struct tracepoints *tracepoints, const enum trace_record_event *events,

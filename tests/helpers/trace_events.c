@@ -60,6 +60,7 @@ static const char *const kind_names[] = {
 	[TRACE_EVENT_SETTLED] = "settled",
 	[TRACE_EVENT_LOST_SOCKETS] = "lost-sockets",
 	[TRACE_EVENT_LOST_PROCESSES] = "lost-processes",
+	[TRACE_EVENT_OTHER] = "other",
 };
 
 static void print_event(const struct trace_event *event)
@@ -104,6 +105,9 @@ static void print_event(const struct trace_event *event)
 	case TRACE_EVENT_LOST_SOCKETS:
 	case TRACE_EVENT_LOST_PROCESSES:
 		printf("\t%" PRIu64 "\n", event->lost);
+		break;
+	case TRACE_EVENT_OTHER:
+		printf("\n");
 		break;
 	}
 }

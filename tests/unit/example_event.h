@@ -348,7 +348,7 @@ static inline void example_run(struct event_run *run)
 	};
 }
 
-static inline void example_log(struct event *event)
+static inline void example_log(struct example *example, struct event *event)
 {
 	struct event_log *log = &event->log;
 
@@ -382,9 +382,13 @@ static inline void example_log(struct event *event)
 		log->uid = 1000;
 	} else if (event->action == EVENT_TRACEPOINTS_OVERRUN) {
 		log->message =
-			"events of tracepoints were lost: owners of that time may be unknown";
+			"events of tracepoints were lost: owners of that time may be unknown; "
+			"most came from process 4242 of user 1000";
 		log->count = 4711;
 		log->where = "tracepoints";
+		log->process = &example->curl;
+		log->has_uid = true;
+		log->uid = 1000;
 	} else if (event->action == EVENT_HELPER_LOST) {
 		log->level = "error";
 		log->message = "the helper process ended: network namespaces that come from now on "
@@ -442,7 +446,7 @@ static inline struct event example_event(struct example *example, enum event_act
 	else if (action == EVENT_RUN_STARTED)
 		example_run(&event.run);
 	else
-		example_log(&event);
+		example_log(example, &event);
 	example->sequence = event.sequence;
 	return event;
 }

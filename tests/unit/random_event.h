@@ -282,6 +282,9 @@ static inline void scene_log(struct scene *scene, struct event *event)
 	if (event->action == EVENT_TRACEPOINTS_OVERRUN) {
 		log->where = "tracepoints";
 		log->count = 1 + scene_number(scene, 20);
+		log->process = scene_chance(scene, 50) ? &scene->processes[2] : NULL;
+		log->has_uid = scene_chance(scene, 50);
+		log->uid = (uint32_t)scene_number(scene, 32);
 	}
 	if (event->action == EVENT_LIMIT_REACHED) {
 		log->limit = "network_namespaces";

@@ -53,9 +53,11 @@ static struct trace_owners *open_or_skip(struct process_table *processes)
 	exit(check_done());
 }
 
-/* What was lost is counted, and each process of these events is reported. */
+/* What was lost is counted, with what filled the rings, and each process of these events is reported. */
 static void test_lost(struct trace_owners *owners)
 {
+	struct trace_flood_source source;
+
 	begin_and_end(3);
 	trace_owners_drain(owners);
 	CHECK(lived.lost > 0 || (lived.forks == 3 && lived.exits >= 3),
@@ -68,6 +70,12 @@ static void test_lost(struct trace_owners *owners)
 	}
 	CHECK(lived.lost > 0 && trace_owners_counters(owners).lost > 0, "a loss, too: %llu",
 	      (unsigned long long)trace_owners_counters(owners).lost);
+	source = trace_owners_take_flood(owners);
+	CHECK(source.process && source.process->pid == getpid(),
+	      "of the process that began so many others");
+	CHECK(!source.has_uid || source.uid == getuid(), "and its user, or none that is known");
+	source = trace_owners_take_flood(owners);
+	CHECK(!source.process && !source.has_uid, "the next one counts anew");
 	trace_owners_expire(owners);
 	lived.forks = 0;
 	begin_and_end(3);

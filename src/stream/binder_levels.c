@@ -58,6 +58,18 @@ static bool is_unlisted(const struct connection *connection, enum connection_end
 	       owner->reason == ATTRIBUTION_PENDING && owner->inode == 0;
 }
 
+/*
+ * Its socket is known, and no walk over all processes since has ended: on a busy machine, where
+ * walks are rare, that lasts longer than the levels do.
+ */
+static bool awaits_walk(const struct connection *connection, enum connection_end end)
+{
+	const struct owner *owner = &connection->owners[end];
+
+	return owner->method == ATTRIBUTION_UNKNOWN && owner->reason == ATTRIBUTION_PENDING &&
+	       owner->inode != 0;
+}
+
 /* The first level after that one, -1 for none, at which asking again is of use. LEVELS: none. */
 static int next_level(const struct connection *connection, int level)
 {
@@ -72,6 +84,8 @@ static int next_level(const struct connection *connection, int level)
 			first = first > NO_SOCKET_LEVEL ? LEVELS : NO_SOCKET_LEVEL;
 		else if (is_unlisted(connection, (enum connection_end)end) && first < LISTED_LEVEL)
 			first = LISTED_LEVEL;
+		if (first == LEVELS && awaits_walk(connection, (enum connection_end)end))
+			first = LEVELS - 1;
 		next = first < next ? first : next;
 	}
 	return next;

@@ -120,6 +120,8 @@ MUTANTS = (
      "true"),
     ("stream/binder_levels.c", "queue->entries[queue->head].due_ns <= now_ns", "true"),
     ("stream/binder_levels.c", "connection->binding.attributable && next < LEVELS", "false"),
+    ("stream/binder_levels.c", "first == LEVELS && awaits_walk(connection, (enum connection_end)end)", "false"),
+    ("stream/binder_levels.c", "owner->inode != 0;", "true;"),
     ("stream/binder.c", "owner->process || owner->cookie == found->cookie", "true"),
     ("stream/binder.c", "inode == 0 || found->inode != inode", "false"),
     ("stream/binder_close.c", "forwarded && end == CONNECTION_SOURCE", "false"),

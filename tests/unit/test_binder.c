@@ -334,6 +334,38 @@ static void test_retries(void)
 	finish(&fixture);
 }
 
+/* A process that holds the socket is found by a walk, which a busy machine may end much later. */
+static void test_late_walk(void)
+{
+	static const enum attribution_reason ends[] = { ATTRIBUTION_REASON_NONE,
+		                                        ATTRIBUTION_EXITED };
+
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		struct fixture fixture = begin(false);
+		struct connection *connection = open_one(&fixture, IPPROTO_TCP, true, false);
+		int64_t now = NOW;
+		int before;
+
+		answers[SRC] = unknown(ATTRIBUTION_PENDING);
+		answers[SRC].inode = 7;
+		bind_one(&fixture, connection);
+		run_until(&fixture, &now, NOW + WINDOW_RETRY_NS);
+		before = asked_count[SRC];
+		run_until(&fixture, &now, NOW + WINDOW_RETRY_NS + 20 * NS_PER_SECOND);
+		CHECK(asked_count[SRC] - before >= 15 && asked_count[SRC] - before <= 25,
+		      "asked each second until a walk has ended (%d)", asked_count[SRC] - before);
+		CHECK_EQUAL(reported, 0, "without a record");
+		answers[SRC] = ends[i] == ATTRIBUTION_REASON_NONE
+		                       ? answer(ATTRIBUTION_SOCKET, &parent)
+		                       : unknown(ends[i]);
+		run_until(&fixture, &now, now + 3 * NS_PER_SECOND);
+		CHECK(reported == (ends[i] == ATTRIBUTION_REASON_NONE) &&
+		              binder_retry(fixture.binder, now) == -1,
+		      "what it has found is reported, or that there is nothing ends it");
+		finish(&fixture);
+	}
+}
+
 /* For whom it is worth asking again. */
 static void test_settled(void)
 {
@@ -1330,6 +1362,7 @@ int main(void)
 	test_who_is_asked();
 	test_questions();
 	test_retries();
+	test_late_walk();
 	test_settled();
 	test_unreceived();
 	test_listener();

@@ -6,10 +6,10 @@
 # Guess:  the uid of a socket in ss -e, /proc/net/tcp and sock_diag(7) is that of the process which called
 #         socket(2) or accept(2), and stays so: a socket's file has no owner that one can see or change.
 # Seen:   Linux 6.18: after fchown(fd, 1234, -1) all of them have 1234 (net/socket.c, sockfs_setattr()), and
-#         fstat(2) has, too. Firewall rules see it as well (nft's meta skuid). What a listener accepts
-#         has the user who accepts.
-# Effect: the uid of a socket is what a privileged process says; the user of the process that holds
-#         it is another fact.
+#         fstat(2) has, too. Firewall rules see it as well (nft's meta skuid). What a listener accepts has
+#         the user who accepts.
+# Effect: the uid of a socket is what a privileged process says; the user of the process that holds it is
+#         another fact.
 # Needs root (CAP_CHOWN) and Python 3.
 set -u
 exec python3 - <<'P'

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # ip -j monitor prints no JSON, and does not say so.
 #
-# Guess:  with -j, ip prints JSON (ip(8): "Output results in JavaScript Object Notation"), monitor an object for each change, or it
-#         refuses the two together.
+# Guess:  with -j, ip prints JSON (ip(8): "Output results in JavaScript Object Notation"), monitor an object
+#         for each change, or it refuses the two together.
 # Seen:   iproute2 6.1.0: ip -j monitor prints the lines for people that it prints without -j, and no
 #         warning; ip -j link show prints JSON of the same change.
 # Effect: a program that follows changes by JSON lists everything after each line, or asks rtnetlink itself.

@@ -5,11 +5,11 @@
 #
 # Guess:  the bytes of an interface in /proc/net/dev and `ip -s link' are the lengths of its packets in a
 #         capture, on lo as on a veth: both are of link type Ethernet with a header of 14 bytes.
-# Seen:   Linux 6.18: a datagram of 100 bytes is 142 in a capture of either, 142 in the counters of a veth, but
-#         128 in those of lo, which takes the header off before it counts (drivers/net/loopback.c,
+# Seen:   Linux 6.18: a datagram of 100 bytes is 142 in a capture of either, 142 in the counters of a veth,
+#         but 128 in those of lo, which takes the header off before it counts (drivers/net/loopback.c,
 #         loopback_xmit(); eth_type_trans()).
-# Effect: sums of a capture's packet lengths agree with the counters everywhere but on lo; bytes of IP do there
-#         alone.
+# Effect: sums of a capture's packet lengths agree with the counters everywhere but on lo; bytes of IP do
+#         there alone.
 # Needs root and Python 3: makes two network namespaces of its own.
 set -u
 a=find-la-$$ b=find-lb-$$

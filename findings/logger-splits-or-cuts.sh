@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # logger makes several messages of a long line of its input, and a cut one of the same line as an argument.
 #
-# Guess:  --size is the "maximum permitted message size" (logger(1), 1 KiB): what is longer is cut, wherever it
-#         comes from.
-# Seen:   util-linux 2.38.1: of a line of 3000 bytes on standard input come three messages (1024, 1024 and 952 bytes), each with a
-#         header of its own; as one argument it is one message of 1024, and 1976 bytes are lost; as
-#         700 short arguments it is four messages, broken between words. The exit status is 0 each time.
+# Guess:  --size is the "maximum permitted message size" (logger(1), 1 KiB): what is longer is cut, wherever
+#         it comes from.
+# Seen:   util-linux 2.38.1: of a line of 3000 bytes on standard input come three messages (1024, 1024 and
+#         952 bytes), each with a header of its own; as one argument it is one message of 1024, and 1976
+#         bytes are lost; as 700 short arguments it is four messages, broken between words. The exit status
+#         is 0 each time.
 # Effect: NDJSON with records beyond 1 KiB that is piped into logger is no JSON in the log, with no word of
 #         it: --size 64KiB is needed.
 # Needs Debian 12 (amd64) and Python 3.

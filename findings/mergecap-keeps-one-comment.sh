@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # mergecap keeps the first file's comment, and puts its own in the place of the others'.
 #
-# Guess:  a capture that is merged of two files has both files' section comments (opt_comment of the Section Header
-#         Block), as it has the comments of their packets.
-# Seen:   Wireshark 4.0.17: the merged file has one section with the first file's comment, and a second one, "File created
-#         by merging:", with the names of the files. The second file's comment is nowhere in it. With the files in
-#         the other order it is the other comment that is lost. Comments of packets are all there.
+# Guess:  a capture that is merged of two files has both files' section comments (opt_comment of the Section
+#         Header Block), as it has the comments of their packets.
+# Seen:   Wireshark 4.0.17: the merged file has one section with the first file's comment, and a second one,
+#         "File created by merging:", with the names of the files. The second file's comment is nowhere in
+#         it. With the files in the other order it is the other comment that is lost. Comments of packets
+#         are all there.
 # Effect: what a section's comment says of where a capture is from must be read before files are merged.
 # Needs Debian 12 (amd64) and Python 3.
 set -u

@@ -3,12 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # nft's JSON has times in whole seconds: a set's timeout of half a second comes back as none.
 #
-# Guess:  "timeout" in nft -j is 1.5 or "1s500ms" where the text form has "timeout 1s500ms", and what nft -j list writes,
-#         nft -j -f reads back as the same rules.
-# Seen:   nftables 1.0.6, Linux 6.18: 1s500ms is 1 in JSON, and 1s after it was read back. A set of "timeout 500ms" has
-#         "timeout": 0 in JSON, and no timeout once that was read back: what is put into it stays for good.
-# Effect: rules that are kept as JSON (as by configuration management) are other rules, and a list of those seen
-#         within half a second is one of all that were ever seen.
+# Guess:  "timeout" in nft -j is 1.5 or "1s500ms" where the text form has "timeout 1s500ms", and what nft -j
+#         list writes, nft -j -f reads back as the same rules.
+# Seen:   nftables 1.0.6, Linux 6.18: 1s500ms is 1 in JSON, and 1s after it was read back. A set of "timeout
+#         500ms" has "timeout": 0 in JSON, and no timeout once that was read back: what is put into it stays
+#         for good.
+# Effect: rules that are kept as JSON (as by configuration management) are other rules, and a list of those
+#         seen within half a second is one of all that were ever seen.
 # Needs root and Debian 12 (amd64): makes a network namespace of its own.
 set -u
 work=$(mktemp -d)

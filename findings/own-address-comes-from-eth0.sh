@@ -8,10 +8,10 @@
 #         that is bound to lo does.
 # Seen:   Linux 6.18, IPv4 and IPv6: a datagram to the address of a veth (here "eth0") is captured once, on
 #         lo. ipi_ifindex is that of eth0, and of two sockets with one port, one bound to lo and one to
-#         eth0, that of eth0 gets it. The kernel takes the interface of the local route, which has the address
-#         (net/ipv4/route.c, ip_route_output_key_hash_rcu(); net/ipv6/ip6_input.c, ip6_rcv_core()).
-# Effect: whoever looks for the receiver with the interface that a capture names finds another
-#         process: the interface that has the destination's address belongs into the question.
+#         eth0, that of eth0 gets it. The kernel takes the interface of the local route, which has the
+#         address (net/ipv4/route.c, ip_route_output_key_hash_rcu(); net/ipv6/ip6_input.c, ip6_rcv_core()).
+# Effect: whoever looks for the receiver with the interface that a capture names finds another process: the
+#         interface that has the destination's address belongs into the question.
 # Needs root and Python 3: makes a network namespace of its own.
 set -u
 a=find-oa-$$

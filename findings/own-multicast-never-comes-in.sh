@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # A host's own multicast and broadcast reaches its sockets, and no capture shows it coming in.
 #
-# Guess:  tcpdump of the interface shows a datagram to a group that this host has joined itself twice, as it goes
-#         out and as it is looped back (IP_MULTICAST_LOOP); so it does a broadcast.
+# Guess:  tcpdump of the interface shows a datagram to a group that this host has joined itself twice, as it
+#         goes out and as it is looped back (IP_MULTICAST_LOOP); so it does a broadcast.
 # Seen:   Linux 6.18: AF_PACKET has one sighting of each, PACKET_OUTGOING, on the veth, and none on lo or
 #         elsewhere, while the socket receives it, with the veth in IP_PKTINFO. The copy is marked
-#         PACKET_LOOPBACK, which packet sockets pass over (net/packet/af_packet.c, packet_rcv(), tpacket_rcv()).
-# Effect: a local receiver of a group has no incoming packet to be found by: an outgoing packet to a group or to
-#         all has receivers on this host, too.
+#         PACKET_LOOPBACK, which packet sockets pass over (net/packet/af_packet.c, packet_rcv(),
+#         tpacket_rcv()).
+# Effect: a local receiver of a group has no incoming packet to be found by: an outgoing packet to a group
+#         or to all has receivers on this host, too.
 # Needs root and Python 3: makes a network namespace of its own.
 set -u
 a=find-om-$$

@@ -3,12 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # /proc/net shows a thread that has entered another network namespace the sockets of the one it left.
 #
-# Guess:  /proc/net is of the network namespace of its reader: a thread that called unshare(2) or setns(2) reads
-#         the sockets of its new one there.
+# Guess:  /proc/net is of the network namespace of its reader: a thread that called unshare(2) or setns(2)
+#         reads the sockets of its new one there.
 # Seen:   Linux 6.18: its own listener is not in /proc/net/tcp, nor in /proc/self/net/tcp; it is in
-#         /proc/thread-self/net/tcp. /proc/net is a link to self/net, and self is the process, whose namespace is
-#         that of its first thread (fs/proc/proc_net.c, proc_tgid_net_lookup()). Netlink and socket(2)
-#         of the thread are of the new one.
+#         /proc/thread-self/net/tcp. /proc/net is a link to self/net, and self is the process, whose
+#         namespace is that of its first thread (fs/proc/proc_net.c, proc_tgid_net_lookup()). Netlink and
+#         socket(2) of the thread are of the new one.
 # Effect: a program that visits namespaces with a thread gets one namespace's list of sockets by netlink and
 #         another's by /proc/net, without an error.
 # Needs root and Python 3.

@@ -3,14 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # A second listen(2) makes another process the one that SO_PEERCRED shows to clients.
 #
-# Guess:  SO_PEERCRED of a client shows the process that made the listener and first called listen(2); a further call
-#         on the same socket changes the length of the queue, as listen(2) has it.
+# Guess:  SO_PEERCRED of a client shows the process that made the listener and first called listen(2); a
+#         further call on the same socket changes the length of the queue, as listen(2) has it.
 # Seen:   Linux 6.18: after a child that inherited the listening Unix socket calls listen(2) again, clients
-#         that connect from then on see the child's pid, those before still the parent's (net/unix/af_unix.c,
-#         unix_listen(), takes the caller's credentials each time). unix(7) speaks of the call of listen(2).
-# Effect: under socket activation a service that calls listen(2) on what it was handed is named in place
-#         of the one that opened the socket, and one that does not, is not: the pid shows neither who
-#         accepts nor who opened.
+#         that connect from then on see the child's pid, those before still the parent's
+#         (net/unix/af_unix.c, unix_listen(), takes the caller's credentials each time). unix(7) speaks of
+#         the call of listen(2).
+# Effect: under socket activation a service that calls listen(2) on what it was handed is named in place of
+#         the one that opened the socket, and one that does not, is not: the pid shows neither who accepts
+#         nor who opened.
 # Needs Python 3.
 set -u
 exec python3 - <<'P'

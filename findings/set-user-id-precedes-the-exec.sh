@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The proc connector reports the user of a set-user-ID program before it reports the program.
 #
-# Guess:  of execve(2) of a set-user-ID program the exec is reported first, then the change of user that comes with it;
-#         what precedes an exec is the old program's.
+# Guess:  of execve(2) of a set-user-ID program the exec is reported first, then the change of user that
+#         comes with it; what precedes an exec is the old program's.
 # Seen:   Linux 6.18: first a UID event with the new effective user, then the EXEC. The credentials are
 #         committed as the program is loaded, and the exec is reported when that has succeeded (fs/exec.c,
 #         exec_binprm()).

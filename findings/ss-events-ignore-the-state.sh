@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # ss -E state STATE prints sockets of every other state, too, and no column says which.
 #
-# Guess:  ss -E prints events of sockets, and a state filter lets those of that state through, as it does without -E:
-#         "ss -E -t state established" prints no listener and none that is closed.
+# Guess:  ss -E prints events of sockets, and a state filter lets those of that state through, as it does
+#         without -E: "ss -E -t state established" prints no listener and none that is closed.
 # Seen:   iproute2 6.1.0, Linux 6.18: it prints all that are destroyed, a listener as well; and as one state
-#         was asked for, the column with the state is left out. A filter by port or address is applied. The state is a bit mask
-#         of the request for a dump, and events are not dumped.
+#         was asked for, the column with the state is left out. A filter by port or address is applied. The
+#         state is a bit mask of the request for a dump, and events are not dumped.
 # Effect: destroyed listeners are counted as connections; the state of each event is to be looked at.
 # Needs root, Debian 12 (amd64) and Python 3: makes a network namespace of its own.
 set -u

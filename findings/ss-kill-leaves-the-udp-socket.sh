@@ -5,10 +5,10 @@
 #
 # Guess:  ss -K (SOCK_DESTROY) ends the sockets that it prints: they are gone from ss, and every call on one
 #         fails from then on.
-# Seen:   Linux 6.18, iproute2 6.1.0: a connected UDP socket that was bound to a port is printed; then ss has
-#         the same socket (inode, cookie) at the same port without a peer. One call fails with ECONNABORTED; after it the
-#         program receives datagrams, now from anyone. udp_abort() in net/ipv4/udp.c
-#         sets the error and disconnects. A TCP connection is closed.
+# Seen:   Linux 6.18, iproute2 6.1.0: a connected UDP socket that was bound to a port is printed; then ss
+#         has the same socket (inode, cookie) at the same port without a peer. One call fails with
+#         ECONNABORTED; after it the program receives datagrams, now from anyone. udp_abort() in
+#         net/ipv4/udp.c sets the error and disconnects. A TCP connection is closed.
 # Effect: the destruction of a UDP socket that was asked for is no end of it, and no message of
 #         SKNLGRP_INET_UDP_DESTROY follows.
 # Needs root, a kernel with INET_DIAG_DESTROY, Debian 12 (amd64) and Python 3: makes a network namespace.

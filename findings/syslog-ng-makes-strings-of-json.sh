@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # syslog-ng makes strings of what it parses as JSON: of numbers, true, null and whole lists.
 #
-# Guess:  json-parser() and $(format-json) together give the types back that were read: at most the order and the white space
-#         of an object change.
-# Seen:   syslog-ng 3.38.1 with the @version 3.38 that Debian's configuration has: 96962 is "96962", true is "true", null is "",
-#         1234567.123456789 is "1234567.123457", ["network","session"] is "network,session", and {} is gone. With
-#         @version 4.0 booleans and lists stay; fractions have six digits all the same, and [1,2] is
-#         ["1","2"].
-# Effect: event.category and event.type, which ECS has as lists, arrive as one word that no rule matches, and
-#         numbers as text; NDJSON that is to arrive as it is, is passed on as ${MESSAGE} unparsed.
+# Guess:  json-parser() and $(format-json) together give the types back that were read: at most the order
+#         and the white space of an object change.
+# Seen:   syslog-ng 3.38.1 with the @version 3.38 that Debian's configuration has: 96962 is "96962", true is
+#         "true", null is "", 1234567.123456789 is "1234567.123457", ["network","session"] is
+#         "network,session", and {} is gone. With @version 4.0 booleans and lists stay; fractions have six
+#         digits all the same, and [1,2] is ["1","2"].
+# Effect: event.category and event.type, which ECS has as lists, arrive as one word that no rule matches,
+#         and numbers as text; NDJSON that is to arrive as it is, is passed on as ${MESSAGE} unparsed.
 # Needs Debian 12 (amd64) and Python 3.
 set -u
 work=$(mktemp -d)

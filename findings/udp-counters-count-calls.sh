@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # The kernel's counters of UDP datagrams count system calls.
 #
-# Guess:  OutDatagrams and InDatagrams of /proc/net/snmp count datagrams as they leave and come: ten sent over
-#         loopback are ten of each, whether a program reads them or not.
-# Seen:   Linux 6.18: one send(2) with UDP_SEGMENT that makes ten datagrams is 1 in OutDatagrams. InDatagrams
-#         stays 0 while the ten wait in the receiver's queue, and counts each as it is read
+# Guess:  OutDatagrams and InDatagrams of /proc/net/snmp count datagrams as they leave and come: ten sent
+#         over loopback are ten of each, whether a program reads them or not.
+# Seen:   Linux 6.18: one send(2) with UDP_SEGMENT that makes ten datagrams is 1 in OutDatagrams.
+#         InDatagrams stays 0 while the ten wait in the receiver's queue, and counts each as it is read
 #         (net/ipv4/udp.c, udp_send_skb() and udp_recvmsg()). NoPorts and RcvbufErrors count on arrival.
 # Effect: programs of QUIC, which send so, have many times more datagrams in than out on two hosts, and a
 #         difference between a capture and InDatagrams is no loss: it may wait to be read.

@@ -4,10 +4,12 @@
 # A UDP socket that has just been closed is reported with 4 GiB waiting to be sent.
 #
 # Guess:  idiag_wqueue (Send-Q) in a message of SKNLGRP_INET_UDP_DESTROY is 0, as nothing was sent.
-# Seen:   Linux 6.18, iproute2 6.1.0: it is 4294967295, which ss -E prints as -1. The send memory of a socket is
-#         counted with one unit for the socket itself, which is taken off for every reader; as the message is made
-#         that unit is gone already (sk_free(), sk_wmem_alloc_get(), include/net/sock.h). TCP has 0 there.
-# Effect: the queue of a destroyed UDP socket is no number of bytes, and a sum over such messages is 4 GiB a socket.
+# Seen:   Linux 6.18, iproute2 6.1.0: it is 4294967295, which ss -E prints as -1. The send memory of a
+#         socket is counted with one unit for the socket itself, which is taken off for every reader; as the
+#         message is made that unit is gone already (sk_free(), sk_wmem_alloc_get(), include/net/sock.h).
+#         TCP has 0 there.
+# Effect: the queue of a destroyed UDP socket is no number of bytes, and a sum over such messages is 4 GiB a
+#         socket.
 # Needs root, Debian 12 (amd64) and Python 3: makes a network namespace of its own.
 set -u
 work=$(mktemp -d)

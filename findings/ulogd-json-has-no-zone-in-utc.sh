@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # ulogd's JSON says in which time zone a time is, but in UTC.
 #
-# Guess:  "timestamp" of ulogd's JSON is of ISO 8601 with the zone's offset: +0000 for UTC, as +0530 for Kolkata.
-# Seen:   ulogd 2.0.8: 2026-11-30T17:51:57.626132+0530 under TZ=Asia/Kolkata, and ...T12:21:55.513157, with nothing behind it,
-#         under TZ=UTC. "ip.fragoff" of a datagram that is no fragment is 16384: it has the flag not to fragment in it.
-# Effect: ISO 8601 and most readers take what has no zone for local time: the logs of servers that run in UTC are shifted where
-#         they are read elsewhere, those of others are not.
+# Guess:  "timestamp" of ulogd's JSON is of ISO 8601 with the zone's offset: +0000 for UTC, as +0530 for
+#         Kolkata.
+# Seen:   ulogd 2.0.8: 2026-11-30T17:51:57.626132+0530 under TZ=Asia/Kolkata, and ...T12:21:55.513157, with
+#         nothing behind it, under TZ=UTC. "ip.fragoff" of a datagram that is no fragment is 16384: it has
+#         the flag not to fragment in it.
+# Effect: ISO 8601 and most readers take what has no zone for local time: the logs of servers that run in
+#         UTC are shifted where they are read elsewhere, those of others are not.
 # Needs root, Debian 12 (amd64) and Python 3: makes a network namespace of its own.
 set -u
 work=$(mktemp -d)

@@ -9,6 +9,7 @@
 
 #include "attribution/windows.h"
 #include "base/clock.h"
+#include "base/snippet.h"
 #include "connections/connection_extra.h"
 #include "stream/stream_private.h"
 
@@ -84,6 +85,9 @@ static void emit_end(struct stream *stream, struct connection *connection, int64
 		stream_add_last_info(stream, connection);
 	stream_emit_connection(stream, EVENT_CONNECTION_CLOSED, time_ns, connection);
 	connection->reported_ns = time_ns; /* the counts are kept when late packets come */
+	/* It is found for a while yet, and seldom has another record. */
+	snippet_free(connection->snippet);
+	connection->snippet = NULL;
 }
 
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)

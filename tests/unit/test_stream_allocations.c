@@ -164,11 +164,28 @@ static uint64_t pass(struct scene *scene, uint64_t count, uint64_t syns)
 	return allocations - before;
 }
 
+/* What is given back when all are closed. The packets after that, a second later, are late ones. */
+static int64_t close_all(struct scene *scene)
+{
+	int64_t before = held;
+
+	for (int i = 0; i < FLOWS; i++) {
+		struct packet packet = next_packet(scene, 0);
+
+		packet.tcp_flags = TCP_FLAG_RST;
+		stream_add_packet(scene->stream, &packet, NULL);
+	}
+	scene->packets += NS_PER_SECOND / SPACED_NS / FLOWS * FLOWS + FLOWS;
+	pass(scene, STREAM_BATCH, 0);
+	return before - held;
+}
+
 static void test_events(const char *name, int fd, unsigned events)
 {
 	int64_t before = held;
 	struct scene scene;
 	uint64_t opening, first_update, others;
+	int64_t closing;
 
 	begin(&scene, fd, events);
 	opening = pass(&scene, FLOWS, FLOWS);
@@ -185,6 +202,9 @@ static void test_events(const char *name, int fd, unsigned events)
 	            (unsigned long long)first_update);
 	CHECK_EQUAL(others, 0, "%s: %d packets more: %llu allocations", name, PACKETS,
 	            (unsigned long long)others);
+	closing = close_all(&scene);
+	CHECK(closing >= FLOWS - 2 * STREAM_BATCH, "%s: closed ones keep no fragment: %lld less",
+	      name, (long long)closing);
 	end(&scene);
 	CHECK_EQUAL(held, before, "%s: and all is given back", name);
 }

@@ -8,8 +8,8 @@
 #         ports alone, connect(2) even ones alone, for IPv4 and IPv6; for UDP half are odd. As long as there
 #         are such (net/ipv4/inet_connection_sock.c, inet_csk_find_open_port(); inet_hashtables.c,
 #         __inet_hash_connect()): with a range that begins odd it is the other way round.
-# Effect: of a connection met midway, an odd high port is most likely a listener's or one of a program that
-#         binds first (FTP's data, SO_REUSEADDR clients); and either has half as many ports as the range.
+# Effect: of a connection met midway, an odd high port is most likely a listener's, or one of a program that
+#         binds before it connects; a hint, and no proof, as any program may choose its port itself.
 # Needs root and Python 3: makes a network namespace of its own.
 set -u
 a=find-bp-$$

@@ -22,7 +22,7 @@ static bool goes_on(const struct options *options)
 static bool enters_namespaces(const struct options *options)
 {
 	return options->netns_mode != HOST_NETNS_SELF &&
-	       capabilities_have(capabilities_effective(), CAP_SYS_ADMIN);
+	       capabilities_have(capabilities_effective(), CAP_SYS_ADMIN) && netns_may_enter();
 }
 
 /* Where a right is needed for them: what opens them later does not read packets. */

@@ -195,10 +195,18 @@ static void look_for_namespaces(struct host *host)
 	host->namespaces_look_ns = clock_monotonic_ns() + wait_ns;
 }
 
+/* What is missing to enter namespaces; NULL: nothing is. */
+static const char *missing_to_enter(void)
+{
+	if (!capabilities_have(capabilities_effective(), CAP_SYS_ADMIN))
+		return "cap_sys_admin is missing";
+	return netns_may_enter() ? NULL : "setns(2) is refused";
+}
+
 static int open_namespaces(struct host *host, struct error *error)
 {
 	const struct host_options *options = &host->options;
-	bool may_enter = capabilities_have(capabilities_effective(), CAP_SYS_ADMIN);
+	const char *missing = missing_to_enter();
 	struct error degraded = { 0 };
 	char few[80];
 	int result = 0;
@@ -217,13 +225,12 @@ static int open_namespaces(struct host *host, struct error *error)
 		host_degrade(host, degraded.text,
 		             "sockets are looked up in /proc/net, or their end is not reported");
 	if (host->netns_mode == HOST_NETNS_AUTO) {
-		host->netns_mode = may_enter ? HOST_NETNS_ALL : HOST_NETNS_SELF;
-		if (!may_enter)
-			host_degrade(host, "cap_sys_admin is missing",
-			             "only the own network namespace is seen");
+		host->netns_mode = missing ? HOST_NETNS_SELF : HOST_NETNS_ALL;
+		if (missing)
+			host_degrade(host, missing, "only the own network namespace is seen");
 	}
-	if (host->netns_mode == HOST_NETNS_ALL && !may_enter)
-		return error_set(error, EPERM, "--netns all: needs CAP_SYS_ADMIN");
+	if (host->netns_mode == HOST_NETNS_ALL && missing)
+		return error_set(error, EPERM, "--netns all: %s", missing);
 	if (host->netns_mode != HOST_NETNS_ALL)
 		return 0;
 	/* Without events names and new programs are left, and a look now and then. */

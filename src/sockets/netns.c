@@ -31,6 +31,16 @@ uint32_t netns_self(void)
 	return stat("/proc/thread-self/ns/net", &status) == 0 ? (uint32_t)status.st_ino : 0;
 }
 
+bool netns_may_enter(void)
+{
+	int own = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	bool may = own >= 0 && setns(own, CLONE_NEWNET) == 0;
+
+	if (own >= 0)
+		close(own);
+	return may;
+}
+
 int netns_open_path(const char *path, uint32_t *number, struct error *error)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -18,6 +18,12 @@ struct helper;
 uint32_t netns_self(void);
 
 /*
+ * Namespaces can be entered by the calling thread: it has CAP_SYS_ADMIN, and no filter refuses
+ * setns(2), as RestrictNamespaces= of systemd.exec(5) does. It stays where it is.
+ */
+bool netns_may_enter(void);
+
+/*
  * Opens a namespace by a file such as /run/netns/NAME or /proc/PID/ns/net: an fd
  * for setns(2), or -errno with a text that names the file, also when it is no
  * network namespace. *number gets its number.

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import time
 
 from harness import HERE, SOCKLINE, Namespace, check, path, run, skip
@@ -89,6 +90,34 @@ def test_each_capability():
             # perf events and the proc connector can be had by others, too, or by nobody.
             if name in ("cap_sys_ptrace", "cap_dac_read_search", "cap_sys_admin"):
                 check(said, f"{name}: it says what is lost", started["degraded"])
+
+
+# As RestrictNamespaces= of a systemd unit, which takes away what CAP_SYS_ADMIN would give.
+NO_SETNS = (sys.executable, "-c", """
+import ctypes, errno, os, sys
+library = ctypes.CDLL("libseccomp.so.2")
+library.seccomp_init.restype = ctypes.c_void_p
+allow, refuse = 0x7FFF0000, 0x00050000 | errno.EPERM
+filter = ctypes.c_void_p(library.seccomp_init(ctypes.c_uint32(allow)))
+number = library.seccomp_syscall_resolve_name(b"setns")
+assert library.seccomp_rule_add(filter, ctypes.c_uint32(refuse), number, 0) == 0
+assert library.seccomp_load(filter) == 0
+os.execvp(sys.argv[1], sys.argv[1:])
+""")
+
+
+def test_setns_refused():
+    with Namespace() as host:
+        sockline = host.sockline("-i", "lo", "-e", "connection", via=NO_SETNS, netns=None)
+        started = sockline.find("run_started")[0]["sockline"]
+        check("setns(2) is refused: only the own network namespace is seen" in started["degraded"] and
+              not any(one["feature"] == "network_namespaces" for one in started["helper_privileges"]),
+              "no setns(2): it says so, and keeps no privilege for it", started)
+        check(sockline.stop() == 0 and "not captured" not in sockline.stderr, "and tries none", sockline.stderr)
+        result = subprocess.run([*host.prefix, *NO_SETNS, SOCKLINE, "--netns", "all"], capture_output=True, text=True,
+                                check=False, timeout=60)
+        check(result.returncode == 1 and result.stdout == "" and "--netns all: setns(2) is refused" in result.stderr,
+              "nor runs where all namespaces are asked for", result)
 
 
 # Without a mounted tracefs, whatever the host has.

@@ -163,6 +163,12 @@ void attribution_unknown(struct owner *owner, enum attribution_reason reason);
 void attribution_withdraw(const struct attribution_question *question, struct owner *owner,
                           enum attribution_reason reason);
 
+/*
+ * The process was seen to use this end of UDP, where several were. Its socket is looked at: its
+ * shared_pids are of now. True: another one that has it, or had it, may have sent the packet.
+ */
+bool attribution_may_share(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner);
 /* What the sentinel saw of the end; false, and *owner is unknown: nothing that is sure. */
 bool attribution_find_sighted(struct attribution *attribution,
                               const struct attribution_question *question, struct owner *owner);

@@ -88,13 +88,16 @@ bool attribution_find_user(struct attribution *attribution,
 			return false;
 		case TRACE_OWNERS_ONE:
 			attribution_set_traced(question, process, owner);
-			return true;
+			if (!attribution_may_share(attribution, question, owner))
+				return true;
+			break;
 		case TRACE_OWNERS_AMBIGUOUS:
 			break;
 		}
 	} else if (question->tuple.protocol == IPPROTO_TCP) {
 		return false;
-	} else if (question->sender && attribution_find_sighted(attribution, question, owner)) {
+	} else if (question->sender && attribution_find_sighted(attribution, question, owner) &&
+	           !attribution_may_share(attribution, question, owner)) {
 		return true;
 	}
 	attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);

@@ -46,6 +46,7 @@ struct socket_history_question {
 	 */
 	int64_t apart_ns;
 	uint32_t ifindex; /* of the packet; 0 = any. See socket_history_find_latest */
+	int pid;          /* sightings of others do not count; 0 = of any */
 };
 
 struct socket_history_match {

@@ -15,6 +15,7 @@ static bool answers(const struct sighting *sighting, const struct socket_history
 {
 	return (sighting->kinds & question->kinds) && sighting->first_ns <= question->to_ns &&
 	       sighting->last_ns >= question->from_ns &&
+	       (question->pid == 0 || question->pid == sighting->pid) &&
 	       fits(&sighting->source, &question->tuple.source) &&
 	       (sighting->netns == question->netns || sighting->netns == 0 || question->netns == 0);
 }

@@ -99,6 +99,18 @@ enum trace_owners_user { TRACE_OWNERS_NONE, TRACE_OWNERS_ONE, TRACE_OWNERS_AMBIG
 enum trace_owners_user trace_owners_find_user(struct trace_owners *owners,
                                               const struct attribution_question *question,
                                               struct process **process);
+/*
+ * Was it seen at the very packet of seen_ns that the process sends from this end of UDP? Where it
+ * was seen before and after, that packet may be another one's.
+ */
+bool trace_owners_sends_at(struct trace_owners *owners, const struct attribution_question *question,
+                           int pid);
+/*
+ * When the end of UDP was seen first up to the packet, and with which process: *pid, if that is
+ * not 0. Returns 0: that is not known.
+ */
+int64_t trace_owners_first_route(struct trace_owners *owners,
+                                 const struct attribution_question *question, int *pid);
 /* The process that was seen to read from this end's TCP socket, shut it down or close it. */
 bool trace_owners_find_last(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process);

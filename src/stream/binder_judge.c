@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owners that move: packets of an end that several processes use, or whose owner has exited. */
 #include <netinet/in.h>
+#include <string.h>
 
 #include "attribution/windows.h"
 #include "base/clock.h"
@@ -16,12 +17,27 @@ static uint32_t to_ms(int64_t ns)
 	return (uint32_t)(ns / NS_PER_MS) | 1;
 }
 
+/* Those that have the socket beside its process, where that was looked at. */
+static void take_sharers(struct connection *connection, struct owner *owner,
+                         const struct owner *found)
+{
+	if (found->inode == 0 ||
+	    (found->shared_count == owner->shared_count &&
+	     (found->shared_count == 0 || memcmp(found->shared_pids, owner->shared_pids,
+	                                         found->shared_count * sizeof(int)) == 0)) ||
+	    owner_set_shared(owner, found->shared_pids, found->shared_count) != 0)
+		return;
+	snippet_free(connection->snippet);
+	connection->snippet = NULL;
+}
+
 /* Another process has the end now: the record of it names that. Returns whether it is another. */
 static bool move(struct connection *connection, enum connection_end end, struct owner *found)
 {
 	struct owner *owner = &connection->owners[end];
 
 	if (found->process == owner->process) {
+		take_sharers(connection, owner, found);
 		owner_clear(found);
 		return false;
 	}

@@ -335,4 +335,52 @@ def test_workers_of_one_socket():
         check(found == sent, "each answer with the worker that sent it", f"{sent}\n{found}")
 
 
+# Three datagrams of a process, in turn with those of its child, on one socket that is connected. Only
+# a datagram that names its address has a route of its own, which tracepoints report.
+IN_TURN = """
+import time
+there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+there.bind(("127.0.0.1", 0))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(there.getsockname())
+time.sleep({before})
+ours, theirs = socket.socketpair()
+child = os.fork()
+turn = theirs if not child else ours
+for _ in range(3):
+    if not child:
+        turn.recv(1)
+        s.{send}
+        turn.send(b"1")
+    else:
+        turn.send(b"1")
+        turn.recv(1)
+        s.send(b"parent")
+if not child:
+    turn.recv(1)
+    os._exit(0)
+wait(s.getsockname()[1], child)
+"""
+SENDS = ('send(b"child")', 'sendto(b"child", there.getsockname())')
+
+
+def test_in_turn():
+    """No datagram is of one process alone that the other sent: the last one that was reported."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet", "udp")
+        agents = [Agent(host, IN_TURN.format(before=before, send=send))
+                  for before in (0, 0.1) for send in SENDS]
+        sockline.wait_for("packet", count=6 * len(agents))
+        for agent in agents:
+            agent.end()
+        sockline.stop()
+        for agent in agents:
+            port, child = map(int, agent.first.split())
+            sent = [(record, child if record["network"]["bytes"] == 33 else agent.pid)
+                    for record in sockline.find("packet", lambda one: one["source"]["port"] == port)]
+            wrong = [(truth, source_end(record)) for record, truth in sent
+                     if source_end(record).pid and truth not in source_end(record).named]
+            check(len(sent) == 6 and not wrong, "each datagram's sender is named, or none", wrong)
+
+
 run(globals())

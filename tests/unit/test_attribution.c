@@ -911,7 +911,8 @@ static void test_connected(void)
 		{ "it forked, and a child alone has it", -5, true, false, true, 0,
 		  ATTRIBUTION_LOST },
 		{ "found with the same socket", -5, true, false, true, 100, ATTRIBUTION_LOST },
-		{ "with another one", -5, true, false, true, 99, 0 },
+		{ "with another one: the child had the former until some time", -5, true, false,
+		  true, 99, ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN },
 		{ "it has it, too, and may close it", -5, true, true, true, 0,
 		  ATTRIBUTION_LOOK_AGAIN | ATTRIBUTION_NOW_OTHERS },
 		{ "it did not since long", -2000, true, true, true, 0, ATTRIBUTION_NOW_OTHERS },
@@ -919,10 +920,14 @@ static void test_connected(void)
 		{ "it forked after the packet", 0, true, false, true, 0, ATTRIBUTION_LOOK_AGAIN },
 		{ "the packet is not its", -5, false, false, true, 0, ATTRIBUTION_LOOK_AGAIN },
 		{ "each send has a route, which is reported", -5, true, false, false, 0, 0 },
+		{ "the child's, and its parent has it as well", -5, true, true, true, 0,
+		  ATTRIBUTION_NOW_OTHERS },
+		{ "the child's, and it alone has it", -5, true, false, true, 0, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct owner owner = { .method = ATTRIBUTION_TRACEPOINT, .inode = cases[i].inode };
+		bool of_child = strncmp(cases[i].title, "the child's", 11) == 0;
 		struct attribution_question asked;
 		unsigned looked;
 
@@ -944,14 +949,15 @@ static void test_connected(void)
 			attribution_forked(world.attribution, 10, 20,
 			                   asked.seen_ns + cases[i].forked_ms * NS_PER_MS +
 			                           (cases[i].forked_ms == 0));
-		owner.process = process_ref(process_table_get(world.processes.table, 10, NULL));
+		owner.process = process_ref(
+			process_table_get(world.processes.table, of_child ? 20 : 10, NULL));
 		looked = attribution_look_at_holders(world.attribution, &asked, &owner);
 		CHECK_EQUAL(looked, cases[i].answer, "%s", cases[i].title);
 		if (looked & ATTRIBUTION_LOST)
 			CHECK(owner.inode == 100 && strcmp(answer(&asked), "socket 20") == 0,
 			      "and the child is found");
 		if (looked & ATTRIBUTION_NOW_OTHERS) {
-			CHECK(owner.shared_count == 2 && owner.process->pid == 10,
+			CHECK(owner.shared_count == 2 && owner.process->pid == (of_child ? 20 : 10),
 			      "both are said to have it");
 			looked = attribution_look_at_holders(world.attribution, &asked, &owner);
 			CHECK(!(looked & ATTRIBUTION_NOW_OTHERS), "once");

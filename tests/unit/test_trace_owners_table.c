@@ -20,7 +20,8 @@ enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP, ICMP = IPPROTO_ICMP };
  * to ESTABLISHED.
  */
 enum act { NOTHING, ROUTE, HEADER, OPEN, RECEIVE, CLOSE, END, MOVE, LOSE };
-enum ask { FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR };
+/* MOMENT: does 7 send the very packet? FIRST: the first that was seen with the end of UDP. */
+enum ask { FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR, MOMENT, FIRST };
 
 struct case_event {
 	enum act act;
@@ -56,6 +57,12 @@ static const struct test_case cases[] = {
 	{ "UDP: a connected socket sends without a route", UDP, { { ROUTE, 7, -9000, 1000 } }, QUEUED, "s", 7 },
 	{ "UDP: its process was gone when the datagram was sent", UDP, { { ROUTE, 7, -9000, 1000 }, { END, 7, -5000, 0 } }, QUEUED, "s", 0 },
 	{ "UDP: its process ended just before", UDP, { { ROUTE, 7, -9000, 1000 }, { END, 7, -5, 0 } }, QUEUED, "s", 7 },
+	{ "UDP: it was seen at the packet", UDP, { { ROUTE, 7, -50, 1000 }, { ROUTE, 7, 0, 1000 } }, MOMENT, "s", 7 },
+	{ "UDP: only a millisecond before", UDP, { { ROUTE, 7, -1, 1000 } }, MOMENT, "s", 0 },
+	{ "UDP: before and after, and not at the packet", UDP, { { ROUTE, 7, -20, 1000 }, { ROUTE, 7, 20, 1000 } }, MOMENT, "s", 0 },
+	{ "UDP: another was, at the packet", UDP, { { ROUTE, 7, -5, 1000 }, { ROUTE, 9, 0, 1000 } }, MOMENT, "s", 0 },
+	{ "UDP: the first that had the end", UDP, { { ROUTE, 9, -900, 1000 }, { ROUTE, 7, -1, 1000 } }, FIRST, "s", 9 },
+	{ "UDP: the first came after the packet", UDP, { { ROUTE, 7, 50, 1000 } }, FIRST, "s", 0 },
 	{ "UDP: the end received", UDP, { { ROUTE, 7, -9000, 1000 } }, QUEUED, "", 0 },
 	{ "UDP: the receiver is the one that sent from there", UDP, { { ROUTE, 7, 40, 1000 } }, RECEIVER, "", 7 },
 	{ "UDP: the receiver, two sent from there", UDP, { { ROUTE, 7, 40, 1000 }, { ROUTE, 9, -40, 1000 } }, RECEIVER, "", 0 },
@@ -263,6 +270,7 @@ static int answer(struct trace_owners *owners, const struct test_case *one, int6
 	};
 	struct process *process = NULL;
 	bool found = false;
+	int first = 0;
 
 	switch (one->ask) {
 	case FIND:
@@ -291,6 +299,10 @@ static int answer(struct trace_owners *owners, const struct test_case *one, int6
 			return -1;
 		}
 		break;
+	case MOMENT:
+		return trace_owners_sends_at(owners, &question, 7) ? 7 : 0;
+	case FIRST:
+		return trace_owners_first_route(owners, &question, &first) != 0 ? first : 0;
 	case HEIR: /* as attribution asks, where no socket is left */
 		found = trace_owners_find(owners, &question, &process) ||
 		        trace_owners_find_queued(owners, &question, &process) ||

@@ -106,17 +106,18 @@ struct connection *connection_table_open(struct connection_table *table,
 uint64_t connection_table_existing_id(const struct connection_table *table, uint32_t netns,
                                       const struct tuple *tuple, int64_t start_ns);
 /* The next function, where it may be so. */
-bool connection_table_cannot_have(const struct connection *connection, const struct packet *packet);
+bool connection_table_cannot_have(const struct connection *connection, enum connection_end from,
+                                  const struct packet *packet);
 
-/* True when this packet cannot belong to that connection: close it and open another. */
+/* True when this packet of that end cannot belong to the connection: close it and open another. */
 static inline bool connection_table_restarts(const struct connection *connection,
-                                             const struct packet *packet)
+                                             enum connection_end from, const struct packet *packet)
 {
 	const uint8_t flags = packet->tcp_flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST);
 
 	/* Quick, for each packet: while it is open, a SYN alone. */
 	return (connection->life.closed || flags == TCP_FLAG_SYN) &&
-	       connection_table_cannot_have(connection, packet);
+	       connection_table_cannot_have(connection, from, packet);
 }
 /* Takes a connection as established that was met in its middle (TCP). */
 void connection_table_met_midway(struct connection *connection);

@@ -282,7 +282,8 @@ static bool goes_on(const struct connection *connection, uint8_t flags)
 	return (flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN;
 }
 
-bool connection_table_cannot_have(const struct connection *connection, const struct packet *packet)
+bool connection_table_cannot_have(const struct connection *connection, enum connection_end from,
+                                  const struct packet *packet)
 {
 	struct tcp_segment segment = segment_of(packet);
 
@@ -293,7 +294,8 @@ bool connection_table_cannot_have(const struct connection *connection, const str
 	                         packet->time_ns <= connection->last_ns))
 		return false;
 	return tcp_state_restarts(&connection->tcp, &segment) ||
-	       (connection->life.closed && goes_on(connection, packet->tcp_flags));
+	       (connection->life.closed && (goes_on(connection, packet->tcp_flags) ||
+	                                    tcp_quality_is_of_another(connection, from, &segment)));
 }
 
 void connection_table_met_midway(struct connection *connection)

@@ -11,6 +11,8 @@
  */
 #define REORDERING_NS INT64_C(3000000)
 
+#define WINDOW_MAX (1u << 30) /* bytes, RFC 7323 2.3 */
+
 static enum connection_end other_end(enum connection_end end)
 {
 	return end == CONNECTION_SOURCE ? CONNECTION_DESTINATION : CONNECTION_SOURCE;
@@ -351,6 +353,27 @@ void tcp_quality_unusual(struct connection *connection, enum connection_end from
 	note_window(connection, from, segment);
 	note_sequence(connection, from, segment, time_ns);
 	note_acknowledgement(connection, from, segment);
+}
+
+/* May a segment have the number, where the last of the connection is known? */
+static bool is_within(uint32_t number, uint32_t last, bool finished)
+{
+	return last - number <= WINDOW_MAX || (!finished && number - last <= WINDOW_MAX);
+}
+
+bool tcp_quality_is_of_another(const struct connection *connection, enum connection_end from,
+                               const struct tcp_segment *segment)
+{
+	const struct tcp_flow *flow = &connection->flow;
+	bool finished = connection->reason == CONNECTION_FIN;
+	enum connection_end to = other_end(from);
+
+	if ((!finished && connection->reason != CONNECTION_RESET) ||
+	    segment->flags & (TCP_FLAG_SYN | TCP_FLAG_RST) || !(segment->flags & TCP_FLAG_ACK) ||
+	    !(flow->letters[from] & flow->letters[to] & TCP_SEEN_SEQUENCE))
+		return false;
+	return !is_within(segment->sequence, flow->next[from], finished) ||
+	       (finished && !is_within(segment->acknowledgement, flow->next[to], true));
 }
 
 void tcp_quality_datagram(struct connection *connection, enum connection_end from)

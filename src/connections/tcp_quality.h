@@ -55,6 +55,14 @@ void tcp_quality_unusual(struct connection *connection, enum connection_end from
 bool tcp_quality_is_stray_reset(const struct connection *connection, enum connection_end from,
                                 const struct tcp_segment *segment);
 
+/*
+ * For a connection that both FINs or an RST have ended: is the segment one of a later connection with
+ * the same ends, whose SYN was not captured? Its sequence number is more than a window (RFC 7323 2.3)
+ * away from where this one ended, or behind the FIN; after FINs its acknowledgement may be, too.
+ */
+bool tcp_quality_is_of_another(const struct connection *connection, enum connection_end from,
+                               const struct tcp_segment *segment);
+
 /* A datagram of UDP: its history alone. */
 void tcp_quality_datagram(struct connection *connection, enum connection_end from);
 

@@ -167,7 +167,7 @@ static bool is_of_another(struct stream *stream, struct connection *connection,
 {
 	if (!stream->options.replay && is_udp(&connection->tuple))
 		return stream_is_of_another_socket(stream, connection, passage);
-	return connection_table_restarts(connection, passage->packet);
+	return connection_table_restarts(connection, passage->from, passage->packet);
 }
 
 /* The connection that this packet belongs to, a new one if need be; NULL when there is none. */

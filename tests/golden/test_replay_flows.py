@@ -223,6 +223,14 @@ def test_reused():
         Tcp(capture, 50001).script(*OPENED, after_ms=100)
     check([end[1] for end in ends(read(capture, "the tuple again"))] == ["reused", "shutdown"],
           "an end that was not captured: no kernel reported it")
+    capture = Capture()
+    flow = Tcp(capture, 50002)
+    flow.script(*OPENED, ">PA ask", "<PA answer", ">FA", "<FA", ">A")
+    flow.next = {">": 2000000000, "<": 3000000000}
+    flow.script(">PA ask", "<PA answer", ">FA", "<FA", ">A", after_ms=10)
+    found = read(capture, "the tuple again, without its SYN")
+    check([end[1:] for end in ends(found)] == [("fin", "success", 3, 2), ("fin", "success", 5, 3)],
+          "what comes with other numbers after both FINs is another connection", ends(found))
 
 
 def test_nflog():

@@ -384,7 +384,56 @@ static bool restarts(const struct connection *connection, uint8_t flags)
 {
 	struct packet packet = make_packet(connection->tuple.protocol, flags, START);
 
-	return connection_table_restarts(connection, &packet);
+	return connection_table_restarts(connection, CONNECTION_SOURCE, &packet);
+}
+
+/* A segment with data of a connection that ended: of another whose SYN was not captured? */
+static void test_ended(void)
+{
+	static const uint32_t own = 5000, others = 900000, window = 1u << 30;
+	const struct {
+		const char *title;
+		uint32_t sequence, acknowledgement; /* beside the last of the connection */
+		uint8_t flags;
+		bool finished, another;
+	} cases[] = {
+		{ "the last ACK again", 0, 0, TCP_FLAG_ACK, true, false },
+		{ "data again", (uint32_t)-100, (uint32_t)-1, TCP_FLAG_ACK, true, false },
+		{ "a window before the end", -window, 0, TCP_FLAG_ACK, true, false },
+		{ "more before the end", -window - 1, 0, TCP_FLAG_ACK, true, true },
+		{ "data behind the FIN", 1, 0, TCP_FLAG_ACK, true, true },
+		{ "confirms what was not sent", 0, 1, TCP_FLAG_ACK, true, true },
+		{ "confirms of long ago", 0, -window - 1, TCP_FLAG_ACK, true, true },
+		{ "a reset with any number", 1, 0, TCP_FLAG_ACK | TCP_FLAG_RST, true, false },
+		{ "data under way", 1000, 1000, TCP_FLAG_ACK, false, false },
+		{ "a window after the reset", window, window, TCP_FLAG_ACK, false, false },
+		{ "more after the reset", window + 1, 0, TCP_FLAG_ACK, false, true },
+		{ "confirms anything, by a program that resets", 0, window + 1, TCP_FLAG_ACK, false,
+		  false },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct connection_table *table = begin(16, 0);
+		struct connection *tcp = open_at(table, IPPROTO_TCP, 1, START);
+		struct packet packet = make_packet(IPPROTO_TCP, cases[i].flags, START);
+
+		handshake(table, tcp, START);
+		tcp->flow.next[CONNECTION_SOURCE] = own;
+		tcp->flow.next[CONNECTION_DESTINATION] = others;
+		packet.tcp_sequence = own + cases[i].sequence;
+		packet.tcp_acknowledgement = others + cases[i].acknowledgement;
+		CHECK(!connection_table_restarts(tcp, CONNECTION_SOURCE, &packet), "open: %s",
+		      cases[i].title);
+		connection_table_close(table, tcp,
+		                       cases[i].finished ? CONNECTION_FIN : CONNECTION_RESET,
+		                       CONNECTION_SUCCESS, START);
+		CHECK_EQUAL(connection_table_restarts(tcp, CONNECTION_SOURCE, &packet),
+		            cases[i].another, "ended: %s", cases[i].title);
+		tcp->flow.letters[CONNECTION_DESTINATION] = 0;
+		CHECK(!connection_table_restarts(tcp, CONNECTION_SOURCE, &packet),
+		      "its numbers are not known: %s", cases[i].title);
+		connection_table_free(table);
+	}
 }
 
 static void test_restarts(void)
@@ -1161,6 +1210,7 @@ int main(void)
 	test_stray_reset();
 	test_account();
 	test_restarts();
+	test_ended();
 	test_expiry();
 	test_death();
 	test_sockets();

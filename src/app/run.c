@@ -322,7 +322,7 @@ static int turn(void *context)
 	if (run->captures)
 		more = take_packets(run);
 	if (run->stream && !run_is_replay(run))
-		timeout = milliseconds(stream_tick(run->stream));
+		timeout = milliseconds(stream_tick(run->stream, more || !run_is_ready(run)));
 	timeout = sooner(timeout, milliseconds(run_processes_write(run)));
 	timeout = sooner(timeout, milliseconds(run_processes_timeout_ns(run)));
 	if (run->host && host_work(run->host, WORK_BUDGET_NS))

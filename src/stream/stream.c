@@ -277,11 +277,22 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Ends that are held can wait for a slow reader, too. */
-static int64_t settle(struct stream *stream)
+static int64_t timers_time_ns(struct stream *stream, bool unread)
 {
 	int64_t now_ns = table_time_ns(stream);
 
+	if (stream->options.replay)
+		return now_ns;
+	if (unread && stream->passed_ns < now_ns)
+		now_ns = stream->passed_ns;
+	if (now_ns > stream->timers_ns)
+		stream->timers_ns = now_ns;
+	return stream->timers_ns;
+}
+
+/* Ends that are held can wait for a slow reader, too. */
+static int64_t settle(struct stream *stream, int64_t now_ns)
+{
 	while (stream->options.replay || stream_has_room(stream))
 		if (!connection_table_settle_next(stream->connections, now_ns))
 			return connection_table_settle_wait_ns(stream->connections, now_ns);
@@ -289,19 +300,19 @@ static int64_t settle(struct stream *stream)
 	return -1;
 }
 
-int64_t stream_tick(struct stream *stream)
+int64_t stream_tick(struct stream *stream, bool unread)
 {
-	int64_t next_ns;
+	int64_t now_ns = timers_time_ns(stream, unread), next_ns;
 
 	stream_take_destroyed(stream);
 	if (stream->naming)
 		naming_expire(stream->naming, stream_time_ns(stream) - DNS_QUERIES_KEEP_NS);
-	stream->behind = !connection_table_expire(stream->connections, table_time_ns(stream));
-	if (!stream_take_failed_connects(stream, clock_monotonic_ns() - WINDOW_HELD_NS))
+	stream->behind = !connection_table_expire(stream->connections, now_ns);
+	if (!stream_take_failed_connects(stream, now_ns - WINDOW_HELD_NS))
 		stream->behind = true;
-	if (!stream_end_existing(stream, clock_monotonic_ns() - WINDOW_HELD_NS))
+	if (!stream_end_existing(stream, now_ns - WINDOW_HELD_NS))
 		stream->behind = true;
-	next_ns = settle(stream);
+	next_ns = settle(stream, now_ns);
 	if (stream->traffic &&
 	    !traffic_emit(stream->traffic, stream->options.emitter, stream_has_room, stream))
 		stream->behind = true;

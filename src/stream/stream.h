@@ -106,8 +106,11 @@ uint64_t stream_announce_existing(struct stream *stream, const struct socket *so
 /* The namespace is gone, and its sockets with it. */
 void stream_forget_existing(struct stream *stream, uint32_t netns);
 
-/* Timers: expiry and late binding. Returns nanoseconds to the next need, -1 = in a second. */
-int64_t stream_tick(struct stream *stream);
+/*
+ * Timers: expiry and late binding. Returns nanoseconds to the next need, -1 = in a second. unread:
+ * packets wait to be read. For what they may belong to it is not later than the latest that passed.
+ */
+int64_t stream_tick(struct stream *stream, bool unread);
 /* Records of timers wait for room in the sink: call stream_tick again as soon as there is some. */
 bool stream_is_behind(const struct stream *stream);
 /* process_traffic records of the interval that ends now, when they are asked for. */

@@ -131,13 +131,12 @@ static void replace(struct stream *stream, struct connection *connection)
 
 /* By its own tuple, or the one that NAT gave its packets. */
 static struct connection *find_connection(const struct stream *stream,
-                                          const struct connection_key *key)
+                                          const struct connection_key *key,
+                                          enum connection_end *end)
 {
-	enum connection_end end;
-	struct connection *connection =
-		connection_table_find_socket(stream->connections, key, &end);
+	struct connection *connection = connection_table_find_socket(stream->connections, key, end);
 
-	return connection ? connection : connection_table_find(stream->connections, key, &end);
+	return connection ? connection : connection_table_find(stream->connections, key, end);
 }
 
 void stream_note_untraced(struct stream *stream, const struct connection *connection)
@@ -184,15 +183,19 @@ static struct connection *find_translated(const struct stream *stream,
 	return found;
 }
 
-static void name_translated(struct stream *stream, struct connection *connection,
-                            const struct failed_connect *connect, struct owner *owner)
+static void name_source(struct stream *stream, struct connection *connection, struct owner *owner)
 {
-	if (!owner->process || owner_set_translated(owner, &connect->tuple) != 0)
-		return;
 	owner_clear(&connection->owners[CONNECTION_SOURCE]);
 	connection->owners[CONNECTION_SOURCE] = *owner;
 	*owner = (struct owner){ 0 };
 	binder_report(stream->binder, connection);
+}
+
+static void name_translated(struct stream *stream, struct connection *connection,
+                            const struct failed_connect *connect, struct owner *owner)
+{
+	if (owner->process && owner_set_translated(owner, &connect->tuple) == 0)
+		name_source(stream, connection, owner);
 }
 
 static void take(struct stream *stream, const struct failed_connect *connect, struct owner *owner)
@@ -200,10 +203,11 @@ static void take(struct stream *stream, const struct failed_connect *connect, st
 	struct connection_key key =
 		connection_table_key(stream->connections, connect->netns, &connect->tuple);
 	struct connection *connection = NULL;
+	enum connection_end end = CONNECTION_SOURCE;
 	bool older;
 
 	if (connect->tuple.source_port != 0)
-		connection = find_connection(stream, &key);
+		connection = find_connection(stream, &key, &end);
 	if (!connection && connect->tuple.source_port != 0) {
 		connection = find_translated(stream, connect);
 		if (connection)
@@ -211,8 +215,13 @@ static void take(struct stream *stream, const struct failed_connect *connect, st
 	}
 	older = connection && connection->seen_ns < connect->began_ns - WINDOW_TRACE_AFTER_NS;
 	if (connection && !older) {
-		if (connection->seen_ns <= connect->ended_ns)
-			give_up(stream, connection, connect->ended_ns);
+		if (connection->seen_ns > connect->ended_ns)
+			return;
+		/* Its packets were read when the kernel had no socket any more. */
+		if (end == CONNECTION_SOURCE && connection->local[end] && owner->process &&
+		    !connection->owners[end].process && !connection_table_is_closed(connection))
+			name_source(stream, connection, owner);
+		give_up(stream, connection, connect->ended_ns);
 		return;
 	}
 	if (!stream->errors || may_have_had_packets(stream, connect))

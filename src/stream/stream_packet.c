@@ -215,7 +215,7 @@ static void advance_replay(struct stream *stream, struct passage *passage)
 	stream->packet_time_ns = passage->now_ns;
 	if (passage->now_ns < stream->tick_ns)
 		return;
-	stream_tick(stream);
+	stream_tick(stream, false);
 	stream->tick_ns = (passage->now_ns / NS_PER_SECOND + 1) * NS_PER_SECOND;
 }
 
@@ -410,9 +410,9 @@ void stream_pass_packets(struct stream *stream)
 		return;
 	if (!stream->options.replay)
 		clock_step_check(&stream->clock);
+	stream->passed_ns =
+		clock_step_monotonic_ns(&stream->clock, stream->batch[count - 1].time_ns);
 	if (stream->options.catch_up)
-		stream->options.catch_up(
-			stream->options.context,
-			clock_step_monotonic_ns(&stream->clock, stream->batch[count - 1].time_ns));
+		stream->options.catch_up(stream->options.context, stream->passed_ns);
 	pass_batch(stream, count);
 }

@@ -55,6 +55,8 @@ struct stream {
 	bool behind;             /* timers had more to report than the sink has room for */
 	int64_t traffic_ns;      /* when it was last reported, in the table's time */
 	struct clock_step clock; /* packets have the wall clock's time */
+	int64_t passed_ns;       /* monotonic: of the latest packet */
+	int64_t timers_ns;       /* live, monotonic: up to when timers ran; never back */
 	int64_t packet_time_ns;  /* replay: the clock at the latest packet; never back */
 	int64_t tick_ns;         /* replay: when timers may be due again */
 	bool wants_packets, wants_states;

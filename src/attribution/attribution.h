@@ -74,6 +74,15 @@ void attribution_expect(struct attribution *attribution, const struct tuple *tup
 void attribution_resolve(struct attribution *attribution,
                          const struct attribution_question *question, struct owner *owner);
 /*
+ * A packet of the host that belongs to no connection, of_link: with no IP in it (ARP). The kernel
+ * makes such itself, and so may raw and packet sockets: *owner, cleared first, is unknown with
+ * RAW_SOCKET and the pids of their holders, or NO_SOCKET where there is none. is_by_hand: the kernel
+ * makes none like it, so that the process which is seen to send it is its owner.
+ */
+void attribution_find_maker(struct attribution *attribution,
+                            const struct attribution_question *question, bool of_link,
+                            bool is_by_hand, struct owner *owner);
+/*
  * NAT: the tuple of the socket of wire->source, whose packets have that of wire. False: none is
  * translated, or it is not known.
  */

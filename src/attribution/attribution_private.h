@@ -84,6 +84,7 @@ struct attribution {
 	struct attribution_allowance holders;   /* attribution_shared.c */
 	struct attribution_allowance scans;     /* the same */
 	struct attribution_allowance processes; /* attribution_unborn.c */
+	struct attribution_allowance makers;    /* attribution_raw.c */
 };
 
 /* Names the holders of a socket; unknown with its reason when there is none to be found now. */

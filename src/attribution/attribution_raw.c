@@ -16,6 +16,8 @@
 #include "base/clock.h"
 
 #define CANDIDATES_MAX 16
+/* Packets without a connection whose makers are looked for each second, some 10 us each. */
+#define MAKERS_PER_SECOND 1000
 
 static const struct attribution_list *list_sockets(struct attribution *attribution,
                                                    const struct attribution_namespace *namespace)
@@ -79,7 +81,9 @@ void attribution_raw_resolve(struct attribution *attribution,
 	const struct socket *found[CANDIDATES_MAX];
 	int count = 0, of_protocol = 0;
 
-	if (icmp && !question->has_icmp_id) {
+	/* The kernel itself joins groups by IGMP, whatever sockets of it there are. */
+	if ((icmp && !question->has_icmp_id) ||
+	    (question->tuple.protocol == IPPROTO_IGMP && question->sender)) {
 		attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
 		return;
 	}
@@ -132,27 +136,60 @@ static bool may_be_made(const struct attribution_question *question)
 	return true;
 }
 
-void attribution_raw_senders(struct attribution *attribution,
-                             const struct attribution_namespace *namespace,
-                             const struct attribution_question *question, struct owner *owner)
+static void name_senders(struct attribution *attribution,
+                         const struct attribution_namespace *namespace,
+                         const struct attribution_question *question, bool of_link,
+                         struct owner *owner)
 {
 	const struct socket *found[CANDIDATES_MAX];
 	const struct attribution_list *list;
 	int count = 0;
 
-	if (owner->method != ATTRIBUTION_UNKNOWN || owner->reason != ATTRIBUTION_NO_SOCKET ||
-	    !may_be_made(question))
-		return;
-	if (find_by_hand(attribution, question, owner))
-		return;
 	if (attribution_list_is_costly(&attribution->raw, namespace))
 		return;
 	list = list_sockets(attribution, namespace);
 	for (size_t i = 0; i < list->count && count < CANDIDATES_MAX; i++)
-		if (may_have_sent(&list->sockets[i], question))
+		if ((!of_link || list->sockets[i].kind == SOCKET_PACKET) &&
+		    may_have_sent(&list->sockets[i], question))
 			found[count++] = &list->sockets[i];
 	attribution_name_candidates(attribution, found, count, question->asked_ns,
 	                            ATTRIBUTION_RAW_SOCKET, owner);
+}
+
+void attribution_raw_senders(struct attribution *attribution,
+                             const struct attribution_namespace *namespace,
+                             const struct attribution_question *question, struct owner *owner)
+{
+	if (owner->method != ATTRIBUTION_UNKNOWN || owner->reason != ATTRIBUTION_NO_SOCKET ||
+	    !may_be_made(question))
+		return;
+	if (!find_by_hand(attribution, question, owner))
+		name_senders(attribution, namespace, question, false, owner);
+}
+
+void attribution_find_maker(struct attribution *attribution,
+                            const struct attribution_question *question, bool of_link,
+                            bool is_by_hand, struct owner *owner)
+{
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(attribution, question->netns);
+	struct attribution_question echo = *question;
+	struct process *process;
+
+	owner_clear(owner);
+	owner->netns = question->netns;
+	attribution_unknown(owner, ATTRIBUTION_NO_SOCKET);
+	if (!namespace)
+		return;
+	/* Its route looks like that of an echo. */
+	echo.has_icmp_id = true;
+	if (is_by_hand && attribution->options.trace_owners &&
+	    trace_owners_find(attribution->options.trace_owners, &echo, &process))
+		attribution_set_traced(question, process, owner);
+	else if (attribution_spend(&attribution->makers, MAKERS_PER_SECOND))
+		name_senders(attribution, namespace, question, of_link, owner);
+	else
+		attribution_unknown(owner, ATTRIBUTION_PENDING);
 }
 
 int attribution_echo_is_gone(struct attribution *attribution,

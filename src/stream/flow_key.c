@@ -11,6 +11,11 @@
 #include "connections/connection.h"
 #include "events/community_id.h"
 
+enum {
+	ICMP_ROUTER_ADVERTISEMENT = 9,     /* RFC 1256 */
+	ICMPV6_ROUTER_ADVERTISEMENT = 134, /* RFC 4861 4.2 */
+};
+
 static bool is_icmp(const struct packet *packet)
 {
 	return packet->tuple.protocol == IPPROTO_ICMP || packet->tuple.protocol == IPPROTO_ICMPV6;
@@ -108,6 +113,19 @@ bool flow_key_is_error(const struct packet *packet)
 	return packet->has_icmp_inner &&
 	       (is_of_destination(packet) || is_of_header(packet) || is_of_time(packet) ||
 	        (!is_v4(packet) && packet->icmp_type == ICMPV6_PKT_TOOBIG));
+}
+
+bool flow_key_is_message(const struct packet *packet)
+{
+	return is_whole_ip(packet) && is_icmp(packet) && packet->has_icmp && !packet->has_icmp_id &&
+	       !flow_key_is_error(packet);
+}
+
+bool flow_key_is_by_hand(const struct packet *packet)
+{
+	return flow_key_is_message(packet) &&
+	       packet->icmp_type ==
+	               (is_v4(packet) ? ICMP_ROUTER_ADVERTISEMENT : ICMPV6_ROUTER_ADVERTISEMENT);
 }
 
 bool flow_key_error_is_final(const struct packet *packet)

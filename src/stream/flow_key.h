@@ -27,6 +27,12 @@ enum flow_key_sender flow_key_sender(const struct packet *packet);
 /* What keeps connections of that tuple apart: CONNECTION_LANE_*. */
 uint32_t flow_key_lane(const struct packet *packet);
 
+/*
+ * ICMP without an identifier that is no error either: what finds neighbours, routers and members of
+ * groups, which the kernel sends itself. It never sends the advertisement of a router, which is made by hand.
+ */
+bool flow_key_is_message(const struct packet *packet);
+bool flow_key_is_by_hand(const struct packet *packet);
 /* ICMP reports that the packet it quotes did not arrive, or not as it was. */
 bool flow_key_is_error(const struct packet *packet);
 /*

@@ -49,6 +49,30 @@ static const struct owner *owner_of(const struct stream *stream, const struct pa
 	               : &not_yet_known;
 }
 
+/* ARP, and ICMP that is neither an echo nor an error, which the host sent. */
+static bool find_maker(const struct stream *stream, const struct passage *passage,
+                       struct owner *owner)
+{
+	const struct packet *packet = passage->packet;
+	bool of_link = packet->network == PACKET_ARP;
+	struct attribution_question question = {
+		.netns = packet->netns,
+		.tuple = packet->tuple,
+		.ifindex = packet->ifindex,
+		.sender = true,
+		.since_ns = passage->seen_ns,
+		.seen_ns = passage->seen_ns,
+		.asked_ns = passage->now_ns,
+	};
+
+	if (passage->locality.direction != PACKET_EGRESS ||
+	    !(of_link || flow_key_is_message(packet)))
+		return false;
+	attribution_find_maker(stream->options.attribution, &question, of_link,
+	                       flow_key_is_by_hand(packet), owner);
+	return true;
+}
+
 static void set_owners(const struct stream *stream, const struct passage *passage,
                        struct event_packet *event, struct owner *listening)
 {
@@ -65,7 +89,7 @@ static void set_owners(const struct stream *stream, const struct passage *passag
 		if (connection->local[to])
 			event->destination = owner_of(stream, passage, to, listening);
 	} else {
-		event->source = &nobody;
+		event->source = find_maker(stream, passage, listening) ? listening : &nobody;
 	}
 }
 

@@ -257,6 +257,18 @@ bool attribution_udp_is_gone(const struct attribution *attribution, uint32_t net
 	return false;
 }
 
+void attribution_find_maker(struct attribution *attribution,
+                            const struct attribution_question *question, bool of_link,
+                            bool is_by_hand, struct owner *owner)
+{
+	(void)attribution;
+	(void)question;
+	(void)of_link;
+	(void)is_by_hand;
+	owner_clear(owner);
+	owner->reason = ATTRIBUTION_NO_SOCKET;
+}
+
 int attribution_echo_is_gone(struct attribution *attribution,
                              const struct attribution_question *question, const struct owner *owner)
 {

@@ -135,4 +135,36 @@ for number in range({ANSWERS}):
                   f"{method}: the kernel's", set(map(str, ends)))
 
 
+ASKS = """
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x806))
+s.bind(("veth0", 0x806))
+mac, ours = s.getsockname()[4], socket.inet_aton("{address}")
+wait("ready")
+for _ in range(2):
+    s.send(b"\\xff" * 6 + mac + b"\\x08\\x06\\0\\x01\\x08\\0\\x06\\x04\\0\\x01" + mac + ours +
+           b"\\0" * 6 + socket.inet_aton("192.0.2.77"))
+    wait("asked")
+"""
+
+
+def test_without_a_connection():
+    """What the kernel sends of its own is no process's, and may be made by a packet socket, if there is one."""
+    with Namespace.pair() as (left, right):
+        sockline = left.sockline("-e", "packet", "arp")
+        left.run("ping", "-c1", "-W1", right.address)
+        sockline.wait_for("packet", lambda one: one["source"]["ip"] == left.address)
+        agent = Agent(left, ASKS.format(address=left.address))
+        time.sleep(0.1)  # the list of such sockets is made anew then
+        for count in (1, 2):
+            agent.tell()
+            sockline.wait_for("packet", lambda one: one["destination"]["ip"] == "192.0.2.77", count=count)
+        agent.end()
+        sockline.stop()
+        asked = {one["destination"]["ip"]: source_end(one) for one in sockline.find("packet")
+                 if one["source"]["ip"] == left.address}
+        check(asked[right.address].reason == "no_socket", "the kernel's is no process's", asked)
+        check(asked["192.0.2.77"].reason == "raw_socket" and asked["192.0.2.77"].shared == [agent.pid],
+              "a packet socket's may be its process's", asked)
+
+
 run(globals())

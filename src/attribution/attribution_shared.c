@@ -319,7 +319,9 @@ static bool is_child(const struct look *look)
 static unsigned look_at_connected(struct attribution *attribution,
                                   const struct attribution_question *question, struct owner *owner)
 {
+	struct trace_owners *traced = attribution->options.trace_owners;
 	struct look look;
+	unsigned looked;
 	bool forked;
 
 	if (!owner->process || owner->process->exited_ns != 0)
@@ -335,7 +337,11 @@ static unsigned look_at_connected(struct attribution *attribution,
 	if (!question->sender || (owner->shared_count == 0 && !is_child(&look) &&
 	                          !has_child(&look, owner->process->pid)))
 		return ATTRIBUTION_LOOK_AGAIN;
-	return look_at_socket(&look, owner);
+	looked = look_at_socket(&look, owner);
+	/* Each send of one that was not connected was reported. */
+	if (look.gone && traced && trace_owners_sends_at(traced, question, owner->process->pid))
+		return looked & ATTRIBUTION_LOOK_AGAIN;
+	return looked;
 }
 
 /* Its parent was seen with the socket as well, and lived at the packet. */

@@ -224,6 +224,8 @@ ALIVE = {
     ("stream/stream_packet.c", "is_repeated && stream->options.dedupe"):
         "two interfaces are needed: test_attribution_netns.py, which takes too long here, has them",
     ("output/sink.c", "length == 0 || !target_take_back"): "to take back nothing changes nothing",
+    ("attribution/attribution_shared.c", "if (owner->shared_pids[i] != owner->process->pid)"):
+        "the children of that process are looked at twice, and found the same",
     ("attribution/sentinel_owners.c", "sighting->netns != netns || !tuple_equal"): COLLISION,
     ("attribution/recent.c", "entry->netns == netns && tuple_equal"): COLLISION,
     ("connections/connection_table.c", "connection->netns != key->netns ||"): COLLISION,

@@ -58,6 +58,7 @@ static const struct test_case cases[] = {
 	{ "UDP: its process was gone when the datagram was sent", UDP, { { ROUTE, 7, -9000, 1000 }, { END, 7, -5000, 0 } }, QUEUED, "s", 0 },
 	{ "UDP: its process ended just before", UDP, { { ROUTE, 7, -9000, 1000 }, { END, 7, -5, 0 } }, QUEUED, "s", 7 },
 	{ "UDP: it was seen at the packet", UDP, { { ROUTE, 7, -50, 1000 }, { ROUTE, 7, 0, 1000 } }, MOMENT, "s", 7 },
+	{ "UDP: it was seen at the packet, and later", UDP, { { ROUTE, 7, 0, 1000 }, { ROUTE, 7, 20, 1000 } }, MOMENT, "s", 7 },
 	{ "UDP: only a millisecond before", UDP, { { ROUTE, 7, -1, 1000 } }, MOMENT, "s", 0 },
 	{ "UDP: before and after, and not at the packet", UDP, { { ROUTE, 7, -20, 1000 }, { ROUTE, 7, 20, 1000 } }, MOMENT, "s", 0 },
 	{ "UDP: another was, at the packet", UDP, { { ROUTE, 7, -5, 1000 }, { ROUTE, 9, 0, 1000 } }, MOMENT, "s", 0 },

@@ -142,8 +142,6 @@ static int open_host(struct run *run, struct error *error)
 {
 	bool once =
 		run->options->mode == OPTIONS_SNAPSHOT && run->options->snapshot_interval_ns == 0;
-	/* Arguments must be read before the sockets are listed: they are of that time then. */
-	bool looks_up = once && run->options->method == HOST_METHOD_AUTO && !run->options->args;
 	struct host_options options = {
 		.sockets = run->options->sockets,
 		.key = run->key,
@@ -159,7 +157,8 @@ static int open_host(struct run *run, struct error *error)
 		               .trace_lost = run_on_trace_lost,
 		               .process_lived = run->process_log ? run_on_process : NULL,
 		               .context = run },
-		.method = looks_up ? HOST_METHOD_LOOKUP : run->options->method,
+		.method = once && run->options->method == HOST_METHOD_AUTO ? HOST_METHOD_LOOKUP
+		                                                           : run->options->method,
 		.once = once,
 		.guess = run->options->guess,
 		.hash = run->options->hash,

@@ -32,17 +32,22 @@ struct process *process_table_executed_with(struct process_table *table, int pid
 	return process->image == image ? process : NULL;
 }
 
-static void replace(struct process_table *table, struct process *process, struct process_args *args,
-                    int64_t now_ns)
+/*
+ * Those that are read first are of all the time that the name is of, which was read with them. Where
+ * execs are reported, or others were read before, they are known from now on.
+ */
+static void replace(struct process_table *table, struct process *process, struct process_args *args)
 {
+	bool first = !process->image && !process->followed;
 	struct process_image *image = process_image_new();
 
 	if (!image) {
 		process_args_free(args);
 		return;
 	}
-	image->read_ns = now_ns;
-	image->since_wall_ns = now_ns + clock_realtime_offset_ns();
+	image->read_ns = clock_monotonic_ns();
+	image->since_wall_ns =
+		first ? process->since_wall_ns : image->read_ns + clock_realtime_offset_ns();
 	process_image_unref(process->image);
 	process->image = image;
 	process_image_set_args(image, args, table->args);
@@ -58,7 +63,7 @@ void process_table_read_args(struct process_table *table, struct process *proces
 		return;
 	args = process_read_args(dir, process);
 	if (args && !(known && known->args && process_args_same(known->args, args)))
-		replace(table, process, args, clock_monotonic_ns());
+		replace(table, process, args);
 	else
 		process_args_free(args);
 }

@@ -253,7 +253,7 @@ def test_args_snapshot():
         server = Mksock(host, "tcp-listen 127.0.0.1 0")
         client = start_marked(host, server)
         until(lambda: "ESTAB" in HERE.run("ip", "netns", "exec", host.name, "ss", "-tn"), "a connection")
-        for options in ([], ["--args"]):
+        for options in ([], ["--args"], ["--args", "--attribution", "lookup"], ["--args", "--attribution", "auto"]):
             sockline = host.sockline("-S", "--tcp", *options, wait=False)
             check(sockline.wait() == 0, "ends well", sockline.stderr)
             check_marked(f"snapshot {options}", sockline, b"", bool(options), server, stays=True)

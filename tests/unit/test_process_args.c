@@ -210,7 +210,13 @@ static void test_read(void)
 	process_table_want_args(table);
 	process = need(process_table_get(table, child, NULL));
 	CHECK(are(process, bytes, length), "as /proc shows them");
-	CHECK(process->image->since_wall_ns > 0, "from then on");
+	CHECK_EQUAL(process->image->since_wall_ns, process->since_wall_ns,
+	            "of all the time that its name is of");
+	process->image->args->strings[0] ^= 1; /* as if it showed others before */
+	process_table_exec(table, child, clock_monotonic_ns());
+	process = need(process_table_get(table, child, NULL));
+	CHECK(are(process, bytes, length) && process->image->since_wall_ns > 0,
+	      "others: from then on");
 	CHECK(!need(process_table_get(without, child, NULL))->image, "not without the option");
 	end_child(child);
 	child = start_child(write_title);

@@ -196,9 +196,9 @@ static void look_for_namespaces(struct host *host)
 }
 
 /* What is missing to enter namespaces; NULL: nothing is. */
-static const char *missing_to_enter(void)
+static const char *missing_to_enter(bool capable)
 {
-	if (!capabilities_have(capabilities_effective(), CAP_SYS_ADMIN))
+	if (!capable)
 		return "cap_sys_admin is missing";
 	return netns_may_enter() ? NULL : "setns(2) is refused";
 }
@@ -206,7 +206,8 @@ static const char *missing_to_enter(void)
 static int open_namespaces(struct host *host, struct error *error)
 {
 	const struct host_options *options = &host->options;
-	const char *missing = missing_to_enter();
+	bool capable = capabilities_have(capabilities_effective(), CAP_SYS_ADMIN);
+	const char *missing = missing_to_enter(capable);
 	struct error degraded = { 0 };
 	char few[80];
 	int result = 0;
@@ -230,7 +231,8 @@ static int open_namespaces(struct host *host, struct error *error)
 			host_degrade(host, missing, "only the own network namespace is seen");
 	}
 	if (host->netns_mode == HOST_NETNS_ALL && missing)
-		return error_set(error, EPERM, "--netns all: %s", missing);
+		return error_set(error, EPERM, "--netns all: %s",
+		                 capable ? missing : "needs CAP_SYS_ADMIN");
 	if (host->netns_mode != HOST_NETNS_ALL)
 		return 0;
 	/* Without events names and new programs are left, and a look now and then. */

@@ -311,18 +311,18 @@ static void count_port(struct tracepoints *tracepoints, const struct trace_event
 		tracepoints->sends.count++;
 }
 
-/* Decodes one record; true when it is a event. */
+/* Decodes one record. True: it is an event. */
 static bool read_record(struct tracepoints *tracepoints, const struct trace_group *group,
                         const struct perf_event_header *record, struct trace_event *event)
 {
 	struct tracepoints_counters *counters = &tracepoints->counters;
+	enum trace_record_result decoded = trace_record_decode(&tracepoints->layout, record, event);
 
 	counters->samples++;
-	switch (trace_record_decode(&tracepoints->layout, record, event)) {
+	switch (decoded) {
 	case TRACE_RECORD_IRQ:
-		counters->dropped_irq++;
-		/* fall through */
 	case TRACE_RECORD_IGNORED:
+		counters->dropped_irq += decoded == TRACE_RECORD_IRQ;
 		if (!group->ring.full)
 			return false;
 		event->kind = TRACE_EVENT_OTHER;

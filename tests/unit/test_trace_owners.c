@@ -75,13 +75,7 @@ static void test_lost(struct trace_owners *owners)
 	CHECK(lived.lost > 0 && trace_owners_counters(owners).lost > 0, "a loss, too: %llu",
 	      (unsigned long long)trace_owners_counters(owners).lost);
 	source = trace_owners_take_flood(owners);
-	/* Others that run meanwhile may have made half of the events in the ring. */
-	for (int i = 0; i < 9 && !source.process; i++) {
-		lose(owners);
-		source = trace_owners_take_flood(owners);
-	}
-	CHECK(source.process && source.process->pid == getpid(),
-	      "of the process that began so many others");
+	/* Which process filled the rings is in test_trace_flood: here other tests may have, too. */
 	CHECK(!source.has_uid || source.uid == getuid(), "and its user, or none that is known");
 	source = trace_owners_take_flood(owners);
 	CHECK(!source.process && !source.has_uid, "the next one counts anew");

@@ -34,4 +34,11 @@ static inline void snippet_free(struct snippet *snippet)
 	free(snippet);
 }
 
+/* It is encoded anew when it is wanted again. */
+static inline void snippet_drop(struct snippet **snippet)
+{
+	snippet_free(*snippet);
+	*snippet = NULL;
+}
+
 #endif

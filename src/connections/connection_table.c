@@ -52,8 +52,7 @@ static void release(struct connection *connection)
 {
 	owner_clear(&connection->owners[CONNECTION_SOURCE]);
 	owner_clear(&connection->owners[CONNECTION_DESTINATION]);
-	snippet_free(connection->snippet);
-	connection->snippet = NULL;
+	snippet_drop(&connection->snippet);
 	names_free(connection->names);
 	connection->names = NULL;
 	connection_extra_free(connection->extra);

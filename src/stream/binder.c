@@ -280,8 +280,7 @@ bool binder_ask_again(struct binder *binder, struct connection *connection, enum
 
 void binder_report(struct binder *binder, struct connection *connection)
 {
-	snippet_free(connection->snippet);
-	connection->snippet = NULL;
+	snippet_drop(&connection->snippet);
 	binder->options.callback(binder->options.context, connection);
 }
 

@@ -24,6 +24,5 @@ void binder_translated(struct binder *binder, struct connection *connection,
 	if (owner_translated(owner) || owner->has_common)
 		return;
 	owner_set_translated(owner, socket);
-	snippet_free(connection->snippet);
-	connection->snippet = NULL;
+	snippet_drop(&connection->snippet);
 }

@@ -86,8 +86,7 @@ static void emit_end(struct stream *stream, struct connection *connection, int64
 	stream_emit_connection(stream, EVENT_CONNECTION_CLOSED, time_ns, connection);
 	connection->reported_ns = time_ns; /* the counts are kept when late packets come */
 	/* It is found for a while yet, and seldom has another record. */
-	snippet_free(connection->snippet);
-	connection->snippet = NULL;
+	snippet_drop(&connection->snippet);
 }
 
 void stream_emit_closed(struct stream *stream, struct connection *connection, int64_t time_ns)

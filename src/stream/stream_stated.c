@@ -30,8 +30,7 @@ void stream_bind_stated(struct stream *stream, struct connection *connection,
 
 	if (!stated_is_any(&stated) || !stated_bind(&stated, connection, from) || !reported)
 		return;
-	snippet_free(connection->snippet);
-	connection->snippet = NULL;
+	snippet_drop(&connection->snippet);
 	if (connection->binding.moves == CHANGES_REPORTED)
 		return;
 	connection->binding.moves++;

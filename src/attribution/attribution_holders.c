@@ -1,7 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The owner of what several sockets got: each process that holds one of them. */
-#include <string.h>
 #include <unistd.h>
 
 #include "attribution/attribution_private.h"
@@ -46,9 +45,7 @@ int attribution_set_shared(struct owner *owner, const struct proc_fd_holders *ho
 
 static bool same_holders(const struct owner *a, const struct owner *b)
 {
-	return a->process && a->process == b->process && a->shared_count == b->shared_count &&
-	       (a->shared_count == 0 || memcmp(a->shared_pids, b->shared_pids,
-	                                       a->shared_count * sizeof *a->shared_pids) == 0);
+	return a->process && a->process == b->process && owner_same_shared(a, b);
 }
 
 void attribution_name_common_holder(struct attribution *attribution,

@@ -56,6 +56,13 @@ int owner_set_translated(struct owner *owner, const struct tuple *tuple)
 	return 0;
 }
 
+bool owner_same_shared(const struct owner *a, const struct owner *b)
+{
+	return a->shared_count == b->shared_count &&
+	       (a->shared_count == 0 || memcmp(a->shared_pids, b->shared_pids,
+	                                       a->shared_count * sizeof *a->shared_pids) == 0);
+}
+
 int owner_set_common(struct owner *owner, const struct owner_common *common)
 {
 	struct owner_common *copied = copy(common, sizeof *common);

@@ -77,6 +77,8 @@ void owner_clear(struct owner *owner); /* drops references, zeroes */
 int owner_copy(struct owner *to, const struct owner *from);
 /* These are shared_pids from now on, copied; count 0: none. 0 or -ENOMEM, then as before. */
 int owner_set_shared(struct owner *owner, const int *pids, int count);
+/* Have both the same shared_pids, in the same order, or both none? */
+bool owner_same_shared(const struct owner *a, const struct owner *b);
 /* The processes get new references; replaces the socket's own tuple. 0 or -ENOMEM. */
 int owner_set_common(struct owner *owner, const struct owner_common *common);
 /* What all of them had alike at that time since the epoch; borrowed, NULL: nothing. */

@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Owners that move: packets of an end that several processes use, or whose owner has exited. */
 #include <netinet/in.h>
-#include <string.h>
 
 #include "attribution/windows.h"
 #include "base/clock.h"
@@ -21,14 +20,10 @@ static uint32_t to_ms(int64_t ns)
 static void take_sharers(struct connection *connection, struct owner *owner,
                          const struct owner *found)
 {
-	if (found->inode == 0 ||
-	    (found->shared_count == owner->shared_count &&
-	     (found->shared_count == 0 || memcmp(found->shared_pids, owner->shared_pids,
-	                                         found->shared_count * sizeof(int)) == 0)) ||
+	if (found->inode == 0 || owner_same_shared(found, owner) ||
 	    owner_set_shared(owner, found->shared_pids, found->shared_count) != 0)
 		return;
-	snippet_free(connection->snippet);
-	connection->snippet = NULL;
+	snippet_drop(&connection->snippet);
 }
 
 /* Another process has the end now: the record of it names that. Returns whether it is another. */
@@ -104,10 +99,8 @@ static bool has_lost(const struct binder *binder, struct connection *connection,
 	if (!may_lose(connection, end))
 		return false;
 	held = attribution_look_at_holders(binder->options.attribution, question, owner);
-	if (held & ATTRIBUTION_NOW_OTHERS) {
-		snippet_free(connection->snippet);
-		connection->snippet = NULL;
-	}
+	if (held & ATTRIBUTION_NOW_OTHERS)
+		snippet_drop(&connection->snippet);
 	if (held & ATTRIBUTION_DOUBTFUL)
 		*doubtful |= BINDER_AMBIGUOUS << end;
 	if (held & ATTRIBUTION_DOUBTFUL && held & ATTRIBUTION_NOW_OTHERS) {
@@ -251,8 +244,7 @@ static bool is_of_several(const struct binder *binder, const struct attribution_
 static void tell_move(struct binder *binder, struct connection *connection)
 {
 	if (connection->binding.moves == MOVES_REPORTED) {
-		snippet_free(connection->snippet);
-		connection->snippet = NULL;
+		snippet_drop(&connection->snippet);
 		return;
 	}
 	connection->binding.moves++;

@@ -31,9 +31,9 @@ static bool is_exiting(const struct passage *passage, enum connection_end end)
 	return process && passage->seen_ns < process->exited_ns + WINDOW_EXITING_NS;
 }
 
-/* *listening (clear) is for an owner of this packet alone. */
+/* *of_packet (clear) is for an owner of this packet alone. */
 static const struct owner *owner_of(const struct stream *stream, const struct passage *passage,
-                                    enum connection_end end, struct owner *listening)
+                                    enum connection_end end, struct owner *of_packet)
 {
 	if (passage->doubtful & BINDER_GONE << end)
 		return is_exiting(passage, end) ? &exited : &nobody;
@@ -44,8 +44,8 @@ static const struct owner *owner_of(const struct stream *stream, const struct pa
 	if (!binder_is_unborn(passage->connection, end, passage->seen_ns))
 		return &passage->connection->owners[end];
 	return binder_find_listening(stream->binder, passage->connection, end, passage->seen_ns,
-	                             listening)
-	               ? listening
+	                             of_packet)
+	               ? of_packet
 	               : &not_yet_known;
 }
 
@@ -74,7 +74,7 @@ static bool find_maker(const struct stream *stream, const struct passage *passag
 }
 
 static void set_owners(const struct stream *stream, const struct passage *passage,
-                       struct event_packet *event, struct owner *listening)
+                       struct event_packet *event, struct owner *of_packet)
 {
 	const struct connection *connection = passage->connection;
 	enum connection_end from = passage->from, to = !from;
@@ -85,11 +85,11 @@ static void set_owners(const struct stream *stream, const struct passage *passag
 			stream_set_stated(stream, passage->packet, event);
 	} else if (connection) {
 		if (connection->local[from] || !connection->local[to])
-			event->source = owner_of(stream, passage, from, listening);
+			event->source = owner_of(stream, passage, from, of_packet);
 		if (connection->local[to])
-			event->destination = owner_of(stream, passage, to, listening);
+			event->destination = owner_of(stream, passage, to, of_packet);
 	} else {
-		event->source = find_maker(stream, passage, listening) ? listening : &nobody;
+		event->source = find_maker(stream, passage, of_packet) ? of_packet : &nobody;
 	}
 }
 
@@ -113,7 +113,7 @@ void stream_emit_packet(struct stream *stream, const struct passage *passage, ui
 {
 	const struct packet *packet = passage->packet;
 	struct connection *connection = passage->connection;
-	struct owner listening;
+	struct owner of_packet;
 	struct event event;
 	char text[COMMUNITY_ID_SIZE];
 	struct tunnel tunnel;
@@ -140,13 +140,13 @@ void stream_emit_packet(struct stream *stream, const struct passage *passage, ui
 			event.packet.interface = stream_captured_at(passage);
 	}
 	if (stream->options.attribution)
-		listening = (struct owner){ .reason = ATTRIBUTION_REASON_NONE };
-	set_owners(stream, passage, &event.packet, &listening);
+		of_packet = (struct owner){ .reason = ATTRIBUTION_REASON_NONE };
+	set_owners(stream, passage, &event.packet, &of_packet);
 	if (!connection && !stream->options.no_community_ids && flow_key_has_community_id(packet)) {
 		flow_key_community_id(packet, stream->options.community_id_seed, text);
 		event.packet.community_id = text;
 	}
 	emitter_emit(stream->options.emitter, &event);
 	if (stream->options.attribution)
-		owner_clear(&listening);
+		owner_clear(&of_packet);
 }

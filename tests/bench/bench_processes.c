@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What it takes to fork a process, and to execute a program in a new one, each until it is waited
- * for: "fork NS" and "exec NS", the medians of so many. Or executes so many programs, one in a
+ * for: "fork NS CPU_NS" and "exec NS CPU_NS", of so many the time that a tenth of them stay below,
+ * and the CPU time of one, its own and its parent's. Or executes so many programs, one in a
  * millisecond, each of which stays for half a second.
  *
  *	bench_processes COUNT [stay]
@@ -13,7 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -50,12 +53,30 @@ static int compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
+static int64_t timeval_ns(struct timeval time)
+{
+	return (int64_t)time.tv_sec * 1000000000 + (int64_t)time.tv_usec * 1000;
+}
+
+/* Of this process and of all that it waited for. */
+static int64_t cpu_ns(void)
+{
+	struct timespec own;
+	struct rusage children;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own);
+	getrusage(RUSAGE_CHILDREN, &children);
+	return (int64_t)own.tv_sec * 1000000000 + own.tv_nsec + timeval_ns(children.ru_utime) +
+	       timeval_ns(children.ru_stime);
+}
+
 static void measure(const char *name, pid_t start(char *program), char *program, size_t count)
 {
-	int64_t *times = calloc(count, sizeof *times);
+	int64_t *times = calloc(count, sizeof *times), cpu;
 
 	if (!times)
 		fail(name);
+	cpu = cpu_ns();
 	for (size_t i = 0; i < count; i++) {
 		int64_t begin = clock_monotonic_ns();
 		pid_t pid = start(program);
@@ -64,8 +85,10 @@ static void measure(const char *name, pid_t start(char *program), char *program,
 			fail(name);
 		times[i] = clock_monotonic_ns() - begin;
 	}
+	cpu = cpu_ns() - cpu;
 	qsort(times, count, sizeof *times, compare);
-	printf("%s %lld\n", name, (long long)times[count / 2]);
+	printf("%s %lld %lld\n", name, (long long)times[count / 10],
+	       (long long)cpu / (long long)count);
 	free(times);
 }
 

@@ -11,6 +11,7 @@
 #include "attribution/owner.h"
 #include "base/inet.h"
 #include "base/wheel.h"
+#include "inspect/names.h"
 #include "sockets/socket.h"
 
 struct connection_tunnel;
@@ -145,8 +146,9 @@ struct connection {
 	enum connection_reason reason : 8;
 	/* What an ICMP error said of it while it had no answer: REFUSED, UNREACHABLE, or none. */
 	enum connection_reason error : 8;
-	enum connection_direction direction : 8;
-	enum connection_outcome outcome : 8;
+	enum connection_direction direction : 4;
+	enum connection_outcome outcome : 4;
+	enum names_protocol protocol : 8; /* of the application, once it is certain */
 	/* [end]: of this host. On loopback both are, otherwise one. */
 	bool local[2];
 
@@ -216,6 +218,13 @@ static inline void connection_prefetch_counts(const struct connection *connectio
 {
 	__builtin_prefetch(connection->counts, 1);
 	__builtin_prefetch(&connection->id, 1);
+}
+
+/* Those that naming needs for a packet in which something was found. */
+static inline void connection_prefetch_names(const struct connection *connection)
+{
+	__builtin_prefetch(&connection->internal);
+	__builtin_prefetch(&connection->names, 1);
 }
 
 #endif

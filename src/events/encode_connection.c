@@ -286,8 +286,8 @@ WRITER_INLINE void write_tuple(struct writer *writer, const struct connection *c
 		write_counts(writer, &sum);
 	if (connection->lane & ~CONNECTION_LANE_MAPPED)
 		writer_call(writer, encode_connection_vlans, connection);
-	if (connection->names)
-		writer_call(writer, encode_names_network, connection->names);
+	if (connection->protocol != NAMES_PROTOCOL_NONE)
+		writer_call(writer, encode_names_network, connection->protocol);
 	writer_object_end(writer);
 	if (!connection->routeless) {
 		writer_object(writer, KEY("source"));
@@ -385,8 +385,8 @@ void encode_connection_ends(struct writer *writer, struct connection *connection
 	encode_tuple_network(writer, connection_is_v4(connection) ? PACKET_IPV4 : PACKET_IPV6,
 	                     connection->tuple.protocol, direction_of(connection));
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_COMMUNITY_ID);
-	if (connection->names)
-		writer_call(writer, encode_names_network, connection->names);
+	if (connection->protocol != NAMES_PROTOCOL_NONE)
+		writer_call(writer, encode_names_network, connection->protocol);
 	writer_object_end(writer);
 	writer_object(writer, KEY("source"));
 	encode_connection_write_piece(writer, pieces, connection, CONNECTION_PIECE_SOURCE);

@@ -21,14 +21,14 @@ static void write_text(struct writer *writer, const struct key *key, const struc
 		                     names->texts[text].length, raw);
 }
 
-const char *encode_names_protocol(const struct names *names)
+const char *encode_names_protocol(enum names_protocol protocol)
 {
-	return protocols[names->protocol];
+	return protocols[protocol];
 }
 
-void encode_names_network(struct writer *writer, const struct names *names)
+void encode_names_network(struct writer *writer, enum names_protocol protocol)
 {
-	writer_name(writer, KEY("protocol"), encode_names_protocol(names));
+	writer_name(writer, KEY("protocol"), encode_names_protocol(protocol));
 }
 
 void encode_names_domain(struct writer *writer, const struct key *key, const struct names *names)

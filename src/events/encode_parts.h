@@ -375,7 +375,7 @@ void encode_details_socket(struct writer *writer, const struct socket *socket);
 void encode_details_protocol(struct writer *writer, const struct socket *socket);
 
 /* encode_names.c: inside "network", of the destination, outside of all, and inside "sockline". */
-void encode_names_network(struct writer *writer, const struct names *names);
+void encode_names_network(struct writer *writer, enum names_protocol protocol);
 void encode_names_domain(struct writer *writer, const struct key *key, const struct names *names);
 /* Nothing where there is none. */
 void encode_names_text(struct writer *writer, const struct key *key, const struct names *names,
@@ -385,7 +385,7 @@ void encode_names_alpn(struct writer *writer, const struct key *key, const struc
 const uint8_t *encode_names_bytes(const struct names *names, enum names_text text, size_t *length);
 void encode_names_contents(struct writer *writer, const struct names *names);
 void encode_names_sockline(struct writer *writer, const struct names *names);
-const char *encode_names_protocol(const struct names *names); /* NULL = not known */
+const char *encode_names_protocol(enum names_protocol protocol); /* NULL = not known */
 
 /*
  * encode_tcp.c: flags of a packet; "tcp" of a socket and of a connection; what is of packets only

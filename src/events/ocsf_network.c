@@ -236,9 +236,7 @@ static void write_connection(struct writer *writer, const struct event *event)
 	ocsf_network_connection(writer, connection);
 	if (closed || event->action == EVENT_CONNECTION_UPDATED)
 		write_totals(writer, connection);
-	if (connection->names)
-		writer_name(writer, KEY("app_protocol_name"),
-		            encode_names_protocol(connection->names));
+	writer_name(writer, KEY("app_protocol_name"), encode_names_protocol(connection->protocol));
 	ocsf_network_unmapped(writer, connection);
 	encode_connection_owners(writer, connection);
 	if (connection->names)

@@ -159,7 +159,7 @@ static const char *service_of(const struct connection *connection)
 		[NAMES_SSH] = "ssh",
 	};
 
-	return connection->names ? services[connection->names->protocol] : NULL;
+	return services[connection->protocol];
 }
 
 static void write_counts(struct writer *writer, const struct connection *connection)

@@ -9,39 +9,64 @@
 #define WAYS 8
 #define SETS (DNS_QUERIES_MAX / WAYS)
 
-#define ENDS DNS_QUERIES_MAX /* of the list: behind the last, before the first */
+/* Bytes of a query with a name as most are. */
+#define USUAL_SIZE (offsetof(struct dns_query, question) + 32)
+
+#define ENDS     DNS_QUERIES_MAX /* of the list: behind the last, before the first */
+#define NO_QUERY DNS_QUERIES_MAX
+#define SET_SIZE 64 /* bytes */
 
 struct link {
 	uint16_t before, behind;
 };
 
+/* A line of the cache: most of its queries need no look. */
+struct set {
+	uint32_t tags[WAYS];    /* of the hash; 0: free */
+	uint16_t numbers[WAYS]; /* of the queries */
+	uint8_t rest[SET_SIZE - 6 * WAYS];
+};
+
 struct dns_queries {
 	struct hash_key key;
-	struct link links[DNS_QUERIES_MAX + 1]; /* all, in the order of their times */
-	/* Those of a set lie in one line of the cache, and most of its queries need no look. */
-	uint32_t tags[DNS_QUERIES_MAX]; /* of the hash; 0: free */
+	struct set *sets;
+	uint32_t free_count;
+	/* The latest that was freed is taken first: as many as wait at once are in the cache. */
+	uint16_t free[DNS_QUERIES_MAX];
+	struct link links[DNS_QUERIES_MAX + 1]; /* of queries, in the order of their times */
+	uint16_t places[DNS_QUERIES_MAX];       /* of queries: WAYS * set + way */
 	struct dns_query queries[DNS_QUERIES_MAX];
 };
 
-/* Where a query may be: WAYS places from the first on. */
+/* Where a query may be. */
 struct place {
-	uint32_t first, tag;
+	uint32_t set, tag;
 };
 
 struct dns_queries *dns_queries_new(const struct hash_key *key)
 {
 	struct dns_queries *queries = calloc(1, sizeof *queries);
 
-	if (queries)
-		*queries = (struct dns_queries){
-			.key = *key,
-			.links[ENDS] = { ENDS, ENDS },
-		};
+	if (!queries)
+		return NULL;
+	queries->sets = aligned_alloc(SET_SIZE, SETS * sizeof *queries->sets);
+	if (!queries->sets) {
+		free(queries);
+		return NULL;
+	}
+	memset(queries->sets, 0, SETS * sizeof *queries->sets);
+	queries->key = *key;
+	queries->links[ENDS] = (struct link){ ENDS, ENDS };
+	for (uint16_t i = DNS_QUERIES_MAX; i > 0; i--)
+		queries->free[queries->free_count++] = i - 1;
 	return queries;
 }
 
 void dns_queries_free(struct dns_queries *queries)
 {
+	if (!queries)
+		return;
+	free(queries->sets);
 	free(queries);
 }
 
@@ -57,22 +82,24 @@ static struct place place_of(const struct dns_queries *queries, uint32_t netns,
 	hash = hash_fold(hash ^ other, factors.k[0]);
 
 	return (struct place){
-		.first = (uint32_t)(hash % SETS) * WAYS,
+		.set = (uint32_t)(hash % SETS),
 		.tag = (uint32_t)(hash >> 32) | 1,
 	};
 }
 
-static void release(struct dns_queries *queries, uint32_t number)
+static void release(struct dns_queries *queries, uint16_t number)
 {
+	uint16_t place = queries->places[number];
 	struct link link = queries->links[number];
 
-	queries->tags[number] = 0;
+	queries->sets[place / WAYS].tags[place % WAYS] = 0;
 	queries->links[link.before].behind = link.behind;
 	queries->links[link.behind].before = link.before;
+	queries->free[queries->free_count++] = number;
 }
 
 /* Behind all others, unless the times of packets go back. */
-static void line_up(struct dns_queries *queries, uint32_t number)
+static void line_up(struct dns_queries *queries, uint16_t number)
 {
 	struct link *links = queries->links;
 	uint16_t before = links[ENDS].before;
@@ -81,8 +108,8 @@ static void line_up(struct dns_queries *queries, uint32_t number)
 	       queries->queries[before].origin.time_ns > queries->queries[number].origin.time_ns)
 		before = links[before].before;
 	links[number] = (struct link){ before, links[before].behind };
-	links[links[number].behind].before = (uint16_t)number;
-	links[before].behind = (uint16_t)number;
+	links[links[number].behind].before = number;
+	links[before].behind = number;
 }
 
 static bool fits(const struct dns_query *query, uint32_t netns, const struct tuple *tuple,
@@ -135,60 +162,111 @@ static void keep(struct dns_query *place, const struct dns_query_origin *origin,
 	place->question[length] = '\0';
 }
 
-/* A free one, else the one that was asked longest ago. */
-static uint32_t best_of(const struct dns_queries *queries, uint32_t first)
+/* By the client that sent the message, or that it is sent to. */
+static struct place place_of_message(const struct dns_queries *queries, uint32_t netns,
+                                     const struct tuple *tuple, const struct dns_message *message)
 {
-	uint32_t best = first;
+	if (message->response)
+		return place_of(queries, netns, &tuple->destination, tuple->destination_port,
+		                message->id);
+	return place_of(queries, netns, &tuple->source, tuple->source_port, message->id);
+}
 
-	for (uint32_t i = first; i < first + WAYS; i++) {
-		if (queries->tags[i] == 0)
-			return i;
-		if (queries->queries[i].origin.time_ns < queries->queries[best].origin.time_ns)
-			best = i;
-	}
-	return best;
+/* The query from client to server that fits; NO_QUERY: there is none. */
+static uint16_t find(const struct dns_queries *queries, struct place place, uint32_t netns,
+                     const struct tuple *tuple, const struct dns_message *message)
+{
+	const struct set *set = &queries->sets[place.set];
+
+	for (int way = 0; way < WAYS; way++)
+		if (set->tags[way] == place.tag &&
+		    fits(&queries->queries[set->numbers[way]], netns, tuple, message))
+			return set->numbers[way];
+	return NO_QUERY;
+}
+
+static int free_way(const struct set *set)
+{
+	int way = 0;
+
+	while (way < WAYS && set->tags[way] != 0)
+		way++;
+	return way;
+}
+
+/* Of those of a set, the query that was asked longest ago. */
+static uint16_t oldest_of(const struct dns_queries *queries, const struct set *set)
+{
+	uint16_t oldest = set->numbers[0];
+
+	for (int way = 1; way < WAYS; way++)
+		if (queries->queries[set->numbers[way]].origin.time_ns <
+		    queries->queries[oldest].origin.time_ns)
+			oldest = set->numbers[way];
+	return oldest;
 }
 
 bool dns_queries_add(struct dns_queries *queries, const struct dns_query_origin *origin,
                      const struct dns_message *message, struct dns_query *displaced)
 {
-	struct place place = place_of(queries, origin->netns, &origin->tuple.source,
-	                              origin->tuple.source_port, message->id);
-	uint32_t best;
+	struct place place = place_of_message(queries, origin->netns, &origin->tuple, message);
+	struct set *set = &queries->sets[place.set];
+	uint16_t number;
 	bool full;
+	int way;
 
-	for (uint32_t i = place.first; i < place.first + WAYS; i++)
-		if (queries->tags[i] == place.tag &&
-		    fits(&queries->queries[i], origin->netns, &origin->tuple, message))
-			return false;
-	best = best_of(queries, place.first);
-	full = queries->tags[best] != 0;
+	if (find(queries, place, origin->netns, &origin->tuple, message) != NO_QUERY)
+		return false;
+	full = free_way(set) == WAYS;
 	if (full) {
-		copy(displaced, &queries->queries[best]);
-		release(queries, best);
+		number = oldest_of(queries, set);
+		copy(displaced, &queries->queries[number]);
+		release(queries, number);
 	}
-	queries->tags[best] = place.tag;
-	keep(&queries->queries[best], origin, message);
-	line_up(queries, best);
+	way = free_way(set);
+	number = queries->free[--queries->free_count]; /* there are as many queries as places */
+	set->tags[way] = place.tag;
+	set->numbers[way] = number;
+	queries->places[number] = (uint16_t)(place.set * WAYS + (uint32_t)way);
+	keep(&queries->queries[number], origin, message);
+	line_up(queries, number);
 	return full;
+}
+
+void dns_queries_expect(const struct dns_queries *queries, uint32_t netns,
+                        const struct tuple *tuple, const struct dns_message *message)
+{
+	__builtin_prefetch(&queries->sets[place_of_message(queries, netns, tuple, message).set], 1);
+}
+
+void dns_queries_prefetch(const struct dns_queries *queries, uint32_t netns,
+                          const struct tuple *tuple, const struct dns_message *message)
+{
+	struct place place = place_of_message(queries, netns, tuple, message);
+	const struct set *set = &queries->sets[place.set];
+
+	for (int way = 0; way < WAYS; way++) {
+		const char *query = (const char *)&queries->queries[set->numbers[way]];
+
+		if (set->tags[way] == place.tag)
+			for (size_t at = 0; at < USUAL_SIZE; at += 64)
+				__builtin_prefetch(query + at);
+	}
 }
 
 bool dns_queries_answer(struct dns_queries *queries, uint32_t netns, const struct tuple *tuple,
                         const struct dns_message *message, struct dns_query *query)
 {
-	struct tuple asked = tuple_reverse(tuple);
+	const struct tuple asked = tuple_reverse(tuple);
 	struct place place =
 		place_of(queries, netns, &asked.source, asked.source_port, message->id);
+	uint16_t number = find(queries, place, netns, &asked, message);
 
-	for (uint32_t i = place.first; i < place.first + WAYS; i++) {
-		if (queries->tags[i] != place.tag ||
-		    !fits(&queries->queries[i], netns, &asked, message))
-			continue;
-		copy(query, &queries->queries[i]);
-		release(queries, i);
-		return true;
-	}
-	return false;
+	if (number == NO_QUERY)
+		return false;
+	copy(query, &queries->queries[number]);
+	release(queries, number);
+	return true;
 }
 
 bool dns_queries_expire(struct dns_queries *queries, int64_t before_ns, struct dns_query *query)

@@ -49,6 +49,14 @@ void dns_queries_free(struct dns_queries *queries);
  */
 bool dns_queries_add(struct dns_queries *queries, const struct dns_query_origin *origin,
                      const struct dns_message *message, struct dns_query *displaced);
+/*
+ * Memory is slow: expect, and some packets later prefetch, bring into the cache what add or answer
+ * will compare this message with.
+ */
+void dns_queries_expect(const struct dns_queries *queries, uint32_t netns,
+                        const struct tuple *tuple, const struct dns_message *message);
+void dns_queries_prefetch(const struct dns_queries *queries, uint32_t netns,
+                          const struct tuple *tuple, const struct dns_message *message);
 /* Takes the query that this message, from server to client in tuple, answers. */
 bool dns_queries_answer(struct dns_queries *queries, uint32_t netns, const struct tuple *tuple,
                         const struct dns_message *message, struct dns_query *query);

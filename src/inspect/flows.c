@@ -10,6 +10,10 @@
 #define NO_BUFFER (-1)
 #define GAPS_MAX  24 /* pieces that came before those in front of them: clients of QUIC mix them */
 
+/* What a tag has besides bits of the hash: 1 << side, that direction is done with; it is in use. */
+#define TAG_DONE 3u
+#define TAG_USED 4u
+
 enum stage { STAGE_NONE, STAGE_FIRST, STAGE_MIDDLE, STAGE_DONE };
 
 struct flow_direction {
@@ -20,15 +24,14 @@ struct flow_direction {
 };
 
 struct flow {
-	struct tuple tuple; /* of the packet that opened it */
-	uint32_t netns;
+	uint32_t check;                      /* of the hash, besides the tag */
 	uint32_t used;                       /* flows->clock, when it was used last */
 	struct flow_direction directions[2]; /* by the side of their packets */
 };
 
 /* Where a connection may be: WAYS places from the first on. */
 struct place {
-	uint32_t first, tag;
+	uint32_t first, tag, check;
 	unsigned side; /* 0 or 1: which of its two directions the packet has */
 };
 
@@ -48,9 +51,8 @@ struct buffer {
 struct flows {
 	struct hash_key key;
 	uint32_t clock;
-	/* What most packets are compared with fits into the first cache. */
-	uint32_t tags[FLOWS_MAX]; /* of the hash; 0: free */
-	uint8_t done[FLOWS_MAX];  /* 1 << side: that direction is */
+	uint32_t
+		tags[FLOWS_MAX]; /* what most packets are compared with fits into the first cache */
 	struct flow flows[FLOWS_MAX];
 	struct buffer buffers[FLOWS_BUFFERS]; /* pages that are never touched cost nothing */
 };
@@ -84,51 +86,42 @@ static uint64_t hash_of(const struct flows *flows, const struct packet *packet)
 	return hash_fold(hash ^ packet->netns, factors.k[0]);
 }
 
-static uint32_t first_of(uint64_t hash)
-{
-	return (uint32_t)(hash % SETS) * WAYS;
-}
-
-static uint32_t tag_of(uint64_t hash)
-{
-	return (uint32_t)(hash >> 32) | 1;
-}
-
+/* 61 bits of the hash stand for the connection: its place, its tag, and what is checked then. */
 static struct place place_of(const struct flows *flows, const struct packet *packet)
 {
 	uint64_t hash = hash_of(flows, packet);
 
 	return (struct place){
-		.first = first_of(hash),
-		.tag = tag_of(hash),
+		.first = (uint32_t)(hash % SETS) * WAYS,
+		.tag = ((uint32_t)(hash >> 32) & ~TAG_DONE) | TAG_USED,
+		.check = (uint32_t)hash,
 		.side = tuple_is_before(&packet->tuple),
 	};
 }
 
+static bool has_tag(const struct flows *flows, uint32_t number, const struct place *place)
+{
+	return (flows->tags[number] & ~TAG_DONE) == place->tag;
+}
+
 enum flows_interest flows_interest(const struct flows *flows, const struct packet *packet)
 {
-	uint64_t hash;
+	struct place place;
 
 	if (packet->tcp_flags & TCP_FLAG_SYN)
 		return FLOWS_WANTED;
-	hash = hash_of(flows, packet);
-	for (uint32_t i = first_of(hash); i < first_of(hash) + WAYS; i++)
-		if (flows->tags[i] == tag_of(hash))
-			return flows->done[i] >> tuple_is_before(&packet->tuple) & 1 ? FLOWS_DONE
-			                                                             : FLOWS_WANTED;
+	place = place_of(flows, packet);
+	for (uint32_t i = place.first; i < place.first + WAYS; i++)
+		if (has_tag(flows, i, &place))
+			return flows->tags[i] >> place.side & 1 ? FLOWS_DONE : FLOWS_WANTED;
 	return FLOWS_UNKNOWN;
 }
 
-static struct flow *find(struct flows *flows, struct place place, const struct packet *packet)
+static struct flow *find(struct flows *flows, const struct place *place)
 {
-	for (uint32_t i = place.first; i < place.first + WAYS; i++) {
-		struct flow *flow = &flows->flows[i];
-
-		if (flows->tags[i] == place.tag && flow->netns == packet->netns &&
-		    (tuple_equal(&flow->tuple, &packet->tuple) ||
-		     tuple_is_reverse(&flow->tuple, &packet->tuple)))
-			return flow;
-	}
+	for (uint32_t i = place->first; i < place->first + WAYS; i++)
+		if (has_tag(flows, i, place) && flows->flows[i].check == place->check)
+			return &flows->flows[i];
 	return NULL;
 }
 
@@ -145,30 +138,32 @@ void flows_done(struct flows *flows, struct flow_direction *direction)
 
 	release(flows, direction);
 	direction->stage = STAGE_DONE;
-	flows->done[number] |= (uint8_t)(1u << (direction - flows->flows[number].directions));
+	flows->tags[number] |= 1u << (direction - flows->flows[number].directions);
+}
+
+static bool is_over(const struct flows *flows, uint32_t number)
+{
+	return (flows->tags[number] & TAG_DONE) == TAG_DONE;
 }
 
 /* In the place of a free one, of one that is done with, or of the one idle longest. */
-static struct flow *open_flow(struct flows *flows, struct place place, const struct packet *packet)
+static struct flow *open_flow(struct flows *flows, const struct place *place)
 {
-	uint32_t best = place.first;
+	uint32_t best = place->first;
 
-	for (uint32_t i = place.first + 1; i < place.first + WAYS && flows->tags[best] != 0; i++) {
-		bool over = flows->done[i] == 3, best_over = flows->done[best] == 3;
-		bool better =
-			over != best_over ? over : flows->flows[i].used < flows->flows[best].used;
+	for (uint32_t i = best + 1; i < place->first + WAYS && flows->tags[best] != 0; i++) {
+		bool over = is_over(flows, i), best_over = is_over(flows, best);
 
-		if (flows->tags[i] == 0 || better)
+		if (flows->tags[i] == 0 ||
+		    (over != best_over ? over : flows->flows[i].used < flows->flows[best].used))
 			best = i;
 	}
 	if (flows->tags[best] != 0)
-		for (int end = 0; end < 2; end++)
-			release(flows, &flows->flows[best].directions[end]);
-	flows->tags[best] = place.tag;
-	flows->done[best] = 0;
+		for (int side = 0; side < 2; side++)
+			release(flows, &flows->flows[best].directions[side]);
+	flows->tags[best] = place->tag;
 	flows->flows[best] = (struct flow){
-		.tuple = packet->tuple,
-		.netns = packet->netns,
+		.check = place->check,
 		.directions = { { .buffer = NO_BUFFER }, { .buffer = NO_BUFFER } },
 	};
 	return &flows->flows[best];
@@ -183,25 +178,26 @@ static void begin_direction(struct flow_direction *direction, uint32_t next)
 }
 
 /* A SYN: the direction begins with what follows it. */
-static struct flow *begin(struct flows *flows, struct place place, const struct packet *packet)
+static struct flow *begin(struct flows *flows, const struct place *place,
+                          const struct packet *packet)
 {
-	struct flow *flow = find(flows, place, packet);
+	struct flow *flow = find(flows, place);
 	uint32_t next = packet->tcp_sequence + 1;
 
 	if (flow && !(packet->tcp_flags & TCP_FLAG_ACK) &&
-	    flow->directions[place.side].stage != STAGE_NONE &&
-	    flow->directions[place.side].next != next) { /* another connection with this tuple */
+	    flow->directions[place->side].stage != STAGE_NONE &&
+	    flow->directions[place->side].next != next) { /* another connection with this tuple */
 		flows_done(flows, &flow->directions[0]);
 		flows_done(flows, &flow->directions[1]);
 		flows->tags[flow - flows->flows] = 0;
 		flow = NULL;
 	}
 	if (!flow)
-		flow = open_flow(flows, place, packet);
+		flow = open_flow(flows, place);
 	flow->used = flows->clock;
-	begin_direction(&flow->directions[place.side], next);
+	begin_direction(&flow->directions[place->side], next);
 	if (packet->tcp_flags & TCP_FLAG_ACK) /* where the SYN before it was not captured */
-		begin_direction(&flow->directions[!place.side], packet->tcp_acknowledgement);
+		begin_direction(&flow->directions[!place->side], packet->tcp_acknowledgement);
 	return flow;
 }
 
@@ -328,16 +324,16 @@ bool flows_add(struct flows *flows, const struct packet *packet, const uint8_t *
 
 	flows->clock++; /* after 2^32 packets the order is lost, once */
 	if (packet->tcp_flags & TCP_FLAG_SYN) {
-		flow = begin(flows, place, packet);
+		flow = begin(flows, &place, packet);
 		if (captured == 0) /* as all but those of TCP Fast Open */
 			return false;
 	} else {
-		flow = find(flows, place, packet);
+		flow = find(flows, &place);
 	}
 	if (!flow) {
 		if (!starts || captured == 0)
 			return false;
-		flow = open_flow(flows, place, packet);
+		flow = open_flow(flows, &place);
 	}
 	flow->used = flows->clock;
 	direction = &flow->directions[place.side];

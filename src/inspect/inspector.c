@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "inspect/inspector.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,8 +15,8 @@ struct inspector {
 	struct flows *flows;
 	inspector_callback *callback;
 	void *context;
-	struct inspector_finding finding; /* at hand */
-	uint8_t plain[QUIC_PLAIN_MAX];    /* a packet of QUIC, at hand */
+	struct inspector_finding *finding; /* room for what is found next */
+	uint8_t plain[QUIC_PLAIN_MAX];     /* a packet of QUIC, at hand */
 };
 
 struct inspector *inspector_new(const struct hash_key *key, inspector_callback *callback,
@@ -45,15 +44,6 @@ void inspector_free(struct inspector *inspector)
 	free(inspector);
 }
 
-void inspector_copy(struct inspector_finding *to, const struct inspector_finding *from)
-{
-	if (from->kind == INSPECTOR_DNS)
-		memcpy(to, from,
-		       offsetof(struct inspector_finding, dns.texts) + from->dns.text_length);
-	else
-		*to = *from;
-}
-
 static bool has_port(const struct packet *packet, uint16_t port)
 {
 	return packet->tuple.source_port == port || packet->tuple.destination_port == port;
@@ -61,14 +51,14 @@ static bool has_port(const struct packet *packet, uint16_t port)
 
 static void report(struct inspector *inspector, enum inspector_kind kind)
 {
-	inspector->finding.kind = kind;
-	inspector->callback(inspector->context, &inspector->finding);
+	inspector->finding->kind = kind;
+	inspector->finding = inspector->callback(inspector->context, inspector->finding);
 }
 
 static bool look_at_dns(struct inspector *inspector, const uint8_t *bytes, size_t length, bool cut,
                         bool multicast)
 {
-	if (!dns_parse(bytes, length, cut, multicast, &inspector->finding.dns))
+	if (!dns_parse(bytes, length, cut, multicast, &inspector->finding->dns))
 		return false;
 	report(inspector, INSPECTOR_DNS);
 	return true;
@@ -119,7 +109,7 @@ static void look_at_crypto(struct inspector *inspector, const struct flow_view *
 {
 	follow_hello(inspector, view, 0,
 	             tls_hello_read_message(view->bytes, view->length, view->cut, 'q',
-	                                    &inspector->finding.tls),
+	                                    &inspector->finding->tls),
 	             INSPECTOR_QUIC);
 }
 
@@ -190,7 +180,7 @@ static void look_at_tls(struct inspector *inspector, const struct flow_view *vie
 {
 	follow_hello(inspector, view, before,
 	             tls_hello_read(view->bytes + before, view->length - before, view->cut,
-	                            &inspector->finding.tls),
+	                            &inspector->finding->tls),
 	             INSPECTOR_TLS);
 }
 
@@ -212,7 +202,7 @@ static void look_behind(struct inspector *inspector, const struct flow_view *vie
 static void look_at_lines(struct inspector *inspector, const struct flow_view *view,
                           enum inspector_kind kind)
 {
-	struct inspector_finding *finding = &inspector->finding;
+	struct inspector_finding *finding = inspector->finding;
 	enum first_lines_status status = FIRST_LINES_NONE;
 
 	if (view->initial && kind == INSPECTOR_HTTP)
@@ -288,11 +278,13 @@ static void look_at_segment(struct inspector *inspector, const struct packet *pa
 	look_at_wanted(inspector, packet, payload, captured);
 }
 
-void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes)
+void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes,
+                    struct inspector_finding *room)
 {
 	size_t captured = packet_payload_captured(packet);
 	const uint8_t *payload = captured > 0 ? bytes + packet->payload_offset : bytes;
 
+	inspector->finding = room;
 	if (packet->has_tcp && !packet->is_fragment)
 		look_at_segment(inspector, packet, payload, captured);
 	else if (packet->tuple.protocol == IPPROTO_UDP)

@@ -32,15 +32,17 @@ struct inspector_finding {
 	};
 };
 
-/* Valid during the call: inspector_copy keeps it. */
-typedef void inspector_callback(void *context, const struct inspector_finding *finding);
+/*
+ * A finding is complete, and the callback's from now on. Returns where the next one of this
+ * packet is to be put: the same place if this one is of no use.
+ */
+typedef struct inspector_finding *inspector_callback(void *context,
+                                                     struct inspector_finding *finding);
 
 struct inspector *inspector_new(const struct hash_key *key, inspector_callback *callback,
                                 void *context); /* NULL: no memory */
 void inspector_free(struct inspector *inspector);
 
-/* Copies a finding, without the room that its texts do not need. */
-void inspector_copy(struct inspector_finding *to, const struct inspector_finding *from);
 /* Quick: most packets need no look. */
 static inline bool inspector_wants(const struct packet *packet)
 {
@@ -50,7 +52,11 @@ static inline bool inspector_wants(const struct packet *packet)
 	                           : packet->has_tcp && (packet->tcp_flags & TCP_FLAG_SYN);
 }
 
-/* Looks into a packet that is wanted; bytes are those from which it was decoded. */
-void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes);
+/*
+ * Looks into a packet that is wanted; bytes are those from which it was decoded. What is found
+ * first is put into room.
+ */
+void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes,
+                    struct inspector_finding *room);
 
 #endif

@@ -27,12 +27,6 @@ static bool grow(struct names **names, size_t more)
 	return true;
 }
 
-void names_set_protocol(struct names **names, enum names_protocol protocol)
-{
-	if (*names || grow(names, 0))
-		(*names)->protocol = protocol;
-}
-
 void names_set_text(struct names **names, enum names_text text, const void *bytes, size_t length)
 {
 	if (length == 0 || (*names && (*names)->texts[text].length > 0) || !grow(names, length))

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What inspection found out about one connection: one allocation, texts of any bytes. */
+/* The names that inspection found in one connection: one allocation, texts of any bytes. */
 #ifndef SOCKLINE_INSPECT_NAMES_H
 #define SOCKLINE_INSPECT_NAMES_H
 
@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a connection carries. */
 enum names_protocol {
 	NAMES_PROTOCOL_NONE,
 	NAMES_DNS,
@@ -36,7 +37,6 @@ enum names_text {
 };
 
 struct names {
-	enum names_protocol protocol : 8;
 	enum names_source source : 8;
 	uint16_t length; /* of bytes */
 	struct {
@@ -48,10 +48,9 @@ struct names {
 void names_free(struct names *names); /* NULL is fine */
 
 /*
- * All three make *names if it is NULL; without memory they change nothing. A text and the domain
+ * Both make *names if it is NULL; without memory they change nothing. A text and the domain
  * stay as they were set first.
  */
-void names_set_protocol(struct names **names, enum names_protocol protocol);
 void names_set_domain(struct names **names, enum names_source source, const char *domain);
 void names_set_text(struct names **names, enum names_text text, const void *bytes, size_t length);
 

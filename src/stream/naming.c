@@ -20,25 +20,34 @@ struct naming {
 	struct inspector *inspector;
 	struct dns_queries *queries;
 	struct domains *domains;
-	uint64_t packet; /* that is looked into: its number */
-	uint32_t limit;  /* of tail, for this packet */
+	const struct packet *packet; /* that is looked into */
+	uint32_t limit;              /* of tail, for this packet */
 	/* A ring in the order of their packets: those from head on and before tail are there. */
 	uint32_t head, tail;
 	/* The number of the packet that each is of; 0 = it passed. */
 	uint64_t packets[FINDINGS_MAX];
 	struct inspector_finding findings[FINDINGS_MAX];
+	struct inspector_finding spare; /* for what is over the limit */
 };
 
-static void on_finding(void *context, const struct inspector_finding *finding)
+static struct inspector_finding *room_for_next(struct naming *naming)
+{
+	return naming->tail == naming->limit ? &naming->spare
+	                                     : &naming->findings[naming->tail % FINDINGS_MAX];
+}
+
+static struct inspector_finding *on_finding(void *context, struct inspector_finding *finding)
 {
 	struct naming *naming = context;
-	uint32_t i = naming->tail % FINDINGS_MAX;
 
-	if (naming->tail == naming->limit || naming->tail - naming->head == FINDINGS_MAX)
-		return;
-	naming->packets[i] = naming->packet;
-	inspector_copy(&naming->findings[i], finding);
+	if (finding == &naming->spare)
+		return finding;
+	if (finding->kind == INSPECTOR_DNS)
+		dns_queries_expect(naming->queries, naming->packet->netns, &naming->packet->tuple,
+		                   &finding->dns);
+	naming->packets[naming->tail % FINDINGS_MAX] = naming->packet->number;
 	naming->tail++;
+	return room_for_next(naming);
 }
 
 struct naming *naming_new(const struct hash_key *key, struct connection_table *connections,
@@ -78,9 +87,11 @@ bool naming_is_full(const struct naming *naming)
 
 void naming_look(struct naming *naming, const struct packet *packet, const uint8_t *bytes)
 {
-	naming->packet = packet->number;
+	naming->packet = packet;
 	naming->limit = naming->tail + FINDINGS_EACH;
-	inspector_look(naming->inspector, packet, bytes);
+	if (naming->limit - naming->head > FINDINGS_MAX)
+		naming->limit = naming->head + FINDINGS_MAX;
+	inspector_look(naming->inspector, packet, bytes, room_for_next(naming));
 }
 
 static void emit(struct naming *naming, int64_t time_ns, const struct event_dns *dns)
@@ -176,7 +187,7 @@ static void take_dns(struct naming *naming, const struct packet *packet,
 	enum names_protocol protocol = protocol_of(&packet->tuple);
 	struct event_dns dns = { .connection = connection, .message = message };
 
-	names_set_protocol(&connection->names, protocol);
+	connection->protocol = protocol;
 	if (protocol == NAMES_MDNS) /* a group asks, and a group is answered */
 		emit(naming, packet->time_ns, &dns);
 	else if (message->response)
@@ -225,7 +236,7 @@ static void take_tls(struct connection *connection, enum names_protocol protocol
 		versions[2 * i] = (uint8_t)(hello->versions[i] >> 8);
 		versions[2 * i + 1] = (uint8_t)hello->versions[i];
 	}
-	names_set_protocol(names, protocol);
+	connection->protocol = protocol;
 	set_domain(connection, NAMES_FROM_TLS, hello->server_name, hello->server_name_length);
 	names_set_text(names, NAMES_SERVER_NAME, hello->server_name, hello->server_name_length);
 	if (hello->ja4[0] == '\0')
@@ -237,7 +248,7 @@ static void take_tls(struct connection *connection, enum names_protocol protocol
 
 static void take_http(struct connection *connection, const struct http_request *request)
 {
-	names_set_protocol(&connection->names, NAMES_HTTP);
+	connection->protocol = NAMES_HTTP;
 	set_domain(connection, NAMES_FROM_HTTP, request->host, strlen(request->host));
 	names_set_text(&connection->names, NAMES_METHOD, request->method, strlen(request->method));
 	names_set_text(&connection->names, NAMES_HOST, request->host, strlen(request->host));
@@ -246,7 +257,7 @@ static void take_http(struct connection *connection, const struct http_request *
 static void take_ssh(struct connection *connection, enum connection_end from,
                      const struct ssh_version *version)
 {
-	names_set_protocol(&connection->names, NAMES_SSH);
+	connection->protocol = NAMES_SSH;
 	names_set_text(&connection->names,
 	               from == CONNECTION_SOURCE ? NAMES_SSH_CLIENT : NAMES_SSH_SERVER,
 	               version->text, strlen(version->text));
@@ -295,6 +306,24 @@ static __attribute__((noinline)) void take_findings(struct naming *naming,
 		naming->head++;
 	if (naming->head == naming->tail) /* what was used last is in the cache */
 		naming->head = naming->tail = 0;
+}
+
+/* Most packets of a batch have numbers in a row. */
+void naming_prefetch(const struct naming *naming, const struct packet *packets, int count,
+                     const struct connection *const *connections)
+{
+	for (uint32_t at = naming->head; at != naming->tail; at++) {
+		uint64_t i = naming->packets[at % FINDINGS_MAX] - packets[0].number;
+		const struct inspector_finding *finding = &naming->findings[at % FINDINGS_MAX];
+
+		if (i >= (uint64_t)count)
+			continue;
+		if (finding->kind == INSPECTOR_DNS)
+			dns_queries_prefetch(naming->queries, packets[i].netns, &packets[i].tuple,
+			                     &finding->dns);
+		if (connections[i])
+			connection_prefetch_names(connections[i]);
+	}
 }
 
 void naming_found(struct naming *naming, const struct packet *packet, struct connection *connection,

@@ -362,6 +362,8 @@ static void prefetch(const struct stream *stream, struct passage *passages, int 
 		if (expected[i])
 			connection_prefetch_counts(expected[i]);
 	}
+	if (stream->naming)
+		naming_prefetch(stream->naming, stream->batch, count, expected);
 	for (int i = 0; stream->wants_packets && i < count; i++) {
 		if (!expected[i])
 			continue;

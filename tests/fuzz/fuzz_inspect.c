@@ -13,7 +13,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void on_finding(void *context, const struct inspector_finding *finding)
+static struct inspector_finding *on_finding(void *context, struct inspector_finding *finding)
 {
 	const struct dns_message *message = &finding->dns;
 
@@ -25,6 +25,7 @@ static void on_finding(void *context, const struct inspector_finding *finding)
 	     (message->has_question && !memchr(dns_text(message, message->question), '\0',
 	                                       DNS_TEXTS_MAX - message->question))))
 		abort();
+	return finding;
 }
 
 /* Returns how many bytes it was. */
@@ -42,6 +43,7 @@ static size_t add(struct inspector *inspector, uint32_t *sequence, const uint8_t
 		           .destination_port = ports[data[1] % 6],
 		           .protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP },
 	};
+	static struct inspector_finding room;
 	uint8_t *copy;
 
 	if (length > size - HEAD)
@@ -55,7 +57,7 @@ static size_t add(struct inspector *inspector, uint32_t *sequence, const uint8_t
 	if (back)
 		packet.tuple = tuple_reverse(&packet.tuple);
 	if (inspector_wants(&packet))
-		inspector_look(inspector, &packet, copy);
+		inspector_look(inspector, &packet, copy, &room);
 	sequence[back] += (uint32_t)length + (data[0] & 4 ? 1 : 0);
 	free(copy);
 	return HEAD + length;

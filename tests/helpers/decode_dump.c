@@ -29,6 +29,7 @@ struct prefixes {
 	uint64_t count, names;
 	struct inspector *inspector;
 	uint32_t netns; /* each look is at a connection of its own */
+	struct inspector_finding room;
 };
 
 static const char *const statuses[] = { "ok", "truncated", "malformed", "unsupported" };
@@ -155,12 +156,12 @@ static struct packet decode(int link_type, uint8_t *guard, const uint8_t *bytes,
 	return packet;
 }
 
-static void on_finding(void *context, const struct inspector_finding *finding)
+static struct inspector_finding *on_finding(void *context, struct inspector_finding *finding)
 {
 	struct prefixes *prefixes = context;
 
-	(void)finding;
 	prefixes->names++;
+	return finding;
 }
 
 /* The first packet of a connection, but for a SYN. */
@@ -174,10 +175,10 @@ static void look_once(struct prefixes *prefixes, struct packet packet, const uin
 		syn.tcp_sequence--;
 		syn.payload = 0;
 		packet.tcp_flags &= (uint8_t)~TCP_FLAG_SYN;
-		inspector_look(prefixes->inspector, &syn, bytes);
+		inspector_look(prefixes->inspector, &syn, bytes, &prefixes->room);
 	}
 	if (inspector_wants(&packet))
-		inspector_look(prefixes->inspector, &packet, bytes);
+		inspector_look(prefixes->inspector, &packet, bytes, &prefixes->room);
 }
 
 static void look(struct prefixes *prefixes, const struct packet *packet, const uint8_t *bytes)

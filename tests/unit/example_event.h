@@ -181,7 +181,7 @@ static inline void example_connection(struct example *example, struct event *eve
 		connection->state = SOCKET_CLOSED;
 		connection->outcome = CONNECTION_SUCCESS;
 		connection->reason = CONNECTION_FIN;
-		names_set_protocol(&connection->names, NAMES_TLS);
+		connection->protocol = NAMES_TLS;
 		names_set_domain(&connection->names, NAMES_FROM_TLS, "www.example.com");
 		names_set_text(&connection->names, NAMES_SERVER_NAME, "www.example.com", 15);
 		names_set_text(&connection->names, NAMES_ALPN, "\2h2\10http/1.1", 12);
@@ -231,7 +231,7 @@ static inline void example_dns(struct example *example, struct event_dns *event)
 		               .has_address = true } },
 	};
 	memcpy(answer->texts, texts, sizeof texts);
-	names_set_protocol(&example->connection.names, NAMES_DNS);
+	example->connection.protocol = NAMES_DNS;
 	event->connection = &example->connection;
 	event->message = answer;
 	event->query_ns = EXAMPLE_NS - 12345678;

@@ -352,7 +352,7 @@ static inline void scene_dns(struct scene *scene, struct event_dns *event)
 	struct dns_message *message = &scene->dns;
 
 	event->connection = &scene->connections[random_below(&scene->random, SCENE_CONNECTIONS)];
-	names_set_protocol(&event->connection->names, NAMES_DNS);
+	event->connection->protocol = NAMES_DNS;
 	event->query_ns = scene->time_ns - (int64_t)scene_number(scene, 34);
 	memset(message, 0, sizeof *message);
 	message->response = scene_chance(scene, 80);

@@ -318,9 +318,8 @@ static inline void scene_connection(struct scene *scene, struct connection *conn
 	if (scene_chance(scene, 30))
 		names_set_domain(&connection->names, NAMES_FROM_DNS, "www.example.org");
 	if (scene_chance(scene, 30))
-		names_set_protocol(
-			&connection->names,
-			(enum names_protocol)(1 + random_below(&scene->random, NAMES_SSH)));
+		connection->protocol =
+			(enum names_protocol)(1 + random_below(&scene->random, NAMES_SSH));
 	scene_names(scene, connection);
 	connection->has_icmp_id = connection->tuple.protocol == IPPROTO_ICMP;
 	if (connection->has_icmp_id)

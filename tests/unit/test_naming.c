@@ -69,13 +69,13 @@ static bool passes(struct fixture *fixture, int number)
 	struct connection_key key = connection_table_key(fixture->connections, 0, &packet->tuple);
 	struct connection *connection = connection_table_open(fixture->connections, &key, 0, 0);
 	struct packet other = *packet;
-	bool before;
+	enum names_protocol before;
 
 	other.number = 1000;
 	naming_found(fixture->naming, &other, connection, CONNECTION_SOURCE);
-	before = connection->names != NULL;
+	before = connection->protocol;
 	naming_found(fixture->naming, packet, connection, CONNECTION_SOURCE);
-	return !before && connection->names && connection->names->protocol == NAMES_DNS;
+	return before == NAMES_PROTOCOL_NONE && connection->protocol == NAMES_DNS;
 }
 
 static void test_order(void)
@@ -104,8 +104,26 @@ static void test_order(void)
 	finish(&fixture);
 }
 
+static void test_full(void)
+{
+	struct fixture fixture;
+	int room = 0;
+
+	begin(&fixture);
+	for (int i = 0; i < PACKETS; i++)
+		naming_look(fixture.naming, &fixture.packets[i], question);
+	while (room < PACKETS && passes(&fixture, room))
+		room++;
+	CHECK(room > 16 && room < PACKETS, "what has no room does not take that of others: %d",
+	      room);
+	for (int i = room; i < PACKETS; i++)
+		CHECK(!passes(&fixture, i), "%d was not kept", i);
+	finish(&fixture);
+}
+
 int main(void)
 {
 	test_order();
+	test_full();
 	return check_done();
 }

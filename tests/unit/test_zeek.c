@@ -151,7 +151,7 @@ static void test_ssl(struct fixture *fixture)
 
 	example_begin(&example);
 	CHECK(encoder_lines(fixture->encoder, &event) == 1, "a connection without names");
-	names_set_protocol(&example.connection.names, NAMES_HTTP);
+	example.connection.protocol = NAMES_HTTP;
 	names_set_text(&example.connection.names, NAMES_HOST, "www.example.com", 15);
 	CHECK(encoder_lines(fixture->encoder, &event) == 1, "a connection of HTTP");
 	names_set_text(&example.connection.names, NAMES_SERVER_NAME, "www.example.com", 15);

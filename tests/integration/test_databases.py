@@ -16,7 +16,8 @@ import tempfile
 
 from consumers import CONTRIB, FETCHED, LOG, NAME, closed, commands, config_of, folder_of, installed, lines, \
     node_folder, shell
-from harness import TREE, Namespace, check, path, run, skip, until, write
+from harness import TIMEOUT, TREE, Namespace, check, path, run, skip, slowdown, until, write
+from terminal import Terminal
 
 COLLECT = """
 import os, socket, sys
@@ -105,14 +106,18 @@ def test_lnav():
     if not installed("lnav"):
         return
     folder = folder_of("lnav")
-    *setup, _, query = commands("lnav")
+    *setup, view, query = commands("lnav")
     for command in setup:
         shell(folder, command, HOME=folder)
     output = shell(folder, query, HOME=folder)
     check(re.search(r"e +%d\b" % closed()[0], output), "lnav: connections by program", output)
-    view = shell(folder, "lnav -n sockline.ndjson", HOME=folder)
-    check(sum("connection_closed" in row for row in view.splitlines()) >= 20,
-          "a line for each record", view[:500])
+    printed = shell(folder, view.replace("lnav", "lnav -n"), HOME=folder)
+    check(sum("connection_closed" in row for row in printed.splitlines()) >= 20,
+          "a line for each record", printed[:500])
+    terminal = Terminal(["sh", "-c", f"cd {folder} && {view}"], rows=50, columns=200, environment={"HOME": folder})
+    terminal.wait_for("run_stopped", TIMEOUT * slowdown())
+    terminal.type("q")
+    check(terminal.end(TIMEOUT * slowdown()) == 0, "lnav: the last records on a terminal", terminal.seen[-2000:])
 
 
 def test_redis():

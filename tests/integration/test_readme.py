@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from harness import SOCKLINE, TIMEOUT, TREE, Namespace, check, path, run, slowdown, write
+from harness import SOCKLINE, TIMEOUT, TREE, Namespace, check, path, run, skip, slowdown, write
 
 ACTIONS = re.compile(r'"action":"(\w+)"')
 
@@ -173,6 +173,26 @@ def test_readme_and_jq():
         action = ACTIONS.search(line)[1]
         unknown = paths_in(json.loads(line)) - seen.get(action, set())
         check(not unknown, f"README.md shows {action} as it is", sorted(unknown))
+
+
+def test_first_example():
+    """The console at the top of README.md: what it prints has its form."""
+    if not shutil.which("curl"):
+        skip("the example of curl", "needs curl")
+        return
+    console, = blocks(read("README.md"), "console")
+    command, output = re.fullmatch(r"\$ (.*\n(?: .*\n)*)(.*)\n", console).groups()
+    with busy_host("loop") as (host, traffic):
+        traffic()
+        # Bounded in time, and only here.
+        for name, text in (("sockline", f'exec {SOCKLINE} "$@" --netns /run/netns/{host.name} -d 2'), ("sudo", 'exec "$@"')):
+            os.chmod(write(name, f"#!/bin/sh\n{text}\n"), 0o755)
+        result = shell(command, path(""), host.prefix, path("sockline"))
+    rows, wanted = [json.loads(line) for line in result.stdout.splitlines()], json.loads(output)
+    rows = [row for row in rows if row[0] == wanted[0]]
+    kinds = [type(value) for value in wanted]
+    check(result.returncode == 0 and any(row[2:4] == ["127.0.0.1", 8080] for row in rows) and
+          all([type(value) for value in row] == kinds for row in rows), "README.md: the example of curl", result)
 
 
 def test_manual():

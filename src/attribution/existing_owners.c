@@ -61,8 +61,8 @@ static void clear(struct existing_owners *owners, struct existing_owner *owner)
 static void remove_first(struct existing_owners *owners)
 {
 	clear(owners, slot(owners, 0));
-	owners->first = (owners->first + 1) % owners->max;
 	owners->used--;
+	owners->first = owners->used > 0 ? (owners->first + 1) % owners->max : 0;
 	owners->passed -= owners->passed > 0;
 	owners->turn -= owners->turn > 0;
 }

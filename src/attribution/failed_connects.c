@@ -5,8 +5,9 @@
 #include <stdlib.h>
 
 #include "attribution/windows.h"
+#include "base/ring.h"
 
-#define CONNECTS_MAX 4096 /* they are taken after half a second */
+#define CONNECTS_MAX 4096 /* a power of two; they are taken after half a second */
 #define THREADS      1024 /* a power of two; by thread ids, which are given out in turn */
 
 struct attempt {
@@ -18,14 +19,19 @@ struct attempt {
 };
 
 struct failed_connects {
-	uint64_t first, next;             /* numbers of attempts; each has its place in the ring */
+	struct ring ring;
 	uint64_t last_of_thread[THREADS]; /* number of its latest lookup + 1; 0 = none */
 	struct attempt attempts[CONNECTS_MAX];
 };
 
 struct failed_connects *failed_connects_new(void)
 {
-	return calloc(1, sizeof(struct failed_connects)); /* untouched pages cost nothing */
+	struct failed_connects *connects =
+		calloc(1, sizeof *connects); /* untouched pages cost nothing */
+
+	if (connects)
+		connects->ring = ring_of(CONNECTS_MAX);
+	return connects;
 }
 
 void failed_connects_free(struct failed_connects *connects)
@@ -35,16 +41,16 @@ void failed_connects_free(struct failed_connects *connects)
 
 static struct attempt *attempt_at(struct failed_connects *connects, uint64_t number)
 {
-	return &connects->attempts[number % CONNECTS_MAX];
+	return &connects->attempts[ring_place(&connects->ring, number)];
 }
 
 static struct attempt *add(struct failed_connects *connects, const struct failed_connect *connect)
 {
 	struct attempt *attempt;
 
-	if (connects->next - connects->first == CONNECTS_MAX)
+	if (!ring_reserve(&connects->ring, connects->attempts, sizeof *connects->attempts))
 		return NULL;
-	attempt = attempt_at(connects, connects->next++);
+	attempt = attempt_at(connects, connects->ring.next++);
 	*attempt = (struct attempt){ .connect = *connect };
 	return attempt;
 }
@@ -65,7 +71,7 @@ static struct attempt *find_last(struct failed_connects *connects, const struct 
 	uint64_t number = *last_of(connects, event->tid);
 	struct attempt *attempt;
 
-	if (number <= connects->first)
+	if (number <= connects->ring.first)
 		return NULL;
 	attempt = attempt_at(connects, number - 1);
 	if (attempt->tid != event->tid || attempt->cancelled ||
@@ -108,7 +114,7 @@ bool failed_connects_add_lookup(struct failed_connects *connects, const struct t
 	attempt->tid = event->tid;
 	attempt->table = event->table;
 	attempt->source = event->tuple.source;
-	*last_of(connects, event->tid) = connects->next;
+	*last_of(connects, event->tid) = connects->ring.next;
 	return true;
 }
 
@@ -123,12 +129,12 @@ void failed_connects_found_route(struct failed_connects *connects, const struct 
 bool failed_connects_take(struct failed_connects *connects, int64_t before_ns,
                           struct failed_connect *connect)
 {
-	while (connects->first < connects->next) {
-		const struct attempt *attempt = attempt_at(connects, connects->first);
+	while (ring_count(&connects->ring) > 0) {
+		const struct attempt *attempt = attempt_at(connects, connects->ring.first);
 
 		if (attempt->connect.ended_ns >= before_ns)
 			return false;
-		connects->first++;
+		connects->ring.first++;
 		if (attempt->cancelled)
 			continue;
 		*connect = attempt->connect;
@@ -139,7 +145,7 @@ bool failed_connects_take(struct failed_connects *connects, int64_t before_ns,
 
 void failed_connects_lost(struct failed_connects *connects)
 {
-	for (uint64_t number = connects->first; number < connects->next; number++) {
+	for (uint64_t number = connects->ring.first; number < connects->ring.next; number++) {
 		struct attempt *attempt = attempt_at(connects, number);
 
 		attempt->cancelled |= attempt->connect.error != 0;

@@ -10,7 +10,8 @@ struct process_changes {
 	struct process_changes_options options;
 	bool was_read; /* in this drain */
 	uint32_t first, count;
-	struct proc_event queue[QUEUE_MAX]; /* a ring, in the order of time; touched as used */
+	/* A ring, in the order of time. It begins anew when it is empty: few pages are touched. */
+	struct proc_event queue[QUEUE_MAX];
 };
 
 struct process_changes *process_changes_new(const struct process_changes_options *options)
@@ -100,4 +101,6 @@ void process_changes_end(struct process_changes *changes, int64_t time_ns)
 		changes->first = (changes->first + 1) % QUEUE_MAX;
 		changes->count--;
 	}
+	if (changes->count == 0)
+		changes->first = 0;
 }

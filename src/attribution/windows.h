@@ -145,6 +145,8 @@ _Static_assert(WINDOW_TRACE_EXACT_NS < WINDOW_TRACE_APART_NS &&
 #define WINDOW_SENTINEL_KEEP_NS WINDOW_PROCESS_KEEP_NS
 /* The owner of a TCP connection whose socket is in TIME_WAIT: TCP_TIMEWAIT_LEN of Linux. */
 #define WINDOW_RECENT_KEEP_NS (60 * NS_PER_SECOND)
+/* ICMP errors of no connection: a connect(2) that had one is over by then, mostly after two minutes. */
+#define WINDOW_ERRORS_KEEP_NS (300 * NS_PER_SECOND)
 
 _Static_assert(WINDOW_HISTORY_KEEP_NS > WINDOW_RETRY_NS + WINDOW_QUEUED_NS + WINDOW_CAPTURE_NS,
                "the last look at a packet that waited in a shaper finds its sender");

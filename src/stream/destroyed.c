@@ -6,10 +6,11 @@
 #include <stdlib.h>
 
 #include "attribution/windows.h"
+#include "base/ring.h"
 #include "base/table.h"
 
 #define SLOTS    (1 << 16) /* power of two */
-#define INFO_MAX 8192
+#define INFO_MAX 8192      /* power of two */
 
 struct info {
 	uint64_t hash;      /* of the connection, in its namespace */
@@ -29,7 +30,7 @@ struct destroyed {
 	int64_t lost_since_ns, lost_ns; /* between the two any may be; 0 = never */
 	int64_t latest_ns;              /* of all reports */
 	struct table *infos_index;
-	uint32_t infos_tail, infos_count; /* a ring in the order of time; the tail is the oldest */
+	struct ring infos_ring; /* in the order of time */
 	struct info infos[INFO_MAX];
 	uint32_t waiting_tail, waiting_count; /* a ring, too */
 	struct destroyed_socket waiting[DESTROYED_WAITING_MAX];
@@ -43,6 +44,7 @@ struct destroyed *destroyed_new(const struct hash_key *key)
 	if (!destroyed)
 		return NULL;
 	destroyed->key = *key;
+	destroyed->infos_ring = ring_of(INFO_MAX);
 	destroyed->infos_index = table_new(INFO_MAX);
 	if (!destroyed->infos_index) {
 		free(destroyed);
@@ -142,29 +144,33 @@ struct destroyed_times destroyed_last(const struct destroyed *destroyed, uint32_
 	return times;
 }
 
+/* In the index numbers are modulo INFO_MAX. */
+static const struct info *info_at(const struct destroyed *destroyed, uint64_t number)
+{
+	return &destroyed->infos[ring_place(&destroyed->infos_ring, number)];
+}
+
 static void remove_oldest_info(struct destroyed *destroyed)
 {
-	table_remove(destroyed->infos_index, destroyed->infos[destroyed->infos_tail].hash,
-	             destroyed->infos_tail);
-	destroyed->infos_tail = (destroyed->infos_tail + 1) % INFO_MAX;
-	destroyed->infos_count--;
+	uint64_t oldest = destroyed->infos_ring.first++;
+
+	table_remove(destroyed->infos_index, info_at(destroyed, oldest)->hash, oldest % INFO_MAX);
 }
 
 void destroyed_add_info(struct destroyed *destroyed, const struct connection_key *key,
                         const struct socket_tcp_info *info, int64_t now_ns)
 {
-	uint32_t number;
+	struct ring *ring = &destroyed->infos_ring;
 
-	while (destroyed->infos_count > 0 &&
-	       (destroyed->infos_count == INFO_MAX ||
-	        now_ns - destroyed->infos[destroyed->infos_tail].time_ns >
-	                WINDOW_DESTROYED_INFO_NS))
+	while (ring_count(ring) > 0 &&
+	       (ring_count(ring) == INFO_MAX ||
+	        now_ns - info_at(destroyed, ring->first)->time_ns > WINDOW_DESTROYED_INFO_NS))
 		remove_oldest_info(destroyed);
-	number = (destroyed->infos_tail + destroyed->infos_count) % INFO_MAX;
-	if (table_insert(destroyed->infos_index, key->hash, number) != 0)
+	ring_reserve(ring, destroyed->infos, sizeof *destroyed->infos);
+	if (table_insert(destroyed->infos_index, key->hash, ring->next % INFO_MAX) != 0)
 		return; /* out of memory */
-	destroyed->infos[number] = (struct info){ key->hash, key->tuple, now_ns, *info };
-	destroyed->infos_count++;
+	destroyed->infos[ring_place(ring, ring->next++)] =
+		(struct info){ key->hash, key->tuple, now_ns, *info };
 }
 
 /* The latest: ports are used again. */
@@ -176,7 +182,7 @@ static const struct info *find_info(const struct destroyed *destroyed, uint64_t 
 	uint32_t number;
 
 	while (table_next(&cursor, &number)) {
-		const struct info *info = &destroyed->infos[number];
+		const struct info *info = info_at(destroyed, number);
 
 		if (info->hash == hash && tuple_equal(&info->tuple, tuple) &&
 		    (!latest || info->time_ns > latest->time_ns))

@@ -4,10 +4,11 @@
 
 #include <stdlib.h>
 
+#include "base/ring.h"
 #include "base/table.h"
 
 #define NONE        UINT32_MAX
-#define WAITING_MAX 8192
+#define WAITING_MAX 8192 /* a power of two */
 
 /* An end of a connection, in a ring with the others of its port; all zero: in none. */
 struct link {
@@ -24,10 +25,10 @@ struct waiting {
 
 struct local_ports {
 	struct hash_key key;
-	struct table *index;                 /* the first end of each port */
-	struct link *links;                  /* [2 * connection + end], touched as they are used */
-	struct waiting waiting[WAITING_MAX]; /* a ring in the order of time */
-	uint32_t waiting_tail, waiting_count;
+	struct table *index; /* the first end of each port */
+	struct link *links;  /* [2 * connection + end], touched as they are used */
+	struct ring ring;
+	struct waiting waiting[WAITING_MAX]; /* in the ring, in the order of time */
 	uint32_t look,
 		last; /* which is looked at next (NONE: none is), and which is the last one */
 };
@@ -40,6 +41,7 @@ struct local_ports *local_ports_new(const struct hash_key *key, uint32_t max_con
 		return NULL;
 	ports->key = *key;
 	ports->look = NONE;
+	ports->ring = ring_of(WAITING_MAX);
 	ports->index = table_new(2 * max_connections);
 	ports->links = calloc(max_connections, 2 * sizeof *ports->links);
 	if (!ports->index || !ports->links) {
@@ -154,19 +156,25 @@ void local_ports_wait(struct local_ports *ports, struct local_port port, int64_t
 {
 	uint32_t first = first_of(ports, hash_of(ports, port), port);
 
-	if (first == NONE || ports->waiting_count == WAITING_MAX || ports->links[first].waits)
+	if (first == NONE || ports->links[first].waits ||
+	    !ring_reserve(&ports->ring, ports->waiting, sizeof *ports->waiting))
 		return;
 	ports->links[first].waits = true;
-	ports->waiting[(ports->waiting_tail + ports->waiting_count++) % WAITING_MAX] =
+	ports->waiting[ring_place(&ports->ring, ports->ring.next++)] =
 		(struct waiting){ port, time_ns };
+}
+
+static const struct waiting *longest_waiting(const struct local_ports *ports)
+{
+	return &ports->waiting[ring_place(&ports->ring, ports->ring.first)];
 }
 
 bool local_ports_waiting(const struct local_ports *ports, struct local_port *port,
                          int64_t *since_ns)
 {
-	const struct waiting *waiting = &ports->waiting[ports->waiting_tail];
+	const struct waiting *waiting = longest_waiting(ports);
 
-	if (ports->waiting_count == 0)
+	if (ring_count(&ports->ring) == 0)
 		return false;
 	*port = waiting->port;
 	*since_ns = waiting->time_ns;
@@ -175,11 +183,10 @@ bool local_ports_waiting(const struct local_ports *ports, struct local_port *por
 
 void local_ports_begin(struct local_ports *ports, bool leave_out)
 {
-	struct local_port port = ports->waiting[ports->waiting_tail].port;
+	struct local_port port = longest_waiting(ports)->port;
 	uint32_t first = first_of(ports, hash_of(ports, port), port);
 
-	ports->waiting_tail = (ports->waiting_tail + 1) % WAITING_MAX;
-	ports->waiting_count--;
+	ports->ring.first++;
 	ports->look = leave_out ? NONE : first;
 	if (first == NONE)
 		return;

@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "attribution/windows.h"
+#include "base/ring.h"
+
 /*
  * A connect(2) that goes on trying gets one for each SYN; the last comes up to a minute before its
  * end. Powers of two.
@@ -19,10 +22,10 @@ struct kept_error {
 
 struct unclaimed_errors {
 	struct hash_key key;
-	uint64_t count;         /* ever; that of the latest is its number */
+	struct ring ring;       /* numbers from 1 on */
 	int64_t overwritten_ns; /* when the latest of those that made room was seen */
 	uint64_t newest[CHAINS];
-	struct kept_error ring[ERRORS_MAX];
+	struct kept_error errors[ERRORS_MAX];
 };
 
 struct unclaimed_errors *unclaimed_errors_new(const struct hash_key *key)
@@ -33,6 +36,8 @@ struct unclaimed_errors *unclaimed_errors_new(const struct hash_key *key)
 	if (!errors)
 		return NULL;
 	errors->key = *key;
+	errors->ring = ring_of(ERRORS_MAX);
+	errors->ring.first = errors->ring.next = 1;
 	errors->overwritten_ns = INT64_MIN;
 	return errors;
 }
@@ -48,21 +53,40 @@ static size_t chain_of(const struct unclaimed_errors *errors, uint32_t netns,
 	return tuple_hash(&errors->key, netns, tuple) % CHAINS;
 }
 
+static const struct kept_error *error_at(const struct unclaimed_errors *errors, uint64_t number)
+{
+	return &errors->errors[ring_place(&errors->ring, number)];
+}
+
+/* The oldest one does, unless it is still asked for and the ring can grow. */
+static void make_room(struct unclaimed_errors *errors, int64_t now_ns)
+{
+	struct ring *ring = &errors->ring;
+	int64_t oldest_ns = error_at(errors, ring->first)->error.seen_ns;
+
+	if (ring_count(ring) == ERRORS_MAX ||
+	    (ring_count(ring) == ring->size && now_ns - oldest_ns > WINDOW_ERRORS_KEEP_NS)) {
+		ring->first++;
+		if (oldest_ns > errors->overwritten_ns)
+			errors->overwritten_ns = oldest_ns;
+	}
+	ring_reserve(ring, errors->errors, sizeof *errors->errors);
+}
+
 void unclaimed_errors_put(struct unclaimed_errors *errors, const struct unclaimed_error *error)
 {
 	uint64_t *newest = &errors->newest[chain_of(errors, error->netns, &error->tuple)];
-	struct kept_error *place = &errors->ring[++errors->count % ERRORS_MAX];
 
-	if (errors->count > ERRORS_MAX && place->error.seen_ns > errors->overwritten_ns)
-		errors->overwritten_ns = place->error.seen_ns;
-	*place = (struct kept_error){ .error = *error, .older = *newest };
-	*newest = errors->count;
+	make_room(errors, error->seen_ns);
+	errors->errors[ring_place(&errors->ring, errors->ring.next)] =
+		(struct kept_error){ .error = *error, .older = *newest };
+	*newest = errors->ring.next++;
 }
 
 /* Numbers in a chain fall: one that made room is followed by none that did not. */
 static bool is_kept(const struct unclaimed_errors *errors, uint64_t number)
 {
-	return number != 0 && errors->count - number < ERRORS_MAX;
+	return number >= errors->ring.first;
 }
 
 const struct unclaimed_error *unclaimed_errors_find(const struct unclaimed_errors *errors,
@@ -74,7 +98,7 @@ const struct unclaimed_error *unclaimed_errors_find(const struct unclaimed_error
 
 	*count = 0;
 	while (is_kept(errors, number)) {
-		const struct kept_error *kept = &errors->ring[number % ERRORS_MAX];
+		const struct kept_error *kept = error_at(errors, number);
 
 		number = kept->older;
 		if (kept->error.seen_ns < from_ns || kept->error.netns != netns ||

@@ -206,6 +206,10 @@ MUTANTS = (
     ("base/inet.c", "return address->bytes[12] == 127;", "return false;"),
     ("base/wheel.c", "if (second <= wheel->second)", "if (false)"),
     ("base/wheel.c", "if (wheel->running == number)", "if (false)"),
+    ("base/ring.c", "if (number & ring->size)", "if (false)"),
+    ("base/ring.c", "if (ring->size == ring->max)", "if (true)"),
+    ("attribution/process_changes.c", "changes->first = 0;", ";"),
+    ("stream/unclaimed_errors.c", "now_ns - oldest_ns > WINDOW_ERRORS_KEEP_NS", "false"),
     ("base/table.c", "from_home >= ((at - hole) & mask)", "true"),
     ("base/table.c", "table->slots[at].tag == tag && table->slots[at].number_up1", "table->slots[at].number_up1"),
 )

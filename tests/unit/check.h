@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static int check_count, check_failures;
@@ -51,6 +52,14 @@ static inline long check_resident_kib(void)
 	if (file)
 		fclose(file);
 	return pages < 0 ? -1 : pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Pages that were touched for the first time. Exact: what is resident is counted in batches. */
+static inline long check_pages_touched(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_minflt : -1;
 }
 
 static inline bool __attribute__((format(printf, 3, 0)))

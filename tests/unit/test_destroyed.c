@@ -120,6 +120,54 @@ static void test_info(void)
 	destroyed_free(destroyed);
 }
 
+/* What little happens does not touch all of the room in the end. */
+static void test_stays_small(void)
+{
+	enum { AT_ONCE = 50, ROUNDS = 400 };
+	struct destroyed *destroyed = destroyed_new(&key);
+	const struct socket_tcp_info info = { .bytes_acked = 7 };
+	struct socket_tcp_info found = { 0 };
+	struct connection_key wanted = { .tuple = { .protocol = IPPROTO_TCP } };
+	long before = check_pages_touched();
+	int known = 0;
+
+	for (int64_t round = 0; round < ROUNDS; round++) {
+		int64_t now_ns = NOW + round * 2 * WINDOW_DESTROYED_INFO_NS;
+		uint64_t first = wanted.hash;
+
+		for (int i = 0; i < AT_ONCE; i++) {
+			wanted.hash++;
+			destroyed_add_info(destroyed, &wanted, &info, now_ns);
+		}
+		for (uint64_t hash = first + 1; hash <= wanted.hash; hash++)
+			known += destroyed_info(destroyed, hash, &wanted.tuple, now_ns, &found);
+	}
+	CHECK(check_pages_touched() - before < 64, "%d times %d sockets: %ld pages", ROUNDS,
+	      AT_ONCE, check_pages_touched() - before);
+	CHECK_EQUAL(known, ROUNDS * AT_ONCE, "each of them is known");
+	destroyed_free(destroyed);
+}
+
+/* The numbers of a burst are known, but for those that make room. */
+static void test_burst(void)
+{
+	enum { SOCKETS = 20000, KEPT = 8192 };
+	struct destroyed *destroyed = destroyed_new(&key);
+	struct connection_key wanted = { .tuple = { .protocol = IPPROTO_TCP } };
+	struct socket_tcp_info info = { 0 };
+	int known = 0;
+
+	for (wanted.hash = 1; wanted.hash <= SOCKETS; wanted.hash++) {
+		info.bytes_acked = wanted.hash;
+		destroyed_add_info(destroyed, &wanted, &info, NOW);
+	}
+	for (uint64_t hash = 1; hash <= SOCKETS; hash++)
+		known += destroyed_info(destroyed, hash, &wanted.tuple, NOW, &info) &&
+		         info.bytes_acked == hash && hash > SOCKETS - KEPT;
+	CHECK_EQUAL(known, KEPT, "the latest %d of %d sockets are known", KEPT, SOCKETS);
+	destroyed_free(destroyed);
+}
+
 static void test_waiting(void)
 {
 	struct destroyed *destroyed = destroyed_new(&key);
@@ -141,6 +189,8 @@ static void test_waiting(void)
 
 int main(void)
 {
+	test_stays_small();
+	test_burst();
 	test_ports();
 	test_lost();
 	test_info();

@@ -181,6 +181,30 @@ static void test_order(void)
 	failed_connects_free(connects);
 }
 
+/* What little happens does not touch all of the room in the end. */
+static void test_stays_small(void)
+{
+	enum { AT_ONCE = 50, ROUNDS = 400 };
+	struct failed_connects *connects = failed_connects_new();
+	struct failed_connect connect = { .pid = 1 }, found;
+	long before = check_pages_touched();
+	int taken = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < AT_ONCE; i++, connect.pid++) {
+			connect.ended_ns = BEGIN + connect.pid;
+			failed_connects_add(connects, &connect);
+		}
+		while (failed_connects_take(connects, connect.ended_ns - 10, &found))
+			taken += found.pid == taken + 1;
+	}
+	taken += take_all(connects, &found);
+	CHECK(check_pages_touched() - before < 50, "%d times %d attempts: %ld pages", ROUNDS,
+	      AT_ONCE, check_pages_touched() - before);
+	CHECK_EQUAL(taken, ROUNDS * AT_ONCE, "all come in the order of time");
+	failed_connects_free(connects);
+}
+
 static void test_loss(void)
 {
 	const struct step step = { 0, 1, 80, 254, -EAGAIN, false };
@@ -198,6 +222,7 @@ static void test_loss(void)
 
 int main(void)
 {
+	test_stays_small();
 	test_lookups();
 	test_order();
 	test_loss();

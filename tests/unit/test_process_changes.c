@@ -418,9 +418,29 @@ static void test_confirmed(void)
 	}
 }
 
+/* What little happens does not touch all of the room in the end. */
+static void test_stays_small(void)
+{
+	static const struct scenario quiet = { .title = "quiet" };
+	struct proc_event event = { .kind = PROC_EVENT_EXIT, .pid = 999, .tid = 999 };
+	long before;
+
+	scenario = &quiet;
+	begin();
+	before = check_pages_touched();
+	for (int64_t i = 0; i < 20000; i++) {
+		event.time_ns = NOW + i;
+		process_changes_add(history.changes, &event);
+		process_changes_end(history.changes, event.time_ns);
+	}
+	CHECK(check_pages_touched() - before < 64, "20,000 changes one by one: %ld pages",
+	      check_pages_touched() - before);
+}
+
 int main(void)
 {
 	fake_begin();
+	test_stays_small();
 	test_ids();
 	test_confirmed();
 	test_ends();

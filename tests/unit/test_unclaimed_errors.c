@@ -60,6 +60,26 @@ static void check_room(struct unclaimed_errors *errors)
 	      "but not later than the last of them");
 }
 
+/* What little happens does not touch all of the room in the end, and is known for minutes. */
+static void check_stays_small(const struct hash_key *key)
+{
+	struct unclaimed_errors *errors = unclaimed_errors_new(key);
+	const int64_t minute_ns = 60 * NS_PER_SECOND;
+	long before = check_pages_touched();
+	int lacking = 0;
+
+	for (int64_t i = 0; i < 30000; i++) {
+		struct unclaimed_error error = error_at(1, 7, i * NS_PER_SECOND);
+
+		unclaimed_errors_put(errors, &error);
+		lacking += unclaimed_errors_lack(errors, error.seen_ns - 4 * minute_ns);
+	}
+	CHECK(check_pages_touched() - before < 64, "30,000 errors, one a second: %ld pages",
+	      check_pages_touched() - before);
+	CHECK_EQUAL(lacking, 0, "none of the last four minutes made room");
+	unclaimed_errors_free(errors);
+}
+
 int main(void)
 {
 	const struct hash_key key = { { 1, 2 } };
@@ -71,6 +91,7 @@ int main(void)
 	struct tuple tuple = put[0].tuple;
 	uint32_t count = 9;
 
+	check_stays_small(&key);
 	CHECK(!unclaimed_errors_find(errors, 7, &tuple, 0, &count) && count == 0, "there is none");
 	for (size_t i = 0; i < sizeof put / sizeof *put; i++)
 		unclaimed_errors_put(errors, &put[i]);

@@ -155,4 +155,54 @@ def test_lost_tcp_ends():
               f"{found} {wanted}")
 
 
+def established(host, port):
+    """Local ports of the clients that the kernel has connected to that one: a fresh dump."""
+    fields = (line.split() for line in host.run("cat", "/proc/net/tcp").splitlines()[1:])
+    return {int(words[1].split(":")[1], 16) for words in fields
+            if words[3] == "01" and int(words[2].split(":")[1], 16) == port}
+
+
+def test_p8_new_dump():
+    """While it stands still 20,000 sockets end, connections end and others begin: what was lost is the number that the
+    kernel has, and the connections that are open afterwards are those of a new dump."""
+    churn = "import socket\nfor _ in range(20000):\n s = socket.socket(2, 2)\n s.bind(('127.0.0.1', 0))\n s.close()"
+    with Namespace() as host:
+        sockline = host.sockline("-e", "connection,stats", "tcp[tcpflags] & tcp-syn != 0")
+        server = Mksock(host, "tcp-listen 127.0.0.1 0")
+        connects = [f"tcp-connect 127.0.0.1 {server.port()}"] * 15
+        staying, ending = Mksock(host, *connects), Mksock(host, *connects)
+        sockline.wait_for("connection_opened", count=30)
+        sockline.wait_until_asleep()
+        sockline.send_signal(signal.SIGSTOP)
+        lose_messages(host, churn)
+        ending.end()
+        begun = Mksock(host, *connects[:10])
+        time.sleep(0.3)
+        dropped = drops(host)
+        sockline.send_signal(signal.SIGCONT)
+        sockline.wait_for("netlink_overrun")
+
+        def counters():
+            before = len(sockline.find("capture_stats"))
+            sockline.send_signal(signal.SIGUSR1)
+            until(lambda: len(sockline.find("capture_stats")) > before, "counters")
+            return sockline.find("capture_stats")[-1]["sockline"]["stats"]["netlink"]
+        until(lambda: counters()["resyncs"], "sockets to be listed", interval=0.1)
+        sockline.wait_for("connection_opened", count=40)
+        now, lost = drops(host), counters()["lost"]
+        dump = established(host, server.port())
+        check(sockline.stop() == 0, "ends well", sockline.stderr)
+        reports = [record["sockline"]["loss"] for record in sockline.find("netlink_overrun")]
+        count = sum(report["count"] for report in reports if report["where"] == "destroy")
+        check(dropped <= count <= now and count <= lost, f"{count} messages were lost, as the kernel counts them",
+              f"{dropped} to {now} by the kernel, {lost} in the counters: {reports}")
+        closed = {record["source"]["port"]: record["event"]["reason"] for record in sockline.find("connection_closed")}
+        known = {port for port, reason in closed.items() if reason == "shutdown"}
+        check(known == dump, f"the {len(dump)} connections of a new dump are open, and no other", f"{known} {dump}")
+        gone = {ending.port(number) for number in range(15)}
+        kept = {which.port(number) for which, many in ((staying, 15), (begun, 10)) for number in range(many)}
+        check(dump == kept and all(closed.get(port) == "socket_closed" for port in gone - kept),
+              "those that ended meanwhile have ended", f"{closed} {gone}")
+
+
 run(globals())

@@ -26,13 +26,16 @@ void binder_enqueue(struct binder *binder, int level, const struct connection *c
 {
 	struct queue *queue = &binder->levels[level];
 
-	if (!queue->entries)
+	if (!queue->entries) {
 		queue->entries = malloc(QUEUE_MAX * sizeof *queue->entries);
-	if (!queue->entries || queue->count == QUEUE_MAX) {
+		queue->ring = ring_of(QUEUE_MAX);
+	}
+	if (!queue->entries ||
+	    !ring_reserve(&queue->ring, queue->entries, sizeof *queue->entries)) {
 		binder->counters.forgotten++;
 		return;
 	}
-	queue->entries[(queue->head + queue->count++) % QUEUE_MAX] = (struct waiting){
+	queue->entries[ring_place(&queue->ring, queue->ring.next++)] = (struct waiting){
 		.id = connection->id,
 		.number = connection_table_number(connection),
 		.due_ns = now_ns + level_wait_ns[level],
@@ -100,22 +103,29 @@ void binder_ask_later(struct binder *binder, struct connection *connection, int 
 		binder_enqueue(binder, next, connection, now_ns);
 }
 
+static const struct waiting *longest_waiting(const struct queue *queue)
+{
+	return ring_count(&queue->ring) > 0
+	               ? &queue->entries[ring_place(&queue->ring, queue->ring.first)]
+	               : NULL;
+}
+
 int64_t binder_retry(struct binder *binder, int64_t now_ns)
 {
 	int64_t next = -1;
 
 	for (int level = 0; level < LEVELS; level++) {
 		struct queue *queue = &binder->levels[level];
+		const struct waiting *longest;
 
-		while (queue->count > 0 && queue->entries[queue->head].due_ns <= now_ns) {
-			struct waiting waiting = queue->entries[queue->head];
+		while ((longest = longest_waiting(queue)) && longest->due_ns <= now_ns) {
+			struct waiting waiting = *longest;
 
-			queue->head = (queue->head + 1) % QUEUE_MAX;
-			queue->count--;
+			queue->ring.first++;
 			binder_look_again(binder, level, &waiting, now_ns);
 		}
-		if (queue->count > 0) {
-			int64_t wait = queue->entries[queue->head].due_ns - now_ns;
+		if (longest) {
+			int64_t wait = longest->due_ns - now_ns;
 
 			if (next < 0 || wait < next)
 				next = wait;

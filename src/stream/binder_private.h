@@ -4,6 +4,7 @@
 #ifndef SOCKLINE_STREAM_BINDER_PRIVATE_H
 #define SOCKLINE_STREAM_BINDER_PRIVATE_H
 
+#include "base/ring.h"
 #include "stream/binder.h"
 
 #define LEVELS 8 /* of waiting for the next attempt */
@@ -15,8 +16,8 @@ struct waiting {
 };
 
 struct queue {
-	struct waiting *entries; /* a ring of QUEUE_MAX, made when first needed */
-	uint32_t head, count;
+	struct waiting *entries; /* QUEUE_MAX of them, made when first needed */
+	struct ring ring;
 };
 
 struct binder {

@@ -69,8 +69,9 @@ static void write_first(struct process_log *log)
 {
 	struct waiting waiting = *waiting_at(log, 0);
 
-	log->first = (log->first + 1) % WAITING_MAX;
 	log->count--;
+	/* It begins anew when it is empty: few pages are touched. */
+	log->first = log->count > 0 ? (log->first + 1) % WAITING_MAX : 0;
 	/* Another thread than the first ran exec: it goes on. */
 	if (waiting.action != EVENT_PROCESS_ENDED || waiting.process->exited_ns != 0)
 		emit(log, &waiting);

@@ -114,7 +114,7 @@ MUTANTS = (
     ("stream/binder.c", "packet->payload == 0", "false"),
     ("stream/binder.c", "connection->tuple.protocol != IPPROTO_TCP || owner->method != ATTRIBUTION_SOCKET",
      "true"),
-    ("stream/binder_levels.c", "queue->entries[queue->head].due_ns <= now_ns", "true"),
+    ("stream/binder_levels.c", "longest->due_ns <= now_ns", "true"),
     ("stream/binder_levels.c", "connection->binding.attributable && next < LEVELS", "false"),
     ("stream/binder_levels.c", "first == LEVELS && awaits_walk(connection, (enum connection_end)end)", "false"),
     ("stream/binder_levels.c", "owner->inode != 0;", "true;"),

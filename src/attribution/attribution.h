@@ -16,6 +16,7 @@
 
 #include "attribution/owner.h"
 #include "attribution/question.h"
+#include "attribution/windows.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/inet.h"
@@ -161,10 +162,16 @@ void attribution_listens(struct attribution *attribution, int pid);
 bool attribution_find_listening(struct attribution *attribution,
                                 const struct attribution_question *question,
                                 const struct process *child, struct owner *owner);
+/* Did the process fork, or was it forked, since a connection began, so that it may share its socket? */
+static inline bool attribution_forked_since(const struct process *process, int64_t since_ns)
+{
+	return process->sole_holder_since_ns >= since_ns - WINDOW_FORK_NS;
+}
 /*
  * Where no tracepoint reports what is handed on: the process was found with a TCP socket, or with
  * one of UDP that is connected. Has it the descriptor still, and it alone, at the packet of
- * question->seen_ns? Its shared_pids are of now. 0 also when asked too often.
+ * question->seen_ns? Its shared_pids are of now. 0 also when asked too often. Where tracepoints
+ * report sends of TCP: whether another one may be sending, whose first send is not reported yet.
  */
 #define ATTRIBUTION_LOST       1u /* it has it no more */
 #define ATTRIBUTION_NOW_OTHERS 2u /* shared_pids changed */

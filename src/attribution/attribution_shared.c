@@ -1,9 +1,9 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where no tracepoint reports which process sends: whether the one that was found with a TCP
- * socket, or with a connected one of UDP, still has it, and whether it has it alone. A child that
- * was forked since has it as well, and any of those that have it may have sent a packet.
+ * Where no tracepoint reports which process sends, or it does so later: whether the one that was
+ * found with a TCP socket, or with a connected one of UDP, still has it, and whether it has it alone.
+ * A child that was forked since has it as well, and any of those that have it may have sent a packet.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -32,6 +32,7 @@ struct look {
 	int64_t since_ns;  /* those that were forked since then are looked at; not later than it */
 	int children, ended; /* that were looked at, and passed by */
 	bool gone;           /* the socket is */
+	bool inherited;      /* a child has it */
 	unsigned result;
 };
 
@@ -89,6 +90,7 @@ static void look_at_child(struct look *look, int holder_pid, const struct child 
 	look->children++;
 	if (child->ended_ns == 0 && !look->gone)
 		held = has_inherited(look, holder_pid, child);
+	look->inherited |= held > 0;
 	if (opened && (child->ended_ns != 0 || held < 0 || look->gone ||
 	               (held == 0 && seen_ns - child->forked_ns < WINDOW_INHERITED_NS &&
 	                !has_executed(look, child))))
@@ -374,6 +376,95 @@ bool attribution_may_share(struct attribution *attribution,
 	       (looked || (traced && may_be_parents(attribution, question, owner->process)));
 }
 
+/* The last fork up to the packet in which the process took part; 0: not since the connection began. */
+static int64_t shared_since(const struct look *look)
+{
+	const struct children *children = &look->attribution->children;
+	const struct process *process = look->owner->process;
+	const struct child *child = NULL;
+	int64_t seen_ns = look->question->seen_ns, latest_ns = process->sole_holder_since_ns;
+
+	if (latest_ns <= seen_ns)
+		return latest_ns >= look->since_ns ? latest_ns : 0;
+	latest_ns = children_forked_ns(children, process->pid);
+	while ((child = children_next(children, process->pid, child)))
+		if (child->forked_ns > latest_ns && child->forked_ns <= seen_ns)
+			latest_ns = child->forked_ns;
+	return latest_ns >= look->since_ns && latest_ns <= seen_ns ? latest_ns : 0;
+}
+
+/* Its parent had the socket before it, and may have closed it since. */
+static bool has_parent(const struct look *look)
+{
+	const struct process *process = look->owner->process;
+	int64_t forked_ns = children_forked_ns(&look->attribution->children, process->pid);
+
+	if (forked_ns == 0 || forked_ns < look->since_ns)
+		return false;
+	return look->question->seen_ns - forked_ns < WINDOW_INHERITED_NS ||
+	       proc_fd_inherited(look->attribution->options.fds, look->owner->inode, process->pid,
+	                         process->parent_pid) == 1;
+}
+
+/* May another process have the socket that the one had at that fork? */
+static bool has_sharers(struct look *look, struct owner *owner)
+{
+	struct attribution *attribution = look->attribution;
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(attribution, look->question->netns);
+	struct proc_fd *fds = attribution->options.fds;
+	struct proc_fd_holders holders = { 0 };
+	struct socket socket;
+
+	look->gone = !namespace ||
+	             attribution_find_socket(attribution, namespace, look->question, &socket) != 0;
+	owner->inode = look->gone ? 0 : socket.inode;
+	look->gone |= owner->inode == 0;
+	if (!look->gone && (proc_fd_find(fds, owner->inode, &holders) != 0 ||
+	                    !proc_fd_holders_have(&holders, owner->process->pid))) {
+		if (!attribution_spend(&attribution->scans, SCANS_PER_SECOND))
+			return true;
+		proc_fd_scan_small(fds, owner->process->pid, DESCRIPTORS_MAX);
+		if (proc_fd_find(fds, owner->inode, &holders) != 0 ||
+		    !proc_fd_holders_have(&holders, owner->process->pid))
+			return true;
+	}
+	look_at_all_children(look);
+	return look->inherited || look->result & ATTRIBUTION_DOUBTFUL || has_parent(look);
+}
+
+/*
+ * A send is reported when it is done, and lasts as long as the other end lets it wait. As long as
+ * none is since the process forked, or was forked, the packet may be of one that another process
+ * has begun.
+ */
+static unsigned look_at_sends(struct attribution *attribution,
+                              const struct attribution_question *question,
+                              const struct owner *owner)
+{
+	struct owner holder = *owner; /* no reference of its own */
+	struct look look;
+	int64_t forked_ns;
+
+	if ((owner->method != ATTRIBUTION_TRACEPOINT && owner->method != ATTRIBUTION_SOCKET) ||
+	    owner->shared_count > 0 || owner->process->exited_ns != 0 ||
+	    !attribution_forked_since(owner->process, question->since_ns))
+		return 0;
+	look = begin_look(attribution, question, &holder);
+	forked_ns = shared_since(&look);
+	if (forked_ns == 0) /* later than the packet */
+		return ATTRIBUTION_LOOK_AGAIN;
+	if (question->seen_ns - forked_ns > WINDOW_HISTORY_KEEP_NS ||
+	    trace_owners_sent_since(attribution->options.trace_owners, question, forked_ns))
+		return 0;
+	if (!question->sender || !question->has_payload)
+		return ATTRIBUTION_LOOK_AGAIN;
+	if (attribution_spend(&attribution->holders, HOLDERS_PER_SECOND) &&
+	    !has_sharers(&look, &holder))
+		return ATTRIBUTION_LOOK_AGAIN;
+	return ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
+}
+
 unsigned attribution_look_at_holders(struct attribution *attribution,
                                      const struct attribution_question *question,
                                      struct owner *owner)
@@ -383,8 +474,10 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 
 	if (question->tuple.protocol == IPPROTO_UDP)
 		return look_at_connected(attribution, question, owner);
-	if (attribution->options.trace_owners || owner->method != ATTRIBUTION_SOCKET ||
-	    owner->inode == 0 || owner->process->exited_ns != 0 ||
+	if (attribution->options.trace_owners)
+		return look_at_sends(attribution, question, owner);
+	if (owner->method != ATTRIBUTION_SOCKET || owner->inode == 0 ||
+	    owner->process->exited_ns != 0 ||
 	    !attribution_spend(&attribution->holders, HOLDERS_PER_SECOND))
 		return 0;
 	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 &&

@@ -227,18 +227,22 @@ static void trace_socket(struct socket_history *history, uint64_t address,
 	traced_sockets_put(history->traced_sockets, &socket);
 }
 
-/* Most send again and again, which changes nothing. */
+/*
+ * Most send again and again, which changes nothing. The first send since a fork shows which of the
+ * processes that have the socket since then goes on.
+ */
 static void enter_send(struct socket_history *history, uint64_t address, struct sighting *sending)
 {
 	struct traced_socket *socket = traced_sockets_find(history->traced_sockets, address);
-	int64_t used_ns;
+	int64_t used_ns, forked_ns = sending->sole_holder_since_ns;
 
 	if (!socket)
 		return;
 	used_ns = socket->used_ns;
 	socket->used_ns = sending->last_ns;
-	if (socket->pid == sending->pid)
+	if (socket->pid == sending->pid && used_ns >= forked_ns)
 		return;
+	sending->sole_holder_since_ns = 0;
 	note_first(history, socket, used_ns, sending);
 	socket->pid = sending->pid;
 	sending->hash = socket->hash;

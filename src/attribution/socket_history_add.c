@@ -51,6 +51,7 @@ static void add_send(struct socket_history *history, const struct trace_event *e
 		.life = life_of(process),
 		.netns = process ? process->netns : 0,
 		.kinds = SOCKET_HISTORY_SENT,
+		.sole_holder_since_ns = process ? process->sole_holder_since_ns : 0,
 	};
 
 	socket_history_take_in(history, COMING_SENT, event->socket, &sighting, event->time_ns);

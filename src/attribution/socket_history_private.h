@@ -26,7 +26,7 @@ struct sighting {
 	struct inet_address source; /* may be unspecified */
 	int64_t first_ns, last_ns;
 	union {
-		/* SOCKET_HISTORY_CLOSED: of struct process; INT64_MAX: not known */
+		/* CLOSED: of struct process; INT64_MAX: not known. SENT: until it is entered */
 		int64_t sole_holder_since_ns;
 		int64_t ifindex; /* SOCKET_HISTORY_ROUTED: of the device; 0 = any */
 	};

@@ -106,6 +106,12 @@ enum trace_owners_user trace_owners_find_user(struct trace_owners *owners,
 bool trace_owners_sends_at(struct trace_owners *owners, const struct attribution_question *question,
                            int pid);
 /*
+ * Was any process seen to send from this end's TCP socket since then? A send is reported when it
+ * is done: its packets may be read sooner.
+ */
+bool trace_owners_sent_since(struct trace_owners *owners,
+                             const struct attribution_question *question, int64_t since_ns);
+/*
  * When the end of UDP was seen first up to the packet, and with which process: *pid, if that is
  * not 0. Returns 0: that is not known.
  */

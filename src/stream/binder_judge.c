@@ -297,7 +297,8 @@ static bool stands(const struct binder *binder, const struct connection *connect
 		const struct owner *owner = &connection->owners[end];
 
 		if (connection->local[end] &&
-		    (owner->method != ATTRIBUTION_TRACEPOINT || owner->process->exited_ns != 0))
+		    (owner->method != ATTRIBUTION_TRACEPOINT || owner->process->exited_ns != 0 ||
+		     attribution_forked_since(owner->process, connection->seen_ns)))
 			return false;
 	}
 	return !attribution_changed_since(binder->options.attribution,

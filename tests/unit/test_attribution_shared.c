@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 
 #include "attribution/attribution.h"
+#include "attribution/trace_owners.h"
 #include "proc_fd_fixture.h"
 
 #define INODE     300
@@ -184,11 +185,66 @@ static void test_case_of(const struct test_case *one)
 	finish(&fixture);
 }
 
-/* Tracepoints report each send of TCP: descriptors are not looked at. */
+static int64_t sent_ns; /* of the send that is reported last; 0 = none */
+
+bool trace_owners_sent_since(struct trace_owners *owners,
+                             const struct attribution_question *question, int64_t since_ns)
+{
+	(void)owners;
+	(void)question;
+	return sent_ns >= since_ns;
+}
+
+/* A send is reported when it is done: until then it may be that of a child, which has the socket, too. */
+static void test_unreported(struct attribution *attribution, struct process *process)
+{
+	static const struct {
+		const char *title;
+		int64_t forked_ms, ended_ms, sent_ms, seen_ms;
+		bool has_payload;
+		unsigned answer;
+	} unreported[] = {
+		{ "none has sent", 100, 0, 0, 150, true, DOUBTFUL | AGAIN },
+		{ "the last send was before the fork", 100, 0, 90, 150, true, DOUBTFUL | AGAIN },
+		{ "a send since then is reported", 100, 0, 160, 150, true, 0 },
+		{ "a packet without data", 100, 0, 0, 150, false, AGAIN },
+		{ "a packet of before the fork", 100, 0, 0, 50, true, AGAIN },
+		{ "the child had ended", 100, 140, 0, 150, true, AGAIN },
+		{ "the fork was before the connection", -900, 0, 0, 150, true, 0 },
+	};
+	static const enum attribution_method methods[] = { ATTRIBUTION_TRACEPOINT,
+		                                           ATTRIBUTION_SOCKET };
+	int64_t base_ns = clock_monotonic_ns() - NS_PER_SECOND;
+
+	for (size_t i = 0; i < sizeof unreported / sizeof *unreported; i++) {
+		int64_t forked_ns = base_ns + unreported[i].forked_ms * NS_PER_MS;
+		struct attribution_question question = {
+			.tuple.protocol = IPPROTO_TCP,
+			.sender = true,
+			.has_payload = unreported[i].has_payload,
+			.since_ns = base_ns,
+			.seen_ns = base_ns + unreported[i].seen_ms * NS_PER_MS,
+		};
+		struct owner owner = { .method = methods[i % 2], .process = process };
+
+		process->sole_holder_since_ns = forked_ns;
+		attribution_forked(attribution, 10, 20, forked_ns);
+		if (unreported[i].ended_ms)
+			attribution_exited(attribution, 20,
+			                   base_ns + unreported[i].ended_ms * NS_PER_MS);
+		sent_ns = unreported[i].sent_ms ? base_ns + unreported[i].sent_ms * NS_PER_MS : 0;
+		CHECK_EQUAL(attribution_look_at_holders(attribution, &question, &owner),
+		            unreported[i].answer, "a send is reported later: %s",
+		            unreported[i].title);
+	}
+}
+
+/* Tracepoints report each send of TCP: descriptors are not looked at, but as long as none is. */
 static void test_traced(void)
 {
 	struct attribution_options options = { .key = key };
-	struct attribution_question question = { .tuple.protocol = IPPROTO_TCP };
+	struct attribution_question question = { .tuple.protocol = IPPROTO_TCP,
+		                                 .since_ns = NS_PER_SECOND };
 	struct owner owner = { .method = ATTRIBUTION_SOCKET, .inode = INODE };
 	struct attribution *attribution = NULL;
 	struct fixture fixture;
@@ -198,12 +254,13 @@ static void test_traced(void)
 	fixture = begin(fake_proc, 100, 100);
 	options.processes = fixture.table;
 	options.fds = fixture.fds;
-	options.trace_owners = (struct trace_owners *)&options; /* never asked */
+	options.trace_owners = (struct trace_owners *)&options; /* see above */
 	if (attribution_new(&attribution, &options, &error) != 0)
 		fake_fail(error.text);
 	owner.process = process_ref(process_table_get(fixture.table, 10, NULL));
 	CHECK_EQUAL(attribution_look_at_holders(attribution, &question, &owner), 0,
 	            "with tracepoints a holder of TCP is not looked for");
+	test_unreported(attribution, owner.process);
 	owner_clear(&owner);
 	attribution_free(attribution);
 	finish(&fixture);

@@ -735,6 +735,29 @@ static void test_receives_from_several(void)
 	finish(&fixture);
 }
 
+/* A process that was seen with the connection, and has forked since: another may have sent. */
+static void test_unreported_sender(void)
+{
+	struct packet packet = { .payload = 10 };
+	struct fixture fixture;
+	struct connection *connection =
+		begin_bound(&fixture, IPPROTO_TCP, answer(ATTRIBUTION_TRACEPOINT, &parent));
+
+	changed_ns = INT64_MIN;
+	shared = ATTRIBUTION_DOUBTFUL;
+	parent.sole_holder_since_ns = connection->seen_ns - NS_PER_SECOND;
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, NOW + 5, 1), 0,
+	            "it was seen with the connection, and has not forked since");
+	parent.sole_holder_since_ns = connection->seen_ns + 1;
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, NOW + 6, 2) & BINDER_AMBIGUOUS
+	                                                                                   << DST,
+	      "it has forked: which of them sends is not seen yet");
+	parent.sole_holder_since_ns = 0;
+	shared = 0;
+	changed_ns = INT64_MAX;
+	finish(&fixture);
+}
+
 /* Its record waits for late packets, and so does the process that is looked for. */
 static void test_held(void)
 {
@@ -1385,6 +1408,7 @@ int main(void)
 	test_handed_datagrams();
 	test_shared_datagrams();
 	test_receives_from_several();
+	test_unreported_sender();
 	test_looked_up();
 	test_translated();
 	test_unseen();

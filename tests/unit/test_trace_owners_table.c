@@ -17,11 +17,14 @@
 enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP, ICMP = IPPROTO_ICMP };
 /*
  * What a process does; HEADER: it sends what it made by hand, OPEN is the way of connect() from CLOSED
- * to ESTABLISHED.
+ * to ESTABLISHED. SEND: from the socket that 7 has opened, or that was accepted.
  */
-enum act { NOTHING, ROUTE, HEADER, OPEN, RECEIVE, CLOSE, END, MOVE, LOSE };
-/* MOMENT: does 7 send the very packet? FIRST: the first that was seen with the end of UDP. */
-enum ask { FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR, MOMENT, FIRST };
+enum act { NOTHING, ROUTE, HEADER, OPEN, ACCEPT, RECEIVE, SEND, CLOSE, FORK, END, MOVE, LOSE };
+/*
+ * MOMENT: does 7 send the very packet? FIRST: the first that was seen with the end of UDP. SENT: 7, if
+ * any was seen to send from TCP in the 20 ms before the packet, or later.
+ */
+enum ask { FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR, MOMENT, FIRST, SENT };
 
 struct case_event {
 	enum act act;
@@ -106,6 +109,13 @@ static const struct test_case cases[] = {
 	{ "TCP: it reads from it since the other exited", TCP, { { OPEN, 7, -500, 1000 }, { END, 9, -10, 0 }, { RECEIVE, 7, -5, 1000 } }, HEIR, "", 7 },
 	{ "TCP: it reads from it later", TCP, { { RECEIVE, 9, -400, 1000 }, { END, 9, -10, 0 }, { RECEIVE, 7, 5, 1000 } }, HEIR, "u", 7 },
 	{ "TCP: it closes it", TCP, { { OPEN, 7, -500, 1000 }, { END, 9, -10, 0 }, { CLOSE, 7, -1, 1000 } }, HEIR, "s", 7 },
+	{ "TCP: none has sent", TCP, { { ACCEPT, 7, -500, 1000 }, { RECEIVE, 7, -400, 1000 } }, SENT, "rs", 0 },
+	{ "TCP: a send that is reported after its packet", TCP, { { ACCEPT, 7, -500, 1000 }, { SEND, 9, 90, 1000 } }, SENT, "rs", 7 },
+	{ "TCP: one from a socket that is not known", TCP, { { SEND, 9, 0, 1000 } }, SENT, "rs", 0 },
+	{ "TCP: the process that opened it has sent before", TCP, { { OPEN, 7, -500, 1000 }, { SEND, 7, -400, 1000 } }, SENT, "s", 0 },
+	{ "TCP: it has sent before, and forked", TCP, { { OPEN, 7, -500, 1000 }, { SEND, 7, -400, 1000 }, { FORK, 7, -20, 0 } }, SENT, "s", 0 },
+	{ "TCP: it has forked, and sends again", TCP, { { OPEN, 7, -500, 1000 }, { SEND, 7, -400, 1000 }, { FORK, 7, -20, 0 }, { SEND, 7, 1, 1000 } }, SENT, "s", 7 },
+	{ "TCP: the first that it sends after it has forked", TCP, { { OPEN, 7, -500, 1000 }, { FORK, 7, -20, 0 }, { SEND, 7, -1, 1000 } }, SENT, "s", 7 },
 	{ "UDP: it sent before the other exited", UDP, { { ROUTE, 7, -12, 1000 }, { END, 9, -10, 0 } }, HEIR, "s", 0 },
 	{ "UDP: it received, and sent before the other exited", UDP, { { ROUTE, 7, -500, 1000 }, { END, 9, -10, 0 } }, HEIR, "", 0 },
 	{ "UDP: it sends since the other exited", UDP, { { ROUTE, 7, -500, 1000 }, { END, 9, -10, 0 }, { ROUTE, 7, -1, 1000 } }, HEIR, "s", 7 },
@@ -190,12 +200,18 @@ static struct trace_event *put(enum trace_event_kind kind, int pid, int64_t time
 	return event;
 }
 
+/* The address is of the socket that the process has opened. */
+static uint64_t address_of(int pid)
+{
+	return 0xffff888100000000 + (uint64_t)pid * 4096;
+}
+
 static void put_state(const struct case_event *one, struct tuple tuple, int64_t time_ns,
                       enum socket_state from, enum socket_state to)
 {
 	struct trace_event *event = put(TRACE_EVENT_STATE, one->pid, time_ns);
 
-	event->socket = 0xffff888100000000 + (uint64_t)one->pid * 4096;
+	event->socket = address_of(one->pid);
 	event->old_state = (uint8_t)from;
 	event->new_state = (uint8_t)to;
 	event->tuple = tuple;
@@ -217,6 +233,15 @@ static void put_event(const struct case_event *one, int protocol, int64_t packet
 		unbound.source_port = 0;
 		put_state(one, unbound, time_ns, SOCKET_CLOSED, SOCKET_SYN_SENT);
 		put_state(one, tuple, time_ns + 1, SOCKET_SYN_SENT, SOCKET_ESTABLISHED);
+		break;
+	case ACCEPT:
+		put_state(one, tuple, time_ns, SOCKET_SYN_RECEIVED, SOCKET_ESTABLISHED);
+		break;
+	case SEND:
+		put(TRACE_EVENT_SEND, one->pid, time_ns)->socket = address_of(7);
+		break;
+	case FORK:
+		put(TRACE_EVENT_FORK, 20, time_ns)->parent_pid = one->pid;
 		break;
 	case RECEIVE:
 		put(TRACE_EVENT_RECEIVE, one->pid, time_ns)->tuple = tuple;
@@ -304,6 +329,9 @@ static int answer(struct trace_owners *owners, const struct test_case *one, int6
 		return trace_owners_sends_at(owners, &question, 7) ? 7 : 0;
 	case FIRST:
 		return trace_owners_first_route(owners, &question, &first) != 0 ? first : 0;
+	case SENT:
+		return trace_owners_sent_since(owners, &question, packet_ns - 20 * NS_PER_MS) ? 7
+		                                                                              : 0;
 	case HEIR: /* as attribution asks, where no socket is left */
 		found = trace_owners_find(owners, &question, &process) ||
 		        trace_owners_find_queued(owners, &question, &process) ||

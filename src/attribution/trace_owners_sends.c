@@ -1,0 +1,27 @@
+/* SPDX-FileCopyrightText: The sockline authors */
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sends from TCP sockets are reported when they are done: one that lasts has had packets on the
+ * network before.
+ */
+#include "attribution/trace_owners_private.h"
+
+bool trace_owners_sent_since(struct trace_owners *owners,
+                             const struct attribution_question *question, int64_t since_ns)
+{
+	const struct socket_history_question asked = {
+		.tuple = question->tuple,
+		.kinds = SOCKET_HISTORY_SENT,
+		.from_ns = since_ns,
+		.to_ns = INT64_MAX,
+		.apart_ns = INT64_MAX,
+	};
+	struct socket_history_match match;
+
+	if (socket_history_find_latest(owners->socket_history, &asked, &match) !=
+	    SOCKET_HISTORY_NONE)
+		return true;
+	trace_owners_drain(owners);
+	return socket_history_find_latest(owners->socket_history, &asked, &match) !=
+	       SOCKET_HISTORY_NONE;
+}

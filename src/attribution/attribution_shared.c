@@ -141,10 +141,7 @@ static bool has_all(const struct proc_fd_holders *holders, const struct owner *o
 	return true;
 }
 
-/*
- * What the sentinel saw is not in the index, so that its process is read. False: as long as there
- * is no time for that, it stands.
- */
+/* What the sentinel saw is not in the index, so that its process is read. False: no time for that. */
 static bool find_again(struct attribution *attribution, const struct owner *owner,
                        struct proc_fd_holders *holders)
 {
@@ -161,12 +158,21 @@ static bool find_again(struct attribution *attribution, const struct owner *owne
 	return true;
 }
 
+/* What a lookup found was in the index: the process has the socket no more. What was sighted stands. */
+static unsigned stand_unread(const struct attribution *attribution, const struct owner *owner)
+{
+	bool stands = attribution->options.sentinel_owners && !owner->lost;
+
+	return ATTRIBUTION_LOOK_AGAIN | (stands ? 0 : ATTRIBUTION_DOUBTFUL);
+}
+
 /* Those that have the socket now become the owner's shared_pids. */
 static unsigned set_sharers(struct owner *owner, const struct proc_fd_holders *holders)
 {
 	int count = owner->shared_count > 0 ? owner->shared_count : 1;
 	unsigned result = 0;
 
+	owner->lost = false;
 	if (holders->count == count && has_all(holders, owner))
 		return 0;
 	/* One that has it no more had it until some time since the last look. */
@@ -482,7 +488,7 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 		return 0;
 	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 &&
 	    !find_again(attribution, owner, &holders))
-		return ATTRIBUTION_LOOK_AGAIN;
+		return stand_unread(attribution, owner);
 	look = begin_look(attribution, question, owner);
 	look_at_all_children(&look);
 	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 ||

@@ -57,6 +57,7 @@ struct owner {
 	bool from_proc_net : 1;  /* the socket was found in /proc/net, not by sock_diag */
 	bool has_common : 1;     /* ambiguous, and `common` is set */
 	bool was_shared : 1;     /* others had the socket, too, and have it no more */
+	bool lost : 1;           /* the process has the socket no more, and another one has it */
 	uint8_t shared_count;    /* 0 when one process holds it */
 	uint32_t netns;          /* inode number; 0 = not known */
 	struct process *process; /* counted reference of this struct; NULL when unknown or kernel */

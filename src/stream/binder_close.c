@@ -50,6 +50,20 @@ static void count(struct binder *binder, struct connection *connection)
 	connection->binding.attributable = false;
 }
 
+/* The process had the socket no more, and the one that had it was not found. */
+static bool give_up(struct connection *connection, enum connection_end end)
+{
+	struct owner *owner = &connection->owners[end];
+	uint32_t netns = owner->netns;
+
+	if (!owner->lost)
+		return false;
+	owner_clear(owner);
+	owner->netns = netns;
+	owner->reason = ATTRIBUTION_AMBIGUOUS;
+	return true;
+}
+
 static void look_last(struct binder *binder, struct connection *connection, int64_t last_ns)
 {
 	bool changed = false;
@@ -60,6 +74,7 @@ static void look_last(struct binder *binder, struct connection *connection, int6
 		if (binder->options.attribution && connection->local[end] &&
 		    (end == CONNECTION_DESTINATION || connection->binding.contested))
 			changed |= ask_last(binder, connection, end, last_ns);
+		changed |= give_up(connection, end);
 	}
 	if (changed)
 		binder_report(binder, connection);

@@ -160,7 +160,7 @@ static bool may_succeed(const struct connection *connection, const struct owner 
 static bool succeed(struct binder *binder, struct connection *connection, enum connection_end end,
                     const struct attribution_question *question, unsigned *doubtful)
 {
-	const struct owner *owner = &connection->owners[end];
+	struct owner *owner = &connection->owners[end];
 	struct attribution_question since = *question;
 	struct owner found = { 0 };
 
@@ -172,6 +172,7 @@ static bool succeed(struct binder *binder, struct connection *connection, enum c
 		return move(connection, end, &found);
 	}
 	if (found.process != owner->process && found.inode != 0 && found.inode == owner->inode) {
+		owner->lost = true;
 		*doubtful |=
 			(found.reason == ATTRIBUTION_PENDING ? BINDER_PENDING : BINDER_AMBIGUOUS)
 			<< end;

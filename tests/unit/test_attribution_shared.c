@@ -185,6 +185,33 @@ static void test_case_of(const struct test_case *one)
 	finish(&fixture);
 }
 
+/* A process that was found with the socket by a lookup is not taken for its owner unread. */
+static void test_unread(void)
+{
+	struct attribution_options options = { .key = key };
+	struct attribution_question question = { .seen_ns = clock_monotonic_ns() };
+	struct owner owner = { .method = ATTRIBUTION_SOCKET, .inode = INODE };
+	struct attribution *attribution = NULL;
+	struct fixture fixture;
+	struct error error;
+	int stood = 0;
+
+	begin_process(10, false);
+	fixture = begin(fake_proc, 100, 100);
+	options.processes = fixture.table;
+	options.fds = fixture.fds;
+	if (attribution_new(&attribution, &options, &error) != 0)
+		fake_fail(error.text);
+	owner.process = process_ref(process_table_get(fixture.table, 10, NULL));
+	for (int i = 0; i < 3000; i++)
+		stood += !(attribution_look_at_holders(attribution, &question, &owner) &
+		           (LOST | DOUBTFUL));
+	CHECK_EQUAL(stood, 0, "no time to read it: it is not the owner for sure");
+	owner_clear(&owner);
+	attribution_free(attribution);
+	finish(&fixture);
+}
+
 static int64_t sent_ns; /* of the send that is reported last; 0 = none */
 
 bool trace_owners_sent_since(struct trace_owners *owners,
@@ -271,6 +298,7 @@ int main(void)
 	fake_begin();
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		test_case_of(&cases[i]);
+	test_unread();
 	test_traced();
 	fake_remove("");
 	return check_done();

@@ -626,6 +626,18 @@ static void test_closing(void)
 	finish(&fixture);
 
 	fixture = begin(false);
+	connection = open_one(&fixture, IPPROTO_TCP, true, false);
+	answers[SRC] = answer(ATTRIBUTION_SOCKET, &parent);
+	last_holder = unknown(ATTRIBUTION_REASON_NONE);
+	bind_one(&fixture, connection);
+	connection->owners[SRC].lost = true;
+	binder_closing(fixture.binder, connection, NOW);
+	CHECK(!connection->owners[SRC].process &&
+	              connection->owners[SRC].reason == ATTRIBUTION_AMBIGUOUS,
+	      "it had handed its socket on, to which process is not known");
+	finish(&fixture);
+
+	fixture = begin(false);
 	counters = binder_counters(fixture.binder);
 	connection = open_one(&fixture, IPPROTO_TCP, false, false);
 	bind_one(&fixture, connection);
@@ -656,6 +668,7 @@ static void test_handed_datagrams(void)
 	                                                                                << DST &&
 	              connection->owners[DST].process == &parent && reported == 0,
 	      "another process has it: from whom is not known");
+	CHECK(connection->owners[DST].lost, "and that its owner has it no more is noted");
 	heir = answer(ATTRIBUTION_SOCKET, &own_child);
 	heir.inode = 7;
 	heir.shared_pids = both;

@@ -21,12 +21,11 @@ struct lister {
 	uint32_t netns;
 	int netns_fd; /* borrowed; -1 = the caller's namespace */
 	struct lister_counters counters;
-	enum socket_source sources[SOCKET_KIND_COUNT];
 
 	/*
-	 * Cookies that this dump has reported: a socket comes twice when the dump is
-	 * repeated, when it changes its state meanwhile (to TIME_WAIT, say), and when
-	 * it is a netlink socket with groups, which the kernel lists by both.
+	 * Cookies that this dump has reported (see identity_of): a socket comes twice when
+	 * the dump is repeated, when it changes its state meanwhile (to TIME_WAIT, say), and
+	 * when it is a netlink socket with groups, which the kernel lists by both.
 	 */
 	uint64_t *cookies;
 	uint32_t cookie_count, cookie_room;
@@ -50,9 +49,6 @@ int lister_new(struct lister **lister, enum lister_mode mode, struct sock_diag *
 	new->diag = diag;
 	new->netns = netns;
 	new->netns_fd = -1;
-	for (int kind = 0; kind < SOCKET_KIND_COUNT; kind++)
-		new->sources[kind] =
-			mode == LISTER_PROC ? SOCKET_FROM_PROC_NET : SOCKET_FROM_SOCK_DIAG;
 	*lister = new;
 	return 0;
 }
@@ -122,12 +118,15 @@ static int report(void *context, const struct socket *socket)
 
 /*
  * The endpoint and each association of SCTP have one cookie: it is that of the socket. What
- * an MPTCP listener accepts gets the listener's, if that was asked for before.
+ * an MPTCP listener accepts gets the listener's, if that was asked for before. /proc/net/netlink,
+ * which is read after the dump, has inodes alone.
  */
 static uint64_t identity_of(const struct socket *socket)
 {
 	static const struct hash_key key = { { 1, 2 } };
 
+	if (socket->kind == SOCKET_NETLINK && socket->inode != 0)
+		return socket->inode;
 	if (socket->kind != SOCKET_SCTP && socket->kind != SOCKET_MPTCP)
 		return socket->cookie;
 	return socket->cookie ^ hash_bytes(&key, &socket->tuple, sizeof(socket->tuple));
@@ -147,7 +146,6 @@ static int list_diag(struct run *run, enum socket_kind kind)
 
 	lister->cookie_count = 0;
 	table_clear(lister->seen);
-	lister->sources[kind] = SOCKET_FROM_SOCK_DIAG;
 	return sock_diag_list(lister->diag, kind, run->request->states, run->request->extra,
 	                      report_once, NULL, run);
 }
@@ -196,23 +194,39 @@ bool lister_has_tcp(const struct lister *lister)
 	return count(lister, SOCKET_TCP, &counted) != 0 || counted != 0;
 }
 
-static int list_proc(struct run *run, enum socket_kind kind)
+static int list_proc(struct run *run, enum socket_kind kind, socket_callback *callback)
 {
 	struct lister *lister = run->lister;
 	struct proc_net_counters counters = { 0 };
 	int previous, result;
 
-	lister->sources[kind] = SOCKET_FROM_PROC_NET;
 	result = enter(lister, &previous);
 	if (result != 0)
 		return result;
-	result = proc_net_list(lister->net_dir, lister->netns, kind, run->request->states, report,
+	result = proc_net_list(lister->net_dir, lister->netns, kind, run->request->states, callback,
 	                       run, &counters);
 	leave(previous);
 	lister->counters.malformed += counters.malformed;
 	if (result == 0 && counters.malformed > 0)
 		return -EBADMSG;
 	return result;
+}
+
+static int report_missed(void *context, const struct socket *socket)
+{
+	/* The dump may have had the inode still of one that is being closed. */
+	return socket->inode != 0 ? report_once(context, socket) : 0;
+}
+
+/*
+ * Whenever an answer is full, netlink_diag goes on behind the socket for which there was no room
+ * (__netlink_diag_dump() in net/netlink/diag.c: rhashtable_walk_next() has passed it).
+ */
+static int add_missed(struct run *run, enum socket_kind kind)
+{
+	if (kind != SOCKET_NETLINK || run->lister->mode != LISTER_AUTO)
+		return 0;
+	return list_proc(run, kind, report_missed);
 }
 
 /* 0, or why the kind was not listed wholly. */
@@ -229,12 +243,14 @@ static int list_kind(struct run *run, enum socket_kind kind)
 		result = list_diag(run, kind);
 		if (result == -ENOENT || result == -EOPNOTSUPP)
 			run->request->without_handler |= bit;
+		if (result == 0)
+			return add_missed(run, kind);
 	}
 	/* /proc/net has no cookies: it can stand in for a dump only before that gave anything. */
 	if (has_file &&
 	    (lister->mode == LISTER_PROC ||
 	     (lister->mode == LISTER_AUTO && result != 0 && !run->stopped && run->reported == 0)))
-		return list_proc(run, kind);
+		return list_proc(run, kind, report);
 	if ((result == -ENOENT || result == -EOPNOTSUPP) && !has_file) {
 		result = has_unlisted(lister, kind) ? -ENOENT : 0;
 		if (result == 0)

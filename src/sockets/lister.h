@@ -5,7 +5,8 @@
  * handler and by /proc/net where it has none (--sockets auto), or by one of the
  * two alone (netlink, proc). Both ways give the same set, save that ping sockets
  * and, on many kernels, raw ones have no handler; and that /proc/net has no list of
- * MPTCP, SCTP, DCCP, vsock, XDP, TIPC and SMC, but counts them.
+ * MPTCP, SCTP, DCCP, vsock, XDP, TIPC and SMC, but counts them. Where there are many netlink
+ * sockets the kernel's dump lacks some, which auto takes from /proc/net.
  */
 #ifndef SOCKLINE_SOCKETS_LISTER_H
 #define SOCKLINE_SOCKETS_LISTER_H

@@ -107,6 +107,8 @@ MUTANTS = (
     ("attribution/trace_owners_datagrams.c", "match.first_ns >= from_ns ||", ""),
     ("attribution/trace_owners_datagrams.c", "match.last_ns >= from_ns && ", ""),
     ("sockets/listener_table.c", "old < before->count && order == 0", "false"),
+    ("sockets/lister.c", "kind != SOCKET_NETLINK || run->lister->mode != LISTER_AUTO", "true"),
+    ("sockets/lister.c", "socket->kind == SOCKET_NETLINK && socket->inode != 0", "false"),
     ("attribution/attribution_raw.c", "socket->ifindex != 0 && socket->ifindex != question->ifindex",
      "false"),
     ("attribution/attribution_raw.c", "socket->tuple.source_port == question->icmp_id", "true"),

@@ -248,6 +248,56 @@ static void test_modes(void)
 	close(fds[1]);
 }
 
+#define MANY 600 /* an answer of the kernel has room for some hundreds at most */
+
+struct found {
+	uint64_t inodes[MANY];
+	int times[MANY];
+};
+
+static int find(void *context, const struct socket *socket)
+{
+	struct found *found = context;
+
+	for (int i = 0; i < MANY; i++)
+		found->times[i] += found->inodes[i] == socket->inode;
+	return 0;
+}
+
+/* netlink_diag lacks a socket for each answer that is full. */
+static void test_many_netlink(void)
+{
+	static struct found found;
+	struct sock_diag *diag = NULL;
+	struct lister *lister;
+	struct error error;
+	bool complete = false;
+	int fds[MANY], missed = 0, twice = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		struct stat status;
+
+		fds[i] = open_netlink_socket(i % 2);
+		if (fds[i] < 0 || fstat(fds[i], &status) != 0)
+			exit(EXIT_FAILURE);
+		found.inodes[i] = status.st_ino;
+	}
+	if (sock_diag_open(&diag, NETNS, &error) != 0)
+		exit(EXIT_FAILURE);
+	lister = open_lister(LISTER_AUTO, diag, "/proc/thread-self/net");
+	lister_run(lister, SOCKET_KIND_BIT(SOCKET_NETLINK), SOCK_DIAG_STATES_ALL, true, find,
+	           &found, &complete);
+	for (int i = 0; i < MANY; i++) {
+		missed += found.times[i] == 0;
+		twice += found.times[i] > 1;
+		close(fds[i]);
+	}
+	CHECK(complete && missed == 0 && twice == 0,
+	      "each of many netlink sockets comes once (missed %d, twice %d)", missed, twice);
+	lister_free(lister);
+	sock_diag_close(diag);
+}
+
 int main(void)
 {
 	if (!test_netns_enter())
@@ -261,6 +311,7 @@ int main(void)
 	test_unix_files();
 	test_net_dir();
 	test_modes();
+	test_many_netlink();
 	remove_file("dev");
 	rmdir(folder);
 	return check_done();

@@ -10,6 +10,7 @@ stdenv.mkDerivation {
   src = lib.cleanSource ../..;
 
   strictDeps = true;
+  enableParallelBuilding = true;
   nativeBuildInputs = [ autoreconfHook pkg-config ];
   buildInputs = [ json_c libnl libpcap libseccomp lz4 nettle zlib zstd ];
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Each command in README.md and contrib is run by a test as it is written, or is known here with the reason why not.
+"""Each command in README.md and contrib is run by a test as it is written; those of tests/packages by `make check-package'.
 Those that install files are run here, with copies of /etc, /opt and /usr/local over the machine's."""
 
 import glob
@@ -21,30 +21,31 @@ from consumers import CONTRIB, commands  # noqa: E402
 from harness import SOCKLINE, TREE, check, path, run, skip  # noqa: E402
 
 BLOCK = re.compile(r"^( *)```(?:sh|console)\n(.*?)^\1```", re.M | re.S)
-# The test that runs what it reads in the README.
+# The test that runs what it reads in the README, and what it reads that with, or with the name of the folder in it.
 BY_TEST = {
-    "clickhouse": "test_databases.py", "duckdb": "test_databases.py", "elastic": "test_commands.py",
-    "lnav": "test_databases.py", "miller": "test_databases.py", "mqtt": "test_databases.py", "nats": "test_databases.py",
-    "pipeline": "test_databases.py", "postgresql": "test_databases.py", "redis": "test_databases.py",
-    "sqlite": "test_databases.py",
+    "README.md": (("integration/test_readme.py", ("readme_lines(", 'blocks(read("README.md"), "console")')),
+                  ("packages/bare.sh", ("as_in 'sudo contrib/run' ", r"as_in 'sudo contrib/run -c 10 | jq \.' "))),
+    "alpine": (("packages/alpine.sh", ("commands_of alpine ",)),),
+    "arch": (("packages/arch.sh", ("commands_of arch ",)),),
+    "container": (("packages/container.sh", ("commands_of container ",)),),
+    "debian": (("packages/debian.sh", ("command_of_readme 1 ", "command_of_readme 2 ")),),
+    "duckdb": (("packages/duckdb.sh", ("commands_of duckdb ",)), ("integration/test_databases.py", ('commands("duckdb"',))),
+    "kubernetes": (("integration/test_kubectl.py", ('commands("kubernetes"',)),),
+    "nix": (("packages/nix.sh", ("commands_of nix ",)),),
+    "pipeline": (("integration/test_databases.py", ('commands("pipeline"',)),
+                 ("packages/bare.sh", ("as_in 'sudo apt-get install rsyslog-kafka' pipeline",))),
+    "report": (("packages/report.sh", ("commands_of report ",)),),
+    "rpm": (("packages/rpm.sh", ("as_written rpm",)),),
+    "elastic": (("integration/test_commands.py", ('commands("elastic"',)),),
+    **{name: (("integration/test_databases.py", (f'commands("{name}"',)),) for name in
+       ("clickhouse", "lnav", "miller", "mqtt", "nats", "postgresql", "redis", "sqlite")},
 }
-# Commands that no test runs as written, and what stands for them.
-OTHERS = {
-    "README.md": (
-        r"sudo contrib/run.*",  # builds for a minute
-        r"jq .*",  # test_readme.py
-        r'\$ sudo sockline -e connection \| jq .*|      \[.process.name.*|\["curl",.*'),  # test_curl.py: the same fields
-    "alpine": (r"make dist && .* abuild -r",),  # Debian has no abuild
-    "arch": (r"make dist && .* makepkg",),  # by hand, README: without the packages of Arch
-    "container": (r"podman (build|run) .*",),  # there is no registry to take the base from
-    "debian": (r"sudo contrib/debian/build .*", r"sudo apt-get install \./build/packages/.*"),  # make check-package
-    "duckdb": (r"npm install .*",),  # contrib/test
-    "kubernetes": (r"kubectl apply .*",),  # test_contrib.py holds the objects against the API
-    "lnav": (r"lnav sockline.ndjson",),  # the same with -n: without a terminal
-    "nix": (r"nix-build .*",),  # there is no nixpkgs
-    "pipeline": (r"sudo apt-get install rsyslog-kafka",),  # contrib/test
-    "report": (r"npm ci", r"\./report .*"),  # make check-package, as written
-    "rpm": (r"make dist", r"rpmbuild -ta .*"),  # make check-package
+# Where the test picks out lines: those.
+PICKED = {
+    "README.md": (r"sudo contrib/run( -c 10 \| jq \.)?", r"jq .*",
+                  r"\$ sudo sockline -e connection \| jq .*|      \[.process.name.*|\[\"curl\",.*"),
+    "container": (r"podman build .*", r"podman run .*"),
+    "debian": (r"sudo contrib/debian/build .*", r"sudo apt-get install \./build/packages/.*"),
 }
 INSTALLS = re.compile(r"sudo (install|systemd-sysusers|sysctl|systemctl|groupadd|setcap)\b.*")
 CALLS = """#!/bin/sh
@@ -64,17 +65,19 @@ def blocks():
 
 
 def test_known():
-    """A new command needs a test, or a reason."""
+    """A new folder with commands needs a test that runs them as it reads them."""
     found = list(blocks())
-    unknown = [(name, line) for name, line in found if name not in BY_TEST and not INSTALLS.fullmatch(line) and
-               not any(re.fullmatch(pattern, line) for pattern in OTHERS.get(name, ()))]
-    check(len(found) > 60 and not unknown, "each command is run by a test, or is known", unknown)
-    for name, test in BY_TEST.items():
-        with open(os.path.join(TREE, "tests/integration", test), encoding="utf-8") as file:
-            check(f'commands("{name}"' in file.read(), f"{test} runs those of contrib/{name}")
-    unused = [(name, pattern) for name, patterns in OTHERS.items() for pattern in patterns
+    unknown = [(name, line) for name, line in found if not INSTALLS.fullmatch(line) and (name not in BY_TEST or
+               not any(re.fullmatch(pattern, line) for pattern in PICKED.get(name, (".*",))))]
+    check(len(found) > 60 and not unknown, "each command is run by a test", unknown)
+    for name, tests in BY_TEST.items():
+        for test, places in tests:
+            with open(os.path.join(TREE, "tests", test), encoding="utf-8") as file:
+                text = file.read()
+            check(all(place in text for place in places), f"{test} runs those of {name}")
+    unused = [(name, pattern) for name in BY_TEST for pattern in PICKED.get(name, (".*",))
               if not any(one == name and re.fullmatch(pattern, line) for one, line in found)]
-    check(not unused, "and those that are known are there", unused)
+    check(not unused, "no others are known", unused)
 
 
 def over_the_machine(folder, script):

@@ -5,23 +5,15 @@
 # its page in headless Chromium, which is installed. Needs root, Debian's archive and npm's. TAP.
 
 set -u
-top=${top_srcdir:?}
-# shellcheck source=tests/helpers/tap.sh
-. "$top/tests/helpers/tap.sh"
-# shellcheck source=contrib/common.sh
-. "$top/contrib/common.sh"
-scratch=$(mktemp -d /var/tmp/sockline-report.XXXXXX) || exit 1
-trap 'rm -rf "$scratch" "$tap_output"' EXIT
-# shellcheck disable=SC2034 # install_packages reads it
-log=$scratch/log
+# shellcheck source=tests/packages/common.sh
+. "${top_srcdir:?}/tests/packages/common.sh"
 folder=$scratch/report
 
-# shellcheck disable=SC2016,SC2317 # awk expands it; point calls it
-as_written()
+# shellcheck disable=SC2317 # point calls it
+in_its_folder()
 {
 	cp "$top/tests/golden/records.ndjson" "$folder/sockline.ndjson" &&
-		awk '/^```/ { inside = !inside; next } inside' "$folder/README.md" >"$scratch/commands" &&
-		grep -q '^npm ci$' "$scratch/commands" && (cd "$folder" && sh -e "$scratch/commands") &&
+		commands_of report >"$scratch/commands" && [ -s "$scratch/commands" ] && (cd "$folder" && sh -e "$scratch/commands") &&
 		grep -q '<title>sockline: ' "$folder/report.html"
 }
 
@@ -37,6 +29,6 @@ in_browser()
 command -v npm >/dev/null || install_packages npm || exit 1
 install_packages chromium || exit 1
 cp -R "$top/contrib/report" "$folder" || exit 1
-point 'the commands of contrib/report' as_written
+point 'the commands of contrib/report' in_its_folder
 point 'its page in a browser' in_browser
 plan

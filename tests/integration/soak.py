@@ -165,7 +165,12 @@ def test_p26_soak():
         # The machine's other processes are followed, too: what these take is no slope.
         flat = plane([(1, minute, tracked, resident) for minute, resident, _, tracked in warm])
         comment(f"{len(warm)} samples: {slope:.2f} KiB a minute, {flat[1]:.2f} and {flat[2]:.2f} a process tracked")
-        check(min(slope, flat[1]) < SLOPE, f"memory grows by less than {SLOPE} KiB a minute", samples)
+        # A burst of others at one end turns a slope round; what is resident between bursts does not shrink by that.
+        third = len(warm) // 3
+        floors = [min(row[1] for row in part) for part in (warm[:third], warm[-third:])]
+        rise = (floors[1] - floors[0]) / (warm[-1][0] - warm[0][0]) * 1.5
+        comment(f"the least of the first and the last third: {floors} KiB, {rise:.2f} a minute")
+        check(min(slope, flat[1]) < SLOPE and rise < SLOPE, f"memory grows by less than {SLOPE} KiB a minute", samples)
         middle = len(warm) // 2
         check(min(row[2] for row in warm[middle:]) <= min(row[2] for row in warm[:middle]),
               "as many descriptors as at first", samples)

@@ -43,8 +43,8 @@ builds()
 # shellcheck disable=SC2317
 runs()
 {
-	command_of run | sed 's/^/exec /' >"$scratch/run"
-	python3 - "$scratch/run" "$scratch/records" <<-'RUN' &&
+	command_of run | sed 's/^/exec /' >"$scratch/start"
+	python3 - "$scratch/start" "$scratch/records" <<-'RUN' &&
 		import signal, socket, subprocess, sys, time
 		_, script, records = sys.argv
 		with open(records, "wb") as output:

@@ -194,7 +194,7 @@ static int free_way(const struct set *set)
 	return way;
 }
 
-/* Of those of a set, the query that was asked longest ago. */
+/* The query of a set that was asked longest ago. */
 static uint16_t oldest_of(const struct dns_queries *queries, const struct set *set)
 {
 	uint16_t oldest = set->numbers[0];

@@ -32,8 +32,8 @@ static inline bool naming_wants(const struct packet *packet)
 void naming_look(struct naming *naming, const struct packet *packet, const uint8_t *bytes);
 bool naming_is_full(const struct naming *naming);
 /*
- * A batch of packets is about to pass: what naming_found() needs is brought into the cache. Of
- * the connections, which they probably belong to, some may be NULL.
+ * A batch of packets is about to pass: what naming_found() needs is brought into the cache.
+ * connections: those that they probably belong to, some of them NULL.
  */
 void naming_prefetch(const struct naming *naming, const struct packet *packets, int count,
                      const struct connection *const *connections);

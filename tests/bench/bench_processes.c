@@ -58,7 +58,7 @@ static int64_t timeval_ns(struct timeval time)
 	return (int64_t)time.tv_sec * 1000000000 + (int64_t)time.tv_usec * 1000;
 }
 
-/* Of this process and of all that it waited for. */
+/* What this process took, and all that it waited for. */
 static int64_t cpu_ns(void)
 {
 	struct timespec own;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -75,6 +77,19 @@ static struct helper *start(void)
 	return helper;
 }
 
+/*
+ * The thread can read tracefs, but not mount it: the program does so before it gives up its rights.
+ * Here it is mounted for this process alone, where the host has not done so.
+ */
+static bool has_tracefs(void)
+{
+	if (access("/sys/kernel/tracing/events", F_OK) == 0)
+		return true;
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL) == 0;
+}
+
 static void test_opened(void)
 {
 	struct tracepoints_options here = { .ring_kib = 64 };
@@ -88,6 +103,10 @@ static void test_opened(void)
 		return;
 	}
 	tracepoints_close(tracepoints);
+	if (!has_tracefs()) {
+		CHECK(true, "through the helper # SKIP tracefs cannot be mounted");
+		return;
+	}
 	tracing.helper = start();
 	if (pthread_create(&thread, NULL, trace_without_rights, &tracing) != 0)
 		exit(EXIT_FAILURE);

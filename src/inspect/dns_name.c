@@ -37,21 +37,24 @@ static bool append_octet(struct text *text, uint8_t octet)
 	return append(text, escaped, 4);
 }
 
-static bool is_letter(uint8_t octet)
-{
-	return (octet | 0x20) >= 'a' && (octet | 0x20) <= 'z';
-}
+/* Octets of host names, which stand for themselves. */
+static const bool is_plain[UINT8_MAX + 1] = {
+	['-'] = true,
+	['0' ... '9'] = true,
+	['A' ... 'Z'] = true,
+	['a' ... 'z'] = true,
+};
 
 /* Quick: what stands for itself at the beginning of a label, in host names all of it. */
 static int append_plain(struct text *text, const uint8_t *label, uint8_t length)
 {
-	size_t at = text->length;
+	char *to = text->bytes + text->length;
+	size_t room = text->size - text->length - 1; /* a NUL follows */
 	int i = 0;
 
-	while (i < length && at + 1 < text->size &&
-	       (is_letter(label[i]) || (label[i] >= '0' && label[i] <= '9') || label[i] == '-'))
-		text->bytes[at++] = (char)label[i++];
-	text->length = at;
+	for (int limit = length < room ? length : (int)room; i < limit && is_plain[label[i]]; i++)
+		to[i] = (char)label[i];
+	text->length += (size_t)i;
 	return i;
 }
 

@@ -29,12 +29,6 @@ struct flow {
 	struct flow_direction directions[2]; /* by the side of their packets */
 };
 
-/* Where a connection may be: WAYS places from the first on. */
-struct place {
-	uint32_t first, tag, check;
-	unsigned side; /* 0 or 1: which of its two directions the packet has */
-};
-
 struct piece {
 	uint16_t from, to;
 };
@@ -51,8 +45,8 @@ struct buffer {
 struct flows {
 	struct hash_key key;
 	uint32_t clock;
-	uint32_t
-		tags[FLOWS_MAX]; /* what most packets are compared with fits into the first cache */
+	/* What most packets are compared with fits into the first cache. */
+	uint32_t tags[FLOWS_MAX];
 	struct flow flows[FLOWS_MAX];
 	struct buffer buffers[FLOWS_BUFFERS]; /* pages that are never touched cost nothing */
 };
@@ -87,11 +81,11 @@ static uint64_t hash_of(const struct flows *flows, const struct packet *packet)
 }
 
 /* 61 bits of the hash stand for the connection: its place, its tag, and what is checked then. */
-static struct place place_of(const struct flows *flows, const struct packet *packet)
+struct flows_place flows_place_of(const struct flows *flows, const struct packet *packet)
 {
 	uint64_t hash = hash_of(flows, packet);
 
-	return (struct place){
+	return (struct flows_place){
 		.first = (uint32_t)(hash % SETS) * WAYS,
 		.tag = ((uint32_t)(hash >> 32) & ~TAG_DONE) | TAG_USED,
 		.check = (uint32_t)hash,
@@ -99,25 +93,23 @@ static struct place place_of(const struct flows *flows, const struct packet *pac
 	};
 }
 
-static bool has_tag(const struct flows *flows, uint32_t number, const struct place *place)
+static bool has_tag(const struct flows *flows, uint32_t number, const struct flows_place *place)
 {
 	return (flows->tags[number] & ~TAG_DONE) == place->tag;
 }
 
-enum flows_interest flows_interest(const struct flows *flows, const struct packet *packet)
+enum flows_interest flows_interest(const struct flows *flows, const struct flows_place *place,
+                                   const struct packet *packet)
 {
-	struct place place;
-
 	if (packet->tcp_flags & TCP_FLAG_SYN)
 		return FLOWS_WANTED;
-	place = place_of(flows, packet);
-	for (uint32_t i = place.first; i < place.first + WAYS; i++)
-		if (has_tag(flows, i, &place))
-			return flows->tags[i] >> place.side & 1 ? FLOWS_DONE : FLOWS_WANTED;
+	for (uint32_t i = place->first; i < place->first + WAYS; i++)
+		if (has_tag(flows, i, place))
+			return flows->tags[i] >> place->side & 1 ? FLOWS_DONE : FLOWS_WANTED;
 	return FLOWS_UNKNOWN;
 }
 
-static struct flow *find(struct flows *flows, const struct place *place)
+static struct flow *find(struct flows *flows, const struct flows_place *place)
 {
 	for (uint32_t i = place->first; i < place->first + WAYS; i++)
 		if (has_tag(flows, i, place) && flows->flows[i].check == place->check)
@@ -147,7 +139,7 @@ static bool is_over(const struct flows *flows, uint32_t number)
 }
 
 /* In the place of a free one, of one that is done with, or of the one idle longest. */
-static struct flow *open_flow(struct flows *flows, const struct place *place)
+static struct flow *open_flow(struct flows *flows, const struct flows_place *place)
 {
 	uint32_t best = place->first;
 
@@ -178,7 +170,7 @@ static void begin_direction(struct flow_direction *direction, uint32_t next)
 }
 
 /* A SYN: the direction begins with what follows it. */
-static struct flow *begin(struct flows *flows, const struct place *place,
+static struct flow *begin(struct flows *flows, const struct flows_place *place,
                           const struct packet *packet)
 {
 	struct flow *flow = find(flows, place);
@@ -315,35 +307,34 @@ static bool look(struct flows *flows, struct flow_direction *direction, const st
 	return true;
 }
 
-bool flows_add(struct flows *flows, const struct packet *packet, const uint8_t *payload,
-               size_t captured, bool starts, struct flow_view *view)
+bool flows_add(struct flows *flows, const struct flows_place *place, const struct packet *packet,
+               const uint8_t *payload, size_t captured, bool starts, struct flow_view *view)
 {
-	struct place place = place_of(flows, packet);
 	struct flow_direction *direction;
 	struct flow *flow;
 
 	flows->clock++; /* after 2^32 packets the order is lost, once */
 	if (packet->tcp_flags & TCP_FLAG_SYN) {
-		flow = begin(flows, &place, packet);
+		flow = begin(flows, place, packet);
 		if (captured == 0) /* as all but those of TCP Fast Open */
 			return false;
 	} else {
-		flow = find(flows, &place);
+		flow = find(flows, place);
 	}
 	if (!flow) {
 		if (!starts || captured == 0)
 			return false;
-		flow = open_flow(flows, &place);
+		flow = open_flow(flows, place);
 	}
 	flow->used = flows->clock;
-	direction = &flow->directions[place.side];
+	direction = &flow->directions[place->side];
 	if (direction->stage == STAGE_NONE && starts) {
 		direction->stage = STAGE_MIDDLE;
 		direction->next = packet->tcp_sequence;
 	}
 	if (direction->stage == STAGE_NONE || direction->stage == STAGE_DONE)
 		return false;
-	view->other = &flow->directions[!place.side];
+	view->other = &flow->directions[!place->side];
 	return look(flows, direction, packet, payload, captured, view);
 }
 

@@ -35,6 +35,14 @@ struct flow_view {
 struct flows *flows_new(const struct hash_key *key); /* NULL: no memory */
 void flows_free(struct flows *flows);
 
+/* Where the connection of a packet may be; for flows.c alone. */
+struct flows_place {
+	uint32_t first, tag, check;
+	uint32_t side; /* 0 or 1: which of its two directions the packet has */
+};
+
+struct flows_place flows_place_of(const struct flows *flows, const struct packet *packet);
+
 enum flows_interest {
 	FLOWS_UNKNOWN, /* of no connection that is known: flows_add() takes what starts one */
 	FLOWS_WANTED,
@@ -42,14 +50,15 @@ enum flows_interest {
 };
 
 /* Quick, since most TCP packets with bytes are not of interest. */
-enum flows_interest flows_interest(const struct flows *flows, const struct packet *packet);
+enum flows_interest flows_interest(const struct flows *flows, const struct flows_place *place,
+                                   const struct packet *packet);
 /*
  * Takes a TCP packet: captured bytes of its payload. True: there are bytes to look at, and
  * flows_wait or flows_done must be called before the next packet. A packet of a connection whose
  * SYN was not seen is taken if starts is true: one could begin with it.
  */
-bool flows_add(struct flows *flows, const struct packet *packet, const uint8_t *payload,
-               size_t captured, bool starts, struct flow_view *view);
+bool flows_add(struct flows *flows, const struct flows_place *place, const struct packet *packet,
+               const uint8_t *payload, size_t captured, bool starts, struct flow_view *view);
 /* The first bytes, so many, are done with; the others are kept until more come. */
 void flows_wait(struct flows *flows, const struct flow_view *view, size_t consumed);
 /* This direction is not looked at any more. */

@@ -75,13 +75,17 @@ static bool add_crypto(struct inspector *inspector, const struct packet *packet,
 		.tcp_sequence = UINT32_MAX,
 	};
 
+	struct flows_place place;
+
 	if (crypto->offset >= FLOWS_BYTES)
 		return false;
-	flows_add(inspector->flows, &segment, NULL, 0, false, view);
+	place = flows_place_of(inspector->flows, &segment);
+	flows_add(inspector->flows, &place, &segment, NULL, 0, false, view);
 	segment.tcp_flags = 0;
 	segment.tcp_sequence = (uint32_t)crypto->offset;
 	segment.payload = (uint32_t)crypto->length;
-	return flows_add(inspector->flows, &segment, crypto->bytes, crypto->length, false, view);
+	return flows_add(inspector->flows, &place, &segment, crypto->bytes, crypto->length, false,
+	                 view);
 }
 
 /*
@@ -248,12 +252,13 @@ static bool starts(const struct packet *packet, const uint8_t *payload, size_t c
 }
 
 static __attribute__((noinline)) void look_at_wanted(struct inspector *inspector,
+                                                     const struct flows_place *place,
                                                      const struct packet *packet,
                                                      const uint8_t *payload, size_t captured)
 {
 	struct flow_view view;
 
-	if (!flows_add(inspector->flows, packet, payload, captured,
+	if (!flows_add(inspector->flows, place, packet, payload, captured,
 	               starts(packet, payload, captured), &view))
 		return;
 	if (has_port(packet, DNS_PORT))
@@ -265,7 +270,9 @@ static __attribute__((noinline)) void look_at_wanted(struct inspector *inspector
 static void look_at_segment(struct inspector *inspector, const struct packet *packet,
                             const uint8_t *payload, size_t captured)
 {
-	switch (flows_interest(inspector->flows, packet)) {
+	struct flows_place place = flows_place_of(inspector->flows, packet);
+
+	switch (flows_interest(inspector->flows, &place, packet)) {
 	case FLOWS_DONE:
 		return;
 	case FLOWS_UNKNOWN:
@@ -275,7 +282,7 @@ static void look_at_segment(struct inspector *inspector, const struct packet *pa
 	case FLOWS_WANTED:
 		break;
 	}
-	look_at_wanted(inspector, packet, payload, captured);
+	look_at_wanted(inspector, &place, packet, payload, captured);
 }
 
 void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes,

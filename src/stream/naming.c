@@ -10,10 +10,10 @@
 #include "inspect/names.h"
 #include "stream/stream_private.h"
 
-#define FINDINGS_MAX  32 /* of a batch; a power of two */
-#define FINDINGS_EACH 8  /* of one packet; those over it are not looked at */
+#define FINDINGS_MAX NAMING_FINDINGS_MAX
 
 struct naming {
+	struct naming_queue queue; /* the first, see naming_queue() */
 	struct connection_table *connections;
 	struct emitter *emitter;
 	bool wants_dns;
@@ -22,8 +22,6 @@ struct naming {
 	struct domains *domains;
 	const struct packet *packet; /* that is looked into */
 	uint32_t limit;              /* of tail, for this packet */
-	/* A ring in the order of their packets: those from head on and before tail are there. */
-	uint32_t head, tail;
 	/* The number of the packet that each is of; 0 = it passed. */
 	uint64_t packets[FINDINGS_MAX];
 	struct inspector_finding findings[FINDINGS_MAX];
@@ -32,8 +30,9 @@ struct naming {
 
 static struct inspector_finding *room_for_next(struct naming *naming)
 {
-	return naming->tail == naming->limit ? &naming->spare
-	                                     : &naming->findings[naming->tail % FINDINGS_MAX];
+	return naming->queue.tail == naming->limit
+	               ? &naming->spare
+	               : &naming->findings[naming->queue.tail % FINDINGS_MAX];
 }
 
 static struct inspector_finding *on_finding(void *context, struct inspector_finding *finding)
@@ -45,8 +44,10 @@ static struct inspector_finding *on_finding(void *context, struct inspector_find
 	if (finding->kind == INSPECTOR_DNS)
 		dns_queries_expect(naming->queries, naming->packet->netns, &naming->packet->tuple,
 		                   &finding->dns);
-	naming->packets[naming->tail % FINDINGS_MAX] = naming->packet->number;
-	naming->tail++;
+	naming->packets[naming->queue.tail % FINDINGS_MAX] = naming->packet->number;
+	if (naming->queue.head == naming->queue.tail)
+		naming->queue.next = naming->packet->number;
+	naming->queue.tail++;
 	return room_for_next(naming);
 }
 
@@ -57,6 +58,7 @@ struct naming *naming_new(const struct hash_key *key, struct connection_table *c
 
 	if (!naming)
 		return NULL;
+	naming->queue.next = UINT64_MAX;
 	naming->connections = connections;
 	naming->emitter = emitter;
 	naming->wants_dns = emitter_wants(emitter, EVENT_DNS_TRANSACTION);
@@ -80,17 +82,12 @@ void naming_free(struct naming *naming)
 	free(naming);
 }
 
-bool naming_is_full(const struct naming *naming)
-{
-	return naming->tail - naming->head > FINDINGS_MAX - FINDINGS_EACH;
-}
-
 void naming_look(struct naming *naming, const struct packet *packet, const uint8_t *bytes)
 {
 	naming->packet = packet;
-	naming->limit = naming->tail + FINDINGS_EACH;
-	if (naming->limit - naming->head > FINDINGS_MAX)
-		naming->limit = naming->head + FINDINGS_MAX;
+	naming->limit = naming->queue.tail + NAMING_FINDINGS_EACH;
+	if (naming->limit - naming->queue.head > FINDINGS_MAX)
+		naming->limit = naming->queue.head + FINDINGS_MAX;
 	inspector_look(naming->inspector, packet, bytes, room_for_next(naming));
 }
 
@@ -285,13 +282,23 @@ static void apply(struct naming *naming, const struct packet *packet, struct con
 	}
 }
 
-/* Packets pass nearly in order: those of one that passes before others leave a gap in the ring. */
-static __attribute__((noinline)) void take_findings(struct naming *naming,
-                                                    const struct packet *packet,
-                                                    struct connection *connection,
-                                                    enum connection_end from)
+/* What passed has no place any more. */
+static void advance(struct naming *naming)
 {
-	for (uint32_t at = naming->head; at != naming->tail; at++) {
+	struct naming_queue *queue = &naming->queue;
+
+	while (queue->head != queue->tail && naming->packets[queue->head % FINDINGS_MAX] == 0)
+		queue->head++;
+	queue->next = naming->packets[queue->head % FINDINGS_MAX];
+	if (queue->head == queue->tail) /* what was used last is in the cache */
+		*queue = (struct naming_queue){ .next = UINT64_MAX };
+}
+
+/* Packets pass nearly in order: those of one that passes before others leave a gap in the ring. */
+void naming_found(struct naming *naming, const struct packet *packet, struct connection *connection,
+                  enum connection_end from)
+{
+	for (uint32_t at = naming->queue.head; at != naming->queue.tail; at++) {
 		uint32_t i = at % FINDINGS_MAX;
 
 		if (naming->packets[i] > packet->number)
@@ -302,17 +309,14 @@ static __attribute__((noinline)) void take_findings(struct naming *naming,
 			apply(naming, packet, connection, from, &naming->findings[i]);
 		naming->packets[i] = 0;
 	}
-	while (naming->head != naming->tail && naming->packets[naming->head % FINDINGS_MAX] == 0)
-		naming->head++;
-	if (naming->head == naming->tail) /* what was used last is in the cache */
-		naming->head = naming->tail = 0;
+	advance(naming);
 }
 
 /* Most packets of a batch have numbers in a row. */
 void naming_prefetch(const struct naming *naming, const struct packet *packets, int count,
                      const struct connection *const *connections)
 {
-	for (uint32_t at = naming->head; at != naming->tail; at++) {
+	for (uint32_t at = naming->queue.head; at != naming->queue.tail; at++) {
 		uint64_t i = naming->packets[at % FINDINGS_MAX] - packets[0].number;
 		const struct inspector_finding *finding = &naming->findings[at % FINDINGS_MAX];
 
@@ -324,15 +328,6 @@ void naming_prefetch(const struct naming *naming, const struct packet *packets, 
 		if (connections[i])
 			connection_prefetch_names(connections[i]);
 	}
-}
-
-void naming_found(struct naming *naming, const struct packet *packet, struct connection *connection,
-                  enum connection_end from)
-{
-	/* Quick, for each packet: most have none. */
-	if (naming->head != naming->tail &&
-	    packet->number >= naming->packets[naming->head % FINDINGS_MAX])
-		take_findings(naming, packet, connection, from);
 }
 
 void naming_opened(struct naming *naming, struct connection *connection)

@@ -16,7 +16,16 @@
 #include "inspect/inspector.h"
 #include "stream/emitter.h"
 
+#define NAMING_FINDINGS_MAX  32 /* of a batch; a power of two */
+#define NAMING_FINDINGS_EACH 8  /* of one packet; those over it are not looked at */
+
 struct naming;
+
+/* A ring in the order of packets: what was found is there from head on and before tail. */
+struct naming_queue {
+	uint32_t head, tail;
+	uint64_t next; /* number of the packet that the first is of; UINT64_MAX: there is none */
+};
 
 /* The table and the emitter are borrowed. NULL: no memory. */
 struct naming *naming_new(const struct hash_key *key, struct connection_table *connections,
@@ -28,9 +37,24 @@ static inline bool naming_wants(const struct packet *packet)
 {
 	return inspector_wants(packet);
 }
+/* The first member of a struct naming, for what is asked for each packet. */
+static inline const struct naming_queue *naming_queue(const struct naming *naming)
+{
+	return (const struct naming_queue *)naming;
+}
+static inline bool naming_is_full(const struct naming *naming)
+{
+	const struct naming_queue *queue = naming_queue(naming);
+
+	return queue->tail - queue->head > NAMING_FINDINGS_MAX - NAMING_FINDINGS_EACH;
+}
+/* False for most packets: nothing was found in this one. */
+static inline bool naming_may_have_found(const struct naming *naming, const struct packet *packet)
+{
+	return packet->number >= naming_queue(naming)->next;
+}
 /* Looks into such a packet; what is found is kept until it passes. When full, others must pass first. */
 void naming_look(struct naming *naming, const struct packet *packet, const uint8_t *bytes);
-bool naming_is_full(const struct naming *naming);
 /*
  * A batch of packets is about to pass: what naming_found() needs is brought into the cache.
  * connections: those that they probably belong to, some of them NULL.

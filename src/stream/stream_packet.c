@@ -240,7 +240,7 @@ static void report(struct stream *stream, struct passage *passage, uint64_t dupl
 		stream_count_traffic(stream, passage);
 	if (stream->wants_packets && !(is_repeated && stream->options.dedupe))
 		stream_emit_packet(stream, passage, duplicate_of);
-	if (stream->naming)
+	if (stream->naming && naming_may_have_found(stream->naming, passage->packet))
 		naming_found(stream->naming, passage->packet,
 		             passage->is_copy ? NULL : passage->connection, passage->from);
 }

@@ -11,6 +11,21 @@
 #define ISN    0xfffffff0u /* the sequence numbers wrap */
 #define LENGTH 3000
 
+static bool add_packet(struct flows *flows, const struct packet *packet, const uint8_t *payload,
+                       size_t captured, bool starts, struct flow_view *view)
+{
+	struct flows_place place = flows_place_of(flows, packet);
+
+	return flows_add(flows, &place, packet, payload, captured, starts, view);
+}
+
+static enum flows_interest interest_in(const struct flows *flows, const struct packet *packet)
+{
+	struct flows_place place = flows_place_of(flows, packet);
+
+	return flows_interest(flows, &place, packet);
+}
+
 static const struct hash_key key = { { 1, 2 } };
 static uint8_t text[LENGTH];
 static uint8_t *end; /* of so many bytes, at a guard page */
@@ -38,7 +53,7 @@ static void begin(struct flows *flows, uint16_t port)
 	struct packet packet = segment(port, 0, 0, TCP_FLAG_SYN);
 	struct flow_view view;
 
-	flows_add(flows, &packet, NULL, 0, false, &view);
+	add_packet(flows, &packet, NULL, 0, false, &view);
 }
 
 /* Adds text[offset, offset + length); the bytes that are there without a gap, or 0. */
@@ -49,7 +64,7 @@ static size_t add(struct flows *flows, uint16_t port, size_t offset, size_t leng
 	size_t found;
 
 	memcpy(end - length, text + offset, length);
-	if (!flows_add(flows, &packet, end - length, length, false, &view))
+	if (!add_packet(flows, &packet, end - length, length, false, &view))
 		return 0;
 	found = memcmp(view.bytes, text, view.length) == 0 && view.initial ? view.length
 	                                                                   : LENGTH + 1;
@@ -83,7 +98,7 @@ static void test_answer(void)
 
 	answer.tuple = tuple_reverse(&answer.tuple);
 	answer.tcp_acknowledgement = ISN + 1;
-	flows_add(flows, &answer, NULL, 0, false, &view);
+	add_packet(flows, &answer, NULL, 0, false, &view);
 	CHECK_EQUAL(add(flows, 1, 0, 100), 100, "the first segment behind a SYN that was not seen");
 	begin(flows, 1);
 	CHECK_EQUAL(add(flows, 1, 100, 50), 150, "and the next, though the SYN comes at last");
@@ -97,7 +112,8 @@ static void test_fast_open(void)
 	struct packet syn = segment(1, 0, 100, TCP_FLAG_SYN);
 	struct flow_view view;
 
-	CHECK(flows_add(flows, &syn, text, 100, false, &view) && view.initial && view.length == 100,
+	CHECK(add_packet(flows, &syn, text, 100, false, &view) && view.initial &&
+	              view.length == 100,
 	      "what a SYN carries");
 	flows_wait(flows, &view, 0);
 	CHECK_EQUAL(add(flows, 1, 0, 100), 0, "it is sent again");
@@ -144,37 +160,37 @@ static void test_consumed(void)
 	bool there;
 
 	begin(flows, 4);
-	there = flows_add(flows, &packet, text, 100, false, &view);
+	there = add_packet(flows, &packet, text, 100, false, &view);
 	flows_wait(flows, &view, 60);
 	packet = segment(4, 100, 100, TCP_FLAG_ACK);
-	there &= flows_add(flows, &packet, text + 100, 100, false, &view);
+	there &= add_packet(flows, &packet, text + 100, 100, false, &view);
 	CHECK(there && view.length == 140 && memcmp(view.bytes, text + 60, 140) == 0,
 	      "the rest of the first, then the second");
 	flows_wait(flows, &view, 140);
 	packet = segment(4, 200, 30, TCP_FLAG_ACK);
-	CHECK(flows_add(flows, &packet, text + 200, 30, false, &view) && view.length == 30,
+	CHECK(add_packet(flows, &packet, text + 200, 30, false, &view) && view.length == 30,
 	      "the third alone");
 	packet = segment(4, 230, 30, TCP_FLAG_ACK);
-	CHECK_EQUAL(flows_interest(flows, &packet), FLOWS_WANTED, "more is wanted");
+	CHECK_EQUAL(interest_in(flows, &packet), FLOWS_WANTED, "more is wanted");
 	flows_done(flows, view.direction);
-	CHECK(flows_interest(flows, &packet) == FLOWS_DONE &&
-	              !flows_add(flows, &packet, text + 230, 30, false, &view),
+	CHECK(interest_in(flows, &packet) == FLOWS_DONE &&
+	              !add_packet(flows, &packet, text + 230, 30, false, &view),
 	      "done: no more");
 	packet.tuple = tuple_reverse(&packet.tuple);
-	CHECK_EQUAL(flows_interest(flows, &packet), FLOWS_WANTED, "but of the other direction");
+	CHECK_EQUAL(interest_in(flows, &packet), FLOWS_WANTED, "but of the other direction");
 	packet.netns = 1;
-	CHECK_EQUAL(flows_interest(flows, &packet), FLOWS_UNKNOWN, "and nothing elsewhere");
+	CHECK_EQUAL(interest_in(flows, &packet), FLOWS_UNKNOWN, "and nothing elsewhere");
 	packet.tcp_flags = TCP_FLAG_SYN;
-	CHECK_EQUAL(flows_interest(flows, &packet), FLOWS_WANTED, "a SYN begins one");
+	CHECK_EQUAL(interest_in(flows, &packet), FLOWS_WANTED, "a SYN begins one");
 	begin(flows, 5);
 	packet = segment(5, 0, 100, TCP_FLAG_ACK);
-	there = flows_add(flows, &packet, text, 40, false, &view);
+	there = add_packet(flows, &packet, text, 40, false, &view);
 	CHECK(there && view.cut && view.length == 40, "a segment that was cut is marked");
 	flows_wait(flows, &view, 0);
 	packet = segment(5, 100, 100, TCP_FLAG_ACK);
-	CHECK(!flows_add(flows, &packet, text, 100, false, &view), "nothing can follow it");
+	CHECK(!add_packet(flows, &packet, text, 100, false, &view), "nothing can follow it");
 	packet = segment(6, 0, 100, TCP_FLAG_ACK);
-	CHECK(flows_add(flows, &packet, text, 100, true, &view) && !view.initial,
+	CHECK(add_packet(flows, &packet, text, 100, true, &view) && !view.initial,
 	      "one met in its middle, whose packet could begin something");
 	flows_free(flows);
 }

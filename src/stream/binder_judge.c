@@ -172,7 +172,8 @@ static bool succeed(struct binder *binder, struct connection *connection, enum c
 		return move(connection, end, &found);
 	}
 	if (found.process != owner->process && found.inode != 0 && found.inode == owner->inode) {
-		owner->lost = true;
+		/* A listing of before may have a socket that was closed since: then nobody has it. */
+		owner->lost = found.process || !found.from_proc_net;
 		*doubtful |=
 			(found.reason == ATTRIBUTION_PENDING ? BINDER_PENDING : BINDER_AMBIGUOUS)
 			<< end;

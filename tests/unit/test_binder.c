@@ -669,6 +669,15 @@ static void test_handed_datagrams(void)
 	              connection->owners[DST].process == &parent && reported == 0,
 	      "another process has it: from whom is not known");
 	CHECK(connection->owners[DST].lost, "and that its owner has it no more is noted");
+	connection->owners[DST].lost = false;
+	heir = unknown(ATTRIBUTION_PENDING);
+	heir.inode = 7;
+	heir.from_proc_net = true;
+	binder_judge(fixture.binder, connection, DST, &packet, now, 1);
+	CHECK(!connection->owners[DST].lost, "a listing may be from before it was closed");
+	heir.from_proc_net = false;
+	binder_judge(fixture.binder, connection, DST, &packet, now, 1);
+	CHECK(connection->owners[DST].lost, "but not what the kernel has just answered");
 	heir = answer(ATTRIBUTION_SOCKET, &own_child);
 	heir.inode = 7;
 	heir.shared_pids = both;

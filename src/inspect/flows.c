@@ -65,31 +65,34 @@ void flows_free(struct flows *flows)
 	free(flows);
 }
 
-/* Alike for both directions. */
-static uint64_t hash_of(const struct flows *flows, const struct packet *packet)
+/* The hash of one end. */
+static uint64_t hash_of(const struct hash_key *factors, const struct inet_address *address,
+                        uint16_t port, uint32_t netns)
+{
+	uint64_t words[2];
+
+	memcpy(words, address, sizeof words);
+	return hash_fold(words[0] ^ factors->k[0] ^ port, words[1] ^ factors->k[1] ^ netns);
+}
+
+/*
+ * The hash is alike for both directions. 61 of its bits stand for the connection: its place, its
+ * tag, and what is checked then.
+ */
+struct flows_place flows_place_of(const struct flows *flows, const struct packet *packet)
 {
 	const struct hash_key factors = hash_factors(&flows->key);
 	const struct tuple *tuple = &packet->tuple;
-	uint64_t source[2], destination[2], hash;
-
-	memcpy(source, &tuple->source, sizeof source);
-	memcpy(destination, &tuple->destination, sizeof destination);
-	hash = hash_fold(source[0] ^ factors.k[0] ^ tuple->source_port, source[1] ^ factors.k[1]) +
-	       hash_fold(destination[0] ^ factors.k[0] ^ tuple->destination_port,
-	                 destination[1] ^ factors.k[1]);
-	return hash_fold(hash ^ packet->netns, factors.k[0]);
-}
-
-/* 61 bits of the hash stand for the connection: its place, its tag, and what is checked then. */
-struct flows_place flows_place_of(const struct flows *flows, const struct packet *packet)
-{
-	uint64_t hash = hash_of(flows, packet);
+	uint64_t source = hash_of(&factors, &tuple->source, tuple->source_port, packet->netns);
+	uint64_t destination =
+		hash_of(&factors, &tuple->destination, tuple->destination_port, packet->netns);
+	uint64_t hash = source + destination;
 
 	return (struct flows_place){
 		.first = (uint32_t)(hash % SETS) * WAYS,
 		.tag = ((uint32_t)(hash >> 32) & ~TAG_DONE) | TAG_USED,
 		.check = (uint32_t)hash,
-		.side = tuple_is_before(&packet->tuple),
+		.side = source < destination,
 	};
 }
 

@@ -130,19 +130,6 @@ static void look_at_quic(struct inspector *inspector, const struct packet *packe
 			look_at_crypto(inspector, &view);
 }
 
-static __attribute__((noinline)) void look_at_datagram(struct inspector *inspector,
-                                                       const struct packet *packet,
-                                                       const uint8_t *payload, size_t captured)
-{
-	bool multicast = has_port(packet, DNS_MDNS_PORT);
-
-	if (multicast || has_port(packet, DNS_PORT) || has_port(packet, DNS_LLMNR_PORT))
-		look_at_dns(inspector, payload, captured,
-		            packet->is_fragment || captured < packet->payload, multicast);
-	else if (!packet->is_fragment && quic_starts(payload, captured))
-		look_at_quic(inspector, packet, payload, captured);
-}
-
 static size_t dns_length(const uint8_t *bytes)
 {
 	return (size_t)bytes[0] << 8 | bytes[1];
@@ -251,15 +238,38 @@ static bool starts(const struct packet *packet, const uint8_t *payload, size_t c
 	                                  : tls_hello_starts(payload, captured);
 }
 
-static __attribute__((noinline)) void look_at_wanted(struct inspector *inspector,
-                                                     const struct flows_place *place,
-                                                     const struct packet *packet,
-                                                     const uint8_t *payload, size_t captured)
+static const uint8_t *payload_of(const uint8_t *bytes, const struct packet *packet, size_t captured)
 {
+	return captured > 0 ? bytes + packet->payload_offset : bytes;
+}
+
+static __attribute__((noinline)) void
+look_at_datagram(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes)
+{
+	size_t captured = packet_payload_captured(packet);
+	const uint8_t *payload = payload_of(bytes, packet, captured);
+	bool multicast = has_port(packet, DNS_MDNS_PORT);
+
+	if (multicast || has_port(packet, DNS_PORT) || has_port(packet, DNS_LLMNR_PORT))
+		look_at_dns(inspector, payload, captured,
+		            packet->is_fragment || captured < packet->payload, multicast);
+	else if (!packet->is_fragment && quic_starts(payload, captured))
+		look_at_quic(inspector, packet, payload, captured);
+}
+
+/* Apart, as most segments need no look. */
+static __attribute__((noinline)) void
+look_at_segment(struct inspector *inspector, const struct flows_place *place,
+                enum flows_interest interest, const struct packet *packet, const uint8_t *bytes)
+{
+	size_t captured = packet_payload_captured(packet);
+	const uint8_t *payload = payload_of(bytes, packet, captured);
+	bool begins = starts(packet, payload, captured);
 	struct flow_view view;
 
-	if (!flows_add(inspector->flows, place, packet, payload, captured,
-	               starts(packet, payload, captured), &view))
+	if (interest == FLOWS_UNKNOWN && !begins)
+		return;
+	if (!flows_add(inspector->flows, place, packet, payload, captured, begins, &view))
 		return;
 	if (has_port(packet, DNS_PORT))
 		look_at_dns_stream(inspector, &view);
@@ -267,33 +277,17 @@ static __attribute__((noinline)) void look_at_wanted(struct inspector *inspector
 		look_at_stream(inspector, &view);
 }
 
-static void look_at_segment(struct inspector *inspector, const struct packet *packet,
-                            const uint8_t *payload, size_t captured)
-{
-	struct flows_place place = flows_place_of(inspector->flows, packet);
-
-	switch (flows_interest(inspector->flows, &place, packet)) {
-	case FLOWS_DONE:
-		return;
-	case FLOWS_UNKNOWN:
-		if (!starts(packet, payload, captured))
-			return;
-		break;
-	case FLOWS_WANTED:
-		break;
-	}
-	look_at_wanted(inspector, &place, packet, payload, captured);
-}
-
 void inspector_look(struct inspector *inspector, const struct packet *packet, const uint8_t *bytes,
                     struct inspector_finding *room)
 {
-	size_t captured = packet_payload_captured(packet);
-	const uint8_t *payload = captured > 0 ? bytes + packet->payload_offset : bytes;
-
 	inspector->finding = room;
-	if (packet->has_tcp && !packet->is_fragment)
-		look_at_segment(inspector, packet, payload, captured);
-	else if (packet->tuple.protocol == IPPROTO_UDP)
-		look_at_datagram(inspector, packet, payload, captured);
+	if (packet->has_tcp && !packet->is_fragment) {
+		struct flows_place place = flows_place_of(inspector->flows, packet);
+		enum flows_interest interest = flows_interest(inspector->flows, &place, packet);
+
+		if (interest != FLOWS_DONE)
+			look_at_segment(inspector, &place, interest, packet, bytes);
+	} else if (packet->tuple.protocol == IPPROTO_UDP) {
+		look_at_datagram(inspector, packet, bytes);
+	}
 }

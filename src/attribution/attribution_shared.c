@@ -5,132 +5,15 @@
  * found with a TCP socket, or with a connected one of UDP, still has it, and whether it has it alone.
  * A child that was forked since has it as well, and any of those that have it may have sent a packet.
  */
-#include <errno.h>
 #include <netinet/in.h>
 
-#include "attribution/attribution_private.h"
+#include "attribution/attribution_look.h"
 #include "attribution/trace_owners.h"
 #include "attribution/windows.h"
 #include "base/clock.h"
 
-/* Looks at descriptors each second for no other reason, 2 to 3 us each. */
-#define HOLDERS_PER_SECOND 4000
-/* Reads so many processes with few descriptors, or as long as that takes: 50 ms of each second. */
-#define SCANS_PER_SECOND 1000
-#define SCAN_COST        (NS_PER_MS / 20)
-/* Children that one look looks at, the same, and those that it passes by, which have ended. */
-#define CHILDREN_LOOKED_AT 16
-#define CHILDREN_ENDED     256
-/* A process that has more is not read. */
-#define DESCRIPTORS_MAX 500
-
-struct look {
-	struct attribution *attribution;
-	const struct attribution_question *question;
-	const struct owner *owner;
-	int64_t opened_ns; /* a child from before this had not the socket, as far as is known */
-	int64_t since_ns;  /* those that were forked since then are looked at; not later than it */
-	int children, ended; /* that were looked at, and passed by */
-	bool gone;           /* the socket is */
-	bool inherited;      /* a child has it */
-	unsigned result;
-};
-
-/* Not known: it may have had the socket at the packet. */
-static void doubt(struct look *look)
-{
-	look->result |= ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
-}
-
-/* What is closed at exec(2) was so by then. */
-static bool has_executed(const struct look *look, const struct child *child)
-{
-	const struct process *process = process_table_at(look->attribution->options.processes,
-	                                                 child->pid, look->question->seen_ns);
-
-	return process && process->executed_ns > child->forked_ns &&
-	       process->executed_ns <= look->question->seen_ns;
-}
-
-/* 1, 0, or -errno when that is not known. One that executed a program may have moved it. */
-static int has_inherited(const struct look *look, int holder_pid, const struct child *child)
-{
-	struct attribution *attribution = look->attribution;
-	struct proc_fd *fds = attribution->options.fds;
-	uint64_t inode = look->owner->inode;
-	struct proc_fd_holders holders;
-	int held = proc_fd_inherited(fds, inode, holder_pid, child->pid);
-
-	if (held != 0 ||
-	    (proc_fd_find(fds, inode, &holders) == 0 && proc_fd_holders_have(&holders, child->pid)))
-		return held < 0 ? held : 1;
-	if (look->question->tuple.protocol != IPPROTO_UDP || child->forked_ns < look->opened_ns)
-		return 0;
-	if (!attribution_spend(&attribution->scans, SCANS_PER_SECOND))
-		return -EAGAIN;
-	proc_fd_scan_small(fds, child->pid, DESCRIPTORS_MAX);
-	return proc_fd_find(fds, inode, &holders) == 0 &&
-	       proc_fd_holders_have(&holders, child->pid);
-}
-
-/*
- * A child that had ended by then sent nothing. How long one had the socket that has ended since, or
- * that was just forked, is not known. holder_pid: it had the socket at the same descriptor.
- */
-static void look_at_child(struct look *look, int holder_pid, const struct child *child)
-{
-	int64_t seen_ns = look->question->seen_ns;
-	bool opened = child->forked_ns >= look->opened_ns;
-	int held = 0;
-
-	if (child->ended_ns != 0 && (child->ended_ns < seen_ns || !opened)) {
-		look->ended++;
-		return;
-	}
-	look->children++;
-	if (child->ended_ns == 0 && !look->gone)
-		held = has_inherited(look, holder_pid, child);
-	look->inherited |= held > 0;
-	if (opened && (child->ended_ns != 0 || held < 0 || look->gone ||
-	               (held == 0 && seen_ns - child->forked_ns < WINDOW_INHERITED_NS &&
-	                !has_executed(look, child))))
-		doubt(look);
-}
-
-/* A child that closed it, or has ended, may have left it to children of its own. */
-static void look_at_children(struct look *look, int holder_pid, int parent_pid)
-{
-	const struct attribution *attribution = look->attribution;
-	const struct child *child = NULL;
-
-	if (forks_latest(&attribution->forks, parent_pid) < look->since_ns)
-		return;
-	while ((child = children_next(&attribution->children, parent_pid, child))) {
-		if (child->forked_ns < look->since_ns)
-			continue;
-		if (child->forked_ns > look->question->seen_ns) {
-			look->result |= ATTRIBUTION_LOOK_AGAIN;
-			continue;
-		}
-		if (look->children == CHILDREN_LOOKED_AT || look->ended == CHILDREN_ENDED) {
-			doubt(look);
-			return;
-		}
-		look_at_child(look, holder_pid, child);
-		look_at_children(look, holder_pid, child->pid);
-	}
-}
-
-/* Those of its process, and of the others that have it. */
-static void look_at_all_children(struct look *look)
-{
-	const struct owner *owner = look->owner;
-
-	look_at_children(look, owner->process->pid, owner->process->pid);
-	for (int i = 0; i < owner->shared_count; i++)
-		if (owner->shared_pids[i] != owner->process->pid)
-			look_at_children(look, owner->shared_pids[i], owner->shared_pids[i]);
-}
+/* To read a process costs as many scans as it takes of this time: 50 ms of each second in all. */
+#define SCAN_COST (NS_PER_MS / 20)
 
 /* Each that had it has it. */
 static bool has_all(const struct proc_fd_holders *holders, const struct owner *owner)
@@ -151,7 +34,7 @@ static bool find_again(struct attribution *attribution, const struct owner *owne
 	proc_fd_hint(fds, owner->process->pid);
 	if (proc_fd_predict(fds, owner->inode, ATTRIBUTION_PREDICT_BUDGET, holders) == 0)
 		return true;
-	if (!attribution_spend(&attribution->scans, SCANS_PER_SECOND))
+	if (!attribution_spend(&attribution->scans, LOOK_SCANS_PER_SECOND))
 		return false;
 	proc_fd_scan_process(fds, owner->process->pid);
 	attribution->scans.left -= (int)((clock_monotonic_ns() - began_ns) / SCAN_COST);
@@ -192,10 +75,7 @@ static enum now find_now(struct attribution *attribution,
                          const struct attribution_question *question, const struct owner *owner,
                          struct socket *socket)
 {
-	const struct attribution_namespace *namespace =
-		attribution_find_namespace(attribution, question->netns);
-
-	if (!namespace || attribution_find_socket(attribution, namespace, question, socket) != 0)
+	if (!look_find_socket(attribution, question, socket))
 		return NOW_GONE;
 	if (!attribution_udp_is_connected(socket, &question->tuple))
 		return owner->inode == socket->inode && !attribution->options.trace_owners
@@ -218,52 +98,21 @@ static bool has_child(const struct look *look, int parent_pid)
 	return false;
 }
 
-/* Only where it was seen to connect is it known since when it has the socket. */
-static struct look begin_look(struct attribution *attribution,
-                              const struct attribution_question *question,
-                              const struct owner *owner)
-{
-	struct look look = {
-		.attribution = attribution,
-		.question = question,
-		.owner = owner,
-		.opened_ns = question->since_ns - WINDOW_FORK_NS,
-	};
-	int pid = 0;
-	int64_t first_ns =
-		attribution->options.trace_owners && question->tuple.protocol == IPPROTO_UDP
-			? trace_owners_first_route(attribution->options.trace_owners, question,
-	                                           &pid)
-			: 0;
-
-	if (first_ns != 0)
-		look.opened_ns = first_ns;
-	look.since_ns = look.opened_ns;
-	if (question->tuple.protocol == IPPROTO_UDP)
-		look.since_ns -= WINDOW_HISTORY_KEEP_NS;
-	return look;
-}
-
 /* Those that have it beside the owner: its parent, and the process that was seen with it first. */
 static void look_at_relatives(struct look *look)
 {
 	struct attribution *attribution = look->attribution;
-	struct proc_fd *fds = attribution->options.fds;
 	const struct owner *owner = look->owner;
-	struct proc_fd_holders holders = { 0 };
 	int first = 0;
 
-	proc_fd_inherited(fds, owner->inode, owner->process->pid, owner->process->parent_pid);
+	proc_fd_inherited(attribution->options.fds, owner->inode, owner->process->pid,
+	                  owner->process->parent_pid);
 	if (!attribution->options.trace_owners ||
 	    !trace_owners_first_route(attribution->options.trace_owners, look->question, &first) ||
 	    first == owner->process->pid)
 		return;
-	if (proc_fd_find(fds, owner->inode, &holders) == 0 && proc_fd_holders_have(&holders, first))
-		return;
-	if (attribution_spend(&attribution->scans, SCANS_PER_SECOND))
-		proc_fd_scan_small(fds, first, DESCRIPTORS_MAX);
-	else
-		doubt(look);
+	if (!look_index(attribution, owner->inode, first))
+		look_doubt(look);
 }
 
 /*
@@ -274,11 +123,10 @@ static void look_at_relatives(struct look *look)
 static unsigned look_at_socket(struct look *look, struct owner *owner)
 {
 	struct attribution *attribution = look->attribution;
-	struct proc_fd *fds = attribution->options.fds;
 	struct proc_fd_holders holders = { 0 };
 	struct socket socket;
 
-	if (!attribution_spend(&attribution->holders, HOLDERS_PER_SECOND))
+	if (!attribution_spend(&attribution->holders, LOOK_HOLDERS_PER_SECOND))
 		return ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
 	switch (find_now(attribution, look->question, owner, &socket)) {
 	case NOW_REPORTED:
@@ -291,16 +139,11 @@ static unsigned look_at_socket(struct look *look, struct owner *owner)
 		break;
 	}
 	owner->inode = socket.inode;
-	if (proc_fd_find(fds, owner->inode, &holders) != 0 ||
-	    !proc_fd_holders_have(&holders, owner->process->pid)) {
-		if (!attribution_spend(&attribution->scans, SCANS_PER_SECOND))
-			return ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
-		proc_fd_scan_small(fds, owner->process->pid, DESCRIPTORS_MAX);
-	}
+	if (!look_index(attribution, owner->inode, owner->process->pid))
+		return ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
 	look_at_relatives(look);
 	look_at_all_children(look);
-	if (proc_fd_find(fds, owner->inode, &holders) != 0 ||
-	    !proc_fd_holders_have(&holders, owner->process->pid))
+	if (!look_is_indexed(attribution, owner->inode, owner->process->pid, &holders))
 		return ATTRIBUTION_LOST | look->result;
 	/* It may close it yet. */
 	if (look->question->seen_ns - forks_latest(&attribution->forks, owner->process->pid) <
@@ -338,7 +181,7 @@ static unsigned look_at_connected(struct attribution *attribution,
 	if (!forked && owner->shared_count == 0 &&
 	    children_forked_ns(&attribution->children, owner->process->pid) == 0)
 		return 0;
-	look = begin_look(attribution, question, owner);
+	look = look_begin(attribution, question, owner);
 	forked = forks_latest(&attribution->forks, owner->process->pid) >= look.since_ns && forked;
 	if (!forked && owner->shared_count == 0 && !is_child(&look))
 		return 0;
@@ -374,101 +217,12 @@ bool attribution_may_share(struct attribution *attribution,
 
 	if (question->tuple.protocol != IPPROTO_UDP)
 		return false;
-	look = begin_look(attribution, question, owner);
+	look = look_begin(attribution, question, owner);
 	looked = look_at_socket(&look, owner) & (ATTRIBUTION_LOST | ATTRIBUTION_DOUBTFUL);
 	if (!look.gone)
 		return looked;
 	return !(traced && trace_owners_sends_at(traced, question, owner->process->pid)) &&
 	       (looked || (traced && may_be_parents(attribution, question, owner->process)));
-}
-
-/* The last fork up to the packet in which the process took part; 0: not since the connection began. */
-static int64_t shared_since(const struct look *look)
-{
-	const struct children *children = &look->attribution->children;
-	const struct process *process = look->owner->process;
-	const struct child *child = NULL;
-	int64_t seen_ns = look->question->seen_ns, latest_ns = process->sole_holder_since_ns;
-
-	if (latest_ns <= seen_ns)
-		return latest_ns >= look->since_ns ? latest_ns : 0;
-	latest_ns = children_forked_ns(children, process->pid);
-	while ((child = children_next(children, process->pid, child)))
-		if (child->forked_ns > latest_ns && child->forked_ns <= seen_ns)
-			latest_ns = child->forked_ns;
-	return latest_ns >= look->since_ns && latest_ns <= seen_ns ? latest_ns : 0;
-}
-
-/* Its parent had the socket before it, and may have closed it since. */
-static bool has_parent(const struct look *look)
-{
-	const struct process *process = look->owner->process;
-	int64_t forked_ns = children_forked_ns(&look->attribution->children, process->pid);
-
-	if (forked_ns == 0 || forked_ns < look->since_ns)
-		return false;
-	return look->question->seen_ns - forked_ns < WINDOW_INHERITED_NS ||
-	       proc_fd_inherited(look->attribution->options.fds, look->owner->inode, process->pid,
-	                         process->parent_pid) == 1;
-}
-
-/* May another process have the socket that the one had at that fork? */
-static bool has_sharers(struct look *look, struct owner *owner)
-{
-	struct attribution *attribution = look->attribution;
-	const struct attribution_namespace *namespace =
-		attribution_find_namespace(attribution, look->question->netns);
-	struct proc_fd *fds = attribution->options.fds;
-	struct proc_fd_holders holders = { 0 };
-	struct socket socket;
-
-	look->gone = !namespace ||
-	             attribution_find_socket(attribution, namespace, look->question, &socket) != 0;
-	owner->inode = look->gone ? 0 : socket.inode;
-	look->gone |= owner->inode == 0;
-	if (!look->gone && (proc_fd_find(fds, owner->inode, &holders) != 0 ||
-	                    !proc_fd_holders_have(&holders, owner->process->pid))) {
-		if (!attribution_spend(&attribution->scans, SCANS_PER_SECOND))
-			return true;
-		proc_fd_scan_small(fds, owner->process->pid, DESCRIPTORS_MAX);
-		if (proc_fd_find(fds, owner->inode, &holders) != 0 ||
-		    !proc_fd_holders_have(&holders, owner->process->pid))
-			return true;
-	}
-	look_at_all_children(look);
-	return look->inherited || look->result & ATTRIBUTION_DOUBTFUL || has_parent(look);
-}
-
-/*
- * A send is reported when it is done, and lasts as long as the other end lets it wait. As long as
- * none is since the process forked, or was forked, the packet may be of one that another process
- * has begun.
- */
-static unsigned look_at_sends(struct attribution *attribution,
-                              const struct attribution_question *question,
-                              const struct owner *owner)
-{
-	struct owner holder = *owner; /* no reference of its own */
-	struct look look;
-	int64_t forked_ns;
-
-	if ((owner->method != ATTRIBUTION_TRACEPOINT && owner->method != ATTRIBUTION_SOCKET) ||
-	    owner->shared_count > 0 || owner->process->exited_ns != 0 ||
-	    !attribution_forked_since(owner->process, question->since_ns))
-		return 0;
-	look = begin_look(attribution, question, &holder);
-	forked_ns = shared_since(&look);
-	if (forked_ns == 0) /* later than the packet */
-		return ATTRIBUTION_LOOK_AGAIN;
-	if (question->seen_ns - forked_ns > WINDOW_HISTORY_KEEP_NS ||
-	    trace_owners_sent_since(attribution->options.trace_owners, question, forked_ns))
-		return 0;
-	if (!question->sender || !question->has_payload)
-		return ATTRIBUTION_LOOK_AGAIN;
-	if (attribution_spend(&attribution->holders, HOLDERS_PER_SECOND) &&
-	    !has_sharers(&look, &holder))
-		return ATTRIBUTION_LOOK_AGAIN;
-	return ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
 }
 
 unsigned attribution_look_at_holders(struct attribution *attribution,
@@ -484,15 +238,14 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 		return look_at_sends(attribution, question, owner);
 	if (owner->method != ATTRIBUTION_SOCKET || owner->inode == 0 ||
 	    owner->process->exited_ns != 0 ||
-	    !attribution_spend(&attribution->holders, HOLDERS_PER_SECOND))
+	    !attribution_spend(&attribution->holders, LOOK_HOLDERS_PER_SECOND))
 		return 0;
 	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 &&
 	    !find_again(attribution, owner, &holders))
 		return stand_unread(attribution, owner);
-	look = begin_look(attribution, question, owner);
+	look = look_begin(attribution, question, owner);
 	look_at_all_children(&look);
-	if (proc_fd_find(attribution->options.fds, owner->inode, &holders) != 0 ||
-	    !proc_fd_holders_have(&holders, owner->process->pid))
+	if (!look_is_indexed(attribution, owner->inode, owner->process->pid, &holders))
 		return ATTRIBUTION_LOST | look.result;
 	return look.result | set_sharers(owner, &holders);
 }

@@ -5,6 +5,7 @@
  * network before.
  */
 #include "attribution/trace_owners_private.h"
+#include "attribution/windows.h"
 
 bool trace_owners_sent_since(struct trace_owners *owners,
                              const struct attribution_question *question, int64_t since_ns)
@@ -13,7 +14,7 @@ bool trace_owners_sent_since(struct trace_owners *owners,
 		.tuple = question->tuple,
 		.kinds = SOCKET_HISTORY_SENT,
 		.from_ns = since_ns,
-		.to_ns = INT64_MAX,
+		.to_ns = question->seen_ns + WINDOW_TRACE_EXACT_NS,
 		.apart_ns = INT64_MAX,
 	};
 	struct socket_history_match match;

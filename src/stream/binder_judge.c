@@ -243,6 +243,15 @@ static bool is_of_several(const struct binder *binder, const struct attribution_
 	       attribution_is_contested(binder->options.attribution, question);
 }
 
+/* Another process than before may have been seen to use an end. */
+static void ask_contested(const struct binder *binder, struct connection *connection,
+                          const struct attribution_question *question)
+{
+	if (!connection->binding.contested && !question->fanned_out)
+		connection->binding.contested =
+			attribution_is_contested(binder->options.attribution, question);
+}
+
 static void tell_move(struct binder *binder, struct connection *connection)
 {
 	if (connection->binding.moves == MOVES_REPORTED) {
@@ -328,9 +337,8 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 			continue;
 		question = question_of_packet(connection, (enum connection_end)end,
 		                              (enum connection_end)end == from, packet, seen_ns);
-		if (changed && !connection->binding.contested && !question.fanned_out)
-			connection->binding.contested =
-				attribution_is_contested(binder->options.attribution, &question);
+		if (changed)
+			ask_contested(binder, connection, &question);
 		if (changed && !connection->binding.contested &&
 		    is_looked_up(connection, end, question.sender))
 			moved |= judge(binder, connection, (enum connection_end)end, &question,
@@ -342,6 +350,9 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 			doubtful |= ASK_AGAIN;
 		lost = changed &&
 		       has_lost(binder, connection, (enum connection_end)end, &question, &doubtful);
+		/* The look takes in what was reported since: another process may have sent. */
+		if (changed && connection->tuple.protocol == IPPROTO_TCP)
+			ask_contested(binder, connection, &question);
 		if (!connection->binding.contested && !lost &&
 		    !(changed && is_orphan(connection, (enum connection_end)end, seen_ns)))
 			continue;

@@ -52,6 +52,7 @@ def test_long_send_of_a_child():
                 check(named.pop(0) == agent.pid, "the greeting is the server's", agent.pid)
             check(set(named) <= {child, None}, f"a server that {title} has sent nothing else",
                   {pid: named.count(pid) for pid in set(named)})
+            check(child in named, "its child is named, once the send is reported", child)
 
 
 run(globals())

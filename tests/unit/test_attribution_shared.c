@@ -230,18 +230,21 @@ static void test_unreported(struct attribution *attribution, struct process *pro
 		int64_t forked_ms, ended_ms, sent_ms, seen_ms;
 		bool has_payload;
 		unsigned answer;
+		int shared; /* processes that have the socket, as far as known */
 	} unreported[] = {
-		{ "none has sent", 100, 0, 0, 150, true, DOUBTFUL | AGAIN },
-		{ "the last send was before the fork", 100, 0, 90, 150, true, DOUBTFUL | AGAIN },
-		{ "a send since then is reported", 100, 0, 160, 150, true, 0 },
-		{ "a packet without data", 100, 0, 0, 150, false, AGAIN },
-		{ "a packet of before the fork", 100, 0, 0, 50, true, AGAIN },
-		{ "the child had ended", 100, 140, 0, 150, true, AGAIN },
-		{ "the fork was before the connection", -900, 0, 0, 150, true, 0 },
+		{ "none has sent", 100, 0, 0, 150, true, DOUBTFUL | AGAIN, 0 },
+		{ "the last send was before the fork", 100, 0, 90, 150, true, DOUBTFUL | AGAIN, 0 },
+		{ "a send since then is reported", 100, 0, 160, 150, true, 0, 0 },
+		{ "a packet without data", 100, 0, 0, 150, false, AGAIN, 0 },
+		{ "a packet of before the fork", 100, 0, 0, 50, true, AGAIN, 0 },
+		{ "the child had ended", 100, 140, 0, 150, true, AGAIN, 0 },
+		{ "the fork was before the connection", -900, 0, 0, 150, true, 0, 0 },
+		{ "two are known to have it", 100, 140, 0, 150, true, DOUBTFUL | AGAIN, 2 },
 	};
 	static const enum attribution_method methods[] = { ATTRIBUTION_TRACEPOINT,
 		                                           ATTRIBUTION_SOCKET };
 	int64_t base_ns = clock_monotonic_ns() - NS_PER_SECOND;
+	int shared[] = { 10, 30 };
 
 	for (size_t i = 0; i < sizeof unreported / sizeof *unreported; i++) {
 		int64_t forked_ns = base_ns + unreported[i].forked_ms * NS_PER_MS;
@@ -252,7 +255,10 @@ static void test_unreported(struct attribution *attribution, struct process *pro
 			.since_ns = base_ns,
 			.seen_ns = base_ns + unreported[i].seen_ms * NS_PER_MS,
 		};
-		struct owner owner = { .method = methods[i % 2], .process = process };
+		struct owner owner = { .method = methods[i % 2],
+			               .process = process,
+			               .shared_count = unreported[i].shared,
+			               .shared_pids = shared };
 
 		process->sole_holder_since_ns = forked_ns;
 		attribution_forked(attribution, 10, 20, forked_ns);

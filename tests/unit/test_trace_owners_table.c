@@ -111,6 +111,7 @@ static const struct test_case cases[] = {
 	{ "TCP: it closes it", TCP, { { OPEN, 7, -500, 1000 }, { END, 9, -10, 0 }, { CLOSE, 7, -1, 1000 } }, HEIR, "s", 7 },
 	{ "TCP: none has sent", TCP, { { ACCEPT, 7, -500, 1000 }, { RECEIVE, 7, -400, 1000 } }, SENT, "rs", 0 },
 	{ "TCP: a send that is reported after its packet", TCP, { { ACCEPT, 7, -500, 1000 }, { SEND, 9, 90, 1000 } }, SENT, "rs", 7 },
+	{ "TCP: one that may have begun after it", TCP, { { ACCEPT, 7, -500, 1000 }, { SEND, 9, 210, 1000 } }, SENT, "rs", 0 },
 	{ "TCP: one from a socket that is not known", TCP, { { SEND, 9, 0, 1000 } }, SENT, "rs", 0 },
 	{ "TCP: the process that opened it has sent before", TCP, { { OPEN, 7, -500, 1000 }, { SEND, 7, -400, 1000 } }, SENT, "s", 0 },
 	{ "TCP: it has sent before, and forked", TCP, { { OPEN, 7, -500, 1000 }, { SEND, 7, -400, 1000 }, { FORK, 7, -20, 0 } }, SENT, "s", 0 },

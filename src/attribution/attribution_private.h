@@ -170,6 +170,10 @@ void attribution_withdraw(const struct attribution_question *question, struct ow
  */
 bool attribution_may_share(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner);
+/* As attribution_look_at_holders: an end of TCP, where tracepoints report its sends. */
+unsigned attribution_look_at_sends(struct attribution *attribution,
+                                   const struct attribution_question *question,
+                                   const struct owner *owner);
 /* What the sentinel saw of the end; false, and *owner is unknown: nothing that is sure. */
 bool attribution_find_sighted(struct attribution *attribution,
                               const struct attribution_question *question, struct owner *owner);

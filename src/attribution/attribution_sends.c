@@ -5,7 +5,7 @@
  * wait. Where several processes have the socket, its packets are on the network before it is known
  * which of them sends.
  */
-#include "attribution/attribution_look.h"
+#include "attribution/look.h"
 #include "attribution/trace_owners.h"
 #include "attribution/windows.h"
 
@@ -61,8 +61,9 @@ static bool has_sharers(struct look *look, struct owner *owner)
  * As long as none is reported since the process forked, or was forked, the packet may be of a send
  * that another process has begun.
  */
-unsigned look_at_sends(struct attribution *attribution, const struct attribution_question *question,
-                       const struct owner *owner)
+unsigned attribution_look_at_sends(struct attribution *attribution,
+                                   const struct attribution_question *question,
+                                   const struct owner *owner)
 {
 	struct owner holder = *owner; /* no reference of its own */
 	struct look look;

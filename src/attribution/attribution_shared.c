@@ -7,7 +7,7 @@
  */
 #include <netinet/in.h>
 
-#include "attribution/attribution_look.h"
+#include "attribution/look.h"
 #include "attribution/trace_owners.h"
 #include "attribution/windows.h"
 #include "base/clock.h"
@@ -235,7 +235,7 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 	if (question->tuple.protocol == IPPROTO_UDP)
 		return look_at_connected(attribution, question, owner);
 	if (attribution->options.trace_owners)
-		return look_at_sends(attribution, question, owner);
+		return attribution_look_at_sends(attribution, question, owner);
 	if (owner->method != ATTRIBUTION_SOCKET || owner->inode == 0 ||
 	    owner->process->exited_ns != 0 ||
 	    !attribution_spend(&attribution->holders, LOOK_HOLDERS_PER_SECOND))

@@ -1,7 +1,7 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Processes that were forked since a connection began, and have the socket of its end. */
-#include "attribution/attribution_look.h"
+#include "attribution/look.h"
 
 #include <errno.h>
 #include <netinet/in.h>

@@ -4,8 +4,8 @@
  * A look at the processes that may have the socket of an end beside its owner, at the time of a
  * packet. Included by the files that look, and by no other.
  */
-#ifndef SOCKLINE_ATTRIBUTION_ATTRIBUTION_LOOK_H
-#define SOCKLINE_ATTRIBUTION_ATTRIBUTION_LOOK_H
+#ifndef SOCKLINE_ATTRIBUTION_LOOK_H
+#define SOCKLINE_ATTRIBUTION_LOOK_H
 
 #include "attribution/attribution_private.h"
 
@@ -26,7 +26,7 @@ struct look {
 	unsigned result;
 };
 
-/* Only of an end of UDP that was seen to connect it is known since when it has the socket. */
+/* An end of UDP has its socket since it was seen to connect; one that was not, for an unknown time. */
 struct look look_begin(struct attribution *attribution, const struct attribution_question *question,
                        const struct owner *owner);
 /* Not known: another process may have had the socket at the packet. */
@@ -44,9 +44,5 @@ bool look_is_indexed(const struct attribution *attribution, uint64_t inode, int 
 bool look_index(struct attribution *attribution, uint64_t inode, int pid);
 /* The children of its process, and of the others that have the socket: the result, and `inherited`. */
 void look_at_all_children(struct look *look);
-
-/* As attribution_look_at_holders: an end of TCP, with tracepoints. */
-unsigned look_at_sends(struct attribution *attribution, const struct attribution_question *question,
-                       const struct owner *owner);
 
 #endif

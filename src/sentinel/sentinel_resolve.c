@@ -184,6 +184,10 @@ static void look_at_udp(struct look *look)
 		return;
 	}
 	holder = find_holder(look, false);
+	/* A child that was forked with the socket is found first, and its parent may have sent. */
+	if (holder &&
+	    sentinel_search_is_inherited(&look->resolver->search, holder, look->socket.inode))
+		holder = NULL;
 	sighting = describe(look, holder ? SENTINEL_SOCKET : SENTINEL_UNRESOLVED);
 	if (holder && !sentinel_pidfd_is_alone(holder->pid, holder->fd, look->socket.cookie))
 		sighting.how = SENTINEL_PORT;

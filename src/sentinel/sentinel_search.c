@@ -291,6 +291,22 @@ static struct sentinel_holder *climb(struct sentinel_search *search, struct sent
 	return holder;
 }
 
+bool sentinel_search_is_inherited(const struct sentinel_search *search,
+                                  const struct sentinel_holder *holder, uint64_t inode)
+{
+	int dir;
+	bool holds;
+
+	if (holder->stat.parent_pid <= 1)
+		return false;
+	dir = process_read_open(search->proc_fd, holder->stat.parent_pid);
+	if (dir < 0)
+		return false;
+	holds = sentinel_fds_holds(dir, holder->fd, inode);
+	close(dir);
+	return holds;
+}
+
 /* Likely descriptors of all the young. */
 static struct sentinel_holder *find_widely(struct sentinel_search *search,
                                            struct sentinel_wanted *wanted)

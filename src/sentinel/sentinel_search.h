@@ -37,5 +37,8 @@ void sentinel_search_destroy(struct sentinel_search *search);
 /* The holder, its descriptor in ->fd; valid until the next call. NULL: not found. */
 struct sentinel_holder *sentinel_search_find(struct sentinel_search *search,
                                              struct sentinel_wanted *wanted);
+/* Its parent has the same descriptor: the socket came from there, and either of the two may use it. */
+bool sentinel_search_is_inherited(const struct sentinel_search *search,
+                                  const struct sentinel_holder *holder, uint64_t inode);
 
 #endif

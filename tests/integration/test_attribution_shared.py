@@ -156,6 +156,51 @@ def test_handed_on():
                       f"{mode}: {title}", f"{pids}\n{ends}")
 
 
+# The child, which is younger and so is found first, has the socket until its parent has sent from it once.
+INHERITED = """
+ours, theirs = socket.socketpair()
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 0))
+there = server.getsockname()
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 0))
+here = s.getsockname()
+child = os.fork()
+if not child:
+    server.close()
+    ours.close()
+    theirs.recv(1)
+    s.close()
+    theirs.send(b"closed")
+    theirs.recv(1)
+    os._exit(0)
+theirs.close()
+s.sendto(b"1", there)
+ours.send(b"1")
+ours.recv(6)
+for _ in range(9):
+    s.sendto(b"1", there)
+s.close()
+server.close()
+wait(here[1], there[1], os.getpid(), child)
+"""
+
+
+def test_inherited_by_a_child():
+    """A child that has its parent's socket as well, and sends nothing, is not named alone."""
+    for mode in MODES:
+        with Namespace() as host:
+            sockline = host.sockline("-e", "packet,connection", "--attribution", mode, "udp")
+            agent = Agent(host, INHERITED)
+            here, there, parent, child = map(int, agent.first.split())
+            sockline.wait_for("packet", count=10)
+            agent.end()
+            check(sockline.stop() == 0, f"{mode}: ends well", sockline.stderr)
+            ends = [end for _, end in ends_at(sockline.records, here, there)]
+            check(len(ends) >= 12 and all(parent in end.named or end.pid is None for end in ends),
+                  f"{mode}: an inherited socket", f"{parent} {child}: {ends}")
+
+
 RECEIVER = """
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

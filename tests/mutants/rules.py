@@ -114,6 +114,9 @@ MUTANTS = (
      "false"),
     ("attribution/attribution_raw.c", "socket->tuple.source_port == question->icmp_id", "true"),
     ("attribution/attribution_raw.c", "icmp && !question->has_icmp_id", "false"),
+    # sentinel
+    ("sentinel/sentinel_search.c", "holds = sentinel_fds_holds(dir, holder->fd, inode);",
+     "holds = false;"),
     # stream
     ("stream/binder.c", "found->inode != first->inode", "false"),
     ("tracepoints/trace_ring.c", "ring->head - ring->tail > ring->size - room_for_record(ring)", "false"),

@@ -369,6 +369,36 @@ static void test_connection(int family)
 	close(listener);
 }
 
+/* A child that has what its parent made, and one whose socket is its own. */
+static void test_inherited(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), child = fork(), second;
+	uint64_t inode = inode_of(fd), other;
+	struct sentinel_holder *found;
+
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	second = start_holder(0, &other);
+	begin();
+	sentinel_pids_add(&young, child, false);
+	sentinel_pids_add(&young, second, false);
+	found = find(inode, false);
+	CHECK(is_found(found, child, fd), "a child that was forked with a socket is found");
+	CHECK(found && sentinel_search_is_inherited(&search, found, inode),
+	      "its parent has the same descriptor");
+	close(fd);
+	CHECK(found && !sentinel_search_is_inherited(&search, found, inode),
+	      "until that has closed it");
+	found = find(other, false);
+	CHECK(is_found(found, second, 3) && !sentinel_search_is_inherited(&search, found, other),
+	      "a child's own socket is not its parent's");
+	stop_holder(child);
+	stop_holder(second);
+	sentinel_search_destroy(&search);
+}
+
 int main(void)
 {
 	for (int round = 0; round < 2; round++) {
@@ -380,6 +410,7 @@ int main(void)
 		test_listener();
 		test_shared();
 		test_hint();
+		test_inherited();
 	}
 	test_time();
 	test_order();

@@ -171,8 +171,8 @@ struct connection {
 	struct {
 		uint32_t number; /* of this entry */
 		uint32_t held_previous;
-		uint64_t hash;
-		uint64_t order; /* of opening */
+		uint32_t tag;   /* the upper half of its hash, all that the index has of it */
+		uint32_t order; /* of opening; wraps */
 		int64_t update_ns;
 		uint32_t next_free; /* or the next that is held */
 		struct wheel_link timer;
@@ -187,6 +187,7 @@ struct connection {
 	int64_t asked_ns; /* monotonic: when owners were first asked for; 0 = never */
 	int64_t seen_ns;  /* monotonic: of the first packet */
 	int64_t reported_ns;
+	uint32_t first[2]; /* TCP: the sequence number behind its SYN, see TCP_SEEN_SYN */
 
 	struct connection_tunnel *tunnel; /* that its packets are in; NULL = none is known */
 	struct names *names; /* what it is about, see inspect/names.h; NULL = nothing is known */

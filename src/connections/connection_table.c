@@ -183,7 +183,7 @@ void connection_table_forget(struct connection_table *table, struct connection *
 {
 	connection_table_settle(table, connection);
 	wheel_remove(&table->wheel, connection->internal.number);
-	table_remove(table->index, connection->internal.hash, connection->internal.number);
+	table_remove(table->index, connection_table_hash(connection), connection->internal.number);
 	connection_table_drop_sockets(table, connection);
 	if (!connection->life.closed)
 		table->open_count--;
@@ -304,15 +304,14 @@ struct connection *connection_table_open(struct connection_table *table,
 	connection->state =
 		key->tuple.protocol == IPPROTO_TCP ? SOCKET_SYN_SENT : SOCKET_STATE_NONE;
 	connection->life.in_use = true;
-	connection->internal.order = ++table->opened_order;
+	connection->internal.order = (uint32_t)++table->opened_order;
 	connection->active_ns = now_ns;
 	if (table->options.update_interval_ns > 0)
 		connection->internal.update_ns = now_ns + table->options.update_interval_ns;
-	connection->internal.hash = key->hash;
-	connection->id = id_of(&table->options.id_key, key->netns, &key->tuple,
-	                       connection->internal.order, time_ns);
-	if (table_insert(table->index, connection->internal.hash, connection->internal.number) !=
-	    0) {
+	connection->internal.tag = (uint32_t)(key->hash >> 32);
+	connection->id = id_of(&table->options.id_key, key->netns, &key->tuple, table->opened_order,
+	                       time_ns);
+	if (table_insert(table->index, key->hash, connection->internal.number) != 0) {
 		give_back(table, connection);
 		return NULL;
 	}
@@ -327,8 +326,9 @@ static int compare_order(const void *a, const void *b)
 	const struct connection *first = *(struct connection *const *)a;
 	const struct connection *second = *(struct connection *const *)b;
 
-	return (first->internal.order > second->internal.order) -
-	       (first->internal.order < second->internal.order);
+	int32_t later = (int32_t)(first->internal.order - second->internal.order);
+
+	return (later > 0) - (later < 0);
 }
 
 static void shut_down(struct connection_table *table, struct connection *connection, int64_t now_ns)
@@ -367,7 +367,7 @@ uint32_t connection_table_number(const struct connection *connection)
 
 uint64_t connection_table_hash(const struct connection *connection)
 {
-	return connection->internal.hash;
+	return (uint64_t)connection->internal.tag << 32;
 }
 
 struct connection *connection_table_at(const struct connection_table *table, uint32_t number,

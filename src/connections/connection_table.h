@@ -172,7 +172,7 @@ void connection_table_shutdown(struct connection_table *table, int64_t now_ns);
  * id together are a weak reference. NULL when it is another one now.
  */
 uint32_t connection_table_number(const struct connection *connection);
-/* As its key has it. */
+/* As its key has it, the upper half: the rest is 0. */
 uint64_t connection_table_hash(const struct connection *connection);
 struct connection *connection_table_at(const struct connection_table *table, uint32_t number,
                                        uint64_t id);

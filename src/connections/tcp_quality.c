@@ -253,6 +253,7 @@ static void begin_sequence(struct connection *connection, enum connection_end fr
 		flow->acked[from] = segment->acknowledgement;
 	flow->next[from] = end_of(segment);
 	flow->letters[from] |= TCP_SEEN_SEQUENCE;
+	connection->first[from] = segment->sequence + 1;
 	if (from == CONNECTION_SOURCE)
 		flow->syn_data = segment->flags & TCP_FLAG_SYN && segment->payload > 0;
 }

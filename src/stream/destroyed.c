@@ -184,7 +184,8 @@ static const struct info *find_info(const struct destroyed *destroyed, uint64_t 
 	while (table_next(&cursor, &number)) {
 		const struct info *info = info_at(destroyed, number);
 
-		if (info->hash == hash && tuple_equal(&info->tuple, tuple) &&
+		/* No more of a hash is kept with a connection. */
+		if (info->hash >> 32 == hash >> 32 && tuple_equal(&info->tuple, tuple) &&
 		    (!latest || info->time_ns > latest->time_ns))
 			latest = info;
 	}

@@ -90,33 +90,38 @@ static void test_lost(void)
 	destroyed_free(destroyed);
 }
 
+/* The upper half of a hash is what is compared. */
+#define HASH(number) ((uint64_t)(number) << 32)
+
 static void test_info(void)
 {
 	struct destroyed *destroyed = destroyed_new(&key);
 	struct connection_key wanted = {
 		.tuple = { .source_port = 80, .destination_port = 1000, .protocol = IPPROTO_TCP },
-		.hash = 1,
+		.hash = HASH(1),
 	};
 	struct tuple reversed = tuple_reverse(&wanted.tuple);
 	struct socket_tcp_info info = { .bytes_acked = 7 };
 
-	CHECK(!destroyed_info(destroyed, 1, &wanted.tuple, NOW, &info) &&
-	              !destroyed_since(destroyed, 1, &wanted.tuple, 0),
+	CHECK(!destroyed_info(destroyed, HASH(1), &wanted.tuple, NOW, &info) &&
+	              !destroyed_since(destroyed, HASH(1), &wanted.tuple, 0),
 	      "no numbers are known at first");
 	destroyed_add_info(destroyed, &wanted, &info, NOW);
 	info.bytes_acked = 0;
-	CHECK(destroyed_info(destroyed, 1, &wanted.tuple, NOW, &info) && info.bytes_acked == 7,
+	CHECK(destroyed_info(destroyed, HASH(1), &wanted.tuple, NOW, &info) &&
+	              info.bytes_acked == 7,
 	      "a socket's last numbers are known");
-	CHECK(!destroyed_info(destroyed, 2, &wanted.tuple, NOW, &info) &&
-	              !destroyed_info(destroyed, 1, &reversed, NOW, &info),
+	CHECK(!destroyed_info(destroyed, HASH(2), &wanted.tuple, NOW, &info) &&
+	              !destroyed_info(destroyed, HASH(1), &reversed, NOW, &info),
 	      "they are not those of another socket");
-	CHECK(!destroyed_info(destroyed, 1, &wanted.tuple, NOW + WINDOW_DESTROYED_INFO_NS + 1,
+	CHECK(!destroyed_info(destroyed, HASH(1), &wanted.tuple, NOW + WINDOW_DESTROYED_INFO_NS + 1,
 	                      &info),
 	      "they are known for a while");
-	CHECK(destroyed_since(destroyed, 1, &wanted.tuple, NOW - 1) &&
-	              !destroyed_since(destroyed, 1, &wanted.tuple, NOW),
+	CHECK(destroyed_since(destroyed, HASH(1), &wanted.tuple, NOW - 1) &&
+	              !destroyed_since(destroyed, HASH(1), &wanted.tuple, NOW),
 	      "a connection that began later has another socket");
-	CHECK(!destroyed_since(destroyed, 1, &reversed, NOW - 1), "the other end is not destroyed");
+	CHECK(!destroyed_since(destroyed, HASH(1), &reversed, NOW - 1),
+	      "the other end is not destroyed");
 	destroyed_free(destroyed);
 }
 
@@ -128,19 +133,21 @@ static void test_stays_small(void)
 	const struct socket_tcp_info info = { .bytes_acked = 7 };
 	struct socket_tcp_info found = { 0 };
 	struct connection_key wanted = { .tuple = { .protocol = IPPROTO_TCP } };
+	uint64_t number = 0;
 	long before = check_pages_touched();
 	int known = 0;
 
 	for (int64_t round = 0; round < ROUNDS; round++) {
 		int64_t now_ns = NOW + round * 2 * WINDOW_DESTROYED_INFO_NS;
-		uint64_t first = wanted.hash;
+		uint64_t first = number;
 
 		for (int i = 0; i < AT_ONCE; i++) {
-			wanted.hash++;
+			wanted.hash = HASH(++number);
 			destroyed_add_info(destroyed, &wanted, &info, now_ns);
 		}
-		for (uint64_t hash = first + 1; hash <= wanted.hash; hash++)
-			known += destroyed_info(destroyed, hash, &wanted.tuple, now_ns, &found);
+		for (uint64_t known_number = first + 1; known_number <= number; known_number++)
+			known += destroyed_info(destroyed, HASH(known_number), &wanted.tuple,
+			                        now_ns, &found);
 	}
 	CHECK(check_pages_touched() - before < 64, "%d times %d sockets: %ld pages", ROUNDS,
 	      AT_ONCE, check_pages_touched() - before);
@@ -157,13 +164,14 @@ static void test_burst(void)
 	struct socket_tcp_info info = { 0 };
 	int known = 0;
 
-	for (wanted.hash = 1; wanted.hash <= SOCKETS; wanted.hash++) {
-		info.bytes_acked = wanted.hash;
+	for (uint64_t number = 1; number <= SOCKETS; number++) {
+		wanted.hash = HASH(number);
+		info.bytes_acked = number;
 		destroyed_add_info(destroyed, &wanted, &info, NOW);
 	}
-	for (uint64_t hash = 1; hash <= SOCKETS; hash++)
-		known += destroyed_info(destroyed, hash, &wanted.tuple, NOW, &info) &&
-		         info.bytes_acked == hash && hash > SOCKETS - KEPT;
+	for (uint64_t number = 1; number <= SOCKETS; number++)
+		known += destroyed_info(destroyed, HASH(number), &wanted.tuple, NOW, &info) &&
+		         info.bytes_acked == number && number > SOCKETS - KEPT;
 	CHECK_EQUAL(known, KEPT, "the latest %d of %d sockets are known", KEPT, SOCKETS);
 	destroyed_free(destroyed);
 }

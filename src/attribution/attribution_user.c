@@ -104,10 +104,41 @@ bool attribution_find_user(struct attribution *attribution,
 	return true;
 }
 
+/* Data of a TCP end: it may have waited in the socket since before its process was gone. */
+static bool is_data(const struct attribution *attribution,
+                    const struct attribution_question *question)
+{
+	return question->tuple.protocol == IPPROTO_TCP && question->sender &&
+	       question->has_payload && attribution->options.trace_owners;
+}
+
+/* One that has the descriptor, and has sent nothing that is reported: a send of its own may go on. */
+static bool may_be_of_dead(const struct attribution *attribution,
+                           const struct attribution_question *question, const struct owner *heir)
+{
+	struct trace_owners *traced = attribution->options.trace_owners;
+
+	return is_data(attribution, question) && heir->method == ATTRIBUTION_SOCKET &&
+	       trace_owners_reports_sends(traced) &&
+	       !trace_owners_sent_since(traced, question, question->heir_ns);
+}
+
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner)
 {
+	struct process *process;
+
+	if (is_data(attribution, question) &&
+	    trace_owners_find_sent(attribution->options.trace_owners, question, &process) ==
+	            TRACE_OWNERS_ONE) {
+		attribution_set_traced(question, process, owner);
+		return true;
+	}
 	attribution_resolve(attribution, question, owner);
+	if (may_be_of_dead(attribution, question, owner)) {
+		attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);
+		return false;
+	}
 	if ((owner->method == ATTRIBUTION_SOCKET || owner->method == ATTRIBUTION_TRACEPOINT) &&
 	    (owner->process->exited_ns == 0 || owner->process->exited_ns > question->seen_ns))
 		return true;

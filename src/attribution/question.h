@@ -18,7 +18,9 @@ struct attribution_question {
 	bool died; /* a socket on the port has, since seen_ns: the one there now may be its successor */
 	bool died_again;  /* and a second one: so there was a successor */
 	bool sender;      /* this end sent the packet that is at hand */
-	bool has_payload; /* and it has data */
+	bool has_payload; /* and it has data: */
+	bool has_offset;  /* TCP, and it is known where in the stream of this end: */
+	uint32_t offset;  /* bytes before it; wraps */
 	bool fanned_out;  /* the packet is multicast or broadcast: several may receive it */
 	bool foreign;     /* the end's address is not of the host: a proxy's, and no listener's */
 	bool has_icmp_id; /* ICMP echo of which this end is the requester: */

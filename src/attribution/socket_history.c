@@ -32,10 +32,12 @@ struct socket_history *socket_history_new(uint32_t max, const struct hash_key *k
 	history->pending_connects = pending_connects_new(PENDING_CONNECTS_MAX, key);
 	history->failed_connects = failed_connects_new();
 	history->traced_sockets = traced_sockets_new(key);
+	history->sent_bytes = sent_bytes_new();
+	history->counted = 1;
 	/* Written before they are read; pages that are not touched cost nothing. */
 	history->sightings = aligned_alloc(PAGES_LINE, max * sizeof *history->sightings);
 	if (!history->index || !history->pending_connects || !history->failed_connects ||
-	    !history->traced_sockets || !history->sightings) {
+	    !history->traced_sockets || !history->sent_bytes || !history->sightings) {
 		socket_history_free(history);
 		return NULL;
 	}
@@ -50,6 +52,7 @@ void socket_history_free(struct socket_history *history)
 	pending_connects_free(history->pending_connects);
 	failed_connects_free(history->failed_connects);
 	traced_sockets_free(history->traced_sockets);
+	sent_bytes_free(history->sent_bytes);
 	free(history->sightings);
 	free(history);
 }
@@ -211,9 +214,12 @@ static void note_first(struct socket_history *history, const struct traced_socke
 	history->changed_ns = sighting->last_ns;
 }
 
-/* What it sends from now on is reported by its address alone. */
+/*
+ * What it sends from now on is reported by its address alone. counted: 0 = what it sent before is not
+ * known.
+ */
 static void trace_socket(struct socket_history *history, uint64_t address,
-                         const struct sighting *sighting, int pid)
+                         const struct sighting *sighting, int pid, uint32_t counted)
 {
 	struct traced_socket socket = {
 		.socket = address,
@@ -221,17 +227,50 @@ static void trace_socket(struct socket_history *history, uint64_t address,
 		.source = sighting->source,
 		.used_ns = sighting->last_ns,
 		.pid = pid,
+		.counted = counted,
 		.reversed = sighting->reversed,
 	};
 
 	traced_sockets_put(history->traced_sockets, &socket);
 }
 
+/* Where one process has the socket alone, as most do, all that leaves it is its own. */
+static void count_bytes(struct socket_history *history, struct traced_socket *socket,
+                        uint32_t bytes, const struct sighting *sending)
+{
+	const struct sent_bytes_sender sender = { .time_ns = sending->last_ns,
+		                                  .pid = sending->pid,
+		                                  .netns = sending->netns };
+	uint64_t from = socket->bytes;
+	bool is_another = socket->pid != 0 && socket->pid != sending->pid;
+
+	socket->bytes += bytes;
+	if (sent_bytes_add(history->sent_bytes, socket->stream, &sender, from, socket->bytes) ||
+	    !(is_another || sending->sole_holder_since_ns > socket->used_ns))
+		return;
+	const struct sent_bytes_sender before = { .time_ns = socket->used_ns,
+		                                  .pid = socket->pid,
+		                                  .netns = sending->netns };
+	const struct sent_bytes_stream stream = { .hash = socket->hash,
+		                                  .source = socket->source,
+		                                  .opened_ns = socket->used_ns,
+		                                  .netns = sending->netns,
+		                                  .reversed = socket->reversed };
+
+	/* One that has made room does not come again: it would lack the senders of before. */
+	if (socket->stream != 0)
+		return;
+	socket->stream =
+		sent_bytes_open(history->sent_bytes, &stream, is_another ? &before : &sender);
+	sent_bytes_add(history->sent_bytes, socket->stream, &sender, from, socket->bytes);
+}
+
 /*
  * Most send again and again, which changes nothing. The first send since a fork shows which of the
  * processes that have the socket since then goes on.
  */
-static void enter_send(struct socket_history *history, uint64_t address, struct sighting *sending)
+static void enter_send(struct socket_history *history, uint64_t address, uint32_t bytes,
+                       struct sighting *sending)
 {
 	struct traced_socket *socket = traced_sockets_find(history->traced_sockets, address);
 	int64_t used_ns, forked_ns = sending->sole_holder_since_ns;
@@ -239,6 +278,8 @@ static void enter_send(struct socket_history *history, uint64_t address, struct 
 	if (!socket)
 		return;
 	used_ns = socket->used_ns;
+	if (socket->counted == history->counted)
+		count_bytes(history, socket, bytes, sending);
 	socket->used_ns = sending->last_ns;
 	if (socket->pid == sending->pid && used_ns >= forked_ns)
 		return;
@@ -266,7 +307,7 @@ static void enter_received(struct socket_history *history, uint64_t address,
 		note_first(history, socket, socket ? socket->used_ns : 0, sighting);
 	enter_after(history, previous, sighting);
 	if (!socket)
-		trace_socket(history, address, sighting, 0);
+		trace_socket(history, address, sighting, 0, 0);
 }
 
 static void enter_first(struct socket_history *history)
@@ -280,16 +321,16 @@ static void enter_first(struct socket_history *history)
 		break;
 	case COMING_OPENED:
 		enter(history, sighting);
-		trace_socket(history, first->socket, sighting, sighting->pid);
+		trace_socket(history, first->socket, sighting, sighting->pid, history->counted);
 		break;
 	case COMING_ACCEPTED:
-		trace_socket(history, first->socket, sighting, 0);
+		trace_socket(history, first->socket, sighting, 0, history->counted);
 		break;
 	case COMING_RECEIVED:
 		enter_received(history, first->socket, sighting);
 		break;
 	case COMING_SENT:
-		enter_send(history, first->socket, sighting);
+		enter_send(history, first->socket, first->bytes, sighting);
 		break;
 	}
 	history->coming_tail = (history->coming_tail + 1) % COMING;
@@ -303,7 +344,8 @@ void socket_history_enter_all(struct socket_history *history)
 }
 
 void socket_history_take_in(struct socket_history *history, enum coming_about about,
-                            uint64_t socket, const struct sighting *sighting, int64_t time_ns)
+                            uint64_t socket, uint32_t bytes, const struct sighting *sighting,
+                            int64_t time_ns)
 {
 	struct coming *coming;
 
@@ -312,6 +354,7 @@ void socket_history_take_in(struct socket_history *history, enum coming_about ab
 	coming = &history->coming[(history->coming_tail + history->coming_count++) % COMING];
 	coming->about = about;
 	coming->socket = socket;
+	coming->bytes = bytes;
 	coming->sighting = *sighting;
 	coming->sighting.first_ns = coming->sighting.last_ns = time_ns;
 	coming->sighting.queued_ms = sighting_ms(time_ns);
@@ -321,6 +364,12 @@ void socket_history_take_in(struct socket_history *history, enum coming_about ab
 		return;
 	history->counters.added++;
 	table_prefetch(history->index, sighting->hash);
+}
+
+void socket_history_uncount(struct socket_history *history)
+{
+	socket_history_enter_all(history);
+	history->counted += history->counted == UINT32_MAX ? 2 : 1;
 }
 
 uint32_t socket_history_changes(struct socket_history *history)

@@ -104,6 +104,16 @@ enum socket_history_answer socket_history_find_first(struct socket_history *hist
                                                      const struct socket_history_question *question,
                                                      struct socket_history_match *match);
 /*
+ * The process that sent the byte at that offset of the stream tuple.source -> tuple.destination, since
+ * from_ns, where several may have its socket. FOUND; NONE: not known; INCOMPLETE: not reported yet.
+ */
+enum socket_history_answer socket_history_find_sent(struct socket_history *history,
+                                                    const struct socket_history_question *question,
+                                                    uint32_t offset,
+                                                    struct socket_history_match *match);
+/* Some sends from now on, or up to now, are not reported: what was counted of sockets does not go on. */
+void socket_history_uncount(struct socket_history *history);
+/*
  * How often a tuple was seen with another process than before, and when that was last: as long
  * as there is no such change, owners that are known stand.
  */

@@ -54,7 +54,8 @@ static void add_send(struct socket_history *history, const struct trace_event *e
 		.sole_holder_since_ns = process ? process->sole_holder_since_ns : 0,
 	};
 
-	socket_history_take_in(history, COMING_SENT, event->socket, &sighting, event->time_ns);
+	socket_history_take_in(history, COMING_SENT, event->socket, event->bytes, &sighting,
+	                       event->time_ns);
 }
 
 static void add_failed(struct socket_history *history, const struct trace_event *event,
@@ -93,7 +94,7 @@ static void add_opened(struct socket_history *history, const struct trace_event 
 	sighting = sighting_of(history, event, NULL, SOCKET_HISTORY_OPENED);
 	sighting.pid = pending_connect.pid;
 	sighting.netns = pending_connect.netns;
-	socket_history_take_in(history, COMING_OPENED, event->socket, &sighting,
+	socket_history_take_in(history, COMING_OPENED, event->socket, 0, &sighting,
 	                       pending_connect.time_ns);
 }
 
@@ -120,14 +121,14 @@ static void add_state(struct socket_history *history, const struct trace_event *
 	} else if (event->old_state == SOCKET_SYN_RECEIVED) {
 		struct sighting accepted = sighting_of(history, event, NULL, 0);
 
-		socket_history_take_in(history, COMING_ACCEPTED, event->socket, &accepted,
+		socket_history_take_in(history, COMING_ACCEPTED, event->socket, 0, &accepted,
 		                       event->time_ns);
 	} else if (is_close(event)) {
 		struct sighting sighting =
 			sighting_of(history, event, process, SOCKET_HISTORY_CLOSED);
 
 		add_opened(history, event);
-		socket_history_take_in(history, COMING_SEEN, 0, &sighting, event->time_ns);
+		socket_history_take_in(history, COMING_SEEN, 0, 0, &sighting, event->time_ns);
 	}
 }
 
@@ -144,6 +145,7 @@ static void add_loss(struct socket_history *history, const struct trace_event *e
 	pending_connects_clear(history->pending_connects);
 	failed_connects_lost(history->failed_connects);
 	traced_sockets_clear(history->traced_sockets);
+	sent_bytes_clear(history->sent_bytes);
 }
 
 bool socket_history_take_failed(struct socket_history *history, int64_t before_ns,
@@ -161,7 +163,7 @@ void socket_history_add(struct socket_history *history, const struct trace_event
 	case TRACE_EVENT_ROUTE:
 		sighting = sighting_of(history, event, process, SOCKET_HISTORY_ROUTED);
 		sighting.ifindex = event->ifindex;
-		socket_history_take_in(history, COMING_SEEN, 0, &sighting, event->time_ns);
+		socket_history_take_in(history, COMING_SEEN, 0, 0, &sighting, event->time_ns);
 		break;
 	case TRACE_EVENT_NO_ROUTE:
 		history->counters.evicted += !failed_connects_add_lookup(
@@ -170,7 +172,7 @@ void socket_history_add(struct socket_history *history, const struct trace_event
 	case TRACE_EVENT_RECEIVE:
 		sighting = sighting_of(history, event, process, SOCKET_HISTORY_RECEIVED);
 		socket_history_take_in(history, event->socket != 0 ? COMING_RECEIVED : COMING_SEEN,
-		                       event->socket, &sighting, event->time_ns);
+		                       event->socket, 0, &sighting, event->time_ns);
 		break;
 	case TRACE_EVENT_SEND:
 		add_send(history, event, process);

@@ -189,3 +189,30 @@ enum socket_history_answer socket_history_find_first(struct socket_history *hist
 	}
 	return answer_one(history, question, first, several, match);
 }
+
+enum socket_history_answer socket_history_find_sent(struct socket_history *history,
+                                                    const struct socket_history_question *question,
+                                                    uint32_t offset,
+                                                    struct socket_history_match *match)
+{
+	struct sent_bytes_stream stream = { .source = question->tuple.source,
+		                            .netns = question->netns };
+	struct sent_bytes_sender sender;
+
+	socket_history_enter_all(history);
+	stream.hash = socket_history_hash(history, &question->tuple, &stream.reversed);
+	switch (sent_bytes_find(history->sent_bytes, &stream, question->from_ns, offset, &sender)) {
+	case SENT_BYTES_NONE:
+		return SOCKET_HISTORY_NONE;
+	case SENT_BYTES_BEYOND:
+		return SOCKET_HISTORY_INCOMPLETE;
+	case SENT_BYTES_FOUND:
+		break;
+	}
+	*match = (struct socket_history_match){ .pid = sender.pid,
+		                                .netns = sender.netns,
+		                                .kinds = SOCKET_HISTORY_SENT,
+		                                .first_ns = sender.time_ns,
+		                                .last_ns = sender.time_ns };
+	return SOCKET_HISTORY_FOUND;
+}

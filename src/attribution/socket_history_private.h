@@ -6,6 +6,7 @@
 
 #include "attribution/failed_connects.h"
 #include "attribution/pending_connects.h"
+#include "attribution/sent_bytes.h"
 #include "attribution/socket_history.h"
 #include "attribution/traced_sockets.h"
 #include "base/clock.h"
@@ -51,6 +52,7 @@ enum coming_about {
 struct coming {
 	struct sighting sighting;
 	uint64_t socket;
+	uint32_t bytes; /* COMING_SENT */
 	enum coming_about about;
 };
 
@@ -65,6 +67,8 @@ struct socket_history {
 	struct pending_connects *pending_connects;
 	struct failed_connects *failed_connects;
 	struct traced_sockets *traced_sockets;
+	struct sent_bytes *sent_bytes;
+	uint32_t counted; /* grows when sends may have gone unreported; never 0 */
 	struct sighting *sightings;
 	uint32_t max, length, tail, count;
 	struct coming coming[COMING]; /* a ring, too, of those that are not entered yet */
@@ -103,7 +107,8 @@ uint64_t socket_history_hash(struct socket_history *history, const struct tuple 
  * With a socket: that is what it is about; otherwise 0.
  */
 void socket_history_take_in(struct socket_history *history, enum coming_about about,
-                            uint64_t socket, const struct sighting *sighting, int64_t time_ns);
+                            uint64_t socket, uint32_t bytes, const struct sighting *sighting,
+                            int64_t time_ns);
 /* What was added up to now is found. */
 void socket_history_enter_all(struct socket_history *history);
 

@@ -68,6 +68,7 @@ void trace_owners_drain(struct trace_owners *owners)
 	if (changes)
 		process_changes_begin(changes);
 	tracepoints_drain(owners->tracepoints, on_trace_event, owners);
+	trace_owners_note_switches(owners);
 	if (changes)
 		process_changes_end(changes, now_ns);
 	for (int i = 0; i < owners->executed_count; i++)
@@ -102,10 +103,9 @@ static void complete(struct process_table *processes, struct process *process, i
 	process_table_confirm_ids(processes, process, time_ns);
 }
 
-/* The process of a sighting; NULL when it is not surely known. */
-static struct process *process_of(struct trace_owners *owners,
-                                  const struct attribution_question *question,
-                                  const struct socket_history_match *match)
+struct process *trace_owners_process_of(struct trace_owners *owners,
+                                        const struct attribution_question *question,
+                                        const struct socket_history_match *match)
 {
 	struct process_table *processes = owners->options.processes;
 	struct process *found = process_table_at(processes, match->pid, match->last_ns);
@@ -155,7 +155,7 @@ static bool ask(struct trace_owners *owners, const struct attribution_question *
 
 	*process = NULL;
 	if (find(owners->socket_history, asked, &match) == SOCKET_HISTORY_FOUND)
-		*process = process_of(owners, question, &match);
+		*process = trace_owners_process_of(owners, question, &match);
 	if (*process)
 		return true;
 	trace_owners_drain(owners);
@@ -165,7 +165,7 @@ static bool ask(struct trace_owners *owners, const struct attribution_question *
 	if (answer == SOCKET_HISTORY_NONE && question->tuple.protocol == IPPROTO_TCP)
 		answer = find(owners->socket_history, &wider, &match);
 	if (answer == SOCKET_HISTORY_FOUND)
-		*process = process_of(owners, question, &match);
+		*process = trace_owners_process_of(owners, question, &match);
 	return *process != NULL;
 }
 
@@ -282,7 +282,7 @@ static bool find_echo_sender(struct trace_owners *owners,
 	case SOCKET_HISTORY_NONE:
 		return found;
 	case SOCKET_HISTORY_FOUND:
-		sender = process_of(owners, question, &match);
+		sender = trace_owners_process_of(owners, question, &match);
 		break;
 	case SOCKET_HISTORY_AMBIGUOUS:
 	case SOCKET_HISTORY_INCOMPLETE:
@@ -360,16 +360,6 @@ bool trace_owners_find_receiver(struct trace_owners *owners,
 	       was_alive(*process, question->seen_ns);
 }
 
-uint32_t trace_owners_changes(const struct trace_owners *owners)
-{
-	return socket_history_changes(owners->socket_history);
-}
-
-bool trace_owners_changed_since(const struct trace_owners *owners, int64_t since_ns)
-{
-	return socket_history_changed_ns(owners->socket_history) >= since_ns;
-}
-
 static int64_t since(const struct attribution_question *question)
 {
 	return question->since_ns != 0 ? question->since_ns - before(question)
@@ -399,10 +389,16 @@ static enum trace_owners_user find_tcp_user(struct trace_owners *owners,
 		asked_for(question, SOCKET_HISTORY_OPENED | SOCKET_HISTORY_SENT, since(question),
 	                  question->seen_ns + WINDOW_TRACE_EXACT_NS);
 	bool sent = question->sender && question->has_payload;
+	enum trace_owners_user user = trace_owners_find_sent(owners, question, process);
 
-	if (ask(owners, question, socket_history_find_latest, &asked, process) &&
-	    (sent || was_alive(*process, question->seen_ns)))
-		return TRACE_OWNERS_ONE;
+	if (user != TRACE_OWNERS_NONE)
+		return user;
+	if (ask(owners, question, socket_history_find_latest, &asked, process)) {
+		if (was_alive(*process, question->seen_ns))
+			return TRACE_OWNERS_ONE;
+		if (sent) /* it waited in the socket, or another one sends, and is not done */
+			return TRACE_OWNERS_AMBIGUOUS;
+	}
 	asked.kinds = SOCKET_HISTORY_USED;
 	if (ask(owners, question, socket_history_find_latest, &asked, process) &&
 	    was_alive(*process, question->seen_ns))
@@ -464,7 +460,9 @@ enum trace_owners_user trace_owners_find_since(struct trace_owners *owners,
 		answer = socket_history_find(owners->socket_history, &asked, &match);
 	if (answer == SOCKET_HISTORY_NONE)
 		return TRACE_OWNERS_NONE;
-	*process = answer == SOCKET_HISTORY_FOUND ? process_of(owners, question, &match) : NULL;
+	*process = answer == SOCKET_HISTORY_FOUND
+	                   ? trace_owners_process_of(owners, question, &match)
+	                   : NULL;
 	return *process ? TRACE_OWNERS_ONE : TRACE_OWNERS_AMBIGUOUS;
 }
 

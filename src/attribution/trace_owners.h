@@ -111,6 +111,15 @@ bool trace_owners_sends_at(struct trace_owners *owners, const struct attribution
  */
 bool trace_owners_sent_since(struct trace_owners *owners,
                              const struct attribution_question *question, int64_t since_ns);
+/* Are sends from TCP sockets reported at all? Since Linux 6.3. */
+bool trace_owners_reports_sends(const struct trace_owners *owners);
+/*
+ * The process that sent the byte of question->offset, which may have left the socket long after,
+ * where several may have that. NONE: it is not known, or not reported yet.
+ */
+enum trace_owners_user trace_owners_find_sent(struct trace_owners *owners,
+                                              const struct attribution_question *question,
+                                              struct process **process);
 /*
  * When the end of UDP was seen first up to the packet, and with which process: *pid, if that is
  * not 0. Returns 0: that is not known.

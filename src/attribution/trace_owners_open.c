@@ -125,6 +125,16 @@ struct trace_flood_source trace_owners_take_flood(struct trace_owners *owners)
 	return trace_flood_take(&owners->flood, owners->options.processes);
 }
 
+uint32_t trace_owners_changes(const struct trace_owners *owners)
+{
+	return socket_history_changes(owners->socket_history);
+}
+
+bool trace_owners_changed_since(const struct trace_owners *owners, int64_t since_ns)
+{
+	return socket_history_changed_ns(owners->socket_history) >= since_ns;
+}
+
 struct trace_owners_counters trace_owners_counters(const struct trace_owners *owners)
 {
 	const struct tracepoints_counters *tracepoints = tracepoints_counters(owners->tracepoints);

@@ -18,7 +18,8 @@ struct trace_owners {
 	struct socket_history *socket_history;
 	struct process_history process_history;
 	struct trace_flood flood;
-	bool relist; /* events were lost: who is who must be read anew */
+	uint64_t switches; /* of struct tracepoints_counters, at the last drain */
+	bool relist;       /* events were lost: who is who must be read anew */
 	/* Processes that ran exec during this drain: read when it is known that they go on. */
 	int executed[EXECUTED_MAX];
 	int executed_count;
@@ -27,6 +28,12 @@ struct trace_owners {
 	int64_t listening_lost_ns;     /* until then reports of that are missing; 0 = none is */
 };
 
+/* The process of a sighting; NULL when it is not surely known. */
+struct process *trace_owners_process_of(struct trace_owners *owners,
+                                        const struct attribution_question *question,
+                                        const struct socket_history_match *match);
+/* After a drain: sends may have gone unreported. */
+void trace_owners_note_switches(struct trace_owners *owners);
 /* Reads every process into the history, so that their children have a parent. */
 void trace_owners_seed(struct trace_owners *owners);
 /* Notes what TRACE_EVENT_STATE and _LOST_SOCKETS say of listening sockets; others do no harm. */

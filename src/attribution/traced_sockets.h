@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TCP sockets by the kernel's address of them, since they were connected: the ends, which a
- * send does not report, and the process that sent last. Pure, bounded: where all places are
- * taken, one that was not found lately makes room.
+ * send does not report, the process that sent last, and how much was sent. Pure, bounded: where
+ * all places are taken, one that was not found lately makes room.
  */
 #ifndef SOCKLINE_ATTRIBUTION_TRACED_SOCKETS_H
 #define SOCKLINE_ATTRIBUTION_TRACED_SOCKETS_H
@@ -21,7 +21,10 @@ struct traced_socket {
 	uint64_t hash;   /* of its tuple, as struct socket_history has it */
 	struct inet_address source;
 	int64_t used_ns;
-	int pid; /* of the process that connected it, or sent last; 0 = none did */
+	uint64_t bytes;   /* that were sent from it, as far as it is counted */
+	int pid;          /* of the process that connected it, or sent last; 0 = none did */
+	uint32_t stream;  /* number in struct sent_bytes; 0 = it has none */
+	uint32_t counted; /* as socket_history.counted: its bytes are known; 0 = not all are */
 	bool reversed;
 };
 

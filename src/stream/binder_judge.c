@@ -6,6 +6,7 @@
 #include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/snippet.h"
+#include "connections/tcp_quality.h"
 #include "stream/binder_private.h"
 
 #define MOVES_REPORTED 16 /* changes of owners that are reported, of a connection */
@@ -43,6 +44,15 @@ static bool move(struct connection *connection, enum connection_end end, struct 
 	return true;
 }
 
+/* Data in a SYN (RFC 7413) may have been sent before its socket was known. */
+static bool has_offset(const struct connection *connection, enum connection_end from,
+                       const struct packet *packet)
+{
+	return packet->has_tcp && packet->payload > 0 && !(packet->tcp_flags & TCP_FLAG_SYN) &&
+	       !connection->midway && !connection->flow.syn_data &&
+	       connection->flow.letters[from] & TCP_SEEN_SYN;
+}
+
 /* Destroyed sockets are not counted yet. */
 static struct attribution_question question_of_packet(const struct connection *connection,
                                                       enum connection_end end, bool sender,
@@ -54,6 +64,9 @@ static struct attribution_question question_of_packet(const struct connection *c
 	question.ifindex = packet->ifindex;
 	question.sender = sender;
 	question.has_payload = packet->payload > 0;
+	question.has_offset = sender && has_offset(connection, end, packet);
+	if (question.has_offset)
+		question.offset = packet->tcp_sequence - connection->first[end];
 	return question;
 }
 
@@ -118,6 +131,14 @@ static bool is_of_next(const struct owner *owner, const struct owner *found)
 	return owner->inode != 0 && found->inode != 0 && owner->inode != found->inode;
 }
 
+/* The process that is gone may have sent the packet, or one that has its socket. */
+static bool is_undecided(const struct attribution_question *question, const struct owner *found)
+{
+	return found->method == ATTRIBUTION_UNKNOWN &&
+	       (found->reason == ATTRIBUTION_PENDING || (found->reason == ATTRIBUTION_AMBIGUOUS &&
+	                                                 question->tuple.protocol == IPPROTO_TCP));
+}
+
 /*
  * A process that shared the orphan's socket has it alone, then: one that has its descriptor, or is
  * seen to use it since. Where there is none, the orphan was the last that had it.
@@ -130,10 +151,18 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 
 	since.heir_ns = connection->owners[end].process->exited_ns;
 	if (attribution_find_heir(binder->options.attribution, &since, &found) &&
-	    !is_of_next(&connection->owners[end], &found))
+	    !is_of_next(&connection->owners[end], &found)) {
+		/* What waits in the socket is the orphan's, and leaves it among what others send. */
+		if (question->tuple.protocol == IPPROTO_TCP)
+			connection->binding.contested = 1;
+		if (found.process == connection->owners[end].process)
+			*doubtful |= ASK_AGAIN;
 		return move(connection, end, &found);
-	if (found.reason == ATTRIBUTION_PENDING) {
-		*doubtful |= BINDER_PENDING << end;
+	}
+	if (is_undecided(question, &found)) {
+		*doubtful |=
+			(found.reason == ATTRIBUTION_PENDING ? BINDER_PENDING : BINDER_AMBIGUOUS)
+			<< end;
 		*doubtful |= ASK_AGAIN;
 	} else {
 		connection->binding.orphaned |= 1u << end & 3;

@@ -70,6 +70,7 @@ struct trace_event {
 	uint32_t userns; /* of the user namespace; 0 = not known */
 	uint32_t ifindex;
 	uint32_t table;      /* NO_ROUTE: of routes */
+	uint32_t bytes;      /* SEND: so many */
 	int64_t time_ns;     /* monotonic */
 	int64_t boottime_ns; /* the same moment on CLOCK_BOOTTIME, at most microseconds off */
 	int64_t since_ns;

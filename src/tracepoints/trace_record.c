@@ -228,6 +228,7 @@ static enum trace_record_result decode_send(const uint16_t *offsets, bool long_p
 	if (!event->process_context)
 		return TRACE_RECORD_IRQ;
 	event->kind = TRACE_EVENT_SEND;
+	event->bytes = bytes_native32(raw + offsets[SEND_RESULT]); /* > 0, by the filter */
 	event->socket = read_pointer(raw + offsets[SEND_SOCKET], long_pointers);
 	event->tuple.protocol = IPPROTO_TCP; /* the filter lets nothing else through */
 	return TRACE_RECORD_DECODED;

@@ -213,23 +213,6 @@ static int open_groups(struct tracepoints *tracepoints, const struct tracepoints
 	return result == 0 && tracepoints->group_count == 0 ? -ENODEV : result;
 }
 
-/*
- * perf's CLOCK_MONOTONIC knows nothing of time namespaces, time_namespaces(7):
- * what our own clock is ahead of it stands in /proc.
- */
-int64_t tracepoints_clock_shift(void)
-{
-	static const char name[] = "monotonic";
-	char text[128], *at = text;
-	int64_t seconds;
-
-	if (tracefs_read_text("/proc/self/timens_offsets", text, sizeof text) <= 0 ||
-	    strncmp(text, name, sizeof name - 1) != 0)
-		return 0;
-	seconds = strtoll(text + sizeof name - 1, &at, 10);
-	return seconds * NS_PER_SECOND + strtoll(at, NULL, 10);
-}
-
 int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_options *options,
                      struct error *error)
 {
@@ -254,6 +237,7 @@ int tracepoints_open(struct tracepoints **tracepoints, const struct tracepoints_
 	result = options->like ? 0 : learn_events(opened, error);
 	if (result < 0)
 		goto fail;
+	opened->counters.has_sends = opened->layout.events[TRACE_RECORD_SEND].known;
 	for (int event = 0; event < TRACE_RECORD_EVENTS && result == 0; event++)
 		result = start_event(opened, (enum trace_record_event)event);
 	if (result < 0)
@@ -367,6 +351,7 @@ static void pause_events(struct tracepoints *tracepoints, const enum trace_recor
 		for (int i = 0; i < tracepoints->group_count; i++)
 			trace_group_pause(tracepoints->groups[i], *events, pause);
 	tracepoints->counters.pauses += pause;
+	tracepoints->counters.switches++;
 }
 
 /* Leaves busy ports out, and takes others back. */

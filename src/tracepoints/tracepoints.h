@@ -56,6 +56,8 @@ struct tracepoints_counters {
 	uint64_t dropped_foreign; /* of a process that our pid namespace does not show */
 	uint64_t malformed;
 	uint64_t filtered_ports; /* local ports that are left out now because they are too busy */
+	bool has_sends;          /* what TCP sockets send is reported at all: since Linux 6.3 */
+	uint64_t switches;       /* times that an event was switched off for a while, or on again */
 	uint64_t pauses; /* times an event was off for a second, for want of the right to filter */
 };
 

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sends that last: the kernel reports a send when it is done, after its packets were read."""
+"""Sends that last: the kernel reports a send when it is done, after its packets were read. And data that waits in
+the socket, which leaves it when another process sends, or when its own is gone."""
 
 from harness import Namespace, check, run, until
 from mksock import Agent, source_end
@@ -53,6 +54,101 @@ def test_long_send_of_a_child():
             check(set(named) <= {child, None}, f"a server that {title} has sent nothing else",
                   {pid: named.count(pid) for pid in set(named)})
             check(child in named, "its child is named, once the send is reported", child)
+
+
+# One process fills the socket, and the other end reads when another one has the socket, and sends or not.
+FULL = """
+import time
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+s = server.accept()[0]
+client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2000000)
+def fill(size=0):
+    client.setblocking(False)
+    try:
+        while size < 1000000:
+            size += client.send(bytes(100000))
+    except BlockingIOError:
+        pass
+    return size
+def send_on():
+    client.setblocking(True)
+    for _ in range(5):
+        client.send(bytes(300))
+    return 5 * 300
+def read(left):
+    while left:
+        left -= len(s.recv(min(left, 50000)))
+done, filled = os.pipe(), os.pipe()
+%s
+wait("read")
+"""
+FILL = {
+    "child that ends": """
+child = os.fork()
+if not child:
+    os.write(filled[1], b"%d" % fill())
+    os._exit(0)
+os.waitpid(child, 0)
+size = int(os.read(filled[0], 20))
+wait(server.getsockname()[1], client.getsockname()[1], child, os.getpid(), size)
+read(size)
+read(send_on())
+""",
+    "child that goes on": """
+child = os.fork()
+if not child:
+    os.write(filled[1], b"%d" % fill())
+    os.read(done[0], 1)
+    os._exit(0)
+size = int(os.read(filled[0], 20))
+wait(server.getsockname()[1], client.getsockname()[1], child, os.getpid(), size)
+read(size)
+read(send_on())
+os.write(done[1], b"x")
+os.waitpid(child, 0)
+""",
+    "parent": """
+size = fill()
+child = os.fork()
+if not child:
+    for _ in range(2):
+        os.read(done[0], 1)
+        send_on()
+    os._exit(0)
+wait(server.getsockname()[1], client.getsockname()[1], os.getpid(), child, size)
+os.write(done[1], b"x")
+time.sleep(0.2)
+read(size + 5 * 300)
+os.write(done[1], b"x")
+read(5 * 300)
+os.waitpid(child, 0)
+""",
+}
+
+
+def test_data_of_before():
+    """What a process has sent, and what waits in the socket since, is its own; what comes after is the other's."""
+    with Namespace() as host:
+        for title, program in FILL.items():
+            sockline = host.sockline("-e", "packet", "--attribution", "tracepoints", "tcp")
+            agent = Agent(host, FULL % program)
+            port, other, first, second, size = map(int, agent.first.split())
+            agent.tell()
+            agent.end()
+            check(sockline.stop_when_asleep() == 0, "ends well", sockline.stderr)
+            begun = [record["sockline"]["tcp"]["seq"] + 1 for record in sockline.find("packet")
+                     if record["source"]["port"] == other and "syn" in record["sockline"]["tcp"]["flags"]]
+            named = {True: [], False: []}
+            for record in sockline.find("packet"):
+                tcp = record["sockline"]["tcp"]
+                if record["source"]["port"] == other and tcp["payload"]:
+                    at = (tcp["seq"] - begun[0]) % (1 << 32)
+                    named[at < size].append(source_end(record).pid)
+            check(first in named[True] and set(named[True]) <= {first, None}, f"a {title}: its data is its own",
+                  {pid: named[True].count(pid) for pid in set(named[True])})
+            check(second in named[False] and set(named[False]) <= {second, None}, f"a {title}: what follows is not",
+                  {pid: named[False].count(pid) for pid in set(named[False])})
 
 
 run(globals())

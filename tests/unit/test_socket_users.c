@@ -42,6 +42,36 @@ static void add_send(int pid, uint64_t socket, int64_t time_ns)
 	socket_history_add(history, &event, NULL);
 }
 
+static void add_bytes(int pid, uint32_t bytes, int64_t time_ns, const struct process *process)
+{
+	struct trace_event event = { .kind = TRACE_EVENT_SEND,
+		                     .process_context = true,
+		                     .socket = SOCKET,
+		                     .pid = pid,
+		                     .bytes = bytes,
+		                     .time_ns = time_ns };
+
+	socket_history_add(history, &event, process);
+}
+
+/* The process that sent the byte; 0: not known, -1: not reported yet. */
+static int sender_of(struct tuple about, uint32_t offset)
+{
+	const struct socket_history_question question = { .tuple = about, .from_ns = NOW };
+	struct socket_history_match match;
+
+	switch (socket_history_find_sent(history, &question, offset, &match)) {
+	case SOCKET_HISTORY_FOUND:
+		return match.pid;
+	case SOCKET_HISTORY_INCOMPLETE:
+		return -1;
+	case SOCKET_HISTORY_NONE:
+	case SOCKET_HISTORY_AMBIGUOUS:
+		break;
+	}
+	return 0;
+}
+
 static void connect_at(struct tuple about, int pid, int64_t time_ns)
 {
 	struct tuple before = about;
@@ -162,9 +192,40 @@ static void test_answers(void)
 	      "the first of them");
 }
 
+static void test_bytes(void)
+{
+	const struct process child = { .forked_ns = NOW + SECOND,
+		                       .sole_holder_since_ns = NOW + SECOND };
+
+	begin(64);
+	connect_at(web(4000), 42, NOW);
+	add_bytes(42, 100, NOW + SECOND, NULL);
+	CHECK_EQUAL(sender_of(web(4000), 0), 0, "one process alone is not counted");
+	add_bytes(43, 50, NOW + 2 * SECOND, NULL);
+	add_bytes(43, 50, NOW + 3 * SECOND, NULL);
+	CHECK_EQUAL(sender_of(web(4000), 99), 42, "what the first sent, whenever it leaves");
+	CHECK_EQUAL(sender_of(web(4000), 199), 43, "what the second sent");
+	CHECK_EQUAL(sender_of(web(4000), 200), -1, "what is not reported");
+	socket_history_uncount(history);
+	add_bytes(43, 50, NOW + 4 * SECOND, NULL);
+	CHECK_EQUAL(sender_of(web(4000), 220), -1, "reports were switched off in between");
+
+	begin(64);
+	add_state(web(4001), SOCKET, SOCKET_SYN_RECEIVED, SOCKET_ESTABLISHED, 7, false, NOW, NULL);
+	add_bytes(44, 100, NOW + 2 * SECOND, &child);
+	CHECK_EQUAL(sender_of(web(4001), 99), 44, "a child sends what its parent accepted");
+
+	begin(64);
+	add_state(web(4001), SOCKET, SOCKET_SYN_RECEIVED, SOCKET_ESTABLISHED, 7, false,
+	          NOW + 3 * SECOND, NULL);
+	add_bytes(44, 100, NOW + 4 * SECOND, &child);
+	CHECK_EQUAL(sender_of(web(4001), 99), 0, "it was forked before, and has it alone");
+}
+
 int main(void)
 {
 	test_senders();
+	test_bytes();
 	test_successors();
 	test_answers();
 	socket_history_free(history);

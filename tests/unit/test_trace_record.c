@@ -298,12 +298,15 @@ static void test_send(void)
 {
 	struct record record = begin_sample(2284, 0, 42, 43, 28);
 	uint64_t address = 0xffff888012345678;
+	uint32_t bytes = 1234;
 	struct trace_event event;
 
 	set(&record, 8, &address, 8);
+	set(&record, 20, &bytes, 4);
 	end_sample(&record);
 	CHECK(decode(&record, &event) == TRACE_RECORD_DECODED && event.kind == TRACE_EVENT_SEND &&
-	              event.socket == address && event.pid == 42 && event.tid == 43,
+	              event.socket == address && event.bytes == bytes && event.pid == 42 &&
+	              event.tid == 43,
 	      "a send");
 	record.bytes[28 + 2] = 0x10;
 	CHECK_EQUAL(decode(&record, &event), TRACE_RECORD_IRQ, "a send by the kernel");

@@ -225,6 +225,18 @@ bool attribution_may_share(struct attribution *attribution,
 	       (looked || (traced && may_be_parents(attribution, question, owner->process)));
 }
 
+/* The process that accepted it is all that is known: a child that was forked since may send. */
+static unsigned look_at_acceptor(struct attribution *attribution,
+                                 const struct attribution_question *question,
+                                 const struct owner *owner)
+{
+	struct look look = look_begin(attribution, question, owner);
+
+	if (question->sender && has_child(&look, owner->process->pid))
+		return ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
+	return ATTRIBUTION_LOOK_AGAIN;
+}
+
 unsigned attribution_look_at_holders(struct attribution *attribution,
                                      const struct attribution_question *question,
                                      struct owner *owner)
@@ -236,6 +248,8 @@ unsigned attribution_look_at_holders(struct attribution *attribution,
 		return look_at_connected(attribution, question, owner);
 	if (attribution->options.trace_owners)
 		return attribution_look_at_sends(attribution, question, owner);
+	if (owner->method == ATTRIBUTION_LISTENER)
+		return look_at_acceptor(attribution, question, owner);
 	if (owner->method != ATTRIBUTION_SOCKET || owner->inode == 0 ||
 	    owner->process->exited_ns != 0 ||
 	    !attribution_spend(&attribution->holders, LOOK_HOLDERS_PER_SECOND))

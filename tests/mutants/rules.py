@@ -118,6 +118,8 @@ MUTANTS = (
      "false"),
     ("attribution/attribution_raw.c", "socket->tuple.source_port == question->icmp_id", "true"),
     ("attribution/attribution_raw.c", "icmp && !question->has_icmp_id", "false"),
+    ("attribution/attribution_shared.c", "question->sender && has_child(&look, owner->process->pid)",
+     "false"),
     # sentinel
     ("sentinel/sentinel_search.c", "holds = sentinel_fds_holds(dir, holder->fd, inode);",
      "holds = false;"),

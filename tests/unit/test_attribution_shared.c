@@ -212,6 +212,38 @@ static void test_unread(void)
 	finish(&fixture);
 }
 
+/* A server whose connection has a listener alone: a child that was forked since may send. */
+static void test_acceptor(void)
+{
+	struct attribution_options options = { .key = key };
+	struct attribution_question question = { .seen_ns = clock_monotonic_ns(), .sender = true };
+	struct owner owner = { .method = ATTRIBUTION_LISTENER };
+	struct attribution *attribution = NULL;
+	struct fixture fixture;
+	struct error error;
+
+	begin_process(10, false);
+	fixture = begin(fake_proc, 100, 100);
+	options.processes = fixture.table;
+	options.fds = fixture.fds;
+	if (attribution_new(&attribution, &options, &error) != 0)
+		fake_fail(error.text);
+	owner.process = process_ref(process_table_get(fixture.table, 10, NULL));
+	question.since_ns = question.seen_ns - 10 * NS_PER_MS;
+	attribution_forked(attribution, 10, 20, question.seen_ns + NS_PER_MS);
+	CHECK(!(attribution_look_at_holders(attribution, &question, &owner) & DOUBTFUL),
+	      "a child that was born after a packet did not send it");
+	attribution_forked(attribution, 10, 21, question.seen_ns - NS_PER_MS);
+	CHECK(attribution_look_at_holders(attribution, &question, &owner) & DOUBTFUL,
+	      "one that was there may have");
+	question.sender = false;
+	CHECK(!(attribution_look_at_holders(attribution, &question, &owner) & DOUBTFUL),
+	      "what comes in is for who took the connection");
+	owner_clear(&owner);
+	attribution_free(attribution);
+	finish(&fixture);
+}
+
 static int64_t sent_ns; /* of the send that is reported last; 0 = none */
 
 bool trace_owners_sent_since(struct trace_owners *owners,
@@ -305,6 +337,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		test_case_of(&cases[i]);
 	test_unread();
+	test_acceptor();
 	test_traced();
 	fake_remove("");
 	return check_done();

@@ -170,6 +170,12 @@ void attribution_withdraw(const struct attribution_question *question, struct ow
  */
 bool attribution_may_share(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner);
+/*
+ * The process was the last that was seen to send from an end of TCP. True: the packet is of a send that
+ * is not reported yet, and another process has the socket as well.
+ */
+bool attribution_may_send(struct attribution *attribution,
+                          const struct attribution_question *question, const struct owner *owner);
 /* As attribution_look_at_holders: an end of TCP, where tracepoints report its sends. */
 unsigned attribution_look_at_sends(struct attribution *attribution,
                                    const struct attribution_question *question,

@@ -5,6 +5,8 @@
  * wait. Where several processes have the socket, its packets are on the network before it is known
  * which of them sends.
  */
+#include <netinet/in.h>
+
 #include "attribution/look.h"
 #include "attribution/trace_owners.h"
 #include "attribution/windows.h"
@@ -50,11 +52,27 @@ static bool has_sharers(struct look *look, struct owner *owner)
 	owner->inode = look->gone ? 0 : socket.inode;
 	if (!look->gone &&
 	    (!look_index(attribution, owner->inode, owner->process->pid) ||
-	     !look_is_indexed(attribution, owner->inode, owner->process->pid, &holders)))
+	     !look_is_indexed(attribution, owner->inode, owner->process->pid, &holders) ||
+	     holders.count > 1))
 		return true;
 	look_at_all_children(look);
 	return look->inherited || owner->shared_count > 0 || look->result & ATTRIBUTION_DOUBTFUL ||
 	       has_parent(look);
+}
+
+bool attribution_may_send(struct attribution *attribution,
+                          const struct attribution_question *question, const struct owner *owner)
+{
+	struct owner holder = *owner; /* no reference of its own */
+	struct look look;
+
+	if (question->tuple.protocol != IPPROTO_TCP || !question->sender ||
+	    !question->has_payload ||
+	    !trace_owners_send_goes_on(attribution->options.trace_owners, question))
+		return false;
+	look = look_begin(attribution, question, &holder);
+	return !attribution_spend(&attribution->holders, LOOK_HOLDERS_PER_SECOND) ||
+	       has_sharers(&look, &holder);
 }
 
 /*
@@ -65,6 +83,7 @@ unsigned attribution_look_at_sends(struct attribution *attribution,
                                    const struct attribution_question *question,
                                    const struct owner *owner)
 {
+	struct trace_owners *traced = attribution->options.trace_owners;
 	struct owner holder = *owner; /* no reference of its own */
 	struct look look;
 	int64_t forked_ns;
@@ -77,8 +96,9 @@ unsigned attribution_look_at_sends(struct attribution *attribution,
 	forked_ns = shared_since(&look);
 	if (forked_ns == 0) /* later than the packet */
 		return ATTRIBUTION_LOOK_AGAIN;
-	if (question->seen_ns - forked_ns > WINDOW_HISTORY_KEEP_NS ||
-	    trace_owners_sent_since(attribution->options.trace_owners, question, forked_ns))
+	if ((question->seen_ns - forked_ns > WINDOW_HISTORY_KEEP_NS ||
+	     trace_owners_sent_since(traced, question, forked_ns)) &&
+	    !trace_owners_send_goes_on(traced, question))
 		return 0;
 	if (!question->sender || !question->has_payload)
 		return ATTRIBUTION_LOOK_AGAIN;

@@ -88,7 +88,8 @@ bool attribution_find_user(struct attribution *attribution,
 			return false;
 		case TRACE_OWNERS_ONE:
 			attribution_set_traced(question, process, owner);
-			if (!attribution_may_share(attribution, question, owner))
+			if (!attribution_may_share(attribution, question, owner) &&
+			    !attribution_may_send(attribution, question, owner))
 				return true;
 			break;
 		case TRACE_OWNERS_AMBIGUOUS:

@@ -120,6 +120,9 @@ bool trace_owners_reports_sends(const struct trace_owners *owners);
 enum trace_owners_user trace_owners_find_sent(struct trace_owners *owners,
                                               const struct attribution_question *question,
                                               struct process **process);
+/* The same byte: the senders of others before it are known, and the send that it is of is not reported yet. */
+bool trace_owners_send_goes_on(struct trace_owners *owners,
+                               const struct attribution_question *question);
 /*
  * When the end of UDP was seen first up to the packet, and with which process: *pid, if that is
  * not 0. Returns 0: that is not known.

@@ -18,9 +18,9 @@ bool trace_owners_reports_sends(const struct trace_owners *owners)
 	return tracepoints_counters(owners->tracepoints)->has_sends;
 }
 
-static enum socket_history_answer find_sent(struct trace_owners *owners,
-                                            const struct attribution_question *question,
-                                            struct socket_history_match *match)
+enum socket_history_answer trace_owners_find_byte(struct trace_owners *owners,
+                                                  const struct attribution_question *question,
+                                                  struct socket_history_match *match)
 {
 	struct socket_history_question asked = {
 		.tuple = question->tuple,
@@ -44,9 +44,9 @@ enum trace_owners_user trace_owners_find_sent(struct trace_owners *owners,
 
 	if (!question->has_offset)
 		return TRACE_OWNERS_NONE;
-	if (find_sent(owners, question, &match) != SOCKET_HISTORY_FOUND) {
+	if (trace_owners_find_byte(owners, question, &match) != SOCKET_HISTORY_FOUND) {
 		trace_owners_drain(owners);
-		if (find_sent(owners, question, &match) != SOCKET_HISTORY_FOUND)
+		if (trace_owners_find_byte(owners, question, &match) != SOCKET_HISTORY_FOUND)
 			return TRACE_OWNERS_NONE;
 	}
 	*process = trace_owners_process_of(owners, question, &match);

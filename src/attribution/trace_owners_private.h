@@ -38,5 +38,9 @@ void trace_owners_note_switches(struct trace_owners *owners);
 void trace_owners_seed(struct trace_owners *owners);
 /* Notes what TRACE_EVENT_STATE and _LOST_SOCKETS say of listening sockets; others do no harm. */
 void trace_owners_note_listening(struct trace_owners *owners, const struct trace_event *event);
+/* FOUND: *match is the sender of the byte at question->offset. INCOMPLETE: its send is not reported yet. */
+enum socket_history_answer trace_owners_find_byte(struct trace_owners *owners,
+                                                  const struct attribution_question *question,
+                                                  struct socket_history_match *match);
 
 #endif

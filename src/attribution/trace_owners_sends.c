@@ -26,3 +26,15 @@ bool trace_owners_sent_since(struct trace_owners *owners,
 	return socket_history_find_latest(owners->socket_history, &asked, &match) !=
 	       SOCKET_HISTORY_NONE;
 }
+
+bool trace_owners_send_goes_on(struct trace_owners *owners,
+                               const struct attribution_question *question)
+{
+	struct socket_history_match match;
+
+	if (!question->has_offset ||
+	    trace_owners_find_byte(owners, question, &match) != SOCKET_HISTORY_INCOMPLETE)
+		return false;
+	trace_owners_drain(owners);
+	return trace_owners_find_byte(owners, question, &match) == SOCKET_HISTORY_INCOMPLETE;
+}

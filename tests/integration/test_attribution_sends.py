@@ -4,6 +4,8 @@
 """Sends that last: the kernel reports a send when it is done, after its packets were read. And data that waits in
 the socket, which leaves it when another process sends, or when its own is gone."""
 
+from collections import Counter
+
 from harness import Namespace, check, run, until
 from mksock import Agent, source_end
 
@@ -149,6 +151,63 @@ def test_data_of_before():
                   {pid: named[True].count(pid) for pid in set(named[True])})
             check(second in named[False] and set(named[False]) <= {second, None}, f"a {title}: what follows is not",
                   {pid: named[False].count(pid) for pid in set(named[False])})
+
+
+# Both send more than the socket holds, and the other end reads slowly: most packets leave before their send is over.
+IN_TURN = """
+import threading, time
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+s = server.accept()[0]
+client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100000)
+SIZE, TURNS = 2000000, 2
+go, done = os.pipe(), os.pipe()
+child = os.fork()
+if not child:
+    for _ in range(TURNS):
+        os.read(go[0], 1)
+        client.sendall(bytes(SIZE))
+        os.write(done[1], b"x")
+    os.read(go[0], 1)
+    os._exit(0)
+def send():
+    for _ in range(TURNS):
+        client.sendall(bytes(SIZE))
+        os.write(go[1], b"x")
+        os.read(done[0], 1)
+wait(server.getsockname()[1], client.getsockname()[1], child, os.getpid(), SIZE)
+thread = threading.Thread(target=send)
+thread.start()
+left = 2 * TURNS * SIZE
+while left:
+    left -= len(s.recv(50000))
+    time.sleep(0.001)
+thread.join()
+os.write(go[1], b"x")
+os.waitpid(child, 0)
+wait("read")
+"""
+
+
+def test_long_sends_in_turn():
+    """Two processes send at length in turn: as long as a send is not reported, none is named for it."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet", "--attribution", "tracepoints", "tcp")
+        agent = Agent(host, IN_TURN)
+        port, other, child, parent, size = map(int, agent.first.split())
+        agent.tell()
+        agent.end()
+        check(sockline.stop_when_asleep() == 0, "ends well", sockline.stderr)
+        begun = [record["sockline"]["tcp"]["seq"] + 1 for record in sockline.find("packet")
+                 if record["source"]["port"] == other and "syn" in record["sockline"]["tcp"]["flags"]]
+        named = Counter()
+        for record in sockline.find("packet"):
+            tcp = record["sockline"]["tcp"]
+            if (record["source"]["port"], record["destination"]["port"]) == (other, port) and tcp["payload"]:
+                turn = (tcp["seq"] - begun[0]) % (1 << 32) // size
+                pid = source_end(record).pid
+                named["unknown" if pid is None else "right" if pid == (parent, child)[turn % 2] else "wrong"] += 1
+        check(named["right"] and not named["wrong"], "each process for its own, or none", named)
 
 
 run(globals())

@@ -315,6 +315,8 @@ enum sink_state outlet_turn(struct outlet *outlet, bool busy)
 
 	if (!outlet->full && (!may_wait || sink_pending(outlet->sink) >= pending_max(outlet) ||
 	                      now - outlet->flushed_ns >= outlet->options.flush_interval_ns)) {
+		if (outlet->peer)
+			outlet_keep_unread(outlet);
 		flush(outlet);
 		outlet->flushed_ns = now;
 	}

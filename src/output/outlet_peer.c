@@ -8,8 +8,6 @@
 #include "base/clock.h"
 #include "output/outlet_private.h"
 
-#define RESEND_SHARE 4 /* of the buffer at most, so that there is room for what is new */
-
 static void unwatch(struct outlet *outlet)
 {
 	loop_remove(outlet->source);
@@ -74,17 +72,22 @@ int outlet_open_peer(struct outlet *outlet, struct error *error)
 {
 	const struct outlet_options *options = &outlet->options;
 	int result = peer_new(&outlet->peer, options->path, options->helper, error);
-	size_t resend;
+	size_t unread;
 
-	if (result == 0)
-		result = sink_new(&outlet->sink, -1, options->spool, error);
 	if (result != 0)
 		return result;
-	resend = peer_unread_max(outlet->peer);
-	if (resend > options->spool / RESEND_SHARE)
-		resend = options->spool / RESEND_SHARE;
-	sink_reconnect(outlet->sink, next_connection, outlet, resend);
+	unread = peer_unread_max(outlet->peer);
+	result = sink_new(&outlet->sink, -1, options->spool + unread, error);
+	if (result != 0)
+		return result;
+	sink_reconnect(outlet->sink, next_connection, outlet, unread);
+	outlet_keep_unread(outlet);
 	return 0;
+}
+
+void outlet_keep_unread(struct outlet *outlet)
+{
+	sink_keep(outlet->sink, peer_unread(outlet->peer));
 }
 
 int64_t outlet_peer_timeout_ns(const struct outlet *outlet)

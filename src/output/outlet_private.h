@@ -32,6 +32,8 @@ int outlet_watch(struct outlet *outlet, int fd, uint32_t events);
 
 /* outlet_peer.c: the sink, without a descriptor; its connections begin in outlet_turn(). 0 or -errno. */
 int outlet_open_peer(struct outlet *outlet, struct error *error);
+/* What the reader may not have had is kept: by now it may be more. */
+void outlet_keep_unread(struct outlet *outlet);
 /* Until the next attempt; -1: it is connected, or there is no peer. */
 int64_t outlet_peer_timeout_ns(const struct outlet *outlet);
 

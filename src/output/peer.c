@@ -3,9 +3,9 @@
 #include "output/peer.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,9 +27,18 @@
 #define STABLE_NS NS_PER_SECOND
 /* Data that the reader's host does not acknowledge for so long ends the connection. */
 #define UNACKNOWLEDGED_MS 10000u
-/* net.ipv4.tcp_rmem lets a receiver have 6 MiB (tcp(7)); net.core.wmem_default is 208 KiB. */
-#define UNREAD_TCP  (6u << 20)
-#define UNREAD_UNIX (208u << 10)
+/* What does not fit into the reader's window waits in our buffer: so much at most in the kernel's. */
+#define UNSENT_TCP (128u << 10)
+/*
+ * net.ipv4.tcp_rmem lets a receiver have 6 MiB (tcp(7)), and more where an administrator or its program
+ * says so: then it announces larger windows. A UNIX socket has one buffer, the sender's, of which the
+ * kernel makes twice what is asked for (socket(7)). The last piece in it, half as large at most, may
+ * exceed it (unix_stream_sendmsg in net/unix/af_unix.c).
+ */
+#define UNREAD_TCP     ((6u << 20) + UNSENT_TCP)
+#define UNREAD_TCP_MAX ((16u << 20) + UNSENT_TCP)
+#define BUFFER_UNIX    (104u << 10)
+#define UNREAD_UNIX    (3 * BUFFER_UNIX)
 
 #define UNIX_PREFIX "unix:"
 #define TCP_PREFIX  "tcp:"
@@ -48,6 +57,7 @@ struct peer {
 	bool connected;
 	int64_t since_ns; /* of the attempt, or the connection; monotonic */
 	int64_t retry_at_ns, wait_ns;
+	uint32_t window; /* the largest that the reader's host has announced; bytes */
 };
 
 static bool begins_with(const char *text, const char *prefix)
@@ -214,10 +224,14 @@ static int attempt_failed(struct peer *peer, int64_t now_ns, int code)
 
 static int connected(struct peer *peer, int64_t now_ns)
 {
-	const unsigned limit_ms = UNACKNOWLEDGED_MS;
+	const unsigned limit_ms = UNACKNOWLEDGED_MS, unsent = UNSENT_TCP, buffer = BUFFER_UNIX;
 
-	if (!peer->path)
+	if (peer->path) {
+		setsockopt(peer->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+	} else {
 		setsockopt(peer->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
+		setsockopt(peer->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
+	}
 	peer->connected = true;
 	peer->since_ns = now_ns;
 	return peer->fd;
@@ -289,7 +303,27 @@ int64_t peer_timeout_ns(const struct peer *peer, int64_t now_ns)
 	return at_ns > now_ns ? at_ns - now_ns : 0;
 }
 
+/*
+ * Unread bytes were all sent within one window of the reader's position. A receive buffer grows to the
+ * double of itself at once (tcp_rcv_space_adjust in net/ipv4/tcp_input.c), so that the next window may be
+ * twice the largest that was seen.
+ */
+size_t peer_unread(struct peer *peer)
+{
+	struct tcp_info info = { .tcpi_snd_wnd = 0 };
+	socklen_t length = sizeof info;
+
+	if (peer->path)
+		return UNREAD_UNIX;
+	if (peer->connected && getsockopt(peer->fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+	    info.tcpi_snd_wnd > peer->window)
+		peer->window = info.tcpi_snd_wnd;
+	if (2 * (size_t)peer->window <= UNREAD_TCP - UNSENT_TCP)
+		return UNREAD_TCP;
+	return 2 * (size_t)peer->window + UNSENT_TCP;
+}
+
 size_t peer_unread_max(const struct peer *peer)
 {
-	return peer->path ? UNREAD_UNIX : UNREAD_TCP;
+	return peer->path ? UNREAD_UNIX : UNREAD_TCP_MAX;
 }

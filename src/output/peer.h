@@ -52,7 +52,11 @@ int peer_connect(struct peer *peer, int64_t now_ns);
 void peer_drop(struct peer *peer, int64_t now_ns);
 /* From now until peer_connect may have something to do, if the socket is not ready before; 0 = now. */
 int64_t peer_timeout_ns(const struct peer *peer, int64_t now_ns);
-/* Bytes that the kernels of both ends hold at most, so that the reader may not have had them. */
-size_t peer_unread_max(const struct peer *peer);
+/*
+ * Bytes that the kernels of both ends hold at most, so that the reader may not have had them; for
+ * TCP by the windows that it has announced up to now. Asked for after each write, or so.
+ */
+size_t peer_unread(struct peer *peer);
+size_t peer_unread_max(const struct peer *peer); /* whatever it announces */
 
 #endif

@@ -26,7 +26,8 @@ struct sink {
 	struct frame *frame; /* NULL: lines are written as they are */
 	char *bytes;
 	size_t capacity, kept, begin, end, partial;
-	size_t resend; /* begin - kept is not more */
+	size_t resend;     /* begin - kept is not more */
+	size_t resend_max; /* of the capacity: resend may grow up to it */
 	sink_connect_fn *connect;
 	void *connect_context;
 	enum sink_state state;
@@ -113,7 +114,12 @@ void sink_commit(struct sink *sink, size_t length)
 
 size_t sink_room(const struct sink *sink)
 {
-	return sink->capacity - (sink->end - sink->kept);
+	size_t used = sink->resend_max - sink->resend + sink->end - sink->kept;
+	size_t pending = sink->end - sink->begin, most = sink->capacity - sink->resend_max;
+
+	if (pending >= most)
+		return 0; /* what was kept may be pending again */
+	return most - pending < sink->capacity - used ? most - pending : sink->capacity - used;
 }
 
 size_t sink_pending(const struct sink *sink)
@@ -328,11 +334,19 @@ static void failed(struct sink *sink, int error)
 	}
 }
 
-void sink_reconnect(struct sink *sink, sink_connect_fn *connect, void *context, size_t resend)
+void sink_reconnect(struct sink *sink, sink_connect_fn *connect, void *context, size_t resend_max)
 {
 	sink->connect = connect;
 	sink->connect_context = context;
-	sink->resend = resend;
+	sink->resend_max = resend_max;
+}
+
+void sink_keep(struct sink *sink, size_t resend)
+{
+	if (resend > sink->resend_max)
+		resend = sink->resend_max;
+	if (resend > sink->resend)
+		sink->resend = resend;
 }
 
 bool sink_is_absent(const struct sink *sink)

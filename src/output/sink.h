@@ -105,13 +105,15 @@ void sink_on_write(struct sink *sink, sink_write_begins_fn *begins, void *contex
 /*
  * A descriptor that fails, or whose reader is gone, is no end from now on: its lines wait,
  * and sink_flush asks connect for another one, which may close the former one first. It
- * returns a descriptor, or -EAGAIN as long as there is none. The last `resend` bytes that
- * were written, and what was written in part, are written again there, from the beginning
- * of a line on: that the kernel took them does not mean that the reader did. They take up
- * room of the buffer. Not for files.
+ * returns a descriptor, or -EAGAIN as long as there is none. The last bytes that were written,
+ * see sink_keep, and what was written in part, are written again there, from the beginning
+ * of a line on: that the kernel took them does not mean that the reader did. resend_max bytes
+ * of the capacity are for them alone. Not for files.
  */
 typedef int sink_connect_fn(void *context);
-void sink_reconnect(struct sink *sink, sink_connect_fn *connect, void *context, size_t resend);
+void sink_reconnect(struct sink *sink, sink_connect_fn *connect, void *context, size_t resend_max);
+/* So many bytes are kept from now on, resend_max at most; fewer than before: as many as before. */
+void sink_keep(struct sink *sink, size_t resend);
 /* Waits for connect: there is no descriptor. */
 bool sink_is_absent(const struct sink *sink);
 

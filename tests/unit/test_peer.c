@@ -277,6 +277,32 @@ static void test_reader_dies(const char *address, int listener, const char *what
 	end(&scene, what);
 }
 
+/* A reader that stops reading, so that the kernels of both ends hold what they can, and then dies. */
+static void test_reader_hangs(const char *address, int listener, const char *what)
+{
+	struct scene scene = begin(address, listener, SPOOL);
+
+	put(&scene, 3);
+	accept_reader(&scene);
+	take_all(&scene);
+	for (int i = 0; i < 200; i++) {
+		put(&scene, 100);
+		turn(&scene);
+	}
+	CHECK(sink_pending(outlet_sink(scene.outlet)) > SPOOL / 2, "%s: %d lines, and no more",
+	      what, scene.sent);
+	close(scene.reader);
+	accept_reader(&scene);
+	take_all(&scene);
+	CHECK_EQUAL(missing(&scene), 0, "%s: whatever its size, a spool loses none of them", what);
+	CHECK(scene.whole, "%s: and they are whole", what);
+	put(&scene, 1);
+	take_all(&scene);
+	CHECK(missing(&scene) == 0 && sink_room(outlet_sink(scene.outlet)) == SPOOL,
+	      "%s: what is kept takes nothing of the spool", what);
+	end(&scene, what);
+}
+
 static void test_late_reader(void)
 {
 	struct scene scene = begin("unix:late", -1, SPOOL);
@@ -339,8 +365,13 @@ int main(void)
 	listener = listen_tcp(&port);
 	snprintf(address, sizeof address, "tcp:127.0.0.1:%u", port);
 	test_reader_dies(address, listener, "tcp(7)");
+	test_reader_hangs("unix:hangs", listen_unix("hangs"), "unix(7)");
+	listener = listen_tcp(&port);
+	snprintf(address, sizeof address, "tcp:127.0.0.1:%u", port);
+	test_reader_hangs(address, listener, "tcp(7)");
 	test_late_reader();
 	unlink("reader");
+	unlink("hangs");
 	unlink("late");
 	need(chdir("/") == 0 && rmdir(directory) == 0, directory);
 	return check_done();

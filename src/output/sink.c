@@ -114,12 +114,9 @@ void sink_commit(struct sink *sink, size_t length)
 
 size_t sink_room(const struct sink *sink)
 {
-	size_t used = sink->resend_max - sink->resend + sink->end - sink->kept;
-	size_t pending = sink->end - sink->begin, most = sink->capacity - sink->resend_max;
+	size_t pending = sink_pending(sink), most = sink->capacity - sink->resend_max;
 
-	if (pending >= most)
-		return 0; /* what was kept may be pending again */
-	return most - pending < sink->capacity - used ? most - pending : sink->capacity - used;
+	return pending < most ? most - pending : 0; /* more: what was kept is pending again */
 }
 
 size_t sink_pending(const struct sink *sink)

@@ -216,7 +216,9 @@ MUTANTS = (
     # output
     ("output/sink.c", "error == ENOSPC || error == EDQUOT", "error == EDQUOT"),
     ("output/sink.c", "length == 0 || !target_take_back", "!target_take_back"),
-    ("output/sink.c", "return sink->capacity - (sink->end - sink->kept);", "return sink->capacity;"),
+    ("output/sink.c", "pending < most ? most - pending : 0", "most - pending"),
+    ("output/sink.c", "most = sink->capacity - sink->resend_max", "most = sink->capacity"),
+    ("output/sink.c", "if (resend > sink->resend)", "if (false)"),
     ("output/sink.c", "sink->begin = sink->kept;", ""),
     ("output/peer.c", "peer->wait_ns < WAIT_MAX_NS / 2", "true"),
     ("output/rotation.c", "(uint64_t)file->st_size + length > rotation->size", "false"),

@@ -292,6 +292,9 @@ static void test_reader_hangs(const char *address, int listener, const char *wha
 	CHECK(sink_pending(outlet_sink(scene.outlet)) > SPOOL / 2, "%s: %d lines, and no more",
 	      what, scene.sent);
 	close(scene.reader);
+	while (!sink_is_absent(outlet_sink(scene.outlet)))
+		turn(&scene);
+	CHECK_EQUAL(sink_room(outlet_sink(scene.outlet)), 0, "%s: what is kept waits, too", what);
 	accept_reader(&scene);
 	take_all(&scene);
 	CHECK_EQUAL(missing(&scene), 0, "%s: whatever its size, a spool loses none of them", what);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sockets/netns.h"
+#include "sockets/proc_net_ping.h"
 
 /* One file being listed. */
 struct listing {
@@ -203,11 +204,19 @@ int proc_net_list(const char *net_dir, uint32_t netns, enum socket_kind kind, ui
 		.context = context,
 		.counters = counters,
 	};
+	struct proc_net_ping ping = { .count = 0 };
 	int result = 0;
 
+	if (kind == SOCKET_ICMP) {
+		listing.callback = proc_net_ping_add;
+		listing.context = &ping;
+	}
 	for (int i = 0; i < 2 && result == 0 && files[kind][i]; i++) {
 		listing.family = i == 0 ? AF_INET : AF_INET6;
 		result = list_file(net_dir, files[kind][i], &listing);
 	}
+	if (result == 0)
+		result = proc_net_ping_report(&ping, callback, context);
+	proc_net_ping_fini(&ping);
 	return result;
 }

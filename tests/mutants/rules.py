@@ -216,6 +216,8 @@ MUTANTS = (
     # output
     ("output/sink.c", "error == ENOSPC || error == EDQUOT", "error == EDQUOT"),
     ("output/sink.c", "length == 0 || !target_take_back", "!target_take_back"),
+    ("sockets/proc_net_ping.c", "i == first || ", ""),
+    ("sockets/proc_net_ping.c", "i < number;", "false;"),
     ("output/sink.c", "pending < most ? most - pending : 0", "most - pending"),
     ("output/sink.c", "most = sink->capacity - sink->resend_max", "most = sink->capacity"),
     ("output/sink.c", "if (resend > sink->resend)", "if (false)"),

@@ -26,7 +26,7 @@ int proc_net_ping_add(void *context, const struct socket *socket)
 	return 0;
 }
 
-/* Of either file, its first socket in each bucket: the family of that was looked at. */
+/* The first socket of each bucket in either file: the kernel has looked at its family. */
 struct buckets {
 	size_t first[2][BUCKETS]; /* SIZE_MAX: there is none */
 };

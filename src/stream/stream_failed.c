@@ -149,6 +149,7 @@ void stream_note_untraced(struct stream *stream, const struct connection *connec
 		(struct stream_untraced){ connection_table_number(connection), connection->id };
 }
 
+/* connect(2) may give one port to several destinations: a connection with a socket of its own is another. */
 static bool is_translation(const struct connection *connection,
                            const struct failed_connect *connect)
 {
@@ -157,7 +158,8 @@ static bool is_translation(const struct connection *connection,
 	       inet_equal(&connection->tuple.source, &connect->tuple.source) &&
 	       connection->seen_ns >= connect->began_ns - WINDOW_TRACE_EXACT_NS &&
 	       connection->seen_ns <= connect->ended_ns &&
-	       !connection->owners[CONNECTION_SOURCE].process;
+	       !connection->owners[CONNECTION_SOURCE].process &&
+	       connection->owners[CONNECTION_SOURCE].inode == 0;
 }
 
 /*

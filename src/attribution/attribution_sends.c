@@ -41,13 +41,15 @@ static bool has_parent(const struct look *look)
 	                         process->parent_pid) == 1;
 }
 
-/* May another process have the socket that the one had at that fork? */
+/* May another process have the socket that the one had at that fork? Without time to look: it may. */
 static bool has_sharers(struct look *look, struct owner *owner)
 {
 	struct attribution *attribution = look->attribution;
 	struct proc_fd_holders holders = { 0 };
 	struct socket socket = { .inode = 0 };
 
+	if (!attribution_spend(&attribution->holders, LOOK_HOLDERS_PER_SECOND))
+		return true;
 	look->gone = !look_find_socket(attribution, look->question, &socket) || socket.inode == 0;
 	owner->inode = look->gone ? 0 : socket.inode;
 	if (!look->gone &&
@@ -71,8 +73,7 @@ bool attribution_may_send(struct attribution *attribution,
 	    !trace_owners_send_goes_on(attribution->options.trace_owners, question))
 		return false;
 	look = look_begin(attribution, question, &holder);
-	return !attribution_spend(&attribution->holders, LOOK_HOLDERS_PER_SECOND) ||
-	       has_sharers(&look, &holder);
+	return has_sharers(&look, &holder);
 }
 
 /*
@@ -102,8 +103,7 @@ unsigned attribution_look_at_sends(struct attribution *attribution,
 		return 0;
 	if (!question->sender || !question->has_payload)
 		return ATTRIBUTION_LOOK_AGAIN;
-	if (attribution_spend(&attribution->holders, LOOK_HOLDERS_PER_SECOND) &&
-	    !has_sharers(&look, &holder))
+	if (!has_sharers(&look, &holder))
 		return ATTRIBUTION_LOOK_AGAIN;
 	return ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
 }

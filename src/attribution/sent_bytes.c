@@ -122,16 +122,10 @@ static enum sent_bytes_answer find_turn(const struct entry *entry, uint32_t offs
 	return SENT_BYTES_NONE;
 }
 
-/* The same local address, as far as both are known. */
-static bool fits(const struct inet_address *a, const struct inet_address *b)
-{
-	return inet_equal(a, b) || inet_is_unspecified(a) || inet_is_unspecified(b);
-}
-
 static bool is_of(const struct sent_bytes_stream *one, const struct sent_bytes_stream *other)
 {
 	return one->hash == other->hash && one->reversed == other->reversed &&
-	       fits(&one->source, &other->source) &&
+	       inet_may_equal(&one->source, &other->source) &&
 	       (one->netns == other->netns || one->netns == 0 || other->netns == 0);
 }
 

@@ -5,18 +5,12 @@
 
 #include "attribution/socket_history_private.h"
 
-/* The same local address, as far as both are known. */
-static bool fits(const struct inet_address *a, const struct inet_address *b)
-{
-	return inet_equal(a, b) || inet_is_unspecified(a) || inet_is_unspecified(b);
-}
-
 static bool answers(const struct sighting *sighting, const struct socket_history_question *question)
 {
 	return (sighting->kinds & question->kinds) && sighting->first_ns <= question->to_ns &&
 	       sighting->last_ns >= question->from_ns &&
 	       (question->pid == 0 || question->pid == sighting->pid) &&
-	       fits(&sighting->source, &question->tuple.source) &&
+	       inet_may_equal(&sighting->source, &question->tuple.source) &&
 	       (sighting->netns == question->netns || sighting->netns == 0 || question->netns == 0);
 }
 

@@ -82,6 +82,12 @@ static inline bool inet_equal(const struct inet_address *a, const struct inet_ad
 	return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
+/* The same address, as far as both are known: one that is unspecified may be any. */
+static inline bool inet_may_equal(const struct inet_address *a, const struct inet_address *b)
+{
+	return inet_equal(a, b) || inet_is_unspecified(a) || inet_is_unspecified(b);
+}
+
 /* True when both addresses are IPv4. */
 static inline bool tuple_is_v4(const struct tuple *tuple)
 {

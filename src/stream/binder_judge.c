@@ -131,6 +131,13 @@ static bool is_of_next(const struct owner *owner, const struct owner *found)
 	return owner->inode != 0 && found->inode != 0 && owner->inode != found->inode;
 }
 
+/* The packet's owner is not decided by that answer, and the next packet asks again. */
+static unsigned doubt_of(enum connection_end end, const struct owner *found)
+{
+	return (found->reason == ATTRIBUTION_PENDING ? BINDER_PENDING : BINDER_AMBIGUOUS) << end |
+	       ASK_AGAIN;
+}
+
 /* The process that is gone may have sent the packet, or one that has its socket. */
 static bool is_undecided(const struct attribution_question *question, const struct owner *found)
 {
@@ -160,10 +167,7 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 		return move(connection, end, &found);
 	}
 	if (is_undecided(question, &found)) {
-		*doubtful |=
-			(found.reason == ATTRIBUTION_PENDING ? BINDER_PENDING : BINDER_AMBIGUOUS)
-			<< end;
-		*doubtful |= ASK_AGAIN;
+		*doubtful |= doubt_of(end, &found);
 	} else {
 		connection->binding.orphaned |= 1u << end & 3;
 	}
@@ -203,10 +207,7 @@ static bool succeed(struct binder *binder, struct connection *connection, enum c
 	if (found.process != owner->process && found.inode != 0 && found.inode == owner->inode) {
 		/* A listing of before may have a socket that was closed since: then nobody has it. */
 		owner->lost = found.process || !found.from_proc_net;
-		*doubtful |=
-			(found.reason == ATTRIBUTION_PENDING ? BINDER_PENDING : BINDER_AMBIGUOUS)
-			<< end;
-		*doubtful |= ASK_AGAIN;
+		*doubtful |= doubt_of(end, &found);
 	}
 	owner_clear(&found);
 	return false;

@@ -234,6 +234,19 @@ static void trace_socket(struct socket_history *history, uint64_t address,
 	traced_sockets_put(history->traced_sockets, &socket);
 }
 
+/* The senders are counted from now on; all up to now was sent by `before`. */
+static void open_stream(struct socket_history *history, struct traced_socket *socket,
+                        const struct sighting *sending, const struct sent_bytes_sender *before)
+{
+	const struct sent_bytes_stream stream = { .hash = socket->hash,
+		                                  .source = socket->source,
+		                                  .opened_ns = socket->used_ns,
+		                                  .netns = sending->netns,
+		                                  .reversed = socket->reversed };
+
+	socket->stream = sent_bytes_open(history->sent_bytes, &stream, before);
+}
+
 /* Where one process has the socket alone, as most do, all that leaves it is its own. */
 static void count_bytes(struct socket_history *history, struct traced_socket *socket,
                         uint32_t bytes, const struct sighting *sending)
@@ -241,27 +254,16 @@ static void count_bytes(struct socket_history *history, struct traced_socket *so
 	const struct sent_bytes_sender sender = { .time_ns = sending->last_ns,
 		                                  .pid = sending->pid,
 		                                  .netns = sending->netns };
+	const struct sent_bytes_sender before = { .time_ns = socket->used_ns,
+		                                  .pid = socket->pid,
+		                                  .netns = sending->netns };
 	uint64_t from = socket->bytes;
 	bool is_another = socket->pid != 0 && socket->pid != sending->pid;
 
 	socket->bytes += bytes;
-	if (sent_bytes_add(history->sent_bytes, socket->stream, &sender, from, socket->bytes) ||
-	    !(is_another || sending->sole_holder_since_ns > socket->used_ns))
-		return;
-	const struct sent_bytes_sender before = { .time_ns = socket->used_ns,
-		                                  .pid = socket->pid,
-		                                  .netns = sending->netns };
-	const struct sent_bytes_stream stream = { .hash = socket->hash,
-		                                  .source = socket->source,
-		                                  .opened_ns = socket->used_ns,
-		                                  .netns = sending->netns,
-		                                  .reversed = socket->reversed };
-
 	/* One that has made room does not come again: it would lack the senders of before. */
-	if (socket->stream != 0)
-		return;
-	socket->stream =
-		sent_bytes_open(history->sent_bytes, &stream, is_another ? &before : &sender);
+	if (socket->stream == 0 && (is_another || sending->sole_holder_since_ns > socket->used_ns))
+		open_stream(history, socket, sending, is_another ? &before : &sender);
 	sent_bytes_add(history->sent_bytes, socket->stream, &sender, from, socket->bytes);
 }
 

@@ -124,24 +124,34 @@ static void begin_process(int pid, bool holds)
 	hold(pid, holds);
 }
 
+/* With process 10, and its socket if it has that. */
+static struct attribution *begin_attribution(struct fixture *fixture,
+                                             struct attribution_options *options, bool has_socket)
+{
+	struct attribution *attribution = NULL;
+	struct error error;
+
+	begin_process(10, has_socket);
+	*fixture = begin(fake_proc, 100, 100);
+	options->processes = fixture->table;
+	options->fds = fixture->fds;
+	if (attribution_new(&attribution, options, &error) != 0)
+		fake_fail(error.text);
+	return attribution;
+}
+
 static void test_case_of(const struct test_case *one)
 {
 	int64_t base_ns = clock_monotonic_ns() - NS_PER_SECOND;
 	struct attribution_options options = { .key = key, .sees_all_processes = true };
-	struct attribution *attribution = NULL;
+	struct attribution *attribution;
 	struct fixture fixture;
 	struct owner owner = { .method = ATTRIBUTION_SOCKET, .inode = INODE };
-	struct error error;
 
 	fake_remove("10");
 	fake_remove("20");
 	fake_remove("30");
-	begin_process(10, true);
-	fixture = begin(fake_proc, 100, 100);
-	options.processes = fixture.table;
-	options.fds = fixture.fds;
-	if (attribution_new(&attribution, &options, &error) != 0)
-		fake_fail(error.text);
+	attribution = begin_attribution(&fixture, &options, true);
 	attribution_changes(attribution);
 	proc_fd_scan_process(fixture.fds, 10);
 	owner.process = process_ref(process_table_get(fixture.table, 10, NULL));
@@ -191,17 +201,11 @@ static void test_unread(void)
 	struct attribution_options options = { .key = key };
 	struct attribution_question question = { .seen_ns = clock_monotonic_ns() };
 	struct owner owner = { .method = ATTRIBUTION_SOCKET, .inode = INODE };
-	struct attribution *attribution = NULL;
+	struct attribution *attribution;
 	struct fixture fixture;
-	struct error error;
 	int stood = 0;
 
-	begin_process(10, false);
-	fixture = begin(fake_proc, 100, 100);
-	options.processes = fixture.table;
-	options.fds = fixture.fds;
-	if (attribution_new(&attribution, &options, &error) != 0)
-		fake_fail(error.text);
+	attribution = begin_attribution(&fixture, &options, false);
 	owner.process = process_ref(process_table_get(fixture.table, 10, NULL));
 	for (int i = 0; i < 3000; i++)
 		stood += !(attribution_look_at_holders(attribution, &question, &owner) &
@@ -218,16 +222,10 @@ static void test_acceptor(void)
 	struct attribution_options options = { .key = key };
 	struct attribution_question question = { .seen_ns = clock_monotonic_ns(), .sender = true };
 	struct owner owner = { .method = ATTRIBUTION_LISTENER };
-	struct attribution *attribution = NULL;
+	struct attribution *attribution;
 	struct fixture fixture;
-	struct error error;
 
-	begin_process(10, false);
-	fixture = begin(fake_proc, 100, 100);
-	options.processes = fixture.table;
-	options.fds = fixture.fds;
-	if (attribution_new(&attribution, &options, &error) != 0)
-		fake_fail(error.text);
+	attribution = begin_attribution(&fixture, &options, false);
 	owner.process = process_ref(process_table_get(fixture.table, 10, NULL));
 	question.since_ns = question.seen_ns - 10 * NS_PER_MS;
 	attribution_forked(attribution, 10, 20, question.seen_ns + NS_PER_MS);
@@ -326,17 +324,11 @@ static void test_traced(void)
 	struct attribution_question question = { .tuple.protocol = IPPROTO_TCP,
 		                                 .since_ns = NS_PER_SECOND };
 	struct owner owner = { .method = ATTRIBUTION_SOCKET, .inode = INODE };
-	struct attribution *attribution = NULL;
+	struct attribution *attribution;
 	struct fixture fixture;
-	struct error error;
 
-	begin_process(10, false);
-	fixture = begin(fake_proc, 100, 100);
-	options.processes = fixture.table;
-	options.fds = fixture.fds;
 	options.trace_owners = (struct trace_owners *)&options; /* see above */
-	if (attribution_new(&attribution, &options, &error) != 0)
-		fake_fail(error.text);
+	attribution = begin_attribution(&fixture, &options, false);
 	owner.process = process_ref(process_table_get(fixture.table, 10, NULL));
 	CHECK_EQUAL(attribution_look_at_holders(attribution, &question, &owner), 0,
 	            "with tracepoints a holder of TCP is not looked for");

@@ -102,6 +102,13 @@ bool owner_common_at(const struct owner_common *common, int64_t wall_ns, struct 
 	return alike->name || alike->cgroup || alike->uid;
 }
 
+const struct process *owner_stated_user(const struct owner *owner)
+{
+	return owner->has_common && owner->common->processes[0]->stated
+	               ? owner->common->processes[0]
+	               : NULL;
+}
+
 const struct tuple *owner_translated(const struct owner *owner)
 {
 	return owner->has_common ? NULL : owner->translated;

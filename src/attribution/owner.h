@@ -93,6 +93,11 @@ bool owner_common_at(const struct owner_common *common, int64_t wall_ns, struct 
 const struct tuple *owner_translated(const struct owner *owner);
 /* The socket's own tuple, copied; replaces what is in common. 0 or -ENOMEM. */
 int owner_set_translated(struct owner *owner, const struct tuple *tuple);
+/*
+ * An unknown owner of a capture file, whose socket's user is known: a process without pid that has
+ * the user's name there. NULL: the owner is not such.
+ */
+const struct process *owner_stated_user(const struct owner *owner);
 bool owner_known(const struct owner *owner); /* a process, or the kernel */
 /* Its process as it was then, see process_at(). NULL: there is none. */
 static inline struct process *owner_process_at(const struct owner *owner, int64_t wall_ns)

@@ -164,19 +164,36 @@ static struct process *process_of(const struct owner_facts *facts)
 	return NULL;
 }
 
+static bool set_process(struct owner *owner, const struct owner_facts *facts)
+{
+	owner->method = facts->likely ? ATTRIBUTION_GUESS : ATTRIBUTION_CAPTURE;
+	owner->process = process_of(facts);
+	return owner->process;
+}
+
+/* The socket's user, whose name is that of the file's host. */
+static bool set_user(struct owner *owner, const struct owner_facts *facts)
+{
+	struct owner_common common = { .count = 1 };
+	bool done;
+
+	owner->reason = facts->reason;
+	if (!facts->has_real_uid)
+		return true;
+	owner->has_uid = true;
+	owner->uid = facts->real_uid;
+	common.processes[0] = process_of(facts);
+	done = common.processes[0] && owner_set_common(owner, &common) == 0;
+	process_unref(common.processes[0]);
+	return done;
+}
+
 /* False: no memory, and there is nothing to be cleared. */
 static bool make_owner(struct owner *owner, const struct owner_facts *facts)
 {
-	if (facts->pid == 0) {
-		*owner = (struct owner){ .reason = facts->reason };
-		return true;
-	}
-	*owner =
-		(struct owner){ .method = facts->likely ? ATTRIBUTION_GUESS : ATTRIBUTION_CAPTURE };
-	owner->process = process_of(facts);
-	if (!owner->process)
-		return false;
-	if (owner_set_shared(owner, facts->shared_pids, facts->shared_count) == 0)
+	*owner = (struct owner){ 0 };
+	if ((facts->pid > 0 ? set_process(owner, facts) : set_user(owner, facts)) &&
+	    owner_set_shared(owner, facts->shared_pids, facts->shared_count) == 0)
 		return true;
 	owner_clear(owner);
 	return false;

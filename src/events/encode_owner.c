@@ -302,7 +302,9 @@ static void write_socket_user(struct writer *writer, const struct owner *owner,
 		users.real = process->real_uid;
 		users.stated = process->stated ? process : NULL;
 	} else {
-		users = (struct users){ .has_real = owner->has_uid, .real = owner->uid };
+		users = (struct users){ .has_real = owner->has_uid,
+			                .real = owner->uid,
+			                .stated = owner_stated_user(owner) };
 	}
 	write_users(writer, &users, names);
 }
@@ -476,13 +478,14 @@ bool encode_owner_user(struct writer *writer, const struct owner *owner, uint32_
                        const char **name)
 {
 	struct encoder *encoder = writer->record->encoder;
-	const struct process *process = process_then(writer, owner);
+	const struct process *process = process_then(writer, owner), *stated;
 
 	if (process ? !process->has_real_uid : !owner->has_uid)
 		return false;
 	*uid = process ? process->real_uid : owner->uid;
-	if (process && process->stated) {
-		*name = process->user_name;
+	stated = process ? (process->stated ? process : NULL) : owner_stated_user(owner);
+	if (stated) {
+		*name = stated->user_name;
 		return true;
 	}
 	encode_users_refresh(encoder->users, encoder->time_ns);

@@ -241,23 +241,40 @@ static void add_users(const struct capture_writer *writer, const struct owner *o
 		facts->texts.effective_user_name = name_of(writer, facts->uid);
 }
 
+/* As the record of an end without a process has it. */
+static void add_socket_user(const struct capture_writer *writer, const struct owner *owner,
+                            struct owner_facts *facts)
+{
+	const struct process *stated = owner_stated_user(owner);
+
+	facts->has_real_uid = owner->has_uid;
+	facts->real_uid = owner->uid;
+	if (stated && stated->user_name)
+		facts->texts.user_name =
+			(struct process_text){ stated->user_name, strlen(stated->user_name) };
+	else if (!stated && owner->has_uid)
+		facts->texts.user_name = name_of(writer, owner->uid);
+}
+
 static void fill_facts(const struct capture_writer *writer, const struct owner *owner,
                        const struct process *process, struct owner_facts *facts)
 {
 	*facts = (struct owner_facts){ .reason = owner->reason };
-	if (!process)
-		return;
-	*facts = (struct owner_facts){
-		.pid = process->pid,
-		.parent_pid = process->parent_pid,
-		.entity_id = process->entity_id,
-		.start_ns = process->start_ns,
-		.texts = process_texts(process),
-		.shared_count = owner->shared_count,
-	};
+	if (process) {
+		*facts = (struct owner_facts){
+			.pid = process->pid,
+			.parent_pid = process->parent_pid,
+			.entity_id = process->entity_id,
+			.start_ns = process->start_ns,
+			.texts = process_texts(process),
+		};
+		add_users(writer, owner, process, facts);
+	} else {
+		add_socket_user(writer, owner, facts);
+	}
+	facts->shared_count = owner->shared_count;
 	for (int i = 0; i < owner->shared_count; i++)
 		facts->shared_pids[i] = owner->shared_pids[i];
-	add_users(writer, owner, process, facts);
 }
 
 /* Readers take lines of OWNER_TEXT_MAX bytes at most: what is long and says least is left out. */
@@ -286,19 +303,19 @@ static void add_owner(const struct capture_writer *writer, struct buf *comment,
 	buf_append(comment, line.data, line.length);
 }
 
-static bool has_process(const struct owner *owner)
+static bool has_facts(const struct owner *owner)
 {
-	return owner && owner->process;
+	return owner && (owner->process || owner->has_uid || owner->shared_count > 0);
 }
 
-/* An end whose owner is not known is named beside one that is: as in the record, it is of this host. */
+/* An end of which nothing is known has a line beside one that is known: both are of this host. */
 static void add_owners(const struct capture_writer *writer, struct buf *comment,
                        const struct event *event)
 {
 	const struct event_packet *packet = &event->packet;
 	struct owner_text_place place = { .tunnel_depth = packet->packet->tunnel_depth };
 
-	if (!has_process(packet->source) && !has_process(packet->destination))
+	if (!has_facts(packet->source) && !has_facts(packet->destination))
 		return;
 	encode_users_refresh(writer->users, event->time_ns);
 	if (packet->source) {

@@ -22,7 +22,8 @@ static struct fixture {
 	struct pcapng *reader;
 	uint8_t bytes[1 << 20]; /* that came out, and were not looked at */
 	size_t length;
-	uint64_t packets, dropped; /* in the blocks */
+	uint64_t packets, dropped;   /* in the blocks */
+	struct packet_owners owners; /* of the last packet */
 	bool whole;
 } fixture;
 
@@ -87,6 +88,7 @@ static void look(void)
 			fixture.whole &=
 				packet.captured == FRAME && memcmp(packet.bytes, frame, FRAME) == 0;
 			fixture.packets++;
+			fixture.owners = packet.owners;
 			fixture.dropped += dropped_before(fixture.bytes + at, length);
 		}
 		at += length;
@@ -107,7 +109,8 @@ static void read_some(size_t most)
 	}
 }
 
-static void add(uint64_t number, int64_t time_ns)
+static void add_owned(uint64_t number, int64_t time_ns, const struct owner *source,
+                      const struct owner *destination)
 {
 	const struct packet packet = { .number = number,
 		                       .length = FRAME,
@@ -119,7 +122,14 @@ static void add(uint64_t number, int64_t time_ns)
 	event.packet.packet = &packet;
 	event.packet.frame = frame;
 	event.packet.frame_length = FRAME;
+	event.packet.source = source;
+	event.packet.destination = destination;
 	capture_writer_add(fixture.writer, &event);
+}
+
+static void add(uint64_t number, int64_t time_ns)
+{
+	add_owned(number, time_ns, NULL, NULL);
 }
 
 static void test_slow_reader(void)
@@ -194,6 +204,49 @@ static void test_statistics(void)
 	finish();
 }
 
+/* What comes out for the source, and for the destination; NULL: the packet states none. */
+static void write_owners(const struct owner *source, const struct owner *destination,
+                         const struct owner *read[2])
+{
+	add_owned(1, NS_PER_SECOND, source, destination);
+	sink_flush(fixture.sink);
+	read_some(SIZE_MAX);
+	read[0] = origin_owner(fixture.origin, fixture.owners.source);
+	read[1] = origin_owner(fixture.origin, fixture.owners.destination);
+}
+
+/* No process is known, but what the record of the packet has of the socket goes into the file. */
+static void test_unknown_owner(void)
+{
+	int pids[] = { 7, 4242 };
+	const struct owner nothing = { .reason = ATTRIBUTION_NO_SOCKET },
+			   user = { .reason = ATTRIBUTION_PENDING, .has_uid = true, .uid = 0 },
+			   shared = { .reason = ATTRIBUTION_AMBIGUOUS,
+		                      .shared_count = 2,
+		                      .shared_pids = pids };
+	const struct owner *read[2];
+
+	begin();
+	write_owners(&nothing, &nothing, read);
+	CHECK(!read[0] && !read[1], "nothing is known: nothing is written");
+	write_owners(&user, NULL, read);
+	CHECK(read[0] && !read[1] && read[0]->reason == ATTRIBUTION_PENDING && !read[0]->process &&
+	              read[0]->has_uid && read[0]->uid == 0,
+	      "the user of a socket whose process is not known");
+	CHECK(read[0] && owner_stated_user(read[0]) &&
+	              strcmp(owner_stated_user(read[0])->user_name, "root") == 0,
+	      "with the name on that host");
+	write_owners(&nothing, &shared, read);
+	CHECK(read[0] && read[0]->reason == ATTRIBUTION_NO_SOCKET && !read[0]->has_uid &&
+	              !owner_stated_user(read[0]),
+	      "an end of which nothing is known, beside one that is known");
+	CHECK(read[1] && read[1]->reason == ATTRIBUTION_AMBIGUOUS &&
+	              owner_same_shared(read[1], &shared),
+	      "those that may be the owner");
+	CHECK(fixture.whole && fixture.packets == 3, "three packets");
+	finish();
+}
+
 static void set(struct process_text *text, const char *value)
 {
 	*text = (struct process_text){ value, strlen(value) };
@@ -253,6 +306,7 @@ int main(void)
 	test_slow_reader();
 	test_whole_writes();
 	test_statistics();
+	test_unknown_owner();
 	test_text();
 	return check_done();
 }

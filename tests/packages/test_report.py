@@ -85,11 +85,36 @@ class Page(html.parser.HTMLParser):
             self.inside = None
 
 
+def report(uplot, *names):
+    return subprocess.run([os.path.join(FOLDER, "report"), "--uplot", uplot, *names], input=lines(), capture_output=True,
+                          check=False, timeout=60)
+
+
 def made(uplot):
-    tried = subprocess.run([os.path.join(FOLDER, "report"), "--uplot", uplot], input=lines(), capture_output=True,
-                           check=False, timeout=60)
+    tried = report(uplot)
     check(tried.returncode == 0, "a page is made", tried.stderr.decode())
     return tried.stdout.decode()
+
+
+def test_files(folder, uplot, page):
+    """Plain, compressed, cut off, and not there."""
+    plain = os.path.join(folder, "a.ndjson")
+    with open(plain, "wb") as file:
+        file.write(lines())
+    subprocess.run(["gzip", "-k", plain], check=True)
+    subprocess.run(["zstd", "-q", plain, "-o", plain + ".zst"], check=True)
+    for name in (plain, plain + ".gz", plain + ".zst"):
+        tried = report(uplot, name)
+        check(tried.returncode == 0 and tried.stdout.decode() == page, f"the same page of {os.path.basename(name)}", tried.stderr)
+    for suffix in (".gz", ".zst"):
+        with open(plain + suffix, "rb") as whole, open(plain + ".cut" + suffix, "wb") as cut:
+            cut.write(whole.read()[:-4])
+    for name in (plain + ".cut.gz", plain + ".cut.zst", os.path.join(folder, "none"), folder):
+        tried = report(uplot, name, plain)
+        complaint = tried.stderr.decode()
+        check(tried.returncode == 1 and complaint.startswith(f"report: {name}: ") and "Traceback" not in complaint,
+              f"{os.path.basename(name)} is named", complaint)
+        check(b"<dt>records</dt>" in tried.stdout and b"sshd" in tried.stdout, "and the page has what the other file has")
 
 
 def test_page(folder):
@@ -100,6 +125,7 @@ def test_page(folder):
         with open(os.path.join(uplot, name), "w", encoding="utf-8"):
             pass
     text = made(uplot)
+    test_files(folder, uplot, text)
     page = Page(text)
     known = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "dl", "div", "dt", "dd", "table", "thead",
              "tbody", "tr", "th", "td", "progress", "script"}

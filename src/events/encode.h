@@ -37,7 +37,7 @@ enum encoder_format {
 /* Strings are copied; the fields must outlive the encoder. */
 struct encoder_options {
 	const char *host_name; /* host.name */
-	const char *host_id;   /* host.id; NULL = absent, like host.os.type */
+	const char *host_id;   /* host.id; NULL = absent */
 	/* Name and value in turn, UTF-8; NULL at the end; NULL = none. */
 	const char *const *labels;
 	uint64_t run_id;            /* sockline.run */

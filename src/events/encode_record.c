@@ -62,12 +62,11 @@ static void write_host(struct writer *writer, const char *boot_id)
 
 	writer_object(writer, KEY("host"));
 	encode_writer_c_string(writer, KEY("name"), encoder->host_name, RAW_HOST_NAME);
-	if (encoder->host_id) {
+	if (encoder->host_id)
 		encode_writer_c_string(writer, KEY("id"), encoder->host_id, RAW_NONE);
-		writer_object(writer, KEY("os"));
-		writer_literal(writer, "type", "linux");
-		writer_object_end(writer);
-	}
+	writer_object(writer, KEY("os"));
+	writer_literal(writer, "type", "linux");
+	writer_object_end(writer);
 	if (boot_id) {
 		writer_object(writer, KEY("boot"));
 		encode_writer_c_string(writer, KEY("id"), boot_id, RAW_NONE);

@@ -42,7 +42,7 @@ CLIENT, SERVER = "10.0.0.1", "192.0.2.80"
 CLIENT6, SERVER6 = "2001:db8::1", "2001:db8::80"
 # What is not the same on every machine.
 LOCAL = (
-    (rb'"host":{"name":"[^"]*"(,"id":"[^"]*","os":{"type":"linux"})?}', b'"host":{"name":"HOST"}'),
+    (rb'"host":{"name":"[^"]*"(,"id":"[^"]*")?,', b'"host":{"name":"HOST",'),
     (rb'"version":"[^"]*"},"sockline"', b'"version":"VERSION"},"sockline"'),
     (rb'"libraries":{[^}]*}', b'"libraries":{}'),
     (rb'"_system_name":"[^"]*"', b'"_system_name":"HOST"'),

@@ -250,12 +250,17 @@ static bool judge(struct binder *binder, struct connection *connection, enum con
 	return false;
 }
 
-/* Several processes have the UDP socket: which of them sends is seen when it does. */
+/*
+ * Several processes have the UDP socket, or a child had it that was gone before the socket was
+ * looked at: which of them sends is seen when it does.
+ */
 static bool is_shared_datagrams(const struct connection *connection, int end)
 {
-	return connection->tuple.protocol == IPPROTO_UDP &&
-	       connection->owners[end].method == ATTRIBUTION_SOCKET &&
-	       connection->owners[end].shared_count > 0;
+	const struct owner *owner = &connection->owners[end];
+
+	return connection->tuple.protocol == IPPROTO_UDP && owner->method == ATTRIBUTION_SOCKET &&
+	       (owner->shared_count > 0 ||
+	        owner->process->sole_holder_since_ns >= connection->seen_ns);
 }
 
 /* A lookup found its owner; what uses the socket later may be another process. */

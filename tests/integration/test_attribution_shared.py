@@ -380,6 +380,43 @@ def test_workers_of_one_socket():
         check(found == sent, "each answer with the worker that sent it", f"{sent}\n{found}")
 
 
+# As inetd does for a UDP service of its kind "wait": a child answers one datagram and ends, and is
+# gone when the socket is looked at.
+CHILD_EACH = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 0))
+answers = []
+for _ in range(8):
+    c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    c.bind(("127.0.0.1", 0))
+    c.sendto(b"x", s.getsockname())
+    child = os.fork()
+    if not child:
+        _, client = s.recvfrom(9)
+        s.sendto(b"x", client)
+        os._exit(0)
+    os.waitpid(child, 0)
+    answers += [c.getsockname()[1], child]
+    c.close()
+wait(s.getsockname()[1], *answers)
+"""
+
+
+def test_child_for_each_datagram():
+    """Its parent, which holds the socket and sends nothing, is named for no answer."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet", "udp")
+        agent = Agent(host, CHILD_EACH)
+        port, *answers = map(int, agent.first.split())
+        sockline.wait_for("packet", count=len(answers))
+        agent.end()
+        sockline.stop()
+        sent = dict(zip(answers[::2], answers[1::2]))
+        found = {record["destination"]["port"]: source_end(record).pid
+                 for record in sockline.find("packet", lambda one: one["source"]["port"] == port)}
+        check(found == sent, "each answer with the child that sent it", f"{sent}\n{found}")
+
+
 # Three datagrams of a process, in turn with those of its child, on one socket that is connected. Only
 # a datagram that names its address has a route of its own, which tracepoints report.
 IN_TURN = """

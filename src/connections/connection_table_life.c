@@ -313,6 +313,12 @@ static void note_others(struct connection *connection, enum connection_end from)
 		connection->flow.unmeasured = true;
 }
 
+/* A socket that was connected to its own address and port: both ends are one, and send each segment. */
+static bool is_to_itself(const struct connection *connection)
+{
+	return tuple_is_reverse(&connection->tuple, &connection->tuple);
+}
+
 /* The state moves, or may. */
 static bool advance(struct connection_table *table, struct connection *connection,
                     enum connection_end from, const struct tcp_segment *segment, int64_t now_ns)
@@ -324,6 +330,8 @@ static bool advance(struct connection_table *table, struct connection *connectio
 	if (tcp_quality_is_stray_reset(connection, from, segment))
 		return false;
 	tcp_state_advance(&connection->tcp, from, segment);
+	if (is_to_itself(connection))
+		tcp_state_advance(&connection->tcp, !from, segment);
 	connection->state = tcp_state_name(&connection->tcp);
 	if (tcp_state_closed(&connection->tcp, &reason, &outcome))
 		return connection_table_close(table, connection, reason, outcome, now_ns);

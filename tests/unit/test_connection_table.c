@@ -380,6 +380,36 @@ static void test_account(void)
 	connection_table_free(table);
 }
 
+/* connect(2) of a socket to its own port, where no other socket listens: a simultaneous open with itself. */
+static void test_to_itself(void)
+{
+	static const uint8_t flags[] = { TCP_FLAG_SYN, TCP_FLAG_SYN | TCP_FLAG_ACK, TCP_FLAG_ACK,
+		                         TCP_FLAG_FIN | TCP_FLAG_ACK, TCP_FLAG_ACK };
+	struct connection_table *table = begin(16, 0);
+	struct tuple tuple = make_tuple(IPPROTO_TCP, 1, 5000);
+	struct connection *connection;
+
+	tuple.destination = tuple.source;
+	tuple.destination_port = tuple.source_port;
+	connection = open_tuple(table, 1, &tuple, START);
+	for (int i = 0; i < 5; i++) {
+		struct packet packet = make_packet(IPPROTO_TCP, flags[i], START + i);
+
+		packet.tcp_sequence = i < 2 ? 100 : i < 4 ? 101 : 102;
+		packet.tcp_acknowledgement = i < 4 ? 101 : 102;
+		CHECK_EQUAL(connection_table_account(table, connection, CONNECTION_SOURCE, &packet,
+		                                     START + i),
+		            i == 4, "it closes once its FIN is confirmed: %d", i);
+		if (i == 2)
+			CHECK_EQUAL(connection->state, SOCKET_ESTABLISHED, "established");
+	}
+	CHECK(connection->reason == CONNECTION_FIN && connection->outcome == CONNECTION_SUCCESS,
+	      "to itself: reason and outcome");
+	CHECK_EQUAL(connection->counts[CONNECTION_SOURCE].packets, 5,
+	            "each packet is counted once");
+	connection_table_free(table);
+}
+
 static bool restarts(const struct connection *connection, uint8_t flags)
 {
 	struct packet packet = make_packet(connection->tuple.protocol, flags, START);
@@ -1209,6 +1239,7 @@ int main(void)
 	test_reference();
 	test_stray_reset();
 	test_account();
+	test_to_itself();
 	test_restarts();
 	test_ended();
 	test_expiry();

@@ -182,6 +182,17 @@ static bool may_be_another(struct attribution *attribution,
 	       now.processes[0] != owner->process;
 }
 
+/* It sent the datagrams of this end, and none of its children did. */
+static bool sends_alone(struct attribution *attribution,
+                        const struct attribution_question *question, const struct owner *owner)
+{
+	struct process *process;
+
+	return attribution->options.trace_owners &&
+	       trace_owners_find_receiver(attribution->options.trace_owners, question, &process) &&
+	       process == owner->process;
+}
+
 void attribution_forked(struct attribution *attribution, int parent_pid, int pid, int64_t time_ns)
 {
 	children_put(&attribution->children, parent_pid, pid, time_ns);
@@ -222,7 +233,8 @@ bool attribution_last_holder(struct attribution *attribution,
 		*owner = seen;
 		return changed;
 	}
-	if (!owner->was_shared && !may_be_another(attribution, question, owner))
+	if (!owner->was_shared && (!may_be_another(attribution, question, owner) ||
+	                           sends_alone(attribution, question, owner)))
 		return false;
 	if (attribution->options.guess) {
 		owner->method = ATTRIBUTION_GUESS;

@@ -39,6 +39,40 @@ def test_unseen_ends():
         check(found == ending, "TCP and UDP: closed, or open until the end of the run", f"{found} {ending}")
 
 
+ANSWERS_THEN_FORKS = """
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 0))
+c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+c.sendto(b"x", s.getsockname())
+_, client = s.recvfrom(9)
+wait("asked")
+s.sendto(b"x", client)
+wait("answered")
+child = os.fork()
+if not child:
+    os._exit(0)
+os.waitpid(child, 0)
+s.close()
+wait("closed")
+"""
+
+
+def test_forked_before_the_end():
+    """A server of UDP that forked before it closed its socket: its child sent nothing."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet,connection", "udp")
+        agent = Agent(host, ANSWERS_THEN_FORKS)
+        for count in (1, 2):
+            sockline.wait_for("packet", count=count)
+            agent.tell()
+        sockline.wait_for("connection_closed")
+        agent.end()
+        sockline.stop()
+        closed = sockline.find("connection_closed")
+        check([record["sockline"]["peer"].get("process", {}).get("pid") for record in closed] == [agent.pid],
+              "its last record names the server", closed)
+
+
 ECHO = """
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
 s.sendto(b"\\x08\\0\\0\\0\\0\\0\\0\\1", ("127.0.0.1", 0))

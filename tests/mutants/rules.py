@@ -132,6 +132,7 @@ MUTANTS = (
     ("stream/binder_judge.c", "!is_orphan(connection, (enum connection_end)end, seen_ns)", "false"),
     ("stream/binder_judge.c", "sender && is_shared_datagrams(connection, end)", "false"),
     ("stream/binder_judge.c", "owner->process->sole_holder_since_ns >= connection->seen_ns", "false"),
+    ("attribution/attribution.c", "sends_alone(attribution, question, owner)", "false"),
     ("connections/connection_table_life.c", "if (is_to_itself(connection))", "if (false)"),
     ("stream/binder.c", "protocol == IPPROTO_TCP && end == CONNECTION_SOURCE", "false"),
     ("stream/binder.c", "better->method == ATTRIBUTION_UNKNOWN || worth(better) < worth(owner)",

@@ -349,8 +349,9 @@ void report_closing_line(const struct report_sources *sources, const struct log 
 	uint64_t dropped = emitter_counters(sources->emitter)->dropped;
 
 	log_info(log,
-	         "%llu packets captured, %llu dropped by the kernel, %llu by interfaces; %llu "
-	         "records, %llu dropped",
+	         "%llu packets captured, %llu received, %llu dropped by the kernel, %llu by "
+	         "interfaces; %llu records, %llu dropped",
+	         (unsigned long long)stream_counters(sources->stream)->packets,
 	         (unsigned long long)total.delivered, (unsigned long long)total.dropped,
 	         (unsigned long long)total.interface_dropped,
 	         (unsigned long long)sink_counters(sources->sink).lines,

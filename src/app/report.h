@@ -37,7 +37,7 @@ void report_run_stopped(struct report_sources *sources, int64_t time_ns, int64_t
                         enum event_stop stop);
 /* All captures together. */
 struct capture_counters report_captured(struct capture_set *captures);
-/* As tcpdump says good-bye. */
+/* As tcpdump says good-bye: with -c more packets can be received than are captured. */
 void report_closing_line(const struct report_sources *sources, const struct log *log);
 
 #endif

@@ -84,6 +84,17 @@ def test_snaplen():
           "a packet longer than the file's snapshot length is there whole", packet)
 
 
+def test_count():
+    """-c ends in the middle of what was received."""
+    capture = Capture()
+    for _ in range(50):
+        add_datagram(capture, 1)
+    result = subprocess.run([SOCKLINE, "-r", write("count.pcap", capture.pcap()), "-c", "12", "-e", "packet"],
+                            capture_output=True, check=False)
+    check(len(of(result.stdout, "packet")) == 12 and b"sockline: 12 packets captured, " in result.stderr,
+          "the closing line has the packets that have records", result.stderr)
+
+
 COMPRESS = (("gzip", "-c"), ("zstd", "-q", "-c"), ("lz4", "-q", "-c"))
 
 

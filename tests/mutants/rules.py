@@ -9,6 +9,16 @@ import re
 
 MUTANTS = (
     # attribution
+    ("stream/stream_failed.c", "&&\n\t       connection->owners[CONNECTION_SOURCE].inode == 0", ""),
+    ("stream/stream_failed.c", "!connection->owners[CONNECTION_SOURCE].process &&", ""),
+    ("stream/stream_failed.c", "connection->netns == connect->netns &&", ""),
+    ("stream/stream_failed.c", "connection->tuple.source_port == connect->tuple.source_port &&", ""),
+    ("stream/stream_failed.c", "connection->seen_ns >= connect->began_ns - WINDOW_TRACE_EXACT_NS &&", ""),
+    ("stream/stream_failed.c", "connection->seen_ns <= connect->ended_ns &&", ""),
+    ("stream/stream_failed.c", "if (connection->seen_ns > connect->ended_ns)", "if (false)"),
+    ("stream/stream_failed.c", "if (connection->counts[CONNECTION_DESTINATION].packets > 0)", "if (false)"),
+    ("stream/stream_failed.c", "if (found)\n\t\t\treturn NULL;", ""),
+    ("stream/stream_failed.c", "connect->began_ns < stream->captured_ns", "false"),
     ("attribution/sentinel_owners.c", "sighting->netns != netns || !tuple_equal", "!tuple_equal"),
     ("attribution/sentinel_owners.c", "sighting->time_ns < from_ns || sighting->time_ns > to_ns",
      "sighting->time_ns > to_ns"),

@@ -55,6 +55,9 @@ int trace_owners_fd(
 
 /* Takes in what happened up to now; no system call in the usual case. */
 void trace_owners_drain(struct trace_owners *owners);
+/* The same, once for a packet of TCP, whatever is asked about it. */
+void trace_owners_drain_for(struct trace_owners *owners,
+                            const struct attribution_question *question);
 /* Half of a ring was written since it was last drained. */
 bool trace_owners_is_urgent(const struct trace_owners *owners);
 void trace_owners_expire(struct trace_owners *owners); /* once a second */

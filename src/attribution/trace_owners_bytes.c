@@ -18,6 +18,19 @@ bool trace_owners_reports_sends(const struct trace_owners *owners)
 	return tracepoints_counters(owners->tracepoints)->has_sends;
 }
 
+void trace_owners_drain_for(struct trace_owners *owners,
+                            const struct attribution_question *question)
+{
+	if (owners->drained_for.seen_ns == question->seen_ns &&
+	    owners->drained_for.offset == question->offset &&
+	    tuple_equal(&owners->drained_for.tuple, &question->tuple))
+		return;
+	trace_owners_drain(owners);
+	owners->drained_for.tuple = question->tuple;
+	owners->drained_for.seen_ns = question->seen_ns;
+	owners->drained_for.offset = question->offset;
+}
+
 enum socket_history_answer trace_owners_find_byte(struct trace_owners *owners,
                                                   const struct attribution_question *question,
                                                   struct socket_history_match *match)
@@ -45,7 +58,7 @@ enum trace_owners_user trace_owners_find_sent(struct trace_owners *owners,
 	if (!question->has_offset)
 		return TRACE_OWNERS_NONE;
 	if (trace_owners_find_byte(owners, question, &match) != SOCKET_HISTORY_FOUND) {
-		trace_owners_drain(owners);
+		trace_owners_drain_for(owners, question);
 		if (trace_owners_find_byte(owners, question, &match) != SOCKET_HISTORY_FOUND)
 			return TRACE_OWNERS_NONE;
 	}

@@ -19,7 +19,12 @@ struct trace_owners {
 	struct process_history process_history;
 	struct trace_flood flood;
 	uint64_t switches; /* of struct tracepoints_counters, at the last drain */
-	bool relist;       /* events were lost: who is who must be read anew */
+	struct {
+		struct tuple tuple;
+		int64_t seen_ns;
+		uint32_t offset;
+	} drained_for; /* the packet of TCP that the rings were last drained for */
+	bool relist;   /* events were lost: who is who must be read anew */
 	/* Processes that ran exec during this drain: read when it is known that they go on. */
 	int executed[EXECUTED_MAX];
 	int executed_count;

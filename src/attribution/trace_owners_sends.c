@@ -22,7 +22,7 @@ bool trace_owners_sent_since(struct trace_owners *owners,
 	if (socket_history_find_latest(owners->socket_history, &asked, &match) !=
 	    SOCKET_HISTORY_NONE)
 		return true;
-	trace_owners_drain(owners);
+	trace_owners_drain_for(owners, question);
 	return socket_history_find_latest(owners->socket_history, &asked, &match) !=
 	       SOCKET_HISTORY_NONE;
 }
@@ -35,6 +35,6 @@ bool trace_owners_send_goes_on(struct trace_owners *owners,
 	if (!question->has_offset ||
 	    trace_owners_find_byte(owners, question, &match) != SOCKET_HISTORY_INCOMPLETE)
 		return false;
-	trace_owners_drain(owners);
+	trace_owners_drain_for(owners, question);
 	return trace_owners_find_byte(owners, question, &match) == SOCKET_HISTORY_INCOMPLETE;
 }

@@ -137,6 +137,21 @@ bool attribution_is_contested(struct attribution *attribution,
 bool attribution_find_user(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner);
 /*
+ * What is known of the send that the packet's data is of; the question has_offset. UNCOUNTED: nothing.
+ * REPORTED: it is over, and *reported bytes are. Until then it goes on, and the owner that is known MAY
+ * have begun it, or that is NOT_SEEN: it has the socket no more, waits for something else, or was not
+ * looked at, for want of time. New reports are taken in: attribution_changes() may be another then.
+ */
+enum attribution_send {
+	ATTRIBUTION_SEND_UNCOUNTED,
+	ATTRIBUTION_SEND_REPORTED,
+	ATTRIBUTION_SEND_MAY,
+	ATTRIBUTION_SEND_NOT_SEEN,
+};
+enum attribution_send attribution_find_send(struct attribution *attribution,
+                                            const struct attribution_question *question,
+                                            const struct owner *owner, uint32_t *reported);
+/*
  * The process that has the socket of this end when its owner has exited, at question->heir_ns: it
  * holds the descriptor, or was seen with the socket since then. False, and *owner is unknown:
  * none has, or it is pending.

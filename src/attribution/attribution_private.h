@@ -18,6 +18,8 @@
 #define ATTRIBUTION_PREDICT_BUDGET 48
 #define ATTRIBUTION_LISTENERS_MAX  16         /* of one port */
 #define ATTRIBUTION_EXISTING_MAX   (1u << 18) /* sockets, 14 MB where there are so many */
+#define ATTRIBUTION_SENDINGS       256        /* that are kept; a power of two */
+#define ATTRIBUTION_WAITING        16         /* the same */
 
 struct attribution_miss {
 	struct tuple tuple;
@@ -38,6 +40,28 @@ struct attribution_list {
 struct attribution_budget {
 	int64_t left_ns, since_ns;
 	int64_t listing_ns; /* what the last listing took */
+};
+
+/* A send that goes on, and what a look at the process showed that was to have begun it. */
+struct attribution_sending {
+	struct tuple tuple;
+	uint32_t netns;
+	int pid;
+	uint64_t start_ticks;
+	uint64_t inode;    /* of the socket; 0 = not known */
+	uint64_t bytes;    /* that were reported by then */
+	uint32_t offset;   /* of the first byte that was looked at; it was not reported by then */
+	bool may;          /* the process may have begun it */
+	bool is_inexact;   /* it sends bytes that no report counts */
+	int64_t looked_ns; /* 0 = not yet */
+};
+
+/* What the threads of a process did then: see process_waits.h. */
+struct attribution_waiting {
+	int pid;
+	bool waits;
+	uint64_t start_ticks; /* a pid is used again */
+	int64_t looked_ns;
 };
 
 /* How often something may still be done within a second. */
@@ -85,6 +109,10 @@ struct attribution {
 	struct attribution_allowance scans;     /* the same */
 	struct attribution_allowance processes; /* attribution_unborn.c */
 	struct attribution_allowance makers;    /* attribution_raw.c */
+	struct attribution_allowance sends;     /* attribution_sending.c */
+	struct attribution_allowance threads;   /* the same */
+	struct attribution_sending sendings[ATTRIBUTION_SENDINGS];
+	struct attribution_waiting waiting[ATTRIBUTION_WAITING];
 };
 
 /* Names the holders of a socket; unknown with its reason when there is none to be found now. */

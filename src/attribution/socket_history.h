@@ -111,6 +111,15 @@ enum socket_history_answer socket_history_find_sent(struct socket_history *histo
                                                     const struct socket_history_question *question,
                                                     uint32_t offset,
                                                     struct socket_history_match *match);
+/* What was reported of sends from a TCP socket. */
+struct socket_history_sent {
+	uint64_t bytes;
+	int pid; /* of the process that sent last, or connected it; 0 = none did */
+};
+/* The socket is the one that has the tuple since some time from from_ns to to_ns. False: it is not counted. */
+bool socket_history_count_sent(struct socket_history *history,
+                               const struct socket_history_question *question,
+                               struct socket_history_sent *sent);
 /* Some sends from now on, or up to now, are not reported: what was counted of sockets does not go on. */
 void socket_history_uncount(struct socket_history *history);
 /*

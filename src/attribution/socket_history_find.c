@@ -210,3 +210,21 @@ enum socket_history_answer socket_history_find_sent(struct socket_history *histo
 		                                .last_ns = sender.time_ns };
 	return SOCKET_HISTORY_FOUND;
 }
+
+bool socket_history_count_sent(struct socket_history *history,
+                               const struct socket_history_question *question,
+                               struct socket_history_sent *sent)
+{
+	struct traced_socket_ends ends = { .source = question->tuple.source,
+		                           .from_ns = question->from_ns,
+		                           .to_ns = question->to_ns };
+	const struct traced_socket *socket;
+
+	socket_history_enter_all(history);
+	ends.hash = socket_history_hash(history, &question->tuple, &ends.reversed);
+	socket = traced_sockets_with_ends(history->traced_sockets, &ends);
+	if (!socket || socket->counted != history->counted)
+		return false;
+	*sent = (struct socket_history_sent){ .bytes = socket->bytes, .pid = socket->pid };
+	return true;
+}

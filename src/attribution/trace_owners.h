@@ -126,6 +126,11 @@ enum trace_owners_user trace_owners_find_sent(struct trace_owners *owners,
 /* The same byte: the senders of others before it are known, and the send that it is of is not reported yet. */
 bool trace_owners_send_goes_on(struct trace_owners *owners,
                                const struct attribution_question *question);
+/* What was reported of sends from the socket of the packet, by now. False: it is not counted. */
+struct socket_history_sent;
+bool trace_owners_count_sent(struct trace_owners *owners,
+                             const struct attribution_question *question,
+                             struct socket_history_sent *sent);
 /*
  * When the end of UDP was seen first up to the packet, and with which process: *pid, if that is
  * not 0. Returns 0: that is not known.

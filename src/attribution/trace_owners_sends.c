@@ -38,3 +38,16 @@ bool trace_owners_send_goes_on(struct trace_owners *owners,
 	trace_owners_drain_for(owners, question);
 	return trace_owners_find_byte(owners, question, &match) == SOCKET_HISTORY_INCOMPLETE;
 }
+
+bool trace_owners_count_sent(struct trace_owners *owners,
+                             const struct attribution_question *question,
+                             struct socket_history_sent *sent)
+{
+	const struct socket_history_question asked = {
+		.tuple = question->tuple,
+		.from_ns = question->since_ns - WINDOW_TRACE_BEFORE_NS,
+		.to_ns = question->seen_ns + WINDOW_TRACE_EXACT_NS,
+	};
+
+	return socket_history_count_sent(owners->socket_history, &asked, sent);
+}

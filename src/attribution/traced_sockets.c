@@ -16,11 +16,9 @@
  */
 struct traced_sockets {
 	struct hash_key key;
-	struct table *index;
-	struct entry {
-		struct traced_socket socket; /* address 0: not in the index, out of memory */
-		bool found;                  /* since the hand passed */
-	} * entries;
+	struct table *index;           /* by address */
+	struct table *ends;            /* by the hash of the tuple */
+	struct traced_socket *entries; /* address 0: not in the index, out of memory */
 	uint32_t count;
 	uint32_t hand; /* at the entry that makes room next, when all are taken */
 };
@@ -33,9 +31,10 @@ struct traced_sockets *traced_sockets_new(const struct hash_key *key)
 		return NULL;
 	sockets->key = *key;
 	sockets->index = table_new(TRACED_MAX);
+	sockets->ends = table_new(TRACED_MAX);
 	/* Written before they are read; pages that are not touched cost nothing. */
 	sockets->entries = malloc(TRACED_MAX * sizeof *sockets->entries);
-	if (!sockets->index || !sockets->entries) {
+	if (!sockets->index || !sockets->ends || !sockets->entries) {
 		traced_sockets_free(sockets);
 		return NULL;
 	}
@@ -47,6 +46,7 @@ void traced_sockets_free(struct traced_sockets *sockets)
 	if (!sockets)
 		return;
 	table_free(sockets->index);
+	table_free(sockets->ends);
 	free(sockets->entries);
 	free(sockets);
 }
@@ -56,13 +56,13 @@ static uint64_t hash_of(const struct traced_sockets *sockets, uint64_t socket)
 	return hash_number(&sockets->key, socket);
 }
 
-static struct entry *find(const struct traced_sockets *sockets, uint64_t socket)
+static struct traced_socket *find(const struct traced_sockets *sockets, uint64_t socket)
 {
 	struct table_cursor cursor = table_cursor(sockets->index, hash_of(sockets, socket));
 	uint32_t number;
 
 	while (table_next(&cursor, &number))
-		if (sockets->entries[number].socket.socket == socket)
+		if (sockets->entries[number].socket == socket)
 			return &sockets->entries[number];
 	return NULL;
 }
@@ -70,7 +70,7 @@ static struct entry *find(const struct traced_sockets *sockets, uint64_t socket)
 /* The first from the hand on that was not found since the hand passed it last. */
 static uint32_t make_room(struct traced_sockets *sockets)
 {
-	struct entry *entry = &sockets->entries[sockets->hand];
+	struct traced_socket *entry = &sockets->entries[sockets->hand];
 	uint32_t number;
 
 	for (int spared = 0; entry->found && spared < SPARED_MAX; spared++) {
@@ -80,35 +80,69 @@ static uint32_t make_room(struct traced_sockets *sockets)
 	}
 	number = sockets->hand;
 	sockets->hand = (sockets->hand + 1) % TRACED_MAX;
-	if (entry->socket.socket != 0)
-		table_remove(sockets->index, hash_of(sockets, entry->socket.socket), number);
+	if (entry->socket != 0) {
+		table_remove(sockets->index, hash_of(sockets, entry->socket), number);
+		table_remove(sockets->ends, entry->hash, number);
+	}
 	return number;
 }
 
 void traced_sockets_put(struct traced_sockets *sockets, const struct traced_socket *socket)
 {
-	struct entry *entry = find(sockets, socket->socket);
+	struct traced_socket *entry = find(sockets, socket->socket);
+	bool is_new = !entry;
 	uint32_t number;
 
-	if (!entry) {
+	if (is_new) {
 		number = sockets->count < TRACED_MAX ? sockets->count++ : make_room(sockets);
 		entry = &sockets->entries[number];
 		if (table_insert(sockets->index, hash_of(sockets, socket->socket), number) != 0) {
-			*entry = (struct entry){ .found = false };
+			*entry = (struct traced_socket){ .socket = 0 };
 			return;
 		}
+	} else {
+		number = (uint32_t)(entry - sockets->entries);
 	}
-	*entry = (struct entry){ .socket = *socket };
+	if (!is_new && entry->hash != socket->hash)
+		table_remove(sockets->ends, entry->hash, number);
+	/* Out of memory: it is not found by its ends. */
+	if (is_new || entry->hash != socket->hash)
+		table_insert(sockets->ends, socket->hash, number);
+	*entry = *socket;
+	entry->found = false;
 }
 
 struct traced_socket *traced_sockets_find(struct traced_sockets *sockets, uint64_t socket)
 {
-	struct entry *entry = socket != 0 ? find(sockets, socket) : NULL;
+	struct traced_socket *entry = socket != 0 ? find(sockets, socket) : NULL;
 
-	if (!entry)
-		return NULL;
-	entry->found = true;
-	return &entry->socket;
+	if (entry)
+		entry->found = true;
+	return entry;
+}
+
+static bool has(const struct traced_socket *socket, const struct traced_socket_ends *ends)
+{
+	return socket->hash == ends->hash && socket->reversed == ends->reversed &&
+	       socket->opened_ns >= ends->from_ns && socket->opened_ns <= ends->to_ns &&
+	       inet_may_equal(&socket->source, &ends->source);
+}
+
+const struct traced_socket *traced_sockets_with_ends(const struct traced_sockets *sockets,
+                                                     const struct traced_socket_ends *ends)
+{
+	struct table_cursor cursor = table_cursor(sockets->ends, ends->hash);
+	const struct traced_socket *found = NULL;
+	uint32_t number;
+
+	while (table_next(&cursor, &number)) {
+		if (!has(&sockets->entries[number], ends))
+			continue;
+		if (found)
+			return NULL;
+		found = &sockets->entries[number];
+	}
+	return found;
 }
 
 void traced_sockets_prefetch(const struct traced_sockets *sockets, uint64_t socket)
@@ -119,5 +153,6 @@ void traced_sockets_prefetch(const struct traced_sockets *sockets, uint64_t sock
 void traced_sockets_clear(struct traced_sockets *sockets)
 {
 	table_clear(sockets->index);
+	table_clear(sockets->ends);
 	sockets->count = sockets->hand = 0;
 }

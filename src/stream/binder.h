@@ -75,6 +75,13 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
                       enum connection_end from, const struct packet *packet, int64_t seen_ns,
                       uint32_t changes);
 /*
+ * The same of the sender of a packet that has TCP data, where that is of a send which is not reported
+ * yet: BINDER_AMBIGUOUS << from when its owner is not seen to have begun it.
+ */
+unsigned binder_judge_send(struct binder *binder, struct connection *connection,
+                           enum connection_end from, const struct packet *packet, int64_t seen_ns,
+                           uint32_t changes);
+/*
  * The end's owner was born after the packet of seen_ns, as far as events report births: a server's
  * child, say, that was handed the connection that its parent accepted. The packet is not its own.
  */

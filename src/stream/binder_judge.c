@@ -6,7 +6,6 @@
 #include "attribution/windows.h"
 #include "base/clock.h"
 #include "base/snippet.h"
-#include "connections/tcp_quality.h"
 #include "stream/binder_private.h"
 
 #define MOVES_REPORTED 16 /* changes of owners that are reported, of a connection */
@@ -42,32 +41,6 @@ static bool move(struct connection *connection, enum connection_end end, struct 
 	binder_keep_socket(connection, end);
 	connection->binding.orphaned &= (uint8_t) ~(1u << end) & 3;
 	return true;
-}
-
-/* Data in a SYN (RFC 7413) may have been sent before its socket was known. */
-static bool has_offset(const struct connection *connection, enum connection_end from,
-                       const struct packet *packet)
-{
-	return packet->has_tcp && packet->payload > 0 && !(packet->tcp_flags & TCP_FLAG_SYN) &&
-	       !connection->midway && !connection->flow.syn_data &&
-	       connection->flow.letters[from] & TCP_SEEN_SYN;
-}
-
-/* Destroyed sockets are not counted yet. */
-static struct attribution_question question_of_packet(const struct connection *connection,
-                                                      enum connection_end end, bool sender,
-                                                      const struct packet *packet, int64_t seen_ns)
-{
-	struct attribution_question question = binder_question_alone(connection, end);
-
-	question.seen_ns = seen_ns;
-	question.ifindex = packet->ifindex;
-	question.sender = sender;
-	question.has_payload = packet->payload > 0;
-	question.has_offset = sender && has_offset(connection, end, packet);
-	if (question.has_offset)
-		question.offset = packet->tcp_sequence - connection->first[end];
-	return question;
 }
 
 /* Its owner has exited, and what becomes of the socket is not known yet. */
@@ -370,8 +343,9 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 
 		if (!connection->local[end])
 			continue;
-		question = question_of_packet(connection, (enum connection_end)end,
-		                              (enum connection_end)end == from, packet, seen_ns);
+		question = binder_question_of_packet(connection, (enum connection_end)end,
+		                                     (enum connection_end)end == from, packet,
+		                                     seen_ns);
 		if (changed)
 			ask_contested(binder, connection, &question);
 		if (changed && !connection->binding.contested &&

@@ -20,10 +20,20 @@ struct queue {
 	struct ring ring;
 };
 
+#define REPORTED_SENDS 512 /* connections; a power of two */
+
+/* How much of what a connection's ends sent is reported. */
+struct reported_sends {
+	uint64_t id;      /* of the connection; 0 = none */
+	uint32_t next[2]; /* [end]: the sequence number behind it */
+	bool known[2];
+};
+
 struct binder {
 	struct binder_options options;
 	struct queue levels[LEVELS];
 	struct binder_counters counters;
+	struct reported_sends reported[REPORTED_SENDS]; /* by their ids, the latest */
 };
 
 struct attribution_question binder_question(const struct binder *binder,
@@ -32,6 +42,10 @@ struct attribution_question binder_question(const struct binder *binder,
 /* The same in two steps: destroyed sockets are dear to count, and not all answers need them. */
 struct attribution_question binder_question_alone(const struct connection *connection,
                                                   enum connection_end end);
+/* The first step, about an end at a packet: `sender` is whether it sent that. */
+struct attribution_question binder_question_of_packet(const struct connection *connection,
+                                                      enum connection_end end, bool sender,
+                                                      const struct packet *packet, int64_t seen_ns);
 void binder_count_destroyed(const struct binder *binder, const struct connection *connection,
                             struct attribution_question *question);
 /*

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include "connections/connection_extra.h"
+#include "connections/tcp_quality.h"
 #include "stream/binder_private.h"
 #include "stream/destroyed.h"
 
@@ -56,5 +57,30 @@ struct attribution_question binder_question(const struct binder *binder,
 	struct attribution_question question = binder_question_alone(connection, end);
 
 	binder_count_destroyed(binder, connection, &question);
+	return question;
+}
+
+/* Data in a SYN (RFC 7413) may have been sent before its socket was known. */
+static bool has_offset(const struct connection *connection, enum connection_end from,
+                       const struct packet *packet)
+{
+	return packet->has_tcp && packet->payload > 0 && !(packet->tcp_flags & TCP_FLAG_SYN) &&
+	       !connection->midway && !connection->flow.syn_data &&
+	       connection->flow.letters[from] & TCP_SEEN_SYN;
+}
+
+struct attribution_question binder_question_of_packet(const struct connection *connection,
+                                                      enum connection_end end, bool sender,
+                                                      const struct packet *packet, int64_t seen_ns)
+{
+	struct attribution_question question = binder_question_alone(connection, end);
+
+	question.seen_ns = seen_ns;
+	question.ifindex = packet->ifindex;
+	question.sender = sender;
+	question.has_payload = packet->payload > 0;
+	question.has_offset = sender && has_offset(connection, end, packet);
+	if (question.has_offset)
+		question.offset = packet->tcp_sequence - connection->first[end];
 	return question;
 }

@@ -231,6 +231,14 @@ static bool may_have_moved(const struct stream *stream, const struct connection 
 	        packet->ifindex != connection->ifindex);
 }
 
+/* Quick, as well: its data may be of a send that goes on. */
+static bool may_be_sending(const struct stream *stream, const struct passage *passage)
+{
+	return stream->options.attribution && passage->packet->has_tcp &&
+	       passage->packet->payload > 0 && passage->connection->local[passage->from] &&
+	       passage->connection->reason == CONNECTION_REASON_NONE;
+}
+
 /* What a packet is besides a part of its connection. */
 static void report(struct stream *stream, struct passage *passage, uint64_t duplicate_of)
 {
@@ -297,6 +305,9 @@ static void pass(struct stream *stream, struct passage *passage)
 	if (connection && may_have_moved(stream, connection, packet))
 		passage->doubtful |= binder_judge(stream->binder, connection, passage->from, packet,
 		                                  passage->seen_ns, stream->changes);
+	if (connection && may_be_sending(stream, passage))
+		passage->doubtful |= binder_judge_send(stream->binder, connection, passage->from,
+		                                       packet, passage->seen_ns, stream->changes);
 	if (connection && connection->binding.orphaned)
 		passage->doubtful |= binder_ended(connection, passage->from, passage->seen_ns);
 	if (stream->wants_states && connection && !passage->opened && connection->state != before)

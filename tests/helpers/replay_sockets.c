@@ -222,6 +222,17 @@ bool attribution_find_user(struct attribution *attribution,
 	return false;
 }
 
+enum attribution_send attribution_find_send(struct attribution *attribution,
+                                            const struct attribution_question *question,
+                                            const struct owner *owner, uint32_t *reported)
+{
+	(void)attribution;
+	(void)question;
+	(void)owner;
+	(void)reported;
+	return ATTRIBUTION_SEND_UNCOUNTED;
+}
+
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner)
 {

@@ -210,4 +210,113 @@ def test_long_sends_in_turn():
         check(named["right"] and not named["wrong"], "each process for its own, or none", named)
 
 
+# A connection that is passed to a process which is no child of its own, and that sends at length at once. The
+# other end, a third process, reads slowly.
+TO_ANOTHER = """
+import time
+SIZE = 8000000
+server = socket.create_server(("127.0.0.1", 0))
+there = server.getsockname()
+ours, theirs = socket.socketpair()
+giver = os.getpid()
+def sleeps(pid):
+    return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "S"
+other = os.fork()
+if not other:
+    server.close()
+    ours.close()
+    s = socket.socket(fileno=socket.recv_fds(theirs, 1, 1)[1][0])
+    theirs.recv(1)
+    while not sleeps(giver):
+        pass
+    s.sendall(bytes(SIZE))
+    theirs.recv(1)
+    os._exit(0)
+theirs.close()
+reader = os.fork()
+if not reader:
+    ours.close()
+    s = server.accept()[0]
+    s.send(s.recv(4))
+    while SIZE:
+        SIZE -= len(s.recv(50000))
+        time.sleep(0.001)
+    os._exit(0)
+server.close()
+s = socket.create_connection(there)
+s.send(b"ours")
+s.recv(4)
+wait(there[1], s.getsockname()[1], giver, other)
+%s
+os.waitpid(reader, 0)
+ours.send(b"x")
+os.waitpid(other, 0)
+wait("read")
+"""
+GIVEN = (
+    ("closes its descriptor", 'socket.send_fds(ours, [b"1"], [s.fileno()]); s.close(); ours.send(b"x")'),
+    ("keeps its descriptor, and waits", 'socket.send_fds(ours, [b"1"], [s.fileno()]); ours.send(b"x")'),
+)
+
+
+def test_long_send_of_another():
+    """A process that passed its connection on sends nothing: it is named for no data of the one that got it."""
+    with Namespace() as host:
+        for title, gives in GIVEN:
+            sockline = host.sockline("-e", "packet,connection", "--attribution", "tracepoints", "tcp")
+            agent = Agent(host, TO_ANOTHER % gives)
+            port, other_port, giver, other = map(int, agent.first.split())
+            agent.tell()
+            agent.end()
+            check(sockline.stop_when_asleep() == 0, "ends well", sockline.stderr)
+            named = [end.pid for end in sent_from(sockline.records, other_port, port)]
+            check(named.pop(0) == giver, f"a giver that {title}: what it sent is its own", giver)
+            check(set(named) <= {other, None}, f"a giver that {title} is not named for what follows",
+                  Counter(named))
+            check(other in named, f"a giver that {title}: the other one is, once its send is reported", Counter(named))
+            told = [source_end(record).pid for record in sockline.find("connection_attributed")
+                    if record["source"]["port"] == other_port]
+            check(other in told, f"a giver that {title}: so says a record of the connection", told)
+
+
+# It alone has the connection; the other end reads slowly, or as fast as it can.
+OWN = """
+import time
+server = socket.create_server(("127.0.0.1", 0))
+there = server.getsockname()
+reader = os.fork()
+if not reader:
+    s = server.accept()[0]
+    while s.recv(50000):
+        time.sleep({wait})
+    os._exit(0)
+server.close()
+s = socket.create_connection(there)
+wait(there[1], s.getsockname()[1])
+for _ in range({count}):
+    s.sendall(bytes({size}))
+s.shutdown(socket.SHUT_WR)
+os.waitpid(reader, 0)
+wait("read")
+"""
+LENGTHS = (("8 MB to a slow reader", {"size": 8000000, "count": 2, "wait": 0.001}),
+           ("8 MB to a fast one", {"size": 8000000, "count": 10, "wait": 0}),
+           ("128 KB", {"size": 131072, "count": 400, "wait": 0}))
+
+
+def test_own_long_sends():
+    """A process that sends at length on a connection of its own is named, also while its send goes on."""
+    with Namespace() as host:
+        for title, lengths in LENGTHS:
+            sockline = host.sockline("-e", "packet", "--attribution", "tracepoints", "tcp")
+            agent = Agent(host, OWN.format(**lengths))
+            port, other = map(int, agent.first.split())
+            agent.tell()
+            agent.end()
+            check(sockline.stop_when_asleep() == 0, "ends well", sockline.stderr)
+            named = Counter(end.pid for end in sent_from(sockline.records, other, port))
+            # A look at it may come too late on a busy machine.
+            check(set(named) <= {agent.pid, None} and named[agent.pid] > 9 * named[None], f"writes of {title}", named)
+
+
 run(globals())

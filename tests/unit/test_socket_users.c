@@ -222,12 +222,57 @@ static void test_bytes(void)
 	CHECK_EQUAL(sender_of(web(4001), 99), 0, "it was forked before, and has it alone");
 }
 
+/* Bytes that are reported of the socket that has the tuple since NOW or later, up to that time; -1: not known. */
+static int64_t count_of(struct tuple about, int64_t to_ns)
+{
+	const struct socket_history_question question = { .tuple = about,
+		                                          .from_ns = NOW,
+		                                          .to_ns = to_ns };
+	struct socket_history_sent sent;
+
+	return socket_history_count_sent(history, &question, &sent) ? (int64_t)sent.bytes : -1;
+}
+
+static void test_count(void)
+{
+	struct socket_history_question question = { .tuple = web(1000), .to_ns = NOW + 9 };
+	struct socket_history_sent sent = { 0 };
+
+	begin(16);
+	connect_at(web(1000), 10, NOW);
+	CHECK_EQUAL(count_of(web(1000), NOW + 9), 0, "nothing was sent");
+	add_bytes(10, 100, NOW + 1, NULL);
+	add_bytes(20, 50, NOW + 2, NULL);
+	CHECK(socket_history_count_sent(history, &question, &sent) && sent.bytes == 150 &&
+	              sent.pid == 20,
+	      "all that processes sent, and which was the last");
+	CHECK_EQUAL(count_of(tuple_reverse(&question.tuple), NOW + 9), -1, "not the other end's");
+	CHECK_EQUAL(count_of(web(1001), NOW + 9), -1, "not another connection's");
+	question.from_ns = NOW + 1;
+	CHECK(!socket_history_count_sent(history, &question, &sent), "not one that is to be later");
+	CHECK_EQUAL(count_of(web(1000), NOW - 1), -1, "not one of before it");
+	connect_at(web(1001), 10, NOW + 10);
+	CHECK(count_of(web(1000), NOW + 19) == -1 && count_of(web(1001), NOW + 19) == 0,
+	      "the address is of the next socket then");
+	add_state(web(1001), SOCKET + 1, SOCKET_SYN_RECEIVED, SOCKET_ESTABLISHED, 1, false,
+	          NOW + 20, NULL);
+	CHECK_EQUAL(count_of(web(1001), NOW + 29), -1, "of two with these ends none is known");
+	CHECK_EQUAL(count_of(web(1001), NOW + 19), 0, "but the one that was there by then");
+	socket_history_uncount(history);
+	CHECK_EQUAL(count_of(web(1001), NOW + 19), -1, "sends may have gone unreported");
+	begin(16);
+	connect_at(web(1000), 10, NOW);
+	add_loss(NOW + 1, NOW + 2);
+	CHECK_EQUAL(count_of(web(1000), NOW + 9), -1, "reports were lost");
+}
+
 int main(void)
 {
 	test_senders();
 	test_bytes();
 	test_successors();
 	test_answers();
+	test_count();
 	socket_history_free(history);
 	return check_done();
 }

@@ -13,6 +13,8 @@
 #define EDNS_DO        0x8000u /* RFC 3225, in the TTL of OPT */
 #define CLASS_BITS     0x7fffu
 #define QUESTION_FIXED 4 /* type and class behind the name */
+#define COUNTS         4 /* in the header: of the records of each section */
+#define LABEL_MAX      63
 
 /* RFC 1035 4.1.1 */
 #define HEADER_RESPONSE     0x8000u
@@ -240,6 +242,22 @@ static void read_header_bits(struct dns_message *message, unsigned bits)
 	message->flags = flags_of(bits);
 }
 
+static void read_header(const struct reader *reader, bool has_code)
+{
+	struct dns_message *message = reader->message;
+	const uint8_t *bytes = reader->bytes;
+
+	message->id = (uint16_t)ns_get16(bytes);
+	message->has_code = has_code;
+	read_header_bits(message, ns_get16(bytes + 2));
+	message->has_question = false;
+	message->question_total = (uint16_t)ns_get16(bytes + COUNTS);
+	message->further_count = 0;
+	message->answer_total = (uint16_t)ns_get16(bytes + COUNTS + 2);
+	message->answer_count = 0;
+	message->text_length = 0;
+}
+
 static bool parse_whole(const struct reader *reader, bool cut)
 {
 	struct dns_message *message = reader->message;
@@ -248,15 +266,7 @@ static bool parse_whole(const struct reader *reader, bool cut)
 
 	if (ns_initparse(reader->bytes, (int)reader->length, &handle) != 0)
 		return false;
-	message->id = ns_msg_id(handle);
-	message->has_code = !cut;
-	read_header_bits(message, ns_get16(reader->bytes + 2));
-	message->has_question = false;
-	message->question_total = ns_msg_count(handle, ns_s_qd);
-	message->further_count = 0;
-	message->answer_total = ns_msg_count(handle, ns_s_an);
-	message->answer_count = 0;
-	message->text_length = 0;
+	read_header(reader, !cut);
 	answers = read_questions(reader, &handle);
 	if (answers == 0 || !read_answers(reader, &handle, answers))
 		return false;
@@ -296,12 +306,43 @@ static bool parse_cut(const uint8_t *bytes, size_t length, bool multicast,
 	return is_likely(message);
 }
 
+/*
+ * Where the question ends that is all of a message, as of most queries, or all that its header
+ * promises of one that is cut. 0: it is not so, or the name has a pointer.
+ */
+static size_t end_of_lone_question(const uint8_t *bytes, size_t length, bool cut)
+{
+	static const uint8_t counts[] = { 0, 1, 0, 0, 0, 0, 0, 0 };
+	size_t at = DNS_HEADER_SIZE;
+
+	if (memcmp(bytes + COUNTS, counts, sizeof counts) != 0)
+		return 0;
+	while (at < length && bytes[at] > 0 && bytes[at] <= LABEL_MAX)
+		at += 1u + bytes[at];
+	if (at >= length || bytes[at] != 0)
+		return 0;
+	at += 1 + QUESTION_FIXED;
+	return (cut ? at <= length : at == length) ? at : 0;
+}
+
+/* libresolv would go over the name four times. */
+static bool parse_lone_question(const struct reader *reader, size_t end, bool cut)
+{
+	read_header(reader, true);
+	return keep_question(reader, reader->bytes + end - QUESTION_FIXED) &&
+	       (!cut || is_likely(reader->message));
+}
+
 bool dns_parse(const uint8_t *bytes, size_t length, bool cut, bool multicast,
                struct dns_message *message)
 {
 	const struct reader reader = { bytes, length, multicast, message };
+	size_t end;
 
 	if (length < DNS_HEADER_SIZE || length > UINT16_MAX)
 		return false;
+	end = end_of_lone_question(bytes, length, cut);
+	if (end > 0)
+		return parse_lone_question(&reader, end, cut);
 	return cut ? parse_cut(bytes, length, multicast, message) : parse_whole(&reader, false);
 }

@@ -35,12 +35,8 @@ struct dns_queries {
 	uint16_t free[DNS_QUERIES_MAX];
 	struct link links[DNS_QUERIES_MAX + 1]; /* of queries, in the order of their times */
 	uint16_t places[DNS_QUERIES_MAX];       /* of queries: WAYS * set + way */
+	int64_t times_ns[DNS_QUERIES_MAX];      /* of queries: their origins' */
 	struct dns_query queries[DNS_QUERIES_MAX];
-};
-
-/* Where a query may be. */
-struct place {
-	uint32_t set, tag;
 };
 
 struct dns_queries *dns_queries_new(const struct hash_key *key)
@@ -71,8 +67,9 @@ void dns_queries_free(struct dns_queries *queries)
 }
 
 /* By the client alone: the server of an answer may be another than the group that was asked. */
-static struct place place_of(const struct dns_queries *queries, uint32_t netns,
-                             const struct inet_address *client, uint16_t port, uint16_t id)
+static struct dns_queries_place place_of(const struct dns_queries *queries, uint32_t netns,
+                                         const struct inet_address *client, uint16_t port,
+                                         uint16_t id)
 {
 	const struct hash_key factors = hash_factors(&queries->key);
 	uint64_t address[2], other = (uint64_t)netns << 32 | (uint32_t)port << 16 | id, hash;
@@ -81,7 +78,7 @@ static struct place place_of(const struct dns_queries *queries, uint32_t netns,
 	hash = hash_fold(address[0] ^ factors.k[0], address[1] ^ factors.k[1]);
 	hash = hash_fold(hash ^ other, factors.k[0]);
 
-	return (struct place){
+	return (struct dns_queries_place){
 		.set = (uint32_t)(hash % SETS),
 		.tag = (uint32_t)(hash >> 32) | 1,
 	};
@@ -104,8 +101,7 @@ static void line_up(struct dns_queries *queries, uint16_t number)
 	struct link *links = queries->links;
 	uint16_t before = links[ENDS].before;
 
-	while (before != ENDS &&
-	       queries->queries[before].origin.time_ns > queries->queries[number].origin.time_ns)
+	while (before != ENDS && queries->times_ns[before] > queries->times_ns[number])
 		before = links[before].before;
 	links[number] = (struct link){ before, links[before].behind };
 	links[links[number].behind].before = number;
@@ -162,19 +158,9 @@ static void keep(struct dns_query *place, const struct dns_query_origin *origin,
 	place->question[length] = '\0';
 }
 
-/* By the client that sent the message, or that it is sent to. */
-static struct place place_of_message(const struct dns_queries *queries, uint32_t netns,
-                                     const struct tuple *tuple, const struct dns_message *message)
-{
-	if (message->response)
-		return place_of(queries, netns, &tuple->destination, tuple->destination_port,
-		                message->id);
-	return place_of(queries, netns, &tuple->source, tuple->source_port, message->id);
-}
-
 /* The query from client to server that fits; NO_QUERY: there is none. */
-static uint16_t find(const struct dns_queries *queries, struct place place, uint32_t netns,
-                     const struct tuple *tuple, const struct dns_message *message)
+static uint16_t find(const struct dns_queries *queries, struct dns_queries_place place,
+                     uint32_t netns, const struct tuple *tuple, const struct dns_message *message)
 {
 	const struct set *set = &queries->sets[place.set];
 
@@ -200,16 +186,15 @@ static uint16_t oldest_of(const struct dns_queries *queries, const struct set *s
 	uint16_t oldest = set->numbers[0];
 
 	for (int way = 1; way < WAYS; way++)
-		if (queries->queries[set->numbers[way]].origin.time_ns <
-		    queries->queries[oldest].origin.time_ns)
+		if (queries->times_ns[set->numbers[way]] < queries->times_ns[oldest])
 			oldest = set->numbers[way];
 	return oldest;
 }
 
-bool dns_queries_add(struct dns_queries *queries, const struct dns_query_origin *origin,
-                     const struct dns_message *message, struct dns_query *displaced)
+bool dns_queries_add(struct dns_queries *queries, struct dns_queries_place place,
+                     const struct dns_query_origin *origin, const struct dns_message *message,
+                     struct dns_query *displaced)
 {
-	struct place place = place_of_message(queries, origin->netns, &origin->tuple, message);
 	struct set *set = &queries->sets[place.set];
 	uint16_t number;
 	bool full;
@@ -228,21 +213,29 @@ bool dns_queries_add(struct dns_queries *queries, const struct dns_query_origin 
 	set->tags[way] = place.tag;
 	set->numbers[way] = number;
 	queries->places[number] = (uint16_t)(place.set * WAYS + (uint32_t)way);
+	queries->times_ns[number] = origin->time_ns;
 	keep(&queries->queries[number], origin, message);
 	line_up(queries, number);
 	return full;
 }
 
-void dns_queries_expect(const struct dns_queries *queries, uint32_t netns,
-                        const struct tuple *tuple, const struct dns_message *message)
+/* By the client that sent the message, or that it is sent to. */
+struct dns_queries_place dns_queries_expect(const struct dns_queries *queries, uint32_t netns,
+                                            const struct tuple *tuple,
+                                            const struct dns_message *message)
 {
-	__builtin_prefetch(&queries->sets[place_of_message(queries, netns, tuple, message).set], 1);
+	const struct dns_queries_place place =
+		message->response
+			? place_of(queries, netns, &tuple->destination, tuple->destination_port,
+	                           message->id)
+			: place_of(queries, netns, &tuple->source, tuple->source_port, message->id);
+
+	__builtin_prefetch(&queries->sets[place.set], 1);
+	return place;
 }
 
-void dns_queries_prefetch(const struct dns_queries *queries, uint32_t netns,
-                          const struct tuple *tuple, const struct dns_message *message)
+void dns_queries_prefetch(const struct dns_queries *queries, struct dns_queries_place place)
 {
-	struct place place = place_of_message(queries, netns, tuple, message);
 	const struct set *set = &queries->sets[place.set];
 
 	for (int way = 0; way < WAYS; way++) {
@@ -254,12 +247,11 @@ void dns_queries_prefetch(const struct dns_queries *queries, uint32_t netns,
 	}
 }
 
-bool dns_queries_answer(struct dns_queries *queries, uint32_t netns, const struct tuple *tuple,
-                        const struct dns_message *message, struct dns_query *query)
+bool dns_queries_answer(struct dns_queries *queries, struct dns_queries_place place, uint32_t netns,
+                        const struct tuple *tuple, const struct dns_message *message,
+                        struct dns_query *query)
 {
 	const struct tuple asked = tuple_reverse(tuple);
-	struct place place =
-		place_of(queries, netns, &asked.source, asked.source_port, message->id);
 	uint16_t number = find(queries, place, netns, &asked, message);
 
 	if (number == NO_QUERY)
@@ -273,7 +265,7 @@ bool dns_queries_expire(struct dns_queries *queries, int64_t before_ns, struct d
 {
 	uint16_t first = queries->links[ENDS].behind;
 
-	if (first == ENDS || queries->queries[first].origin.time_ns >= before_ns)
+	if (first == ENDS || queries->times_ns[first] >= before_ns)
 		return false;
 	copy(query, &queries->queries[first]);
 	release(queries, first);

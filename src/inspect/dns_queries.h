@@ -40,26 +40,34 @@ struct dns_query {
 	char question[DNS_NAME_MAX];
 };
 
+/* Where the query of a message may be, by its client and identifier. */
+struct dns_queries_place {
+	uint32_t set, tag;
+};
+
 struct dns_queries *dns_queries_new(const struct hash_key *key); /* NULL: no memory */
 void dns_queries_free(struct dns_queries *queries);
+
+/*
+ * The place of a message in tuple. Memory is slow: this, and some packets later prefetch, bring
+ * into the cache what add or answer will compare the message with.
+ */
+struct dns_queries_place dns_queries_expect(const struct dns_queries *queries, uint32_t netns,
+                                            const struct tuple *tuple,
+                                            const struct dns_message *message);
+void dns_queries_prefetch(const struct dns_queries *queries, struct dns_queries_place place);
 
 /*
  * Keeps the query of a message. True: it takes the place of another, which had no answer and
  * is copied to *displaced. The same query sent again is one.
  */
-bool dns_queries_add(struct dns_queries *queries, const struct dns_query_origin *origin,
-                     const struct dns_message *message, struct dns_query *displaced);
-/*
- * Memory is slow: expect, and some packets later prefetch, bring into the cache what add or answer
- * will compare this message with.
- */
-void dns_queries_expect(const struct dns_queries *queries, uint32_t netns,
-                        const struct tuple *tuple, const struct dns_message *message);
-void dns_queries_prefetch(const struct dns_queries *queries, uint32_t netns,
-                          const struct tuple *tuple, const struct dns_message *message);
+bool dns_queries_add(struct dns_queries *queries, struct dns_queries_place place,
+                     const struct dns_query_origin *origin, const struct dns_message *message,
+                     struct dns_query *displaced);
 /* Takes the query that this message, from server to client in tuple, answers. */
-bool dns_queries_answer(struct dns_queries *queries, uint32_t netns, const struct tuple *tuple,
-                        const struct dns_message *message, struct dns_query *query);
+bool dns_queries_answer(struct dns_queries *queries, struct dns_queries_place place, uint32_t netns,
+                        const struct tuple *tuple, const struct dns_message *message,
+                        struct dns_query *query);
 /* Takes the oldest, if it is from before that time; INT64_MAX: any. False: there is none. */
 bool dns_queries_expire(struct dns_queries *queries, int64_t before_ns, struct dns_query *query);
 

@@ -24,6 +24,7 @@ struct naming {
 	uint32_t limit;              /* of tail, for this packet */
 	/* The number of the packet that each is of; 0 = it passed. */
 	uint64_t packets[FINDINGS_MAX];
+	struct dns_queries_place places[FINDINGS_MAX]; /* of those that are of DNS */
 	struct inspector_finding findings[FINDINGS_MAX];
 	struct inspector_finding spare; /* for what is over the limit */
 };
@@ -38,13 +39,14 @@ static struct inspector_finding *room_for_next(struct naming *naming)
 static struct inspector_finding *on_finding(void *context, struct inspector_finding *finding)
 {
 	struct naming *naming = context;
+	uint32_t i = naming->queue.tail % FINDINGS_MAX;
 
 	if (finding == &naming->spare)
 		return finding;
 	if (finding->kind == INSPECTOR_DNS)
-		dns_queries_expect(naming->queries, naming->packet->netns, &naming->packet->tuple,
-		                   &finding->dns);
-	naming->packets[naming->queue.tail % FINDINGS_MAX] = naming->packet->number;
+		naming->places[i] = dns_queries_expect(naming->queries, naming->packet->netns,
+		                                       &naming->packet->tuple, &finding->dns);
+	naming->packets[i] = naming->packet->number;
 	if (naming->queue.head == naming->queue.tail)
 		naming->queue.next = naming->packet->number;
 	naming->queue.tail++;
@@ -131,9 +133,9 @@ static uint64_t owner_of(const struct connection *connection, enum connection_en
 	return process ? process->entity_id : 0;
 }
 
-static void take_answer(struct naming *naming, const struct packet *packet,
-                        struct connection *connection, enum connection_end from,
-                        const struct dns_message *message)
+static void take_answer(struct naming *naming, struct dns_queries_place place,
+                        const struct packet *packet, struct connection *connection,
+                        enum connection_end from, const struct dns_message *message)
 {
 	struct event_dns dns = { .connection = connection, .message = message };
 	struct domains_client client = {
@@ -144,7 +146,8 @@ static void take_answer(struct naming *naming, const struct packet *packet,
 	};
 	struct dns_query query;
 
-	if (dns_queries_answer(naming->queries, packet->netns, &packet->tuple, message, &query)) {
+	if (dns_queries_answer(naming->queries, place, packet->netns, &packet->tuple, message,
+	                       &query)) {
 		dns.query = &query;
 		dns.query_ns = query.origin.time_ns;
 		domains_add(naming->domains, &client, message, packet->time_ns);
@@ -152,8 +155,9 @@ static void take_answer(struct naming *naming, const struct packet *packet,
 	emit(naming, packet->time_ns, &dns);
 }
 
-static void take_query(struct naming *naming, const struct packet *packet,
-                       const struct connection *connection, const struct dns_message *message)
+static void take_query(struct naming *naming, struct dns_queries_place place,
+                       const struct packet *packet, const struct connection *connection,
+                       const struct dns_message *message)
 {
 	const struct dns_query_origin origin = {
 		.tuple = packet->tuple,
@@ -164,7 +168,7 @@ static void take_query(struct naming *naming, const struct packet *packet,
 	};
 	struct dns_query displaced;
 
-	if (dns_queries_add(naming->queries, &origin, message, &displaced))
+	if (dns_queries_add(naming->queries, place, &origin, message, &displaced))
 		emit_unanswered(naming, &displaced, false);
 }
 
@@ -177,9 +181,9 @@ static enum names_protocol protocol_of(const struct tuple *tuple)
 	return NAMES_DNS;
 }
 
-static void take_dns(struct naming *naming, const struct packet *packet,
-                     struct connection *connection, enum connection_end from,
-                     const struct dns_message *message)
+static void take_dns(struct naming *naming, struct dns_queries_place place,
+                     const struct packet *packet, struct connection *connection,
+                     enum connection_end from, const struct dns_message *message)
 {
 	enum names_protocol protocol = protocol_of(&packet->tuple);
 	struct event_dns dns = { .connection = connection, .message = message };
@@ -188,9 +192,9 @@ static void take_dns(struct naming *naming, const struct packet *packet,
 	if (protocol == NAMES_MDNS) /* a group asks, and a group is answered */
 		emit(naming, packet->time_ns, &dns);
 	else if (message->response)
-		take_answer(naming, packet, connection, from, message);
+		take_answer(naming, place, packet, connection, from, message);
 	else
-		take_query(naming, packet, connection, message);
+		take_query(naming, place, packet, connection, message);
 }
 
 /* A name of letters, digits and what else host names have; addresses are no domains. */
@@ -260,12 +264,15 @@ static void take_ssh(struct connection *connection, enum connection_end from,
 	               version->text, strlen(version->text));
 }
 
-static void apply(struct naming *naming, const struct packet *packet, struct connection *connection,
-                  enum connection_end from, const struct inspector_finding *finding)
+/* That of this place in the ring. */
+static void apply(struct naming *naming, uint32_t i, const struct packet *packet,
+                  struct connection *connection, enum connection_end from)
 {
+	const struct inspector_finding *finding = &naming->findings[i];
+
 	switch (finding->kind) {
 	case INSPECTOR_DNS:
-		take_dns(naming, packet, connection, from, &finding->dns);
+		take_dns(naming, naming->places[i], packet, connection, from, &finding->dns);
 		break;
 	case INSPECTOR_TLS:
 		take_tls(connection, NAMES_TLS, &finding->tls);
@@ -306,7 +313,7 @@ void naming_found(struct naming *naming, const struct packet *packet, struct con
 		if (naming->packets[i] != packet->number)
 			continue;
 		if (connection)
-			apply(naming, packet, connection, from, &naming->findings[i]);
+			apply(naming, i, packet, connection, from);
 		naming->packets[i] = 0;
 	}
 	advance(naming);
@@ -318,13 +325,11 @@ void naming_prefetch(const struct naming *naming, const struct packet *packets, 
 {
 	for (uint32_t at = naming->queue.head; at != naming->queue.tail; at++) {
 		uint64_t i = naming->packets[at % FINDINGS_MAX] - packets[0].number;
-		const struct inspector_finding *finding = &naming->findings[at % FINDINGS_MAX];
 
 		if (i >= (uint64_t)count)
 			continue;
-		if (finding->kind == INSPECTOR_DNS)
-			dns_queries_prefetch(naming->queries, packets[i].netns, &packets[i].tuple,
-			                     &finding->dns);
+		if (naming->findings[at % FINDINGS_MAX].kind == INSPECTOR_DNS)
+			dns_queries_prefetch(naming->queries, naming->places[at % FINDINGS_MAX]);
 		if (connections[i])
 			connection_prefetch_names(connections[i]);
 	}

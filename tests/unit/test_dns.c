@@ -118,6 +118,36 @@ static void test_cut_others(void)
 	      "a class that no one uses, where no length shows that it is DNS");
 }
 
+/* Most queries are one question, with nothing behind it. */
+static void test_lone_question(void)
+{
+	static const uint8_t query[] = { 0, 7,   1, 0, 0,   1,   0,   0, 0, 0,  0, 0,
+		                         2, 'A', 0, 3, 'c', 'o', 'm', 0, 0, 28, 0, 1 };
+	static struct dns_message message;
+	uint8_t longer[sizeof query + 1] = { 0 };
+	bool right = true;
+
+	for (size_t length = 0; length <= sizeof query; length++) {
+		const uint8_t *bytes = check_guarded(query, length);
+
+		for (int cut = 0; cut < 2; cut++)
+			right &= dns_parse(bytes, length, cut, false, &message) ==
+			         (length == sizeof query);
+	}
+	CHECK(right && message.id == 7 && message.flags == DNS_RD && !message.response &&
+	              message.has_code && message.question_type == DNS_TYPE_AAAA &&
+	              message.question_class == DNS_CLASS_IN && message.question_total == 1 &&
+	              message.answer_count == 0,
+	      "read once all of it is there");
+	CHECK_TEXT(dns_text(&message, message.question), "A\\000.com", "its name");
+	memcpy(longer, query, sizeof query);
+	CHECK(!dns_parse(longer, sizeof longer, false, false, &message), "a byte that is too much");
+	CHECK(dns_parse(longer, sizeof longer, true, false, &message),
+	      "where it is cut, what follows is not known");
+	longer[12] = 64;
+	CHECK(!dns_parse(longer, sizeof query, false, false, &message), "no label is so long");
+}
+
 static void test_names(void)
 {
 	static const struct {
@@ -212,6 +242,7 @@ int main(void)
 	test_prefixes();
 	test_cut();
 	test_cut_others();
+	test_lone_question();
 	test_names();
 	test_longest_name();
 	test_bounds();

@@ -174,6 +174,24 @@ static void test_many(void)
 	domains_free(domains);
 }
 
+static bool add(struct dns_queries *queries, const struct dns_query_origin *origin,
+                const struct dns_message *message, struct dns_query *query)
+{
+	struct dns_queries_place place =
+		dns_queries_expect(queries, origin->netns, &origin->tuple, message);
+
+	return dns_queries_add(queries, place, origin, message, query);
+}
+
+static bool answer(struct dns_queries *queries, uint32_t netns, const struct tuple *tuple,
+                   const struct dns_message *message, struct dns_query *query)
+{
+	struct dns_queries_place place = dns_queries_expect(queries, netns, tuple, message);
+
+	dns_queries_prefetch(queries, place);
+	return dns_queries_answer(queries, place, netns, tuple, message, query);
+}
+
 static void test_queries(void)
 {
 	struct dns_queries *queries = dns_queries_new(&key);
@@ -189,32 +207,30 @@ static void test_queries(void)
 	struct dns_query query;
 
 	message.response = false;
-	CHECK(!dns_queries_add(queries, &where, &message, &query) &&
-	              !dns_queries_add(queries, &where, &message, &query),
+	CHECK(!add(queries, &where, &message, &query) && !add(queries, &where, &message, &query),
 	      "a query, and the same sent again");
 	message.response = true;
 	message.id++;
-	CHECK(!dns_queries_answer(queries, 5, &back, &message, &query), "not with another id");
+	CHECK(!answer(queries, 5, &back, &message, &query), "not with another id");
 	message.id--;
 	message.question_type = 28;
-	CHECK(!dns_queries_answer(queries, 5, &back, &message, &query), "nor another type");
+	CHECK(!answer(queries, 5, &back, &message, &query), "nor another type");
 	message.question_type = 0;
 	back.source = address("10.0.0.54");
-	CHECK(!dns_queries_answer(queries, 5, &back, &message, &query), "nor from another server");
+	CHECK(!answer(queries, 5, &back, &message, &query), "nor from another server");
 	back.source = address("10.0.0.53");
-	CHECK(!dns_queries_answer(queries, 6, &back, &message, &query), "nor in another namespace");
-	CHECK(dns_queries_answer(queries, 5, &back, &message, &query) &&
-	              query.origin.time_ns == NOW && strcmp(query.question, "a.example") == 0,
+	CHECK(!answer(queries, 6, &back, &message, &query), "nor in another namespace");
+	CHECK(answer(queries, 5, &back, &message, &query) && query.origin.time_ns == NOW &&
+	              strcmp(query.question, "a.example") == 0,
 	      "its answer finds it");
-	CHECK(!dns_queries_answer(queries, 5, &back, &message, &query), "once");
+	CHECK(!answer(queries, 5, &back, &message, &query), "once");
 	message.response = false;
 	where.tuple.destination = address("224.0.0.252");
-	dns_queries_add(queries, &where, &message, &query);
+	add(queries, &where, &message, &query);
 	message.response = true;
-	CHECK(dns_queries_answer(queries, 5, &back, &message, &query),
-	      "a group was asked: whoever answers");
+	CHECK(answer(queries, 5, &back, &message, &query), "a group was asked: whoever answers");
 	message.response = false;
-	dns_queries_add(queries, &where, &message, &query);
+	add(queries, &where, &message, &query);
 	CHECK(!dns_queries_expire(queries, NOW, &query) &&
 	              dns_queries_expire(queries, NOW + 1, &query) && query.id == message.id &&
 	              !dns_queries_expire(queries, INT64_MAX, &query),
@@ -239,12 +255,11 @@ static void test_order_of_queries(void)
 		origin.time_ns = times[i];
 		message.id = (uint16_t)i;
 		message.response = false;
-		dns_queries_add(queries, &origin, &message, &query);
+		add(queries, &origin, &message, &query);
 	}
 	message.response = true;
 	message.id = 2;
-	right &= dns_queries_answer(queries, 0, &back, &message, &query) &&
-	         query.origin.time_ns == 9;
+	right &= answer(queries, 0, &back, &message, &query) && query.origin.time_ns == 9;
 	for (; dns_queries_expire(queries, 6, &query); count++) {
 		right &= query.origin.time_ns >= last;
 		last = query.origin.time_ns;
@@ -268,7 +283,7 @@ static void test_many_queries(void)
 	for (int i = 0; i < 3 * DNS_QUERIES_MAX; i++) {
 		where.time_ns = NOW + i;
 		message.id = (uint16_t)i;
-		displaced += dns_queries_add(queries, &where, &message, &query);
+		displaced += add(queries, &where, &message, &query);
 	}
 	while (dns_queries_expire(queries, INT64_MAX, &query))
 		expired++;

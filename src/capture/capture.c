@@ -234,6 +234,9 @@ static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_ch
 		.link_type = capture->link_type,
 	};
 
+	/* libpcap takes the rest of a ring's block first. What a break leaves counts as unread. */
+	if (capture->breaking)
+		return;
 	if (capture->is_pktap) {
 		const struct pktap pktap = pktap_read(capture->file.origin, bytes, header->caplen);
 
@@ -370,10 +373,8 @@ static int dispatch_queue(struct capture *capture, int limit, capture_callback *
 		if (wanted > CAPTURE_QUEUE_BATCH)
 			wanted = CAPTURE_QUEUE_BATCH;
 		count = capture_queue_read(capture->queue, wanted, &packets);
-		for (int i = 0; i < count; i++) {
-			capture->delivered++; /* after a break too: it is in no ring any more */
-			if (capture->breaking)
-				continue;
+		for (int i = 0; i < count && !capture->breaking; i++) {
+			capture->delivered++;
 			capture->handed++;
 			callback(context, &packets[i]);
 		}

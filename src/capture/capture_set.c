@@ -393,7 +393,7 @@ void capture_set_stop(struct capture_set *set, int64_t deadline_ns)
 	for (int i = 0; i < set->count; i++) {
 		struct member *member = set->members[i];
 
-		if (member->capture && !capture_is_file(member->capture))
+		if (member->capture && !capture_is_file(member->capture) && !set->broken)
 			drain(member, deadline_ns);
 	}
 }

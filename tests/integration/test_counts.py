@@ -56,6 +56,21 @@ def test_stopped_in_a_flood():
                   (status, sent, received, dropped, packets))
 
 
+def test_count_limit():
+    """-c ends the run: what came with the last packet is unread, whether a ring or a queue had it."""
+    with Namespace.pair() as (left, right):
+        for interface in (["-i", "veth0"], []):
+            sockline = right.sockline("-e", "packet,stats", "-c", "12", *interface, *UDP)
+            left.helper("gen", "-i", "veth0", "-c", "1000", right.address).wait(60)
+            check(sockline.wait(20) == 0, "it ends by itself", sockline.stderr)
+            received, dropped, packets = totals(sockline)
+            name = " ".join(interface) or "any"
+            check(len(sockline.find("packet")) == 12 and 12 <= received <= 1000 and dropped == 0 and packets == received,
+                  f"{name}: each received packet is in the totals", (received, dropped, packets))
+            check("sockline: 12 packets captured, " in sockline.stderr, f"{name}: the closing line has those with records",
+                  sockline.stderr)
+
+
 def test_packet_records():
     with Namespace.pair() as (left, right):
         sockline = right.sockline("-e", "packet", "-i", "veth0", *UDP)

@@ -38,6 +38,10 @@ def dropped():
     with open("/proc/thread-self/net/dev", encoding="ascii") as file:
         return next(int(line.split(":")[1].split()[3]) for line in file if "eth0:" in line)
 
+def captured():
+    with open("/proc/thread-self/net/packet", encoding="ascii") as file:
+        return len(file.readlines()) > 1
+
 def added():
     before = dropped()
     for _ in range(10):
@@ -49,11 +53,17 @@ enter(sys.argv[1])
 sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 sender.bind(("eth0", 0))
 enter(sys.argv[2])
+until = time.monotonic() + 30
+while captured() and time.monotonic() < until:
+    time.sleep(0.1)
 seen = {"none": added()}
 for name, device in (("all", None), ("eth0", "eth0"), ("lo", "lo")):
     with capture(device):
         seen[name] = added()
 seen["none any more"] = added()
+if captured():
+    print("another program captures in this namespace")
+    sys.exit(2)
 print(f"Linux {os.uname().release}: added to rx_dropped, by what is captured: {seen}")
 sys.exit(seen != {"none": 10, "all": 0, "eth0": 0, "lo": 10, "none any more": 10})
 P

@@ -64,7 +64,7 @@ def differs(record, fields):
 
 
 def differences(path, expected):
-    """Of the file from what tshark reads; and sockline's output."""
+    """What sockline reads otherwise than tshark; and its output."""
     status, output, records = sockline(path)
     found = [f"status {status}"] if status else []
     if len(records) != len(expected):

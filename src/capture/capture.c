@@ -19,6 +19,7 @@
 
 /* While an interface is down: libpcap asks for 1 ms, which costs a core what it gives nobody. */
 #define DOWN_POLL_MS 100
+#define PCAPNG_MAJOR 1 /* the major version of pcapng files; that of pcap files is 2 */
 
 struct capture {
 	pcap_t *handle;
@@ -211,15 +212,32 @@ int capture_poll_timeout_ms(const struct capture *capture)
 	return capture->drain_until_ns != 0 ? capture->timeout_ms : -1;
 }
 
+/*
+ * Those of pcap files are unsigned (draft-ietf-opsawg-pcap 5) and end in 2106: libpcap takes
+ * them as signed when the byte order is ours. Others can be before 1970.
+ */
+static int64_t seconds_from(const struct capture *capture, const struct timeval *time)
+{
+	if (time->tv_sec < 0 && capture->is_file &&
+	    pcap_major_version(capture->handle) != PCAPNG_MAJOR)
+		return (uint32_t)time->tv_sec;
+	return time->tv_sec;
+}
+
 bool capture_progress(const struct capture *capture, uint64_t *done, uint64_t *total)
 {
 	return capture->is_file && capture_file_progress(&capture->file, done, total);
 }
 
+/* Seconds come from the file: a hostile one must not overflow the product. */
 static int64_t time_from(const struct capture *capture, const struct timeval *time)
 {
-	return capture->is_file ? capture_file_time_ns(&capture->file, time)
-	                        : time->tv_sec * NS_PER_SECOND + time->tv_usec;
+	int64_t seconds = seconds_from(capture, time), result;
+
+	if (__builtin_mul_overflow(seconds, NS_PER_SECOND, &result) ||
+	    __builtin_add_overflow(result, (int64_t)time->tv_usec, &result))
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
+	return result;
 }
 
 static void hand_over(u_char *user, const struct pcap_pkthdr *header, const u_char *bytes)
@@ -279,21 +297,16 @@ static int report_state(struct capture *capture, struct error *error)
 	                 state == -ENODEV ? "disappeared" : "is down");
 }
 
-static void begin_dispatch(struct capture *capture, capture_callback *callback, void *context)
-{
-	capture->callback = callback;
-	capture->context = context;
-	capture->handed = 0;
-	capture->breaking = false;
-	capture->dispatching = true;
-}
-
 /* Returns whether libpcap failed. */
 static bool dispatch(struct capture *capture, int limit, capture_callback *callback, void *context)
 {
 	int result;
 
-	begin_dispatch(capture, callback, context);
+	capture->callback = callback;
+	capture->context = context;
+	capture->handed = 0;
+	capture->breaking = false;
+	capture->dispatching = true;
 	/*
 	 * libpcap may keep a break that ended a dispatch for the next one, and does
 	 * not count the packets before a break or an error: we count.
@@ -311,7 +324,9 @@ static int dispatch_blocks(struct capture *capture, int limit, capture_callback 
 	struct capture_packet packet;
 	int result = 1;
 
-	begin_dispatch(capture, callback, context);
+	capture->handed = 0;
+	capture->breaking = false;
+	capture->dispatching = true;
 	while (capture->handed < limit && !capture->breaking && result > 0) {
 		result = capture_blocks_next(capture->file.blocks, capture->file.waits,
 		                             capture->delivered, &packet, error);
@@ -327,32 +342,11 @@ static int dispatch_blocks(struct capture *capture, int limit, capture_callback 
 	return capture->handed > 0 ? capture->handed : result;
 }
 
-/* Packets that need no libpcap. Their number, 0 when there are no more, or -errno with text. */
-static int dispatch_in_place(struct capture *capture, int limit, capture_callback *callback,
-                             void *context, struct error *error)
-{
-	struct pcap_pkthdr header;
-	const u_char *bytes;
-	int result = 1;
-
-	begin_dispatch(capture, callback, context);
-	while (capture->handed < limit && !capture->breaking && result > 0) {
-		result = capture_file_next(&capture->file, &header, &bytes, error);
-		if (result > 0)
-			hand_over((u_char *)capture, &header, bytes);
-	}
-	capture->dispatching = false;
-	/* An error is met again by the next dispatch. */
-	return capture->handed > 0 ? capture->handed : result;
-}
-
 static int dispatch_file(struct capture *capture, int limit, capture_callback *callback,
                          void *context, struct error *error)
 {
 	int result = capture_file_prepare(&capture->file, error);
 
-	if (result == 0)
-		result = dispatch_in_place(capture, limit, callback, context, error);
 	if (result != 0)
 		return result;
 	if (dispatch(capture, limit, callback, context))
@@ -367,7 +361,9 @@ static int dispatch_queue(struct capture *capture, int limit, capture_callback *
 	struct capture_packet *packets;
 	int count, wanted;
 
-	begin_dispatch(capture, callback, context);
+	capture->handed = 0;
+	capture->breaking = false;
+	capture->dispatching = true;
 	do {
 		wanted = limit - capture->handed;
 		if (wanted > CAPTURE_QUEUE_BATCH)

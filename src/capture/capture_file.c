@@ -11,34 +11,24 @@
 #include <string.h>
 #include <pcap/pcap.h>
 
-#include "base/clock.h"
 #include "capture/capture_blocks.h"
 #include "capture/capture_filter.h"
 #include "capture/capture_input.h"
-#include "capture/capture_records.h"
 #include "capture/capture_stream.h"
 #include "decode/decode.h"
 #include "capture/origin.h"
 
 #define STREAM_BYTES 65536 /* of stdio's buffer: a sixteenth of the read calls */
-#define PCAPNG_MAJOR 1     /* the major version of pcapng files; that of pcap files is 2 */
 #define SNAPLEN_AT   16    /* in the header of a pcap file, draft-ietf-opsawg-pcap 4 */
 
 /* What the input says of its end is kept for capture_file_damaged. */
 static ssize_t cookie_read(void *cookie, char *bytes, size_t size)
 {
 	struct capture_file *file = cookie;
-	ssize_t length;
+	ssize_t length = capture_input_read(file->input, (uint8_t *)bytes, size, &file->failure);
 
-	/* What follows the head may be read in place. */
-	if (file->head_left > 0 && size > file->head_left)
-		size = file->head_left;
-	length = capture_input_read(file->input, (uint8_t *)bytes, size, &file->failure);
-	if (length >= 0) {
-		file->head_left -=
-			(size_t)length < file->head_left ? (size_t)length : file->head_left;
+	if (length >= 0)
 		return length;
-	}
 	errno = (int)-length;
 	return -1;
 }
@@ -125,19 +115,13 @@ static int install_filter(struct capture_file *file, const char *filter, struct 
 static int open_pcap(struct capture_file *file, const struct capture_options *options,
                      struct error *error)
 {
-	size_t available;
-	const uint8_t *head = capture_input_window(file->input, &available);
-	int32_t unit_ns = options->filter == NULL ? capture_records_unit_ns(head, available) : 0;
 	FILE *stdio = NULL;
 	int status;
 
 	lift_snaplen(file->input);
-	file->head_left = unit_ns > 0 ? CAPTURE_INPUT_HEAD : 0;
 	status = open_stdio(&stdio, file, error);
 	if (status == 0)
 		status = open_handle(file, stdio, error);
-	if (status == 0 && file->stream == NULL && capture_records_fit(pcap_datalink(file->handle)))
-		file->unit_ns = unit_ns;
 	if (status == 0)
 		status = install_filter(file, options->filter, error);
 	if (status == 0 && file->stream != NULL)
@@ -204,82 +188,6 @@ int capture_file_prepare(struct capture_file *file, struct error *error)
 		return 0;
 	clearerr(pcap_file(file->handle));
 	return capture_stream_fill(file->stream, error);
-}
-
-/* The window holds so many bytes. 1; 0: the file ends before; or -errno with text. */
-static int need(struct capture_file *file, size_t needed, struct error *error)
-{
-	size_t available;
-
-	if (file->failure.code == 0)
-		capture_input_fill(file->input, needed, true, &file->failure);
-	if (file->failure.code != 0) {
-		*error = file->failure;
-		return -error->code;
-	}
-	capture_input_window(file->input, &available);
-	return available >= needed;
-}
-
-/* Reads what the next record lacks. As capture_file_next. */
-static int complete_record(struct capture_file *file, struct pcap_pkthdr *header, size_t *length,
-                           struct error *error)
-{
-	int result = need(file, CAPTURE_RECORDS_HEAD, error);
-	size_t available;
-
-	if (result > 0) {
-		*length = capture_records_read(capture_input_window(file->input, &available),
-		                               file->unit_ns, header);
-		result = *length > 0 ? need(file, *length, error) : 0;
-	}
-	if (result == 0)
-		file->unit_ns = 0;
-	return result;
-}
-
-int capture_file_next(struct capture_file *file, struct pcap_pkthdr *header, const uint8_t **bytes,
-                      struct error *error)
-{
-	size_t available, length = 0;
-
-	if (file->unit_ns == 0)
-		return 0;
-	*bytes = capture_input_window(file->input, &available);
-	if (available >= CAPTURE_RECORDS_HEAD)
-		length = capture_records_read(*bytes, file->unit_ns, header);
-	if (length == 0 || length > available) {
-		int result = complete_record(file, header, &length, error);
-
-		if (result <= 0)
-			return result;
-		*bytes = capture_input_window(file->input, &available);
-	}
-	capture_input_skip(file->input, length);
-	*bytes += CAPTURE_RECORDS_HEAD;
-	return 1;
-}
-
-/*
- * Those of pcap files are unsigned (draft-ietf-opsawg-pcap 5) and end in 2106: libpcap takes
- * them as signed when the byte order is ours. Others can be before 1970.
- */
-static int64_t seconds_from(const struct capture_file *file, const struct timeval *time)
-{
-	if (time->tv_sec < 0 && pcap_major_version(file->handle) != PCAPNG_MAJOR)
-		return (uint32_t)time->tv_sec;
-	return time->tv_sec;
-}
-
-/* A hostile file must not overflow the product. */
-int64_t capture_file_time_ns(const struct capture_file *file, const struct timeval *time)
-{
-	int64_t seconds = seconds_from(file, time), result;
-
-	if (__builtin_mul_overflow(seconds, NS_PER_SECOND, &result) ||
-	    __builtin_add_overflow(result, (int64_t)time->tv_usec, &result))
-		return seconds < 0 ? INT64_MIN : INT64_MAX;
-	return result;
 }
 
 int capture_file_state(const struct capture_file *file)

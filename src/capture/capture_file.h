@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/time.h>
 
 #include "base/error.h"
 #include "capture/capture.h"
@@ -15,7 +14,6 @@ struct capture_blocks;
 struct capture_input;
 struct capture_stream;
 struct pcap;
-struct pcap_pkthdr;
 
 struct capture_file {
 	struct capture_input *input;
@@ -23,11 +21,9 @@ struct capture_file {
 	struct capture_blocks *blocks; /* its packets; else NULL */
 	struct pcap *handle;           /* of a pcap file */
 	bool waits;                    /* for packets of a pipe */
-	size_t head_left;              /* bytes of its head that libpcap has not read yet */
-	int32_t unit_ns;               /* of times that are read in place; 0: libpcap reads */
 	struct capture_stream *stream; /* of a pipe that is read without waiting; else NULL */
 	char *buffer;                  /* of stdio */
-	struct error failure;          /* of the input, while it was read; code 0: none */
+	struct error failure;          /* of the input, while libpcap read it; code 0: none */
 };
 
 /* Opens as capture_open_file says. */
@@ -40,14 +36,6 @@ int capture_file_fd(const struct capture_file *file); /* to poll for reading; -1
 bool capture_file_progress(const struct capture_file *file, uint64_t *done, uint64_t *total);
 /* Before a read: takes from a pipe what it has. 0 or -errno with text. */
 int capture_file_prepare(struct capture_file *file, struct error *error);
-/*
- * The next packet of a pcap file, where it lies: valid until the next one. 1, or 0: from now on
- * libpcap reads the file, or -errno with text.
- */
-int capture_file_next(struct capture_file *file, struct pcap_pkthdr *header, const uint8_t **bytes,
-                      struct error *error);
-/* A time as libpcap says it, when asked for nanoseconds, or as capture_file_next. */
-int64_t capture_file_time_ns(const struct capture_file *file, const struct timeval *time);
 /* After a read that gave nothing: 0 = the end, -EAGAIN = the pipe may bring more. */
 int capture_file_state(const struct capture_file *file);
 /* After a failed read: -EIO and what was found, where, after how many packets. */

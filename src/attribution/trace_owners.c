@@ -375,20 +375,26 @@ bool trace_owners_is_contested(struct trace_owners *owners,
 
 	if (!trace_owners_changed_since(owners, since_ns))
 		return false;
-	asked = asked_for(question, SOCKET_HISTORY_USED, since_ns, INT64_MAX);
+	/* Not each send of the one that opened it is entered. */
+	asked = asked_for(question, SOCKET_HISTORY_OPENED | SOCKET_HISTORY_USED, since_ns,
+	                  INT64_MAX);
 	socket_history_find_latest(owners->socket_history, &asked, &match);
 	return match.several;
 }
 
-/* The latest sender has the socket, as far as any was seen. */
+/*
+ * The latest sender has the socket, as far as any was seen. What carries no data of the end is of the
+ * latest user: a child may only read what its parent has asked for.
+ */
 static enum trace_owners_user find_tcp_user(struct trace_owners *owners,
                                             const struct attribution_question *question,
                                             struct process **process)
 {
-	struct socket_history_question asked =
-		asked_for(question, SOCKET_HISTORY_OPENED | SOCKET_HISTORY_SENT, since(question),
-	                  question->seen_ns + WINDOW_TRACE_EXACT_NS);
 	bool sent = question->sender && question->has_payload;
+	struct socket_history_question asked = asked_for(
+		question,
+		SOCKET_HISTORY_OPENED | (sent ? SOCKET_HISTORY_SENT : SOCKET_HISTORY_USED),
+		since(question), question->seen_ns + WINDOW_TRACE_EXACT_NS);
 	enum trace_owners_user user = trace_owners_find_sent(owners, question, process);
 
 	if (user != TRACE_OWNERS_NONE)
@@ -426,19 +432,15 @@ enum trace_owners_user trace_owners_find_user(struct trace_owners *owners,
 bool trace_owners_find_last(struct trace_owners *owners,
                             const struct attribution_question *question, struct process **process)
 {
-	static const unsigned kinds[] = { SOCKET_HISTORY_SENT | SOCKET_HISTORY_OPENED,
-		                          SOCKET_HISTORY_RECEIVED };
+	struct socket_history_question asked;
 
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return false;
 	/* The one that closed it last may be the parent of the one that had it. */
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		struct socket_history_question asked = asked_for(
-			question, kinds[i], question->seen_ns - before(question), until(question));
-
-		if (ask(owners, question, socket_history_find_latest, &asked, process))
-			return true;
-	}
+	asked = asked_for(question, SOCKET_HISTORY_OPENED | SOCKET_HISTORY_USED,
+	                  question->seen_ns - before(question), until(question));
+	if (ask(owners, question, socket_history_find_latest, &asked, process))
+		return true;
 	return ask_for(owners, question, SOCKET_HISTORY_CLOSED, WINDOW_TRACE_EXACT_NS,
 	               until(question), process);
 }

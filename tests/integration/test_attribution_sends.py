@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sends that last: the kernel reports a send when it is done, after its packets were read. And data that waits in
+"""Sends that last, and reads: the kernel reports a send when it is done, after its packets were read. And data that waits in
 the socket, which leaves it when another process sends, or when its own is gone."""
 
 from collections import Counter
@@ -243,6 +243,7 @@ if not reader:
         time.sleep(0.001)
     os._exit(0)
 server.close()
+time.sleep(0.5)  # a process that was just forked may have the socket, too
 s = socket.create_connection(there)
 s.send(b"ours")
 s.recv(4)
@@ -291,6 +292,7 @@ if not reader:
         time.sleep({wait})
     os._exit(0)
 server.close()
+time.sleep(0.5)  # see above
 s = socket.create_connection(there)
 wait(there[1], s.getsockname()[1])
 for _ in range({count}):
@@ -317,6 +319,56 @@ def test_own_long_sends():
             named = Counter(end.pid for end in sent_from(sockline.records, other, port))
             # A look at it may come too late on a busy machine.
             check(set(named) <= {agent.pid, None} and named[agent.pid] > 9 * named[None], f"writes of {title}", named)
+
+
+# A server that greets its client, and has a child that reads what the client sends. The port is a server's: of others
+# no reads are reported.
+GREETING = """
+import time
+server = socket.create_server(("127.0.0.1", 7712))
+there = server.getsockname()
+client = os.fork()
+if not client:
+    server.close()
+    s = socket.create_connection(there)
+    s.recv(5)
+    for _ in range(20):
+        s.send(bytes(20000))
+        time.sleep(0.01)
+    s.shutdown(socket.SHUT_WR)
+    s.recv(5)
+    os._exit(0)
+s = server.accept()[0]
+s.send(b"hello")
+child = os.fork()
+if not child:
+    while s.recv(50000):
+        pass
+    os._exit(0)
+s.close()
+os.waitpid(child, 0)
+os.waitpid(client, 0)
+wait(there[1], os.getpid(), child)
+"""
+
+
+def test_reading_child():
+    """What carries no data of the server's end is the reader's, although it sends nothing itself."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet,connection", "tcp")
+        agent = Agent(host, GREETING)
+        port, parent, child = map(int, agent.first.split())
+        agent.end()
+        check(sockline.stop_when_asleep() == 0, "ends well", sockline.stderr)
+        sent = [(record["sockline"]["tcp"]["payload"], source_end(record).pid) for record in sockline.find("packet")
+                if record["source"]["port"] == port]
+        greeting = [payload for payload, _ in sent].index(5)
+        check(sent[greeting][1] in (parent, None), "the greeting is the parent's", sent)
+        pids = [pid for _, pid in sent[greeting + 1:]]
+        # The kernel answers the first data before they are read.
+        check(pids.count(child) > 10 and parent not in pids[pids.index(child):], "the child's from its first read on", pids)
+        closed = sockline.find("connection_closed")[-1]["sockline"]["peer"]["process"]["pid"]
+        check(closed == child, "and so it is at the end", closed)
 
 
 run(globals())

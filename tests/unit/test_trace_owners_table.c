@@ -22,9 +22,10 @@ enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP, ICMP = IPPROTO_ICMP };
 enum act { NOTHING, ROUTE, HEADER, OPEN, ACCEPT, RECEIVE, SEND, CLOSE, FORK, END, MOVE, LOSE };
 /*
  * MOMENT: does 7 send the very packet? FIRST: the first that was seen with the end of UDP. SENT: 7, if
- * any was seen to send from TCP in the 20 ms before the packet, or later.
+ * any was seen to send from TCP in the 20 ms before the packet, or later. USER: of several, that of a
+ * packet without data.
  */
-enum ask { FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR, MOMENT, FIRST, SENT };
+enum ask { USER, FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR, MOMENT, FIRST, SENT };
 
 struct case_event {
 	enum act act;
@@ -93,6 +94,9 @@ static const struct test_case cases[] = {
 	{ "TCP: the responder closes", TCP, { { CLOSE, 7, 20, 1000 } }, FIND, "r", 7 },
 	{ "TCP: one reads, its parent closes", TCP, { { RECEIVE, 7, 20, 1000 }, { CLOSE, 9, 30, 1000 } }, FIND, "r", 7 },
 	{ "TCP: the last that had it", TCP, { { CLOSE, 7, 20, 1000 } }, LAST, "s", 7 },
+	{ "TCP: the last one reads what another opened", TCP, { { OPEN, 7, -5, 1000 }, { RECEIVE, 9, 20, 1000 } }, LAST, "s", 9 },
+	{ "TCP: one sends, and another reads before the packet", TCP, { { OPEN, 7, -9, 1000 }, { RECEIVE, 9, -5, 1000 } }, USER, "s", 9 },
+	{ "TCP: the other reads after it", TCP, { { OPEN, 7, -9, 1000 }, { RECEIVE, 9, 5, 1000 } }, USER, "s", 7 },
 	{ "UDP: nothing is closed", UDP, { { CLOSE, 7, 20, 1000 } }, LAST, "s", 0 },
 	{ "TCP: long ago", TCP, { { OPEN, 7, -9000, 1000 } }, PAST, "s", 7 },
 	{ "TCP: long ago, two had it", TCP, { { OPEN, 7, -9000, 1000 }, { RECEIVE, 9, -8000, 1000 } }, PAST, "s", 0 },
@@ -325,6 +329,9 @@ static int answer(struct trace_owners *owners, const struct test_case *one, int6
 		case TRACE_OWNERS_AMBIGUOUS:
 			return -1;
 		}
+		break;
+	case USER:
+		found = trace_owners_find_user(owners, &question, &process) == TRACE_OWNERS_ONE;
 		break;
 	case MOMENT:
 		return trace_owners_sends_at(owners, &question, 7) ? 7 : 0;

@@ -375,9 +375,7 @@ bool trace_owners_is_contested(struct trace_owners *owners,
 
 	if (!trace_owners_changed_since(owners, since_ns))
 		return false;
-	/* Not each send of the one that opened it is entered. */
-	asked = asked_for(question, SOCKET_HISTORY_OPENED | SOCKET_HISTORY_USED, since_ns,
-	                  INT64_MAX);
+	asked = asked_for(question, SOCKET_HISTORY_USED, since_ns, INT64_MAX);
 	socket_history_find_latest(owners->socket_history, &asked, &match);
 	return match.several;
 }
@@ -392,8 +390,7 @@ static enum trace_owners_user find_tcp_user(struct trace_owners *owners,
 {
 	bool sent = question->sender && question->has_payload;
 	struct socket_history_question asked = asked_for(
-		question,
-		SOCKET_HISTORY_OPENED | (sent ? SOCKET_HISTORY_SENT : SOCKET_HISTORY_USED),
+		question, sent ? SOCKET_HISTORY_OPENED | SOCKET_HISTORY_SENT : SOCKET_HISTORY_USED,
 		since(question), question->seen_ns + WINDOW_TRACE_EXACT_NS);
 	enum trace_owners_user user = trace_owners_find_sent(owners, question, process);
 
@@ -437,8 +434,8 @@ bool trace_owners_find_last(struct trace_owners *owners,
 	if (question->tuple.protocol != IPPROTO_TCP)
 		return false;
 	/* The one that closed it last may be the parent of the one that had it. */
-	asked = asked_for(question, SOCKET_HISTORY_OPENED | SOCKET_HISTORY_USED,
-	                  question->seen_ns - before(question), until(question));
+	asked = asked_for(question, SOCKET_HISTORY_USED, question->seen_ns - before(question),
+	                  until(question));
 	if (ask(owners, question, socket_history_find_latest, &asked, process))
 		return true;
 	return ask_for(owners, question, SOCKET_HISTORY_CLOSED, WINDOW_TRACE_EXACT_NS,

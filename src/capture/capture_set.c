@@ -231,12 +231,9 @@ static void lose(struct member *member, const struct error *error)
 static void hand_over(void *context, const struct capture_packet *captured)
 {
 	struct member *member = context;
-
 	struct capture_set *set = member->set;
 	struct packet packet;
 
-	if (set->broken)
-		return;
 	packet.time_ns = captured->time_ns;
 	packet.number = ++set->packets;
 	packet.netns = member->netns;

@@ -287,6 +287,14 @@ WRITER_INLINE const struct snippet *snippet_of(struct writer *writer, struct pro
 	                            write_piece, process, places);
 }
 
+/* That has the names of the owner's users, as a capture file states them. NULL: this host has them. */
+static const struct process *stated_of(const struct owner *owner, const struct process *process)
+{
+	if (!process)
+		return owner_stated_user(owner);
+	return process->stated ? process : NULL;
+}
+
 /*
  * Where the process's own effective user is not known, the socket shows it: the one with whose
  * rights it was made. The pieces leave both users out then. A record without a process has no
@@ -295,16 +303,15 @@ WRITER_INLINE const struct snippet *snippet_of(struct writer *writer, struct pro
 static void write_socket_user(struct writer *writer, const struct owner *owner,
                               const struct process *process, bool names)
 {
-	struct users users = { .has_effective = owner->has_uid, .effective = owner->uid };
+	struct users users = { .has_real = owner->has_uid,
+		               .real = owner->uid,
+		               .stated = stated_of(owner, process) };
 
 	if (process) {
 		users.has_real = process->has_real_uid;
 		users.real = process->real_uid;
-		users.stated = process->stated ? process : NULL;
-	} else {
-		users = (struct users){ .has_real = owner->has_uid,
-			                .real = owner->uid,
-			                .stated = owner_stated_user(owner) };
+		users.has_effective = owner->has_uid;
+		users.effective = owner->uid;
 	}
 	write_users(writer, &users, names);
 }
@@ -478,12 +485,12 @@ bool encode_owner_user(struct writer *writer, const struct owner *owner, uint32_
                        const char **name)
 {
 	struct encoder *encoder = writer->record->encoder;
-	const struct process *process = process_then(writer, owner), *stated;
+	const struct process *process = process_then(writer, owner);
+	const struct process *stated = stated_of(owner, process);
 
 	if (process ? !process->has_real_uid : !owner->has_uid)
 		return false;
 	*uid = process ? process->real_uid : owner->uid;
-	stated = process ? (process->stated ? process : NULL) : owner_stated_user(owner);
 	if (stated) {
 		*name = stated->user_name;
 		return true;

@@ -216,11 +216,14 @@ static struct written_interface *find_interface(struct capture_writer *writer,
 	return add_interface(writer, key, hash);
 }
 
+static struct process_text text_of(const char *name)
+{
+	return (struct process_text){ name, name ? strlen(name) : 0 };
+}
+
 static struct process_text name_of(const struct capture_writer *writer, uint32_t uid)
 {
-	const char *name = encode_users_name(writer->users, uid);
-
-	return (struct process_text){ name, name ? strlen(name) : 0 };
+	return text_of(encode_users_name(writer->users, uid));
 }
 
 /* As the record has it: the effective user where it is another than the real one. */
@@ -247,13 +250,11 @@ static void add_socket_user(const struct capture_writer *writer, const struct ow
 {
 	const struct process *stated = owner_stated_user(owner);
 
-	facts->has_real_uid = owner->has_uid;
+	if (!owner->has_uid)
+		return;
+	facts->has_real_uid = true;
 	facts->real_uid = owner->uid;
-	if (stated && stated->user_name)
-		facts->texts.user_name =
-			(struct process_text){ stated->user_name, strlen(stated->user_name) };
-	else if (!stated && owner->has_uid)
-		facts->texts.user_name = name_of(writer, owner->uid);
+	facts->texts.user_name = stated ? text_of(stated->user_name) : name_of(writer, owner->uid);
 }
 
 static void fill_facts(const struct capture_writer *writer, const struct owner *owner,

@@ -89,10 +89,6 @@ def repacked(path, output):
     return found
 
 
-def simple(blocks, data):
-    blocks.block(3, struct.pack(blocks.order + "I", len(data)) + data + b"\0" * (-len(data) % 4))
-
-
 def mixed(order, other):
     """Two sections in two byte orders, with blocks between packets that are of none."""
     blocks = Blocks(order)
@@ -108,7 +104,7 @@ def mixed(order, other):
     # Wireshark 4.0.17 has the names of the first section for the same places in the second.
     blocks.interface(228, "eth0", resolution=3)
     blocks.packet(0, MIDNIGHT * 10**3 + 4, datagram(5004))
-    simple(blocks, datagram(5005))
+    blocks.simple(datagram(5005))
     blocks.interface(0, "tun0", resolution=0)
     blocks.packet(1, MIDNIGHT + 5, struct.pack("<I", 2) + datagram(5006))
     return blocks.bytes

@@ -155,6 +155,9 @@ class Blocks:
             options += ((2, struct.pack(self.order + "I", flags)),)
         self.block(6, body + data + b"\0" * (-len(data) % 4), *options)
 
+    def simple(self, data):
+        self.block(3, struct.pack(self.order + "I", len(data)) + data + b"\0" * (-len(data) % 4))
+
 
 def seen(output):
     """(time, interface's id and name, direction, source port) of each packet."""
@@ -224,16 +227,15 @@ def test_no_time():
     """Simple packets have none; nothing is of 1970."""
     blocks = Blocks()
     blocks.interface(101)
-    simple = struct.pack("<I", len(datagram())) + datagram() + b"\0" * (-len(datagram()) % 4)
     blocks.packet(0, MIDNIGHT * 10**9, datagram())
-    blocks.block(3, simple)
+    blocks.simple(datagram())
     blocks.packet(0, MIDNIGHT * 10**9 + 7, datagram())
     found = [packet[0] for packet in seen(replay("-r", write("simple.pcapng", blocks.bytes)))]
     check(found == ["00:00:00.000000000Z"] * 2 + ["00:00:00.000000007Z"],
           "a packet without a time has that of the one before", found)
     alone = Blocks()
     alone.interface(101)
-    alone.block(3, simple)
+    alone.simple(datagram())
     os.utime(write("alone.pcapng", alone.bytes), (MIDNIGHT, MIDNIGHT))
     found = of(replay("-r", "alone.pcapng"), "packet")[0]["@timestamp"]
     check(found == "2023-11-15T00:00:00.000000000Z", "the first has that of the file", found)

@@ -339,6 +339,21 @@ while True:
             sockline.stop()
 
 
+def check_answers(program, title):
+    """The program prints its UDP port and, for each answer from there, the port that gets it and the sender's pid."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet", "udp")
+        agent = Agent(host, program)
+        port, *answers = map(int, agent.first.split())
+        sockline.wait_for("packet", count=len(answers))
+        agent.end()
+        sockline.stop()
+        sent = dict(zip(answers[::2], answers[1::2]))
+        found = {record["destination"]["port"]: source_end(record).pid
+                 for record in sockline.find("packet", lambda one: one["source"]["port"] == port)}
+        check(found == sent, title, f"{sent}\n{found}")
+
+
 # Workers have the socket from the start, and each says in its answer which one it is.
 WORKERS = """
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -367,17 +382,7 @@ finally:
 
 def test_workers_of_one_socket():
     """Each answers one datagram of a client, on a socket that all of them have."""
-    with Namespace() as host:
-        sockline = host.sockline("-e", "packet", "udp")
-        agent = Agent(host, "os.setpgid(0, 0)\n" + WORKERS)
-        port, *answers = map(int, agent.first.split())
-        sockline.wait_for("packet", count=len(answers))
-        agent.end()
-        sockline.stop()
-        sent = dict(zip(answers[::2], answers[1::2]))
-        found = {record["destination"]["port"]: source_end(record).pid
-                 for record in sockline.find("packet", lambda one: one["source"]["port"] == port)}
-        check(found == sent, "each answer with the worker that sent it", f"{sent}\n{found}")
+    check_answers("os.setpgid(0, 0)\n" + WORKERS, "each answer with the worker that sent it")
 
 
 # As inetd does for a UDP service of its kind "wait": a child answers one datagram and ends, and is
@@ -404,17 +409,7 @@ wait(s.getsockname()[1], *answers)
 
 def test_child_for_each_datagram():
     """Its parent, which holds the socket and sends nothing, is named for no answer."""
-    with Namespace() as host:
-        sockline = host.sockline("-e", "packet", "udp")
-        agent = Agent(host, CHILD_EACH)
-        port, *answers = map(int, agent.first.split())
-        sockline.wait_for("packet", count=len(answers))
-        agent.end()
-        sockline.stop()
-        sent = dict(zip(answers[::2], answers[1::2]))
-        found = {record["destination"]["port"]: source_end(record).pid
-                 for record in sockline.find("packet", lambda one: one["source"]["port"] == port)}
-        check(found == sent, "each answer with the child that sent it", f"{sent}\n{found}")
+    check_answers(CHILD_EACH, "each answer with the child that sent it")
 
 
 # Three datagrams of a process, in turn with those of its child, on one socket that is connected. Only

@@ -287,14 +287,6 @@ WRITER_INLINE const struct snippet *snippet_of(struct writer *writer, struct pro
 	                            write_piece, process, places);
 }
 
-/* That has the names of the owner's users, as a capture file states them. NULL: this host has them. */
-static const struct process *stated_of(const struct owner *owner, const struct process *process)
-{
-	if (!process)
-		return owner_stated_user(owner);
-	return process->stated ? process : NULL;
-}
-
 /*
  * Where the process's own effective user is not known, the socket shows it: the one with whose
  * rights it was made. The pieces leave both users out then. A record without a process has no
@@ -305,11 +297,10 @@ static void write_socket_user(struct writer *writer, const struct owner *owner,
 {
 	struct users users = { .has_real = owner->has_uid,
 		               .real = owner->uid,
-		               .stated = stated_of(owner, process) };
+		               .stated = owner_stated_user(owner) };
 
 	if (process) {
-		users.has_real = process->has_real_uid;
-		users.real = process->real_uid;
+		users = users_of(process);
 		users.has_effective = owner->has_uid;
 		users.effective = owner->uid;
 	}
@@ -486,7 +477,8 @@ bool encode_owner_user(struct writer *writer, const struct owner *owner, uint32_
 {
 	struct encoder *encoder = writer->record->encoder;
 	const struct process *process = process_then(writer, owner);
-	const struct process *stated = stated_of(owner, process);
+	const struct process *stated =
+		process ? users_of(process).stated : owner_stated_user(owner);
 
 	if (process ? !process->has_real_uid : !owner->has_uid)
 		return false;

@@ -66,6 +66,20 @@ void dns_queries_free(struct dns_queries *queries)
 	free(queries);
 }
 
+/*
+ * One bit for each way of the set that has this tag; 0: for each that is free. Without branches, as
+ * which way has it is random.
+ */
+static unsigned ways_of(const struct set *set, uint32_t tag)
+{
+	unsigned ways = 0;
+
+#pragma GCC unroll 8 /* WAYS */
+	for (int way = 0; way < WAYS; way++)
+		ways |= (unsigned)(set->tags[way] == tag) << way;
+	return ways;
+}
+
 /* By the client alone: the server of an answer may be another than the group that was asked. */
 static struct dns_queries_place place_of(const struct dns_queries *queries, uint32_t netns,
                                          const struct inet_address *client, uint16_t port,
@@ -164,20 +178,13 @@ static uint16_t find(const struct dns_queries *queries, struct dns_queries_place
 {
 	const struct set *set = &queries->sets[place.set];
 
-	for (int way = 0; way < WAYS; way++)
-		if (set->tags[way] == place.tag &&
-		    fits(&queries->queries[set->numbers[way]], netns, tuple, message))
-			return set->numbers[way];
+	for (unsigned ways = ways_of(set, place.tag); ways != 0; ways &= ways - 1) {
+		uint16_t number = set->numbers[__builtin_ctz(ways)];
+
+		if (fits(&queries->queries[number], netns, tuple, message))
+			return number;
+	}
 	return NO_QUERY;
-}
-
-static int free_way(const struct set *set)
-{
-	int way = 0;
-
-	while (way < WAYS && set->tags[way] != 0)
-		way++;
-	return way;
 }
 
 /* The query of a set that was asked longest ago. */
@@ -196,19 +203,20 @@ bool dns_queries_add(struct dns_queries *queries, struct dns_queries_place place
                      struct dns_query *displaced)
 {
 	struct set *set = &queries->sets[place.set];
+	unsigned ways = ways_of(set, 0);
+	bool full = ways == 0;
 	uint16_t number;
-	bool full;
 	int way;
 
 	if (find(queries, place, origin->netns, &origin->tuple, message) != NO_QUERY)
 		return false;
-	full = free_way(set) == WAYS;
 	if (full) {
 		number = oldest_of(queries, set);
 		copy(displaced, &queries->queries[number]);
 		release(queries, number);
+		ways = ways_of(set, 0);
 	}
-	way = free_way(set);
+	way = __builtin_ctz(ways);
 	number = queries->free[--queries->free_count]; /* there are as many queries as places */
 	set->tags[way] = place.tag;
 	set->numbers[way] = number;
@@ -238,12 +246,12 @@ void dns_queries_prefetch(const struct dns_queries *queries, struct dns_queries_
 {
 	const struct set *set = &queries->sets[place.set];
 
-	for (int way = 0; way < WAYS; way++) {
-		const char *query = (const char *)&queries->queries[set->numbers[way]];
+	for (unsigned ways = ways_of(set, place.tag); ways != 0; ways &= ways - 1) {
+		uint16_t number = set->numbers[__builtin_ctz(ways)];
+		const char *query = (const char *)&queries->queries[number];
 
-		if (set->tags[way] == place.tag)
-			for (size_t at = 0; at < USUAL_SIZE; at += 64)
-				__builtin_prefetch(query + at);
+		for (size_t at = 0; at < USUAL_SIZE; at += 64)
+			__builtin_prefetch(query + at);
 	}
 }
 

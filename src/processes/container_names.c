@@ -251,26 +251,53 @@ static struct container_facts *read_tasks(int root, const char *folder, const ch
 	return facts;
 }
 
+/* A folder of containers/storage, with which podman and CRI-O keep containers. */
+static struct container_facts *read_storage(int root, const char *folder, const char *id)
+{
+	static const char *const lists[] = { "containers.json", "volatile-containers.json" };
+	struct container_facts *facts;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/%s/userdata/config.json", folder, id);
+	facts = read_file(root, path, CONTAINER_NAMES_CRIO, id);
+	for (size_t i = 0; !facts && i < sizeof lists / sizeof *lists; i++) {
+		snprintf(path, sizeof path, "%s/%s", folder, lists[i]);
+		facts = read_file(root, path, CONTAINER_NAMES_PODMAN, id);
+	}
+	return facts;
+}
+
+static struct container_facts *read_config(int root, const char *folder, const char *id)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/%s/config.v2.json", folder, id);
+	return read_file(root, path, CONTAINER_NAMES_DOCKER, id);
+}
+
 struct container_facts *container_names_read(const char *root, const char *id)
 {
-	static const char *const tasks[] = {
-		"run/containerd/io.containerd.runtime.v2.task",
-		"run/k3s/containerd/io.containerd.runtime.v2.task",
-	};
 	static const struct {
-		enum container_names_format format;
-		const char *before, *behind; /* of the id; behind NULL: without it */
-	} files[] = {
-		{ CONTAINER_NAMES_DOCKER, "var/lib/docker/containers/", "/config.v2.json" },
-		{ CONTAINER_NAMES_CRIO, "run/containers/storage/overlay-containers/",
-		  "/userdata/config.json" },
-		{ CONTAINER_NAMES_CRIO, "var/lib/containers/storage/overlay-containers/",
-		  "/userdata/config.json" },
-		{ CONTAINER_NAMES_PODMAN,
-		  "var/lib/containers/storage/overlay-containers/containers.json", NULL },
+		struct container_facts *(*read)(int root, const char *folder, const char *id);
+		const char *folder;
+	} places[] = {
+		{ read_config, "var/lib/docker/containers" },
+		{ read_config, "var/snap/docker/common/var-lib-docker/containers" },
+		{ read_storage, "run/containers/storage/overlay-containers" },
+		{ read_storage, "var/lib/containers/storage/overlay-containers" },
+		{ read_storage, "run/containers/storage/vfs-containers" },
+		{ read_storage, "var/lib/containers/storage/vfs-containers" },
+		{ read_storage, "run/containers/storage/btrfs-containers" },
+		{ read_storage, "var/lib/containers/storage/btrfs-containers" },
+		{ read_storage, "run/containers/storage/zfs-containers" },
+		{ read_storage, "var/lib/containers/storage/zfs-containers" },
+		{ read_tasks, "run/containerd/io.containerd.runtime.v2.task" },
+		{ read_tasks, "run/k3s/containerd/io.containerd.runtime.v2.task" },
+		{ read_tasks, "run/k0s/containerd/io.containerd.runtime.v2.task" },
+		{ read_tasks,
+		  "var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task" },
 	};
 	struct container_facts *facts = NULL;
-	char path[PATH_MAX];
 	int fd;
 
 	if (!container_names_is_id(id))
@@ -278,15 +305,8 @@ struct container_facts *container_names_read(const char *root, const char *id)
 	fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
-	for (size_t i = 0; !facts && i < sizeof files / sizeof *files; i++) {
-		bool named = files[i].behind != NULL;
-
-		snprintf(path, sizeof path, "%s%s%s", files[i].before, named ? id : "",
-		         named ? files[i].behind : "");
-		facts = read_file(fd, path, files[i].format, id);
-	}
-	for (size_t i = 0; !facts && i < sizeof tasks / sizeof *tasks; i++)
-		facts = read_tasks(fd, tasks[i], id);
+	for (size_t i = 0; !facts && i < sizeof places / sizeof *places; i++)
+		facts = places[i].read(fd, places[i].folder, id);
 	close(fd);
 	return facts;
 }

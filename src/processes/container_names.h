@@ -4,11 +4,16 @@
  * Name, image and pod of a container, from the files that its runtime keeps about it. No
  * API is asked, nothing is written, and what cannot be read stays unknown.
  *
- *	docker      var/lib/docker/containers/ID/config.v2.json
+ *	docker      var/lib/docker/containers/ID/config.v2.json; that of a snap below
+ *	            var/snap/docker/common/var-lib-docker
  *	containerd  run/containerd/io.containerd.runtime.v2.task/NAMESPACE/ID/config.json, the
- *	            OCI spec: annotations of CRI and nerdctl; the same below run/k3s
- *	podman      var/lib/containers/storage/overlay-containers/containers.json
- *	CRI-O       run/ or var/lib/containers/storage/overlay-containers/ID/userdata/config.json
+ *	            OCI spec: annotations of CRI and nerdctl; the same below run/k3s, run/k0s and
+ *	            var/snap/microk8s/common/run
+ *	podman      containers.json, and since podman 4.4 volatile-containers.json for those of
+ *	            `podman run --rm', so of Quadlet, in DRIVER-containers below
+ *	            var/lib/containers/storage; below run/containers/storage with transient_store
+ *	            (containers-storage.conf(5), which names the drivers)
+ *	CRI-O       ID/userdata/config.json in the same folders
  *
  * These files hold the environment of the container as well: it is never looked at.
  */
@@ -28,7 +33,7 @@ enum container_names_format {
 	CONTAINER_NAMES_DOCKER,     /* config.v2.json */
 	CONTAINER_NAMES_CONTAINERD, /* config.json, with the annotations of CRI or nerdctl */
 	CONTAINER_NAMES_CRIO,       /* config.json, with the annotations of CRI-O */
-	CONTAINER_NAMES_PODMAN,     /* containers.json: all containers of the storage */
+	CONTAINER_NAMES_PODMAN,     /* containers.json: a list of containers of the storage */
 };
 
 /* 64 hexadecimal digits: safe as the name of a folder. Names of LXC and nspawn are no ids. */

@@ -158,6 +158,7 @@ static void check_ids(void)
 
 #define DOCKER_FILE  "var/lib/docker/containers/" ID "/config.v2.json"
 #define PODMAN_FILE  "var/lib/containers/storage/overlay-containers/containers.json"
+#define VOLATILE     "/volatile-containers.json"
 #define STORAGE_FILE "var/lib/containers/storage/overlay-containers/" ID "/userdata/config.json"
 #define TASKS        "run/containerd/io.containerd.runtime.v2.task/"
 
@@ -186,13 +187,39 @@ static void check_folders(void)
 	           "cri-o");
 	fake_put(STORAGE_FILE, moby);
 	check_read("podman", PODMAN_FILE, podman, "podman");
+	check_read("podman run --rm", "var/lib/containers/storage/overlay-containers" VOLATILE,
+	           podman, "podman");
 	fake_remove(STORAGE_FILE);
+	check_read("podman that forgets at a reboot",
+	           "run/containers/storage/overlay-containers" VOLATILE, podman, "podman");
+	check_read("podman without overlay",
+	           "var/lib/containers/storage/vfs-containers/containers.json", podman, "podman");
+	check_read("podman on btrfs", "var/lib/containers/storage/btrfs-containers" VOLATILE,
+	           podman, "podman");
+	check_read("CRI-O on zfs",
+	           "run/containers/storage/zfs-containers/" ID "/userdata/config.json", crio,
+	           "cri-o");
+	fake_put(PODMAN_FILE, "[]");
+	check_read("podman, which keeps a list of none beside it",
+	           "var/lib/containers/storage/overlay-containers" VOLATILE, podman, "podman");
+	fake_remove(PODMAN_FILE);
+	check_read("docker of a snap",
+	           "var/snap/docker/common/var-lib-docker/containers/" ID "/config.v2.json", docker,
+	           "docker");
 	check_read("containerd of Kubernetes", TASKS "k8s.io/" ID "/config.json", containerd,
 	           "containerd");
 	check_read("nerdctl", TASKS "default/" ID "/config.json", nerdctl, "containerd");
 	check_read("k3s",
 	           "run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
 	           containerd, "containerd");
+	check_read("k0s",
+	           "run/k0s/containerd/io.containerd.runtime.v2.task/k8s.io/" ID "/config.json",
+	           containerd, "containerd");
+	check_read(
+		"MicroK8s",
+		"var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task/k8s.io/" ID
+		"/config.json",
+		containerd, "containerd");
 	fake_put("elsewhere", docker);
 	fake_path(path, sizeof path, "elsewhere");
 	fake_path(other, sizeof other, DOCKER_FILE);

@@ -141,10 +141,7 @@ static struct socket_history_question asked_for(const struct attribution_questio
 	return asked;
 }
 
-/*
- * What the rings hold is taken in only when what is known is not enough. A process may use a TCP
- * socket of another namespace than its own, which it was given (vsftpd, socket activation).
- */
+/* What the rings hold is taken in only when what is known is not enough. */
 static bool ask(struct trace_owners *owners, const struct attribution_question *question,
                 find_function *find, const struct socket_history_question *asked,
                 struct process **process)
@@ -162,7 +159,8 @@ static bool ask(struct trace_owners *owners, const struct attribution_question *
 	answer = find(owners->socket_history, asked, &match);
 	wider.netns = 0;
 	wider.kinds &= ~SOCKET_HISTORY_OPENED; /* it opens one in its own */
-	if (answer == SOCKET_HISTORY_NONE && question->tuple.protocol == IPPROTO_TCP)
+	if (answer == SOCKET_HISTORY_NONE && question->tuple.protocol == IPPROTO_TCP &&
+	    trace_owners_may_be_elsewhere(question))
 		answer = find(owners->socket_history, &wider, &match);
 	if (answer == SOCKET_HISTORY_FOUND)
 		*process = trace_owners_process_of(owners, question, &match);
@@ -454,8 +452,8 @@ enum trace_owners_user trace_owners_find_since(struct trace_owners *owners,
 
 	trace_owners_drain(owners);
 	answer = socket_history_find(owners->socket_history, &asked, &match);
-	asked.netns = 0; /* see ask() */
-	if (answer == SOCKET_HISTORY_NONE)
+	asked.netns = 0;
+	if (answer == SOCKET_HISTORY_NONE && trace_owners_may_be_elsewhere(question))
 		answer = socket_history_find(owners->socket_history, &asked, &match);
 	if (answer == SOCKET_HISTORY_NONE)
 		return TRACE_OWNERS_NONE;

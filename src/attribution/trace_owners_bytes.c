@@ -43,9 +43,9 @@ enum socket_history_answer trace_owners_find_byte(struct trace_owners *owners,
 	enum socket_history_answer answer =
 		socket_history_find_sent(owners->socket_history, &asked, question->offset, match);
 
-	if (answer != SOCKET_HISTORY_NONE)
+	if (answer != SOCKET_HISTORY_NONE || !trace_owners_may_be_elsewhere(question))
 		return answer;
-	asked.netns = 0; /* its process may be in another one: see ask() */
+	asked.netns = 0;
 	return socket_history_find_sent(owners->socket_history, &asked, question->offset, match);
 }
 

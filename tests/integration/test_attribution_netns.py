@@ -11,6 +11,7 @@ from harness import HERE, Failure, Namespace, check, run, skip, until
 from mksock import Agent, Mksock, source_end, wait_until, wait_until_named
 
 MODES = ("tracepoints", "lookup")
+PORT = 7741
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
 
 
@@ -102,6 +103,56 @@ def test_bridge():
             check(counts == {5}, f"{options}: each connection counts each once",
                   "\n".join(f"{record['@timestamp']} {record['sockline']['packet']}"
                             for record in sockline.find("packet")))
+
+
+SHORT = 20  # connections of TCP, each served by a child that was forked for it
+
+
+def test_bridge_of_short_connections():
+    """On their way through the host they are forwarded, however well the processes at the ends are seen."""
+    for method in ("tracepoints", "sentinel", "lookup"):
+        with Bridge() as (host, left, right):
+            spaces = [f"/run/netns/{one.name}" for one in (host, left, right)]
+            sockline = HERE.sockline("-e", "packet,connection", "--attribution", method,
+                                     "--netns", spaces[1], "--netns", spaces[2], "tcp", netns=spaces[0])
+            server = Agent(right, f"""
+import os, signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+server = socket.create_server(("{right.address}", {PORT}))
+server.settimeout(20)
+print("ready", flush=True)
+for _ in range({SHORT}):
+    served = server.accept()[0]
+    if os.fork() == 0:
+        served.sendall(served.recv(9))
+        os._exit(0)
+    served.close()
+wait("served")
+""")
+            client = Agent(left, f"""
+for number in range({SHORT}):
+    client = socket.create_connection(("{right.address}", {PORT}), 5)
+    client.sendall(b"hello")
+    while client.recv(9):
+        pass
+    client.close()
+wait("done")
+""")
+            sockline.wait_for("connection_closed", count=3 * SHORT)
+            for one in (client, server):
+                one.end()
+            check(sockline.stop() == 0, f"{method}: ends well", sockline.stderr)
+            named = [record for record in sockline.find("packet") if "process" in record and
+                     record["sockline"]["packet"].get("netns", str(host.inode)) == str(host.inode)]
+            check(named == [], f"{method}: no process is named for a packet on its way", named[:2])
+            closed = sockline.find("connection_closed")
+            on_its_way = [record for record in closed if "process" not in record and "peer" not in record["sockline"]
+                          and record["sockline"]["attribution"].get("reason") == "forwarded"]
+            check(len(closed) == 3 * SHORT and len(on_its_way) == SHORT,
+                  f"{method}: of three connections one is forwarded",
+                  [(record["network"]["direction"], str(source_end(record))) for record in closed])
+            check({record["network"]["direction"] for record in on_its_way} == {"unknown"},
+                  f"{method}: and has no direction")
 
 
 def test_new_namespace():

@@ -39,8 +39,9 @@ struct test_case {
 	int protocol;
 	struct case_event events[EVENTS_MAX];
 	enum ask ask;
-	const char *end; /* s: the sender's, r: of the responder, u: since when is not known */
-	int pid;         /* the answer; 0 = none, -1 = SINCE, and it may be one of several */
+	const char *
+		end; /* s: the sender's, r: the responder's, u: since when is not known, f: foreign */
+	int pid;     /* the answer; 0 = none, -1 = SINCE, and it may be one of several */
 };
 
 /* clang-format off */
@@ -97,6 +98,10 @@ static const struct test_case cases[] = {
 	{ "TCP: the last one reads what another opened", TCP, { { OPEN, 7, -5, 1000 }, { RECEIVE, 9, 20, 1000 } }, LAST, "s", 9 },
 	{ "TCP: one sends, and another reads before the packet", TCP, { { OPEN, 7, -9, 1000 }, { RECEIVE, 9, -5, 1000 } }, USER, "s", 9 },
 	{ "TCP: the other reads after it", TCP, { { OPEN, 7, -9, 1000 }, { RECEIVE, 9, 5, 1000 } }, USER, "s", 7 },
+	{ "TCP: the responder reads, in a namespace of its own", TCP, { { RECEIVE, 8, 20, 1000 } }, FIND, "r", 8 },
+	{ "TCP: that is the far end of a forwarded connection", TCP, { { RECEIVE, 8, 20, 1000 } }, FIND, "rf", 0 },
+	{ "TCP: one of the same namespace, a transparent proxy", TCP, { { RECEIVE, 7, 20, 1000 } }, FIND, "rf", 7 },
+	{ "TCP: forwarded, and closed in another namespace", TCP, { { CLOSE, 8, 20, 1000 } }, FIND, "rf", 0 },
 	{ "UDP: nothing is closed", UDP, { { CLOSE, 7, 20, 1000 } }, LAST, "s", 0 },
 	{ "TCP: long ago", TCP, { { OPEN, 7, -9000, 1000 } }, PAST, "s", 7 },
 	{ "TCP: long ago, two had it", TCP, { { OPEN, 7, -9000, 1000 }, { RECEIVE, 9, -8000, 1000 } }, PAST, "s", 0 },
@@ -106,6 +111,7 @@ static const struct test_case cases[] = {
 	{ "TCP: it was seen to read, and to close it later", TCP, { { RECEIVE, 7, -20, 1000 }, { CLOSE, 7, 20, 1000 } }, SINCE, "ru", 7 },
 	{ "TCP: two were seen with it", TCP, { { RECEIVE, 7, -20, 1000 }, { CLOSE, 9, 20, 1000 } }, SINCE, "ru", -1 },
 	{ "TCP: it closes a socket of another namespace", TCP, { { CLOSE, 8, -20, 1000 } }, SINCE, "su", 8 },
+	{ "TCP: of a forwarded connection, in another namespace", TCP, { { CLOSE, 8, -20, 1000 } }, SINCE, "suf", 0 },
 	{ "TCP: reports were lost, another may have had it", TCP, { { CLOSE, 7, -20, 1000 }, { LOSE, 0, -9, 0 } }, SINCE, "su", -1 },
 	{ "TCP: it opened the socket of one that exited, and may have closed it since", TCP, { { OPEN, 7, -500, 1000 }, { RECEIVE, 9, -400, 1000 }, { END, 9, -10, 0 } }, HEIR, "", 0 },
 	{ "TCP: it opened it a moment ago", TCP, { { OPEN, 7, -12, 1000 }, { RECEIVE, 9, -11, 1000 }, { END, 9, -10, 0 } }, HEIR, "s", 0 },
@@ -294,6 +300,7 @@ static int answer(struct trace_owners *owners, const struct test_case *one, int6
 		.icmp_id = 77,
 		.sender = strchr(one->end, 's'),
 		.responder = strchr(one->end, 'r'),
+		.foreign = strchr(one->end, 'f'),
 		.since_ns = knows_since ? packet_ns : 0,
 		.seen_ns = packet_ns,
 		.asked_ns = packet_ns,

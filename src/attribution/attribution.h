@@ -16,6 +16,7 @@
 
 #include "attribution/owner.h"
 #include "attribution/question.h"
+#include "attribution/trace_owners.h"
 #include "attribution/windows.h"
 #include "base/error.h"
 #include "base/hash.h"
@@ -68,6 +69,11 @@ int attribution_add_namespace(struct attribution *attribution,
 void attribution_remove_namespace(struct attribution *attribution, uint32_t netns);
 const struct attribution_namespace *
 attribution_find_namespace(const struct attribution *attribution, uint32_t netns);
+/* Whether that namespace has, or had at that time (monotonic), the address. */
+enum trace_owners_address attribution_has_address(const struct attribution *attribution,
+                                                  uint32_t netns,
+                                                  const struct inet_address *address,
+                                                  int64_t at_ns);
 
 /* A question about this tuple comes in a moment: what is known of it is fetched meanwhile. */
 void attribution_expect(struct attribution *attribution, const struct tuple *tuple);

@@ -9,6 +9,7 @@
 
 #include "attribution/attribution_private.h"
 #include "attribution/trace_owners.h"
+#include "interfaces/interfaces.h"
 #include "sockets/sock_diag.h"
 
 /* Questions a second to the kernel, 4 us each. */
@@ -22,6 +23,27 @@ static bool is_exact(const struct socket *socket, const struct tuple *tuple)
 	       inet_equal(&socket->tuple.destination, &tuple->destination) &&
 	       socket->tuple.source_port == tuple->source_port &&
 	       socket->tuple.destination_port == tuple->destination_port;
+}
+
+/* The kernel gives lo its addresses when it is set up: before that a namespace has none of 127/8. */
+enum trace_owners_address attribution_has_address(const struct attribution *attribution,
+                                                  uint32_t netns,
+                                                  const struct inet_address *address, int64_t at_ns)
+{
+	const struct attribution_namespace *namespace =
+		attribution_find_namespace(attribution, netns);
+	struct inet_address loopback;
+	bool has;
+
+	if (!namespace || !namespace->interfaces)
+		return TRACE_OWNERS_ADDRESS_UNKNOWN;
+	if (inet_is_loopback(address)) {
+		inet_parse(inet_is_v4(address) ? "127.0.0.1" : "::1", &loopback);
+		has = interfaces_had_address(namespace->interfaces, &loopback, at_ns) != 0;
+	} else {
+		has = interfaces_was_local(namespace->interfaces, address, at_ns);
+	}
+	return has ? TRACE_OWNERS_ADDRESS_PRESENT : TRACE_OWNERS_ADDRESS_ABSENT;
 }
 
 static bool was_seen(struct attribution *attribution, const struct attribution_question *question)

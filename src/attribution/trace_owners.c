@@ -116,10 +116,6 @@ struct process *trace_owners_process_of(struct trace_owners *owners,
 	return found;
 }
 
-typedef enum socket_history_answer find_function(struct socket_history *history,
-                                                 const struct socket_history_question *question,
-                                                 struct socket_history_match *match);
-
 static struct socket_history_question asked_for(const struct attribution_question *question,
                                                 unsigned kinds, int64_t from_ns, int64_t to_ns)
 {
@@ -143,10 +139,9 @@ static struct socket_history_question asked_for(const struct attribution_questio
 
 /* What the rings hold is taken in only when what is known is not enough. */
 static bool ask(struct trace_owners *owners, const struct attribution_question *question,
-                find_function *find, const struct socket_history_question *asked,
+                trace_owners_find_function *find, const struct socket_history_question *asked,
                 struct process **process)
 {
-	struct socket_history_question wider = *asked;
 	struct socket_history_match match;
 	enum socket_history_answer answer;
 
@@ -157,11 +152,8 @@ static bool ask(struct trace_owners *owners, const struct attribution_question *
 		return true;
 	trace_owners_drain(owners);
 	answer = find(owners->socket_history, asked, &match);
-	wider.netns = 0;
-	wider.kinds &= ~SOCKET_HISTORY_OPENED; /* it opens one in its own */
-	if (answer == SOCKET_HISTORY_NONE && question->tuple.protocol == IPPROTO_TCP &&
-	    trace_owners_may_be_elsewhere(question))
-		answer = find(owners->socket_history, &wider, &match);
+	if (answer == SOCKET_HISTORY_NONE && question->tuple.protocol == IPPROTO_TCP)
+		answer = trace_owners_find_elsewhere(owners, question, find, asked, &match);
 	if (answer == SOCKET_HISTORY_FOUND)
 		*process = trace_owners_process_of(owners, question, &match);
 	return *process != NULL;
@@ -452,9 +444,9 @@ enum trace_owners_user trace_owners_find_since(struct trace_owners *owners,
 
 	trace_owners_drain(owners);
 	answer = socket_history_find(owners->socket_history, &asked, &match);
-	asked.netns = 0;
-	if (answer == SOCKET_HISTORY_NONE && trace_owners_may_be_elsewhere(question))
-		answer = socket_history_find(owners->socket_history, &asked, &match);
+	if (answer == SOCKET_HISTORY_NONE)
+		answer = trace_owners_find_elsewhere(owners, question, socket_history_find, &asked,
+		                                     &match);
 	if (answer == SOCKET_HISTORY_NONE)
 		return TRACE_OWNERS_NONE;
 	*process = answer == SOCKET_HISTORY_FOUND

@@ -23,6 +23,13 @@
 struct helper;
 struct trace_owners;
 
+/* Whether a namespace has an address; UNKNOWN: it is not captured, or not yet. */
+enum trace_owners_address {
+	TRACE_OWNERS_ADDRESS_UNKNOWN,
+	TRACE_OWNERS_ADDRESS_ABSENT,
+	TRACE_OWNERS_ADDRESS_PRESENT,
+};
+
 struct trace_owners_options {
 	struct hash_key key;
 	struct process_table *processes; /* borrowed */
@@ -35,6 +42,9 @@ struct trace_owners_options {
 	 */
 	void (*lived)(void *context, const struct trace_event *event, struct process *process);
 	void (*listens)(void *context, int pid); /* it has a new listening socket; NULL = no call */
+	/* At that time, monotonic; NULL = UNKNOWN. */
+	enum trace_owners_address (*address)(void *context, uint32_t netns,
+	                                     const struct inet_address *address, int64_t at_ns);
 	void *context;
 };
 

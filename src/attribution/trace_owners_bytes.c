@@ -43,10 +43,13 @@ enum socket_history_answer trace_owners_find_byte(struct trace_owners *owners,
 	enum socket_history_answer answer =
 		socket_history_find_sent(owners->socket_history, &asked, question->offset, match);
 
-	if (answer != SOCKET_HISTORY_NONE || !trace_owners_may_be_elsewhere(question))
+	if (answer != SOCKET_HISTORY_NONE)
 		return answer;
 	asked.netns = 0;
-	return socket_history_find_sent(owners->socket_history, &asked, question->offset, match);
+	answer = socket_history_find_sent(owners->socket_history, &asked, question->offset, match);
+	if (answer == SOCKET_HISTORY_FOUND && !trace_owners_may_use(owners, question, match))
+		return SOCKET_HISTORY_NONE;
+	return answer;
 }
 
 enum trace_owners_user trace_owners_find_sent(struct trace_owners *owners,

@@ -37,15 +37,19 @@ struct trace_owners {
 struct process *trace_owners_process_of(struct trace_owners *owners,
                                         const struct attribution_question *question,
                                         const struct socket_history_match *match);
-/*
- * A process may use a TCP socket of another namespace than its own, which it was given (vsftpd,
- * socket activation). An end whose address is not of the namespace is that of a packet that is
- * forwarded: the socket with its tuple is in the other namespace, where the process is.
- */
-static inline bool trace_owners_may_be_elsewhere(const struct attribution_question *question)
-{
-	return !question->foreign;
-}
+typedef enum socket_history_answer
+trace_owners_find_function(struct socket_history *history,
+                           const struct socket_history_question *question,
+                           struct socket_history_match *match);
+/* What is asked for, where the namespace of the question has no answer, of all others. */
+enum socket_history_answer trace_owners_find_elsewhere(struct trace_owners *owners,
+                                                       const struct attribution_question *question,
+                                                       trace_owners_find_function *find,
+                                                       const struct socket_history_question *asked,
+                                                       struct socket_history_match *match);
+/* Whether the process that was found in any namespace may use a socket of the question's. */
+bool trace_owners_may_use(struct trace_owners *owners, const struct attribution_question *question,
+                          const struct socket_history_match *match);
 /* After a drain: sends may have gone unreported. */
 void trace_owners_note_switches(struct trace_owners *owners);
 /* Reads every process into the history, so that their children have a parent. */

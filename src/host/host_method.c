@@ -67,6 +67,15 @@ static void on_listens(void *context, int pid)
 		attribution_listens(host->attribution, pid);
 }
 
+static enum trace_owners_address on_address(void *context, uint32_t netns,
+                                            const struct inet_address *address, int64_t at_ns)
+{
+	const struct host *host = context;
+
+	return host->attribution ? attribution_has_address(host->attribution, netns, address, at_ns)
+	                         : TRACE_OWNERS_ADDRESS_UNKNOWN;
+}
+
 static void on_trace_owners(void *context, uint32_t ready)
 {
 	struct host *host = context;
@@ -146,6 +155,7 @@ static int open_trace_owners(struct host *host, struct error *error)
 		.context = host,
 		.lived = on_lived,
 		.listens = on_listens,
+		.address = on_address,
 	};
 
 	return trace_owners_open(&host->trace_owners, &options, error);

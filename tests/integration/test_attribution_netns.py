@@ -155,6 +155,69 @@ wait("done")
                   f"{method}: and has no direction")
 
 
+FIRST_PORT = 30000  # of clients: the same in both namespaces
+SAME_SERVER = f"""
+import time
+server = socket.create_server(("127.0.0.1", {PORT}))
+delay = float(wait("ready"))
+print("serving", flush=True)
+for _ in range({SHORT}):
+    served = server.accept()[0]
+    time.sleep(delay)
+    served.send(served.recv(9))
+    served.close()
+wait("served")
+"""
+SAME_CLIENT = f"""
+import time
+wait("ready")
+for number in range({SHORT}):
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.bind(("127.0.0.1", {FIRST_PORT} + number))
+    client.connect(("127.0.0.1", {PORT}))
+    client.send(b"x")
+    client.recv(9)
+    client.close()
+    time.sleep(0.02)
+wait("done")
+"""
+
+
+def test_same_tuples():
+    """Two namespaces have the same connections at the same time; in one the server accepts them later."""
+    for method in ("tracepoints", "sentinel", "lookup"):
+        with Namespace() as left, Namespace() as right:
+            paths = [f"/run/netns/{one.name}" for one in (left, right)]
+            sockline = HERE.sockline("-e", "packet,connection", "--attribution", method, "--netns", paths[1],
+                                     "tcp", "port", PORT, netns=paths[0])
+            servers = [Agent(place, SAME_SERVER) for place in (left, right)]
+            clients = [Agent(place, SAME_CLIENT) for place in (left, right)]
+            for server, delay in zip(servers, ("0", "0.03")):
+                server.tell(delay)
+            for client in clients:
+                client.process.send("\n")
+            for client in clients:
+                client.process.line()
+            sockline.wait_for("connection_closed", count=2 * SHORT)
+            for one in (*clients, *servers):
+                one.end()
+            check(sockline.stop() == 0, f"{method}: ends well", sockline.stderr)
+            pids = {str(place.inode): (client.pid, server.pid)
+                    for place, client, server in zip((left, right), clients, servers)}
+            wrong = []
+            for record in sockline.find("packet") + sockline.find("connection_closed"):
+                details = record["sockline"]
+                netns = details.get("packet", {}).get("netns") or details.get("socket", {}).get("netns")
+                wanted = pids.get(netns, pids[str(left.inode)])
+                if record["source"]["port"] == PORT:
+                    wanted = wanted[::-1]
+                found = (record.get("process", {}).get("pid"), details.get("peer", {}).get("process", {}).get("pid"))
+                if any(one not in (None, right) for one, right in zip(found, wanted)):
+                    wrong.append((record["event"]["action"], netns, found, wanted))
+            check(wrong == [], f"{method}: no process of the other namespace is named", wrong[:3])
+
+
 def test_new_namespace():
     """By default all are captured: one that is made while sockline runs, too."""
     sockline = HERE.sockline("-e", "connection,stats", "--attribution", "tracepoints", netns=None)

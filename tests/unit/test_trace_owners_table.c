@@ -39,9 +39,12 @@ struct test_case {
 	int protocol;
 	struct case_event events[EVENTS_MAX];
 	enum ask ask;
-	const char *
-		end; /* s: the sender's, r: the responder's, u: since when is not known, f: foreign */
-	int pid;     /* the answer; 0 = none, -1 = SINCE, and it may be one of several */
+	/*
+	 * s: the sender's, r: the responder's, u: since when is not known, f: the address is of
+	 * neither namespace, a, l: the other namespace has the address too, or lacks it.
+	 */
+	const char *end;
+	int pid; /* the answer; 0 = none, -1 = SINCE, and it may be one of several */
 };
 
 /* clang-format off */
@@ -98,10 +101,15 @@ static const struct test_case cases[] = {
 	{ "TCP: the last one reads what another opened", TCP, { { OPEN, 7, -5, 1000 }, { RECEIVE, 9, 20, 1000 } }, LAST, "s", 9 },
 	{ "TCP: one sends, and another reads before the packet", TCP, { { OPEN, 7, -9, 1000 }, { RECEIVE, 9, -5, 1000 } }, USER, "s", 9 },
 	{ "TCP: the other reads after it", TCP, { { OPEN, 7, -9, 1000 }, { RECEIVE, 9, 5, 1000 } }, USER, "s", 7 },
-	{ "TCP: the responder reads, in a namespace of its own", TCP, { { RECEIVE, 8, 20, 1000 } }, FIND, "r", 8 },
-	{ "TCP: that is the far end of a forwarded connection", TCP, { { RECEIVE, 8, 20, 1000 } }, FIND, "rf", 0 },
-	{ "TCP: one of the same namespace, a transparent proxy", TCP, { { RECEIVE, 7, 20, 1000 } }, FIND, "rf", 7 },
-	{ "TCP: forwarded, and closed in another namespace", TCP, { { CLOSE, 8, 20, 1000 } }, FIND, "rf", 0 },
+	{ "TCP: the responder reads, in a namespace of its own", TCP, { { RECEIVE, 8, 20, 1000 } }, FIND, "rl", 8 },
+	{ "TCP: where the same addresses are", TCP, { { RECEIVE, 8, 20, 1000 } }, FIND, "ra", 0 },
+	{ "TCP: of which nothing is known", TCP, { { RECEIVE, 8, 20, 1000 } }, FIND, "r", 0 },
+	{ "TCP: to which a child of this one moved", TCP, { { FORK, 7, -100, 0 }, { MOVE, 20, -90, 0 }, { RECEIVE, 20, 20, 1000 } }, FIND, "r", 20 },
+	{ "TCP: and where the same addresses are", TCP, { { FORK, 7, -100, 0 }, { MOVE, 20, -90, 0 }, { RECEIVE, 20, 20, 1000 } }, FIND, "ra", 0 },
+	{ "TCP: a child of another one", TCP, { { FORK, 8, -100, 0 }, { RECEIVE, 20, 20, 1000 } }, FIND, "r", 0 },
+	{ "TCP: that is the far end of a forwarded connection", TCP, { { RECEIVE, 8, 20, 1000 } }, FIND, "rfl", 0 },
+	{ "TCP: one of the same namespace, a transparent proxy", TCP, { { RECEIVE, 7, 20, 1000 } }, FIND, "rfl", 7 },
+	{ "TCP: forwarded, and closed in another namespace", TCP, { { CLOSE, 8, 20, 1000 } }, FIND, "rfl", 0 },
 	{ "UDP: nothing is closed", UDP, { { CLOSE, 7, 20, 1000 } }, LAST, "s", 0 },
 	{ "TCP: long ago", TCP, { { OPEN, 7, -9000, 1000 } }, PAST, "s", 7 },
 	{ "TCP: long ago, two had it", TCP, { { OPEN, 7, -9000, 1000 }, { RECEIVE, 9, -8000, 1000 } }, PAST, "s", 0 },
@@ -110,8 +118,8 @@ static const struct test_case cases[] = {
 	{ "TCP: it was seen to close it", TCP, { { CLOSE, 7, -20, 1000 } }, SINCE, "su", 7 },
 	{ "TCP: it was seen to read, and to close it later", TCP, { { RECEIVE, 7, -20, 1000 }, { CLOSE, 7, 20, 1000 } }, SINCE, "ru", 7 },
 	{ "TCP: two were seen with it", TCP, { { RECEIVE, 7, -20, 1000 }, { CLOSE, 9, 20, 1000 } }, SINCE, "ru", -1 },
-	{ "TCP: it closes a socket of another namespace", TCP, { { CLOSE, 8, -20, 1000 } }, SINCE, "su", 8 },
-	{ "TCP: of a forwarded connection, in another namespace", TCP, { { CLOSE, 8, -20, 1000 } }, SINCE, "suf", 0 },
+	{ "TCP: it closes a socket of another namespace", TCP, { { CLOSE, 8, -20, 1000 } }, SINCE, "sul", 8 },
+	{ "TCP: of a forwarded connection, in another namespace", TCP, { { CLOSE, 8, -20, 1000 } }, SINCE, "sufl", 0 },
 	{ "TCP: reports were lost, another may have had it", TCP, { { CLOSE, 7, -20, 1000 }, { LOSE, 0, -9, 0 } }, SINCE, "su", -1 },
 	{ "TCP: it opened the socket of one that exited, and may have closed it since", TCP, { { OPEN, 7, -500, 1000 }, { RECEIVE, 9, -400, 1000 }, { END, 9, -10, 0 } }, HEIR, "", 0 },
 	{ "TCP: it opened it a moment ago", TCP, { { OPEN, 7, -12, 1000 }, { RECEIVE, 9, -11, 1000 }, { END, 9, -10, 0 } }, HEIR, "s", 0 },
@@ -290,6 +298,20 @@ static void put_processes(int64_t packet_ns)
 	}
 }
 
+/* context: the end of the case. */
+static enum trace_owners_address address_in(void *context, uint32_t netns,
+                                            const struct inet_address *address, int64_t at_ns)
+{
+	const char *end = context;
+	struct tuple asked = tuple_of(TCP, 1000);
+
+	CHECK(netns == NETNS + 1 && inet_equal(address, &asked.source) && at_ns != 0,
+	      "asked for the end's address in the namespace of the process");
+	return strchr(end, 'a')   ? TRACE_OWNERS_ADDRESS_PRESENT
+	       : strchr(end, 'l') ? TRACE_OWNERS_ADDRESS_ABSENT
+	                          : TRACE_OWNERS_ADDRESS_UNKNOWN;
+}
+
 static int answer(struct trace_owners *owners, const struct test_case *one, int64_t packet_ns)
 {
 	bool knows_since = !strchr(one->end, 'u');
@@ -363,10 +385,14 @@ static void test_case_of(const struct test_case *one)
 	struct trace_owners_options options = { .key = { { 3, 4 } },
 		                                .processes = open_table(fake_proc, 1000),
 		                                .namespaces = true,
-		                                .lived = on_lived };
+		                                .lived = on_lived,
+		                                .address = address_in };
 	struct trace_owners *owners;
 	struct error error = { 0 };
+	char end[8];
 
+	snprintf(end, sizeof end, "%s", one->end);
+	options.context = end;
 	if (trace_owners_open(&owners, &options, &error) != 0) {
 		CHECK(false, "%s: %s", one->title, error.text);
 		return;

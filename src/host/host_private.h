@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What host.c and host_method.c share; nobody else includes it. */
+/* What the files of host share; no other file includes it. */
 #ifndef SOCKLINE_HOST_HOST_PRIVATE_H
 #define SOCKLINE_HOST_HOST_PRIVATE_H
 
@@ -86,6 +86,7 @@ void host_report_losses(struct host *host);
  */
 int host_method_open(struct host *host, struct error *error);
 void host_method_check(struct host *host);
+void host_method_drain_sentinel(struct host *host); /* where there is one */
 void host_method_close(struct host *host);
 void host_method_add_namespace(struct host *host, uint32_t netns, int fd);
 void host_method_remove_namespace(struct host *host, uint32_t netns);

@@ -376,19 +376,24 @@ def check_layer_table(root):
 
 
 def check_map(root):
-    """Files and functions that src/README.md names are there."""
+    """Files and functions that src/README.md names are there; one without a folder is in that of the file before."""
     sources = sources_below(root)
     everything = "".join(read(os.path.join(root, "src", path)) for path in sources)
-    complaints = []
-    for name in re.findall(r"`([^` ]+)`", read(os.path.join(root, "src/README.md"))):
-        if re.fullmatch(r"[\w/*]+\.[ch]", name):
-            found = any(fits(path, (name, "*/" + name)) for path in sources)
-        elif re.fullmatch(r"\w+\(\)", name):
-            found = re.search(rf"\b{name[:-2]}\(", everything)
-        else:
-            continue
-        if not found:
-            complaints.append(f"src/README.md names {name}, which is not there")
+    complaints, folder = [], ""
+    for line in read(os.path.join(root, "src/README.md")).splitlines():
+        if line.startswith("|"):
+            folder = ""
+        for name in re.findall(r"`([^` ]+)`", line):
+            if re.fullmatch(r"[\w/*]+\.[ch]", name):
+                places = (name, f"{folder}/{name}") if folder and "/" not in name else (name, "*/" + name)
+                found = any(fits(path, places) for path in sources)
+                folder = os.path.dirname(name) or folder
+            elif re.fullmatch(r"\w+\(\)", name):
+                found = re.search(rf"\b{name[:-2]}\(", everything)
+            else:
+                continue
+            if not found:
+                complaints.append(f"src/README.md names {name}, which is not there")
     return complaints
 
 

@@ -77,6 +77,7 @@ BAD = (
     ("mutants", {"base/table.c": "int table_size(void) { return 1; }\n"}, "src/base/table.c has not"),
     ("map", {"README.md": MAP + "`base/tables.c`\n"}, "src/README.md names base/tables.c"),
     ("map", {"README.md": MAP + "`table_length()`\n"}, "src/README.md names table_length()"),
+    ("map", {"README.md": MAP + "\n`capture/capture.c`, `table.c`\n"}, "src/README.md names table.c"),
     ("readmes", {"../contrib/jq/README.md": ""}, "contrib/README.md does not name jq"),
     ("readmes", {"../contrib/run.d/x": "", "../contrib/README.md": "run.d"},
      "contrib/run.d has no README.md"),

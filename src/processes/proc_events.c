@@ -3,16 +3,22 @@
 #include "processes/proc_events.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/connector.h>
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "processes/process_read.h"
 #include "sockets/netlink.h"
+#include "sockets/netns.h"
 
 #define RECEIVE_BUFFER (8 << 20) /* about 20,000 events */
 #define DATAGRAM_MAX   256       /* 76 bytes as of Linux 6.18 */
+#define ANCESTORS_MAX  32        /* whose network namespaces are tried */
 
 /*
  * What linux/cn_proc.h says, in types of fixed size: its names are our names,
@@ -202,7 +208,8 @@ static int listen_to_kernel(struct netlink *netlink, unsigned kinds, struct erro
 	return 0;
 }
 
-int proc_events_open(struct proc_events **events, unsigned kinds, struct error *error)
+/* In the network namespace of the calling thread. */
+static int open_here(struct proc_events **events, unsigned kinds, struct error *error)
 {
 	struct proc_events *new = calloc(1, sizeof *new);
 	int result;
@@ -238,6 +245,58 @@ fail:
 	netlink_close(new->netlink);
 	free(new);
 	return result;
+}
+
+/* Inside the namespace of that process, unless the number is *tried already. 0 or -errno. */
+static int open_beside(struct proc_events **events, unsigned kinds, int pid, uint32_t *tried)
+{
+	char path[64];
+	uint32_t number;
+	int fd, previous, result = -EEXIST;
+
+	snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+	fd = netns_open_path(path, &number, NULL);
+	if (fd < 0)
+		return fd;
+	if (number != *tried) {
+		*tried = number;
+		result = previous = netns_enter(fd);
+		if (previous >= 0) {
+			result = open_here(events, kinds, NULL);
+			netns_leave(previous);
+		}
+	}
+	close(fd);
+	return result;
+}
+
+/*
+ * The kernel has the connector in the first network namespace alone, which is mostly that of an
+ * ancestor. What the socket delivers is the same from everywhere.
+ */
+static int open_beside_ancestor(struct proc_events **events, unsigned kinds)
+{
+	int proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), pid = getppid();
+	struct process_stat stat = { 0 };
+	uint32_t tried = netns_self();
+	int result = -ECONNREFUSED;
+
+	for (int generation = 0; generation < ANCESTORS_MAX && pid > 0; generation++) {
+		result = open_beside(events, kinds, pid, &tried);
+		if (result == 0 || process_read_stat_of(proc_fd, pid, &stat) != 0)
+			break;
+		pid = stat.parent_pid;
+	}
+	if (proc_fd >= 0)
+		close(proc_fd);
+	return result;
+}
+
+int proc_events_open(struct proc_events **events, unsigned kinds, struct error *error)
+{
+	int result = open_here(events, kinds, error);
+
+	return result == -ECONNREFUSED && open_beside_ancestor(events, kinds) == 0 ? 0 : result;
 }
 
 void proc_events_close(struct proc_events *events)

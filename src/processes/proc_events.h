@@ -3,8 +3,9 @@
 /*
  * fork, exec, exit and changes of the ids of every process, from the kernel's process
  * events connector (drivers/connector/cn_proc.c, linux/cn_proc.h). Works in the
- * initial network, pid and user namespaces only, with CAP_NET_ADMIN (any user
- * since Linux 6.6).
+ * initial pid and user namespaces only, with CAP_NET_ADMIN (any user since Linux 6.6),
+ * and with a socket of the initial network namespace: in another one CAP_SYS_ADMIN is
+ * needed, and an ancestor in the initial one.
  */
 #ifndef SOCKLINE_PROCESSES_PROC_EVENTS_H
 #define SOCKLINE_PROCESSES_PROC_EVENTS_H
@@ -50,7 +51,7 @@ struct proc_events_counters {
 
 /*
  * Threads are filtered out, but for their exits. -errno, with text, where it is not to be had:
- * -ECONNREFUSED in another network namespace, -EPERM in another pid or user namespace or
+ * -ECONNREFUSED in another network namespace that cannot be left, -EPERM in another pid or user namespace or
  * without the capability, -EPROTONOSUPPORT without CONFIG_PROC_EVENTS.
  */
 int proc_events_open(struct proc_events **events, unsigned kinds, struct error *error);

@@ -96,7 +96,7 @@ static int confine(const struct helper_options *options)
 }
 
 /*
- * Sockets to capture with, to ask the kernel for sockets, interfaces and translations, and those by
+ * Sockets to capture with, to ask the kernel for sockets, interfaces, translations and process events, and those by
  * which libpcap and sockline ask for the number and the abilities of an interface.
  */
 static bool is_allowed(const struct helper_request *request)
@@ -110,6 +110,7 @@ static bool is_allowed(const struct helper_request *request)
 		return (type == SOCK_RAW || type == SOCK_DGRAM) &&
 		       (request->protocol == NETLINK_ROUTE ||
 		        request->protocol == NETLINK_SOCK_DIAG ||
+		        request->protocol == NETLINK_CONNECTOR ||
 		        request->protocol == NETLINK_NETFILTER);
 	case AF_INET:
 	case AF_INET6:

@@ -169,7 +169,7 @@ def next_method(host, program, title, via, method, why, words):
     check(started["config"]["attribution"] == method and
           started["config"]["attribution_why"].startswith(why), f"{title}: by {method}, {why}",
           started["config"])
-    # The proc connector is of the first network namespace alone, this is another.
+    # The proc connector is of the first network namespace alone, which not every case may enter.
     lost = [text for text in started["degraded"]
             if "process events" not in text and "network namespace is seen" not in text]
     check(len(lost) == len(words) and all(any(word in text for text in lost) for word in words),

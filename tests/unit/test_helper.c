@@ -87,6 +87,7 @@ static void test_sockets(void)
 		{ AF_INET, SOCK_STREAM, 0, -EACCES, "that connects" },
 		{ AF_INET, SOCK_DGRAM, 1, -EACCES, "of ICMP" },
 		{ AF_INET, SOCK_RAW, 1, -EACCES, "that sends what it likes" },
+		{ AF_NETLINK, SOCK_RAW, NETLINK_CONNECTOR, 0, "of process events" },
 		{ AF_NETLINK, SOCK_RAW, NETLINK_AUDIT, -EACCES, "of another kernel service" },
 		{ AF_UNIX, SOCK_STREAM, 0, -EACCES, "to other processes" },
 		{ AF_VSOCK, SOCK_STREAM, 0, -EACCES, "to other machines" },

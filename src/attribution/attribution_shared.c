@@ -95,7 +95,7 @@ static bool has_child(const struct look *look, int parent_pid)
 		if (child->forked_ns >= look->since_ns &&
 		    child->forked_ns <= look->question->seen_ns)
 			return true;
-	return false;
+	return look_may_lack(look, parent_pid);
 }
 
 /* Those that have it beside the owner: its parent, and the process that was seen with it first. */

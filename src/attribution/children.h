@@ -7,6 +7,7 @@
 #ifndef SOCKLINE_ATTRIBUTION_CHILDREN_H
 #define SOCKLINE_ATTRIBUTION_CHILDREN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CHILDREN_MAX 1024 /* power of two */
@@ -18,6 +19,11 @@ struct children {
 		int64_t forked_ns;   /* monotonic */
 		int64_t ended_ns;    /* 0 = it has not, as far as is reported */
 	} places[CHILDREN_MAX];
+	/* Of those that lost their place, by the low bits of the parent's pid. */
+	struct child_lost {
+		int64_t forked_ns; /* the latest */
+		int64_t ended_ns;  /* all had by then; INT64_MAX = not known */
+	} lost[CHILDREN_MAX];
 };
 
 void children_put(struct children *children, int parent_pid, int pid, int64_t time_ns);
@@ -27,5 +33,12 @@ int64_t children_forked_ns(const struct children *children, int pid);
 /* The next child of that process after one of them; NULL: the first one, or no more. */
 const struct child *children_next(const struct children *children, int parent_pid,
                                   const struct child *after);
+
+/*
+ * May a child of that process that was forked since then, and lived at seen_ns, have lost its place?
+ * Of another process with the same low bits also.
+ */
+bool children_may_lack(const struct children *children, int parent_pid, int64_t since_ns,
+                       int64_t seen_ns);
 
 #endif

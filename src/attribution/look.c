@@ -118,6 +118,13 @@ static void look_at_child(struct look *look, int holder_pid, const struct child 
 		look_doubt(look);
 }
 
+bool look_may_lack(const struct look *look, int parent_pid)
+{
+	return look->question->tuple.protocol == IPPROTO_UDP &&
+	       children_may_lack(&look->attribution->children, parent_pid, look->opened_ns,
+	                         look->question->seen_ns);
+}
+
 /* A child that closed it, or has ended, may have left it to children of its own. */
 static void look_at_children(struct look *look, int holder_pid, int parent_pid)
 {
@@ -126,6 +133,8 @@ static void look_at_children(struct look *look, int holder_pid, int parent_pid)
 
 	if (forks_latest(&attribution->forks, parent_pid) < look->since_ns)
 		return;
+	if (look_may_lack(look, parent_pid))
+		look_doubt(look);
 	while ((child = children_next(&attribution->children, parent_pid, child))) {
 		if (child->forked_ns < look->since_ns)
 			continue;

@@ -42,6 +42,11 @@ bool look_is_indexed(const struct attribution *attribution, uint64_t inode, int 
                      struct proc_fd_holders *holders);
 /* Reads the descriptors of a process that the index has not. False: no time for that. */
 bool look_index(struct attribution *attribution, uint64_t inode, int pid);
+/*
+ * On a machine that forks a thousand times meanwhile, a child of that process may not be known any
+ * more that had the socket. TCP: no, as children that live on have what their parent accepted.
+ */
+bool look_may_lack(const struct look *look, int parent_pid);
 /* The children of its process, and of the others that have the socket: the result, and `inherited`. */
 void look_at_all_children(struct look *look);
 

@@ -185,8 +185,11 @@ void process_table_exited(struct process_table *table, int pid, int64_t now_ns)
 		    (oldest == NONE || is_older(process, at(table, oldest))))
 			oldest = number;
 	}
-	if (oldest == NONE || process_began_after(at(table, oldest), now_ns))
+	if (oldest == NONE || process_began_after(at(table, oldest), now_ns)) {
+		table->exits[(uint32_t)pid % PROCESS_TABLE_EXECS] =
+			(struct process_exec){ pid, now_ns };
 		return;
+	}
 	if (at(table, oldest)->exited_ns != 0)
 		at(table, oldest)->exited_ns = now_ns;
 	else
@@ -234,6 +237,17 @@ static void add_image(const struct process_table *table, struct process *process
 		forget_since(process, memory->read_ns);
 }
 
+/* It was read, and so lived, before the exit that was reported of its pid. */
+static int64_t exit_of(const struct process_table *table, const struct process_memory *memory)
+{
+	const struct process_exec *exit =
+		&table->exits[(uint32_t)memory->pid % PROCESS_TABLE_EXECS];
+	bool known = exit->pid == memory->pid && memory->read_ns != 0 &&
+	             exit->time_ns >= memory->read_ns && exit->time_ns < memory->exited_ns;
+
+	return known ? exit->time_ns : memory->exited_ns;
+}
+
 struct process *process_table_remember(struct process_table *table,
                                        const struct process_memory *memory)
 {
@@ -262,6 +276,6 @@ struct process *process_table_remember(struct process_table *table,
 		process_unref(process);
 		return NULL;
 	}
-	process_table_retire(table, (uint32_t)number, memory->exited_ns);
+	process_table_retire(table, (uint32_t)number, exit_of(table, memory));
 	return at(table, (uint32_t)number);
 }

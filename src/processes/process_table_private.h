@@ -30,6 +30,8 @@ struct process_table {
 	uint32_t sweep; /* next slot that process_table_expire looks at */
 	/* The exec that was reported last, by pid: the process may be entered later. */
 	struct process_exec execs[PROCESS_TABLE_EXECS];
+	/* The exit that was reported last of a process that was not known, by pid: the same. */
+	struct process_exec exits[PROCESS_TABLE_EXECS];
 	int64_t execs_lost_ns; /* reports of execs before it are missing; 0 = none */
 	struct process_counters counters;
 	/* Scratch: 16 KiB, with little stack left to callers. */

@@ -1,8 +1,33 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "attribution/children.h"
 #include "attribution/forks.h"
 
 #include "check.h"
+
+/* Of parent 10: two children whose places others took, and one that is there. */
+static void check_children(void)
+{
+	static struct children children;
+
+	children_put(&children, 10, 20, 100);
+	children_ended(&children, 20, 110);
+	CHECK(!children_may_lack(&children, 10, 0, 105), "each child has its place");
+	children_put(&children, 11, 20 + CHILDREN_MAX, 120);
+	CHECK(children_next(&children, 10, NULL) == NULL, "another process's child took it");
+	CHECK(children_may_lack(&children, 10, 100, 110), "a child may be missing that lived");
+	CHECK(!children_may_lack(&children, 10, 101, 105), "none that was forked since");
+	CHECK(!children_may_lack(&children, 10, 100, 111), "none that lived then");
+	CHECK(!children_may_lack(&children, 11, 0, 105), "none of another process");
+	children_put(&children, 10, 21, 130);
+	children_put(&children, 11, 21 + CHILDREN_MAX, 140);
+	CHECK(children_may_lack(&children, 10, 130, 1000), "its end is not known");
+	children_put(&children, 12, 22, 150);
+	children_put(&children, 12, 22, 160);
+	CHECK(children_may_lack(&children, 12, 150, 160) &&
+	              !children_may_lack(&children, 12, 150, 161),
+	      "one whose pid is another's had ended");
+}
 
 int main(void)
 {
@@ -24,5 +49,6 @@ int main(void)
 	forks_lost(&forks, 160);
 	CHECK(forks_latest(&forks, 11) == 160 && forks_latest(&forks, 10) == 200,
 	      "after a loss, any may have");
+	check_children();
 	return check_done();
 }

@@ -292,6 +292,29 @@ static void test_failures(void)
 	process_table_free(NULL);
 }
 
+/* The sentinel reports a process when its exit was read already. */
+static void test_exit_before(void)
+{
+	struct process_table *table = open_table(fake_proc, 100);
+	struct process_memory memory = {
+		.pid = 300,
+		.start_ticks = 700,
+		.name = "short",
+		.read_ns = 1000,
+		.exited_ns = 5000,
+	};
+	struct process *process;
+
+	process_table_exited(table, 300, 2000);
+	process = process_table_remember(table, &memory);
+	CHECK(process && process->exited_ns == 2000, "one ended when it was reported to");
+	memory.start_ticks = 800;
+	memory.read_ns = 3000;
+	process = process_table_remember(table, &memory);
+	CHECK(process && process->exited_ns == 5000, "one that lived after that ended later");
+	process_table_free(table);
+}
+
 int main(void)
 {
 	fake_begin();
@@ -299,6 +322,7 @@ int main(void)
 	test_identity();
 	test_exec();
 	test_bounds();
+	test_exit_before();
 	test_sees_all();
 	fake_remove("");
 	test_failures();

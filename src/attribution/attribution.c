@@ -138,6 +138,10 @@ static void ask_for_queued(struct attribution *attribution,
 	    (owner->reason == ATTRIBUTION_NO_SOCKET || owner->reason == ATTRIBUTION_TIME_WAIT) &&
 	    trace_owners_find_queued(attribution->options.trace_owners, question, &process))
 		attribution_set_traced(question, process, owner);
+	/* It may have left its socket to a child, which sent the datagram. */
+	if (owner->method == ATTRIBUTION_TRACEPOINT &&
+	    attribution_may_share(attribution, question, owner))
+		attribution_withdraw(question, owner, ATTRIBUTION_AMBIGUOUS);
 }
 
 /*

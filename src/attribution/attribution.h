@@ -165,6 +165,13 @@ enum attribution_send attribution_find_send(struct attribution *attribution,
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner);
 /*
+ * The process was seen to use this end of UDP, where several were, or before it exited. Its socket is
+ * looked at: its shared_pids are of now. True: another one that has it, or had it, may have sent the
+ * packet.
+ */
+bool attribution_may_share(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner);
+/*
  * Has the process a descriptor of the socket? It is read for that when it is not known. False also
  * when it has too many descriptors, or that was done too often.
  */

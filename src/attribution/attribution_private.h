@@ -193,12 +193,6 @@ void attribution_withdraw(const struct attribution_question *question, struct ow
                           enum attribution_reason reason);
 
 /*
- * The process was seen to use this end of UDP, where several were. Its socket is looked at: its
- * shared_pids are of now. True: another one that has it, or had it, may have sent the packet.
- */
-bool attribution_may_share(struct attribution *attribution,
-                           const struct attribution_question *question, struct owner *owner);
-/*
  * The process was the last that was seen to send from an end of TCP. True: the packet is of a send that
  * is not reported yet, and another process has the socket as well.
  */

@@ -115,6 +115,28 @@ static void look_at_relatives(struct look *look)
 		look_doubt(look);
 }
 
+/* The socket, or its process, is gone since the packet: who had it can be seen no more. */
+static unsigned look_at_left(struct look *look)
+{
+	look->gone = true;
+	look_at_all_children(look);
+	return look->result;
+}
+
+/* Was this datagram, and no connect(2) before a fork? Each of a socket that is not connected is. */
+static bool is_reported(const struct look *look)
+{
+	struct trace_owners *traced = look->attribution->options.trace_owners;
+	int pid = look->owner->process->pid;
+	int64_t seen_ns = look->question->seen_ns;
+	int64_t forked_ns = forks_latest(&look->attribution->forks, pid);
+	int64_t from_ns = seen_ns - WINDOW_TRACE_BEFORE_NS;
+
+	if (forked_ns > from_ns)
+		from_ns = forked_ns < seen_ns ? forked_ns : seen_ns - WINDOW_TRACE_APART_NS;
+	return !traced || trace_owners_sends_since(traced, look->question, pid, from_ns);
+}
+
 /*
  * A server of UDP connects its socket to the client, forks a child that answers, and closes it
  * (socat, ncat). What such a socket sends needs no route any more, so that tracepoints do not
@@ -130,11 +152,12 @@ static unsigned look_at_socket(struct look *look, struct owner *owner)
 		return ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
 	switch (find_now(attribution, look->question, owner, &socket)) {
 	case NOW_REPORTED:
-		return 0;
+		if (is_reported(look))
+			return 0;
+		/* Its connected one is gone, and the server waits on the next one (ncat -k). */
+		return look_at_left(look);
 	case NOW_GONE:
-		look->gone = true;
-		look_at_all_children(look);
-		return look->result;
+		return look_at_left(look);
 	case NOW_SILENT:
 		break;
 	}
@@ -175,7 +198,8 @@ static unsigned look_at_connected(struct attribution *attribution,
 	unsigned looked;
 	bool forked;
 
-	if (!owner->process || owner->process->exited_ns != 0)
+	if (!owner->process ||
+	    (owner->process->exited_ns != 0 && owner->process->exited_ns <= question->seen_ns))
 		return 0;
 	forked = forks_latest(&attribution->forks, owner->process->pid) != 0;
 	if (!forked && owner->shared_count == 0 &&
@@ -188,7 +212,10 @@ static unsigned look_at_connected(struct attribution *attribution,
 	if (!question->sender || (owner->shared_count == 0 && !is_child(&look) &&
 	                          !has_child(&look, owner->process->pid)))
 		return ATTRIBUTION_LOOK_AGAIN;
-	looked = look_at_socket(&look, owner);
+	if (owner->process->exited_ns == 0)
+		looked = look_at_socket(&look, owner);
+	else
+		looked = look_at_left(&look);
 	/* Each send of one that was not connected was reported. */
 	if (look.gone && traced && trace_owners_sends_at(traced, question, owner->process->pid))
 		return looked & ATTRIBUTION_LOOK_AGAIN;
@@ -208,6 +235,15 @@ static bool may_be_parents(const struct attribution *attribution,
 	       trace_owners_first_route(attribution->options.trace_owners, question, &pid) != 0;
 }
 
+/* It was gone at the packet, and forked before, whether its child is remembered or not. */
+static bool may_have_left_it(const struct look *look)
+{
+	const struct process *process = look->owner->process;
+
+	return process->exited_ns != 0 && process->exited_ns <= look->question->seen_ns &&
+	       forks_latest(&look->attribution->forks, process->pid) >= look->opened_ns;
+}
+
 bool attribution_may_share(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner)
 {
@@ -222,7 +258,8 @@ bool attribution_may_share(struct attribution *attribution,
 	if (!look.gone)
 		return looked;
 	return !(traced && trace_owners_sends_at(traced, question, owner->process->pid)) &&
-	       (looked || (traced && may_be_parents(attribution, question, owner->process)));
+	       (looked || may_have_left_it(&look) ||
+	        (traced && may_be_parents(attribution, question, owner->process)));
 }
 
 /* The process that accepted it is all that is known: a child that was forked since may send. */

@@ -118,6 +118,10 @@ enum trace_owners_user trace_owners_find_user(struct trace_owners *owners,
  */
 bool trace_owners_sends_at(struct trace_owners *owners, const struct attribution_question *question,
                            int pid);
+/* The same since from_ns, where it alone may have sent since then. */
+bool trace_owners_sends_since(struct trace_owners *owners,
+                              const struct attribution_question *question, int pid,
+                              int64_t from_ns);
 /*
  * Was any process seen to send from this end's TCP socket since then? A send is reported when it
  * is done: its packets may be read sooner.

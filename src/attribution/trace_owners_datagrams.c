@@ -36,16 +36,22 @@ static bool is_at(struct trace_owners *owners, const struct socket_history_quest
 	       (match.last_ns >= from_ns && match.last_ns <= asked->to_ns);
 }
 
-bool trace_owners_sends_at(struct trace_owners *owners, const struct attribution_question *question,
-                           int pid)
+bool trace_owners_sends_since(struct trace_owners *owners,
+                              const struct attribution_question *question, int pid, int64_t from_ns)
 {
 	const struct socket_history_question asked = routes_of(question, pid);
-	const int64_t from_ns = question->seen_ns - WINDOW_TRACE_APART_NS;
 
 	if (is_at(owners, &asked, from_ns))
 		return true;
 	trace_owners_drain(owners);
 	return is_at(owners, &asked, from_ns);
+}
+
+bool trace_owners_sends_at(struct trace_owners *owners, const struct attribution_question *question,
+                           int pid)
+{
+	return trace_owners_sends_since(owners, question, pid,
+	                                question->seen_ns - WINDOW_TRACE_APART_NS);
 }
 
 int64_t trace_owners_first_route(struct trace_owners *owners,

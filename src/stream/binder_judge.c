@@ -119,6 +119,15 @@ static bool is_undecided(const struct attribution_question *question, const stru
 	                                                 question->tuple.protocol == IPPROTO_TCP));
 }
 
+/* A child that the orphan left its UDP socket to, and that is gone as well, may have sent it. */
+static bool may_be_heirs(const struct binder *binder, struct owner *orphan,
+                         const struct attribution_question *question)
+{
+	return question->sender && question->tuple.protocol == IPPROTO_UDP &&
+	       question->seen_ns > orphan->process->exited_ns + WINDOW_EXITING_NS &&
+	       attribution_may_share(binder->options.attribution, question, orphan);
+}
+
 /*
  * A process that shared the orphan's socket has it alone, then: one that has its descriptor, or is
  * seen to use it since. Where there is none, the orphan was the last that had it.
@@ -141,6 +150,8 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 	}
 	if (is_undecided(question, &found)) {
 		*doubtful |= doubt_of(end, &found);
+	} else if (may_be_heirs(binder, &connection->owners[end], question)) {
+		*doubtful |= BINDER_AMBIGUOUS << end | ASK_AGAIN;
 	} else {
 		connection->binding.orphaned |= 1u << end & 3;
 	}

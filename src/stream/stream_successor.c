@@ -37,6 +37,14 @@ void stream_settle_destroyed(const struct stream *stream, struct connection *con
 	connection->binding.destroyed = (uint16_t)count_destroyed(stream, connection);
 }
 
+/* Where no socket has followed, and its owner lived, what was sent before the report is of this one. */
+static bool lived_at(const struct connection *connection, enum connection_end end, int64_t seen_ns)
+{
+	const struct process *process = connection->owners[end].process;
+
+	return process && (process->exited_ns == 0 || process->exited_ns >= seen_ns);
+}
+
 /*
  * A packet after the report is another socket's, if its owner is not found to be the same. One
  * just before it may be: only an owner that is found to be another one proves it, for most sockets
@@ -68,6 +76,9 @@ static bool is_another_now(struct stream *stream, const struct connection *conne
 		passage->doubtful |= seen_ns >= destroyed.last_ns ? BINDER_GONE << end : 0;
 		return false;
 	}
+	if (sender && !again && now != BINDER_ANOTHER && lived_at(connection, end, seen_ns) &&
+	    seen_ns < destroyed.last_ns)
+		return false;
 	return surely_after || again ? now != BINDER_SAME : now == BINDER_ANOTHER;
 }
 

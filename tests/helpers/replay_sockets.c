@@ -233,6 +233,15 @@ enum attribution_send attribution_find_send(struct attribution *attribution,
 	return ATTRIBUTION_SEND_UNCOUNTED;
 }
 
+bool attribution_may_share(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	(void)attribution;
+	(void)question;
+	(void)owner;
+	return false;
+}
+
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner)
 {

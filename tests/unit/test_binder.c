@@ -95,6 +95,17 @@ bool attribution_find_heir(struct attribution *attribution,
 	return owner_copy(owner, &heir) == 0 && owner->process;
 }
 
+static bool left; /* to a child, perhaps */
+
+bool attribution_may_share(struct attribution *attribution,
+                           const struct attribution_question *question, struct owner *owner)
+{
+	(void)attribution;
+	(void)question;
+	(void)owner;
+	return left;
+}
+
 bool attribution_holds(struct attribution *attribution, const struct process *process,
                        uint64_t inode)
 {
@@ -1132,6 +1143,24 @@ static void test_heir(void)
 	heir = unknown(ATTRIBUTION_NO_SOCKET);
 	binder_judge(fixture.binder, connection, DST, &packet, NOW + 2, 1);
 	CHECK(connection->owners[DST].process == &dead, "where none has it, the owner stands");
+	finish(&fixture);
+
+	connection = begin_bound(&fixture, IPPROTO_UDP, answer(ATTRIBUTION_TRACEPOINT, &dead));
+	left = true;
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet,
+	                   dead.exited_ns + WINDOW_EXITING_NS, 1) == 0,
+	      "it sends until its sockets are closed");
+	finish(&fixture);
+	connection = begin_bound(&fixture, IPPROTO_UDP, answer(ATTRIBUTION_TRACEPOINT, &dead));
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet,
+	                   dead.exited_ns + WINDOW_EXITING_NS + 1, 1) == BINDER_AMBIGUOUS << DST &&
+	              connection->binding.changes == 0 && !connection->binding.orphaned,
+	      "later a child that had it may have sent the datagram, and the next one asks again");
+	left = false;
+	finish(&fixture);
+
+	connection = begin_bound(&fixture, IPPROTO_UDP, answer(ATTRIBUTION_TRACEPOINT, &dead));
+	binder_judge(fixture.binder, connection, DST, &packet, NOW + 2, 1);
 	inherited = false;
 	binder_judge(fixture.binder, connection, DST, &packet, NOW + 3, 2);
 	CHECK(!inherited, "and is not asked for again");

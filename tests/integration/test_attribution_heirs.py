@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+# SPDX-FileCopyrightText: The sockline authors
+# SPDX-License-Identifier: Apache-2.0
+"""Connected UDP sockets that a process leaves to its children. What they send needs no route, so that
+tracepoints do not report it: a datagram's sender is named, or none, and one socket is one connection."""
+
+from harness import Namespace, check, run
+from mksock import Agent, source_end
+
+# Each prints, for each socket, its port, the pid of the process that opened it, and those of the
+# children that had it.
+PRELUDE = """
+import time
+there = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+there.bind(("127.0.0.1", 0))
+def connect():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.connect(there.getsockname())
+    return s
+def printed_by(use, *arguments):
+    reader, writer = os.pipe()
+    opener = os.fork()
+    if not opener:
+        os.write(writer, b" ".join(b"%d" % each for each in use(*arguments)))
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(opener, 0)
+    text = b""
+    while more := os.read(reader, 99):
+        text += more
+    return text.decode()
+"""
+
+# As a daemon does: it opens the socket, forks and exits. The child sends later, and ends.
+DAEMONS = PRELUDE + """
+def leave(greets, sends):
+    s = connect()
+    if greets:
+        s.send(b"opener")
+    opener = os.getpid()
+    if os.fork():
+        os._exit(0)
+    for _ in range(sends):
+        time.sleep(0.15)
+        s.send(b"child")
+    return s.getsockname()[1], opener, os.getpid()
+wait("/".join(printed_by(leave, *each) for each in ((0, 1), (1, 1), (1, 3)) * 3))
+"""
+
+# As a shell does for `exec 3<>/dev/udp/...; command >&3`: each command is gone when the packets are read.
+COMMANDS = PRELUDE + """
+def use():
+    s = connect()
+    children = []
+    for _ in range(3):
+        children.append(os.fork())
+        if not children[-1]:
+            s.send(b"child")
+            os._exit(0)
+        os.waitpid(children[-1], 0)
+    s.send(b"opener")
+    return s.getsockname()[1], os.getpid(), *children
+wait("/".join(printed_by(use) for _ in range(8)))
+"""
+
+# As ncat -k does: it connects its socket to who asks, leaves it to a child, and waits on another one.
+SERVER = PRELUDE + """
+def bound(port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", port))
+    return s
+server = bound(0)
+port = server.getsockname()[1]
+children = []
+for _ in range(8):
+    client = bound(0)
+    client.sendto(b"x", ("127.0.0.1", port))
+    server.connect(server.recvfrom(9, socket.MSG_PEEK)[1])
+    children.append(os.fork())
+    if not children[-1]:
+        server.recv(9)
+        server.send(b"child")
+        os._exit(0)
+    server.close()
+    server = bound(port)
+    os.waitpid(children[-1], 0)
+    client.recv(9)
+    client.close()
+wait(port, os.getpid(), *children)
+"""
+
+OPENER, CHILD = (28 + len(text) for text in ("opener", "child"))  # with the headers
+
+
+def at_port(port):
+    return lambda record: port in (record["source"]["port"], record["destination"]["port"])
+
+
+def check_senders(program, sockets, sent, title):
+    """So many datagrams are sent, from so many sockets."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet,connection", "udp")
+        agent = Agent(host, program)
+        sockline.wait_for("packet", count=sent)
+        agent.end()
+        sockline.stop()
+        wrong, ports, connections = [], set(), 0
+        for line in agent.first.split("/"):
+            port, opener, *children = map(int, line.split())
+            ports.add(port)
+            for record in sockline.find("packet", lambda one, port=port: one["source"]["port"] == port):
+                truth = {OPENER: {opener}, CHILD: set(children)}[record["network"]["bytes"]]
+                end = source_end(record)
+                if end.pid and not truth & set(end.named):
+                    wrong.append((truth, end))
+            connections += len(sockline.find("connection_opened", at_port(port)))
+        check(not wrong, f"{title}: each datagram's sender is named, or none", wrong)
+        check(connections == sockets, f"{title}: as many connections as sockets", connections)
+
+
+def test_daemons():
+    check_senders(DAEMONS, 9, 21, "opened by one that exits, used by its child")
+
+
+def test_commands():
+    check_senders(COMMANDS, 8, 32, "opened by one, used by its short-lived children")
+
+
+def test_server():
+    check_senders(SERVER, 8, 16, "connected by a server, used by its child")
+
+
+run(globals())

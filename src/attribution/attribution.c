@@ -15,6 +15,7 @@
 #include "attribution/trace_owners.h"
 #include "attribution/windows.h"
 #include "base/clock.h"
+#include "base/pages.h"
 #include "interfaces/interfaces.h"
 #include "sockets/sock_diag.h"
 
@@ -33,6 +34,8 @@ int attribution_new(struct attribution **result, const struct attribution_option
 	attribution->misses = calloc(ATTRIBUTION_MISSES, sizeof *attribution->misses);
 	if (!attribution->recent || !attribution->misses)
 		goto no_memory;
+	/* By pid: where processes come and go each place is used in the course of an hour. */
+	pages_populate(&attribution->forks, sizeof attribution->forks);
 	*result = attribution;
 	return 0;
 no_memory:

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "base/table.h"
 
 #define STREAMS_MAX 2048
@@ -20,9 +21,11 @@ struct entry {
 	uint32_t number;
 	uint32_t
 		turned; /* how often another process sent; the turn before stands at the place before */
-	struct turn turns[TURNS_MAX];
+	struct turn first;
+	struct turn *turns; /* TURNS_MAX with the first one; NULL: there was no other */
 };
 
+/* A ring: in the course of hours each place is used, so all are there from the start. */
 struct sent_bytes {
 	struct table *index;
 	struct entry *entries;
@@ -37,12 +40,12 @@ struct sent_bytes *sent_bytes_new(void)
 		return NULL;
 	bytes->next = 1;
 	bytes->index = table_new(STREAMS_MAX);
-	/* Pages that are not touched cost nothing. */
 	bytes->entries = calloc(STREAMS_MAX, sizeof *bytes->entries);
 	if (!bytes->index || !bytes->entries) {
 		sent_bytes_free(bytes);
 		return NULL;
 	}
+	pages_populate(bytes->entries, STREAMS_MAX * sizeof *bytes->entries);
 	return bytes;
 }
 
@@ -50,6 +53,8 @@ void sent_bytes_free(struct sent_bytes *bytes)
 {
 	if (!bytes)
 		return;
+	for (uint32_t place = 0; bytes->entries && place < STREAMS_MAX; place++)
+		free(bytes->entries[place].turns);
 	table_free(bytes->index);
 	free(bytes->entries);
 	free(bytes);
@@ -64,7 +69,26 @@ void sent_bytes_clear(struct sent_bytes *bytes)
 
 static struct turn *turn_of(struct entry *entry, uint32_t number)
 {
-	return &entry->turns[number % TURNS_MAX];
+	return entry->turns ? &entry->turns[number % TURNS_MAX] : &entry->first;
+}
+
+/* Few streams have more than one process. False: out of memory, the stream is not known any more. */
+static bool turn_to(struct entry *entry, const struct turn *turn)
+{
+	if (!entry->turns) {
+		entry->turns = malloc(TURNS_MAX * sizeof *entry->turns);
+		if (!entry->turns)
+			return false;
+		entry->turns[0] = entry->first;
+	}
+	entry->turns[++entry->turned % TURNS_MAX] = *turn;
+	return true;
+}
+
+static void forget(struct sent_bytes *bytes, uint32_t place)
+{
+	table_remove(bytes->index, bytes->entries[place].stream.hash, place);
+	bytes->entries[place].number = 0;
 }
 
 uint32_t sent_bytes_open(struct sent_bytes *bytes, const struct sent_bytes_stream *stream,
@@ -74,12 +98,13 @@ uint32_t sent_bytes_open(struct sent_bytes *bytes, const struct sent_bytes_strea
 	struct entry *entry = &bytes->entries[place];
 
 	if (entry->number != 0)
-		table_remove(bytes->index, entry->stream.hash, place);
-	entry->stream = *stream;
-	entry->total = 0;
-	entry->turned = 0;
-	*turn_of(entry, 0) = (struct turn){ .sender = *first };
-	entry->number = bytes->next;
+		forget(bytes, place);
+	free(entry->turns);
+	*entry = (struct entry){
+		.stream = *stream,
+		.first = { .sender = *first },
+		.number = bytes->next,
+	};
 	if (table_insert(bytes->index, stream->hash, place) != 0)
 		entry->number = 0; /* out of memory */
 	bytes->next += bytes->next == UINT32_MAX ? 2 : 1;
@@ -90,20 +115,26 @@ bool sent_bytes_add(struct sent_bytes *bytes, uint32_t number,
                     const struct sent_bytes_sender *sender, uint64_t from, uint64_t to)
 {
 	struct entry *entry = &bytes->entries[number % STREAMS_MAX];
-	struct turn *latest = turn_of(entry, entry->turned);
+	struct turn turn = { .from = from, .sender = *sender };
+	struct turn *latest;
 
 	if (number == 0 || entry->number != number)
 		return false;
 	entry->total = to;
+	latest = turn_of(entry, entry->turned);
 	if (latest->sender.pid == sender->pid)
 		return true;
-	if (latest->from != from) /* else it has sent nothing */
-		latest = turn_of(entry, ++entry->turned);
-	*latest = (struct turn){ .from = from, .sender = *sender };
-	return true;
+	if (latest->from == from) { /* it has sent nothing */
+		*latest = turn;
+		return true;
+	}
+	if (turn_to(entry, &turn))
+		return true;
+	forget(bytes, number % STREAMS_MAX);
+	return false;
 }
 
-static enum sent_bytes_answer find_turn(const struct entry *entry, uint32_t offset,
+static enum sent_bytes_answer find_turn(struct entry *entry, uint32_t offset,
                                         struct sent_bytes_sender *sender)
 {
 	/* It is near the end of what is reported, before it or behind it. */
@@ -112,7 +143,7 @@ static enum sent_bytes_answer find_turn(const struct entry *entry, uint32_t offs
 	if (at >= (int64_t)entry->total)
 		return SENT_BYTES_BEYOND;
 	for (uint32_t back = 0; back < TURNS_MAX && back <= entry->turned; back++) {
-		const struct turn *turn = &entry->turns[(entry->turned - back) % TURNS_MAX];
+		const struct turn *turn = turn_of(entry, entry->turned - back);
 
 		if ((int64_t)turn->from > at)
 			continue;
@@ -134,11 +165,11 @@ enum sent_bytes_answer sent_bytes_find(const struct sent_bytes *bytes,
                                        uint32_t offset, struct sent_bytes_sender *sender)
 {
 	struct table_cursor cursor = table_cursor(bytes->index, stream->hash);
-	const struct entry *found = NULL;
+	struct entry *found = NULL;
 	uint32_t place;
 
 	while (table_next(&cursor, &place)) {
-		const struct entry *entry = &bytes->entries[place];
+		struct entry *entry = &bytes->entries[place];
 
 		if (!is_of(&entry->stream, stream) || entry->stream.opened_ns < since_ns)
 			continue;

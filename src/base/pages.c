@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE /* Linux 5.14, glibc 2.35 */
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static size_t round_up(size_t bytes, size_t unit)
 {
@@ -68,6 +73,13 @@ void *pages_new(size_t bytes)
 void *pages_new_small(size_t bytes)
 {
 	return new_of(bytes, MADV_NOHUGEPAGE);
+}
+
+void pages_populate(void *memory, size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE), before = (uintptr_t)memory % page;
+
+	madvise((char *)memory - before, round_up(before + bytes, page), MADV_POPULATE_WRITE);
 }
 
 void pages_free(void *pages, size_t bytes)

@@ -21,6 +21,11 @@ void *pages_new(size_t bytes);
  * several where the machine is a virtual one whose host has to find the memory.
  */
 void *pages_new_small(size_t bytes);
+/*
+ * Makes memory present now, of whatever allocation it is, where its use would touch page after page
+ * in the course of hours. Refused (before Linux 5.14), it comes when it is touched.
+ */
+void pages_populate(void *memory, size_t bytes);
 void pages_free(void *pages, size_t bytes); /* bytes as they were asked for; NULL is fine */
 
 #endif

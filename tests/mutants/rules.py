@@ -98,7 +98,7 @@ MUTANTS = (
     ("attribution/socket_history_add.c", "event->time_ns > history->lost_to_ns", "false"),
     ("attribution/socket_history.c", "socket->counted == history->counted", "true"),
     ("attribution/sent_bytes.c", "at >= (int64_t)entry->total", "false"),
-    ("attribution/sent_bytes.c", "latest->from != from", "true"),
+    ("attribution/sent_bytes.c", "latest->from == from", "false"),
     ("attribution/sent_bytes.c", "entry->number != number", "false"),
     ("attribution/process_history.c", "event->tid == event->pid && !process->mixed_netns",
      "event->tid == event->pid"),

@@ -1,5 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -58,6 +59,30 @@ static void test_returned(void *make(size_t bytes))
 	CHECK(there && mapped() - before < 4096, "what is freed is not mapped any more");
 }
 
+/* A part of an allocation, which begins and ends within pages. */
+static void test_populate(void)
+{
+	enum { SIZE = 1 << 20, FROM = 100, LENGTH = SIZE - 300 };
+	unsigned char *memory = pages_new_small(SIZE);
+	bool is_there;
+	long before;
+
+	if (!CHECK(memory, "memory"))
+		return;
+	memory[FROM] = 42;
+	errno = 0;
+	pages_populate(memory + FROM, LENGTH);
+	is_there = errno == 0; /* a kernel that has it */
+	before = check_pages_touched();
+	for (size_t i = FROM; i < FROM + LENGTH; i += 1024)
+		memory[i] ^= 1;
+	if (is_there)
+		CHECK(check_pages_touched() - before < 16, "and is present: %ld pages are not",
+		      check_pages_touched() - before);
+	CHECK(memory[FROM] == (42 ^ 1), "what was there stays as it was");
+	pages_free(memory, SIZE);
+}
+
 int main(void)
 {
 	static const size_t sizes[] = {
@@ -71,6 +96,7 @@ int main(void)
 		CHECK(!makers[m](SIZE_MAX), "no size overflows");
 		test_returned(makers[m]);
 	}
+	test_populate();
 	pages_free(NULL, 1);
 	pages_free(NULL, PAGES_HUGE);
 	return check_done();

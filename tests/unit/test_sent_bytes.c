@@ -120,10 +120,23 @@ static void test_bounds(void)
 	sent_bytes_free(NULL);
 }
 
+/* Streams of one process, as most are, come and go: few pages are touched in the end. */
+static void test_stays_short(void)
+{
+	long before = check_pages_touched();
+
+	begin();
+	for (int i = 1; i <= 4 * STREAMS; i++)
+		open_stream(1000 + (uint64_t)i, 0, 1);
+	CHECK(check_pages_touched() - before < 100, "%d streams: %ld pages", 4 * STREAMS,
+	      check_pages_touched() - before);
+}
+
 int main(void)
 {
 	test_turns();
 	test_wrap();
+	test_stays_short();
 	test_bounds();
 	return check_done();
 }

@@ -212,6 +212,18 @@ bool attribution_forked_after(const struct attribution *attribution, int pid, in
 	return children_forked_ns(&attribution->children, pid) > seen_ns + WINDOW_TRACE_EXACT_NS;
 }
 
+bool attribution_may_outlive(const struct attribution *attribution,
+                             const struct attribution_question *question,
+                             const struct process *process)
+{
+	int64_t since_ns = question->since_ns - WINDOW_FORK_NS;
+
+	if (attribution->options.trace_owners || question->tuple.protocol != IPPROTO_TCP)
+		return false;
+	return children_forked_ns(&attribution->children, process->pid) >= since_ns ||
+	       forks_latest(&attribution->forks, process->pid) >= since_ns;
+}
+
 void attribution_forks_lost(struct attribution *attribution)
 {
 	forks_lost(&attribution->forks, clock_monotonic_ns());

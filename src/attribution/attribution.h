@@ -220,6 +220,13 @@ void attribution_forks_lost(struct attribution *attribution);
 /* Was the fork of this process reported to be of after a packet of that time (monotonic)? */
 bool attribution_forked_after(const struct attribution *attribution, int pid, int64_t seen_ns);
 /*
+ * A process that has exited had this end of TCP, and its socket is gone. Without tracepoints: may its
+ * parent, or a child of its own, have had the socket since?
+ */
+bool attribution_may_outlive(const struct attribution *attribution,
+                             const struct attribution_question *question,
+                             const struct process *process);
+/*
  * Has the UDP sockets of the namespace listed, if that was not done after since_ns (monotonic).
  * *listed_ns: when it began. 0, -EAGAIN: no time is left for it now, or another -errno.
  */

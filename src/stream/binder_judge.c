@@ -152,6 +152,11 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 		*doubtful |= doubt_of(end, &found);
 	} else if (may_be_heirs(binder, &connection->owners[end], question)) {
 		*doubtful |= BINDER_AMBIGUOUS << end | ASK_AGAIN;
+	} else if (attribution_may_outlive(binder->options.attribution, question,
+	                                   connection->owners[end].process)) {
+		*doubtful |= ASK_AGAIN;
+		if (question->sender && question->has_payload)
+			*doubtful |= BINDER_AMBIGUOUS << end;
 	} else {
 		connection->binding.orphaned |= 1u << end & 3;
 	}

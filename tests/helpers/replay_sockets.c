@@ -242,6 +242,16 @@ bool attribution_may_share(struct attribution *attribution,
 	return false;
 }
 
+bool attribution_may_outlive(const struct attribution *attribution,
+                             const struct attribution_question *question,
+                             const struct process *process)
+{
+	(void)attribution;
+	(void)question;
+	(void)process;
+	return false;
+}
+
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner)
 {

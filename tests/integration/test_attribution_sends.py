@@ -371,4 +371,46 @@ def test_reading_child():
         check(closed == child, "and so it is at the end", closed)
 
 
+# Each length is of one sender: 1 the server's, 2 its child's, which has ended, 3 the server's again.
+AFTER_CHILD = """
+import time
+server = socket.create_server(("127.0.0.1", 0))
+children = []
+if not os.fork():
+    for _ in range(20):
+        client = socket.create_connection(server.getsockname())
+        for _ in range(3):
+            client.send(b"q"); client.recv(99)
+        time.sleep(0.02)
+        client.close()
+    os._exit(0)
+for _ in range(20):
+    s = server.accept()[0]
+    s.recv(9); s.send(b"d" * 10); s.recv(9)
+    children.append(os.fork())
+    if not children[-1]:
+        s.send(b"d" * 20)
+        os._exit(0)
+    os.waitpid(children[-1], 0)
+    s.recv(9); s.send(b"d" * 30); s.close()
+wait(server.getsockname()[1], *children)
+"""
+
+
+def test_after_a_child():
+    """What a server sends after its child has ended is not the child's, also when the socket is gone by then."""
+    for mode in ("sentinel", "lookup"):
+        with Namespace() as host:
+            sockline = host.sockline("-e", "packet", "--attribution", mode, "tcp")
+            agent = Agent(host, AFTER_CHILD)
+            port, *children = map(int, agent.first.split())
+            agent.end()
+            sockline.stop()
+            sent = [record for record in sockline.find("packet", lambda one: one["source"]["port"] == port)
+                    if record["sockline"]["tcp"]["payload"] in (10, 30)]
+            wrong = [source_end(record) for record in sent
+                     if source_end(record).pid and agent.pid not in source_end(record).named]
+            check(len(sent) == 40 and not wrong, f"{mode}: no child of {len(children)} is named", wrong)
+
+
 run(globals())

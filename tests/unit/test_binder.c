@@ -86,6 +86,16 @@ bool attribution_find_user(struct attribution *attribution,
 	return (user.process || user.reason) && owner_copy(owner, &user) == 0;
 }
 
+bool attribution_may_outlive(const struct attribution *attribution,
+                             const struct attribution_question *question,
+                             const struct process *process)
+{
+	(void)attribution;
+	(void)question;
+	(void)process;
+	return false;
+}
+
 bool attribution_find_heir(struct attribution *attribution,
                            const struct attribution_question *question, struct owner *owner)
 {

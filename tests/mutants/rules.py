@@ -321,7 +321,7 @@ COLLISION = "the hash has it too: only two tuples with one hash of 64 bits would
 
 # What stays alive, and why: (file, text) -> reason.
 ALIVE = {
-    ("attribution/sent_bytes.c", "latest->from != from"):
+    ("attribution/sent_bytes.c", "latest->from == from"):
         "a turn without bytes takes a place for itself, and the latest of those that begin alike is found",
     ("attribution/attribution_raw.c", "socket->ifindex != 0 && socket->ifindex != question->ifindex"):
         "/proc/net/raw, which the unit tests list, has no interface",

@@ -19,7 +19,7 @@ struct children {
 		int64_t forked_ns;   /* monotonic */
 		int64_t ended_ns;    /* 0 = it has not, as far as is reported */
 	} places[CHILDREN_MAX];
-	/* Of those that lost their place, by the low bits of the parent's pid. */
+	/* What is known of children that lost their place, by the low bits of the parent's pid. */
 	struct child_lost {
 		int64_t forked_ns; /* the latest */
 		int64_t ended_ns;  /* all had by then; INT64_MAX = not known */
@@ -36,7 +36,7 @@ const struct child *children_next(const struct children *children, int parent_pi
 
 /*
  * May a child of that process that was forked since then, and lived at seen_ns, have lost its place?
- * Of another process with the same low bits also.
+ * True as well for a child of another process whose pid has the same low bits.
  */
 bool children_may_lack(const struct children *children, int parent_pid, int64_t since_ns,
                        int64_t seen_ns);

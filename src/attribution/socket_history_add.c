@@ -35,10 +35,20 @@ static struct sighting sighting_of(struct socket_history *history, const struct 
 	};
 }
 
-/* A step by the process that holds the socket, and no tool's or interrupt's. */
-static bool is_close(const struct trace_event *event)
+/* A child of kthreadd, pid 2; in another pid namespace that is a program like others. */
+static bool is_kernel_thread(const struct process *process)
+{
+	return process->parent_pid == 2 && !process->executable;
+}
+
+/*
+ * A step by the process that holds the socket, and no tool's or interrupt's. What io_uring has of a
+ * process that exits is closed by a kernel thread, 30 to 50 ms later with Linux 6.18.
+ */
+static bool is_close(const struct trace_event *event, const struct process *process)
 {
 	return event->process_context && event->tuple.destination_port != 0 &&
+	       !(process && is_kernel_thread(process)) &&
 	       (event->new_state == SOCKET_FIN_WAIT_1 || event->new_state == SOCKET_LAST_ACK ||
 	        event->new_state == SOCKET_CLOSED);
 }
@@ -123,7 +133,7 @@ static void add_state(struct socket_history *history, const struct trace_event *
 
 		socket_history_take_in(history, COMING_ACCEPTED, event->socket, 0, &accepted,
 		                       event->time_ns);
-	} else if (is_close(event)) {
+	} else if (is_close(event, process)) {
 		struct sighting sighting =
 			sighting_of(history, event, process, SOCKET_HISTORY_CLOSED);
 

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 # SPDX-FileCopyrightText: The sockline authors
 # SPDX-License-Identifier: Apache-2.0
-"""Connected UDP sockets that a process leaves to its children. What they send needs no route, so that
-tracepoints do not report it: a datagram's sender is named, or none, and one socket is one connection."""
+"""Sockets that outlive the process that opened them. Connected UDP sockets that it leaves to its children: what
+they send needs no route, so that tracepoints do not report it; a datagram's sender is named, or none, and one
+socket is one connection. And those that io_uring keeps."""
 
-from harness import Namespace, check, run
+from harness import Namespace, check, run, skip
 from mksock import Agent, source_end
 
 # Each prints, for each socket, its port, the pid of the process that opened it, and those of the
@@ -129,6 +130,48 @@ def test_commands():
 
 def test_server():
     check_senders(SERVER, 8, 16, "connected by a server, used by its child")
+
+
+# A ring of io_uring keeps the socket until a kernel thread has closed it, some time after the process ended. The
+# calls by their numbers: io_uring_setup(2), with a struct of 120 bytes, and io_uring_register(2) of files.
+RING = """
+import ctypes
+libc = ctypes.CDLL(None)
+server = socket.create_server(("127.0.0.1", 0))
+clients = []
+for _ in range(5):
+    clients.append(os.fork())
+    if not clients[-1]:
+        client = socket.create_connection(server.getsockname())
+        ring = libc.syscall(425, 4, ctypes.create_string_buffer(120))
+        fd = (ctypes.c_int * 1)(client.fileno())
+        os._exit(ring < 0 or libc.syscall(427, ring, 2, ctypes.byref(fd), 1) != 0)
+    accepted = server.accept()[0]
+    has_ring = os.waitpid(clients[-1], 0)[1] == 0
+    accepted.recv(9)
+    accepted.close()
+wait(int(has_ring), os.getpid(), *clients)
+"""
+
+
+def test_ring():
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet,connection", "tcp")
+        agent = Agent(host, RING)
+        has_ring, server, *clients = map(int, agent.first.split())
+        if has_ring:
+            sockline.wait_for("connection_closed", count=len(clients))
+        agent.end()
+        sockline.stop()
+        if not has_ring:
+            skip("a socket that io_uring keeps", "no io_uring")
+            return
+        records = [record for record in sockline.find() if "source" in record]
+        named = {one["process"]["pid"] for record in records for one in (record, record["sockline"].get("peer", {}))
+                 if "process" in one}
+        check(named <= {server, *clients}, "what a kernel thread closes is not its own", named - {server, *clients})
+        closed = [record["process"]["pid"] for record in sockline.find("connection_closed")]
+        check(sorted(closed) == sorted(clients), "the connection is of the process that ended", (closed, clients))
 
 
 run(globals())

@@ -5,7 +5,7 @@
 
 #include "check.h"
 
-/* Of parent 10: two children whose places others took, and one that is there. */
+/* Parent 10 has two children whose places others took, and one that is there. */
 static void check_children(void)
 {
 	static struct children children;

@@ -205,6 +205,9 @@ static void test_closes(void)
 {
 	const struct process alone = { .sole_holder_since_ns = NOW - 2 * SECOND };
 	const struct process forked = { .sole_holder_since_ns = NOW - SECOND };
+	const struct process kworker = { .parent_pid = 2 };
+	char executable[] = "/bin/sh";
+	const struct process program = { .parent_pid = 2, .executable = executable };
 	static const uint8_t states[] = { SOCKET_FIN_WAIT_1, SOCKET_LAST_ACK, SOCKET_CLOSED };
 	struct tuple listener = tuple("192.0.2.1", 443, "0.0.0.0", 0, IPPROTO_TCP);
 
@@ -221,6 +224,13 @@ static void test_closes(void)
 	add_state(listener, SOCKET, SOCKET_LISTEN, SOCKET_CLOSED, 42, true, NOW, &alone);
 	CHECK_EQUAL(socket_history_count(history), 0,
 	            "a reset, the peer's end, a listener: none closed it");
+	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW,
+	          &kworker);
+	CHECK_EQUAL(socket_history_count(history), 0, "nor does a kernel thread, for io_uring");
+	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW,
+	          &program);
+	CHECK_EQUAL(socket_history_count(history), 1,
+	            "a child of pid 2 in a container is a program");
 
 	begin(100);
 	add_state(web(4000), SOCKET, SOCKET_ESTABLISHED, SOCKET_FIN_WAIT_1, 42, true, NOW, &forked);

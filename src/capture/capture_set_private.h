@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For capture_set.c and capture_set_buffers.c. */
+/* What the files of capture_set share; no other file includes it. */
 #ifndef SOCKLINE_CAPTURE_CAPTURE_SET_PRIVATE_H
 #define SOCKLINE_CAPTURE_CAPTURE_SET_PRIVATE_H
 

@@ -178,6 +178,42 @@ static void test_differences(struct lister *lister)
 	listener_table_free(table);
 }
 
+/* Since when a port has a socket; 0: it has none. */
+static int64_t since_of(const struct listener_table *table, uint16_t port)
+{
+	size_t count;
+	const struct socket *socket = listener_table_port(table, port, &count);
+
+	return count > 0 ? listener_table_since_ns(table, socket) : 0;
+}
+
+static void test_since(struct lister *lister)
+{
+	struct listener_table *table = listener_table_new(lister, KINDS, false);
+	int64_t first_ns, second_ns;
+
+	clear_all();
+	add(tcp4, PROC_NET_ANY4, 80, SOCKET_LISTEN, 1);
+	add(tcp4, PROC_NET_ANY4, 443, SOCKET_LISTEN, 2);
+	refresh(table);
+	first_ns = listener_table_refreshed_ns(table);
+	add(tcp4, PROC_NET_ANY4, 8080, SOCKET_LISTEN, 3);
+	refresh(table);
+	second_ns = listener_table_refreshed_ns(table);
+	CHECK(first_ns < second_ns && since_of(table, 80) == first_ns &&
+	              since_of(table, 443) == first_ns,
+	      "a socket is there since the first listing that has it");
+	CHECK(since_of(table, 8080) == second_ns, "and a new one since the second");
+	clear_all();
+	add(tcp4, PROC_NET_ANY4, 80, SOCKET_LISTEN, 4);
+	add(tcp4, PROC_NET_ANY4, 443, SOCKET_LISTEN, 2);
+	refresh(table);
+	CHECK(since_of(table, 80) == listener_table_refreshed_ns(table) &&
+	              since_of(table, 443) == first_ns,
+	      "another socket on the port is a new one");
+	listener_table_free(table);
+}
+
 static void test_find(struct lister *lister)
 {
 	struct listener_table *table = listener_table_new(lister, KINDS, false);
@@ -280,6 +316,7 @@ int main(void)
 		return EXIT_FAILURE;
 	}
 	test_differences(lister);
+	test_since(lister);
 	test_find(lister);
 	test_port(lister);
 	test_failure(lister);

@@ -57,7 +57,7 @@ bool netns_can_enter(void);
  * ended).
  */
 int netns_enter(int fd);
-/* Goes back. Aborts when that fails: the thread would act in the wrong place. */
+/* Goes back. Ends the program with status 1 when that fails: the thread would act in the wrong place. */
 void netns_leave(int previous);
 /*
  * A socket that a library made is inside the namespace that the thread has entered. 0, also where

@@ -101,7 +101,7 @@ void netns_leave(int previous)
 	if (setns(previous, CLONE_NEWNET) != 0) {
 		dprintf(STDERR_FILENO, "sockline: cannot leave a network namespace: setns: %s\n",
 		        strerror(errno));
-		abort();
+		_exit(EXIT_FAILURE);
 	}
 	close(previous);
 }

@@ -76,8 +76,8 @@ static void test_populate(void)
 	before = check_pages_touched();
 	for (size_t i = FROM; i < FROM + LENGTH; i += 1024)
 		memory[i] ^= 1;
-	if (is_there)
-		CHECK(check_pages_touched() - before < 16, "and is present: %ld pages are not",
+	if (is_there) /* of 256 pages; sanitizers have 32 about them */
+		CHECK(check_pages_touched() - before < 64, "and is present: %ld pages are not",
 		      check_pages_touched() - before);
 	CHECK(memory[FROM] == (42 ^ 1), "what was there stays as it was");
 	pages_free(memory, SIZE);

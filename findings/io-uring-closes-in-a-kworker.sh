@@ -57,7 +57,7 @@ try:
     write("events/sock/inet_sock_set_state/enable", "1")
     for with_ring in (False, True):
         who, late = closed_by(with_ring)
-        print(f"Linux {os.uname().release}: {'with' if with_ring else 'without'} a ring closed by {who}, {late:.0f} ms late")
+        print(f"Linux {os.uname().release}: with{'' if with_ring else 'out'} a ring closed by {who}, {late:.0f} ms late")
         if who.startswith("kworker/") != with_ring:
             sys.exit(1)
 finally:

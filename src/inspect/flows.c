@@ -65,14 +65,26 @@ void flows_free(struct flows *flows)
 	free(flows);
 }
 
+/* Networks that may have the same addresses: of a namespace, a tunnel, a VLAN. */
+static uint64_t network_of(const struct packet *packet)
+{
+	uint32_t lane = packet->tunnel_lane;
+
+	/* A tag with the id 0 has a priority and no VLAN (802.1Q 9.6). */
+	for (int i = packet->vlan_count - 1; packet->tunnel_lane == 0 && i >= 0; i--)
+		if (packet->vlans[i] != 0)
+			lane = lane << 12 | packet->vlans[i];
+	return (uint64_t)lane << 32 | packet->netns;
+}
+
 /* The hash of one end. */
 static uint64_t hash_of(const struct hash_key *factors, const struct inet_address *address,
-                        uint16_t port, uint32_t netns)
+                        uint16_t port, uint64_t network)
 {
 	uint64_t words[2];
 
 	memcpy(words, address, sizeof words);
-	return hash_fold(words[0] ^ factors->k[0] ^ port, words[1] ^ factors->k[1] ^ netns);
+	return hash_fold(words[0] ^ factors->k[0] ^ port, words[1] ^ factors->k[1] ^ network);
 }
 
 /*
@@ -83,9 +95,10 @@ struct flows_place flows_place_of(const struct flows *flows, const struct packet
 {
 	const struct hash_key factors = hash_factors(&flows->key);
 	const struct tuple *tuple = &packet->tuple;
-	uint64_t source = hash_of(&factors, &tuple->source, tuple->source_port, packet->netns);
+	uint64_t network = network_of(packet);
+	uint64_t source = hash_of(&factors, &tuple->source, tuple->source_port, network);
 	uint64_t destination =
-		hash_of(&factors, &tuple->destination, tuple->destination_port, packet->netns);
+		hash_of(&factors, &tuple->destination, tuple->destination_port, network);
 	uint64_t hash = source + destination;
 
 	return (struct flows_place){

@@ -71,14 +71,16 @@ static bool add_crypto(struct inspector *inspector, const struct packet *packet,
 	struct packet segment = {
 		.tuple = packet->tuple,
 		.netns = packet->netns,
+		.tunnel_lane = packet->tunnel_lane,
+		.vlan_count = packet->vlan_count,
 		.tcp_flags = TCP_FLAG_SYN,
 		.tcp_sequence = UINT32_MAX,
 	};
-
 	struct flows_place place;
 
 	if (crypto->offset >= FLOWS_BYTES)
 		return false;
+	memcpy(segment.vlans, packet->vlans, sizeof segment.vlans);
 	place = flows_place_of(inspector->flows, &segment);
 	flows_add(inspector->flows, &place, &segment, NULL, 0, false, view);
 	segment.tcp_flags = 0;

@@ -105,6 +105,40 @@ static void test_answer(void)
 	flows_free(flows);
 }
 
+/* The same ends in other networks: VLANs, tunnels and namespaces. */
+static void test_networks(void)
+{
+	struct flows *flows = flows_new(&key);
+	struct packet networks[] = {
+		segment(1, 0, 100, TCP_FLAG_ACK), segment(1, 0, 100, TCP_FLAG_ACK),
+		segment(1, 0, 100, TCP_FLAG_ACK), segment(1, 0, 100, TCP_FLAG_ACK),
+		segment(1, 0, 100, TCP_FLAG_ACK), segment(1, 0, 100, TCP_FLAG_ACK)
+	};
+	struct packet priority = networks[0];
+	struct flow_view view;
+	int apart = 0;
+
+	networks[1].vlan_count = networks[2].vlan_count = 1;
+	networks[1].vlans[0] = 10;
+	networks[2].vlans[0] = 20;
+	networks[3].vlan_count = 2;
+	networks[3].vlans[0] = 20;
+	networks[3].vlans[1] = 10;
+	networks[4].tunnel_lane = 7;
+	networks[5].netns = 4;
+	for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
+		apart += add_packet(flows, &networks[i], text, 100, true, &view) &&
+		         view.length == 100;
+	CHECK_EQUAL(apart, (int)(sizeof networks / sizeof *networks),
+	            "the beginning of each is that of a connection of its own");
+	priority.vlan_count = 1;
+	CHECK_EQUAL((int)interest_in(flows, &priority), FLOWS_WANTED,
+	            "a priority makes no network");
+	priority.vlans[0] = 30;
+	CHECK_EQUAL((int)interest_in(flows, &priority), FLOWS_UNKNOWN, "another VLAN does");
+	flows_free(flows);
+}
+
 /* TCP Fast Open, RFC 7413: the server may take what the SYN carries, or not. */
 static void test_fast_open(void)
 {
@@ -226,6 +260,7 @@ int main(void)
 	end = check_guarded(text, sizeof text) + sizeof text;
 	test_order();
 	test_answer();
+	test_networks();
 	test_fast_open();
 	test_random();
 	test_consumed();

@@ -4,9 +4,7 @@
 
 #include <netinet/in.h>
 
-#define HTTPS 443
-
-enum label { NEXT, V4, V6, TRANSPORT, UDP, QUIC, TCP, PUSHED, DATA, USUAL, LONGER, LABELS };
+enum label { NEXT, V4, V6, TRANSPORT, UDP, TCP, PUSHED, DATA, USUAL, LONGER, LABELS };
 
 /* A test goes to a label when it is true, and to another when not; what is none goes on. */
 struct step {
@@ -94,15 +92,19 @@ int capture_cut_program(struct sock_filter code[CAPTURE_CUT_MAX], uint32_t base,
 		{ IF_EQUAL(53, LONGER) },
 		{ IF_EQUAL(5353, LONGER) },
 		{ IF_EQUAL(5355, LONGER) },
-		{ IF_EQUAL(HTTPS, QUIC) },
 		{ LOAD_HALF_AT_X(2) },
 		{ IF_EQUAL(53, LONGER) },
 		{ IF_EQUAL(5353, LONGER) },
 		{ IF_EQUAL(5355, LONGER) },
-		{ IF_EQUAL(HTTPS, QUIC), ELSE(USUAL) },
-		{ LOAD_BYTE_AT_X(8), .here = QUIC }, /* the long header, RFC 9000 17.2 */
+		{ LOAD_LENGTH },
+		{ COMPUTE_X(BPF_SUB) },
+		{ IF_AT_LEAST(13, NEXT), ELSE(USUAL) },
+		{ LOAD_BYTE_AT_X(8) }, /* the long header of QUIC, RFC 9000 17.2 */
 		{ COMPUTE(BPF_AND, 0xc0) },
-		{ IF_EQUAL(0xc0, LONGER), ELSE(USUAL) },
+		{ IF_EQUAL(0xc0, NEXT), ELSE(USUAL) },
+		{ LOAD_WORD_AT_X(9) },
+		{ IF_EQUAL(1, LONGER) },
+		{ IF_EQUAL(0x6b3343cf, LONGER), ELSE(USUAL) }, /* version 2, RFC 9369 */
 
 		{ LOAD_LENGTH, .here = TCP },
 		{ IF_AT_LEAST_X(NEXT), ELSE(USUAL) },
@@ -112,7 +114,11 @@ int capture_cut_program(struct sock_filter code[CAPTURE_CUT_MAX], uint32_t base,
 		{ IF_EQUAL(53, LONGER) },
 		{ LOAD_HALF_AT_X(2) },
 		{ IF_EQUAL(53, LONGER) },
-		{ IF_EQUAL(HTTPS, PUSHED), ELSE(DATA) },
+		{ IF_EQUAL(443, PUSHED) },  /* HTTPS */
+		{ IF_EQUAL(853, PUSHED) },  /* DNS over TLS */
+		{ IF_EQUAL(993, PUSHED) },  /* IMAP */
+		{ IF_EQUAL(6443, PUSHED) }, /* Kubernetes */
+		{ IF_EQUAL(8443, PUSHED), ELSE(DATA) },
 		/* The second segment of a ClientHello looks like nothing, but is the last of it. */
 		{ LOAD_BYTE_AT_X(13), .here = PUSHED },
 		{ IF_ANY_BIT(0x08, LONGER) },
@@ -131,6 +137,10 @@ int capture_cut_program(struct sock_filter code[CAPTURE_CUT_MAX], uint32_t base,
 		{ IF_EQUAL(0x504f5354, LONGER) }, /* "POST" */
 		{ IF_EQUAL(0x48454144, LONGER) }, /* "HEAD" */
 		{ IF_EQUAL(0x50555420, LONGER) }, /* "PUT " */
+		{ IF_EQUAL(0x44454c45, LONGER) }, /* "DELE" */
+		{ IF_EQUAL(0x4f505449, LONGER) }, /* "OPTI" */
+		{ IF_EQUAL(0x50415443, LONGER) }, /* "PATC" */
+		{ IF_EQUAL(0x434f4e4e, LONGER) }, /* "CONN" */
 		{ COMPUTE(BPF_RSH, 16) },
 		{ IF_EQUAL(0x1603, NEXT), ELSE(USUAL) }, /* a TLS handshake, RFC 8446 5.1 */
 		{ LOAD_BYTE_AT_X(5) },

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <linux/filter.h>
 
-#define CAPTURE_CUT_MAX 96 /* instructions */
+#define CAPTURE_CUT_MAX 112 /* instructions */
 
 /*
  * Writes a program that begins at the network header, which is `base' bytes into the packet, and

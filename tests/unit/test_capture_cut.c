@@ -70,6 +70,19 @@ static const struct {
 	  "\xc3\0\0\0\1"
 	  "56789ab",
 	  12, LONGER },
+	{ "QUIC on another port", IPPROTO_UDP, 40000, 4433,
+	  "\xc3\0\0\0\1"
+	  "56789ab",
+	  12, LONGER },
+	{ "its answer, in version 2", IPPROTO_UDP, 4433, 40000,
+	  "\xd3\x6b\x33\x43\xcf"
+	  "56789ab",
+	  12, LONGER },
+	{ "the beginning of its version", IPPROTO_UDP, 40000, 443, "\xc3\0\0\0", 4, USUAL },
+	{ "a version that is not known", IPPROTO_UDP, 40000, 443,
+	  "\xc3\0\0\0\2"
+	  "56789ab",
+	  12, USUAL },
 	{ "QUIC's short header", IPPROTO_UDP, 443, 40000,
 	  "\x43\0\0\0\1"
 	  "56789ab",
@@ -80,6 +93,10 @@ static const struct {
 	{ "the beginning of one", IPPROTO_TCP, 40000, 443, "\x16\x03\x01\x02\x00", 5, USUAL },
 	{ "GET", IPPROTO_TCP, 40000, 80, "GET / HTTP/1.1", 14, LONGER },
 	{ "POST", IPPROTO_TCP, 40000, 8080, "POST / HTTP/1.1", 15, LONGER },
+	{ "DELETE", IPPROTO_TCP, 40000, 8080, "DELETE / HTTP/1.1", 17, LONGER },
+	{ "OPTIONS", IPPROTO_TCP, 40000, 80, "OPTIONS * HTTP/1.1", 18, LONGER },
+	{ "PATCH", IPPROTO_TCP, 40000, 80, "PATCH / HTTP/1.1", 16, LONGER },
+	{ "CONNECT", IPPROTO_TCP, 40000, 3128, "CONNECT a:1 HTTP/1.1", 20, LONGER },
 	{ "other TCP", IPPROTO_TCP, 40000, 443, "\x17\x03\x03\x02\x00\x01", 6, USUAL },
 	{ "TCP without payload", IPPROTO_TCP, 40000, 443, "", 0, USUAL },
 	{ "another protocol", IPPROTO_SCTP, 53, 53, "0123456789ab0123456789ab", 24, USUAL },
@@ -112,6 +129,12 @@ static void test_flags(void)
 	CHECK_EQUAL(run(0, bytes, length), USUAL, "a segment to HTTPS");
 	bytes[24 + 13] = 0x18;
 	CHECK_EQUAL(run(0, bytes, length), LONGER, "that is pushed: the last of a ClientHello");
+	length = make(bytes, 0, 4, IPPROTO_TCP, 40000, 8443, "rest of a ClientHello", 21);
+	bytes[24 + 13] = 0x18;
+	CHECK_EQUAL(run(0, bytes, length), LONGER, "or of another port of TLS");
+	length = make(bytes, 0, 4, IPPROTO_TCP, 8443, 40000, "rest of a ClientHello", 21);
+	bytes[24 + 13] = 0x18;
+	CHECK_EQUAL(run(0, bytes, length), USUAL, "not what comes from there");
 	length = make(bytes, 0, 4, IPPROTO_UDP, 53, 53, "0123456789ab", 12);
 	bytes[7] = 1;
 	CHECK_EQUAL(run(0, bytes, length), USUAL, "a later fragment has no ports");

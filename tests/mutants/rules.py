@@ -321,10 +321,8 @@ COLLISION = "the hash has it too: only two tuples with one hash of 64 bits would
 
 # What stays alive, and why: (file, text) -> reason.
 ALIVE = {
-    ("sockets/lister.c", "kind != SOCKET_NETLINK || run->lister->mode != LISTER_AUTO"):
-        "300 netlink sockets are needed: test_sockets.py, which takes too long here, has them",
     ("stream/binder_judge.c", "owner->process->sole_holder_since_ns >= connection->seen_ns"):
-        "by lookups alone a child that is gone is doubted by its fork as well",
+        "test_attribution_shared.py, which takes too long here, has it",
     ("attribution/sent_bytes.c", "latest->from == from"):
         "a turn without bytes takes a place for itself, and the latest of those that begin alike is found",
     ("attribution/attribution_raw.c", "socket->ifindex != 0 && socket->ifindex != question->ifindex"):

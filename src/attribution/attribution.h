@@ -97,7 +97,8 @@ bool attribution_nat_socket(const struct attribution *attribution, uint32_t netn
                             const struct tuple *wire, int64_t seen_ns, struct tuple *socket);
 /*
  * Whether the end is of this host although it has not its address: a transparent proxy
- * has the very socket of this connection, or had it. False also when asked too often.
+ * has the very socket of this connection, or had it. The question is a foreign one. False also when
+ * asked too often.
  */
 bool attribution_is_of_host(struct attribution *attribution,
                             const struct attribution_question *question);

@@ -59,15 +59,13 @@ bool attribution_is_of_host(struct attribution *attribution,
 {
 	const struct attribution_namespace *namespace =
 		attribution_find_namespace(attribution, question->netns);
-	struct attribution_question asked = *question;
 	uint8_t protocol = question->tuple.protocol;
 	struct socket socket;
 
 	if (!namespace || question->fanned_out ||
 	    (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP && protocol != IPPROTO_UDPLITE))
 		return false;
-	asked.foreign = true;
-	if (was_seen(attribution, &asked))
+	if (was_seen(attribution, question))
 		return true;
 	return namespace->diag && attribution_spend(&attribution->foreign, PER_SECOND) &&
 	       sock_diag_find(namespace->diag, &question->tuple, question->ifindex, false,

@@ -301,6 +301,7 @@ static bool find_proxy(struct binder *binder, struct connection *connection)
 		struct attribution_question question =
 			binder_question(binder, connection, (enum connection_end)end);
 
+		question.foreign = true;
 		connection->local[end] =
 			attribution_is_of_host(binder->options.attribution, &question);
 		found |= connection->local[end];

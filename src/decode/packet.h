@@ -186,6 +186,21 @@ static inline struct tunnel tunnel_of(const struct packet *packet, const struct 
 	return tunnel;
 }
 
+/*
+ * What keeps packets of one network namespace apart whose addresses may be alike: those of a tunnel,
+ * and those of VLANs (the ids, 12 bits each, the outermost lowest). 0: neither.
+ */
+static inline uint32_t packet_lane(const struct packet *packet)
+{
+	uint32_t lane = packet->tunnel_lane;
+
+	/* A tag with the id 0 has a priority and no VLAN (802.1Q 9.6). */
+	for (int i = packet->vlan_count - 1; packet->tunnel_lane == 0 && i >= 0; i--)
+		if (packet->vlans[i] != 0)
+			lane = lane << 12 | packet->vlans[i];
+	return lane;
+}
+
 /* Quick, since most files state none. */
 static inline bool packet_states_owners(const struct packet *packet)
 {

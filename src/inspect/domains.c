@@ -64,7 +64,7 @@ static bool is_same(const struct fact *fact, const struct domains_client *client
                     const struct inet_address *address, const char *name)
 {
 	return fact->until_ns != 0 && fact->client.netns == client->netns &&
-	       fact->client.owner == client->owner &&
+	       fact->client.lane == client->lane && fact->client.owner == client->owner &&
 	       inet_equal(&fact->client.address, &client->address) &&
 	       inet_equal(&fact->address, address) && strcmp(fact->name, name) == 0;
 }
@@ -151,7 +151,8 @@ static bool holds(const struct fact *fact, const struct domains_client *client,
 	    fact->client.netns != client->netns || !inet_equal(&fact->address, address))
 		return false;
 	return (fact->client.local && client->local) ||
-	       inet_equal(&fact->client.address, &client->address);
+	       (fact->client.lane == client->lane &&
+	        inet_equal(&fact->client.address, &client->address));
 }
 
 const char *domains_find(const struct domains *domains, const struct domains_client *client,

@@ -26,7 +26,8 @@ struct domains;
 struct domains_client {
 	struct inet_address address;
 	uint32_t netns;
-	bool local;     /* the address is of this host */
+	uint32_t lane;  /* of a VLAN or a tunnel, where others may have the address too; 0 = none */
+	bool local;     /* the address is of this host, whatever the lane */
 	uint64_t owner; /* process.entity_id; 0 = not known */
 };
 

@@ -68,13 +68,7 @@ void flows_free(struct flows *flows)
 /* Networks that may have the same addresses: of a namespace, a tunnel, a VLAN. */
 static uint64_t network_of(const struct packet *packet)
 {
-	uint32_t lane = packet->tunnel_lane;
-
-	/* A tag with the id 0 has a priority and no VLAN (802.1Q 9.6). */
-	for (int i = packet->vlan_count - 1; packet->tunnel_lane == 0 && i >= 0; i--)
-		if (packet->vlans[i] != 0)
-			lane = lane << 12 | packet->vlans[i];
-	return (uint64_t)lane << 32 | packet->netns;
+	return (uint64_t)packet_lane(packet) << 32 | packet->netns;
 }
 
 /* The hash of one end. */

@@ -44,15 +44,9 @@ bool flow_key_of(const struct packet *packet, struct tuple *key)
 
 uint32_t flow_key_lane(const struct packet *packet)
 {
-	uint32_t lane = 0;
+	uint32_t lane = packet_lane(packet);
 
-	if (packet->tunnel_lane != 0)
-		return packet->tunnel_lane;
-	/* A tag with the id 0 has a priority and no VLAN (802.1Q 9.6). */
-	for (int i = packet->vlan_count - 1; i >= 0; i--)
-		if (packet->vlans[i] != 0)
-			lane = lane << 12 | packet->vlans[i];
-	if (packet->network == PACKET_IPV6 &&
+	if (packet->tunnel_lane == 0 && packet->network == PACKET_IPV6 &&
 	    (inet_is_v4(&packet->tuple.source) || inet_is_v4(&packet->tuple.destination)))
 		lane |= CONNECTION_LANE_MAPPED;
 	return lane;

@@ -141,6 +141,7 @@ static void take_answer(struct naming *naming, struct dns_queries_place place,
 	struct domains_client client = {
 		.address = packet->tuple.destination,
 		.netns = packet->netns,
+		.lane = connection->lane & ~CONNECTION_LANE_MAPPED,
 		.local = connection->local[!from],
 		.owner = owner_of(connection, !from),
 	};
@@ -340,6 +341,7 @@ void naming_opened(struct naming *naming, struct connection *connection)
 	struct domains_client client = {
 		.address = connection->tuple.source,
 		.netns = connection->netns,
+		.lane = connection->lane & ~CONNECTION_LANE_MAPPED,
 		.local = connection->local[CONNECTION_SOURCE],
 		.owner = owner_of(connection, CONNECTION_SOURCE),
 	};

@@ -85,6 +85,15 @@ class Capture:
         return file
 
 
+def tagged(capture, *identifiers):
+    """The packets of the capture in these VLANs."""
+    other = Capture()
+    for time_ns, data in capture.packets:
+        tags = b"".join(b"\x81\0" + identifier.to_bytes(2, "big") for identifier in identifiers)
+        other.packets.append((time_ns, data[:12] + tags + data[12:]))
+    return other
+
+
 class Tcp:
     """One TCP connection, whose segments have right numbers."""
 

@@ -7,7 +7,7 @@ import struct
 import sys
 
 from test_replay import CLIENT, CLIENT6, OPENED, SERVER, SERVER6, Capture, Tcp, check, is_valid, records_of, \
-    replay, run_all, scapy, write
+    replay, run_all, scapy, tagged, write
 
 MACS_BYTES = b"\2\0\0\0\0\1\0\0"
 
@@ -21,15 +21,6 @@ def read(capture, title, *options, link_type=1):
     for record in records_of(output):
         found.setdefault(record["event"]["action"].rpartition("_")[2], []).append(record)
     return found
-
-
-def tagged(capture, *identifiers):
-    """The packets of the capture in these VLANs."""
-    other = Capture()
-    for time_ns, data in capture.packets:
-        tags = b"".join(b"\x81\0" + identifier.to_bytes(2, "big") for identifier in identifiers)
-        other.packets.append((time_ns, data[:12] + tags + data[12:]))
-    return other
 
 
 def test_vlans():

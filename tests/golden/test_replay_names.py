@@ -8,7 +8,7 @@ import re
 import sys
 
 from test_replay import CLIENT, CLIENT6, HERE, SERVER, SERVER6, Capture, Tcp, check, is_valid, records_of, \
-    replay, run_all, scapy, write
+    replay, run_all, scapy, tagged, write
 
 RESOLVER = "192.0.2.53"
 
@@ -108,6 +108,22 @@ def test_domains():
           not [record for record in read(capture, "not inspected", "-e", "connection", "--no-inspect")["opened"]
                if "domain" in record["destination"] or "protocol" in record["network"]],
           "--no-inspect: no names")
+
+
+def test_domains_by_vlan():
+    """Two customers of a provider have one address, and ask one resolver, each in a VLAN of its own."""
+    both, server = Capture(), "198.51.100.7"
+    for vlan, name in ((10, "ten.example"), (20, "twenty.example"), (30, None)):
+        one = Capture()
+        if name:
+            exchange(one, ask(name), reply(name, address(name, server)))
+        Tcp(one, 50000, server=server).send(">S", after_ms=20)
+        both.packets += tagged(one, vlan).packets
+    both.packets.sort()
+    opened = [record for record in read(both, "VLANs")["opened"] if record["source"]["port"] == 50000]
+    found = [(record["network"]["vlan"]["id"], record["destination"].get("domain")) for record in opened]
+    check(sorted(found) == [("10", "ten.example"), ("20", "twenty.example"), ("30", None)],
+          "a client has the answers of its VLAN", found)
 
 
 def test_v6_client():

@@ -115,6 +115,18 @@ static void test_whose(void)
 	domains_add(domains, &router, says("r.example", NULL, "192.0.2.9", 60), NOW);
 	CHECK_TEXT(find(domains, router, "192.0.2.9", NOW), "r.example",
 	           "a client that is not of this host has its own answers");
+	router.lane = 10;
+	CHECK(!find(domains, router, "192.0.2.9", NOW),
+	      "not the host that has the address in another VLAN");
+	domains_add(domains, &router, says("v.example", NULL, "192.0.2.9", 60), NOW);
+	CHECK_TEXT(find(domains, router, "192.0.2.9", NOW), "v.example", "which has its own");
+	router.lane = 0;
+	CHECK_TEXT(find(domains, router, "192.0.2.9", NOW), "r.example", "beside the other's");
+	first.owner = 0;
+	domains_add(domains, &first, says("h.example", NULL, "192.0.2.7", 60), NOW);
+	first.lane = 10;
+	CHECK_TEXT(find(domains, first, "192.0.2.7", NOW), "h.example",
+	           "this host connects by a VLAN to what another way named");
 	domains_free(domains);
 }
 

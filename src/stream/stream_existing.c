@@ -131,7 +131,8 @@ static void report_end(struct stream *stream, const struct existing_connection *
 	connection->midway = true;
 	for (int end = CONNECTION_SOURCE; end <= CONNECTION_DESTINATION; end++)
 		connection->local[end] = existing_has(existing, (enum connection_end)end);
-	if (existing->oriented)
+	if (existing->oriented || (existing_has(existing, CONNECTION_SOURCE) &&
+	                           existing_has(existing, CONNECTION_DESTINATION)))
 		connection->direction = connection->local[CONNECTION_SOURCE] ? CONNECTION_EGRESS
 		                                                             : CONNECTION_INGRESS;
 	connection->seen_ns = existing->ended_ns;

@@ -17,9 +17,11 @@ static enum connection_direction direction_of(const struct connection *connectio
 	bool source = connection->local[CONNECTION_SOURCE];
 	bool destination = connection->local[CONNECTION_DESTINATION];
 
+	if (source && destination) /* as on loopback: whichever end began, this host did */
+		return CONNECTION_EGRESS;
 	if (!known || (!source && !destination))
 		return CONNECTION_DIRECTION_UNKNOWN;
-	return source ? CONNECTION_EGRESS : CONNECTION_INGRESS; /* on loopback this host began it */
+	return source ? CONNECTION_EGRESS : CONNECTION_INGRESS;
 }
 
 /* The other end of a port that is for services, else the end that is seen first. */

@@ -231,8 +231,8 @@ def test_existing():
               all(past(record)[1:] == (True, None) for record in udp[1] + udp[2]),
               "450: UDP sockets are joined with what is captured", udp)
         check({record["process"]["pid"] for records in udp for record in records} == {local.pid} and
-              {record["network"]["direction"] for record in udp[1]} == {"unknown"},
-              "450: its process, and it is not known which end began", udp)
+              {record["network"]["direction"] for record in udp[1]} == {"egress"},
+              "450: its process, and whichever end began is of this host", udp)
         again = of_port(sockline, "connection_opened", 447)[1]
         check(past(again)[1:] == (False, None), "the next one from this port is new", again)
         check(not of_port(sockline, "connection_opened", 448) and "packets" not in closed[0]["network"] and

@@ -1,6 +1,6 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two tests of proc_fd share. */
+/* What the tests of proc_fd share, and those of attribution over it. */
 #ifndef SOCKLINE_TESTS_PROC_FD_FIXTURE_H
 #define SOCKLINE_TESTS_PROC_FD_FIXTURE_H
 

@@ -155,10 +155,12 @@ static struct sighting *find_previous(struct socket_history *history,
 	return latest;
 }
 
-/* It prolongs the previous one: same process, shortly before. */
+/* It prolongs the previous one: same process, shortly before. The beginning of a send is not known. */
 static bool prolongs(const struct sighting *previous, const struct sighting *sighting)
 {
 	return sighting_is_same_process(previous, sighting) &&
+	       (previous->kinds == SOCKET_HISTORY_SENT) ==
+	               (sighting->kinds == SOCKET_HISTORY_SENT) &&
 	       sighting->first_ns <= previous->last_ns + WINDOW_SAME_SIGHTING_NS &&
 	       sighting->first_ns >= previous->first_ns - WINDOW_SAME_SIGHTING_NS;
 }

@@ -140,6 +140,15 @@ static enum socket_history_answer answer_one(const struct socket_history *histor
 	return is_incomplete(history, question) ? SOCKET_HISTORY_INCOMPLETE : SOCKET_HISTORY_FOUND;
 }
 
+/*
+ * When the process began to use the tuple, for sure. A send is reported when it is done, and may have
+ * begun long before: what another process read meanwhile was before it.
+ */
+static int64_t began_ns(const struct sighting *sighting)
+{
+	return sighting->kinds == SOCKET_HISTORY_SENT ? sighting->last_ns : sighting->first_ns;
+}
+
 enum socket_history_answer
 socket_history_find_latest(struct socket_history *history,
                            const struct socket_history_question *question,
@@ -153,7 +162,7 @@ socket_history_find_latest(struct socket_history *history,
 	while ((sighting = next(history, question, &walk))) {
 		const struct sighting *earlier = sighting;
 
-		if (!latest || sighting->first_ns > latest->first_ns) {
+		if (!latest || began_ns(sighting) > began_ns(latest)) {
 			earlier = latest;
 			latest = sighting;
 		}

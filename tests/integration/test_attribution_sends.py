@@ -371,6 +371,64 @@ def test_reading_child():
         check(closed == child, "and so it is at the end", closed)
 
 
+# A process takes a request, another one answers it at once and ends, and the first closes, as sshd's monitor does. The
+# other one is its child, or has got the connection in a message; every second one reads before, too.
+ANSWERED = """
+server = socket.create_server(("127.0.0.1", 7714))
+there = server.getsockname()
+client = os.fork()
+if not client:
+    server.close()
+    for _ in range(8):
+        s = socket.create_connection(there)
+        s.send(b"question" * 2)
+        while s.recv(9999):
+            pass
+        s.close()
+    os._exit(0)
+def answer(s, number):
+    if number % 4 > 1:
+        s.recv(8)
+    for _ in range(10):
+        s.send(b"answer" * 100)
+    os._exit(0)
+others = []
+for number in range(8):
+    ours, theirs = socket.socketpair()
+    in_message = number % 2 and os.fork()
+    if number % 2 and not in_message:
+        answer(socket.socket(fileno=socket.recv_fds(theirs, 1, 1)[1][0]), number)
+    s = server.accept()[0]
+    s.recv(8 if number % 4 > 1 else 16)
+    if number % 2:
+        socket.send_fds(ours, [b"1"], [s.fileno()])
+    other = in_message or os.fork()
+    if not other:
+        answer(s, number)
+    os.waitpid(other, 0)
+    s.close()
+    others.append(other)
+os.waitpid(client, 0)
+wait(there[1], os.getpid(), *others)
+"""
+
+
+def test_one_asks_another_answers():
+    """The one that has answered is named at the end, and from its answer on in what carries no data."""
+    with Namespace() as host:
+        sockline = host.sockline("-e", "packet,connection", "tcp")
+        agent = Agent(host, ANSWERED)
+        port, asked, *others = map(int, agent.first.split())
+        agent.end()
+        check(sockline.stop_when_asleep() == 0, "ends well", sockline.stderr)
+        ended = sorted(sockline.find("connection_closed"), key=lambda one: one["event"]["start"])
+        closed = [one["sockline"]["peer"].get("process", {}).get("pid") for one in ended]
+        check(closed == others, "each connection is of the one that answered", f"{closed} {others}, not {asked}")
+        answers = [source_end(one).pid for one in sockline.find("packet", lambda one: one["source"]["port"] == port)
+                   if one["sockline"]["tcp"]["payload"]]
+        check(set(answers) <= {*others, None} and answers.count(None) < len(answers) / 2, "and so are its packets", answers)
+
+
 # Each length is of one sender: 1 the server's, 2 its child's, which has ended, 3 the server's again.
 AFTER_CHILD = """
 import time

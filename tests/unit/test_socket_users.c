@@ -118,6 +118,40 @@ static void test_senders(void)
 	            "after a loss an address may be another socket's");
 }
 
+/* A process takes a request, and another one answers it: no report says when its send began. */
+static void test_reader_and_sender(void)
+{
+	const unsigned uses = SOCKET_HISTORY_USED;
+	struct trace_event read = { .kind = TRACE_EVENT_RECEIVE,
+		                    .socket = SOCKET,
+		                    .pid = 42,
+		                    .time_ns = NOW + 10 * NS_PER_MS,
+		                    .tuple = web(4000) };
+
+	begin(64);
+	add_state(web(4000), SOCKET, SOCKET_SYN_RECEIVED, SOCKET_ESTABLISHED, 7, false, NOW, NULL);
+	socket_history_add(history, &read, NULL);
+	add_send(43, SOCKET, NOW + 20 * NS_PER_MS);
+	CHECK_EQUAL(latest_pid(latest_at(web(4000), uses, NOW + 30 * NS_PER_MS)), 43,
+	            "the one that answered used it last");
+	read.time_ns = NOW + 40 * NS_PER_MS;
+	socket_history_add(history, &read, NULL);
+	CHECK_EQUAL(latest_pid(latest_at(web(4000), uses, NOW + 50 * NS_PER_MS)), 42,
+	            "then the one that reads again");
+
+	begin(64);
+	add_state(web(4000), SOCKET, SOCKET_SYN_RECEIVED, SOCKET_ESTABLISHED, 7, false, NOW, NULL);
+	read.pid = 42;
+	read.time_ns = NOW + 10 * NS_PER_MS;
+	socket_history_add(history, &read, NULL);
+	read.pid = 43;
+	read.time_ns = NOW + 20 * NS_PER_MS;
+	socket_history_add(history, &read, NULL);
+	add_send(43, SOCKET, NOW + 40 * NS_PER_MS);
+	CHECK_EQUAL(latest_pid(latest_at(web(4000), uses, NOW + 50 * NS_PER_MS)), 43,
+	            "one that has read, too");
+}
+
 /* One process after the other, with the same ends. */
 static void test_successors(void)
 {
@@ -269,6 +303,7 @@ static void test_count(void)
 int main(void)
 {
 	test_senders();
+	test_reader_and_sender();
 	test_bytes();
 	test_successors();
 	test_answers();

@@ -197,6 +197,8 @@ static bool succeed(struct binder *binder, struct connection *connection, enum c
 		/* A listing of before may have a socket that was closed since: then nobody has it. */
 		owner->lost = found.process || !found.from_proc_net;
 		*doubtful |= doubt_of(end, &found);
+	} else if (owner->lost) { /* another process had it, and it is closed by now */
+		*doubtful |= BINDER_AMBIGUOUS << end | ASK_AGAIN;
 	}
 	owner_clear(&found);
 	return false;
@@ -375,6 +377,8 @@ unsigned binder_judge(struct binder *binder, struct connection *connection,
 			doubtful |= ASK_AGAIN;
 		lost = changed &&
 		       has_lost(binder, connection, (enum connection_end)end, &question, &doubtful);
+		if (connection->owners[end].lost && !lost) /* nor does it get it back unseen */
+			doubtful |= BINDER_AMBIGUOUS << end;
 		/* The look takes in what was reported since: another process may have sent. */
 		if (changed && connection->tuple.protocol == IPPROTO_TCP)
 			ask_contested(binder, connection, &question);

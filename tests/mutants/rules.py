@@ -154,6 +154,8 @@ MUTANTS = (
     ("stream/binder_close.c", "changed |= give_up(connection, end);", ""),
     ("stream/binder_judge.c", "owner->lost = found.process || !found.from_proc_net;", ""),
     ("stream/binder_judge.c", "owner->lost = found.process || !found.from_proc_net;", "owner->lost = true;"),
+    ("stream/binder_judge.c", "} else if (owner->lost) {", "} else if (false) {"),
+    ("stream/binder_judge.c", "connection->owners[end].lost && !lost", "false"),
     ("attribution/attribution_shared.c", "if (is_reported(look))", "if (true)"),
     ("attribution/attribution_shared.c", "looked = look_at_left(&look);", "looked = 0;"),
     ("attribution/attribution.c", "owner->method == ATTRIBUTION_TRACEPOINT &&", "false &&"),

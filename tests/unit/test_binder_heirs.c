@@ -104,6 +104,34 @@ static void test_handed_datagrams(void)
 	finish(&fixture);
 }
 
+/* A TCP socket that its process has no more, and another one, that is not found, closes. */
+static void test_lost_and_closed(void)
+{
+	struct packet packet = { .payload = 10 };
+	struct owner held = answer(ATTRIBUTION_SOCKET, &parent);
+	int64_t now = clock_monotonic_ns();
+	struct connection *connection;
+	struct fixture fixture;
+
+	held.inode = 7;
+	connection = begin_bound(&fixture, IPPROTO_TCP, held);
+	lost = true;
+	heir = unknown(ATTRIBUTION_NO_SOCKET);
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 1) == 0, "closed");
+	heir = unknown(ATTRIBUTION_PENDING);
+	heir.inode = 7;
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 2),
+	            BINDER_PENDING << DST, "another has it");
+	heir = unknown(ATTRIBUTION_NO_SOCKET);
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 3),
+	            BINDER_AMBIGUOUS << DST, "closed, but not by its owner");
+	connection->tcp.seen[DST] = TCP_FLAG_FIN;
+	CHECK_EQUAL(binder_judge(fixture.binder, connection, DST, &packet, now, 4),
+	            BINDER_AMBIGUOUS << DST, "nor is what follows its owner's");
+	lost = false;
+	finish(&fixture);
+}
+
 /* Several processes have the socket of a UDP server from its start: each answers some of its clients. */
 static void test_shared_datagrams(void)
 {
@@ -371,7 +399,8 @@ static void test_handed_on(void)
 	shared = 0;
 	heir = answer(ATTRIBUTION_SOCKET, &child);
 	heir.inode = 8;
-	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 20) == 0 &&
+	CHECK(binder_judge(fixture.binder, connection, DST, &packet, now, 20) == BINDER_AMBIGUOUS
+	                                                                                 << DST &&
 	              connection->owners[DST].process == &parent && reported == 0,
 	      "another has the next socket with these ends");
 	heir = answer(ATTRIBUTION_SOCKET, &child);
@@ -462,6 +491,7 @@ int main(void)
 	test_unborn();
 	test_handed_on();
 	test_handed_datagrams();
+	test_lost_and_closed();
 	test_shared_datagrams();
 	test_receives_from_several();
 	test_unreported_sender();

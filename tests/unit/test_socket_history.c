@@ -439,6 +439,7 @@ static void test_traced_sockets_bound(void)
 
 	for (int i = 1; i <= 200000; i++) {
 		struct traced_socket socket = { .socket = SOCKET + (uint64_t)i * 64,
+			                        .hash = hash_number(&key, (uint64_t)i),
 			                        .used_ns = i,
 			                        .pid = i };
 

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* Three readings take some 100 ns; more than this, and something came in between. */
@@ -56,4 +58,16 @@ int64_t clock_cpu_ns(void)
 int64_t clock_thread_ns(void)
 {
 	return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int64_t clock_offset_in(const char *text, const char *clock)
+{
+	const char *line = strstr(text, clock);
+	int64_t seconds;
+	char *at;
+
+	if (!line)
+		return 0;
+	seconds = strtoll(line + strlen(clock), &at, 10);
+	return seconds * NS_PER_SECOND + strtoll(at, NULL, 10);
 }

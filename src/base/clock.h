@@ -19,5 +19,10 @@ int64_t clock_realtime_offset_ns(void);
 int64_t clock_boottime_ns(void); /* CLOCK_BOOTTIME: process start times count from here, proc(5) */
 int64_t clock_cpu_ns(void);      /* CPU time of this process, user and system */
 int64_t clock_thread_ns(void);   /* of the calling thread alone */
+/*
+ * What a time namespace adds to a clock, "monotonic" or "boottime", by the text of
+ * /proc/PID/timens_offsets, time_namespaces(7). 0 also where the text does not have the clock.
+ */
+int64_t clock_offset_in(const char *text, const char *clock);
 
 #endif

@@ -66,7 +66,8 @@ struct process {
 	/*
 	 * The same since the epoch, rounded down to a tick (10 ms). Ticks and
 	 * CLOCK_BOOTTIME are both shown with the reader's time namespace offset,
-	 * so this is right in any; start_ticks and entity_id differ between them.
+	 * so this is right in any; start_ticks differ between them, and entity_id has
+	 * them without it.
 	 */
 	int64_t start_ns;
 	uint64_t entity_id; /* hash of boot id, pid, ticks, turn: process.entity_id; 0 = not sure */

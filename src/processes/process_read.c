@@ -39,12 +39,16 @@ void process_read_init(struct process_reader *reader, int proc_fd)
 {
 	long per_second = sysconf(_SC_CLK_TCK);
 	size_t room = sizeof reader->boot_id - 1;
+	char offsets[128];
 	ssize_t length;
 
 	reader->proc_fd = proc_fd;
 	reader->tick_ns = NS_PER_SECOND / (per_second > 0 ? per_second : 100);
 	length = read_file(proc_fd, "sys/kernel/random/boot_id", reader->boot_id, room);
 	reader->boot_id[length > 0 ? length : 0] = '\0';
+	length = read_file(proc_fd, "self/timens_offsets", offsets, sizeof offsets - 1);
+	offsets[length > 0 ? length : 0] = '\0';
+	reader->ahead_ns = clock_offset_in(offsets, "boottime");
 	reader->mount_namespace = process_read_mount_namespace(proc_fd, "self/ns/mnt");
 }
 
@@ -219,14 +223,15 @@ int process_read_executable_same(int dir, const struct process *process)
 uint64_t process_read_entity_id(const struct process_reader *reader, int pid, uint32_t turn,
                                 uint64_t start_ticks)
 {
-	/* Fixed, so that every run of one boot gives a process the same id. */
+	/* Fixed, so that every run of one boot gives a process the same id, in any time namespace. */
 	static const struct hash_key key = { { UINT64_C(0x736f636b6c696e65),
 		                               UINT64_C(0x656e746974792d31) } };
 	struct {
 		uint64_t start_ticks;
 		uint64_t pid;
 		char boot_id[40];
-	} identity = { .start_ticks = start_ticks, .pid = (uint64_t)pid | (uint64_t)turn << 32 };
+	} identity = { .start_ticks = start_ticks - (uint64_t)(reader->ahead_ns / reader->tick_ns),
+		       .pid = (uint64_t)pid | (uint64_t)turn << 32 };
 
 	memcpy(identity.boot_id, reader->boot_id, sizeof reader->boot_id);
 	return hash_bytes(&key, &identity, sizeof identity);

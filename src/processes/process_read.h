@@ -20,7 +20,8 @@
 struct process_reader {
 	int proc_fd; /* O_PATH of /proc, borrowed */
 	int64_t tick_ns;
-	char boot_id[37];         /* "" when not readable */
+	int64_t ahead_ns; /* of CLOCK_BOOTTIME: what our time namespace adds to start times */
+	char boot_id[37]; /* "" when not readable */
 	uint64_t mount_namespace; /* our own; 0 = not readable */
 };
 

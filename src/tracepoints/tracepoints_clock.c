@@ -1,8 +1,5 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/clock.h"
 #include "tracepoints/tracefs.h"
 #include "tracepoints/tracepoints.h"
@@ -13,13 +10,8 @@
  */
 int64_t tracepoints_clock_shift(void)
 {
-	static const char name[] = "monotonic";
-	char text[128], *at = text;
-	int64_t seconds;
+	char text[128];
 
-	if (tracefs_read_text("/proc/self/timens_offsets", text, sizeof text) <= 0 ||
-	    strncmp(text, name, sizeof name - 1) != 0)
-		return 0;
-	seconds = strtoll(text + sizeof name - 1, &at, 10);
-	return seconds * NS_PER_SECOND + strtoll(at, NULL, 10);
+	tracefs_read_text("/proc/self/timens_offsets", text, sizeof text);
+	return clock_offset_in(text, "monotonic");
 }

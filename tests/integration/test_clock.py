@@ -82,4 +82,22 @@ def test_clock():
         set_clock(host, library, seconds)
 
 
+def test_time_namespace():
+    """Its clocks differ from the machine's, and so do the start times in /proc: a process has one identity."""
+    inside = ("unshare", "-T", "--boottime", "86400", "--monotonic", "3600")
+    if subprocess.run([*inside, "true"], check=False, stderr=subprocess.DEVNULL).returncode:
+        skip("a time namespace", "unshare -T is refused here")
+        return
+    with Namespace() as host:
+        runs = [host.sockline("-i", "lo", "-e", "connection,process", via=via) for via in ((), inside)]
+        client = host.start("python3", "-c", CLIENT)
+        port = int(client.line())
+        opened = [one.wait_for("connection_opened", lambda record: record["source"]["port"] == port) for one in runs]
+        for one in runs:
+            check(one.stop() == 0, "ends well", one.stderr)
+        found = [(record["process"]["pid"], record["process"]["entity_id"], record["process"]["start"],
+                  record["process"].get("parent")) for record in opened]
+        check(found[0] == found[1] and found[0][0] == client.pid, "one identity, inside and outside", found)
+
+
 run(globals())

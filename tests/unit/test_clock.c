@@ -29,5 +29,12 @@ int main(void)
 	now = clock_monotonic_ns() - monotonic;
 	CHECK(now >= 50 * NS_PER_MS, "50 ms of sleep are at least that");
 	CHECK(clock_cpu_ns() - cpu < now, "and cost less CPU than time");
+	CHECK(clock_offset_in("monotonic  -5  250000000\nboottime  1000  0\n", "boottime") ==
+	                      1000 * NS_PER_SECOND &&
+	              clock_offset_in("monotonic  -5  250000000\n", "monotonic") ==
+	                      -4750 * NS_PER_MS &&
+	              clock_offset_in("monotonic  7  0\n", "boottime") == 0 &&
+	              clock_offset_in("", "monotonic") == 0,
+	      "what a time namespace adds to a clock");
 	return check_done();
 }

@@ -130,7 +130,16 @@ static void test_identity(void)
 	fake_process(101, "child", 100, 600);
 	table = open_table(fake_proc, 100);
 	CHECK(process_table_get(table, 101, NULL)->entity_id != id, "another boot, another id");
+	id = process_table_get(table, 101, NULL)->entity_id;
 	process_table_free(table);
+	fake_put("self/timens_offsets", "monotonic  7  0\nboottime  1000  0\n");
+	fake_process(101, "child", 100, 100600);
+	table = open_table(fake_proc, 100);
+	first = need(process_table_get(table, 101, NULL));
+	CHECK(first->start_ticks == 100600 && first->entity_id == id,
+	      "equal in another time namespace, where start times are others");
+	process_table_free(table);
+	fake_remove("self");
 	fake_remove("sys");
 	table = open_table(fake_proc, 100);
 	CHECK(process_table_get(table, 101, NULL)->entity_id != 0,

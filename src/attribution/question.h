@@ -18,6 +18,7 @@ struct attribution_question {
 	bool died; /* a socket on the port has, since seen_ns: the one there now may be its successor */
 	bool died_again;  /* and a second one: so there was a successor */
 	bool sender;      /* this end sent the packet that is at hand */
+	bool has_fin;     /* and it closes the connection */
 	bool has_payload; /* and it has data: */
 	bool has_offset;  /* TCP, and it is known where in the stream of this end: */
 	uint32_t offset;  /* bytes before it; wraps */

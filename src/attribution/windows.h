@@ -175,6 +175,8 @@ _Static_assert(WINDOW_SENTINEL_KEEP_NS > WINDOW_RETRY_NS + WINDOW_CAPTURE_NS,
  * after a tick of the clock may be of the tick before.
  */
 #define WINDOW_START_NS (NS_PER_MS / 2)
+/* process.start_ns is rounded down twice, each time to a tick of 10 ms. */
+#define WINDOW_START_ROUNDED_NS (20 * NS_PER_MS)
 /*
  * The time of a fork and the start time of the same process in /proc: that is in steps of a tick
  * of 10 ms, and taken before the fork is reported: on a busy machine another thread may run in

@@ -155,7 +155,7 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 	} else if (attribution_may_outlive(binder->options.attribution, question,
 	                                   connection->owners[end].process)) {
 		*doubtful |= ASK_AGAIN;
-		if (question->sender && question->has_payload)
+		if (question->sender && (question->has_payload || question->has_fin))
 			*doubtful |= BINDER_AMBIGUOUS << end;
 	} else {
 		connection->binding.orphaned |= 1u << end & 3;

@@ -78,6 +78,7 @@ struct attribution_question binder_question_of_packet(const struct connection *c
 	question.seen_ns = seen_ns;
 	question.ifindex = packet->ifindex;
 	question.sender = sender;
+	question.has_fin = packet->has_tcp && packet->tcp_flags & TCP_FLAG_FIN;
 	question.has_payload = packet->payload > 0;
 	question.has_offset = sender && has_offset(connection, end, packet);
 	if (question.has_offset)

@@ -12,15 +12,21 @@ static const struct owner not_yet_known = { .reason = ATTRIBUTION_PENDING };
 static const struct owner exited = { .reason = ATTRIBUTION_EXITED };
 static const struct owner not_stated = { .reason = ATTRIBUTION_REPLAY };
 
-/* Without tracepoints, a process that began later is known by its fork alone. */
+/*
+ * Without tracepoints, a process that began later is known by its fork alone, and before that is
+ * reported by its start time, which is that of a tick. Few are so young that a clock is read.
+ */
 static bool began_after(const struct stream *stream, const struct passage *passage,
                         enum connection_end end)
 {
 	const struct process *process = passage->connection->owners[end].process;
 
-	return process && passage->seen_ns != 0 && process->forked_ns == 0 &&
-	       attribution_forked_after(stream->options.attribution, process->pid,
-	                                passage->seen_ns);
+	if (!process || passage->seen_ns == 0 || process->forked_ns != 0)
+		return false;
+	return attribution_forked_after(stream->options.attribution, process->pid,
+	                                passage->seen_ns) ||
+	       (process->start_ns > passage->packet->time_ns - WINDOW_START_ROUNDED_NS &&
+	        process_began_after(process, passage->seen_ns));
 }
 
 /* Its sockets are closed soon after: until then there is one, that none reads from. */

@@ -16,6 +16,13 @@ NAME = "test_dist"  # other tests, and those who run make beside them, have the 
 DATE = 1700000000
 
 
+def versioned():
+    """Paths of what is released of the repository; none where the tree is no checkout."""
+    listed = subprocess.run(["git", "-C", os.environ.get("top_srcdir", "."), "ls-files", "-z"],
+                            capture_output=True, text=True, check=False).stdout
+    return {path for path in listed.split("\0") if path and path != ".gitignore" and not path.startswith("findings/")}
+
+
 def dist(umask, **environment):
     """The bytes of a tarball that is made in the way of another user."""
     tarball = os.path.join(BUILD, NAME + ".tar.gz")
@@ -36,6 +43,8 @@ def dist(umask, **environment):
               if member.mtime != DATE or member.uid or member.gid or member.mode & 0o022]
     check(not strays, f"its files, of umask {umask:03o}, have the time and the owner that were asked for",
           strays)
+    missing = versioned() - {member.name.partition("/")[2] for member in members}
+    check(not missing, f"each file of the repository is in it, of umask {umask:03o}", sorted(missing))
     return content
 
 

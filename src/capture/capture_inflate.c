@@ -28,6 +28,11 @@ static const struct {
 	{ "lz4", KIND_LZ4, 4, { 0x04, 0x22, 0x4d, 0x18 } },          /* LZ4 Frame Format */
 	{ "xz", KIND_OTHER, 6, { 0xfd, '7', 'z', 'X', 'Z', 0x00 } }, /* xz file format 2.1.1.1 */
 	{ "bzip2", KIND_OTHER, 3, { 'B', 'Z', 'h' } },
+	{ "lz4 -l", KIND_OTHER, 4, { 0x02, 0x21, 0x4c, 0x18 } }, /* its legacy frame */
+	{ "lzip", KIND_OTHER, 4, { 'L', 'Z', 'I', 'P' } },       /* lzip file format 2 */
+	{ "compress", KIND_OTHER, 2, { 0x1f, 0x9d } },           /* .Z of compress(1) */
+	{ "zip", KIND_OTHER, 4, { 'P', 'K', 0x03, 0x04 } },      /* APPNOTE 4.3.7 */
+	{ "7z", KIND_OTHER, 6, { '7', 'z', 0xbc, 0xaf, 0x27, 0x1c } },
 };
 
 /* RFC 8878 3.1.2, LZ4 Frame Format: any of 16 numbers, the length of what is to be skipped. */

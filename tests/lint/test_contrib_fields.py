@@ -90,6 +90,9 @@ def test_times():
     prefix = re.search(r"TIME_PREFIX = (.*)", schemas.read("contrib/splunk/props.conf"))[1]
     wrong = [line for line, time in zip(lines, times) if not line[re.search(prefix, line).end():].startswith(time)]
     check(not wrong, "Splunk looks for the time where it is", wrong[:1])
+    stated = re.search(r"ordinary records have [^.]*?([\d,]+)\.\n", schemas.read("contrib/splunk/README.md"))
+    wrong = [line for line in lines if not stated or len(line) >= int(stated[1].replace(",", ""))]
+    check(not wrong, "and its README states the length of ordinary records", (stated and stated[0], wrong[:1]))
 
 
 def test_yaml():

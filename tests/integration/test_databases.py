@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from consumers import CONTRIB, FETCHED, LOG, NAME, closed, commands, config_of, folder_of, installed, lines, \
+from consumers import CONTRIB, FETCHED, LOG, NAME, TALK, closed, commands, config_of, folder_of, installed, lines, \
     node_folder, shell
 from harness import TIMEOUT, TREE, Namespace, check, path, run, skip, slowdown, until, write
 from terminal import Terminal
@@ -343,6 +343,33 @@ def test_clickhouse():
                    for record in map(json.loads, lines()) if record["event"]["dataset"] == "sockline.connection"]
         check([row.split("\t") for row in rows.splitlines()] == written, "every record of a connection", rows[:200])
         clickhouse.stop()
+
+
+def test_columns():
+    """contrib/pipeline's list of --fields is enough for the columns of contrib/clickhouse."""
+    if not installed("jq"):
+        return
+    with open(os.path.join(CONTRIB, "pipeline/README.md"), encoding="utf-8") as file:
+        readme = file.read()
+    filters = os.path.join(CONTRIB, "clickhouse/connections.jq")
+    with open(filters, encoding="utf-8") as file:
+        columns = re.findall(r"^\t(\w+): ", file.read(), re.M)
+    stated = re.findall(r"of the (\d+) columns", readme)
+    fields = re.findall(r"^--fields (\S+)$", readme, re.M)
+    check(stated == [str(len(columns))] and len(fields) == 1, "the README names the columns' fields",
+          (stated, len(columns), fields))
+    rows = []
+    with Namespace() as host:
+        for more in ((), ("--fields", *fields)):
+            sockline = host.sockline("-i", "lo", "-e", "closed", *more)
+            host.run(sys.executable, "-c", TALK, NAME)
+            sockline.wait_for("connection_closed", count=20)
+            sockline.validated = bool(more)  # what is left of a record does not fit the schema of whole ones
+            sockline.stop()
+            made = subprocess.run(["jq", "-c", "-f", filters], input=sockline.output, capture_output=True, check=True).stdout
+            rows.append([sorted(name for name, value in json.loads(row).items() if value is not None)
+                         for row in made.splitlines()])
+    check(len(rows[0]) == 20 and rows[0] == rows[1], "with these fields the columns are filled as without --fields", rows)
 
 
 def test_schema():

@@ -464,6 +464,7 @@ static void test_listed(void)
 
 int main(void)
 {
+	fake_begin();
 	test_tcp();
 	test_recent();
 	test_shared();
@@ -476,5 +477,6 @@ int main(void)
 	test_forks();
 	test_guess();
 	test_listed();
+	fake_remove("");
 	return check_done();
 }

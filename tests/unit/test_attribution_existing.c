@@ -265,10 +265,12 @@ static void test_unborn(void)
 
 int main(void)
 {
+	fake_begin();
 	test_former_owner();
 	test_existing();
 	test_existing_owner();
 	test_existing_owner_blindly();
 	test_unborn();
+	fake_remove("");
 	return check_done();
 }

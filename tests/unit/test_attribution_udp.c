@@ -221,9 +221,11 @@ static void test_unreceived(void)
 
 int main(void)
 {
+	fake_begin();
 	test_udp();
 	test_udp_gone();
 	test_connected();
 	test_unreceived();
+	fake_remove("");
 	return check_done();
 }

@@ -35,19 +35,23 @@ static ssize_t read_file(int dir, const char *name, char *text, size_t room)
 	return got;
 }
 
+/* The file's text, without what does not fit in size bytes with its NUL; "" when it cannot be read. */
+static void read_text(int dir, const char *name, char *text, size_t size)
+{
+	ssize_t length = read_file(dir, name, text, size - 1);
+
+	text[length > 0 ? length : 0] = '\0';
+}
+
 void process_read_init(struct process_reader *reader, int proc_fd)
 {
 	long per_second = sysconf(_SC_CLK_TCK);
-	size_t room = sizeof reader->boot_id - 1;
 	char offsets[128];
-	ssize_t length;
 
 	reader->proc_fd = proc_fd;
 	reader->tick_ns = NS_PER_SECOND / (per_second > 0 ? per_second : 100);
-	length = read_file(proc_fd, "sys/kernel/random/boot_id", reader->boot_id, room);
-	reader->boot_id[length > 0 ? length : 0] = '\0';
-	length = read_file(proc_fd, "self/timens_offsets", offsets, sizeof offsets - 1);
-	offsets[length > 0 ? length : 0] = '\0';
+	read_text(proc_fd, "sys/kernel/random/boot_id", reader->boot_id, sizeof reader->boot_id);
+	read_text(proc_fd, "self/timens_offsets", offsets, sizeof offsets);
 	reader->ahead_ns = clock_offset_in(offsets, "boottime");
 	reader->mount_namespace = process_read_mount_namespace(proc_fd, "self/ns/mnt");
 }

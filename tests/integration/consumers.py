@@ -57,17 +57,21 @@ def installed(name, *more):
     return found
 
 
+def contents(name):
+    """The text of a file of contrib."""
+    with open(os.path.join(CONTRIB, name), encoding="utf-8") as file:
+        return file.read()
+
+
 def commands(name, number=0):
     """The commands of a block of a README, one a line."""
-    with open(os.path.join(CONTRIB, name, "README.md"), encoding="utf-8") as file:
-        blocks = re.findall(r"^```sh\n(.*?)^```", file.read(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)^```", contents(f"{name}/README.md"), re.MULTILINE | re.DOTALL)
     return [line for line in blocks[number].splitlines() if not line.startswith("#")]
 
 
 def config_of(name, *replacements):
     """A copy of the file of contrib with some of its text replaced; returns its path."""
-    with open(os.path.join(CONTRIB, name), encoding="utf-8") as file:
-        text = file.read()
+    text = contents(name)
     for old, new in replacements:
         if old not in text:
             raise ValueError(f"contrib/{name} lacks {old!r}")

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-from consumers import CONTRIB, FETCHED, LOG, NAME, TALK, closed, commands, config_of, folder_of, installed, lines, \
-    node_folder, shell
+from consumers import CONTRIB, FETCHED, LOG, NAME, TALK, closed, commands, config_of, contents, folder_of, installed, \
+    lines, node_folder, shell
 from harness import TIMEOUT, TREE, Namespace, check, path, run, skip, slowdown, until, write
 from terminal import Terminal
 
@@ -349,11 +349,9 @@ def test_columns():
     """contrib/pipeline's list of --fields is enough for the columns of contrib/clickhouse."""
     if not installed("jq"):
         return
-    with open(os.path.join(CONTRIB, "pipeline/README.md"), encoding="utf-8") as file:
-        readme = file.read()
-    filters = os.path.join(CONTRIB, "clickhouse/connections.jq")
-    with open(filters, encoding="utf-8") as file:
-        columns = re.findall(r"^\t(\w+): ", file.read(), re.M)
+    readme = contents("pipeline/README.md")
+    filters = contents("clickhouse/connections.jq")
+    columns = re.findall(r"^\t(\w+): ", filters, re.M)
     stated = re.findall(r"of the (\d+) columns", readme)
     fields = re.findall(r"^--fields (\S+)$", readme, re.M)
     check(stated == [str(len(columns))] and len(fields) == 1, "the README names the columns' fields",
@@ -366,7 +364,7 @@ def test_columns():
             sockline.wait_for("connection_closed", count=20)
             sockline.validated = bool(more)  # what is left of a record does not fit the schema of whole ones
             sockline.stop()
-            made = subprocess.run(["jq", "-c", "-f", filters], input=sockline.output, capture_output=True, check=True).stdout
+            made = subprocess.run(["jq", "-c", filters], input=sockline.output, capture_output=True, check=True).stdout
             rows.append([sorted(name for name, value in json.loads(row).items() if value is not None)
                          for row in made.splitlines()])
     check(len(rows[0]) == 20 and rows[0] == rows[1], "with these fields the columns are filled as without --fields", rows)

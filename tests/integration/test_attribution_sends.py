@@ -464,11 +464,12 @@ def test_after_a_child():
             port, *children = map(int, agent.first.split())
             agent.end()
             sockline.stop()
-            sent = [record for record in sockline.find("packet", lambda one: one["source"]["port"] == port)
-                    if record["sockline"]["tcp"]["payload"] in (10, 30) or "fin" in record["sockline"]["tcp"]["flags"]]
-            wrong = [source_end(record) for record in sent
+            packets = sockline.find("packet", lambda one: one["source"]["port"] == port)
+            sent = [record for record in packets if record["sockline"]["tcp"]["payload"] in (10, 30)]
+            ended = [record for record in packets if "fin" in record["sockline"]["tcp"]["flags"]]
+            wrong = [source_end(record) for record in sent + ended
                      if source_end(record).pid and agent.pid not in source_end(record).named]
-            check(len(sent) >= 60 and not wrong, f"{mode}: no child of {len(children)} is named", wrong)
+            check(len(sent) == 40 and len(ended) >= 20 and not wrong, f"{mode}: no child of {len(children)} is named", wrong)
 
 
 run(globals())

@@ -103,7 +103,7 @@ unsigned attribution_look_at_sends(struct attribution *attribution,
 		return 0;
 	if (!question->sender || !question->has_payload)
 		return ATTRIBUTION_LOOK_AGAIN;
-	if (!has_sharers(&look, &holder))
+	if (trace_owners_sent_by(traced, question, owner->process) || !has_sharers(&look, &holder))
 		return ATTRIBUTION_LOOK_AGAIN;
 	return ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN;
 }

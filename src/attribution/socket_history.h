@@ -105,7 +105,8 @@ enum socket_history_answer socket_history_find_first(struct socket_history *hist
                                                      struct socket_history_match *match);
 /*
  * The process that sent the byte at that offset of the stream tuple.source -> tuple.destination, since
- * from_ns, where several may have its socket. FOUND; NONE: not known; INCOMPLETE: not reported yet.
+ * from_ns. FOUND; NONE: not known; INCOMPLETE: several sent before it, and it is not reported yet. With
+ * netns 0 also of a socket, opened by to_ns, that one process alone was seen to send from.
  */
 enum socket_history_answer socket_history_find_sent(struct socket_history *history,
                                                     const struct socket_history_question *question,

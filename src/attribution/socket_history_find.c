@@ -193,6 +193,38 @@ enum socket_history_answer socket_history_find_first(struct socket_history *hist
 	return answer_one(history, question, first, several, match);
 }
 
+/* The counted socket that has the ends since some time from from_ns to to_ns. NULL: none, or not one alone. */
+static const struct traced_socket *find_counted(struct socket_history *history,
+                                                const struct socket_history_question *question)
+{
+	struct traced_socket_ends ends = { .source = question->tuple.source,
+		                           .from_ns = question->from_ns,
+		                           .to_ns = question->to_ns };
+	const struct traced_socket *socket;
+
+	ends.hash = socket_history_hash(history, &question->tuple, &ends.reversed);
+	socket = traced_sockets_with_ends(history->traced_sockets, &ends);
+	return socket && socket->counted == history->counted ? socket : NULL;
+}
+
+/* Only one process was seen to send from the socket: what is reported of it is all its own. */
+static enum socket_history_answer find_only_sender(struct socket_history *history,
+                                                   const struct socket_history_question *question,
+                                                   uint32_t offset,
+                                                   struct socket_history_match *match)
+{
+	const struct traced_socket *socket = find_counted(history, question);
+
+	if (!socket || socket->pid == 0 || socket->stream != 0 || question->netns != 0 ||
+	    (int32_t)(offset - (uint32_t)socket->bytes) >= 0)
+		return SOCKET_HISTORY_NONE;
+	*match = (struct socket_history_match){ .pid = socket->pid,
+		                                .kinds = SOCKET_HISTORY_SENT,
+		                                .first_ns = socket->used_ns,
+		                                .last_ns = socket->used_ns };
+	return SOCKET_HISTORY_FOUND;
+}
+
 enum socket_history_answer socket_history_find_sent(struct socket_history *history,
                                                     const struct socket_history_question *question,
                                                     uint32_t offset,
@@ -206,7 +238,7 @@ enum socket_history_answer socket_history_find_sent(struct socket_history *histo
 	stream.hash = socket_history_hash(history, &question->tuple, &stream.reversed);
 	switch (sent_bytes_find(history->sent_bytes, &stream, question->from_ns, offset, &sender)) {
 	case SENT_BYTES_NONE:
-		return SOCKET_HISTORY_NONE;
+		return find_only_sender(history, question, offset, match);
 	case SENT_BYTES_BEYOND:
 		return SOCKET_HISTORY_INCOMPLETE;
 	case SENT_BYTES_FOUND:
@@ -224,15 +256,11 @@ bool socket_history_count_sent(struct socket_history *history,
                                const struct socket_history_question *question,
                                struct socket_history_sent *sent)
 {
-	struct traced_socket_ends ends = { .source = question->tuple.source,
-		                           .from_ns = question->from_ns,
-		                           .to_ns = question->to_ns };
 	const struct traced_socket *socket;
 
 	socket_history_enter_all(history);
-	ends.hash = socket_history_hash(history, &question->tuple, &ends.reversed);
-	socket = traced_sockets_with_ends(history->traced_sockets, &ends);
-	if (!socket || socket->counted != history->counted)
+	socket = find_counted(history, question);
+	if (!socket)
 		return false;
 	*sent = (struct socket_history_sent){ .bytes = socket->bytes, .pid = socket->pid };
 	return true;

@@ -131,12 +131,15 @@ bool trace_owners_sent_since(struct trace_owners *owners,
 /* Are sends from TCP sockets reported at all? Since Linux 6.3. */
 bool trace_owners_reports_sends(const struct trace_owners *owners);
 /*
- * The process that sent the byte of question->offset, which may have left the socket long after,
- * where several may have that. NONE: it is not known, or not reported yet.
+ * The process that sent the byte of question->offset, which may have left the socket long after.
+ * NONE: it is not known, or not reported yet.
  */
 enum trace_owners_user trace_owners_find_sent(struct trace_owners *owners,
                                               const struct attribution_question *question,
                                               struct process **process);
+/* Is that this process? The report of the send may be of after the packet. */
+bool trace_owners_sent_by(struct trace_owners *owners, const struct attribution_question *question,
+                          const struct process *process);
 /* The same byte: the senders of others before it are known, and the send that it is of is not reported yet. */
 bool trace_owners_send_goes_on(struct trace_owners *owners,
                                const struct attribution_question *question);

@@ -31,6 +31,19 @@ void trace_owners_drain_for(struct trace_owners *owners,
 	owners->drained_for.offset = question->offset;
 }
 
+/* A sender that is known alone is noted without its namespace. False: it cannot be known. */
+static bool find_namespace(struct trace_owners *owners, struct socket_history_match *match)
+{
+	const struct process *process;
+
+	if (match->netns != 0)
+		return true;
+	process = process_table_at(owners->options.processes, match->pid, match->last_ns);
+	if (process && !process->mixed_netns)
+		match->netns = process->netns;
+	return match->netns != 0;
+}
+
 enum socket_history_answer trace_owners_find_byte(struct trace_owners *owners,
                                                   const struct attribution_question *question,
                                                   struct socket_history_match *match)
@@ -39,6 +52,7 @@ enum socket_history_answer trace_owners_find_byte(struct trace_owners *owners,
 		.tuple = question->tuple,
 		.netns = question->netns,
 		.from_ns = question->since_ns - WINDOW_TRACE_BEFORE_NS,
+		.to_ns = question->seen_ns + WINDOW_TRACE_EXACT_NS,
 	};
 	enum socket_history_answer answer =
 		socket_history_find_sent(owners->socket_history, &asked, question->offset, match);
@@ -47,7 +61,8 @@ enum socket_history_answer trace_owners_find_byte(struct trace_owners *owners,
 		return answer;
 	asked.netns = 0;
 	answer = socket_history_find_sent(owners->socket_history, &asked, question->offset, match);
-	if (answer == SOCKET_HISTORY_FOUND && !trace_owners_may_use(owners, question, match))
+	if (answer == SOCKET_HISTORY_FOUND &&
+	    (!find_namespace(owners, match) || !trace_owners_may_use(owners, question, match)))
 		return SOCKET_HISTORY_NONE;
 	return answer;
 }

@@ -39,6 +39,15 @@ bool trace_owners_send_goes_on(struct trace_owners *owners,
 	return trace_owners_find_byte(owners, question, &match) == SOCKET_HISTORY_INCOMPLETE;
 }
 
+bool trace_owners_sent_by(struct trace_owners *owners, const struct attribution_question *question,
+                          const struct process *process)
+{
+	struct process *sender = NULL;
+
+	return trace_owners_find_sent(owners, question, &sender) == TRACE_OWNERS_ONE &&
+	       sender == process;
+}
+
 bool trace_owners_count_sent(struct trace_owners *owners,
                              const struct attribution_question *question,
                              struct socket_history_sent *sent)

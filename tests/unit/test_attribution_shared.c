@@ -262,6 +262,16 @@ bool trace_owners_send_goes_on(struct trace_owners *owners,
 	return goes_on;
 }
 
+static int byte_sender; /* of the packet's data, by its place in the stream; 0 = not known */
+
+bool trace_owners_sent_by(struct trace_owners *owners, const struct attribution_question *question,
+                          const struct process *process)
+{
+	(void)owners;
+	(void)question;
+	return process->pid == byte_sender;
+}
+
 /* A send is reported when it is done: until then it may be that of a child, which has the socket, too. */
 static void test_unreported(struct attribution *attribution, struct process *process)
 {
@@ -272,18 +282,23 @@ static void test_unreported(struct attribution *attribution, struct process *pro
 		unsigned answer;
 		int shared; /* processes that have the socket, as far as known */
 		bool goes_on;
+		int byte_sender; /* the owner is 10 */
 	} unreported[] = {
-		{ "none has sent", 100, 0, 0, 150, true, DOUBTFUL | AGAIN, 0, false },
+		{ "none has sent", 100, 0, 0, 150, true, DOUBTFUL | AGAIN, 0, false, 0 },
 		{ "the last send was before the fork", 100, 0, 90, 150, true, DOUBTFUL | AGAIN, 0,
-		  false },
-		{ "a send since then is reported", 100, 0, 160, 150, true, 0, 0, false },
-		{ "a packet without data", 100, 0, 0, 150, false, AGAIN, 0, false },
-		{ "a packet of before the fork", 100, 0, 0, 50, true, AGAIN, 0, false },
-		{ "the child had ended", 100, 140, 0, 150, true, AGAIN, 0, false },
-		{ "the fork was before the connection", -900, 0, 0, 150, true, 0, 0, false },
-		{ "two are known to have it", 100, 140, 0, 150, true, DOUBTFUL | AGAIN, 2, false },
-		{ "and another send goes on", 100, 0, 160, 150, true, DOUBTFUL | AGAIN, 0, true },
-		{ "that of the only one", 100, 140, 160, 150, true, AGAIN, 0, true },
+		  false, 0 },
+		{ "a send since then is reported", 100, 0, 160, 150, true, 0, 0, false, 0 },
+		{ "a packet without data", 100, 0, 0, 150, false, AGAIN, 0, false, 0 },
+		{ "a packet of before the fork", 100, 0, 0, 50, true, AGAIN, 0, false, 0 },
+		{ "the child had ended", 100, 140, 0, 150, true, AGAIN, 0, false, 0 },
+		{ "the fork was before the connection", -900, 0, 0, 150, true, 0, 0, false, 0 },
+		{ "two are known to have it", 100, 140, 0, 150, true, DOUBTFUL | AGAIN, 2, false,
+		  0 },
+		{ "and another send goes on", 100, 0, 160, 150, true, DOUBTFUL | AGAIN, 0, true,
+		  0 },
+		{ "that of the only one", 100, 140, 160, 150, true, AGAIN, 0, true, 0 },
+		{ "its report comes after the packet", 100, 0, 0, 150, true, AGAIN, 0, false, 10 },
+		{ "that names another one", 100, 0, 0, 150, true, DOUBTFUL | AGAIN, 0, false, 11 },
 	};
 	static const enum attribution_method methods[] = { ATTRIBUTION_TRACEPOINT,
 		                                           ATTRIBUTION_SOCKET };
@@ -310,6 +325,7 @@ static void test_unreported(struct attribution *attribution, struct process *pro
 			attribution_exited(attribution, 20,
 			                   base_ns + unreported[i].ended_ms * NS_PER_MS);
 		goes_on = unreported[i].goes_on;
+		byte_sender = unreported[i].byte_sender;
 		sent_ns = unreported[i].sent_ms ? base_ns + unreported[i].sent_ms * NS_PER_MS : 0;
 		CHECK_EQUAL(attribution_look_at_holders(attribution, &question, &owner),
 		            unreported[i].answer, "a send is reported later: %s",

@@ -57,7 +57,9 @@ static void add_bytes(int pid, uint32_t bytes, int64_t time_ns, const struct pro
 /* The process that sent the byte; 0: not known, -1: not reported yet. */
 static int sender_of(struct tuple about, uint32_t offset)
 {
-	const struct socket_history_question question = { .tuple = about, .from_ns = NOW };
+	const struct socket_history_question question = { .tuple = about,
+		                                          .from_ns = NOW,
+		                                          .to_ns = NOW + 9 * SECOND };
 	struct socket_history_match match;
 
 	switch (socket_history_find_sent(history, &question, offset, &match)) {
@@ -234,7 +236,10 @@ static void test_bytes(void)
 	begin(64);
 	connect_at(web(4000), 42, NOW);
 	add_bytes(42, 100, NOW + SECOND, NULL);
-	CHECK_EQUAL(sender_of(web(4000), 0), 0, "one process alone is not counted");
+	CHECK(sender_of(web(4000), 0) == 42 && sender_of(web(4000), 99) == 42,
+	      "what is reported of one process alone");
+	CHECK_EQUAL(sender_of(web(4000), 100), 0, "what is not is of any, as none else was seen");
+	CHECK_EQUAL(sender_of(web(4001), 0), 0, "nothing of another connection");
 	add_bytes(43, 50, NOW + 2 * SECOND, NULL);
 	add_bytes(43, 50, NOW + 3 * SECOND, NULL);
 	CHECK_EQUAL(sender_of(web(4000), 99), 42, "what the first sent, whenever it leaves");
@@ -253,7 +258,7 @@ static void test_bytes(void)
 	add_state(web(4001), SOCKET, SOCKET_SYN_RECEIVED, SOCKET_ESTABLISHED, 7, false,
 	          NOW + 3 * SECOND, NULL);
 	add_bytes(44, 100, NOW + 4 * SECOND, &child);
-	CHECK_EQUAL(sender_of(web(4001), 99), 0, "it was forked before, and has it alone");
+	CHECK_EQUAL(sender_of(web(4001), 99), 44, "it was forked before, and has it alone");
 }
 
 /* Bytes that are reported of the socket that has the tuple since NOW or later, up to that time; -1: not known. */

@@ -17,15 +17,15 @@
 enum { TCP = IPPROTO_TCP, UDP = IPPROTO_UDP, ICMP = IPPROTO_ICMP };
 /*
  * What a process does; HEADER: it sends what it made by hand, OPEN is the way of connect() from CLOSED
- * to ESTABLISHED. SEND: from the socket that 7 has opened, or that was accepted.
+ * to ESTABLISHED. SEND: 100 bytes from the socket that 7 has opened, or that was accepted.
  */
 enum act { NOTHING, ROUTE, HEADER, OPEN, ACCEPT, RECEIVE, SEND, CLOSE, FORK, END, MOVE, LOSE };
 /*
  * MOMENT: does 7 send the very packet? FIRST: the first that was seen with the end of UDP. SENT: 7, if
  * any was seen to send from TCP in the 20 ms before the packet, or later. USER: of several, that of a
- * packet without data.
+ * packet without data. BYTE: the sender of the 100th byte.
  */
-enum ask { USER, FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR, MOMENT, FIRST, SENT };
+enum ask { USER, FIND, QUEUED, RECEIVER, LAST, PAST, SINCE, HEIR, MOMENT, FIRST, SENT, BYTE };
 
 struct case_event {
 	enum act act;
@@ -135,6 +135,17 @@ static const struct test_case cases[] = {
 	{ "TCP: it has sent before, and forked", TCP, { { OPEN, 7, -500, 1000 }, { SEND, 7, -400, 1000 }, { FORK, 7, -20, 0 } }, SENT, "s", 0 },
 	{ "TCP: it has forked, and sends again", TCP, { { OPEN, 7, -500, 1000 }, { SEND, 7, -400, 1000 }, { FORK, 7, -20, 0 }, { SEND, 7, 1, 1000 } }, SENT, "s", 7 },
 	{ "TCP: the first that it sends after it has forked", TCP, { { OPEN, 7, -500, 1000 }, { FORK, 7, -20, 0 }, { SEND, 7, -1, 1000 } }, SENT, "s", 7 },
+	{ "TCP: a byte that nothing reports", TCP, { { OPEN, 7, -9, 1000 } }, BYTE, "s", 0 },
+	{ "TCP: that is reported long after its packet", TCP, { { OPEN, 7, -9, 1000 }, { SEND, 7, 150, 1000 } }, BYTE, "s", 7 },
+	{ "TCP: another one sent before", TCP, { { OPEN, 7, -9, 1000 }, { SEND, 9, 1, 1000 }, { SEND, 7, 2, 1000 } }, BYTE, "s", 9 },
+	{ "TCP: the one that accepted it alone", TCP, { { ACCEPT, 7, -9, 1000 }, { SEND, 9, 1, 1000 } }, BYTE, "s", 9 },
+	{ "TCP: one of a namespace that lacks the address", TCP, { { ACCEPT, 7, -9, 1000 }, { SEND, 8, 1, 1000 } }, BYTE, "sl", 8 },
+	{ "TCP: one of another that has it too", TCP, { { ACCEPT, 7, -9, 1000 }, { SEND, 8, 1, 1000 } }, BYTE, "sa", 0 },
+	{ "TCP: one of which nothing is known", TCP, { { ACCEPT, 7, -9, 1000 }, { SEND, 8, 1, 1000 } }, BYTE, "s", 0 },
+	{ "TCP: the far end of a forwarded connection", TCP, { { ACCEPT, 7, -9, 1000 }, { SEND, 8, 1, 1000 } }, BYTE, "sfl", 0 },
+	{ "TCP: its namespace is not known", TCP, { { ACCEPT, 7, -9, 1000 }, { SEND, 10, 1, 1000 } }, BYTE, "s", 0 },
+	{ "TCP: of a connection of before", TCP, { { OPEN, 7, -50, 1000 }, { SEND, 7, -40, 1000 } }, BYTE, "s", 0 },
+	{ "TCP: of one that came after the packet", TCP, { { OPEN, 7, 9, 1000 }, { SEND, 7, 10, 1000 } }, BYTE, "s", 0 },
 	{ "UDP: it sent before the other exited", UDP, { { ROUTE, 7, -12, 1000 }, { END, 9, -10, 0 } }, HEIR, "s", 0 },
 	{ "UDP: it received, and sent before the other exited", UDP, { { ROUTE, 7, -500, 1000 }, { END, 9, -10, 0 } }, HEIR, "", 0 },
 	{ "UDP: it sends since the other exited", UDP, { { ROUTE, 7, -500, 1000 }, { END, 9, -10, 0 }, { ROUTE, 7, -1, 1000 } }, HEIR, "s", 7 },
@@ -258,6 +269,7 @@ static void put_event(const struct case_event *one, int protocol, int64_t packet
 		break;
 	case SEND:
 		put(TRACE_EVENT_SEND, one->pid, time_ns)->socket = address_of(7);
+		waiting[waiting_count - 1].bytes = 100;
 		break;
 	case FORK:
 		put(TRACE_EVENT_FORK, 20, time_ns)->parent_pid = one->pid;
@@ -369,6 +381,14 @@ static int answer(struct trace_owners *owners, const struct test_case *one, int6
 	case SENT:
 		return trace_owners_sent_since(owners, &question, packet_ns - 20 * NS_PER_MS) ? 7
 		                                                                              : 0;
+	case BYTE:
+		question.has_offset = true;
+		question.offset = 99;
+		found = trace_owners_find_sent(owners, &question, &process) == TRACE_OWNERS_ONE;
+		CHECK(trace_owners_sent_by(owners, &question, process) == found &&
+		              !trace_owners_sent_by(owners, &question, NULL),
+		      "%s: by it alone", one->title);
+		break;
 	case HEIR: /* as attribution asks, where no socket is left */
 		found = trace_owners_find(owners, &question, &process) ||
 		        trace_owners_find_queued(owners, &question, &process) ||
@@ -474,7 +494,7 @@ int main(void)
 		test_case_of(&cases[i]);
 	test_failed(false);
 	test_failed(true);
-	CHECK(lived > 4 * 30 && lived < 5 * 80, "forks and exits are handed on");
+	CHECK(lived > 4 * 30 && lived < 5 * 100, "forks and exits are handed on");
 	fake_remove("");
 	return check_done();
 }

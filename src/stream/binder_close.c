@@ -21,10 +21,7 @@ static bool ask_last(struct binder *binder, struct connection *connection, enum 
 
 	if (owner->since_ms != 0 && !owner->was_shared) /* it was found after all that was seen */
 		return false;
-	if (owner_translated(owner)) {
-		question.tuple = *owner_translated(owner);
-		question.netns = owner->netns;
-	}
+	binder_ask_of_socket(connection, end, &question);
 	if (is_over(connection))
 		question.until_ns = last_ns + WINDOW_LAST_PACKET_NS;
 	changed = attribution_last_holder(binder->options.attribution, &question,

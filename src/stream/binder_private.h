@@ -46,6 +46,9 @@ struct attribution_question binder_question_alone(const struct connection *conne
 struct attribution_question binder_question_of_packet(const struct connection *connection,
                                                       enum connection_end end, bool sender,
                                                       const struct packet *packet, int64_t seen_ns);
+/* Where NAT gives the end's packets another tuple: the question is about its socket's. */
+void binder_ask_of_socket(const struct connection *connection, enum connection_end end,
+                          struct attribution_question *question);
 void binder_count_destroyed(const struct binder *binder, const struct connection *connection,
                             struct attribution_question *question);
 /*

@@ -60,6 +60,21 @@ struct attribution_question binder_question(const struct binder *binder,
 	return question;
 }
 
+void binder_ask_of_socket(const struct connection *connection, enum connection_end end,
+                          struct attribution_question *question)
+{
+	const struct connection_socket *socket = connection_extra_socket(connection, end);
+	const struct owner *owner = &connection->owners[end];
+
+	if (socket) {
+		question->tuple = socket->tuple;
+		question->netns = socket->netns;
+	} else if (owner_translated(owner) && owner->netns != 0) {
+		question->tuple = *owner_translated(owner);
+		question->netns = owner->netns;
+	}
+}
+
 /* Data in a SYN (RFC 7413) may have been sent before its socket was known. */
 static bool has_offset(const struct connection *connection, enum connection_end from,
                        const struct packet *packet)
@@ -83,5 +98,6 @@ struct attribution_question binder_question_of_packet(const struct connection *c
 	question.has_offset = sender && has_offset(connection, end, packet);
 	if (question.has_offset)
 		question.offset = packet->tcp_sequence - connection->first[end];
+	binder_ask_of_socket(connection, end, &question);
 	return question;
 }

@@ -72,6 +72,43 @@ print("ready", flush=True)
 sys.stdin.read()
 """
 
+# A server, and a client of it: each leaves some of its packets to a child; sizes are of which process it is.
+FAMILY = """
+import os, socket, sys, time
+def send_as_two(end, size):
+    child = os.fork()
+    if not child:
+        for _ in range(3):
+            end.send(b"c" * (size + 1))
+            time.sleep(0.03)
+        os._exit(0)
+    os.waitpid(child, 0)
+    end.send(b"p" * (size + 2))
+    print(os.getpid(), child, flush=True)
+"""
+FORKING_SERVER = FAMILY + """
+server = socket.create_server(("0.0.0.0", int(sys.argv[1])))
+print("ready", flush=True)
+for _ in range(int(sys.argv[2])):
+    end = server.accept()[0]
+    end.recv(10)
+    end.send(b"p" * 20)
+    send_as_two(end, 20)
+    while end.recv(99):
+        pass
+    end.close()
+"""
+FORKING_CLIENT = FAMILY + """
+end = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+end.send(b"p" * 10)
+end.recv(99)
+time.sleep(0.2)
+send_as_two(end, 10)
+end.shutdown(socket.SHUT_WR)
+while end.recv(99):
+    pass
+"""
+
 
 def serve(place, *ports):
     server = place.start(sys.executable, "-c", SERVER, *ports)
@@ -262,6 +299,46 @@ def test_behind_host():
         check_owners(sockline, records, pids, "tracepoints", "masquerade")
         check({record["source"].get("nat", {}).get("ip") for record in records} == {"10.77.2.2"},
               "masquerade: and the address that it has inside", [record["source"] for record in records])
+
+
+def senders(printed, size):
+    """{payload: pids that sent such} by what a family printed."""
+    pids = [list(map(int, line.split())) for line in printed]
+    parents, children = ({pair[of] for pair in pids} for of in (0, 1))
+    return {size: parents, size + 1: children, size + 2: parents}
+
+
+def check_senders(sockline, expected, count, title):
+    """Each packet with data of these sizes is of one that sent such, and is there so often."""
+    sent = {size: [source_end(record).pid for record in sockline.find("packet")
+                   if record["sockline"]["tcp"]["payload"] == size] for size in expected}
+    wrong = {size: set(pids) - expected[size] for size, pids in sent.items() if set(pids) - expected[size]}
+    check(not wrong, f"{title}: each names the process that sent it", (wrong, expected))
+    counts = {size: len(pids) for size, pids in sent.items()}
+    wanted = {size: count * (3 if size % 10 == 1 else 1) for size in expected}
+    check(counts == wanted, f"{title}: all packets", (counts, wanted))
+
+
+def test_children():
+    """A child sends on its parent's connection, whose addresses are replaced: on the client's, or the server's side."""
+    with Namespace.pair() as (left, right):
+        left.ip("route", "add", "default", "via", right.address)
+        if not rules(left, f"""table ip nat {{ chain out {{ type nat hook output priority -100;
+                ip daddr {SERVICE} tcp dport 80 dnat to {right.address}:8081; }}; }}""") or \
+           not rules(right, """table ip nat { chain in { type nat hook prerouting priority -100;
+                tcp dport 8081 redirect to :8080; }; }"""):
+            skip("children", "no nftables with NAT")
+            return
+        runs = [place.sockline("-e", "packet", "tcp") for place in (left, right)]
+        server = right.start(sys.executable, "-c", FORKING_SERVER, 8080, 4)
+        server.line()
+        printed = [left.run(sys.executable, "-c", FORKING_CLIENT, SERVICE, 80) for _ in range(4)]
+        served = [server.line() for _ in range(4)]
+        server.wait()
+        for sockline in runs:
+            sockline.stop()
+        check_senders(runs[0], senders(printed, 10), 4, "client")
+        check_senders(runs[1], senders(served, 20), 4, "server")
 
 
 run(globals())

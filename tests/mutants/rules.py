@@ -226,6 +226,7 @@ MUTANTS = (
     ("stream/binder_judge.c", "since.heir_ns = connection->owners[end].process->exited_ns;", "since.heir_ns = 0;"),
     ("stream/binder_judge.c", "since.heir_ns = question->seen_ns;", ""),
     ("stream/binder_question.c", "question.has_payload = packet->payload > 0;", ""),
+    ("stream/binder_question.c", "binder_ask_of_socket(connection, end, &question);", ""),
     ("stream/binder_judge.c", "if (held & ATTRIBUTION_DOUBTFUL && held & ATTRIBUTION_NOW_OTHERS) {", "if (false) {"),
     ("stream/binder_translated.c", "if (!owner->process)", "if (true)"),
     ("stream/binder_translated.c", "owner_translated(owner) || owner->has_common", "false"),

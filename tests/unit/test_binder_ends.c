@@ -160,6 +160,8 @@ static void test_moves_translated(void)
 	              tuple_equal(owner_translated(&connection->owners[SRC]), &socket) &&
 	              connection->owners[SRC].netns == 7,
 	      "the address that a process knows is the next one's, too");
+	CHECK(tuple_equal(&asked[SRC].tuple, &socket) && asked[SRC].netns == 7,
+	      "the user of the socket is asked for, which tracepoints report");
 	contested = false;
 	user = unknown(ATTRIBUTION_REASON_NONE);
 	finish(&fixture);

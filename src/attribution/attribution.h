@@ -206,6 +206,7 @@ static inline bool attribution_forked_since(const struct process *process, int64
 #define ATTRIBUTION_NOW_OTHERS 2u /* shared_pids changed */
 #define ATTRIBUTION_DOUBTFUL   4u /* another one may have had it at the packet */
 #define ATTRIBUTION_LOOK_AGAIN 8u /* for the next packet, too */
+#define ATTRIBUTION_SILENT     16u /* no tracepoint reports what it sends: those that have it decide */
 unsigned attribution_look_at_holders(struct attribution *attribution,
                                      const struct attribution_question *question,
                                      struct owner *owner);

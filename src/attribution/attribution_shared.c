@@ -98,21 +98,41 @@ static bool has_child(const struct look *look, int parent_pid)
 	return look_may_lack(look, parent_pid);
 }
 
-/* Those that have it beside the owner: its parent, and the process that was seen with it first. */
+/* The process that was seen with the socket first, unless it had ended by the packet. */
+static void look_at_first(struct look *look, int pid, int64_t first_ns)
+{
+	struct attribution *attribution = look->attribution;
+	const struct process *first =
+		process_table_at(attribution->options.processes, pid, first_ns);
+
+	if (first && first->exited_ns != 0 && first->exited_ns <= look->question->seen_ns)
+		return;
+	if (!look_index(attribution, look->owner->inode, pid))
+		look_doubt(look);
+}
+
+/*
+ * Those that have it beside the owner and its children: its parent, the process that was seen with it
+ * first, and the children of both, which have it from them as the owner has.
+ */
 static void look_at_relatives(struct look *look)
 {
 	struct attribution *attribution = look->attribution;
 	const struct owner *owner = look->owner;
-	int first = 0;
+	int own = owner->process->pid, parent = owner->process->parent_pid, first = 0;
+	int64_t first_ns = 0;
 
-	proc_fd_inherited(attribution->options.fds, owner->inode, owner->process->pid,
-	                  owner->process->parent_pid);
-	if (!attribution->options.trace_owners ||
-	    !trace_owners_first_route(attribution->options.trace_owners, look->question, &first) ||
-	    first == owner->process->pid)
-		return;
-	if (!look_index(attribution, owner->inode, first))
-		look_doubt(look);
+	proc_fd_inherited(attribution->options.fds, owner->inode, own, parent);
+	if (attribution->options.trace_owners)
+		first_ns = trace_owners_first_route(attribution->options.trace_owners,
+		                                    look->question, &first);
+	if (first_ns != 0 && first != own) {
+		look_at_first(look, first, first_ns);
+		look_at_children(look, own, first);
+	}
+	if (parent > 1 && (parent != first || first_ns == 0) &&
+	    children_forked_ns(&attribution->children, own) >= look->opened_ns)
+		look_at_children(look, own, parent);
 }
 
 /* The socket, or its process, is gone since the packet: who had it can be seen no more. */
@@ -172,7 +192,7 @@ static unsigned look_at_socket(struct look *look, struct owner *owner)
 	if (look->question->seen_ns - forks_latest(&attribution->forks, owner->process->pid) <
 	    WINDOW_HANDOVER_NS)
 		look->result |= ATTRIBUTION_LOOK_AGAIN;
-	return look->result | set_sharers(owner, &holders);
+	return ATTRIBUTION_SILENT | look->result | set_sharers(owner, &holders);
 }
 
 /* It was forked not long before, or since: what its parent has is not its alone. */

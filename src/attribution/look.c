@@ -125,8 +125,7 @@ bool look_may_lack(const struct look *look, int parent_pid)
 	                         look->question->seen_ns);
 }
 
-/* A child that closed it, or has ended, may have left it to children of its own. */
-static void look_at_children(struct look *look, int holder_pid, int parent_pid)
+void look_at_children(struct look *look, int holder_pid, int parent_pid)
 {
 	const struct attribution *attribution = look->attribution;
 	const struct child *child = NULL;

@@ -47,6 +47,11 @@ bool look_index(struct attribution *attribution, uint64_t inode, int pid);
  * more that had the socket. TCP: no, as children that live on have what their parent accepted.
  */
 bool look_may_lack(const struct look *look, int parent_pid);
+/*
+ * The children of a process: the result, and `inherited`. One that closed the socket, or has ended, may
+ * have left it to children of its own. holder_pid: has it at the descriptor at which they would.
+ */
+void look_at_children(struct look *look, int holder_pid, int parent_pid);
 /* The children of its process, and of the others that have the socket: the result, and `inherited`. */
 void look_at_all_children(struct look *look);
 

@@ -85,6 +85,8 @@ static bool has_lost(const struct binder *binder, struct connection *connection,
 	if (!may_lose(connection, end))
 		return false;
 	held = attribution_look_at_holders(binder->options.attribution, question, owner);
+	if (held & ATTRIBUTION_SILENT) /* that no process was seen to send means nothing */
+		*doubtful &= ~(BINDER_AMBIGUOUS << end);
 	if (held & ATTRIBUTION_NOW_OTHERS)
 		snippet_drop(&connection->snippet);
 	if (held & ATTRIBUTION_DOUBTFUL)
@@ -146,7 +148,12 @@ static bool inherit(struct binder *binder, struct connection *connection, enum c
 			connection->binding.contested = 1;
 		if (found.process == connection->owners[end].process)
 			*doubtful |= ASK_AGAIN;
-		return move(connection, end, &found);
+		if (!move(connection, end, &found))
+			return false;
+		/* Another child of the orphan's may have it as well. */
+		if (has_lost(binder, connection, end, question, doubtful))
+			*doubtful |= BINDER_AMBIGUOUS << end | ASK_AGAIN;
+		return true;
 	}
 	if (is_undecided(question, &found)) {
 		*doubtful |= doubt_of(end, &found);

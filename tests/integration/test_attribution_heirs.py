@@ -64,6 +64,23 @@ def use():
 wait("/".join(printed_by(use) for _ in range(8)))
 """
 
+# Two children have the socket of one that is gone.
+SIBLINGS = PRELUDE + """
+def use():
+    s = connect()
+    s.send(b"opener")
+    children = []
+    for number, text in enumerate((b"child", b"sibling")):
+        children.append(os.fork())
+        if not children[-1]:
+            for _ in range(4):
+                time.sleep(0.1 + 0.03 * number)
+                s.send(text)
+            os._exit(0)
+    return s.getsockname()[1], os.getpid(), *children
+wait("/".join(printed_by(use) for _ in range(4)))
+"""
+
 # As ncat -k does: it connects its socket to who asks, leaves it to a child, and waits on another one.
 SERVER = PRELUDE + """
 def bound(port):
@@ -91,7 +108,7 @@ for _ in range(8):
 wait(port, os.getpid(), *children)
 """
 
-OPENER, CHILD = (28 + len(text) for text in ("opener", "child"))  # with the headers
+OPENER, CHILD, SIBLING = (28 + len(text) for text in ("opener", "child", "sibling"))  # with the headers
 
 
 def at_port(port):
@@ -99,33 +116,43 @@ def at_port(port):
 
 
 def check_senders(program, sockets, sent, title):
-    """So many datagrams are sent, from so many sockets."""
+    """So many datagrams are sent, from so many sockets. What a sibling sends is of the last child."""
     with Namespace() as host:
         sockline = host.sockline("-e", "packet,connection", "udp")
         agent = Agent(host, program)
         sockline.wait_for("packet", count=sent)
         agent.end()
         sockline.stop()
-        wrong, ports, connections = [], set(), 0
+        wrong, senders, connections = [], {}, 0
         for line in agent.first.split("/"):
             port, opener, *children = map(int, line.split())
-            ports.add(port)
+            senders[port] = []
             for record in sockline.find("packet", lambda one, port=port: one["source"]["port"] == port):
-                truth = {OPENER: {opener}, CHILD: set(children)}[record["network"]["bytes"]]
+                siblings = {children[-1]} if program is SIBLINGS else set()
+                truth = {OPENER: {opener}, CHILD: set(children) - siblings, SIBLING: siblings}[
+                    record["network"]["bytes"]]
                 end = source_end(record)
+                senders[port].append(end)
                 if end.pid and not truth & set(end.named):
                     wrong.append((truth, end))
             connections += len(sockline.find("connection_opened", at_port(port)))
         check(not wrong, f"{title}: each datagram's sender is named, or none", wrong)
         check(connections == sockets, f"{title}: as many connections as sockets", connections)
+        return senders
 
 
 def test_daemons():
-    check_senders(DAEMONS, 9, 21, "opened by one that exits, used by its child")
+    senders = check_senders(DAEMONS, 9, 21, "opened by one that exits, used by its child")
+    second = [ends[2] for ends in senders.values() if len(ends) == 4]
+    check(len(second) == 3 and all(end.pid for end in second), "the child is found, and named for its second", second)
 
 
 def test_commands():
     check_senders(COMMANDS, 8, 32, "opened by one, used by its short-lived children")
+
+
+def test_siblings():
+    check_senders(SIBLINGS, 4, 36, "opened by one that exits, used by two children")
 
 
 def test_server():

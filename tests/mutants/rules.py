@@ -227,6 +227,8 @@ MUTANTS = (
     ("stream/binder_judge.c", "since.heir_ns = question->seen_ns;", ""),
     ("stream/binder_question.c", "question.has_payload = packet->payload > 0;", ""),
     ("stream/binder_question.c", "binder_ask_of_socket(connection, end, &question);", ""),
+    ("attribution/attribution_shared.c", "look_at_children(look, own, parent);", ""),
+    ("attribution/attribution_shared.c", "return ATTRIBUTION_SILENT | look->result |", "return look->result |"),
     ("stream/binder_judge.c", "if (held & ATTRIBUTION_DOUBTFUL && held & ATTRIBUTION_NOW_OTHERS) {", "if (false) {"),
     ("stream/binder_translated.c", "if (!owner->process)", "if (true)"),
     ("stream/binder_translated.c", "owner_translated(owner) || owner->has_common", "false"),

@@ -126,15 +126,17 @@ static void test_connected(void)
 		{ "with another one: the child had the former until some time", -5, true, false,
 		  true, 99, ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN },
 		{ "it has it, too, and may close it", -5, true, true, true, 0,
-		  ATTRIBUTION_LOOK_AGAIN | ATTRIBUTION_NOW_OTHERS },
-		{ "it did not since long", -2000, true, true, true, 0, ATTRIBUTION_NOW_OTHERS },
+		  ATTRIBUTION_LOOK_AGAIN | ATTRIBUTION_NOW_OTHERS | ATTRIBUTION_SILENT },
+		{ "it did not since long", -2000, true, true, true, 0,
+		  ATTRIBUTION_NOW_OTHERS | ATTRIBUTION_SILENT },
 		{ "it did not fork", 1, true, false, true, 0, 0 },
 		{ "it forked after the packet", 0, true, false, true, 0, ATTRIBUTION_LOOK_AGAIN },
 		{ "the packet is not its", -5, false, false, true, 0, ATTRIBUTION_LOOK_AGAIN },
 		{ "each send has a route, which is reported", -5, true, false, false, 0, 0 },
 		{ "the child's, and its parent has it as well", -5, true, true, true, 0,
-		  ATTRIBUTION_NOW_OTHERS },
-		{ "the child's, and it alone has it", -5, true, false, true, 0, 0 },
+		  ATTRIBUTION_NOW_OTHERS | ATTRIBUTION_SILENT },
+		{ "the child's, and it alone has it", -5, true, false, true, 0,
+		  ATTRIBUTION_SILENT },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -174,6 +176,54 @@ static void test_connected(void)
 			looked = attribution_look_at_holders(world.attribution, &asked, &owner);
 			CHECK(!(looked & ATTRIBUTION_NOW_OTHERS), "once");
 		}
+		owner_clear(&owner);
+		close_world();
+	}
+}
+
+/* Its parent had forked another one before it was gone, which may have the socket as well. */
+static void test_sibling(void)
+{
+	static const struct {
+		const char *title;
+		int forked_ms, ended_ms; /* of the packet; 0 = it lives */
+		bool has;
+		unsigned answer;
+	} cases[] = {
+		{ "another child has it", -50, 0, true, ATTRIBUTION_NOW_OTHERS },
+		{ "it has closed it long ago", -2000, 0, false, 0 },
+		{ "it has just closed it", -5, 0, false,
+		  ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN },
+		{ "it ended after the packet", -50, 5, false,
+		  ATTRIBUTION_DOUBTFUL | ATTRIBUTION_LOOK_AGAIN },
+		{ "it ended before", -50, -5, false, 0 },
+		{ "it is born later", 5, 0, false, ATTRIBUTION_LOOK_AGAIN },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct owner owner = { .method = ATTRIBUTION_SOCKET, .inode = 100 };
+		struct attribution_question asked;
+
+		clear();
+		fake_process(20, "child", 10, 100);
+		fake_process(21, "sibling", 10, 100);
+		hold(20, 3, 100);
+		hold(21, 3, cases[i].has ? 100 : 101);
+		add(UDP, SRC, 53, DST, 7000, SOCKET_ESTABLISHED, 100);
+		open_world();
+		walk(world.processes.fds, false);
+		asked = question(IPPROTO_UDP, SRC, 53, DST, 7000);
+		asked.sender = true;
+		attribution_forked(world.attribution, 10, 20, asked.seen_ns - 60 * NS_PER_MS);
+		attribution_forked(world.attribution, 10, 21,
+		                   asked.seen_ns + cases[i].forked_ms * NS_PER_MS);
+		if (cases[i].ended_ms != 0)
+			attribution_exited(world.attribution, 21,
+			                   asked.seen_ns + cases[i].ended_ms * NS_PER_MS);
+		owner.process = process_ref(process_table_get(world.processes.table, 20, NULL));
+		CHECK_EQUAL(attribution_look_at_holders(world.attribution, &asked, &owner),
+		            cases[i].answer | ATTRIBUTION_SILENT, "a child's: %s", cases[i].title);
+		CHECK_EQUAL(owner.shared_count, cases[i].has ? 2 : 0, "those that have it");
 		owner_clear(&owner);
 		close_world();
 	}
@@ -225,6 +275,7 @@ int main(void)
 	test_udp();
 	test_udp_gone();
 	test_connected();
+	test_sibling();
 	test_unreceived();
 	fake_remove("");
 	return check_done();

@@ -1,7 +1,9 @@
 /* SPDX-FileCopyrightText: The sockline authors */
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TCP, UDP, UDP-Lite, SCTP, DCCP, ICMP and ICMPv6 with the packet that an error message quotes. */
+#include <endian.h>
 #include <netinet/in.h>
+#include <string.h>
 
 #include "decode/decode_parts.h"
 
@@ -12,6 +14,8 @@
 #define DCCP_SIZE  12 /* and four more with long sequence numbers */
 #define ICMP_SIZE  8
 #define ICMP_ID    4 /* where the identifier is */
+
+#define CONTENT_WORDS 4 /* of 8 bytes: beyond the connection id of QUIC */
 
 static bool read_ports(const struct decode_cursor *cursor, struct tuple *tuple)
 {
@@ -164,7 +168,30 @@ static enum decode_status decode_icmp(const struct decode_cursor *cursor, struct
 	return decode_quoted(quoted, packet);
 }
 
-enum decode_status decode_transport(struct decode_cursor *cursor, struct packet *packet)
+/*
+ * Datagrams of one flow that have no number, as of IPv6 and where fragments are not allowed
+ * (RFC 6864), differ in what they carry. Checksums are left out: a device may fill them in later.
+ */
+static void mark_content(const struct decode_cursor *cursor, struct packet *packet)
+{
+	size_t from = packet->has_icmp ? cursor->offset + ICMP_ID : packet->payload_offset;
+	uint64_t mark = 0;
+
+	if (packet->has_tcp || packet->ip_id != 0 || from == 0)
+		return;
+	for (size_t i = 0; i < CONTENT_WORDS && from < cursor->limit; i++) {
+		size_t left = cursor->limit - from;
+		uint64_t word = 0;
+
+		memcpy(&word, cursor->bytes + from, left < sizeof word ? left : sizeof word);
+		mark = (mark ^ le64toh(word)) * UINT64_C(0x9e3779b97f4a7c15);
+		mark ^= mark >> 32;
+		from += sizeof word;
+	}
+	packet->content = (uint32_t)mark;
+}
+
+static enum decode_status decode_protocol(struct decode_cursor *cursor, struct packet *packet)
 {
 	if (packet->is_later_fragment)
 		return decode_fixed(cursor, 0, packet);
@@ -189,4 +216,12 @@ enum decode_status decode_transport(struct decode_cursor *cursor, struct packet 
 	default:
 		return decode_fixed(cursor, 0, packet);
 	}
+}
+
+enum decode_status decode_transport(struct decode_cursor *cursor, struct packet *packet)
+{
+	enum decode_status status = decode_protocol(cursor, packet);
+
+	mark_content(cursor, packet);
+	return status;
 }

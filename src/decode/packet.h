@@ -123,7 +123,8 @@ struct packet {
 	 * that header is malformed.
 	 */
 	uint32_t ip_length;
-	uint16_t ip_id; /* IPv4 identification; 0 for IPv6 */
+	uint16_t ip_id;   /* IPv4 identification; 0 for IPv6 */
+	uint32_t content; /* where that is 0: a hash of how the payload begins; 0 of TCP */
 	uint8_t tunnel_depth;
 	/* The tunnel ends in this namespace: ifindex is that of its interface. Set by src/stream. */
 	bool ends_here : 1;

@@ -7,8 +7,9 @@
 
 #include "base/pages.h"
 
-#define ENTRIES          16384 /* power of two */
-#define LOOPBACK_IFINDEX 1     /* in every namespace: drivers/net/loopback.c, since Linux 3.5 */
+#define SETS             4096 /* power of two */
+#define WAYS             4 /* in two cache lines; the captures of two namespaces are read in turns */
+#define LOOPBACK_IFINDEX 1 /* in every namespace: drivers/net/loopback.c, since Linux 3.5 */
 
 #define OTHERS 3
 
@@ -25,11 +26,15 @@ struct entry {
 
 _Static_assert(sizeof(struct entry) == 32, "two to a cache line");
 
-#define ENTRIES_BYTES (ENTRIES * sizeof(struct entry))
+struct set {
+	struct entry ways[WAYS];
+};
+
+#define ENTRIES_BYTES (SETS * sizeof(struct set))
 
 struct duplicates {
 	struct hash_key key;
-	struct entry *entries; /* none in two cache lines */
+	struct set *sets; /* no entry in two cache lines */
 };
 
 struct duplicates *duplicates_new(const struct hash_key *key)
@@ -39,8 +44,8 @@ struct duplicates *duplicates_new(const struct hash_key *key)
 	if (!duplicates)
 		return NULL;
 	duplicates->key = *key;
-	duplicates->entries = pages_new(ENTRIES_BYTES);
-	if (!duplicates->entries) {
+	duplicates->sets = pages_new(ENTRIES_BYTES);
+	if (!duplicates->sets) {
 		free(duplicates);
 		return NULL;
 	}
@@ -51,7 +56,7 @@ void duplicates_free(struct duplicates *duplicates)
 {
 	if (!duplicates)
 		return;
-	pages_free(duplicates->entries, ENTRIES_BYTES);
+	pages_free(duplicates->sets, ENTRIES_BYTES);
 	free(duplicates);
 }
 
@@ -61,6 +66,7 @@ static uint64_t hash_headers(const struct duplicates *duplicates, const struct p
 		struct tuple tuple;
 		uint32_t ip_length, fragment_id, fragment_offset, payload;
 		uint32_t sequence, acknowledgement;
+		uint32_t content;
 		uint16_t icmp_id, ip_id;
 		uint8_t flags, icmp_type;
 		uint8_t source_mac[6];
@@ -72,6 +78,7 @@ static uint64_t hash_headers(const struct duplicates *duplicates, const struct p
 		.payload = packet->payload,
 		.sequence = packet->tcp_sequence,
 		.acknowledgement = packet->tcp_acknowledgement,
+		.content = packet->content,
 		.icmp_id = packet->icmp_id,
 		.ip_id = packet->ip_id,
 		.flags = packet->tcp_flags,
@@ -86,6 +93,7 @@ static uint64_t hash_headers(const struct duplicates *duplicates, const struct p
 
 uint64_t duplicates_expect(const struct duplicates *duplicates, const struct packet *packet)
 {
+	const struct set *set;
 	uint64_t hash;
 
 	/* What crosses lo is on no other interface. */
@@ -93,7 +101,9 @@ uint64_t duplicates_expect(const struct duplicates *duplicates, const struct pac
 	    (packet->network != PACKET_IPV4 && packet->network != PACKET_IPV6))
 		return 0;
 	hash = hash_headers(duplicates, packet);
-	__builtin_prefetch(&duplicates->entries[hash % ENTRIES], 1);
+	set = &duplicates->sets[hash % SETS];
+	__builtin_prefetch(&set->ways[0], 1);
+	__builtin_prefetch(&set->ways[WAYS / 2], 1);
 	return hash;
 }
 
@@ -126,19 +136,51 @@ static bool was_there(struct entry *entry, uint32_t netns)
 	return false;
 }
 
+static bool is_copy(const struct entry *entry, const struct packet *packet, uint64_t hash,
+                    uint32_t link)
+{
+	return entry->hash == hash >> 32 &&
+	       (entry->netns != packet->netns ||
+	        (entry->ifindex != place_of(packet) && entry->link == fold(link)));
+}
+
+/*
+ * The first of its copies, of several that are alike the nearest in time; or where the packet is to
+ * be remembered: in place of what was read first.
+ */
+static struct entry *find(struct set *set, const struct packet *packet, uint64_t hash,
+                          uint32_t link, bool *found)
+{
+	struct entry *oldest = &set->ways[0], *nearest = NULL;
+	int64_t nearest_ns = DUPLICATES_WINDOW_NS - 1;
+
+	for (int i = 0; i < WAYS; i++) {
+		struct entry *entry = &set->ways[i];
+		int64_t distance = packet->time_ns - entry->time_ns;
+
+		if (distance <= nearest_ns && distance >= -nearest_ns &&
+		    is_copy(entry, packet, hash, link) &&
+		    (!nearest || distance != nearest_ns || entry->number > nearest->number)) {
+			nearest = entry;
+			nearest_ns = distance < 0 ? -distance : distance;
+		}
+		if (entry->number < oldest->number)
+			oldest = entry;
+	}
+	*found = nearest != NULL;
+	return nearest ? nearest : oldest;
+}
+
 uint64_t duplicates_check(struct duplicates *duplicates, const struct packet *packet, uint64_t hash,
                           uint32_t link, bool *same_netns)
 {
-	struct entry *entry = &duplicates->entries[hash % ENTRIES];
-	int64_t distance;
+	struct entry *entry;
+	bool found;
 
 	if (hash == 0)
 		return 0;
-	distance = packet->time_ns - entry->time_ns;
-	if (entry->hash == hash >> 32 && distance < DUPLICATES_WINDOW_NS &&
-	    distance > -DUPLICATES_WINDOW_NS &&
-	    (entry->netns != packet->netns ||
-	     (entry->ifindex != place_of(packet) && entry->link == fold(link)))) {
+	entry = find(&duplicates->sets[hash % SETS], packet, hash, link, &found);
+	if (found) {
 		*same_netns = was_there(entry, packet->netns);
 		/* The first one stays: each further copy repeats that. */
 		return entry->number;

@@ -5,7 +5,7 @@
 
 import collections
 
-from harness import Failure, Namespace, check, run, skip
+from harness import HERE, Failure, Namespace, check, run, skip
 
 ADDRESS, PORT, EACH = "fe80::77", 5353, 5
 
@@ -23,6 +23,15 @@ for _ in range({EACH}):
     for one, index in sockets:
         one.sendto(b"who is there", ("ff02::fb", {PORT}, 0, index))
     time.sleep(0.02)
+"""
+
+DATAGRAM_COUNT = 10
+DATAGRAMS = f"""
+import socket, sys, time
+one = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+for number in range({DATAGRAM_COUNT}):
+    one.sendto(b"%08d" % number, (sys.argv[1], int(sys.argv[2])))
+    time.sleep(0.01)
 """
 
 
@@ -89,6 +98,26 @@ def test_two_vlans():
         below = {"va": 2 * EACH, "vap": 2 * EACH}
         check(on == {"va.10": EACH, "va.20": EACH, **below} and copies == below and
               counted == 2 * EACH, "each once, and copies below", f"{on} {copies} {counted}")
+
+
+def test_two_namespaces():
+    """Captures of two namespaces are read one after the other; datagrams of IPv6 have no number."""
+    with Namespace.pair() as (left, right):
+        for number, one in enumerate((left, right), 1):
+            one.sysctl("net.ipv6.conf.veth0.disable_ipv6", 0)
+            one.ip("addr", "add", f"fd77::{number}/64", "dev", "veth0", "nodad")
+        sockline = HERE.sockline("-e", "packet,connection,process", "--netns", f"/run/netns/{right.name}",
+                                 f"udp port {PORT} or (icmp6 and ip6[40] >= 128 and ip6[40] <= 129)",
+                                 netns=f"/run/netns/{left.name}")
+        left.run("python3", "-c", DATAGRAMS, "fd77::2", PORT)
+        right.run("ping", "-c", 5, "-i", "0.01", "fd77::1")
+        sockline.stop()
+        kinds = collections.Counter(one["network"]["transport"] for one in sockline.find("packet"))
+        check(kinds == {"udp": DATAGRAM_COUNT, "ipv6-icmp": 10}, "each packet has one record", kinds)
+        size = sum(one["network"]["bytes"] for one in sockline.find("packet"))
+        sent = sum({one.get("process", {}).get("entity_id"): one["sockline"]["traffic"]["sent"]["bytes"]
+                    for one in sockline.find("process_traffic")}.values())
+        check(sent == size, "and its bytes are those that processes sent", (sent, size))
 
 
 run(globals())

@@ -147,6 +147,7 @@ static void test_prefixes(const struct decode_case *test, uint8_t *guard, const 
 		             decode_is_prefix(&packet, &whole);
 
 		packet.captured = whole.captured;
+		packet.content = whole.content; /* of what was captured */
 		if (captured >= test->needs)
 			holds = holds && decode_is_same(&packet, &whole);
 		else
@@ -212,6 +213,45 @@ static void test_kept_fields(void)
 	      "what the decoder does not know stays");
 	CHECK(packet.link_type == DECODE_LINK_RAW && packet.status == DECODE_MALFORMED,
 	      "nothing at all is malformed");
+}
+
+static uint32_t content_of(const uint8_t *bytes, uint32_t size)
+{
+	struct packet packet = { .number = 1 };
+
+	decode_packet(DECODE_LINK_RAW, bytes, size, size, &packet);
+	return packet.content;
+}
+
+/* Datagrams that have no number differ in the payload, and echoes in their sequence. */
+static void test_content(void)
+{
+	enum { SIZE = 20 + 8 + 40, ID = 5, PROTOCOL = 9, CHECKSUM = 20 + 6, PAYLOAD = 20 + 8 };
+	uint8_t bytes[SIZE] = {
+		0x45, 0, 0, SIZE, [PROTOCOL] = IPPROTO_UDP, [25] = SIZE - 20, [PAYLOAD] = 1
+	};
+	uint32_t content = content_of(bytes, SIZE);
+
+	bytes[CHECKSUM]++;
+	CHECK_EQUAL(content_of(bytes, SIZE), content, "the checksum may be filled in later");
+	bytes[PAYLOAD + 31]++;
+	CHECK(content_of(bytes, SIZE) != content, "another payload");
+	bytes[PAYLOAD + 31]--;
+	bytes[PAYLOAD + 32]++;
+	CHECK_EQUAL(content_of(bytes, SIZE), content, "is known by its first 32 bytes");
+	CHECK(content_of(bytes, PAYLOAD) == 0 && content_of(bytes, PAYLOAD + 3) != content,
+	      "or by those that were captured");
+	bytes[ID] = 1;
+	CHECK_EQUAL(content_of(bytes, SIZE), 0, "what has a number needs none");
+	bytes[ID] = 0;
+	bytes[PROTOCOL] = IPPROTO_ICMP;
+	bytes[20] = 8;
+	content = content_of(bytes, SIZE);
+	bytes[20 + 7]++; /* the sequence number */
+	CHECK(content_of(bytes, SIZE) != content, "the next echo");
+	bytes[20 + 7]--;
+	bytes[20 + 3]++;
+	CHECK_EQUAL(content_of(bytes, SIZE), content, "an echo with another checksum");
 }
 
 /* A tag that the kernel delivers beside the packet, before what may be a further one. */
@@ -333,6 +373,7 @@ int main(void)
 	test_snaplen();
 	test_mutations(guard);
 	test_kept_fields();
+	test_content();
 	test_tags();
 	test_wire_length();
 	return check_done();

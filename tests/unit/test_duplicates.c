@@ -9,6 +9,8 @@
 
 #define NOW   (1000 * NS_PER_SECOND)
 #define NETNS 7u
+#define LATE  500
+#define ALIKE 4
 
 static struct packet packet(uint64_t number)
 {
@@ -98,6 +100,45 @@ static void test_links(void)
 	duplicates_free(duplicates);
 }
 
+/* What one namespace had in 100 ms is read before what another had. */
+static void test_late(void)
+{
+	struct duplicates *duplicates = duplicates_new(&(struct hash_key){ { 1, 2 } });
+	unsigned wrong = 0;
+
+	for (uint64_t i = 0; i < 2 * LATE; i++) {
+		struct packet one = packet(i + 1);
+		bool same;
+
+		one.netns = NETNS + (i >= LATE);
+		one.ip_id = (uint16_t)(i % LATE);
+		one.time_ns += (int64_t)(i % LATE) * NS_PER_MS / 10;
+		wrong += duplicates_check(duplicates, &one, duplicates_expect(duplicates, &one), 0,
+		                          &same) != (i < LATE ? 0 : i - LATE + 1);
+	}
+	CHECK_EQUAL(wrong, 0, "%d packets, and then their copies", LATE);
+	duplicates_free(duplicates);
+}
+
+/* Reports of one host to its router are the same each time. */
+static void test_alike(void)
+{
+	struct duplicates *duplicates = duplicates_new(&(struct hash_key){ { 1, 2 } });
+	unsigned wrong = 0;
+
+	for (uint64_t i = 0; i < 2 * ALIKE; i++) {
+		struct packet one = packet(i + 1);
+		bool same;
+
+		one.netns = NETNS + (i >= ALIKE);
+		one.time_ns += (int64_t)(i % ALIKE) * 20 * NS_PER_MS;
+		wrong += duplicates_check(duplicates, &one, duplicates_expect(duplicates, &one), 0,
+		                          &same) != (i < ALIKE ? 0 : i - ALIKE + 1);
+	}
+	CHECK_EQUAL(wrong, 0, "%d that are alike, and then their copies", ALIKE);
+	duplicates_free(duplicates);
+}
+
 int main(void)
 {
 	struct packet again = packet(2);
@@ -120,12 +161,18 @@ int main(void)
 	again.ifindex = 3;
 	again.ip_id++;
 	CHECK_EQUAL(second(again, &same), 0, "another packet of the flow");
+	again.ip_id--;
+	again.content++;
+	CHECK_EQUAL(second(again, &same), 0,
+	            "and one without a number that carries something else");
 	again = packet(2);
 	again.ifindex = 3;
 	again.network = PACKET_ARP;
 	CHECK_EQUAL(second(again, &same), 0, "only IP has copies");
 	test_namespaces();
 	test_links();
+	test_late();
+	test_alike();
 	duplicates_free(NULL);
 	return check_done();
 }

@@ -259,23 +259,24 @@ static bool was_listed(const struct attribution_namespace *namespace,
 
 /*
  * The socket that listens now may be the next one on the port. What tracepoints report of it has a
- * time of its own; that a socket was destroyed is reported later.
+ * time of its own; that a socket was destroyed is reported later, and need not be about a listener:
+ * MPTCP takes the peer from a connection before.
  */
 static bool may_listen_since(struct attribution *attribution,
                              const struct attribution_namespace *namespace,
                              const struct attribution_question *question)
 {
-	if (question->died || question->foreign)
+	if (question->foreign)
 		return true;
 	if (!attribution->options.trace_owners)
-		return false;
+		return question->died;
 	switch (trace_owners_listening(attribution->options.trace_owners,
 	                               question->tuple.source_port,
 	                               question->seen_ns + WINDOW_TRACE_EXACT_NS)) {
 	case TRACE_OWNERS_LISTENING_SAME:
 		return false;
 	case TRACE_OWNERS_LISTENING_LOST:
-		return !was_listed(namespace, question);
+		return question->died || !was_listed(namespace, question);
 	case TRACE_OWNERS_LISTENING_CHANGED:
 		break;
 	}

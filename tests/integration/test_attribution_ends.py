@@ -4,10 +4,11 @@
 """Sockets end unseen, or word of it is lost or comes late: the next one on the port has its own owner."""
 
 import signal
+import socket
 import sys
 import time
 
-from harness import Namespace, check, run, until
+from harness import Namespace, check, run, skip, until
 from mksock import Agent, Mksock, source_end
 
 LIFE = 0.7  # seconds that sockets live, so that a lookup finds them
@@ -37,6 +38,45 @@ def test_unseen_ends():
         found = {(record["network"]["transport"], record["source"]["port"]): record["event"]["reason"]
                  for record in sockline.find("connection_closed")}
         check(found == ending, "TCP and UDP: closed, or open until the end of the run", f"{found} {ending}")
+
+
+MPTCP_SERVER = """
+import os, socket
+listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+listener.bind(("10.77.0.2", 8080))
+listener.listen()
+print(os.getpid(), flush=True)
+while True:
+    with listener.accept()[0] as server:
+        server.sendall(server.recv(9))
+        server.recv(9)
+"""
+MPTCP_CLIENT = """
+import socket
+with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as client:
+    client.connect(("10.77.0.2", 8080))
+    client.sendall(b"x")
+    client.recv(9)
+"""
+
+
+def test_mptcp():
+    """A connection is destroyed without its peer, like a listener: the one that listens is there still."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).close()
+    except OSError:
+        skip("a server of MPTCP", "this kernel has none")
+        return
+    with Namespace.pair() as (left, right):
+        sockline = right.sockline("-e", "connection", "--attribution", "tracepoints", "tcp")
+        server = right.start(sys.executable, "-c", MPTCP_SERVER)
+        pid = int(server.line())
+        for _ in range(4):
+            left.run(sys.executable, "-c", MPTCP_CLIENT)
+        sockline.wait_for("connection_closed", count=4)
+        sockline.stop()
+        ends = [source_end(record) for record in sockline.find("connection_closed")]
+        check([end.pid for end in ends] == [pid] * 4, "MPTCP: all connections are the server's", ends)
 
 
 ANSWERS_THEN_FORKS = """

@@ -27,22 +27,26 @@ struct test_case {
 	enum child
 		child; /* process 21 has the listening socket as well, and is found with it first */
 	int listening; /* 0 = none is known */
+	bool died;     /* a socket of that port without a peer was destroyed since the packet */
 };
 
 static const struct test_case cases[] = {
-	{ "it listens", NOTHING, 0, 0, NONE, 20 },
-	{ "it began to before", LISTEN, 80, -5, NONE, 20 },
-	{ "one began to after the packet", LISTEN, 80, 5, NONE, 0 },
-	{ "one began to, on another port", LISTEN, 81, 5, NONE, 20 },
-	{ "one began to, on a port that is not known", LISTEN, 0, 5, NONE, 0 },
-	{ "one ceased to after the packet", CEASE, 80, 5, NONE, 0 },
-	{ "one ceased to before", CEASE, 80, -5, NONE, 20 },
-	{ "reports were lost until before", LOSE, 0, -5, NONE, 20 },
-	{ "reports were lost: another may have listened", LOSE, 0, 5, NONE, 0 },
-	{ "reports were lost, but it was listed before", LIST, 0, 5, NONE, 20 },
-	{ "a child of before is found: its parent has it, too", NOTHING, 0, 0, BEFORE, 20 },
-	{ "a child that was forked since is found: its parent", NOTHING, 0, 0, AFTER, 20 },
-	{ "and its parent does not listen", NOTHING, 0, 0, ORPHAN, 0 },
+	{ "it listens", NOTHING, 0, 0, NONE, 20, false },
+	{ "it began to before", LISTEN, 80, -5, NONE, 20, false },
+	{ "one began to after the packet", LISTEN, 80, 5, NONE, 0, false },
+	{ "one began to, on another port", LISTEN, 81, 5, NONE, 20, false },
+	{ "one began to, on a port that is not known", LISTEN, 0, 5, NONE, 0, false },
+	{ "one ceased to after the packet", CEASE, 80, 5, NONE, 0, false },
+	{ "one ceased to before", CEASE, 80, -5, NONE, 20, false },
+	{ "reports were lost until before", LOSE, 0, -5, NONE, 20, false },
+	{ "reports were lost: another may have listened", LOSE, 0, 5, NONE, 0, false },
+	{ "reports were lost, but it was listed before", LIST, 0, 5, NONE, 20, false },
+	{ "a socket of the port died: none ceased to", NOTHING, 0, 0, NONE, 20, true },
+	{ "the same, and one ceased to", CEASE, 80, 5, NONE, 0, true },
+	{ "the same, and reports were lost", LIST, 0, 5, NONE, 0, true },
+	{ "a child of before is found: its parent has it, too", NOTHING, 0, 0, BEFORE, 20, false },
+	{ "a child that was forked since is found: its parent", NOTHING, 0, 0, AFTER, 20, false },
+	{ "and its parent does not listen", NOTHING, 0, 0, ORPHAN, 0, false },
 };
 
 static const struct test_case *current;
@@ -145,6 +149,7 @@ static int listening(struct attribution *attribution)
 		.ifindex = 2,
 		.tuple = { .protocol = IPPROTO_TCP, .source_port = 80, .destination_port = 5000 },
 		.responder = true,
+		.died = current->died,
 		.since_ns = packet_ns,
 		.seen_ns = packet_ns,
 		.asked_ns = packet_ns,

@@ -318,6 +318,30 @@ static bool dispatch(struct capture *capture, int limit, capture_callback *callb
 	return result < 0 && result != PCAP_ERROR_BREAK;
 }
 
+static int dispatch_blocks(struct capture *capture, int limit, capture_callback *callback,
+                           void *context, struct error *error)
+{
+	struct capture_packet packet;
+	int result = 1;
+
+	capture->handed = 0;
+	capture->breaking = false;
+	capture->dispatching = true;
+	while (capture->handed < limit && !capture->breaking && result > 0) {
+		result = capture_blocks_next(capture->file.blocks, capture->file.waits,
+		                             capture->delivered, &packet, error);
+		if (result <= 0)
+			break;
+		capture->handed++;
+		capture->delivered++;
+		callback(context, &packet);
+	}
+	capture->dispatching = false;
+	capture->more = capture->handed > 0;
+	/* An error is met again by the next dispatch. */
+	return capture->handed > 0 ? capture->handed : result;
+}
+
 static int dispatch_file(struct capture *capture, int limit, capture_callback *callback,
                          void *context, struct error *error)
 {
@@ -329,32 +353,6 @@ static int dispatch_file(struct capture *capture, int limit, capture_callback *c
 		return capture_file_damaged(&capture->file, capture->delivered, error);
 	capture->more = capture->handed > 0;
 	return capture->handed > 0 ? capture->handed : capture_file_state(&capture->file);
-}
-
-/* Without libpcap. */
-static int dispatch_each(struct capture *capture, int limit, capture_callback *callback,
-                         void *context, struct error *error)
-{
-	struct capture_packet packet;
-	int result = 1;
-
-	capture->handed = 0;
-	capture->breaking = false;
-	capture->dispatching = true;
-	while (capture->handed < limit && !capture->breaking && result > 0) {
-		result = capture_file_next(&capture->file, capture->delivered, &packet, error);
-		if (result <= 0)
-			break;
-		capture->handed++;
-		capture->delivered++;
-		callback(context, &packet);
-	}
-	capture->dispatching = false;
-	capture->more = capture->handed > 0;
-	if (capture->handed == 0 && result == 0 && capture->handle != NULL)
-		return dispatch_file(capture, limit, callback, context, error);
-	/* An error is met again by the next dispatch. */
-	return capture->handed > 0 ? capture->handed : result;
 }
 
 static int dispatch_queue(struct capture *capture, int limit, capture_callback *callback,
@@ -384,8 +382,8 @@ static int dispatch_queue(struct capture *capture, int limit, capture_callback *
 int capture_dispatch(struct capture *capture, int limit, capture_callback *callback, void *context,
                      struct error *error)
 {
-	if (capture->is_file && capture_file_has_next(&capture->file))
-		return dispatch_each(capture, limit, callback, context, error);
+	if (capture->file.blocks != NULL)
+		return dispatch_blocks(capture, limit, callback, context, error);
 	if (capture->is_file)
 		return dispatch_file(capture, limit, callback, context, error);
 	if (capture->queue != NULL)

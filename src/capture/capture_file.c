@@ -69,17 +69,14 @@ static FILE *open_cookie(struct capture_file *file)
 	return file->stream != NULL ? capture_stream_open(file->stream) : NULL;
 }
 
-static int open_stdio(FILE **result, struct capture_file *file, bool is_direct, struct error *error)
+static int open_stdio(FILE **result, struct capture_file *file, struct error *error)
 {
 	*result = open_cookie(file);
 	if (*result == NULL)
 		return error_set(error, ENOMEM, "out of memory");
 	/* By itself the library takes a block of the file system, setvbuf(3) notwithstanding. */
-	if (!is_direct)
-		file->buffer = malloc(STREAM_BYTES);
-	if (is_direct) /* what follows the header stays in the input */
-		setvbuf(*result, NULL, _IONBF, 0);
-	else if (file->buffer)
+	file->buffer = malloc(STREAM_BYTES);
+	if (file->buffer)
 		setvbuf(*result, file->buffer, _IOFBF, STREAM_BYTES);
 	__fsetlocking(*result, FSETLOCKING_BYCALLER);
 	return 0;
@@ -115,36 +112,18 @@ static int install_filter(struct capture_file *file, const char *filter, struct 
 	return status;
 }
 
-/* Whether capture_records can read what follows it. */
-static bool read_head(const struct capture_file *file, uint8_t head[CAPTURE_INPUT_HEAD])
-{
-	size_t available;
-	const uint8_t *window = capture_input_window(file->input, &available);
-
-	if (!capture_records_fit(window, available))
-		return false;
-	memcpy(head, window, CAPTURE_INPUT_HEAD);
-	return true;
-}
-
 static int open_pcap(struct capture_file *file, const struct capture_options *options,
                      struct error *error)
 {
-	uint8_t head[CAPTURE_INPUT_HEAD] = { 0 };
 	FILE *stdio = NULL;
-	bool is_direct;
 	int status;
 
 	lift_snaplen(file->input);
-	is_direct = file->waits && read_head(file, head);
-	status = open_stdio(&stdio, file, is_direct, error);
+	status = open_stdio(&stdio, file, error);
 	if (status == 0)
 		status = open_handle(file, stdio, error);
 	if (status == 0)
 		status = install_filter(file, options->filter, error);
-	if (status == 0 && is_direct)
-		status = capture_records_open(&file->records, file->input, head,
-		                              pcap_datalink(file->handle), options->filter, error);
 	if (status == 0 && file->stream != NULL)
 		capture_stream_set_blocking(file->stream, false);
 	return status;
@@ -185,7 +164,6 @@ void capture_file_close(struct capture_file *file)
 {
 	if (file->handle != NULL)
 		pcap_close(file->handle); /* and the FILE */
-	capture_records_close(&file->records);
 	capture_stream_free(file->stream);
 	capture_blocks_free(file->blocks);
 	origin_free(file->origin);
@@ -202,19 +180,6 @@ int capture_file_fd(const struct capture_file *file)
 bool capture_file_progress(const struct capture_file *file, uint64_t *done, uint64_t *total)
 {
 	return capture_input_progress(file->input, done, total);
-}
-
-bool capture_file_has_next(const struct capture_file *file)
-{
-	return file->blocks != NULL || file->records.input != NULL;
-}
-
-int capture_file_next(struct capture_file *file, uint64_t before, struct capture_packet *packet,
-                      struct error *error)
-{
-	if (file->blocks != NULL)
-		return capture_blocks_next(file->blocks, file->waits, before, packet, error);
-	return capture_records_next(&file->records, packet, error);
 }
 
 int capture_file_prepare(struct capture_file *file, struct error *error)

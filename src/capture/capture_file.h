@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "capture/capture.h"
-#include "capture/capture_records.h"
 
 struct capture_blocks;
 struct capture_input;
@@ -18,14 +17,13 @@ struct pcap;
 
 struct capture_file {
 	struct capture_input *input;
-	struct origin *origin;          /* of a pcapng file, and */
-	struct capture_blocks *blocks;  /* its packets; else NULL */
-	struct pcap *handle;            /* of a pcap file, and */
-	struct capture_records records; /* its packets, where they are not left to libpcap */
-	bool waits;                     /* for packets of a pipe */
-	struct capture_stream *stream;  /* of a pipe that is read without waiting; else NULL */
-	char *buffer;                   /* of stdio */
-	struct error failure;           /* of the input, while libpcap read it; code 0: none */
+	struct origin *origin;         /* of a pcapng file, and */
+	struct capture_blocks *blocks; /* its packets; else NULL */
+	struct pcap *handle;           /* of a pcap file */
+	bool waits;                    /* for packets of a pipe */
+	struct capture_stream *stream; /* of a pipe that is read without waiting; else NULL */
+	char *buffer;                  /* of stdio */
+	struct error failure;          /* of the input, while libpcap read it; code 0: none */
 };
 
 /* Opens as capture_open_file says. */
@@ -36,14 +34,6 @@ void capture_file_close(struct capture_file *file);
 int capture_file_fd(const struct capture_file *file); /* to poll for reading; -1: never needed */
 /* As capture_input_progress. */
 bool capture_file_progress(const struct capture_file *file, uint64_t *done, uint64_t *total);
-/* The packets can be had one by one, by the next function. */
-bool capture_file_has_next(const struct capture_file *file);
-/*
- * As capture_blocks_next. In a pcap file, 0 is also a record that libpcap is to judge, by the
- * functions below.
- */
-int capture_file_next(struct capture_file *file, uint64_t before, struct capture_packet *packet,
-                      struct error *error);
 /* Before a read: takes from a pipe what it has. 0 or -errno with text. */
 int capture_file_prepare(struct capture_file *file, struct error *error);
 /* After a read that gave nothing: 0 = the end, -EAGAIN = the pipe may bring more. */

@@ -274,6 +274,13 @@ static bool sees_all(const struct options *options)
 	       options->direction == CAPTURE_INOUT;
 }
 
+static void read_ended(void *context)
+{
+	struct run *run = context;
+
+	host_read_ended(run->host);
+}
+
 static int open_stream(struct run *run, struct error *error)
 {
 	static const struct hash_key repeated = { { 0, 0 } };
@@ -298,6 +305,7 @@ static int open_stream(struct run *run, struct error *error)
 		.replay = run_is_replay(run),
 		.guess = run->options->guess,
 		.catch_up = run->host ? run_catch_up : NULL,
+		.read_ended = run->host ? read_ended : NULL,
 		.context = run,
 	};
 

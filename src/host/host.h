@@ -155,6 +155,11 @@ const char *host_method_why(struct host *host);
 #define HOST_ALL        INT64_MAX
 void host_catch_up(struct host *host, int64_t packets_ns);
 /*
+ * Takes in which sockets were destroyed by now. A lookup finds what is there now, and not at the
+ * packet: what was destroyed before it is known after it.
+ */
+void host_read_ended(struct host *host);
+/*
  * Between the steps of what may last, as opening the captures of many namespaces does: takes in
  * what tracepoints reported when half of a ring is full.
  */

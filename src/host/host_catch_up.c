@@ -53,3 +53,8 @@ void host_catch_up(struct host *host, int64_t packets_ns)
 	if (!host->trace_owners)
 		host_events_read(host);
 }
+
+void host_read_ended(struct host *host)
+{
+	host_netns_set_read_ended(host->netns_set, HOST_ALL);
+}

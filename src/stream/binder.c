@@ -36,6 +36,21 @@ static enum connection_end other_end(enum connection_end end)
 	return end == CONNECTION_SOURCE ? CONNECTION_DESTINATION : CONNECTION_SOURCE;
 }
 
+/*
+ * What a lookup finds is of now. A socket may have been destroyed, and another one have got its port,
+ * since the reports were read that came before the packet.
+ */
+static bool died_meanwhile(const struct binder *binder, const struct connection *connection,
+                           const struct owner *owner, struct attribution_question *question)
+{
+	if (!binder->options.read_ended || question->died ||
+	    (owner->method != ATTRIBUTION_SOCKET && owner->method != ATTRIBUTION_LISTENER))
+		return false;
+	binder->options.read_ended(binder->options.context);
+	binder_count_destroyed(binder, connection, question);
+	return question->died;
+}
+
 /* Where NAT is, the socket that is found may be the successor of one that was destroyed, too. */
 static void resolve(const struct binder *binder, const struct connection *connection,
                     struct attribution_question *question, struct owner *owner)
@@ -43,6 +58,8 @@ static void resolve(const struct binder *binder, const struct connection *connec
 	struct attribution_question translated = *question;
 
 	attribution_resolve(binder->options.attribution, question, owner);
+	if (died_meanwhile(binder, connection, owner, question))
+		attribution_resolve(binder->options.attribution, question, owner);
 	if (!owner_translated(owner) || question->died)
 		return;
 	translated.tuple = *owner_translated(owner);

@@ -27,6 +27,8 @@ struct binder_options {
 	binder_callback *callback;
 	/* An end has another host's address and is of this one: so are the packets that were counted. */
 	binder_callback *found_local;
+	/* Takes in which sockets were destroyed by now. NULL: all that is reported is taken in. */
+	void (*read_ended)(void *context);
 	void *context;
 };
 

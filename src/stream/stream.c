@@ -153,6 +153,13 @@ static void on_found_local(void *context, struct connection *connection)
 		traffic_found_local(stream->traffic, connection);
 }
 
+static void on_read_ended(void *context)
+{
+	struct stream *stream = context;
+
+	stream->options.read_ended(stream->options.context);
+}
+
 int stream_new(struct stream **result, const struct stream_options *options, struct error *error)
 {
 	struct connection_table_options table_options = {
@@ -168,6 +175,7 @@ int stream_new(struct stream **result, const struct stream_options *options, str
 		.attribution = options->attribution,
 		.callback = on_bound,
 		.found_local = on_found_local,
+		.read_ended = options->read_ended ? on_read_ended : NULL,
 	};
 	struct stream *stream = calloc(1, sizeof *stream);
 

@@ -56,6 +56,8 @@ struct stream_options {
 	 * kernel reported by now has to come first. NULL: none.
 	 */
 	void (*catch_up)(void *context, int64_t packets_ns);
+	/* Takes in which sockets were destroyed by now, after a lookup. NULL: none is made. */
+	void (*read_ended)(void *context);
 	void *context;
 };
 

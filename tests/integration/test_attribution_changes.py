@@ -66,6 +66,10 @@ server.close()""", "pass"),
 SLOW_WAITS = ("strace", "-Dqqo", "/dev/null", "-e", "trace=?epoll_wait,?epoll_pwait",
               "-e", "inject=?epoll_wait,?epoll_pwait:delay_exit=200000")
 
+# Sockets are asked for some time after what ended was read: meanwhile a port has the next one.
+SLOW_LOOKUPS = ("strace", "-Dqqfo", "/dev/null", "-e", "trace=sendto,sendmsg",
+                "-e", "inject=sendto,sendmsg:delay_enter=20000")
+
 
 def successors(mode, title, via=()):
     with Namespace() as host:
@@ -106,6 +110,13 @@ def test_successors_by_a_slow_loop():
         skip("a slow loop", "needs strace")
         return
     successors("tracepoints", "a slow loop", SLOW_WAITS)
+
+
+def test_successors_by_slow_lookups():
+    if not shutil.which("strace"):
+        skip("slow lookups", "needs strace")
+        return
+    successors("lookup", "slow lookups", SLOW_LOOKUPS)
 
 
 SERVER = """

@@ -228,6 +228,7 @@ MUTANTS = (
     ("stream/binder_judge.c", "since.heir_ns = question->seen_ns;", ""),
     ("stream/binder_question.c", "question.has_payload = packet->payload > 0;", ""),
     ("stream/binder_question.c", "binder_ask_of_socket(connection, end, &question);", ""),
+    ("stream/binder.c", "binder->options.read_ended(binder->options.context);", ""),
     ("attribution/attribution_shared.c", "look_at_children(look, own, parent);", ""),
     ("attribution/attribution_shared.c", "return ATTRIBUTION_SILENT | look->result |", "return look->result |"),
     ("stream/binder_judge.c", "if (held & ATTRIBUTION_DOUBTFUL && held & ATTRIBUTION_NOW_OTHERS) {", "if (false) {"),

@@ -172,7 +172,8 @@ struct fixture {
 	struct connection_table *connections;
 	struct binder *binder;
 };
-static struct destroyed *destroyed; /* of the next fixture */
+static struct destroyed *destroyed;      /* of the next fixture */
+static void (*on_lookup)(void *context); /* NULL: no socket ends meanwhile */
 
 static inline struct owner answer(enum attribution_method method, struct process *process)
 {
@@ -193,6 +194,7 @@ static inline struct fixture begin(bool replay)
 		.callback = on_bound,
 		.found_local = on_found_local,
 		.destroyed = destroyed,
+		.read_ended = on_lookup,
 	};
 	struct fixture fixture;
 

@@ -109,6 +109,49 @@ static void test_died(void)
 	destroyed = NULL;
 }
 
+static struct tuple ended; /* the socket that is reported to be, after a lookup */
+
+static void read_ended(void *context)
+{
+	(void)context;
+	destroyed_add(destroyed, 1, &ended, NOW + 1);
+}
+
+/* The same when the death is reported after reports were read, and before the lookup. */
+static void test_died_meanwhile(void)
+{
+	static const struct {
+		enum attribution_method method;
+		int asked;
+		const char *title;
+	} cases[] = {
+		{ ATTRIBUTION_SOCKET, 2, "the socket that is found may be the next one" },
+		{ ATTRIBUTION_LISTENER, 2, "the listener, too" },
+		{ ATTRIBUTION_TRACEPOINT, 1, "what was seen at its time stands" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fixture fixture;
+		struct connection *connection;
+
+		destroyed = destroyed_new(&key);
+		on_lookup = read_ended;
+		fixture = begin(false);
+		connection = open_one(&fixture, IPPROTO_UDP, false, true);
+		ended = tuple_reverse(&connection->tuple);
+		ended.destination_port = 0;
+		answers[DST] = answer(cases[i].method, &parent);
+		bind_one(&fixture, connection);
+		CHECK(asked_count[DST] == cases[i].asked &&
+		              asked[DST].died == (cases[i].asked == 2),
+		      "a death meanwhile: %s", cases[i].title);
+		finish(&fixture);
+		destroyed_free(destroyed);
+	}
+	on_lookup = NULL;
+	destroyed = NULL;
+}
+
 /* The same where NAT gives the packets another tuple, by the tuple of the socket. */
 static void test_died_translated(void)
 {
@@ -302,6 +345,7 @@ int main(void)
 	test_closing();
 	test_stale();
 	test_died();
+	test_died_meanwhile();
 	test_died_translated();
 	test_moves_translated();
 	test_who_now();

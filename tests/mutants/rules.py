@@ -340,6 +340,10 @@ COLLISION = "the hash has it too: only two tuples with one hash of 64 bits would
 ALIVE = {
     ("stream/binder_judge.c", "owner->process->sole_holder_since_ns >= connection->seen_ns"):
         "test_attribution_shared.py, which takes too long here, has it",
+    ("attribution/attribution_shared.c", "if (is_reported(look))"):
+        "test_attribution_heirs.py, which takes too long here, has it",
+    ("attribution/attribution_shared.c", "looked = look_at_left(&look);"):
+        "test_attribution_heirs.py, which takes too long here, has it",
     ("attribution/sent_bytes.c", "latest->from == from"):
         "a turn without bytes takes a place for itself, and the latest of those that begin alike is found",
     ("attribution/attribution_raw.c", "socket->ifindex != 0 && socket->ifindex != question->ifindex"):

@@ -86,7 +86,7 @@ static const struct test_case cases[] = {
 	{ "ICMP: one process does either", ICMP, { { ROUTE, 7, 0, 0 }, { HEADER, 7, -5, 0 } }, FIND, "s", 7 },
 	{ "ICMP: made by hand elsewhere", ICMP, { { HEADER, 8, 0, 0 } }, FIND, "s", 0 },
 	{ "TCP: it opened the connection", TCP, { { OPEN, 7, 0, 1000 } }, FIND, "s", 7 },
-	{ "TCP: it opened one in another namespace", TCP, { { OPEN, 8, 0, 1000 } }, FIND, "s", 0 },
+	{ "TCP: it opened one in another namespace", TCP, { { OPEN, 8, 0, 1000 } }, FIND, "sl", 0 },
 	{ "TCP: a route is no proof", TCP, { { ROUTE, 7, 0, 1000 } }, FIND, "s", 0 },
 	{ "TCP: when it began is not known", TCP, { { OPEN, 7, 0, 1000 } }, FIND, "su", 0 },
 	{ "TCP: opened long before: the tuple of another one", TCP, { { OPEN, 7, -30, 1000 } }, FIND, "s", 0 },

@@ -342,6 +342,8 @@ ALIVE = {
         "test_attribution_shared.py, which takes too long here, has it",
     ("attribution/attribution_shared.c", "if (is_reported(look))"):
         "test_attribution_heirs.py, which takes too long here, has it",
+    ("attribution/attribution.c", "owner->method == ATTRIBUTION_TRACEPOINT &&"):
+        "test_attribution_heirs.py, which takes too long here, has it",
     ("attribution/attribution_shared.c", "looked = look_at_left(&look);"):
         "test_attribution_heirs.py, which takes too long here, has it",
     ("attribution/sent_bytes.c", "latest->from == from"):
